@@ -1,0 +1,87 @@
+"""The linter to run before you ship an ONNX model.
+
+`lint(path)` checks one model; `rule` makes a function a rule. What a rule can ask for by the types
+of its parameters is exported here too. Everything loads on first use, so that importing a rule pack
+costs neither onnx nor onnxruntime.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from onnxlint.analyses import Unavailable
+    from onnxlint.analyses.execution import Execution
+    from onnxlint.analyses.predictions import Predictions
+    from onnxlint.analyses.schemas import Schemas
+    from onnxlint.analyses.shapes import Shapes
+    from onnxlint.analyses.trace import Trace
+    from onnxlint.analyses.weights import Weights
+    from onnxlint.findings import Finding, NotApplicable, Place, Severity, Stage
+    from onnxlint.lint import lint
+    from onnxlint.model.graph import Graph, Node, Origin, Scope, Value
+    from onnxlint.model.load import Model
+    from onnxlint.model.preflight import Danger, Preflight
+    from onnxlint.rules import rule
+    from onnxlint.settings import Settings
+
+_HOMES = {
+    "Danger": "onnxlint.model.preflight",
+    "Execution": "onnxlint.analyses.execution",
+    "Finding": "onnxlint.findings",
+    "Graph": "onnxlint.model.graph",
+    "Model": "onnxlint.model.load",
+    "Node": "onnxlint.model.graph",
+    "NotApplicable": "onnxlint.findings",
+    "Origin": "onnxlint.model.graph",
+    "Place": "onnxlint.findings",
+    "Predictions": "onnxlint.analyses.predictions",
+    "Preflight": "onnxlint.model.preflight",
+    "Schemas": "onnxlint.analyses.schemas",
+    "Scope": "onnxlint.model.graph",
+    "Settings": "onnxlint.settings",
+    "Severity": "onnxlint.findings",
+    "Shapes": "onnxlint.analyses.shapes",
+    "Stage": "onnxlint.findings",
+    "Trace": "onnxlint.analyses.trace",
+    "Unavailable": "onnxlint.analyses",
+    "Value": "onnxlint.model.graph",
+    "Weights": "onnxlint.analyses.weights",
+    "lint": "onnxlint.lint",
+    "rule": "onnxlint.rules",
+}
+
+__all__ = [
+    "Danger",
+    "Execution",
+    "Finding",
+    "Graph",
+    "Model",
+    "Node",
+    "NotApplicable",
+    "Origin",
+    "Place",
+    "Predictions",
+    "Preflight",
+    "Schemas",
+    "Scope",
+    "Settings",
+    "Severity",
+    "Shapes",
+    "Stage",
+    "Trace",
+    "Unavailable",
+    "Value",
+    "Weights",
+    "lint",
+    "rule",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'onnxlint' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

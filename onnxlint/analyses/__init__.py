@@ -1,0 +1,84 @@
+"""Bodies of facts about a model, each computed once and only when a selected rule asks for it."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from onnxlint.findings import NotApplicable
+
+T = TypeVar("T")
+
+
+class Unavailable(NotApplicable):
+    """An analysis that cannot be had for this model; the message says why."""
+
+
+class Analyses:
+    """Gives rules the analyses they ask for, and builds each at most once.
+
+    An analysis is a class with a classmethod `build`, whose parameters name by their types the
+    analyses that it is built from; one with a method `close` is closed at the end.
+    """
+
+    def __init__(self, *given: object) -> None:
+        self._known: dict[type, Any] = {type(thing): thing for thing in given}
+        self._failed: dict[type, Exception] = {}
+
+    def get(self, kind: type[T]) -> T:
+        """The analysis of this type.
+
+        Raises:
+            NotApplicable: the model has nothing for it to look at, or it cannot be had.
+        """
+        if kind in self._failed:
+            raise self._failed[kind]
+        if kind not in self._known:
+            try:
+                wanted = {name: self.get(needed) for name, needed in _needs(kind).items()}
+                self._known[kind] = _builder(kind)(**wanted)
+            except Exception as error:
+                self._failed[kind] = error
+                raise
+        return self._known[kind]  # type: ignore[no-any-return]
+
+    def give(self, thing: object) -> None:
+        """Adds what no analysis builds: the model, the worker."""
+        self._known[type(thing)] = thing
+
+    def have(self, kind: type[T]) -> T | None:
+        """The analysis of this type if something already built it."""
+        return self._known.get(kind)
+
+    def close(self) -> None:
+        """Closes what holds files or processes."""
+        for analysis in reversed(self._known.values()):
+            if hasattr(analysis, "close"):
+                analysis.close()
+
+
+def is_analysis(kind: type) -> bool:
+    """Whether rules can ask for this type beside what every run is given."""
+    return hasattr(kind, "build")
+
+
+def closure(kind: type) -> Iterator[type]:
+    """An analysis and everything that it is built from."""
+    yield kind
+    if is_analysis(kind):
+        for needed in _needs(kind).values():
+            yield from closure(needed)
+
+
+def _builder(kind: type) -> Any:
+    if not is_analysis(kind):
+        raise TypeError(f"{kind.__name__} is no analysis: it has no classmethod 'build'")
+    return kind.build  # type: ignore[attr-defined]
+
+
+def _needs(kind: type) -> dict[str, type]:
+    builder = _builder(kind)
+    hints = typing.get_type_hints(builder.__func__)
+    return {name: hints[name] for name in inspect.signature(builder).parameters}

@@ -1,0 +1,254 @@
+"""What happened when the model ran: in a worker process, with intermediate outputs watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.analyses.inputs import Inputs
+from onnxlint.analyses.shapes import Shapes
+from onnxlint.model.graph import Graph
+from onnxlint.model.preflight import Preflight
+from onnxlint.runtime.client import RunFailure, Worker, WorkerDied
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, TensorProto
+
+    from onnxlint.runtime.messages import Array, Ran, Watch
+    from onnxlint.runtime.synthesis import Attempt
+
+FETCH_BUDGET_BYTES = 128 * 1024 * 1024
+"""Watched values are fetched in groups of about this size, so that depth does not cost memory."""
+
+KEPT_BYTES = 32 * 1024 * 1024
+"""Outputs up to this size in all samples together are kept whole, for the prediction rules."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Execution:
+    """The failures, or the runs, of one model.
+
+    At most one of `session_failure` and `crash` is set; with `execution_failure` there are no runs.
+    `runs` holds what each feed gave at the shipped optimisation level; `close_runs` the same feeds
+    with every value watched and nothing fused, made where `runs` shows NaN or infinities.
+    """
+
+    inputs: Inputs
+    session_failure: str | None = None
+    execution_failure: str | None = None
+    crash: str | None = None
+    no_valid_input: str | None = None
+    runs: list[Ran] = field(default_factory=list)
+    close_runs: list[Ran] = field(default_factory=list)
+    attempt: Attempt | None = None
+    kept: list[str] = field(default_factory=list)
+
+    @classmethod
+    def build(
+        cls, graph: Graph, preflight: Preflight, shapes: Shapes, inputs: Inputs, worker: Worker
+    ) -> Execution:
+        """Runs the model on its inputs; every way to fail is recorded, none is raised.
+
+        Raises:
+            Unavailable: preflight forbids native code to open the file.
+        """
+        if preflight.refusal is not None:
+            raise Unavailable(f"the model was not run: {preflight.refusal}")
+        execution = cls(inputs)
+        runner = _Runner(graph, shapes, worker)
+        try:
+            execution._run(runner)
+        except WorkerDied as error:
+            execution.crash = str(error)
+        return execution
+
+    @property
+    def samples(self) -> int:
+        """How many samples were run."""
+        return len(self.runs) * (self.attempt.samples_per_run if self.attempt else 1)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the samples were made up."""
+        return self.inputs.synthetic
+
+    @property
+    def ran(self) -> bool:
+        """Whether there is anything to look at."""
+        return bool(self.runs)
+
+    @property
+    def failure(self) -> str | None:
+        """Why there is nothing to look at, in a few words."""
+        if self.session_failure is not None:
+            return "onnxruntime cannot load the model"
+        if self.execution_failure is not None:
+            return "onnxruntime cannot run the model"
+        return self.crash or self.no_valid_input
+
+    def _run(self, runner: _Runner) -> None:
+        try:
+            runner.open()
+        except RunFailure as error:
+            self.session_failure = str(error)
+            return
+        if self.inputs.obstacle is not None:
+            self.no_valid_input = self.inputs.obstacle
+            return
+        refusals = []
+        for attempt in self.inputs.attempts():
+            try:
+                self.runs = [runner.run(feed) for feed in attempt.feeds]
+            except RunFailure as error:
+                refusals.append(str(error))
+                continue
+            self.attempt, self.kept = attempt, runner.kept
+            break
+        else:
+            self._refused(refusals)
+        if self.attempt is not None and any(map(_has_nonfinite, self.runs)):
+            runner.open(closely=True)
+            self.close_runs = [_with_inputs(runner.run(feed), feed) for feed in self.attempt.feeds]
+
+    def _refused(self, refusals: list[str]) -> None:
+        if self.synthetic and self.inputs.guessed:
+            self.no_valid_input = f"no synthesised input is valid ({refusals[0]})"
+        else:
+            self.execution_failure = refusals[0] if refusals else "there is no data"
+
+
+class _Runner:
+    """One model in the worker: which values are watched, and in which groups they are fetched."""
+
+    def __init__(self, graph: Graph, shapes: Shapes, worker: Worker) -> None:
+        self._graph, self._shapes, self._worker = graph, shapes, worker
+        self._groups: list[list[Watch]] = []
+        self.kept: list[str] = []
+
+    def open(self, *, closely: bool = False) -> None:
+        """Loads the model with its probes; where they are in the way, without them.
+
+        Raises:
+            RunFailure: onnxruntime cannot load the model.
+        """
+        from onnxlint.analyses.probes import chosen
+
+        watches = chosen(self._graph, self._shapes, every=closely)
+        self.kept = list(self._kept_outputs())
+        try:
+            self._load(watches, optimised=not closely)
+        except RunFailure:
+            outputs = {value.name for value in self._graph.outputs}
+            watches = [watch for watch in watches if watch.name in outputs]
+            self._load(watches, optimised=not closely)
+        self._groups = list(self._grouped(watches))
+
+    def _load(self, watches: list[Watch], *, optimised: bool) -> None:
+        files = self._graph.model.files
+        data = runnable(self._graph, [watch.name for watch in watches])
+        self._worker.load(data, files.folder, optimised=optimised)
+
+    def run(self, feeds: dict[str, Array]) -> Ran:
+        """Runs one feed; several times where the watched values are too many to fetch at once.
+
+        Raises:
+            RunFailure: onnxruntime cannot run it.
+        """
+        from onnxlint.runtime.messages import Run
+
+        first, *others = self._groups
+        ran = self._worker.run(Run(feeds, first, self.kept))
+        for group in others:
+            more = self._worker.run(Run(feeds, group, []))
+            ran.statistics.update(more.statistics)
+            ran.seconds += more.seconds
+            ran.probing += more.probing
+        return ran
+
+    def _kept_outputs(self) -> Iterator[str]:
+        """Outputs that numpy can hold, while they are small enough together."""
+        room = KEPT_BYTES // 8
+        for value in self._graph.outputs:
+            shape = self._shapes.of(value)
+            if shape is None or shape.dtype.startswith(("bfloat", "float8", "float4", "int4", "uint4")):
+                continue
+            room -= shape.nbytes(unknown=8)
+            if room >= 0:
+                yield value.name
+
+    def _grouped(self, watches: list[Watch]) -> Iterator[list[Watch]]:
+        group: list[Watch] = []
+        room = FETCH_BUDGET_BYTES
+        for watch in watches:
+            shape = self._shapes.of(self._graph.main.values[watch.name])
+            size = shape.nbytes(unknown=16) if shape is not None else 0
+            if size > room and group:
+                yield group
+                group, room = [], FETCH_BUDGET_BYTES
+            group.append(watch)
+            room -= size
+        yield group
+
+
+def runnable(graph: Graph, watched: list[str]) -> bytes:
+    """The serialized model with the watched values as outputs, its weights left in their files."""
+    from onnx import ModelProto
+    from onnx.helper import make_empty_tensor_value_info
+
+    model = ModelProto()
+    model.CopyFrom(graph.model.proto)
+    _restore_locations(graph, model)
+    outputs = {output.name for output in model.graph.output}
+    model.graph.output.extend(
+        make_empty_tensor_value_info(name) for name in watched if name not in outputs
+    )
+    return model.SerializeToString()
+
+
+def _restore_locations(graph: Graph, model: ModelProto) -> None:
+    """Points tensors of the model file at that file; where runtimes allow none, puts data back."""
+    from onnxlint.model.preflight import all_tensors
+    from onnxlint.model.wire import INLINE
+
+    files = graph.model.files
+    if not files.spans:
+        return
+    initializers = {id(tensor) for tensor in model.graph.initializer}
+    in_folder = files.model_file.parent == files.folder
+    for tensor in all_tensors(model):
+        entries = {entry.key: entry for entry in tensor.external_data}
+        if "location" not in entries or entries["location"].value != INLINE:
+            continue
+        if in_folder and id(tensor) in initializers:
+            entries["location"].value = files.model_file.name
+        else:
+            _put_back(tensor, files.view(INLINE, *_extent(tensor)))
+
+
+def _extent(tensor: TensorProto) -> tuple[int, int]:
+    numbers = {entry.key: entry.value for entry in tensor.external_data}
+    return int(numbers["offset"]), int(numbers["length"])
+
+
+def _put_back(tensor: TensorProto, data: memoryview) -> None:
+    del tensor.external_data[:]
+    tensor.ClearField("data_location")
+    tensor.raw_data = bytes(data)
+
+
+def _has_nonfinite(ran: Ran) -> bool:
+    return any(seen.nan or seen.infinite for seen in ran.statistics.values())
+
+
+def _with_inputs(ran: Ran, feed: dict[str, Array]) -> Ran:
+    """Adds the statistics of what was fed, so that NaN in the data is told from NaN of the model."""
+    from onnxlint.runtime.statistics import measure
+
+    ran.statistics.update(
+        {name: measure(array) for name, array in feed.items() if array.dtype.kind == "f"}
+    )
+    return ran

@@ -1,0 +1,221 @@
+"""The outputs as predictions: what kind of head made them, their entropy, their spread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.trace import Trace
+from onnxlint.findings import Place
+from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.model.tensors import Array
+
+MAX_ROWS = 100_000
+"""Predictions (samples, tokens or pixels) that are looked at, over all samples."""
+
+_TRANSPARENT = frozenset({"Identity", "Cast", "Dropout", "Squeeze", "Unsqueeze", "Flatten"})
+"""Operators behind which a head is the same head."""
+
+_ALTERING = frozenset({"Mul", "Div", "Add", "Sub", "Clip", "Pow", "Sqrt"})
+"""Operators with a constant that may turn probabilities into something else."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What an output predicts: `kind`, the axis of the classes, and the node that tells."""
+
+    value: Value
+    kind: str
+    axis: int = -1
+    node: Node | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """One output over all samples.
+
+    `probabilities` is [rows, classes] in float64, a row for each sample, token or pixel, NaN rows
+    left out; `raw` the same rows as the model gave them. For a sigmoid head every column is a
+    label of its own.
+    """
+
+    head: Head
+    raw: Array
+    probabilities: Array
+    samples: int
+
+    @property
+    def place(self) -> Place:
+        """Where the output stands."""
+        return self.head.value.place
+
+    @property
+    def classes(self) -> int:
+        """How many classes, or labels, there are."""
+        return int(self.raw.shape[1])
+
+    @property
+    def expected_entropy(self) -> float:
+        """Entropy in nats of knowing nothing: ln k, or ln 2 for each label of a sigmoid head."""
+        return math.log(2 if self.head.kind == "sigmoid" else self.classes)
+
+    @cached_property
+    def entropy(self) -> float:
+        """Mean entropy of the rows in nats; for a sigmoid head the mean over labels."""
+        import numpy as np
+
+        p = self.probabilities
+        parts = [p, 1 - p] if self.head.kind == "sigmoid" else [p]
+        terms = sum(-part * np.log(np.where(part > 0, part, 1)) for part in parts)
+        mean = np.mean if self.head.kind == "sigmoid" else _mean_of_row_sums
+        return float(mean(terms))
+
+    @cached_property
+    def spread(self) -> float:
+        """The largest difference that any class's probability shows between two rows."""
+        return float((self.probabilities.max(axis=0) - self.probabilities.min(axis=0)).max())
+
+
+class Predictions:
+    """The heads of a model with what they predicted."""
+
+    def __init__(self, heads: list[Prediction]) -> None:
+        self._heads = heads
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self._heads)
+
+    @classmethod
+    def build(
+        cls, graph: Graph, shapes: Shapes, trace: Trace, settings: Settings
+    ) -> Predictions:
+        """Recognises the heads and gathers their outputs over all runs.
+
+        Raises:
+            Unavailable: no output is a prediction, or none gave a number.
+        """
+        heads = [head for value in graph.outputs
+                 if (head := recognise(graph, shapes, value, settings.heads)) is not None]  # fmt: skip
+        found = [prediction for head in heads
+                 if (prediction := _gather(head, trace)) is not None]  # fmt: skip
+        if not found:
+            raise Unavailable("no output is recognised as a prediction")
+        return cls(found)
+
+
+def recognise(
+    graph: Graph, shapes: Shapes, value: Value, named: Mapping[str, str]
+) -> Head | None:
+    """The head behind an output: as configured, else as the last operators tell."""
+    if value.name in named:
+        kind = named[value.name]
+        return None if kind == "none" else Head(value, kind)
+    node = value.producer
+    while node is not None and (node.op in _TRANSPARENT or _alters(graph, node)):
+        before = _computed_input(graph, node)
+        node = before.producer if before is not None else None
+    if node is None:
+        return None
+    if node.op in ("Softmax", "LogSoftmax"):
+        kind = "softmax" if node.op == "Softmax" else "log-softmax"
+        return Head(value, kind, _class_axis(shapes, node, value), node)
+    return _dense_head(graph, shapes, value, node)
+
+
+def _alters(graph: Graph, node: Node) -> bool:
+    return node.op in _ALTERING and _comes_from_softmax(graph, node)
+
+
+def _comes_from_softmax(graph: Graph, node: Node) -> bool:
+    """Whether only constant arithmetic lies between a node and a softmax before it."""
+    current: Node | None = node
+    while current is not None and current.op in _ALTERING | _TRANSPARENT:
+        before = _computed_input(graph, current)
+        current = before.producer if before is not None else None
+    return current is not None and current.op in ("Softmax", "LogSoftmax")
+
+
+def _computed_input(graph: Graph, node: Node) -> Value | None:
+    """The one input of a node that is no constant, or None where there are several."""
+    computed = [value for value in node.inputs if value is not None and graph.tensor(value) is None]
+    return computed[0] if len(computed) == 1 else None
+
+
+def _class_axis(shapes: Shapes, node: Node, value: Value) -> int:
+    """The softmax's own axis; with two dims always the last, for the first one is the batch."""
+    shape = shapes.of(value)
+    before = shapes.of(node.output)
+    rank = shape.rank if shape is not None else None
+    if rank is None or rank < 3 or before is None or before.rank != rank:
+        return -1
+    default = -1 if node.scope.opsets.get("", 13) >= 13 else 1
+    return int(node.attribute("axis", default))
+
+
+def _dense_head(graph: Graph, shapes: Shapes, value: Value, node: Node) -> Head | None:
+    """Raw logits or a sigmoid over them: the last layer must be a dense one."""
+    kind = "logits"
+    if node.op == "Sigmoid":
+        kind = "sigmoid"
+        before = _computed_input(graph, node)
+        if before is None or before.producer is None:
+            return None
+        node = before.producer
+    if node.op == "Add":
+        before = _computed_input(graph, node)
+        if before is None or before.producer is None:
+            return None
+        node = before.producer
+    shape = shapes.of(value)
+    if node.op not in ("Gemm", "MatMul") or shape is None or shape.rank not in (2, 3):
+        return None
+    classes = shape.dim(-1)
+    if not isinstance(classes, int) or (kind == "logits" and classes < 2):
+        return None
+    return Head(value, kind, -1, node)
+
+
+def _gather(head: Head, trace: Trace) -> Prediction | None:
+    import numpy as np
+
+    arrays = [ran.outputs[head.value.name] for ran in trace.execution.runs
+              if head.value.name in ran.outputs]  # fmt: skip
+    rows = [_rows(array, head.axis) for array in arrays if array.dtype.kind == "f"]
+    if not rows or len({row.shape[1] for row in rows}) != 1:
+        return None
+    raw = np.concatenate(rows)[:MAX_ROWS].astype(np.float64)
+    raw = raw[np.isfinite(raw).all(axis=1)]
+    if not raw.size or (head.kind != "sigmoid" and raw.shape[1] < 2):
+        return None
+    return Prediction(head, raw, _probabilities(raw, head.kind), trace.samples)
+
+
+def _rows(array: Array, axis: int) -> Array:
+    import numpy as np
+
+    if array.ndim < 2:
+        return array.reshape(1, -1)
+    return np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis])
+
+
+def _probabilities(raw: Array, kind: str) -> Array:
+    import numpy as np
+
+    if kind == "log-softmax":
+        return np.exp(raw)
+    if kind == "logits":
+        shifted = np.exp(raw - raw.max(axis=1, keepdims=True))
+        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+    return raw
+
+
+def _mean_of_row_sums(terms: Array) -> float:
+    return float(terms.sum(axis=1).mean())

@@ -1,0 +1,54 @@
+"""The operator schemas that the installed onnx knows, at the opsets that the model imports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnxlint.model.graph import Graph, Node
+
+if TYPE_CHECKING:
+    from onnx.defs import OpSchema
+
+
+class Schemas:
+    """Finds the schema of a node."""
+
+    def __init__(self, domains: frozenset[str], newest: dict[str, int]) -> None:
+        self.domains = domains
+        self._newest = newest
+        self._cache: dict[tuple[str, str, int], OpSchema | None] = {}
+
+    @classmethod
+    def build(cls) -> Schemas:
+        """Reads the list of operator sets from onnx."""
+        from onnx import defs
+
+        domains = {schema.domain for schema in defs.get_all_schemas()}
+        newest = {domain: defs.onnx_opset_version() for domain in ("",)}
+        return cls(frozenset(domains), newest)
+
+    def of(self, node: Node) -> OpSchema | None:
+        """The schema of a node's operator at its scope's opset; None where there is none."""
+        version = node.scope.opsets.get(node.domain)
+        return None if version is None else self.find(node.domain, node.op_type, version)
+
+    def find(self, domain: str, op_type: str, version: int) -> OpSchema | None:
+        """The schema of an operator at an opset version of its domain."""
+        key = (domain, op_type, version)
+        if key not in self._cache:
+            self._cache[key] = _schema(*key)
+        return self._cache[key]
+
+    def is_newer_than_known(self, node: Node) -> bool:
+        """Whether the model imports a newer standard opset than the installed onnx knows."""
+        newest = self._newest.get(node.domain)
+        return newest is not None and node.scope.opsets.get(node.domain, 0) > newest
+
+
+def _schema(domain: str, op_type: str, version: int) -> OpSchema | None:
+    from onnx import defs
+
+    try:
+        return defs.get_schema(op_type, version, domain)
+    except defs.SchemaError:
+        return None

@@ -1,0 +1,212 @@
+"""dtype and symbolic shape of every value, by onnx's shape inference in a child process."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from onnxlint.model.dtypes import bits, dtype_name, is_float
+from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.model.preflight import Preflight
+from onnxlint.runtime.isolate import Crashed, Isolated
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, TypeProto
+
+Dim = int | str | None
+"""A fixed size, a symbol, or unknown."""
+
+_NODE_TAG = "onnxlint-node:"
+_FAILURE = re.compile(
+    rf"\(op_type:(?P<op>[^,()]*), node name: {_NODE_TAG}(?P<key>\d+):(?P<index>\d+)\): *"
+)
+_PREFIXES = re.compile(r"\[(?:Shape|Type)InferenceError\] *")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The type of a tensor: ONNX element type, and dims (None: not even the rank is known)."""
+
+    element_type: int
+    dims: tuple[Dim, ...] | None
+
+    @property
+    def dtype(self) -> str:
+        """The specification's name of the element type."""
+        return dtype_name(self.element_type)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether elements are floating point numbers."""
+        return is_float(self.element_type)
+
+    @property
+    def rank(self) -> int | None:
+        """Number of dimensions, None where unknown."""
+        return None if self.dims is None else len(self.dims)
+
+    def dim(self, axis: int) -> Dim:
+        """One dim, negative axes from the end; None where it is unknown or out of range."""
+        if self.dims is None or not -len(self.dims) <= axis < len(self.dims):
+            return None
+        return self.dims[axis]
+
+    def nbytes(self, unknown: int = 1) -> int:
+        """Bytes of the tensor, with `unknown` for every size that is not fixed."""
+        sizes = [dim if isinstance(dim, int) else unknown for dim in self.dims or ()]
+        return prod(sizes) * (bits(self.element_type) or 8) // 8
+
+    def __str__(self) -> str:
+        dims = "?" if self.dims is None else ", ".join(str(d or "?") for d in self.dims)
+        return f"{self.dtype}[{dims}]"
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceFailure:
+    """A node at which shape inference fails, and onnx's reason."""
+
+    node: Node
+    reason: str
+
+
+class Shapes:
+    """The inferred type of every value, and the nodes where inference fails."""
+
+    def __init__(self, graph: Graph, inference: Isolated | None, problem: str | None) -> None:
+        self._graph = graph
+        self._inference = inference
+        self._problem = problem
+        self._types: dict[int, Shape] | None = None
+        self._failures: list[InferenceFailure] = []
+
+    @classmethod
+    def build(cls, graph: Graph, preflight: Preflight) -> Shapes:
+        """Starts inference in a child process; the first question waits for its answer."""
+        if preflight.refusal is not None:
+            return cls(graph, None, preflight.refusal)
+        return cls(graph, Isolated(_infer, graph.model.proto.SerializeToString()), None)
+
+    def close(self) -> None:
+        """Ends inference that nobody asked for."""
+        if self._inference is not None:
+            self._inference.close()
+
+    @property
+    def problem(self) -> str | None:
+        """Why inference could not be done at all; the declared types are known all the same."""
+        self._known()
+        return self._problem
+
+    @property
+    def failures(self) -> list[InferenceFailure]:
+        """Every node at which inference fails, not only the first."""
+        self._known()
+        return self._failures
+
+    def of(self, value: Value | None) -> Shape | None:
+        """The type of a value: inferred, else declared; None for no tensor or an unknown one."""
+        if value is None:
+            return None
+        if value.tensor_proto is not None:
+            return Shape(value.tensor_proto.data_type, tuple(value.tensor_proto.dims))
+        known = self._known().get(id(value))
+        return known if known is not None else declared(value)
+
+    def _known(self) -> dict[int, Shape]:
+        if self._types is None:
+            self._types = {}
+            if self._inference is not None:
+                self._take(self._inference)
+        return self._types
+
+    def _take(self, inference: Isolated) -> None:
+        from onnx import ModelProto
+
+        try:
+            report, _, data = inference.result().partition(b"\n")
+        except Crashed as error:
+            self._problem = f"shape inference failed: {error}"
+            return
+        inferred = ModelProto.FromString(data)
+        self._failures = list(_failures(self._graph, json.loads(report)))
+        self._types = dict(_types(self._graph, inferred.graph))
+
+
+def declared(value: Value) -> Shape | None:
+    """The type that the file declares for a value, if it is a tensor's."""
+    return None if value.type is None else _shape(value.type)
+
+
+def _shape(type_proto: TypeProto) -> Shape | None:
+    if not type_proto.HasField("tensor_type"):
+        return None
+    tensor = type_proto.tensor_type
+    if not tensor.elem_type:
+        return None
+    if not tensor.HasField("shape"):
+        return Shape(tensor.elem_type, None)
+    dims = [d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim]
+    return Shape(tensor.elem_type, tuple(dims))
+
+
+def _infer(serialized: bytes) -> bytes:
+    """In the child: a line of JSON with the failures, then the model with inferred types."""
+    from onnx import ModelProto, shape_inference
+
+    model = ModelProto.FromString(serialized)
+    _tag_nodes(model)
+    message = ""
+    try:
+        model = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    except shape_inference.InferenceError as error:
+        message = str(error)
+        model = shape_inference.infer_shapes(model, data_prop=True)
+    return json.dumps(message).encode() + b"\n" + model.SerializeToString()
+
+
+def _tag_nodes(model: object) -> None:
+    """Names every node by its scope and index, so that onnx's messages point at one node."""
+    for number, graph in enumerate(_graphs(model.graph)):  # type: ignore[attr-defined]
+        for index, node in enumerate(graph.node):
+            node.name = f"{_NODE_TAG}{number}:{index}"
+
+
+def _graphs(main: GraphProto) -> Iterator[GraphProto]:
+    """The main graph and its subgraphs, breadth first as `Graph.scopes` has them."""
+    pending = [main]
+    for graph in pending:
+        yield graph
+        for node in graph.node:
+            for attribute in node.attribute:
+                if attribute.HasField("g"):
+                    pending.append(attribute.g)
+                pending.extend(attribute.graphs)
+
+
+def _types(graph: Graph, inferred: GraphProto) -> Iterator[tuple[int, Shape]]:
+    scopes = (scope for scope in graph.scopes if not scope.in_function)
+    for scope, proto in zip(scopes, _graphs(inferred), strict=True):
+        for info in (*proto.input, *proto.value_info, *proto.output):
+            value, shape = scope.values.get(info.name), _shape(info.type)
+            if value is not None and shape is not None:
+                yield id(value), shape
+
+
+def _failures(graph: Graph, message: str) -> Iterator[InferenceFailure]:
+    """Reads onnx's joint message: of nested failures the innermost node is the one."""
+    scopes = [scope for scope in graph.scopes if not scope.in_function]
+    seen = set()
+    for line in message.splitlines():
+        marks = [*_FAILURE.finditer(line)]
+        if not marks:
+            continue
+        mark = marks[-1]
+        node = scopes[int(mark["key"])].nodes[int(mark["index"])]
+        if node not in seen:
+            seen.add(node)
+            reason = _PREFIXES.sub("", line[mark.end() :]).strip()
+            yield InferenceFailure(node, reason.rstrip(".") or "no reason given")

@@ -1,0 +1,210 @@
+"""Statistics of the intermediate outputs over all samples that were run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.analyses.execution import Execution
+from onnxlint.findings import Place, Severity
+from onnxlint.model.graph import Graph, Node, Value
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.messages import Array, Ran, Statistics
+
+
+Bad = Callable[["Statistics"], int]
+"""Counts the elements that are not as they should be."""
+
+MASK_BYTES = 16 * 1024 * 1024
+"""Constants up to this size are searched for NaN and infinities when an origin is sought."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Extrema of each channel over all samples: arrays, one element a channel."""
+
+    minimum: Array
+    maximum: Array
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One value as it was seen: the statistics of all samples together."""
+
+    value: Value
+    statistics: Statistics
+
+    @property
+    def place(self) -> Place:
+        """Where the value stands."""
+        return self.value.place
+
+    @property
+    def channels(self) -> Channels | None:
+        """Its channels, or None where it has none."""
+        seen = self.statistics
+        if seen.channel_minimum is None or seen.channel_maximum is None:
+            return None
+        return Channels(seen.channel_minimum, seen.channel_maximum)
+
+    def channel_fraction(self, judge: Callable[[Channels], Array]) -> float:
+        """Fraction of channels that `judge` is true for; 0 where there are none.
+
+        `judge` gets the extrema of all channels as arrays and answers with a boolean array.
+        """
+        channels = self.channels
+        if channels is None or not channels.minimum.size:
+            return 0.0
+        return float(judge(channels).mean())
+
+
+@dataclass(frozen=True)
+class ObservedNode:
+    """A node whose first output was watched."""
+
+    node: Node
+    output: Observed
+
+    @property
+    def place(self) -> Place:
+        """Where the node stands."""
+        return self.node.place
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """A node at which NaN or infinity is born or hidden, and in how many runs."""
+
+    node: Node
+    runs: int
+    of_runs: int
+
+    @property
+    def place(self) -> Place:
+        """Where the node stands."""
+        return self.node.place
+
+
+class Trace:
+    """What was seen inside the model.
+
+    `samples` is how many were run; `synthetic` says that they were made up.
+    """
+
+    def __init__(self, graph: Graph, execution: Execution) -> None:
+        self._graph = graph
+        self.execution = execution
+        self.samples = execution.samples
+        self.synthetic = execution.synthetic
+        self._constants: dict[Value, Statistics | None] = {}
+
+    @classmethod
+    def build(cls, graph: Graph, execution: Execution) -> Trace:
+        """Merges the statistics of all runs.
+
+        Raises:
+            Unavailable: the model did not run.
+        """
+        if not execution.ran:
+            raise Unavailable(execution.failure or "the model did not run")
+        return cls(graph, execution)
+
+    @cached_property
+    def _merged(self) -> dict[str, Statistics]:
+        from onnxlint.runtime.statistics import merge
+
+        merged: dict[str, Statistics] = {}
+        for ran in self.execution.runs:
+            for name, seen in ran.statistics.items():
+                merged[name] = merge(merged[name], seen) if name in merged else seen
+        return merged
+
+    def of(self, value: Value | None) -> Observed | None:
+        """What was seen of a value, or None where it was not watched."""
+        if value is None or value.scope is not self._graph.main:
+            return None
+        seen = self._merged.get(value.name)
+        return None if seen is None else Observed(value, seen)
+
+    def nodes(self, *ops: str) -> Iterator[ObservedNode]:
+        """Nodes of the main graph (of these operators) whose first output was watched."""
+        for node in self._graph.nodes(*ops):
+            observed = self.of(node.output)
+            if observed is not None:
+                yield ObservedNode(node, observed)
+
+    def values(self) -> Iterator[Observed]:
+        """Everything that was watched, in the order of the file."""
+        for node in self._graph.main.nodes:
+            for value in filter(None, node.outputs):
+                observed = self.of(value)
+                if observed is not None:
+                    yield observed
+
+    def severity(self, on_data: Severity, origin: Value | None = None) -> Severity:
+        """The severity of a numeric defect: at most a warning where only made-up samples show it.
+
+        A value that depends on no input shows it for every input.
+        """
+        if not self.synthetic or on_data is not Severity.ERROR:
+            return on_data
+        depends = origin is None or not self._graph.ancestors([origin]).isdisjoint(
+            self._graph.inputs
+        )
+        return Severity.WARNING if depends else on_data
+
+    def origins(self, bad: Bad) -> list[Contamination]:
+        """Nodes whose output is bad (`bad` counts elements) though no input of theirs is.
+
+        In the order of the file; each with the number of runs in which it was so.
+        """
+        return list(self._located(bad, born=True))
+
+    def swallowers(self, bad: Bad) -> list[Contamination]:
+        """Nodes with a bad input though none of their outputs is: what they give looks healthy."""
+        return list(self._located(bad, born=False))
+
+    def _located(self, bad: Bad, *, born: bool) -> Iterator[Contamination]:
+        runs = self.execution.close_runs
+        for node in self._graph.main.nodes:
+            count = sum(self._is_located(node, ran, bad, born) for ran in runs)
+            if count:
+                yield Contamination(node, count, len(runs))
+
+    def _is_located(self, node: Node, ran: Ran, bad: Bad, born: bool) -> bool:
+        after = any(self._is_bad(value, ran, bad) for value in node.outputs)
+        if after is not born:
+            return False
+        return any(self._is_bad(value, ran, bad) for value in _read(node)) is not born
+
+    def _is_bad(self, value: Value | None, ran: Ran, bad: Bad) -> bool:
+        if value is None:
+            return False
+        seen = ran.statistics.get(value.name) or self._constant(value)
+        return seen is not None and bool(bad(seen))
+
+    def _constant(self, value: Value) -> Statistics | None:
+        """The statistics of a constant that a node reads, small enough to hold a mask."""
+        from onnxlint.runtime.statistics import measure
+
+        if value not in self._constants:
+            tensor = self._graph.tensor(value)
+            small = tensor is not None and tensor.nbytes <= MASK_BYTES
+            array = self._graph.constant(value) if small else None
+            known = array is not None and array.dtype.kind == "f"
+            self._constants[value] = measure(array) if known and array is not None else None
+        return self._constants[value]
+
+
+def _read(node: Node) -> Iterator[Value]:
+    """What a node reads, its subgraphs' captured values included."""
+    yield from filter(None, node.inputs)
+    pending = list(node.subgraphs)
+    for scope in pending:
+        for inner in scope.nodes:
+            yield from (value for value in inner.inputs if value and value.scope is node.scope)
+            pending.extend(inner.subgraphs)

@@ -1,0 +1,90 @@
+"""Statistics of the constants, each read once, in blocks, and only when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from onnxlint.findings import Place
+from onnxlint.model.dtypes import is_float
+from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.model.preflight import Preflight
+from onnxlint.model.tensors import Tensor, TensorError
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.messages import Statistics
+
+WEIGHT_SLOTS = {
+    "Conv": (1,), "ConvTranspose": (1,), "DeformConv": (1,), "Gemm": (1,), "MatMul": (0, 1),
+    "Gather": (0,), "LSTM": (1, 2), "GRU": (1, 2), "RNN": (1, 2),
+}  # fmt: skip
+"""Input slots that hold learned weights of two and more dims."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A constant that a layer multiplies with or looks up in: the layer, its slot, the tensor."""
+
+    node: Node
+    slot: int
+    value: Value
+    tensor: Tensor
+
+    @property
+    def place(self) -> Place:
+        """At the layer, with the weight's name."""
+        return self.node.place_of(self.value.name)
+
+
+class Weights:
+    """The model's constants and their statistics."""
+
+    def __init__(self, graph: Graph, preflight: Preflight) -> None:
+        self._graph = graph
+        self._readable = preflight.refusal is None
+        self._statistics: dict[int, Statistics | None] = {}
+
+    @classmethod
+    def build(cls, graph: Graph, preflight: Preflight) -> Weights:
+        """Reads nothing yet."""
+        return cls(graph, preflight)
+
+    def of(self, tensor: Tensor) -> Statistics | None:
+        """The statistics of a float tensor; None for other dtypes and for unreadable data."""
+        key = id(tensor.proto)
+        if key not in self._statistics:
+            self._statistics[key] = self._measure(tensor)
+        return self._statistics[key]
+
+    def layers(self) -> Iterator[Weight]:
+        """The constant weights (two and more dims) of layers, each pair of layer and weight once."""
+        for node in self._graph.nodes(*WEIGHT_SLOTS):
+            for slot in WEIGHT_SLOTS[node.op]:
+                value = node.input(slot)
+                tensor = self._graph.tensor(value)
+                if value is not None and tensor is not None and len(tensor.dims) >= 2:
+                    yield Weight(node, slot, value, tensor)
+
+    def constants(self) -> Iterator[tuple[Value, Tensor]]:
+        """Every initializer and Constant of the model, in every scope."""
+        for value in self._graph.values():
+            made_here = value.tensor_proto is not None or (
+                value.producer is not None and value.producer.op == "Constant"
+            )
+            tensor = self._graph.tensor(value) if made_here else None
+            if tensor is not None:
+                yield value, tensor
+
+    def _measure(self, tensor: Tensor) -> Statistics | None:
+        from onnxlint.runtime.messages import Statistics
+        from onnxlint.runtime.statistics import measure, merge
+
+        if not is_float(tensor.element_type) or (not self._readable and tensor.is_external):
+            return None
+        blocks = (measure(block) for block in tensor.blocks())
+        try:
+            return reduce(merge, blocks, Statistics(dtype=tensor.dtype, shape=tensor.dims))
+        except TensorError:
+            return None

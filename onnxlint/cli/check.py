@@ -1,0 +1,255 @@
+"""`onnxlint check MODEL…`: lint models and report what was found."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnxlint.findings import Severity, Stage
+from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT
+
+if TYPE_CHECKING:
+    from onnxlint.lint import ModelReport, Progress
+    from onnxlint.packs import Registry
+    from onnxlint.settings import Settings
+
+
+FOLDER_SUFFIXES = (".onnx", ".onnxtxt", ".onnxtext")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line, as it was given; None where an option was not."""
+
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    stage: Stage | None
+    fail_on: Severity | None
+    data: Path | None
+    samples: int | None
+    seed: int | None
+    time_limit: float | None
+    memory_limit: str | None
+    static_only: bool
+    config: Path | None
+    rules: tuple[Path, ...]
+
+
+def _names(_ctx: click.Context, _parameter: click.Parameter, values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def _lower(values: Iterable[Any]) -> click.Choice[Any]:
+    return click.Choice([value.value for value in values], case_sensitive=False)
+
+
+@click.command("check")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL…")
+@click.option("--select", multiple=True, callback=_names, metavar="RULES",
+              help="Run these rules alone: codes, prefixes or names, e.g. ACT,RUN001.")
+@click.option("--ignore", multiple=True, callback=_names, metavar="RULES",
+              help="Do not run these rules.")
+@click.option("--stage", type=_lower(Stage),
+              help="How far training is: decides which predictions to expect.  [trained]")
+@click.option("--data", type=click.Path(path_type=Path), metavar="PATH",
+              help="Samples to run: .npz, a folder of .npy, or ONNX test_data_set_* folders.")
+@click.option("--samples", type=click.IntRange(1), metavar="N",
+              help=f"Run this many samples.  [{DEFAULT_SAMPLES}]")
+@click.option("--seed", type=click.IntRange(0), metavar="N",
+              help="Seed of synthesised samples.  [0]")
+@click.option("--static-only", is_flag=True, help="Do not run the model.")
+@click.option("--fail-on", type=_lower(Severity),
+              help="Exit with 1 from this severity on.  [error]")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text",
+              show_default=True, help="How to report.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write the report there instead of to standard output.")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
+              help="Configuration; without it the nearest onnxlint.toml or pyproject.toml.")
+@click.option("--rules", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+              help="Add the rules of a Python file or folder.")
+@click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help=f"What loading, and each run, may take.  [{DEFAULT_TIME_LIMIT:g}]")
+@click.option("--memory-limit", metavar="SIZE",
+              help="What running may allocate, e.g. 4GiB.  [80% of the machine's memory]")
+@click.option("--jobs", "-j", type=click.IntRange(1), default=1, show_default=True,
+              help="Lint this many models at a time.")
+@click.option("--quiet", "-q", is_flag=True, help="Show errors alone.")
+@click.option("--verbose", "-v", is_flag=True,
+              help="Show infos, every repeat, and why rules were not applicable.")  # fmt: skip
+def command(
+    models: tuple[str, ...], format_: str, output: Path | None, jobs: int, quiet: bool,
+    verbose: bool, **given: Any,
+) -> None:  # fmt: skip
+    """Lint models: files, folders, globs, or - for standard input."""
+    options = Options(
+        **given | {
+            "stage": given["stage"] and Stage(given["stage"]),
+            "fail_on": given["fail_on"] and Severity(given["fail_on"]),
+        }
+    )  # fmt: skip
+    from onnxlint.lint import exit_code
+
+    paths = list(expand(models))
+    packs = check_configuration(paths, options).packs
+    reports = list(_linted(paths, options, jobs, quiet))
+    show = _shown(quiet, reports)
+    _write(_rendered(reports, format_, packs, show, verbose), output)
+    sys.exit(exit_code(reports))
+
+
+def expand(models: Iterable[str]) -> Iterator[str]:
+    """Every model file that the arguments name, each once, in a stable order."""
+    seen: set[str] = set()
+    for name in models:
+        found = list(_files(name))
+        if not found:
+            raise click.UsageError(f"no model matches {name!r}; check the path")
+        for path in found:
+            if path not in seen:
+                seen.add(path)
+                yield path
+
+
+def _files(name: str) -> Iterator[str]:
+    path = Path(name)
+    if name == "-" or path.is_file():
+        yield name
+    elif path.is_dir():
+        yield from sorted(str(f) for f in path.rglob("*") if _is_model(f))
+    elif glob.has_magic(name):
+        yield from sorted(f for f in glob.glob(name, recursive=True) if Path(f).is_file())  # noqa: PTH207
+    elif path.exists() or path.is_symlink():
+        yield name
+
+
+def _is_model(file: Path) -> bool:
+    """In a folder, .json and the like are seldom models: only onnx's own endings count."""
+    return file.suffix.lower() in FOLDER_SUFFIXES and file.is_file()
+
+
+def check_configuration(paths: list[str], options: Options) -> Registry:
+    """Finds mistakes in options, configuration and packs before any model is read."""
+    if options.data is not None and not options.data.exists():
+        raise click.UsageError(f"--data {str(options.data)!r} does not exist; check the path")
+    registry = None
+    for path in paths:
+        _, registry = planned(path, options)
+    assert registry is not None
+    return registry
+
+
+def planned(path: str, options: Options) -> tuple[Any, Registry]:
+    """The plan and settings for one model, and the registry that they were made from."""
+    from onnxlint.config import find, load, parse_bytes, plan
+    from onnxlint.lint import settings_of
+    from onnxlint.packs import discover
+
+    loaded = load(options.config or find(path))
+    rule_paths = [*map(loaded.path, loaded.config.rule_paths), *options.rules]
+    registry = _discovered(tuple(rule_paths), tuple(loaded.config.require_packs), discover)
+    chosen = plan(loaded, registry, path, select=options.select, ignore=options.ignore,
+                  stage=options.stage, fail_on=options.fail_on)  # fmt: skip
+    given = {
+        "data": options.data,
+        "samples": options.samples,
+        "seed": options.seed,
+        "time_limit": options.time_limit,
+        "memory_limit": options.memory_limit and parse_bytes(options.memory_limit),
+    }
+    overrides = {name: value for name, value in given.items() if value is not None}
+    settings: Settings = replace(settings_of(loaded), **overrides)
+    return (chosen, settings), registry
+
+
+_REGISTRIES: dict[tuple[Any, ...], Any] = {}
+
+
+def _discovered(rule_paths: tuple[Path, ...], required: tuple[str, ...], discover: Any) -> Any:
+    key = (rule_paths, required)
+    if key not in _REGISTRIES:
+        _REGISTRIES[key] = discover(rule_paths, required)
+    return _REGISTRIES[key]
+
+
+def lint_one(path: str, options: Options, progress: Progress | None = None) -> ModelReport:
+    """Lints one model with its own plan."""
+    from onnxlint.lint import lint_model
+
+    (chosen, settings), _ = planned(path, options)
+    static = options.static_only
+    return lint_model(path, chosen, settings, static_only=static, progress=progress)
+
+
+def _linted(
+    paths: list[str], options: Options, jobs: int, quiet: bool
+) -> Iterator[ModelReport]:
+    with _progress(len(paths), quiet) as (step, tell):
+        if jobs == 1 or len(paths) == 1:
+            for path in paths:
+                yield lint_one(path, options, tell)
+                step()
+            return
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+        from itertools import repeat
+
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(jobs, len(paths)), mp_context=context) as pool:
+            for report in pool.map(lint_one, paths, repeat(options)):
+                yield report
+                step()
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator[tuple[Any, Any]]:
+    """A bar on standard error, on a terminal alone."""
+    if quiet or not sys.stderr.isatty():
+        yield (lambda: None), None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("linting", total=total)
+        yield (
+            lambda: bar.advance(task),
+            lambda name: bar.update(task, description=f"{name:<28.28}"),
+        )
+
+
+def _shown(quiet: bool, reports: list[ModelReport]) -> Severity:
+    if quiet:
+        return Severity.ERROR
+    asked = Severity.INFO in {report.fail_on for report in reports}
+    return Severity.INFO if asked else Severity.WARNING
+
+
+def _rendered(
+    reports: list[ModelReport], format_: str, packs: dict[str, str], show: Severity, verbose: bool
+) -> str:
+    if format_ == "json":
+        from onnxlint.reporters import json
+
+        return json.render(reports, packs)
+    from onnxlint.reporters import text
+
+    return text.render(reports, show=show, verbose=verbose)
+
+
+def _write(rendered: str, output: Path | None) -> None:
+    if output is None:
+        click.echo(rendered, nl=False, color=None)
+        return
+    try:
+        output.write_text(click.unstyle(rendered), encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"--output {str(output)!r}: {error.strerror}") from error

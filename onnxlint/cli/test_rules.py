@@ -1,0 +1,37 @@
+"""`onnxlint test-rules PATH…`: run the examples in the docstrings of rules."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("test-rules")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]…")
+@click.option("--select", multiple=True, metavar="RULE", help="Test these rules alone.")
+def command(paths: tuple[Path, ...], select: tuple[str, ...]) -> None:
+    """Check that each rule's Bad example fires and its Good one does not.
+
+    PATH is a file or folder of rules; without it the installed packs are tested.
+    """
+    from onnxlint.packs import discover, rules_in_path
+    from onnxlint.testing import problems
+
+    if paths:
+        rules = [rule for path in paths for rule in rules_in_path(path)]
+    else:
+        rules = discover().rules
+    if select:
+        rules = [rule for rule in rules if any(rule.matches(name) for name in select)]
+    failed = 0
+    for rule in rules:
+        found = problems(rule)
+        failed += bool(found)
+        mark = click.style("FAIL", fg="red") if found else click.style("ok", fg="green")
+        click.echo(f"{mark:>4} {rule.code} {rule.name}")
+        for problem in found:
+            click.echo(f"     {problem}")
+    click.echo(f"{len(rules) - failed} passed, {failed} failed")
+    sys.exit(1 if failed or not rules else 0)

@@ -1,0 +1,138 @@
+"""Findings: what a rule reports, where, and how grave it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Severity(StrEnum):
+    """How grave a finding is.
+
+    `ERROR`: the model will fail, or silently give wrong answers. `WARNING`: likely a defect, or a
+    cost worth knowing. `INFO`: worth a look.
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for the gravest, so that sorting puts errors first."""
+        return list(Severity).index(self)
+
+
+class Stage(StrEnum):
+    """How far the model's training is: it decides which predictions are to be expected of it."""
+
+    INIT = "init"
+    TRAINED = "trained"
+
+
+class NotApplicable(Exception):  # noqa: N818 - it says what a rule says, and is no failure
+    """Raised by a rule or an analysis that finds nothing in the model that it could judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a model a finding is, named as Netron shows it; an absent fact is `None`.
+
+    `scope` is empty for the main graph, else the path to a subgraph (`If_3/then_branch`) or a
+    function (`function:domain::Name`). `node_index` counts the nodes of that scope from 0.
+    """
+
+    scope: str = ""
+    node: str | None = None
+    node_index: int | None = None
+    op_type: str | None = None
+    value: str | None = None
+    module: str | None = None
+    source: str | None = None
+
+    @property
+    def place(self) -> Place:
+        """Itself, so that a place can stand wherever a located thing can."""
+        return self
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.scope, self._what()) if part) or "model"
+
+    def _what(self) -> str:
+        if self.node_index is None:
+            return repr(self.value) if self.value is not None else ""
+        name = repr(self.node) if self.node else f"#{self.node_index}"
+        return f"{self.op_type} {name}"
+
+
+class Located(Protocol):
+    """Anything that a finding can point at: a node, a value, a scope, a place."""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in the model."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule yields: the thing it is about and one sentence, with the numbers behind it.
+
+    Args:
+        subject: the node, value, scope or place that the sentence is about.
+        message: what was seen; says the number and the number that it was compared with.
+        measured: the number seen, for machines.
+        limit: the number that it was compared with.
+        unit: what both count, e.g. `"fraction of channels"`.
+        severity: only where this finding is graver or milder than its rule's default.
+        evidence: further facts for machines; JSON types only.
+    """
+
+    subject: Located
+    message: str
+    measured: float | int | None = None
+    limit: float | int | None = None
+    unit: str | None = None
+    severity: Severity | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A finding as the reporters get it: judged, placed, and free of the model it came from."""
+
+    code: str
+    name: str
+    severity: Severity
+    message: str
+    place: Place
+    measured: float | int | None = None
+    limit: float | int | None = None
+    unit: str | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    synthetic: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that stay the same while the finding does: no measured number is in it."""
+        place = self.place
+        where = place.node or place.node_index if place.node_index is not None else None
+        identity = [self.code, place.scope, where, place.op_type, place.value]
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+
+    def order(self) -> tuple[int, str, str, int, str, str]:
+        """Sort key of every report: severity, code, scope, node index, value, message."""
+        place = self.place
+        index = -1 if place.node_index is None else place.node_index
+        return (
+            self.severity.rank,
+            self.code,
+            place.scope,
+            index,
+            place.value or "",
+            self.message,
+        )

@@ -1,0 +1,49 @@
+"""Element types of ONNX: names, sizes and their numpy counterparts."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_SUB_BYTE_BITS = {"UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2}
+
+
+@cache
+def dtype_name(element_type: int) -> str:
+    """The specification's own name in lower case, e.g. `float16`; `undefined` for unknown ones."""
+    from onnx import TensorProto
+
+    names = {number: name.lower() for name, number in TensorProto.DataType.items()}
+    return names.get(element_type, "undefined")
+
+
+@cache
+def bits(element_type: int) -> int | None:
+    """Bits of one element in raw data, or None where elements have no fixed size (strings)."""
+    name = dtype_name(element_type).upper()
+    if name in ("UNDEFINED", "STRING"):
+        return None
+    return _SUB_BYTE_BITS.get(name) or numpy_dtype(element_type).itemsize * 8
+
+
+@cache
+def numpy_dtype(element_type: int) -> np.dtype:  # type: ignore[type-arg]
+    """The numpy (or ml_dtypes) type that holds one element."""
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    return tensor_dtype_to_np_dtype(element_type)
+
+
+@cache
+def is_float(element_type: int) -> bool:
+    """Whether elements are floating point numbers of any width."""
+    return dtype_name(element_type).startswith(("float", "bfloat", "double"))
+
+
+@cache
+def is_integer(element_type: int) -> bool:
+    """Whether elements are integers of any width; booleans are not."""
+    return dtype_name(element_type).startswith(("int", "uint"))

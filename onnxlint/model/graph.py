@@ -1,0 +1,533 @@
+"""The model as a graph of node and value vertices over all scopes: main, subgraphs, functions.
+
+The vertices know their neighbours (`node.inputs`, `value.consumers`), which serves most rules and
+keeps 100,000 nodes cheap. `Graph.digraph` is the same graph as a `networkx.DiGraph`, made when a
+rule first asks for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from onnxlint.findings import Place
+from onnxlint.model.load import Model
+from onnxlint.model.names import module_path, source_line
+from onnxlint.model.tensors import Tensor, TensorError
+
+if TYPE_CHECKING:
+    import networkx as nx
+    from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TensorProto, TypeProto
+
+    from onnxlint.model.tensors import Array
+
+STANDARD_DOMAINS = ("", "ai.onnx")
+"""Both spell the default operator set."""
+
+
+class Origin(StrEnum):
+    """What defines a value."""
+
+    INPUT = "input"
+    INITIALIZER = "initializer"
+    NODE = "node"
+    NOTHING = "nothing"
+
+
+@dataclass(eq=False, slots=True, repr=False)
+class Value:
+    """A tensor, sequence, map or optional that flows through a scope.
+
+    `consumers` are the nodes that read it, those in subgraphs included, in the order of the file
+    and once per slot; `yielded_to` are the owners of the subgraphs that hand it out. `is_input` is
+    true also for an initializer listed among the inputs.
+    """
+
+    name: str
+    scope: Scope
+    origin: Origin
+    producer: Node | None = None
+    type: TypeProto | None = None
+    tensor_proto: TensorProto | None = None
+    is_input: bool = False
+    is_output: bool = False
+    consumers: list[Node] = field(default_factory=list)
+    yielded_to: list[Node] = field(default_factory=list)
+
+    @property
+    def place(self) -> Place:
+        """Where it stands: at its producer, if a node makes it."""
+        if self.producer is None:
+            return Place(scope=self.scope.path, value=self.name)
+        return self.producer.place_of(self.name)
+
+    def __repr__(self) -> str:
+        return f"<Value {self.name!r} in {self.scope.path or 'main graph'}>"
+
+
+@dataclass(eq=False, slots=True, repr=False)
+class Node:
+    """A node of a scope; `index` counts from 0 in the order of the file.
+
+    `inputs` and `outputs` keep their slots: an omitted optional one is `None`.
+    """
+
+    proto: NodeProto
+    index: int
+    scope: Scope
+    inputs: list[Value | None] = field(default_factory=list)
+    outputs: list[Value | None] = field(default_factory=list)
+    subgraphs: list[Scope] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Its name in the file; may be empty, and need not be unique."""
+        return self.proto.name
+
+    @property
+    def op(self) -> str:
+        """The operator: `Conv` in the standard domain, else `com.microsoft::FusedConv`."""
+        domain = self.proto.domain
+        return self.proto.op_type if domain in STANDARD_DOMAINS else f"{domain}::{self.op_type}"
+
+    @property
+    def op_type(self) -> str:
+        """The operator's name without its domain."""
+        return self.proto.op_type
+
+    @property
+    def domain(self) -> str:
+        """The operator's domain, the standard one as the empty string."""
+        return "" if self.proto.domain in STANDARD_DOMAINS else self.proto.domain
+
+    def input(self, slot: int) -> Value | None:
+        """The value in an input slot, or None where it is omitted."""
+        return self.inputs[slot] if slot < len(self.inputs) else None
+
+    @property
+    def output(self) -> Value | None:
+        """The first output."""
+        return self.outputs[0] if self.outputs else None
+
+    @property
+    def attributes(self) -> Mapping[str, AttributeProto]:
+        """Its attributes by name, as protobuf."""
+        return {attribute.name: attribute for attribute in self.proto.attribute}
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """An attribute as a plain Python value (int, float, str, list, TensorProto …)."""
+        for attribute in self.proto.attribute:
+            if attribute.name == name and not attribute.ref_attr_name:
+                return _attribute_value(attribute, default)
+        return default
+
+    @property
+    def place(self) -> Place:
+        """Where it stands, with the module it came from."""
+        return self.place_of(None)
+
+    def place_of(self, value: str | None) -> Place:
+        """The place of one of its outputs."""
+        metadata = {entry.key: entry.value for entry in self.proto.metadata_props}
+        return Place(
+            scope=self.scope.path,
+            node=self.name,
+            node_index=self.index,
+            op_type=self.op_type,
+            value=value,
+            module=module_path(self.name, metadata),
+            source=source_line(metadata),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Node {self.op} {self.name!r} #{self.index} in {self.scope.path or 'main graph'}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Redefinition:
+    """A name that a scope defines again: by a node, or (`node` None) among its inputs."""
+
+    name: str
+    node: Node | None
+
+
+@dataclass(eq=False, repr=False)
+class Scope:
+    """The main graph (`path` empty), a subgraph of a node, or the body of a local function."""
+
+    path: str
+    graph: Graph
+    owner: Node | None = None
+    function: FunctionProto | None = None
+    proto: GraphProto | None = None
+    nodes: list[Node] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    redefinitions: list[Redefinition] = field(default_factory=list)
+
+    @property
+    def place(self) -> Place:
+        """The scope itself."""
+        return Place(scope=self.path)
+
+    @property
+    def parent(self) -> Scope | None:
+        """The scope around it: functions and the main graph have none."""
+        return self.owner.scope if self.owner else None
+
+    @property
+    def in_function(self) -> bool:
+        """Whether it is a function's body or nested in one."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope.function is not None
+
+    @property
+    def initializers(self) -> Iterator[Value]:
+        """The values that have an initializer, in the order of the file."""
+        return (value for value in self.values.values() if value.tensor_proto is not None)
+
+    @cached_property
+    def opsets(self) -> Mapping[str, int]:
+        """Imported version of each domain; subgraphs use those around them."""
+        if self.parent is not None:
+            return self.parent.opsets
+        imports = self.function.opset_import if self.function else None
+        imports = imports or self.graph.model.proto.opset_import
+        standard = {"": 1} if self.graph.model.proto.ir_version < 3 else {}
+        return standard | {
+            "" if entry.domain in STANDARD_DOMAINS else entry.domain: entry.version
+            for entry in imports
+        }
+
+    def lookup(self, name: str) -> Value | None:
+        """The value that a name means here, by the names of this scope and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope.parent
+        return None
+
+
+class Graph:
+    """All scopes of a model, their nodes and values, and how they hang together."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.scopes: list[Scope] = []
+        self.main = self._add(Scope("", self, proto=model.proto.graph))
+        self.functions = [
+            self._add(Scope(f"function:{function.domain}::{function.name}", self, function=function))
+            for function in model.proto.functions
+        ]
+        pending = deque(self.scopes)
+        while pending:
+            scope = pending.popleft()
+            _define(scope)
+            pending.extend(self._add(subgraph) for subgraph in _subgraphs(scope))
+        for scope in self.scopes:
+            _connect(scope)
+
+    @classmethod
+    def build(cls, model: Model) -> Graph:
+        """Reads the graph off a model."""
+        return cls(model)
+
+    def _add(self, scope: Scope) -> Scope:
+        self.scopes.append(scope)
+        return scope
+
+    def nodes(self, *ops: str) -> Iterator[Node]:
+        """Nodes of every scope, in the order of the file; with `ops`, those operators alone.
+
+        Operators outside the standard domain are written `com.microsoft::FusedConv`.
+        """
+        if not ops:
+            return (node for scope in self.scopes for node in scope.nodes)
+        return (node for op in ops for node in self._nodes_by_op.get(op, ()))
+
+    @cached_property
+    def _nodes_by_op(self) -> dict[str, list[Node]]:
+        groups: dict[str, list[Node]] = {}
+        for node in self.nodes():
+            groups.setdefault(node.op, []).append(node)
+        return groups
+
+    @property
+    def ops(self) -> Iterable[str]:
+        """The operators that occur anywhere in the model."""
+        return self._nodes_by_op.keys()
+
+    @cached_property
+    def function_names(self) -> frozenset[tuple[str, str]]:
+        """(domain, name) of the model's local functions, the standard domain as empty string."""
+        return frozenset(
+            ("" if scope.function.domain in STANDARD_DOMAINS else scope.function.domain,
+             scope.function.name)
+            for scope in self.functions
+            if scope.function is not None
+        )  # fmt: skip
+
+    def values(self) -> Iterator[Value]:
+        """Every value of every scope."""
+        return (value for scope in self.scopes for value in scope.values.values())
+
+    @property
+    def inputs(self) -> list[Value]:
+        """What a caller must feed: inputs of the main graph without an initializer."""
+        return [value for value in self.main.inputs if value.tensor_proto is None]
+
+    @property
+    def outputs(self) -> list[Value]:
+        """Outputs of the main graph."""
+        return self.main.outputs
+
+    def source(self, value: Value) -> Value:
+        """The value behind a chain of Identity nodes."""
+        seen = {value}
+        while value.producer is not None and value.producer.op == "Identity":
+            before = value.producer.input(0)
+            if before is None or before in seen:
+                break
+            seen.add(before)
+            value = before
+        return value
+
+    def tensor(self, value: Value | None) -> Tensor | None:
+        """The constant behind a value: initializer, Constant or ConstantOfShape, also by Identity.
+
+        None where the value is computed, is no dense tensor, or lies inside a function whose
+        attributes decide it. An initializer that a caller may override counts as constant.
+        """
+        if value is None:
+            return None
+        value = self.source(value)
+        if value.tensor_proto is not None:
+            return Tensor(value.tensor_proto, self.model.files, tuple(value.tensor_proto.dims))
+        if value.producer is None:
+            return None
+        return self._tensor_made_by(value.producer)
+
+    def _tensor_made_by(self, node: Node) -> Tensor | None:
+        if node.op == "Constant":
+            proto = _constant_proto(node)
+            return proto and Tensor(proto, self.model.files, tuple(proto.dims))
+        if node.op == "ConstantOfShape":
+            shape = self.constant(node.input(0))
+            if shape is None:
+                return None
+            dims = tuple(int(size) for size in shape.reshape(-1))
+            return Tensor(node.attribute("value", _zero()), self.model.files, dims, fill=True)
+        return None
+
+    def constant(self, value: Value | None) -> Array | None:
+        """The elements of a constant value, or None where it is computed or cannot be read."""
+        tensor = self.tensor(value)
+        try:
+            return None if tensor is None else tensor.array()
+        except TensorError:
+            return None
+
+    def ancestors(self, values: Iterable[Value]) -> set[Node | Value]:
+        """Every vertex that the given values depend on, themselves included."""
+        return _reach(values, _before)
+
+    def descendants(self, values: Iterable[Value]) -> set[Node | Value]:
+        """Every vertex that depends on the given values, themselves included."""
+        return _reach(values, _after)
+
+    @cached_property
+    def digraph(self) -> nx.DiGraph[Node | Value]:
+        """The same vertices as a networkx graph; edges point the way the data flows.
+
+        A value read from an outer scope has an edge to the inner node. A node with subgraphs has
+        edges to their inputs, and their outputs have edges to the node's outputs.
+        """
+        import networkx as nx
+
+        graph: nx.DiGraph[Node | Value] = nx.DiGraph()
+        graph.add_nodes_from(self.values())
+        graph.add_nodes_from(self.nodes())
+        for vertex in list(graph):
+            graph.add_edges_from((vertex, following) for following in _after(vertex))
+        return graph
+
+
+def _define(scope: Scope) -> None:
+    """Creates the scope's nodes and the values that it defines."""
+    if scope.function is not None:
+        types = {info.name: info.type for info in scope.function.value_info}
+        inputs = {name: types.get(name) for name in scope.function.input}
+        listed, protos, output_names = (
+            list(scope.function.input),
+            scope.function.node,
+            scope.function.output,
+        )
+    else:
+        assert scope.proto is not None
+        types = {info.name: info.type for info in scope.proto.value_info}
+        inputs = {info.name: info.type for info in scope.proto.input}
+        types.update({info.name: info.type for info in scope.proto.output})
+        listed = [info.name for info in scope.proto.input]
+        protos = scope.proto.node
+        output_names = [info.name for info in scope.proto.output]
+    for name in listed:
+        _define_input(scope, name, inputs[name])
+    _define_initializers(scope)
+    for index, proto in enumerate(protos):
+        node = Node(proto, index, scope)
+        scope.nodes.append(node)
+        node.outputs = [_define_output(node, name, types.get(name)) for name in proto.output]
+    for name in output_names:
+        scope.outputs.append(_output_value(scope, name))
+
+
+def _define_input(scope: Scope, name: str, type_proto: TypeProto | None) -> None:
+    if name in scope.values:
+        scope.redefinitions.append(Redefinition(name, None))
+        return
+    value = Value(name, scope, Origin.INPUT, type=type_proto, is_input=True)
+    scope.values[name] = value
+    scope.inputs.append(value)
+
+
+def _define_initializers(scope: Scope) -> None:
+    if scope.proto is None:
+        return
+    for tensor in scope.proto.initializer:
+        value = scope.values.setdefault(tensor.name, Value(tensor.name, scope, Origin.INITIALIZER))
+        value.origin = Origin.INITIALIZER
+        value.tensor_proto = value.tensor_proto or tensor
+    for sparse in scope.proto.sparse_initializer:
+        name = sparse.values.name
+        scope.values.setdefault(name, Value(name, scope, Origin.INITIALIZER))
+
+
+def _define_output(node: Node, name: str, type_proto: TypeProto | None) -> Value | None:
+    if not name:
+        return None
+    value = Value(name, node.scope, Origin.NODE, producer=node, type=type_proto)
+    if name in node.scope.values:
+        node.scope.redefinitions.append(Redefinition(name, node))
+    else:
+        node.scope.values[name] = value
+    return value
+
+
+def _output_value(scope: Scope, name: str) -> Value:
+    """A scope's output; a subgraph may also hand out a value of the scope around it."""
+    value = scope.lookup(name)
+    if value is None:
+        value = Value(name, scope, Origin.NOTHING)
+    if value.scope is scope:
+        value.is_output = True
+    if scope.owner is not None:
+        value.yielded_to.append(scope.owner)
+    return value
+
+
+def _subgraphs(scope: Scope) -> Iterator[Scope]:
+    prefix = f"{scope.path}/" if scope.path else ""
+    for node in scope.nodes:
+        for attribute in node.proto.attribute:
+            single = [attribute.g] if attribute.HasField("g") else []
+            for number, proto in enumerate([*single, *attribute.graphs]):
+                branch = attribute.name + (f"[{number}]" if attribute.graphs else "")
+                label = node.name or f"{node.op_type}_{node.index}"
+                subgraph = Scope(f"{prefix}{label}/{branch}", scope.graph, owner=node, proto=proto)
+                node.subgraphs.append(subgraph)
+                yield subgraph
+
+
+def _connect(scope: Scope) -> None:
+    """Gives every node of the scope the values that it reads."""
+    for node in scope.nodes:
+        for name in node.proto.input:
+            value = _read(scope, name) if name else None
+            node.inputs.append(value)
+            if value is not None:
+                value.consumers.append(node)
+
+
+def _read(scope: Scope, name: str) -> Value:
+    value = scope.lookup(name)
+    return Value(name, scope, Origin.NOTHING) if value is None else value
+
+
+def _reach(start: Iterable[Value], step: Any) -> set[Node | Value]:
+    reached: set[Node | Value] = set(start)
+    pending: list[Node | Value] = list(reached)
+    while pending:
+        for vertex in step(pending.pop()):
+            if vertex not in reached:
+                reached.add(vertex)
+                pending.append(vertex)
+    return reached
+
+
+def _after(vertex: Node | Value) -> Iterator[Node | Value]:
+    """The vertices that data flows to."""
+    if isinstance(vertex, Node):
+        yield from filter(None, vertex.outputs)
+        for subgraph in vertex.subgraphs:
+            yield from subgraph.inputs
+        return
+    yield from vertex.consumers
+    for owner in vertex.yielded_to:
+        yield from filter(None, owner.outputs)
+
+
+def _before(vertex: Node | Value) -> Iterator[Node | Value]:
+    """The vertices that data comes from."""
+    if isinstance(vertex, Node):
+        yield from filter(None, vertex.inputs)
+        return
+    if vertex.producer is not None:
+        yield vertex.producer
+        for subgraph in vertex.producer.subgraphs:
+            yield from subgraph.outputs
+    elif vertex.is_input and vertex.scope.owner is not None:
+        yield vertex.scope.owner
+
+
+def _attribute_value(attribute: AttributeProto, default: Any) -> Any:
+    from onnx.helper import get_attribute_value
+
+    try:
+        value = get_attribute_value(attribute)
+    except ValueError:  # a type that this onnx does not know
+        return default
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value
+
+
+def _constant_proto(node: Node) -> TensorProto | None:
+    """The tensor that a Constant node spells in one of its seven ways."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    tensor = node.attribute("value")
+    if tensor is not None:
+        return tensor  # type: ignore[no-any-return]
+    kinds = {"value_float": "float32", "value_floats": "float32",
+             "value_int": "int64", "value_ints": "int64"}  # fmt: skip
+    for name, dtype in kinds.items():
+        plain = node.attribute(name)
+        if plain is not None:
+            return numpy_helper.from_array(np.asarray(plain, dtype))
+    return None
+
+
+def _zero() -> TensorProto:
+    """What a ConstantOfShape without a value repeats."""
+    from onnx import TensorProto
+
+    return TensorProto(data_type=TensorProto.FLOAT, dims=[1], float_data=[0.0])

@@ -1,0 +1,56 @@
+"""Which module of the source network a node came from, as exporters tell it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+
+
+def module_path(node_name: str, metadata: Mapping[str, str]) -> str | None:
+    """The dotted path of the module, e.g. `layer1.0.conv1`.
+
+    PyTorch's newer exporter writes it into the metadata; its older one and TensorFlow's spell it
+    into node names such as `/layer1/layer1.0/conv1/Conv`.
+    """
+    scopes = metadata.get("pkg.torch.onnx.name_scopes")
+    if scopes is not None:
+        return _module_from_scopes(scopes)
+    if "/" not in node_name:
+        return None
+    *parts, _operator = node_name.strip("/").split("/")
+    return _joined(parts) or None
+
+
+def _module_from_scopes(scopes: str) -> str | None:
+    """Of `['', 'layer1', 'layer1.0', 'conv2d']` the last module; the final entry is the call."""
+    try:
+        names = ast.literal_eval(scopes)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    if not isinstance(names, list) or len(names) < 2 or not isinstance(names[-2], str):
+        return None
+    return names[-2] or None
+
+
+def _joined(parts: list[str]) -> str:
+    """Joins nested names; a part that repeats its parent's (`layer1/layer1.0`) goes on from it."""
+    path: list[str] = []
+    for part in parts:
+        if path and part.startswith(path[-1] + "."):
+            path[-1] = part
+        elif part:
+            path.append(part)
+    return ".".join(path)
+
+
+def source_line(metadata: Mapping[str, str]) -> str | None:
+    """`net.py:41`: the innermost frame of the stack trace that PyTorch's exporter wrote."""
+    frames = _FRAME.findall(metadata.get("pkg.torch.onnx.stack_trace", ""))
+    if not frames:
+        return None
+    file, line = frames[-1]
+    basename = re.split(r"[\\/]", file)[-1]
+    return f"{basename}:{line}"

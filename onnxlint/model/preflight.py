@@ -1,0 +1,366 @@
+"""Can this file be opened safely? Judged on the raw protobuf, before any runtime sees it."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import prod
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from onnxlint.findings import Place
+from onnxlint.model.dtypes import bits
+from onnxlint.model.graph import Graph, Node
+from onnxlint.model.load import Model
+from onnxlint.model.tensors import Tensor
+from onnxlint.model.wire import INLINE
+
+if TYPE_CHECKING:
+    from onnx import AttributeProto, ModelProto, TensorProto
+
+ALLOCATION_BUDGET_BYTES = 2 * 1024**3
+"""What constants may ask a runtime to allocate: protobuf's own limit of a model, 2 GiB."""
+
+PROTO_LIMIT_BYTES = 2 * 1024**3
+"""A protobuf message of this size and more cannot be serialized or parsed."""
+
+
+class Danger(StrEnum):
+    """What can make opening a file unsafe."""
+
+    ESCAPE = "escape"
+    HARDLINK = "hardlink"
+    MISSING = "missing"
+    BOUNDS = "bounds"
+    ALLOCATION = "allocation"
+    OVERSIZED = "oversized"
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """One danger: where, what was seen, and the numbers in bytes where there are any."""
+
+    danger: Danger
+    place: Place
+    message: str
+    measured: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A tensor that says its data lies in another file."""
+
+    place: Place
+    proto: TensorProto
+    entries: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def location(self) -> str:
+        """The file, as the model names it."""
+        return self.entries.get("location", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """The hazards of a model file, and the external tensors that it refers to."""
+
+    hazards: tuple[Hazard, ...]
+    externals: tuple[External, ...]
+
+    @classmethod
+    def build(cls, graph: Graph) -> Preflight:
+        """Checks external data, what constants ask to allocate, and the size of the message."""
+        model = graph.model
+        externals = tuple(_externals(graph))
+        hazards = [hazard for external in externals for hazard in _check_external(model, external)]
+        hazards += _allocation(graph)
+        hazards += _message_size(model)
+        return cls(tuple(hazards), externals)
+
+    @property
+    def refusal(self) -> str | None:
+        """Why native code must not open this file; None if it may."""
+        blocking = [hazard for hazard in self.hazards if hazard.danger is not Danger.HARDLINK]
+        return blocking[0].message if blocking else None
+
+    def of(self, *dangers: Danger) -> Iterator[Hazard]:
+        """The hazards of these kinds."""
+        return (hazard for hazard in self.hazards if hazard.danger in dangers)
+
+
+def tensors(graph: Graph) -> Iterator[tuple[Place, TensorProto]]:
+    """Every TensorProto of a model: initializers, sparse ones, attributes, in every scope."""
+    for scope in graph.scopes:
+        if scope.proto is not None:
+            for tensor in scope.proto.initializer:
+                yield Place(scope=scope.path, value=tensor.name), tensor
+            for sparse in scope.proto.sparse_initializer:
+                for part in (sparse.values, sparse.indices):
+                    yield Place(scope=scope.path, value=sparse.values.name), part
+        if scope.function is not None:
+            for attribute in scope.function.attribute_proto:
+                yield from ((scope.place, tensor) for tensor in _attribute_tensors(attribute))
+        for node in scope.nodes:
+            for attribute in node.proto.attribute:
+                for tensor in _attribute_tensors(attribute):
+                    yield node.place, tensor
+
+
+def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
+    """The same of a parsed model without its places."""
+    attributes: list[AttributeProto] = []
+    for function in model.functions:
+        attributes.extend(function.attribute_proto)
+        attributes.extend(attribute for node in function.node for attribute in node.attribute)
+    graphs = [model.graph]
+    for graph in graphs:
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+        attributes.extend(attribute for node in graph.node for attribute in node.attribute)
+        while attributes:
+            attribute = attributes.pop()
+            yield from _attribute_tensors(attribute)
+            graphs.extend([attribute.g] if attribute.HasField("g") else [])
+            graphs.extend(attribute.graphs)
+
+
+def _attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
+    if attribute.HasField("t"):
+        yield attribute.t
+    yield from attribute.tensors
+    sparse_tensors = list(attribute.sparse_tensors)
+    if attribute.HasField("sparse_tensor"):
+        sparse_tensors.append(attribute.sparse_tensor)
+    for sparse in sparse_tensors:
+        yield from (sparse.values, sparse.indices)
+
+
+def _externals(graph: Graph) -> Iterator[External]:
+    spans = graph.model.files.spans
+    for place, tensor in tensors(graph):
+        if tensor.data_location != 1 and not tensor.external_data:
+            continue
+        external = External(place, tensor, {e.key: e.value for e in tensor.external_data})
+        if external.location == INLINE and _range(external) in spans:
+            continue
+        yield external
+
+
+def _range(external: External) -> tuple[int, int | None] | None:
+    """(offset, length) in bytes, length None where absent; None if they are no numbers."""
+    try:
+        length = external.entries.get("length")
+        offset = int(external.entries.get("offset") or 0)
+        return offset, None if length is None else int(length)
+    except ValueError:
+        return None
+
+
+def _check_external(model: Model, external: External) -> Iterator[Hazard]:
+    location, name = external.location, external.proto.name
+    if not location:
+        yield Hazard(Danger.MISSING, external.place, f"tensor {name!r} names no external file")
+        return
+    reason = _escape(location)
+    if reason is not None:
+        message = f"external data {location!r} {reason}"
+        yield Hazard(Danger.ESCAPE, external.place, message)
+        return
+    path = model.files.folder / location
+    if not _stays_inside(path, model):
+        message = f"external data {location!r} leads out of the model's folder through a link"
+        yield Hazard(Danger.ESCAPE, external.place, message)
+        return
+    yield from _check_file(path, external)
+
+
+def _escape(location: str) -> str | None:
+    if "\0" in location:
+        return "holds a NUL character, which no file name has"
+    if urlsplit(location.replace("\\", "/")).scheme and "://" in location:
+        return "is a URL"
+    if PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor:
+        return "is an absolute path"
+    if ".." in PureWindowsPath(location).parts:
+        return "climbs out of the model's folder with '..'"
+    return None
+
+
+def _stays_inside(path: Path, model: Model) -> bool:
+    """Whether a file, links followed, is in the model's folder or that of its link's target."""
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return False
+    homes = {model.files.folder.resolve(), model.files.model_file.resolve().parent}
+    return any(resolved.is_relative_to(home) for home in homes)
+
+
+def _check_file(path: Path, external: External) -> Iterator[Hazard]:
+    location, place = external.location, external.place
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        yield Hazard(Danger.MISSING, place, f"external data {location!r} does not exist")
+        return
+    if not stat.S_ISREG(status.st_mode):
+        yield Hazard(Danger.MISSING, place, f"external data {location!r} is no regular file")
+        return
+    if status.st_nlink > 1:
+        message = f"external data {location!r} is a hard link: its bytes may belong elsewhere"
+        yield Hazard(Danger.HARDLINK, place, message, status.st_nlink, 1)
+    yield from _check_bounds(external, status.st_size)
+
+
+def _check_bounds(external: External, file_size: int) -> Iterator[Hazard]:
+    name, place = external.proto.name, external.place
+    extent = _range(external)
+    if extent is None:
+        message = f"offset or length of tensor {name!r} is no number"
+        yield Hazard(Danger.BOUNDS, place, message)
+        return
+    offset, length = extent
+    expected = tensor_bytes(external.proto)
+    size = expected if length is None else length
+    if offset < 0 or size < 0:
+        message = f"tensor {name!r} has a negative offset or length ({offset}, {size})"
+        yield Hazard(Danger.BOUNDS, place, message, min(offset, size), 0)
+    elif offset + size > file_size:
+        message = (
+            f"tensor {name!r} ends at byte {offset + size:,} of {external.location!r}, "
+            f"which holds {file_size:,}"
+        )
+        yield Hazard(Danger.BOUNDS, place, message, offset + size, file_size)
+    elif expected != size:
+        message = f"tensor {name!r} has {size:,} bytes where dims and dtype need {expected:,}"
+        yield Hazard(Danger.BOUNDS, place, message, size, expected)
+
+
+def tensor_bytes(proto: TensorProto) -> int:
+    """Bytes that a tensor's dims and dtype ask for; negative where a dim is."""
+    if any(size < 0 for size in proto.dims):
+        return -1
+    return (prod(proto.dims) * (bits(proto.data_type) or 0) + 7) // 8
+
+
+def _allocation(graph: Graph) -> Iterator[Hazard]:
+    """One hazard if all that the constants ask for exceeds the budget, at the greediest."""
+    requests = [*_requests(graph), *_hollow_initializers(graph)]
+    total = sum(size for _, size, _ in requests)
+    if total <= ALLOCATION_BUDGET_BYTES:
+        return
+    place, size, what = max(requests, key=lambda request: request[1])
+    message = (
+        f"constants ask for {total:,} bytes where {ALLOCATION_BUDGET_BYTES:,} are allowed; "
+        f"{what} alone for {size:,}"
+    )
+    yield Hazard(Danger.ALLOCATION, place, message, total, ALLOCATION_BUDGET_BYTES)
+
+
+def _requests(graph: Graph) -> Iterator[tuple[Place, int, str]]:
+    for node in graph.nodes(*_REQUESTED_ELEMENTS):
+        elements = _REQUESTED_ELEMENTS[node.op](graph, node)
+        if elements:
+            yield node.place, elements * _element_bytes(graph, node), node.op
+    for scope in graph.scopes:
+        for value in scope.inputs:
+            yield value.place, _declared_bytes(value.type), f"input {value.name!r}"
+
+
+def _hollow_initializers(graph: Graph) -> Iterator[tuple[Place, int, str]]:
+    """Initializers whose dims ask for more than their data fills: the excess."""
+    for place, proto in tensors(graph):
+        if proto.data_location == 1 or proto.string_data:
+            continue
+        excess = tensor_bytes(proto) - 8 * proto.ByteSize()  # a varint packs 8 bytes into 1
+        if excess > 0:
+            yield place, excess, f"tensor {proto.name!r}"
+
+
+def _declared_bytes(type_proto: object) -> int:
+    tensor = getattr(type_proto, "tensor_type", None)
+    if tensor is None:
+        return 0
+    sizes = [dim.dim_value for dim in tensor.shape.dim if dim.HasField("dim_value")]
+    return prod(max(0, size) for size in sizes) * (bits(tensor.elem_type) or 8) // 8
+
+
+def _element_bytes(graph: Graph, node: Node) -> int:
+    """Bytes of one output element: of the constant that is repeated, else 4 as for float32."""
+    slot = {"ConstantOfShape": None, "Range": 0}.get(node.op, 0)
+    tensor = node.attribute("value") if slot is None else _proto(graph, node, slot)
+    width = bits(tensor.data_type) if tensor is not None else None
+    return max(1, (width or 32) // 8)
+
+
+def _proto(graph: Graph, node: Node, slot: int) -> TensorProto | None:
+    tensor: Tensor | None = graph.tensor(node.input(slot))
+    return None if tensor is None else tensor.proto
+
+
+def _numbers(graph: Graph, node: Node, slot: int) -> list[float] | None:
+    """The elements of a small constant input."""
+    tensor = graph.tensor(node.input(slot))
+    if tensor is None or tensor.size > 64:
+        return None
+    array = graph.constant(node.input(slot))
+    return None if array is None or array.dtype.kind not in "iuf" else array.reshape(-1).tolist()
+
+
+def _product(graph: Graph, node: Node, slot: int) -> int:
+    """Elements that a shape, repeats or sizes input asks for."""
+    numbers = _numbers(graph, node, slot) or [0]
+    return prod(max(1, int(size)) if size != 0 else 0 for size in numbers if size == size)
+
+
+def _of_shape(graph: Graph, node: Node) -> int:
+    return _product(graph, node, 0)
+
+
+def _expanded(graph: Graph, node: Node) -> int:
+    return _product(graph, node, 1)
+
+
+def _tiled(graph: Graph, node: Node) -> int:
+    tensor = graph.tensor(node.input(0))
+    return _product(graph, node, 1) * (tensor.size if tensor is not None else 1)
+
+
+def _ranged(graph: Graph, node: Node) -> int:
+    bounds = [_numbers(graph, node, slot) for slot in range(3)]
+    if any(not numbers for numbers in bounds):
+        return 0
+    start, limit, delta = (numbers[0] for numbers in bounds if numbers)
+    length = (limit - start) / delta if delta else 0
+    return int(length) if 0 < length < float("inf") else 0
+
+
+def _padded(graph: Graph, node: Node) -> int:
+    pads = _numbers(graph, node, 1) or node.attribute("pads") or []
+    half = len(pads) // 2
+    return prod(1 + max(0, int(a + b)) for a, b in zip(pads[:half], pads[half:], strict=False)) - 1
+
+
+def _resized(graph: Graph, node: Node) -> int:
+    return _product(graph, node, 3)
+
+
+_REQUESTED_ELEMENTS = {
+    "ConstantOfShape": _of_shape,
+    "Expand": _expanded,
+    "Tile": _tiled,
+    "Range": _ranged,
+    "Pad": _padded,
+    "Resize": _resized,
+}
+
+
+def _message_size(model: Model) -> Iterator[Hazard]:
+    if model.size >= PROTO_LIMIT_BYTES:
+        message = f"the file has {model.size:,} bytes, and protobuf reads less than 2 GiB"
+        yield Hazard(Danger.OVERSIZED, Place(), message, model.size, PROTO_LIMIT_BYTES)

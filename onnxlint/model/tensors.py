@@ -1,0 +1,170 @@
+"""Tensors whose bytes are mapped when somebody looks, and not before."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onnxlint.model.dtypes import bits, dtype_name, numpy_dtype
+from onnxlint.model.wire import INLINE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from onnx import TensorProto
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+BLOCK_BYTES = 4 * 1024 * 1024
+"""Large tensors are read in pieces of this size: enough to stream at the disk's speed."""
+
+
+class TensorError(ValueError):
+    """A tensor whose data cannot be read as its dtype and dims say."""
+
+
+@dataclass(eq=False)
+class Files:
+    """The mapped files behind one model: the model's own and those of its external data."""
+
+    model_file: Path
+    folder: Path
+    spans: frozenset[tuple[int, int]] = frozenset()
+    _maps: dict[Path, mmap.mmap] = field(default_factory=dict)
+
+    def view(self, location: str, offset: int, length: int | None) -> memoryview:
+        """The bytes at a tensor's external location; raises TensorError where there are none."""
+        if location == INLINE and (offset, length) not in self.spans:
+            raise TensorError("its data location does not exist")
+        path = self.model_file if location == INLINE else self.folder / location
+        data = memoryview(self._map(path))
+        end = len(data) if length is None else offset + length
+        if not 0 <= offset <= end <= len(data):
+            raise TensorError(f"bytes {offset} to {end} lie outside {path.name} ({len(data)} B)")
+        return data[offset:end]
+
+    def _map(self, path: Path) -> mmap.mmap | bytes:
+        if path not in self._maps:
+            try:
+                with path.open("rb") as file:
+                    self._maps[path] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            except ValueError:  # an empty file cannot be mapped
+                return b""
+            except OSError as error:
+                raise TensorError(f"{path.name}: {error.strerror}") from error
+        return self._maps[path]
+
+    def close(self) -> None:
+        """Forgets the mapped files; each is unmapped when the last array over it is gone."""
+        self._maps.clear()
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """One constant of a model: an initializer, a Constant node's value, a filled shape.
+
+    `dims` is its shape, `element_type` the ONNX number of its dtype. `fill` is set for a
+    ConstantOfShape, whose single element stands for all.
+    """
+
+    proto: TensorProto
+    files: Files
+    dims: tuple[int, ...]
+    fill: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name in the model; may be empty."""
+        return self.proto.name
+
+    @property
+    def element_type(self) -> int:
+        """The ONNX number of the dtype."""
+        return self.proto.data_type
+
+    @property
+    def dtype(self) -> str:
+        """The specification's name of the dtype, e.g. `float16`."""
+        return dtype_name(self.proto.data_type)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.dims)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the elements take in raw form; 0 for strings."""
+        return (self.size * (bits(self.element_type) or 0) + 7) // 8
+
+    @property
+    def is_external(self) -> bool:
+        """Whether its data lies in another file than the model."""
+        return self._external is not None and self._external.get("location") != INLINE
+
+    @cached_property
+    def _external(self) -> dict[str, str] | None:
+        if self.proto.data_location != 1:
+            return None
+        return {entry.key: entry.value for entry in self.proto.external_data}
+
+    def array(self) -> Array:
+        """The elements with shape `dims`: a read-only view of the mapped file where it can be.
+
+        Raises:
+            TensorError: the data does not fit dtype and dims, or cannot be read.
+        """
+        try:
+            return self._array()
+        except TensorError:
+            raise
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise TensorError(f"its data does not fit {self.dtype}{list(self.dims)}") from error
+
+    def _array(self) -> Array:
+        import numpy as np
+        from onnx import numpy_helper
+
+        if self.fill:
+            return np.broadcast_to(numpy_helper.to_array(self.proto).reshape(-1)[:1], self.dims)
+        raw = self._raw()
+        if raw is None:
+            return numpy_helper.to_array(self.proto)
+        if bits(self.element_type) in (2, 4):
+            return numpy_helper.to_array(self._with_raw(bytes(raw)))
+        dtype = numpy_dtype(self.element_type).newbyteorder("<")
+        if len(raw) < self.nbytes:
+            raise TensorError(f"holds {len(raw)} bytes where its dims need {self.nbytes}")
+        return np.frombuffer(raw, dtype, self.size).reshape(self.dims)
+
+    def _raw(self) -> memoryview | None:
+        """The elements as they lie in a file; None where only protobuf fields hold them."""
+        if self._external is not None:
+            offset, length = (self._external.get(key) for key in ("offset", "length"))
+            location = self._external.get("location", "")
+            size = int(length) if length is not None else self.nbytes
+            return self.files.view(location, int(offset or 0), size)
+        if self.proto.HasField("raw_data"):
+            return memoryview(self.proto.raw_data)
+        return None
+
+    def _with_raw(self, raw: bytes) -> TensorProto:
+        from onnx import TensorProto
+
+        return TensorProto(data_type=self.element_type, dims=self.dims, raw_data=raw)
+
+    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[Array]:
+        """The elements in flat pieces of about `block_bytes`; a fill gives its one element."""
+        import numpy as np
+
+        flat = self.array()[(slice(0, 1),) * len(self.dims)] if self.fill else self.array()
+        if flat.dtype == np.object_:
+            return
+        flat = flat.reshape(-1)
+        step = max(1, block_bytes // max(1, flat.dtype.itemsize))
+        for start in range(0, flat.size, step):
+            yield flat[start : start + step]

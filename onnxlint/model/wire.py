@@ -1,0 +1,145 @@
+"""Separates a serialized model into a small skeleton and the byte ranges of its large tensors.
+
+Protobuf copies every byte it parses, and refuses more than 2 GiB. So the file is mapped, its wire
+format is walked down to the `raw_data` of large tensors, and those bytes are left where they are:
+the skeleton says `external data` there, with `INLINE` as location and the range in the mapped file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+INLINE = "\0inline"
+"""Location of a tensor whose bytes lie in the model file itself. No file system has such a name."""
+
+LARGE_TENSOR_BYTES = 64 * 1024
+"""Raw data from this size on stays in the file: below it a copy is cheaper than a mapping."""
+
+MAX_NESTING = 100
+"""Protobuf's own limit of message nesting; a deeper file cannot be read by anybody."""
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+# The path from ModelProto down to TensorProto.raw_data, by field numbers of onnx.proto.
+_CHILDREN: dict[str, dict[int, str]] = {
+    "Model": {7: "Graph", 25: "Function"},
+    "Graph": {1: "Node", 5: "Tensor", 15: "SparseTensor"},
+    "Function": {7: "Node", 11: "Attribute"},
+    "Node": {5: "Attribute"},
+    "Attribute": {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "SparseTensor"},
+    "SparseTensor": {1: "Tensor", 2: "Tensor"},
+    "Tensor": {},
+}
+_RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 9, 13, 14
+
+
+class WireError(ValueError):
+    """The bytes are not a protobuf message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """A model without its large tensors: its bytes, and the ranges that were left out."""
+
+    data: bytes
+    spans: frozenset[tuple[int, int]]
+
+
+def skeleton(buffer: memoryview, large: int = LARGE_TENSOR_BYTES) -> Skeleton:
+    """Copies everything of a serialized ModelProto but raw data of `large` bytes and more."""
+    spans: set[tuple[int, int]] = set()
+    data = b"".join(_shrink(buffer, 0, len(buffer), "Model", large, spans, 0))
+    return Skeleton(data, frozenset(spans))
+
+
+def _shrink(
+    buffer: memoryview,
+    start: int,
+    end: int,
+    kind: str,
+    large: int,
+    spans: set[tuple[int, int]],
+    depth: int,
+) -> list[bytes | memoryview]:
+    if depth > MAX_NESTING:
+        raise WireError(f"messages nested deeper than {MAX_NESTING}")
+    children = _CHILDREN[kind]
+    chunks: list[bytes | memoryview] = []
+    copied = start
+    for field, tag_start, body, stop in _large_fields(buffer, start, end, large):
+        if kind == "Tensor" and field == _RAW_DATA:
+            spans.add((body, stop - body))
+            replacement: list[bytes | memoryview] = [_reference(body, stop - body)]
+        elif field in children:
+            parts = _shrink(buffer, body, stop, children[field], large, spans, depth + 1)
+            tag = _varint(field << 3 | _BYTES)
+            replacement = [tag, _varint(sum(map(len, parts))), *parts]
+        else:
+            continue
+        chunks += [buffer[copied:tag_start], *replacement]
+        copied = stop
+    chunks.append(buffer[copied:end])
+    return chunks
+
+
+def _large_fields(
+    buffer: memoryview, start: int, end: int, large: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Length-delimited fields of `large` bytes and more: (number, tag start, body start, end)."""
+    position = start
+    while position < end:
+        tag_start = position
+        tag, position = _read_varint(buffer, position, end)
+        wire_type = tag & 7
+        if wire_type == _BYTES:
+            length, position = _read_varint(buffer, position, end)
+            stop = position + length
+            if stop > end:
+                raise WireError(f"field at byte {tag_start} claims {length} bytes, past its end")
+            if length >= large:
+                yield tag >> 3, tag_start, position, stop
+            position = stop
+        elif wire_type == _VARINT:
+            _, position = _read_varint(buffer, position, end)
+        elif wire_type in (_FIXED32, _FIXED64):
+            position += 4 if wire_type == _FIXED32 else 8
+        else:
+            raise WireError(f"unknown wire type {wire_type} at byte {tag_start}")
+    if position != end:
+        raise WireError(f"the message ends inside a field, at byte {end}")
+
+
+def _read_varint(buffer: memoryview, position: int, end: int) -> tuple[int, int]:
+    result = shift = 0
+    while position < end and shift < 70:
+        byte = buffer[position]
+        position += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result, position
+        shift += 7
+    raise WireError(f"broken number at byte {position}")
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _reference(offset: int, length: int) -> bytes:
+    """The fields of a TensorProto that say: my data is external, in this file, at this range."""
+    entries = {"location": INLINE, "offset": str(offset), "length": str(length)}
+    encoded = b"".join(
+        _delimited(_EXTERNAL_DATA, _delimited(1, key.encode()) + _delimited(2, text.encode()))
+        for key, text in entries.items()
+    )
+    return encoded + _varint(_DATA_LOCATION << 3 | _VARINT) + b"\x01"
+
+
+def _delimited(field: int, body: bytes) -> bytes:
+    return _varint(field << 3 | _BYTES) + _varint(len(body)) + body

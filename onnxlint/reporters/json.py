@@ -1,0 +1,68 @@
+"""The machine-readable report, version 1: one strict JSON document however many models."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from onnxlint import __version__
+from onnxlint.findings import Diagnostic, Severity
+from onnxlint.lint import ModelReport
+
+REPORT_VERSION = 1
+
+
+def render(reports: Iterable[ModelReport], packs: Mapping[str, str]) -> str:
+    """The whole document, ending in a line break."""
+    tool = {"name": "onnxlint", "version": __version__, "packs": dict(packs)}
+    document = {"version": REPORT_VERSION, "tool": tool, "models": [_model(r) for r in reports]}
+    return json.dumps(_strict(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _model(report: ModelReport) -> dict[str, Any]:
+    summary = {severity.value: report.count(severity) for severity in Severity}
+    return {
+        "path": report.path,
+        "sha256": report.sha256,
+        "error": report.error,
+        "summary": {
+            **summary,
+            "rules_run": report.rules_run,
+            "not_applicable": len(report.not_applicable),
+            "samples": report.samples,
+            "data": report.data,
+        },
+        "findings": [_finding(finding) for finding in report.findings],
+    }
+
+
+def _finding(finding: Diagnostic) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "name": finding.name,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "place": asdict(finding.place),
+        "measured": finding.measured,
+        "limit": finding.limit,
+        "unit": finding.unit,
+        "evidence": dict(finding.evidence),
+        "synthetic": finding.synthetic,
+        "fingerprint": finding.fingerprint,
+    }
+
+
+def _strict(value: Any) -> Any:
+    """NaN and infinities as strings, lone surrogates escaped, for JSON knows neither."""
+    if isinstance(value, Mapping):
+        return {str(key): _strict(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(each) for each in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,97 @@
+"""The report for people: by model and module, repeats folded, one summary line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+import click
+
+from onnxlint.findings import Diagnostic, Place, Severity
+from onnxlint.lint import ModelReport
+
+FOLD_AFTER = 3
+"""Findings of one rule that are shown for one model; the others are counted."""
+
+COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
+
+
+def render(
+    reports: Iterable[ModelReport], *, show: Severity = Severity.WARNING, verbose: bool = False
+) -> str:
+    """Findings down to the severity `show`, then a summary; `verbose` folds and hides nothing."""
+    done = list(reports)
+    lines = [line for report in done for line in _model(report, show, verbose)]
+    return "\n".join([*lines, _summary(done)]) + "\n"
+
+
+def _model(report: ModelReport, show: Severity, verbose: bool) -> Iterator[str]:
+    shown = [f for f in report.findings if verbose or f.severity.rank <= show.rank]
+    if report.error is None and not shown and not verbose:
+        return
+    yield click.style(_printable(report.path), bold=True)
+    if report.error is not None:
+        yield f"  {click.style('cannot lint', fg='red')}: {_printable(report.error)}"
+    for _, group in groupby(shown, key=lambda f: (f.severity.rank, f.code, f.name)):
+        yield from _rule(list(group), verbose)
+    if verbose:
+        for code, reason in sorted(report.not_applicable.items()):
+            yield click.style(f"  {code} not applicable: {_printable(reason)}", dim=True)
+    yield ""
+
+
+def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
+    first = findings[0]
+    severity = click.style(first.severity.value, fg=COLOURS[first.severity])
+    yield f"  {severity} {click.style(first.code, bold=True)} {first.name}"
+    shown = findings if verbose else findings[:FOLD_AFTER]
+    for module, group in groupby(shown, key=lambda finding: finding.place.module):
+        if module:
+            yield click.style(f"    in {_printable(module)}", dim=True)
+        for finding in group:
+            yield f"    {_printable(_where(finding.place))}{_printable(finding.message)}"
+    if len(shown) < len(findings):
+        yield click.style(f"    … and {len(findings) - len(shown):,} more", dim=True)
+
+
+def _where(place: Place) -> str:
+    if place == Place():
+        return ""
+    source = f" ({place.source})" if place.source else ""
+    value = f" → {place.value!r}" if place.value and place.node_index is not None else ""
+    return f"{place}{value}{source}: "
+
+
+def _printable(text: str) -> str:
+    """Text of a file, which may hold control characters that a terminal would obey."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _summary(reports: list[ModelReport]) -> str:
+    counts = {severity: sum(r.count(severity) for r in reports) for severity in Severity}
+    words = ", ".join(_counted(number, severity.value) for severity, number in counts.items())
+    colour = next((COLOURS[severity] for severity, number in counts.items() if number), "green")
+    unread = sum(report.error is not None for report in reports)
+    failed = f", {_counted(unread, 'model')} not linted" if unread else ""
+    return click.style(words, fg=colour) + click.style(failed, fg="red") + _how(reports)
+
+
+def _how(reports: list[ModelReport]) -> str:
+    """What stood behind the findings: models, rules, samples, time."""
+    done = [report for report in reports if report.rules_run]
+    if not done:
+        return ""
+    models = f" in {_counted(len(done), 'model')}" if len(reports) > 1 else ""
+    rules = max(report.rules_run for report in done)
+    ran = [report for report in done if report.samples]
+    data = f" on {ran[0].samples} {ran[0].data}" if ran else ", nothing run"
+    if ran and not ran[0].data.startswith("synthesised"):  # type: ignore[union-attr]
+        data = f" on {_counted(ran[0].samples or 0, 'sample')} of {ran[0].data}"
+    skipped = max(len(report.not_applicable) for report in done)
+    seconds = sum(report.seconds for report in reports)
+    return f"{models}: {rules} rules ran{data}, {skipped} not applicable; {seconds:.1f} s"
+
+
+def _counted(number: int, noun: str) -> str:
+    plural = noun if noun == "info" or number == 1 else f"{noun}s"
+    return f"{number} {plural}"

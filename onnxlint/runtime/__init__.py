@@ -1,0 +1,1 @@
+"""Running a model: the worker process, its messages, statistics of tensors, synthesised inputs."""

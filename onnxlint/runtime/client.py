@@ -1,0 +1,149 @@
+"""The linter's end of the worker process: limits, and a sentence for every way it can die."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from onnxlint.runtime import messages
+from onnxlint.runtime.messages import Failed, Load, Ran, Reply, Request, Run
+
+DEFAULT_MEMORY_SHARE = 0.8
+"""Without a memory limit, the share of the machine's memory that running a model may take."""
+
+
+class RunFailure(Exception):
+    """onnxruntime refused to load or run the model; the message is its own."""
+
+
+class WorkerDied(Exception):  # noqa: N818 - it is the worker's end, told as it happened
+    """The worker ended by itself or was ended at a limit; the message says how and when."""
+
+
+class Worker:
+    """One worker process, started at once so that its start-up overlaps the static rules."""
+
+    def __init__(self, time_limit: float, memory_limit: int | None = None) -> None:
+        self.time_limit = time_limit
+        self.memory_limit = memory_limit or default_memory_limit()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        self._process: subprocess.Popen[bytes] | None = None
+        self._expired = False
+        self._start()
+
+    def _start(self) -> None:
+        limit = str(self.memory_limit or 0)
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "onnxlint.runtime.worker", limit],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+        )
+
+    def load(self, model: bytes, folder: Path, *, optimised: bool = True) -> None:
+        """Creates a session on a serialized model, whose external data lies in `folder`.
+
+        Raises:
+            RunFailure: onnxruntime cannot create it.
+            WorkerDied: the worker crashed or went over a limit.
+        """
+        self._ask(Load(model, str(folder.resolve()), optimised), "creating a session")
+
+    def run(self, request: Run) -> Ran:
+        """Runs the session once.
+
+        Raises:
+            RunFailure: onnxruntime cannot run it.
+            WorkerDied: the worker crashed or went over a limit.
+        """
+        reply = self._ask(request, "running the model")
+        assert isinstance(reply, Ran)
+        return reply
+
+    def log(self) -> str:
+        """What the worker and the native code in it printed so far."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def close(self) -> None:
+        """Ends the worker; nothing of it is left."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(OSError):  # a pipe whose reader is gone
+                        stream.close()
+            self._process = None
+        self._log.close()
+
+    def _ask(self, request: Request, doing: str) -> Reply:
+        process = self._process
+        if process is None or process.poll() is not None:
+            raise WorkerDied(f"the worker was gone before {doing}")
+        assert process.stdin is not None
+        assert process.stdout is not None
+        alarm = threading.Timer(self.time_limit, self._expire)
+        alarm.start()
+        try:
+            reply = _exchange(process.stdin, process.stdout, request)
+        finally:
+            alarm.cancel()
+        if reply is None:
+            raise WorkerDied(self._obituary(doing))
+        if isinstance(reply, Failed):
+            self._raise(reply.message, doing)
+        return reply
+
+    def _expire(self) -> None:
+        self._expired = True
+        if self._process is not None:
+            self._process.kill()
+
+    def _raise(self, message: str, doing: str) -> None:
+        if "bad_alloc" in message or "Failed to allocate memory" in message:
+            raise WorkerDied(f"{doing} ran out of the {self._memory()} allowed")
+        raise RunFailure(message)
+
+    def _obituary(self, doing: str) -> str:
+        assert self._process is not None
+        status = self._process.wait()
+        if self._expired:
+            return f"{doing} took longer than the {self.time_limit:g} s allowed"
+        if "bad_alloc" in self.log() or "MemoryError" in self.log():
+            return f"{doing} ran out of the {self._memory()} allowed"
+        if status < 0:
+            return f"{doing} crashed the process ({signal.Signals(-status).name})"
+        return f"{doing} ended the process with exit status {status}"
+
+    def _memory(self) -> str:
+        return f"{(self.memory_limit or 0) / 2**20:,.0f} MiB"
+
+
+def _exchange(stdin: BinaryIO, stdout: BinaryIO, request: Request) -> Reply | None:
+    """Sends a request and waits for the reply; None where the worker is gone or talks nonsense."""
+    try:
+        messages.send(stdin, request)
+        return messages.read_reply(stdout)
+    except (OSError, ValueError, msgspec.MsgspecError):
+        return None
+
+
+def default_memory_limit() -> int | None:
+    """A share of the machine's memory in bytes; None where the platform does not tell."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+    return int(total * DEFAULT_MEMORY_SHARE)

@@ -1,0 +1,160 @@
+"""What the linter and its worker process say to each other: typed msgpack, never pickle.
+
+The worker runs native code on files that nobody vouched for, so nothing it sends is executed.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_LENGTH = struct.Struct("<Q")
+
+
+class Statistics(msgspec.Struct, kw_only=True):
+    """What was seen of one tensor over all runs; exact, and merged exactly by `merge`.
+
+    `minimum`, `maximum`, `mean` and `m2` (the sum of squared deviations) are over finite elements.
+    Channel extrema are arrays over `channel_axis`, NaN ignored, infinities kept; None where the
+    tensor has no channels. `exponents[e]` counts elements whose magnitude lies in
+    [2^(e-150), 2^(e-149)) over a regular subset of the elements.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int = 0
+    nan: int = 0
+    positive_infinite: int = 0
+    negative_infinite: int = 0
+    zeros: int = 0
+    subnormal: int = 0
+    minimum: float = float("inf")
+    maximum: float = float("-inf")
+    mean: float = 0.0
+    m2: float = 0.0
+    channel_axis: int | None = None
+    channel_minimum: Array | None = None
+    channel_maximum: Array | None = None
+    exponents: Array | None = None
+
+    @property
+    def finite(self) -> int:
+        """Elements that are neither NaN nor infinite."""
+        return self.elements - self.nan - self.infinite
+
+    @property
+    def infinite(self) -> int:
+        """Elements that are infinite, of either sign."""
+        return self.positive_infinite + self.negative_infinite
+
+    @property
+    def variance(self) -> float:
+        """Population variance of the finite elements; 0 where there are none."""
+        return self.m2 / self.finite if self.finite else 0.0
+
+    @property
+    def rms(self) -> float:
+        """Root of the mean square of the finite elements."""
+        return float((self.variance + self.mean**2) ** 0.5)
+
+
+class Watch(msgspec.Struct):
+    """A value to take statistics of, and the axis of its channels (None: it has none)."""
+
+    name: str
+    channel_axis: int | None = None
+
+
+class Load(msgspec.Struct, tag=True):
+    """Create a session on a serialized model; external data is found in `folder`."""
+
+    model: bytes
+    folder: str
+    optimised: bool = True
+
+
+class Run(msgspec.Struct, tag=True):
+    """Run once: take statistics of `watched`, and send `kept` outputs back whole."""
+
+    feeds: dict[str, Array]
+    watched: list[Watch]
+    kept: list[str]
+
+
+class Loaded(msgspec.Struct, tag=True):
+    """The session exists."""
+
+
+class Ran(msgspec.Struct, tag=True):
+    """What one run gave; `seconds` is the time inside onnxruntime, `probing` that of statistics."""
+
+    statistics: dict[str, Statistics]
+    outputs: dict[str, Array]
+    seconds: float
+    probing: float
+
+
+class Failed(msgspec.Struct, tag=True):
+    """onnxruntime refused: its own message."""
+
+    message: str
+
+
+Request = Load | Run
+Reply = Loaded | Ran | Failed
+
+
+def _encode_array(value: Any) -> Any:
+    if not isinstance(value, np.ndarray):
+        raise NotImplementedError(f"cannot send {type(value).__name__}")
+    if value.dtype.kind in "OUS":
+        return ["str", value.shape, [str(text) for text in value.reshape(-1).tolist()]]
+    return [value.dtype.str, value.shape, np.ascontiguousarray(value).tobytes()]
+
+
+def _decode_array(kind: type, value: Any) -> Any:
+    dtype, shape, data = value
+    if dtype == "str":
+        return np.array(data, dtype=object).reshape(shape)
+    if np.dtype(dtype).kind not in "biufc":
+        raise ValueError(f"unexpected dtype {dtype!r}")
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_encode_array)
+_REQUESTS = msgspec.msgpack.Decoder(Request, dec_hook=_decode_array)
+_REPLIES = msgspec.msgpack.Decoder(Reply, dec_hook=_decode_array)
+
+
+def send(stream: BinaryIO, message: Request | Reply) -> None:
+    """Writes one message."""
+    data = _ENCODER.encode(message)
+    stream.write(_LENGTH.pack(len(data)))
+    stream.write(data)
+    stream.flush()
+
+
+def read_request(stream: BinaryIO) -> Request | None:
+    """The next request; None where the stream ends."""
+    data = _frame(stream)
+    return None if data is None else _REQUESTS.decode(data)
+
+
+def read_reply(stream: BinaryIO) -> Reply | None:
+    """The next reply; None where the stream ends."""
+    data = _frame(stream)
+    return None if data is None else _REPLIES.decode(data)
+
+
+def _frame(stream: BinaryIO) -> bytes | None:
+    header = stream.read(_LENGTH.size)
+    if len(header) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(header)
+    data = stream.read(length)
+    return data if len(data) == length else None

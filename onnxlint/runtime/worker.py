@@ -1,0 +1,123 @@
+"""The process that runs onnxruntime: `python -m onnxlint.runtime.worker MEMORY_LIMIT`.
+
+It reads requests from standard input and writes replies to standard output. Native code may crash
+it, hang it or make it ask for too much memory: none of that reaches the linter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from onnxlint.runtime import messages
+from onnxlint.runtime.messages import Array, Failed, Load, Loaded, Ran, Reply, Run, Statistics
+from onnxlint.runtime.statistics import measure
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+def main() -> None:
+    """Serves requests until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    limit_memory(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    requests, replies = sys.stdin.buffer, _private_stdout()
+    import onnxruntime  # noqa: F401 - before the first request, while the linter reads the model
+
+    session = None
+    while (request := messages.read_request(requests)) is not None:
+        if isinstance(request, Load):
+            session = None
+            session, reply = _load(request)
+        else:
+            reply = _run(session, request)
+        messages.send(replies, reply)
+
+
+def limit_memory(limit: int) -> None:
+    """Caps what this process may allocate, in bytes, where the platform can; 0 is no cap."""
+    if not limit:
+        return
+    try:
+        import resource
+    except ImportError:
+        return
+    # Data rather than address space: weights that are mapped from a file cost nothing.
+    kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+    _, hard = resource.getrlimit(kind)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def _end_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
+def _private_stdout() -> BinaryIO:
+    """Standard output for replies alone: what native code prints goes to standard error."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return replies
+
+
+def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    levels = ort.GraphOptimizationLevel
+    options.graph_optimization_level = (
+        levels.ORT_ENABLE_ALL if request.optimised else levels.ORT_DISABLE_ALL
+    )
+    key = "session.model_external_initializers_file_folder_path"
+    options.add_session_config_entry(key, request.folder)
+    try:
+        session = ort.InferenceSession(request.model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own kinds share no public base
+        return None, Failed(str(error))
+    return session, Loaded()
+
+
+def _run(session: onnxruntime.InferenceSession | None, request: Run) -> Reply:
+    if session is None:
+        return Failed("there is no session")
+    axes = {watch.name: watch.channel_axis for watch in request.watched}
+    names = list(dict.fromkeys([*request.kept, *axes]))
+    start = time.perf_counter()
+    try:
+        fetched = dict(zip(names, session.run(names, request.feeds), strict=True))
+    except Exception as error:  # onnxruntime's own kinds share no public base
+        return Failed(str(error))
+    middle = time.perf_counter()
+    observed = {name: _observe(fetched[name], axis) for name, axis in axes.items()}
+    return Ran(
+        statistics={name: seen for name, seen in observed.items() if seen is not None},
+        outputs={name: fetched[name] for name in request.kept if _is_array(fetched[name])},
+        seconds=middle - start,
+        probing=time.perf_counter() - middle,
+    )
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)
+
+
+def _observe(value: Any, channel_axis: int | None) -> Statistics | None:
+    """Statistics of a float tensor; None for anything else."""
+    if not _is_array(value) or value.dtype.kind != "f":
+        return None
+    array: Array = value
+    axis = channel_axis if channel_axis is not None and channel_axis < array.ndim else None
+    return measure(array, axis)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""What one run was asked to do, as the analyses and rules see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from onnxlint.findings import Stage
+
+DEFAULT_SAMPLES = 8
+"""Samples that are synthesised: two of each kind of noise, twice the least that shows variance."""
+
+DEFAULT_TIME_LIMIT = 300.0
+"""Seconds that running one model may take before it counts as hanging."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
+
+    `heads` names what an output is, where the graph does not tell: output name to `softmax`,
+    `logits`, `log-softmax`, `sigmoid` or `none`.
+    """
+
+    stage: Stage = Stage.TRAINED
+    data: Path | None = None
+    samples: int = DEFAULT_SAMPLES
+    seed: int = 0
+    time_limit: float = DEFAULT_TIME_LIMIT
+    memory_limit: int | None = None
+    heads: Mapping[str, str] = field(default_factory=dict)

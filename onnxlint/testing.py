@@ -1,0 +1,134 @@
+"""For rule authors: models from text, and the examples of a rule's docstring run as its tests.
+
+An example is a model in ONNX's text syntax. The header (`<ir_version: …>`) may be left out. Two
+kinds of lines beside it say what the syntax cannot:
+
+    # stage: init            judge at this stage of training
+    >>> model.graph.node[0].name = ""      change the parsed model (`folder` is its directory)
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onnxlint.config import Plan
+from onnxlint.findings import Severity, Stage
+from onnxlint.lint import ModelReport, lint_model
+from onnxlint.rules import Rule
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+HEADER = '<ir_version: 10, opset_import: ["" : 21]>\n'
+"""Put before an example that has none of its own."""
+
+
+class ExampleError(ValueError):
+    """An example that is no model: which line, and why."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A model in text with what goes beside it."""
+
+    text: str
+    stage: Stage = Stage.TRAINED
+    changes: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, source: str) -> Example:
+        """Takes the directives out of an example's lines."""
+        stage, changes, text = Stage.TRAINED, [], []
+        for line in source.splitlines():
+            stripped = line.strip()
+            if stripped.startswith("# stage:"):
+                stage = Stage(stripped.removeprefix("# stage:").strip())
+            elif stripped.startswith((">>> ", "... ")):
+                changes.append(stripped[4:])
+            else:
+                text.append(line)
+        return cls("\n".join(text).strip(), stage, tuple(changes))
+
+    def model(self, folder: Path) -> ModelProto:
+        """The model; files that its changes write go to `folder`.
+
+        Raises:
+            ExampleError: the text is no model, or a change fails.
+        """
+        proto = model_from_text(self.text)
+        names = {"model": proto, "folder": folder}
+        for change in self.changes:
+            try:
+                exec(change, names)
+            except Exception as error:
+                raise ExampleError(f"'>>> {change}': {type(error).__name__}: {error}") from error
+        return proto
+
+
+def model_from_text(text: str) -> ModelProto:
+    """A model in ONNX's text syntax, with a header if it has none.
+
+    Raises:
+        ExampleError: the syntax is wrong; the message is onnx's.
+    """
+    from onnx import parser
+
+    try:
+        return parser.parse_model(text if text.lstrip().startswith("<") else HEADER + text)
+    except parser.ParseError as error:
+        raise ExampleError(f"not ONNX text: {error}") from error
+
+
+@contextmanager
+def saved(example: Example) -> Iterator[Path]:
+    """The example's model as a file in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="onnxlint-example-") as name:
+        path = Path(name) / "model.onnx"
+        path.write_bytes(example.model(Path(name)).SerializeToString())
+        yield path
+
+
+def run_rule(
+    rule: Rule, model: str | Path, *, stage: Stage = Stage.TRAINED,
+    settings: Settings | None = None, **options: Any,
+) -> ModelReport:  # fmt: skip
+    """What one rule says of a model, with these options; nothing else is run."""
+    plan = Plan((rule,), {}, {rule.code: options}, stage, Severity.ERROR, {})
+    return lint_model(str(model), plan, settings or Settings())
+
+
+def problems(rule: Rule) -> list[str]:
+    """What is wrong with a rule's documentation and examples; empty if it keeps its word."""
+    documentation = rule.documentation
+    found = [
+        f"its docstring has no {title}: section"
+        for title in ("why", "fix", "bad", "good")
+        if not getattr(documentation, title)
+    ]
+    examples = [(text, True) for text in documentation.bad]
+    examples += [(text, False) for text in documentation.good]
+    return found + [problem for text, fires in examples for problem in _broken(rule, text, fires)]
+
+
+def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
+    kind = "Bad" if fires else "Good"
+    try:
+        example = Example.parse(source)
+        with saved(example) as path:
+            report = run_rule(rule, path, stage=example.stage)
+    except (ExampleError, ValueError) as error:
+        return [f"its {kind} example is {error}"]
+    if not report.complete:
+        crash = report.error or "; ".join(finding.message for finding in report.findings)
+        return [f"its {kind} example cannot be judged: {crash}"]
+    found = [finding.message for finding in report.findings]
+    if fires and not found:
+        reason = report.not_applicable.get(rule.code, "it judged and found nothing")
+        return [f"its Bad example does not fire: {reason}"]
+    return [] if fires else [f"its Good example fires: {message}" for message in found]

@@ -1,0 +1,1 @@
+"""ACT: intermediate outputs."""

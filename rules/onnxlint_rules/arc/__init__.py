@@ -1,0 +1,1 @@
+"""ARC: the design of the network."""

@@ -1,0 +1,1 @@
+"""GRA: the graph as a graph."""

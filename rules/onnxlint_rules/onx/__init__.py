@@ -1,0 +1,1 @@
+"""ONX: the ONNX specification."""

@@ -1,0 +1,1 @@
+"""RUN: does it run."""

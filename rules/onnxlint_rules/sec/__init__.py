@@ -1,0 +1,1 @@
+"""SEC: can the file be opened safely."""
