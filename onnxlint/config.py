@@ -56,7 +56,7 @@ class Choices(msgspec.Struct, **_TABLE):
 class PerModel(Choices, **_TABLE):
     """Choices for the models whose path matches the glob `path`."""
 
-    path: str
+    path: str  # type: ignore[misc]  # keyword-only, which mypy cannot see
 
 
 class Config(Choices, **_TABLE):

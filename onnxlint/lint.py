@@ -3,67 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses import Analyses, closure
 from onnxlint.config import Config, Loaded, Plan, find, load, parse_bytes, plan
 from onnxlint.findings import Diagnostic, Finding, NotApplicable, Place, Severity, Stage
 from onnxlint.model.errors import DataError, ModelError
-from onnxlint.packs import Registry, discover
+from onnxlint.packs import discover
+from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
 from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.worker import Workers
 
 CRASHED = ("LNT001", "rule-crashed")
 """Code and name of the engine's own finding: a rule raised instead of judging."""
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class ModelReport:
-    """All that one model's lint gave.
-
-    `error` says why the file, or the data for it, could not be used. `not_applicable` gives, by code, the reason why
-    a rule had nothing to judge; `crashed` the codes of rules that raised. `samples` were fed, from
-    `data`; both are None where nothing ran.
-    """
-
-    path: str
-    sha256: str | None = None
-    error: str | None = None
-    findings: tuple[Diagnostic, ...] = ()
-    rules_run: int = 0
-    not_applicable: Mapping[str, str] = field(default_factory=dict)
-    crashed: tuple[str, ...] = ()
-    samples: int | None = None
-    data: str | None = None
-    seconds: float = 0.0
-    fail_on: Severity = Severity.ERROR
-
-    @property
-    def failing(self) -> bool:
-        """Whether a finding is at or above the severity that fails a gate."""
-        return any(finding.severity.rank <= self.fail_on.rank for finding in self.findings)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the linter could do its whole job."""
-        return self.error is None and not self.crashed
-
-    def count(self, severity: Severity) -> int:
-        """How many findings have this severity."""
-        return sum(finding.severity is severity for finding in self.findings)
-
-
-def exit_code(reports: Iterable[ModelReport]) -> int:
-    """0: nothing at or above `fail_on`; 1: something is; 2: the job could not be done."""
-    done = list(reports)
-    if not all(report.complete for report in done):
-        return 2
-    return int(any(report.failing for report in done))
 
 
 def lint(
@@ -112,35 +73,35 @@ def settings_of(loaded: Loaded) -> Settings:
 
 def lint_model(
     path: str, chosen: Plan, settings: Settings, *, static_only: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | None = None, workers: Workers | None = None,
 ) -> ModelReport:  # fmt: skip
-    """Runs a plan's rules on one model."""
+    """Runs a plan's rules on one model; `workers` serves many models, and stays open."""
     start = time.perf_counter()
     settings = replace(settings, stage=chosen.stage, heads=chosen.heads)
     rules = [rule for rule in chosen.rules if not (static_only and needs_runtime(rule))]
     analyses = Analyses(settings)
-    try:
-        report = _lint(path, rules, chosen, settings, analyses, progress)
-    except ModelError as error:
-        report = ModelReport(path, error=str(error))
-    finally:
-        analyses.close()
+    with ExitStack() as stack:
+        stack.callback(analyses.close)
+        if any(map(needs_runtime, rules)):
+            workers = workers or stack.enter_context(closing(_new_workers()))
+            analyses.give(workers.with_limits(settings.time_limit, settings.memory_limit))
+        try:
+            report = _lint(path, rules, chosen, analyses, progress)
+        except ModelError as error:
+            report = ModelReport(path, error=str(error))
     return replace(report, seconds=time.perf_counter() - start, fail_on=chosen.fail_on)
 
 
 def needs_runtime(rule: Rule) -> bool:
     """Whether a rule asks for an analysis that runs the model."""
-    from onnxlint.analyses.execution import Worker
+    from onnxlint.analyses.worker import Worker
 
     return any(Worker in closure(kind) for kind in rule.requests.values())
 
 
 def _lint(
-    path: str, rules: list[Rule], chosen: Plan, settings: Settings, analyses: Analyses,
-    progress: Progress | None,
-) -> ModelReport:  # fmt: skip
-    if any(map(needs_runtime, rules)):
-        analyses.give(_started_worker(settings))
+    path: str, rules: list[Rule], chosen: Plan, analyses: Analyses, progress: Progress | None
+) -> ModelReport:
     from onnxlint.model.load import open_model
 
     with open_model(path) as model:
@@ -150,13 +111,13 @@ def _lint(
             if progress is not None:
                 progress(rule.name)
             judged.run(rule)
-        return judged.report(model.path, model.sha256, settings)
+        return judged.report(model.path, model.sha256)
 
 
-def _started_worker(settings: Settings) -> object:
-    from onnxlint.analyses.execution import Worker
+def _new_workers() -> Workers:
+    from onnxlint.analyses.worker import Workers
 
-    return Worker(settings.time_limit, settings.memory_limit)
+    return Workers()
 
 
 class _Judgement:
@@ -175,7 +136,9 @@ class _Judgement:
         """Runs one rule; what it raises becomes a finding of ours, and the others still run."""
         try:
             self._check_applicable(rule)
-            wanted = {name: self._analyses.get(kind) for name, kind in rule.requests.items()}
+            wanted: dict[str, Any] = {
+                name: self._analyses.get(kind) for name, kind in rule.requests.items()
+            }
             found = list(rule(**wanted, **self._plan.options.get(rule.code, {})) or ())
             self._findings += [self._diagnostic(rule, finding) for finding in found]
             self._run += 1
@@ -217,7 +180,7 @@ class _Judgement:
         execution = self._analyses.have(Execution)
         return execution is not None and execution.synthetic
 
-    def report(self, path: str, sha256: str, settings: Settings) -> ModelReport:
+    def report(self, path: str, sha256: str) -> ModelReport:
         """Everything in its stable order."""
         from onnxlint.analyses.execution import Execution
 

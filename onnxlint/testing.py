@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlint.config import Plan
 from onnxlint.findings import Severity, Stage
-from onnxlint.lint import ModelReport, lint_model
+from onnxlint.lint import lint_model
+from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
 from onnxlint.settings import Settings
 

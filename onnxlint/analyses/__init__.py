@@ -25,6 +25,7 @@ class Analyses:
 
     def __init__(self, *given: object) -> None:
         self._known: dict[type, Any] = {type(thing): thing for thing in given}
+        self._built: list[Any] = []
         self._failed: dict[type, Exception] = {}
 
     def get(self, kind: type[T]) -> T:
@@ -37,8 +38,11 @@ class Analyses:
             raise self._failed[kind]
         if kind not in self._known:
             try:
-                wanted = {name: self.get(needed) for name, needed in _needs(kind).items()}
+                wanted: dict[str, Any] = {
+                    name: self.get(needed) for name, needed in _needs(kind).items()
+                }
                 self._known[kind] = _builder(kind)(**wanted)
+                self._built.append(self._known[kind])
             except Exception as error:
                 self._failed[kind] = error
                 raise
@@ -53,8 +57,8 @@ class Analyses:
         return self._known.get(kind)
 
     def close(self) -> None:
-        """Closes what holds files or processes."""
-        for analysis in reversed(self._known.values()):
+        """Closes the analyses that hold processes; what was given belongs to the giver."""
+        for analysis in reversed(self._built):
             if hasattr(analysis, "close"):
                 analysis.close()
 

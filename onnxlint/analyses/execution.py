@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
 from onnxlint.model.graph import Graph
 from onnxlint.model.preflight import Preflight
-from onnxlint.runtime.client import RunFailure, Worker, WorkerDied
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
@@ -174,7 +174,9 @@ class _Runner:
         room = KEPT_BYTES // 8
         for value in self._graph.outputs:
             shape = self._shapes.of(value)
-            if shape is None or shape.dtype.startswith(("bfloat", "float8", "float4", "int4", "uint4")):
+            if shape is None or shape.dtype.startswith(
+                ("bfloat", "float8", "float4", "int4", "uint4")
+            ):
                 continue
             room -= shape.nbytes(unknown=8)
             if room >= 0:
@@ -206,7 +208,7 @@ def runnable(graph: Graph, watched: list[str]) -> bytes:
     model.graph.output.extend(
         make_empty_tensor_value_info(name) for name in watched if name not in outputs
     )
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def _restore_locations(graph: Graph, model: ModelProto) -> None:
@@ -245,7 +247,7 @@ def _has_nonfinite(ran: Ran) -> bool:
 
 
 def _with_inputs(ran: Ran, feed: dict[str, Array]) -> Ran:
-    """Adds the statistics of what was fed, so that NaN in the data is told from NaN of the model."""
+    """Adds the statistics of what was fed, to tell NaN in the data from NaN of the model."""
     from onnxlint.runtime.statistics import measure
 
     ran.statistics.update(

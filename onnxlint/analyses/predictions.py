@@ -70,13 +70,10 @@ class Prediction:
     @cached_property
     def entropy(self) -> float:
         """Mean entropy of the rows in nats; for a sigmoid head the mean over labels."""
-        import numpy as np
-
         p = self.probabilities
-        parts = [p, 1 - p] if self.head.kind == "sigmoid" else [p]
-        terms = sum(-part * np.log(np.where(part > 0, part, 1)) for part in parts)
-        mean = np.mean if self.head.kind == "sigmoid" else _mean_of_row_sums
-        return float(mean(terms))
+        if self.head.kind == "sigmoid":
+            return float((_surprise(p) + _surprise(1 - p)).mean())
+        return float(_surprise(p).sum(axis=1).mean())
 
     @cached_property
     def spread(self) -> float:
@@ -94,26 +91,21 @@ class Predictions:
         return iter(self._heads)
 
     @classmethod
-    def build(
-        cls, graph: Graph, shapes: Shapes, trace: Trace, settings: Settings
-    ) -> Predictions:
+    def build(cls, graph: Graph, shapes: Shapes, trace: Trace, settings: Settings) -> Predictions:
         """Recognises the heads and gathers their outputs over all runs.
 
         Raises:
             Unavailable: no output is a prediction, or none gave a number.
         """
-        heads = [head for value in graph.outputs
-                 if (head := recognise(graph, shapes, value, settings.heads)) is not None]  # fmt: skip
-        found = [prediction for head in heads
-                 if (prediction := _gather(head, trace)) is not None]  # fmt: skip
+        heads = (recognise(graph, shapes, value, settings.heads) for value in graph.outputs)
+        gathered = (_gather(head, trace) for head in heads if head is not None)
+        found = [prediction for prediction in gathered if prediction is not None]
         if not found:
             raise Unavailable("no output is recognised as a prediction")
         return cls(found)
 
 
-def recognise(
-    graph: Graph, shapes: Shapes, value: Value, named: Mapping[str, str]
-) -> Head | None:
+def recognise(graph: Graph, shapes: Shapes, value: Value, named: Mapping[str, str]) -> Head | None:
     """The head behind an output: as configured, else as the last operators tell."""
     if value.name in named:
         kind = named[value.name]
@@ -217,5 +209,8 @@ def _probabilities(raw: Array, kind: str) -> Array:
     return raw
 
 
-def _mean_of_row_sums(terms: Array) -> float:
-    return float(terms.sum(axis=1).mean())
+def _surprise(p: Array) -> Array:
+    """-p ln p, which is 0 for p = 0."""
+    import numpy as np
+
+    return np.asarray(-p * np.log(np.where(p > 0, p, 1)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.runtime.messages import Watch
@@ -102,5 +100,3 @@ def _channel_axis(
 def _same_rank(shapes: Shapes, value: Value | None, rank: int) -> bool:
     shape = shapes.of(value)
     return shape is not None and shape.rank == rank
-
-

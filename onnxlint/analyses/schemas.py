@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnxlint.model.graph import Graph, Node
+from onnxlint.model.graph import Node
 
 if TYPE_CHECKING:
     from onnx.defs import OpSchema
@@ -23,14 +23,22 @@ class Schemas:
         """Reads the list of operator sets from onnx."""
         from onnx import defs
 
-        domains = {schema.domain for schema in defs.get_all_schemas()}
-        newest = {domain: defs.onnx_opset_version() for domain in ("",)}
-        return cls(frozenset(domains), newest)
+        newest: dict[str, int] = {}
+        for schema in defs.get_all_schemas():
+            newest[schema.domain] = max(newest.get(schema.domain, 0), schema.since_version)
+        newest[""] = defs.onnx_opset_version()
+        return cls(frozenset(newest), newest)
 
     def of(self, node: Node) -> OpSchema | None:
-        """The schema of a node's operator at its scope's opset; None where there is none."""
+        """The schema of a node's operator at its scope's opset.
+
+        None where there is none, where the model's own function stands for the operator, and at an
+        opset that the installed onnx does not know yet.
+        """
         version = node.scope.opsets.get(node.domain)
-        return None if version is None else self.find(node.domain, node.op_type, version)
+        if version is None or node.calls_function or self.is_newer_than_known(node):
+            return None
+        return self.find(node.domain, node.op_type, version)
 
     def find(self, domain: str, op_type: str, version: int) -> OpSchema | None:
         """The schema of an operator at an opset version of its domain."""
@@ -40,7 +48,7 @@ class Schemas:
         return self._cache[key]
 
     def is_newer_than_known(self, node: Node) -> bool:
-        """Whether the model imports a newer standard opset than the installed onnx knows."""
+        """Whether the model imports a newer opset of the domain than the installed onnx knows."""
         newest = self._newest.get(node.domain)
         return newest is not None and node.scope.opsets.get(node.domain, 0) > newest
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,8 @@ _FAILURE = re.compile(
     rf"\(op_type:(?P<op>[^,()]*), node name: {_NODE_TAG}(?P<key>\d+):(?P<index>\d+)\): *"
 )
 _PREFIXES = re.compile(r"\[(?:Shape|Type)InferenceError\] *")
+_CONTRADICTS_DECLARATION = re.compile(r"Inferred (?:shape and existing shape|elem type) differ")
+_MISSING_INPUT = re.compile(r"expected to have type but instead is null|Input \d+ is out of bounds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,31 @@ class Shape:
         return f"{self.dtype}[{dims}]"
 
 
+class Cause(StrEnum):
+    """Why inference fails at a node.
+
+    `CONFLICT`: its inputs or attributes do not fit each other. `DECLARATION`: the file declares
+    another type for an output. `MISSING`: an input, or the type of one, is not there.
+    """
+
+    CONFLICT = "conflict"
+    DECLARATION = "declaration"
+    MISSING = "missing"
+
+
 @dataclass(frozen=True, slots=True)
 class InferenceFailure:
     """A node at which shape inference fails, and onnx's reason."""
 
     node: Node
     reason: str
+
+    @property
+    def cause(self) -> Cause:
+        """The kind of its reason, by onnx's own phrases."""
+        if _CONTRADICTS_DECLARATION.match(self.reason):
+            return Cause.DECLARATION
+        return Cause.MISSING if _MISSING_INPUT.search(self.reason) else Cause.CONFLICT
 
 
 class Shapes:
@@ -149,7 +172,9 @@ def _shape(type_proto: TypeProto) -> Shape | None:
         return None
     if not tensor.HasField("shape"):
         return Shape(tensor.elem_type, None)
-    dims = [d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim]
+    dims = [
+        d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim
+    ]
     return Shape(tensor.elem_type, tuple(dims))
 
 
@@ -164,8 +189,9 @@ def _infer(serialized: bytes) -> bytes:
         model = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     except shape_inference.InferenceError as error:
         message = str(error)
-        model = shape_inference.infer_shapes(model, data_prop=True)
-    return json.dumps(message).encode() + b"\n" + model.SerializeToString()
+        with suppress(shape_inference.InferenceError):  # it gives up even so: declared types remain
+            model = shape_inference.infer_shapes(model, data_prop=True)
+    return json.dumps(message).encode() + b"\n" + bytes(model.SerializeToString())
 
 
 def _tag_nodes(model: object) -> None:

@@ -59,7 +59,7 @@ class Weights:
         return self._statistics[key]
 
     def layers(self) -> Iterator[Weight]:
-        """The constant weights (two and more dims) of layers, each pair of layer and weight once."""
+        """The constant weights (two and more dims) of layers, once for each layer."""
         for node in self._graph.nodes(*WEIGHT_SLOTS):
             for slot in WEIGHT_SLOTS[node.op]:
                 value = node.input(slot)

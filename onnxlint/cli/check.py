@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,11 @@ from onnxlint.findings import Severity, Stage
 from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT
 
 if TYPE_CHECKING:
-    from onnxlint.lint import ModelReport, Progress
+    from onnxlint.analyses.worker import Workers
+    from onnxlint.config import Plan
+    from onnxlint.lint import Progress
     from onnxlint.packs import Registry
+    from onnxlint.reports import ModelReport
     from onnxlint.settings import Settings
 
 
@@ -42,7 +45,9 @@ class Options:
     rules: tuple[Path, ...]
 
 
-def _names(_ctx: click.Context, _parameter: click.Parameter, values: Iterable[str]) -> tuple[str, ...]:
+def _names(
+    _ctx: click.Context, _parameter: click.Parameter, values: Iterable[str]
+) -> tuple[str, ...]:
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
 
 
@@ -52,35 +57,87 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
 
 @click.command("check")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL…")
-@click.option("--select", multiple=True, callback=_names, metavar="RULES",
-              help="Run these rules alone: codes, prefixes or names, e.g. ACT,RUN001.")
-@click.option("--ignore", multiple=True, callback=_names, metavar="RULES",
-              help="Do not run these rules.")
-@click.option("--stage", type=_lower(Stage),
-              help="How far training is: decides which predictions to expect.  [trained]")
-@click.option("--data", type=click.Path(path_type=Path), metavar="PATH",
-              help="Samples to run: .npz, a folder of .npy, or ONNX test_data_set_* folders.")
-@click.option("--samples", type=click.IntRange(1), metavar="N",
-              help=f"Run this many samples.  [{DEFAULT_SAMPLES}]")
-@click.option("--seed", type=click.IntRange(0), metavar="N",
-              help="Seed of synthesised samples.  [0]")
+@click.option(
+    "--select",
+    multiple=True,
+    callback=_names,
+    metavar="RULES",
+    help="Run these rules alone: codes, prefixes or names, e.g. ACT,RUN001.",
+)
+@click.option(
+    "--ignore", multiple=True, callback=_names, metavar="RULES", help="Do not run these rules."
+)
+@click.option(
+    "--stage",
+    type=_lower(Stage),
+    help="How far training is: decides which predictions to expect.  [trained]",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Samples to run: .npz, a folder of .npy, or ONNX test_data_set_* folders.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    metavar="N",
+    help=f"Run this many samples.  [{DEFAULT_SAMPLES}]",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="N", help="Seed of synthesised samples.  [0]"
+)
 @click.option("--static-only", is_flag=True, help="Do not run the model.")
-@click.option("--fail-on", type=_lower(Severity),
-              help="Exit with 1 from this severity on.  [error]")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text",
-              show_default=True, help="How to report.")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Write the report there instead of to standard output.")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
-              help="Configuration; without it the nearest onnxlint.toml or pyproject.toml.")
-@click.option("--rules", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
-              help="Add the rules of a Python file or folder.")
-@click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
-              help=f"What loading, and each run, may take.  [{DEFAULT_TIME_LIMIT:g}]")
-@click.option("--memory-limit", metavar="SIZE",
-              help="What running may allocate, e.g. 4GiB.  [80% of the machine's memory]")
-@click.option("--jobs", "-j", type=click.IntRange(1), default=1, show_default=True,
-              help="Lint this many models at a time.")
+@click.option(
+    "--fail-on", type=_lower(Severity), help="Exit with 1 from this severity on.  [error]"
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to report.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the report there instead of to standard output.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Configuration; without it the nearest onnxlint.toml or pyproject.toml.",
+)
+@click.option(
+    "--rules",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Add the rules of a Python file or folder.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help=f"What loading, and each run, may take.  [{DEFAULT_TIME_LIMIT:g}]",
+)
+@click.option(
+    "--memory-limit",
+    metavar="SIZE",
+    help="What running may allocate, e.g. 4GiB.  [80% of the machine's memory]",
+)
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Lint this many models at a time.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Show errors alone.")
 @click.option("--verbose", "-v", is_flag=True,
               help="Show infos, every repeat, and why rules were not applicable.")  # fmt: skip
@@ -95,7 +152,7 @@ def command(
             "fail_on": given["fail_on"] and Severity(given["fail_on"]),
         }
     )  # fmt: skip
-    from onnxlint.lint import exit_code
+    from onnxlint.reports import exit_code
 
     paths = list(expand(models))
     packs = check_configuration(paths, options).packs
@@ -146,7 +203,7 @@ def check_configuration(paths: list[str], options: Options) -> Registry:
     return registry
 
 
-def planned(path: str, options: Options) -> tuple[Any, Registry]:
+def planned(path: str, options: Options) -> tuple[tuple[Plan, Settings], Registry]:
     """The plan and settings for one model, and the registry that they were made from."""
     from onnxlint.config import find, load, parse_bytes, plan
     from onnxlint.lint import settings_of
@@ -157,7 +214,7 @@ def planned(path: str, options: Options) -> tuple[Any, Registry]:
     registry = _discovered(tuple(rule_paths), tuple(loaded.config.require_packs), discover)
     chosen = plan(loaded, registry, path, select=options.select, ignore=options.ignore,
                   stage=options.stage, fail_on=options.fail_on)  # fmt: skip
-    given = {
+    given: dict[str, Any] = {
         "data": options.data,
         "samples": options.samples,
         "seed": options.seed,
@@ -179,23 +236,32 @@ def _discovered(rule_paths: tuple[Path, ...], required: tuple[str, ...], discove
     return _REGISTRIES[key]
 
 
-def lint_one(path: str, options: Options, progress: Progress | None = None) -> ModelReport:
+def lint_one(
+    path: str, options: Options, progress: Progress | None = None, workers: Workers | None = None
+) -> ModelReport:
     """Lints one model with its own plan."""
     from onnxlint.lint import lint_model
 
     (chosen, settings), _ = planned(path, options)
-    static = options.static_only
-    return lint_model(path, chosen, settings, static_only=static, progress=progress)
+    return lint_model(
+        path,
+        chosen,
+        settings,
+        static_only=options.static_only,
+        progress=progress,
+        workers=workers,
+    )
 
 
-def _linted(
-    paths: list[str], options: Options, jobs: int, quiet: bool
-) -> Iterator[ModelReport]:
+def _linted(paths: list[str], options: Options, jobs: int, quiet: bool) -> Iterator[ModelReport]:
+    from onnxlint.analyses.worker import Workers
+
     with _progress(len(paths), quiet) as (step, tell):
         if jobs == 1 or len(paths) == 1:
-            for path in paths:
-                yield lint_one(path, options, tell)
-                step()
+            with closing(Workers()) as workers:
+                for path in paths:
+                    yield lint_one(path, options, tell, workers)
+                    step()
             return
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor

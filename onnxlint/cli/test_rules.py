@@ -19,10 +19,7 @@ def command(paths: tuple[Path, ...], select: tuple[str, ...]) -> None:
     from onnxlint.packs import discover, rules_in_path
     from onnxlint.testing import problems
 
-    if paths:
-        rules = [rule for path in paths for rule in rules_in_path(path)]
-    else:
-        rules = discover().rules
+    rules = [rule for path in paths for rule in rules_in_path(path)] or discover().rules
     if select:
         rules = [rule for rule in rules if any(rule.matches(name) for name in select)]
     failed = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ def dtype_name(element_type: int) -> str:
     """The specification's own name in lower case, e.g. `float16`; `undefined` for unknown ones."""
     from onnx import TensorProto
 
-    names = {number: name.lower() for name, number in TensorProto.DataType.items()}
+    names: dict[int, str] = {number: name.lower() for name, number in TensorProto.DataType.items()}
     return names.get(element_type, "undefined")
 
 
@@ -30,7 +30,7 @@ def bits(element_type: int) -> int | None:
 
 
 @cache
-def numpy_dtype(element_type: int) -> np.dtype:  # type: ignore[type-arg]
+def numpy_dtype(element_type: int) -> np.dtype[Any]:
     """The numpy (or ml_dtypes) type that holds one element."""
     from onnx.helper import tensor_dtype_to_np_dtype
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 STANDARD_DOMAINS = ("", "ai.onnx")
 """Both spell the default operator set."""
 
+LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN")
+"""Operators that multiply their input with weights."""
+
 
 class Origin(StrEnum):
     """What defines a value."""
@@ -103,6 +106,11 @@ class Node:
     def domain(self) -> str:
         """The operator's domain, the standard one as the empty string."""
         return "" if self.proto.domain in STANDARD_DOMAINS else self.proto.domain
+
+    @property
+    def calls_function(self) -> bool:
+        """Whether its operator is a local function of the model."""
+        return (self.domain, self.op_type) in self.scope.graph.function_names
 
     def input(self, slot: int) -> Value | None:
         """The value in an input slot, or None where it is omitted."""
@@ -189,6 +197,18 @@ class Scope:
         return scope.function is not None
 
     @property
+    def unsorted(self) -> Iterator[tuple[Node, Value]]:
+        """Nodes that stand before, or are, the producer of a value they read: each with the first.
+
+        A subgraph's node stands where the node that owns the subgraph stands.
+        """
+        for node in self.nodes:
+            for value in node.inputs:
+                if value is not None and _reads_ahead(node, value):
+                    yield node, value
+                    break
+
+    @property
     def initializers(self) -> Iterator[Value]:
         """The values that have an initializer, in the order of the file."""
         return (value for value in self.values.values() if value.tensor_proto is not None)
@@ -224,7 +244,9 @@ class Graph:
         self.scopes: list[Scope] = []
         self.main = self._add(Scope("", self, proto=model.proto.graph))
         self.functions = [
-            self._add(Scope(f"function:{function.domain}::{function.name}", self, function=function))
+            self._add(
+                Scope(f"function:{function.domain}::{function.name}", self, function=function)
+            )
             for function in model.proto.functions
         ]
         pending = deque(self.scopes)
@@ -278,6 +300,10 @@ class Graph:
     def values(self) -> Iterator[Value]:
         """Every value of every scope."""
         return (value for scope in self.scopes for value in scope.values.values())
+
+    def layers(self) -> Iterator[Node]:
+        """Nodes whose operator multiplies its input with weights, learned ones as a rule."""
+        return self.nodes(*LAYERS)
 
     @property
     def inputs(self) -> list[Value]:
@@ -334,6 +360,13 @@ class Graph:
             return None if tensor is None else tensor.array()
         except TensorError:
             return None
+
+    @cached_property
+    def live(self) -> set[Node | Value]:
+        """Every vertex that an output of the model or of one of its functions depends on."""
+        return self.ancestors(
+            value for scope in (self.main, *self.functions) for value in scope.outputs
+        )
 
     def ancestors(self, values: Iterable[Value]) -> set[Node | Value]:
         """Every vertex that the given values depend on, themselves included."""
@@ -459,6 +492,16 @@ def _connect(scope: Scope) -> None:
 def _read(scope: Scope, name: str) -> Value:
     value = scope.lookup(name)
     return Value(name, scope, Origin.NOTHING) if value is None else value
+
+
+def _reads_ahead(node: Node, value: Value) -> bool:
+    """Whether a value is produced no earlier than by the reader, seen from the value's scope."""
+    if value.producer is None:
+        return False
+    while node.scope is not value.scope:
+        assert node.scope.owner is not None
+        node = node.scope.owner
+    return value.producer.index >= node.index
 
 
 def _reach(start: Iterable[Value], step: Any) -> set[Node | Value]:

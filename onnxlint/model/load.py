@@ -77,7 +77,9 @@ def open_model(path: str) -> Iterator[Model]:
 @contextmanager
 def _read(name: str, file: Path, folder: Path) -> Iterator[Model]:
     if file.is_dir():
-        raise ModelError(name, "is a directory", "name a file in it, or a glob such as 'DIR/*.onnx'")
+        raise ModelError(
+            name, "is a directory", "name a file in it, or a glob such as 'DIR/*.onnx'"
+        )
     try:
         size = file.stat().st_size
         if size == 0:

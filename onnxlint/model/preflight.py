@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from onnxlint.findings import Place
 from onnxlint.model.dtypes import bits
-from onnxlint.model.graph import Graph, Node
+from onnxlint.model.graph import Graph, Node, Scope
 from onnxlint.model.load import Model
 from onnxlint.model.tensors import Tensor
 from onnxlint.model.wire import INLINE
@@ -95,19 +95,22 @@ class Preflight:
 def tensors(graph: Graph) -> Iterator[tuple[Place, TensorProto]]:
     """Every TensorProto of a model: initializers, sparse ones, attributes, in every scope."""
     for scope in graph.scopes:
-        if scope.proto is not None:
-            for tensor in scope.proto.initializer:
-                yield Place(scope=scope.path, value=tensor.name), tensor
-            for sparse in scope.proto.sparse_initializer:
-                for part in (sparse.values, sparse.indices):
-                    yield Place(scope=scope.path, value=sparse.values.name), part
-        if scope.function is not None:
-            for attribute in scope.function.attribute_proto:
-                yield from ((scope.place, tensor) for tensor in _attribute_tensors(attribute))
+        yield from _stored_tensors(scope)
         for node in scope.nodes:
             for attribute in node.proto.attribute:
-                for tensor in _attribute_tensors(attribute):
-                    yield node.place, tensor
+                yield from ((node.place, tensor) for tensor in _attribute_tensors(attribute))
+
+
+def _stored_tensors(scope: Scope) -> Iterator[tuple[Place, TensorProto]]:
+    if scope.function is not None:
+        for attribute in scope.function.attribute_proto:
+            yield from ((scope.place, tensor) for tensor in _attribute_tensors(attribute))
+    if scope.proto is not None:
+        for tensor in scope.proto.initializer:
+            yield Place(scope=scope.path, value=tensor.name), tensor
+        for sparse in scope.proto.sparse_initializer:
+            place = Place(scope=scope.path, value=sparse.values.name)
+            yield from ((place, part) for part in (sparse.values, sparse.indices))
 
 
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
@@ -245,7 +248,8 @@ def tensor_bytes(proto: TensorProto) -> int:
     """Bytes that a tensor's dims and dtype ask for; negative where a dim is."""
     if any(size < 0 for size in proto.dims):
         return -1
-    return (prod(proto.dims) * (bits(proto.data_type) or 0) + 7) // 8
+    elements: int = prod(proto.dims)
+    return (elements * (bits(proto.data_type) or 0) + 7) // 8
 
 
 def _allocation(graph: Graph) -> Iterator[Hazard]:
@@ -287,7 +291,8 @@ def _declared_bytes(type_proto: object) -> int:
     if tensor is None:
         return 0
     sizes = [dim.dim_value for dim in tensor.shape.dim if dim.HasField("dim_value")]
-    return prod(max(0, size) for size in sizes) * (bits(tensor.elem_type) or 8) // 8
+    elements: int = prod(max(0, size) for size in sizes)
+    return elements * (bits(tensor.elem_type) or 8) // 8
 
 
 def _element_bytes(graph: Graph, node: Node) -> int:

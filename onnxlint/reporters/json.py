@@ -10,7 +10,7 @@ from typing import Any
 
 from onnxlint import __version__
 from onnxlint.findings import Diagnostic, Severity
-from onnxlint.lint import ModelReport
+from onnxlint.reports import ModelReport
 
 REPORT_VERSION = 1
 

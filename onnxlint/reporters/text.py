@@ -8,7 +8,7 @@ from itertools import groupby
 import click
 
 from onnxlint.findings import Diagnostic, Place, Severity
-from onnxlint.lint import ModelReport
+from onnxlint.reports import ModelReport
 
 FOLD_AFTER = 3
 """Findings of one rule that are shown for one model; the others are counted."""

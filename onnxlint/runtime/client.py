@@ -10,18 +10,16 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, TYPE_CHECKING
 
-import msgspec
-
-from onnxlint.runtime import messages
-from onnxlint.runtime.messages import Failed, Load, Ran, Reply, Request, Run
+if TYPE_CHECKING:
+    from onnxlint.runtime.messages import Ran, Reply, Request, Run
 
 DEFAULT_MEMORY_SHARE = 0.8
 """Without a memory limit, the share of the machine's memory that running a model may take."""
 
 
-class RunFailure(Exception):
+class RunFailure(Exception):  # noqa: N818 - the model's failure, not ours
     """onnxruntime refused to load or run the model; the message is its own."""
 
 
@@ -30,7 +28,11 @@ class WorkerDied(Exception):  # noqa: N818 - it is the worker's end, told as it 
 
 
 class Worker:
-    """One worker process, started at once so that its start-up overlaps the static rules."""
+    """One worker process; it serves model after model, and a dead one is replaced.
+
+    Started early, its start-up overlaps the static rules. Limits are in seconds for each request,
+    and in bytes for the whole process.
+    """
 
     def __init__(self, time_limit: float, memory_limit: int | None = None) -> None:
         self.time_limit = time_limit
@@ -38,9 +40,13 @@ class Worker:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         self._process: subprocess.Popen[bytes] | None = None
         self._expired = False
-        self._start()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Starts the process if there is none, or the last one died."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._end()
+        self._expired = False
         limit = str(self.memory_limit or 0)
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(
@@ -58,6 +64,9 @@ class Worker:
             RunFailure: onnxruntime cannot create it.
             WorkerDied: the worker crashed or went over a limit.
         """
+        from onnxlint.runtime.messages import Load
+
+        self.start()
         self._ask(Load(model, str(folder.resolve()), optimised), "creating a session")
 
     def run(self, request: Run) -> Ran:
@@ -67,6 +76,8 @@ class Worker:
             RunFailure: onnxruntime cannot run it.
             WorkerDied: the worker crashed or went over a limit.
         """
+        from onnxlint.runtime.messages import Ran
+
         reply = self._ask(request, "running the model")
         assert isinstance(reply, Ran)
         return reply
@@ -78,6 +89,10 @@ class Worker:
 
     def close(self) -> None:
         """Ends the worker; nothing of it is left."""
+        self._end()
+        self._log.close()
+
+    def _end(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -86,9 +101,11 @@ class Worker:
                     with contextlib.suppress(OSError):  # a pipe whose reader is gone
                         stream.close()
             self._process = None
-        self._log.close()
+            self._log.truncate(0)
 
     def _ask(self, request: Request, doing: str) -> Reply:
+        from onnxlint.runtime.messages import Failed
+
         process = self._process
         if process is None or process.poll() is not None:
             raise WorkerDied(f"the worker was gone before {doing}")
@@ -131,8 +148,33 @@ class Worker:
         return f"{(self.memory_limit or 0) / 2**20:,.0f} MiB"
 
 
-def _exchange(stdin: BinaryIO, stdout: BinaryIO, request: Request) -> Reply | None:
+class Workers:
+    """The workers of a run over many models: one for each pair of limits."""
+
+    def __init__(self) -> None:
+        self._workers: dict[tuple[float, int | None], Worker] = {}
+
+    def with_limits(self, time_limit: float, memory_limit: int | None) -> Worker:
+        """A worker with these limits, started."""
+        limits = (time_limit, memory_limit)
+        if limits not in self._workers:
+            self._workers[limits] = Worker(*limits)
+        self._workers[limits].start()
+        return self._workers[limits]
+
+    def close(self) -> None:
+        """Ends them all."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+
+
+def _exchange(stdin: IO[bytes], stdout: IO[bytes], request: Request) -> Reply | None:
     """Sends a request and waits for the reply; None where the worker is gone or talks nonsense."""
+    import msgspec
+
+    from onnxlint.runtime import messages
+
     try:
         messages.send(stdin, request)
         return messages.read_reply(stdout)

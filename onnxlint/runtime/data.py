@@ -86,9 +86,7 @@ def _cast(array: Array, slot: Slot, path: Path) -> Array:
     return array.astype(wanted, copy=False)
 
 
-def _split(
-    arrays: dict[str, Array], slots: list[Slot], samples: int
-) -> Iterator[dict[str, Array]]:
+def _split(arrays: dict[str, Array], slots: list[Slot], samples: int) -> Iterator[dict[str, Array]]:
     """Cuts arrays along their leading axis: by the model's own batch, or one sample a run."""
     for slot in slots:
         _check_shape(arrays[slot.name], slot)

@@ -6,7 +6,7 @@ The worker runs native code on files that nobody vouched for, so nothing it send
 from __future__ import annotations
 
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import msgspec
 import numpy as np
@@ -60,7 +60,7 @@ class Statistics(msgspec.Struct, kw_only=True):
     @property
     def rms(self) -> float:
         """Root of the mean square of the finite elements."""
-        return float((self.variance + self.mean**2) ** 0.5)
+        return float((self.variance + self.mean * self.mean) ** 0.5)
 
 
 class Watch(msgspec.Struct):
@@ -131,7 +131,7 @@ _REQUESTS = msgspec.msgpack.Decoder(Request, dec_hook=_decode_array)
 _REPLIES = msgspec.msgpack.Decoder(Reply, dec_hook=_decode_array)
 
 
-def send(stream: BinaryIO, message: Request | Reply) -> None:
+def send(stream: IO[bytes], message: Request | Reply) -> None:
     """Writes one message."""
     data = _ENCODER.encode(message)
     stream.write(_LENGTH.pack(len(data)))
@@ -139,19 +139,19 @@ def send(stream: BinaryIO, message: Request | Reply) -> None:
     stream.flush()
 
 
-def read_request(stream: BinaryIO) -> Request | None:
+def read_request(stream: IO[bytes]) -> Request | None:
     """The next request; None where the stream ends."""
     data = _frame(stream)
     return None if data is None else _REQUESTS.decode(data)
 
 
-def read_reply(stream: BinaryIO) -> Reply | None:
+def read_reply(stream: IO[bytes]) -> Reply | None:
     """The next reply; None where the stream ends."""
     data = _frame(stream)
     return None if data is None else _REPLIES.decode(data)
 
 
-def _frame(stream: BinaryIO) -> bytes | None:
+def _frame(stream: IO[bytes]) -> bytes | None:
     header = stream.read(_LENGTH.size)
     if len(header) < _LENGTH.size:
         return None

@@ -80,14 +80,21 @@ def _measure_block(block: Array, tiny: float) -> Statistics:
             return result
         low, high = float(block.min()), float(block.max())
     result.minimum, result.maximum = low, high
-    if max(-low, high) > FLOAT32_SQUARE_LIMIT:
-        block = block.astype(np.float64)
-    result.mean = float(block.mean(dtype=block.dtype))
-    centred = block - block.dtype.type(result.mean)
-    result.m2 = float(np.dot(centred, centred))
+    result.mean, result.m2 = _moments(block, max(-low, high))
     result.zeros = int(np.count_nonzero(block == 0))
     result.subnormal = int(np.count_nonzero(np.abs(block) < tiny)) - result.zeros
     return result
+
+
+def _moments(block: Array, magnitude: float) -> tuple[float, float]:
+    """Mean, and the sum of squared deviations from it."""
+    if magnitude > FLOAT32_SQUARE_LIMIT:
+        scale = 2.0 ** (np.frexp(magnitude)[1] // 2)  # its square and the sum stay in float64
+        mean, m2 = _moments(block.astype(np.float64) / scale / scale, 1.0)
+        return mean * scale * scale, m2 * scale * scale * scale * scale
+    mean = block.mean(dtype=block.dtype)
+    centred = block - mean
+    return float(mean), float(np.dot(centred, centred))
 
 
 def _channel_extrema(values: Array, axis: int | None) -> tuple[Array | None, Array | None]:

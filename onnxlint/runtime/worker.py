@@ -23,6 +23,7 @@ from onnxlint.runtime.statistics import measure
 if TYPE_CHECKING:
     import onnxruntime
 
+
 def main() -> None:
     """Serves requests until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -53,7 +54,9 @@ def limit_memory(limit: int) -> None:
     kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
     _, hard = resource.getrlimit(kind)
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+        resource.setrlimit(
+            kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
+        )
 
 
 def _end_with_parent(parent: int) -> None:

@@ -1,0 +1,46 @@
+# `make demo` and `make test` set everything up themselves, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint bench docs clean new-rule
+
+help:  ## Show the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/installed  ## Install, and lint a flawed model.
+	@echo '$$ onnxlint fixtures/demo/flawed.onnx --stage init'
+	@$(BIN)/onnxlint fixtures/demo/flawed.onnx --stage init; test $$? -eq 1
+
+test: lint  ## Install, and run every check.
+	$(BIN)/pytest -n auto
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-dev  ## Speed and memory beside plain onnxruntime.
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python benchmarks/light_models.py
+	$(BIN)/python benchmarks/large_graph.py
+
+docs: $(VENV)/installed  ## Write the rule reference into site/.
+	$(BIN)/python docs/make_reference.py site
+
+new-rule: $(VENV)/installed  ## Start a rule: make new-rule CODE=ACT099 NAME=my-rule
+	$(BIN)/python docs/new_rule.py $(CODE) $(NAME)
+
+clean:  ## Remove what the other targets made.
+	rm -rf $(VENV) site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,49 @@
+"""`onnxlint explain RULE`: a rule's documentation."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from onnxlint.rules import Rule
+
+
+@click.command("explain")
+@click.argument("selector", metavar="RULE")
+@click.option("--rules", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+              help="Add the rules of a Python file or folder.")  # fmt: skip
+def command(selector: str, rules: tuple[Path, ...]) -> None:
+    """Say what RULE (a code or a name) finds, why it matters and how to mend it."""
+    from onnxlint.packs import discover
+
+    for rule in discover(rules).select(selector):
+        click.echo("\n".join(explanation(rule)))
+
+
+def explanation(rule: Rule) -> Iterator[str]:
+    """The lines of a rule's page."""
+    documentation = rule.documentation
+    yield click.style(f"{rule.code} {rule.name}", bold=True) + f" ({rule.severity.value})"
+    yield ""
+    yield _wrapped(documentation.summary)
+    for title, text in (("Why", documentation.why), ("Fix", documentation.fix)):
+        yield from ("", click.style(title, bold=True), _wrapped(text))
+    if rule.options:
+        yield from ("", click.style("Options", bold=True))
+        for name, option in rule.options.items():
+            kind = getattr(option.type, "__name__", str(option.type))
+            yield f"  [rules.{rule.name}] {name} = {option.default}  ({kind})"
+    examples = [("Bad", text) for text in documentation.bad]
+    examples += [("Good", text) for text in documentation.good]
+    for title, text in examples:
+        yield from ("", click.style(title, bold=True), textwrap.indent(text, "  "))
+    yield ""
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), 90, initial_indent="  ", subsequent_indent="  ")

@@ -1,0 +1,141 @@
+"""`onnxlint inspect MODEL`: what the linter sees, layer by layer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from onnxlint.analyses import Analyses
+    from onnxlint.model.graph import Graph, Node
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node as the linter sees it; `parameters` counts elements of its own initializers."""
+
+    index: int
+    module: str | None
+    op: str
+    node: str
+    output: str | None
+    shape: str | None
+    parameters: int
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@click.command("inspect")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--static-only", is_flag=True, help="Do not run the model: no observed ranges.")
+@click.option("--samples", type=click.IntRange(1), default=8, show_default=True,
+              help="Run this many samples.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+              help="Seed of synthesised samples.")  # fmt: skip
+def command(model: str, as_json: bool, static_only: bool, samples: int, seed: int) -> None:
+    """Show a model's layers by module: shapes, parameters, and the ranges observed in a run."""
+    from onnxlint.analyses import Analyses
+    from onnxlint.analyses.worker import Workers
+    from onnxlint.model.graph import Graph
+    from onnxlint.model.load import open_model
+    from onnxlint.settings import Settings
+
+    settings = Settings(samples=samples, seed=seed)
+    analyses, workers = Analyses(settings), Workers()
+    try:
+        if not static_only:
+            analyses.give(workers.with_limits(settings.time_limit, settings.memory_limit))
+        with open_model(model) as opened:
+            analyses.give(opened)
+            layers = list(_layers(analyses, static_only))
+            head = _header(analyses.get(Graph), model)
+    finally:
+        analyses.close()
+        workers.close()
+    if as_json:
+        click.echo(json.dumps({**head, "layers": [asdict(layer) for layer in layers]}, indent=1))
+    else:
+        _print(head, layers)
+
+
+def _header(graph: Graph, path: str) -> dict[str, Any]:
+    proto = graph.model.proto
+    return {
+        "path": path,
+        "ir_version": proto.ir_version,
+        "opsets": dict(graph.main.opsets),
+        "producer": f"{proto.producer_name} {proto.producer_version}".strip(),
+        "inputs": [value.name for value in graph.inputs],
+        "outputs": [value.name for value in graph.outputs],
+        "nodes": sum(len(scope.nodes) for scope in graph.scopes),
+    }
+
+
+def _layers(analyses: Analyses, static_only: bool) -> Iterator[Layer]:
+    from onnxlint.analyses.shapes import Shapes
+    from onnxlint.analyses.trace import Trace
+    from onnxlint.findings import NotApplicable
+    from onnxlint.model.graph import Graph
+
+    graph, shapes = analyses.get(Graph), analyses.get(Shapes)
+    try:
+        trace = None if static_only else analyses.get(Trace)
+    except NotApplicable as reason:
+        click.echo(f"no observed ranges: {reason}", err=True)
+        trace = None
+    for node in graph.main.nodes:
+        shape = shapes.of(node.output)
+        seen = trace.of(node.output) if trace is not None else None
+        finite = seen is not None and seen.statistics.finite
+        yield Layer(
+            index=node.index,
+            module=node.place.module,
+            op=node.op,
+            node=node.name,
+            output=node.output.name if node.output else None,
+            shape=str(shape) if shape is not None else None,
+            parameters=_parameters(graph, node),
+            minimum=seen.statistics.minimum if seen is not None and finite else None,
+            maximum=seen.statistics.maximum if seen is not None and finite else None,
+        )
+
+
+def _parameters(graph: Graph, node: Node) -> int:
+    """Elements of the float constants that the node reads first."""
+    tensors = [graph.tensor(value) for value in node.inputs
+               if value is not None and value.consumers[0] is node]  # fmt: skip
+    return sum(
+        t.size
+        for t in tensors
+        if t is not None and t.dtype.startswith(("float", "double", "bfloat"))
+    )
+
+
+def _print(head: dict[str, Any], layers: list[Layer]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    opsets = ", ".join(
+        f"{domain or 'ai.onnx'} {version}" for domain, version in head["opsets"].items()
+    )
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console.print(f"[bold]{escape(head['path'])}[/bold]  IR {head['ir_version']}, opset {opsets}, "
+                  f"{head['producer'] or 'unknown producer'}, {head['nodes']} nodes")  # fmt: skip
+    table = Table(box=None, pad_edge=False)
+    for heading in ("Module", "Operator", "Output", "Shape", "Parameters", "Observed"):
+        table.add_column(heading, justify="right" if heading == "Parameters" else "left")
+    for layer in layers:
+        module = layer.module or layer.node or f"#{layer.index}"
+        seen = "" if layer.minimum is None else f"{layer.minimum:.4g} … {layer.maximum:.4g}"
+        count = f"{layer.parameters:,}" if layer.parameters else ""
+        cells = (module, layer.op, layer.output or "", layer.shape or "?", count, seen)
+        table.add_row(*map(escape, cells))
+    console.print(table)
+    console.print(f"{sum(layer.parameters for layer in layers):,} parameters")

@@ -1,0 +1,52 @@
+"""What one model's lint gave, as the reporters and the exit code see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from onnxlint.findings import Diagnostic, Severity
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """All that one model's lint gave.
+
+    `error` says why the file, or the data for it, could not be used. `not_applicable` gives, by
+    code, the reason why a rule had nothing to judge; `crashed` the codes of rules that raised.
+    `samples` were fed, from `data`; both are None where nothing ran.
+    """
+
+    path: str
+    sha256: str | None = None
+    error: str | None = None
+    findings: tuple[Diagnostic, ...] = ()
+    rules_run: int = 0
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
+    crashed: tuple[str, ...] = ()
+    samples: int | None = None
+    data: str | None = None
+    seconds: float = 0.0
+    fail_on: Severity = Severity.ERROR
+
+    @property
+    def failing(self) -> bool:
+        """Whether a finding is at or above the severity that fails a gate."""
+        return any(finding.severity.rank <= self.fail_on.rank for finding in self.findings)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the linter could do its whole job."""
+        return self.error is None and not self.crashed
+
+    def count(self, severity: Severity) -> int:
+        """How many findings have this severity."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+
+def exit_code(reports: Iterable[ModelReport]) -> int:
+    """0: nothing at or above `fail_on`; 1: something is; 2: the job could not be done."""
+    done = list(reports)
+    if not all(report.complete for report in done):
+        return 2
+    return int(any(report.failing for report in done))

@@ -1,0 +1,58 @@
+"""Shared by all tests: models from text, and the command run as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from onnxlint.testing import model_from_text
+
+SOUND = (
+    "net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5, 6}> {y = MatMul(x, w)}"
+)
+FLAWED = """net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5, 6}> {
+    h = MatMul(x, w)
+    s = Softmax(h)
+    y = Softmax(s)
+}"""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def write_model(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a model given in ONNX text to a file of the test's folder."""
+
+    def write(text: str = SOUND, name: str = "model.onnx") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(model_from_text(text).SerializeToString())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def onnxlint(tmp_path: Path) -> Run:
+    """Runs `python -m onnxlint …` in the test's folder."""
+
+    def run(*arguments: object, stdin: bytes | None = None, **environment: str):
+        done = subprocess.run(
+            [sys.executable, "-m", "onnxlint", *map(str, arguments)],
+            cwd=tmp_path,
+            input=stdin,
+            capture_output=True,
+            env=os.environ | environment,
+            timeout=120,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    return run

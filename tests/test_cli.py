@@ -1,0 +1,216 @@
+"""The command end to end, as a user runs it: output, exit codes, one sentence for every mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import FLAWED, SOUND
+
+from onnxlint import __version__
+
+
+def test_sound_model_passes(onnxlint, write_model):
+    done = onnxlint(write_model())
+    assert done.returncode == 0
+    assert done.stdout.startswith("0 errors, 0 warnings")
+    assert done.stderr == ""
+
+
+def test_flawed_model_fails_and_says_where(onnxlint, write_model):
+    done = onnxlint(write_model(FLAWED))
+    assert done.returncode == 1
+    assert "ARC001 repeated-softmax" in done.stdout
+    assert "1 error" in done.stdout
+
+
+def test_fail_on_decides_the_exit_code(onnxlint, write_model):
+    path = write_model("net (float[N] x, float[N] z) => (float[N] y) {y = Relu(x)}")
+    assert onnxlint(path, "--static-only").returncode == 0
+    assert onnxlint(path, "--static-only", "--fail-on", "warning").returncode == 1
+
+
+def test_select_and_ignore(onnxlint, write_model):
+    path = write_model(FLAWED)
+    assert onnxlint(path, "--ignore", "repeated-softmax").returncode == 0
+    assert onnxlint(path, "--select", "GRA,ONX011").returncode == 0
+    assert onnxlint(path, "--select", "ARC").returncode == 1
+
+
+def test_json_is_one_strict_document_for_many_models(onnxlint, write_model, tmp_path):
+    write_model(FLAWED, "models/flawed.onnx")
+    write_model(SOUND, "models/sound.onnx")
+    (tmp_path / "models" / "broken.onnx").write_bytes(b"\xff\xff")
+    done = onnxlint("models", "--format", "json")
+    assert done.returncode == 2
+    document = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert document["version"] == 1
+    assert document["tool"]["name"] == "onnxlint"
+    assert document["tool"]["version"] == __version__
+    broken, flawed, sound = document["models"]
+    assert "is not an ONNX model" in broken["error"]
+    assert [finding["code"] for finding in flawed["findings"]] == ["ARC001"]
+    assert flawed["error"] is None
+    assert len(flawed["sha256"]) == 64
+    assert sound["findings"] == []
+    assert sound["summary"]["rules_run"] > 10
+
+
+def test_output_file_holds_what_standard_output_would(onnxlint, write_model, tmp_path):
+    path = write_model(FLAWED)
+    done = onnxlint(path, "--static-only", "--format", "json", "-o", "report.json")
+    assert done.stdout == ""
+    assert json.loads((tmp_path / "report.json").read_text())["models"][0]["findings"]
+
+
+def test_standard_input(onnxlint, write_model):
+    done = onnxlint("-", stdin=write_model(FLAWED).read_bytes())
+    assert done.returncode == 1
+    assert "<stdin>" in done.stdout
+
+
+def test_glob_and_folder_name_each_model_once(onnxlint, write_model):
+    write_model(SOUND, "a/one.onnx")
+    write_model(SOUND, "a/b/two.onnx")
+    done = onnxlint("a", "a/**/*.onnx", "--static-only", "--format", "json")
+    paths = [Path(model["path"]).name for model in json.loads(done.stdout)["models"]]
+    assert sorted(paths) == ["one.onnx", "two.onnx"]
+
+
+def test_jobs_give_the_same_report(onnxlint, write_model):
+    for name in ("a.onnx", "b.onnx", "c.onnx"):
+        write_model(FLAWED, f"models/{name}")
+    one = onnxlint("models", "--static-only", "--format", "json")
+    many = onnxlint("models", "--static-only", "--format", "json", "--jobs", "2")
+    assert one.stdout == many.stdout
+
+
+def test_no_colours_in_a_pipe(onnxlint, write_model):
+    assert "\x1b" not in onnxlint(write_model(FLAWED), "--static-only").stdout
+
+
+def test_control_characters_of_a_model_do_not_reach_the_terminal(onnxlint, write_model, tmp_path):
+    path = write_model(FLAWED)
+    import onnx
+
+    model = onnx.load(path)
+    for node in model.graph.node:
+        node.name = "evil\x1b[2J\n::error::"
+    onnx.save(model, path)
+    output = onnxlint(path, "--static-only").stdout
+    assert "\x1b" not in output
+    assert "\n::error::" not in output
+
+
+MISTAKES = {
+    "no such file": ["missing.onnx"],
+    "folder without models": ["empty"],
+    "glob without match": ["*.nothing"],
+    "unknown rule": ["model.onnx", "--select", "DEAD"],
+    "unknown option": ["model.onnx", "--fast"],
+    "bad size": ["model.onnx", "--memory-limit", "lots"],
+    "missing data": ["model.onnx", "--data", "missing.npz"],
+    "missing config": ["model.onnx", "--config", "missing.toml"],
+    "missing rules": ["model.onnx", "--rules", "missing.py"],
+    "unwritable output": ["model.onnx", "--static-only", "-o", "no/such/folder.txt"],
+}
+
+
+@pytest.mark.parametrize("arguments", MISTAKES.values(), ids=MISTAKES.keys())
+def test_mistake_is_one_sentence_and_exit_2(arguments, onnxlint, write_model, tmp_path):
+    write_model()
+    (tmp_path / "empty").mkdir()
+    done = onnxlint(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1
+    assert "Traceback" not in done.stderr
+    assert "bug in onnxlint" not in done.stderr
+
+
+UNREADABLE = {
+    "empty": (b"", "is empty"),
+    "truncated": (None, "is not an ONNX model"),
+    "random": (bytes(range(255, 0, -1)) * 8, "is not an ONNX model"),
+    "text": (b"hello, this is no model\n" * 5, "is not an ONNX model"),
+    "git-lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    "no graph": (b"\x08\x07", "holds no graph"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_unreadable_file_is_told_and_others_are_still_linted(case, onnxlint, write_model, tmp_path):
+    content, sentence = UNREADABLE[case]
+    good = write_model(FLAWED, "z.onnx")
+    (tmp_path / "a.onnx").write_bytes(good.read_bytes()[:-7] if content is None else content)
+    done = onnxlint("a.onnx", "z.onnx", "--static-only", "--format", "json")
+    assert done.returncode == 2
+    assert done.stderr == ""
+    broken, flawed = json.loads(done.stdout)["models"]
+    assert sentence in broken["error"]
+    assert flawed["findings"][0]["code"] == "ARC001"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_file_without_permission(onnxlint, write_model):
+    path = write_model()
+    path.chmod(0)
+    done = onnxlint(path)
+    assert done.returncode == 2
+    assert "cannot be read" in done.stdout
+
+
+def test_help_and_explain_import_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from onnxlint.cli.main import cli\n"
+        "for arguments in (['--help'], ['check', '--help'], ['explain', 'dead-relu'], ['rules']):\n"
+        "    cli.main(arguments, standalone_mode=False)\n"
+        "heavy = {'onnx', 'onnxruntime', 'networkx', 'numpy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_static_run_never_imports_onnxruntime(write_model):
+    code = (
+        "import sys\n"
+        "from onnxlint.cli.main import cli\n"
+        "try:\n"
+        f"    cli.main(['{write_model()}', '--static-only'], standalone_mode=False)\n"
+        "except SystemExit:\n"
+        "    sys.exit('onnxruntime' in sys.modules)\n"
+        "sys.exit('did not end')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_inspect_shows_layers(onnxlint, write_model):
+    done = onnxlint("inspect", write_model(FLAWED), "--json")
+    described = json.loads(done.stdout)
+    assert [layer["op"] for layer in described["layers"]] == ["MatMul", "Softmax", "Softmax"]
+    first = described["layers"][0]
+    assert first["parameters"] == 6
+    assert first["shape"] == "float[N, 2]"
+    assert described["layers"][2]["maximum"] <= 1
+
+
+def test_rules_and_explain(onnxlint):
+    listed = json.loads(onnxlint("rules", "ACT", "--format", "json").stdout)
+    assert {"ACT003"} <= {rule["code"] for rule in listed}
+    page = onnxlint("explain", "ACT003").stdout
+    for part in ("dead-relu", "Why", "Fix", "Bad", "Good", "max-dead-fraction"):
+        assert part in page
+
+
+def test_explain_suggests_the_nearest_rule(onnxlint):
+    done = onnxlint("explain", "ded-relu")
+    assert done.returncode == 2
+    assert "did you mean 'dead-relu'?" in done.stderr

@@ -1,0 +1,105 @@
+"""Statistics equal numpy's, and merging in any split gives the same."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from onnxlint.runtime.messages import Statistics
+from onnxlint.runtime.statistics import measure, merge
+
+FLOATS = {"float16": 16, "float32": 32, "float64": 64}
+
+
+@st.composite
+def arrays(draw: st.DrawFn, max_side: int = 6) -> np.ndarray:
+    """Float tensors of any rank with NaN, infinities, subnormals, zeros and huge values."""
+    dtype = draw(st.sampled_from(sorted(FLOATS)))
+    shape = draw(npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=max_side))
+    elements = st.floats(width=FLOATS[dtype], allow_nan=True, allow_infinity=True)
+    return draw(npst.arrays(dtype, shape, elements=elements))
+
+
+def assert_same(one: Statistics, other: Statistics) -> None:
+    counts = ("elements", "nan", "positive_infinite", "negative_infinite", "zeros", "subnormal")
+    for name in (*counts, "minimum", "maximum"):
+        assert getattr(one, name) == getattr(other, name), name
+    scale = max(abs(one.minimum), abs(one.maximum), 1e-300) if one.finite else 1.0
+    assert one.mean / scale == pytest.approx(other.mean / scale, abs=1e-5)
+    if scale < 1e100:
+        assert one.rms / scale == pytest.approx(other.rms / scale, abs=1e-4)
+
+
+@given(arrays())
+@settings(max_examples=300, deadline=None)
+def test_equals_numpy(array):
+    seen = measure(array)
+    values = array.astype(np.float64).reshape(-1)
+    finite = values[np.isfinite(values)]
+    tiny = np.finfo(array.dtype).tiny
+    assert seen.elements == values.size
+    assert seen.nan == np.isnan(values).sum()
+    assert seen.positive_infinite == (values == np.inf).sum()
+    assert seen.negative_infinite == (values == -np.inf).sum()
+    assert seen.zeros == (values == 0).sum()
+    assert seen.subnormal == ((finite != 0) & (np.abs(finite) < tiny)).sum()
+    if finite.size:
+        assert seen.minimum == finite.min()
+        assert seen.maximum == finite.max()
+        scale = max(np.abs(finite).max(), 1e-300)
+        if scale < 1e100:
+            assert seen.mean / scale == pytest.approx(finite.mean() / scale, abs=1e-5)
+            assert np.sqrt(seen.variance) / scale == pytest.approx(finite.std() / scale, abs=1e-4)
+
+
+@given(arrays(max_side=5), st.data())
+@settings(max_examples=200, deadline=None)
+def test_any_split_gives_the_same(array, data):
+    flat = array.reshape(-1)
+    cuts = data.draw(st.lists(st.integers(0, flat.size), max_size=4).map(sorted))
+    parts = [measure(part) for part in np.split(flat, cuts)]
+    assert_same(reduce(merge, parts), measure(flat))
+    middle = len(parts) // 2
+    left = reduce(merge, parts[: middle + 1])
+    right = reduce(merge, parts[middle + 1 :], Statistics(dtype=left.dtype, shape=()))
+    assert_same(merge(left, right), measure(flat))
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 7), st.sampled_from([0, 1, 2]))
+def test_channel_extrema(batch, channels, width, axis):
+    array = np.random.default_rng(0).normal(size=(batch, channels, width)).astype("float32")
+    seen = measure(array, axis)
+    others = tuple({0, 1, 2} - {axis})
+    np.testing.assert_array_equal(seen.channel_minimum, array.min(axis=others))
+    np.testing.assert_array_equal(seen.channel_maximum, array.max(axis=others))
+
+
+def test_one_nan_does_not_ruin_its_channel():
+    array = np.array([[1.0, np.nan], [3.0, 4.0]], dtype="float32")
+    seen = measure(array, 1)
+    assert seen.channel_maximum.tolist() == [3.0, 4.0]
+    assert seen.nan == 1
+    assert seen.maximum == 4.0
+
+
+def test_blocks_larger_than_one_are_merged():
+    array = np.random.default_rng(1).normal(3, 2, 300_001).astype("float32")
+    seen = measure(array)
+    assert seen.elements == array.size
+    assert seen.mean == pytest.approx(array.mean(dtype="float64"), rel=1e-6)
+    assert seen.variance == pytest.approx(array.var(dtype="float64"), rel=1e-5)
+
+
+def test_huge_values_do_not_overflow_the_variance():
+    array = np.array([3e38, -3e38], dtype="float32")
+    assert measure(array).rms == pytest.approx(3e38, rel=1e-6)
+
+
+def test_exponents_count_magnitudes():
+    exponents = measure(np.array([1.0, 1.5, 2.0, -4.0, 0.0, np.inf], dtype="float32")).exponents
+    assert {int(e) - 150: int(n) for e, n in enumerate(exponents) if n} == {0: 2, 1: 1, 2: 1}
