@@ -219,15 +219,13 @@ def _restore_locations(graph: Graph, model: ModelProto) -> None:
     files = graph.model.files
     if not files.spans:
         return
-    initializers = {id(tensor) for tensor in model.graph.initializer}
-    in_folder = files.model_file.parent == files.folder
+    if files.model_file.parent == files.folder:
+        for tensor in model.graph.initializer:
+            for entry in tensor.external_data:
+                if entry.key == "location" and entry.value == INLINE:
+                    entry.value = files.model_file.name
     for tensor in all_tensors(model):
-        entries = {entry.key: entry for entry in tensor.external_data}
-        if "location" not in entries or entries["location"].value != INLINE:
-            continue
-        if in_folder and id(tensor) in initializers:
-            entries["location"].value = files.model_file.name
-        else:
+        if any(entry.value == INLINE for entry in tensor.external_data):
             _put_back(tensor, files.view(INLINE, *_extent(tensor)))
 
 

@@ -11,16 +11,18 @@ _ACTIVATIONS = frozenset({
     "Softplus", "Softsign", "HardSwish",
 })  # fmt: skip
 
-_FUSES_WITH = {
-    "Conv": _ACTIVATIONS | {"BatchNormalization", "Add", "Sum", "Mul"},
-    "BatchNormalization": _ACTIVATIONS | {"Add", "Sum"},
-    "Gemm": _ACTIVATIONS,
-    "MatMul": frozenset({"Add", "Mul", "Div"}),
-    "Add": frozenset({"Relu", "LayerNormalization"}),
-    "Sum": frozenset({"Relu"}),
-    "ConstantOfShape": frozenset(),
+_ELEMENTWISE = _ACTIVATIONS | {
+    "Abs", "Add", "BatchNormalization", "Div", "Erf", "Exp", "Gelu", "Log", "Mul", "Neg", "PRelu",
+    "Pow", "Reciprocal", "Sqrt", "Sub", "Sum",
 }  # fmt: skip
-"""Followers that onnxruntime's CPU optimiser merges into the kernel before them, when alone."""
+
+_HEADS = _ELEMENTWISE | {
+    "Conv", "ConvTranspose", "Gemm", "MatMul", "ReduceMean", "ReduceSum", "ReduceMax",
+}  # fmt: skip
+"""What a fused kernel can begin or go on with."""
+
+_TAILS = _ELEMENTWISE | {"LayerNormalization", "Softmax", "LogSoftmax"}
+"""What it can go on or end with: onnxruntime merges such chains, and what is bad stays visible."""
 
 _TRANSPARENT = frozenset({
     "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Dropout", "Cast",
@@ -73,9 +75,10 @@ def _may_be_float(shapes: Shapes, value: Value) -> bool:
 def _ends_kernel(node: Node, value: Value) -> bool:
     if node.op in _TRANSPARENT:
         return False
-    followers = value.consumers
-    fuses = _FUSES_WITH.get(node.op, frozenset())
-    return not (len(followers) == 1 and followers[0].op in fuses)
+    if node.op not in _HEADS or len(value.consumers) != 1:
+        return True
+    follower = value.consumers[0].op
+    return follower not in _TAILS and (follower != "Concat" or node.op in _ACTIVATIONS)
 
 
 def _channel_axis(

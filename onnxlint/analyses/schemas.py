@@ -40,12 +40,33 @@ class Schemas:
             return None
         return self.find(node.domain, node.op_type, version)
 
+    def lacks(self, node: Node) -> bool:
+        """Whether a standard domain ought to have the node's operator at its opset and has not."""
+        return (
+            node.domain in self.domains
+            and node.domain in node.scope.opsets
+            and not node.calls_function
+            and not self.is_newer_than_known(node)
+            and self.of(node) is None
+        )
+
     def find(self, domain: str, op_type: str, version: int) -> OpSchema | None:
         """The schema of an operator at an opset version of its domain."""
         key = (domain, op_type, version)
         if key not in self._cache:
             self._cache[key] = _schema(*key)
         return self._cache[key]
+
+    def since(self, node: Node) -> int | None:
+        """The first opset of its domain that has a node's operator; None if no opset has it."""
+        from onnx import defs
+
+        history = (
+            schema.since_version
+            for schema in defs.get_all_schemas_with_history()
+            if (schema.domain, schema.name) == (node.domain, node.op_type)
+        )
+        return min(history, default=None)
 
     def is_newer_than_known(self, node: Node) -> bool:
         """Whether the model imports a newer opset of the domain than the installed onnx knows."""

@@ -14,6 +14,8 @@ from onnxlint.model.preflight import Preflight
 from onnxlint.model.tensors import Tensor, TensorError
 
 if TYPE_CHECKING:
+    from onnx import TensorProto
+
     from onnxlint.runtime.messages import Statistics
 
 WEIGHT_SLOTS = {
@@ -45,6 +47,7 @@ class Weights:
         self._graph = graph
         self._readable = preflight.refusal is None
         self._statistics: dict[int, Statistics | None] = {}
+        self._protos: list[TensorProto] = []
 
     @classmethod
     def build(cls, graph: Graph, preflight: Preflight) -> Weights:
@@ -55,6 +58,7 @@ class Weights:
         """The statistics of a float tensor; None for other dtypes and for unreadable data."""
         key = id(tensor.proto)
         if key not in self._statistics:
+            self._protos.append(tensor.proto)  # kept, so that its id stays its own
             self._statistics[key] = self._measure(tensor)
         return self._statistics[key]
 

@@ -14,7 +14,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from onnxlint.findings import Place
+from onnxlint.findings import NotApplicable, Place
+from onnxlint.model.errors import ModelError
 from onnxlint.model.load import Model
 from onnxlint.model.names import module_path, source_line
 from onnxlint.model.tensors import Tensor, TensorError
@@ -67,6 +68,24 @@ class Value:
         if self.producer is None:
             return Place(scope=self.scope.path, value=self.name)
         return self.producer.place_of(self.name)
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the file gives it a type; a tensor's must name the element type."""
+        if self.tensor_proto is not None:
+            return True
+        kind = self.type and self.type.WhichOneof("value")
+        return bool(kind) and (kind != "tensor_type" or self.type.tensor_type.elem_type != 0)
+
+    @property
+    def lacks_shape(self) -> bool:
+        """Whether the file says it is a tensor of some element type, and not of which shape."""
+        return (
+            self.tensor_proto is None
+            and self.type is not None
+            and self.type.tensor_type.elem_type != 0
+            and not self.type.tensor_type.HasField("shape")
+        )
 
     def __repr__(self) -> str:
         return f"<Value {self.name!r} in {self.scope.path or 'main graph'}>"
@@ -157,10 +176,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Redefinition:
-    """A name that a scope defines again: by a node, or (`node` None) among its inputs."""
+    """The name of `first`, defined again: by a node, or (`node` None) among the inputs."""
 
-    name: str
+    first: Value
     node: Node | None
+
+    @property
+    def place(self) -> Place:
+        """Where the name is defined again."""
+        name = self.first.name
+        if self.node is None:
+            return Place(scope=self.first.scope.path, value=name)
+        return self.node.place_of(name)
 
 
 @dataclass(eq=False, repr=False)
@@ -218,13 +245,26 @@ class Scope:
         """Imported version of each domain; subgraphs use those around them."""
         if self.parent is not None:
             return self.parent.opsets
-        imports = self.function.opset_import if self.function else None
-        imports = imports or self.graph.model.proto.opset_import
         standard = {"": 1} if self.graph.model.proto.ir_version < 3 else {}
-        return standard | {
-            "" if entry.domain in STANDARD_DOMAINS else entry.domain: entry.version
-            for entry in imports
-        }
+        imports = self.imports or self.graph.main.imports
+        return standard | {domain: versions[-1] for domain, versions in imports.items()}
+
+    @cached_property
+    def imports(self) -> Mapping[str, list[int]]:
+        """The imports that stand in the file, of the model or of a function: versions by domain."""
+        source = self.function if self.function is not None else self.graph.model.proto
+        imports: dict[str, list[int]] = {}
+        for entry in source.opset_import:
+            domain = "" if entry.domain in STANDARD_DOMAINS else entry.domain
+            imports.setdefault(domain, []).append(entry.version)
+        return imports
+
+    @property
+    def initializer_names(self) -> Iterator[str]:
+        """The names of its initializers as they stand in the file, repeated ones too."""
+        if self.proto is not None:
+            yield from (tensor.name for tensor in self.proto.initializer)
+            yield from (sparse.values.name for sparse in self.proto.sparse_initializer)
 
     def lookup(self, name: str) -> Value | None:
         """The value that a name means here, by the names of this scope and those around it."""
@@ -363,10 +403,16 @@ class Graph:
 
     @cached_property
     def live(self) -> set[Node | Value]:
-        """Every vertex that an output of the model or of one of its functions depends on."""
-        return self.ancestors(
-            value for scope in (self.main, *self.functions) for value in scope.outputs
-        )
+        """Every vertex that an output of the model or of one of its functions depends on.
+
+        Raises:
+            NotApplicable: nothing defines one of them, so what it needs cannot be known.
+        """
+        outputs = [value for scope in (self.main, *self.functions) for value in scope.outputs]
+        for value in outputs:
+            if value.origin is Origin.NOTHING:
+                raise NotApplicable(f"nothing defines output {value.name!r}")
+        return self.ancestors(outputs)
 
     def ancestors(self, values: Iterable[Value]) -> set[Node | Value]:
         """Every vertex that the given values depend on, themselves included."""
@@ -411,6 +457,8 @@ def _define(scope: Scope) -> None:
         listed = [info.name for info in scope.proto.input]
         protos = scope.proto.node
         output_names = [info.name for info in scope.proto.output]
+    stored = [tensor.name for tensor in scope.proto.initializer] if scope.proto else []
+    _check_text(scope, protos, [*listed, *output_names, *stored])
     for name in listed:
         _define_input(scope, name, inputs[name])
     _define_initializers(scope)
@@ -422,9 +470,22 @@ def _define(scope: Scope) -> None:
         scope.outputs.append(_output_value(scope, name))
 
 
+def _check_text(scope: Scope, protos: Iterable[NodeProto], names: list[str]) -> None:
+    """Protobuf gives bytes instead of a string where a file's text is no UTF-8."""
+    try:
+        "".join(names)
+        for node in protos:
+            "".join((node.name, node.op_type, node.domain, *node.input, *node.output))
+            "".join([attribute.name for attribute in node.attribute])
+    except TypeError:
+        problem = "holds a name that is no UTF-8 text"
+        remedy = "it may be damaged: export or download it again"
+        raise ModelError(scope.graph.model.path, problem, remedy) from None
+
+
 def _define_input(scope: Scope, name: str, type_proto: TypeProto | None) -> None:
     if name in scope.values:
-        scope.redefinitions.append(Redefinition(name, None))
+        scope.redefinitions.append(Redefinition(scope.values[name], None))
         return
     value = Value(name, scope, Origin.INPUT, type=type_proto, is_input=True)
     scope.values[name] = value
@@ -448,7 +509,7 @@ def _define_output(node: Node, name: str, type_proto: TypeProto | None) -> Value
         return None
     value = Value(name, node.scope, Origin.NODE, producer=node, type=type_proto)
     if name in node.scope.values:
-        node.scope.redefinitions.append(Redefinition(name, node))
+        node.scope.redefinitions.append(Redefinition(node.scope.values[name], node))
     else:
         node.scope.values[name] = value
     return value

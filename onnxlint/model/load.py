@@ -6,6 +6,7 @@ import hashlib
 import mmap
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,7 +126,9 @@ def _parse_text(name: str, file: Path, text_format: str) -> ModelProto:
     import onnx
 
     try:
-        return onnx.load_model_from_string(file.read_bytes(), format=text_format)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the format is experimental
+            return onnx.load_model_from_string(file.read_bytes(), format=text_format)
     except OSError:
         raise
     except Exception as error:  # each of onnx's readers raises its own kinds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import prod
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from onnxlint.findings import Place
+from onnxlint.findings import NotApplicable, Place
 from onnxlint.model.dtypes import bits
 from onnxlint.model.graph import Graph, Node, Scope
 from onnxlint.model.load import Model
@@ -76,7 +76,7 @@ class Preflight:
         """Checks external data, what constants ask to allocate, and the size of the message."""
         model = graph.model
         externals = tuple(_externals(graph))
-        hazards = [hazard for external in externals for hazard in _check_external(model, external)]
+        hazards = [hazard for group in _by_location(externals) for hazard in _check(model, group)]
         hazards += _allocation(graph)
         hazards += _message_size(model)
         return cls(tuple(hazards), externals)
@@ -90,6 +90,16 @@ class Preflight:
     def of(self, *dangers: Danger) -> Iterator[Hazard]:
         """The hazards of these kinds."""
         return (hazard for hazard in self.hazards if hazard.danger in dangers)
+
+    def of_files(self, *dangers: Danger) -> Iterator[Hazard]:
+        """The same of external data.
+
+        Raises:
+            NotApplicable: the model has none.
+        """
+        if not self.externals:
+            raise NotApplicable("the model has no external data")
+        return self.of(*dangers)
 
 
 def tensors(graph: Graph) -> Iterator[tuple[Place, TensorProto]]:
@@ -164,22 +174,46 @@ def _range(external: External) -> tuple[int, int | None] | None:
         return None
 
 
-def _check_external(model: Model, external: External) -> Iterator[Hazard]:
-    location, name = external.location, external.proto.name
+def _by_location(externals: Iterable[External]) -> Iterable[list[External]]:
+    """The tensors of each file: what is wrong with the file is wrong once."""
+    groups: dict[str, list[External]] = {}
+    for external in externals:
+        groups.setdefault(external.location, []).append(external)
+    return groups.values()
+
+
+def _check(model: Model, group: list[External]) -> Iterator[Hazard]:
+    first = group[0]
+    location = first.location
+    named = f"external data {location!r}, of {_counted(group)},"
     if not location:
-        yield Hazard(Danger.MISSING, external.place, f"tensor {name!r} names no external file")
-        return
-    reason = _escape(location)
-    if reason is not None:
-        message = f"external data {location!r} {reason}"
-        yield Hazard(Danger.ESCAPE, external.place, message)
+        yield Hazard(Danger.MISSING, first.place, f"{_counted(group)} names no external file")
         return
     path = model.files.folder / location
-    if not _stays_inside(path, model):
-        message = f"external data {location!r} leads out of the model's folder through a link"
-        yield Hazard(Danger.ESCAPE, external.place, message)
+    reason = _escape(location)
+    if reason is None and not _stays_inside(path, model):
+        reason = "leads out of the model's folder through a link"
+    if reason is not None:
+        yield Hazard(Danger.ESCAPE, first.place, f"{named} {reason}")
         return
-    yield from _check_file(path, external)
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        yield Hazard(Danger.MISSING, first.place, f"{named} does not exist")
+        return
+    if not stat.S_ISREG(status.st_mode):
+        yield Hazard(Danger.MISSING, first.place, f"{named} is no regular file")
+        return
+    if status.st_nlink > 1:
+        message = f"{named} is a hard link: {status.st_nlink} names lead to its bytes, not 1"
+        yield Hazard(Danger.HARDLINK, first.place, message, status.st_nlink, 1)
+    for external in group:
+        yield from _check_bounds(external, status.st_size)
+
+
+def _counted(group: list[External]) -> str:
+    more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+    return f"tensor {group[0].proto.name!r}{more}"
 
 
 def _escape(location: str) -> str | None:
@@ -202,22 +236,6 @@ def _stays_inside(path: Path, model: Model) -> bool:
         return False
     homes = {model.files.folder.resolve(), model.files.model_file.resolve().parent}
     return any(resolved.is_relative_to(home) for home in homes)
-
-
-def _check_file(path: Path, external: External) -> Iterator[Hazard]:
-    location, place = external.location, external.place
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        yield Hazard(Danger.MISSING, place, f"external data {location!r} does not exist")
-        return
-    if not stat.S_ISREG(status.st_mode):
-        yield Hazard(Danger.MISSING, place, f"external data {location!r} is no regular file")
-        return
-    if status.st_nlink > 1:
-        message = f"external data {location!r} is a hard link: its bytes may belong elsewhere"
-        yield Hazard(Danger.HARDLINK, place, message, status.st_nlink, 1)
-    yield from _check_bounds(external, status.st_size)
 
 
 def _check_bounds(external: External, file_size: int) -> Iterator[Hazard]:

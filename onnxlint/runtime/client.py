@@ -34,6 +34,8 @@ class Worker:
     and in bytes for the whole process.
     """
 
+    module = "onnxlint.runtime.worker"
+
     def __init__(self, time_limit: float, memory_limit: int | None = None) -> None:
         self.time_limit = time_limit
         self.memory_limit = memory_limit or default_memory_limit()
@@ -50,7 +52,7 @@ class Worker:
         limit = str(self.memory_limit or 0)
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "onnxlint.runtime.worker", limit],
+            [sys.executable, "-m", self.module, limit],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

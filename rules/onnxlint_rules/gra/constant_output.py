@@ -1,0 +1,71 @@
+"""GRA006 constant-output."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Origin, Severity, rule
+
+_VARYING = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike",
+            "Bernoulli", "Multinomial")  # fmt: skip
+"""Operators whose result differs between runs on the same input."""
+
+
+@rule("GRA006", "constant-output", severity=Severity.ERROR)
+def constant_output(graph: Graph) -> Iterator[Finding]:
+    """A model output that no model input reaches.
+
+    Why: the output is the same whatever is fed. Tracing froze the path from the input, or an
+    intermediate was detached on the way through numpy. An error where layers computed it or where
+    no output at all depends on the inputs; a plain constant beside a real output (anchors,
+    thresholds, class labels) may be wanted, and gets a warning.
+    Fix: compute it with tensor operations from the inputs; keep wanted constants out of the
+    outputs, in the model's metadata.
+
+    Bad:
+    # a constant beside the prediction
+    net (float[N, 2] x) => (float[N, 2] y, float[2] thresholds)
+    <float[2] stored = {0.25, 0.75}>
+    {
+        y = Softmax(x)
+        thresholds = Identity(stored)
+    }
+
+    Bad:
+    # tracing baked the input of the layer
+    net (float[1, 2] x) => (float[1, 2] y)
+    <float[1, 2] baked = {1, 2}, float[2, 2] w = {1, 2, 3, 4}>
+    {
+        y = MatMul(baked, w)
+    }
+
+    Good:
+    # through the input's shape alone
+    net (float[N, 2] x) => (float[M] y)
+    {
+        size = Shape <start = 0, end = 1> (x)
+        y = ConstantOfShape(size)
+    }
+
+    Good:
+    # noise is not constant
+    net (float[N, 2] x) => (float[N, 2] y, float[4] noise)
+    {
+        y = Softmax(x)
+        noise = RandomNormal <shape = [4]> ()
+    }
+    """
+    drawn = (value for node in graph.nodes(*_VARYING) for value in node.outputs if value)
+    varying = graph.descendants([*graph.inputs, *drawn])
+    weighed = (value for node in graph.layers() for value in node.outputs if value)
+    computed = graph.descendants(weighed)
+    frozen = bool(graph.inputs) and varying.isdisjoint(graph.outputs)
+    for value in graph.outputs:
+        if value not in varying and value.origin is not Origin.NOTHING:
+            certain = frozen or value in computed
+            yield Finding(
+                value,
+                f"none of the {len(graph.inputs)} inputs reaches it",
+                measured=0,
+                limit=1,
+                unit="inputs that reach it",
+                severity=None if certain else Severity.WARNING,
+            )

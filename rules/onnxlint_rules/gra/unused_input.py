@@ -1,0 +1,39 @@
+"""GRA004 unused-input."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, rule
+
+
+@rule("GRA004", "unused-input", severity=Severity.WARNING)
+def unused_input(graph: Graph) -> Iterator[Finding]:
+    """A model input that no output depends on.
+
+    Why: every caller must prepare and feed it, and nothing comes of it. Mostly `forward` forgot
+    it, or tracing turned what it controlled (a mask, a length, a flag) into a constant.
+    Fix: use it in `forward`; if tracing lost it, export with an example in which it matters. If it
+    is not needed, remove it from the signature.
+
+    Bad:
+    # what is computed of the mask is dropped
+    net (float[N, 8] x, bool[N, 8] mask) => (float[N, 8] y)
+    {
+        y = Relu(x)
+        dropped = Not(mask)
+    }
+
+    Good:
+    # only a subgraph reads the mask
+    net (bool flag, float[8] x, bool[8] mask) => (float[8] y)
+    {
+        y = If(flag) <
+            then_branch = masked () => (float[8] a) { z = Neg(x) a = Where(mask, x, z) },
+            else_branch = plain () => (float[8] b) { b = Identity(x) }
+        >
+    }
+    """
+    for value in graph.inputs:
+        if value not in graph.live:
+            readers = len(value.consumers)
+            message = f"no output depends on it; nodes that read it: {readers}"
+            yield Finding(value, message, measured=readers, unit="readers")

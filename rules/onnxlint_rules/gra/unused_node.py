@@ -1,0 +1,79 @@
+"""GRA003 unused-node."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Severity, rule
+
+_BOOKKEEPING = ("Constant", "ConstantOfShape", "Shape", "Size", "Identity", "Cast", "Gather",
+                "Slice", "Concat", "Squeeze", "Unsqueeze", "Reshape", "Range")  # fmt: skip
+"""Operators that only make and move numbers, as exporters use them to compute shapes."""
+
+
+@rule("GRA003", "unused-node", severity=Severity.WARNING)
+def unused_node(graph: Graph) -> Iterator[Finding]:
+    """Nodes that no output depends on.
+
+    Why: a layer was computed and its result dropped, as when `forward` assigns to `y` and goes on
+    with `x`: the model runs, and is not the network that was meant. At best the nodes are ballast.
+    Nodes that hang together are one finding, at the last of them.
+    Where they only make constants and shapes, nothing was forgotten, and the finding is an info.
+    Fix: use the result in `forward`, or remove the nodes, which changes no output.
+
+    Bad:
+    # the convolution's result is dropped
+    net (float[N, 1, 8, 8] x, float[2, 1, 3, 3] w) => (float[N, 1, 8, 8] y)
+    {
+        c = Conv(x, w)
+        dropped = Relu(c)
+        y = Sigmoid(x)
+    }
+
+    Bad:
+    # inside a subgraph
+    net (bool flag, float[2] x) => (float[2] y)
+    {
+        y = If(flag) <
+            then_branch = a () => (float[2] p) { p = Exp(x) dropped = Abs(x) },
+            else_branch = b () => (float[2] q) { q = Exp(x) }
+        >
+    }
+
+    Good:
+    # one of its two outputs is used
+    net (float[N, 8] x, int64[1] k) => (int64[N, 1] index)
+    {
+        score, index = TopK(x, k)
+    }
+    """
+    dead = {
+        node: position
+        for position, node in enumerate(graph.nodes())
+        if node not in graph.live and not _within_dead(graph, node)
+    }
+    for part in _parts(graph, dead):
+        *_, last = sorted(part, key=dead.__getitem__)
+        them = f"these {len(part)} nodes, of which this is the last" if len(part) > 1 else "it"
+        yield Finding(
+            last,
+            f"no output depends on {them}",
+            measured=len(part),
+            unit="nodes",
+            severity=Severity.INFO if all(node.op in _BOOKKEEPING for node in part) else None,
+        )
+
+
+def _within_dead(graph: Graph, node: Node) -> bool:
+    """Whether the node belongs to a subgraph of a dead node, which is then the finding."""
+    return node.scope.owner is not None and node.scope.owner not in graph.live
+
+
+def _parts(graph: Graph, dead: dict[Node, int]) -> Iterator[list[Node]]:
+    """The dead nodes, those that hang together in one list."""
+    import networkx as nx
+
+    if dead:
+        vertices = graph.digraph.subgraph(v for v in graph.digraph if v not in graph.live)
+        for component in nx.weakly_connected_components(vertices):
+            part = [vertex for vertex in component if vertex in dead]
+            if part:
+                yield part

@@ -1,0 +1,50 @@
+"""ONX028 declared-shape-mismatch."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Node, NotApplicable, Severity, Shapes, rule
+
+
+@rule("ONX028", "declared-shape-mismatch", severity=Severity.WARNING)
+def declared_shape_mismatch(shapes: Shapes) -> Iterator[Finding]:
+    """A declared type or shape that the node before it does not produce.
+
+    Why: engines and clients that trust the declaration prepare the wrong buffer; onnxruntime warns
+    at every run for a shape, and refuses the model for an element type. An error for these and for
+    the shapes of the model's outputs, which callers rely on; a warning elsewhere. Only the first
+    contradiction along a path is told: what follows from it is no finding of its own.
+    Fix: delete the stale `value_info` and infer the shapes again, or mend the output's declaration.
+
+    Bad:
+    net (float[N, 3] x) => (float[N, 4] y)
+    {
+        y = Relu(x)
+    }
+
+    Bad:
+    net (float[N, 3] x) => (float[N, 3] y)
+    <float[N, 4] h>
+    {
+        h = Exp(x)
+        y = Relu(h)
+    }
+
+    Good:
+    # symbols may be named anew
+    net (float[N, 3] x) => (float[batch, 3] y)
+    {
+        y = Relu(x)
+    }
+    """
+    if shapes.problem is not None:
+        raise NotApplicable(shapes.problem)
+    contradicting: set[Node] = set()
+    for failure in shapes.failures:
+        if not failure.contradicts_declaration:
+            continue
+        contradicting.add(failure.node)
+        if any(value and value.producer in contradicting for value in failure.node.inputs):
+            continue
+        is_output = any(value and value.is_output for value in failure.node.outputs)
+        certain = "elem type" in failure.reason or (is_output and failure.node.scope.owner is None)
+        yield Finding(failure.node, failure.reason, severity=Severity.ERROR if certain else None)

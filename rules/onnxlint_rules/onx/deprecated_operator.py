@@ -1,0 +1,47 @@
+"""ONX009 deprecated-operator."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
+
+
+@rule("ONX009", "deprecated-operator", severity=Severity.WARNING)
+def deprecated_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
+    """An operator that its opset has deprecated.
+
+    Why: runtimes need not have it any more, and onnxruntime refuses some. Once per operator.
+    Fix: export again with the operator that took its place (Resize for Upsample), or import the
+    last opset that had it.
+
+    Bad:
+    <ir_version: 5, opset_import: ["" : 10]>
+    net (float[1, 1, 2, 2] x) => (float[1, 1, 4, 4] y)
+    <float[4] scales = {1, 1, 2, 2}>
+    {
+        y = Upsample(x, scales)
+    }
+
+    Good:
+    <ir_version: 5, opset_import: ["" : 9]>
+    net (float[1, 1, 2, 2] x) => (float[1, 1, 4, 4] y)
+    <float[4] scales = {1, 1, 2, 2}>
+    {
+        y = Upsample(x, scales)
+    }
+    """
+    users: dict[tuple[str, int], list[Node]] = defaultdict(list)
+    for node in graph.nodes():
+        schema = schemas.of(node)
+        if schema is not None and schema.deprecated:
+            users[node.op, schema.since_version].append(node)
+    for (op, since), nodes in users.items():
+        opset = nodes[0].scope.opsets[nodes[0].domain]
+        yield Finding(
+            nodes[0],
+            f"{op} is deprecated from opset {since} on, and the model imports {opset}; "
+            f"nodes that use it: {len(nodes)}",
+            measured=opset,
+            limit=since,
+            unit="opset",
+        )

@@ -1,0 +1,37 @@
+"""ONX010 experimental-operator."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
+
+
+@rule("ONX010", "experimental-operator", severity=Severity.WARNING)
+def experimental_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
+    """An operator that the specification marks as experimental, or of a preview domain.
+
+    Why: it may change or vanish without a new version, and few runtimes have it. Once per operator.
+    Fix: spell it with stable operators, or make sure that every target has it.
+
+    Bad:
+    <ir_version: 10, opset_import: ["" : 21, "ai.onnx.preview.training" : 1]>
+    net (float r, int64 t, float[1] x, float[1] g, float[1] h) => (float[1] x2, float[1] h2)
+    {
+        x2, h2 = ai.onnx.preview.training.Adagrad(r, t, x, g, h)
+    }
+
+    Good:
+    net (float[N] x) => (float[N] y)
+    {
+        y = Relu(x)
+    }
+    """
+    users: dict[str, list[Node]] = defaultdict(list)
+    for node in graph.nodes():
+        schema = schemas.of(node)
+        preview = node.domain.startswith("ai.onnx.preview")
+        if schema is not None and (preview or schema.support_level.name == "EXPERIMENTAL"):
+            users[node.op].append(node)
+    for op, nodes in users.items():
+        message = f"{op} is experimental; nodes that use it: {len(nodes)}"
+        yield Finding(nodes[0], message, measured=len(nodes), limit=0, unit="nodes")

@@ -1,0 +1,43 @@
+"""ONX023 reference-attribute-outside-function."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, rule
+
+
+@rule("ONX023", "reference-attribute-outside-function", severity=Severity.ERROR)
+def reference_attribute_outside_function(graph: Graph) -> Iterator[Finding]:
+    """An attribute that refers to a function's attribute, outside of any function.
+
+    Why: only a call of a function gives such a reference a value. In the main graph it has none,
+    and runtimes take the operator's default, or none, without a word. A tool inlined the function
+    and forgot to substitute.
+    Fix: inline with onnx's own inliner, or write the value in place of the reference.
+
+    Bad:
+    net (float[N] x) => (float[N] y)
+    {
+        y = LeakyRelu <alpha = 0.5> (x)
+    }
+    >>> model.graph.node[0].attribute[0].ClearField("f")
+    >>> model.graph.node[0].attribute[0].ref_attr_name = "slope"
+
+    Good:
+    <ir_version: 10, opset_import: ["" : 21, "own" : 1]>
+    net (float[N] x) => (float[N] y)
+    {
+        y = own.leaky <slope = 0.5> (x)
+    }
+    <domain: "own", opset_import: ["" : 21]>
+    leaky <slope> (a) => (b)
+    {
+        b = LeakyRelu <alpha: float = @slope> (a)
+    }
+    """
+    for scope in graph.scopes:
+        for node in () if scope.in_function else scope.nodes:
+            for attribute in node.proto.attribute:
+                name = attribute.ref_attr_name
+                if name:
+                    message = f"attribute {attribute.name!r} refers to {name!r} of no function"
+                    yield Finding(node, message)

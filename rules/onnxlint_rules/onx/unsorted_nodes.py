@@ -1,0 +1,49 @@
+"""ONX011 unsorted-nodes."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, rule
+
+
+@rule("ONX011", "unsorted-nodes", severity=Severity.ERROR)
+def unsorted_nodes(graph: Graph) -> Iterator[Finding]:
+    """A node that stands before the producer of a value it reads.
+
+    Why: the specification wants nodes in topological order, and most importers read them once, in
+    the order of the file. onnxruntime sorts for itself, so the model works there and fails, or is
+    silently wrong, elsewhere. A node that feeds itself through others has no order at all.
+    Functions have a rule of their own, function-not-sorted-or-ssa.
+    Fix: sort the nodes topologically, in subgraphs too; this changes no result.
+
+    Bad:
+    net (float[N] x) => (float[N] y)
+    {
+        y = Relu(h)
+        h = Exp(x)
+    }
+
+    Bad:
+    # a subgraph reads h, which comes after the node that owns it
+    net (bool flag, float[N] x) => (float[N] y)
+    {
+        y = If(flag) <
+            then_branch = a () => (float[N] p) { p = Relu(h) },
+            else_branch = b () => (float[N] q) { q = Relu(x) }
+        >
+        h = Exp(x)
+    }
+
+    Good:
+    net (float[N] x) => (float[N] y)
+    {
+        h = Exp(x)
+        y = Relu(h)
+    }
+    """
+    for scope in graph.scopes:
+        if not scope.in_function:
+            for node, value in scope.unsorted:
+                where = f"node {node.index}" if value.scope is scope else "a subgraph before it"
+                yield Finding(
+                    node, f"{value.name!r} is read in {where} and made by {value.place} after that"
+                )

@@ -1,0 +1,37 @@
+"""ONX018 untyped-output."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Origin, Severity, rule
+
+
+@rule("ONX018", "untyped-output", severity=Severity.ERROR)
+def untyped_output(graph: Graph) -> Iterator[Finding]:
+    """A model output without a type, or with an undefined element type.
+
+    Why: the type is part of the signature; without it onnx's checker refuses the model, and callers cannot prepare what they receive.
+    Fix: set the output's type; `onnx.helper.make_tensor_value_info` writes a complete one.
+
+    Bad:
+    net (float[N] x) => (float[N] y)
+    {
+        y = Relu(x)
+    }
+    >>> model.graph.output[0].ClearField("type")
+
+    Bad:
+    net (float[N] x) => (float[N] y)
+    {
+        y = Relu(x)
+    }
+    >>> model.graph.output[0].type.tensor_type.elem_type = 0
+
+    Good:
+    net (float[N] x) => (float[N] y)
+    {
+        y = Relu(x)
+    }
+    """
+    for value in graph.outputs:
+        if not value.is_typed and value.origin is not Origin.NOTHING:
+            yield Finding(value, "the output has no element type")

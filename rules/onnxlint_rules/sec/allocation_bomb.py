@@ -1,0 +1,38 @@
+"""SEC006 allocation-bomb."""
+
+from collections.abc import Iterator
+
+from onnxlint import Danger, Finding, Preflight, Severity, rule
+
+
+@rule("SEC006", "allocation-bomb", severity=Severity.ERROR)
+def allocation_bomb(preflight: Preflight) -> Iterator[Finding]:
+    """Constants that ask for more memory than a model may hold.
+
+    Why: runtimes fold constants while they load a model, so a file of 152 bytes took 287 MB before
+    anything ran, and a few bytes more ask for petabytes (microsoft/onnxruntime#28730). The budget
+    is 2 GiB for all that ConstantOfShape, Expand, Tile, Range, Pad, Resize and declared dims ask
+    for together, the size of the largest model that needs no external data.
+    Fix: a stranger's model: do not open it. Your own: compute the shape from the input, or
+    broadcast instead of expanding.
+
+    Bad:
+    net (float[N] x) => (float[N] y)
+    <int64[3] shape = {4000, 4000, 4000}>
+    {
+        zeros = ConstantOfShape(shape)
+        total = ReduceSum <keepdims = 0> (zeros)
+        y = Add(x, total)
+    }
+
+    Good:
+    net (float[N] x) => (float[N] y)
+    <int64[3] shape = {400, 400, 400}>
+    {
+        zeros = ConstantOfShape(shape)
+        total = ReduceSum <keepdims = 0> (zeros)
+        y = Add(x, total)
+    }
+    """
+    for hazard in preflight.of(Danger.ALLOCATION):
+        yield Finding(hazard, hazard.message, hazard.measured, hazard.limit, "bytes")

@@ -1,0 +1,80 @@
+"""The conformance and light models inside the installed onnx: valid, so none may get an error.
+
+What onnxruntime cannot load gets RUN001 with the reason; nothing crashes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+import onnx
+import pytest
+
+from onnxlint.analyses.worker import Workers
+from onnxlint.config import load, plan
+from onnxlint.findings import Severity
+from onnxlint.lint import lint_model
+from onnxlint.packs import discover
+from onnxlint.reports import ModelReport
+from onnxlint.settings import Settings
+
+DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
+LIGHT = sorted((DATA / "light").glob("*.onnx"))
+SHARDS = 12
+
+
+@cache
+def node_cases() -> list[tuple[str, bytes]]:
+    """Name and serialized model of every operator's conformance case."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's, while onnx computes the expected outputs
+        cases = collect_testcases(None)
+    return [(case.name, case.model.SerializeToString()) for case in cases if case.model]
+
+
+def lint_all(paths: list[Path]) -> list[ModelReport]:
+    chosen = plan(load(None), discover(), "")
+    settings = Settings(samples=2, time_limit=60)
+    with closing(Workers()) as workers:
+        return [lint_model(str(path), chosen, settings, workers=workers) for path in paths]
+
+
+def assert_no_error(report: ModelReport) -> None:
+    assert report.error is None
+    assert report.crashed == ()
+    errors = [f for f in report.findings if f.severity is Severity.ERROR]
+    loads = "RUN001" not in {finding.code for finding in errors}
+    wrong = [finding for finding in errors if loads or finding.code.startswith("LNT")]
+    assert not wrong, [(report.path, finding.code, finding.message) for finding in wrong]
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_no_error_on_operator_cases(shard, tmp_path):
+    cases = node_cases()[shard::SHARDS]
+    assert len(cases) > 50
+    paths = []
+    for name, model in cases:
+        paths.append(tmp_path / f"{name}.onnx")
+        paths[-1].write_bytes(model)
+    for report in lint_all(paths):
+        assert_no_error(report)
+
+
+@pytest.mark.parametrize("folder", ["simple", "pytorch-converted", "pytorch-operator"])
+def test_no_error_on_stored_cases(folder):
+    paths = sorted((DATA / folder).glob("*/model.onnx"))
+    assert paths
+    for report in lint_all(paths):
+        assert_no_error(report)
+
+
+@pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.stem)
+def test_light_models_collapse_without_an_error(path):
+    (report,) = lint_all([path])
+    assert_no_error(report)
+    assert "PRD002" in {finding.code for finding in report.findings}

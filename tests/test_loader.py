@@ -1,0 +1,183 @@
+"""Reading files: any bytes give a model or one sentence, and large tensors stay in the file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from onnxlint.analyses.execution import runnable
+from onnxlint.model.errors import ModelError
+from onnxlint.model.graph import Graph
+from onnxlint.model.load import open_model
+from onnxlint.model.preflight import Preflight
+from onnxlint.model.tensors import TensorError
+from onnxlint.model.wire import WireError, skeleton
+from onnxlint.testing import model_from_text
+
+SEED = model_from_text("""net (float[N, 3] x) => (float[N, 2] y)
+<float[3, 2] w = {1, 2, 3, 4, 5, 6}> {
+    c = Greater(x, x)
+    h = MatMul(x, w)
+    y = If(c)<then_branch: graph = t () => (float[N, 2] a) {a = Relu(h)},
+              else_branch: graph = e () => (float[N, 2] b) {b = Neg(h)}>
+}""").SerializeToString()
+
+
+@st.composite
+def mutations(draw: st.DrawFn) -> bytes:
+    """A valid file with bytes changed, cut out and put in."""
+    data = bytearray(SEED)
+    for _ in range(draw(st.integers(1, 6))):
+        at = draw(st.integers(0, len(data) - 1))
+        kind = draw(st.sampled_from(["set", "cut", "insert"]))
+        if kind == "set":
+            data[at] = draw(st.integers(0, 255))
+        elif kind == "cut":
+            del data[at : at + draw(st.integers(1, 20))]
+        else:
+            data[at:at] = draw(st.binary(max_size=12))
+        if not data:
+            break
+    return bytes(data)
+
+
+@given(st.one_of(mutations(), st.binary(max_size=200)))
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_bytes_give_a_graph_or_one_sentence(tmp_path, data):
+    path = tmp_path / "fuzzed.onnx"
+    path.write_bytes(data)
+    try:
+        with open_model(str(path)) as model:
+            graph = Graph(model)
+            Preflight.build(graph)
+            for value in graph.values():
+                try:
+                    tensor = graph.tensor(value)
+                    if tensor is not None:
+                        tensor.array()
+                except TensorError as error:
+                    assert str(error)
+    except ModelError as error:
+        assert "\n" not in str(error)
+        assert str(path) in str(error)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 400)), max_size=6), st.integers(1, 300))
+def test_skeleton_leaves_out_what_is_large_and_nothing_else(tensors, large):
+    model = helper.make_model(helper.make_graph([], "g", [], []))
+    for number, (constant, size) in enumerate(tensors):
+        tensor = numpy_helper.from_array(np.full(size, number, np.uint8), f"t{number}")
+        if constant:
+            model.graph.node.add(op_type="Constant").attribute.append(
+                helper.make_attribute("value", tensor)
+            )
+        else:
+            model.graph.initializer.append(tensor)
+    data = model.SerializeToString()
+    reduced = skeleton(memoryview(data), large)
+    lengths = sorted(length for _, length in reduced.spans)
+    assert lengths == sorted(size for _, size in tensors if size >= large)
+    for offset, length in reduced.spans:
+        assert len(set(data[offset : offset + length])) == 1
+    kept = onnx.ModelProto.FromString(reduced.data)
+    assert len(kept.graph.initializer) == sum(not constant for constant, _ in tensors)
+
+
+def test_skeleton_refuses_endless_nesting():
+    data = b""
+    for _ in range(150):  # graph > node > attribute > graph …
+        graph = b"\x0a" + _length(len(data)) + data
+        attribute = b"\x32" + _length(len(graph)) + graph
+        data = b"\x2a" + _length(len(attribute)) + attribute
+    with pytest.raises(WireError, match="nested deeper"):
+        graph = b"\x0a" + _length(len(data)) + data
+        skeleton(memoryview(b"\x3a" + _length(len(graph)) + graph), large=1)
+
+
+def _length(number: int) -> bytes:
+    out = io.BytesIO()
+    while number > 127:
+        out.write(bytes([number & 127 | 128]))
+        number >>= 7
+    out.write(bytes([number]))
+    return out.getvalue()
+
+
+@pytest.fixture
+def large_model(tmp_path: Path):
+    """A model whose weight and Constant are large enough to stay in the file."""
+    weight = np.arange(40_000, dtype=np.float32).reshape(200, 200) / 1e6
+    constant = helper.make_node(
+        "Constant", [], ["c"], value=numpy_helper.from_array(np.eye(200, dtype=np.float32))
+    )
+    graph = helper.make_graph(
+        [constant, helper.make_node("MatMul", ["x", "w"], ["h"]),
+         helper.make_node("Add", ["h", "c"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 200])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [200, 200])],
+        [numpy_helper.from_array(weight, "w")],
+    )  # fmt: skip
+    path = tmp_path / "large.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
+    return path, weight
+
+
+def test_large_tensors_are_mapped_not_copied(large_model):
+    path, weight = large_model
+    with open_model(str(path)) as model:
+        assert len(model.files.spans) == 2
+        assert model.proto.ByteSize() < 1000
+        graph = Graph(model)
+        array = graph.constant(graph.main.values["w"])
+        assert not array.flags.owndata
+        np.testing.assert_array_equal(array, weight)
+        np.testing.assert_array_equal(graph.constant(graph.main.values["c"]), np.eye(200))
+
+
+def test_onnxruntime_finds_weights_in_the_model_file(large_model):
+    import onnxruntime as ort
+
+    path, weight = large_model
+    with open_model(str(path)) as model:
+        data = runnable(Graph(model), ["h"])
+    assert len(data) < 180_000  # the Constant is in it, the weight is not
+    options = ort.SessionOptions()
+    key = "session.model_external_initializers_file_folder_path"
+    options.add_session_config_entry(key, str(path.parent))
+    x = np.ones((200, 200), np.float32)
+    y, h = ort.InferenceSession(data, options).run(["y", "h"], {"x": x})
+    np.testing.assert_allclose(h, x @ weight, rtol=1e-4)
+    np.testing.assert_allclose(y - h, np.eye(200), atol=1e-3)
+
+
+@pytest.mark.parametrize("suffix", [".onnxtxt", ".textproto", ".json"])
+def test_textual_models(suffix, tmp_path):
+    from onnx import printer
+    from onnx.serialization import registry
+
+    proto = onnx.ModelProto.FromString(SEED)
+    path = tmp_path / f"model{suffix}"
+    if suffix == ".onnxtxt":
+        path.write_text(printer.to_text(proto))
+    else:
+        path.write_bytes(registry.get(suffix[1:]).serialize_proto(proto))
+    with open_model(str(path)) as model:
+        assert [node.op for node in Graph(model).nodes()][:3] == ["Greater", "MatMul", "If"]
+
+
+def test_broken_text_is_one_sentence(tmp_path):
+    path = tmp_path / "model.onnxtxt"
+    path.write_text("<ir_version: 10>\nnet (")
+    with pytest.raises(ModelError, match="is not an ONNX model") as caught, open_model(str(path)):
+        pass
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,114 @@
+"""The worker's ways to die are findings; nothing else is lost, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import FLAWED
+
+from onnxlint.config import load, plan
+from onnxlint.lint import lint_model
+from onnxlint.packs import discover
+from onnxlint.runtime.client import Worker
+from onnxlint.settings import Settings
+
+FOREVER = """net (float[1] x) => (float[1] y) {
+    trip = Constant<value: tensor = int64[1] {9223372036854775807}>()
+    go = Constant<value: tensor = bool[1] {1}>()
+    y = Loop(trip, go, x)<body: graph = b (int64 i, bool c, float[1] s) => (bool c2, float[1] t) {
+        c2 = Identity(c)
+        t = Cos(s)
+    }>
+}"""
+
+GREEDY = """net (float[1] x) => (float[N, N] y) {
+    size = Shape(x)
+    large = Constant<value: tensor = int64[1] {200000}>()
+    side = Mul(size, large)
+    shape = Concat<axis: int = 0>(side, side)
+    y = Expand(x, shape)
+}"""
+
+
+def lint_with(path, **settings):
+    chosen = plan(load(None), discover(), str(path))
+    return lint_model(str(path), chosen, Settings(samples=1, **settings))
+
+
+def crash_of(report):
+    (finding,) = [finding for finding in report.findings if finding.code == "RUN003"]
+    return finding.message
+
+
+@pytest.mark.parametrize(
+    ("module", "sentence"),
+    [
+        ("crashing", "crashed the process (SIGSEGV)"),
+        ("hanging", "longer than the 1 s allowed"),
+        ("lying", "longer than the 1 s allowed"),
+        ("not_there", "ended the process with exit status 1"),
+    ],
+)
+def test_death_is_a_finding_and_static_ones_stay(module, sentence, write_model, monkeypatch):
+    monkeypatch.setattr(Worker, "module", f"workers.{module}")
+    report = lint_with(write_model(FLAWED), time_limit=1)
+    assert sentence in crash_of(report)
+    assert "ARC001" in {finding.code for finding in report.findings}
+    assert report.complete
+
+
+def test_endless_model_is_ended(write_model):
+    assert "longer than the 2 s allowed" in crash_of(lint_with(write_model(FOREVER), time_limit=2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is capped where the platform can")
+def test_greedy_model_is_ended(write_model):
+    report = lint_with(write_model(GREEDY), memory_limit=4 << 30, time_limit=60)
+    assert "ran out of the 4,096 MiB allowed" in crash_of(report)
+
+
+def test_dead_worker_is_replaced_for_the_next_model(write_model):
+    worker = Worker(time_limit=30)
+    worker.start()
+    assert worker._process is not None
+    worker._process.kill()
+    worker._process.wait()
+    worker.load(write_model().read_bytes(), write_model().parent)
+    worker.close()
+
+
+def children(pid: int) -> list[str]:
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=False
+    )
+    return listed.stdout.decode().split()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the process table")
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_no_child_outlives_the_linter(end, write_model):
+    path = write_model(FOREVER)
+    linter = subprocess.Popen(
+        [sys.executable, "-m", "onnxlint", str(path), "--select", "ACT"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ,
+    )  # fmt: skip
+    workers = wait_for(lambda: children(linter.pid))
+    time.sleep(1.5)
+    linter.send_signal(end)
+    _, errors = linter.communicate(timeout=20)
+    assert b"Traceback" not in errors
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers))  # noqa: PTH110
+
+
+def wait_for(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.05)
+    raise AssertionError("it never came true")

@@ -1,0 +1,10 @@
+"""A worker whose native code crashes when a session is created."""
+
+import os
+import signal
+import sys
+
+from onnxlint.runtime import messages
+
+messages.read_request(sys.stdin.buffer)
+os.kill(os.getpid(), signal.SIGSEGV)
