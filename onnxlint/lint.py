@@ -88,7 +88,7 @@ def lint_model(
         try:
             report = _lint(path, rules, chosen, analyses, progress)
         except ModelError as error:
-            report = ModelReport(path, error=str(error))
+            report = ModelReport(path, error=f"{error.problem}; {error.remedy}")
     return replace(report, seconds=time.perf_counter() - start, fail_on=chosen.fail_on)
 
 

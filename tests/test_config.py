@@ -54,7 +54,7 @@ RULE_MISTAKES = {
 @pytest.mark.parametrize("text", RULE_MISTAKES)
 def test_mistake_about_a_rule(text, configure):
     loaded = load(configure(text))
-    with pytest.raises(ConfigError, match="") as caught:
+    with pytest.raises(ConfigError) as caught:
         plan(loaded, discover(), "model.onnx")
     assert RULE_MISTAKES[text].lower() in str(caught.value).lower()
 

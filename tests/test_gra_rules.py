@@ -3,14 +3,25 @@ import pytest
 from onnxlint.findings import Diagnostic
 from onnxlint.rules import Rule
 from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.gra.cancelling_transposes import cancelling_transposes
+from onnxlint_rules.gra.cast_chain import cast_chain
 from onnxlint_rules.gra.constant_output import constant_output
+from onnxlint_rules.gra.disconnected_component import disconnected_component
 from onnxlint_rules.gra.duplicate_node_name import duplicate_node_name
+from onnxlint_rules.gra.empty_graph import empty_graph
+from onnxlint_rules.gra.fill_constant import fill_constant
+from onnxlint_rules.gra.foldable_constant import foldable_constant
+from onnxlint_rules.gra.identical_branches import identical_branches
+from onnxlint_rules.gra.identity_of_constant import identity_of_constant
 from onnxlint_rules.gra.initializer_as_input import initializer_as_input
 from onnxlint_rules.gra.no_inputs import no_inputs
 from onnxlint_rules.gra.passthrough_output import passthrough_output
+from onnxlint_rules.gra.static_shape_subgraph import static_shape_subgraph
+from onnxlint_rules.gra.unused_function import unused_function
 from onnxlint_rules.gra.unused_initializer import unused_initializer
 from onnxlint_rules.gra.unused_input import unused_input
 from onnxlint_rules.gra.unused_node import unused_node
+from onnxlint_rules.gra.unused_opset_import import unused_opset_import
 
 
 def findings(rule: Rule, text: str) -> tuple[Diagnostic, ...]:
@@ -73,6 +84,17 @@ net (float[2] x) => (float[2] y)
 """
 
 RULES = [
+    cancelling_transposes,
+    cast_chain,
+    disconnected_component,
+    empty_graph,
+    fill_constant,
+    foldable_constant,
+    identical_branches,
+    identity_of_constant,
+    static_shape_subgraph,
+    unused_function,
+    unused_opset_import,
     constant_output,
     duplicate_node_name,
     initializer_as_input,
@@ -184,6 +206,74 @@ def test_sound_graphs_get_no_finding(rule: Rule, text: str) -> None:
             "net (float[2] x) => (float[2] y) { [n] a = Relu(x) [n] b = Exp(a) [n] y = Neg(b) }",
             [("warning", None)],
             id="three of a name are one finding",
+        ),
+        pytest.param(
+            cancelling_transposes,
+            "net (float[2, 3] x) => (float[2, 3] y) { h = Transpose(x) y = Transpose(h) }",
+            [("info", None)],
+            id="two reversals without perm",
+        ),
+        pytest.param(
+            cast_chain,
+            "net (float[2] x) => (float[2] y) { h = Cast<to = 7>(x) y = Cast<to = 1>(h) }",
+            [],
+            id="rounding to integers is meant",
+        ),
+        pytest.param(
+            cast_chain,
+            "net (int32[2] x) => (float[2] y) { h = Cast<to = 7>(x) y = Cast<to = 1>(h) }",
+            [("info", None)],
+            id="a detour by a wider integer",
+        ),
+        pytest.param(
+            identical_branches,
+            "net (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}> {"
+            "a = MatMul(x, w) b = Relu(a) c = MatMul(b, w)"
+            "d = MatMul(x, w) e = Relu(d) f = MatMul(e, w) y = Add(c, f) }",
+            [("warning", None)],
+            id="a copied block is one finding",
+        ),
+        pytest.param(
+            identical_branches,
+            "net (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}> {"
+            "a = Gemm<alpha = 1.0>(x, w) b = Gemm<alpha = 2.0>(x, w) y = Add(a, b) }",
+            [],
+            id="another attribute",
+        ),
+        pytest.param(
+            identical_branches,
+            "net (float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}> {"
+            "a, m = Dropout(x) b, n = Dropout(x) c = MatMul(a, w) d = MatMul(b, w) y = Add(c, d) }",
+            [],
+            id="what chance decides is not the same",
+        ),
+        pytest.param(
+            static_shape_subgraph,
+            "net (float[N, 3] x) => (int64[1] y) { y = Shape<start = 1>(x) }",
+            [("info", None)],
+            id="the part that is asked for is known",
+        ),
+        pytest.param(
+            foldable_constant,
+            "net (float[2] x) => (float[2] y) <int8[2] w = {1, 2}, float s = {0.5}> {"
+            "d = DequantizeLinear(w, s) y = Mul(x, d) }",
+            [],
+            id="a quantised weight",
+        ),
+        pytest.param(
+            unused_function,
+            FUNCTION.replace("own.twice(x)", "Relu(x)") + """
+<domain: "own", opset_import: ["" : 21, "own" : 1]>
+other (c) => (d) { d = own.twice(c) }
+""",
+            [("info", None), ("info", None)],
+            id="called only by a function that nobody calls",
+        ),
+        pytest.param(
+            unused_opset_import,
+            FUNCTION + ">>> model.opset_import.add(domain='ai.onnx.ml', version=3)",
+            [("info", None)],
+            id="the domain of a function is used",
         ),
     ],
 )  # fmt: skip

@@ -3,13 +3,40 @@ import pytest
 from onnxlint.findings import Diagnostic
 from onnxlint.rules import Rule
 from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.onx.conflicting_attribute_values import conflicting_attribute_values
+from onnxlint_rules.onx.declared_shape_mismatch import declared_shape_mismatch
+from onnxlint_rules.onx.deprecated_operator import deprecated_operator
 from onnxlint_rules.onx.duplicate_definition import duplicate_definition
+from onnxlint_rules.onx.duplicate_graph_output import duplicate_graph_output
+from onnxlint_rules.onx.duplicate_initializer_name import duplicate_initializer_name
+from onnxlint_rules.onx.duplicate_metadata_key import duplicate_metadata_key
+from onnxlint_rules.onx.duplicate_opset_import import duplicate_opset_import
+from onnxlint_rules.onx.experimental_operator import experimental_operator
+from onnxlint_rules.onx.function_not_sorted_or_ssa import function_not_sorted_or_ssa
+from onnxlint_rules.onx.function_opset_conflict import function_opset_conflict
+from onnxlint_rules.onx.invalid_attribute import invalid_attribute
+from onnxlint_rules.onx.invalid_function import invalid_function
+from onnxlint_rules.onx.invalid_ir_version import invalid_ir_version
 from onnxlint_rules.onx.missing_opset_import import missing_opset_import
+from onnxlint_rules.onx.reference_attribute_outside_function import (
+    reference_attribute_outside_function,
+)
+from onnxlint_rules.onx.shadowed_name import shadowed_name
 from onnxlint_rules.onx.shape_conflict import shape_conflict
+from onnxlint_rules.onx.shapeless_input import shapeless_input
+from onnxlint_rules.onx.shapeless_output import shapeless_output
+from onnxlint_rules.onx.type_constraint_violation import type_constraint_violation
+from onnxlint_rules.onx.undefined_dtype import undefined_dtype
 from onnxlint_rules.onx.undefined_output import undefined_output
 from onnxlint_rules.onx.undefined_value import undefined_value
+from onnxlint_rules.onx.unexpected_opset_import import unexpected_opset_import
+from onnxlint_rules.onx.unknown_ir_version import unknown_ir_version
 from onnxlint_rules.onx.unknown_operator import unknown_operator
+from onnxlint_rules.onx.unnamed_graph import unnamed_graph
+from onnxlint_rules.onx.unnamed_initializer import unnamed_initializer
 from onnxlint_rules.onx.unsorted_nodes import unsorted_nodes
+from onnxlint_rules.onx.untyped_input import untyped_input
+from onnxlint_rules.onx.untyped_output import untyped_output
 from onnxlint_rules.onx.wrong_arity import wrong_arity
 
 
@@ -52,6 +79,31 @@ net (bool flag, float[2] x) => (float[2] y)
 """
 
 RULES = [
+    conflicting_attribute_values,
+    declared_shape_mismatch,
+    deprecated_operator,
+    duplicate_graph_output,
+    duplicate_initializer_name,
+    duplicate_metadata_key,
+    duplicate_opset_import,
+    experimental_operator,
+    function_not_sorted_or_ssa,
+    function_opset_conflict,
+    invalid_attribute,
+    invalid_function,
+    invalid_ir_version,
+    reference_attribute_outside_function,
+    shadowed_name,
+    shapeless_input,
+    shapeless_output,
+    type_constraint_violation,
+    undefined_dtype,
+    unexpected_opset_import,
+    unknown_ir_version,
+    unnamed_graph,
+    unnamed_initializer,
+    untyped_input,
+    untyped_output,
     duplicate_definition,
     missing_opset_import,
     shape_conflict,
@@ -96,7 +148,7 @@ def relu(changes: str) -> str:
         ),
         pytest.param(
             unknown_operator,
-            relu(">>> model.graph.node[0].op_type = 'Later'\n>>> model.opset_import[0].version = 999"),
+            relu(">>> model.graph.node[0].op_type = 'New'\n>>> model.opset_import[0].version = 99"),
             0,
             id="an opset that onnx does not know yet",
         ),
@@ -146,7 +198,7 @@ def relu(changes: str) -> str:
         ),
         pytest.param(
             duplicate_definition,
-            "net (float[2, 2] x) => (float[2] y) { y, \"\", \"\" = LSTM <hidden_size = 1> (x, x, x) }",
+            'net (float[2, 2] x) => (float[2] y) { y, "", "" = LSTM <hidden_size = 1> (x, x, x) }',
             0,
             id="omitted outputs share the empty name",
         ),
@@ -195,9 +247,98 @@ def relu(changes: str) -> str:
         ),
         pytest.param(
             shape_conflict,
-            "net (float[2, 3, 4, 5] x) => (float[2, 3, 4, 5] y) { y = MeanVarianceNormalization(x) }",
+            "net (float[2, 3, 4, 5] x) => (float[N, 3, 4, 5] y)"
+            "{ y = MeanVarianceNormalization(x) }",
             0,
             id="onnx's own expansion of an operator",
+        ),
+        pytest.param(
+            function_not_sorted_or_ssa,
+            OWN.replace("b = Add(a, one)", "b = Add(a, b)"),
+            1,
+            id="a function's node that reads itself",
+        ),
+        pytest.param(
+            unsorted_nodes,
+            OWN.replace("b = Add(a, one)", "b = Add(a, b)"),
+            0,
+            id="functions are another rule's",
+        ),
+        pytest.param(
+            function_opset_conflict,
+            OWN.replace('opset_import: ["" : 21]>\nshift', 'opset_import: ["" : 99]>\nshift'),
+            0,
+            id="a function's opset that onnx does not know yet",
+        ),
+        pytest.param(
+            invalid_function,
+            OWN + ">>> model.functions[0].domain = ''\n>>> model.functions[0].name = ''",
+            2,
+            id="neither name nor domain",
+        ),
+        pytest.param(
+            invalid_function,
+            OWN.replace('["" : 21]>\nshift', '["" : 21, "own" : 1]>\nshift')
+            .replace("Add(a, one)", "own.back(a)") + """
+<domain: "own", opset_import: ["" : 21, "own" : 1]>
+back (c) => (d) { d = own.shift(c) }
+""",
+            1,
+            id="two functions that call each other are one finding",
+        ),
+        pytest.param(
+            shadowed_name,
+            "net (int64 n, bool go, float[2] x) => (float[2] y) { y = Loop(n, go, x) <"
+            "body = step (int64 i, bool c, float[2] x) => (bool c2, float[2] s)"
+            "{ c2 = Identity(c) s = Relu(x) }> }",
+            1,
+            id="a loop's input named as what it starts from",
+        ),
+        pytest.param(
+            duplicate_opset_import,
+            relu(">>> model.opset_import[0].domain = 'ai.onnx'"),
+            0,
+            id="the long name alone",
+        ),
+        pytest.param(
+            type_constraint_violation,
+            "net (float[2] x, int64[2] i) => (float[4] y) { y = Concat <axis = 0> (x, x, i, i) }",
+            2,
+            id="each input that differs from the first",
+        ),
+        pytest.param(
+            type_constraint_violation,
+            "net (bool f, float[2] x, int64[2] i) => (float[2] y) { y = Where(f, x, x)"
+            " z = Gather(x, i) }",
+            0,
+            id="parameters of different types",
+        ),
+        pytest.param(
+            declared_shape_mismatch,
+            "net (float[2] x) => (float[2] y) <float[3] g, float[3] h>"
+            "{ g = Relu(x) h = Exp(g) y = Neg(h) }",
+            1,
+            id="what follows from a contradiction is none",
+        ),
+        pytest.param(
+            invalid_attribute,
+            "net (float[2] x) => (float[2] y) { y = Cast <to = 1> (x) }"
+            "\n>>> del model.graph.node[0].attribute[:]",
+            1,
+            id="a required attribute is missing",
+        ),
+        pytest.param(
+            untyped_output,
+            "net (float[2] x) => (float[2] y) { h = Relu(x) }\n"
+            ">>> model.graph.output[0].ClearField('type')",
+            0,
+            id="an undefined output is another rule's",
+        ),
+        pytest.param(
+            shapeless_output,
+            relu(">>> model.graph.output[0].ClearField('type')"),
+            0,
+            id="an untyped output is another rule's",
         ),
     ],
 )  # fmt: skip

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
-from onnxlint.model.graph import Graph
+from onnxlint.findings import Place
+from onnxlint.model.graph import Graph, Node
 from onnxlint.model.preflight import Preflight
 
 if TYPE_CHECKING:
@@ -27,6 +31,83 @@ KEPT_BYTES = 32 * 1024 * 1024
 
 Progress = Callable[[int, int], None]
 
+_WHERE = tuple(map(re.compile, (
+    r"running (?P<op>\S+) node\. Name:'(?P<node>[^']*)'",
+    r"for (?P<op>\w+)\(\d+\) (?:node with name |\(node:)'(?P<node>[^']*)'",
+    r"Node \((?P<node>.*?)\) Op \((?P<op>\w+)\)",
+    r"In Node, \(\"(?P<node>.*?)\", (?P<op>\w+),",
+    r"[Tt]ype .* node \((?P<node>.*?)\)",
+    r"same node name \((?P<node>.*?)\)",
+    r"(?P<op>[\w.]+:\w+)\(-?\d+\) is not a registered",
+)))  # fmt: skip
+"""How onnxruntime's messages name the node that they are about."""
+
+_WHY = tuple((re.compile(pattern), reason) for pattern, reason in (
+    (r"(?:implementation|kernel) for (\w+)\((\d+)\)", "no CPU kernel takes {}-{} of these dtypes"),
+    (r"([\w.]+:\w+)\(-?\d+\) is not a registered", "it does not know operator {}"),
+    (r"No Op registered for (\w+) with domain_version of (\d+)", "operator {} is not in opset {}"),
+    (r"IR version: (\d+), max supported IR version: (\d+)", "IR version {}: it reads up to {}"),
+    (r"Opset (\d+) is under development", "it does not know opset {}"),
+    (r"Missing opset", "the model imports no opset"),
+    (r"Unrecognized attribute: (\w+) for operator (\w+)", "attribute {!r} is none of {}'s"),
+    (r"Required attribute '(\w+)' is missing", "the required attribute {!r} is missing"),
+    (r"has (\w+) size (\d+) not in range \[min=(\d+), max=(\d+)", "{} count {}, not {} to {}"),
+    (r"Node input '(.*?)' is not a graph input", "nothing defines {!r}"),
+    (r"Graph output \((.*?)\) does not exist", "nothing defines output {!r}"),
+    (r"(?:same node name|Duplicate definition of name) \((.*?)\)", "the name {!r} is used twice"),
+    (r"not acyclic", "the nodes form a cycle"),
+    (r"External data path does not exist: \"(.*?)\"", "there is no file {}"),
+    (r"raw_data size \((\d+) bytes\).* \((\d+) bytes\)", "a tensor has {} bytes, not {}"),
+    (r"ShapeInferenceError\] (.*?)$", "the shapes do not fit: {}"),
+    (r"Type Error", "the dtypes do not fit the operator"),
+    (r"idx=(-?\d+) must be within the inclusive range (\[.*?\])", "index {} lies outside {}"),
+    (r"other than 1\. (\d+) by (\d+)", "sizes {} and {} do not broadcast"),
+    (r"Input shape:(\{.*?\}), requested shape:(\{.*?\})", "shape {} cannot become {}"),
+    (r"Got invalid (?:dimensions|rank) for input: (\S+)", "the data does not fit input {!r}"),
+))  # fmt: skip
+"""onnxruntime's usual reasons, and the same in few words."""
+
+MESSAGE_LENGTH = 300
+"""onnxruntime's message is cut here: some list every kernel that it has."""
+
+_DECORATION = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from .*? failed:")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What onnxruntime refused: at which place, why in our words, and its own message.
+
+    `reason` is empty where the message is none of the usual ones; `fed` tells the inputs of a run.
+    """
+
+    place: Place
+    reason: str
+    message: str
+    fed: str = ""
+
+    def __str__(self) -> str:
+        own = shorten(self.message, MESSAGE_LENGTH, placeholder=" …")
+        return f"{self.reason} (onnxruntime: {own})" if self.reason else f"onnxruntime says: {own}"
+
+
+def read_refusal(graph: Graph, text: str) -> Refusal:
+    """Finds place and reason in a message of onnxruntime."""
+    message = " ".join(_DECORATION.sub("", text).split())
+    mark = next(filter(None, (pattern.search(message) for pattern in _WHERE)), None)
+    node = _named(graph, **mark.groupdict()) if mark else None
+    found = ((pattern.search(message), reason) for pattern, reason in _WHY)
+    reasons = (reason.format(*match.groups()) for match, reason in found if match)
+    place = graph.main.place if node is None else node.place
+    return Refusal(place, next(reasons, ""), message)
+
+
+def _named(graph: Graph, node: str = "", op: str = "") -> Node | None:
+    """The node of this name; without a name the only one of this operator."""
+    if node:
+        return next((known for known in graph.nodes() if known.name == node), None)
+    nodes = list(graph.nodes(op.replace(":", "::")))
+    return nodes[0] if len(nodes) == 1 else None
+
 
 @dataclass
 class Execution:
@@ -38,8 +119,8 @@ class Execution:
     """
 
     inputs: Inputs
-    session_failure: str | None = None
-    execution_failure: str | None = None
+    session_failure: Refusal | None = None
+    execution_failure: Refusal | None = None
     crash: str | None = None
     no_valid_input: str | None = None
     runs: list[Ran] = field(default_factory=list)
@@ -94,31 +175,36 @@ class Execution:
         try:
             runner.open()
         except RunFailure as error:
-            self.session_failure = str(error)
+            self.session_failure = runner.refusal(error)
             return
         if self.inputs.obstacle is not None:
             self.no_valid_input = self.inputs.obstacle
             return
-        refusals = []
+        refusals: list[Refusal] = []
         for attempt in self.inputs.attempts():
             try:
                 self.runs = [runner.run(feed) for feed in attempt.feeds]
             except RunFailure as error:
-                refusals.append(str(error))
+                refusals.append(replace(runner.refusal(error), fed=_told(attempt.feeds[0])))
                 continue
             self.attempt, self.kept = attempt, runner.kept
             break
         else:
             self._refused(refusals)
         if self.attempt is not None and any(map(_has_nonfinite, self.runs)):
-            runner.open(closely=True)
-            self.close_runs = [_with_inputs(runner.run(feed), feed) for feed in self.attempt.feeds]
+            self._look_closely(runner, self.attempt)
 
-    def _refused(self, refusals: list[str]) -> None:
+    def _refused(self, refusals: list[Refusal]) -> None:
         if self.synthetic and self.inputs.guessed:
-            self.no_valid_input = f"no synthesised input is valid ({refusals[0]})"
+            self.no_valid_input = f"no synthesised input is valid: {refusals[0]}"
         else:
-            self.execution_failure = refusals[0] if refusals else "there is no data"
+            self.execution_failure = refusals[0]
+
+    def _look_closely(self, runner: _Runner, attempt: Attempt) -> None:
+        """Runs again with every value watched, unless some kernel exists only when fused."""
+        with contextlib.suppress(RunFailure):
+            runner.open(closely=True)
+            self.close_runs = [_with_inputs(runner.run(feed), feed) for feed in attempt.feeds]
 
 
 class _Runner:
@@ -146,6 +232,10 @@ class _Runner:
             watches = [watch for watch in watches if watch.name in outputs]
             self._load(watches, optimised=not closely)
         self._groups = list(self._grouped(watches))
+
+    def refusal(self, error: RunFailure) -> Refusal:
+        """What onnxruntime refused, placed in the graph."""
+        return read_refusal(self._graph, str(error))
 
     def _load(self, watches: list[Watch], *, optimised: bool) -> None:
         files = self._graph.model.files
@@ -238,6 +328,11 @@ def _put_back(tensor: TensorProto, data: memoryview) -> None:
     del tensor.external_data[:]
     tensor.ClearField("data_location")
     tensor.raw_data = bytes(data)
+
+
+def _told(feed: dict[str, Array]) -> str:
+    """The inputs of a run: names, dtypes and shapes."""
+    return ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in feed.items())
 
 
 def _has_nonfinite(ran: Ran) -> bool:

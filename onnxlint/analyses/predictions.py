@@ -24,8 +24,18 @@ MAX_ROWS = 100_000
 _TRANSPARENT = frozenset({"Identity", "Cast", "Dropout", "Squeeze", "Unsqueeze", "Flatten"})
 """Operators behind which a head is the same head."""
 
-_ALTERING = frozenset({"Mul", "Div", "Add", "Sub", "Clip", "Pow", "Sqrt"})
+_ALTERING = frozenset({
+    "Mul", "Div", "Add", "Sub", "Clip", "Pow", "Sqrt", "ai.onnx.ml::Normalizer",
+})  # fmt: skip
 """Operators with a constant that may turn probabilities into something else."""
+
+_CLASSIFIERS = frozenset({
+    "ai.onnx.ml::LinearClassifier", "ai.onnx.ml::SVMClassifier",
+    "ai.onnx.ml::TreeEnsembleClassifier",
+})  # fmt: skip
+
+_TRANSFORMED = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", "PROBIT": "sigmoid"}
+"""What a classifier's `post_transform` makes of its scores."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +85,32 @@ class Prediction:
             return float((_surprise(p) + _surprise(1 - p)).mean())
         return float(_surprise(p).sum(axis=1).mean())
 
+    @property
+    def rows(self) -> int:
+        """How many samples, tokens or pixels were predicted."""
+        return int(self.raw.shape[0])
+
     @cached_property
     def spread(self) -> float:
-        """The largest difference that any class's probability shows between two rows."""
-        return float((self.probabilities.max(axis=0) - self.probabilities.min(axis=0)).max())
+        """The largest difference that any column shows between two rows, relative to the peak."""
+        import numpy as np
+
+        peak = np.abs(self.raw).max()
+        return float(np.ptp(self.raw, axis=0).max() / peak) if peak else 0.0
+
+    @cached_property
+    def deviations(self) -> Array:
+        """How far each row is from a distribution: beyond [0, 1], or its sum from 1.
+
+        Labels of a sigmoid head need not sum to 1.
+        """
+        import numpy as np
+
+        p = self.probabilities
+        outside = np.maximum(-p, p - 1).max(axis=1).clip(min=0)
+        if self.head.kind == "sigmoid":
+            return np.asarray(outside)
+        return np.asarray(np.maximum(outside, np.abs(p.sum(axis=1) - 1)))
 
 
 class Predictions:
@@ -119,20 +151,20 @@ def recognise(graph: Graph, shapes: Shapes, value: Value, named: Mapping[str, st
     if node.op in ("Softmax", "LogSoftmax"):
         kind = "softmax" if node.op == "Softmax" else "log-softmax"
         return Head(value, kind, _class_axis(shapes, node, value), node)
+    if node.op in _CLASSIFIERS:
+        return Head(value, _TRANSFORMED.get(node.attribute("post_transform"), "logits"), -1, node)
     return _dense_head(graph, shapes, value, node)
 
 
 def _alters(graph: Graph, node: Node) -> bool:
-    return node.op in _ALTERING and _comes_from_softmax(graph, node)
-
-
-def _comes_from_softmax(graph: Graph, node: Node) -> bool:
-    """Whether only constant arithmetic lies between a node and a softmax before it."""
+    """Whether only constant arithmetic lies between a node and probabilities before it."""
+    if node.op not in _ALTERING:
+        return False
     current: Node | None = node
     while current is not None and current.op in _ALTERING | _TRANSPARENT:
         before = _computed_input(graph, current)
         current = before.producer if before is not None else None
-    return current is not None and current.op in ("Softmax", "LogSoftmax")
+    return current is not None and current.op in _CLASSIFIERS | {"Softmax"}
 
 
 def _computed_input(graph: Graph, node: Node) -> Value | None:

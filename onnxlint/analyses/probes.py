@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.runtime.messages import Watch
@@ -36,6 +38,9 @@ _CHANNELS_SECOND = frozenset({
     "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LRN", "PRelu",
 })  # fmt: skip
 
+_KEEPING = _ELEMENTWISE | {"Cast", "Dropout", "Identity", "Softmax", "LogSoftmax"}
+"""Operators that leave every axis where it is."""
+
 _CHANNELS_LAST = frozenset({"Gemm", "MatMul", "LayerNormalization"})
 
 
@@ -49,7 +54,7 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
             axis = axes[value] = _channel_axis(node, shapes, value, axes)
             if not _may_be_float(shapes, value):
                 continue
-            looked_at = value.is_output or _ends_kernel(node, value)
+            looked_at = value.is_output or _ends_kernel(graph, node, value)
             if every or (looked_at and value not in constants):
                 watches.append(Watch(value.name, axis))
     return watches
@@ -72,9 +77,24 @@ def _may_be_float(shapes: Shapes, value: Value) -> bool:
     return shape is None or shape.dtype in ("float", "float16", "double")
 
 
-def _ends_kernel(node: Node, value: Value) -> bool:
+def gates_itself(graph: Graph, node: Node) -> bool:
+    """Whether it is the sigmoid of x · sigmoid(a·x), as in SiLU, or the tanh of 1 + tanh(…)."""
+    read = node.input(0)
+    scaled = read.producer.inputs if read and read.producer and read.producer.op == "Mul" else []
+    for follower in node.output.consumers if node.output else ():
+        others = [value for value in follower.inputs if value and value is not node.output]
+        if node.op == "Sigmoid" and follower.op == "Mul":
+            return any(value in (read, *scaled) for value in others)
+        if node.op == "Tanh" and follower.op == "Add":
+            return any(np.all(graph.constant(value) == 1) for value in others)
+    return False
+
+
+def _ends_kernel(graph: Graph, node: Node, value: Value) -> bool:
     if node.op in _TRANSPARENT:
         return False
+    if node.op == "Exp" or (node.op in ("Sigmoid", "Tanh") and not gates_itself(graph, node)):
+        return True  # an overflow or a saturation that the next operator hides
     if node.op not in _HEADS or len(value.consumers) != 1:
         return True
     follower = value.consumers[0].op
@@ -84,22 +104,29 @@ def _ends_kernel(node: Node, value: Value) -> bool:
 def _channel_axis(
     node: Node, shapes: Shapes, value: Value, axes: dict[Value, int | None]
 ) -> int | None:
-    """The axis of a value's channels: decided by its layer, passed on by what keeps the layout."""
+    """The axis of a value's channels: decided by its layer, passed on by what keeps the layout.
+
+    Negative from the end, where the rank may be unknown; None where there are no channels.
+    """
     shape = shapes.of(value)
     rank = shape.rank if shape is not None else None
-    if rank is None or rank < 2:
+    if rank is not None and rank < 2:
         return None
     if node.op in _CHANNELS_SECOND:
         return 1
     if node.op in _CHANNELS_LAST:
-        return rank - 1
-    read = node.input(0)
-    before = axes.get(read) if read is not None else None
-    if before is not None and _same_rank(shapes, read, rank):
+        return -1
+    before = next((axes[read] for read in node.inputs if read is not None and axes.get(read)), None)
+    if before is not None and node.op == "Transpose":
+        return _moved(before, node.attribute("perm"))
+    if before is not None and node.op in _KEEPING:
         return before
-    return 1 if rank in (2, 4, 5) else rank - 1
+    return None if rank is None else (1 if rank in (2, 4, 5) else -1)
 
 
-def _same_rank(shapes: Shapes, value: Value | None, rank: int) -> bool:
-    shape = shapes.of(value)
-    return shape is not None and shape.rank == rank
+def _moved(axis: int, permutation: list[int] | None) -> int | None:
+    """Where a transpose puts an axis."""
+    if not permutation:
+        return None
+    rank = len(permutation)
+    return permutation.index(axis % rank) if axis % rank in permutation else None

@@ -36,7 +36,7 @@ class Schemas:
         opset that the installed onnx does not know yet.
         """
         version = node.scope.opsets.get(node.domain)
-        if version is None or node.calls_function or self.is_newer_than_known(node):
+        if version is None or node.called is not None or self.is_newer_than_known(node):
             return None
         return self.find(node.domain, node.op_type, version)
 
@@ -45,7 +45,7 @@ class Schemas:
         return (
             node.domain in self.domains
             and node.domain in node.scope.opsets
-            and not node.calls_function
+            and node.called is None
             and not self.is_newer_than_known(node)
             and self.of(node) is None
         )

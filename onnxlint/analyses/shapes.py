@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from onnxlint.model.dtypes import bits, dtype_name, is_float
+from onnxlint.model.dtypes import bits, dtype_name, is_float, is_integer
 from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.runtime.isolate import Crashed, Isolated
@@ -44,9 +44,19 @@ class Shape:
         return dtype_name(self.element_type)
 
     @property
+    def bits(self) -> int:
+        """Bits of one element; 0 for strings."""
+        return bits(self.element_type) or 0
+
+    @property
     def is_float(self) -> bool:
         """Whether elements are floating point numbers."""
         return is_float(self.element_type)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether elements are integers; booleans are not."""
+        return is_integer(self.element_type)
 
     @property
     def rank(self) -> int | None:
@@ -76,7 +86,7 @@ class InferenceFailure:
     node: Node
     reason: str
     inner_op: str | None = None
-    """The operator that fails, where it stands in a function that the node's operator expands to."""
+    """The operator that fails, where the node's own operator expands to several."""
 
     @property
     def is_missing_input(self) -> bool:
@@ -95,7 +105,7 @@ class InferenceFailure:
         What fails inside the expansion of a standard operator does not count: onnx 1.23 fails so
         at a valid MeanVarianceNormalization without `axes`.
         """
-        inside_standard = self.inner_op is not None and not self.node.calls_function
+        inside_standard = self.inner_op is not None and self.node.called is None
         return not (inside_standard or self.is_missing_input or self.contradicts_declaration)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution import Execution
 from onnxlint.findings import Place, Severity
-from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.model.graph import Graph, Node, Scope, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Array, Ran, Statistics
@@ -60,6 +61,27 @@ class Observed:
         if channels is None or not channels.minimum.size:
             return 0.0
         return float(judge(channels).mean())
+
+    def fraction_of_magnitudes(self, at_least: float = 0.0, below: float = math.inf) -> float:
+        """Fraction of finite elements with a magnitude in [at_least, below), both powers of two.
+
+        Zeros are counted exactly, the others on a subset of the elements.
+        """
+        seen = self.statistics
+        counts = seen.exponents
+        if counts is None or not seen.finite:
+            return 0.0
+        first, last = _bucket(at_least), _bucket(below)
+        zeros = seen.zeros / seen.finite
+        nonzero = float(counts[first:last].sum() / max(1, counts.sum())) * (1 - zeros)
+        return nonzero + (zeros if at_least == 0 else 0.0)
+
+    @property
+    def epsilon(self) -> float:
+        """The relative spacing of its dtype's numbers."""
+        import numpy as np
+
+        return float(np.finfo(self.statistics.dtype).eps)
 
 
 @dataclass(frozen=True)
@@ -137,6 +159,12 @@ class Trace:
             if observed is not None:
                 yield ObservedNode(node, observed)
 
+    def gates_itself(self, node: Node) -> bool:
+        """Whether a sigmoid or tanh only gates its own input, as in SiLU and GELU."""
+        from onnxlint.analyses.probes import gates_itself
+
+        return gates_itself(self._graph, node)
+
     def values(self) -> Iterator[Observed]:
         """Everything that was watched, in the order of the file."""
         for node in self._graph.main.nodes:
@@ -171,6 +199,8 @@ class Trace:
     def _located(self, bad: Bad, *, born: bool) -> Iterator[Contamination]:
         runs = self.execution.close_runs
         for node in self._graph.main.nodes:
+            if self._graph.tensor(node.output) is not None:
+                continue  # a constant is no computation
             count = sum(self._is_located(node, ran, bad, born) for ran in runs)
             if count:
                 yield Contamination(node, count, len(runs))
@@ -201,10 +231,23 @@ class Trace:
 
 
 def _read(node: Node) -> Iterator[Value]:
-    """What a node reads, its subgraphs' captured values included."""
+    """What a node reads; what its subgraphs and the functions that it calls read, too."""
     yield from filter(None, node.inputs)
-    pending = list(node.subgraphs)
-    for scope in pending:
+    scopes = _inside(node)
+    for scope in scopes:
         for inner in scope.nodes:
-            yield from (value for value in inner.inputs if value and value.scope is node.scope)
-            pending.extend(inner.subgraphs)
+            yield from filter(None, inner.inputs)
+            scopes += [found for found in _inside(inner) if found not in scopes]
+
+
+def _inside(node: Node) -> list[Scope]:
+    return [*node.subgraphs, *([node.called] if node.called else [])]
+
+
+def _bucket(magnitude: float) -> int:
+    """Where `Statistics.exponents` counts a magnitude."""
+    from onnxlint.runtime.statistics import EXPONENT_BUCKETS
+
+    if magnitude in (0.0, math.inf):
+        return EXPONENT_BUCKETS if magnitude else 0
+    return EXPONENT_BUCKETS // 2 + math.frexp(magnitude)[1] - 1

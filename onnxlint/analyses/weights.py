@@ -63,12 +63,16 @@ class Weights:
         return self._statistics[key]
 
     def layers(self) -> Iterator[Weight]:
-        """The constant weights (two and more dims) of layers, once for each layer."""
+        """The constant weights (two and more dims) of layers; a shared one at its first layer."""
+        known: set[Value] = set()
         for node in self._graph.nodes(*WEIGHT_SLOTS):
             for slot in WEIGHT_SLOTS[node.op]:
                 value = node.input(slot)
                 tensor = self._graph.tensor(value)
-                if value is not None and tensor is not None and len(tensor.dims) >= 2:
+                if value is None or tensor is None or len(tensor.dims) < 2:
+                    continue
+                if self._graph.source(value) not in known:
+                    known.add(self._graph.source(value))
                     yield Weight(node, slot, value, tensor)
 
     def constants(self) -> Iterator[tuple[Value, Tensor]]:

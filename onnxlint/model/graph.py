@@ -8,7 +8,7 @@ rule first asks for it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -31,6 +31,9 @@ STANDARD_DOMAINS = ("", "ai.onnx")
 
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN")
 """Operators that multiply their input with weights."""
+
+_RANDOM_OPS = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike",
+               "Bernoulli", "Multinomial", "Dropout")  # fmt: skip
 
 
 class Origin(StrEnum):
@@ -70,12 +73,19 @@ class Value:
         return self.producer.place_of(self.name)
 
     @property
+    def is_declared(self) -> bool:
+        """Whether the file says something of its type, be it incomplete."""
+        return self.type is not None and self.type.WhichOneof("value") is not None
+
+    @property
     def is_typed(self) -> bool:
         """Whether the file gives it a type; a tensor's must name the element type."""
         if self.tensor_proto is not None:
             return True
-        kind = self.type and self.type.WhichOneof("value")
-        return bool(kind) and (kind != "tensor_type" or self.type.tensor_type.elem_type != 0)
+        kind = self.type.WhichOneof("value") if self.type is not None else None
+        if self.type is not None and kind == "tensor_type":
+            return self.type.tensor_type.elem_type != 0
+        return kind is not None
 
     @property
     def lacks_shape(self) -> bool:
@@ -95,7 +105,9 @@ class Value:
 class Node:
     """A node of a scope; `index` counts from 0 in the order of the file.
 
-    `inputs` and `outputs` keep their slots: an omitted optional one is `None`.
+    `inputs` and `outputs` keep their slots: an omitted optional one is `None`. `name` may be empty
+    and need not be unique. `domain` is empty for the standard one, and `op` the operator with its
+    domain: `Conv`, `com.microsoft::FusedConv`.
     """
 
     proto: NodeProto
@@ -104,32 +116,25 @@ class Node:
     inputs: list[Value | None] = field(default_factory=list)
     outputs: list[Value | None] = field(default_factory=list)
     subgraphs: list[Scope] = field(default_factory=list)
+    name: str = field(init=False)
+    domain: str = field(init=False)
+    op_type: str = field(init=False)
+    op: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name, self.op_type = self.proto.name, self.proto.op_type
+        self.domain = _plain_domain(self.proto.domain)
+        self.op = f"{self.domain}::{self.op_type}" if self.domain else self.op_type
 
     @property
-    def name(self) -> str:
-        """Its name in the file; may be empty, and need not be unique."""
-        return self.proto.name
+    def is_random(self) -> bool:
+        """Whether its operator may give another result at every run on the same input."""
+        return self.op in _RANDOM_OPS
 
     @property
-    def op(self) -> str:
-        """The operator: `Conv` in the standard domain, else `com.microsoft::FusedConv`."""
-        domain = self.proto.domain
-        return self.proto.op_type if domain in STANDARD_DOMAINS else f"{domain}::{self.op_type}"
-
-    @property
-    def op_type(self) -> str:
-        """The operator's name without its domain."""
-        return self.proto.op_type
-
-    @property
-    def domain(self) -> str:
-        """The operator's domain, the standard one as the empty string."""
-        return "" if self.proto.domain in STANDARD_DOMAINS else self.proto.domain
-
-    @property
-    def calls_function(self) -> bool:
-        """Whether its operator is a local function of the model."""
-        return (self.domain, self.op_type) in self.scope.graph.function_names
+    def called(self) -> Scope | None:
+        """The local function of the model that it calls."""
+        return self.scope.graph.functions_by_name.get((self.domain, self.op_type))
 
     def input(self, slot: int) -> Value | None:
         """The value in an input slot, or None where it is omitted."""
@@ -216,12 +221,17 @@ class Scope:
         return self.owner.scope if self.owner else None
 
     @property
-    def in_function(self) -> bool:
-        """Whether it is a function's body or nested in one."""
+    def root(self) -> Scope:
+        """The main graph or the function in which it is nested; itself for these."""
         scope = self
         while scope.parent is not None:
             scope = scope.parent
-        return scope.function is not None
+        return scope
+
+    @property
+    def in_function(self) -> bool:
+        """Whether it is a function's body or nested in one."""
+        return self.root.function is not None
 
     @property
     def unsorted(self) -> Iterator[tuple[Node, Value]]:
@@ -255,8 +265,7 @@ class Scope:
         source = self.function if self.function is not None else self.graph.model.proto
         imports: dict[str, list[int]] = {}
         for entry in source.opset_import:
-            domain = "" if entry.domain in STANDARD_DOMAINS else entry.domain
-            imports.setdefault(domain, []).append(entry.version)
+            imports.setdefault(_plain_domain(entry.domain), []).append(entry.version)
         return imports
 
     @property
@@ -328,14 +337,27 @@ class Graph:
         return self._nodes_by_op.keys()
 
     @cached_property
-    def function_names(self) -> frozenset[tuple[str, str]]:
-        """(domain, name) of the model's local functions, the standard domain as empty string."""
-        return frozenset(
-            ("" if scope.function.domain in STANDARD_DOMAINS else scope.function.domain,
-             scope.function.name)
+    def functions_by_name(self) -> Mapping[tuple[str, str], Scope]:
+        """The model's local functions by (domain, name), the standard domain as empty string."""
+        return {
+            (_plain_domain(scope.function.domain), scope.function.name): scope
             for scope in self.functions
             if scope.function is not None
-        )  # fmt: skip
+        }
+
+    @property
+    def function_names(self) -> Set[tuple[str, str]]:
+        """(domain, name) of the model's local functions."""
+        return self.functions_by_name.keys()
+
+    @cached_property
+    def calls(self) -> Mapping[Scope, set[Scope]]:
+        """The local functions that the main graph and each function call, subgraphs included."""
+        calls: dict[Scope, set[Scope]] = {scope: set() for scope in (self.main, *self.functions)}
+        for scope in self.scopes:
+            callees = {node.called for node in scope.nodes}
+            calls[scope.root].update(callee for callee in callees if callee is not None)
+        return calls
 
     def values(self) -> Iterator[Value]:
         """Every value of every scope."""
@@ -414,6 +436,15 @@ class Graph:
                 raise NotApplicable(f"nothing defines output {value.name!r}")
         return self.ancestors(outputs)
 
+    @cached_property
+    def varying(self) -> set[Node | Value]:
+        """Every vertex that depends on a model input or on chance: the others are constant.
+
+        A call of a local function is seen from outside: the function's own vertices are not in it.
+        """
+        drawn = (v for node in self.nodes() if node.is_random for v in node.outputs if v)
+        return self.descendants([*self.inputs, *drawn])
+
     def ancestors(self, values: Iterable[Value]) -> set[Node | Value]:
         """Every vertex that the given values depend on, themselves included."""
         return _reach(values, _before)
@@ -437,6 +468,10 @@ class Graph:
         for vertex in list(graph):
             graph.add_edges_from((vertex, following) for following in _after(vertex))
         return graph
+
+
+def _plain_domain(domain: str) -> str:
+    return "" if domain in STANDARD_DOMAINS else domain
 
 
 def _define(scope: Scope) -> None:

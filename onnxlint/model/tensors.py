@@ -40,12 +40,26 @@ class Files:
         """The bytes at a tensor's external location; raises TensorError where there are none."""
         if location == INLINE and (offset, length) not in self.spans:
             raise TensorError("its data location does not exist")
-        path = self.model_file if location == INLINE else self.folder / location
+        path = self._path(location)
         data = memoryview(self._map(path))
         end = len(data) if length is None else offset + length
         if not 0 <= offset <= end <= len(data):
             raise TensorError(f"bytes {offset} to {end} lie outside {path.name} ({len(data)} B)")
         return data[offset:end]
+
+    def pieces(
+        self, location: str, offset: int, dtype: np.dtype[Any], count: int, step: int
+    ) -> Iterator[Array]:
+        """`count` elements from a byte offset on, `step` at a time, each a fresh array."""
+        import numpy as np
+
+        with self._path(location).open("rb") as file:
+            file.seek(offset)
+            for start in range(0, count, step):
+                yield np.fromfile(file, dtype, min(step, count - start))
+
+    def _path(self, location: str) -> Path:
+        return self.model_file if location == INLINE else self.folder / location
 
     def _map(self, path: Path) -> mmap.mmap | bytes:
         if path not in self._maps:
@@ -144,13 +158,16 @@ class Tensor:
     def _raw(self) -> memoryview | None:
         """The elements as they lie in a file; None where only protobuf fields hold them."""
         if self._external is not None:
-            offset, length = (self._external.get(key) for key in ("offset", "length"))
-            location = self._external.get("location", "")
-            size = int(length) if length is not None else self.nbytes
-            return self.files.view(location, int(offset or 0), size)
+            return self.files.view(*self._extent(self._external))
         if self.proto.HasField("raw_data"):
             return memoryview(self.proto.raw_data)
         return None
+
+    def _extent(self, external: dict[str, str]) -> tuple[str, int, int]:
+        """Location, offset and length in bytes of external data."""
+        length = external.get("length")
+        size = int(length) if length is not None else self.nbytes
+        return external.get("location", ""), int(external.get("offset") or 0), size
 
     def _with_raw(self, raw: bytes) -> TensorProto:
         from onnx import TensorProto
@@ -158,13 +175,18 @@ class Tensor:
         return TensorProto(data_type=self.element_type, dims=self.dims, raw_data=raw)
 
     def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[Array]:
-        """The elements in flat pieces of about `block_bytes`; a fill gives its one element."""
-        import numpy as np
+        """The elements in flat pieces of about `block_bytes`; a fill gives its one element.
 
+        Data in a file is read piece by piece rather than mapped: mapped pages count as memory.
+        """
         flat = self.array()[(slice(0, 1),) * len(self.dims)] if self.fill else self.array()
-        if flat.dtype == np.object_:
+        if flat.dtype == object:
             return
         flat = flat.reshape(-1)
         step = max(1, block_bytes // max(1, flat.dtype.itemsize))
+        if self._external is not None and (bits(self.element_type) or 0) >= 8:
+            location, offset, _ = self._extent(self._external)
+            yield from self.files.pieces(location, offset, flat.dtype, flat.size, step)
+            return
         for start in range(0, flat.size, step):
             yield flat[start : start + step]

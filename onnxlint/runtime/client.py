@@ -117,6 +117,9 @@ class Worker:
         alarm.start()
         try:
             reply = _exchange(process.stdin, process.stdout, request)
+        except ValueError as error:
+            self._end()
+            raise WorkerDied(f"{doing} made the worker talk nonsense: {error}") from error
         finally:
             alarm.cancel()
         if reply is None:
@@ -172,15 +175,17 @@ class Workers:
 
 
 def _exchange(stdin: IO[bytes], stdout: IO[bytes], request: Request) -> Reply | None:
-    """Sends a request and waits for the reply; None where the worker is gone or talks nonsense."""
-    import msgspec
+    """Sends a request and waits for the reply; None where the worker is gone.
 
+    Raises:
+        ValueError: what it sent is no reply.
+    """
     from onnxlint.runtime import messages
 
     try:
         messages.send(stdin, request)
         return messages.read_reply(stdout)
-    except (OSError, ValueError, msgspec.MsgspecError):
+    except OSError:
         return None
 
 

@@ -118,8 +118,9 @@ def _observe(value: Any, channel_axis: int | None) -> Statistics | None:
     if not _is_array(value) or value.dtype.kind != "f":
         return None
     array: Array = value
-    axis = channel_axis if channel_axis is not None and channel_axis < array.ndim else None
-    return measure(array, axis)
+    if channel_axis is None or not -array.ndim <= channel_axis < array.ndim:
+        return measure(array)
+    return measure(array, channel_axis % array.ndim)
 
 
 if __name__ == "__main__":

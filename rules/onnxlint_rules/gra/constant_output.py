@@ -4,10 +4,6 @@ from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Origin, Severity, rule
 
-_VARYING = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike",
-            "Bernoulli", "Multinomial")  # fmt: skip
-"""Operators whose result differs between runs on the same input."""
-
 
 @rule("GRA006", "constant-output", severity=Severity.ERROR)
 def constant_output(graph: Graph) -> Iterator[Finding]:
@@ -53,13 +49,11 @@ def constant_output(graph: Graph) -> Iterator[Finding]:
         noise = RandomNormal <shape = [4]> ()
     }
     """
-    drawn = (value for node in graph.nodes(*_VARYING) for value in node.outputs if value)
-    varying = graph.descendants([*graph.inputs, *drawn])
     weighed = (value for node in graph.layers() for value in node.outputs if value)
     computed = graph.descendants(weighed)
-    frozen = bool(graph.inputs) and varying.isdisjoint(graph.outputs)
+    frozen = bool(graph.inputs) and graph.varying.isdisjoint(graph.outputs)
     for value in graph.outputs:
-        if value not in varying and value.origin is not Origin.NOTHING:
+        if value not in graph.varying and value.origin is not Origin.NOTHING:
             certain = frozen or value in computed
             yield Finding(
                 value,

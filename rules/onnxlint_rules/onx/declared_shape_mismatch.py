@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Node, NotApplicable, Severity, Shapes, rule
+from onnxlint import Finding, Graph, NotApplicable, Severity, Shapes, rule
 
 
 @rule("ONX028", "declared-shape-mismatch", severity=Severity.WARNING)
-def declared_shape_mismatch(shapes: Shapes) -> Iterator[Finding]:
+def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A declared type or shape that the node before it does not produce.
 
     Why: engines and clients that trust the declaration prepare the wrong buffer; onnxruntime warns
@@ -38,13 +38,13 @@ def declared_shape_mismatch(shapes: Shapes) -> Iterator[Finding]:
     """
     if shapes.problem is not None:
         raise NotApplicable(shapes.problem)
-    contradicting: set[Node] = set()
-    for failure in shapes.failures:
-        if not failure.contradicts_declaration:
+    failures = [failure for failure in shapes.failures if failure.contradicts_declaration]
+    contradicted = (v for failure in failures for v in failure.node.outputs if v)
+    downstream = graph.descendants(contradicted)
+    for failure in failures:
+        node = failure.node
+        if node in downstream:
             continue
-        contradicting.add(failure.node)
-        if any(value and value.producer in contradicting for value in failure.node.inputs):
-            continue
-        is_output = any(value and value.is_output for value in failure.node.outputs)
-        certain = "elem type" in failure.reason or (is_output and failure.node.scope.owner is None)
-        yield Finding(failure.node, failure.reason, severity=Severity.ERROR if certain else None)
+        is_output = node.scope is graph.main and any(v and v.is_output for v in node.outputs)
+        certain = is_output or "elem type" in failure.reason
+        yield Finding(node, failure.reason, severity=Severity.ERROR if certain else None)

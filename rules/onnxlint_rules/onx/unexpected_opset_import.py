@@ -28,11 +28,12 @@ def unexpected_opset_import(graph: Graph) -> Iterator[Finding]:
     >>> model.ir_version = 3
     """
     model = graph.model.proto
-    if 1 <= model.ir_version < 3 and model.opset_import:
+    imports = len(model.opset_import)
+    if 1 <= model.ir_version < 3 and imports:
         yield Finding(
             graph.main,
-            f"IR version {model.ir_version} has no opset imports; here are {len(model.opset_import)}",
-            measured=len(model.opset_import),
+            f"IR version {model.ir_version} has no opset imports, and here are {imports}",
+            measured=imports,
             limit=0,
             unit="opset imports",
         )

@@ -9,7 +9,8 @@ from onnxlint import Finding, Graph, Origin, Severity, rule
 def untyped_output(graph: Graph) -> Iterator[Finding]:
     """A model output without a type, or with an undefined element type.
 
-    Why: the type is part of the signature; without it onnx's checker refuses the model, and callers cannot prepare what they receive.
+    Why: the type is part of the signature; without it callers cannot
+    prepare what they receive, and onnx's checker refuses the model.
     Fix: set the output's type; `onnx.helper.make_tensor_value_info` writes a complete one.
 
     Bad:

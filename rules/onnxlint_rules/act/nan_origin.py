@@ -1,0 +1,48 @@
+"""ACT001 nan-origin."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, Trace, rule
+
+
+@rule("ACT001", "nan-origin", severity=Severity.ERROR)
+def nan_origin(graph: Graph, trace: Trace) -> Iterator[Finding]:
+    """A node that makes NaN of inputs that hold none.
+
+    Why: NaN spreads to everything computed from it, so one bad element ruins the prediction, or a
+    later node hides it and the prediction looks healthy. Only the origin is reported, not what it
+    taints, and not behind an overflow, which ACT002 reports. A warning on made-up samples, which
+    may lie outside what the model will see.
+    Fix: keep the operand inside the operator's domain: an epsilon under a logarithm, a square root
+    or a division, the maximum subtracted before an exponential, a large negative number instead of
+    -inf in a mask.
+
+    Bad:
+    net (float[N, 4] x) => (float[N, 4] y)
+    {
+        squares = Mul(x, x)
+        negative = Neg(squares)
+        y = Sqrt(negative)
+    }
+
+    Good:
+    net (float[N, 4] x) => (float[N, 4] y)
+    {
+        squares = Mul(x, x)
+        y = Sqrt(squares)
+    }
+    """
+    overflows = {origin.node for origin in trace.origins(lambda seen: seen.infinite)}
+    for origin in trace.origins(lambda seen: seen.nan):
+        read = (value for value in origin.node.inputs if value is not None)
+        if not overflows.isdisjoint(graph.ancestors(read)):
+            continue
+        yield Finding(
+            origin,
+            f"it makes NaN of inputs without any in {origin.runs} of {origin.of_runs} runs, "
+            "and may in none",
+            measured=origin.runs,
+            limit=0,
+            unit="runs",
+            severity=trace.severity(Severity.ERROR, origin.node.output),
+        )

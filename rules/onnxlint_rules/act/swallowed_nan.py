@@ -1,0 +1,66 @@
+"""ACT008 swallowed-nan."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Severity, Trace, rule
+
+_HIDES_NAN = frozenset({
+    "ArgMax", "ArgMin", "Cast", "Clip", "DynamicQuantizeLinear", "Equal", "GlobalMaxPool",
+    "Greater", "GreaterOrEqual", "Hardmax", "HardSigmoid", "Less", "LessOrEqual", "Max", "MaxPool",
+    "Min", "NonMaxSuppression", "Pow", "QuantizeLinear", "ReduceMax", "ReduceMin", "Relu", "Sign",
+    "ThresholdedRelu", "TopK",
+})  # fmt: skip
+"""Operators that compute plain numbers from NaN; those that only select or test are not among."""
+
+_HIDES_INFINITY = frozenset({"Div", "Reciprocal"})
+"""Operators that make 0 of infinity. Softmax and the like treat -inf as their users mean it."""
+
+
+@rule("ACT008", "swallowed-nan", severity=Severity.ERROR, ops=_HIDES_NAN | _HIDES_INFINITY)
+def swallowed_nan(trace: Trace) -> Iterator[Finding]:
+    """A node that hides NaN or infinity: what it gives looks healthy and means nothing.
+
+    Why: a maximum, a comparison or a cast to integers makes a plain number of NaN, and a division
+    by infinity makes 0, so the output is finite and passes every check of the outputs. A warning
+    on made-up samples.
+    Fix: mend the node where the NaN is born (ACT001, ACT002); guard with IsNaN where it is
+    expected.
+
+    Bad:
+    net (float[N, 4] x) => (int64[N] y)
+    {
+        square = Mul(x, x)
+        negative = Neg(square)
+        bad = Sqrt(negative)
+        y = ArgMax <axis = 1, keepdims = 0> (bad)
+    }
+
+    Good:
+    # looked for, and replaced
+    net (float[N, 4] x) => (int64[N] y)
+    <float zero = {0}>
+    {
+        square = Mul(x, x)
+        negative = Neg(square)
+        bad = Sqrt(negative)
+        is_bad = IsNaN(bad)
+        good = Where(is_bad, zero, bad)
+        y = ArgMax <axis = 1, keepdims = 0> (good)
+    }
+    """
+    hiding = [
+        *((found, "NaN") for found in trace.swallowers(lambda seen: seen.nan)
+          if found.node.op in _HIDES_NAN and found.node.input(0) is not found.node.input(1)),
+        *((found, "infinity") for found in trace.swallowers(lambda seen: seen.infinite)
+          if found.node.op in _HIDES_INFINITY),
+    ]  # fmt: skip
+    for found, what in hiding:
+        yield Finding(
+            found,
+            f"it reads {what} and gives plain numbers in {found.runs} of {found.of_runs} runs, "
+            "and may in none",
+            measured=found.runs,
+            limit=0,
+            unit="runs",
+            severity=trace.severity(Severity.ERROR, found.node.output),
+        )

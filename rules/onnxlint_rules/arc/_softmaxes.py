@@ -1,0 +1,52 @@
+"""What the rules about softmaxes share."""
+
+from onnxlint import Node, Shapes
+
+SAME_LAYOUT = frozenset({"Identity", "Cast", "Dropout"})
+"""Operators that hand on their first input as it is."""
+
+NEW_LAYOUT = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"})
+"""Operators that hand it on with other axes."""
+
+
+def feeder(node: Node) -> tuple[Node | None, bool]:
+    """The node whose numbers a node reads as its first input, and whether their axes stayed."""
+    same_layout = True
+    value = node.input(0)
+    while value is not None and value.producer is not None:
+        before = value.producer
+        if before.op not in SAME_LAYOUT | NEW_LAYOUT:
+            return before, same_layout
+        same_layout = same_layout and before.op in SAME_LAYOUT
+        value = before.input(0)
+    return None, same_layout
+
+
+def is_prediction(node: Node) -> bool:
+    """Whether a node's numbers are an output of the model as they are."""
+    pending = [node.output]
+    for value in pending:
+        if value is None:
+            continue
+        if value.is_output and value.scope.parent is None:
+            return True
+        pending.extend(
+            follower.output
+            for follower in value.consumers
+            if follower.op in SAME_LAYOUT | NEW_LAYOUT and follower.input(0) is value
+        )
+    return False
+
+
+def axes(node: Node, shapes: Shapes) -> range | None:
+    """The axes that a softmax normalises over, from 0; None where the rank is unknown.
+
+    Before opset 13 that is every axis from `axis` on.
+    """
+    shape = shapes.of(node.input(0))
+    rank = shape.rank if shape is not None else None
+    flattens = node.scope.opsets.get("", 13) < 13
+    axis = node.attribute("axis", 1 if flattens else -1)
+    if rank is None or not -rank <= axis < rank:
+        return None
+    return range(axis % rank, rank if flattens else axis % rank + 1)

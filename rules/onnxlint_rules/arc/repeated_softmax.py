@@ -1,0 +1,70 @@
+"""ARC001 repeated-softmax."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Severity, Shapes, rule
+from onnxlint_rules.arc._softmaxes import axes, feeder, is_prediction
+
+
+@rule(
+    "ARC001", "repeated-softmax", severity=Severity.ERROR, ops=("Softmax", "LogSoftmax", "Sigmoid")
+)
+def repeated_softmax(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    """A softmax or sigmoid over the output of a softmax or sigmoid.
+
+    Why: the second one gets numbers between 0 and 1, so it can never give a class much more than
+    the others: over 10 classes a perfect 1.0 becomes 0.23. Losses that contain a softmax
+    (`CrossEntropyLoss`) lead into it, the model trains badly without a complaint, and thresholds
+    on its output mean nothing. A warning where the values are hidden and it may be meant as a
+    gate, where the two run over different axes, and where a log-softmax makes the second one
+    merely needless.
+    Fix: remove one of the two; train on logits.
+
+    Bad:
+    net (float[N, 4] x) => (float[N, 4] y)
+    {
+        p = Softmax(x)
+        y = Softmax(p)
+    }
+
+    Bad:
+    net (float16[N, 4, 1] x) => (float[N, 4] y)
+    {
+        p = Sigmoid(x)
+        wide = Cast <to = 1> (p)
+        flat = Flatten(wide)
+        y = LogSoftmax(flat)
+    }
+
+    Good:
+    # attention, and a gate on what it gives
+    net (float[N, 4, 4] scores, float[N, 4, 4] v) => (float[N, 4, 4] y)
+    {
+        p = Softmax(scores)
+        attended = MatMul(p, v)
+        y = Sigmoid(attended)
+    }
+    """
+    for node in graph.nodes("Softmax", "LogSoftmax", "Sigmoid"):
+        inner, same_layout = feeder(node)
+        if inner is None or inner.op not in ("Softmax", "LogSoftmax", "Sigmoid"):
+            continue
+        same_axes = _same_axes(node, inner, shapes) if same_layout else None
+        needless = inner.op == "LogSoftmax" and same_axes is True
+        certain = is_prediction(node) if same_axes is None else same_axes
+        yield Finding(
+            node,
+            f"it takes the output of {inner.op} {inner.name!r}: 2 such activations in a row, not 1",
+            measured=2,
+            limit=1,
+            unit="activations in a row",
+            severity=Severity.ERROR if certain and not needless else Severity.WARNING,
+        )
+
+
+def _same_axes(node: Node, inner: Node, shapes: Shapes) -> bool | None:
+    """Whether two softmaxes run over the same axes; None where one is none, or it is unknown."""
+    if "Sigmoid" in (node.op, inner.op):
+        return None
+    one, other = axes(node, shapes), axes(inner, shapes)
+    return None if one is None or other is None else one == other

@@ -1,0 +1,54 @@
+"""ARC009 training-mode-batchnorm."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Severity, rule
+
+
+@rule("ARC009", "training-mode-batchnorm", severity=Severity.ERROR, ops=("BatchNormalization",))
+def training_mode_batchnorm(graph: Graph) -> Iterator[Finding]:
+    """A batch normalisation that normalises with the statistics of the batch.
+
+    Why: the prediction for one sample then depends on which others share its batch, and a batch of
+    one is wiped out. The model was exported in training mode, or without running statistics
+    (pytorch/pytorch#75252); TensorRT and OpenVINO refuse it. Where the updated statistics are
+    used, the graph is a training step, and this is a warning.
+    Fix: call `model.eval()` before the export, and do not build the layer with
+    `track_running_stats=False`. Flipping the attribute alone changes the result
+    (microsoft/onnxruntime#26584).
+
+    Bad:
+    net (float[N, 2, 8] x) => (float[N, 2, 8] y)
+    <float[2] scale = {1, 1}, float[2] b = {0, 0}, float[2] mean = {0, 0}, float[2] var = {1, 1}>
+    {
+        y, new_mean, new_var = BatchNormalization <training_mode = 1> (x, scale, b, mean, var)
+    }
+
+    Good:
+    net (float[N, 2, 8] x) => (float[N, 2, 8] y)
+    <float[2] scale = {1, 1}, float[2] b = {0, 0}, float[2] mean = {0, 0}, float[2] var = {1, 1}>
+    {
+        y = BatchNormalization <training_mode = 0> (x, scale, b, mean, var)
+    }
+    """
+    for node in graph.nodes("BatchNormalization"):
+        if not _trains(node):
+            continue
+        statistics = [value for value in node.outputs[1:] if value is not None]
+        wanted = any(value.consumers or value.is_output for value in statistics)
+        yield Finding(
+            node,
+            f"it runs in training mode, with {len(node.outputs)} outputs where inference has 1",
+            measured=len(node.outputs),
+            limit=1,
+            unit="outputs",
+            severity=Severity.WARNING if wanted else Severity.ERROR,
+        )
+
+
+def _trains(node: Node) -> bool:
+    """Told by an attribute from opset 14 on and before 7, and between by the outputs."""
+    opset = node.scope.opsets.get("", 14)
+    if opset >= 14:
+        return bool(node.attribute("training_mode", 0))
+    return any(node.outputs[1:]) and not node.attribute("is_test", 0)

@@ -1,0 +1,41 @@
+"""GRA017 cancelling-transposes."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, rule
+
+
+@rule("GRA017", "cancelling-transposes", severity=Severity.INFO, ops=("Transpose",))
+def cancelling_transposes(graph: Graph) -> Iterator[Finding]:
+    """A Transpose that undoes the Transpose before it.
+
+    Why: both move the whole tensor, and together they do nothing. Converters between NHWC and NCHW
+    leave such pairs around every layer.
+    Fix: remove both; onnxruntime's and onnxslim's optimisers do.
+
+    Bad:
+    net (float[1, 3, 4, 5] x) => (float[1, 3, 4, 5] y)
+    {
+        h = Transpose <perm = [0, 2, 3, 1]> (x)
+        y = Transpose <perm = [0, 3, 1, 2]> (h)
+    }
+
+    Good:
+    net (float[1, 3, 4, 5] x) => (float[1, 4, 5, 3] y)
+    {
+        h = Transpose <perm = [0, 3, 1, 2]> (x)
+        y = Transpose <perm = [0, 3, 1, 2]> (h)
+    }
+    """
+    for second in graph.nodes("Transpose"):
+        value = second.input(0)
+        first = value.producer if value is not None else None
+        if first is None or first.op != "Transpose":
+            continue
+        inner, outer = first.attribute("perm"), second.attribute("perm")
+        if inner is None or outer is None:
+            undone = inner is outer
+        else:
+            undone = [inner[axis] for axis in outer] == list(range(len(inner)))
+        if undone:
+            yield Finding(second, f"perm {outer} after perm {inner} of {first.place} is no change")

@@ -1,0 +1,57 @@
+"""GRA016 cast-chain."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, Shapes, rule
+
+
+@rule("GRA016", "cast-chain", severity=Severity.INFO, ops=("Cast",))
+def cast_chain(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    """A Cast of a Cast.
+
+    Why: two conversions cost two passes over the tensor where one or none would do. A warning where
+    the type between has fewer bits than those around it: precision is lost there and not regained,
+    which a converter to float16 does at its borders. Casts that are meant to change the numbers,
+    as to bool or from float to integer, are no such pairs.
+    Fix: cast once; where precision is lost, keep the wider type throughout or the narrower one.
+
+    Bad:
+    net (float[N] x) => (float[N] y)
+    {
+        h = Cast <to = 10> (x)
+        y = Cast <to = 1> (h)
+    }
+
+    Good:
+    # 0 and 1 for whatever x holds
+    net (float[N] x) => (float[N] y)
+    {
+        h = Cast <to = 9> (x)
+        y = Cast <to = 1> (h)
+    }
+
+    Good:
+    net (float[N] x) => (float16[N] y)
+    {
+        h = Relu(x)
+        y = Cast <to = 10> (h)
+    }
+    """
+    for cast in graph.nodes("Cast"):
+        middle = cast.input(0)
+        if middle is None or middle.producer is None or middle.producer.op != "Cast":
+            continue
+        before, between, after = (
+            shapes.of(value) for value in (middle.producer.input(0), middle, cast.output)
+        )
+        if before is None or between is None or after is None:
+            continue
+        rounds = before.is_float and between.is_float
+        widens = before.is_integer and between.is_integer and between.bits > before.bits
+        if rounds or widens:
+            lossy = between.bits < min(before.bits, after.bits)
+            yield Finding(
+                cast,
+                f"{before.dtype} is cast to {between.dtype} and on to {after.dtype}",
+                severity=Severity.WARNING if lossy else None,
+            )

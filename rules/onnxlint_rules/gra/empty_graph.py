@@ -1,0 +1,28 @@
+"""GRA001 empty-graph."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, rule
+
+
+@rule("GRA001", "empty-graph", severity=Severity.WARNING)
+def empty_graph(graph: Graph) -> Iterator[Finding]:
+    """A model without any node.
+
+    Why: it computes nothing. An export of the wrong object, or of one whose inputs were folded into
+    constants, looks so, and loads and runs without a complaint.
+    Fix: export the module whose `forward` does the work, and pass it tensors.
+
+    Bad:
+    net (float[N] x) => (float[N] x)
+    {
+    }
+
+    Good:
+    net (float[N] x) => (float[N] y)
+    {
+        y = Relu(x)
+    }
+    """
+    if not graph.main.nodes:
+        yield Finding(graph.main, "the graph has 0 nodes", measured=0, limit=1, unit="nodes")

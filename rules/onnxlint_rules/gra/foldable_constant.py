@@ -1,0 +1,54 @@
+"""GRA015 foldable-constant."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, rule
+
+_KEPT = (
+    "ConstantOfShape",
+    "Expand",
+    "Tile",
+    "Range",
+    "Pad",
+    "Resize",
+    "DequantizeLinear",
+    "Identity",
+)
+"""Operators whose result is better computed than stored, and one that computes nothing."""
+
+
+@rule("GRA015", "foldable-constant", severity=Severity.INFO)
+def foldable_constant(graph: Graph) -> Iterator[Finding]:
+    """A node whose inputs are all constant.
+
+    Why: it computes the same at every call. Some runtimes fold it when they load the model, others
+    compute it every time, and converters that want a constant operand refuse the model. Only the
+    last node of such a part is told. Left out are operators that make large tensors of small ones,
+    and dequantised weights, which are stored so on purpose.
+    Fix: export with constant folding, or run onnxslim or onnxsim.
+
+    Bad:
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2] w = {1, 2}, float[2] v = {3, 4}>
+    {
+        scale = Mul(w, v)
+        y = Mul(x, scale)
+    }
+
+    Good:
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2] w = {1, 2}>
+    {
+        size = Shape(x)
+        scale = Expand(w, size)
+        y = Mul(x, scale)
+    }
+    """
+    for node in graph.nodes():
+        if node in graph.varying or node.scope.in_function or node.op in _KEPT:
+            continue
+        results = [value for value in node.outputs if value is not None]
+        used = any(reader in graph.varying for value in results for reader in value.consumers)
+        if used and any(node.inputs):
+            names = ", ".join(repr(value.name) for value in node.inputs if value)
+            yield Finding(node, f"every input is constant: {names}")

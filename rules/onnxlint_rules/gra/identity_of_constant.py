@@ -1,0 +1,52 @@
+"""GRA018 identity-of-constant."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, rule
+
+_CONSTANT_SLOTS = {
+    "Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1),
+    "LSTM": (1, 2, 3), "GRU": (1, 2, 3), "RNN": (1, 2, 3),
+    "Resize": (1, 2, 3), "Upsample": (1,), "Pad": (1, 2), "Clip": (1, 2), "Slice": (1, 2, 3, 4),
+    "Reshape": (1,), "Expand": (1,), "Tile": (1,), "Squeeze": (1,), "Unsqueeze": (1,),
+    "Split": (1,), "TopK": (1,), "ReduceMean": (1,), "ReduceSum": (1,),
+}  # fmt: skip
+"""Operands that converters (TensorRT's among them) take as constants only."""
+
+
+@rule("GRA018", "identity-of-constant", severity=Severity.WARNING)
+def identity_of_constant(graph: Graph) -> Iterator[Finding]:
+    """An Identity or Cast between an initializer and the operand it is for.
+
+    Why: converters and mobile runtimes need such operands (weights, scales, pads, shapes) to be
+    constants, and do not look behind the node: TensorRT refuses the model (issue 2803), and
+    fusion and quantisation pass the layer by. Parameters of normalisations are left out: PyTorch
+    shares equal ones through an Identity as a rule, and importers see through it there.
+    Fix: fold the node: give the operand the initializer itself, cast beforehand.
+
+    Bad:
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {1, 2, 3, 4}>
+    {
+        v = Identity(w)
+        y = Gemm(x, v)
+    }
+
+    Good:
+    # added like any other tensor
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2] w = {1, 2}>
+    {
+        v = Identity(w)
+        y = Add(x, v)
+    }
+    """
+    for node in graph.nodes(*_CONSTANT_SLOTS):
+        for slot in _CONSTANT_SLOTS[node.op]:
+            value = node.input(slot)
+            maker = value.producer if value is not None else None
+            if maker is not None and maker.op in ("Identity", "Cast"):
+                source = maker.input(0)
+                if source is not None and source.tensor_proto is not None:
+                    message = f"it stands between {source.name!r} and input {slot} of {node.place}"
+                    yield Finding(maker, message)

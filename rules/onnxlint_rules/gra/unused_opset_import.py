@@ -1,0 +1,35 @@
+"""GRA011 unused-opset-import."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, rule
+
+
+@rule("GRA011", "unused-opset-import", severity=Severity.INFO)
+def unused_opset_import(graph: Graph) -> Iterator[Finding]:
+    """An opset import whose domain no node uses.
+
+    Why: a runtime that does not know the domain, or not its version, refuses the model although
+    nothing of it is needed. The standard domain is left out: readers expect its import.
+    Fix: remove the import.
+
+    Bad:
+    net (float[N] x) => (float[N] y)
+    {
+        y = Relu(x)
+    }
+    >>> model.opset_import.add(domain="com.microsoft", version=1)
+
+    Good:
+    net (float[N] x) => (float[N] y)
+    {
+        y = Relu(x)
+    }
+    """
+    used = {node.domain for node in graph.nodes()}
+    for scope in (graph.main, *graph.functions):
+        for domain in scope.imports:
+            if domain and domain not in used:
+                yield Finding(
+                    scope, f"0 nodes use the imported domain {domain!r}", measured=0, limit=1
+                )

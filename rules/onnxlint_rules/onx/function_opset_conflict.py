@@ -1,0 +1,60 @@
+"""ONX042 function-opset-conflict."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Schemas, Severity, rule
+
+
+@rule("ONX042", "function-opset-conflict", severity=Severity.ERROR)
+def function_opset_conflict(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
+    """An operator that means one thing in a function's opset and another in the model's.
+
+    Why: a function is expanded into the model, whose imports then hold. Different versions do no
+    harm where the operator did not change between them; where it did, the expansion is refused or
+    computes something else. Once per operator.
+    Fix: convert the function to the opset that the model imports.
+
+    Bad:
+    <ir_version: 10, opset_import: ["" : 21, "own" : 1]>
+    net (float[N] x) => (float[N] y)
+    {
+        y = own.twice(x)
+    }
+    <domain: "own", opset_import: ["" : 12]>
+    twice (a) => (b)
+    {
+        h = Softmax(a)
+        b = Add(a, h)
+    }
+
+    Good:
+    <ir_version: 10, opset_import: ["" : 21, "own" : 1]>
+    net (float[N] x) => (float[N] y)
+    {
+        y = own.twice(x)
+    }
+    <domain: "own", opset_import: ["" : 16]>
+    twice (a) => (b)
+    {
+        h = LeakyRelu(a)
+        b = Add(a, h)
+    }
+    """
+    told = set()
+    for node in graph.nodes():
+        here = schemas.of(node)
+        outside = graph.main.opsets.get(node.domain)
+        if here is None or outside is None or node.op in told:
+            continue
+        there = schemas.find(node.domain, node.op_type, outside)
+        if there is None or there.since_version != here.since_version:
+            told.add(node.op)
+            opset = node.scope.opsets[node.domain]
+            yield Finding(
+                node,
+                f"{node.op} of opset {opset} in the function is another than that of opset "
+                f"{outside}, which the model imports",
+                measured=opset,
+                limit=outside,
+                unit="opset",
+            )

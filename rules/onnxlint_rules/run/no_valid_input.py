@@ -1,0 +1,30 @@
+"""RUN010 no-valid-input."""
+
+from collections.abc import Iterator
+
+from onnxlint import Execution, Finding, Place, Severity, rule
+
+
+@rule("RUN010", "no-valid-input", severity=Severity.INFO)
+def no_valid_input(execution: Execution) -> Iterator[Finding]:
+    """A model that was not run, because no valid input could be made up.
+
+    Why: what only a run shows (NaN, dead units, collapsed predictions) stays unseen, and a clean
+    report says less than it seems to.
+    Fix: supply real samples with `--data`; name sizes in the model's input shapes.
+
+    Bad:
+    net (seq(float[N]) xs) => (float[M] y)
+    {
+        y = ConcatFromSequence <axis = 0> (xs)
+    }
+
+    Good:
+    net (float[N] x) => (float[N] y)
+    {
+        xs = SequenceConstruct(x)
+        y = ConcatFromSequence <axis = 0> (xs)
+    }
+    """
+    if execution.no_valid_input is not None:
+        yield Finding(Place(), f"{execution.no_valid_input}; supply samples with --data")

@@ -1,0 +1,70 @@
+"""WGT002 all-zero-weight."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Severity, Stage, Weights, rule
+
+_ON_THE_WAY = frozenset({"Add", "BatchNormalization", "Dropout", "Identity", "Mul", "Reshape"})
+"""Operators with a constant that may stand between a layer and the sum that it joins."""
+
+
+@rule("WGT002", "all-zero-weight", severity=Severity.WARNING, stages=(Stage.TRAINED,))
+def all_zero_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
+    """A layer whose weights are all zero.
+
+    Why: nothing that is fed to the layer gets through it. The weight was never loaded from the
+    checkpoint, was pruned away whole, or its gradient never arrived. Only weights of two and more
+    dims are judged, and only after training: biases are zero often, and layers start at zero on
+    purpose. So do the last layers of residual branches, which are left alone.
+    Fix: check that the checkpoint's names match the model's when it is loaded (`strict=True`), and
+    that the layer is among the optimiser's parameters; remove it if it was pruned.
+
+    Bad:
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {0, 0, 0, 0}, float[2] b = {1, 2}>
+    {
+        y = Gemm(x, w, b)
+    }
+
+    Good:
+    # a residual branch that starts as the identity
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {0, 0, 0, 0}, float[2] b = {0, 0}>
+    {
+        branch = MatMul(x, w)
+        biased = Add(branch, b)
+        y = Add(x, biased)
+    }
+
+    Good:
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {0, 0, 0, 1}, float[2] b = {0, 0}>
+    {
+        y = Gemm(x, w, b)
+    }
+    """
+    for weight in weights.layers():
+        seen = weights.of(weight.tensor)
+        if seen is None or seen.zeros < seen.elements or not seen.elements:
+            continue
+        if not _joins_residual(graph, weight.node):
+            yield Finding(
+                weight,
+                f"all {weight.tensor.size:,} weights are zero",
+                measured=1.0,
+                limit=1.0,
+                unit="fraction of weights",
+            )
+
+
+def _joins_residual(graph: Graph, node: Node) -> bool:
+    """Whether what a layer gives is added to a value that is computed without it."""
+    value = node.output
+    while value is not None and len(value.consumers) == 1:
+        follower = value.consumers[0]
+        others = [other for other in follower.inputs if other is not None and other is not value]
+        computed = [other for other in others if graph.tensor(other) is None]
+        if computed or follower.op not in _ON_THE_WAY:
+            return bool(computed) and follower.op in ("Add", "Sum")
+        value = follower.output
+    return False

@@ -1,0 +1,52 @@
+"""Real exports of every framework: each mistake is found, and a sound model is left alone."""
+
+from __future__ import annotations
+
+import tomllib
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onnxlint.analyses.worker import Workers
+from onnxlint.config import Loaded, load, plan
+from onnxlint.findings import Severity, Stage
+from onnxlint.lint import lint_model
+from onnxlint.packs import discover
+from onnxlint.settings import Settings
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+MODELS: list[dict[str, Any]] = tomllib.loads((FIXTURES / "expected.toml").read_text())["models"]
+
+
+@cache
+def defaults() -> Loaded:
+    return load(None)
+
+
+@pytest.fixture(scope="module")
+def workers():
+    with closing(Workers()) as workers:
+        yield workers
+
+
+@pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry["path"])
+def test_every_mistake_is_found_and_nothing_else(entry, workers):
+    path = str(FIXTURES / entry["path"])
+    chosen = plan(defaults(), discover(), path, stage=Stage(entry["stage"]))
+    report = lint_model(path, chosen, Settings(), workers=workers)
+    assert report.complete, report
+    known = {rule.code for rule in discover().rules}
+    allowed = {*entry["expect"], *entry.get("may", ())}
+    missing = (set(entry["expect"]) & known) - {finding.code for finding in report.findings}
+    surplus = [f"{finding.code} at {finding.place}: {finding.message}" for finding in report.findings
+               if finding.severity is not Severity.INFO and finding.code not in allowed]  # fmt: skip
+    assert not missing
+    assert not surplus
+
+
+def test_every_fixture_is_listed():
+    files = {str(f.relative_to(FIXTURES)) for f in FIXTURES.rglob("*.onnx")}
+    assert files == {entry["path"] for entry in MODELS}

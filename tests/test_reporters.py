@@ -1,0 +1,95 @@
+"""Output formats against golden files; with UPDATE_GOLDEN=1 this test writes them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from onnxlint.findings import Diagnostic, Place, Severity
+from onnxlint.reporters import json as json_reporter
+from onnxlint.reporters import text
+from onnxlint.reports import ModelReport, exit_code
+
+GOLDEN = Path(__file__).parent / "golden"
+
+CONV = Place(node="/layer2/conv/Conv", node_index=17, op_type="Conv", module="layer2.conv",
+             source="net.py:41")  # fmt: skip
+INNER = Place(scope="If_3/then_branch", node="", node_index=0, op_type="Relu", value="h")
+
+FINDINGS = (
+    Diagnostic("ARC001", "repeated-softmax", Severity.ERROR, "softmax over a softmax", INNER),
+    *(
+        Diagnostic("WGT002", "all-zero-weight", Severity.WARNING,
+                   f"all 72 weights are zero ({number})", replace(CONV, node=f"/layer2/conv{number}/Conv"),
+                   measured=0, limit=0, unit="nonzero weights")
+        for number in range(5)
+    ),
+    Diagnostic("ACT001", "nan-origin", Severity.WARNING, "NaN is born", Place(value="x"),
+               measured=float("nan"), limit=float("-inf"), evidence={"runs": [1, 2.5]},
+               synthetic=True),
+    Diagnostic("GRA009", "unnamed-node", Severity.INFO, "a node has no name", Place()),
+)  # fmt: skip
+
+REPORTS = (
+    ModelReport("a/flawed.onnx", "0" * 64, None, FINDINGS, 96, {"ACT003": "no Relu"}, (), 8,
+                "synthesised samples (seed 0)", 1.25),
+    ModelReport("b/sound.onnx", "1" * 64, rules_run=97, seconds=0.5),
+    ModelReport("c/broken.onnx", error="is empty; export or download it again"),
+)  # fmt: skip
+
+
+def check(name: str, rendered: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(rendered, encoding="utf-8")
+    assert rendered == path.read_text(encoding="utf-8")
+
+
+def test_text():
+    import click
+
+    check("report.txt", click.unstyle(text.render(REPORTS)))
+
+
+def test_text_in_full():
+    import click
+
+    check("report-verbose.txt", click.unstyle(text.render(REPORTS, verbose=True)))
+
+
+def test_text_of_errors_alone():
+    import click
+
+    check("report-quiet.txt", click.unstyle(text.render(REPORTS, show=Severity.ERROR)))
+
+
+def test_json(monkeypatch):
+    monkeypatch.setattr(json_reporter, "__version__", "1.2.3")
+    rendered = json_reporter.render(REPORTS, {"onnxlint_rules": "1.2.3"})
+    json.loads(rendered, parse_constant=pytest.fail)
+    check("report.json", rendered)
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (ModelReport("m", findings=FINDINGS[-1:]), 0),
+        (ModelReport("m", findings=FINDINGS[1:]), 0),
+        (ModelReport("m", findings=FINDINGS), 1),
+        (ModelReport("m", findings=FINDINGS[1:], fail_on=Severity.WARNING), 1),
+        (ModelReport("m", findings=FINDINGS, crashed=("ACT003",)), 2),
+        (ModelReport("m", error="m: is empty"), 2),
+    ],
+)
+def test_exit_codes(report, code):
+    assert exit_code([report, ModelReport("sound")]) == code
+
+
+def test_fingerprint_holds_no_measured_number():
+    one, other = FINDINGS[1], replace(FINDINGS[1], message="else", measured=0.25)
+    assert one.fingerprint == other.fingerprint
+    assert len({finding.fingerprint for finding in FINDINGS}) == len(FINDINGS)

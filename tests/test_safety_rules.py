@@ -1,0 +1,142 @@
+"""SEC rules: what their docstrings do not show."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from onnxlint.findings import Diagnostic, Severity
+from onnxlint.rules import Rule
+from onnxlint.testing import model_from_text, run_rule
+from onnxlint_rules.sec.allocation_bomb import allocation_bomb
+from onnxlint_rules.sec.external_data_bounds import external_data_bounds
+from onnxlint_rules.sec.external_data_escape import external_data_escape
+from onnxlint_rules.sec.external_data_missing import external_data_missing
+from onnxlint_rules.sec.oversized_proto import oversized_proto
+
+TWO_WEIGHTS = """net (float[2] x) => (float[2] y) <float[2] v = {1, 2}, float[2] w = {1, 2}> {
+    h = Add(x, v)
+    y = Add(h, w)
+}"""
+
+
+def external(folder: Path, **entries: str) -> Path:
+    """A model in `folder` whose two weights lie in the same external file."""
+    model = model_from_text(TWO_WEIGHTS)
+    for weight in model.graph.initializer:
+        weight.ClearField("float_data")
+        weight.data_location = 1
+        for key, value in entries.items():
+            weight.external_data.add(key=key, value=value)
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def findings(rule: Rule, path: Path) -> list[Diagnostic]:
+    report = run_rule(rule, path)
+    assert report.complete, report
+    return list(report.findings)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["/etc/passwd", "C:\\secrets.bin", "a/../../b.bin", "..\\b.bin", "file:///etc/passwd"],
+)
+def test_every_spelling_of_an_outer_path_escapes_once(tmp_path: Path, location: str) -> None:
+    (found,) = findings(external_data_escape, external(tmp_path, location=location))
+    assert found.severity is Severity.ERROR
+    assert "1 more" in found.message
+
+
+def test_hub_cache_of_links_is_no_escape(tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "abc"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    external(blobs, location="w.bin").rename(blobs / "1234")
+    (blobs / "5678").write_bytes(bytes(8))
+    (snapshot / "model.onnx").symlink_to(blobs / "1234")
+    (snapshot / "w.bin").symlink_to(blobs / "5678")
+    assert not findings(external_data_escape, snapshot / "model.onnx")
+
+
+def test_hard_link_is_a_warning(tmp_path: Path) -> None:
+    path = external(tmp_path, location="w.bin")
+    (tmp_path / "w.bin").write_bytes(bytes(8))
+    os.link(tmp_path / "w.bin", tmp_path / "again.bin")
+    (found,) = findings(external_data_escape, path)
+    assert (found.severity, found.measured) == (Severity.WARNING, 2)
+
+
+@pytest.mark.parametrize("location", ["", "w.bin", "folder"])
+def test_missing_file_is_reported_once_for_all_its_tensors(tmp_path: Path, location: str) -> None:
+    (tmp_path / "folder").mkdir()
+    assert len(findings(external_data_missing, external(tmp_path, location=location))) == 1
+
+
+@pytest.mark.parametrize(
+    ("entries", "seen"),
+    [
+        ({"offset": "-8"}, -8),
+        ({"length": "-1"}, -1),
+        ({"length": "4"}, 4),
+        ({"offset": "9"}, 17),
+        ({"offset": "many"}, None),
+    ],
+)
+def test_range_that_does_not_fit(tmp_path: Path, entries: dict[str, str], seen: int | None) -> None:
+    path = external(tmp_path, location="w.bin", **entries)
+    (tmp_path / "w.bin").write_bytes(bytes(16))
+    assert [found.measured for found in findings(external_data_bounds, path)] == [seen, seen]
+
+
+def test_rules_of_external_data_do_not_apply_without_any(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model_from_text(TWO_WEIGHTS).SerializeToString())
+    assert run_rule(external_data_missing, path).not_applicable
+
+
+@pytest.mark.parametrize(
+    ("body", "fires"),
+    [
+        ("y = Expand(x, shape)", True),
+        ("y = Tile(x, shape)", True),
+        ("y = Resize(x, , , shape)", True),
+        ("y = Reshape(x, shape)", False),
+    ],
+)
+def test_operators_that_allocate(tmp_path: Path, body: str, fires: bool) -> None:
+    path = tmp_path / "model.onnx"
+    text = (
+        f"net (float[1, 1] x) => (float[A, B] y) <int64[2] shape = {{99999, 99999}}> {{ {body} }}"
+    )
+    path.write_bytes(model_from_text(text).SerializeToString())
+    assert bool(findings(allocation_bomb, path)) is fires
+
+
+def test_small_requests_add_up(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    fills = "".join(f"c{i} = ConstantOfShape(shape) " for i in range(10))
+    text = f"net (float[1] x) => (float[1] y) <int64[1] shape = {{99999999}}> {{ {fills} y = Relu(x) }}"
+    path.write_bytes(model_from_text(text).SerializeToString())
+    (found,) = findings(allocation_bomb, path)
+    assert found.measured == 10 * 4 * 99_999_999
+
+
+@pytest.mark.parametrize(
+    ("size", "severity"), [(1_900_000_000, None), (1_990_000_000, "warning"), (1 << 31, "error")]
+)
+def test_size_of_the_message(tmp_path: Path, size: int, severity: str | None) -> None:
+    """A sparse file: the model, then an unknown field that fills it up to the size."""
+    path = tmp_path / "model.onnx"
+    data = model_from_text(TWO_WEIGHTS).SerializeToString()
+    head = data + b"\xa2\x06"  # field 100, length-delimited
+    length = size - len(head) - 5
+    head += bytes(
+        [(length >> shift & 0x7F) | (0x80 if shift < 28 else 0) for shift in range(0, 35, 7)]
+    )
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(size)
+    found = run_rule(oversized_proto, path).findings
+    assert [finding.severity for finding in found] == ([severity] if severity else [])
