@@ -1,6 +1,6 @@
 """Takes the README's picture: runs the demo on a terminal and draws what it printed as SVG.
 
-    python docs/make_picture.py docs/demo.svg
+python docs/make_picture.py docs/demo.svg
 """
 
 from __future__ import annotations

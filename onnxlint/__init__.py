@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace import Trace
     from onnxlint.analyses.weights import Weights
     from onnxlint.findings import Finding, NotApplicable, Place, Severity, Stage
-    from onnxlint.lint import lint
     from onnxlint.model.graph import Graph, Node, Origin, Scope, Value
     from onnxlint.model.load import Model
     from onnxlint.model.preflight import Danger, Preflight
+    from onnxlint.pipeline import lint
     from onnxlint.rules import rule
     from onnxlint.settings import Settings
 
@@ -50,7 +50,7 @@ _HOMES = {
     "Unavailable": "onnxlint.analyses",
     "Value": "onnxlint.model.graph",
     "Weights": "onnxlint.analyses.weights",
-    "lint": "onnxlint.lint",
+    "lint": "onnxlint.pipeline",
     "rule": "onnxlint.rules",
 }
 

@@ -1,24 +1,26 @@
 """For rule authors: models from text, and the examples of a rule's docstring run as its tests.
 
-An example is a model in ONNX's text syntax. The header (`<ir_version: …>`) may be left out. Two
+An example is a model in ONNX's text syntax. The header (`<ir_version: …>`) may be left out. Three
 kinds of lines beside it say what the syntax cannot:
 
     # stage: init            judge at this stage of training
+    # option: limit = 3      give the rule an option
     >>> model.graph.node[0].name = ""      change the parsed model (`folder` is its directory)
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.config import Plan
 from onnxlint.findings import Severity, Stage
-from onnxlint.lint import lint_model
+from onnxlint.pipeline import lint_model
 from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
 from onnxlint.settings import Settings
@@ -41,20 +43,25 @@ class Example:
     text: str
     stage: Stage = Stage.TRAINED
     changes: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, source: str) -> Example:
         """Takes the directives out of an example's lines."""
         stage, changes, text = Stage.TRAINED, [], []
+        options: dict[str, Any] = {}
         for line in source.splitlines():
             stripped = line.strip()
             if stripped.startswith("# stage:"):
                 stage = Stage(stripped.removeprefix("# stage:").strip())
-            elif stripped.startswith((">>> ", "... ")):
+            elif stripped.startswith("# option:"):
+                options.update(tomllib.loads(stripped.removeprefix("# option:")))
+            elif stripped.startswith(">>> "):
                 changes.append(stripped[4:])
             else:
                 text.append(line)
-        return cls("\n".join(text).strip(), stage, tuple(changes))
+        named = {name.replace("-", "_"): value for name, value in options.items()}
+        return cls("\n".join(text).strip(), stage, tuple(changes), named)
 
     def model(self, folder: Path) -> ModelProto:
         """The model; files that its changes write go to `folder`.
@@ -122,7 +129,7 @@ def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
     try:
         example = Example.parse(source)
         with saved(example) as path:
-            report = run_rule(rule, path, stage=example.stage)
+            report = run_rule(rule, path, stage=example.stage, **example.options)
     except (ExampleError, ValueError) as error:
         return [f"its {kind} example is {error}"]
     if not report.complete:

@@ -16,8 +16,8 @@ import pytest
 from onnxlint.analyses.worker import Workers
 from onnxlint.config import load, plan
 from onnxlint.findings import Severity
-from onnxlint.lint import lint_model
 from onnxlint.packs import discover
+from onnxlint.pipeline import lint_model
 from onnxlint.reports import ModelReport
 from onnxlint.settings import Settings
 

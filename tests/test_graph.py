@@ -105,7 +105,7 @@ def test_functions_are_scopes_of_their_own(graph_of):
     with graph_of(text) as graph:
         (body,) = graph.functions
         assert body.path == "function:local::twice"
-        assert graph.function_names == {("local", "twice")}
+        assert graph.main.nodes[0].called is body
         assert body.opsets == {"": 20}
         assert graph.main.opsets[""] == 21
         assert [node.op for node in graph.nodes()] == ["local::twice", "Add"]

@@ -154,3 +154,12 @@ def test_a_rule_needs_a_docstring():
 @pytest.mark.parametrize("made", discover().rules, ids=lambda made: f"{made.code}-{made.name}")
 def test_examples_of_the_built_in_rules(made):
     assert problems(made) == []
+
+
+def test_the_public_function_stays_a_function(write_model):
+    from onnxlint import lint
+
+    assert lint(write_model(), select=["GRA"]).complete
+    from onnxlint import lint as again
+
+    assert again is lint

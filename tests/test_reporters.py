@@ -23,10 +23,9 @@ INNER = Place(scope="If_3/then_branch", node="", node_index=0, op_type="Relu", v
 FINDINGS = (
     Diagnostic("ARC001", "repeated-softmax", Severity.ERROR, "softmax over a softmax", INNER),
     *(
-        Diagnostic("WGT002", "all-zero-weight", Severity.WARNING,
-                   f"all 72 weights are zero ({number})", replace(CONV, node=f"/layer2/conv{number}/Conv"),
-                   measured=0, limit=0, unit="nonzero weights")
-        for number in range(5)
+        Diagnostic("WGT002", "all-zero-weight", Severity.WARNING, f"all 72 weights of {node} are 0",
+                   replace(CONV, node=node), measured=0, limit=0, unit="nonzero weights")
+        for node in ("conv1", "conv2", "conv3", "conv4", "conv5")
     ),
     Diagnostic("ACT001", "nan-origin", Severity.WARNING, "NaN is born", Place(value="x"),
                measured=float("nan"), limit=float("-inf"), evidence={"runs": [1, 2.5]},

@@ -29,7 +29,7 @@ def assert_same(one: Statistics, other: Statistics) -> None:
     counts = ("elements", "nan", "positive_infinite", "negative_infinite", "zeros", "subnormal")
     for name in (*counts, "minimum", "maximum"):
         assert getattr(one, name) == getattr(other, name), name
-    scale = max(abs(one.minimum), abs(one.maximum), 1e-300) if one.finite else 1.0
+    scale = max(abs(one.minimum), abs(one.maximum), 1e-30) if one.finite else 1.0
     assert one.mean / scale == pytest.approx(other.mean / scale, abs=1e-5)
     if scale < 1e100:
         assert one.rms / scale == pytest.approx(other.rms / scale, abs=1e-4)
@@ -41,7 +41,7 @@ def test_equals_numpy(array):
     seen = measure(array)
     values = array.astype(np.float64).reshape(-1)
     finite = values[np.isfinite(values)]
-    tiny = np.finfo(array.dtype).tiny
+    tiny = float(np.finfo(array.dtype).tiny)
     assert seen.elements == values.size
     assert seen.nan == np.isnan(values).sum()
     assert seen.positive_infinite == (values == np.inf).sum()
@@ -51,7 +51,7 @@ def test_equals_numpy(array):
     if finite.size:
         assert seen.minimum == finite.min()
         assert seen.maximum == finite.max()
-        scale = max(np.abs(finite).max(), 1e-300)
+        scale = max(np.abs(finite).max(), tiny)
         if scale < 1e100:
             assert seen.mean / scale == pytest.approx(finite.mean() / scale, abs=1e-5)
             assert np.sqrt(seen.variance) / scale == pytest.approx(finite.std() / scale, abs=1e-4)

@@ -10,7 +10,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.inputs import Inputs
+from onnxlint.analyses.inputs import FEEDABLE, Inputs
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
 from onnxlint.findings import Place
@@ -264,9 +264,7 @@ class _Runner:
         room = KEPT_BYTES // 8
         for value in self._graph.outputs:
             shape = self._shapes.of(value)
-            if shape is None or shape.dtype.startswith(
-                ("bfloat", "float8", "float4", "int4", "uint4")
-            ):
+            if shape is None or shape.dtype not in FEEDABLE:
                 continue
             room -= shape.nbytes(unknown=8)
             if room >= 0:

@@ -19,7 +19,7 @@ FEEDABLE = {
     "double": "float64", "int8": "int8", "int16": "int16", "int32": "int32", "int64": "int64",
     "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "uint64": "uint64",
 }  # fmt: skip
-"""ONNX element types that onnxruntime takes from numpy, and their numpy names."""
+"""ONNX element types that onnxruntime exchanges with numpy, and their numpy names."""
 
 _PASSING = frozenset({
     "Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Expand",
@@ -51,8 +51,11 @@ _PARAMETERS = {
 }  # fmt: skip
 """Input slots whose numbers are shapes, axes, indices and the like: not every number is valid."""
 
-_POSITIVE = {"Log": (0,), "Sqrt": (0,), "Reciprocal": (0,), "Div": (1,)}
-"""Slots that a sound caller feeds positive numbers."""
+_POSITIVE = {
+    "Acos": (0,), "Asin": (0,), "Atanh": (0,), "BatchNormalization": (4,), "Div": (1,), "Log": (0,),
+    "Reciprocal": (0,), "Sqrt": (0,),
+}  # fmt: skip
+"""Slots that a sound caller feeds positive numbers, up to 1."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +75,22 @@ class Inputs:
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, settings: Settings) -> Inputs:
         """Reads the meaning of every input off the nodes that use it."""
-        from onnxlint.runtime.synthesis import free_symbols
+        from onnxlint.runtime.synthesis import Meaning, free_symbols
 
         synthetic = settings.data is None
         try:
             slots = [_slot(graph, shapes, value) for value in graph.inputs]
         except _NotFeedableError as error:
             return cls(obstacle=str(error), synthetic=synthetic, settings=settings)
-        guessed = bool(free_symbols(slots)) or any(
-            _is_parameter(shapes, node, slot)
-            for value in graph.inputs
-            for node, slot in _uses(value)
+        counts = any(slot.meaning is Meaning.COUNT for slot in slots)
+        guessed = (
+            counts
+            or bool(free_symbols(slots))
+            or any(
+                _is_parameter(shapes, node, slot)
+                for value in graph.inputs
+                for node, slot in _uses(value)
+            )
         )
         return cls(slots, None, guessed, synthetic, settings)
 

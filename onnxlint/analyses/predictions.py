@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.shapes import Shape, Shapes
 from onnxlint.analyses.trace import Trace
 from onnxlint.findings import Place
 from onnxlint.model.graph import Graph, Node, Value
@@ -199,12 +199,23 @@ def _dense_head(graph: Graph, shapes: Shapes, value: Value, node: Node) -> Head 
             return None
         node = before.producer
     shape = shapes.of(value)
-    if node.op not in ("Gemm", "MatMul") or shape is None or shape.rank not in (2, 3):
+    axis = _dense_axis(shape, node)
+    if shape is None or axis is None:
         return None
-    classes = shape.dim(-1)
+    classes = shape.dim(axis)
     if not isinstance(classes, int) or (kind == "logits" and classes < 2):
         return None
-    return Head(value, kind, -1, node)
+    return Head(value, kind, axis, node)
+
+
+def _dense_axis(shape: Shape | None, node: Node) -> int | None:
+    """The axis of a dense layer's units; a convolution over a single pixel is one, too."""
+    if shape is None:
+        return None
+    if node.op in ("Gemm", "MatMul") and shape.rank in (2, 3):
+        return -1
+    is_pixel = shape.rank == 4 and shape.dim(2) == shape.dim(3) == 1
+    return 1 if node.op == "Conv" and is_pixel else None
 
 
 def _gather(head: Head, trace: Trace) -> Prediction | None:

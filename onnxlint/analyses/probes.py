@@ -54,8 +54,8 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
             axis = axes[value] = _channel_axis(node, shapes, value, axes)
             if not _may_be_float(shapes, value):
                 continue
-            looked_at = value.is_output or _ends_kernel(graph, node, value)
-            if every or (looked_at and value not in constants):
+            visible = value not in constants and _ends_kernel(graph, node, value)
+            if every or value.is_output or visible:
                 watches.append(Watch(value.name, axis))
     return watches
 

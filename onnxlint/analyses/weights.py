@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from onnxlint.findings import Place
 from onnxlint.model.dtypes import is_float
 from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.model.preflight import Preflight
-from onnxlint.model.tensors import Tensor, TensorError
+from onnxlint.model.tensors import BLOCK_BYTES, Tensor, TensorError
 
 if TYPE_CHECKING:
     from onnx import TensorProto
 
-    from onnxlint.runtime.messages import Statistics
+    from onnxlint.runtime.messages import Array, Statistics
 
 WEIGHT_SLOTS = {
     "Conv": (1,), "ConvTranspose": (1,), "DeformConv": (1,), "Gemm": (1,), "MatMul": (0, 1),
@@ -85,14 +86,70 @@ class Weights:
             if tensor is not None:
                 yield value, tensor
 
+    def copies(self, min_bytes: int) -> Iterator[list[tuple[Value, Tensor]]]:
+        """Constants of `min_bytes` and more with equal elements, matrices also transposed.
+
+        Only what agrees in dtype, size and extrema is compared; data that tensors share in a file
+        counts once.
+        """
+        alike: dict[object, list[tuple[Value, Tensor]]] = {}
+        for value, tensor in self.constants():
+            if tensor.nbytes >= min_bytes:
+                seen = self.of(tensor)
+                extrema = seen and (seen.minimum, seen.maximum)
+                key = tensor.element_type, tensor.size, extrema
+                alike.setdefault(key, []).append((value, tensor))
+        for candidates in alike.values():
+            yield from self._equal(candidates) if len(candidates) > 1 else ()
+
+    def _equal(
+        self, candidates: list[tuple[Value, Tensor]]
+    ) -> Iterator[list[tuple[Value, Tensor]]]:
+        groups: dict[object, list[tuple[Value, Tensor]]] = {}
+        extents = set()
+        for value, tensor in candidates:
+            digest = self.digest(tensor)
+            if digest is None or tensor.extent in extents:
+                continue
+            extents.update({tensor.extent} - {None})
+            key = tensor.dims, digest
+            if key not in groups and len(tensor.dims) == 2:
+                turned = tensor.dims[::-1], self.digest(tensor, transposed=True)
+                key = turned if turned in groups else key
+            groups.setdefault(key, []).append((value, tensor))
+        return (group for group in groups.values() if len(group) > 1)
+
+    def digest(self, tensor: Tensor, *, transposed: bool = False) -> bytes | None:
+        """A hash of the elements, or of the transposed matrix's; None for unreadable data."""
+        if not self._may_read(tensor):
+            return None
+        hashed = blake2b(digest_size=16)
+        try:
+            for block in _transposed(tensor) if transposed else tensor.blocks():
+                hashed.update(block.tobytes())
+        except TensorError:
+            return None
+        return hashed.digest()
+
+    def _may_read(self, tensor: Tensor) -> bool:
+        return self._readable or not tensor.is_external
+
     def _measure(self, tensor: Tensor) -> Statistics | None:
         from onnxlint.runtime.messages import Statistics
         from onnxlint.runtime.statistics import measure, merge
 
-        if not is_float(tensor.element_type) or (not self._readable and tensor.is_external):
+        if not is_float(tensor.element_type) or not self._may_read(tensor):
             return None
         blocks = (measure(block) for block in tensor.blocks())
         try:
             return reduce(merge, blocks, Statistics(dtype=tensor.dtype, shape=tensor.dims))
         except TensorError:
             return None
+
+
+def _transposed(tensor: Tensor) -> Iterator[Array]:
+    """The rows of the transposed matrix, some at a time."""
+    matrix = tensor.array().T
+    step = max(1, BLOCK_BYTES // max(1, matrix[:1].nbytes))
+    for start in range(0, len(matrix), step):
+        yield matrix[start : start + step]

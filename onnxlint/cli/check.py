@@ -18,8 +18,8 @@ from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT
 if TYPE_CHECKING:
     from onnxlint.analyses.worker import Workers
     from onnxlint.config import Plan
-    from onnxlint.lint import Progress
     from onnxlint.packs import Registry
+    from onnxlint.pipeline import Progress
     from onnxlint.reports import ModelReport
     from onnxlint.settings import Settings
 
@@ -206,8 +206,8 @@ def check_configuration(paths: list[str], options: Options) -> Registry:
 def planned(path: str, options: Options) -> tuple[tuple[Plan, Settings], Registry]:
     """The plan and settings for one model, and the registry that they were made from."""
     from onnxlint.config import find, load, parse_bytes, plan
-    from onnxlint.lint import settings_of
     from onnxlint.packs import discover
+    from onnxlint.pipeline import settings_of
 
     loaded = load(options.config or find(path))
     rule_paths = [*map(loaded.path, loaded.config.rule_paths), *options.rules]
@@ -240,7 +240,7 @@ def lint_one(
     path: str, options: Options, progress: Progress | None = None, workers: Workers | None = None
 ) -> ModelReport:
     """Lints one model with its own plan."""
-    from onnxlint.lint import lint_model
+    from onnxlint.pipeline import lint_model
 
     (chosen, settings), _ = planned(path, options)
     return lint_model(

@@ -363,6 +363,11 @@ class Graph:
         """Every value of every scope."""
         return (value for scope in self.scopes for value in scope.values.values())
 
+    def tensors(self) -> Iterator[tuple[Place, Tensor]]:
+        """Every stored tensor: initializers, sparse ones, attributes, in every scope."""
+        for place, proto in _stored_tensors(self.scopes):
+            yield place, Tensor(proto, self.model.files, tuple(proto.dims))
+
     def layers(self) -> Iterator[Node]:
         """Nodes whose operator multiplies its input with weights, learned ones as a rule."""
         return self.nodes(*LAYERS)
@@ -634,6 +639,34 @@ def _before(vertex: Node | Value) -> Iterator[Node | Value]:
             yield from subgraph.outputs
     elif vertex.is_input and vertex.scope.owner is not None:
         yield vertex.scope.owner
+
+
+def attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
+    """The tensors in an attribute, the parts of sparse ones included, those of subgraphs not."""
+    if attribute.HasField("t"):
+        yield attribute.t
+    yield from attribute.tensors
+    sparse_tensors = list(attribute.sparse_tensors)
+    if attribute.HasField("sparse_tensor"):
+        sparse_tensors.append(attribute.sparse_tensor)
+    for sparse in sparse_tensors:
+        yield from (sparse.values, sparse.indices)
+
+
+def _stored_tensors(scopes: Iterable[Scope]) -> Iterator[tuple[Place, TensorProto]]:
+    for scope in scopes:
+        if scope.function is not None:
+            for attribute in scope.function.attribute_proto:
+                yield from ((scope.place, tensor) for tensor in attribute_tensors(attribute))
+        if scope.proto is not None:
+            for tensor in scope.proto.initializer:
+                yield Place(scope=scope.path, value=tensor.name), tensor
+            for sparse in scope.proto.sparse_initializer:
+                place = Place(scope=scope.path, value=sparse.values.name)
+                yield from ((place, part) for part in (sparse.values, sparse.indices))
+        for node in scope.nodes:
+            for attribute in node.proto.attribute:
+                yield from ((node.place, tensor) for tensor in attribute_tensors(attribute))
 
 
 def _attribute_value(attribute: AttributeProto, default: Any) -> Any:

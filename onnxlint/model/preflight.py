@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from onnxlint.findings import NotApplicable, Place
 from onnxlint.model.dtypes import bits
-from onnxlint.model.graph import Graph, Node, Scope
+from onnxlint.model.graph import Graph, Node, attribute_tensors
 from onnxlint.model.load import Model
 from onnxlint.model.tensors import Tensor
 from onnxlint.model.wire import INLINE
@@ -102,29 +102,8 @@ class Preflight:
         return self.of(*dangers)
 
 
-def tensors(graph: Graph) -> Iterator[tuple[Place, TensorProto]]:
-    """Every TensorProto of a model: initializers, sparse ones, attributes, in every scope."""
-    for scope in graph.scopes:
-        yield from _stored_tensors(scope)
-        for node in scope.nodes:
-            for attribute in node.proto.attribute:
-                yield from ((node.place, tensor) for tensor in _attribute_tensors(attribute))
-
-
-def _stored_tensors(scope: Scope) -> Iterator[tuple[Place, TensorProto]]:
-    if scope.function is not None:
-        for attribute in scope.function.attribute_proto:
-            yield from ((scope.place, tensor) for tensor in _attribute_tensors(attribute))
-    if scope.proto is not None:
-        for tensor in scope.proto.initializer:
-            yield Place(scope=scope.path, value=tensor.name), tensor
-        for sparse in scope.proto.sparse_initializer:
-            place = Place(scope=scope.path, value=sparse.values.name)
-            yield from ((place, part) for part in (sparse.values, sparse.indices))
-
-
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """The same of a parsed model without its places."""
+    """Every tensor of a parsed model, as `Graph.tensors` finds them in a graph."""
     attributes: list[AttributeProto] = []
     for function in model.functions:
         attributes.extend(function.attribute_proto)
@@ -137,25 +116,15 @@ def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
         attributes.extend(attribute for node in graph.node for attribute in node.attribute)
         while attributes:
             attribute = attributes.pop()
-            yield from _attribute_tensors(attribute)
+            yield from attribute_tensors(attribute)
             graphs.extend([attribute.g] if attribute.HasField("g") else [])
             graphs.extend(attribute.graphs)
 
 
-def _attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
-    if attribute.HasField("t"):
-        yield attribute.t
-    yield from attribute.tensors
-    sparse_tensors = list(attribute.sparse_tensors)
-    if attribute.HasField("sparse_tensor"):
-        sparse_tensors.append(attribute.sparse_tensor)
-    for sparse in sparse_tensors:
-        yield from (sparse.values, sparse.indices)
-
-
 def _externals(graph: Graph) -> Iterator[External]:
     spans = graph.model.files.spans
-    for place, tensor in tensors(graph):
+    for place, stored in graph.tensors():
+        tensor = stored.proto
         if tensor.data_location != 1 and not tensor.external_data:
             continue
         external = External(place, tensor, {e.key: e.value for e in tensor.external_data})
@@ -296,7 +265,8 @@ def _requests(graph: Graph) -> Iterator[tuple[Place, int, str]]:
 
 def _hollow_initializers(graph: Graph) -> Iterator[tuple[Place, int, str]]:
     """Initializers whose dims ask for more than their data fills: the excess."""
-    for place, proto in tensors(graph):
+    for place, tensor in graph.tensors():
+        proto = tensor.proto
         if proto.data_location == 1 or proto.string_data:
             continue
         excess = tensor_bytes(proto) - 8 * proto.ByteSize()  # a varint packs 8 bytes into 1

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+_TYPED_FIELDS = (
+    "float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data"
+)  # fmt: skip
+"""The fields of a TensorProto that hold its elements one by one."""
+
 BLOCK_BYTES = 4 * 1024 * 1024
 """Large tensors are read in pieces of this size: enough to stream at the disk's speed."""
 
@@ -120,6 +125,49 @@ class Tensor:
         """Whether its data lies in another file than the model."""
         return self._external is not None and self._external.get("location") != INLINE
 
+    @property
+    def typed_field(self) -> str | None:
+        """The field that may hold its elements one by one; None for a dtype that onnx lacks."""
+        from onnx.helper import tensor_dtype_to_field
+
+        return None if self.dtype == "undefined" else tensor_dtype_to_field(self.element_type)
+
+    @property
+    def filled_fields(self) -> list[str]:
+        """Its fields that hold data or say where it lies, in the order of the specification."""
+        locations = {entry.value for entry in self.proto.external_data if entry.key == "location"}
+        filled = [field for field in _TYPED_FIELDS if getattr(self.proto, field)]
+        if self.proto.raw_data or INLINE in locations:
+            filled.append("raw_data")
+        if locations - {INLINE}:
+            filled.append("external_data")
+        return filled
+
+    @property
+    def stored_bytes(self) -> int | None:
+        """Bytes of its data in the model file; None for strings and where it lies elsewhere."""
+        width = bits(self.element_type)
+        if width is None or self.is_external:
+            return None
+        try:
+            raw = self._raw()
+        except ValueError:
+            return None
+        if raw is not None:
+            return len(raw)
+        entries = sum(len(getattr(self.proto, field)) for field in _TYPED_FIELDS)
+        entry_bits = width // 2 if self.dtype.startswith("complex") else max(8, width)
+        return entries * entry_bits // 8
+
+    @property
+    def extent(self) -> tuple[str, int, int] | None:
+        """Location, offset and length of data left in a file; None where `proto` holds it."""
+        if self._external is None:
+            return None
+        length = self._external.get("length")
+        size = int(length) if length is not None else self.nbytes
+        return self._external.get("location", ""), int(self._external.get("offset") or 0), size
+
     @cached_property
     def _external(self) -> dict[str, str] | None:
         if self.proto.data_location != 1:
@@ -157,17 +205,11 @@ class Tensor:
 
     def _raw(self) -> memoryview | None:
         """The elements as they lie in a file; None where only protobuf fields hold them."""
-        if self._external is not None:
-            return self.files.view(*self._extent(self._external))
+        if self.extent is not None:
+            return self.files.view(*self.extent)
         if self.proto.HasField("raw_data"):
             return memoryview(self.proto.raw_data)
         return None
-
-    def _extent(self, external: dict[str, str]) -> tuple[str, int, int]:
-        """Location, offset and length in bytes of external data."""
-        length = external.get("length")
-        size = int(length) if length is not None else self.nbytes
-        return external.get("location", ""), int(external.get("offset") or 0), size
 
     def _with_raw(self, raw: bytes) -> TensorProto:
         from onnx import TensorProto
@@ -184,8 +226,8 @@ class Tensor:
             return
         flat = flat.reshape(-1)
         step = max(1, block_bytes // max(1, flat.dtype.itemsize))
-        if self._external is not None and (bits(self.element_type) or 0) >= 8:
-            location, offset, _ = self._extent(self._external)
+        if self.extent is not None and (bits(self.element_type) or 0) >= 8:
+            location, offset, _ = self.extent
             yield from self.files.pieces(location, offset, flat.dtype, flat.size, step)
             return
         for start in range(0, flat.size, step):

@@ -117,7 +117,7 @@ def _channel_extrema(values: Array, axis: int | None) -> tuple[Array | None, Arr
 
 
 def _exponents(flat: Array) -> Array:
-    step = max(1, flat.size // HISTOGRAM_ELEMENTS)
+    step = flat.size // HISTOGRAM_ELEMENTS | 1  # odd, so that it meets every channel in turn
     magnitudes = np.abs(flat[::step])
     magnitudes = magnitudes[np.isfinite(magnitudes) & (magnitudes > 0)]
     _, exponents = np.frexp(magnitudes)

@@ -1,0 +1,202 @@
+"""RUN, ACT and PRD rules: what their docstrings do not show."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onnxlint.config import Plan
+from onnxlint.findings import Severity, Stage
+from onnxlint.pipeline import ModelReport, lint_model
+from onnxlint.rules import Rule
+from onnxlint.settings import Settings
+from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.act.inf_origin import inf_origin
+from onnxlint_rules.act.nan_origin import nan_origin
+from onnxlint_rules.act.saturated_activation import saturated_activation
+from onnxlint_rules.act.swallowed_nan import swallowed_nan
+from onnxlint_rules.prd.collapsed_prediction import collapsed_prediction
+from onnxlint_rules.prd.initial_entropy import initial_entropy
+from onnxlint_rules.prd.not_a_distribution import not_a_distribution
+from onnxlint_rules.run.execution_failure import execution_failure
+from onnxlint_rules.run.runtime_crash import runtime_crash
+from onnxlint_rules.run.session_failure import session_failure
+
+
+def judged(rule: Rule, text: str, stage: Stage = Stage.TRAINED, **settings: object) -> ModelReport:
+    with saved(Example.parse(text)) as path:
+        report = run_rule(rule, path, stage=stage, settings=Settings(**settings))
+    assert report.complete, report
+    return report
+
+
+def fed(tmp_path: Path, **arrays: list[object]) -> Path:
+    """The user's data as a file."""
+    path = tmp_path / "data.npz"
+    np.savez(path, **{name: np.array(array, np.float32) for name, array in arrays.items()})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "op_type", "reason"),
+    [
+        ("n (float[2] x, int64[2] z) => (float[2] y) { [a] y = Add(x, z) }", "Add", "dtypes"),
+        ("n (float[2, 3] x) => (float[A, B] y) { [m] y = MatMul(x, x) }", "MatMul", "shapes"),
+        ("n (float[2] x) => (float[2] y) { [r] y = Relu<alpha = 1.0>(x) }", "Relu", "'alpha'"),
+        ("n (bfloat16[2] x) => (bfloat16[2] y) { y = Add(x, x) }", "Add", "no CPU kernel"),
+        ("n (float[2] x) => (float[2] y) { y = Relu(z) }", None, "nothing defines 'z'"),
+        ('<ir_version: 99, opset_import: ["" : 21]> n (float[2] x) => (float[2] y) { y = Relu(x) }',
+         None, "IR version 99"),
+    ],
+)  # fmt: skip
+def test_session_failures_in_our_words(text: str, op_type: str | None, reason: str) -> None:
+    (found,) = judged(session_failure, text).findings
+    assert found.place.op_type == op_type
+    assert reason in found.message.partition("(onnxruntime")[0]
+
+
+def test_failing_run_names_node_reason_and_inputs() -> None:
+    text = """n (float[4] x) => (float[M] y)
+    <float[3] w = {1, 2, 3}, int64[1] rows = {7}>
+    { [look_up] p = Gather(w, rows) y = Concat<axis = 0>(p, x) }"""
+    (found,) = judged(execution_failure, text).findings
+    assert found.place.node == "look_up"
+    assert "index 7 lies outside [-3,2]" in found.message
+    assert "x float32[4]" in found.message
+
+
+def test_time_limit_ends_in_a_finding() -> None:
+    text = """n (float[N] x) => (float[N] y)
+    <int64 n = {1000000000}, bool go = {1}> {
+        y = Loop(n, go, x) <
+            body = step (int64 i, bool c, float[N] s) => (bool c2, float[N] s2)
+            { c2 = Identity(c) s2 = Cos(s) }
+        >
+    }"""
+    (found,) = judged(runtime_crash, text, time_limit=3.0).findings
+    assert "3 s" in found.message
+
+
+SQUARE_ROOT = "n (float[N, 2] x) => (float[N, 2] y) { r = Sqrt(x) n = Neg(r) y = Add(n, x) }"
+
+
+def test_nan_is_an_error_on_the_users_data_alone(tmp_path: Path) -> None:
+    data = fed(tmp_path, x=[[1, 2], [-1, 2]])
+    (found,) = judged(nan_origin, SQUARE_ROOT, data=data).findings
+    assert (found.severity, found.place.op_type) == (Severity.ERROR, "Sqrt")
+    assert not judged(nan_origin, SQUARE_ROOT, data=fed(tmp_path, x=[[1, 2]])).findings
+    assert not judged(nan_origin, SQUARE_ROOT, data=fed(tmp_path, x=[[np.nan, 2]])).findings
+
+
+@pytest.mark.parametrize(
+    ("rule", "body", "ops"),
+    [
+        (nan_origin, "i = Exp(b) y = Sub(i, i)", []),  # the overflow is the cause
+        (inf_origin, "i = Exp(b) y = Sub(i, i)", ["Exp"]),
+        (nan_origin, "m = Where(off, low, x) y = Softmax(m)", ["Softmax"]),
+        (inf_origin, "m = Where(off, low, x) y = Softmax(m)", []),
+        (inf_origin, "z = Sub(x, x) y = Div(x, z)", ["Div"]),
+        (nan_origin, "z = Sub(x, x) y = Div(z, z)", ["Div"]),
+        (inf_origin, "y = Cast<to = 10>(huge)", ["Cast"]),
+        (swallowed_nan, "z = Sub(x, x) q = Div(z, z) y = Greater(q, x)", ["Greater"]),
+        (swallowed_nan, "z = Sub(x, x) q = Div(z, z) y = Cast<to = 7>(q)", ["Cast"]),
+        (swallowed_nan, "z = Sub(x, x) q = Div(z, z) y = Cast<to = 11>(q)", []),
+        (swallowed_nan, "z = Sub(x, x) q = Div(z, z) y = Equal(q, q)", []),
+        (swallowed_nan, "z = Sub(x, x) q = Div(z, z) y = Shape(q)", []),
+        (swallowed_nan, "s = Mul(x, x) w = Mul(s, huge) i = Exp(w) y = Div(x, i)", ["Div"]),
+        (swallowed_nan, "m = Where(keep, x, low) y = Softmax(m)", []),
+    ],
+)
+def test_where_nan_and_infinity_are_born_and_hidden(rule: Rule, body: str, ops: list[str]) -> None:
+    text = f"""n (float[N, 2] x) => (y)
+    <float[2] b = {{999, 999}}, bool[2] off = {{1, 1}}, bool[2] keep = {{1, 0}}, float low = {{0}}>
+    {{ huge = Mul(b, b) {body} }}
+    >>> model.graph.initializer[3].float_data[0] = float("-inf")"""
+    report = judged(rule, text)
+    assert [found.place.op_type for found in report.findings] == ops
+
+
+def test_overflow_that_no_input_can_avoid_is_an_error() -> None:
+    text = "n (float[N, 2] x) => (float[2] y) <float[2] b = {999, 1}> { y = Exp(b) }"
+    (found,) = judged(inf_origin, text).findings
+    assert found.severity is Severity.ERROR
+
+
+def test_function_with_a_mask_inside_makes_no_infinity() -> None:
+    text = """<ir_version: 10, opset_import: ["" : 21, "own" : 1]>
+    n (float[N, 2] x) => (float[N, 2] y) { y = own.mask(x) }
+    <domain: "own", opset_import: ["" : 21]>
+    mask (a) => (b) {
+        low = Constant<value = float {-1}>()
+        keep = Constant<value = bool[2] {1, 0}>()
+        b = Where(keep, a, low)
+    }
+    >>> model.functions[0].node[0].attribute[0].t.float_data[0] = float("-inf")"""
+    assert not judged(inf_origin, text).findings
+
+
+@pytest.mark.parametrize(
+    ("body", "ops"),
+    [
+        ("h = Sigmoid(w) y = Sub(h, x)", ["Sigmoid"]),
+        ("h = Tanh(w) y = Add(h, one)", []),
+        ("h = Sigmoid(w) y = Mul(h, x)", []),
+        ("h = Tanh(x) y = Sub(h, x)", []),
+        ("y = Tanh(w)", []),
+        ("v = Cast<to = 10>(w) h = Tanh(v) g = Cast<to = 1>(h) y = Sub(g, x)", ["Tanh"]),
+    ],
+)
+def test_saturation_of_hidden_units(body: str, ops: list[str]) -> None:
+    text = f"""n (float[N, 4] x) => (float[N, 4] y) <float big = {{3000}}, float one = {{1}}>
+    {{ w = Mul(x, big) {body} }}"""
+    assert [found.place.op_type for found in judged(saturated_activation, text).findings] == ops
+
+
+HEAD = "n (float[N, 3] x) => (float[N, 3] y) <float[3, 3] w = {%s}> { %s }"
+WIDE, NARROW = "50, 0, 0, 0, 50, 0, 0, 0, 50", "0.1, 0, 0, 0, 0.1, 0, 0, 0, 0.1"
+
+
+@pytest.mark.parametrize("head", ["y = MatMul(x, w)", "h = MatMul(x, w) y = LogSoftmax(h)",
+                                  "h = MatMul(x, w) y = Sigmoid(h)"])  # fmt: skip
+def test_entropy_of_every_kind_of_head(head: str, tmp_path: Path) -> None:
+    (found,) = judged(initial_entropy, HEAD % (WIDE, head), Stage.INIT).findings
+    assert found.severity is Severity.WARNING
+    assert found.limit == pytest.approx(np.log(2 if "Sigmoid" in head else 3))
+    assert not judged(initial_entropy, HEAD % (NARROW, head), Stage.INIT).findings
+    data = fed(tmp_path, x=[[1, 0, 0], [0, 2, 0]])
+    (found,) = judged(initial_entropy, HEAD % (WIDE, head), Stage.INIT, data=data).findings
+    assert found.severity is Severity.ERROR
+
+
+def test_rare_labels_and_close_scores_are_no_collapse() -> None:
+    rare = "s = MatMul(x, w) b = Sub(s, far) y = Sigmoid(b)"
+    text = (HEAD % (NARROW, rare)).replace("> {", ", float far = {14}> {")
+    assert not judged(collapsed_prediction, text).findings
+
+
+def test_one_prediction_cannot_collapse(tmp_path: Path) -> None:
+    text = HEAD % ("0, 0, 0, 0, 0, 0, 0, 0, 0", "h = MatMul(x, w) y = Softmax(h)")
+    assert judged(collapsed_prediction, text).findings
+    one = judged(collapsed_prediction, text, data=fed(tmp_path, x=[[1, 2, 3]]))
+    assert "PRD002" in one.not_applicable
+
+
+@pytest.mark.parametrize(
+    ("head", "heads", "expected"),
+    [
+        ("p = Softmax(x) y = Mul(p, two)", {}, [Severity.ERROR]),
+        ("p = Softmax(x) y = Mul(p, two)", {"y": "none"}, []),
+        ("p = LogSoftmax(x) y = Mul(p, two)", {}, []),
+        ("p = Softmax(x) y = Clip(p, , two)", {}, []),
+        ("p = MatMul(x, w) y = Mul(p, two)", {}, []),
+        ("y = Identity(x)", {"y": "sigmoid"}, [Severity.WARNING]),
+    ],
+)
+def test_arithmetic_behind_a_softmax(
+    head: str, heads: dict[str, str], expected: list[Severity]
+) -> None:
+    text = (HEAD % (WIDE, head)).replace("> {", ", float two = {2}> {")
+    plan = Plan((not_a_distribution,), {}, {}, Stage.TRAINED, Severity.ERROR, heads)
+    with saved(Example.parse(text)) as path:
+        report = lint_model(str(path), plan, Settings())
+    assert [found.severity for found in report.findings] == expected
