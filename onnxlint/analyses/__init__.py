@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator
+from functools import cache
 from typing import Any, TypeVar
 
 from onnxlint.findings import NotApplicable
@@ -68,12 +68,11 @@ def is_analysis(kind: type) -> bool:
     return hasattr(kind, "build")
 
 
-def closure(kind: type) -> Iterator[type]:
+@cache
+def closure(kind: type) -> frozenset[type]:
     """An analysis and everything that it is built from."""
-    yield kind
-    if is_analysis(kind):
-        for needed in _needs(kind).values():
-            yield from closure(needed)
+    needed = _needs(kind).values() if is_analysis(kind) else ()
+    return frozenset({kind}).union(*map(closure, needed))
 
 
 def _builder(kind: type) -> Any:

@@ -25,6 +25,9 @@ WEIGHT_SLOTS = {
 }  # fmt: skip
 """Input slots that hold learned weights of two and more dims."""
 
+Constant = tuple[Value, Tensor]
+"""A constant value and its data."""
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -76,7 +79,7 @@ class Weights:
                     known.add(self._graph.source(value))
                     yield Weight(node, slot, value, tensor)
 
-    def constants(self) -> Iterator[tuple[Value, Tensor]]:
+    def constants(self) -> Iterator[Constant]:
         """Every initializer and Constant of the model, in every scope."""
         for value in self._graph.values():
             made_here = value.tensor_proto is not None or (
@@ -86,13 +89,13 @@ class Weights:
             if tensor is not None:
                 yield value, tensor
 
-    def copies(self, min_bytes: int) -> Iterator[list[tuple[Value, Tensor]]]:
+    def copies(self, min_bytes: int) -> Iterator[list[Constant]]:
         """Constants of `min_bytes` and more with equal elements, matrices also transposed.
 
         Only what agrees in dtype, size and extrema is compared; data that tensors share in a file
         counts once.
         """
-        alike: dict[object, list[tuple[Value, Tensor]]] = {}
+        alike: dict[object, list[Constant]] = {}
         for value, tensor in self.constants():
             if tensor.nbytes >= min_bytes:
                 seen = self.of(tensor)
@@ -100,24 +103,21 @@ class Weights:
                 key = tensor.element_type, tensor.size, extrema
                 alike.setdefault(key, []).append((value, tensor))
         for candidates in alike.values():
-            yield from self._equal(candidates) if len(candidates) > 1 else ()
+            if len(candidates) > 1:
+                yield from self._equal(candidates)
 
-    def _equal(
-        self, candidates: list[tuple[Value, Tensor]]
-    ) -> Iterator[list[tuple[Value, Tensor]]]:
-        groups: dict[object, list[tuple[Value, Tensor]]] = {}
-        extents = set()
+    def _equal(self, candidates: list[Constant]) -> Iterator[list[Constant]]:
+        groups: dict[object, dict[object, Constant]] = {}
         for value, tensor in candidates:
             digest = self.digest(tensor)
-            if digest is None or tensor.extent in extents:
+            if digest is None:
                 continue
-            extents.update({tensor.extent} - {None})
-            key = tensor.dims, digest
+            key: object = tensor.dims, digest
             if key not in groups and len(tensor.dims) == 2:
                 turned = tensor.dims[::-1], self.digest(tensor, transposed=True)
                 key = turned if turned in groups else key
-            groups.setdefault(key, []).append((value, tensor))
-        return (group for group in groups.values() if len(group) > 1)
+            groups.setdefault(key, {}).setdefault(tensor.extent or value, (value, tensor))
+        return (list(group.values()) for group in groups.values() if len(group) > 1)
 
     def digest(self, tensor: Tensor, *, transposed: bool = False) -> bytes | None:
         """A hash of the elements, or of the transposed matrix's; None for unreadable data."""

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from onnxlint.findings import NotApplicable, Place
+from onnxlint.findings import Located, NotApplicable, Place
 from onnxlint.model.errors import ModelError
 from onnxlint.model.load import Model
 from onnxlint.model.names import module_path, source_line
@@ -22,7 +22,15 @@ from onnxlint.model.tensors import Tensor, TensorError
 
 if TYPE_CHECKING:
     import networkx as nx
-    from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TensorProto, TypeProto
+    from onnx import (
+        AttributeProto,
+        FunctionProto,
+        GraphProto,
+        NodeProto,
+        SparseTensorProto,
+        TensorProto,
+        TypeProto,
+    )
 
     from onnxlint.model.tensors import Array
 
@@ -365,8 +373,18 @@ class Graph:
 
     def tensors(self) -> Iterator[tuple[Place, Tensor]]:
         """Every stored tensor: initializers, sparse ones, attributes, in every scope."""
-        for place, proto in _stored_tensors(self.scopes):
-            yield place, Tensor(proto, self.model.files, tuple(proto.dims))
+        for scope in self.scopes:
+            for place, proto in _stored_tensors(scope):
+                yield place, self._stored(proto)
+
+    def sparse_tensors(self) -> Iterator[tuple[Place, SparseTensorProto, Tensor]]:
+        """Every stored sparse tensor, and its indices as a tensor."""
+        for scope in self.scopes:
+            for place, sparse in _stored_sparse_tensors(scope):
+                yield place, sparse, self._stored(sparse.indices)
+
+    def _stored(self, proto: TensorProto) -> Tensor:
+        return Tensor(proto, self.model.files, tuple(proto.dims))
 
     def layers(self) -> Iterator[Node]:
         """Nodes whose operator multiplies its input with weights, learned ones as a rule."""
@@ -403,7 +421,7 @@ class Graph:
             return None
         value = self.source(value)
         if value.tensor_proto is not None:
-            return Tensor(value.tensor_proto, self.model.files, tuple(value.tensor_proto.dims))
+            return self._stored(value.tensor_proto)
         if value.producer is None:
             return None
         return self._tensor_made_by(value.producer)
@@ -411,7 +429,7 @@ class Graph:
     def _tensor_made_by(self, node: Node) -> Tensor | None:
         if node.op == "Constant":
             proto = _constant_proto(node)
-            return proto and Tensor(proto, self.model.files, tuple(proto.dims))
+            return proto and self._stored(proto)
         if node.op == "ConstantOfShape":
             shape = self.constant(node.input(0))
             if shape is None:
@@ -646,27 +664,41 @@ def attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
     if attribute.HasField("t"):
         yield attribute.t
     yield from attribute.tensors
-    sparse_tensors = list(attribute.sparse_tensors)
-    if attribute.HasField("sparse_tensor"):
-        sparse_tensors.append(attribute.sparse_tensor)
-    for sparse in sparse_tensors:
+    for sparse in _sparse_tensors(attribute):
         yield from (sparse.values, sparse.indices)
 
 
-def _stored_tensors(scopes: Iterable[Scope]) -> Iterator[tuple[Place, TensorProto]]:
-    for scope in scopes:
-        if scope.function is not None:
-            for attribute in scope.function.attribute_proto:
-                yield from ((scope.place, tensor) for tensor in attribute_tensors(attribute))
-        if scope.proto is not None:
-            for tensor in scope.proto.initializer:
-                yield Place(scope=scope.path, value=tensor.name), tensor
-            for sparse in scope.proto.sparse_initializer:
-                place = Place(scope=scope.path, value=sparse.values.name)
-                yield from ((place, part) for part in (sparse.values, sparse.indices))
-        for node in scope.nodes:
-            for attribute in node.proto.attribute:
-                yield from ((node.place, tensor) for tensor in attribute_tensors(attribute))
+def _sparse_tensors(attribute: AttributeProto) -> Iterator[SparseTensorProto]:
+    if attribute.HasField("sparse_tensor"):
+        yield attribute.sparse_tensor
+    yield from attribute.sparse_tensors
+
+
+def _attributes(scope: Scope) -> Iterator[tuple[Located, AttributeProto]]:
+    """The attributes of a scope's nodes, and the defaults of a function, with their owners."""
+    if scope.function is not None:
+        yield from ((scope, attribute) for attribute in scope.function.attribute_proto)
+    for node in scope.nodes:
+        yield from ((node, attribute) for attribute in node.proto.attribute)
+
+
+def _stored_tensors(scope: Scope) -> Iterator[tuple[Place, TensorProto]]:
+    if scope.proto is not None:
+        for tensor in scope.proto.initializer:
+            yield Place(scope=scope.path, value=tensor.name), tensor
+        for sparse in scope.proto.sparse_initializer:
+            place = Place(scope=scope.path, value=sparse.values.name)
+            yield from ((place, part) for part in (sparse.values, sparse.indices))
+    for owner, attribute in _attributes(scope):
+        yield from ((owner.place, tensor) for tensor in attribute_tensors(attribute))
+
+
+def _stored_sparse_tensors(scope: Scope) -> Iterator[tuple[Place, SparseTensorProto]]:
+    if scope.proto is not None:
+        for sparse in scope.proto.sparse_initializer:
+            yield Place(scope=scope.path, value=sparse.values.name), sparse
+    for owner, attribute in _attributes(scope):
+        yield from ((owner.place, sparse) for sparse in _sparse_tensors(attribute))
 
 
 def _attribute_value(attribute: AttributeProto, default: Any) -> Any:

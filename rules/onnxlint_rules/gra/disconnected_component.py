@@ -32,10 +32,12 @@ def disconnected_component(graph: Graph) -> Iterator[Finding]:
         v = MatMul(z, a)
     }
     """
-    import networkx as nx
-
     layers = set(graph.layers())
     inputs = set(graph.inputs)
+    if len(inputs) < 2:  # every part needs one of its own
+        return
+    import networkx as nx
+
     live = graph.digraph.subgraph(vertex for vertex in graph.digraph if vertex in graph.live)
     parts = [
         layers & part

@@ -43,9 +43,8 @@ def initial_entropy(
             count = 2 if prediction.head.kind == "sigmoid" else prediction.classes
             yield Finding(
                 prediction,
-                f"the mean entropy of its {prediction.rows:,} predictions is {seen:.3f} where "
-                f"ln {count} = {expected:.3f}, also the first loss to expect, comes of knowing "
-                "nothing",
+                f"mean entropy of {prediction.rows:,} predictions is {seen:.3f} nats; knowing "
+                f"nothing gives ln {count} = {expected:.3f}, also the initial loss to expect",
                 measured=seen,
                 limit=expected,
                 unit="nats",

@@ -1,0 +1,109 @@
+"""INT002 baked-batch."""
+
+from collections.abc import Iterator
+from math import prod
+
+from onnxlint import Finding, Graph, Node, NotApplicable, Severity, Shapes, rule
+from onnxlint_rules.int._growth import Growths
+
+STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}
+"""Input slots of the initial states of recurrent layers."""
+
+
+@rule("INT002", "baked-batch", severity=Severity.WARNING, ops=("Reshape", "Expand", *STATES))
+def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    """A symbolic size, of the batch as a rule, and a constant on its path that fits one size alone.
+
+    Why: tracing wrote the batch size of the example into a shape or an initial state. The model
+    says that it takes any batch, and fails at the first other one, in production (onnxruntime issue
+    10463, PyTorch issue 99613, onnx issue 3182). Only what the element counts prove is reported.
+    Fix: export from code that asks for `x.shape[0]`, or reshapes with -1, where a Python number
+    stands; in the file, put -1 in the number's place.
+
+    Bad:
+    # 32 elements a sample, so room for 2 samples
+    net (float[batch, 4, 8] x) => (float[batch, 32] y)
+    <int64[2] shape = {2, 32}>
+    {
+        h = Relu(x)
+        y = Reshape(h, shape)
+    }
+
+    Bad:
+    net (float[steps, batch, 1] x) => (float[steps, 1, batch, 1] y)
+    <float[1, 3, 1] w = {1, 2, 3}, float[1, 3, 1] r = {1, 2, 3}, float[1, 2, 1] start = {0, 0}>
+    {
+        y = GRU <hidden_size = 1> (x, w, r, "", "", start)
+    }
+
+    Good:
+    # the leading 4 is no batch
+    net (float[batch, 4, 8] x) => (float[4, M] y)
+    <int64[2] shape = {4, -1}>
+    {
+        t = Transpose <perm = [1, 0, 2]> (x)
+        y = Reshape(t, shape)
+    }
+    """
+    growths = Growths(graph, shapes)
+    if not growths.symbols:
+        raise NotApplicable("no input has a symbolic size")
+    for node in graph.main.nodes:
+        if node.op == "Reshape":
+            yield from _reshape(node, graph, shapes, growths)
+        elif node.op == "Expand":
+            yield from _expand(node, graph, shapes, growths)
+        elif node.op in STATES:
+            yield from _states(node, graph, shapes, growths)
+
+
+def _reshape(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
+    """Compares the elements of the data with those of a constant shape without a free size."""
+    data, count = shapes.of(node.input(0)), growths.counts.get(node.input(0))
+    target = _target(node, graph)
+    if count is None or not target:
+        return
+    sizes = [data.dim(axis) if size == 0 else size for axis, size in enumerate(target)]
+    if node.attribute("allowzero") or not all(isinstance(size, int) for size in sizes):
+        return
+    batches = count.factor / abs(prod(sizes))
+    if -1 not in sizes and batches.numerator == 1:
+        yield _finding(node, f"shape {sizes}", count.symbol, batches.denominator)
+    elif -1 in sizes and 1 < batches.denominator == sizes[0]:
+        yield _finding(node, f"shape {sizes}", count.symbol, sizes[0], "multiples of ")
+
+
+def _expand(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
+    """Compares the axes of the data with the constant sizes that they are expanded to."""
+    data, sizes = shapes.of(node.input(0)), _target(node, graph)
+    if data is None or data.dims is None:
+        return
+    for dim, size in zip(reversed(data.dims), reversed(sizes), strict=False):
+        if dim in growths.symbols and size > 1:
+            yield _finding(node, f"shape {sizes}", dim, size, "1 and ")
+
+
+def _states(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
+    """Compares the batch axis of a recurrent layer's input with those of its initial states."""
+    axis = 0 if node.attribute("layout", 0) else 1
+    data = shapes.of(node.input(0))
+    tensors = (graph.tensor(node.input(slot)) for slot in STATES[node.op])
+    state = next(filter(None, tensors), None)
+    known = state is not None and len(state.dims) == 3
+    if known and data is not None and data.dim(axis) in growths.symbols:
+        yield _finding(node, "initial state", data.dim(axis), state.dims[axis])
+
+
+def _target(node: Node, graph: Graph) -> list[int]:
+    """The constant shape that a node asks for; empty where it is computed."""
+    target = graph.constant(node.input(1))
+    return [] if target is None or target.dtype != "int64" else target.reshape(-1).tolist()
+
+
+def _finding(node: Node, what: str, symbol: str, size: int, also: str = "") -> Finding:
+    return Finding(
+        node,
+        f"its constant {what} fits {also}{size} where {symbol!r} may be any size",
+        measured=size,
+        unit=f"size of {symbol}",
+    )

@@ -1,0 +1,49 @@
+"""INT003 float64-interface."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, NotApplicable, Severity, Shapes, rule
+
+
+@rule("INT003", "float64-interface", severity=Severity.WARNING)
+def float64_interface(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    """A network with weights that takes or gives double precision.
+
+    Why: it is numpy's default that slipped into the export. Callers who feed float32 are refused,
+    GPUs and many runtimes have no float64 kernels (onnxruntime issues 2874, 6320, 8382), and where
+    they have, they are slow. Classical models (ai.onnx.ml) mean it: their thresholds need it.
+    Fix: cast the model and its example input to float32 before the export.
+
+    Bad:
+    net (double[N, 2] x) => (double[N, 1] y)
+    <double[2, 1] w = {1, 2}>
+    {
+        y = MatMul(x, w)
+    }
+
+    Good:
+    # double inside, float at the doors
+    net (float[N, 2] x) => (float[N, 1] y)
+    <double[2, 1] w = {1, 2}>
+    {
+        wide = Cast <to = 11> (x)
+        sum = MatMul(wide, w)
+        y = Cast <to = 1> (sum)
+    }
+    """
+    if any(node.domain == "ai.onnx.ml" for node in graph.nodes()):
+        raise NotApplicable("the model has classical operators (ai.onnx.ml), which need float64")
+    if not any(graph.tensor(value) for node in graph.layers() for value in node.inputs):
+        raise NotApplicable("no layer of the model has constant weights")
+    interface = [*graph.inputs, *graph.outputs]
+    types = {value: shapes.of(value) for value in interface}
+    wide = [value for value, shape in types.items() if shape and shape.dtype == "double"]
+    if wide:
+        names = ", ".join(value.name for value in wide)
+        yield Finding(
+            wide[0],
+            f"{len(wide)} of {len(interface)} inputs and outputs are float64: {names}",
+            measured=len(wide),
+            limit=0,
+            unit="inputs and outputs",
+        )

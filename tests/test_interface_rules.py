@@ -1,0 +1,108 @@
+import pytest
+
+from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.int.anonymous_dimension import anonymous_dimension
+from onnxlint_rules.int.baked_batch import baked_batch
+from onnxlint_rules.int.int64_overflow_constant import int64_overflow_constant
+from onnxlint_rules.int.non_tensor_output import non_tensor_output
+from onnxlint_rules.int.unbounded_lookup import unbounded_lookup
+from onnxlint_rules.int.undescriptive_name import undescriptive_name
+
+
+def findings(rule, text):
+    with saved(Example.parse(text)) as path:
+        report = run_rule(rule, path)
+    assert report.complete, report
+    return report.findings
+
+
+RESHAPED = """
+net (float[batch, 16] x) => (float[A, B] y)
+<int64[2] rows = {{-1, 4}}, float[4, 8] w, int64[{rank}] shape = {{{shape}}}>
+{{
+    steps = Reshape(x, rows)
+    h = Gemm(steps, w)
+    active = Relu(h)
+    y = Reshape(active, shape)
+}}
+>>> weight = next(t for t in model.graph.value_info if t.name == "w")
+>>> model.graph.value_info.remove(weight)
+>>> model.graph.initializer.add(name="w", data_type=1, dims=[4, 8], raw_data=bytes(128))
+"""
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ([3, 32], 3),
+        ([1, 32], 1),
+        ([96], 3),
+        ([3, -1, 32], 3),
+        ([-1, 32], None),
+        ([1, -1, 32], None),
+        ([8, -1], None),
+        ([0, 8], None),
+        ([5, 7], None),
+    ],
+)
+def test_a_size_is_carried_through_reshapes_and_layers(shape, size):
+    text = RESHAPED.format(rank=len(shape), shape=", ".join(map(str, shape)))
+    found = findings(baked_batch, text)
+    assert [finding.measured for finding in found] == ([] if size is None else [size])
+
+
+@pytest.mark.parametrize(
+    ("dims", "target", "count"),
+    [("batch, 3", "4, 3", 1), ("batch, 3", "1, 3", 0), ("1, 3", "4, 3", 0), ("3, 1", "3, 4", 0)],
+)
+def test_expansion(dims, target, count):
+    text = (
+        f"net (float[{dims}] x, float[batch] z) => (float[A, B] y, float[batch] u)"
+        f"<int64[2] shape = {{{target}}}> {{ y = Expand(x, shape) u = Relu(z) }}"
+    )
+    assert len(findings(baked_batch, text)) == count
+
+
+def test_a_sequence_without_maps_is_an_info():
+    text = "net (float[N, 2] x) => (seq(float[M, 2]) y) { y = SplitToSequence(x) }"
+    assert [finding.severity for finding in findings(non_tensor_output, text)] == ["info"]
+
+
+@pytest.mark.parametrize("symbol", ["s0", "unk__12", "DynamicDimension.0", "?"])
+def test_one_finding_for_all_made_up_sizes(symbol):
+    text = "net (float[N, M] x, float[N] z) => (float[A] y, float[B] u) {y = Relu(x) u = Relu(z)}"
+    changes = f"""
+>>> model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = {symbol!r}
+>>> model.graph.input[1].type.tensor_type.shape.dim[0].dim_param = {symbol!r}
+"""
+    assert [f.measured for f in findings(anonymous_dimension, text + changes)] == [2]
+    assert findings(anonymous_dimension, text) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("495", 1), ("input.1", 1), ("onnx::Gemm_0", 1), ("x1", 0), ("conv1", 0)]
+)
+def test_numbered_names(name, count):
+    text = f'net (float[N] "{name}") => (float[N] y) {{ y = Relu("{name}") }}'
+    assert len(findings(undescriptive_name, text)) == count
+
+
+@pytest.mark.parametrize("number", [2**31 - 1, -(2**31), 2**63 - 1, -(2**63), -(2**63) + 1])
+def test_numbers_that_int32_holds_and_sentinels(number):
+    text = f"net (int64[N] x) => (int64[N] y) <int64 c = {{{number}}}> {{ y = Min(x, c) }}"
+    assert findings(int64_overflow_constant, text) == ()
+
+
+def test_the_smallest_table_is_the_limit():
+    text = """
+    net (int32[N, 1] ids) => (float[N, 2] y)
+    <float[3, 2] a = {1, 2, 3, 4, 5, 6}, float[2, 2] b = {1, 2, 3, 4}, int64[1] axis = {1}>
+    {
+        wide = Cast <to = 7> (ids)
+        flat = Squeeze(wide, axis)
+        p = Gather(a, flat)
+        q = Gather(b, flat)
+        y = Add(p, q)
+    }
+    """
+    assert [finding.measured for finding in findings(unbounded_lookup, text)] == [2]
