@@ -102,12 +102,10 @@ def needs_runtime(rule: Rule) -> bool:
 def _lint(
     path: str, rules: list[Rule], chosen: Plan, analyses: Analyses, progress: Progress | None
 ) -> ModelReport:
-    from onnxlint.model.graph import Graph
     from onnxlint.model.load import open_model
 
     with open_model(path) as model:
         analyses.give(model)
-        analyses.get(Graph)
         judged = _Judgement(chosen, analyses)
         for rule in sorted(rules, key=needs_runtime):  # the worker starts meanwhile
             if progress is not None:

@@ -13,12 +13,16 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxlint.analyses.execution import runnable
+from onnxlint.config import load, plan
 from onnxlint.model.errors import ModelError
 from onnxlint.model.graph import Graph
 from onnxlint.model.load import open_model
 from onnxlint.model.preflight import Preflight
 from onnxlint.model.tensors import TensorError
 from onnxlint.model.wire import WireError, skeleton
+from onnxlint.packs import discover
+from onnxlint.pipeline import lint_model
+from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
 
 SEED = model_from_text("""net (float[N, 3] x) => (float[N, 2] y)
@@ -181,3 +185,13 @@ def test_broken_text_is_one_sentence(tmp_path):
     with pytest.raises(ModelError, match="is not an ONNX model") as caught, open_model(str(path)):
         pass
     assert "\n" not in str(caught.value)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_no_rule_crashes_on_a_damaged_file(tmp_path_factory, data):
+    chosen = plan(load(None), discover(), "")
+    path = tmp_path_factory.mktemp("damaged") / "model.onnx"
+    path.write_bytes(data.draw(mutations()))
+    report = lint_model(str(path), chosen, Settings(), static_only=True)
+    assert report.crashed == (), report.findings

@@ -103,3 +103,13 @@ def test_huge_values_do_not_overflow_the_variance():
 def test_exponents_count_magnitudes():
     exponents = measure(np.array([1.0, 1.5, 2.0, -4.0, 0.0, np.inf], dtype="float32")).exponents
     assert {int(e) - 150: int(n) for e, n in enumerate(exponents) if n} == {0: 2, 1: 1, 2: 1}
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e5m2fnuz"])
+def test_floats_that_numpy_does_not_know(name):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    dtype = np.dtype(getattr(ml_dtypes, name))
+    smallest = float(ml_dtypes.finfo(dtype).smallest_subnormal)
+    seen = measure(np.array([0, 1, -2, smallest, np.nan], dtype))
+    assert (seen.zeros, seen.nan, seen.subnormal) == (1, 1, 1)
+    assert (seen.minimum, seen.maximum) == (-2, 1)

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.findings import Located, NotApplicable, Place
-from onnxlint.model.errors import ModelError
 from onnxlint.model.load import Model
 from onnxlint.model.names import module_path, source_line
 from onnxlint.model.tensors import Tensor, TensorError
@@ -159,7 +158,11 @@ class Node:
         return {attribute.name: attribute for attribute in self.proto.attribute}
 
     def attribute(self, name: str, default: Any = None) -> Any:
-        """An attribute as a plain Python value (int, float, str, list, TensorProto …)."""
+        """An attribute as a plain Python value (int, float, str, list, TensorProto …).
+
+        `default` where it is absent, refers to a function's attribute, or is of another type than
+        the default.
+        """
         for attribute in self.proto.attribute:
             if attribute.name == name and not attribute.ref_attr_name:
                 return _attribute_value(attribute, default)
@@ -515,8 +518,6 @@ def _define(scope: Scope) -> None:
         listed = [info.name for info in scope.proto.input]
         protos = scope.proto.node
         output_names = [info.name for info in scope.proto.output]
-    stored = [tensor.name for tensor in scope.proto.initializer] if scope.proto else []
-    _check_text(scope, protos, [*listed, *output_names, *stored])
     for name in listed:
         _define_input(scope, name, inputs[name])
     _define_initializers(scope)
@@ -526,19 +527,6 @@ def _define(scope: Scope) -> None:
         node.outputs = [_define_output(node, name, types.get(name)) for name in proto.output]
     for name in output_names:
         scope.outputs.append(_output_value(scope, name))
-
-
-def _check_text(scope: Scope, protos: Iterable[NodeProto], names: list[str]) -> None:
-    """Protobuf gives bytes instead of a string where a file's text is no UTF-8."""
-    try:
-        "".join(names)
-        for node in protos:
-            "".join((node.name, node.op_type, node.domain, *node.input, *node.output))
-            "".join([attribute.name for attribute in node.attribute])
-    except TypeError:
-        problem = "holds a name that is no UTF-8 text"
-        remedy = "it may be damaged: export or download it again"
-        raise ModelError(scope.graph.model.path, problem, remedy) from None
 
 
 def _define_input(scope: Scope, name: str, type_proto: TypeProto | None) -> None:
@@ -709,8 +697,9 @@ def _attribute_value(attribute: AttributeProto, default: Any) -> Any:
     except ValueError:  # a type that this onnx does not know
         return default
     if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return value
+        value = value.decode(errors="replace")
+    fits = default is None or isinstance(value, type(default))
+    return value if fits else default
 
 
 def _constant_proto(node: Node) -> TensorProto | None:

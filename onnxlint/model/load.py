@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnxlint.model.errors import ModelError
 from onnxlint.model.tensors import Files
@@ -91,6 +91,8 @@ def _read(name: str, file: Path, folder: Path) -> Iterator[Model]:
         raise ModelError(name, problem, "check the path and its permissions") from error
     if not proto.HasField("graph"):
         raise ModelError(name, "holds no graph", "is it an ONNX model?")
+    if _has_broken_text(proto):
+        raise ModelError(name, "holds text that is no UTF-8", "it is damaged: export it again")
     files = Files(file, folder, spans)
     try:
         yield Model(name, proto, files, size)
@@ -134,6 +136,20 @@ def _parse_text(name: str, file: Path, text_format: str) -> ModelProto:
     except Exception as error:  # each of onnx's readers raises its own kinds
         first_line = str(error).strip().partition("\n")[0]
         raise _not_a_model(name, f"as {text_format}: {first_line}") from error
+
+
+def _has_broken_text(proto: ModelProto) -> bool:
+    """Whether a text field holds no UTF-8, for which protobuf gives bytes instead of a string."""
+    pending: list[Any] = [proto]
+    while pending:
+        for field, value in pending.pop().ListFields():
+            if field.type == field.TYPE_STRING:
+                texts = (value,) if isinstance(value, (str, bytes)) else value
+                if any(isinstance(text, bytes) for text in texts):
+                    return True
+            elif field.type == field.TYPE_MESSAGE:
+                pending.extend((value,) if hasattr(value, "ListFields") else value)
+    return False
 
 
 def _not_a_model(name: str, reason: str) -> ModelError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +28,12 @@ EXPONENT_BUCKETS = 300
 
 
 def measure(array: Array, channel_axis: int | None = None) -> Statistics:
-    """The statistics of one float tensor of any shape; float16 is widened to float32."""
+    """The statistics of one float tensor of any shape; narrow floats are widened to float32."""
     values = array if array.dtype.itemsize >= 4 else array.astype(np.float32)
     values = np.ascontiguousarray(values)
     low, high = _channel_extrema(values, channel_axis)
     flat = values.reshape(-1)
-    tiny = np.finfo(array.dtype).tiny
+    tiny = _smallest_normal(array.dtype)
     parts = (_measure_block(block, tiny) for block in _blocks(flat))
     result = reduce(merge, parts, Statistics(dtype=str(array.dtype), shape=array.shape))
     result.dtype, result.shape = str(array.dtype), array.shape
@@ -41,6 +42,14 @@ def measure(array: Array, channel_axis: int | None = None) -> Statistics:
         result.channel_axis = channel_axis
         result.channel_minimum, result.channel_maximum = low, high
     return result
+
+
+def _smallest_normal(dtype: np.dtype[Any]) -> float:
+    if dtype.kind == "f":
+        return float(np.finfo(dtype).tiny)
+    import ml_dtypes  # bfloat16 and float8 arrays cannot be without it
+
+    return float(ml_dtypes.finfo(dtype).smallest_normal)
 
 
 def merge(one: Statistics, other: Statistics) -> Statistics:
