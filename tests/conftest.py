@@ -8,9 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from onnxlint.testing import model_from_text
+
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):  # a gate must not fail by chance; new examples are for the desk
+    hypothesis.settings.load_profile("ci")
 
 SOUND = (
     "net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5, 6}> {y = MatMul(x, w)}"

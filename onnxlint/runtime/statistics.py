@@ -15,7 +15,8 @@ BLOCK_ELEMENTS = 1 << 16
 """64 Ki float32 elements, 256 KiB: all passes over one block are served from a core's L2 cache."""
 
 FLOAT32_SQUARE_LIMIT = 1e16
-"""Above this, the squares of a block may sum up beyond float32's 3.4e38: float64 is used then."""
+"""Above this, the squares of a block may sum up beyond float32's 3.4e38, and below its reciprocal
+they vanish: the block is scaled to about 1, in float64, then."""
 
 MILD_CANCELLATION = 0.1
 """The sum of squares less the mean's share keeps 5 digits of float32 while a tenth is left."""
@@ -45,11 +46,11 @@ def measure(array: Array, channel_axis: int | None = None) -> Statistics:
 
 
 def _smallest_normal(dtype: np.dtype[Any]) -> float:
-    if dtype.kind == "f":
+    if dtype.type in (np.float16, np.float32, np.float64):
         return float(np.finfo(dtype).tiny)
     import ml_dtypes  # bfloat16 and float8 arrays cannot be without it
 
-    return float(ml_dtypes.finfo(dtype).smallest_normal)
+    return float(ml_dtypes.finfo(dtype).smallest_normal)  # type: ignore[no-untyped-call]
 
 
 def merge(one: Statistics, other: Statistics) -> Statistics:
@@ -102,8 +103,8 @@ def _measure_block(block: Array, tiny: float) -> Statistics:
 
 def _moments(block: Array, magnitude: float) -> tuple[float, float]:
     """Mean, and the sum of squared deviations from it."""
-    if magnitude > FLOAT32_SQUARE_LIMIT:
-        scale = 2.0 ** (math.frexp(magnitude)[1] // 2)  # divided by its square, no sum overflows
+    if magnitude > FLOAT32_SQUARE_LIMIT or 0 < magnitude < 1 / FLOAT32_SQUARE_LIMIT:
+        scale = 2.0 ** (math.frexp(magnitude)[1] // 2)  # twice, for its square is out of range
         mean, m2 = _moments(block.astype(np.float64) / scale / scale, 1.0)
         return mean * scale * scale, m2 * scale * scale * scale * scale
     mean = np.add.reduce(block) / block.size
