@@ -8,7 +8,7 @@ rule first asks for it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -374,11 +374,14 @@ class Graph:
         """Every value of every scope."""
         return (value for scope in self.scopes for value in scope.values.values())
 
-    def tensors(self) -> Iterator[tuple[Place, Tensor]]:
+    @cached_property
+    def tensors(self) -> Sequence[tuple[Place, Tensor]]:
         """Every stored tensor: initializers, sparse ones, attributes, in every scope."""
-        for scope in self.scopes:
-            for place, proto in _stored_tensors(scope):
-                yield place, self._stored(proto)
+        return [
+            (place, self._stored(proto))
+            for scope in self.scopes
+            for place, proto in _stored_tensors(scope)
+        ]
 
     def sparse_tensors(self) -> Iterator[tuple[Place, SparseTensorProto, Tensor]]:
         """Every stored sparse tensor, and its indices as a tensor."""

@@ -123,7 +123,7 @@ def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
 
 def _externals(graph: Graph) -> Iterator[External]:
     spans = graph.model.files.spans
-    for place, stored in graph.tensors():
+    for place, stored in graph.tensors:
         tensor = stored.proto
         if tensor.data_location != 1 and not tensor.external_data:
             continue
@@ -265,7 +265,7 @@ def _requests(graph: Graph) -> Iterator[tuple[Place, int, str]]:
 
 def _hollow_initializers(graph: Graph) -> Iterator[tuple[Place, int, str]]:
     """Initializers whose dims ask for more than their data fills: the excess."""
-    for place, tensor in graph.tensors():
+    for place, tensor in graph.tensors:
         proto = tensor.proto
         if proto.data_location == 1 or proto.string_data:
             continue

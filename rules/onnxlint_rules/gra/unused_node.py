@@ -69,11 +69,20 @@ def _within_dead(graph: Graph, node: Node) -> bool:
 
 def _parts(graph: Graph, dead: dict[Node, int]) -> Iterator[list[Node]]:
     """The dead nodes, those that hang together in one list."""
-    import networkx as nx
+    left = dict(dead)
+    while left:
+        first, _ = left.popitem()
+        part, pending = [first], [first]
+        while pending:
+            for neighbour in filter(left.__contains__, _neighbours(graph, pending.pop())):
+                del left[neighbour]
+                part.append(neighbour)
+                pending.append(neighbour)
+        yield part
 
-    if dead:
-        vertices = graph.digraph.subgraph(v for v in graph.digraph if v not in graph.live)
-        for component in nx.weakly_connected_components(vertices):
-            part = [vertex for vertex in component if vertex in dead]
-            if part:
-                yield part
+
+def _neighbours(graph: Graph, node: Node) -> set[Node]:
+    """Nodes that share a value with a node, other than one that outputs need."""
+    values = {value for value in (*node.inputs, *node.outputs) if value and value not in graph.live}
+    producers = {value.producer for value in values if value.producer is not None}
+    return producers.union(*(value.consumers for value in values))

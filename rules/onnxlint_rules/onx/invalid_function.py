@@ -76,6 +76,8 @@ def _problems(scope: Scope) -> Iterator[str]:
 
 
 def _recursive(graph: Graph) -> Iterator[Finding]:
+    if not graph.functions:
+        return
     import networkx as nx
 
     calls = nx.DiGraph(graph.calls)

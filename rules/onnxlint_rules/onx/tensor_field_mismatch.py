@@ -39,7 +39,7 @@ def tensor_field_mismatch(graph: Graph) -> Iterator[Finding]:
         y = Mul(x, w)
     }
     """
-    for place, tensor in graph.tensors():
+    for place, tensor in graph.tensors:
         own = tensor.typed_field
         allowed = [own] if tensor.dtype == "string" else [own, "raw_data", "external_data"]
         wrong = [field for field in tensor.filled_fields if field not in allowed]

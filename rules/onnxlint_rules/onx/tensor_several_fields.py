@@ -41,7 +41,7 @@ def tensor_several_fields(graph: Graph) -> Iterator[Finding]:
     >>> model.graph.initializer[0].ClearField("float_data")
     >>> model.graph.initializer[0].raw_data = bytes(8)
     """
-    for place, tensor in graph.tensors():
+    for place, tensor in graph.tensors:
         filled = tensor.filled_fields
         if len(filled) > 1:
             yield Finding(

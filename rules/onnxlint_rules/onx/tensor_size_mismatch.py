@@ -42,7 +42,7 @@ def tensor_size_mismatch(graph: Graph) -> Iterator[Finding]:
     >>> model.graph.initializer[0].ClearField("int32_data")
     >>> model.graph.initializer[0].raw_data = bytes(2)
     """
-    for place, tensor in graph.tensors():
+    for place, tensor in graph.tensors:
         fields = tensor.filled_fields
         if len(fields) > 1 or not {*fields} <= {"raw_data", tensor.typed_field}:
             continue
