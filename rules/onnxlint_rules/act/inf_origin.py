@@ -40,8 +40,8 @@ def inf_origin(trace: Trace) -> Iterator[Finding]:
         on_data = Severity.WARNING if origin.node.op == "Log" else Severity.ERROR
         yield Finding(
             origin,
-            f"it makes infinities of finite inputs in {origin.runs} of {origin.of_runs} runs, "
-            "and may in none",
+            f"infinities are born here: of finite inputs, in {origin.runs} of "
+            f"{origin.of_runs} runs",
             measured=origin.runs,
             limit=0,
             unit="runs",

@@ -39,8 +39,7 @@ def nan_origin(graph: Graph, trace: Trace) -> Iterator[Finding]:
             continue
         yield Finding(
             origin,
-            f"it makes NaN of inputs without any in {origin.runs} of {origin.of_runs} runs, "
-            "and may in none",
+            f"NaN is born here: of inputs without any, in {origin.runs} of {origin.of_runs} runs",
             measured=origin.runs,
             limit=0,
             unit="runs",

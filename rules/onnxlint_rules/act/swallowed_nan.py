@@ -57,8 +57,8 @@ def swallowed_nan(trace: Trace) -> Iterator[Finding]:
     for found, what in hiding:
         yield Finding(
             found,
-            f"it reads {what} and gives plain numbers in {found.runs} of {found.of_runs} runs, "
-            "and may in none",
+            f"it hides a fault: it reads {what} and gives plain numbers, in {found.runs} of "
+            f"{found.of_runs} runs",
             measured=found.runs,
             limit=0,
             unit="runs",

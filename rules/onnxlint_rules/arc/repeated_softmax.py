@@ -54,7 +54,8 @@ def repeated_softmax(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         certain = is_prediction(node) if same_axes is None else same_axes
         yield Finding(
             node,
-            f"it takes the output of {inner.op} {inner.name!r}: 2 such activations in a row, not 1",
+            f"it is applied to the output of {inner.op} {inner.name!r}: 2 such activations in a "
+            "row, where 1 is meant",
             measured=2,
             limit=1,
             unit="activations in a row",

@@ -41,8 +41,8 @@ def collapsed_prediction(
         if prediction.spread < min_spread:
             yield Finding(
                 prediction,
-                f"its {prediction.rows:,} predictions differ by {prediction.spread:.2g} of the "
-                f"largest value, less than {min_spread:g}",
+                f"all {prediction.rows:,} predictions are nearly the same: they differ by "
+                f"{prediction.spread:.2g} of the largest value, less than {min_spread:g}",
                 measured=prediction.spread,
                 limit=min_spread,
                 unit="fraction of the largest value",
