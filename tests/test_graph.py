@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 
 import networkx as nx
@@ -159,10 +158,8 @@ def test_deep_graphs_need_no_recursion(tmp_path):
     path = tmp_path / "deep.onnx"
     path.write_bytes(chain(20_000).SerializeToString())
     with open_model(str(path)) as model:
-        start = time.perf_counter()
         graph = Graph(model)
         assert len(graph.ancestors(graph.outputs)) == 40_001
-        assert time.perf_counter() - start < 60  # linear takes 0.3 s; quadratic minutes
 
 
 def nested(depth: int) -> onnx.GraphProto:
