@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import TYPE_CHECKING
@@ -29,7 +29,6 @@ FETCH_BUDGET_BYTES = 128 * 1024 * 1024
 KEPT_BYTES = 32 * 1024 * 1024
 """Outputs up to this size in all samples together are kept whole, for the prediction rules."""
 
-Progress = Callable[[int, int], None]
 
 _WHERE = tuple(map(re.compile, (
     r"running (?P<op>\S+) node\. Name:'(?P<node>[^']*)'",
@@ -126,7 +125,6 @@ class Execution:
     runs: list[Ran] = field(default_factory=list)
     close_runs: list[Ran] = field(default_factory=list)
     attempt: Attempt | None = None
-    kept: list[str] = field(default_factory=list)
 
     @classmethod
     def build(
@@ -187,7 +185,7 @@ class Execution:
             except RunFailure as error:
                 refusals.append(replace(runner.refusal(error), fed=_told(attempt.feeds[0])))
                 continue
-            self.attempt, self.kept = attempt, runner.kept
+            self.attempt = attempt
             break
         else:
             self._refused(refusals)

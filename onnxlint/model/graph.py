@@ -8,7 +8,7 @@ rule first asks for it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -355,11 +355,6 @@ class Graph:
             for scope in self.functions
             if scope.function is not None
         }
-
-    @property
-    def function_names(self) -> Set[tuple[str, str]]:
-        """(domain, name) of the model's local functions."""
-        return self.functions_by_name.keys()
 
     @cached_property
     def calls(self) -> Mapping[Scope, set[Scope]]:
