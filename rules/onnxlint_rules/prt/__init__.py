@@ -1,0 +1,1 @@
+"""PRT: portability to a target."""

@@ -1,0 +1,1 @@
+"""QNT: quantised models."""
