@@ -8,7 +8,7 @@ rule first asks for it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -38,6 +38,8 @@ STANDARD_DOMAINS = ("", "ai.onnx")
 
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN")
 """Operators that multiply their input with weights."""
+
+_SIZE_OPS = ("Shape", "Size")
 
 _RANDOM_OPS = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike",
                "Bernoulli", "Multinomial", "Dropout")  # fmt: skip
@@ -469,13 +471,21 @@ class Graph:
         drawn = (v for node in self.nodes() if node.is_random for v in node.outputs if v)
         return self.descendants([*self.inputs, *drawn])
 
-    def ancestors(self, values: Iterable[Value]) -> set[Node | Value]:
-        """Every vertex that the given values depend on, themselves included."""
-        return _reach(values, _before)
+    def ancestors(
+        self, values: Iterable[Value], *, by_numbers: bool = False
+    ) -> set[Node | Value]:
+        """Every vertex that the given values depend on, themselves included.
 
-    def descendants(self, values: Iterable[Value]) -> set[Node | Value]:
-        """Every vertex that depends on the given values, themselves included."""
-        return _reach(values, _after)
+        With `by_numbers` what matters by its sizes alone is left out: nothing is looked for beyond
+        Shape and Size nodes.
+        """
+        return _reach(values, _before, _SIZE_OPS if by_numbers else ())
+
+    def descendants(
+        self, values: Iterable[Value], *, by_numbers: bool = False
+    ) -> set[Node | Value]:
+        """Every vertex that depends on the given values, themselves included; as `ancestors`."""
+        return _reach(values, _after, _SIZE_OPS if by_numbers else ())
 
     @cached_property
     def digraph(self) -> nx.DiGraph[Node | Value]:
@@ -609,11 +619,14 @@ def _reads_ahead(node: Node, value: Value) -> bool:
     return value.producer.index >= node.index
 
 
-def _reach(start: Iterable[Value], step: Any) -> set[Node | Value]:
+def _reach(start: Iterable[Value], step: Any, stop: Collection[str]) -> set[Node | Value]:
     reached: set[Node | Value] = set(start)
     pending: list[Node | Value] = list(reached)
     while pending:
-        for vertex in step(pending.pop()):
+        current = pending.pop()
+        if stop and isinstance(current, Node) and current.op in stop:
+            continue
+        for vertex in step(current):
             if vertex not in reached:
                 reached.add(vertex)
                 pending.append(vertex)
