@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from onnxlint.findings import Finding, NotApplicable, Place, Severity, Stage
     from onnxlint.model.graph import Graph, Node, Origin, Scope, Value
     from onnxlint.model.load import Model
-    from onnxlint.model.preflight import Danger, Preflight
+    from onnxlint.model.preflight import Danger, External, Preflight
     from onnxlint.pipeline import lint
     from onnxlint.rules import rule
     from onnxlint.settings import Settings
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Danger": "onnxlint.model.preflight",
     "Execution": "onnxlint.analyses.execution",
+    "External": "onnxlint.model.preflight",
     "Finding": "onnxlint.findings",
     "Graph": "onnxlint.model.graph",
     "Model": "onnxlint.model.load",
@@ -57,6 +58,7 @@ _HOMES = {
 __all__ = [
     "Danger",
     "Execution",
+    "External",
     "Finding",
     "Graph",
     "Model",

@@ -9,10 +9,14 @@ from onnxlint.findings import Diagnostic, Severity
 from onnxlint.rules import Rule
 from onnxlint.testing import model_from_text, run_rule
 from onnxlint_rules.sec.allocation_bomb import allocation_bomb
+from onnxlint_rules.sec.code_executing_operator import code_executing_operator
+from onnxlint_rules.sec.custom_domain import custom_domain
 from onnxlint_rules.sec.external_data_bounds import external_data_bounds
 from onnxlint_rules.sec.external_data_escape import external_data_escape
 from onnxlint_rules.sec.external_data_missing import external_data_missing
+from onnxlint_rules.sec.external_data_overlap import external_data_overlap
 from onnxlint_rules.sec.oversized_proto import oversized_proto
+from onnxlint_rules.sec.unknown_external_data_key import unknown_external_data_key
 
 TWO_WEIGHTS = """net (float[2] x) => (float[2] y) <float[2] v = {1, 2}, float[2] w = {1, 2}> {
     h = Add(x, v)
@@ -22,11 +26,16 @@ TWO_WEIGHTS = """net (float[2] x) => (float[2] y) <float[2] v = {1, 2}, float[2]
 
 def external(folder: Path, **entries: str) -> Path:
     """A model in `folder` whose two weights lie in the same external file."""
-    model = model_from_text(TWO_WEIGHTS)
-    for weight in model.graph.initializer:
+    return moved(folder, TWO_WEIGHTS, entries, entries)
+
+
+def moved(folder: Path, text: str, *entries: dict[str, str]) -> Path:
+    """A model in `folder` whose weights lie in external files, each described by its entries."""
+    model = model_from_text(text)
+    for weight, described in zip(model.graph.initializer, entries, strict=True):
         weight.ClearField("float_data")
         weight.data_location = 1
-        for key, value in entries.items():
+        for key, value in described.items():
             weight.external_data.add(key=key, value=value)
     path = folder / "model.onnx"
     path.write_bytes(model.SerializeToString())
@@ -136,3 +145,106 @@ def test_size_of_the_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert severities(size) == [Severity.WARNING]
     monkeypatch.setattr("onnxlint.model.preflight.PROTO_LIMIT_BYTES", size)
     assert severities(size) == [Severity.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "seen"),
+    [
+        ([0, 8], None),
+        ([0, 0], None),  # tied
+        ([0, 7], 1),
+        ([4, 0], 1),
+        ([0, 0, 8, 64], None),
+        ([0, 4, 8, 16], 2),
+        ([0, 0, 0, 4, 8], 2),
+    ],
+)
+def test_ranges_that_overlap_are_told_once_for_a_file(
+    tmp_path: Path, offsets: list[int], seen: int | None
+) -> None:
+    weights = ", ".join(f"float[2] w{i} = {{1, 2}}" for i in range(len(offsets)))
+    text = f"net (float[2] x) => (float[2] y) <{weights}> {{ y = Relu(x) }}"
+    entries = ({"location": "w.bin", "offset": str(offset)} for offset in offsets)
+    path = moved(tmp_path, text, *entries)
+    found = findings(external_data_overlap, path)
+    assert [(one.measured, one.severity) for one in found] == [(seen, Severity.INFO)][: bool(seen)]
+
+
+def test_a_tensor_inside_another_overlaps_and_what_follows_does_not(tmp_path: Path) -> None:
+    text = """net (float[8] x) => (float[8] y)
+        <float[8] w = {1, 2, 3, 4, 5, 6, 7, 8}, float[1] v = {1}> { y = Sum(x, w, v) }"""
+    inner = {"location": "w.bin", "offset": "4"}
+    path = moved(tmp_path, text, {"location": "w.bin"}, inner)
+    (found,) = findings(external_data_overlap, path)
+    assert found.message == (
+        "in external data 'w.bin' tensor 'v' (bytes 4 to 8) shares bytes with "
+        "tensor 'w' (bytes 0 to 32); 1 of its 2 ranges begin inside another"
+    )
+
+
+def test_unknown_key_is_told_once_for_all_tensors(tmp_path: Path) -> None:
+    known = {"location": "w.bin", "offset": "0", "length": "8", "basepath": "x", "checksum": "1"}
+    assert not findings(unknown_external_data_key, external(tmp_path, **known))
+    found = findings(unknown_external_data_key, external(tmp_path, **known, Length="8", owner="x"))
+    told = [(one.severity, one.measured, one.message.split("'")[1]) for one in found]
+    assert told == [(Severity.WARNING, 2, "Length"), (Severity.WARNING, 2, "owner")]
+
+
+def imported(text: str, *domains: str) -> str:
+    listed = "".join(f', "{domain}" : 1' for domain in domains)
+    return f'<ir_version: 10, opset_import: ["" : 21{listed}]> {text}'
+
+
+@pytest.mark.parametrize(
+    ("operator", "seen"),
+    [
+        ("com.microsoft.PythonOp", 2),
+        ("ai.onnx.contrib.PyOp", 2),
+        ("PyFunc", 2),
+        ("EagerPyFunc", 2),
+        ("com.microsoft.TritonOp", 2),
+        ("com.microsoft.CopyOp", None),
+        ("Pythonic", None),
+    ],
+)
+def test_operators_that_call_python(tmp_path: Path, operator: str, seen: int | None) -> None:
+    path = tmp_path / "model.onnx"
+    text = f"net (float[N] x) => (float[N] y) {{ h = {operator}(x) y = {operator}(h) }}"
+    path.write_bytes(
+        model_from_text(imported(text, operator.rpartition(".")[0])).SerializeToString()
+    )
+    found = findings(code_executing_operator, path)
+    assert [(one.measured, one.place.node_index) for one in found] == [(seen, 0)][: bool(seen)]
+
+
+def test_python_in_the_body_of_a_function_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    text = (
+        imported("net (float[N] x) => (float[N] y) { y = local.Smooth(x) }", "local")
+        + '<domain: "local", opset_import: ["" : 21]> Smooth (x) => (y) { y = PyOp(x) }'
+    )
+    path.write_bytes(model_from_text(text).SerializeToString())
+    (found,) = findings(code_executing_operator, path)
+    assert found.place.scope == "function:local::Smooth"
+
+
+def test_custom_domains_are_told_once_each(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    text = """net (float[N] x) => (float[N] y) {
+        a = acme.Sharpen(x)
+        b = acme.Blur(a)
+        c = acme.Blur(b)
+        d = com.microsoft.extensions.Inverse(c)
+        e = com.microsoft.QuickGelu(d)
+        y = pkg.onnxscript.torch_lib.aten_mean(e)
+    }"""
+    domains = ("acme", "com.microsoft.extensions", "com.microsoft", "pkg.onnxscript.torch_lib")
+    path.write_bytes(model_from_text(imported(text, *domains)).SerializeToString())
+    assert [one.message for one in findings(custom_domain, path)] == [
+        "domain 'acme' is custom: Blur, Sharpen; nodes that use it: 3",
+        "domain 'com.microsoft.extensions' is custom and needs onnxruntime-extensions: "
+        "Inverse; nodes that use it: 1",
+        "domain 'pkg.onnxscript.torch_lib' is custom: aten_mean; nodes that use it: 1",
+    ]
+    allowed = ("acme", "com.microsoft.extensions", "pkg")
+    assert not run_rule(custom_domain, path, allowed=allowed).findings

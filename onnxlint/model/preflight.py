@@ -63,6 +63,19 @@ class External:
         """The file, as the model names it."""
         return self.entries.get("location", "")
 
+    @property
+    def extent(self) -> tuple[int, int] | None:
+        """Offset and size in bytes, the size by dims and dtype where no length is given.
+
+        None where they are no numbers, or negative.
+        """
+        extent = _range(self)
+        if extent is None:
+            return None
+        offset, length = extent
+        size = tensor_bytes(self.proto) if length is None else length
+        return None if min(offset, size) < 0 else (offset, size)
+
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
@@ -97,9 +110,18 @@ class Preflight:
         Raises:
             NotApplicable: the model has none.
         """
+        self.files()
+        return self.of(*dangers)
+
+    def files(self) -> list[list[External]]:
+        """The external tensors of each file.
+
+        Raises:
+            NotApplicable: the model has none.
+        """
         if not self.externals:
             raise NotApplicable("the model has no external data")
-        return self.of(*dangers)
+        return list(_by_location(self.externals))
 
 
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
