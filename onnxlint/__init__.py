@@ -15,12 +15,14 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from onnxlint.analyses import Unavailable
     from onnxlint.analyses.execution import Execution
+    from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.predictions import Predictions
     from onnxlint.analyses.schemas import Schemas
     from onnxlint.analyses.shapes import Shapes
     from onnxlint.analyses.trace import Trace
     from onnxlint.analyses.weights import Weights
-    from onnxlint.findings import Finding, NotApplicable, Place, Severity, Stage
+    from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage
+    from onnxlint.model.draft import Draft, FixError
     from onnxlint.model.graph import Graph, Node, Origin, Scope, Value
     from onnxlint.model.load import Model
     from onnxlint.model.preflight import Danger, External, Preflight
@@ -29,11 +31,17 @@ if TYPE_CHECKING:
     from onnxlint.settings import Settings
 
 _HOMES = {
+    "Change": "onnxlint.analyses.layers",
     "Danger": "onnxlint.model.preflight",
+    "Draft": "onnxlint.model.draft",
     "Execution": "onnxlint.analyses.execution",
     "External": "onnxlint.model.preflight",
     "Finding": "onnxlint.findings",
+    "Fix": "onnxlint.findings",
+    "FixError": "onnxlint.model.draft",
     "Graph": "onnxlint.model.graph",
+    "Layer": "onnxlint.analyses.layers",
+    "Layers": "onnxlint.analyses.layers",
     "Model": "onnxlint.model.load",
     "Node": "onnxlint.model.graph",
     "NotApplicable": "onnxlint.findings",
@@ -48,6 +56,7 @@ _HOMES = {
     "Shapes": "onnxlint.analyses.shapes",
     "Stage": "onnxlint.findings",
     "Trace": "onnxlint.analyses.trace",
+    "Trail": "onnxlint.analyses.layers",
     "Unavailable": "onnxlint.analyses",
     "Value": "onnxlint.model.graph",
     "Weights": "onnxlint.analyses.weights",
@@ -56,11 +65,17 @@ _HOMES = {
 }
 
 __all__ = [
+    "Change",
     "Danger",
+    "Draft",
     "Execution",
     "External",
     "Finding",
+    "Fix",
+    "FixError",
     "Graph",
+    "Layer",
+    "Layers",
     "Model",
     "Node",
     "NotApplicable",
@@ -75,6 +90,7 @@ __all__ = [
     "Shapes",
     "Stage",
     "Trace",
+    "Trail",
     "Unavailable",
     "Value",
     "Weights",

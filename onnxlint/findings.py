@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from onnxlint.model.draft import Draft
 
 
 class Severity(StrEnum):
@@ -78,6 +81,42 @@ class Located(Protocol):
         ...
 
 
+@dataclass(frozen=True, init=False, eq=False)
+class Fix:
+    """A safe repair of one finding; `onnxlint --fix` applies it, and keeps it if it held.
+
+    `edit` gets a draft of the model and the `operands`, which are the rule's own vertices:
+    `Fix("remove the initializer", Draft.remove, value)`. Several findings may share one fix.
+
+    Args:
+        description: what it does, as an order.
+        edit: changes the draft; called only when the fix is applied.
+        operands: what `edit` gets after the draft.
+        exact: whether all outputs stay equal bit by bit; if not, within rounding of their dtype.
+    """
+
+    description: str
+    edit: Callable[..., None]
+    operands: tuple[Any, ...]
+    exact: bool
+
+    def __init__(
+        self,
+        description: str,
+        edit: Callable[..., None],
+        *operands: Any,
+        exact: bool = True,
+    ) -> None:
+        object.__setattr__(self, "description", description)
+        object.__setattr__(self, "edit", edit)
+        object.__setattr__(self, "operands", operands)
+        object.__setattr__(self, "exact", exact)
+
+    def apply(self, draft: Draft) -> None:
+        """Makes the repair in a draft of the model."""
+        self.edit(draft, *self.operands)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a rule yields: the thing it is about and one sentence, with the numbers behind it.
@@ -90,6 +129,7 @@ class Finding:
         unit: what both count, e.g. `"fraction of channels"`.
         severity: only where this finding is graver or milder than its rule's default.
         evidence: further facts for machines; JSON types only.
+        fix: a repair that changes no result, where there is one.
     """
 
     subject: Located
@@ -99,11 +139,15 @@ class Finding:
     unit: str | None = None
     severity: Severity | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """A finding as the reporters get it: judged, placed, and free of the model it came from."""
+    """A finding as the reporters get it: judged, placed, and free of the model it came from.
+
+    `fix` says what `--fix` would do about it; None where that is for a person to decide.
+    """
 
     code: str
     name: str
@@ -115,6 +159,7 @@ class Diagnostic:
     unit: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     synthetic: bool = False
+    fix: str | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses import Analyses, closure
 from onnxlint.config import Config, Loaded, Plan, find, load, parse_bytes, plan
-from onnxlint.findings import Diagnostic, Finding, NotApplicable, Place, Severity, Stage
+from onnxlint.findings import Diagnostic, Finding, Fix, NotApplicable, Place, Severity, Stage
 from onnxlint.model.errors import DataError, ModelError
 from onnxlint.packs import discover
 from onnxlint.reports import ModelReport
@@ -19,7 +19,8 @@ from onnxlint.rules import Rule
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.worker import Workers
+    from onnxlint.analyses.worker import Worker, Workers
+    from onnxlint.model.load import Model
 
 CRASHED = ("LNT001", "rule-crashed")
 """Code and name of the engine's own finding: a rule raised instead of judging."""
@@ -76,19 +77,18 @@ def lint_model(
     progress: Progress | None = None, workers: Workers | None = None,
 ) -> ModelReport:  # fmt: skip
     """Runs a plan's rules on one model; `workers` serves many models, and stays open."""
+    from onnxlint.model.load import open_model
+
     start = time.perf_counter()
-    settings = replace(settings, stage=chosen.stage, heads=chosen.heads)
-    rules = [rule for rule in chosen.rules if not (static_only and needs_runtime(rule))]
-    analyses = Analyses(settings)
-    with ExitStack() as stack:
-        stack.callback(analyses.close)
-        if any(map(needs_runtime, rules)):
-            workers = workers or stack.enter_context(closing(_new_workers()))
-            analyses.give(workers.with_limits(settings.time_limit, settings.memory_limit))
-        try:
-            report = _lint(path, rules, chosen, analyses, progress)
-        except ModelError as error:
-            report = ModelReport(path, error=f"{error.problem}; {error.remedy}")
+    try:
+        with (
+            Bench(chosen, settings, static_only, progress, workers) as bench,
+            open_model(path) as model,
+            bench.judged(model) as judgement,
+        ):
+            report = judgement.report(model.path, model.sha256)
+    except ModelError as error:
+        report = ModelReport(path, error=f"{error.problem}; {error.remedy}")
     return replace(report, seconds=time.perf_counter() - start, fail_on=chosen.fail_on)
 
 
@@ -99,33 +99,57 @@ def needs_runtime(rule: Rule) -> bool:
     return any(Worker in closure(kind) for kind in rule.requests.values())
 
 
-def _lint(
-    path: str, rules: list[Rule], chosen: Plan, analyses: Analyses, progress: Progress | None
-) -> ModelReport:
-    from onnxlint.model.load import open_model
+class Bench:
+    """What stays the same while one model is judged, and judged again after it was mended."""
 
-    with open_model(path) as model:
-        analyses.give(model)
-        judged = _Judgement(chosen, analyses)
-        for rule in sorted(rules, key=needs_runtime):  # the worker starts meanwhile
-            if progress is not None:
-                progress(rule.name)
-            judged.run(rule)
-        return judged.report(model.path, model.sha256)
+    def __init__(
+        self, chosen: Plan, settings: Settings, static_only: bool = False,
+        progress: Progress | None = None, workers: Workers | None = None,
+    ) -> None:  # fmt: skip
+        self._plan = chosen
+        self._settings = replace(settings, stage=chosen.stage, heads=chosen.heads)
+        self._rules = [rule for rule in chosen.rules if not (static_only and needs_runtime(rule))]
+        self._progress = progress
+        self._workers = workers
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Bench:
+        if any(map(needs_runtime, self._rules)):
+            self.worker()  # it starts while the model is read
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def worker(self) -> Worker:
+        """The process that runs the model, started."""
+        from onnxlint.analyses.worker import Workers
+
+        if self._workers is None:
+            self._workers = self._stack.enter_context(closing(Workers()))
+        return self._workers.with_limits(self._settings.time_limit, self._settings.memory_limit)
+
+    @contextmanager
+    def judged(self, model: Model) -> Iterator[Judgement]:
+        """What the plan's rules say of a model; its analyses end with the context."""
+        with closing(Analyses(self._settings, model)) as analyses:
+            if any(map(needs_runtime, self._rules)):
+                analyses.give(self.worker())
+            judgement = Judgement(self._plan, analyses)
+            for rule in sorted(self._rules, key=needs_runtime):  # the worker starts meanwhile
+                if self._progress is not None:
+                    self._progress(rule.name)
+                judgement.run(rule)
+            yield judgement
 
 
-def _new_workers() -> Workers:
-    from onnxlint.analyses.worker import Workers
-
-    return Workers()
-
-
-class _Judgement:
-    """What the rules said so far about one model."""
+class Judgement:
+    """What the rules said about one model; `fixes` holds what would mend which findings."""
 
     def __init__(self, chosen: Plan, analyses: Analyses) -> None:
+        self.fixes: list[tuple[Diagnostic, Fix]] = []
+        self.analyses = analyses
         self._plan = chosen
-        self._analyses = analyses
         self._findings: list[Diagnostic] = []
         self._not_applicable: dict[str, str] = {}
         self._crashed: list[str] = []
@@ -137,10 +161,14 @@ class _Judgement:
         try:
             self._check_applicable(rule)
             wanted: dict[str, Any] = {
-                name: self._analyses.get(kind) for name, kind in rule.requests.items()
+                name: self.analyses.get(kind) for name, kind in rule.requests.items()
             }
             found = list(rule(**wanted, **self._plan.options.get(rule.code, {})) or ())
-            self._findings += [self._diagnostic(rule, finding) for finding in found]
+            for finding in found:
+                diagnostic = self._diagnostic(rule, finding)
+                self._findings.append(diagnostic)
+                if finding.fix is not None:
+                    self.fixes.append((diagnostic, finding.fix))
             self._run += 1
         except NotApplicable as reason:
             self._not_applicable[rule.code] = str(reason)
@@ -156,7 +184,7 @@ class _Judgement:
         if self._plan.stage not in rule.stages:
             wanted = " or ".join(sorted(rule.stages))
             raise NotApplicable(f"it judges stage {wanted}, and this is {self._plan.stage}")
-        if rule.ops and rule.ops.isdisjoint(self._analyses.get(Graph).ops):
+        if rule.ops and rule.ops.isdisjoint(self.analyses.get(Graph).ops):
             raise NotApplicable(f"the model has no {', '.join(sorted(rule.ops))}")
 
     def _diagnostic(self, rule: Rule, finding: Finding) -> Diagnostic:
@@ -172,19 +200,20 @@ class _Judgement:
             unit=finding.unit,
             evidence=dict(finding.evidence),
             synthetic=needs_runtime(rule) and self._ran_on_synthetic(),
+            fix=None if finding.fix is None else finding.fix.description,
         )
 
     def _ran_on_synthetic(self) -> bool:
         from onnxlint.analyses.execution import Execution
 
-        execution = self._analyses.have(Execution)
+        execution = self.analyses.have(Execution)
         return execution is not None and execution.synthetic
 
     def report(self, path: str, sha256: str) -> ModelReport:
         """Everything in its stable order."""
         from onnxlint.analyses.execution import Execution
 
-        execution = self._analyses.have(Execution)
+        execution = self.analyses.have(Execution)
         ran = execution is not None and execution.ran
         return ModelReport(
             path=path,

@@ -9,12 +9,31 @@ from onnxlint.findings import Diagnostic, Severity
 
 
 @dataclass(frozen=True)
+class Mending:
+    """What `--fix` did to one model.
+
+    `fixed` are the findings that are gone, `refused` those whose fix was left out, each with the
+    reason. `written` is the file that now holds the mended model; None where nothing was written.
+    `unverified` says why no run proves the fixes; `problem` why the model could not be written.
+    `diff` shows the change as text, where it was asked for.
+    """
+
+    fixed: tuple[Diagnostic, ...] = ()
+    refused: tuple[tuple[Diagnostic, str], ...] = ()
+    written: str | None = None
+    unverified: str | None = None
+    problem: str | None = None
+    diff: str = ""
+
+
+@dataclass(frozen=True)
 class ModelReport:
     """All that one model's lint gave.
 
     `error` says why the file, or the data for it, could not be used. `not_applicable` gives, by
     code, the reason why a rule had nothing to judge; `crashed` the codes of rules that raised.
-    `samples` were fed, from `data`; both are None where nothing ran.
+    `samples` were fed, from `data`; both are None where nothing ran. `mending` is None unless
+    fixes were asked for; `findings` are then those that remain.
     """
 
     path: str
@@ -28,6 +47,7 @@ class ModelReport:
     data: str | None = None
     seconds: float = 0.0
     fail_on: Severity = Severity.ERROR
+    mending: Mending | None = None
 
     @property
     def failing(self) -> bool:
@@ -37,7 +57,13 @@ class ModelReport:
     @property
     def complete(self) -> bool:
         """Whether the linter could do its whole job."""
-        return self.error is None and not self.crashed
+        unwritten = self.mending is not None and self.mending.problem is not None
+        return self.error is None and not self.crashed and not unwritten
+
+    @property
+    def fixable(self) -> int:
+        """How many findings `--fix` could mend."""
+        return sum(finding.fix is not None for finding in self.findings)
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""

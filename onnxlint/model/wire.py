@@ -46,6 +46,58 @@ class Skeleton:
     spans: frozenset[tuple[int, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of bytes in the file that a skeleton was made from."""
+
+    offset: int
+    length: int
+
+
+Piece = bytes | Span
+"""A part of a serialized model: its bytes, or where they are to be read."""
+
+
+def grown(data: bytes, spans: frozenset[tuple[int, int]]) -> list[Piece]:
+    """The inverse of `skeleton`: a serialized model, the data of its large tensors as spans."""
+    pieces, _ = _grow(data, 0, len(data), "Model", spans)
+    return pieces
+
+
+def _grow(
+    data: bytes, start: int, end: int, kind: str, spans: frozenset[tuple[int, int]]
+) -> tuple[list[Piece], int]:
+    """The pieces of one message, and how many bytes they are together."""
+    if kind == "Tensor":
+        return _grow_tensor(data[start:end], spans)
+    pieces: list[Piece] = []
+    size, copied = end - start, start
+    children = _CHILDREN[kind]
+    marker = INLINE.encode()
+    for field, tag_start, body, stop in _large_fields(memoryview(data), start, end, len(marker)):
+        if field in children and data.find(marker, body, stop) >= 0:
+            parts, length = _grow(data, body, stop, children[field], spans)
+            head = _varint(field << 3 | _BYTES) + _varint(length)
+            pieces += [data[copied:tag_start], head, *parts]
+            size += len(head) + length - (stop - tag_start)
+            copied = stop
+    return [*pieces, data[copied:end]], size
+
+
+def _grow_tensor(data: bytes, spans: frozenset[tuple[int, int]]) -> tuple[list[Piece], int]:
+    from onnx import TensorProto
+
+    tensor = TensorProto.FromString(data)
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    offset, length = int(entries.get("offset") or 0), int(entries.get("length") or 0)
+    if entries.get("location") != INLINE or (offset, length) not in spans:
+        return [data], len(data)
+    del tensor.external_data[:]
+    tensor.ClearField("data_location")
+    head = tensor.SerializeToString() + _varint(_RAW_DATA << 3 | _BYTES) + _varint(length)
+    return [head, Span(offset, length)], len(head) + length
+
+
 def skeleton(buffer: memoryview, large: int = LARGE_TENSOR_BYTES) -> Skeleton:
     """Copies everything of a serialized ModelProto but raw data of `large` bytes and more."""
     spans: set[tuple[int, int]] = set()

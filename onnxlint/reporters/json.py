@@ -10,7 +10,7 @@ from typing import Any
 
 from onnxlint import __version__
 from onnxlint.findings import Diagnostic, Severity
-from onnxlint.reports import ModelReport
+from onnxlint.reports import Mending, ModelReport
 
 REPORT_VERSION = 1
 
@@ -36,6 +36,7 @@ def _model(report: ModelReport) -> dict[str, Any]:
             "data": report.data,
         },
         "findings": [_finding(finding) for finding in report.findings],
+        "mending": report.mending and _mending(report.mending),
     }
 
 
@@ -51,7 +52,20 @@ def _finding(finding: Diagnostic) -> dict[str, Any]:
         "unit": finding.unit,
         "evidence": dict(finding.evidence),
         "synthetic": finding.synthetic,
+        "fix": finding.fix,
         "fingerprint": finding.fingerprint,
+    }
+
+
+def _mending(mending: Mending) -> dict[str, Any]:
+    return {
+        "fixed": [_finding(finding) for finding in mending.fixed],
+        "refused": [
+            {"finding": _finding(finding), "reason": reason} for finding, reason in mending.refused
+        ],
+        "written": mending.written,
+        "unverified": mending.unverified,
+        "problem": mending.problem,
     }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from itertools import groupby
 
 import click
 
 from onnxlint.findings import Diagnostic, Place, Severity
-from onnxlint.reports import ModelReport
+from onnxlint.reports import Mending, ModelReport
 
 FOLD_AFTER = 3
 """Findings of one rule that are shown for one model; the others are counted."""
@@ -27,17 +27,49 @@ def render(
 
 def _model(report: ModelReport, show: Severity, verbose: bool) -> Iterator[str]:
     shown = [f for f in report.findings if verbose or f.severity.rank <= show.rank]
-    if report.error is None and not shown and not verbose:
+    mended = report.mending
+    if report.error is None and not shown and not verbose and not _says_something(mended):
         return
     yield click.style(_printable(report.path), bold=True)
     if report.error is not None:
         yield f"  {click.style('cannot lint', fg='red')}: {_printable(report.error)}"
+    if mended is not None:
+        yield from _mending(mended, verbose)
     for _, group in groupby(shown, key=lambda f: (f.severity.rank, f.code, f.name)):
         yield from _rule(list(group), verbose)
     if verbose:
         for code, reason in sorted(report.not_applicable.items()):
             yield click.style(f"  {code} not applicable: {_printable(reason)}", dim=True)
     yield ""
+
+
+def _says_something(mended: Mending | None) -> bool:
+    return mended is not None and bool(mended.fixed or mended.refused or mended.problem)
+
+
+def _mending(mended: Mending, verbose: bool) -> Iterator[str]:
+    if mended.problem is not None:
+        yield f"  {click.style('not written', fg='red')}: {_printable(mended.problem)}"
+    elif mended.written is not None:
+        yield f"  written: {_printable(mended.written)}"
+    if mended.unverified is not None and mended.fixed:
+        yield f"  {click.style('not verified', fg='yellow')}: {_printable(mended.unverified)}"
+    word = click.style("fixed", fg="green")
+    lines = [(f, word, f"{f.message}: {f.fix}") for f in mended.fixed]
+    word = click.style("not fixed", fg="yellow")
+    lines += [(f, word, reason) for f, reason in mended.refused]
+    for (code, name, heading), group in groupby(lines, key=lambda e: (e[0].code, e[0].name, e[1])):
+        told = list(group)
+        yield f"  {heading} {click.style(code, bold=True)} {name}"
+        shown = told if verbose else told[:FOLD_AFTER]
+        for finding, _, text in shown:
+            yield f"    {_printable(_where(finding.place))}{_printable(text)}"
+        yield from _folded(told, shown)
+
+
+def _folded(found: Sized, shown: Sized) -> Iterator[str]:
+    if len(shown) < len(found):
+        yield click.style(f"    … and {len(found) - len(shown):,} more", dim=True)
 
 
 def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
@@ -49,9 +81,9 @@ def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
         if module:
             yield click.style(f"    in {_printable(module)}", dim=True)
         for finding in group:
-            yield f"    {_printable(_where(finding.place))}{_printable(finding.message)}"
-    if len(shown) < len(findings):
-        yield click.style(f"    … and {len(findings) - len(shown):,} more", dim=True)
+            fixable = click.style(" [fixable]", fg="green") if finding.fix is not None else ""
+            yield f"    {_printable(_where(finding.place))}{_printable(finding.message)}{fixable}"
+    yield from _folded(findings, shown)
 
 
 def _where(place: Place) -> str:
@@ -73,7 +105,19 @@ def _summary(reports: list[ModelReport]) -> str:
     colour = next((COLOURS[severity] for severity, number in counts.items() if number), "green")
     unread = sum(report.error is not None for report in reports)
     failed = f", {_counted(unread, 'model')} not linted" if unread else ""
-    return click.style(words, fg=colour) + click.style(failed, fg="red") + _how(reports)
+    told = click.style(words, fg=colour) + click.style(failed, fg="red") + _how(reports)
+    return told + _fixes(reports)
+
+
+def _fixes(reports: list[ModelReport]) -> str:
+    """What fixes could do, or did."""
+    mendings = [report.mending for report in reports if report.mending is not None]
+    if not mendings:
+        fixable = sum(report.fixable for report in reports)
+        return f"\n{fixable:,} fixable with --fix" if fixable else ""
+    fixed = sum(len(mending.fixed) for mending in mendings)
+    refused = sum(len(mending.refused) for mending in mendings)
+    return f"\n{fixed:,} fixed" + (f", {refused:,} not fixed" if refused else "")
 
 
 def _how(reports: list[ModelReport]) -> str:

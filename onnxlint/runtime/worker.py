@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -103,7 +104,7 @@ def _run(session: onnxruntime.InferenceSession | None, request: Run) -> Reply:
     observed = {name: _observe(fetched[name], axis) for name, axis in axes.items()}
     return Ran(
         statistics={name: seen for name, seen in observed.items() if seen is not None},
-        outputs={name: fetched[name] for name in request.kept if _is_array(fetched[name])},
+        outputs=dict(part for name in request.kept for part in _arrays(name, fetched[name])),
         seconds=middle - start,
         probing=time.perf_counter() - middle,
     )
@@ -120,6 +121,20 @@ def _execute(
     values = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in feeds.items()}
     session.run_with_ort_values([output.name for output in session.get_outputs()], values)
     return {}
+
+
+def _arrays(name: str, value: Any) -> Iterator[tuple[str, Array]]:
+    """An output as arrays: a sequence element by element, a map as its keys and its values."""
+    if _is_array(value):
+        yield name, value
+    elif isinstance(value, dict):
+        yield from _arrays(f"{name} keys", list(value))
+        yield from _arrays(f"{name} values", list(value.values()))
+    elif isinstance(value, list):
+        for index, element in enumerate(value):
+            yield from _arrays(f"{name}[{index}]", element)
+    elif value is not None:
+        yield name, np.asarray(value)
 
 
 def _is_array(value: Any) -> bool:

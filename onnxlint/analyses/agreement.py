@@ -1,0 +1,124 @@
+"""Whether a mended model still gives what it gave before: both run on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses.execution import Execution, runnable
+from onnxlint.analyses.inputs import Inputs
+from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
+from onnxlint.model.graph import Graph
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.messages import Array
+    from onnxlint.runtime.synthesis import Attempt
+
+Outputs = list[dict[str, "Array"]]
+"""The outputs of every run, in the order of the model."""
+
+ROUNDING_STEPS = 16
+"""Where outputs may differ by rounding: by so many of the dtype's steps at the largest output."""
+
+
+class Agreement:
+    """Outputs of a model, and the comparison with those of its mended copies.
+
+    onnxruntime optimises nothing meanwhile: a fused kernel rounds otherwise than its parts, and a
+    mended model may well be fused better. So equal means equal in every bit.
+    """
+
+    def __init__(
+        self, graph: Graph, inputs: Inputs, execution: Execution | None, worker: Worker
+    ) -> None:
+        self._worker = worker
+        self._optimised = False
+        self._attempt: Attempt | None = None
+        self._expected: Outputs = []
+        self._accepted: Outputs = []
+        self.obstacle = self._prepare(graph, inputs, execution)
+        """Why nothing can be compared; None where it can."""
+
+    def difference(self, graph: Graph, *, exact: bool) -> str | None:
+        """How a mended copy differs, in a few words; None where its outputs are equal."""
+        try:
+            outputs = self._outputs(graph)
+        except (RunFailure, WorkerDied) as error:
+            return f"the mended model does not run: {_short(error)}"
+        told = _difference(self._expected, outputs, exact)
+        if told is None:
+            self._accepted = outputs
+        return told
+
+    def accept(self) -> None:
+        """Takes the outputs compared last for those to compare with from now on."""
+        self._expected = self._accepted or self._expected
+
+    def _prepare(self, graph: Graph, inputs: Inputs, execution: Execution | None) -> str | None:
+        if inputs.obstacle is not None:
+            return f"no inputs to compare it on: {inputs.obstacle}"
+        known = execution.attempt if execution is not None else None
+        attempts = iter([known]) if known is not None else inputs.attempts()
+        problem = self._find_inputs(graph, attempts)
+        if problem is not None:
+            return f"the model does not run: {problem}"
+        if not any(self._expected):
+            return "the model has no output that can be compared"
+        if _difference(self._expected, self._outputs(graph), exact=True) is not None:
+            return "two runs of the model on the same inputs differ"
+        return None
+
+    def _find_inputs(self, graph: Graph, attempts: Iterator[Attempt]) -> str | None:
+        """Runs the first feeds that the model takes; the reason where it takes none."""
+        problem = "it takes none of the inputs tried"
+        for self._attempt in attempts:
+            for self._optimised in (False, True):  # some kernels exist only when fused
+                try:
+                    self._expected = self._outputs(graph)
+                    return None
+                except RunFailure as error:
+                    problem = _short(error)
+                except WorkerDied as error:
+                    return str(error)
+        return problem
+
+    def _outputs(self, graph: Graph) -> Outputs:
+        from onnxlint.runtime.messages import Run
+
+        assert self._attempt is not None
+        files = graph.model.files
+        self._worker.load(runnable(graph, []), files.folder, optimised=self._optimised)
+        names = [value.name for value in graph.outputs]
+        runs = [self._worker.run(Run(feed, [], names)) for feed in self._attempt.feeds]
+        return [run.outputs for run in runs]
+
+
+def _difference(expected: Outputs, outputs: Outputs, exact: bool) -> str | None:
+    for one, other in zip(expected, outputs, strict=True):
+        if len(one) != len(other):
+            return f"{len(other)} outputs instead of {len(one)}"
+        for name, before, after in zip(one, one.values(), other.values(), strict=True):
+            if before.dtype != after.dtype or before.shape != after.shape:
+                return f"output {name!r} has another type or shape"
+            if not _equal(before, after, exact):
+                return f"output {name!r} differs"
+    return None
+
+
+def _equal(before: Array, after: Array, exact: bool) -> bool:
+    import numpy as np
+
+    if before.dtype.kind not in "fc":
+        return np.array_equal(before, after)
+    if exact:
+        return np.array_equal(before, after, equal_nan=True)
+    finite = np.abs(before[np.isfinite(before)])
+    largest = float(finite.max()) if finite.size else 0.0
+    step = float(np.finfo(before.dtype).eps) * largest * ROUNDING_STEPS
+    return np.allclose(before, after, rtol=0, atol=step, equal_nan=True)
+
+
+def _short(error: Exception) -> str:
+    from textwrap import shorten
+
+    return shorten(str(error), 200, placeholder=" …")

@@ -1,0 +1,273 @@
+"""Mends a model by the fixes that its findings carry, and proves that nothing else changed.
+
+Round after round: judge, make the fixes in a copy, run the copy on the inputs of the original,
+keep the fixes whose outputs are equal. One fix makes another possible; where none is left, the
+model is written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onnxlint.config import Plan
+from onnxlint.findings import Diagnostic, Fix
+from onnxlint.model.errors import ModelError
+from onnxlint.pipeline import Bench, Judgement, Progress
+from onnxlint.reports import Mending, ModelReport
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.agreement import Agreement
+    from onnxlint.analyses.worker import Workers
+    from onnxlint.model.graph import Graph
+    from onnxlint.model.load import Model
+
+MAX_ROUNDS = 10
+"""A chain of fixes that make each other possible is seldom longer than three."""
+
+DIFF_CONTEXT = 2
+"""Unchanged lines around each change of a diff."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How to mend: into which file, or only as a diff, and whether without proof.
+
+    `target` None mends the model's own file. `unverified` makes fixes also where the model cannot
+    be run, or gives another result each time; what a run disproves is never written.
+    """
+
+    target: Path | None = None
+    diff: bool = False
+    unverified: bool = False
+
+
+def fix_model(
+    path: str, chosen: Plan, settings: Settings, wish: Wish, *, static_only: bool = False,
+    progress: Progress | None = None, workers: Workers | None = None,
+) -> ModelReport:  # fmt: skip
+    """Mends one model; the report says what was fixed, what was not, and what remains."""
+    from onnxlint.model.load import open_model
+
+    start = time.perf_counter()
+    report: ModelReport | None = None
+    try:
+        with (
+            Bench(chosen, settings, static_only, progress, workers) as bench,
+            ExitStack() as later,
+            open_model(path) as model,
+        ):
+            repair = _Repair(bench, model, wish, may_run=not static_only)
+            report = repair.run()
+            target = _write(repair, wish, later) if report.error is None else None
+        report = _with_target(report, target)
+    except (ModelError, OSError) as error:
+        report = _failed(path, report, error)
+    return replace(report, seconds=time.perf_counter() - start, fail_on=chosen.fail_on)
+
+
+def _failed(path: str, report: ModelReport | None, error: ModelError | OSError) -> ModelReport:
+    """The report where the model could not be read, or (with a report) not be written."""
+    reason = f"{error.problem}; {error.remedy}" if isinstance(error, ModelError) else str(error)
+    if report is None or report.mending is None:
+        return ModelReport(path, error=reason)
+    return replace(report, mending=replace(report.mending, problem=reason))
+
+
+@dataclass
+class _Task:
+    """One fix, and the findings that it mends."""
+
+    fix: Fix
+    findings: list[Diagnostic]
+
+
+class _Repair:
+    """One model on its way from what was found to what is mended."""
+
+    def __init__(self, bench: Bench, model: Model, wish: Wish, *, may_run: bool) -> None:
+        self.original = self.model = model
+        self._bench, self._wish, self._may_run = bench, wish, may_run
+        self._agreement: Agreement | None = None
+        self._fixed: list[Diagnostic] = []
+        self._refused: dict[str, tuple[Diagnostic, str]] = {}
+        self._unverified: str | None = None
+
+    def run(self) -> ModelReport:
+        """Round after round, until nothing is left to mend."""
+        for _ in range(MAX_ROUNDS):
+            with self._bench.judged(self.model) as judgement:
+                report = judgement.report(self.model.path, self.original.sha256)
+                if report.error is not None or not self._round(judgement):
+                    break
+        else:
+            with self._bench.judged(self.model) as judgement:
+                report = judgement.report(self.model.path, self.original.sha256)
+        diff = diff_of(self.original, self.model) if self._wish.diff else ""
+        refused = tuple(self._refused.values())
+        mending = Mending(tuple(self._fixed), refused, unverified=self._unverified, diff=diff)
+        return replace(report, mending=mending)
+
+    def _round(self, judgement: Judgement) -> bool:
+        """Makes what can be made of one judgement's fixes; whether the model changed."""
+        from onnxlint.model.graph import Graph
+
+        tasks = self._tasks(judgement)
+        if not tasks:
+            return False
+        graph = judgement.analyses.get(Graph)
+        obstacle = self._obstacle(judgement, graph)
+        if obstacle is not None:
+            for task in tasks:
+                self._refuse(task, obstacle)
+            return False
+        made: list[_Task] = []
+        for exact in (True, False):
+            alike = [task for task in tasks if task.fix.exact is exact]
+            made = self._settled(graph, made, self._compatible(graph, made, alike))
+        if not made:
+            return False
+        self.model = self._mended(graph, made)
+        self._fixed += [finding for task in made for finding in task.findings]
+        if self._agreement is not None:
+            self._agreement.accept()
+        return True
+
+    def _tasks(self, judgement: Judgement) -> list[_Task]:
+        tasks: dict[int, _Task] = {}
+        for finding, fix in judgement.fixes:
+            if finding.fingerprint not in self._refused:
+                tasks.setdefault(id(fix), _Task(fix, [])).findings.append(finding)
+        return list(tasks.values())
+
+    def _obstacle(self, judgement: Judgement, graph: Graph) -> str | None:
+        """Why no fix can be made; where only the proof is impossible, and unwanted, None."""
+        from onnxlint.model.preflight import Preflight
+
+        refusal = judgement.analyses.get(Preflight).refusal
+        if refusal is not None:
+            return f"the file is not safe to work on: {refusal}"
+        if self._agreement is None and self._unverified is None:
+            self._unverified = self._compare(judgement, graph)
+        if self._unverified is not None and not self._wish.unverified:
+            return f"it cannot be verified: {self._unverified}"
+        return None
+
+    def _compare(self, judgement: Judgement, graph: Graph) -> str | None:
+        """Runs the original; why there is nothing to compare with, if so."""
+        if not self._may_run:
+            return "the model was not to be run"
+        from onnxlint.analyses.agreement import Agreement
+        from onnxlint.analyses.execution import Execution
+        from onnxlint.analyses.inputs import Inputs
+
+        analyses = judgement.analyses
+        agreement = Agreement(
+            graph, analyses.get(Inputs), analyses.have(Execution), self._bench.worker()
+        )
+        if agreement.obstacle is None:
+            self._agreement = agreement
+        return agreement.obstacle
+
+    def _compatible(self, graph: Graph, made: list[_Task], tasks: list[_Task]) -> list[_Task]:
+        """The tasks that can be done together; those in each other's way wait a round."""
+        from onnxlint.model.draft import Draft, FixConflictError
+
+        while True:
+            draft, fit = Draft(graph), []
+            for task in made:
+                draft.apply(task.fix)
+            for task in tasks:
+                try:
+                    draft.apply(task.fix)
+                    fit.append(task)
+                except FixConflictError:
+                    pass
+                except Exception as error:  # a team's fix may raise anything
+                    self._refuse(task, str(error) or type(error).__name__)
+            if len(fit) == len(tasks):
+                return fit
+            tasks = fit  # what failed may have left traces in the draft
+
+    def _settled(self, graph: Graph, made: list[_Task], doubtful: list[_Task]) -> list[_Task]:
+        """`made`, and those of the doubtful that change no output, found by halving."""
+        if not doubtful:
+            return made
+        together = [*made, *doubtful]
+        difference = self._difference(graph, together)
+        if difference is None:
+            return together
+        if len(doubtful) == 1:
+            self._refuse(doubtful[0], f"verification failed: {difference}")
+            return made
+        half = len(doubtful) // 2
+        made = self._settled(graph, made, doubtful[:half])
+        return self._settled(graph, made, doubtful[half:])
+
+    def _difference(self, graph: Graph, tasks: list[_Task]) -> str | None:
+        from onnxlint.model.graph import Graph as Reread
+
+        if self._agreement is None:
+            return None
+        mended = Reread(self._mended(graph, tasks))
+        return self._agreement.difference(mended, exact=all(task.fix.exact for task in tasks))
+
+    def _mended(self, graph: Graph, tasks: list[_Task]) -> Model:
+        from onnxlint.model.draft import Draft
+
+        draft = Draft(graph)
+        for task in tasks:
+            draft.apply(task.fix)
+        return draft.finish()
+
+    def _refuse(self, task: _Task, reason: str) -> None:
+        for finding in task.findings:
+            self._refused[finding.fingerprint] = (finding, reason)
+
+
+def _write(repair: _Repair, wish: Wish, later: ExitStack) -> Path | None:
+    """Writes the model; `later` puts it in place, when nothing maps the original any more.
+
+    With a target the model is written even where nothing was mended: what reads the target next
+    must not find an older one.
+    """
+    from onnxlint.model.save import copy_external_data, replacing, write, write_copy
+
+    original, model = repair.original, repair.model
+    changed = model is not original
+    if wish.diff or (wish.target is None and not changed):
+        return None
+    target = wish.target or Path(original.path)
+    if wish.target is not None and target.parent.resolve() != original.files.folder.resolve():
+        copy_external_data(model, target.parent)
+    file = later.enter_context(replacing(target, Path(original.path)))
+    if changed or not write_copy(original, file, target.suffix):
+        write(model, file, target.suffix)
+    return target
+
+
+def _with_target(report: ModelReport, target: Path | None) -> ModelReport:
+    if target is None or report.mending is None:
+        return report
+    with target.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return replace(report, sha256=digest, mending=replace(report.mending, written=str(target)))
+
+
+def diff_of(before: Model, after: Model) -> str:
+    """What mending changed, as a unified diff of two listings; empty where it is nothing."""
+    from onnxlint.model.listing import listing
+
+    if before is after:
+        return ""
+    names = (before.path, f"{before.path} (fixed)")
+    lines = difflib.unified_diff(
+        listing(before.proto), listing(after.proto), *names, n=DIFF_CONTEXT, lineterm=""
+    )
+    return "".join(f"{line}\n" for line in lines)
