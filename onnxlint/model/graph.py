@@ -449,6 +449,13 @@ class Graph:
         except TensorError:
             return None
 
+    def fill(self, node: Node) -> Array | None:
+        """The one element that a ConstantOfShape repeats, be its shape constant or computed."""
+        try:
+            return self._stored(node.attribute("value", _zero())).array().reshape(-1)[:1]
+        except TensorError:
+            return None
+
     @cached_property
     def live(self) -> set[Node | Value]:
         """Every vertex that an output of the model or of one of its functions depends on.
@@ -471,9 +478,7 @@ class Graph:
         drawn = (v for node in self.nodes() if node.is_random for v in node.outputs if v)
         return self.descendants([*self.inputs, *drawn])
 
-    def ancestors(
-        self, values: Iterable[Value], *, by_numbers: bool = False
-    ) -> set[Node | Value]:
+    def ancestors(self, values: Iterable[Value], *, by_numbers: bool = False) -> set[Node | Value]:
         """Every vertex that the given values depend on, themselves included.
 
         With `by_numbers` what matters by its sizes alone is left out: nothing is looked for beyond

@@ -1,0 +1,172 @@
+"""Masks of -inf in front of a softmax, and what keeps a row from being masked whole."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+
+from onnxlint import Graph, Node, Value
+
+CARRIERS = frozenset({
+    "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Tile",
+    "Slice", "Dropout",
+})  # fmt: skip
+"""Operators that hand on the numbers of their first input."""
+
+_SUMS = frozenset({"Add", "Sub", "Mul", "Div"})
+
+_DECIDING = ("ReduceMax", "ReduceMin", "ReduceSum", "ReduceMean", "ReduceProd", "ReduceL1",
+             "ReduceL2", "ArgMax", "ArgMin", "TopK", "MatMul", "Gemm", "Conv", "LSTM", "GRU",
+             "Softmax", "LayerNormalization")  # fmt: skip
+"""Operators that look at a row as a whole, or that make a mask the network's own, no caller's."""
+
+_NEAR = 40
+"""So many values around a softmax are looked at: masks and guards stand beside it."""
+
+_FLOAT16, _LOWEST_FLOAT16 = 10, -65504.0
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Where a node puts -inf: `condition` decides, and true there means `keeps`."""
+
+    node: Node
+    condition: Value
+    keeps: bool
+
+
+class Masks:
+    """The masks of one model."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def before(self, softmax: Node) -> Iterator[Mask]:
+        """The places in front of a softmax where a condition puts -inf."""
+        for node in _before(softmax):
+            condition = node.input(0)
+            if node.op == "Where" and condition is not None:
+                for slot, keeps in ((1, False), (2, True)):
+                    if self._is_infinite(node.input(slot)):
+                        yield Mask(node, condition, keeps)
+
+    def products(self, softmax: Node) -> Iterator[Node]:
+        """The nodes in front of a softmax that multiply what an input decides with -inf."""
+        for node in _before(softmax):
+            others = [value for value in node.inputs if not self._is_infinite(value)]
+            if node.op == "Mul" and len(others) == 1 and others[0] in self._callers_numbers:
+                yield node
+
+    def blocked_rows(self, softmax: Node) -> Iterator[tuple[int, int]]:
+        """How many of how many rows (last axis) each constant mask in front of it blocks whole."""
+        for node in _before(softmax):
+            if node.op == "Add":
+                constants = [self._graph.constant(value) for value in node.inputs]
+                blocked = [c == -np.inf for c in constants if c is not None and c.dtype.kind == "f"]
+            elif node.op == "Where":
+                condition = self._graph.constant(node.input(0))
+                keeps = self._is_infinite(node.input(2))
+                known = condition is not None and (keeps or self._is_infinite(node.input(1)))
+                blocked = [condition == (not keeps)] if known else []
+            else:
+                continue
+            for rows in blocked:
+                if rows.ndim and rows.any():
+                    yield int(rows.all(axis=-1).sum()), rows.size // rows.shape[-1]
+
+    def can_block_a_row(self, mask: Mask) -> bool:
+        """Whether a caller's numbers alone can make a mask block every entry."""
+        return self._can_empty(mask.condition, mask.keeps, _NEAR)
+
+    def deciders(self, mask: Mask) -> list[Value]:
+        """The model inputs on whose numbers a mask depends."""
+        behind = self._graph.ancestors([mask.condition], by_numbers=True)
+        return [value for value in self._graph.inputs if value in behind]
+
+    def is_guarded(self, softmax: Node) -> bool:
+        """Whether what a softmax gives is looked at for NaN, or replaced by a condition."""
+        pending = [softmax.output]
+        for value in islice(pending, _NEAR):
+            for reader in value.consumers if value is not None else ():
+                if reader.op == "IsNaN" or (reader.op == "Where" and reader.input(0) is not value):
+                    return True
+                if reader.op in CARRIERS or reader.op in ("MatMul", "Mul"):
+                    pending.append(reader.output)
+        return False
+
+    @cached_property
+    def _callers_numbers(self) -> set[Node | Value]:
+        """What the numbers of the model's inputs decide, and neither a layer nor a whole row."""
+        numbers = self._graph.descendants(self._graph.inputs, by_numbers=True)
+        deciding = (node for node in self._graph.nodes(*_DECIDING) if node in numbers)
+        outputs = [value for node in deciding for value in node.outputs if value is not None]
+        return numbers - self._graph.descendants(outputs, by_numbers=True)
+
+    def _can_empty(self, value: Value | None, keeps: bool, steps: int) -> bool:
+        node = value.producer if value is not None else None
+        if value not in self._callers_numbers or not steps:
+            return False
+        if node is None:
+            return True
+        if node.op in CARRIERS or node.op == "Not":
+            return self._can_empty(node.input(0), keeps ^ (node.op == "Not"), steps - 1)
+        if node.op in ("And", "Or"):
+            some_block = (node.op == "And") == keeps
+            parts = (self._can_empty(part, keeps, steps - 1) for part in node.inputs)
+            return any(parts) if some_block else all(parts)
+        return not self._keeps_first(node, keeps) and not _keeps_diagonal(node, keeps)
+
+    def _keeps_first(self, node: Node, keeps: bool) -> bool:
+        """Whether places up to one that is computed are open: the first of them always is."""
+        kept = (
+            node.op if keeps else {"Greater": "LessOrEqual", "Less": "GreaterOrEqual"}.get(node.op)
+        )
+        places = {"LessOrEqual": 0, "GreaterOrEqual": 1}.get(kept or "")
+        return places is not None and node.input(places) not in self._callers_numbers
+
+    def _is_infinite(self, value: Value | None) -> bool:
+        """Whether a constant is -inf throughout; also one that float16 turns into it."""
+        *casts, source = _carried(value)
+        narrows = any(v.producer.attribute("to") == _FLOAT16 for v in casts)
+        maker = source.producer if source is not None else None
+        filled = maker is not None and maker.op == "ConstantOfShape"
+        numbers = self._graph.fill(maker) if filled else self._graph.constant(source)
+        if numbers is None or numbers.dtype.kind not in "fV" or not numbers.size:
+            return False
+        lowest = _LOWEST_FLOAT16 if narrows else np.finfo(np.float64).min
+        return bool((numbers.astype(np.float64) < lowest).all())
+
+
+def _before(softmax: Node) -> Iterator[Node]:
+    """The nodes that make a softmax's input without a layer between, the nearest first."""
+    pending, seen = [softmax.input(0)], set[Node]()
+    for value in islice(pending, _NEAR):
+        node = value.producer if value is not None else None
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        yield node
+        if node.op in CARRIERS:
+            pending.append(node.input(0))
+        elif node.op in _SUMS:
+            pending.extend(node.inputs)
+        elif node.op == "Where":
+            pending.extend(node.inputs[1:])
+
+
+def _keeps_diagonal(node: Node, keeps: bool) -> bool:
+    """Whether only places that carry the same number see each other: each sees itself."""
+    return node.op == "Equal" and keeps and len({_carried(value)[-1] for value in node.inputs}) == 1
+
+
+def _carried(value: Value | None) -> list[Value | None]:
+    """A value and those before it that carriers hand on to it; the source is the last."""
+    chain = [value]
+    while len(chain) < _NEAR and value is not None and value.producer is not None:
+        if value.producer.op not in CARRIERS:
+            break
+        value = value.producer.input(0)
+        chain.append(value)
+    return chain
