@@ -1,0 +1,319 @@
+"""The layers that multiply with constant weights, and what stands between one and the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from math import prod
+
+from onnxlint.model.graph import Graph, Node, Scope, Value
+
+
+class Change(IntEnum):
+    """What an operator does to the one computed value that it reads, from nothing on upwards."""
+
+    NONE = 0
+    LAYOUT = 1
+    """The same numbers in other places, some of them left out."""
+    AFFINE = 2
+    """Scaled and shifted by constants, each number for itself."""
+    MIXING = 3
+    """Linear over several places: pooling by the mean, interpolation."""
+    NONLINEAR = 4
+
+
+_CHANGES: Mapping[Change, frozenset[str]] = {
+    Change.NONE: frozenset({"Identity", "Cast", "CastLike", "Dropout"}),
+    Change.LAYOUT: frozenset(
+        {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Pad"}
+    ),
+    Change.AFFINE: frozenset({"Add", "Sub", "Mul", "Div", "Sum", "Neg", "BatchNormalization"}),
+    Change.MIXING: frozenset({
+        "AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum", "Resize", "Upsample",
+        "DepthToSpace", "SpaceToDepth",
+    }),
+    Change.NONLINEAR: frozenset({
+        "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "ThresholdedRelu", "Clip",
+        "Sigmoid", "HardSigmoid", "HardSwish", "Swish", "Mish", "Softplus", "Softsign", "Tanh",
+        "Softmax", "LogSoftmax", "Max", "Min", "Abs", "Exp", "Log", "Sqrt", "Pow", "Erf", "Sin",
+        "Cos", "MaxPool", "GlobalMaxPool", "LpPool", "LRN", "LpNormalization",
+        "LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization",
+        "MeanVarianceNormalization",
+    }),
+}  # fmt: skip
+_CHANGE_OF = {op: change for change, ops in _CHANGES.items() for op in ops}
+
+_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")
+_SAME_WEIGHT = ("Identity", "Cast", "CastLike", "DequantizeLinear", "QuantizeLinear", "Transpose")
+_SIZE_OPS = ("Shape", "Size")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """An affine layer: `inputs` features to `outputs` features by a constant weight.
+
+    `weight` is the stored tensor behind what the node reads, `dims` are those that the node sees.
+    `axis` is where the features stand in what it reads and gives, None where that differs;
+    `groups` counts parts that see none of each other, `kernel` is empty for a dense layer.
+    """
+
+    node: Node
+    data: Value
+    weight: Value
+    dims: tuple[int, ...]
+    inputs: int
+    outputs: int
+    axis: int | None
+    groups: int = 1
+    kernel: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trail:
+    """How a value comes from the layer, join or input behind it, by one computed value at a time.
+
+    `origin` is where the trail starts, `layer` the layer that gives it, `change` the gravest on
+    the way, and `alone` says that nobody else reads what is on the way.
+    """
+
+    origin: Value
+    layer: Layer | None
+    last: Node | None = None
+    before: Trail | None = None
+    change: Change = Change.NONE
+    alone: bool = True
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """The nodes on the way, the last one first."""
+        trail: Trail | None = self
+        while trail is not None and trail.last is not None:
+            yield trail.last
+            trail = trail.before
+
+
+class Layers:
+    """The affine layers of every scope, and the trails between them."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._trails: dict[Value, Trail] = {}
+
+    @classmethod
+    def build(cls, graph: Graph) -> Layers:
+        """Looks at nothing yet."""
+        return cls(graph)
+
+    def __iter__(self) -> Iterator[Layer]:
+        """Every layer, by operator and in the order of the file."""
+        return iter(self._layers.values())
+
+    def of(self, node: Node | None) -> Layer | None:
+        """The layer that a node is."""
+        return None if node is None else self._layers.get(node)
+
+    def is_computed(self, value: Value | None) -> bool:
+        """Whether a value's numbers depend on an input of the model or function, or on chance."""
+        return value in self._computed
+
+    def change(self, node: Node) -> Change | None:
+        """What a node does to the one computed value that it reads; None for any other node."""
+        change = _CHANGE_OF.get(node.op)
+        if change is None or self._data(node) is None:
+            return None
+        if node.op == "BatchNormalization" and _uses_batch_statistics(node):
+            return Change.NONLINEAR
+        if node.op == "Div" and not self.is_computed(node.input(0)):
+            return Change.NONLINEAR
+        return change
+
+    def trail(self, value: Value) -> Trail:
+        """The way back from a value to the nearest layer, join or input."""
+        pending: list[tuple[Value, Node, Value, Change]] = []
+        met = {value}
+        while value not in self._trails:
+            node = value.producer
+            change = None if node is None else self.change(node)
+            before = None if node is None or change is None else self._data(node)
+            if before is None or before in met:
+                self._trails[value] = Trail(value, self.of(node))
+                break
+            assert node is not None and change is not None
+            pending.append((value, node, before, change))
+            met.add(before)
+            value = before
+        for after, node, before, change in reversed(pending):
+            trail = self._trails[before]
+            self._trails[after] = Trail(
+                trail.origin, trail.layer, node, trail, max(trail.change, change),
+                trail.alone and self.readers(before) == 1,
+            )  # fmt: skip
+        return self._trails[pending[0][0] if pending else value]
+
+    @staticmethod
+    def readers(value: Value) -> int:
+        """How many slots, outputs and subgraphs read a value's numbers; its size alone is none."""
+        reading = sum(node.op not in _SIZE_OPS for node in value.consumers)
+        return reading + value.is_output + len(value.yielded_to)
+
+    def depth(self, node: Node) -> int:
+        """The number of layers on the longest path through a node, from input to output."""
+        before = max((self._ahead.get(value, 0) for value in node.inputs if value), default=0)
+        after = max((self._behind.get(value, 0) for value in node.outputs if value), default=0)
+        return before + (node in self._layers) + after
+
+    def _data(self, node: Node) -> Value | None:
+        """The one computed value that a node reads; the first of a node that only moves numbers."""
+        if len(node.outputs) > 1 and any(node.outputs[1:]) and node.op != "BatchNormalization":
+            return None
+        if _CHANGE_OF[node.op] in (Change.NONE, Change.LAYOUT, Change.MIXING):
+            first = node.input(0)
+            return first if self.is_computed(first) else None
+        computed = [value for value in node.inputs if self.is_computed(value)]
+        return computed[0] if len(computed) == 1 else None
+
+    @cached_property
+    def _computed(self) -> set[Node | Value | None]:
+        graph = self._graph
+        drawn = (v for node in graph.nodes() if node.is_random for v in node.outputs if v)
+        fed = (value for scope in graph.functions for value in scope.inputs)
+        return {*graph.descendants([*graph.inputs, *fed, *drawn], by_numbers=True)}
+
+    @cached_property
+    def _layers(self) -> dict[Node, Layer]:
+        found = ((node, self._layer(node)) for node in self._graph.nodes(*_WEIGHTED))
+        return {node: layer for node, layer in found if layer is not None}
+
+    def _layer(self, node: Node) -> Layer | None:
+        computed = [value for value in node.inputs[:2] if value and self.is_computed(value)]
+        if len(node.inputs) < 2 or len(computed) != 1:
+            return None
+        slot = node.inputs.index(computed[0])
+        weight = self._weight(node.input(1 - slot))
+        if weight is None or (slot == 1 and node.op not in ("MatMul", "Einsum")):
+            return None
+        return _read(node, computed[0], slot, *weight)
+
+    def _weight(self, value: Value | None) -> tuple[Value, tuple[int, ...]] | None:
+        """The stored tensor behind a weight, and the dims that its reader sees."""
+        turns: list[list[int]] = []
+        while value is not None and self._graph.tensor(value) is None:
+            node = value.producer
+            if node is None or node.op not in _SAME_WEIGHT:
+                return None
+            if node.op == "Transpose":
+                turns.append(node.attribute("perm", []))
+            value = node.input(0)
+        tensor = self._graph.tensor(value)
+        if value is None or tensor is None:
+            return None
+        dims = tensor.dims
+        for perm in reversed(turns):
+            if perm and sorted(perm) != [*range(len(dims))]:
+                return None
+            dims = tuple(dims[axis] for axis in perm) if perm else dims[::-1]
+        return self._graph.source(value), dims
+
+    @cached_property
+    def _ahead(self) -> dict[Value, int]:
+        """The most layers on a path to each value."""
+        counts: dict[Value, int] = {}
+        for node in self._in_order:
+            sources = [value for value in node.inputs if value is not None]
+            sources += [value for scope in node.subgraphs for value in scope.outputs]
+            count = max((counts.get(value, 0) for value in sources), default=0)
+            for value in filter(None, node.outputs):
+                counts[value] = count + (node in self._layers)
+        return counts
+
+    @cached_property
+    def _behind(self) -> dict[Value, int]:
+        """The most layers on a path from each value."""
+        counts: dict[Value, int] = {}
+        for node in reversed(self._in_order):
+            count = max((counts.get(v, 0) for v in node.outputs if v is not None), default=0)
+            for scope in node.subgraphs:
+                for value in scope.outputs:
+                    counts[value] = max(counts.get(value, 0), count)
+            for read in filter(None, node.inputs):
+                counts[read] = max(counts.get(read, 0), count + (node in self._layers))
+        return counts
+
+    @cached_property
+    def _in_order(self) -> list[Node]:
+        """All nodes in the order of the file, those of subgraphs before the node that owns them."""
+        ordered: list[Node] = []
+        for scope in (self._graph.main, *self._graph.functions):
+            ordered.extend(_nested(scope))
+        return ordered
+
+
+def _nested(scope: Scope) -> list[Node]:
+    """The nodes of a scope and its subgraphs; each stands on the list behind what it owns."""
+    ordered: list[Node] = []
+    pending = list(reversed(scope.nodes))
+    opened: set[Node] = set()
+    while pending:
+        node = pending.pop()
+        if not node.subgraphs or node in opened:
+            ordered.append(node)
+            continue
+        opened.add(node)
+        pending.append(node)
+        for subgraph in node.subgraphs:
+            pending.extend(reversed(subgraph.nodes))
+    return ordered
+
+
+def _uses_batch_statistics(node: Node) -> bool:
+    return bool(node.attribute("training_mode", 0)) or any(node.outputs[1:])
+
+
+def _read(node: Node, data: Value, slot: int, weight: Value, dims: tuple[int, ...]) -> Layer | None:
+    """The layer that a node with such a weight is; None where the dims are not as they must be."""
+    if node.op == "Einsum":
+        return _einsum(node, data, slot, weight, dims)
+    if node.op in ("Conv", "ConvTranspose"):
+        return _convolution(node, data, weight, dims)
+    if node.op == "Gemm":
+        if len(dims) != 2 or node.attribute("transA", 0):
+            return None
+        rows, columns = reversed(dims) if node.attribute("transB", 0) else dims
+        return Layer(node, data, weight, dims, rows, columns, axis=-1)
+    if not dims:
+        return None
+    rows, columns = (*dims, 1) if len(dims) == 1 else dims[-2:]
+    if slot == 1:  # the weight stands on the left
+        return Layer(node, data, weight, dims, columns, rows, axis=-2, groups=prod(dims[:-2]))
+    return Layer(node, data, weight, dims, rows, columns, axis=-1, groups=prod(dims[:-2]))
+
+
+def _convolution(node: Node, data: Value, weight: Value, dims: tuple[int, ...]) -> Layer | None:
+    if len(dims) < 3:
+        return None
+    groups = node.attribute("group", 1)
+    inputs, outputs = dims[1] * groups, dims[0]
+    if node.op == "ConvTranspose":
+        inputs, outputs = dims[0], dims[1] * groups
+    kernel = dims[2:]
+    strides = tuple(node.attribute("strides", [])) or (1,) * len(kernel)
+    return Layer(node, data, weight, dims, inputs, outputs, 1, groups, kernel, strides)
+
+
+def _einsum(
+    node: Node, data: Value, slot: int, weight: Value, dims: tuple[int, ...]
+) -> Layer | None:
+    """Letters of the weight that the data has, too, are summed over, or group where they stay."""
+    terms, arrow, result = node.attribute("equation", "").replace(" ", "").partition("->")
+    letters = terms.split(",")
+    if not arrow or len(letters) != 2 or len(letters[1 - slot]) != len(dims):
+        return None
+    read = letters[slot]
+    sizes = dict(zip(letters[1 - slot], dims, strict=True))
+    inputs = prod(size for letter, size in sizes.items() if letter not in result)
+    outputs = prod(size for letter, size in sizes.items() if letter not in read)
+    groups = prod(size for letter, size in sizes.items() if letter in read and letter in result)
+    return Layer(node, data, weight, dims, inputs, outputs, None, groups)
