@@ -15,6 +15,7 @@ from onnxlint_rules.sec.external_data_bounds import external_data_bounds
 from onnxlint_rules.sec.external_data_escape import external_data_escape
 from onnxlint_rules.sec.external_data_missing import external_data_missing
 from onnxlint_rules.sec.external_data_overlap import external_data_overlap
+from onnxlint_rules.sec.local_path_leak import local_path_leak
 from onnxlint_rules.sec.oversized_proto import oversized_proto
 from onnxlint_rules.sec.unknown_external_data_key import unknown_external_data_key
 
@@ -248,3 +249,84 @@ def test_custom_domains_are_told_once_each(tmp_path: Path) -> None:
     ]
     allowed = ("acme", "com.microsoft.extensions", "pkg")
     assert not run_rule(custom_domain, path, allowed=allowed).findings
+
+
+def with_text(folder: Path, text: str) -> Path:
+    model = model_from_text(TWO_WEIGHTS)
+    model.doc_string = text
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "sample"),
+    [
+        ("data: /home/alice/sets/x.yaml", "user directories", "/home/alice/sets/x.yaml"),
+        ("/gpfs/home/alice/x", "user directories", "/gpfs/home/alice/x"),
+        ("at file:///Users/alice/x", "user directories", "file:///Users/alice/x"),
+        (r"C:\Users\John Doe\x", "user directories", r"C:\Users\John Doe\x"),
+        (r'{"path": "c:\\users\\jd\\x"}', "user directories", r"c:\\users\\jd\\x"),
+        ("/root/project/a.txt", "user directories", "/root/project/a.txt"),
+        ("/home/al/lib/python3.9/site-packages/t.py(5): f", "user directories", "/home/al/lib/"),
+        ('  File "/srv/net.py", line 5, in f', "paths of source files", 'File "/srv/net.py"'),
+        (r"D:\work\net.py(239): forward", "paths of source files", r"D:\work\net.py(239)"),
+        ("/home/runner/work/net.py(3): f", "paths of source files", "/home/runner/work/net.py(3)"),
+        ("git@code.acme.internal:team/net", "host names", "@code.acme.internal"),
+        ("see http://10.1.2.3:8080/runs", "host names", "://10.1.2.3"),
+        (r"on \\fileserver\share\x", "host names", r"\\fileserver\share" + "\\"),
+        ("key AKIAABCDEFGHIJKLMNOP", "secrets", "AKIAA…"),
+        ("hf_" + "a" * 34, "secrets", "hf_aa…"),
+        ("ghp_" + "a" * 36, "secrets", "ghp_a…"),
+        ("-----BEGIN RSA PRIVATE KEY-----", "secrets", "-----…"),
+        ("https://me:pass@example.com/x", "secrets", "https…"),
+    ],
+)
+def test_what_a_text_leaks(tmp_path: Path, text: str, kind: str, sample: str) -> None:
+    (found,) = findings(local_path_leak, with_text(tmp_path, text))
+    assert found.severity is Severity.WARNING
+    assert found.message.startswith(f"{kind} stand in 1 texts, first in its doc_string: ")
+    assert repr(sample)[:-1] in found.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'File "net.py", line 41, in forward',
+        'File "/usr/lib/python3.11/contextlib.py", line 9, in f',
+        'File "/root/venv/lib/python3.9/site-packages/torch/nn/modules/conv.py", line 3, in f',
+        r"C:\Python\Lib\site-packages\torch\nn\conv.py(3): f",
+        r"/opt/conda/lib/python3.9/site-packages/torch/nn/modules/conv.py(443): _conv_forward",
+        "https://example.com/home/alice/page https://github.com/Users/alice/x",
+        "/home/runner/work/data.yaml and /Users/Shared/x",
+        "TensorRT 10.0.1.6, alice@example.com, v1://2",
+        r"pattern \\d+\w+\s",
+        "models/home/x /layer1/home_conv/Conv",
+        "hf_hub_download gh_actions sk-learn",
+    ],
+)
+def test_text_that_leaks_nothing(tmp_path: Path, text: str) -> None:
+    assert not findings(local_path_leak, with_text(tmp_path, text))
+
+
+def test_texts_of_every_level_are_read_and_secrets_are_never_shown_whole(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    text = (
+        imported("net (float[N] x, bool b) => (float[N] y) { h = local.Smooth(x) ", "local")
+        + "y = If (b) <then_branch = t () => (float[N] p) { p = Relu(h) }, else_branch = "
+        + "e () => (float[N] q) { q = Neg(h) }> }"
+        + '<domain: "local", opset_import: ["" : 21]> Smooth (x) => (y) { y = Relu(x) }'
+    )
+    model = model_from_text(text)
+    branch = model.graph.node[1].attribute[0].g
+    value = branch.value_info.add(name="p", doc_string="/home/a/x")
+    value.metadata_props.add(key="k", value="/home/a/x")
+    weight = branch.initializer.add(name="w", data_type=1, dims=[0])
+    holders = [model, model.graph, *model.graph.node, model.graph.input[0], model.graph.output[0]]
+    holders += [branch, branch.node[0], branch.output[0], weight, *model.functions]
+    for holder in [*holders, *model.functions[0].node]:
+        holder.metadata_props.add(key="note", value="/home/a/x\nhttps://me:pass@example.com/")
+    path.write_bytes(model.SerializeToString())
+    found = findings(local_path_leak, path)
+    assert [one.measured for one in found] == [len(holders) + 1, len(holders) + 3]
+    assert "pass" not in "".join(one.message for one in found)

@@ -1,0 +1,109 @@
+"""SEC009 local-path-leak."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, rule
+from onnxlint_rules.sec._texts import Text, texts
+
+_NOBODY = (
+    r"(?!(?i:circleci|container|default|docker|ec2-user|jenkins|jovyan|public|runner|runneradmin|"
+    r"sagemaker-user|shared|travis|ubuntu|user|vscode|vsts)[\\/])"
+)
+_OWN = r"(?![^\"]*(?:(?:site|dist)-packages|[\\/]lib[\\/]python3))"
+_HOME = (
+    rf"(?:(?:[A-Za-z]:[\\/]+[Uu]sers|(?:/[\w.-]+){{0,4}}?/(?:home|Users))[\\/]+{_NOBODY}"
+    rf"[^\\/:*?\"<>|]+[\\/]|/root/{_OWN})"
+)
+
+KINDS = {
+    "user directories": (
+        ("/home/", "Users", "\\users", "/users/", "/root/"),
+        re.compile(rf"(?<![\w.~:/\\-])(?:file:/{{2,3}}?)?{_HOME}[^\s\"]*"),
+    ),
+    "paths of source files": (
+        (".py",),
+        re.compile(
+            rf"(?:File \"|^)(?!{_HOME}){_OWN}(?:/|[A-Za-z]:\\)[^\"]*(?:\", line \d+|\.py\(\d+\))"
+        ),
+    ),
+    "host names": (
+        ("://", "@", "\\\\"),
+        re.compile(
+            r"(?:://|@)(?:[\w-]+\.)+(?:corp|intra|intranet|internal|lan|local)\b"
+            r"|://(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b"
+            r"|(?<![\w:\\])\\\\[A-Za-z][\w.-]{2,}\\[A-Za-z][\w.$-]*\\"
+        ),
+    ),
+    "secrets": (
+        ("PRIVATE KEY", "AKIA", "ASIA", "ghp_", "github_pat_", "hf_", "://"),
+        re.compile(
+            r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+            r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+            r"|\b(?:ghp_[A-Za-z0-9]{36}|github_pat_\w{22}|hf_[A-Za-z0-9]{30})"
+            r"|\b[a-z]+://[^\s/:@]+:[^\s/:@]+@"
+        ),
+    ),
+}
+"""What ought not to leave the house: letters that each must contain, and how it is written. Names
+of machines and images are nobody's, and the places of installed libraries are everybody's."""
+
+
+@rule("SEC009", "local-path-leak", severity=Severity.WARNING)
+def local_path_leak(graph: Graph) -> Iterator[Finding]:
+    """Documentation or metadata that tells of the exporting machine.
+
+    Why: PyTorch's exporter writes the stack trace of every operator into the model, paths and lines
+    of source included (`pkg.torch.onnx.stack_trace`), and tools note where they read their data.
+    With the model go the names of users, projects and machines, and now and then a token (PyTorch
+    issue 18882, Keras issue 20826). Silent where only installed libraries or relative paths are
+    named. Once for each kind; of a secret only the beginning is shown.
+    Fix: clear `doc_string` and `metadata_props` of the model, its graphs, functions, nodes and
+    values before it ships; change a secret that was published.
+
+    Bad:
+    net (float[N] x) => (float[N] y) { y = Relu(x) }
+    >>> trace = 'File "/home/alice/secret_project/net.py", line 41, in forward'
+    >>> model.graph.node[0].metadata_props.add(key="pkg.torch.onnx.stack_trace", value=trace)
+
+    Bad:
+    net (float[N] x) => (float[N] y) { y = Relu(x) }
+    >>> model.metadata_props.add(key="data", value="https://bob:hunter2@data.example.com/train")
+
+    Good:
+    net (float[N] x) => (float[N] y) { y = Relu(x) }
+    >>> library = "/opt/conda/lib/python3.11/site-packages/torch/nn/modules/activation.py"
+    >>> trace = f'File "net.py", line 41, in forward\\n  File "{library}", line 144, in forward'
+    >>> model.graph.node[0].metadata_props.add(key="pkg.torch.onnx.stack_trace", value=trace)
+    >>> model.doc_string = "Trained on https://example.com/home/data/"
+    """
+    known: dict[str, dict[str, str]] = {}
+    told: dict[str, list[tuple[Text, str]]] = defaultdict(list)
+    for text in texts(graph):
+        samples: dict[str, str] = {}
+        for line in text[2].splitlines():
+            if line not in known:
+                known[line] = _samples(line)
+            samples |= known[line]
+        for kind, sample in samples.items():
+            told[kind].append((text, sample))
+    for kind, found in told.items():
+        (holder, field, _), sample = found[0]
+        yield Finding(
+            holder,
+            f"{kind} stand in {len(found)} texts, first in its {field}: {sample!r}",
+            measured=len(found),
+            limit=0,
+            unit="texts",
+        )
+
+
+def _samples(line: str) -> dict[str, str]:
+    """The kinds that a line holds, each with a piece of it that may be shown."""
+    samples = {}
+    for kind, (letters, pattern) in KINDS.items():
+        match = pattern.search(line) if any(part in line for part in letters) else None
+        if match is not None:
+            samples[kind] = match[0][:5] + "…" if kind == "secrets" else match[0][:60]
+    return samples
