@@ -5,25 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
 from onnxlint.model.dtypes import bits, dtype_name, is_float, is_integer
-from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.model.graph import Graph, Node, Scope, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.runtime.isolate import Crashed, Isolated
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, TypeProto
+    from onnx import ModelProto, TypeProto
 
 Dim = int | str | None
 """A fixed size, a symbol, or unknown."""
 
-_NODE_TAG = "onnxlint-node:"
 _FAILURE = re.compile(
-    rf"\(op_type:(?P<op>[^,()]*), node name: {_NODE_TAG}(?P<key>\d+):(?P<index>\d+)\): *"
+    r"\(op_type:(?P<op>[^,()]*), node name: onnxlint-node:(?P<key>\d+):(?P<index>\d+)\): *"
 )
 _INNER = re.compile(r"Inference error\(s\): \(op_type:(?P<op>[^,()]*)[^()]*\): *")
 _PREFIXES = re.compile(r"\[(?:Shape|Type)InferenceError\] *")
@@ -116,7 +114,8 @@ class Shapes:
         self._graph = graph
         self._inference = inference
         self._problem = problem
-        self._types: dict[int, Shape] | None = None
+        self._protos: dict[int, TypeProto] | None = None
+        self._shapes: dict[bytes, Shape | None] = {}
         self._failures: list[InferenceFailure] = []
 
     @classmethod
@@ -149,15 +148,23 @@ class Shapes:
             return None
         if value.tensor_proto is not None:
             return Shape(value.tensor_proto.data_type, tuple(value.tensor_proto.dims))
-        known = self._known().get(id(value))
+        inferred = self._known().get(id(value))
+        known = None if inferred is None else self._read(inferred)
         return known if known is not None else declared(value)
 
-    def _known(self) -> dict[int, Shape]:
-        if self._types is None:
-            self._types = {}
+    def _read(self, type_proto: TypeProto) -> Shape | None:
+        """Most values of a model have one of few types: each is taken apart once."""
+        key = type_proto.SerializeToString()
+        if key not in self._shapes:
+            self._shapes[key] = _shape(type_proto)
+        return self._shapes[key]
+
+    def _known(self) -> dict[int, TypeProto]:
+        if self._protos is None:
+            self._protos = {}
             if self._inference is not None:
                 self._take(self._inference)
-        return self._types
+        return self._protos
 
     def _take(self, inference: Isolated) -> None:
         from onnx import ModelProto
@@ -167,9 +174,9 @@ class Shapes:
         except Crashed as error:
             self._problem = f"shape inference failed: {error}"
             return
-        inferred = ModelProto.FromString(data)
-        self._failures = list(_failures(self._graph, json.loads(report)))
-        self._types = dict(_types(self._graph, inferred.graph))
+        scopes = _scopes(self._graph)
+        self._failures = list(_failures(scopes, json.loads(report)))
+        self._protos = dict(_types(scopes, ModelProto.FromString(data)))
 
 
 def declared(value: Value) -> Shape | None:
@@ -192,52 +199,34 @@ def _shape(type_proto: TypeProto) -> Shape | None:
 
 
 def _infer(serialized: bytes) -> bytes:
-    """In the child: a line of JSON with the failures, then the model with inferred types."""
-    from onnx import ModelProto, shape_inference
+    from onnxlint.runtime.inference import infer  # in the child: onnx is not for every run
 
-    model = ModelProto.FromString(serialized)
-    _tag_nodes(model)
-    message = ""
-    try:
-        model = shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    except shape_inference.InferenceError as error:
-        message = str(error)
-        with suppress(shape_inference.InferenceError):  # it gives up even so: declared types remain
-            model = shape_inference.infer_shapes(model, data_prop=True)
-    return json.dumps(message).encode() + b"\n" + bytes(model.SerializeToString())
+    return infer(serialized)
 
 
-def _tag_nodes(model: object) -> None:
-    """Names every node by its scope and index, so that onnx's messages point at one node."""
-    for number, graph in enumerate(_graphs(model.graph)):  # type: ignore[attr-defined]
-        for index, node in enumerate(graph.node):
-            node.name = f"{_NODE_TAG}{number}:{index}"
+def _scopes(graph: Graph) -> list[Scope]:
+    """The scopes in the order of the containers that inference numbers."""
+    ordered: list[Scope] = []
+    for root in (graph.main, *graph.functions):
+        pending = [root]
+        for scope in pending:
+            pending.extend(inner for node in scope.nodes for inner in node.subgraphs)
+        ordered += pending
+    return ordered
 
 
-def _graphs(main: GraphProto) -> Iterator[GraphProto]:
-    """The main graph and its subgraphs, breadth first as `Graph.scopes` has them."""
-    pending = [main]
-    for graph in pending:
-        yield graph
-        for node in graph.node:
-            for attribute in node.attribute:
-                if attribute.HasField("g"):
-                    pending.append(attribute.g)
-                pending.extend(attribute.graphs)
+def _types(scopes: list[Scope], inferred: ModelProto) -> Iterator[tuple[int, TypeProto]]:
+    from onnxlint.runtime.inference import containers, types_in
+
+    for scope, container in zip(scopes, containers(inferred), strict=True):
+        for name, type_proto in types_in(container):
+            value = scope.values.get(name)
+            if value is not None:
+                yield id(value), type_proto
 
 
-def _types(graph: Graph, inferred: GraphProto) -> Iterator[tuple[int, Shape]]:
-    scopes = (scope for scope in graph.scopes if not scope.in_function)
-    for scope, proto in zip(scopes, _graphs(inferred), strict=True):
-        for info in (*proto.input, *proto.value_info, *proto.output):
-            value, shape = scope.values.get(info.name), _shape(info.type)
-            if value is not None and shape is not None:
-                yield id(value), shape
-
-
-def _failures(graph: Graph, message: str) -> Iterator[InferenceFailure]:
-    """Reads onnx's joint message: of nested failures the innermost node is the one."""
-    scopes = [scope for scope in graph.scopes if not scope.in_function]
+def _failures(scopes: list[Scope], message: str) -> Iterator[InferenceFailure]:
+    """Reads onnx's messages: of nested failures the innermost node is the one."""
     seen = set()
     for line in message.splitlines():
         marks = [*_FAILURE.finditer(line)]

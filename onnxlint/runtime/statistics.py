@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import reduce
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,12 @@ they vanish: the block is scaled to about 1, in float64, then."""
 MILD_CANCELLATION = 0.1
 """The sum of squares less the mean's share keeps 5 digits of float32 while a tenth is left."""
 
+SHORT_STRETCH = 64
+"""Neighbours of one channel below which numpy is slow to find their extremes."""
+
+FLOAT16_BITS = np.int32(-0x70002000)
+"""Sign, exponent and fraction of a float16 at the places where a float32 has them."""
+
 HISTOGRAM_ELEMENTS = 4096
 """Elements that the exponents of one tensor are counted on; a regular subset of all."""
 
@@ -28,29 +34,149 @@ EXPONENT_BUCKETS = 300
 """Powers of two from 2^-150 (below float32's smallest subnormal) to 2^150 (above its maximum)."""
 
 
+class Measurement:
+    """The statistics of one tensor that comes in flat blocks, in their order.
+
+    `start` elements lie before the first block. Any split into blocks gives the same result; `step`
+    elements a block are the quickest: they stay in cache, and hold whole channels where they can.
+    """
+
+    def __init__(
+        self, dtype: np.dtype[Any], shape: tuple[int, ...],
+        channel_axis: int | None = None, start: int = 0,
+    ) -> None:  # fmt: skip
+        self._result = Statistics(dtype=str(dtype), shape=shape, channel_axis=channel_axis)
+        self._tiny = _smallest_normal(dtype)
+        self._at = start
+        self._channels, self._inner = _channel_layout(shape, channel_axis)
+        self.step = _step(self._channels * self._inner, self._inner)
+
+    def add(self, block: Array) -> None:
+        """Takes the next elements in."""
+        if not block.size:
+            return
+        values = _widened(block)
+        low, high = self._edges(values)
+        seen, result = _measure_block(values, low, high, self._tiny), self._result
+        seen.dtype, seen.shape, seen.channel_axis = result.dtype, result.shape, result.channel_axis
+        self._result = merge(result, seen)
+        self._at += block.size
+
+    @property
+    def result(self) -> Statistics:
+        """The statistics of all blocks so far."""
+        return self._result
+
+    def _edges(self, values: Array) -> tuple[float, float]:
+        """Extrema of the block, NaN if it holds one; those of its channels are kept."""
+        if not self._channels:
+            return float(values.min()), float(values.max())
+        result, edges = self._result, []
+        if result.channel_minimum is None or result.channel_maximum is None:
+            result.channel_minimum = np.full(self._channels, np.nan, values.dtype)
+            result.channel_maximum = result.channel_minimum.copy()
+        for first, piece in _pieces(values, self._at, self._channels, self._inner):
+            low, high = _reduced(np.minimum, piece), _reduced(np.maximum, piece)
+            edges += [float(low.min()), float(high.max())]
+            if math.isnan(edges[-1]):
+                low, high = _reduced(np.fmin, piece), _reduced(np.fmax, piece)
+            touched = slice(first, first + low.size)
+            for choose, kept, new in ((np.fmin, result.channel_minimum, low),
+                                      (np.fmax, result.channel_maximum, high)):  # fmt: skip
+                choose(kept[touched], new, out=kept[touched])
+        if any(map(math.isnan, edges)):
+            return math.nan, math.nan
+        return min(edges), max(edges)
+
+
 def measure(array: Array, channel_axis: int | None = None) -> Statistics:
-    """The statistics of one float tensor of any shape; narrow floats are widened to float32."""
-    values = array if array.dtype.itemsize >= 4 else array.astype(np.float32)
-    values = np.ascontiguousarray(values)
-    low, high = _channel_extrema(values, channel_axis)
-    flat = values.reshape(-1)
-    tiny = _smallest_normal(array.dtype)
-    parts = (_measure_block(block, tiny) for block in _blocks(flat))
-    result = reduce(merge, parts, Statistics(dtype=str(array.dtype), shape=array.shape))
-    result.dtype, result.shape = str(array.dtype), array.shape
+    """The statistics of one numeric tensor of any shape; narrow numbers are widened to float32."""
+    measurement = Measurement(array.dtype, array.shape, channel_axis)
+    flat = np.ascontiguousarray(array).reshape(-1)
+    for start in range(0, flat.size, measurement.step):
+        measurement.add(flat[start : start + measurement.step])
+    result = measurement.result
     result.exponents = _exponents(flat)
-    if channel_axis is not None:
-        result.channel_axis = channel_axis
-        result.channel_minimum, result.channel_maximum = low, high
     return result
 
 
+def _channel_layout(shape: tuple[int, ...], axis: int | None) -> tuple[int, int]:
+    """How many channels there are, and how many neighbouring elements each has at a time."""
+    if axis is None:
+        return 0, 0
+    return shape[axis], math.prod(shape[axis + 1 :])
+
+
+def _step(row: int, inner: int) -> int:
+    """The elements of a block: whole rows of all channels, else whole channels, if they fit."""
+    unit = next((size for size in (row, inner) if 0 < size <= BLOCK_ELEMENTS), 1)
+    return BLOCK_ELEMENTS // unit * unit
+
+
+def _pieces(
+    block: Array, at: int, channels: int, inner: int
+) -> Iterator[tuple[int, Array]]:  # fmt: skip
+    """Parts of a flat block as (rows, channels, neighbours), each with its first channel."""
+    row = channels * inner
+    while block.size:
+        channel, offset = divmod(at % row, inner)
+        if offset or block.size < inner:
+            shape = 1, 1, min(inner - offset, block.size)
+        elif channel or block.size < row:
+            shape = 1, min(channels - channel, block.size // inner), inner
+        else:
+            shape = block.size // row, channels, inner
+        taken = math.prod(shape)
+        yield channel, block[:taken].reshape(shape)
+        block, at = block[taken:], at + taken
+
+
+def _reduced(choose: np.ufunc, piece: Array) -> Array:
+    """The extremes of each channel; short stretches are slow to reduce, so they come last."""
+    rows, channels, inner = piece.shape
+    if rows > 1 and inner < SHORT_STRETCH:
+        piece = choose.reduce(piece.reshape(rows, -1), axis=0).reshape(1, channels, inner)
+    by_row = piece[..., 0] if inner == 1 else choose.reduce(piece, axis=2)
+    return np.asarray(by_row[0] if len(by_row) == 1 else choose.reduce(by_row, axis=0))
+
+
+def _widened(block: Array) -> Array:
+    """As float32, or float64 where that holds more; float16 and bytes by ways that numpy lacks."""
+    dtype = block.dtype
+    if dtype.kind == "f" and dtype.itemsize >= 4:
+        return block
+    if dtype.kind in "iub":
+        return block.astype(np.float32 if dtype.itemsize <= 2 else np.float64)
+    if dtype == np.float16:
+        bits = block.view(np.int16).astype(np.int32)
+        np.left_shift(bits, 13, out=bits)
+        np.bitwise_and(bits, FLOAT16_BITS, out=bits)
+        values = bits.view(np.float32)
+        np.multiply(values, np.float32(2.0**112), out=values)
+        beyond = values.size and max(values.max(), -values.min()) >= 65536  # infinities and NaN
+        return block.astype(np.float32) if beyond else values
+    if dtype.itemsize == 1:
+        return np.take(_byte_values(dtype), block.view(np.uint8), mode="clip")
+    return block.astype(np.float32)
+
+
+@cache
+def _byte_values(dtype: np.dtype[Any]) -> Array:
+    """The number behind each byte of a dtype of one byte."""
+    return np.arange(256, dtype=np.uint8).view(dtype).astype(np.float32)
+
+
 def _smallest_normal(dtype: np.dtype[Any]) -> float:
+    if dtype.kind in "iub":
+        return 1.0  # integers are zero below
     if dtype.type in (np.float16, np.float32, np.float64):
         return float(np.finfo(dtype).tiny)
-    import ml_dtypes  # bfloat16 and float8 arrays cannot be without it
+    import ml_dtypes  # the others cannot be without it
 
-    return float(ml_dtypes.finfo(dtype).smallest_normal)  # type: ignore[no-untyped-call]
+    try:
+        return float(ml_dtypes.finfo(dtype).smallest_normal)  # type: ignore[no-untyped-call]
+    except (TypeError, ValueError):
+        return 1.0  # integers of few bits
 
 
 def merge(one: Statistics, other: Statistics) -> Statistics:
@@ -78,14 +204,9 @@ def merge(one: Statistics, other: Statistics) -> Statistics:
     )
 
 
-def _blocks(flat: Array) -> Iterator[Array]:
-    return (flat[at : at + BLOCK_ELEMENTS] for at in range(0, flat.size, BLOCK_ELEMENTS))
-
-
-def _measure_block(block: Array, tiny: float) -> Statistics:
-    low, high = float(block.min()), float(block.max())
+def _measure_block(block: Array, low: float, high: float, tiny: float) -> Statistics:
     result = Statistics(dtype=str(block.dtype), shape=block.shape, elements=block.size)
-    if not np.isfinite(low + high) and not (np.isfinite(low) and np.isfinite(high)):
+    if not (math.isfinite(low) and math.isfinite(high)):
         result.nan = int(np.count_nonzero(np.isnan(block)))
         result.positive_infinite = int(np.count_nonzero(block == np.inf))
         result.negative_infinite = int(np.count_nonzero(block == -np.inf))
@@ -95,9 +216,10 @@ def _measure_block(block: Array, tiny: float) -> Statistics:
         low, high = float(block.min()), float(block.max())
     result.minimum, result.maximum = low, high
     result.mean, result.m2 = _moments(block, max(-low, high))
-    small = int(np.count_nonzero(np.abs(block) < tiny))
-    result.zeros = int(np.count_nonzero(block == 0)) if small else 0
-    result.subnormal = small - result.zeros
+    magnitudes = np.abs(block)
+    if magnitudes.min() < tiny:
+        result.zeros = int(np.count_nonzero(magnitudes == 0))
+        result.subnormal = int(np.count_nonzero(magnitudes < tiny)) - result.zeros
     return result
 
 
@@ -116,19 +238,9 @@ def _moments(block: Array, magnitude: float) -> tuple[float, float]:
     return float(mean), float(m2)
 
 
-def _channel_extrema(values: Array, axis: int | None) -> tuple[Array | None, Array | None]:
-    if axis is None or not values.size:
-        return None, None
-    rows = values.reshape(-1, values.shape[axis], int(np.prod(values.shape[axis + 1 :])))
-    low, high = rows.min(axis=2), rows.max(axis=2)
-    if np.isnan(low).any():
-        low, high = (extreme.reduce(rows, axis=2) for extreme in (np.fmin, np.fmax))
-    return np.fmin.reduce(low, axis=0), np.fmax.reduce(high, axis=0)
-
-
 def _exponents(flat: Array) -> Array:
     step = flat.size // HISTOGRAM_ELEMENTS | 1  # odd, so that it meets every channel in turn
-    magnitudes = np.abs(flat[::step])
+    magnitudes = np.abs(_widened(flat[::step]))
     magnitudes = magnitudes[np.isfinite(magnitudes) & (magnitudes > 0)]
     _, exponents = np.frexp(magnitudes)
     buckets = np.clip(exponents + 149, 0, EXPONENT_BUCKETS - 1)

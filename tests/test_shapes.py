@@ -1,0 +1,189 @@
+"""Shape inference: every value in every scope, past what fails and past what onnx does not know."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from onnxlint import Shapes
+from onnxlint.analyses import Analyses
+from onnxlint.model.graph import Graph
+from onnxlint.model.load import open_model
+from onnxlint.settings import Settings
+
+Write = Callable[..., Path]
+
+
+@contextmanager
+def shapes_of(path: Path):
+    with open_model(str(path)) as model:
+        analyses = Analyses(Settings(), model)
+        try:
+            yield analyses.get(Graph), analyses.get(Shapes)
+        finally:
+            analyses.close()
+
+
+def known(graph: Graph, shapes: Shapes) -> dict[str, str]:
+    return {value.name: str(shapes.of(value)) for value in graph.values()}
+
+
+@pytest.mark.parametrize(
+    ("body", "conflicts"),
+    [
+        ("a = Add(x) b = MatMul(x, x) y = Relu(x)", [1]),
+        ("a = lost.Op(x) b = MatMul(x, x) y = Relu(x)", [1]),
+        ("a = MatMul(x, x) b = MatMul(x, x) c = Add(a, b) y = Relu(x)", [0, 1]),
+        ("a = Concat<axis = 0>(x, z) b = Gemm(x) c = MatMul(x, x) y = Relu(x)", [0, 2]),
+        ("a = com.acme.Op(x) b = MatMul(x, x) y = Relu(x)", [1]),
+        ("a = Relu(nothing) b = MatMul(x, x) y = Relu(x)", [1]),
+    ],
+)
+def test_one_failing_node_hides_no_other(
+    write_model: Write, body: str, conflicts: list[int]
+) -> None:
+    header = '<ir_version: 10, opset_import: ["" : 21, "com.acme" : 1]>'
+    path = write_model(f"{header} n (float[3, 2] x, float[5, 4] z) => (float[3, 2] y) {{ {body} }}")
+    with shapes_of(path) as (graph, shapes):
+        assert [f.node.index for f in shapes.failures if f.is_conflict] == conflicts
+        assert shapes.problem is None
+        assert str(shapes.of(graph.main.values["y"])) == "float[3, 2]"
+
+
+FUNCTION = """<ir_version: 10, opset_import: ["" : 21, "f" : 1]>
+net ({inputs}) => (y, z) {{ {calls} }}
+<domain: "f", opset_import: ["" : 21]>
+join<axis = {axis}>(a, b) => (c) {{ h = Concat<axis: int = @axis>(a, b)  c = Relu(h) }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("calls", "inner", "outer"),
+    [
+        ("y = f.join(v, v) z = Relu(v)", "float[4, 3]", "float[4, 3]"),
+        ("y = f.join<axis = 1>(v, v) z = Relu(v)", "float[2, 6]", "float[2, 6]"),
+        ("y = f.join(v, v) z = f.join(w, w)", "float[unk__0, 3]", "float[4, 3]"),
+        ("y = f.join(v, v) z = f.join<axis = 1>(v, v)", "None", "float[4, 3]"),
+    ],
+)
+def test_values_of_functions_hold_at_every_call(
+    write_model: Write, calls: str, inner: str, outer: str
+) -> None:
+    inputs = "float[2, 3] v, float[5, 3] w"
+    with shapes_of(write_model(FUNCTION.format(inputs=inputs, calls=calls, axis=0))) as found:
+        graph, shapes = found
+        (function,) = graph.functions
+        assert str(shapes.of(function.values["h"])) == inner
+        assert str(shapes.of(graph.main.values["y"])) == outer
+
+
+def test_a_conflict_in_a_function_stands_in_its_body(write_model: Write) -> None:
+    text = FUNCTION.format(inputs="float[2, 3] v, float[5, 4] w", axis=0,
+                           calls="y = f.join(v, w) z = Relu(v)")  # fmt: skip
+    with shapes_of(write_model(text)) as (_, shapes):
+        (failure,) = (failure for failure in shapes.failures if failure.is_conflict)
+        assert failure.node.place.scope == "function:f::join"
+
+
+def test_functions_that_call_functions(write_model: Write) -> None:
+    text = """<ir_version: 10, opset_import: ["" : 21, "f" : 1]>
+    net (float[2, 3] x) => (y) { y = f.outer(x) }
+    <domain: "f", opset_import: ["" : 21, "f" : 1]>
+    inner(a) => (c) { c = Transpose(a) }
+    <domain: "f", opset_import: ["" : 21, "f" : 1]>
+    outer(a) => (c) { h = f.inner(a)  c = Exp(h) }
+    """
+    with shapes_of(write_model(text)) as (graph, shapes):
+        inner, outer = graph.functions
+        assert str(shapes.of(inner.values["a"])) == "float[2, 3]"
+        assert str(shapes.of(outer.values["h"])) == "float[3, 2]"
+
+
+def test_subgraphs_see_the_types_around_them(write_model: Write) -> None:
+    text = """n (bool c, float[2, 3] x) => (float[3, 3] y) {
+        t = Transpose(x)
+        y = If (c) <
+            then_branch = a () => (p) { p = MatMul(t, x) },
+            else_branch = b () => (q) { q = MatMul(t, x) }
+        >
+    }"""
+    with shapes_of(write_model(text)) as (graph, shapes):
+        assert known(graph, shapes)["p"] == known(graph, shapes)["q"] == "float[3, 3]"
+
+
+CONTRIB = '<ir_version: 10, opset_import: ["" : 17, "com.microsoft" : 1]>\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        ("h = com.microsoft.Gelu(x)", "float[N, 3, 4]"),
+        ("h = com.microsoft.FusedMatMul<transB = 1>(x, x)", "float[N, 3, 3]"),
+        ("h = com.microsoft.FusedMatMul<transA = 1>(x, x)", "float[N, 4, 4]"),
+        ("h = com.microsoft.BiasSoftmax<axis = 1, is_inner_broadcast = 1>(x, x)", "float[N, 3, 4]"),
+        ("h = com.microsoft.FusedConv<activation = \"Relu\">(x, w)", "float[N, 5, 3]"),
+        ("f = Flatten(x) h = com.microsoft.FusedGemm<transB = 1>(f, v)", "float[N, 2]"),
+        ("h = com.microsoft.SkipLayerNormalization(x, x, s)", "float[N, 3, 4]"),
+    ],
+)  # fmt: skip
+def test_onnxruntimes_own_operators_are_known(write_model: Write, body: str, shape: str) -> None:
+    inputs = "float[N, 3, 4] x, float[5, 3, 2] w, float[2, 12] v, float[4] s"
+    text = f"n ({inputs}) => (y) {{ {body} y = Exp(h) }}"
+    with shapes_of(write_model(CONTRIB + text)) as (graph, shapes):
+        assert known(graph, shapes)["h"] == shape
+        assert known(graph, shapes)["y"] == shape
+
+
+def test_sizes_that_depend_on_data_have_a_rank(write_model: Write) -> None:
+    text = "n (float[N, 3] x) => (y) { i = NonZero(x) t = Transpose(i) y = GatherND(x, t) }"
+    with shapes_of(write_model(text)) as (graph, shapes):
+        assert shapes.of(graph.main.values["t"]).dim(1) == 2
+        assert shapes.of(graph.main.values["y"]).rank == 1
+
+
+def test_the_linters_process_never_loads_onnxruntime(write_model: Write) -> None:
+    path = write_model(CONTRIB + "n (float[N, 3] x) => (y) { y = com.microsoft.QuickGelu(x) }")
+    code = (
+        "import sys\n"
+        "from onnxlint.cli.main import cli\n"
+        f"try: cli(['check', {str(path)!r}, '--static-only'])\n"
+        "except SystemExit as done: assert done.code < 2\n"
+        "assert 'onnx' in sys.modules and 'onnxruntime' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("shard", range(4))
+def test_what_is_inferred_is_what_operators_give(shard: int, tmp_path: Path) -> None:
+    """The conformance cases with their outputs undeclared, against the outputs they ship."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's, while onnx computes the expected outputs
+        cases = [case for case in collect_testcases(None) if case.model and case.data_sets]
+    compared = 0
+    for case in cases[shard * 5 :: 20]:
+        model = onnx.ModelProto()
+        model.CopyFrom(case.model)
+        for output in model.graph.output:
+            output.ClearField("type")
+        path = tmp_path / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        with shapes_of(path) as (graph, shapes):
+            for value, array in zip(graph.outputs, case.data_sets[0][1], strict=True):
+                shape = shapes.of(value)
+                if shape is None or shape.dims is None or not isinstance(array, np.ndarray):
+                    continue
+                fits = [size == dim or isinstance(dim, str | None)
+                        for size, dim in zip(array.shape, shape.dims, strict=True)]  # fmt: skip
+                assert all(fits), (case.name, str(shape), array.shape)
+                compared += 1
+    assert compared > 40
