@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from onnxlint.model.draft import Draft, FixError
     from onnxlint.model.graph import Graph, Node, Origin, Scope, Value
     from onnxlint.model.load import Model
+    from onnxlint.model.pattern import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight
     from onnxlint.pipeline import lint
     from onnxlint.rules import rule
@@ -42,10 +43,13 @@ _HOMES = {
     "Graph": "onnxlint.model.graph",
     "Layer": "onnxlint.analyses.layers",
     "Layers": "onnxlint.analyses.layers",
+    "Match": "onnxlint.model.pattern",
     "Model": "onnxlint.model.load",
     "Node": "onnxlint.model.graph",
     "NotApplicable": "onnxlint.findings",
     "Origin": "onnxlint.model.graph",
+    "Pattern": "onnxlint.model.pattern",
+    "PatternError": "onnxlint.model.pattern",
     "Place": "onnxlint.findings",
     "Predictions": "onnxlint.analyses.predictions",
     "Preflight": "onnxlint.model.preflight",
@@ -76,10 +80,13 @@ __all__ = [
     "Graph",
     "Layer",
     "Layers",
+    "Match",
     "Model",
     "Node",
     "NotApplicable",
     "Origin",
+    "Pattern",
+    "PatternError",
     "Place",
     "Predictions",
     "Preflight",

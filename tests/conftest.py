@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from onnxlint.model.graph import Graph
+from onnxlint.model.load import open_model
 from onnxlint.testing import model_from_text
 
 hypothesis.settings.register_profile("ci", derandomize=True)
@@ -40,6 +43,18 @@ def write_model(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def graph_of(write_model: Callable[..., Path]):
+    """Opens a model given in ONNX text as a graph."""
+
+    @contextmanager
+    def read(text: str) -> Iterator[Graph]:
+        with open_model(str(write_model(text))) as model:
+            yield Graph(model)
+
+    return read
 
 
 @pytest.fixture

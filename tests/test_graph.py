@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import networkx as nx
 import numpy as np
 import onnx
-import pytest
 from onnx import helper
 
 from onnxlint.model.graph import Graph, Origin
@@ -19,16 +16,6 @@ BRANCHES = """net (float[N] x, bool c, float[N] dead) => (float[N] y) <float[1] 
               else_branch: graph = e () => (float[N] b) {k = Neg(w)  b = Add(h, k)}>
     lost = Relu(dead)
 }"""
-
-
-@pytest.fixture
-def graph_of(write_model):
-    @contextmanager
-    def read(text):
-        with open_model(str(write_model(text))) as model:
-            yield Graph(model)
-
-    return read
 
 
 def names(vertices):

@@ -1,0 +1,378 @@
+"""The text of a pattern, taken apart: ONNX's node syntax with conditions and optional nodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+MOST_REPEATS = 16
+"""Nodes that a line with `*` takes at most, so that a match costs the same in the longest chain."""
+
+COMPARISONS = ("==", "!=", "<=", ">=", "=", "<", ">")
+
+PROPERTIES = ("constant", "input", "output", "private")
+"""What a `where` line can say of a value."""
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|\#[^\n]*)
+    |(?P<number>[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|inf\b))
+    |(?P<name>[A-Za-z_]\w*(?:\.\w+)*(?:::\w+)?)
+    |(?P<string>"[^"\n]*")
+    |(?P<mark>\.\.\.|==|!=|<=|>=|[=<>()\[\],|?*:])""",
+    re.VERBOSE,
+)
+
+Number = int | float
+Literal = Number | str | tuple[Number | str, ...]
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be read: line and column, what is wrong, and what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A value by its name, or an attribute's: the same wherever the name stands."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """`_`: any value, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """An optional operand that is left out."""
+
+
+Operand = Name | Anything | Omitted | Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`subject comparison expected`, of an attribute or of the elements of a constant."""
+
+    subject: str
+    comparison: str
+    expected: Literal | Name
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """`subject is [not] property`."""
+
+    subject: str
+    property: str
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One node of a pattern; `number` is its line in the text.
+
+    It stands for `least` to `most` nodes in a row. Where it stands for none, its output is its
+    operand `through`.
+    """
+
+    number: int
+    outputs: tuple[str | None, ...]
+    ops: tuple[str, ...]
+    attributes: tuple[Condition, ...]
+    operands: tuple[Operand, ...]
+    more_operands: bool
+    least: int
+    most: int
+    through: Operand
+
+    @property
+    def named(self) -> list[Name]:
+        """The operands that have a name."""
+        return [operand for operand in self.operands if isinstance(operand, Name)]
+
+
+@dataclass(frozen=True, slots=True)
+class PatternText:
+    """A pattern taken apart; the last line is the anchor."""
+
+    lines: tuple[Line, ...]
+    conditions: tuple[Condition, ...]
+    properties: tuple[Property, ...]
+
+    @property
+    def values(self) -> set[str]:
+        """The names of values that it speaks of."""
+        return self.made | {operand.text for line in self.lines for operand in line.named}
+
+    @property
+    def made(self) -> set[str]:
+        """The names of values that its nodes make."""
+        return {name for line in self.lines for name in line.outputs if name}
+
+    @property
+    def certain(self) -> set[str]:
+        """The names of values that every match has: those that not only optional nodes read."""
+        read = (operand.text for line in self.lines for operand in line.named
+                if line.least or operand is line.through)  # fmt: skip
+        return self.made | set(read)
+
+
+def parse(text: str) -> PatternText:
+    """Takes a pattern apart.
+
+    Raises:
+        PatternError: it cannot be read, or its lines do not hang together.
+    """
+    return _Parser(text).pattern()
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    line: int
+    column: int
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    position = 0
+    while position < len(text):
+        line = text.count("\n", 0, position) + 1
+        column = position - text.rfind("\n", 0, position)
+        found = _TOKEN.match(text, position)
+        if found is None:
+            raise PatternError(f"line {line}, column {column}: {text[position]!r} means nothing")
+        position = found.end()
+        if found.lastgroup != "space":
+            yield _Token(str(found.lastgroup), found[0], line, column)
+    yield _Token("end", "", text.count("\n") + 1, len(text) - text.rfind("\n"))
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._tokens = list(_tokens(text))
+        self._at = 0
+
+    @property
+    def _next(self) -> _Token:
+        return self._tokens[self._at]
+
+    def _take(self) -> _Token:
+        token = self._next
+        self._at += token.kind != "end"
+        return token
+
+    def _accept(self, *texts: str) -> str | None:
+        """The next token if it is one of these marks or words."""
+        if self._next.kind in ("mark", "name") and self._next.text in texts:
+            return self._take().text
+        return None
+
+    def _expect(self, text: str, after: str) -> None:
+        if self._accept(text) is None:
+            raise self._error(f"expected {text!r} after {after}")
+
+    def _error(self, problem: str, token: _Token | None = None) -> PatternError:
+        found = token or self._next
+        seen = f"found {found.text!r}" if found.text else "the pattern ends"
+        told = problem if token else f"{problem}, {seen}"
+        return PatternError(f"line {found.line}, column {found.column}: {told}")
+
+    def pattern(self) -> PatternText:
+        lines: list[Line] = []
+        conditions: list[Condition] = []
+        properties: list[Property] = []
+        subjects: list[_Token] = []
+        while self._next.kind != "end":
+            if self._accept("where") is None:
+                lines.append(self._line(lines))
+                continue
+            subjects.append(self._next)
+            told = self._where()
+            if isinstance(told, Property):
+                properties.append(told)
+            else:
+                conditions.append(told)
+        read = PatternText(tuple(lines), tuple(conditions), tuple(properties))
+        for token in subjects:
+            if token.text not in read.values:
+                hint = suggestion(token.text, read.values)
+                raise self._error(f"no node makes or reads {token.text!r}{hint}", token)
+        _check(read)
+        return read
+
+    def _line(self, before: Sequence[Line]) -> Line:
+        start = self._next
+        mark = self._accept("?", "*")
+        outputs = self._outputs(before, mark is not None)
+        ops = [self._operator()]
+        while self._accept("|"):
+            ops.append(self._operator())
+        attributes = tuple(self._attributes()) if self._accept("<") else ()
+        self._expect("(", "operator and attributes" if attributes else "the operator")
+        operands, more = self._operands()
+        made = {name for line in before for name in line.outputs}
+        named = [operand for operand in operands if isinstance(operand, Name)]
+        through = next((name for name in named if name.text in made), next(iter(named), None))
+        if mark is not None and through is None:
+            raise self._error("an optional node must read a value that it may hand on", start)
+        return Line(
+            number=start.line,
+            outputs=outputs,
+            ops=tuple(ops),
+            attributes=attributes,
+            operands=operands,
+            more_operands=more,
+            least=0 if mark else 1,
+            most=MOST_REPEATS if mark == "*" else 1,
+            through=through or Anything(),
+        )
+
+    def _outputs(self, before: Sequence[Line], optional: bool) -> tuple[str | None, ...]:
+        made = {name for line in before for name in line.outputs if name}
+        read = {operand.text for line in before for operand in line.named}
+        start, outputs = self._next, [self._output(made, read)]
+        while self._accept(","):
+            outputs.append(self._output({*made, *filter(None, outputs)}, read))
+        if optional and (len(outputs) > 1 or outputs == [None]):
+            raise self._error("an optional node has one output, with a name", start)
+        self._expect("=", "the outputs")
+        return tuple(outputs)
+
+    def _output(self, made: Collection[str], read: Collection[str]) -> str | None:
+        token = self._next
+        name = self._value_name("the name of an output")
+        if name in made:
+            raise self._error(f"{name!r} is made twice; give one of them another name", token)
+        if name in read:
+            raise self._error(f"{name!r} is read by a line above; put this one before it", token)
+        return None if name == "_" else name
+
+    def _value_name(self, what: str) -> str:
+        token = self._next
+        if token.kind != "name":
+            raise self._error(f"expected {what}")
+        if not token.text.isidentifier():
+            problem = f"{token.text!r} is no name of a value; use letters, digits and '_'"
+            raise self._error(problem, token)
+        return self._take().text
+
+    def _operator(self) -> str:
+        """An operator as a node has it: `Softmax`, `com.microsoft::Gelu`."""
+        if self._next.kind != "name":
+            raise self._error("expected an operator")
+        written = self._take().text
+        domain, _, op_type = written.replace("::", ".").rpartition(".")
+        return op_type if domain in ("", "ai.onnx") else f"{domain}::{op_type}"
+
+    def _attributes(self) -> Iterator[Condition]:
+        while True:
+            name = self._value_name("the name of an attribute")
+            if self._accept(":"):  # the type that onnx's printer writes
+                self._value_name("the type of an attribute")
+            yield self._comparison(name)
+            if self._accept(",") is None:
+                break
+        self._expect(">", "the attributes")
+
+    def _comparison(self, subject: str) -> Condition:
+        comparison = self._accept(*COMPARISONS)
+        if comparison is None:
+            raise self._error(f"expected a comparison like '=' or '!=' after {subject!r}")
+        written = self._next
+        if written.kind == "name":
+            expected: Literal | Name = Name(self._value_name("a value"))
+        else:
+            expected = self._literal()
+        equals = comparison in ("=", "==")
+        if isinstance(expected, Name) and not equals:
+            raise self._error(f"{comparison!r} cannot compare with a name, '=' can", written)
+        if not equals and comparison != "!=" and not isinstance(expected, int | float):
+            raise self._error(f"{comparison!r} compares with a number alone", written)
+        return Condition(subject, "==" if comparison == "=" else comparison, expected)
+
+    def _literal(self) -> Literal:
+        if self._accept("["):
+            items: list[Number | str] = []
+            while self._accept("]") is None:
+                if items:
+                    self._expect(",", "an element of the list")
+                items.append(self._scalar())
+            return tuple(items)
+        return self._scalar()
+
+    def _scalar(self) -> Number | str:
+        if self._next.kind == "string":
+            return self._take().text[1:-1]
+        if self._next.kind != "number":
+            raise self._error("expected a number, a text in double quotes or a list")
+        text = self._take().text
+        return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
+
+    def _operands(self) -> tuple[tuple[Operand, ...], bool]:
+        operands: list[Operand] = []
+        if self._accept(")"):
+            return (), False
+        while True:
+            if self._accept("..."):
+                self._expect(")", "'...', which stands for all further operands")
+                return tuple(operands), True
+            operands.append(self._operand())
+            if self._accept(")"):
+                return tuple(operands), False
+            self._expect(",", "an operand")
+
+    def _operand(self) -> Operand:
+        token = self._next
+        if token.kind == "mark" and token.text in (",", ")"):
+            return Omitted()
+        if token.kind == "string" and token.text != '""':
+            raise self._error("a text is no operand; write the name of a value", token)
+        if token.kind == "string":
+            self._take()
+            return Omitted()
+        if token.kind == "number" or token.text == "[":
+            return self._literal()
+        name = self._value_name("a value, a number or ')'")
+        return Anything() if name == "_" else Name(name)
+
+    def _where(self) -> Condition | Property:
+        subject = self._value_name("the name of a value after 'where'")
+        if self._accept("is") is None:
+            told = self._comparison(subject)
+            if isinstance(told.expected, str | Name):
+                raise self._error("'where' compares a value with a number or a list of numbers")
+            return told
+        wanted = self._accept("not") is None
+        found = self._next
+        if self._accept(*PROPERTIES) is None:
+            hint = suggestion(found.text, PROPERTIES)
+            raise self._error(f"expected one of {', '.join(PROPERTIES)}{hint}")
+        return Property(subject, found.text, wanted)
+
+
+def _check(read: PatternText) -> None:
+    """Whether the lines hang together: every one leads to the last, which is not optional."""
+    if not read.lines:
+        raise PatternError("it holds no node; write one like 'b = Softmax(a)'")
+    *above, last = read.lines
+    if not last.least:
+        raise PatternError(f"line {last.number}: the last node cannot be optional")
+    needed = {operand.text for operand in last.named}
+    for line in reversed(above):
+        if needed.isdisjoint(line.outputs):
+            made = ", ".join(name or "_" for name in line.outputs)
+            raise PatternError(
+                f"line {line.number}: no line after it reads {made}; "
+                "every node must lead to the last one"
+            )
+        needed |= {operand.text for operand in line.named}
+
+
+def suggestion(word: str, known: Collection[str]) -> str:
+    """`; did you mean 'x'?`, where something near is known."""
+    near = get_close_matches(word, sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
