@@ -11,9 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from onnxlint.runtime.messages import Statistics
-from onnxlint.runtime.statistics import measure, merge
+from onnxlint.runtime.statistics import Measurement, measure, merge
 
 FLOATS = {"float16": 16, "float32": 32, "float64": 64}
+RARE = [
+    "bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz",
+    "float8_e8m0fnu", "float4_e2m1fn", "int4", "uint4",
+]  # fmt: skip
+"""Types of weights that numpy lacks."""
 
 
 @st.composite
@@ -75,6 +80,75 @@ def test_channel_extrema(batch, channels, width, axis):
     array = np.random.default_rng(0).normal(size=(batch, channels, width)).astype("float32")
     seen = measure(array, axis)
     others = tuple({0, 1, 2} - {axis})
+    np.testing.assert_array_equal(seen.channel_minimum, array.min(axis=others))
+    np.testing.assert_array_equal(seen.channel_maximum, array.max(axis=others))
+
+
+@st.composite
+def weights(draw: st.DrawFn) -> np.ndarray:
+    """Tensors of every type that weights have, of any bits: NaN, infinities, subnormals, empty."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    name = draw(st.sampled_from(["float16", "float32", "float64", "int8", "uint8", *RARE]))
+    dtype = np.dtype(getattr(ml_dtypes, name, name))
+    shape = draw(npst.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5))
+    unsigned = f"u{dtype.itemsize}"
+    special = [0, 1] if dtype.itemsize == 1 else [0, 1, 1 << (8 * dtype.itemsize - 1)]
+    largest = 15 if name.endswith("int4") or "float4" in name else 256**dtype.itemsize - 1
+    bits = st.sampled_from(special) | st.integers(0, largest)
+    return draw(npst.arrays(unsigned, shape, elements=bits)).view(dtype)
+
+
+@given(weights(), st.data())
+@settings(max_examples=400, deadline=None)
+def test_blocks_of_any_dtype_equal_the_whole(array, data):
+    axis = data.draw(st.none() | st.integers(0, array.ndim - 1))
+    cuts = data.draw(st.lists(st.integers(0, array.size), max_size=4).map(sorted))
+    streamed, flat = Measurement(array.dtype, array.shape, axis), array.reshape(-1)
+    for part in np.split(flat, cuts):
+        streamed.add(part)
+    at, parts = 0, []
+    for part in np.split(flat, cuts):  # the same, as threads measure it
+        one = Measurement(array.dtype, array.shape, axis, start=at)
+        one.add(part)
+        parts.append(one.result)
+        at += part.size
+    for seen in (streamed.result, reduce(merge, parts)):
+        assert_is_numpys(seen, array)
+        if axis is not None and array.size:
+            rows = np.moveaxis(array.astype(np.float64), axis, 0).reshape(array.shape[axis], -1)
+            np.testing.assert_array_equal(seen.channel_minimum, np.fmin.reduce(rows, axis=1))
+            np.testing.assert_array_equal(seen.channel_maximum, np.fmax.reduce(rows, axis=1))
+
+
+def assert_is_numpys(seen: Statistics, array: np.ndarray) -> None:
+    values = array.astype(np.float64).reshape(-1)
+    finite = values[np.isfinite(values)]
+    assert (seen.elements, seen.nan) == (values.size, np.isnan(values).sum())
+    assert seen.positive_infinite == (values == np.inf).sum()
+    assert seen.negative_infinite == (values == -np.inf).sum()
+    assert seen.zeros == (values == 0).sum()
+    assert seen.subnormal == ((finite != 0) & (np.abs(finite) < smallest_normal(array))).sum()
+    if not finite.size:
+        return
+    assert (seen.minimum, seen.maximum) == (finite.min(), finite.max())
+    scale = np.abs(finite).max()
+    if 1e-100 < scale < 1e100:  # its square is a float64
+        assert seen.mean / scale == pytest.approx(finite.mean() / scale, abs=1e-5)
+        assert seen.rms / scale == pytest.approx(np.sqrt(np.mean((finite / scale) ** 2)), abs=1e-4)
+
+
+def smallest_normal(array: np.ndarray) -> float:
+    import ml_dtypes
+
+    return 1.0 if "int" in array.dtype.name else float(ml_dtypes.finfo(array.dtype).smallest_normal)
+
+
+@pytest.mark.parametrize("shape", [(700, 300), (3, 70_000), (2, 5, 20_000), (40_000, 9)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_blocks_that_cut_channels(shape, axis):
+    array = np.random.default_rng(2).normal(size=shape).astype("float32")
+    seen = measure(array, axis)
+    others = tuple({*range(array.ndim)} - {axis})
     np.testing.assert_array_equal(seen.channel_minimum, array.min(axis=others))
     np.testing.assert_array_equal(seen.channel_maximum, array.max(axis=others))
 

@@ -24,8 +24,8 @@ _TYPED_FIELDS = (
 )  # fmt: skip
 """The fields of a TensorProto that hold its elements one by one."""
 
-BLOCK_BYTES = 4 * 1024 * 1024
-"""Large tensors are read in pieces of this size: enough to stream at the disk's speed."""
+BLOCK_BYTES = 256 * 1024
+"""Large tensors are read in pieces of this size, which stay in a core's cache."""
 
 
 class TensorError(ValueError):
@@ -52,16 +52,17 @@ class Files:
             raise TensorError(f"bytes {offset} to {end} lie outside {path.name} ({len(data)} B)")
         return data[offset:end]
 
-    def pieces(
-        self, location: str, offset: int, dtype: np.dtype[Any], count: int, step: int
-    ) -> Iterator[Array]:
-        """`count` elements from a byte offset on, `step` at a time, each a fresh array."""
-        import numpy as np
-
-        with self._path(location).open("rb") as file:
+    def pieces(self, location: str, offset: int, length: int, step: int) -> Iterator[memoryview]:
+        """The bytes from an offset on, `step` at a time; each piece overwrites the one before."""
+        buffer = memoryview(bytearray(min(step, length)))
+        with self._path(location).open("rb", buffering=0) as file:
             file.seek(offset)
-            for start in range(0, count, step):
-                yield np.fromfile(file, dtype, min(step, count - start))
+            while length > 0:
+                got = file.readinto(buffer[:length])
+                if not got:
+                    raise TensorError(f"{self._path(location).name} ends too early")
+                yield buffer[:got]
+                length -= got
 
     def _path(self, location: str) -> Path:
         return self.model_file if location == INLINE else self.folder / location
@@ -196,7 +197,7 @@ class Tensor:
         raw = self._raw()
         if raw is None:
             return numpy_helper.to_array(self.proto)
-        if bits(self.element_type) in (2, 4):
+        if (bits(self.element_type) or 8) < 8:
             return numpy_helper.to_array(self._with_raw(bytes(raw)))
         dtype = numpy_dtype(self.element_type).newbyteorder("<")
         if len(raw) < self.nbytes:
@@ -216,19 +217,61 @@ class Tensor:
 
         return TensorProto(data_type=self.element_type, dims=self.dims, raw_data=raw)
 
-    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[Array]:
-        """The elements in flat pieces of about `block_bytes`; a fill gives its one element.
+    def blocks(
+        self, step: int | None = None, start: int = 0, stop: int | None = None
+    ) -> Iterator[Array]:
+        """The elements in flat pieces of `step`, or from `start` to `stop` alone; none of strings.
 
-        Data in a file is read piece by piece rather than mapped: mapped pages count as memory.
+        A piece is good until the next one is asked for. Data in a file is read rather than mapped,
+        for mapped pages count as memory. A fill gives its one element.
+
+        Raises:
+            TensorError: the data does not fit dtype and dims, or cannot be read.
         """
+        width = bits(self.element_type)
+        raw = None if self.fill else self._raw()
+        if raw is None or width is None or width == 6:
+            yield from self._typed_blocks(step, start, stop)
+            return
+        if len(raw) < self.nbytes:
+            raise TensorError(f"holds {len(raw)} bytes where its dims need {self.nbytes}")
+        packed = max(1, 8 // width)
+        size = max(1, BLOCK_BYTES * 8 // width if step is None else step)
+        piece_bytes = -(-size // packed) * max(1, width // 8)
+        left = (self.size if stop is None else stop) - start
+        for piece in self._byte_pieces(raw, start * width // 8, left, piece_bytes):
+            block = _elements(piece, self.element_type, width)[:left]
+            left -= block.size
+            yield block
+
+    def _typed_blocks(self, step: int | None, start: int, stop: int | None) -> Iterator[Array]:
         flat = self.array()[(slice(0, 1),) * len(self.dims)] if self.fill else self.array()
-        if flat.dtype == object:
-            return
-        flat = flat.reshape(-1)
-        step = max(1, block_bytes // max(1, flat.dtype.itemsize))
-        if self.extent is not None and (bits(self.element_type) or 0) >= 8:
-            location, offset, _ = self.extent
-            yield from self.files.pieces(location, offset, flat.dtype, flat.size, step)
-            return
-        for start in range(0, flat.size, step):
-            yield flat[start : start + step]
+        flat = flat.reshape(-1)[start:stop]
+        if flat.dtype != object:
+            step = step or max(1, BLOCK_BYTES // max(1, flat.dtype.itemsize))
+            yield from (flat[at : at + step] for at in range(0, flat.size, step))
+
+    def _byte_pieces(
+        self, raw: memoryview, offset: int, elements: int, step: int
+    ) -> Iterator[memoryview]:
+        length = (elements * (bits(self.element_type) or 0) + 7) // 8
+        if self.extent is None:
+            data = raw[offset : offset + length]
+            return (data[at : at + step] for at in range(0, length, step))
+        location, start, _ = self.extent
+        return self.files.pieces(location, start + offset, length, step)
+
+
+def _elements(data: memoryview, element_type: int, width: int) -> Array:
+    """Raw bytes as elements, those of less than a byte unpacked."""
+    import numpy as np
+
+    dtype = numpy_dtype(element_type)
+    if width >= 8:
+        return np.frombuffer(data, dtype.newbyteorder("<"))
+    shifts = np.arange(0, 8, width, dtype=np.uint8)
+    fields = (np.frombuffer(data, np.uint8)[:, None] >> shifts & ((1 << width) - 1)).reshape(-1)
+    if dtype_name(element_type).startswith("int"):  # a byte holds a signed one with its sign
+        sign = 1 << (width - 1)
+        fields = (fields ^ sign) - np.uint8(sign)
+    return fields.view(dtype)
