@@ -124,7 +124,7 @@ def _prepared(model: Path) -> tuple[bytes, list[Watch], list[str], dict[str, Arr
         analyses = Analyses(Settings(samples=1), opened)
         graph, shapes, inputs = (analyses.get(kind) for kind in (Graph, Shapes, Inputs))
         watches = chosen(graph, shapes)
-        data = runnable(graph, [watch.name for watch in watches])
+        data = runnable(graph.model, [watch.name for watch in watches])
         feed = next(iter(inputs.attempts())).feeds[0]
         analyses.close()
     kept = [value.name for value in graph.outputs]

@@ -177,7 +177,7 @@ class _Repair:
 
     def _compatible(self, graph: Graph, made: list[_Task], tasks: list[_Task]) -> list[_Task]:
         """The tasks that can be done together; those in each other's way wait a round."""
-        from onnxlint.model.draft import Draft, FixConflictError
+        from onnxlint.model.draft import Draft, FixConflictError, FixError
 
         while True:
             draft, fit = Draft(graph), []
@@ -188,9 +188,11 @@ class _Repair:
                     draft.apply(task.fix)
                     fit.append(task)
                 except FixConflictError:
-                    pass
+                    continue
+                except FixError as error:
+                    self._refuse(task, str(error))
                 except Exception as error:  # a team's fix may raise anything
-                    self._refuse(task, str(error) or type(error).__name__)
+                    self._refuse(task, f"the fix crashed: {type(error).__name__}: {error}")
             if len(fit) == len(tasks):
                 return fit
             tasks = fit  # what failed may have left traces in the draft

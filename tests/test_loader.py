@@ -153,7 +153,7 @@ def test_onnxruntime_finds_weights_in_the_model_file(large_model):
 
     path, weight = large_model
     with open_model(str(path)) as model:
-        data = runnable(Graph(model), ["h"])
+        data = runnable(model, ["h"])
     assert len(data) < 180_000  # the Constant is in it, the weight is not
     options = ort.SessionOptions()
     key = "session.model_external_initializers_file_folder_path"

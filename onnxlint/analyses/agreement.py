@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.execution import Execution, runnable
+from onnxlint.analyses.execution import Execution, read_refusal, runnable
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
 from onnxlint.model.graph import Graph
 
 if TYPE_CHECKING:
+    from onnx import FunctionProto, GraphProto, ModelProto
+
     from onnxlint.runtime.messages import Array
     from onnxlint.runtime.synthesis import Attempt
 
@@ -25,7 +28,9 @@ class Agreement:
     """Outputs of a model, and the comparison with those of its mended copies.
 
     onnxruntime optimises nothing meanwhile: a fused kernel rounds otherwise than its parts, and a
-    mended model may well be fused better. So equal means equal in every bit.
+    mended model may well be fused better. So equal means equal in every bit. Names of nodes and
+    `value_info` are left out: they are no part of what is computed, and onnxruntime refuses a model
+    over some that a fix mends.
     """
 
     def __init__(
@@ -44,7 +49,7 @@ class Agreement:
         try:
             outputs = self._outputs(graph)
         except (RunFailure, WorkerDied) as error:
-            return f"the mended model does not run: {_short(error)}"
+            return f"the mended model does not run: {_told(graph, error)}"
         told = _difference(self._expected, outputs, exact)
         if told is None:
             self._accepted = outputs
@@ -77,7 +82,7 @@ class Agreement:
                     self._expected = self._outputs(graph)
                     return None
                 except RunFailure as error:
-                    problem = _short(error)
+                    problem = _told(graph, error)
                 except WorkerDied as error:
                     return str(error)
         return problem
@@ -86,8 +91,9 @@ class Agreement:
         from onnxlint.runtime.messages import Run
 
         assert self._attempt is not None
-        files = graph.model.files
-        self._worker.load(runnable(graph, []), files.folder, optimised=self._optimised)
+        plain = replace(graph.model, proto=_plain(graph.model.proto))
+        folder = graph.model.files.folder
+        self._worker.load(runnable(plain, []), folder, optimised=self._optimised)
         names = [value.name for value in graph.outputs]
         runs = [self._worker.run(Run(feed, [], names)) for feed in self._attempt.feeds]
         return [run.outputs for run in runs]
@@ -118,7 +124,22 @@ def _equal(before: Array, after: Array, exact: bool) -> bool:
     return np.allclose(before, after, rtol=0, atol=step, equal_nan=True)
 
 
-def _short(error: Exception) -> str:
-    from textwrap import shorten
+def _plain(model: ModelProto) -> ModelProto:
+    """A copy without what says nothing of the computation."""
+    from onnx import ModelProto
 
-    return shorten(str(error), 200, placeholder=" …")
+    plain = ModelProto()
+    plain.CopyFrom(model)
+    pending: list[GraphProto | FunctionProto] = [plain.graph, *plain.functions]
+    for graph in pending:
+        del graph.value_info[:]
+        for node in graph.node:
+            node.ClearField("name")
+            for attribute in node.attribute:
+                pending.extend([attribute.g] if attribute.HasField("g") else attribute.graphs)
+    return plain
+
+
+def _told(graph: Graph, error: Exception) -> str:
+    refusal = read_refusal(graph, str(error))
+    return refusal.reason or str(refusal)

@@ -20,6 +20,8 @@ from onnxlint.model.preflight import Preflight
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
 
+    from onnxlint.model.load import Model
+    from onnxlint.model.tensors import Files
     from onnxlint.runtime.messages import Array, Ran, Watch
     from onnxlint.runtime.synthesis import Attempt
 
@@ -236,9 +238,9 @@ class _Runner:
         return read_refusal(self._graph, str(error))
 
     def _load(self, watches: list[Watch], *, optimised: bool) -> None:
-        files = self._graph.model.files
-        data = runnable(self._graph, [watch.name for watch in watches])
-        self._worker.load(data, files.folder, optimised=optimised)
+        model = self._graph.model
+        data = runnable(model, [watch.name for watch in watches])
+        self._worker.load(data, model.files.folder, optimised=optimised)
 
     def run(self, feeds: dict[str, Array]) -> Ran:
         """Runs one feed; several times where the watched values are too many to fetch at once.
@@ -282,27 +284,26 @@ class _Runner:
         yield group
 
 
-def runnable(graph: Graph, watched: list[str]) -> bytes:
+def runnable(model: Model, watched: list[str]) -> bytes:
     """The serialized model with the watched values as outputs, its weights left in their files."""
     from onnx import ModelProto
     from onnx.helper import make_empty_tensor_value_info
 
-    model = ModelProto()
-    model.CopyFrom(graph.model.proto)
-    _restore_locations(graph, model)
-    outputs = {output.name for output in model.graph.output}
-    model.graph.output.extend(
+    proto = ModelProto()
+    proto.CopyFrom(model.proto)
+    _restore_locations(model.files, proto)
+    outputs = {output.name for output in proto.graph.output}
+    proto.graph.output.extend(
         make_empty_tensor_value_info(name) for name in watched if name not in outputs
     )
-    return bytes(model.SerializeToString())
+    return bytes(proto.SerializeToString())
 
 
-def _restore_locations(graph: Graph, model: ModelProto) -> None:
+def _restore_locations(files: Files, model: ModelProto) -> None:
     """Points tensors of the model file at that file; where runtimes allow none, puts data back."""
     from onnxlint.model.preflight import all_tensors
     from onnxlint.model.wire import INLINE
 
-    files = graph.model.files
     if not files.spans:
         return
     if files.model_file.parent == files.folder:

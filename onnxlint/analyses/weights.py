@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from onnxlint.findings import Place
 from onnxlint.model.dtypes import is_float
@@ -27,6 +27,14 @@ WEIGHT_SLOTS = {
 
 Constant = tuple[Value, Tensor]
 """A constant value and its data."""
+
+
+class Copy(NamedTuple):
+    """A constant whose elements are those of another one, in their order or `transposed`."""
+
+    value: Value
+    tensor: Tensor
+    transposed: bool
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,7 @@ class Weights:
             if tensor is not None:
                 yield value, tensor
 
-    def copies(self, min_bytes: int) -> Iterator[list[Constant]]:
+    def copies(self, min_bytes: int) -> Iterator[list[Copy]]:
         """Constants of `min_bytes` and more with equal elements, matrices also transposed.
 
         Only what agrees in dtype, size and extrema is compared; data that tensors share in a file
@@ -106,17 +114,18 @@ class Weights:
             if len(candidates) > 1:
                 yield from self._equal(candidates)
 
-    def _equal(self, candidates: list[Constant]) -> Iterator[list[Constant]]:
-        groups: dict[object, dict[object, Constant]] = {}
+    def _equal(self, candidates: list[Constant]) -> Iterator[list[Copy]]:
+        groups: dict[object, dict[object, Copy]] = {}
         for value, tensor in candidates:
             digest = self.digest(tensor)
             if digest is None:
                 continue
-            key: object = tensor.dims, digest
+            key, transposed = (tensor.dims, digest), False
             if key not in groups and len(tensor.dims) == 2:
-                turned = tensor.dims[::-1], self.digest(tensor, transposed=True)
-                key = turned if turned in groups else key
-            groups.setdefault(key, {}).setdefault(tensor.extent or value, (value, tensor))
+                turned: object = (tensor.dims[::-1], self.digest(tensor, transposed=True))
+                key, transposed = (turned, True) if turned in groups else (key, False)
+            copy = Copy(value, tensor, transposed)
+            groups.setdefault(key, {}).setdefault(tensor.extent or value, copy)
         return (list(group.values()) for group in groups.values() if len(group) > 1)
 
     def digest(self, tensor: Tensor, *, transposed: bool = False) -> bytes | None:

@@ -18,6 +18,7 @@ from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT
 if TYPE_CHECKING:
     from onnxlint.analyses.worker import Workers
     from onnxlint.config import Plan
+    from onnxlint.fixing import Wish
     from onnxlint.packs import Registry
     from onnxlint.pipeline import Progress
     from onnxlint.reports import ModelReport
@@ -43,6 +44,7 @@ class Options:
     static_only: bool
     config: Path | None
     rules: tuple[Path, ...]
+    wish: Wish | None = None
 
 
 def _names(
@@ -101,10 +103,23 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
 )
 @click.option(
     "--output",
-    "-o",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the report there instead of to standard output.",
+    help="Write the report there instead of to standard output; -o is short for it.",
+)
+@click.option("--fix", is_flag=True, help="Mend what carries a fix, in place or into -o.")
+@click.option(
+    "-o",
+    "out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --fix: write the mended model there; a folder for several models.",
+)
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and write nothing.")
+@click.option(
+    "--unverified-fixes",
+    is_flag=True,
+    help="Fix also what no run can verify, e.g. a model that onnxruntime does not load.",
 )
 @click.option(
     "--config",
@@ -143,9 +158,13 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
               help="Show infos, every repeat, and why rules were not applicable.")  # fmt: skip
 def command(
     models: tuple[str, ...], format_: str, output: Path | None, jobs: int, quiet: bool,
-    verbose: bool, **given: Any,
+    verbose: bool, fix: bool, out: Path | None, diff: bool, unverified_fixes: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Lint models: files, folders, globs, or - for standard input."""
+    if not (fix or diff):
+        output, out = _report_file(output, out), None
+        if unverified_fixes:
+            raise click.UsageError("--unverified-fixes goes with --fix or --diff")
     options = Options(
         **given | {
             "stage": given["stage"] and Stage(given["stage"]),
@@ -156,10 +175,28 @@ def command(
 
     paths = list(expand(models))
     packs = check_configuration(paths, options).packs
+    if fix or diff:
+        from onnxlint.cli.fix import check_fixing, wish_for
+
+        check_fixing(paths, out, diff=diff, format_=format_)
+        options = replace(options, wish=wish_for(out, diff=diff, unverified=unverified_fixes))
     reports = list(_linted(paths, options, jobs, quiet))
+    if diff:
+        from onnxlint.cli.fix import show_diff
+
+        sys.exit(show_diff(reports, output, quiet=quiet))
     show = _shown(quiet, reports)
-    _write(_rendered(reports, format_, packs, show, verbose), output)
+    write_report(_rendered(reports, format_, packs, show, verbose), output)
     sys.exit(exit_code(reports))
+
+
+def _report_file(output: Path | None, out: Path | None) -> Path | None:
+    """Without --fix, -o is --output."""
+    if output is not None and out is not None:
+        raise click.UsageError("-o is short for --output, unless --fix is given: name one file")
+    if out is not None and out.is_dir():
+        raise click.UsageError(f"-o {str(out)!r} is a folder; name a file for the report")
+    return output or out
 
 
 def expand(models: Iterable[str]) -> Iterator[str]:
@@ -239,10 +276,22 @@ def _discovered(rule_paths: tuple[Path, ...], required: tuple[str, ...], discove
 def lint_one(
     path: str, options: Options, progress: Progress | None = None, workers: Workers | None = None
 ) -> ModelReport:
-    """Lints one model with its own plan."""
+    """Lints one model with its own plan, and mends it if that was asked for."""
     from onnxlint.pipeline import lint_model
 
     (chosen, settings), _ = planned(path, options)
+    if options.wish is not None:
+        from onnxlint.cli.fix import fix_one
+
+        return fix_one(
+            path,
+            chosen,
+            settings,
+            options.wish,
+            static_only=options.static_only,
+            progress=progress,
+            workers=workers,
+        )
     return lint_model(
         path,
         chosen,
@@ -311,7 +360,8 @@ def _rendered(
     return text.render(reports, show=show, verbose=verbose)
 
 
-def _write(rendered: str, output: Path | None) -> None:
+def write_report(rendered: str, output: Path | None) -> None:
+    """Writes what was asked for to a file, or to standard output."""
     if output is None:
         click.echo(rendered, nl=False, color=None)
         return

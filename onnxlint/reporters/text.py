@@ -54,17 +54,20 @@ def _mending(mended: Mending, verbose: bool) -> Iterator[str]:
         yield f"  written: {_printable(mended.written)}"
     if mended.unverified is not None and mended.fixed:
         yield f"  {click.style('not verified', fg='yellow')}: {_printable(mended.unverified)}"
-    word = click.style("fixed", fg="green")
-    lines = [(f, word, f"{f.message}: {f.fix}") for f in mended.fixed]
-    word = click.style("not fixed", fg="yellow")
-    lines += [(f, word, reason) for f, reason in mended.refused]
-    for (code, name, heading), group in groupby(lines, key=lambda e: (e[0].code, e[0].name, e[1])):
-        told = list(group)
-        yield f"  {heading} {click.style(code, bold=True)} {name}"
-        shown = told if verbose else told[:FOLD_AFTER]
-        for finding, _, text in shown:
-            yield f"    {_printable(_where(finding.place))}{_printable(text)}"
-        yield from _folded(told, shown)
+    for (code, name), group in groupby(mended.fixed, key=lambda f: (f.code, f.name)):
+        fixed = list(group)
+        yield f"  {click.style('fixed', fg='green')} {click.style(code, bold=True)} {name}"
+        shown = fixed if verbose else fixed[:FOLD_AFTER]
+        for finding in shown:
+            yield f"    {_printable(_where(finding.place))}{_printable(finding.fix or '')}"
+        yield from _folded(fixed, shown)
+    for reason, refusals in groupby(mended.refused, key=lambda refusal: refusal[1]):
+        refused = [finding for finding, _ in refusals]
+        yield f"  {click.style('not fixed', fg='yellow')}: {_printable(reason)}"
+        shown = refused if verbose else refused[:FOLD_AFTER]
+        for finding in shown:
+            yield f"    {finding.code} {finding.name}: {_printable(str(finding.place))}"
+        yield from _folded(refused, shown)
 
 
 def _folded(found: Sized, shown: Sized) -> Iterator[str]:

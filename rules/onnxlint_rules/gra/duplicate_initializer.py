@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Severity, Weights, rule
+from onnxlint import Draft, Finding, Fix, Graph, Severity, Value, Weights, rule
 
 
 @rule("GRA013", "duplicate-initializer", severity=Severity.WARNING)
-def duplicate_initializer(weights: Weights, *, min_bytes: int = 64 * 1024) -> Iterator[Finding]:
+def duplicate_initializer(
+    graph: Graph, weights: Weights, *, min_bytes: int = 64 * 1024
+) -> Iterator[Finding]:
     """A large constant that is stored more than once, as it is or transposed.
 
     Why: tied weights, such as an embedding and the layer that turns back into words, came apart at
     the export: the file, and the memory of the runtime, hold both (a model of 2.1 GiB became 3.0,
     optimum issue 1326). Equal small constants are common and cost nothing: hence the 64 KiB.
     Fix: let every reader use one of them (behind a Transpose where need be), or store them at the
-    same place of the external data.
+    same place of the external data. `--fix` does the first where none is transposed.
 
     Bad:
     net (float[N, 128] x) => (float[N, 128] y)
@@ -42,13 +44,34 @@ def duplicate_initializer(weights: Weights, *, min_bytes: int = 64 * 1024) -> It
     >>> model.graph.initializer.append(numpy_helper.from_array(w, "v"))
     """
     for copies in weights.copies(min_bytes):
-        (first, tensor), *others = copies
+        (first, tensor, _), *others = copies
         wasted = len(others) * tensor.nbytes
         yield Finding(
             first,
             f"its {tensor.nbytes:,} bytes are stored {len(copies)} times, {wasted:,} of them for "
-            f"nothing: also as {', '.join(value.name for value, _ in others)}",
+            f"nothing: also as {', '.join(copy.value.name for copy in others)}",
             measured=wasted,
             limit=min_bytes,
             unit="bytes",
+            fix=None
+            if any(copy.transposed for copy in others)
+            else _sharing(graph, [copy.value for copy in copies]),
         )
+
+
+def _sharing(graph: Graph, values: list[Value]) -> Fix | None:
+    """None where no reader may use another value: an output, an overridable input, a function."""
+    kept = next((v for v in values if v.scope is graph.main and v.tensor_proto is not None), None)
+    fixed = all(
+        not (v.is_output or v.yielded_to or v.is_input or v.scope.in_function) for v in values
+    )
+    if kept is None or not fixed:
+        return None
+    others = [value for value in values if value is not kept]
+    return Fix(f"let every reader use {kept.name!r}", _share, kept, others)
+
+
+def _share(draft: Draft, kept: Value, others: list[Value]) -> None:
+    for value in others:
+        draft.redirect(value, kept)
+        draft.remove(value if value.producer is None else value.producer)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule
 
 
 @rule("GRA008", "duplicate-node-name", severity=Severity.WARNING)
@@ -46,4 +46,10 @@ def duplicate_node_name(graph: Graph) -> Iterator[Finding]:
                     measured=len(nodes),
                     limit=1,
                     unit="nodes of this name",
+                    fix=Fix("number the names of the others", _number, nodes[1:]),
                 )
+
+
+def _number(draft: Draft, nodes: list[Node]) -> None:
+    for node in nodes:
+        draft.node(node).name = draft.fresh_name(node.name)

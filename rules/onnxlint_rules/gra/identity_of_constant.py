@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule
 
 _CONSTANT_SLOTS = {
     "Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1),
@@ -22,7 +22,8 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
     constants, and do not look behind the node: TensorRT refuses the model (issue 2803), and
     fusion and quantisation pass the layer by. Parameters of normalisations are left out: PyTorch
     shares equal ones through an Identity as a rule, and importers see through it there.
-    Fix: fold the node: give the operand the initializer itself, cast beforehand.
+    Fix: fold the node: give the operand the initializer itself, cast beforehand. `--fix` folds an
+    Identity; a cast changes numbers, and stays.
 
     Bad:
     net (float[N, 2] x) => (float[N, 2] y)
@@ -49,4 +50,18 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
                 source = maker.input(0)
                 if source is not None and source.tensor_proto is not None:
                     message = f"it stands between {source.name!r} and input {slot} of {node.place}"
-                    yield Finding(maker, message)
+                    yield Finding(maker, message, fix=_folding(maker))
+
+
+def _folding(identity: Node) -> Fix | None:
+    made = identity.output
+    if identity.op != "Identity" or made is None or made.is_output or made.yielded_to:
+        return None
+    return Fix("let its readers read the initializer itself", _fold, identity)
+
+
+def _fold(draft: Draft, identity: Node) -> None:
+    source, made = identity.input(0), identity.output
+    if source is not None and made is not None:
+        draft.redirect(made, source)
+        draft.remove(identity)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, NotApplicable, Origin, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, NotApplicable, Origin, Severity, Value, rule
 
 
 @rule("GRA012", "initializer-as-input", severity=Severity.WARNING)
@@ -33,4 +33,15 @@ def initializer_as_input(graph: Graph) -> Iterator[Finding]:
         raise NotApplicable(f"IR {version} lists initializers among the inputs")
     for value in graph.main.inputs:
         if value.origin is Origin.INITIALIZER:
-            yield Finding(value, f"IR {version} > 3, and it is an initializer and an input at once")
+            yield Finding(
+                value,
+                f"IR {version} > 3, and it is an initializer and an input at once",
+                fix=Fix("remove it from the inputs", _remove_input, value),
+            )
+
+
+def _remove_input(draft: Draft, value: Value) -> None:
+    inputs = draft.scope(value.scope).input
+    for index in reversed(range(len(inputs))):
+        if inputs[index].name == value.name:
+            del inputs[index]

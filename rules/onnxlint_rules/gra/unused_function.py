@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Severity, rule
 
 
 @rule("GRA010", "unused-function", severity=Severity.INFO)
@@ -48,4 +48,11 @@ def unused_function(graph: Graph) -> Iterator[Finding]:
                 pending.append(callee)
     for scope in graph.functions:
         if scope not in called:
-            yield Finding(scope, "the main graph never calls it", measured=0, limit=1, unit="calls")
+            yield Finding(
+                scope,
+                "the main graph never calls it",
+                measured=0,
+                limit=1,
+                unit="calls",
+                fix=Fix("remove the function", Draft.remove, scope),
+            )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Origin, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Origin, Severity, rule
 
 
 @rule("GRA002", "unused-initializer", severity=Severity.WARNING)
@@ -42,4 +42,5 @@ def unused_initializer(graph: Graph) -> Iterator[Finding]:
                 f"none of the model's nodes reads its {size:,} bytes",
                 measured=size,
                 unit="bytes",
+                fix=Fix("remove the initializer", Draft.remove, value),
             )

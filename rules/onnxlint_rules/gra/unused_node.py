@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule
 
 _BOOKKEEPING = ("Constant", "ConstantOfShape", "Shape", "Size", "Identity", "Cast", "Gather",
                 "Slice", "Concat", "Squeeze", "Unsqueeze", "Reshape", "Range")  # fmt: skip
@@ -16,7 +16,8 @@ def unused_node(graph: Graph) -> Iterator[Finding]:
     Why: a layer was computed and its result dropped, as when `forward` assigns to `y` and goes on
     with `x`: the model runs, and is not the network that was meant. At best the nodes are ballast.
     Nodes that hang together are one finding, at the last of them.
-    Where they only make constants and shapes, nothing was forgotten, and the finding is an info.
+    Where they only make constants and shapes, nothing was forgotten: the finding is an info, and
+    `--fix` removes them. A forgotten layer is for a person to look at.
     Fix: use the result in `forward`, or remove the nodes, which changes no output.
 
     Bad:
@@ -53,12 +54,14 @@ def unused_node(graph: Graph) -> Iterator[Finding]:
     for part in _parts(graph, dead):
         *_, last = sorted(part, key=dead.__getitem__)
         them = f"these {len(part)} nodes, of which this is the last" if len(part) > 1 else "it"
+        ballast = all(node.op in _BOOKKEEPING for node in part)
         yield Finding(
             last,
             f"no output depends on {them}",
             measured=len(part),
             unit="nodes",
-            severity=Severity.INFO if all(node.op in _BOOKKEEPING for node in part) else None,
+            severity=Severity.INFO if ballast else None,
+            fix=Fix("remove what nothing needs", Draft.remove, *part) if ballast else None,
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Scope, Severity, rule
 
 
 @rule("GRA011", "unused-opset-import", severity=Severity.INFO)
@@ -31,5 +31,16 @@ def unused_opset_import(graph: Graph) -> Iterator[Finding]:
         for domain in scope.imports:
             if domain and domain not in used:
                 yield Finding(
-                    scope, f"0 nodes use the imported domain {domain!r}", measured=0, limit=1
+                    scope,
+                    f"0 nodes use the imported domain {domain!r}",
+                    measured=0,
+                    limit=1,
+                    fix=Fix(f"remove the import of {domain!r}", _remove_import, scope, domain),
                 )
+
+
+def _remove_import(draft: Draft, scope: Scope, domain: str) -> None:
+    importer = draft.model if scope.parent is None and not scope.in_function else draft.scope(scope)
+    kept = [entry for entry in importer.opset_import if entry.domain != domain]
+    del importer.opset_import[:]
+    importer.opset_import.extend(kept)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, NotApplicable, Severity, Shapes, rule
+from onnxlint import Draft, Finding, Fix, Graph, Node, NotApplicable, Severity, Shapes, rule
 
 
 @rule("ONX028", "declared-shape-mismatch", severity=Severity.WARNING)
@@ -14,6 +14,7 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     the shapes of the model's outputs, which callers rely on; a warning elsewhere. Only the first
     contradiction along a path is told: what follows from it is no finding of its own.
     Fix: delete the stale `value_info` and infer the shapes again, or mend the output's declaration.
+    `--fix` deletes; what an output is declared to be is a promise, and a person's to change.
 
     Bad:
     net (float[N, 3] x) => (float[N, 4] y)
@@ -47,4 +48,23 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             continue
         is_output = node.scope is graph.main and any(v and v.is_output for v in node.outputs)
         certain = is_output or "elem type" in failure.reason
-        yield Finding(node, failure.reason, severity=Severity.ERROR if certain else None)
+        yield Finding(
+            node,
+            failure.reason,
+            severity=Severity.ERROR if certain else None,
+            fix=_deletion(node),
+        )
+
+
+def _deletion(node: Node) -> Fix | None:
+    made = [value for value in node.outputs if value is not None]
+    if any(value.is_output for value in made):
+        return None
+    return Fix("delete the stale value_info", _delete, node, {value.name for value in made})
+
+
+def _delete(draft: Draft, node: Node, names: set[str]) -> None:
+    declared = draft.scope(node.scope).value_info
+    for index in reversed(range(len(declared))):
+        if declared[index].name in names:
+            del declared[index]

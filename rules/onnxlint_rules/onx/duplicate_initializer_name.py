@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Scope, Severity, rule
 
 
 @rule("ONX034", "duplicate-initializer-name", severity=Severity.ERROR)
@@ -12,7 +12,8 @@ def duplicate_initializer_name(graph: Graph) -> Iterator[Finding]:
 
     Why: one of the tensors is lost, and which one depends on the reader, so the model may compute
     something else in every runtime.
-    Fix: rename one, together with its readers, or remove the one that is not meant.
+    Fix: rename one, together with its readers, or remove the one that is not meant. Where all are
+    the same, `--fix` removes all but one.
 
     Bad:
     net (float[2] x) => (float[2] y)
@@ -39,4 +40,19 @@ def duplicate_initializer_name(graph: Graph) -> Iterator[Finding]:
                     measured=count,
                     limit=1,
                     unit="initializers of this name",
+                    fix=Fix("keep one of the equal copies", _keep_one, scope, name)
+                    if _all_equal(scope, name)
+                    else None,
                 )
+
+
+def _all_equal(scope: Scope, name: str) -> bool:
+    copies = [tensor for tensor in scope.proto.initializer if tensor.name == name]
+    dense = len(copies) == sum(known == name for known in scope.initializer_names)
+    return dense and all(copy == copies[0] for copy in copies)
+
+
+def _keep_one(draft: Draft, scope: Scope, name: str) -> None:
+    initializers = draft.scope(scope).initializer
+    for index in [i for i, tensor in enumerate(initializers) if tensor.name == name][:0:-1]:
+        del initializers[index]

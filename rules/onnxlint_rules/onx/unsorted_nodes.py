@@ -1,8 +1,9 @@
 """ONX011 unsorted-nodes."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Severity, rule
 
 
 @rule("ONX011", "unsorted-nodes", severity=Severity.ERROR)
@@ -40,10 +41,49 @@ def unsorted_nodes(graph: Graph) -> Iterator[Finding]:
         y = Relu(h)
     }
     """
-    for scope in graph.scopes:
-        if not scope.in_function:
-            for node, value in scope.unsorted:
-                where = f"node {node.index}" if value.scope is scope else "a subgraph before it"
-                yield Finding(
-                    node, f"{value.name!r} is read in {where} and made by {value.place} after that"
-                )
+    scopes = [scope for scope in graph.scopes if not scope.in_function]
+    unsorted = [(scope, node, value) for scope in scopes for node, value in scope.unsorted]
+    fix = _sorting(graph) if unsorted else None
+    for scope, node, value in unsorted:
+        where = f"node {node.index}" if value.scope is scope else "a subgraph before it"
+        message = f"{value.name!r} is read in {where} and made by {value.place} after that"
+        yield Finding(node, message, fix=fix)
+
+
+def _sorting(graph: Graph) -> Fix | None:
+    """One fix for all findings, since an order is one of all nodes; None for a cycle."""
+    import networkx
+
+    if not networkx.is_directed_acyclic_graph(graph.digraph):
+        return None
+    return Fix("sort the nodes topologically", _sort)
+
+
+def _sort(draft: Draft) -> None:
+    """Takes the order from onnx-ir, and the order alone: see `Draft` for why not the model."""
+    import onnx_ir
+
+    graph = onnx_ir.serde.deserialize_graph(draft.model.graph)
+    pairs = list(_pairs(draft.model.graph, graph))
+    protos = {
+        node: proto
+        for listed, ordered in pairs
+        for proto, node in zip(listed, ordered, strict=True)
+    }
+    graph.sort()
+    for listed, ordered in pairs:
+        ranks = {id(protos[node]): rank for rank, node in enumerate(ordered)}
+        listed.sort(key=lambda proto: ranks[id(proto)])
+
+
+def _pairs(proto: Any, graph: Any) -> Iterator[tuple[Any, Any]]:
+    """The nodes of a graph and of its subgraphs: as protobuf has them, and as onnx-ir."""
+    yield proto.node, graph
+    for listed, node in zip(proto.node, graph, strict=True):
+        for attribute in listed.attribute:
+            if attribute.HasField("g"):
+                yield from _pairs(attribute.g, node.attributes[attribute.name].as_graph())
+            elif attribute.graphs:
+                graphs = node.attributes[attribute.name].as_graphs()
+                for inner, same in zip(attribute.graphs, graphs, strict=True):
+                    yield from _pairs(inner, same)

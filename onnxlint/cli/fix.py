@@ -1,0 +1,95 @@
+"""What `check` does for `--fix` and `--diff`: where mended models go, and how a diff is shown."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnxlint.fixing import Wish, fix_model
+from onnxlint.reports import ModelReport
+
+if TYPE_CHECKING:
+    from onnxlint.config import Plan
+    from onnxlint.settings import Settings
+
+
+def wish_for(out: Path | None, *, diff: bool, unverified: bool) -> Wish:
+    """What the command line asks of every model."""
+    return Wish(out, diff, unverified)
+
+
+def check_fixing(paths: list[str], out: Path | None, *, diff: bool, format_: str) -> None:
+    """Finds mistakes before any model is read."""
+    if importlib.util.find_spec("onnx_ir") is None:
+        raise click.UsageError("--fix needs onnx-ir: pip install 'onnxlint[fix]'")
+    if diff and out is not None:
+        raise click.UsageError("--diff writes no model: leave out -o")
+    if diff and format_ != "text":
+        raise click.UsageError("--diff prints a diff and no report: leave out --format")
+    if not diff and out is None and "-" in paths:
+        raise click.UsageError("--fix of standard input needs a file to write: -o OUT.onnx")
+    if out is not None:
+        _check_target(paths, out)
+
+
+def _check_target(paths: list[str], out: Path) -> None:
+    names = [Path(path).name for path in paths]
+    if out.is_dir():
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise click.UsageError(f"-o {str(out)!r}: several models are named {min(twice)!r}")
+        if "-" in paths:
+            raise click.UsageError("-o must name a file for the model of standard input")
+    elif len(paths) > 1:
+        raise click.UsageError(f"-o {str(out)!r} must be a folder for {len(paths)} models")
+    elif not out.parent.is_dir():
+        raise click.UsageError(f"-o {str(out)!r}: there is no folder {str(out.parent)!r}")
+
+
+def fix_one(
+    path: str, chosen: Plan, settings: Settings, wish: Wish, **given: Any
+) -> ModelReport:  # fmt: skip
+    """Mends one model, into a folder under its own name."""
+    if wish.target is not None and wish.target.is_dir():
+        wish = replace(wish, target=wish.target / Path(path).name)
+    return fix_model(path, chosen, settings, wish, **given)
+
+
+def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -> int:
+    """Shows the diffs, says beside them what would be fixed, and gives the exit code.
+
+    2 where a model could not be worked on, 1 where there is something to fix, else 0.
+    """
+    from onnxlint.cli.check import write_report
+
+    write_report("".join(_coloured(report) for report in reports), output)
+    mendings = [report.mending for report in reports if report.mending is not None]
+    if not quiet:
+        would = sum(len(mending.fixed) for mending in mendings)
+        changed = sum(bool(mending.fixed) for mending in mendings)
+        click.echo(
+            f"would fix {would:,} findings in {changed:,} of {len(reports):,} models", err=True
+        )
+    for report in reports:
+        reasons = [] if report.mending is None else report.mending.refused
+        for reason, refused in groupby(() if quiet else reasons, key=lambda refusal: refusal[1]):
+            click.echo(f"would not fix {len(list(refused)):,} in {report.path}: {reason}", err=True)
+        if report.error is not None:
+            click.echo(f"cannot work on {report.path}: {report.error}", err=True)
+    if not all(report.complete for report in reports):
+        return 2
+    return int(any(mending.fixed for mending in mendings))
+
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def _coloured(report: ModelReport) -> str:
+    diff = report.mending.diff if report.mending is not None else ""
+    lines = diff.splitlines(keepends=True)
+    return "".join(click.style(line, fg=_COLOURS.get(line[0])) for line in lines)
