@@ -11,6 +11,7 @@ from onnxlint.testing import model_from_text, run_rule
 from onnxlint_rules.sec.allocation_bomb import allocation_bomb
 from onnxlint_rules.sec.code_executing_operator import code_executing_operator
 from onnxlint_rules.sec.custom_domain import custom_domain
+from onnxlint_rules.sec.decompression_mismatch import decompression_mismatch
 from onnxlint_rules.sec.external_data_bounds import external_data_bounds
 from onnxlint_rules.sec.external_data_escape import external_data_escape
 from onnxlint_rules.sec.external_data_missing import external_data_missing
@@ -330,3 +331,55 @@ def test_texts_of_every_level_are_read_and_secrets_are_never_shown_whole(tmp_pat
     found = findings(local_path_leak, path)
     assert [one.measured for one in found] == [len(holders) + 1, len(holders) + 3]
     assert "pass" not in "".join(one.message for one in found)
+
+
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [(16, []), (16 + 100, []), (16 + 101, [101]), (5000, [4984])],
+)
+def test_external_file_that_holds_more_than_its_tensors(
+    tmp_path: Path, size: int, seen: list[int]
+) -> None:
+    ranges = ({"location": "w.bin", "offset": offset} for offset in ("0", "8"))
+    path = moved(tmp_path, TWO_WEIGHTS, *ranges)
+    (tmp_path / "w.bin").write_bytes(bytes(size))
+    report = run_rule(decompression_mismatch, path, max_bytes=100)
+    assert [one.measured for one in report.findings] == seen
+
+
+def test_bytes_between_overlapping_and_tied_ranges_count_once(tmp_path: Path) -> None:
+    ranges = ({"location": "w.bin", "offset": offset} for offset in ("0", "4"))
+    path = moved(tmp_path, TWO_WEIGHTS, *ranges)
+    (tmp_path / "w.bin").write_bytes(bytes(1000))
+    (found,) = run_rule(decompression_mismatch, path, max_bytes=100).findings
+    assert found.message == (
+        "external data 'w.bin' has 1,000 bytes and its contents explain 12: "
+        "988 are left over, more than 100"
+    )
+
+
+def test_small_share_of_a_large_model_and_what_a_copy_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    large = model_from_text(
+        "net (float[65536] x) => (float[65536] y) <float[65536] w = {1}> { y = Add(x, w) }"
+    )
+    large.graph.initializer[0].ClearField("float_data")
+    large.graph.initializer[0].raw_data = bytes(4 * 65536)
+    unknown = b"\xfa\x3f\xc8\x01" + bytes(200)
+    path.write_bytes(large.SerializeToString() + unknown)
+    assert not run_rule(decompression_mismatch, path, max_bytes=100).findings
+    (found,) = run_rule(decompression_mismatch, path, max_bytes=100, max_share=1e-4).findings
+    assert (found.severity, found.measured) == (Severity.INFO, pytest.approx(204, abs=80))
+    assert not run_rule(decompression_mismatch, path, max_bytes=300, max_share=0.0).findings
+    small = model_from_text(TWO_WEIGHTS)
+    text = b"\x32\xc8\x01" + b"a" * 200  # doc_string twice: the last one holds
+    path.write_bytes(text + text + small.SerializeToString())
+    assert run_rule(decompression_mismatch, path, max_bytes=100).findings[0].measured == 203
+
+
+def test_text_formats_explain_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "model.textproto"
+    path.write_text(str(model_from_text(TWO_WEIGHTS)))
+    report = run_rule(decompression_mismatch, path, max_bytes=10)
+    assert report.complete
+    assert not report.findings

@@ -55,6 +55,19 @@ class Model:
         with self.files.model_file.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
+    @cached_property
+    def explained_bytes(self) -> int | None:
+        """Bytes of the file that ONNX's fields account for; None in a textual format.
+
+        The rest is in fields that onnx does not know, or in copies that later ones replace.
+        """
+        if self.files.model_file.suffix.lower() in TEXT_FORMATS:
+            return None
+        known = type(self.proto)()
+        known.CopyFrom(self.proto)
+        known.DiscardUnknownFields()
+        return known.ByteSize() + sum(length for _, length in self.files.spans)
+
 
 @contextmanager
 def open_model(path: str) -> Iterator[Model]:
