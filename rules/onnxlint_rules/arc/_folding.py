@@ -1,0 +1,75 @@
+"""Small integers and truths that exporters compute of sizes, where these are known."""
+
+from collections.abc import Callable
+from operator import add, and_, eq, ge, gt, le, lt, mul, or_, sub
+from typing import Any
+
+import numpy as np
+
+from onnxlint import Graph, Node, Shapes, Value
+
+_LARGEST = 64
+"""More elements are no sizes."""
+
+_DEEPEST = 32
+"""So many nodes stand at most between a size and what is made of it."""
+
+_SAME = frozenset({"Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape"})
+_PAIRS: dict[str, Callable[[Any, Any], Any]] = {
+    "Equal": eq, "Less": lt, "LessOrEqual": le, "Greater": gt, "GreaterOrEqual": ge,
+    "And": and_, "Or": or_, "Add": add, "Sub": sub, "Mul": mul,
+}  # fmt: skip
+
+
+def folded(value: Value | None, graph: Graph, shapes: Shapes) -> Any:
+    """The one number or truth that a value always holds; None where it may hold several."""
+    numbers = _folded(value, graph, shapes, _DEEPEST)
+    return numbers[0] if numbers is not None and len(numbers) == 1 else None
+
+
+def _folded(value: Value | None, graph: Graph, shapes: Shapes, steps: int) -> list[Any] | None:
+    """The elements of a small value in a row, None for those that are not known."""
+    tensor = graph.tensor(value)
+    if tensor is not None and tensor.size <= _LARGEST:
+        constant = graph.constant(value)
+        return None if constant is None else np.asarray(constant).reshape(-1).tolist()
+    node = value.producer if value is not None else None
+    if node is None or not steps:
+        return None
+    if node.op == "Shape":
+        return _sizes(node, shapes)
+    operands = [_folded(operand, graph, shapes, steps - 1) for operand in node.inputs]
+    if not operands or operands[0] is None:
+        return None
+    if node.op in _SAME:
+        return operands[0]
+    if node.op == "Not":
+        return [None if one is None else not one for one in operands[0]]
+    known = [operand for operand in operands if operand is not None]
+    if len(known) < len(operands):
+        return None
+    if node.op == "Concat":
+        return [one for operand in known for one in operand]
+    if node.op == "Gather":
+        return [_entry(known[0], place) for place in known[1]]
+    return _pairs(_PAIRS[node.op], *known) if node.op in _PAIRS else None
+
+
+def _sizes(node: Node, shapes: Shapes) -> list[Any] | None:
+    shape = shapes.of(node.input(0))
+    if shape is None or shape.dims is None:
+        return None
+    sizes = shape.dims[node.attribute("start", 0) : node.attribute("end")]
+    return [size if isinstance(size, int) else None for size in sizes]
+
+
+def _entry(row: list[Any], place: Any) -> Any:
+    return row[place] if place is not None and -len(row) <= place < len(row) else None
+
+
+def _pairs(operator: Any, left: list[Any], right: list[Any]) -> list[Any] | None:
+    if len(left) != len(right) and 1 not in (len(left), len(right)):
+        return None
+    size = max(len(left), len(right)) if left and right else 0
+    rows = ((row * size if len(row) == 1 else row) for row in (left, right))
+    return [None if a is None or b is None else operator(a, b) for a, b in zip(*rows, strict=True)]
