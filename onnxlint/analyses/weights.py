@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from hashlib import blake2b
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from onnxlint.analyses.storage import Stored, stored
 from onnxlint.findings import Place
-from onnxlint.model.dtypes import is_float
+from onnxlint.model.dtypes import bits, is_float, is_integer, numpy_dtype
 from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.model.tensors import BLOCK_BYTES, Tensor, TensorError
@@ -25,6 +29,15 @@ WEIGHT_SLOTS = {
 }  # fmt: skip
 """Input slots that hold learned weights of two and more dims."""
 
+THREAD_ELEMENTS = 8 * 1024 * 1024
+"""Tensors in a file that hold more are read by several threads, so many elements at a time."""
+
+MOST_THREADS = 4
+"""Threads that read one tensor: more of them wait for memory only."""
+
+WIDEST_INTEGER = 32
+"""Bits of an integer up to which its statistics are exact."""
+
 Constant = tuple[Value, Tensor]
 """A constant value and its data."""
 
@@ -39,17 +52,88 @@ class Copy(NamedTuple):
 
 @dataclass(frozen=True)
 class Weight:
-    """A constant that a layer multiplies with or looks up in: the layer, its slot, the tensor."""
+    """A constant that a layer multiplies with or looks up in: the layer, its slot, the tensor.
+
+    The constant may stand behind Cast, Transpose, Reshape or DequantizeLinear: `tensor` is what is
+    stored, `dims` what the layer gets, `value` the name of the constant.
+    """
 
     node: Node
     slot: int
-    value: Value
-    tensor: Tensor
+    stored: Stored
+
+    @property
+    def value(self) -> Value:
+        """The constant."""
+        return self.stored.value
+
+    @property
+    def tensor(self) -> Tensor:
+        """Its data."""
+        return self.stored.tensor
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Its shape as the layer gets it."""
+        return self.stored.dims
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether integers are stored that a DequantizeLinear scales."""
+        return self.stored.quantised is not None
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the layer looks rows up in it."""
+        return self.node.op == "Gather"
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each output channel sees one input channel alone."""
+        groups = self.node.attribute("group", 1) if "Conv" in self.node.op else 1
+        return groups > 1 and self.dims[1] == 1
+
+    @property
+    def fan_in(self) -> int:
+        """How many products an output element of the layer adds up."""
+        return self._fans[0]
+
+    @property
+    def fan_out(self) -> int:
+        """How many output elements an input element goes to."""
+        return self._fans[1]
+
+    @property
+    def _fans(self) -> tuple[int, int]:
+        window = prod(self.dims[2:])
+        if "Conv" in self.node.op:
+            first, second = self.dims[0] * window, self.dims[1] * window
+            return (first, second) if self.node.op == "ConvTranspose" else (second, first)
+        rows, columns = self.dims[-2:]
+        turned = self.node.op != "MatMul" and not (
+            self.node.op == "Gemm" and not self.node.attribute("transB", 0)
+        )
+        turned = turned or (self.node.op == "MatMul" and self.slot == 0)
+        return (columns, rows) if turned else (rows, columns)
 
     @property
     def place(self) -> Place:
         """At the layer, with the weight's name."""
         return self.node.place_of(self.value.name)
+
+
+class Channels(NamedTuple):
+    """Extrema of a weight's output channels, as the layer gets them; one element a channel."""
+
+    minimum: Array
+    maximum: Array
+
+    @property
+    def magnitude(self) -> Array:
+        """The largest magnitude in each channel."""
+        import numpy as np
+
+        return np.maximum(np.abs(self.minimum), np.abs(self.maximum))
 
 
 class Weights:
@@ -58,7 +142,7 @@ class Weights:
     def __init__(self, graph: Graph, preflight: Preflight) -> None:
         self._graph = graph
         self._readable = preflight.refusal is None
-        self._statistics: dict[int, Statistics | None] = {}
+        self._statistics: dict[object, Statistics | None] = {}
         self._protos: list[TensorProto] = []
 
     @classmethod
@@ -67,25 +151,125 @@ class Weights:
         return cls(graph, preflight)
 
     def of(self, tensor: Tensor) -> Statistics | None:
-        """The statistics of a float tensor; None for other dtypes and for unreadable data."""
-        key = id(tensor.proto)
+        """The statistics of a tensor of numbers, with channels if it is a layer's weight.
+
+        None for strings, booleans and wide integers, and for unreadable data.
+        """
+        key = _key(tensor)
         if key not in self._statistics:
             self._protos.append(tensor.proto)  # kept, so that its id stays its own
-            self._statistics[key] = self._measure(tensor)
+            self._statistics[key] = self._measure(tensor, self._axes.get(key))
         return self._statistics[key]
 
     def layers(self) -> Iterator[Weight]:
         """The constant weights (two and more dims) of layers; a shared one at its first layer."""
+        return iter(self._layers)
+
+    def judged(self) -> Iterator[tuple[Weight, Statistics]]:
+        """The weights that layers multiply with, not quantised, with elements and statistics."""
+        for weight in self._layers:
+            seen = None if weight.is_quantised or weight.is_table else self.of(weight.tensor)
+            if seen is not None and seen.elements:
+                yield weight, seen
+
+    def repeated(self, weight: Weight) -> float | None:
+        """The number that every element of a weight is, as the layer gets it; None if they differ.
+
+        An empty weight has none, nor has one with NaN or infinities.
+        """
+        seen = self.of(weight.tensor)
+        if seen is None or not seen.elements or seen.finite < seen.elements:
+            return None
+        low, high = seen.minimum, seen.maximum
+        if weight.is_quantised and low == high:
+            channels = self.channels(weight)
+            if channels is None:
+                return None
+            low, high = float(channels.minimum.min()), float(channels.maximum.max())
+        return low if low == high else None
+
+    def channels(self, weight: Weight) -> Channels | None:
+        """Extrema of the output channels as the layer gets them, those of quantised weights scaled.
+
+        None where they lie scattered, hold NaN or infinities, or cannot be read.
+        """
+        import numpy as np
+
+        seen = self.of(weight.tensor)
+        axis = weight.stored.axis
+        if seen is None or axis is None or seen.channel_axis != axis or seen.finite < seen.elements:
+            return None
+        low, high = seen.channel_minimum, seen.channel_maximum
+        if low is None or high is None:
+            return None
+        low, high = low.astype(np.float64), high.astype(np.float64)
+        if weight.is_quantised:
+            scaling = self.scaling(weight)
+            if scaling is None:
+                return None
+            scale, zero = scaling
+            low, high = (low - zero) * scale, (high - zero) * scale
+        return Channels(low, high)
+
+    def scaling(self, weight: Weight) -> tuple[Array, Array] | None:
+        """Scale and zero point of each output channel of a quantised weight, if each has one."""
+        import numpy as np
+
+        node, axis = weight.stored.quantised, weight.stored.quantised_axis
+        scale = None if node is None else self._graph.constant(node.input(1))
+        if node is None or axis is None or scale is None or node.attribute("block_size", 0):
+            return None
+        zero = self._graph.constant(node.input(2))
+        zero = np.zeros(1) if zero is None else zero.reshape(-1).astype(np.float64)
+        scale = scale.reshape(-1).astype(np.float64)
+        count = weight.tensor.dims[weight.stored.axis or 0]
+        by_channel = node.attribute("axis", 1) in (axis, axis - len(weight.tensor.dims))
+        fits = all(part.size == 1 or (by_channel and part.size == count) for part in (scale, zero))
+        return (np.broadcast_to(scale, count), np.broadcast_to(zero, count)) if fits else None
+
+    def equal_channels(self, weight: Weight) -> list[list[int]]:
+        """Groups of output channels that are the same to the last bit, those of zeros left out.
+
+        The tensor is read again only where channels agree in their extrema.
+        """
+        import numpy as np
+
+        from onnxlint.runtime.statistics import channel_hashes
+
+        channels, scaling = self.channels(weight), self.scaling(weight)
+        if channels is None or (weight.is_quantised and scaling is None) or weight.tensor.fill:
+            return []
+        marks = np.stack([*channels, *(scaling or ())], axis=1)
+        alive = np.flatnonzero(channels.magnitude > 0)
+        suspects = [at for group in _groups(marks, alive) for at in group]
+        if not suspects:
+            return []
+        tensor = weight.tensor
+        try:
+            hashes = channel_hashes(tensor.blocks(), tensor.dims, weight.stored.axis or 0)
+        except TensorError:
+            return []
+        return _groups(np.column_stack([marks, hashes.view(np.float64)]), np.array(suspects))
+
+    @cached_property
+    def _layers(self) -> list[Weight]:
         known: set[Value] = set()
+        layers = []
         for node in self._graph.nodes(*WEIGHT_SLOTS):
             for slot in WEIGHT_SLOTS[node.op]:
-                value = node.input(slot)
-                tensor = self._graph.tensor(value)
-                if value is None or tensor is None or len(tensor.dims) < 2:
+                found = stored(self._graph, node, slot)
+                if found is None or not (is_float(found.tensor.element_type) or found.quantised):
                     continue
-                if self._graph.source(value) not in known:
-                    known.add(self._graph.source(value))
-                    yield Weight(node, slot, value, tensor)
+                source = self._graph.source(found.value)
+                if source not in known:
+                    known.add(source)
+                    layers.append(Weight(node, slot, found))
+        return layers
+
+    @cached_property
+    def _axes(self) -> dict[object, int | None]:
+        """The axis of the output channels of each weight."""
+        return {_key(weight.tensor): weight.stored.axis for weight in self._layers[::-1]}
 
     def constants(self) -> Iterator[Constant]:
         """Every initializer and Constant of the model, in every scope."""
@@ -120,9 +304,10 @@ class Weights:
             digest = self.digest(tensor)
             if digest is None:
                 continue
-            key, transposed = (tensor.dims, digest), False
+            key: object = (tensor.dims, digest)
+            transposed = False
             if key not in groups and len(tensor.dims) == 2:
-                turned: object = (tensor.dims[::-1], self.digest(tensor, transposed=True))
+                turned = (tensor.dims[::-1], self.digest(tensor, transposed=True))
                 key, transposed = (turned, True) if turned in groups else (key, False)
             copy = Copy(value, tensor, transposed)
             groups.setdefault(key, {}).setdefault(tensor.extent or value, copy)
@@ -143,17 +328,48 @@ class Weights:
     def _may_read(self, tensor: Tensor) -> bool:
         return self._readable or not tensor.is_external
 
-    def _measure(self, tensor: Tensor) -> Statistics | None:
-        from onnxlint.runtime.messages import Statistics
-        from onnxlint.runtime.statistics import measure, merge
+    def _measure(self, tensor: Tensor, axis: int | None) -> Statistics | None:
+        from onnxlint.runtime.statistics import Measurement, merge
 
-        if not is_float(tensor.element_type) or not self._may_read(tensor):
+        if not _is_measured(tensor) or not self._may_read(tensor):
             return None
-        blocks = (measure(block) for block in tensor.blocks())
+        dtype = numpy_dtype(tensor.element_type)
+
+        def measured(start: int, stop: int | None) -> Statistics:
+            seen = Measurement(dtype, tensor.dims, None if tensor.fill else axis, start)
+            for block in tensor.blocks(seen.step, start, stop):
+                seen.add(block)
+            return seen.result
+
+        starts = range(0, tensor.size, THREAD_ELEMENTS)
         try:
-            return reduce(merge, blocks, Statistics(dtype=tensor.dtype, shape=tensor.dims))
+            if len(starts) < 2 or tensor.extent is None or tensor.fill:
+                return measured(0, None)
+            stops = (min(start + THREAD_ELEMENTS, tensor.size) for start in starts)
+            with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+                return reduce(merge, pool.map(measured, starts, stops))
         except TensorError:
             return None
+
+
+def _key(tensor: Tensor) -> object:
+    """The same for tensors of one stored piece of data."""
+    extent = tensor.extent
+    return id(tensor.proto) if extent is None else (extent, tensor.element_type, tensor.dims)
+
+
+def _is_measured(tensor: Tensor) -> bool:
+    width = bits(tensor.element_type) or 0
+    narrow = is_integer(tensor.element_type) and width <= WIDEST_INTEGER
+    return is_float(tensor.element_type) or narrow
+
+
+def _groups(marks: Array, chosen: Array) -> list[list[int]]:
+    """Groups of two and more of the chosen rows that are equal bit by bit."""
+    groups: dict[bytes, list[int]] = {}
+    for at in chosen.tolist():
+        groups.setdefault(marks[at].tobytes(), []).append(at)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _transposed(tensor: Tensor) -> Iterator[Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -98,6 +98,27 @@ def measure(array: Array, channel_axis: int | None = None) -> Statistics:
     result = measurement.result
     result.exponents = _exponents(flat)
     return result
+
+
+def channel_hashes(blocks: Iterable[Array], shape: tuple[int, ...], axis: int) -> Array:
+    """A number for each channel: equal for equal elements, else different but for a rare chance.
+
+    The sum of the elements' bits, each times a random factor of its place in the channel.
+    """
+    channels, inner = _channel_layout(shape, axis)
+    factors = np.random.default_rng(0).integers(0, 2**64, math.prod(shape) // channels, np.uint64)
+    hashes = np.zeros(channels, np.uint64)
+    at = 0
+    for block in blocks:
+        for first, piece in _pieces(block, at, channels, inner):
+            bits = piece.view(f"u{piece.itemsize}").astype(np.uint64)
+            bits ^= bits >> np.uint64(32)  # a difference high up in a double counts low down, too
+            place = at // (channels * inner) * inner + at % (channels * inner) % inner
+            rows, count, width = piece.shape
+            weights = factors[place : place + rows * width].reshape(rows, 1, width)
+            hashes[first : first + count] += (bits * weights).sum(axis=(0, 2), dtype=np.uint64)
+            at += piece.size
+    return hashes
 
 
 def _channel_layout(shape: tuple[int, ...], axis: int | None) -> tuple[int, int]:

@@ -44,10 +44,7 @@ def all_zero_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
     }
     """
     for weight in weights.layers():
-        seen = weights.of(weight.tensor)
-        if seen is None or seen.zeros < seen.elements or not seen.elements:
-            continue
-        if not _joins_residual(graph, weight.node):
+        if weights.repeated(weight) == 0 and not _joins_residual(graph, weight.node):
             yield Finding(
                 weight,
                 f"all {weight.tensor.size:,} weights are zero",

@@ -1,0 +1,191 @@
+"""The weights of layers: found behind what exporters put between, and read once, in blocks."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from onnxlint.analyses.weights import Weights
+from onnxlint.model.graph import Graph
+from onnxlint.model.load import open_model
+from onnxlint.model.preflight import Preflight
+from onnxlint.model.tensors import Tensor
+from onnxlint.runtime.statistics import channel_hashes
+from onnxlint.testing import model_from_text
+
+RANDOM = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
+
+
+@pytest.fixture
+def weights_of(tmp_path):
+    """The weights of a model in ONNX text; `tensors` take the place of its initializers."""
+    opened = []
+
+    def build(text, external=False, **tensors):
+        model = model_from_text(text)
+        known = [t for t in model.graph.initializer if t.name not in tensors]
+        del model.graph.initializer[:]
+        model.graph.initializer.extend(known)
+        for name, array in tensors.items():
+            model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+        path = tmp_path / "model.onnx"
+        onnx.save(model, path, save_as_external_data=external, size_threshold=0)
+        opened.append(open_model(str(path)))
+        graph = Graph(opened[-1].__enter__())
+        return Weights.build(graph, Preflight.build(graph))
+
+    yield build
+    for context in opened:
+        context.__exit__(None, None, None)
+
+
+WAYS = [
+    ("y = MatMul(x, w)", RANDOM.T, 1),
+    ("i = Identity(w) y = MatMul(x, i)", RANDOM.T, 1),
+    ("t = Transpose(w) y = MatMul(x, t)", RANDOM, 0),
+    ("t = Transpose<perm = [1, 0]>(w) y = Gemm(x, t)", RANDOM, 0),
+    ("y = Gemm<transB = 1>(x, w)", RANDOM, 0),
+    ("c = Cast<to = 1>(w) y = MatMul(x, c)", RANDOM.T.astype("float16"), 1),
+    ("s = Constant<value_ints = [6, 4]>() r = Reshape(w, s) y = MatMul(x, r)", RANDOM.T, 1),
+    ("s = Constant<value_ints = [-1, 4]>() r = Reshape(w, s) y = MatMul(x, r)",
+     RANDOM.T.reshape(2, 3, 4), 2),
+    ("s = Constant<value_ints = [2]>() r = Squeeze(w, s) y = MatMul(x, r)", RANDOM.T[..., None], 1),
+    ("s = Constant<value_ints = [6, 4]>() r = Reshape(w, s) y = MatMul(x, r)",
+     RANDOM.reshape(3, 8), None),
+    ("s = Constant<value_ints = [2, 3, 4]>() r = Reshape(w, s) y = MatMul(x, r)", RANDOM.T, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "stored", "axis"), WAYS)
+@pytest.mark.parametrize("external", [False, True])
+def test_way_from_a_constant_to_its_layer(weights_of, body, stored, axis, external):
+    text = f"n (float[N, 6] x) => (float[N, 4] y) <float w = {{0}}> {{ {body} }}"
+    weights = weights_of(text, external, w=stored)
+    (weight,) = weights.layers()
+    assert (weight.value.name, weight.stored.axis) == ("w", axis)
+    channels = weights.channels(weight)
+    if axis is None:
+        assert channels is None
+        return
+    rows = np.moveaxis(stored.astype("float64"), axis, 0).reshape(4, 6)
+    assert channels.minimum.tolist() == rows.min(axis=1).tolist()
+    assert channels.maximum.tolist() == rows.max(axis=1).tolist()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "b = Add(w, w) y = MatMul(x, b)",
+        "b = Reshape(w, s) y = MatMul(x, b)",
+        "b = Transpose<perm = [0, 2]>(w) y = MatMul(x, b)",
+        "b = Identity(b) y = MatMul(x, b)",
+        "y = Add(x, w)",
+    ],
+)
+def test_what_is_computed_is_no_weight(weights_of, body):
+    text = f"n (float[N, 6] x, int64[2] s) => (float[N, 4] y) <float w = {{0}}> {{ {body} }}"
+    assert [*weights_of(text, w=RANDOM.T).layers()] == []
+
+
+QUANTISED = """n (float[N, 6] x) => (float[N, 4] y) <int8 w = {0}, float s = {0}, int8 z = {0}> {
+    d = DequantizeLinear<axis = AXIS>(w, s, z)
+    y = MatMul(x, d)
+}"""
+
+
+@pytest.mark.parametrize(
+    ("axis", "scale", "zero", "known"),
+    [
+        (1, np.float32(0.5), np.int8(3), True),
+        (1, np.float32([1, 2, 3, 4]), np.int8([0, 1, 2, 3]), True),
+        (-1, np.float32([1, 2, 3, 4]), np.int8([0, 1, 2, 3]), True),
+        (0, np.float32([1, 2, 3, 4, 5, 6]), np.int8([0, 1, 2, 3, 4, 5]), False),
+    ],
+)
+def test_quantised_channels_are_scaled(weights_of, axis, scale, zero, known):
+    stored = np.arange(24, dtype="int8").reshape(6, 4)
+    weights = weights_of(QUANTISED.replace("AXIS", str(axis)), w=stored, s=scale, z=zero)
+    (weight,) = weights.layers()
+    channels = weights.channels(weight)
+    assert (channels is not None) == known
+    if known:
+        expected = (stored.astype(float) - zero) * scale
+        assert channels.minimum.tolist() == expected.min(axis=0).tolist()
+        assert channels.maximum.tolist() == expected.max(axis=0).tolist()
+
+
+@pytest.mark.parametrize(
+    ("stored", "zero", "repeated"), [(5, 5, 0.0), (5, 0, 2.5), (0, 5, -2.5), ([[0, 1]], 0, None)]
+)
+def test_repeated_number_of_a_quantised_weight(weights_of, stored, zero, repeated):
+    array = np.broadcast_to(np.int8(stored), (6, 4 if np.ndim(stored) == 0 else 2))
+    weights = weights_of(QUANTISED.replace("AXIS", "1"), w=array, s=np.float32(0.5),
+                         z=np.int8(zero))  # fmt: skip
+    (weight,) = weights.layers()
+    assert weights.repeated(weight) == repeated
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8"])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_hashes_of_channels_tell_what_is_equal(dtype, axis, step):
+    array = np.random.default_rng(1).integers(-100, 100, (5, 6, 7)).astype(dtype)
+    moved = np.moveaxis(array, axis, 0)
+    moved[3] = moved[1]
+    moved[4] = -moved[1]
+    flat = np.ascontiguousarray(array).reshape(-1)
+    hashes = channel_hashes((flat[at : at + step] for at in range(0, flat.size, step)),
+                            array.shape, axis).tolist()  # fmt: skip
+    assert hashes[1] == hashes[3]
+    assert len(set(hashes)) == len(hashes) - 1
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_equal_channels(weights_of, external):
+    array = RANDOM.copy()
+    array[2] = array[0]
+    array[1] = array[3] = 0
+    text = "n (float[N, 6] x) => (float[N, 4] y) <float w = {0}> { y = Gemm<transB = 1>(x, w) }"
+    weights = weights_of(text, external, w=array)
+    (weight,) = weights.layers()
+    assert weights.equal_channels(weight) == [[0, 2]]
+
+
+def test_each_tensor_is_read_once(weights_of, monkeypatch):
+    reads = Counter()
+    blocks = Tensor.blocks
+    monkeypatch.setattr(
+        Tensor, "blocks", lambda self, *a: reads.update([self.name]) or blocks(self, *a)
+    )
+    text = """n (float[N, 6] x) => (float[N, 6] y) <float w = {0}, float v = {0}> {
+        a = MatMul(x, w) b = MatMul(a, v) c = MatMul(b, w) t = Transpose(v) y = MatMul(c, t)
+    }"""
+    weights = weights_of(text, True, w=RANDOM.T, v=RANDOM)
+    assert not reads
+    for _ in range(2):
+        for weight in weights.layers():
+            assert weights.channels(weight) is not None
+            assert weights.equal_channels(weight) == []
+            assert weights.repeated(weight) is None
+        for _, tensor in weights.constants():
+            assert weights.of(tensor).elements == 24
+    assert reads == {"w": 1, "v": 1}
+
+
+def test_threads_give_what_one_gives(weights_of, monkeypatch):
+    array = np.random.default_rng(2).normal(size=(300, 1000)).astype("float32")
+    text = "n (float[N, 300] x) => (float[N, M] y) <float w = {0}> { y = MatMul(x, w) }"
+    seen = []
+    for elements in (1_000_000, 70_001):
+        monkeypatch.setattr("onnxlint.analyses.weights.THREAD_ELEMENTS", elements)
+        weights = weights_of(text, True, w=array)
+        (weight,) = weights.layers()
+        seen.append((weights.of(weight.tensor), weights.channels(weight)))
+    (whole, channels), (parts, parts_channels) = seen
+    assert (whole.elements, whole.minimum) == (parts.elements, parts.minimum)
+    assert whole.rms == pytest.approx(parts.rms, rel=1e-6)
+    assert np.array_equal(channels.minimum, array.min(axis=0))
+    assert np.array_equal(parts_channels.maximum, array.max(axis=0))
+    assert channels.minimum.tolist() == parts_channels.minimum.tolist()
