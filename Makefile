@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench docs clean new-rule
+.PHONY: help demo test lint bench docs targets clean new-rule
 
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,6 +38,9 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside plain onnxruntime.
 
 docs: $(VENV)/installed  ## Write the rule reference into site/.
 	$(BIN)/python docs/make_reference.py site
+
+targets: $(VENV)/installed  ## Read off the installed onnxruntime what it runs.
+	$(BIN)/python docs/make_targets.py
 
 new-rule: $(VENV)/installed  ## Start a rule: make new-rule CODE=ACT099 NAME=my-rule
 	$(BIN)/python docs/new_rule.py $(CODE) $(NAME)

@@ -20,7 +20,8 @@ class Settings:
     """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
 
     `heads` names what an output is, where the graph does not tell: output name to `softmax`,
-    `logits`, `log-softmax`, `sigmoid` or `none`.
+    `logits`, `log-softmax`, `sigmoid` or `none`. `targets` are the names of those on which the model
+    is to run: `ort-cpu`, `tensorrt-10.15`.
     """
 
     stage: Stage = Stage.TRAINED
@@ -30,3 +31,4 @@ class Settings:
     time_limit: float = DEFAULT_TIME_LIMIT
     memory_limit: int | None = None
     heads: Mapping[str, str] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()

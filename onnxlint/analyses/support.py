@@ -1,0 +1,223 @@
+"""Which nodes a target does not run: by its kernels, and by what it writes operators out with.
+
+On every operator case of onnx 1.23 this says what onnxruntime does, from 1.16 to 1.32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from onnxlint.analyses.schemas import Schemas
+from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.targets import Target
+from onnxlint.model.dtypes import dtype_name
+from onnxlint.model.graph import Node
+
+if TYPE_CHECKING:
+    from onnx import FunctionProto, NodeProto
+
+Dtypes = dict[str, str]
+"""Element types by slot: `{"i0": "float", "o0": "int64"}`; unknown ones are not in it."""
+
+_DTYPE_OF = {
+    "Cast": "to", "ConstantOfShape": "value", "EyeLike": "dtype", "RandomNormal": "dtype",
+    "RandomNormalLike": "dtype", "RandomUniform": "dtype", "RandomUniformLike": "dtype",
+}  # fmt: skip
+"""Operators whose output has the type that an attribute names."""
+
+_DTYPE_ELSE = {
+    "CastLike": "i1", "EyeLike": "i0", "RandomNormalLike": "i0", "RandomUniformLike": "i0",
+}  # fmt: skip
+"""Those among them, and others, whose output has the type of an input where none is named."""
+
+_CONSTANTS = {
+    "value_float": "float", "value_floats": "float", "value_int": "int64", "value_ints": "int64",
+    "value_string": "string", "value_strings": "string",
+}  # fmt: skip
+
+
+class Support:
+    """Says why a target does not run a node.
+
+    onnxruntime writes out an operator that it has no kernel for, if the specification says how, and
+    then needs kernels for that; the model's own functions it writes out, too.
+    """
+
+    def __init__(self, shapes: Shapes, schemas: Schemas) -> None:
+        self._shapes = shapes
+        self._schemas = schemas
+        self._known: dict[tuple[object, ...], str | None] = {}
+
+    @classmethod
+    def build(cls, shapes: Shapes, schemas: Schemas) -> Support:
+        """Looks at nothing yet."""
+        return cls(shapes, schemas)
+
+    def refusal(self, node: Node, target: Target) -> str | None:
+        """Why the target does not run the node, in few words.
+
+        None where it does, or where it is not known: of an operator that the installed onnx does
+        not know, of a vendor's that the target has no list of, of an opset beyond the target's.
+        """
+        version = node.scope.opsets.get(node.domain)
+        newest = target.opsets.get(node.domain)
+        is_standard = node.domain in self._schemas.domains
+        if node.called is not None or version is None or node.op == "Constant":
+            return None
+        if version > (newest or version) or (not is_standard and node.domain not in target.domains):
+            return None
+        schema = self._schemas.of(node)
+        if is_standard and schema is None:
+            return None
+        since = schema.since_version if schema is not None else None
+        dtypes = self._dtypes(node)
+        key = (target.name, node.op, version, *sorted(dtypes.items()))
+        if key not in self._known:
+            self._known[key] = _refusal(node.op, since, dtypes, target)
+        refusal = self._known[key]
+        if refusal is None or schema is None or not target.is_onnxruntime:
+            return refusal
+        return _Expansion(target, self._schemas, version).refusal(node.proto, schema, dtypes)
+
+    def _dtypes(self, node: Node) -> Dtypes:
+        dtypes = {}
+        for side, values in (("i", node.inputs), ("o", node.outputs)):
+            for slot, value in enumerate(values):
+                shape = self._shapes.of(value)
+                if shape is not None:
+                    dtypes[f"{side}{slot}"] = shape.dtype
+        return dtypes
+
+
+def _refusal(op: str, since: int | None, dtypes: Dtypes, target: Target) -> str | None:
+    """Why neither the target nor its host has a kernel."""
+    own = target.refusal(op, since, dtypes)
+    return None if own is None or target.falls_back(op, since, dtypes) else own
+
+
+class _Expansion:
+    """Follows the types through what the specification writes an operator out to."""
+
+    def __init__(self, target: Target, schemas: Schemas, opset: int) -> None:
+        self._target = target
+        self._schemas = schemas
+        self._opset = opset
+
+    def refusal(self, proto: NodeProto, schema: Any, dtypes: Dtypes) -> str | None:
+        """Why the target neither has the operator nor can write it out."""
+        own = _refusal(schema.name, schema.since_version, dtypes, self._target)
+        if own is None:
+            return None
+        plain, bound = (
+            schema.function_opset_versions,
+            schema.context_dependent_function_opset_versions,
+        )
+        version = max((v for v in plain or bound if v <= self._opset), default=None)
+        if version is None:
+            return own
+        body = self._body(proto, schema, dtypes, version)
+        if body is None:
+            return None
+        if plain and not self._is_current(body, version):
+            return own
+        return self._in_body(body, proto, dtypes)
+
+    def _body(
+        self, proto: NodeProto, schema: Any, dtypes: Dtypes, version: int
+    ) -> FunctionProto | None:
+        """The function that stands for the operator; None where unknown types decide it."""
+        from onnx import FunctionProto, TensorProto
+        from onnx.helper import make_tensor_type_proto
+
+        body = FunctionProto()
+        if schema.function_opset_versions:
+            body.ParseFromString(schema.get_function_with_opset_version(version))
+            return body
+        names = [dtypes.get(f"i{slot}") if name else "undefined"
+                 for slot, name in enumerate(proto.input)]  # fmt: skip
+        if None in names:
+            return None
+        types = [
+            make_tensor_type_proto(TensorProto.DataType.Value(str(name).upper()), None)
+            for name in names
+        ]
+        body.ParseFromString(
+            schema.get_context_dependent_function_with_opset_version(
+                version, proto.SerializeToString(), [type_.SerializeToString() for type_ in types]
+            )
+        )
+        return body
+
+    def _is_current(self, body: FunctionProto, version: int) -> bool:
+        """Whether the operators of a body are still the ones that it was written for.
+
+        Where they are not, onnxruntime does not use it (Swish at opset 28).
+        """
+        for node in body.node:
+            then, now = (self._schemas.find("", node.op_type, v) for v in (version, self._opset))
+            if then is None or now is None or then.since_version != now.since_version:
+                return False
+        return True
+
+    def _in_body(self, body: FunctionProto, caller: NodeProto, given: Dtypes) -> str | None:
+        """The first refusal among the nodes of a body."""
+        known = {
+            name: given[f"i{slot}"]
+            for slot, name in enumerate(body.input)
+            if f"i{slot}" in given and slot < len(caller.input) and caller.input[slot]
+        }
+        attributes = {attribute.name: attribute for attribute in caller.attribute}
+        for node in body.node:
+            schema = self._schemas.find(node.domain, node.op_type, self._opset)
+            if schema is None:
+                return None
+            dtypes = {f"i{slot}": known[name] for slot, name in enumerate(node.input)
+                      if name in known}  # fmt: skip
+            bound = _with_caller(node, attributes)
+            for slot, name in enumerate(node.output):
+                dtype = _output_dtype(bound, schema, slot, dtypes)
+                if dtype is not None:
+                    known[name] = dtypes[f"o{slot}"] = dtype
+            if node.op_type != "Constant":
+                refusal = self.refusal(bound, schema, dtypes)
+                if refusal is not None:
+                    return f"it is written out with {node.op_type}, and {refusal}"
+        return None
+
+
+def _with_caller(node: NodeProto, attributes: Mapping[str, Any]) -> NodeProto:
+    """A node of a body with the attributes that its caller gives."""
+    from onnx import NodeProto
+
+    bound = NodeProto()
+    bound.CopyFrom(node)
+    del bound.attribute[:]
+    for attribute in node.attribute:
+        given = attributes.get(attribute.ref_attr_name) if attribute.ref_attr_name else attribute
+        if given is not None:
+            copy = bound.attribute.add()
+            copy.CopyFrom(given)
+            copy.name = attribute.name
+    return bound
+
+
+def _output_dtype(node: NodeProto, schema: Any, slot: int, dtypes: Dtypes) -> str | None:
+    """The type of an output, as far as attributes and the types of inputs tell."""
+    op = node.op_type
+    for attribute in node.attribute:
+        if attribute.name == _DTYPE_OF.get(op):
+            return dtype_name(attribute.t.data_type if attribute.HasField("t") else attribute.i)
+        if op == "Constant" and attribute.name in ("value", *_CONSTANTS):
+            stored = dtype_name(attribute.t.data_type)
+            return _CONSTANTS.get(attribute.name, stored)
+    if op in _DTYPE_ELSE:
+        return dtypes.get(_DTYPE_ELSE[op])
+    if op in _DTYPE_OF:
+        return "float"
+    formal = schema.outputs[min(slot, len(schema.outputs) - 1)]
+    for number, parameter in enumerate(schema.inputs):
+        if parameter.type_str == formal.type_str and f"i{number}" in dtypes:
+            return dtypes[f"i{number}"]
+    types = [type_ for type_ in formal.types if type_.startswith("tensor(")]
+    return types[0][7:-1] if len(types) == 1 else None
