@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,35 +13,26 @@ from typing import Any
 import msgspec
 
 from onnxlint.findings import Severity, Stage
-from onnxlint.packs import PackError, Registry
+from onnxlint.packs import PackError, Registry, discover
 from onnxlint.rules import Option, Rule
 from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT
-
-FILE_NAME = "onnxlint.toml"
-
-
-class ConfigError(Exception):
-    """A configuration that cannot be used: the file, the key, and what it should be."""
+from onnxlint.tables import OWN_FILE, TABLE, ConfigError, converted, own_table
 
 
-_TABLE: Any = {"rename": "kebab", "forbid_unknown_fields": True, "kw_only": True, "frozen": True}
-"""A table of the file: keys are written with hyphens, unknown ones are refused."""
-
-
-class Ignore(msgspec.Struct, **_TABLE):
+class Ignore(msgspec.Struct, **TABLE):
     """A rule that is not to be run, and why: `{rule = "unused-node", reason = "…"}`."""
 
     rule: str
     reason: str
 
 
-class Head(msgspec.Struct, **_TABLE):
+class Head(msgspec.Struct, **TABLE):
     """What an output predicts, where the graph does not tell."""
 
     head: str
 
 
-class Choices(msgspec.Struct, **_TABLE):
+class Choices(msgspec.Struct, **TABLE):
     """What can be set for all models, and for some by `[[per-model]]`."""
 
     select: list[str] = []
@@ -51,18 +41,20 @@ class Choices(msgspec.Struct, **_TABLE):
     fail_on: Severity | None = None
     rules: dict[str, dict[str, Any]] = {}
     outputs: dict[str, Head] = {}
+    targets: list[str] = []
 
 
-class PerModel(Choices, **_TABLE):
+class PerModel(Choices, **TABLE):
     """Choices for the models whose path matches the glob `path`."""
 
     path: str  # type: ignore[misc]  # keyword-only, which mypy cannot see
 
 
-class Config(Choices, **_TABLE):
+class Config(Choices, **TABLE):
     """The whole file."""
 
     extend: str | None = None
+    rule: list[dict[str, Any]] = []  # read with the rules of other files, each file by itself
     rule_paths: list[str] = []
     require_packs: list[str] = []
     samples: int = DEFAULT_SAMPLES
@@ -78,10 +70,27 @@ HEADS = ("softmax", "log-softmax", "logits", "sigmoid", "none")
 
 @dataclass(frozen=True)
 class Loaded:
-    """A configuration and the file it came from (None: the defaults)."""
+    """A configuration and the file it came from (None: the defaults).
+
+    `rule_files` are the files that hold `[[rule]]` tables: itself, and those that it extends.
+    """
 
     config: Config
     file: Path | None = None
+    rule_files: tuple[Path, ...] = ()
+
+    def registry(self, more: Iterable[Path] = ()) -> Registry:
+        """The rules of installed packs, of the configuration and of more files and folders.
+
+        Raises:
+            PackError: a pack or file does not load, or is required and missing.
+        """
+        return discover([*self.rule_sources, *more], self.config.require_packs)
+
+    @property
+    def rule_sources(self) -> list[Path]:
+        """The files and folders whose rules the configuration adds."""
+        return [*self.rule_files, *map(self.path, self.config.rule_paths)]
 
     def path(self, written: str) -> Path:
         """A path of the file, which is relative to the file's folder."""
@@ -103,9 +112,9 @@ def find(model: str) -> Path | None:
     """The nearest configuration, upwards from the model and then from the working directory."""
     for start in (Path(model).resolve().parent, Path.cwd()):
         for folder in (start, *start.parents):
-            for name in (FILE_NAME, "pyproject.toml"):
+            for name in (OWN_FILE, "pyproject.toml"):
                 file = folder / name
-                if file.is_file() and (name == FILE_NAME or "onnxlint" in _tools(file)):
+                if file.is_file() and (name == OWN_FILE or own_table(file) is not None):
                     return file
     return None
 
@@ -118,11 +127,11 @@ def load(file: Path | None) -> Loaded:
     """
     if file is None:
         return Loaded(Config())
-    table = _with_extended(file, seen=())
+    tables = _extended(file)
     try:
-        config = msgspec.convert(table, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{file}: {_explained(str(error))}") from error
+        config = converted(_merged(tables.values()), Config, (PerModel, Ignore, Head))
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
     for choices in (config, *config.per_model):
         for name, output in choices.outputs.items():
             if output.head not in HEADS:
@@ -130,52 +139,32 @@ def load(file: Path | None) -> Loaded:
                     f"{file}: head of output {name!r} is {output.head!r}; "
                     f"it must be one of {', '.join(HEADS)}"
                 )
-    return Loaded(config, file)
+    return Loaded(config, file, tuple(path for path, table in tables.items() if "rule" in table))
 
 
-def _with_extended(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+def _extended(file: Path, seen: tuple[Path, ...] = ()) -> dict[Path, dict[str, Any]]:
+    """What a file says, after what those say that it extends."""
     if file.resolve() in seen:
         raise ConfigError(f"{file}: extends itself; remove one 'extend'")
-    table = _tools(file)["onnxlint"] if file.name == "pyproject.toml" else _toml(file)
-    base_path = table.get("extend")
-    if not isinstance(base_path, str):
-        return table
-    base = _with_extended(file.parent / base_path, (*seen, file.resolve()))
-    merged = base | table
-    for key in ("ignore", "per-model", "rule-paths", "require-packs"):  # these add up
-        if key in base and key in table:
-            merged[key] = [*base[key], *table[key]]
-    if "rules" in base and "rules" in table:
-        merged["rules"] = base["rules"] | table["rules"]
+    table = own_table(file) or {}
+    base = table.get("extend")
+    before = {}
+    if isinstance(base, str):
+        before = _extended(file.parent / base, (*seen, file.resolve()))
+    return {**before, file: table}
+
+
+def _merged(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for table in tables:
+        both = merged | table
+        for key in ("ignore", "per-model", "rule", "rule-paths", "require-packs"):  # these add up
+            if key in merged and key in table:
+                both[key] = [*merged[key], *table[key]]
+        if "rules" in merged and "rules" in table:
+            both["rules"] = merged["rules"] | table["rules"]
+        merged = both
     return merged
-
-
-def _tools(file: Path) -> dict[str, Any]:
-    tool = _toml(file).get("tool", {})
-    return tool if isinstance(tool, dict) else {}
-
-
-def _toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: is not TOML: {error}") from error
-
-
-def _explained(message: str) -> str:
-    """msgspec's message, with a suggestion where a key is unknown."""
-    unknown = re.search(r"unknown field `([^`]+)`", message)
-    if unknown is None:
-        return message
-    known = {field.encode_name for kind in (Config, PerModel, Ignore, Head)
-             for field in msgspec.structs.fields(kind)}  # fmt: skip
-    near = get_close_matches(unknown[1], sorted(known), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-    where = re.search(r" - at `\$([^`]*)`", message)
-    table = f" in {where[1].lstrip('.')}" if where and where[1] else ""
-    return f"unknown key {unknown[1]!r}{table}; {hint}"
 
 
 @dataclass(frozen=True)
@@ -188,6 +177,7 @@ class Plan:
     stage: Stage
     fail_on: Severity
     heads: Mapping[str, str]
+    targets: tuple[str, ...] = ()
 
 
 def plan(
@@ -199,17 +189,23 @@ def plan(
     ignore: Iterable[str] = (),
     stage: Stage | None = None,
     fail_on: Severity | None = None,
+    targets: Iterable[str] = (),
 ) -> Plan:
     """What the configuration and the command line choose for a model; the latter wins.
 
     Raises:
-        ConfigError: a selector, an option or a severity does not exist.
+        ConfigError: a selector, an option, a severity or a target does not exist.
     """
     choices = loaded.for_model(model)
     try:
         wanted = list(select) or [name for each in choices for name in each.select] or ["ALL"]
         unwanted = [*ignore, *(entry.rule for each in choices for entry in each.ignore)]
-        chosen = {rule.code for name in wanted for rule in registry.select(name)}
+        chosen = {
+            rule.code
+            for name in wanted
+            for rule in registry.select(name)
+            if rule.is_chosen_by(name)
+        }
         chosen -= {rule.code for name in unwanted for rule in registry.select(name)}
         severities, options = _overrides(choices, registry)
     except PackError as error:
@@ -224,7 +220,27 @@ def plan(
         stage=next(filter(None, stages), Stage.TRAINED),
         fail_on=next(filter(None, limits), Severity.ERROR),
         heads={name: output.head for each in choices for name, output in each.outputs.items()},
+        targets=_targets(targets, choices, loaded.file),
     )
+
+
+def _targets(
+    given: Iterable[str], choices: Iterable[Choices], file: Path | None
+) -> tuple[str, ...]:
+    """The targets of the command line, else those of the most special table that names any."""
+    told = tuple(given)
+    named = told or next((tuple(c.targets) for c in reversed([*choices]) if c.targets), ())
+    if not named:
+        return ()
+    from onnxlint.analyses.targets import TargetError, resolve
+
+    try:
+        for name in named:
+            resolve(name)
+    except TargetError as error:
+        source = f"{file}: " if file and not told else ""
+        raise ConfigError(f"{source}{error}") from error
+    return named
 
 
 def _overrides(

@@ -122,28 +122,53 @@ def _loaded(label: str, package: str) -> Iterator[Rule]:
         yield from _rules_of(module)
 
 
+RULE_SUFFIXES = (".py", ".toml")
+"""Files that may hold rules: functions with `@rule`, and `[[rule]]` tables."""
+
+
 def rules_in_path(path: Path) -> list[Rule]:
-    """The rules of a Python file, or of every Python file below a folder.
+    """The rules of a file in Python or TOML, or of every such file below a folder.
 
     Raises:
         PackError: there is no such file, it holds no rule, or it does not load.
     """
     if not path.exists():
         raise PackError(f"rule path {str(path)!r} does not exist; check --rules and 'rule-paths'")
-    files = [path] if path.is_file() else sorted(path.rglob("*.py"))
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(file for file in path.rglob("*") if file.suffix in RULE_SUFFIXES)
+    )
     rules = [rule for file in files for rule in rules_of_file(file)]
     if not rules:
-        raise PackError(f"rule path {str(path)!r} holds no rule; a rule is a function with @rule")
+        raise PackError(
+            f"rule path {str(path)!r} holds no rule; a rule is a function with @rule, "
+            "or a [[rule]] table in TOML"
+        )
     return rules
 
 
 def rules_of_file(file: Path) -> list[Rule]:
-    """The rules of one Python file; none is no error.
+    """The rules of one file in Python or TOML; none is no error.
 
     Raises:
         PackError: it does not load.
     """
+    if file.suffix == ".toml":
+        return _rules_of_tables(file)
     return list(_rules_of(_import_file(file)))
+
+
+def _rules_of_tables(file: Path) -> list[Rule]:
+    from onnxlint.pattern_rules import rules_of
+    from onnxlint.tables import ConfigError
+
+    try:
+        return [*rules_of(file)]
+    except RuleError as error:
+        raise PackError(f"{file}: {error}") from error
+    except ConfigError as error:
+        raise PackError(str(error)) from error
 
 
 def _import_file(file: Path) -> ModuleType:

@@ -13,7 +13,6 @@ from onnxlint.analyses import Analyses, closure
 from onnxlint.config import Config, Loaded, Plan, find, load, parse_bytes, plan
 from onnxlint.findings import Diagnostic, Finding, Fix, NotApplicable, Place, Severity, Stage
 from onnxlint.model.errors import DataError, ModelError
-from onnxlint.packs import discover
 from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
 from onnxlint.settings import Settings
@@ -47,16 +46,16 @@ def lint(
         ignore: those not to run.
         stage: how far training is; without it the configuration's, else `trained`.
         rules: files and folders with rules of one's own.
-        settings: data, samples, seed and limits; without it the configuration's.
+        settings: data, samples, seed, limits and targets; without it the configuration's.
 
     Raises:
         ConfigError: the configuration or a selector cannot be used.
         PackError: a rule pack does not load.
     """
     loaded = load(config or find(str(path)))
-    registry = discover([*map(loaded.path, loaded.config.rule_paths), *rules],
-                        loaded.config.require_packs)  # fmt: skip
-    chosen = plan(loaded, registry, str(path), select=select, ignore=ignore, stage=stage)
+    chosen = plan(
+        loaded, loaded.registry(rules), str(path), select=select, ignore=ignore, stage=stage
+    )
     return lint_model(str(path), chosen, settings or settings_of(loaded))
 
 
@@ -107,7 +106,8 @@ class Bench:
         progress: Progress | None = None, workers: Workers | None = None,
     ) -> None:  # fmt: skip
         self._plan = chosen
-        self._settings = replace(settings, stage=chosen.stage, heads=chosen.heads)
+        targets = chosen.targets or settings.targets
+        self._settings = replace(settings, stage=chosen.stage, heads=chosen.heads, targets=targets)
         self._rules = [rule for rule in chosen.rules if not (static_only and needs_runtime(rule))]
         self._progress = progress
         self._workers = workers

@@ -21,7 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collects the rule files that the setting names."""
     named = [Path(path) for path in parent.config.getini("onnxlint_rules")]
-    if file_path.suffix != ".py" or not any(file_path.is_relative_to(path) for path in named):
+    if not any(file_path.is_relative_to(path) for path in named):
+        return None
+    from onnxlint.packs import RULE_SUFFIXES
+
+    if file_path.suffix not in RULE_SUFFIXES:
         return None
     return _RuleFile.from_parent(parent, path=file_path)
 

@@ -25,13 +25,17 @@ class RuleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Documentation:
-    """A rule's docstring in its parts; `bad` and `good` are example models in ONNX text."""
+    """A rule's docstring in its parts; `bad` and `good` are example models in ONNX text.
+
+    `patterns` are those of a rule that is nothing but a graph pattern.
+    """
 
     summary: str
     why: str = ""
     fix: str = ""
     bad: tuple[str, ...] = ()
     good: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, docstring: str) -> Documentation:
@@ -63,7 +67,10 @@ class Option:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """A rule: code and name are its public identity, the rest says when and on what it runs."""
+    """A rule: code and name are its public identity, the rest says when and on what it runs.
+
+    `documented` is what a rule written in TOML says of itself; others have a docstring.
+    """
 
     code: str
     name: str
@@ -72,6 +79,8 @@ class Rule:
     ops: frozenset[str] = frozenset()
     stages: frozenset[Stage] = frozenset(Stage)
     pack: str = field(default="", compare=False)
+    default: bool = True
+    documented: Documentation | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Iterable[Finding]:
         """Runs the rule's function itself."""
@@ -84,8 +93,8 @@ class Rule:
 
     @cached_property
     def documentation(self) -> Documentation:
-        """What its docstring says."""
-        return Documentation.parse(self.function.__doc__ or "")
+        """What its docstring says, or its table."""
+        return self.documented or Documentation.parse(self.function.__doc__ or "")
 
     @cached_property
     def requests(self) -> Mapping[str, type]:
@@ -114,6 +123,10 @@ class Rule:
         except (NameError, AttributeError, TypeError, ImportError) as error:
             raise RuleError(f"rule {self.code}: a type in its signature: {error}") from error
 
+    def is_chosen_by(self, selector: str) -> bool:
+        """Whether a selector makes it run: one that is off by default wants its code or name."""
+        return self.matches(selector) and (self.default or selector in (self.code, self.name))
+
     def matches(self, selector: str) -> bool:
         """Whether a code, a code prefix or a name means this rule; `ALL` means every one."""
         return selector in (self.name, "ALL") or (
@@ -128,6 +141,7 @@ def rule(
     severity: Severity,
     ops: Iterable[str] = (),
     stages: Iterable[Stage] = tuple(Stage),
+    default: bool = True,
 ) -> Callable[[RuleFunction], Rule]:
     """Makes a function a rule.
 
@@ -140,20 +154,27 @@ def rule(
         severity: of its findings, unless one says otherwise.
         ops: operators it looks at; in a model without any of them it is not applicable.
         stages: the stages of training in which it makes sense.
+        default: whether it runs unasked; if not, its code or name must be selected, for `ALL` and
+            prefixes leave it out: `--select ALL,WGT013`.
 
     Raises:
         RuleError: code, name, signature or docstring are not as they must be.
     """
 
     def decorate(function: RuleFunction) -> Rule:
-        made = Rule(code, name, severity, function, frozenset(ops), frozenset(stages))
-        _check(made)
-        return made
+        return checked(
+            Rule(code, name, severity, function, frozenset(ops), frozenset(stages), default=default)
+        )
 
     return decorate
 
 
-def _check(made: Rule) -> None:
+def checked(made: Rule) -> Rule:
+    """The rule, if code, name, signature and documentation are as they must be.
+
+    Raises:
+        RuleError: they are not.
+    """
     if not _CODE.fullmatch(made.code):
         raise RuleError(f"rule code {made.code!r} must be capital letters and three digits")
     if not _NAME.fullmatch(made.name):
@@ -164,5 +185,6 @@ def _check(made: Rule) -> None:
         keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         if keyword_only and parameter.default is inspect.Parameter.empty:
             raise RuleError(f"rule {made.code}: option {parameter.name!r} needs a default")
-    if not made.function.__doc__:
+    if not made.function.__doc__ and made.documented is None:
         raise RuleError(f"rule {made.code}: it needs a docstring, which documents and tests it")
+    return made

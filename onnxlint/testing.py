@@ -5,6 +5,7 @@ kinds of lines beside it say what the syntax cannot:
 
     # stage: init            judge at this stage of training
     # option: limit = 3      give the rule an option
+    # target: ort-cpu-1.20   where the model is to run
     >>> model.graph.node[0].name = ""      change the parsed model (`folder` is its directory)
 """
 
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlint.config import Plan
 from onnxlint.findings import Severity, Stage
+from onnxlint.fixing import Wish, fix_model
 from onnxlint.pipeline import lint_model
 from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
@@ -27,6 +29,8 @@ from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+    from onnxlint.analyses.worker import Workers
 
 HEADER = '<ir_version: 10, opset_import: ["" : 21]>\n'
 """Put before an example that has none of its own."""
@@ -44,11 +48,12 @@ class Example:
     stage: Stage = Stage.TRAINED
     changes: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, source: str) -> Example:
         """Takes the directives out of an example's lines."""
-        stage, changes, text = Stage.TRAINED, [], []
+        stage, changes, targets, text = Stage.TRAINED, [], [], []
         options: dict[str, Any] = {}
         for line in source.splitlines():
             stripped = line.strip()
@@ -56,12 +61,14 @@ class Example:
                 stage = Stage(stripped.removeprefix("# stage:").strip())
             elif stripped.startswith("# option:"):
                 options.update(tomllib.loads(stripped.removeprefix("# option:")))
+            elif stripped.startswith("# target:"):
+                targets.append(stripped.removeprefix("# target:").strip())
             elif stripped.startswith(">>> "):
                 changes.append(stripped[4:])
             else:
                 text.append(line)
         named = {name.replace("-", "_"): value for name, value in options.items()}
-        return cls("\n".join(text).strip(), stage, tuple(changes), named)
+        return cls("\n".join(text).strip(), stage, tuple(changes), named, tuple(targets))
 
     def model(self, folder: Path) -> ModelProto:
         """The model; files that its changes write go to `folder`.
@@ -111,14 +118,27 @@ def run_rule(
     return lint_model(str(model), plan, settings or Settings())
 
 
+def fix_by_rule(
+    rule: Rule, model: str | Path, target: str | Path, *, stage: Stage = Stage.TRAINED,
+    settings: Settings | None = None, workers: Workers | None = None, **options: Any,
+) -> ModelReport:  # fmt: skip
+    """Mends a model by the fixes of one rule; verified by a run, where the model runs."""
+    plan = Plan((rule,), {}, {rule.code: options}, stage, Severity.ERROR, {})
+    wish = Wish(Path(target), unverified=True)
+    return fix_model(str(model), plan, settings or Settings(), wish, workers=workers)
+
+
 def problems(rule: Rule) -> list[str]:
-    """What is wrong with a rule's documentation and examples; empty if it keeps its word."""
+    """What is wrong with a rule's documentation and examples; empty if it keeps its word.
+
+    Where the finding of a Bad example carries a fix, that must mend the example.
+    """
     documentation = rule.documentation
-    found = [
-        f"its docstring has no {title}: section"
-        for title in ("why", "fix", "bad", "good")
-        if not getattr(documentation, title)
-    ]
+    if rule.documented is None:
+        wanted, lacks = ("why", "fix", "bad", "good"), "its docstring has no {}: section"
+    else:  # a table says what its team wants to be said, but shows that it finds something
+        wanted, lacks = ("bad",), "it has no example {!r}"
+    found = [lacks.format(title) for title in wanted if not getattr(documentation, title)]
     examples = [(text, True) for text in documentation.bad]
     examples += [(text, False) for text in documentation.good]
     return found + [problem for text, fires in examples for problem in _broken(rule, text, fires)]
@@ -130,6 +150,7 @@ def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
         example = Example.parse(source)
         with saved(example) as path:
             report = run_rule(rule, path, stage=example.stage, **example.options)
+            unmended = list(_unmended(rule, path, example)) if report.fixable else []
     except (ExampleError, ValueError) as error:
         return [f"its {kind} example is {error}"]
     if not report.complete:
@@ -139,4 +160,21 @@ def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
     if fires and not found:
         reason = report.not_applicable.get(rule.code, "it judged and found nothing")
         return [f"its Bad example does not fire: {reason}"]
-    return [] if fires else [f"its Good example fires: {message}" for message in found]
+    return unmended if fires else [f"its Good example fires: {message}" for message in found]
+
+
+def _unmended(rule: Rule, path: Path, example: Example) -> Iterator[str]:
+    """What the fix of an example's finding leaves; a milder finding may remain for a person."""
+    target = path.with_name("fixed.onnx")
+    mended = fix_by_rule(rule, path, target, stage=example.stage, **example.options)
+    fixes = mended.mending
+    if fixes is None or fixes.problem is not None:
+        reason = mended.error if fixes is None else fixes.problem
+        yield f"the fix of its Bad example cannot be made: {reason}"
+        return
+    for _, reason in fixes.refused:
+        yield f"the fix of its Bad example was not kept: {reason}"
+    gravest = min((finding.severity.rank for finding in fixes.fixed), default=0)
+    for finding in mended.findings:
+        if fixes.fixed and finding.severity.rank <= gravest:
+            yield f"after the fix its Bad example still fires: {finding.message}"

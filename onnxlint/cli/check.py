@@ -132,7 +132,7 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Add the rules of a Python file or folder.",
+    help="Add the rules of a file (Python, or TOML with [[rule]]) or folder.",
 )
 @click.option(
     "--time-limit",
@@ -247,7 +247,7 @@ def planned(path: str, options: Options) -> tuple[tuple[Plan, Settings], Registr
     from onnxlint.pipeline import settings_of
 
     loaded = load(options.config or find(path))
-    rule_paths = [*map(loaded.path, loaded.config.rule_paths), *options.rules]
+    rule_paths = [*loaded.rule_sources, *options.rules]
     registry = _discovered(tuple(rule_paths), tuple(loaded.config.require_packs), discover)
     chosen = plan(loaded, registry, path, select=options.select, ignore=options.ignore,
                   stage=options.stage, fail_on=options.fail_on)  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 @click.command("explain")
 @click.argument("selector", metavar="RULE")
 @click.option("--rules", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
-              help="Add the rules of a Python file or folder.")  # fmt: skip
+              help="Add the rules of a file (Python, or TOML with [[rule]]) or folder.")  # fmt: skip
 def command(selector: str, rules: tuple[Path, ...]) -> None:
     """Say what RULE (a code or a name) finds, why it matters and how to mend it."""
-    from onnxlint.packs import discover
+    from onnxlint.config import find, load
 
-    for rule in discover(rules).select(selector):
+    for rule in load(find("-")).registry(rules).select(selector):
         click.echo("\n".join(explanation(rule)))
 
 
@@ -32,16 +33,21 @@ def explanation(rule: Rule) -> Iterator[str]:
     yield ""
     yield _wrapped(documentation.summary)
     for title, text in (("Why", documentation.why), ("Fix", documentation.fix)):
-        yield from ("", click.style(title, bold=True), _wrapped(text))
+        if text:
+            yield from ("", click.style(title, bold=True), _wrapped(text))
+    if not rule.default:
+        yield from ("", f"  It is off by default: ask for it by --select {rule.code}.")
     if rule.options:
         yield from ("", click.style("Options", bold=True))
         for name, option in rule.options.items():
             kind = getattr(option.type, "__name__", str(option.type))
             yield f"  [rules.{rule.name}] {name} = {option.default}  ({kind})"
-    examples = [("Bad", text) for text in documentation.bad]
-    examples += [("Good", text) for text in documentation.good]
-    for title, text in examples:
-        yield from ("", click.style(title, bold=True), textwrap.indent(text, "  "))
+    texts = [("Pattern", text) for text in documentation.patterns]
+    texts += [("Bad", text) for text in documentation.bad]
+    texts += [("Good", text) for text in documentation.good]
+    for title, text in texts:
+        lines = textwrap.indent(cleandoc(text), "  ")
+        yield from ("", click.style(title, bold=True), lines)
     yield ""
 
 

@@ -14,7 +14,7 @@ COMMANDS = {
     "rules": "List the rules.",
     "explain": "Say what a rule finds, why it matters and how to mend it.",
     "inspect": "Show what the linter sees in a model.",
-    "test-rules": "Run the examples in the docstrings of rules.",
+    "test-rules": "Run the examples of rules.",
 }
 
 

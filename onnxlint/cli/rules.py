@@ -25,17 +25,20 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Add the rules of a Python file or folder.",
+    help="Add the rules of a file (Python, or TOML with [[rule]]) or folder.",
 )
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table",
               show_default=True, help="How to list them.")  # fmt: skip
 def command(
     selectors: tuple[str, ...], severity: str | None, rules: tuple[Path, ...], format_: str
 ) -> None:
-    """List the rules, or those that RULE selects: codes, prefixes or names."""
-    from onnxlint.packs import discover
+    """List the rules, or those that RULE selects: codes, prefixes or names.
 
-    registry = discover(rules)
+    Those of the configuration that holds for the working directory are among them.
+    """
+    from onnxlint.config import find, load
+
+    registry = load(find("-")).registry(rules)
     chosen = registry.rules
     if selectors:
         codes = {rule.code for name in selectors for rule in registry.select(name)}
@@ -57,6 +60,7 @@ def described(rule: Rule) -> dict[str, Any]:
         "severity": rule.severity.value,
         "summary": rule.documentation.summary,
         "asks_for": [kind.__name__ for kind in rule.requests.values()],
+        "default": rule.default,
         "stages": sorted(stage.value for stage in rule.stages),
         "options": {
             name: {"type": getattr(option.type, "__name__", str(option.type)),
@@ -75,8 +79,10 @@ def _table(rules: list[Rule]) -> None:
         table.add_column(heading, no_wrap=heading != "Finds")
     for rule in rules:
         summary = " ".join(rule.documentation.summary.split())
-        table.add_row(rule.code, rule.name, rule.severity.value, summary)
+        severity = rule.severity.value + ("" if rule.default else ", off")
+        table.add_row(rule.code, rule.name, severity, summary)
     wide = None if sys.stdout.isatty() else 200
     console = Console(width=wide, highlight=False)
     console.print(table)
-    console.print(f"{len(rules)} rules")
+    off = sum(not rule.default for rule in rules)
+    console.print(f"{len(rules)} rules" + (f", {off} off by default" if off else ""))

@@ -1,4 +1,4 @@
-"""`onnxlint test-rules PATH…`: run the examples in the docstrings of rules."""
+"""`onnxlint test-rules PATH…`: run the examples of rules."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ import click
 def command(paths: tuple[Path, ...], select: tuple[str, ...]) -> None:
     """Check that each rule's Bad example fires and its Good one does not.
 
-    PATH is a file or folder of rules; without it the installed packs are tested.
+    PATH is a file or folder of rules, or a configuration with [[rule]] tables; without it the
+    installed packs and the rules of the configuration are tested.
     """
-    from onnxlint.packs import discover, rules_in_path
+    from onnxlint.config import find, load
+    from onnxlint.packs import rules_in_path
     from onnxlint.testing import problems
 
-    rules = [rule for path in paths for rule in rules_in_path(path)] or discover().rules
+    rules = [rule for path in paths for rule in rules_in_path(path)]
+    if not paths:
+        rules = load(find("-")).registry().rules
     if select:
         rules = [rule for rule in rules if any(rule.matches(name) for name in select)]
     failed = 0

@@ -32,7 +32,7 @@ from onnxlint.model.pattern_text import (
 )
 from onnxlint.model.tensors import Tensor, TensorError
 
-__all__ = ["Match", "Pattern", "PatternError"]
+__all__ = ["Match", "Pattern", "PatternError", "suggestion"]
 
 COMMUTATIVE = frozenset({"Add", "Mul", "Sum", "Mean", "Max", "Min", "And", "Or", "Xor", "Equal",
                          "BitwiseAnd", "BitwiseOr", "BitwiseXor"})  # fmt: skip
@@ -77,8 +77,9 @@ class Match(Mapping[str, Value]):
         return len(self._found.values)
 
     def node(self, name: str) -> Node | None:
-        """The node that makes a value of the pattern; None where an optional node is absent."""
-        return self._found.nodes.get(self._lines[name])
+        """The node of the pattern that makes a value; None where none does, or an absent one."""
+        line = self._lines.get(name) if self[name] else None
+        return None if line is None else self._found.nodes.get(line)
 
     def attribute(self, name: str) -> Any:
         """The attribute that the pattern gave a name: `n` for `Softmax<axis = n>(x)`."""
@@ -98,6 +99,8 @@ class Pattern:
     """
 
     def __init__(self, *texts: str) -> None:
+        if not texts:
+            raise PatternError("there is none")
         self.texts = texts
         self.parsed: tuple[PatternText, ...] = tuple(map(parse, texts))
 
@@ -105,6 +108,16 @@ class Pattern:
     def ops(self) -> tuple[str, ...]:
         """The operators that its last line may have: without any of them there is no match."""
         return tuple(dict.fromkeys(op for text in self.parsed for op in text.lines[-1].ops))
+
+    @property
+    def certain(self) -> set[str]:
+        """The names that every match knows: of values, and of attributes."""
+        return set.intersection(*(text.certain for text in self.parsed))
+
+    @property
+    def certain_nodes(self) -> set[str]:
+        """The names of values that a node makes in every match."""
+        return set.intersection(*(text.made(certainly=True) for text in self.parsed))
 
     def matches(self, graph: Graph) -> Iterator[Match]:
         """Where it fits, at most once for each node that its last line stands for.

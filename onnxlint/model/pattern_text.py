@@ -93,6 +93,11 @@ class Line:
         """The operands that have a name."""
         return [operand for operand in self.operands if isinstance(operand, Name)]
 
+    @property
+    def named_attributes(self) -> list[Name]:
+        """The names that it gives to attributes."""
+        return [each.expected for each in self.attributes if isinstance(each.expected, Name)]
+
 
 @dataclass(frozen=True, slots=True)
 class PatternText:
@@ -105,19 +110,20 @@ class PatternText:
     @property
     def values(self) -> set[str]:
         """The names of values that it speaks of."""
-        return self.made | {operand.text for line in self.lines for operand in line.named}
+        return self.made() | {name.text for line in self.lines for name in line.named}
 
-    @property
-    def made(self) -> set[str]:
-        """The names of values that its nodes make."""
-        return {name for line in self.lines for name in line.outputs if name}
+    def made(self, *, certainly: bool = False) -> set[str]:
+        """The names of values that its nodes make; `certainly`: those that are not optional."""
+        lines = (line for line in self.lines if line.least or not certainly)
+        return {name for line in lines for name in line.outputs if name}
 
     @property
     def certain(self) -> set[str]:
-        """The names of values that every match has: those that not only optional nodes read."""
-        read = (operand.text for line in self.lines for operand in line.named
-                if line.least or operand is line.through)  # fmt: skip
-        return self.made | set(read)
+        """The names that every match knows, which those that only optional nodes have are not."""
+        return self.made() | {
+            name.text for line in self.lines for name in (*line.named, *line.named_attributes)
+            if line.least or name is line.through
+        }  # fmt: skip
 
 
 def parse(text: str) -> PatternText:

@@ -1,0 +1,75 @@
+"""TOML tables that people write: read, and refused with the key and a suggestion."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+TABLE: Any = {"rename": "kebab", "forbid_unknown_fields": True, "kw_only": True, "frozen": True}
+"""A table of a file: keys are written with hyphens, unknown ones are refused."""
+
+OWN_FILE = "onnxlint.toml"
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used: the file, the key, and what it should be."""
+
+
+def read(file: Path) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Raises:
+        ConfigError: it cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is not TOML: {error}") from error
+
+
+def own_table(file: Path) -> dict[str, Any] | None:
+    """What a TOML file says to onnxlint: all of it, of a `pyproject.toml` `[tool.onnxlint]`.
+
+    Raises:
+        ConfigError: it cannot be read, or is no TOML.
+    """
+    if file.name != "pyproject.toml":
+        return read(file)
+    tools = read(file).get("tool", {})
+    table = tools.get("onnxlint") if isinstance(tools, dict) else None
+    return table if isinstance(table, dict) else None
+
+
+def converted(table: Any, kind: type[T], nested: Iterable[type[msgspec.Struct]] = ()) -> T:
+    """A table as what it must be; `nested` are the tables within, for suggestions.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or holds a wrong type.
+    """
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explained(str(error), (kind, *nested))) from error
+
+
+def _explained(message: str, kinds: Iterable[type[msgspec.Struct]]) -> str:
+    """msgspec's message, with a suggestion where a key is unknown."""
+    unknown = re.search(r"unknown field `([^`]+)`", message)
+    if unknown is None:
+        return message
+    known = {field.encode_name for kind in kinds for field in msgspec.structs.fields(kind)}
+    near = get_close_matches(unknown[1], sorted(known), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+    where = re.search(r" - at `\$([^`]*)`", message)
+    table = f" in {where[1].lstrip('.')}" if where and where[1] else ""
+    return f"unknown key {unknown[1]!r}{table}; {hint}"
