@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from onnxlint.analyses.predictions import Predictions
     from onnxlint.analyses.schemas import Schemas
     from onnxlint.analyses.shapes import Shapes
+    from onnxlint.analyses.support import Support
+    from onnxlint.analyses.targets import Target, Targets
     from onnxlint.analyses.trace import Trace
     from onnxlint.analyses.weights import Weights
     from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage
@@ -59,6 +61,9 @@ _HOMES = {
     "Severity": "onnxlint.findings",
     "Shapes": "onnxlint.analyses.shapes",
     "Stage": "onnxlint.findings",
+    "Support": "onnxlint.analyses.support",
+    "Target": "onnxlint.analyses.targets",
+    "Targets": "onnxlint.analyses.targets",
     "Trace": "onnxlint.analyses.trace",
     "Trail": "onnxlint.analyses.layers",
     "Unavailable": "onnxlint.analyses",
@@ -96,6 +101,9 @@ __all__ = [
     "Severity",
     "Shapes",
     "Stage",
+    "Support",
+    "Target",
+    "Targets",
     "Trace",
     "Trail",
     "Unavailable",

@@ -1,6 +1,6 @@
 """For rule authors: models from text, and the examples of a rule's docstring run as its tests.
 
-An example is a model in ONNX's text syntax. The header (`<ir_version: …>`) may be left out. Three
+An example is a model in ONNX's text syntax. The header (`<ir_version: …>`) may be left out. Four
 kinds of lines beside it say what the syntax cannot:
 
     # stage: init            judge at this stage of training
@@ -69,6 +69,11 @@ class Example:
                 text.append(line)
         named = {name.replace("-", "_"): value for name, value in options.items()}
         return cls("\n".join(text).strip(), stage, tuple(changes), named, tuple(targets))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that it is judged with."""
+        return Settings(targets=self.targets)
 
     def model(self, folder: Path) -> ModelProto:
         """The model; files that its changes write go to `folder`.
@@ -149,7 +154,9 @@ def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
     try:
         example = Example.parse(source)
         with saved(example) as path:
-            report = run_rule(rule, path, stage=example.stage, **example.options)
+            report = run_rule(
+                rule, path, stage=example.stage, settings=example.settings, **example.options
+            )
             unmended = list(_unmended(rule, path, example)) if report.fixable else []
     except (ExampleError, ValueError) as error:
         return [f"its {kind} example is {error}"]
@@ -166,7 +173,9 @@ def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
 def _unmended(rule: Rule, path: Path, example: Example) -> Iterator[str]:
     """What the fix of an example's finding leaves; a milder finding may remain for a person."""
     target = path.with_name("fixed.onnx")
-    mended = fix_by_rule(rule, path, target, stage=example.stage, **example.options)
+    mended = fix_by_rule(
+        rule, path, target, stage=example.stage, settings=example.settings, **example.options
+    )
     fixes = mended.mending
     if fixes is None or fixes.problem is not None:
         reason = mended.error if fixes is None else fixes.problem

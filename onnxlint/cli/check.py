@@ -35,6 +35,7 @@ class Options:
     select: tuple[str, ...]
     ignore: tuple[str, ...]
     stage: Stage | None
+    target: tuple[str, ...]
     fail_on: Severity | None
     data: Path | None
     samples: int | None
@@ -73,6 +74,13 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
     "--stage",
     type=_lower(Stage),
     help="How far training is: decides which predictions to expect.  [trained]",
+)
+@click.option(
+    "--target",
+    multiple=True,
+    callback=_names,
+    metavar="TARGETS",
+    help="Where the model is to run: ort-cpu, tensorrt-10.15; 'onnxlint targets' lists them.",
 )
 @click.option(
     "--data",
@@ -250,7 +258,8 @@ def planned(path: str, options: Options) -> tuple[tuple[Plan, Settings], Registr
     rule_paths = [*loaded.rule_sources, *options.rules]
     registry = _discovered(tuple(rule_paths), tuple(loaded.config.require_packs), discover)
     chosen = plan(loaded, registry, path, select=options.select, ignore=options.ignore,
-                  stage=options.stage, fail_on=options.fail_on)  # fmt: skip
+                  stage=options.stage, fail_on=options.fail_on,
+                  targets=options.target)  # fmt: skip
     given: dict[str, Any] = {
         "data": options.data,
         "samples": options.samples,

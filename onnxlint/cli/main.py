@@ -14,6 +14,7 @@ COMMANDS = {
     "rules": "List the rules.",
     "explain": "Say what a rule finds, why it matters and how to mend it.",
     "inspect": "Show what the linter sees in a model.",
+    "targets": "List where a model can be said to run, and what is known of it.",
     "test-rules": "Run the examples of rules.",
 }
 
