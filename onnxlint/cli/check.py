@@ -140,7 +140,7 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Add the rules of a file (Python, or TOML with [[rule]]) or folder.",
+    help="Add the rules of a file (Python, TOML with [[rule]]) or folder.",
 )
 @click.option(
     "--time-limit",

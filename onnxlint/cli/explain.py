@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command("explain")
 @click.argument("selector", metavar="RULE")
 @click.option("--rules", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
-              help="Add the rules of a file (Python, or TOML with [[rule]]) or folder.")  # fmt: skip
+              help="Add the rules of a file (Python, TOML with [[rule]]) or folder.")  # fmt: skip
 def command(selector: str, rules: tuple[Path, ...]) -> None:
     """Say what RULE (a code or a name) finds, why it matters and how to mend it."""
     from onnxlint.config import find, load

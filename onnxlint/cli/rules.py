@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Add the rules of a file (Python, or TOML with [[rule]]) or folder.",
+    help="Add the rules of a file (Python, TOML with [[rule]]) or folder.",
 )
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table",
               show_default=True, help="How to list them.")  # fmt: skip
