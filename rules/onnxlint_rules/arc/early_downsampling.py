@@ -1,0 +1,73 @@
+"""ARC013 early-downsampling."""
+
+from collections.abc import Iterator
+from math import prod
+
+from onnxlint import Finding, Graph, Layers, Node, Severity, Value, rule
+
+POOLS = ("MaxPool", "AveragePool", "LpPool")
+
+
+@rule("ARC013", "early-downsampling", severity=Severity.INFO, ops=("Conv",))
+def early_downsampling(
+    graph: Graph, layers: Layers, *, first_windows: int = 3, min_kept: float = 0.1
+) -> Iterator[Finding]:
+    """First layers that lose resolution much faster than they gain channels.
+
+    Why: what is thrown away at the door no later layer can bring back. A convolution or pooling
+    keeps channels / strides of the values that it reads; of the product over the `first_windows`
+    from an input on, `min_kept` should remain (Szegedy et al., Rethinking the Inception
+    architecture, 2016: no representational bottleneck early in the network; a rule of NeuraLint,
+    too). Sound nets stay above: the stem of ResNet keeps 1.3, the patches of ViT 1.0 and those of
+    its smallest kin 0.25, a MobileNet v3 with its first block 0.33. Where the values are read by
+    somebody else, too, nothing is lost.
+    Fix: use smaller strides or more channels in the first layers.
+
+    Bad:
+    net (float[N, 1, H, W] x) => (float[N, 1, K, L] y)
+    <float[1, 1, 1, 1] w = {1}>
+    {
+        h = Conv <strides = [2, 2]> (x, w)
+        active = Relu(h)
+        y = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (active)
+    }
+
+    Good:
+    net (float[N, 1, H, W] x) => (float[N, 2, K, L] y)
+    <float[2, 1, 1, 1] w = {1, 2}>
+    {
+        h = Conv <strides = [2, 2]> (x, w)
+        active = Relu(h)
+        y = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (active)
+    }
+    """
+    for image in graph.inputs:
+        kept = 1.0
+        for node in _windows(image, layers, first_windows):
+            layer = layers.of(node)
+            strides = layer.strides if layer is not None else node.attribute("strides", [])
+            kept *= (layer.outputs / layer.inputs if layer is not None else 1) / prod(strides)
+            if prod(strides) > 1 and kept < min_kept:
+                yield Finding(
+                    node,
+                    f"{kept:.1%} of the values of {image.name!r} are left behind it, less than "
+                    f"{min_kept:.0%}",
+                    measured=kept,
+                    limit=min_kept,
+                    unit="fraction of values",
+                )
+                break
+
+
+def _windows(image: Value, layers: Layers, count: int) -> Iterator[Node]:
+    """The first convolutions and poolings through which everything of an image goes."""
+    value: Value | None = image
+    while value is not None and count and layers.readers(value) == 1 and value.consumers:
+        readers = [node for node in value.consumers if node.op not in ("Shape", "Size")]
+        node = readers[0]
+        if node.op in ("Conv", *POOLS):
+            count -= 1
+            yield node
+        elif layers.change(node) is None:
+            return
+        value = node.output

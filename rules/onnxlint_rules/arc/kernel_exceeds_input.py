@@ -1,0 +1,95 @@
+"""ARC012 kernel-exceeds-input."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Severity, Shapes, rule
+
+POOLS = ("MaxPool", "AveragePool", "LpPool")
+
+
+@rule("ARC012", "kernel-exceeds-input", severity=Severity.WARNING, ops=("Conv", *POOLS))
+def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    """A window that is larger than its padded input, or that steps over parts of it.
+
+    Why: onnxruntime refuses to run a convolution whose kernel does not fit into the padded input,
+    and gives an empty or a shrunken result for a pooling: the image is smaller than the network was
+    built for. A convolution is an error, unless it stands in a branch that may never be taken. A
+    stride beyond the kernel leaves pixels out that nothing looks at. Windows of size 1 are left
+    alone, as they thin out on purpose: the shortcuts of ResNet, the pools of feature pyramids. So
+    is a window that is applied once only.
+    Fix: pad, use a smaller window or feed a larger image; use a stride no larger than the kernel.
+
+    Bad:
+    net (float[N, 1, 4, 4] x) => (float[N, 1, H, W] y)
+    <float[1, 1, 1, 5] w = {1, 2, 3, 4, 5}>
+    {
+        y = Conv(x, w)
+    }
+
+    Bad:
+    net (float[N, 1, H, W] x) => (float[N, 1, K, L] y)
+    {
+        y = MaxPool <kernel_shape = [2, 2], strides = [3, 3]> (x)
+    }
+
+    Good:
+    # a shortcut of a residual block
+    net (float[N, 1, H, W] x) => (float[N, 1, K, L] y)
+    <float[1, 1, 1, 1] w = {1}>
+    {
+        y = Conv <strides = [2, 2]> (x, w)
+    }
+
+    Good:
+    net (float[N, 1, 4, 4] x) => (float[N, 1, 4, 4] y)
+    <float[1, 1, 1, 5] w = {1, 2, 3, 4, 5}>
+    {
+        y = Conv <pads = [0, 2, 0, 2]> (x, w)
+    }
+    """
+    for node in graph.nodes("Conv", *POOLS):
+        for axis, (window, stride) in enumerate(_windows(node, graph)):
+            size = _padded_size(node, shapes, axis)
+            if size is not None and window > size:
+                fails = node.op == "Conv" and node.scope.parent is None
+                yield Finding(
+                    node,
+                    f"along axis {axis + 2} its window of {window} exceeds the {size} values of "
+                    "the padded input",
+                    measured=window,
+                    limit=size,
+                    unit="values",
+                    severity=Severity.ERROR if fails else Severity.WARNING,
+                )
+                break
+            if stride > window > 1 and (size is None or size >= window + stride):
+                yield Finding(
+                    node,
+                    f"along axis {axis + 2} it steps by {stride} with a window of {window}, so "
+                    f"{stride - window} of {stride} values are not looked at",
+                    measured=stride,
+                    limit=window,
+                    unit="values",
+                )
+                break
+
+
+def _windows(node: Node, graph: Graph) -> Iterator[tuple[int, int]]:
+    """For each spatial axis how far a window reaches, dilation included, and how far it steps."""
+    weight = graph.tensor(node.input(1)) if node.op == "Conv" else None
+    kernel = list(weight.dims[2:]) if weight is not None else node.attribute("kernel_shape", [])
+    ones = [1] * len(kernel)
+    dilations = node.attribute("dilations", []) or ones
+    strides = node.attribute("strides", []) or ones
+    for size, dilation, stride in zip(kernel, dilations, strides, strict=False):
+        yield dilation * (size - 1) + 1, stride
+
+
+def _padded_size(node: Node, shapes: Shapes, axis: int) -> int | None:
+    """The size of a spatial axis with its padding; None where it is not fixed."""
+    shape = shapes.of(node.input(0))
+    size = shape.dim(axis + 2) if shape is not None and (shape.rank or 0) > axis + 2 else None
+    if not isinstance(size, int) or node.attribute("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+        return None
+    pads = node.attribute("pads", []) or [0] * 2 * (axis + 1)
+    return size + pads[axis] + pads[axis + len(pads) // 2]

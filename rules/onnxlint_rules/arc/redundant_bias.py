@@ -1,0 +1,78 @@
+"""ARC008 redundant-bias."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Layer, Layers, Node, Severity, rule
+from onnxlint_rules.arc._normalised import has_scale_per_feature, normalised_layer
+
+NORMALISATIONS = ("BatchNormalization", "InstanceNormalization", "GroupNormalization")
+BIASED = ("Conv", "ConvTranspose", "Gemm")
+"""Layers whose third input is a bias."""
+
+
+@rule("ARC008", "redundant-bias", severity=Severity.INFO, ops=NORMALISATIONS)
+def redundant_bias(graph: Graph, layers: Layers) -> Iterator[Finding]:
+    """A bias directly before a normalisation that takes it away again.
+
+    Why: batch and instance normalisation subtract the mean of each channel, and a bias is in that
+    mean, so training it changes nothing; the normalisation has a bias of its own. The parameters
+    are spare, and their weight decay and updates are noise. A group normalisation counts where each
+    channel is a group. A layer normalisation subtracts one mean over all features, which leaves the
+    bias in, and is no matter of this rule.
+    Fix: build the layer without a bias (`bias=False`, `use_bias=False`).
+
+    Bad:
+    net (float[N, 1, H, W] x) => (float[N, 2, H, W] y)
+    <float[2, 1, 1, 1] w = {1, 2}, float[2] b = {1, 2}, float[2] s = {1, 1}, float[2] o = {0, 0}>
+    {
+        h = Conv(x, w, b)
+        y = InstanceNormalization(h, s, o)
+    }
+
+    Good:
+    net (float[N, 1, H, W] x) => (float[N, 2, H, W] y)
+    <float[2, 1, 1, 1] w = {1, 2}, float[2] s = {1, 1}, float[2] o = {0, 0}>
+    {
+        h = Conv(x, w)
+        y = InstanceNormalization(h, s, o)
+    }
+
+    Good:
+    # the mean is taken over the features
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {1, 2, 3, 4}, float[2] b = {1, 2}, float[2] s = {1, 1}>
+    {
+        h = Gemm(x, w, b)
+        y = LayerNormalization(h, s)
+    }
+    """
+    for node in graph.nodes(*NORMALISATIONS):
+        found = normalised_layer(node, layers)
+        if found is None or not _normalises_channels(node, found[0], graph):
+            continue
+        layer, added = found
+        own = layer.node.op in BIASED and layer.node.input(2) is not None
+        if (own or added) and all(_adds_to_channels(step, layer, graph) for step in added):
+            yield Finding(
+                layer.node if own else added[-1],
+                f"its bias of {layer.outputs:,} values is taken away by {node.place}",
+                measured=layer.outputs,
+                limit=0,
+                unit="bias values",
+            )
+
+
+def _normalises_channels(node: Node, layer: Layer, graph: Graph) -> bool:
+    """Whether a normalisation subtracts a mean of its own from each of the layer's features."""
+    if node.op == "GroupNormalization":
+        return bool(layer.kernel) and node.attribute("num_groups", 0) == layer.outputs
+    return has_scale_per_feature(node, layer, graph)
+
+
+def _adds_to_channels(node: Node, layer: Layer, graph: Graph) -> bool:
+    """Whether an addition gives each of the layer's features one constant."""
+    tensors = filter(None, map(graph.tensor, node.inputs))
+    dims = next((tensor.dims for tensor in tensors), ())
+    axis = -1 - len(layer.kernel)
+    counted = [size for place, size in enumerate(dims, -len(dims)) if place != axis]
+    return len(dims) >= -axis and dims[axis] == layer.outputs and set(counted) <= {1}

@@ -1,0 +1,102 @@
+"""GRA021 bypassed-layer."""
+
+from collections.abc import Hashable, Iterator
+
+from onnxlint import Change, Finding, Graph, Layer, Layers, Origin, Severity, Trail, Value, rule
+
+
+@rule("GRA021", "bypassed-layer", severity=Severity.WARNING)
+def bypassed_layer(graph: Graph, layers: Layers) -> Iterator[Finding]:
+    """Two layers of one kind that both read the model's input, where one was to follow the other.
+
+    Why: `x = conv1(image); x = conv2(image)` runs and trains, and the first layer is lost. Most
+    exporters delete it, and nothing is left to see. What is told here is what they leave: a layer
+    that leads nowhere beside one of the same operator, weight shape and attributes on the same
+    input, or two such layers whose activations are summed at once: a chain has become a fan.
+    Parallel branches are left alone: those that are concatenated, multiplied (gates, attention),
+    subtracted or compared, that have layers of their own before they meet or lead to different
+    outputs, that differ in kernel or width (Inception), or share their weights (Siamese).
+    Fix: give the second layer the result of the first.
+
+    Bad:
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] v = {1, 2, 3, 4}, float[2, 2] w = {5, 6, 7, 8}>
+    {
+        a = MatMul(x, v)
+        first = Relu(a)
+        b = MatMul(x, w)
+        second = Relu(b)
+        y = Add(first, second)
+    }
+
+    Bad:
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] v = {1, 2, 3, 4}, float[2, 2] w = {5, 6, 7, 8}>
+    {
+        a = MatMul(x, v)
+        y = MatMul(x, w)
+    }
+
+    Good:
+    # a gate
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] v = {1, 2, 3, 4}, float[2, 2] w = {5, 6, 7, 8}>
+    {
+        a = MatMul(x, v)
+        gate = Sigmoid(a)
+        b = MatMul(x, w)
+        y = Mul(gate, b)
+    }
+    """
+    live = graph.live
+    kinds: dict[Hashable, Layer] = {}
+    for layer in layers:
+        if _start(layer, layers) is None:
+            continue
+        first = kinds.setdefault(_kind(layer, layers), layer)
+        if (first.node in live) != (layer.node in live) and first.weight is not layer.weight:
+            dead, used = (layer, first) if first.node in live else (first, layer)
+            yield _finding(used, dead, "whose result is not used")
+    for node in graph.nodes("Add", "Sum"):
+        values = [value for value in node.inputs if value is not None]
+        if len(values) == 2 and all(layers.readers(value) == 1 for value in values):
+            one, other = map(layers.trail, values)
+            if _are_siblings(one, other, layers) and one.layer and other.layer:
+                yield _finding(other.layer, one.layer, f"and {node.place} adds their activations")
+
+
+def _are_siblings(one: Trail, other: Trail, layers: Layers) -> bool:
+    """Whether two layers of a kind go the same way from the same input, each by itself."""
+    if not (one.layer and other.layer and one.alone and other.alone):
+        return False
+    if one.change != Change.NONLINEAR or one.layer.weight is other.layer.weight:
+        return False
+    if _start(one.layer, layers) is None or [n.op for n in one.nodes] != [
+        n.op for n in other.nodes
+    ]:
+        return False
+    return _kind(one.layer, layers) == _kind(other.layer, layers)
+
+
+def _start(layer: Layer, layers: Layers) -> Value | None:
+    """The input of the model that a layer reads, no layer between."""
+    trail = layers.trail(layer.data)
+    is_input = trail.origin.origin is Origin.INPUT and trail.origin.scope is layer.node.scope
+    return trail.origin if is_input and trail.change <= Change.AFFINE else None
+
+
+def _kind(layer: Layer, layers: Layers) -> Hashable:
+    """Equal for layers that could stand in each other's place."""
+    attributes = sorted(a.SerializeToString(deterministic=True) for a in layer.node.proto.attribute)
+    return _start(layer, layers), layer.node.op, layer.dims, tuple(attributes)
+
+
+def _finding(used: Layer, other: Layer, what: str) -> Finding:
+    return Finding(
+        used.node,
+        f"it reads the model's input, as {other.node.place} of the same kind does, {what}: "
+        "2 layers side by side, where one after the other may be meant",
+        measured=2,
+        limit=1,
+        unit="layers of a kind",
+    )
