@@ -1,0 +1,100 @@
+"""ARC019 data-dependent-shape."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
+
+FINDING_OPS = ("NonZero", "NonMaxSuppression", "Unique", "Compress")
+"""Operators that give as many entries as they find."""
+
+SIZE_KEEPERS = {
+    "ScatterND": (0,), "ScatterElements": (0,), "Scatter": (0,), "ReduceSum": (), "ReduceMean": (),
+    "ReduceMax": (), "ReduceMin": (), "GlobalAveragePool": (), "GlobalMaxPool": (),
+}  # fmt: skip
+"""Operators whose result has the sizes of the inputs in these slots, whatever the others hold."""
+
+
+@rule("ARC019", "data-dependent-shape", severity=Severity.INFO, ops=FINDING_OPS)
+def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    """Layers that run on as many entries as a search before them finds.
+
+    Why: a compiler for a phone, an NPU or TensorRT needs the sizes before the run: it cuts the
+    network in two there or refuses it (onnxruntime issues 22346, 23262), and an input in which
+    nothing is found makes tensors without entries, which some providers refuse too (issue 14212).
+    A search at the end, as that of a detector, costs none of this. One finding for a model.
+    Fix: keep a fixed number (TopK, padding), or mask entries out instead of choosing them.
+
+    Bad:
+    net (float[N, 4] x, bool[N] keep) => (float[M, 2] y)
+    <float[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}>
+    {
+        kept = Compress <axis = 0> (x, keep)
+        y = MatMul(kept, w)
+    }
+
+    Good:
+    # the search comes last
+    net (float[N, 4] x, bool[N] keep) => (float[M, 2] y)
+    <float[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}>
+    {
+        h = MatMul(x, w)
+        y = Compress <axis = 0> (h, keep)
+    }
+
+    Good:
+    # what is found is written into a tensor of a known size
+    net (float[N, 4] x, float[K, 4] news) => (float[N, 2] y)
+    <float[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}>
+    {
+        found = NonZero(x)
+        places = Transpose(found)
+        written = ScatterND(x, places, news)
+        y = MatMul(written, w)
+    }
+    """
+    searches = [node for node in graph.nodes(*FINDING_OPS) if node in graph.varying]
+    reached = _sized_by(searches)
+    given = {d for value in graph.inputs for d in getattr(shapes.of(value), "dims", None) or ()}
+    layers = [
+        layer
+        for layer in graph.layers()
+        if layer in reached and _is_weighted(layer, graph) and _is_free(layer, given, shapes)
+    ]
+    if layers:
+        behind = graph.ancestors(filter(None, layers[0].inputs))
+        first = next((node for node in searches if node in behind), searches[0])
+        yield Finding(
+            first,
+            f"{len(layers)} layers run on as many entries as it finds; the first is "
+            f"{layers[0].place}",
+            measured=len(layers),
+            limit=0,
+            unit="layers",
+        )
+
+
+def _sized_by(searches: list[Node]) -> set[Node]:
+    """The nodes that what the searches find may give their sizes to."""
+    reached: set[Node] = set()
+    pending: list[Value] = [value for node in searches for value in node.outputs if value]
+    for value in pending:
+        for reader in value.consumers:
+            slots = SIZE_KEEPERS.get(reader.op)
+            if reader in reached or (slots is not None and reader.inputs.index(value) not in slots):
+                continue
+            reached.add(reader)
+            pending.extend(v for v in reader.outputs if v is not None)
+            pending.extend(v for body in reader.subgraphs for v in body.inputs)
+        pending.extend(v for owner in value.yielded_to for v in owner.outputs if v is not None)
+    return reached
+
+
+def _is_weighted(layer: Node, graph: Graph) -> bool:
+    return any(graph.tensor(value) is not None for value in layer.inputs)
+
+
+def _is_free(layer: Node, given: set[int | str | None], shapes: Shapes) -> bool:
+    """Whether an input of a layer has a size that neither the file nor a caller gives."""
+    types = [shapes.of(value) for value in layer.inputs if value is not None]
+    sizes = [size for shape in types for size in getattr(shape, "dims", None) or (None,)]
+    return any(not isinstance(size, int) and size not in given - {None} for size in sizes)

@@ -1,0 +1,132 @@
+"""ARC017 unguarded-topk."""
+
+from collections.abc import Iterable, Iterator
+from sys import maxsize
+
+from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
+
+SAME_SIZES = frozenset({
+    "Identity", "Cast", "Relu", "Sigmoid", "Softmax", "LogSoftmax", "Tanh", "Exp", "Log", "Neg",
+    "Abs", "Sqrt", "Clip", "Dropout",
+})  # fmt: skip
+"""Operators that keep the sizes of their first input."""
+
+COUNTING = ("NonZero", "NonMaxSuppression", "Compress", "Unique")
+"""Operators that give as many entries as they find."""
+
+_NEAR = 20
+"""So many nodes before a TopK are looked at: padding stands beside it."""
+
+
+@rule("ARC017", "unguarded-topk", severity=Severity.WARNING, ops=("TopK",))
+def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    """A TopK that asks for more entries than a free axis may have.
+
+    Why: with fewer entries than K the run ends in an error, at the first short text, small image
+    or empty set of candidates (onnxruntime issues 12669 and 13876, PyTorch issue 71695). A warning
+    where the axis is that of an input, or what a search (NonZero, non-maximum suppression) left
+    over. An info where the axis is computed of other sizes: that of a detector's anchors is long
+    for any image worth looking at. In a branch of an If the condition is taken for the guard.
+    Fix: `k = min(k, x.shape[axis])` with the axis dynamic at the export, or pad to K entries.
+
+    Bad:
+    net (float[N, T] scores) => (float[N, 5] best)
+    <int64[1] k = {5}>
+    {
+        best, places = TopK(scores, k)
+    }
+
+    Good:
+    # K is never more than there are
+    net (float[N, T] scores) => (float[N, K] best)
+    <int64[1] most = {5}>
+    {
+        size = Shape <start = 1> (scores)
+        k = Min(size, most)
+        best, places = TopK(scores, k)
+    }
+
+    Good:
+    # padded by as many as are asked for
+    net (float[N, T] scores) => (float[N, 5] best)
+    <int64[1] k = {5}, int64[4] pads = {0, 0, 0, 5}>
+    {
+        padded = Pad(scores, pads)
+        best, places = TopK(padded, k)
+    }
+    """
+    given = _symbols(graph.inputs, shapes)
+    found = _symbols((v for node in graph.nodes(*COUNTING) for v in node.outputs if v), shapes)
+    for node in graph.nodes("TopK"):
+        k, axis = _k(node, graph), _axis(node, shapes)
+        if k is None or axis is None or _in_branch(node):
+            continue
+        size = shapes.of(node.input(0)).dims[axis]
+        fewest = max(_fewest(node.input(0), axis, graph, shapes), int(size in given))
+        if k > fewest and not isinstance(size, int):
+            yield Finding(
+                node,
+                f"K is {k}, and axis {axis} ({size or 'of unknown size'}) may hold {fewest}",
+                measured=k,
+                limit=fewest,
+                unit="entries",
+                severity=None if size in given | found else Severity.INFO,
+            )
+
+
+def _symbols(values: Iterable[Value], shapes: Shapes) -> set[str]:
+    types = filter(None, map(shapes.of, values))
+    return {dim for shape in types for dim in shape.dims or () if isinstance(dim, str)}
+
+
+def _k(node: Node, graph: Graph) -> int | None:
+    """The constant K: an input from opset 10 on, an attribute before."""
+    constant = graph.constant(node.input(1))
+    return node.attribute("k") if constant is None else int(constant.reshape(-1)[0])
+
+
+def _axis(node: Node, shapes: Shapes) -> int | None:
+    shape, axis = shapes.of(node.input(0)), node.attribute("axis", -1)
+    rank = shape.rank if shape is not None else None
+    return axis % rank if rank and -rank <= axis < rank else None
+
+
+def _in_branch(node: Node) -> bool:
+    scopes = [node.scope]
+    for scope in scopes:
+        scopes.extend(filter(None, [scope.parent]))
+    return any(scope.owner is not None and scope.owner.op == "If" for scope in scopes)
+
+
+def _fewest(value: Value | None, axis: int, graph: Graph, shapes: Shapes) -> int:
+    """How many entries a value has along an axis at least."""
+    fewest = 0
+    for _ in range(_NEAR):
+        shape = shapes.of(value)
+        size = shape.dim(axis) if shape is not None else None
+        node = value.producer if value is not None else None
+        if isinstance(size, int):
+            return fewest + size
+        if node is None:
+            break
+        if node.op == "Concat" and node.attribute("axis", 0) % shape.rank == axis:
+            sizes = [part.dim(axis) for part in map(shapes.of, node.inputs) if part is not None]
+            return fewest + sum(size for size in sizes if isinstance(size, int))
+        if node.op == "Pad":
+            padding = _padding(node, axis, graph)
+            if padding is None:  # the exporter computes it: it knows why it pads
+                return maxsize
+            fewest += padding
+        elif node.op not in SAME_SIZES:
+            break
+        value = node.input(0)
+    return fewest
+
+
+def _padding(node: Node, axis: int, graph: Graph) -> int | None:
+    """How many entries a Pad puts before and behind an axis; None where that is computed."""
+    pads = graph.constant(node.input(1))
+    sizes = node.attribute("pads") if pads is None else pads.reshape(-1).tolist()
+    if sizes is None or node.input(3) is not None or axis >= len(sizes) // 2:
+        return None
+    return int(sizes[axis] + sizes[axis + len(sizes) // 2])
