@@ -348,9 +348,10 @@ class _Parser:
     def _where(self) -> Condition | Property:
         subject = self._value_name("the name of a value after 'where'")
         if self._accept("is") is None:
-            told = self._comparison(subject)
+            told, written = self._comparison(subject), self._tokens[self._at - 1]
             if isinstance(told.expected, str | Name):
-                raise self._error("'where' compares a value with a number or a list of numbers")
+                problem = "'where' compares a value with a number or a list of numbers alone"
+                raise self._error(problem, written)
             return told
         wanted = self._accept("not") is None
         found = self._next
