@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from onnxlint.analyses.execution import Execution, read_refusal, runnable
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
+from onnxlint.model.draft import sort_nodes
 from onnxlint.model.graph import Graph
 
 if TYPE_CHECKING:
@@ -24,20 +26,31 @@ ROUNDING_STEPS = 16
 """Where outputs may differ by rounding: by so many of the dtype's steps at the largest output."""
 
 
+class _Way(NamedTuple):
+    """How both models are loaded."""
+
+    optimise: bool = False
+    sort: bool = False
+
+
+_WAYS = (_Way(), _Way(sort=True), _Way(optimise=True))
+"""Tried in turn: onnxruntime sorts no subgraphs, and some kernels exist only when fused."""
+
+
 class Agreement:
     """Outputs of a model, and the comparison with those of its mended copies.
 
     onnxruntime optimises nothing meanwhile: a fused kernel rounds otherwise than its parts, and a
     mended model may well be fused better. So equal means equal in every bit. Names of nodes and
-    `value_info` are left out: they are no part of what is computed, and onnxruntime refuses a model
-    over some that a fix mends.
+    `value_info` are left out, and nodes are sorted where onnxruntime demands it: these are no part
+    of what is computed, and onnxruntime refuses models over some that a fix mends.
     """
 
     def __init__(
         self, graph: Graph, inputs: Inputs, execution: Execution | None, worker: Worker
     ) -> None:
         self._worker = worker
-        self._optimised = False
+        self._way = _WAYS[0]
         self._attempt: Attempt | None = None
         self._expected: Outputs = []
         self._accepted: Outputs = []
@@ -77,7 +90,7 @@ class Agreement:
         """Runs the first feeds that the model takes; the reason where it takes none."""
         problem = "it takes none of the inputs tried"
         for self._attempt in attempts:
-            for self._optimised in (False, True):  # some kernels exist only when fused
+            for self._way in _WAYS:
                 try:
                     self._expected = self._outputs(graph)
                     return None
@@ -91,9 +104,11 @@ class Agreement:
         from onnxlint.runtime.messages import Run
 
         assert self._attempt is not None
-        plain = replace(graph.model, proto=_plain(graph.model.proto))
-        folder = graph.model.files.folder
-        self._worker.load(runnable(plain, []), folder, optimised=self._optimised)
+        plain = _plain(graph.model.proto)
+        if self._way.sort:
+            _sort(plain)
+        data = runnable(replace(graph.model, proto=plain), [])
+        self._worker.load(data, graph.model.files.folder, optimised=self._way.optimise)
         names = [value.name for value in graph.outputs]
         runs = [self._worker.run(Run(feed, [], names)) for feed in self._attempt.feeds]
         return [run.outputs for run in runs]
@@ -138,6 +153,12 @@ def _plain(model: ModelProto) -> ModelProto:
             for attribute in node.attribute:
                 pending.extend([attribute.g] if attribute.HasField("g") else attribute.graphs)
     return plain
+
+
+def _sort(model: ModelProto) -> None:
+    """Sorts what has an order; where onnx-ir cannot read the model, onnxruntime will say why."""
+    with contextlib.suppress(Exception):  # onnx-ir raises many kinds
+        sort_nodes(model.graph)
 
 
 def _told(graph: Graph, error: Exception) -> str:

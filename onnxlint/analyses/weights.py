@@ -11,9 +11,9 @@ from hashlib import blake2b
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from onnxlint.analyses.storage import Stored, stored
+from onnxlint.analyses.storage import Stored, channel_axis, stored
 from onnxlint.findings import Place
-from onnxlint.model.dtypes import bits, is_float, is_integer, numpy_dtype
+from onnxlint.model.dtypes import bits, is_float, numpy_dtype
 from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.model.tensors import BLOCK_BYTES, Tensor, TensorError
@@ -94,6 +94,14 @@ class Weight:
         return groups > 1 and self.dims[1] == 1
 
     @property
+    def outputs(self) -> int:
+        """How many output channels the layer has, in all groups."""
+        axis = channel_axis(self.node, self.slot, self.dims)
+        if axis is not None:
+            return self.dims[axis]
+        return 0 if self.is_table else self.dims[1] * int(self.node.attribute("group", 1))
+
+    @property
     def fan_in(self) -> int:
         """How many products an output element of the layer adds up."""
         return self._fans[0]
@@ -151,9 +159,9 @@ class Weights:
         return cls(graph, preflight)
 
     def of(self, tensor: Tensor) -> Statistics | None:
-        """The statistics of a tensor of numbers, with channels if it is a layer's weight.
+        """The statistics of a float tensor or a quantised weight, with channels if a layer has it.
 
-        None for strings, booleans and wide integers, and for unreadable data.
+        None for other integers, booleans and strings, and for unreadable data.
         """
         key = _key(tensor)
         if key not in self._statistics:
@@ -325,13 +333,19 @@ class Weights:
             return None
         return hashed.digest()
 
+    def _is_measured(self, tensor: Tensor) -> bool:
+        if is_float(tensor.element_type):
+            return True
+        width = bits(tensor.element_type) or 0
+        return _key(tensor) in self._axes and width <= WIDEST_INTEGER
+
     def _may_read(self, tensor: Tensor) -> bool:
         return self._readable or not tensor.is_external
 
     def _measure(self, tensor: Tensor, axis: int | None) -> Statistics | None:
         from onnxlint.runtime.statistics import Measurement, merge
 
-        if not _is_measured(tensor) or not self._may_read(tensor):
+        if not self._is_measured(tensor) or not self._may_read(tensor):
             return None
         dtype = numpy_dtype(tensor.element_type)
 
@@ -356,12 +370,6 @@ def _key(tensor: Tensor) -> object:
     """The same for tensors of one stored piece of data."""
     extent = tensor.extent
     return id(tensor.proto) if extent is None else (extent, tensor.element_type, tensor.dims)
-
-
-def _is_measured(tensor: Tensor) -> bool:
-    width = bits(tensor.element_type) or 0
-    narrow = is_integer(tensor.element_type) and width <= WIDEST_INTEGER
-    return is_float(tensor.element_type) or narrow
 
 
 def _groups(marks: Array, chosen: Array) -> list[list[int]]:

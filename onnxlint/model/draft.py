@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,17 @@ class Draft:
                 if name == value.name:
                     proto.input[slot] = by.name
 
+    def sort(self) -> None:
+        """Sorts the nodes of the main graph and of its subgraphs topologically.
+
+        Raises:
+            FixError: they form a cycle.
+        """
+        try:
+            sort_nodes(self.model.graph)
+        except ValueError as error:
+            raise FixError("the nodes form a cycle, which has no order") from error
+
     def need(self, *parts: Part) -> None:
         """Says that the fix relies on these, so that no other fix of the round removes them."""
         self._claims.need(*parts)
@@ -154,6 +165,40 @@ class Draft:
             delete(proto.input, lambda info: info.name in names)
         if scope in parts:
             delete(self.model.functions, lambda function: function is proto)
+
+
+def sort_nodes(graph: GraphProto) -> None:
+    """Sorts a graph and its subgraphs in the order that onnx-ir gives; nothing else changes.
+
+    Raises:
+        ValueError: the nodes form a cycle.
+    """
+    import onnx_ir
+
+    same = onnx_ir.serde.deserialize_graph(graph)
+    pairs = list(_node_lists(graph, same))
+    protos = {
+        node: proto
+        for listed, ordered in pairs
+        for proto, node in zip(listed, ordered, strict=True)
+    }
+    same.sort()
+    for listed, ordered in pairs:
+        ranks = {id(protos[node]): rank for rank, node in enumerate(ordered)}
+        listed.sort(key=lambda proto: ranks[id(proto)])
+
+
+def _node_lists(graph: GraphProto, same: Any) -> Iterator[tuple[Any, Any]]:
+    """The nodes of a graph and of its subgraphs, as protobuf and as onnx-ir have them."""
+    yield graph.node, same
+    for proto, node in zip(graph.node, same, strict=True):
+        for attribute in proto.attribute:
+            if attribute.HasField("g"):
+                yield from _node_lists(attribute.g, node.attributes[attribute.name].as_graph())
+            elif attribute.graphs:
+                graphs = node.attributes[attribute.name].as_graphs()
+                for inner, twin in zip(attribute.graphs, graphs, strict=True):
+                    yield from _node_lists(inner, twin)
 
 
 def delete(repeated: Any, unwanted: Callable[[Any], bool]) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,8 +132,10 @@ def _text(model: Model, serialized: bytes, text_format: str) -> bytes:
     proto = onnx.ModelProto.FromString(serialized)
     serializer = onnx.serialization.registry.get(text_format)
     try:
-        text: bytes = serializer.serialize_proto(proto)
-        again = onnx.load_model_from_string(text, format=text_format)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the format is experimental
+            text: bytes = serializer.serialize_proto(proto)
+            again = onnx.load_model_from_string(text, format=text_format)
     except Exception as error:  # each of onnx's writers and readers raises its own kinds
         raise _unwritable(model, f"cannot be written as {text_format} ({error})") from error
     if again != proto:

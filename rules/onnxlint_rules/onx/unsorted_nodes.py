@@ -1,7 +1,6 @@
 """ONX011 unsorted-nodes."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from onnxlint import Draft, Finding, Fix, Graph, Severity, rule
 
@@ -56,34 +55,4 @@ def _sorting(graph: Graph) -> Fix | None:
 
     if not networkx.is_directed_acyclic_graph(graph.digraph):
         return None
-    return Fix("sort the nodes topologically", _sort)
-
-
-def _sort(draft: Draft) -> None:
-    """Takes the order from onnx-ir, and the order alone: see `Draft` for why not the model."""
-    import onnx_ir
-
-    graph = onnx_ir.serde.deserialize_graph(draft.model.graph)
-    pairs = list(_pairs(draft.model.graph, graph))
-    protos = {
-        node: proto
-        for listed, ordered in pairs
-        for proto, node in zip(listed, ordered, strict=True)
-    }
-    graph.sort()
-    for listed, ordered in pairs:
-        ranks = {id(protos[node]): rank for rank, node in enumerate(ordered)}
-        listed.sort(key=lambda proto: ranks[id(proto)])
-
-
-def _pairs(proto: Any, graph: Any) -> Iterator[tuple[Any, Any]]:
-    """The nodes of a graph and of its subgraphs: as protobuf has them, and as onnx-ir."""
-    yield proto.node, graph
-    for listed, node in zip(proto.node, graph, strict=True):
-        for attribute in listed.attribute:
-            if attribute.HasField("g"):
-                yield from _pairs(attribute.g, node.attributes[attribute.name].as_graph())
-            elif attribute.graphs:
-                graphs = node.attributes[attribute.name].as_graphs()
-                for inner, same in zip(attribute.graphs, graphs, strict=True):
-                    yield from _pairs(inner, same)
+    return Fix("sort the nodes topologically", Draft.sort)
