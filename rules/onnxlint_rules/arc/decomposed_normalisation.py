@@ -1,0 +1,140 @@
+"""ARC015 decomposed-normalisation."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Match, Node, Pattern, Severity, Shapes, rule
+
+_ROOT = """
+    v = ReduceMean(p, ...)
+    a = Add(v, e)
+    s = Sqrt(a)
+"""
+_SQUARES = ("p = Pow({0}, 2)", "p = Mul({0}, {0})")
+_ENDS = ("y = Div({0}, s)", "r = Reciprocal(s)\ny = Mul({0}, r)", "r = Div(1, s)\ny = Mul({0}, r)")
+_BELLS = (
+    "d = Mul|Div(x, c)\nf = Erf(d)\nwhere c is constant",
+    "q = Pow(x, 3)\nh = Mul(q, 0.044715)\ni = Add(x, h)\nd = Mul(i, 0.79788)\nf = Tanh(d)",
+)
+_TAILS = ("m = Mul(x, a)\ny = Mul(m, 0.5)", "m = Mul(x, 0.5)\ny = Mul(m, a)",
+          "m = Mul(a, 0.5)\ny = Mul(x, m)")  # fmt: skip
+
+LAYER_NORM = Pattern(*(
+    f"m = ReduceMean(x, ...)\nd = Sub(x, m)\n? c = Cast(d)\n{square}\n{_ROOT}\n{end}"
+    for square in map(str.format, _SQUARES, ("c", "c"))
+    for end in map(str.format, _ENDS, ("d", "d", "d"))
+))  # fmt: skip
+RMS_NORM = Pattern(*(
+    f"{square.format('x')}\n{_ROOT}\n{end.format('x')}" for square in _SQUARES for end in _ENDS
+))  # fmt: skip
+GELU = Pattern(*(f"{bell}\na = Add(f, 1)\n{tail}" for bell in _BELLS for tail in _TAILS))
+ATTENTION = Pattern("""
+    s = MatMul(q, k)
+    * t = Mul|Div|Add(s, _)
+    ? w = Where(_, t, _)
+    p = Softmax(w)
+    ? g = Where(_, _, p)
+    ? d = Dropout(g, ...)
+    y = MatMul(d, v)
+    where q is not constant
+    where k is not constant
+    where v is not constant
+""")
+
+KINDS = (
+    ("LayerNormalization", 17, LAYER_NORM),
+    ("RMSNormalization", 23, RMS_NORM),
+    ("Gelu", 20, GELU),
+    ("Attention", 23, ATTENTION),
+)
+"""The operators, and the opsets from which they are there."""
+
+
+@rule(
+    "ARC015", "decomposed-normalisation", severity=Severity.INFO,
+    ops=("Sqrt", "Erf", "Tanh", "Softmax"),
+)  # fmt: skip
+def decomposed_normalisation(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    """Layer or RMS normalisation, GELU or attention spelled out, where one operator does it.
+
+    Why: a runtime has to recognise the parts to run them in one kernel, and misses those that an
+    exporter writes in its own way; in float16 the squares of a normalisation overflow between its
+    parts, which the operator computes in float32 (TensorRT issues 2781, 3657). One finding for a
+    kind, at the first place. Nothing is said where the model's opset does not have the operator.
+    Fix: call the framework's own layer (`nn.LayerNorm`, `nn.RMSNorm`, `F.gelu`,
+    `F.scaled_dot_product_attention`) and export to an opset that has the operator.
+
+    Bad:
+    <ir_version: 8, opset_import: ["" : 17]>
+    net (float[N, 8] x) => (float[N, 8] y)
+    <float two = {2}, float eps = {1e-5}>
+    {
+        mean = ReduceMean <axes = [-1]> (x)
+        centred = Sub(x, mean)
+        squares = Pow(centred, two)
+        variance = ReduceMean <axes = [-1]> (squares)
+        above = Add(variance, eps)
+        deviation = Sqrt(above)
+        y = Div(centred, deviation)
+    }
+
+    Good:
+    <ir_version: 8, opset_import: ["" : 16]>
+    # opset 16 does not have it
+    net (float[N, 8] x) => (float[N, 8] y)
+    <float two = {2}, float eps = {1e-5}>
+    {
+        mean = ReduceMean <axes = [-1]> (x)
+        centred = Sub(x, mean)
+        squares = Pow(centred, two)
+        variance = ReduceMean <axes = [-1]> (squares)
+        above = Add(variance, eps)
+        deviation = Sqrt(above)
+        y = Div(centred, deviation)
+    }
+
+    Good:
+    <ir_version: 8, opset_import: ["" : 17]>
+    # a norm over the channels of an image is none of these
+    net (float[N, 8, H, W] x) => (float[N, 8, H, W] y)
+    <float two = {2}, float eps = {1e-5}>
+    {
+        mean = ReduceMean <axes = [1]> (x)
+        centred = Sub(x, mean)
+        squares = Pow(centred, two)
+        variance = ReduceMean <axes = [1]> (squares)
+        above = Add(variance, eps)
+        deviation = Sqrt(above)
+        y = Div(centred, deviation)
+    }
+    """
+    told: set[Node] = set()
+    for operator, since, pattern in KINDS:
+        places = [
+            match
+            for match in pattern.matches(graph)
+            if match.last not in told
+            and match.last.scope.opsets.get("", 0) >= since
+            and _normalises_last_axis(match, graph, shapes)
+        ]
+        told.update(match.last for match in places)
+        if places:
+            yield Finding(
+                places[0],
+                f"{operator}, one operator from opset {since} on, is spelled out in "
+                f"{len(places[0].nodes)} nodes; places like this: {len(places)}",
+                measured=len(places),
+                limit=0,
+                unit="places",
+            )
+
+
+def _normalises_last_axis(match: Match, graph: Graph, shapes: Shapes) -> bool:
+    """Whether the means of a match, if it has any, run over the last axis."""
+    for node in match.nodes:
+        if node.op == "ReduceMean":
+            constant, shape = graph.constant(node.input(1)), shapes.of(node.input(0))
+            axes = node.attribute("axes") if constant is None else constant.reshape(-1).tolist()
+            rank = shape.rank if shape is not None else None
+            if axes != [-1] and (rank is None or axes != [rank - 1]):
+                return False
+    return True
