@@ -1,0 +1,138 @@
+"""QNT001 invalid-quantisation-parameters."""
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from math import prod
+
+import numpy as np
+
+from onnxlint import Finding, Graph, Severity, Shapes, rule
+from onnxlint_rules.qnt._parameters import (
+    DEQUANTIZE,
+    OPERATORS,
+    QUANTIZE,
+    Parameters,
+    parameters,
+)
+
+SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
+
+
+@rule("QNT001", "invalid-quantisation-parameters", severity=Severity.ERROR, ops=OPERATORS)
+def invalid_quantisation_parameters(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    """A scale or zero point that does not fit the tensor it belongs to, or is no usable number.
+
+    Why: onnxruntime loads such a model, and fails when it first runs (issues 25526 and 24518), or
+    does not fail: a scale of 0 or NaN turns every number into the same one without a word. Scales
+    of 0 where there is nothing but zeros are harmless and left alone. A warning are negative
+    scales, which onnxruntime computes with and most accelerators refuse, and scales that are
+    subnormal, where all numbers are saturated or lost. A zero point of another type than its
+    tensor is told here for onnxruntime's own operators, by type-constraint-violation for the
+    others. Once for a scale that several nodes share.
+    Fix: calibrate and quantise again; a scale per channel needs the axis of the weight's output
+    channels, and the scale of an output has one element.
+
+    Bad:
+    # three scales for two channels
+    net (float[N, 4] x) => (float[N, 2] y)
+    <int8[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}, float[3] scale = {0.1, 0.2, 0.3}>
+    {
+        weight = DequantizeLinear <axis = 1> (w, scale)
+        y = MatMul(x, weight)
+    }
+
+    Bad:
+    net (float[N, 4] x) => (uint8[N, 4] y)
+    <float scale = {0.0}, uint8 zero = {128}>
+    {
+        y = QuantizeLinear(x, scale, zero)
+    }
+
+    Bad:
+    # the output has one scale
+    net (uint8[1, 1, 2, 2] x) => (uint8[1, 2, 2, 2] y)
+    <float s = {0.1}, float[2] two = {0.1, 0.2}, uint8 z = {0}, int8 zero = {0},
+     int8[2, 1, 1, 1] w = {1, 2}>
+    {
+        y = QLinearConv(x, s, z, w, two, zero, two, z)
+    }
+
+    Good:
+    # one scale for a block of two rows; a channel that is all zero
+    net (float[N, 4] x) => (float[N, 2] y)
+    <int8[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}, float[2, 2] scale = {0.1, 0.2, 0.3, 0.4},
+     int8[2, 2] v = {1, 0, 2, 0}, float[2] channels = {0.1, 0.0}>
+    {
+        weight = DequantizeLinear <axis = 0, block_size = 2> (w, scale)
+        h = MatMul(x, weight)
+        other = DequantizeLinear <axis = 1> (v, channels)
+        y = MatMul(h, other)
+    }
+    """
+    told = set()
+    for found in parameters(graph):
+        shared = tuple(value and graph.source(value) for value in (found.scale, found.zero_point))
+        if shared not in told:
+            problems = chain(_types(found, shapes), _sizes(found, shapes), _numbers(found, graph))
+            for finding in islice(problems, 1):
+                told.add(shared)
+                yield finding
+
+
+def _types(found: Parameters, shapes: Shapes) -> Iterator[Finding]:
+    """Compares the types of a tensor and its zero point, where onnx has no schema that says it."""
+    data, zero_point = shapes.of(found.data), shapes.of(found.zero_point)
+    comparable = found.node.domain and data and zero_point and data.is_integer
+    if comparable and data.dtype != zero_point.dtype:
+        message = f"{found.named} is {data.dtype} and its zero point {zero_point.dtype}"
+        yield Finding(found.node, message)
+
+
+def _sizes(found: Parameters, shapes: Shapes) -> Iterator[Finding]:
+    """Compares how many scales and zero points there are with what the tensor takes."""
+    data, counts = shapes.of(found.data), []
+    is_plain = found.node.op in (*QUANTIZE, *DEQUANTIZE)
+    for what, value in (("scales", found.scale), ("zero points", found.zero_point)):
+        shape = shapes.of(value)
+        if shape is None or shape.dims is None or not all(isinstance(d, int) for d in shape.dims):
+            continue
+        if shape.rank > 1 and is_plain and not found.block:
+            yield _miscounted(found, f"dims in its {what}", shape.rank, 1)
+        counts.append(prod(shape.dims))
+        taken = found.entries(len(shape.dims), data)
+        if taken is not None and counts[-1] not in (taken, 0 if found.block else 1):
+            yield _miscounted(found, what, counts[-1], taken)
+    if len(counts) == 2 and counts[0] != counts[1] and is_plain:
+        yield _miscounted(found, "zero points", counts[1], counts[0])
+
+
+def _miscounted(found: Parameters, what: str, count: int, taken: int) -> Finding:
+    along = "" if found.axis is None or taken == 1 else f" along axis {found.axis}"
+    message = f"{found.named} has {count:,} {what} where it takes {taken:,}{along}"
+    return Finding(found.node, message, measured=count, limit=taken, unit=what)
+
+
+def _numbers(found: Parameters, graph: Graph) -> Iterator[Finding]:
+    """Looks at the scales themselves."""
+    constant = graph.constant(found.scale)
+    if constant is None or constant.dtype == object:
+        return
+    scales = constant.astype(np.float32).reshape(-1)
+    unusable = ~np.isfinite(scales) | (scales == 0)
+    subnormal = (np.abs(scales) < SMALLEST_NORMAL) & (scales != 0)
+    kinds = {
+        "are 0, infinite or NaN": unusable,
+        "are negative": scales < 0,
+        "are subnormal": subnormal,
+    }
+    for kind, chosen in kinds.items():
+        if chosen.any() and (chosen & found.in_use(graph, scales.size)).any():
+            first = float(scales[chosen][0])
+            yield Finding(
+                found.node,
+                f"{chosen.sum():,} of {scales.size:,} scales of {found.named} {kind}: {first:.3g}",
+                measured=first,
+                limit=SMALLEST_NORMAL,
+                unit="scale",
+                severity=Severity.ERROR if chosen is unusable else Severity.WARNING,
+            )

@@ -1,0 +1,127 @@
+"""QNT rules: what their docstrings do not show."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from onnxlint.findings import Severity
+from onnxlint.testing import run_rule
+from onnxlint_rules.qnt.invalid_quantisation_parameters import invalid_quantisation_parameters
+
+Write = Callable[..., Path]
+OPSETS = '<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>\n'
+
+
+def convolution(**replaced: str) -> str:
+    """A QLinearConv of two input and three output channels."""
+    stored = {
+        "xs": "float xs = {0.1}", "xz": "uint8 xz = {1}",
+        "w": "int8[3, 2, 1, 1] w = {1, 2, 3, 4, 5, 6}",
+        "ws": "float[3] ws = {0.1, 0.2, 0.3}", "wz": "int8[3] wz = {0, 0, 0}",
+        "ys": "float[1] ys = {0.1}", "yz": "uint8 yz = {1}",
+    }  # fmt: skip
+    return f"""net (uint8[N, 2, 4, 4] x) => (uint8[N, 3, 4, 4] y)
+        <{", ".join((stored | replaced).values())}>
+        {{ y = QLinearConv(x, xs, xz, w, ws, wz, ys, yz) }}"""
+
+
+def dequantised(scale: str, zero_point: str = "", attributes: str = "axis = 1") -> str:
+    """A constant of 4 x 3 that is dequantised."""
+    also = f", {zero_point}" if zero_point else ""
+    return f"""net (float[N, 4] x) => (float[N, 3] y)
+        <int8[4, 3] w = {{1, 0, 3, 4, 0, 6, 7, 0, 9, 1, 0, 3}}, {scale}{also}>
+        {{ h = DequantizeLinear <{attributes}> (w, s{", z" if zero_point else ""})
+           y = MatMul(x, h) }}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (convolution(), None),
+        (convolution(ws="float ws = {0.1}"), None),
+        (convolution(wz="int8 wz = {0}"), None),
+        (convolution(ws="float[2] ws = {0.1, 0.2}"), ("w", 2, 3)),
+        (convolution(wz="int8[2] wz = {0, 0}"), ("w", 2, 3)),
+        (convolution(xs="float[2] xs = {0.1, 0.2}"), ("x", 2, 1)),
+        (convolution(xz="uint8[3] xz = {0, 1, 2}"), ("x", 3, 1)),
+        (convolution(yz="uint8[3] yz = {0, 1, 2}"), ("its output", 3, 1)),
+        (dequantised("float[3] s = {1, 2, 3}"), None),
+        (dequantised("float s = {1}", "int8[1] z = {0}"), None),
+        (dequantised("float[3] s = {1, 2, 3}", "int8 z = {0}"), ("w", 1, 3)),
+        (dequantised("float s = {1}", "int8[3] z = {0, 1, 2}"), ("w", 3, 1)),
+        (dequantised("float[4] s = {1, 2, 3, 4}"), ("w", 4, 3)),
+        (dequantised("float[4] s = {1, 2, 3, 4}", attributes="axis = -2"), None),
+        (dequantised("float[1, 3] s = {1, 2, 3}"), ("w", 2, 1)),
+        (dequantised("float[2, 3] s = {1,2,3,4,5,6}", "", "axis = 0, block_size = 2"), None),
+        (dequantised("float[1, 3] s = {1, 2, 3}", "", "axis = 0, block_size = 2"), ("w", 3, 6)),
+        (dequantised("float[2, 3] s = {1,2,3,4,5,6}", "", "axis = 0, block_size = 3"), None),
+    ],
+)
+def test_counts_of_parameters(
+    write_model: Write, text: str, told: tuple[str, int, int] | None
+) -> None:
+    found = run_rule(invalid_quantisation_parameters, write_model(text)).findings
+    assert [(one.severity, one.measured, one.limit) for one in found] == (
+        [] if told is None else [(Severity.ERROR, *told[1:])]
+    )
+    assert told is None or told[0] in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("scale", "severity"),
+    [
+        ("float s = {0}", Severity.ERROR),
+        ("float[3] s = {1, 0, 1}", None),  # the channel holds nothing but zeros
+        ("float[3] s = {0, 1, 1}", Severity.ERROR),
+        ("float[3] s = {1, 1, nan}", Severity.ERROR),
+        ("float s = {inf}", Severity.ERROR),
+        ("float s = {-0.1}", Severity.WARNING),
+        ("float s = {1e-40}", Severity.WARNING),
+        ("float[3] s = {1, 1e-40, 1}", None),
+        ("float s = {1e-30}", None),
+    ],
+)
+def test_scales_that_are_no_use(write_model: Write, scale: str, severity: Severity | None) -> None:
+    found = run_rule(invalid_quantisation_parameters, write_model(dequantised(scale))).findings
+    assert [one.severity for one in found] == ([] if severity is None else [severity])
+
+
+def test_a_shared_scale_is_told_once(write_model: Write) -> None:
+    text = """net (float[N, 4] x) => (float[N, 4] y) <float s = {0}, uint8 z = {0}> {
+        q = QuantizeLinear(x, s, z)
+        d = DequantizeLinear(q, s, z)
+        r = QuantizeLinear(d, s, z)
+        y = DequantizeLinear(r, s, z)
+    }"""
+    (found,) = run_rule(invalid_quantisation_parameters, write_model(text)).findings
+    assert found.place.node_index == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("DequantizeLinear(a, s, u)", False),
+        ("DequantizeLinear(a, s, i)", True),
+        ("QLinearAdd(a, s, u, a, s, u, s, u)", False),
+        ("QLinearAdd(a, s, u, a, s, i, s, u)", True),
+        ("QLinearAdd(a, s, u, a, s, u, two, u)", True),
+        ("QLinearSigmoid(a, two, u, s, u)", True),
+        ("QLinearConcat <axis = 0> (s, u, a, s, u, a, s, u)", False),
+        ("QLinearConcat <axis = 0> (s, u, a, s, u, a, s, i)", True),
+        ("DynamicQuantizeMatMul(f, w, three, izeros)", False),
+        ("DynamicQuantizeMatMul(f, w, two, i)", True),
+        ("QGemm(a, s, u, w, three, izeros, , s, u)", False),
+        ("QGemm(a, s, u, w, two, i, , s, u)", True),
+        ("QGemm <transB = 1> (b, s, u, w, four, fours, , s, u)", False),
+        ("QGemm <transB = 1> (b, s, u, w, three, izeros, , s, u)", True),
+    ],
+)
+def test_operators_of_onnxruntime(write_model: Write, call: str, told: bool) -> None:
+    text = f"""{OPSETS} net (uint8[N, 4] a, uint8[N, 3] b, float[N, 4] f) => (float[M, K] y)
+        <float s = {{0.1}}, float[2] two = {{0.1, 0.2}}, float[3] three = {{0.1, 0.2, 0.3}},
+         float[4] four = {{1, 2, 3, 4}}, int8[4] fours = {{0, 0, 0, 0}}, uint8 u = {{1}}, int8 i = {{1}}, int8[3] izeros = {{0, 0, 0}},
+         int8[4, 3] w = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3}}>
+        {{ y = com.microsoft.{call} }}"""
+    found = run_rule(invalid_quantisation_parameters, write_model(text)).findings
+    assert [one.severity for one in found] == [Severity.ERROR] * told
