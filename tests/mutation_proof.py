@@ -1,0 +1,446 @@
+"""Our rules against onnx's checker, on systematic damage to valid models.
+
+    python tests/mutation_proof.py [--jobs N] [--show N] [--only TEXT] [--write docs/checker.md]
+
+Whatever `onnx.checker` rejects must get an error of ours, at the right place (see mutants.py), or
+stand in `LESSER` with its reason. What we reject and the checker accepts is counted by rule.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import warnings
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import onnx
+from mutants import KINDS, Mutant, Spot, mutants
+from onnx import ModelProto, checker
+
+from onnxlint.config import load, plan
+from onnxlint.findings import Diagnostic, Severity
+from onnxlint.packs import discover
+from onnxlint.pipeline import lint_model
+from onnxlint.runtime.isolate import Crashed, Isolated
+from onnxlint.settings import Settings
+from onnxlint.testing import model_from_text
+
+DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+
+@dataclass(frozen=True)
+class Lesser:
+    """What the checker rejects and we report as less than an error: by design."""
+
+    says: str
+    """What the checker says, as a regular expression."""
+
+    code: str
+    """Our rule, which must speak all the same."""
+
+    why: str
+
+
+LESSER = (
+    Lesser(r"Field 'shape' of 'type' is required", "ONX020",
+           "onnxruntime runs a model whose output has no shape"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Base:
+    """A valid model to damage, with the files beside it."""
+
+    name: str
+    model: ModelProto
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome:
+    """What became of the mutants of one model."""
+
+    rejected: int = 0
+    accepted: int = 0
+    crashed: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    lesser: Counter[str] = field(default_factory=Counter)
+    beyond: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, other: Outcome) -> None:
+        self.rejected += other.rejected
+        self.accepted += other.accepted
+        self.crashed += other.crashed
+        self.missed += other.missed
+        self.lesser.update(other.lesser)
+        for code, told in other.beyond.items():
+            self.beyond[code] += told
+
+
+TEXTS = {
+    "if": """net (bool flag, float[N] x, float[N] z) => (float[N] y) <float[1] w = {2}> {
+        h = Add(x, z)
+        y = If(flag) <
+            then_branch = a () => (float[N] p) <float[1] v = {3}> { t = Mul(h, v) p = Relu(t) },
+            else_branch = b () => (float[N] q) { q = Mul(x, w) }
+        >
+    }""",
+    "nested_if": """net (bool flag, bool other, float[N] x) => (float[N] y) {
+        y = If(flag) <
+            then_branch = a () => (float[N] p) {
+                p = If(other) <
+                    then_branch = c () => (float[N] r) { r = Exp(x) },
+                    else_branch = d () => (float[N] s) { s = Neg(x) }
+                >
+            },
+            else_branch = b () => (float[N] q) { q = Relu(x) }
+        >
+    }""",
+    "loop": """net (int64 n, bool start, float[2] x) => (float[2] last, float[K, 2] all) {
+        last, all = Loop(n, start, x) <
+            body = step (int64 i, bool go, float[2] h) => (bool on, float[2] next, float[2] out) {
+                on = Identity(go)
+                next = Add(h, x)
+                out = Relu(next)
+            }
+        >
+    }""",
+    "scan": """net (float[2] start, float[T, 2] x) => (float[2] last, float[T, 2] all) {
+        last, all = Scan <num_scan_inputs = 1, body = step (float[2] h, float[2] part) =>
+            (float[2] next, float[2] out) { next = Add(h, part) out = Identity(next) }
+        > (start, x)
+    }""",
+    "function": """<ir_version: 10, opset_import: ["" : 21, "own" : 1]>
+    net (float[N, 3] x) => (float[N, 3] y) {
+        h = own.act <slope = 0.5> (x)
+        y = own.twice(h)
+    }
+    <domain: "own", opset_import: ["" : 21]>
+    act <slope> (a) => (b) { b = LeakyRelu <alpha: float = @slope> (a) }
+    <domain: "own", opset_import: ["" : 21]>
+    twice (a) => (b) { t = Exp(a) b = Add(a, t) }""",
+    "nested_function": """<ir_version: 10, opset_import: ["" : 21, "own" : 1]>
+    net (bool flag, float[N] x) => (float[N] y) { y = own.outer(flag, x) }
+    <domain: "own", opset_import: ["" : 21, "own" : 1]>
+    outer (c, a) => (b) {
+        h = own.inner(a)
+        b = If(c) <
+            then_branch = t () => (p) { p = Relu(h) },
+            else_branch = e () => (q) { q = Exp(a) }
+        >
+    }
+    <domain: "own", opset_import: ["" : 21]>
+    inner (a) => (b) { b = Neg(a) }""",
+    "function_ir8": """<ir_version: 8, opset_import: ["" : 17, "own" : 1]>
+    net (float[N] x) => (float[N] y) { y = own.half(x) }
+    <domain: "own", opset_import: ["" : 17]>
+    half (a) => (b) { c = Constant <value = float {0.5}> () b = Mul(a, c) }""",
+    "chain": """net (float[N, 4] x) => (float[N, 2] y)
+    <float[4, 3] w = {1,2,3,4,5,6,7,8,9,10,11,12}, float[3] b = {1, 2, 3}, float[3, 2] v =
+        {1,2,3,4,5,6}, int64[2] shape = {-1, 2}, float[N, 3] h, float[N, 3] a> {
+        h = MatMul(x, w)
+        s = Add(h, b)
+        a = Relu(s)
+        m = MatMul(a, v)
+        y = Reshape(m, shape)
+    }""",
+    "conv": """<ir_version: 10, opset_import: ["" : 21]>
+    net (float[N, 1, 8, 8] x) => (float[N, 4] p)
+    <float[2, 1, 3, 3] w = {1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9}, float[2] b = {1, 2},
+     float[18, 4] v = {1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,1,2,3,4,5,6,7,8,9,10,11,12,13,
+     14,15,16,17,18,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,1,2,3,4,5,6,7,8,9,10,11,12,13,14,
+     15,16,17,18}> {
+        c = Conv <kernel_shape = [3, 3], pads = [0, 0, 0, 0]> (x, w, b)
+        r = Relu(c)
+        m = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (r)
+        f = Flatten <axis = 1> (m)
+        g = Gemm <alpha = 1.0, transB = 0> (f, v)
+        p = Softmax <axis = -1> (g)
+    }""",
+    "stored": """net (float[2] x, string[2] t) => (float[2] y, string[2] u, double[1] d, uint64[1] q)
+    <float16[2] half = {1, 2}, bfloat16[2] brain = {1, 2}, int4[3] small = {1, 2, 3},
+     string[2] texts = {"a", "b"}, double[1] wide = {0.5}, uint64[1] count = {7},
+     int8[2] bytes = {1, 2}, bool[2] flags = {1, 0}, float[0] none = {}> {
+        c = Cast <to = 1> (half)
+        e = Cast <to = 1> (brain)
+        f = Cast <to = 1> (bytes)
+        g = Cast <to = 1> (flags)
+        s = Sum(x, c, e, f, g)
+        y = Concat <axis = 0> (s, none)
+        u = StringConcat(t, texts)
+        d = Identity(wide)
+        q = Identity(count)
+        i = Identity(small)
+    }""",
+    "ir3": """<ir_version: 3, opset_import: ["" : 7]>
+    net (float[N, 2] x, float[2] w = {1, 2}) => (float[N, 2] y) { y = Mul(x, w) }""",
+    "containers": """net (float[2] x, float[2] z) => (seq(float[2]) s, float[2] y, float[2] o) {
+        s = SequenceConstruct(x, z)
+        i = Constant <value = int64 {0}> ()
+        y = SequenceAt(s, i)
+        m = Optional(x)
+        o = OptionalGetElement(m)
+    }""",
+    "ml": """<ir_version: 10, opset_import: ["" : 21, "ai.onnx.ml" : 3]>
+    net (float[N, 2] x) => (int64[N] label, float[N, 2] scores) {
+        n = ai.onnx.ml.Normalizer <norm = "L2"> (x)
+        label, scores = ai.onnx.ml.LinearClassifier <coefficients = [1.0, 2.0, 3.0, 4.0],
+            intercepts = [0.0, 0.0], classlabels_ints = [0, 1], multi_class = 0,
+            post_transform = "NONE"> (n)
+    }""",
+    "vendor": """<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
+    net (float[N] x) => (float[N] y) { h = com.microsoft.QuickGelu(x) y = Relu(h) }""",
+    "omitted": """net (float[N] x, float high) => (float[N] y) {
+        h = Clip(x, "", high)
+        y, mask = Dropout(h)
+    }""",
+}
+"""Models with what the conformance models lack, or have in one place alone."""
+
+
+def written() -> Iterator[Base]:
+    """The models above, with raw, sparse and external tensors added."""
+    import numpy as np
+    from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
+
+    for name, text in TEXTS.items():
+        yield Base(name, model_from_text(text))
+    raw = model_from_text(TEXTS["chain"])
+    for tensor in raw.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
+    yield Base("raw", raw)
+    sparse = model_from_text("net (float[2, 3] x) => (float[2, 3] y) { y = Relu(x) s = Constant() }")
+    values = numpy_helper.from_array(np.float32([1, 2, 3]), "w")
+    rows = numpy_helper.from_array(np.int64([[0, 0], [0, 2], [1, 1]]))
+    sparse.graph.sparse_initializer.append(
+        SparseTensorProto(values=values, indices=rows, dims=[2, 3])
+    )
+    numbers = numpy_helper.from_array(np.int64([1, 3]))
+    pair = numpy_helper.from_array(np.float32([1, 2]), "s")
+    attribute = sparse.graph.node[1].attribute.add(name="sparse_value", type=11)
+    attribute.sparse_tensor.CopyFrom(SparseTensorProto(values=pair, indices=numbers, dims=[4]))
+    yield Base("sparse", sparse)
+    external = model_from_text(TEXTS["chain"])
+    weights = np.arange(12, dtype=np.float32).tobytes()
+    tensor = external.graph.initializer[0]
+    tensor.ClearField("float_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", "weights.bin"), ("offset", "0"), ("length", str(len(weights)))):
+        tensor.external_data.add(key=key, value=value)
+    yield Base("external", external, {"weights.bin": weights})
+    documented = model_from_text(TEXTS["chain"])
+    helper.set_model_props(documented, {"labels": "a,b", "author": "c"})
+    yield Base("documented", documented)
+
+
+
+
+@cache
+def operator_bases() -> tuple[Base, ...]:
+    """The conformance models, one of those with the same operators, attributes and types."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's, while onnx computes the expected outputs
+        cases = collect_testcases(None)
+    found: dict[Any, Base] = {}
+    for case in cases:
+        if case.model is not None:
+            found.setdefault(_build(case.model), Base(case.name, case.model))
+    return tuple(found.values())
+
+
+def _build(model: ModelProto) -> tuple[Any, ...]:
+    """What makes a conformance model another than the next."""
+    nodes = tuple(
+        (n.op_type, len(n.input), len(n.output), *(a.name for a in n.attribute))
+        for n in model.graph.node
+    )
+    values = (*model.graph.input, *model.graph.output)
+    types = tuple(v.type.tensor_type.elem_type for v in values)
+    return nodes, types, tuple(entry.version for entry in model.opset_import)
+
+
+def file_bases() -> Iterator[Base]:
+    """Stored conformance models, the light ones and the fixtures: those that are valid."""
+    stored = sorted(path for folder in ("simple", "pytorch-operator", "pytorch-converted")
+                    for path in (DATA / folder).glob("*/model.onnx"))  # fmt: skip
+    for path in (*stored, *sorted((DATA / "light").glob("*.onnx")), *sorted(FIXTURES.rglob("*.onnx"))):
+        if path.stat().st_size < 200_000 and "external" not in path.name:
+            yield Base(f"{path.parent.name}/{path.stem}", onnx.load(path))
+
+
+def is_valid(base: Base) -> bool:
+    """Whether the checker accepts a model, looked at in a child process."""
+    with tempfile.TemporaryDirectory() as folder:
+        _lay(base, Path(folder))
+        try:
+            return not Isolated(_verdict, str(_write(base.model, Path(folder))).encode()).result()
+        except Crashed:
+            return False
+
+
+def _lay(base: Base, folder: Path) -> None:
+    for name, content in base.files.items():
+        (folder / name).write_bytes(content)
+
+
+def _write(model: ModelProto, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def _verdict(path: bytes) -> bytes:
+    """What the checker has against a model; empty if it accepts it."""
+    try:
+        checker.check_model(path.decode(), full_check=True)
+    except Exception as error:
+        return (str(error).strip() or type(error).__name__).encode()
+    return b""
+
+
+def chosen(base: Base, share: int) -> list[str]:
+    """The kinds of damage that a sample does to a model: the same ones at every run."""
+    return [k for k in KINDS if zlib.crc32(f"{base.name}/{k}".encode()) % share == 0]
+
+
+def judge(base: Base, share: int = 1) -> Outcome:
+    """Damages a model in every way and compares the checker's word with ours.
+
+    All of it happens in a child process, which native code may end: the mutant at which it ends is
+    skipped and the rest goes on in another child.
+    """
+    outcome = Outcome()
+    if not is_valid(base):
+        return outcome
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _lay(base, folder)
+        results = folder / "results.jsonl"
+        results.touch()
+        ended = False
+        while not ended:
+            done = len(results.read_text().splitlines())
+            argument = {"base": base.name, "share": share, "skip": done, "folder": name}
+
+            def work(_: bytes, argument: dict[str, Any] = argument) -> bytes:
+                return _judge_in_child(base, argument)
+
+            try:
+                Isolated(work, b"").result()
+                ended = True
+            except Crashed as error:
+                with results.open("a") as file:
+                    file.write(json.dumps({"crash": str(error)}) + "\n")
+        for line in results.read_text().splitlines():
+            _count(outcome, json.loads(line))
+    return outcome
+
+
+def _judge_in_child(base: Base, argument: dict[str, Any]) -> bytes:
+    from onnxlint.runtime import isolate
+
+    isolate.Isolated._fork = lambda self: None  # type: ignore[method-assign] # this is a child
+    isolate.TIME_LIMIT_SECONDS = 600
+    folder = Path(argument["folder"])
+    rules = plan(load(None), discover(), "", select=["ONX", "SEC"])
+    picked = mutants(base.model, chosen(base, argument["share"]))
+    with (folder / "results.jsonl").open("a", buffering=1) as results:
+        for number, mutant in enumerate(picked):
+            if number >= argument["skip"]:
+                path = _write(mutant.model, folder)
+                says = _verdict(str(path).encode()).decode(errors="replace")
+                report = lint_model(str(path), rules, Settings(), static_only=True)
+                label = f"{base.name}: {mutant.kind} {mutant.detail}".strip()
+                entry = _compared(label, mutant, says, report)
+                results.write(json.dumps(entry) + "\n")
+    return b""
+
+
+def _compared(label: str, mutant: Mutant, says: str, report: Any) -> dict[str, Any]:
+    errors = [f for f in report.findings if f.severity is Severity.ERROR]
+    if not says:
+        return {"accepted": sorted({f.code for f in errors}), "label": label}
+    if report.error is not None:
+        return {"rejected": label, "unreadable": report.error}
+    right = [f for f in errors if stands_at(f, mutant.where)]
+    if right:
+        return {"rejected": label}
+    for lesser in LESSER:
+        if re.search(lesser.says, says) and any(
+            f.code == lesser.code and stands_at(f, mutant.where) for f in report.findings
+        ):
+            return {"rejected": label, "lesser": lesser.code}
+    ours = "; ".join(f"{f.severity.value} {f.code} at {f.place}: {f.message}"
+                     for f in report.findings) or "nothing"  # fmt: skip
+    return {"rejected": label, "missed": f"{label}\n    checker: {_brief(says)}\n    ours: {ours}"}
+
+
+def _brief(says: str) -> str:
+    return " ".join(says.split())[:300]
+
+
+def stands_at(finding: Diagnostic, where: frozenset[Spot]) -> bool:
+    """Whether a finding stands at one of the right places."""
+    place = finding.place
+    if place.node_index is None and place.value is None:
+        return (place.scope, None, None) in where
+    return ((place.scope, place.node_index, None) in where and place.node_index is not None) or (
+        place.value is not None and (place.scope, None, place.value) in where
+    )
+
+
+def _count(outcome: Outcome, entry: dict[str, Any]) -> None:
+    if "crash" in entry:
+        outcome.crashed.append(entry["crash"])
+    elif "accepted" in entry:
+        outcome.accepted += 1
+        for code in entry["accepted"]:
+            outcome.beyond[code].append(entry["label"])
+    else:
+        outcome.rejected += 1
+        if "lesser" in entry:
+            outcome.lesser[entry["lesser"]] += 1
+        if "missed" in entry:
+            outcome.missed.append(entry["missed"])
+
+
+def main() -> None:
+    """Runs the whole set and prints what it shows."""
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--show", type=int, default=40)
+    parser.add_argument("--share", type=int, default=1)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    bases = [*written(), *operator_bases(), *file_bases()]
+    bases = [base for base in bases if options.only in base.name]
+    total = Outcome()
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for base, outcome in zip(bases, pool.map(lambda b: judge(b, options.share), bases), strict=True):
+            total.add(outcome)
+            if outcome.missed:
+                print(f"{base.name}: {len(outcome.missed)} missed", flush=True)
+    print(f"{len(bases)} models, {total.rejected} mutants rejected by the checker, "
+          f"{total.accepted} accepted, {len(total.crashed)} crashed, {len(total.missed)} missed, "
+          f"lesser {dict(total.lesser)}")  # fmt: skip
+    for told in total.missed[: options.show]:
+        print(told)
+    for code, labels in sorted(total.beyond.items()):
+        print(code, len(labels), labels[:4])
+
+
+if __name__ == "__main__":
+    main()
