@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.support import Support
     from onnxlint.analyses.targets import Target, Targets
     from onnxlint.analyses.trace import Trace
-    from onnxlint.analyses.weights import Weights
+    from onnxlint.analyses.weights import Weight, Weights
     from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage
     from onnxlint.model.draft import Draft, FixError
     from onnxlint.model.graph import Graph, Node, Origin, Scope, Value
@@ -68,6 +68,7 @@ _HOMES = {
     "Trail": "onnxlint.analyses.layers",
     "Unavailable": "onnxlint.analyses",
     "Value": "onnxlint.model.graph",
+    "Weight": "onnxlint.analyses.weights",
     "Weights": "onnxlint.analyses.weights",
     "lint": "onnxlint.pipeline",
     "rule": "onnxlint.rules",
@@ -108,6 +109,7 @@ __all__ = [
     "Trail",
     "Unavailable",
     "Value",
+    "Weight",
     "Weights",
     "lint",
     "rule",

@@ -1,0 +1,107 @@
+"""WGT009 fp16-overflow-constant."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, NotApplicable, Severity, Value, Weights, rule
+
+LARGEST = 65504.0
+"""The largest finite float16."""
+
+FLOAT16 = 10
+"""Its number among ONNX's types."""
+
+_PASSING = {
+    "Add": (0, 1), "Cast": (0,), "Concat": None, "Expand": (0,), "Gather": (0,), "Identity": (0,),
+    "Mul": (0, 1), "Neg": (0,), "Reshape": (0,), "Slice": (0,), "Squeeze": (0,), "Sub": (0, 1),
+    "Tile": (0,), "Transpose": (0,), "Unsqueeze": (0,), "Where": (1, 2),
+}  # fmt: skip
+"""Operators that may hand a large number on, and the slots that they take it from."""
+
+
+@rule("WGT009", "fp16-overflow-constant", severity=Severity.WARNING)
+def fp16_overflow_constant(graph: Graph, weights: Weights) -> Iterator[Finding]:
+    """A constant too large for float16 (65504) in a model that computes in float16.
+
+    Why: float32 masks are made of -1e9 or -3.4e38. Cast to float16 these become -inf, a row that is
+    masked whole turns NaN in the softmax, and so does the sum of two of them less one another
+    (coremltools issue 2669, fairseq issue 3575, transformers issue 17306). A float16 constant that
+    is infinite already, times a mask, is NaN wherever the mask is 0: that is an error. Infinities
+    that are added or selected are a mask, and left alone.
+    Fix: use a number that float16 has as the sentinel: -1e4, or -65504; or keep the mask and its
+    softmax in float32.
+
+    Bad:
+    net (bool[N, 4] m, float16[N, 4] x) => (float16[N, 4] y)
+    <float low = {-1e9}, float zero = {0}>
+    {
+        chosen = Where(m, zero, low)
+        mask = Cast <to = 10> (chosen)
+        y = Add(x, mask)
+    }
+
+    Bad:
+    net (float16[N, 4] keep, float16[N, 4] x) => (float16[N, 4] y)
+    <float16 low = {0}>
+    {
+        mask = Mul(keep, low)
+        y = Add(x, mask)
+    }
+    >>> model.graph.initializer[0].int32_data[:] = [0xFC00]
+
+    Good:
+    # a mask of float16 infinities, and a float32 one that stays float32
+    net (bool[N, 4] m, float16[N, 4] x, float[N, 4] z) => (float16[N, 4] y, float16[N, 4] p)
+    <float low = {-1e9}, float16 least = {0}>
+    {
+        y = Where(m, x, least)
+        masked = Where(m, z, low)
+        softmax = Softmax(masked)
+        p = Cast <to = 10> (softmax)
+    }
+    >>> model.graph.initializer[1].int32_data[:] = [0xFC00]
+    """
+    casts = [n for n in graph.nodes("Cast") if n.attribute("to", 0) == FLOAT16]
+    constants = [*weights.constants()]
+    if not casts and not any(tensor.dtype == "float16" for _, tensor in constants):
+        raise NotApplicable("nothing in the model is float16")
+    for value, tensor in constants:
+        half = tensor.dtype == "float16"
+        if not value.consumers or not (half or (casts and tensor.dtype in ("float", "double"))):
+            continue
+        seen = weights.of(tensor)
+        if seen is None or not seen.elements:
+            continue
+        if half and seen.infinite and any(node.op == "Mul" for node in value.consumers):
+            yield Finding(
+                value,
+                f"{seen.infinite:,} of its {seen.elements:,} elements are infinite in float16, and "
+                "it is multiplied: infinity times 0 is NaN",
+                measured=seen.infinite,
+                limit=0,
+                unit="infinite elements",
+                severity=Severity.ERROR,
+            )
+        largest = max(seen.maximum, -seen.minimum)
+        if not half and largest > LARGEST and _is_cast_down(value):
+            yield Finding(
+                value,
+                f"it holds ±{largest:.3g} and is cast to float16, which ends at {LARGEST:g}",
+                measured=largest,
+                limit=LARGEST,
+            )
+
+
+def _is_cast_down(value: Value) -> bool:
+    """Whether a constant gets to a cast to float16 with its size unchanged, or added to others."""
+    pending, seen = [value], {value}
+    while pending:
+        value = pending.pop()
+        for node in value.consumers:
+            if node.op == "Cast" and node.attribute("to", 0) == FLOAT16:
+                return True
+            slots = _PASSING.get(node.op, ())
+            taken = slots is None or any(node.input(slot) is value for slot in slots)
+            if taken and node.output is not None and node.output not in seen:
+                seen.add(node.output)
+                pending.append(node.output)
+    return False

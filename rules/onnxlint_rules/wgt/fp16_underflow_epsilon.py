@@ -1,0 +1,102 @@
+"""WGT010 fp16-underflow-epsilon."""
+
+from collections.abc import Iterator
+
+import numpy
+
+from onnxlint import Finding, Graph, Node, Severity, Value, rule
+
+FLOAT16 = 10
+"""Its number among ONNX's types."""
+
+SMALLEST_NORMAL = 2.0**-14
+"""6.1e-5: below, float16 loses digits, and some processors make 0 of it."""
+
+_GUARDED = {"Div": 1, "Log": 0, "Pow": 0, "Reciprocal": 0, "Sqrt": 0}
+"""Operators that need a guard against 0, and the slot that needs it."""
+
+_NORMALISATIONS = {"BatchNormalization": 1e-5, "InstanceNormalization": 1e-5}
+"""Their default epsilon."""
+
+
+@rule("WGT010", "fp16-underflow-epsilon", severity=Severity.WARNING)
+def fp16_underflow_epsilon(graph: Graph) -> Iterator[Finding]:
+    """An epsilon that guards a division, root or logarithm in float16, and is zero or nearly there.
+
+    Why: float16 ends at 6e-8, so an epsilon of 1e-8 or 1e-12 becomes 0 in the conversion. The guard
+    is gone, and the first zero behind it gives infinity or NaN (onnxconverter-common issue 153).
+    Below 6.1e-5 an epsilon is subnormal: exact enough where they are computed, and 0 on processors
+    that flush them (OpenVINO issue 8676): an info.
+    Fix: choose an epsilon of 1e-4 and more, or keep the guarded operators in float32.
+
+    Bad:
+    # 1e-8 became 0
+    net (float16[N, 4] x) => (float16[N, 4] y)
+    <float16 epsilon = {0}>
+    {
+        guarded = Add(x, epsilon)
+        y = Sqrt(guarded)
+    }
+
+    Bad:
+    net (float16[N, 4] x) => (float16[N, 4] y)
+    <float epsilon = {1e-5}>
+    {
+        half = Cast <to = 10> (epsilon)
+        guarded = Add(x, half)
+        y = Div(x, guarded)
+    }
+
+    Good:
+    # the guard works in float32
+    net (float16[N, 4] x) => (float16[N, 4] y)
+    <float epsilon = {1e-8}>
+    {
+        wide = Cast <to = 1> (x)
+        guarded = Add(wide, epsilon)
+        root = Sqrt(guarded)
+        y = Cast <to = 10> (root)
+    }
+    """
+    told: set[Node] = set()
+    for node in graph.nodes(*_GUARDED):
+        value = node.input(_GUARDED[node.op])
+        guard = None if value is None else value.producer
+        if guard is None or guard.op not in ("Add", "Max", "Clip") or guard in told:
+            continue
+        for constant in guard.inputs[guard.op == "Clip" :]:
+            epsilon = _half(graph, constant)
+            if epsilon is None or not 0 <= epsilon < SMALLEST_NORMAL:
+                continue
+            if epsilon or guard.op == "Add":
+                told.add(guard)
+                yield _finding(guard, epsilon, f"the epsilon before {node.op}")
+                break
+    for node in graph.nodes(*_NORMALISATIONS):
+        scale = graph.tensor(node.input(1))
+        epsilon = float(numpy.float16(node.attribute("epsilon", _NORMALISATIONS[node.op])))
+        if scale is not None and scale.dtype == "float16" and not epsilon:
+            yield _finding(node, epsilon, "its epsilon")
+
+
+def _half(graph: Graph, value: Value | None) -> float | None:
+    """The number that a float16 constant holds, in every element; also one that is cast to it."""
+    maker = None if value is None else value.producer
+    cast = maker is not None and maker.op == "Cast" and maker.attribute("to", 0) == FLOAT16
+    stored = maker.input(0) if cast and maker is not None else value
+    tensor = graph.tensor(stored)
+    if tensor is None or tensor.size != 1 or tensor.dtype not in ("float16", *["float"] * cast):
+        return None
+    array = graph.constant(stored)
+    return None if array is None else float(array.astype(numpy.float16).reshape(-1)[0])
+
+
+def _finding(node: Node, epsilon: float, what: str) -> Finding:
+    return Finding(
+        node,
+        f"{what} is {epsilon:.2g} in float16, whose smallest normal number is "
+        f"{SMALLEST_NORMAL:.2g}" + (": it guards nothing" if not epsilon else ""),
+        measured=epsilon,
+        limit=SMALLEST_NORMAL,
+        severity=Severity.INFO if epsilon else Severity.WARNING,
+    )

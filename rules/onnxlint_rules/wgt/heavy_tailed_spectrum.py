@@ -1,0 +1,106 @@
+"""WGT013 heavy-tailed-spectrum."""
+
+from collections.abc import Iterator
+
+import numpy
+
+from onnxlint import Finding, Severity, Stage, Weight, Weights, rule
+
+Array = numpy.ndarray
+
+
+@rule("WGT013", "heavy-tailed-spectrum", severity=Severity.INFO, stages=(Stage.TRAINED,),
+      default=False)  # fmt: skip
+def heavy_tailed_spectrum(
+    weights: Weights,
+    *,
+    min_exponent: float = 2.0,
+    max_exponent: float = 6.0,
+    min_eigenvalues: int = 50,
+    max_side: int = 4096,
+) -> Iterator[Finding]:
+    """A layer whose eigenvalues fall off as in layers that learnt too little, or too much.
+
+    Why: the eigenvalues of a well trained layer's WᵀW have a tail that falls with a power from 2 to
+    6. Above, the layer is close to its random start; below, a few directions rule it, as in
+    overfitted layers (Martin and Mahoney, "Implicit Self-Regularization in Deep Neural Networks",
+    and the tool weightwatcher). That is a reading, no proof, and takes seconds: the rule is off by
+    default. The power is the estimate of largest likelihood, 1 + n / Σ ln(λ / λmin), with the λmin
+    whose law is nearest to the tail (Clauset, Shalizi and Newman, "Power-law distributions in
+    empirical data"). A convolution has one matrix for each place of its window; layers with fewer
+    than 50 eigenvalues are left alone.
+    Fix: train the layer longer, or at a higher rate, if the power is large; regularise it if small.
+
+    Bad:
+    # drawn at random, and never trained
+    net (float[N, 128] x) => (float[N, 512] y)
+    {
+        y = MatMul(x, w)
+    }
+    >>> from onnx import numpy_helper
+    >>> import numpy
+    >>> w = numpy.random.default_rng(0).normal(0, 0.1, (128, 512)).astype("float32")
+    >>> model.graph.initializer.append(numpy_helper.from_array(w, "w"))
+
+    Good:
+    # eigenvalues with a tail of exponent 3
+    net (float[N, 96] x) => (float[N, 96] y)
+    {
+        y = MatMul(x, w)
+    }
+    >>> from onnx import numpy_helper
+    >>> import numpy
+    >>> w = numpy.diag(numpy.linspace(1, 0.01, 96) ** -0.25).astype("float32")
+    >>> model.graph.initializer.append(numpy_helper.from_array(w, "w"))
+    """
+    for weight, seen in weights.judged():
+        sides = weight.dims[:2]
+        if weight.tensor.fill or seen.finite < seen.elements or min(sides) < min_eigenvalues:
+            continue
+        if min(sides) > max_side or not (len(weight.dims) == 2 or "Conv" in weight.node.op):
+            continue
+        eigenvalues = _eigenvalues(weight)
+        exponent = tail_exponent(eigenvalues) if len(eigenvalues) >= min_eigenvalues else None
+        if exponent is None or min_exponent <= exponent <= max_exponent:
+            continue
+        sentence = (
+            "it is close to a random one" if exponent > max_exponent else "few directions rule"
+        )
+        limit = max_exponent if exponent > max_exponent else min_exponent
+        yield Finding(
+            weight,
+            f"its eigenvalues have a tail of exponent {exponent:.1f}, outside {min_exponent:g} to "
+            f"{max_exponent:g}: {sentence}",
+            measured=exponent,
+            limit=limit,
+            unit="power-law exponent",
+        )
+
+
+def _eigenvalues(weight: Weight) -> Array:
+    """Those of WᵀW that are not 0, of all places of the window together."""
+    try:
+        array = weight.tensor.array().astype(numpy.float32).reshape(weight.tensor.dims)
+    except ValueError:
+        return numpy.empty(0)
+    matrices = array.reshape(*array.shape[:2], -1) if array.ndim > 1 else array[..., None]
+    values = numpy.linalg.svd(numpy.moveaxis(matrices, 2, 0), compute_uv=False).reshape(-1) ** 2
+    return numpy.sort(values[values > 1e-10 * values.max()])
+
+
+def tail_exponent(values: Array) -> float | None:
+    """The exponent of the power law nearest to the tail of ascending positive numbers."""
+    best, exponent = numpy.inf, None
+    logarithms = numpy.log(values.astype(float))
+    sums = numpy.cumsum(logarithms[::-1])[::-1]
+    for start in range(len(values) - 1):
+        count = len(values) - start
+        excess = sums[start] - count * logarithms[start]
+        if excess <= 0 or (start and values[start] == values[start - 1]):
+            continue
+        alpha = 1 + count / excess
+        law = 1 - numpy.exp((1 - alpha) * (logarithms[start:] - logarithms[start]))
+        distance = abs(law - numpy.arange(count) / count).max()
+        if distance < best:
+            best, exponent = distance, alpha
+    return exponent

@@ -1,0 +1,59 @@
+"""WGT012 identical-filters."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Severity, Weights, rule
+
+
+@rule("WGT012", "identical-filters", severity=Severity.WARNING)
+def identical_filters(
+    weights: Weights, *, max_copies: int = 0, min_fan_in: int = 8
+) -> Iterator[Finding]:
+    """Output channels of a layer that have the same weights to the last bit.
+
+    Why: they compute the same, and get the same gradient, so that training cannot tell them apart:
+    weights were copied to widen a layer, or drawn again from the same seed. In 30 trained models
+    there was not one pair. Channels of zeros are dead-filter's, a layer of one number over and over
+    constant-weight's. Left alone are layers in groups, whose channels see different inputs, and
+    channels of fewer than 8 weights, which may agree by chance; matrices of zeros and ones that
+    repeat or pick inputs; and tables of embeddings.
+    Fix: draw the copies anew, or add noise to them before training goes on; cut them out of a
+    trained model.
+
+    Bad:
+    # option: min_fan_in = 2
+    net (float[N, 2] x) => (float[N, 3] y)
+    <float[2, 3] w = {1, 2, 1, 3, 4, 3}>
+    {
+        y = MatMul(x, w)
+    }
+
+    Good:
+    # option: min_fan_in = 2
+    net (float[N, 2] x) => (float[N, 3] y)
+    <float[2, 3] w = {1, 2, 1, 3, 4, 5}>
+    {
+        y = MatMul(x, w)
+    }
+    """
+    for weight in weights.layers():
+        grouped = "Conv" in weight.node.op and weight.node.attribute("group", 1) != 1
+        if weight.is_table or grouped or weight.fan_in < min_fan_in:
+            continue
+        channels = weights.channels(weight)
+        if channels is None or weights.repeated(weight) is not None:
+            continue
+        picks = (channels.minimum >= 0) & (channels.maximum == 1)
+        groups = [group for group in weights.equal_channels(weight) if not picks[group[0]]]
+        copies = sum(len(group) - 1 for group in groups)
+        if copies > max_copies:
+            longest = max(groups, key=len)
+            yield Finding(
+                weight,
+                f"{copies:,} of {weight.outputs:,} output channels have the weights of another one "
+                f"(limit {max_copies}): {', '.join(map(str, longest[:4]))}"
+                f"{', …' * (len(longest) > 4)} are the same",
+                measured=copies,
+                limit=max_copies,
+                unit="channels",
+            )
