@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -185,6 +185,7 @@ class _Search:
         self._graph = graph
         self._text = text
         self._made_by = {name: line for line in text.lines for name in line.outputs if name}
+        self._needs = {line: [*self._needed(line)] for line in text.lines}
         self._private = [told for told in text.properties if told.property == "private"]
         self._checks: dict[str, list[Callable[[Value], bool]]] = {}
         for condition in text.conditions:
@@ -192,6 +193,13 @@ class _Search:
         for told in text.properties:
             if told.property != "private":
                 self._checks.setdefault(told.subject, []).append(self._is(told))
+
+    def _needed(self, line: Line) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """The operands of a line that nothing but a node can make: slot, and operators of it."""
+        for slot, operand in enumerate(line.operands):
+            maker = self._made_by.get(operand.text) if isinstance(operand, Name) else None
+            if maker is not None and maker.least and line.least:
+                yield slot, maker.ops
 
     def at(self, node: Node) -> Match | None:
         """The first match whose last node this is."""
@@ -242,7 +250,7 @@ class _Search:
             return found if found.values[name] is value else None
         if value is None or not all(check(value) for check in self._checks.get(name, ())):
             return None
-        return replace(found, values={**found.values, name: value})
+        return _Found({**found.values, name: value}, found.attributes, found.nodes, found.taken)
 
     def _make(
         self, line: Line, value: Value, count: int, rest: _Goals, found: _Found
@@ -260,6 +268,8 @@ class _Search:
         """Lets a line stand for a node."""
         if node.op not in line.ops or node in found.taken or not _fits(line, node):
             return
+        if not all(_reads(node, slot, ops) for slot, ops in self._needs[line]):
+            return  # nearly every node: nothing else is looked at
         attributes = _named_attributes(line, node, found.attributes)
         if attributes is None:
             return
@@ -318,6 +328,15 @@ def _given(node: Node) -> list[Value | None]:
 def _fits(line: Line, node: Node) -> bool:
     """Whether a node has no more operands than its line."""
     return line.more_operands or len(_given(node)) <= len(line.operands)
+
+
+def _reads(node: Node, slot: int, ops: tuple[str, ...]) -> bool:
+    """Whether a node reads, in this slot or a swapped one, what one of the operators makes."""
+    values = node.inputs if node.op in COMMUTATIVE else node.inputs[slot : slot + 1]
+    return any(
+        value is not None and value.producer is not None and value.producer.op in ops
+        for value in values
+    )
 
 
 def _operand_goals(line: Line, node: Node, count: int, rest: _Goals) -> _Goals:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Pattern, Severity, rule
+
+PAIR = Pattern("h = Transpose(x)  y = Transpose(h)")
 
 
 @rule("GRA017", "cancelling-transposes", severity=Severity.INFO, ops=("Transpose",))
@@ -27,11 +29,8 @@ def cancelling_transposes(graph: Graph) -> Iterator[Finding]:
         y = Transpose <perm = [0, 3, 1, 2]> (h)
     }
     """
-    for second in graph.nodes("Transpose"):
-        value = second.input(0)
-        first = value.producer if value is not None else None
-        if first is None or first.op != "Transpose":
-            continue
+    for pair in PAIR.matches(graph):
+        first, second = pair.node("h"), pair.node("y")
         inner, outer = first.attribute("perm"), second.attribute("perm")
         if inner is None or outer is None:
             undone = inner is outer

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, Shapes, rule
+from onnxlint import Finding, Graph, Pattern, Severity, Shapes, rule
+
+CHAIN = Pattern("b = Cast(a)  c = Cast(b)")
 
 
 @rule("GRA016", "cast-chain", severity=Severity.INFO, ops=("Cast",))
@@ -37,13 +39,8 @@ def cast_chain(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = Cast <to = 10> (h)
     }
     """
-    for cast in graph.nodes("Cast"):
-        middle = cast.input(0)
-        if middle is None or middle.producer is None or middle.producer.op != "Cast":
-            continue
-        before, between, after = (
-            shapes.of(value) for value in (middle.producer.input(0), middle, cast.output)
-        )
+    for chain in CHAIN.matches(graph):
+        before, between, after = (shapes.of(chain[name]) for name in "abc")
         if before is None or between is None or after is None:
             continue
         rounds = before.is_float and between.is_float
@@ -51,7 +48,7 @@ def cast_chain(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         if rounds or widens:
             lossy = between.bits < min(before.bits, after.bits)
             yield Finding(
-                cast,
+                chain,
                 f"{before.dtype} is cast to {between.dtype} and on to {after.dtype}",
                 severity=Severity.WARNING if lossy else None,
             )
