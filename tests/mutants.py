@@ -384,8 +384,8 @@ def swap_nodes(model: ModelProto) -> Yielded:
             del body.nodes[:]
             body.nodes.extend(copies)
             scope = _same(draft, body)[1]
-            where = {(scope.path, i, None) for i in (index - 1, index)}
-            yield draft.mutant(f"{body.path} {index}", where)
+            made = {name for i in (index - 1, index) for name in scope.nodes[i].output}
+            yield draft.mutant(f"{body.path} {index}", spots_of(scope, made))
 
 
 @kind

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from onnxlint.model.graph import Node
+from onnxlint.model.graph import Graph, Node
 
 if TYPE_CHECKING:
     from onnx.defs import OpSchema
@@ -39,6 +40,17 @@ class Schemas:
         if version is None or node.called is not None or self.is_newer_than_known(node):
             return None
         return self.find(node.domain, node.op_type, version)
+
+    def uses(self, graph: Graph) -> Iterator[tuple[OpSchema, list[Node]]]:
+        """Every schema that the model uses, with the nodes of one scope that it is for."""
+        for scope in graph.scopes:
+            by_op: dict[str, list[Node]] = {}
+            for node in scope.nodes:
+                by_op.setdefault(node.op, []).append(node)
+            for nodes in by_op.values():
+                schema = self.of(nodes[0])
+                if schema is not None:
+                    yield schema, nodes
 
     def lacks(self, node: Node) -> bool:
         """Whether a standard domain ought to have the node's operator at its opset and has not."""

@@ -52,7 +52,10 @@ class Isolated:
             Crashed: the child died, took too long, or the function raised.
         """
         if self._child is None:  # no fork on this platform: run here, unprotected
-            return self._function(self._argument)
+            try:
+                return self._function(self._argument)
+            except Exception as error:
+                raise Crashed(f"{type(error).__name__}: {error}") from error
         child, self._child = self._child, None
         alarm = threading.Timer(TIME_LIMIT_SECONDS, os.kill, (child, signal.SIGKILL))
         alarm.start()

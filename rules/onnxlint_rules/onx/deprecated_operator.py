@@ -31,10 +31,9 @@ def deprecated_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     }
     """
     users: dict[tuple[str, int], list[Node]] = defaultdict(list)
-    for node in graph.nodes():
-        schema = schemas.of(node)
-        if schema is not None and schema.deprecated:
-            users[node.op, schema.since_version].append(node)
+    for schema, nodes in schemas.uses(graph):
+        if schema.deprecated:
+            users[nodes[0].op, schema.since_version] += nodes
     for (op, since), nodes in users.items():
         opset = nodes[0].scope.opsets[nodes[0].domain]
         yield Finding(

@@ -27,11 +27,10 @@ def experimental_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     }
     """
     users: dict[str, list[Node]] = defaultdict(list)
-    for node in graph.nodes():
-        schema = schemas.of(node)
-        preview = node.domain.startswith("ai.onnx.preview")
-        if schema is not None and (preview or schema.support_level.name == "EXPERIMENTAL"):
-            users[node.op].append(node)
+    for schema, nodes in schemas.uses(graph):
+        preview = schema.domain.startswith("ai.onnx.preview")
+        if preview or schema.support_level.name == "EXPERIMENTAL":
+            users[nodes[0].op] += nodes
     for op, nodes in users.items():
         message = f"{op} is experimental; nodes that use it: {len(nodes)}"
         yield Finding(nodes[0], message, measured=len(nodes), limit=0, unit="nodes")

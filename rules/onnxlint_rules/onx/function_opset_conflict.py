@@ -11,7 +11,8 @@ def function_opset_conflict(graph: Graph, schemas: Schemas) -> Iterator[Finding]
 
     Why: a function is expanded into the model, whose imports then hold. Different versions do no
     harm where the operator did not change between them; where it did, the expansion is refused or
-    computes something else. Once per operator.
+    computes something else. Once per operator. An opset that the installed onnx does not know is a
+    conflict too: onnxruntime refuses a function that imports one.
     Fix: convert the function to the opset that the model imports.
 
     Bad:
@@ -41,10 +42,17 @@ def function_opset_conflict(graph: Graph, schemas: Schemas) -> Iterator[Finding]
     }
     """
     told = set()
-    for node in graph.nodes():
-        here = schemas.of(node)
+    for scope in graph.functions:
+        for node in scope.nodes:
+            opset, outside = scope.opsets.get(node.domain), graph.main.opsets.get(node.domain)
+            if schemas.is_newer_than_known(node) and opset != outside and node.domain not in told:
+                told.add(node.domain)
+                message = f"the function imports opset {opset}, which the installed onnx lacks"
+                yield Finding(node, message, measured=opset, limit=outside, unit="opset")
+    for here, nodes in schemas.uses(graph):
+        node = nodes[0]
         outside = graph.main.opsets.get(node.domain)
-        if here is None or outside is None or node.op in told:
+        if outside is None or node.op in told:
             continue
         there = schemas.find(node.domain, node.op_type, outside)
         if there is None or there.since_version != here.since_version:

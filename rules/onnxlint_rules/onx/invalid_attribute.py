@@ -5,10 +5,13 @@ from typing import Any
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
 
+_SINGLE: dict[int, Any] = {1: "f", 2: "i", 3: "s", 4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
+"""The field of each type of attribute that is no list: a list may be empty."""
+
 
 @rule("ONX024", "invalid-attribute", severity=Severity.ERROR)
 def invalid_attribute(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
-    """An attribute that the operator does not have, lacks, or has with another type.
+    """An attribute that the operator does not have, lacks, or has with another type or no value.
 
     Why: runtimes refuse the model, or drop what they do not know and compute with the default.
     Attributes come and go between opsets: one written for an older opset is the usual case.
@@ -32,27 +35,55 @@ def invalid_attribute(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
         y = Cast(x)
     }
 
+    Bad:
+    # without a type, which only IR 1 allows
+    net (float[N] x) => (float[N] y)
+    {
+        y = LeakyRelu <alpha = 0.5> (x)
+    }
+    >>> model.graph.node[0].attribute[0].ClearField("type")
+
     Good:
     net (float[N] x) => (float[N] y)
     {
         y = LeakyRelu <alpha = 0.5> (x)
     }
     """
+    typed = graph.model.proto.ir_version >= 2
     for node in graph.nodes():
-        schema = schemas.of(node)
-        if schema is not None:
-            for problem in _problems(node, schema.attributes):
+        for problem in _incomplete(node, typed):
+            yield Finding(node, f"{node.op} {problem}")
+    for schema, nodes in schemas.uses(graph):
+        known = schema.attributes
+        for node in nodes:
+            for problem in _problems(node, known):
                 yield Finding(node, f"{node.op} {problem}")
+
+
+def _incomplete(node: Node, typed: bool) -> Iterator[str]:
+    """What no attribute may lack, those of custom operators included."""
+    for attribute in node.proto.attribute:
+        if not attribute.name:
+            yield "has an attribute without a name"
+        elif typed and not attribute.type:
+            yield f"has an attribute {attribute.name!r} without a type"
 
 
 def _problems(node: Node, known: Mapping[str, Any]) -> Iterator[str]:
     attributes = node.attributes
     for name, attribute in attributes.items():
-        if name not in known:
+        if name and name not in known:
             yield f"has no attribute {name!r} at opset {node.scope.opsets[node.domain]}"
-        elif attribute.type and attribute.type != known[name].type.value:
+        elif name and attribute.type and attribute.type != known[name].type.value:
             found = attribute.AttributeType.Name(attribute.type)
             yield f"wants {known[name].type.name} as attribute {name!r}, and got {found}"
+        elif _lacks_value(attribute):
+            yield f"has an attribute {name!r} without a value"
     for name, formal in known.items():
         if formal.required and name not in attributes:
             yield f"needs attribute {name!r}"
+
+
+def _lacks_value(attribute: Any) -> bool:
+    field = _SINGLE.get(attribute.type)
+    return field is not None and not attribute.ref_attr_name and not attribute.HasField(field)

@@ -8,7 +8,7 @@ from onnxlint import Finding, Graph, Scope, Severity, rule
 
 @rule("ONX040", "invalid-function", severity=Severity.ERROR)
 def invalid_function(graph: Graph) -> Iterator[Finding]:
-    """A local function without a name or domain, with a name listed twice, or that calls itself.
+    """A local function without name or domain, there twice, with a name twice, or calling itself.
 
     Why: nodes call a function by domain and name, and give it inputs, outputs and attributes in
     the order of its lists: all of them must be unambiguous. A call is expanded in place, so one
@@ -42,6 +42,20 @@ def invalid_function(graph: Graph) -> Iterator[Finding]:
         b = Add(a, h)
     }
 
+    Bad:
+    <ir_version: 10, opset_import: ["" : 21, "own" : 1]>
+    net (float[N] x) => (float[N] y)
+    {
+        y = own.twice(x)
+    }
+    <domain: "own", opset_import: ["" : 21]>
+    twice (a) => (b)
+    {
+        h = Exp(a)
+        b = Add(a, h)
+    }
+    >>> model.functions.append(model.functions[0])
+
     Good:
     <ir_version: 10, opset_import: ["" : 21, "own" : 1]>
     net (float[N] x) => (float[N] y)
@@ -58,6 +72,7 @@ def invalid_function(graph: Graph) -> Iterator[Finding]:
     for scope in graph.functions:
         for problem in _problems(scope):
             yield Finding(scope, problem)
+    yield from _repeated(graph)
     yield from _recursive(graph)
 
 
@@ -73,6 +88,17 @@ def _problems(scope: Scope) -> Iterator[str]:
         for name, count in Counter(names).items():
             if count > 1:
                 yield f"{what} {name!r} is listed {count} times"
+
+
+def _repeated(graph: Graph) -> Iterator[Finding]:
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for scope in graph.functions:
+        proto = scope.function
+        assert proto is not None
+        key = (proto.domain, proto.name, proto.overload)
+        seen[key] += 1
+        if seen[key] == 2:
+            yield Finding(scope, "the model has another function of this domain and name")
 
 
 def _recursive(graph: Graph) -> Iterator[Finding]:

@@ -1,10 +1,10 @@
 """ONX026 type-constraint-violation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain, repeat
-from typing import Any
+from typing import NamedTuple
 
-from onnxlint import Finding, Graph, Schemas, Severity, Shapes, rule
+from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, rule
 
 
 @rule("ONX026", "type-constraint-violation", severity=Severity.ERROR)
@@ -34,29 +34,34 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
         y = Add(x, f)
     }
     """
-    for node in graph.nodes():
-        schema = schemas.of(node)
-        if schema is None:
+    for schema, nodes in schemas.uses(graph):
+        formal = [_Formal(p.name, frozenset(p.types), p.type_str, p.is_homogeneous)
+                  for p in schema.inputs]  # fmt: skip
+        for node in nodes if formal else ():
+            yield from _judge(node, formal, shapes)
+
+
+class _Formal(NamedTuple):
+    """An input as its schema has it; inputs of one `variable` share their type."""
+
+    name: str
+    types: frozenset[str]
+    variable: str
+    is_homogeneous: bool
+
+
+def _judge(node: Node, formal: list[_Formal], shapes: Shapes) -> Iterator[Finding]:
+    taken: dict[str, str] = {}
+    endless = chain(formal, repeat(formal[-1]))  # the last parameter may be variadic
+    for slot, (value, parameter) in enumerate(zip(node.inputs, endless, strict=False)):
+        shape = shapes.of(value)
+        if shape is None:
             continue
-        taken: dict[str, str] = {}
-        for slot, (value, parameter) in enumerate(
-            zip(node.inputs, _formal(schema.inputs), strict=False)
-        ):
-            shape = shapes.of(value)
-            if shape is None:
-                continue
-            found = f"tensor({shape.dtype})"
-            if found not in parameter.types:
-                yield Finding(
-                    node, f"{node.op} takes no {found} as input {slot} ({parameter.name})"
-                )
-            elif parameter.is_homogeneous:
-                other = taken.setdefault(parameter.type_str, found)
-                if other != found:
-                    message = f"{node.op} got {found} as input {slot}, where {other} came before"
-                    yield Finding(node, message)
-
-
-def _formal(parameters: Sequence[Any]) -> Iterator[Any]:
-    """The parameters of an operator, the last one for ever: it may be variadic."""
-    return chain(parameters, repeat(parameters[-1])) if parameters else iter(())
+        found = f"tensor({shape.dtype})"
+        if found not in parameter.types:
+            yield Finding(node, f"{node.op} takes no {found} as input {slot} ({parameter.name})")
+        elif parameter.is_homogeneous:
+            other = taken.setdefault(parameter.variable, found)
+            if other != found:
+                message = f"{node.op} got {found} as input {slot}, where {other} came before"
+                yield Finding(node, message)

@@ -13,7 +13,7 @@ def unknown_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     Why: no runtime has to know it. Mostly an operator of a later opset, or one of onnxruntime's own
     that an optimiser wrote into the standard domain, so that the model runs there and nowhere else.
     Once per operator and opset. Not judged: the model's own functions, domains of vendors, and
-    opsets newer than the installed onnx.
+    opsets newer than the installed onnx. A node must name an operator in any domain.
     Fix: export with the opset that has the operator, or give the operator its own domain.
 
     Bad:
@@ -45,7 +45,9 @@ def unknown_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     """
     users: dict[tuple[str, int], list[Node]] = defaultdict(list)
     for node in graph.nodes():
-        if schemas.lacks(node):
+        if not node.op_type:
+            yield Finding(node, "the node names no operator")
+        elif schemas.lacks(node):
             users[node.op, node.scope.opsets[node.domain]].append(node)
     for (op, opset), nodes in users.items():
         since = schemas.since(nodes[0])

@@ -7,11 +7,12 @@ from onnxlint import Finding, Graph, Severity, rule
 
 @rule("ONX001", "unnamed-graph", severity=Severity.ERROR)
 def unnamed_graph(graph: Graph) -> Iterator[Finding]:
-    """The main graph has no name.
+    """A graph without a name: the main one, or the body of an If, Loop or Scan.
 
-    Why: the specification requires one, and onnx's checker rejects the model at this first field,
-    so that it reports nothing else. onnxruntime does not mind.
-    Fix: set `model.graph.name`.
+    Why: the specification requires one. onnx's checker rejects the model at this first field, so
+    that it reports nothing else. onnxruntime does not mind in the main graph, and refuses a
+    subgraph that has none.
+    Fix: set `model.graph.name`, or the name of the subgraph in the node's attribute.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -20,11 +21,22 @@ def unnamed_graph(graph: Graph) -> Iterator[Finding]:
     }
     >>> model.graph.name = ""
 
+    Bad:
+    net (bool flag, float[N] x) => (float[N] y)
+    {
+        y = If(flag) <
+            then_branch = a () => (float[N] p) { p = Exp(x) },
+            else_branch = b () => (float[N] q) { q = Relu(x) }
+        >
+    }
+    >>> model.graph.node[0].attribute[0].g.name = ""
+
     Good:
     net (float[N] x) => (float[N] y)
     {
         y = Relu(x)
     }
     """
-    if not graph.model.proto.graph.name:
-        yield Finding(graph.main, "graph.name is empty")
+    for scope in graph.scopes:
+        if scope.proto is not None and not scope.proto.name:
+            yield Finding(scope, "the graph's name is empty")
