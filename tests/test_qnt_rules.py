@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from onnxlint.findings import Severity
+from onnxlint.settings import Settings
 from onnxlint.testing import run_rule
+from onnxlint_rules.qnt.convinteger_int8_weight import convinteger_int8_weight
 from onnxlint_rules.qnt.invalid_quantisation_parameters import invalid_quantisation_parameters
+from onnxlint_rules.qnt.saturating_u8s8 import saturating_u8s8
 
 Write = Callable[..., Path]
 OPSETS = '<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>\n'
@@ -120,8 +123,76 @@ def test_a_shared_scale_is_told_once(write_model: Write) -> None:
 def test_operators_of_onnxruntime(write_model: Write, call: str, told: bool) -> None:
     text = f"""{OPSETS} net (uint8[N, 4] a, uint8[N, 3] b, float[N, 4] f) => (float[M, K] y)
         <float s = {{0.1}}, float[2] two = {{0.1, 0.2}}, float[3] three = {{0.1, 0.2, 0.3}},
-         float[4] four = {{1, 2, 3, 4}}, int8[4] fours = {{0, 0, 0, 0}}, uint8 u = {{1}}, int8 i = {{1}}, int8[3] izeros = {{0, 0, 0}},
+         float[4] four = {{1, 2, 3, 4}}, int8[4] fours = {{0, 0, 0, 0}},
+         uint8 u = {{1}}, int8 i = {{1}}, int8[3] izeros = {{0, 0, 0}},
          int8[4, 3] w = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3}}>
         {{ y = com.microsoft.{call} }}"""
     found = run_rule(invalid_quantisation_parameters, write_model(text)).findings
     assert [one.severity for one in found] == [Severity.ERROR] * told
+
+
+@pytest.mark.parametrize(
+    ("data", "weight", "targets", "severity"),
+    [
+        ("uint8", "uint8", (), None),
+        ("uint8", "int8", (), Severity.WARNING),
+        ("int8", "uint8", (), Severity.WARNING),
+        ("uint8", "int8", ("ort-cpu-1.23",), Severity.ERROR),
+        ("uint8", "int8", ("ort-cpu-1.24", "ort-cpu-1.20"), Severity.ERROR),
+        ("uint8", "int8", ("ort-cpu-1.24",), None),
+        ("uint8", "uint8", ("ort-cpu-1.20",), None),
+    ],
+)
+def test_convolutions_of_int8(
+    write_model: Write, data: str, weight: str, targets: tuple[str, ...], severity: Severity | None
+) -> None:
+    text = f"""net ({data}[1, 1, 4, 4] x) => (int32[1, 1, 4, 4] y)
+        <{weight}[1, 1, 1, 1] w = {{1}}> {{ h = ConvInteger(x, w) y = Identity(h) }}"""
+    report = run_rule(
+        convinteger_int8_weight, write_model(text), settings=Settings(targets=targets)
+    )
+    assert [one.severity for one in report.findings] == ([] if severity is None else [severity])
+
+
+WIDE, NARROW = "{127, -100, 3, 90, 120, 6, -128, 1}", "{64, -50, 3, 45, 60, 6, -64, 1}"
+
+
+def between_quantisers(layer: str, dtype: str, dims: str, weights: str, middle: str = "h") -> str:
+    """A float layer whose data and weights are dequantised, and its result quantised."""
+    return f"""net (float[N, 4, 2, 2] f) => (float[N, M, A, B] y)
+        <int8[{dims}] w = {weights}, float s = {{0.1}}, {dtype} z = {{0}}, int8 wz = {{0}}>
+        {{ q = QuantizeLinear(f, s, z)
+           moved = Transpose <perm = [0, 1, 3, 2]> (q)
+           x = DequantizeLinear(moved, s, z)
+           v = DequantizeLinear(w, s, wz)
+           h = {layer}
+           r = Relu(h)
+           p = QuantizeLinear({middle}, s, z)
+           y = DequantizeLinear(p, s, z) }}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (between_quantisers("Conv(x, v)", "uint8", "2, 4, 1, 1", WIDE), 1),
+        (between_quantisers("Conv(x, v)", "uint8", "2, 4, 1, 1", WIDE, "r"), 1),
+        (between_quantisers("Conv(x, v)", "int8", "2, 4, 1, 1", WIDE), 1),
+        (between_quantisers("Conv(x, v)", "int16", "2, 4, 1, 1", WIDE), None),
+        (between_quantisers("Conv(x, v)", "uint8", "2, 4, 1, 1", NARROW), None),
+        (between_quantisers("Conv(x, v)", "uint8", "2, 4, 1, 1", WIDE, "f"), None),
+        (between_quantisers("Conv(f, v)", "uint8", "2, 4, 1, 1", WIDE), None),
+        (between_quantisers("Conv<group=4>(x, v)", "uint8", "8, 1, 1, 1", WIDE), None),
+        (between_quantisers("MatMul(x, v)", "uint8", "2, 4", WIDE, "f"), 1),
+    ],
+)
+def test_layers_that_saturate(write_model: Write, text: str, count: int | None) -> None:
+    found = run_rule(saturating_u8s8, write_model(text)).findings
+    assert [one.severity for one in found] == [Severity.INFO] * (count is not None)
+    assert count is None or found[0].message.endswith(f"without VNNI: {count}")
+
+
+def test_saturation_is_a_warning_on_a_target_of_x86(write_model: Write) -> None:
+    path = write_model(between_quantisers("MatMul(x, v)", "uint8", "2, 4", WIDE))
+    for target, severity in (("ort-cpu", Severity.WARNING), ("tensorrt", Severity.INFO)):
+        (found,) = run_rule(saturating_u8s8, path, settings=Settings(targets=(target,))).findings
+        assert (found.severity, found.measured) == (severity, 5 / 8)

@@ -1,0 +1,73 @@
+"""Layers that multiply quantised data with constant quantised weights, however they are written."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from onnxlint import Graph, Node, Shapes, Value
+from onnxlint_rules.qnt._parameters import DEQUANTIZE
+
+FLOAT_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+
+INTEGER_LAYERS: Mapping[str, tuple[int, int | None, int]] = {
+    "ConvInteger": (0, 2, 1),
+    "MatMulInteger": (0, 2, 1),
+    "QLinearConv": (0, 2, 3),
+    "QLinearMatMul": (0, 2, 3),
+    "com.microsoft::DynamicQuantizeMatMul": (0, None, 1),
+    "com.microsoft::MatMulIntegerToFloat": (0, 4, 1),
+    "com.microsoft::QAttention": (0, 6, 1),
+    "com.microsoft::QGemm": (0, 2, 3),
+}
+"""Slots of the data, of its zero point, and of the weights."""
+
+MOVEMENTS = frozenset(
+    ("Expand", "Flatten", "Gather", "Identity", "MaxPool", "Pad", "Reshape", "Slice", "Split",
+     "Squeeze", "Transpose", "Unsqueeze")
+)  # fmt: skip
+"""Operators that hand on what they get, whatever it counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer with constant quantised weights.
+
+    `data` is what it multiplies them with as it is quantised, None where it stays float.
+    """
+
+    node: Node
+    data: Value | None
+    zero_point: Value | None
+    weights: Value
+
+    def dtype(self, shapes: Shapes) -> str | None:
+        """The type of the data, told by its zero point where inference knows nothing."""
+        known = shapes.of(self.data) or shapes.of(self.zero_point)
+        return None if known is None else known.dtype
+
+
+def layers(graph: Graph) -> Iterator[Layer]:
+    """All of them; a float layer between DequantizeLinear nodes counts where its weights do."""
+    for node in graph.nodes(*INTEGER_LAYERS):
+        data, zero_point, weights = (
+            None if slot is None else node.input(slot) for slot in INTEGER_LAYERS[node.op]
+        )
+        if weights is not None and graph.tensor(weights) is not None:
+            yield Layer(node, data, zero_point, weights)
+    for node in graph.nodes(*FLOAT_LAYERS):
+        dequantised = dequantiser(node.input(1))
+        weights = dequantised and dequantised.input(0)
+        if weights is not None and graph.tensor(weights) is not None:
+            before = dequantiser(node.input(0))
+            yield Layer(node, before and before.input(0), before and before.input(2), weights)
+
+
+def dequantiser(value: Value | None) -> Node | None:
+    """The node that a value is dequantised by, seen through what only moves it."""
+    while value is not None and value.producer is not None:
+        node = value.producer
+        if node.op in DEQUANTIZE:
+            return node
+        if node.op not in MOVEMENTS:
+            return None
+        value = node.input(0)
+    return None

@@ -1,0 +1,114 @@
+"""QNT003 saturating-u8s8."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from onnxlint import (
+    Finding,
+    Graph,
+    NotApplicable,
+    Preflight,
+    Severity,
+    Shapes,
+    Targets,
+    Value,
+    rule,
+)
+from onnxlint_rules.qnt._layers import FLOAT_LAYERS, Layer, layers
+from onnxlint_rules.qnt._parameters import QUANTIZE
+
+SAFE = 64
+"""Two products of 255 and 64 fit into 16 bits (32,640); of 255 and 65 they do not."""
+
+EXACT = ("ConvInteger",)
+"""Onnxruntime 1.32 was seen to saturate in the other layers, and not in this one."""
+
+
+@rule("QNT003", "saturating-u8s8", severity=Severity.INFO)
+def saturating_u8s8(
+    graph: Graph, shapes: Shapes, preflight: Preflight, targets: Targets, *, max_share: float = 0.01
+) -> Iterator[Finding]:
+    """Layers of uint8 data and int8 weights that overflow on some x86 processors.
+
+    Why: without VNNI (Intel before Cascade Lake, AMD before Zen 4) onnxruntime and OpenVINO add two
+    products in 16 bits, and larger sums are cut off: the same model gives other numbers on another
+    machine (onnxruntime issues 5849 and 6004). Weights of 64 at most cannot overflow. On AVX2,
+    onnxruntime 1.32 was off by up to 5% of the output's range where weights were spread over all 8
+    bits; int8 data between QuantizeLinear and DequantizeLinear did no better, because it is turned
+    into uint8 there. Newer processors and ARM are not affected, nor are depthwise convolutions, and
+    how much accuracy it costs only your data can tell, so this is only information, and a warning
+    where the model is to run on `ort-cpu` or `openvino`. Beyond 1% of large weights, below which
+    two rarely meet. Once for a model, at the layer with the most.
+    Fix: quantise with `reduce_range=True` (7 bits), or weights as uint8; or try onnxruntime's
+    session option `session.x64quantprecision`, which is slower.
+
+    Bad:
+    net (uint8[N, 4] x) => (int32[N, 2] y)
+    <int8[4, 2] w = {127, -100, 3, 90, 120, 6, -128, 1}>
+    {
+        y = MatMulInteger(x, w)
+    }
+
+    Good:
+    # 7 bits
+    net (uint8[N, 4] x) => (int32[N, 2] y)
+    <int8[4, 2] w = {64, -50, 3, 45, 60, 6, -64, 1}>
+    {
+        y = MatMulInteger(x, w)
+    }
+
+    Good:
+    net (uint8[N, 4] x) => (int32[N, 2] y)
+    <uint8[4, 2] w = {255, 28, 131, 218, 248, 134, 0, 129}, uint8 zero = {0}, uint8 middle = {128}>
+    {
+        y = MatMulInteger(x, w, zero, middle)
+    }
+    """
+    if preflight.refusal is not None:
+        raise NotApplicable(preflight.refusal)
+    judged = [layer for layer in layers(graph) if _may_saturate(layer, graph, shapes)]
+    shares = [_share_of_large(layer, graph) for layer in judged]
+    count = sum(share > max_share for share in shares)
+    if count:
+        worst = max(range(len(judged)), key=shares.__getitem__)
+        on_x86 = targets.named("ort-cpu") or targets.named("openvino")
+        yield Finding(
+            judged[worst].node,
+            f"{shares[worst]:.1%} of its int8 weights exceed {SAFE}, more than {max_share:.1%}; "
+            f"layers that overflow so on x86 without VNNI: {count}",
+            measured=shares[worst],
+            limit=max_share,
+            unit="fraction of weights",
+            severity=Severity.WARNING if on_x86 else Severity.INFO,
+        )
+
+
+def _may_saturate(layer: Layer, graph: Graph, shapes: Shapes) -> bool:
+    """Whether onnxruntime multiplies uint8 data with int8 weights there, many of them in a sum."""
+    data, weights = layer.dtype(shapes), graph.tensor(layer.weights)
+    if layer.node.op in EXACT or weights is None or weights.dtype != "int8":
+        return False
+    if "Conv" in layer.node.op and (len(weights.dims) < 2 or weights.dims[1] == 1):
+        return False
+    if layer.node.op not in FLOAT_LAYERS:
+        return data in ("uint8", "float")
+    return data in ("uint8", "int8") and (
+        layer.node.op == "MatMul" or _is_quantised(layer.node.output)
+    )
+
+
+def _is_quantised(value: Value | None) -> bool:
+    """Whether a result is quantised at once, or behind an activation that quantising replaces."""
+    followers = [] if value is None else value.consumers
+    return any(
+        node.op in QUANTIZE or (node.op in ("Relu", "Clip") and _is_quantised(node.output))
+        for node in followers
+    )
+
+
+def _share_of_large(layer: Layer, graph: Graph) -> float:
+    codes = graph.constant(layer.weights)
+    if codes is None or not codes.size:
+        return 0.0
+    return np.count_nonzero((codes > SAFE) | (codes < -SAFE)) / codes.size
