@@ -98,6 +98,22 @@ FITS = {
         "a = Relu(x) ? c = Add(k, a) b = Neg(c)",
         "p = Relu(x) q = Add(p, x) y = Neg(q)",
     ),
+    "another way to make a value": (
+        "a = Relu(x) s = Pow(a, 2) | s = Mul(a, a) b = Neg(s)",
+        "p = Relu(x) q = Mul(p, p) y = Neg(q)",
+    ),
+    "another way to end": (
+        "a = Relu(x) r = Reciprocal(a) b = Mul(x, r) | b = Div(x, a)",
+        "p = Relu(x) y = Div(x, p)",
+    ),
+    "one of two optional nodes": (
+        "a = Relu(x) ? c = Mul(a, k) | c = Where(_, a, _) b = Neg(c)",
+        "p = Relu(x) q = Greater(p, m) r = Where(q, p, m) y = Neg(r)",
+    ),
+    "many optional nodes of two kinds": (
+        "a = Relu(x) * c = Mul(a, _) | c = Where(_, a, _) b = Neg(c)",
+        "p = Relu(x) q = Mul(m, p) r = Greater(p, m) s = Where(r, q, m) y = Neg(s)",
+    ),
     "a constant": ("b = MatMul(x, w) where w is constant", "i = Identity(m) y = MatMul(x, i)"),
     "no constant": ("b = Mul(x, w) where w is not constant", "w = Relu(x) y = Mul(x, w)"),
     "input and output": ("b = Relu(a) where a is input where b is output", "y = Relu(x)"),
@@ -147,6 +163,10 @@ FITS_NOT = {
     "an optional node's second output": (
         "a = Relu(x) ? c = Dropout(a) b = Not(c)",
         "p = Relu(x) q, mask = Dropout(p) y = Not(mask)",
+    ),
+    "neither of two ways": (
+        "a = Relu(x) s = Pow(a, 2) | s = Mul(a, a) b = Neg(s)",
+        "p = Relu(x) q = Mul(p, x) y = Neg(q)",
     ),
     "no input": ("b = Neg(a) where a is input", "p = Relu(x) y = Neg(p)"),
     "a value that others read": (
@@ -265,6 +285,8 @@ MISTAKES = {
     "a = Relu(x)\n? b = Neg(a)": "line 2: the last node cannot be optional",
     "? a = Constant() b = Neg(a)": "must read a value that it may hand on",
     "? a, b = Split(x) c = Neg(a)": "an optional node has one output",
+    "a = Relu(x)\n| b = Neg(x)": "line 2, column 3: an alternative makes what the line above",
+    "| a = Relu(x)": "line 1, column 1: expected the name of an output, found '|'",
     "b = Conv(x, ..., w)": "expected ')' after '...'",
     'b = Conv("x")': "a text is no operand",
     "layer.1 = Relu(x)": "'layer.1' is no name of a value",
@@ -293,6 +315,19 @@ def test_a_misspelled_operator_is_told_and_an_unknown_one_is_not():
         assert Pattern(text).misspelled() is None
 
 
+def test_what_every_match_knows():
+    pattern = Pattern("""
+        a = Softmax<axis = n>(x)
+        ? c = Mul(a, k)
+        r = Reciprocal(c)
+        b = Mul(c, r)
+        | b = Div(c, w)
+    """)
+    assert pattern.certain == {"n", "x", "a", "c", "b"}
+    assert pattern.certain_nodes == {"a", "b"}
+    assert Pattern("a = Relu(x) b = Neg(a)", "b = Abs(x)").certain == {"x", "b"}
+
+
 # Real exports.
 
 GELU = (
@@ -309,6 +344,7 @@ LAYER_NORM = (
     m = ReduceMean(x, ...)
     d = Sub(x, m)
     s = Pow(d, 2)
+    | s = Mul(d, d)
     v = ReduceMean(s, ...)
     e = Add(v, epsilon)
     r = Sqrt(e)

@@ -9,13 +9,12 @@ from onnxlint.config import load, plan
 from onnxlint.packs import discover, rules_in_path
 from onnxlint.testing import problems
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
 
 
-def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    assert found is not None
-    return found[1]
+def block(language: str, number: int = 0, page: str = "README.md") -> str:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)[number]
 
 
 def test_rule_of_the_readme(tmp_path):
@@ -25,9 +24,23 @@ def test_rule_of_the_readme(tmp_path):
     assert problems(rule) == []
 
 
+def test_pattern_of_the_readme(tmp_path):
+    path = tmp_path / "softmaxes.toml"
+    path.write_text(block("toml"))
+    (rule,) = rules_in_path(path)
+    assert problems(rule) == []
+
+
+def test_rule_of_the_page_on_patterns(tmp_path):
+    path = tmp_path / "double_softmax.py"
+    path.write_text(block("python", page="docs/patterns.md"))
+    (rule,) = rules_in_path(path)
+    assert problems(rule) == []
+
+
 def test_configuration_of_the_readme(tmp_path):
     path = tmp_path / "onnxlint.toml"
-    path.write_text(block("toml"))
+    path.write_text(block("toml", 1))
     chosen = plan(load(path), discover(), "before_training/a.onnx")
     assert chosen.stage == "init"
     assert chosen.heads == {"scores": "sigmoid"}

@@ -56,11 +56,11 @@ class Match(Mapping[str, Value]):
 
     def __init__(self, text: PatternText, found: _Found) -> None:
         self._found = found
-        self.last: Node = found.nodes[text.lines[-1]]
+        self._makers = text.makers
+        self.last: Node = found.taken[0]
         self.nodes: tuple[Node, ...] = tuple(
             sorted(found.taken, key=lambda node: (node.scope.path, node.index))
         )
-        self._lines = {name: line for line in text.lines for name in line.outputs if name}
 
     @property
     def place(self) -> Place:
@@ -78,8 +78,8 @@ class Match(Mapping[str, Value]):
 
     def node(self, name: str) -> Node | None:
         """The node of the pattern that makes a value; None where none does, or an absent one."""
-        line = self._lines.get(name) if self[name] else None
-        return None if line is None else self._found.nodes.get(line)
+        lines = self._makers.get(name, ()) if self[name] else ()
+        return next((self._found.nodes[line] for line in lines if line in self._found.nodes), None)
 
     def attribute(self, name: str) -> Any:
         """The attribute that the pattern gave a name: `n` for `Softmax<axis = n>(x)`."""
@@ -107,7 +107,8 @@ class Pattern:
     @property
     def ops(self) -> tuple[str, ...]:
         """The operators that its last line may have: without any of them there is no match."""
-        return tuple(dict.fromkeys(op for text in self.parsed for op in text.lines[-1].ops))
+        last = (line for text in self.parsed for line in text.groups[-1])
+        return tuple(dict.fromkeys(op for line in last for op in line.ops))
 
     @property
     def certain(self) -> set[str]:
@@ -117,7 +118,10 @@ class Pattern:
     @property
     def certain_nodes(self) -> set[str]:
         """The names of values that a node makes in every match."""
-        return set.intersection(*(text.made(certainly=True) for text in self.parsed))
+        return {
+            name for name in self.certain
+            if all(name in text.makers and text.makers[name][0].least for text in self.parsed)
+        }  # fmt: skip
 
     def matches(self, graph: Graph) -> Iterator[Match]:
         """Where it fits, at most once for each node that its last line stands for.
@@ -157,9 +161,9 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """The operand of an optional line's node: made by the same line once more, or handed on."""
+    """The operand of an optional node: made by one of the same lines once more, or handed on."""
 
-    line: Line
+    lines: tuple[Line, ...]
     count: int
 
 
@@ -184,7 +188,8 @@ class _Search:
     def __init__(self, graph: Graph, text: PatternText) -> None:
         self._graph = graph
         self._text = text
-        self._made_by = {name: line for line in text.lines for name in line.outputs if name}
+        self._makers = text.makers
+        self._group = {line: group for group in text.groups for line in group}
         self._needs = {line: [*self._needed(line)] for line in text.lines}
         self._private = [told for told in text.properties if told.property == "private"]
         self._checks: dict[str, list[Callable[[Value], bool]]] = {}
@@ -194,16 +199,17 @@ class _Search:
             if told.property != "private":
                 self._checks.setdefault(told.subject, []).append(self._is(told))
 
-    def _needed(self, line: Line) -> Iterator[tuple[int, tuple[str, ...]]]:
+    def _needed(self, line: Line) -> Iterator[tuple[int, frozenset[str]]]:
         """The operands of a line that nothing but a node can make: slot, and operators of it."""
         for slot, operand in enumerate(line.operands):
-            maker = self._made_by.get(operand.text) if isinstance(operand, Name) else None
-            if maker is not None and maker.least and line.least:
-                yield slot, maker.ops
+            makers = self._makers.get(operand.text, ()) if isinstance(operand, Name) else ()
+            if makers and makers[0].least and line.least:
+                yield slot, frozenset(op for maker in makers for op in maker.ops)
 
     def at(self, node: Node) -> Match | None:
         """The first match whose last node this is."""
-        ways = [self._take(self._text.lines[-1], node, 0, None, _Found())]
+        last = self._text.groups[-1]
+        ways = [self._take(line, node, 0, None, _Found()) for line in reversed(last)]
         while ways:
             state = next(ways[-1], None)
             if state is None:
@@ -230,7 +236,7 @@ class _Search:
         elif isinstance(operand, Name):
             yield from self._name(operand.text, value, rest, found)
         elif isinstance(operand, _Again):
-            yield from self._make(operand.line, value, operand.count, rest, found)
+            yield from self._make(operand.lines, value, operand.count, rest, found)
         elif _holds(self._graph.tensor(value), "==", operand):
             yield rest, found
 
@@ -240,10 +246,10 @@ class _Search:
         bound = self._bind(name, value, found)
         if bound is None:
             return
-        if known or name not in self._made_by:
+        if known or name not in self._makers:
             yield rest, bound
         else:
-            yield from self._make(self._made_by[name], value, 0, rest, bound)
+            yield from self._make(self._makers[name], value, 0, rest, bound)
 
     def _bind(self, name: str, value: Value | None, found: _Found) -> _Found | None:
         if name in found.values:
@@ -253,14 +259,15 @@ class _Search:
         return _Found({**found.values, name: value}, found.attributes, found.nodes, found.taken)
 
     def _make(
-        self, line: Line, value: Value, count: int, rest: _Goals, found: _Found
+        self, lines: tuple[Line, ...], value: Value, count: int, rest: _Goals, found: _Found
     ) -> Iterator[_State]:
-        """Lets a line that stands for `count` nodes already make a value: by one more, by none."""
-        node = value.producer
-        if node is not None and count < line.most and (line.least or node.output is value):
-            yield from self._take(line, node, count, rest, found)
-        if count >= line.least:
-            yield ((line.through, value), rest), found
+        """Lets lines that stand for `count` nodes already make a value: by one more, by none."""
+        node, first = value.producer, lines[0]
+        if node is not None and count < first.most and (first.least or node.output is value):
+            for line in lines:
+                yield from self._take(line, node, count, rest, found)
+        if count >= first.least:
+            yield ((first.through, value), rest), found
 
     def _take(
         self, line: Line, node: Node, count: int, rest: _Goals, found: _Found
@@ -281,7 +288,8 @@ class _Search:
                 value = node.outputs[slot] if slot < len(node.outputs) else None
                 bound = self._bind(name, value, bound)
         if bound is not None:
-            yield _operand_goals(line, node, count, rest), bound
+            again = None if line.least else _Again(self._group[line], count + 1)
+            yield _operand_goals(line, node, again, rest), bound
 
     def _fulfils(self, condition: Condition) -> Callable[[Value], bool]:
         expected = condition.expected
@@ -330,7 +338,7 @@ def _fits(line: Line, node: Node) -> bool:
     return line.more_operands or len(_given(node)) <= len(line.operands)
 
 
-def _reads(node: Node, slot: int, ops: tuple[str, ...]) -> bool:
+def _reads(node: Node, slot: int, ops: frozenset[str]) -> bool:
     """Whether a node reads, in this slot or a swapped one, what one of the operators makes."""
     values = node.inputs if node.op in COMMUTATIVE else node.inputs[slot : slot + 1]
     return any(
@@ -339,11 +347,10 @@ def _reads(node: Node, slot: int, ops: tuple[str, ...]) -> bool:
     )
 
 
-def _operand_goals(line: Line, node: Node, count: int, rest: _Goals) -> _Goals:
+def _operand_goals(line: Line, node: Node, again: _Again | None, rest: _Goals) -> _Goals:
     """What is to be shown of a node's operands, before what was to be shown anyway."""
     operands: tuple[Operand | _Again, ...] = line.operands
-    if not line.least:
-        again = _Again(line, count + 1)
+    if again is not None:
         operands = tuple(again if each is line.through else each for each in operands)
     values = _given(node)
     values += [None] * (len(operands) - len(values))

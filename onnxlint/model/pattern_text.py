@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -101,29 +101,47 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PatternText:
-    """A pattern taken apart; the last line is the anchor."""
+    """A pattern taken apart: groups of lines that are alternatives; the last is the anchor."""
 
-    lines: tuple[Line, ...]
+    groups: tuple[tuple[Line, ...], ...]
     conditions: tuple[Condition, ...]
     properties: tuple[Property, ...]
 
     @property
+    def lines(self) -> Iterator[Line]:
+        """All lines, in the order of the text."""
+        return (line for group in self.groups for line in group)
+
+    @property
+    def makers(self) -> dict[str, tuple[Line, ...]]:
+        """For the name of each value that a line makes the lines of which one makes it."""
+        return {name: group for group in self.groups for name in group[0].outputs if name}
+
+    @property
     def values(self) -> set[str]:
         """The names of values that it speaks of."""
-        return self.made() | {name.text for line in self.lines for name in line.named}
-
-    def made(self, *, certainly: bool = False) -> set[str]:
-        """The names of values that its nodes make; `certainly`: those that are not optional."""
-        lines = (line for line in self.lines if line.least or not certainly)
-        return {name for line in lines for name in line.outputs if name}
+        return {name.text for line in self.lines for name in line.named}.union(self.makers)
 
     @property
     def certain(self) -> set[str]:
-        """The names that every match knows, which those that only optional nodes have are not."""
-        return self.made() | {
-            name.text for line in self.lines for name in (*line.named, *line.named_attributes)
-            if line.least or name is line.through
-        }  # fmt: skip
+        """The names, of values and attributes, that every match knows.
+
+        What an optional line alone reads is not among them, nor what one of several lines reads.
+        """
+        known: dict[str, set[str]] = {}
+        names: set[str] = set()
+        for group in self.groups:
+            ways = [_known_through(line, known) for line in group]
+            names = set.intersection(*ways).union(filter(None, group[0].outputs))
+            known.update((name, names) for name in group[0].outputs if name)
+        return names
+
+
+def _known_through(line: Line, known: Mapping[str, set[str]]) -> set[str]:
+    """The names that are known where a line fits, or hands on what it reads."""
+    operands = line.named if line.least else [each for each in line.named if each is line.through]
+    names = {name.text for name in line.named_attributes if line.least}
+    return names.union(*(known.get(name.text, {name.text}) for name in operands))
 
 
 def parse(text: str) -> PatternText:
@@ -188,13 +206,16 @@ class _Parser:
         return PatternError(f"line {found.line}, column {found.column}: {told}")
 
     def pattern(self) -> PatternText:
-        lines: list[Line] = []
+        groups: list[list[Line]] = []
         conditions: list[Condition] = []
         properties: list[Property] = []
         subjects: list[_Token] = []
         while self._next.kind != "end":
+            if self._next.text == "|" and groups:
+                groups[-1].append(self._alternative(groups))
+                continue
             if self._accept("where") is None:
-                lines.append(self._line(lines))
+                groups.append([self._line(groups)])
                 continue
             subjects.append(self._next)
             told = self._where()
@@ -202,7 +223,7 @@ class _Parser:
                 properties.append(told)
             else:
                 conditions.append(told)
-        read = PatternText(tuple(lines), tuple(conditions), tuple(properties))
+        read = PatternText(tuple(map(tuple, groups)), tuple(conditions), tuple(properties))
         for token in subjects:
             if token.text not in read.values:
                 hint = suggestion(token.text, read.values)
@@ -210,52 +231,54 @@ class _Parser:
         _check(read)
         return read
 
-    def _line(self, before: Sequence[Line]) -> Line:
+    def _line(self, above: list[list[Line]]) -> Line:
         start = self._next
         mark = self._accept("?", "*")
-        outputs = self._outputs(before, mark is not None)
+        made, read = _names(above)
+        outputs: list[str | None] = []
+        while not outputs or self._accept(","):
+            token = self._next
+            name = self._value_name("the name of an output")
+            if name in {*made, *outputs}:
+                raise self._error(f"{name!r} is made twice; give one of them another name", token)
+            if name in read:
+                raise self._error(f"{name!r} is read by a line above; put this one before", token)
+            outputs.append(None if name == "_" else name)
+        if mark is not None and (len(outputs) > 1 or outputs == [None]):
+            raise self._error("an optional node has one output, with a name", start)
+        most = MOST_REPEATS if mark == "*" else 1
+        return self._node(start, tuple(outputs), made, 0 if mark else 1, most)
+
+    def _alternative(self, above: list[list[Line]]) -> Line:
+        """A line that begins with `|`: another way to make what the line above makes."""
+        start = self._take()
+        first = above[-1][0]
+        for number, name in enumerate(first.outputs):
+            if number:
+                self._expect(",", "an output")
+            if self._accept(name or "_") is None:
+                written = ", ".join(each or "_" for each in first.outputs)
+                raise self._error(f"an alternative makes what the line above makes, {written}")
+        return self._node(start, first.outputs, _names(above[:-1])[0], first.least, first.most)
+
+    def _node(
+        self, start: _Token, outputs: tuple[str | None, ...], made: Collection[str],
+        least: int, most: int,
+    ) -> Line:  # fmt: skip
+        """What stands from the equals sign on."""
+        self._expect("=", "the outputs")
         ops = [self._operator()]
         while self._accept("|"):
             ops.append(self._operator())
         attributes = tuple(self._attributes()) if self._accept("<") else ()
         self._expect("(", "operator and attributes" if attributes else "the operator")
         operands, more = self._operands()
-        made = {name for line in before for name in line.outputs}
         named = [operand for operand in operands if isinstance(operand, Name)]
         through = next((name for name in named if name.text in made), next(iter(named), None))
-        if mark is not None and through is None:
+        if least == 0 and through is None:
             raise self._error("an optional node must read a value that it may hand on", start)
-        return Line(
-            number=start.line,
-            outputs=outputs,
-            ops=tuple(ops),
-            attributes=attributes,
-            operands=operands,
-            more_operands=more,
-            least=0 if mark else 1,
-            most=MOST_REPEATS if mark == "*" else 1,
-            through=through or Anything(),
-        )
-
-    def _outputs(self, before: Sequence[Line], optional: bool) -> tuple[str | None, ...]:
-        made = {name for line in before for name in line.outputs if name}
-        read = {operand.text for line in before for operand in line.named}
-        start, outputs = self._next, [self._output(made, read)]
-        while self._accept(","):
-            outputs.append(self._output({*made, *filter(None, outputs)}, read))
-        if optional and (len(outputs) > 1 or outputs == [None]):
-            raise self._error("an optional node has one output, with a name", start)
-        self._expect("=", "the outputs")
-        return tuple(outputs)
-
-    def _output(self, made: Collection[str], read: Collection[str]) -> str | None:
-        token = self._next
-        name = self._value_name("the name of an output")
-        if name in made:
-            raise self._error(f"{name!r} is made twice; give one of them another name", token)
-        if name in read:
-            raise self._error(f"{name!r} is read by a line above; put this one before it", token)
-        return None if name == "_" else name
+        return Line(start.line, outputs, tuple(ops), attributes, operands, more, least, most,
+                    through or Anything())  # fmt: skip
 
     def _value_name(self, what: str) -> str:
         token = self._next
@@ -361,22 +384,29 @@ class _Parser:
         return Property(subject, found.text, wanted)
 
 
+def _names(groups: list[list[Line]]) -> tuple[set[str], set[str]]:
+    """The names of values that lines make, and of those that they read."""
+    lines = [line for group in groups for line in group]
+    made = {name for line in lines for name in line.outputs if name}
+    return made, {name.text for line in lines for name in line.named}
+
+
 def _check(read: PatternText) -> None:
     """Whether the lines hang together: every one leads to the last, which is not optional."""
-    if not read.lines:
+    if not read.groups:
         raise PatternError("it holds no node; write one like 'b = Softmax(a)'")
-    *above, last = read.lines
-    if not last.least:
-        raise PatternError(f"line {last.number}: the last node cannot be optional")
-    needed = {operand.text for operand in last.named}
-    for line in reversed(above):
-        if needed.isdisjoint(line.outputs):
-            made = ", ".join(name or "_" for name in line.outputs)
+    *above, last = read.groups
+    if not last[0].least:
+        raise PatternError(f"line {last[0].number}: the last node cannot be optional")
+    needed = {name.text for line in last for name in line.named}
+    for group in reversed(above):
+        if needed.isdisjoint(group[0].outputs):
+            made = ", ".join(name or "_" for name in group[0].outputs)
             raise PatternError(
-                f"line {line.number}: no line after it reads {made}; "
+                f"line {group[0].number}: no line after it reads {made}; "
                 "every node must lead to the last one"
             )
-        needed |= {operand.text for operand in line.named}
+        needed |= {name.text for line in group for name in line.named}
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
