@@ -4,29 +4,48 @@ from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Match, Node, Pattern, Severity, Shapes, rule
 
-_ROOT = """
+LAYER_NORM = Pattern("""
+    m = ReduceMean(x, ...)
+    d = Sub(x, m)
+    ? c = Cast(d)
+    p = Pow(c, 2)
+    | p = Mul(c, c)
     v = ReduceMean(p, ...)
     a = Add(v, e)
     s = Sqrt(a)
-"""
-_SQUARES = ("p = Pow({0}, 2)", "p = Mul({0}, {0})")
-_ENDS = ("y = Div({0}, s)", "r = Reciprocal(s)\ny = Mul({0}, r)", "r = Div(1, s)\ny = Mul({0}, r)")
-_BELLS = (
-    "d = Mul|Div(x, c)\nf = Erf(d)\nwhere c is constant",
-    "q = Pow(x, 3)\nh = Mul(q, 0.044715)\ni = Add(x, h)\nd = Mul(i, 0.79788)\nf = Tanh(d)",
-)
-_TAILS = ("m = Mul(x, a)\ny = Mul(m, 0.5)", "m = Mul(x, 0.5)\ny = Mul(m, a)",
-          "m = Mul(a, 0.5)\ny = Mul(x, m)")  # fmt: skip
-
-LAYER_NORM = Pattern(*(
-    f"m = ReduceMean(x, ...)\nd = Sub(x, m)\n? c = Cast(d)\n{square}\n{_ROOT}\n{end}"
-    for square in map(str.format, _SQUARES, ("c", "c"))
-    for end in map(str.format, _ENDS, ("d", "d", "d"))
-))  # fmt: skip
-RMS_NORM = Pattern(*(
-    f"{square.format('x')}\n{_ROOT}\n{end.format('x')}" for square in _SQUARES for end in _ENDS
-))  # fmt: skip
-GELU = Pattern(*(f"{bell}\na = Add(f, 1)\n{tail}" for bell in _BELLS for tail in _TAILS))
+    r = Reciprocal(s)
+    | r = Div(1, s)
+    y = Mul(d, r)
+    | y = Div(d, s)
+""")
+RMS_NORM = Pattern("""
+    p = Pow(x, 2)
+    | p = Mul(x, x)
+    v = ReduceMean(p, ...)
+    a = Add(v, e)
+    s = Sqrt(a)
+    r = Reciprocal(s)
+    | r = Div(1, s)
+    y = Mul(x, r)
+    | y = Div(x, s)
+""")
+GELU = Pattern("""
+    q = Pow(x, 3)
+    h = Mul(q, 0.044715)
+    i = Add(x, h)
+    t = Mul(i, 0.79788)
+    d = Mul|Div(x, c)
+    f = Erf(d)
+    | f = Tanh(t)
+    a = Add(f, 1)
+    m = Mul(x, a)
+    n = Mul(x, 0.5)
+    o = Mul(a, 0.5)
+    y = Mul(m, 0.5)
+    | y = Mul(n, a)
+    | y = Mul(x, o)
+    where c is constant
+""")
 ATTENTION = Pattern("""
     s = MatMul(q, k)
     * t = Mul|Div|Add(s, _)
