@@ -18,8 +18,8 @@ def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
     would do: kernels stay small, nothing is fused, GPUs wait at every step, and compilers for
     devices refuse the model (onnxruntime issues 11986, 23154). It comes of a Python loop that was
     scripted. The same goes for a list that is split only to take parts out at fixed places: Split
-    does that. A loop whose layers need the step before, as decoders and recurrent cells do, may be
-    the only way, and is an info.
+    does that. A loop whose layers need what they gave at the step before, as decoders and recurrent
+    cells do, may be the only way, and is an info.
     Fix: put the parts on a batch axis and call the layer once; use `x[:, :k]` or `unbind` with the
     axis static at the export; for a recurrent cell, use `nn.LSTM` or `nn.GRU`.
 
@@ -75,7 +75,8 @@ def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
         if loop is not None and any(graph.tensor(value) is not None for value in layer.inputs):
             layers.setdefault(loop, []).append(layer)
     for loop, inside in layers.items():
-        carried = graph.descendants(_states(loop))
+        made = graph.descendants(v for layer in inside for v in layer.outputs if v is not None)
+        carried = graph.descendants(start for start, end in _states(loop) if end in made)
         free = [layer for layer in inside if layer not in carried]
         step = "need nothing of the step before" if free else "need the step before"
         yield Finding(
@@ -107,13 +108,14 @@ def _loop_around(layer: Node) -> Node | None:
     return None
 
 
-def _states(loop: Node) -> list[Value]:
-    """The inputs of a body that hold results of the step before."""
-    inputs = [value for body in loop.subgraphs for value in body.inputs]
-    if loop.op == "Loop":
-        return inputs[2:]
-    scanned = loop.attribute("num_scan_inputs", len(inputs))
-    return inputs[: len(inputs) - scanned] if loop.op == "Scan" else []
+def _states(loop: Node) -> Iterator[tuple[Value, Value]]:
+    """What a body gets of the step before, with what it hands to the next in its place."""
+    for body in loop.subgraphs:
+        if loop.op == "Loop":
+            yield from zip(body.inputs[2:], body.outputs[1:], strict=False)
+        elif loop.op == "Scan":
+            scanned = loop.attribute("num_scan_inputs", len(body.inputs))
+            yield from zip(body.inputs[: len(body.inputs) - scanned], body.outputs, strict=False)
 
 
 def _takes_fixed_part(graph: Graph, reader: Node) -> bool:
