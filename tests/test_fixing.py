@@ -45,6 +45,8 @@ from onnxlint_rules.gra.unused_opset_import import unused_opset_import
 from onnxlint_rules.onx.declared_shape_mismatch import declared_shape_mismatch
 from onnxlint_rules.onx.duplicate_initializer_name import duplicate_initializer_name
 from onnxlint_rules.onx.unsorted_nodes import unsorted_nodes
+from onnxlint_rules.sec.local_path_leak import local_path_leak
+from onnxlint_rules.wgt.denormal_weight import denormal_weight
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -510,6 +512,23 @@ MENDABLE = [
         '<domain: "own", opset_import: ["" : 21]> twice (a) => (b) {b = Add(a, a)}',
         id="never called",
     ),
+    pytest.param(
+        denormal_weight,
+        "# option: min-subnormal = 1\nnet (float[N, 2] x) => (float[N, 2] y)"
+        "<float[2, 2] w = {1e-40, 1, 2, -1e-39}>"
+        "{c = Constant<value = float[2, 2] {1, 1e-40, 1, 1}>()"
+        "h = MatMul(x, w) y = MatMul(h, c)}",
+        id="in an initializer and a Constant",
+    ),
+    pytest.param(
+        local_path_leak,
+        "net (float[2] x) => (float[2] y) {y = Relu(x)}\n"
+        ">>> model.doc_string = 'made by C:\\\\Users\\\\bob\\\\net.py'\n"
+        ">>> model.graph.node[0].doc_string = 'File \"/tmp/job/net.py\", line 4'\n"
+        ">>> model.metadata_props.add(key='k', value='see https://10.0.0.1/runs')\n"
+        ">>> model.metadata_props.add(key='t', value='https://bob:pw@example.com')",
+        id="every kind",
+    ),
 ]  # fmt: skip
 
 
@@ -538,7 +557,7 @@ def test_the_finding_is_gone_and_the_outputs_are_equal(made, text, workers):
         mended = outputs(path.with_name("fixed.onnx"), feeds)
         reference = runnable_twin(path)
         for expected, output in zip(outputs(reference, feeds), mended, strict=True):
-            np.testing.assert_array_equal(output, expected)
+            np.testing.assert_allclose(output, expected, rtol=0, atol=1e-37)
 
 
 def everything_said(path, chosen):
@@ -556,6 +575,32 @@ def runnable_twin(path: Path) -> Path:
     twin = path.with_name("twin.onnx")
     onnx.save(model, twin)
     return twin
+
+
+def test_paths_are_shortened_and_secrets_go(write_model, workers):
+    path = write_model()
+    model = onnx.load(path)
+    trace = '  File "/home/alice/project/net.py", line 41, in forward\n    y = self.relu(x)\n'
+    model.graph.node[0].metadata_props.add(key="pkg.torch.onnx.stack_trace", value=trace)
+    model.graph.doc_string = "token hf_" + "a" * 40
+    model.doc_string = "from //server and https://build.corp/job"
+    onnx.save(model, path)
+    fixed(path, local_path_leak, workers=workers)
+    mended = onnx.load(path)
+    assert mended.graph.node[0].metadata_props[0].value == trace.replace("/home/alice/project/", "")
+    assert mended.graph.doc_string == ""
+    assert mended.doc_string == "from //server and https…/job"
+
+
+def test_subnormal_weights_in_another_file_stay(external, workers):
+    model = onnx.load(external)
+    weight = np.full((2, 2), 1e-40, np.float32)
+    model.graph.node[0].op_type = "MatMul"
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, "w"))
+    onnx.save(model, external, save_as_external_data=True, location="w.bin", size_threshold=0)
+    report = run_rule(denormal_weight, external, min_subnormal=1)
+    assert len(report.findings) == 1
+    assert report.fixable == 0
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlint.findings import Fix
 from onnxlint.model.graph import Graph, Node, Scope, Value
+from onnxlint.model.tensors import TYPED_FIELDS
 
 if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, ModelProto, NodeProto
 
     from onnxlint.model.load import Model
+    from onnxlint.model.tensors import Array
 
 Part = Node | Value | Scope
 """What a fix can name: a vertex of the graph, or a scope."""
@@ -58,6 +60,27 @@ class Draft:
         proto = twin.proto if twin.proto is not None else twin.function
         assert proto is not None
         return proto
+
+    def fill(self, value: Value, elements: Array) -> None:
+        """Gives the constant behind a value other elements of the same dtype and dims.
+
+        Raises:
+            FixError: it is no stored tensor, or its data lies in another file.
+        """
+        source = self.graph.source(value)
+        twin = self._twins[source.scope].values[source.name]
+        tensor = twin.tensor_proto
+        if tensor is None and twin.producer is not None and twin.producer.op == "Constant":
+            tensor = twin.producer.attribute("value")
+        stored = self.graph.tensor(value)
+        if tensor is None or stored is None:
+            raise FixError(f"{value.name!r} is no stored tensor")
+        if stored.is_external:
+            raise FixError(f"the data of {value.name!r} lies in another file, which stays as it is")
+        self._claims.take(source)
+        for field in (*TYPED_FIELDS, "external_data", "data_location"):
+            tensor.ClearField(field)
+        tensor.raw_data = elements.astype(elements.dtype.newbyteorder("<")).tobytes()
 
     def remove(self, *parts: Part) -> None:
         """Removes nodes, initializers and local functions, with what declares their types.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_TYPED_FIELDS = (
+TYPED_FIELDS = (
     "float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data"
 )  # fmt: skip
 """The fields of a TensorProto that hold its elements one by one."""
@@ -137,7 +137,7 @@ class Tensor:
     def filled_fields(self) -> list[str]:
         """Its fields that hold data or say where it lies, in the order of the specification."""
         locations = {entry.value for entry in self.proto.external_data if entry.key == "location"}
-        filled = [field for field in _TYPED_FIELDS if getattr(self.proto, field)]
+        filled = [field for field in TYPED_FIELDS if getattr(self.proto, field)]
         if self.proto.raw_data or INLINE in locations:
             filled.append("raw_data")
         if locations - {INLINE}:
@@ -156,7 +156,7 @@ class Tensor:
             return None
         if raw is not None:
             return len(raw)
-        entries = sum(len(getattr(self.proto, field)) for field in _TYPED_FIELDS)
+        entries = sum(len(getattr(self.proto, field)) for field in TYPED_FIELDS)
         entry_bits = width // 2 if self.dtype.startswith("complex") else max(8, width)
         return entries * entry_bits // 8
 

@@ -2,9 +2,10 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Severity, rule
 from onnxlint_rules.sec._texts import Text, texts
 
 _NOBODY = (
@@ -60,7 +61,8 @@ def local_path_leak(graph: Graph) -> Iterator[Finding]:
     issue 18882, Keras issue 20826). Silent where only installed libraries or relative paths are
     named. Once for each kind; of a secret only the beginning is shown.
     Fix: clear `doc_string` and `metadata_props` of the model, its graphs, functions, nodes and
-    values before it ships; change a secret that was published.
+    values before it ships; change a secret that was published. `--fix` leaves the last part of a
+    path, cuts hosts out, and clears a text that holds a secret.
 
     Bad:
     net (float[N] x) => (float[N] y) { y = Relu(x) }
@@ -96,6 +98,7 @@ def local_path_leak(graph: Graph) -> Iterator[Finding]:
             measured=len(found),
             limit=0,
             unit="texts",
+            fix=Fix("cut them out of the texts", _clean, kind),
         )
 
 
@@ -107,3 +110,36 @@ def _samples(line: str) -> dict[str, str]:
         if match is not None:
             samples[kind] = match[0][:5] + "…" if kind == "secrets" else match[0][:60]
     return samples
+
+
+def _clean(draft: Draft, kind: str) -> None:
+    """Cleans every text in the model's protobuf, wherever it stands."""
+    pending: list[Any] = [draft.model]
+    while pending:
+        proto = pending.pop()
+        for field, content in proto.ListFields():
+            if field.name == "doc_string":
+                proto.doc_string = _without(kind, content)
+            elif field.name == "metadata_props":
+                for entry in content:
+                    entry.value = _without(kind, entry.value)
+            elif field.type == field.TYPE_MESSAGE:
+                pending += [content] if hasattr(content, "ListFields") else content
+
+
+def _without(kind: str, text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    if not any(kind in _samples(line) for line in lines):
+        return text
+    if kind == "secrets":
+        return ""
+    pattern = KINDS[kind][1]
+    return "".join(pattern.sub(_SHORT[kind], line) for line in lines)
+
+
+_SHORT: dict[str, Callable[[re.Match[str]], str]] = {
+    "user directories": lambda match: re.split(r"[\\/]", match[0])[-1] or "…",
+    "paths of source files": lambda match: re.sub(r"^(File \")?.*[\\/]", r"\1", match[0]),
+    "host names": lambda _: "…",
+}
+"""What stays of a match."""

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Severity, Weights, rule
+import numpy as np
+
+from onnxlint import Draft, Finding, Fix, Severity, Value, Weights, rule
 
 
 @rule("WGT005", "denormal-weight", severity=Severity.WARNING)
@@ -17,7 +19,8 @@ def denormal_weight(
     text recogniser in daily use has 31% in a layer. Fewer than 100 are not felt. float16 is left
     alone: its subnormals, below 6.1e-5, are common, and normal once widened to float32.
     Fix: set them to zero, which changes no result (`w[abs(w) < 1e-30] = 0`), or have the runtime
-    flush them (`session.set_denormal_as_zero` of onnxruntime).
+    flush them (`session.set_denormal_as_zero` of onnxruntime). `--fix` sets those to zero that lie
+    in the model file itself.
 
     Bad:
     # option: min_subnormal = 1
@@ -46,4 +49,14 @@ def denormal_weight(
                 measured=fraction,
                 limit=max_fraction,
                 unit="fraction of weights",
+                fix=None
+                if weight.tensor.is_external
+                else Fix("set them to zero", _flush, weight.value, exact=False),
             )
+
+
+def _flush(draft: Draft, value: Value) -> None:
+    elements = draft.graph.constant(value).copy()
+    smallest = np.finfo(np.float64 if elements.dtype == np.float64 else np.float32).tiny
+    elements[np.abs(elements.astype(np.float64)) < smallest] = 0
+    draft.fill(value, elements)
