@@ -31,13 +31,15 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/installed-dev  ## Speed and memory beside plain onnxruntime.
+bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other linters.
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python benchmarks/light_models.py
 	$(BIN)/python benchmarks/large_graph.py
+	$(BIN)/python benchmarks/other_linters.py
 
-docs: $(VENV)/installed  ## Write the rule reference into site/.
-	$(BIN)/python docs/make_reference.py site
+docs: $(VENV)/installed  ## Write the documentation, with a page for every rule, into site/.
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/mkdocs build --quiet --strict
 
 targets: $(VENV)/installed  ## Read off the installed onnxruntime what it runs.
 	$(BIN)/python docs/make_targets.py

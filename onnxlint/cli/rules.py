@@ -61,6 +61,7 @@ def described(rule: Rule) -> dict[str, Any]:
         "summary": rule.documentation.summary,
         "asks_for": [kind.__name__ for kind in rule.requests.values()],
         "default": rule.default,
+        "ops": sorted(rule.ops),
         "stages": sorted(stage.value for stage in rule.stages),
         "options": {
             name: {"type": getattr(option.type, "__name__", str(option.type)),
