@@ -15,12 +15,12 @@ def missing_nonlinearity(graph: Graph, layers: Layers) -> Iterator[Finding]:
     Why: without an activation the second layer computes nothing that one layer could not compute
     from the same input, so its weights cost time and memory and learn nothing new. An activation
     was forgotten, or a batch normalisation was taken for one. Layers that factorise a large one are
-    left alone: where the values between are fewer than those before and after (low-rank layers,
-    adapters, embeddings, the bottlenecks of MobileNet, which may also keep the width before), and
-    grouped, one-dimensional and upsampling convolutions. So is a layer without a bias on centred
-    data (PCA), and one whose result is used elsewhere, too: in a sum, by several heads, as an
-    output. An info where a convolution of size 1
-    stands beside a larger one, as autoencoders of images have it.
+    left alone: where the features between are fewer than those before and after (low-rank layers,
+    adapters, embeddings), and grouped, one-dimensional and upsampling convolutions. So are a
+    convolution of size 1 before one that gives more, as between the blocks of MobileNet, a layer
+    without a bias on centred data (PCA), and one whose result is used elsewhere, too: in a sum, by
+    several heads, as an output. An info where a convolution of size 1 stands beside a larger one,
+    as autoencoders of images have it.
     Fix: put the activation between them, or merge the two.
 
     Bad:
@@ -54,21 +54,18 @@ def missing_nonlinearity(graph: Graph, layers: Layers) -> Iterator[Finding]:
     for layer in layers:
         trail = layers.trail(layer.data)
         first = trail.layer
-        if (
-            first is None
-            or not _is_sole(trail, layer, layers)
-            or (first.weight, layer.weight) in told
-        ):
+        if first is None or not _is_sole(trail, layer, layers) or _centres(first, trail):
             continue
-        if not _share_axis(first, trail, layer) or _factorises(first, layer):
+        weights = first.weight, layer.weight
+        if weights in told or not _share_axis(first, trail, layer) or _factorises(first, layer):
             continue
-        told.add((first.weight, layer.weight))
+        told.add(weights)
         fewest = min(first.inputs, layer.outputs)
         yield Finding(
             layer.node,
-            f"nothing non-linear stands between it and {first.node.place}: {first.inputs} features "
-            f"become {first.outputs}, then {layer.outputs}, and {fewest} or more between are worth "
-            "one layer",
+            f"nothing non-linear stands between it and {first.node.place}: the features go from "
+            f"{first.inputs} to {first.outputs} to {layer.outputs}, and {fewest} or more in the "
+            "middle are worth one layer",
             measured=first.outputs,
             limit=fewest,
             unit="features between",
@@ -121,9 +118,8 @@ def _factorises(first: Layer, second: Layer) -> bool:
         return True
     between = first.outputs / prod(first.strides)
     after = second.outputs / prod(first.strides) / prod(second.strides)
-    keeps_width = bool(first.kernel) and _is_pointwise(first)
-    narrow = between <= first.inputs if keeps_width else between < first.inputs
-    return narrow and between < after
+    projects = bool(first.kernel) and _is_pointwise(first)
+    return between < after and (projects or between < first.inputs)
 
 
 def _upsamples(layer: Layer) -> bool:
