@@ -12,9 +12,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from onnxlint.findings import Diagnostic, Severity, Stage
 from onnxlint.model.graph import Graph
 from onnxlint.model.load import open_model
-from onnxlint.testing import model_from_text
+from onnxlint.rules import Rule
+from onnxlint.testing import Example, model_from_text, run_rule, saved
 
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):  # a gate must not fail by chance; new examples are for the desk
@@ -30,6 +32,20 @@ FLAWED = """net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4,
 }"""
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def findings(rule: Rule, text: str, stage: Stage = Stage.TRAINED) -> tuple[Diagnostic, ...]:
+    """What a rule says of a model in ONNX text, written as the examples of rules are."""
+    example = Example.parse(text)
+    with saved(example) as path:
+        report = run_rule(rule, path, stage=stage, **example.options)
+    assert report.complete, report
+    return report.findings
+
+
+def severities(rule: Rule, text: str) -> list[Severity]:
+    """The severities alone of what a rule says."""
+    return [found.severity for found in findings(rule, text)]
 
 
 @pytest.fixture
