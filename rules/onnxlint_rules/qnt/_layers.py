@@ -1,6 +1,6 @@
 """Layers that multiply quantised data with constant quantised weights, however they are written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from onnxlint import Graph, Node, Shapes, Value
@@ -31,13 +31,15 @@ MOVEMENTS = frozenset(
 class Layer:
     """A layer with constant quantised weights.
 
-    `data` is what it multiplies them with as it is quantised, None where it stays float.
+    `data` is what it multiplies them with as it is quantised, None where it stays float. `is_8_bit`
+    says that the weights have 8 bits, and no scales for blocks of them.
     """
 
     node: Node
     data: Value | None
     zero_point: Value | None
     weights: Value
+    is_8_bit: bool
 
     def dtype(self, shapes: Shapes) -> str | None:
         """The type of the data, told by its zero point where inference knows nothing."""
@@ -52,20 +54,30 @@ def layers(graph: Graph) -> Iterator[Layer]:
             None if slot is None else node.input(slot) for slot in INTEGER_LAYERS[node.op]
         )
         if weights is not None and graph.tensor(weights) is not None:
-            yield Layer(node, data, zero_point, weights)
+            yield Layer(node, data, zero_point, weights, is_8_bit=True)
     for node in graph.nodes(*FLOAT_LAYERS):
         dequantised = dequantiser(node.input(1))
         weights = dequantised and dequantised.input(0)
-        if weights is not None and graph.tensor(weights) is not None:
+        stored = graph.tensor(weights)
+        if dequantised is not None and weights is not None and stored is not None:
             before = dequantiser(node.input(0))
-            yield Layer(node, before and before.input(0), before and before.input(2), weights)
+            data, zero_point = (before and before.input(slot) for slot in (0, 2))
+            is_8_bit = stored.dtype in ("int8", "uint8") and not dequantised.attribute(
+                "block_size", 0
+            )
+            yield Layer(node, data, zero_point, weights, is_8_bit)
 
 
 def dequantiser(value: Value | None) -> Node | None:
     """The node that a value is dequantised by, seen through what only moves it."""
+    return behind(value, DEQUANTIZE)
+
+
+def behind(value: Value | None, ops: Container[str]) -> Node | None:
+    """The node with one of these operators that a value comes from by moving alone."""
     while value is not None and value.producer is not None:
         node = value.producer
-        if node.op in DEQUANTIZE:
+        if node.op in ops:
             return node
         if node.op not in MOVEMENTS:
             return None

@@ -107,7 +107,7 @@ def _sizes(found: Parameters, shapes: Shapes) -> Iterator[Finding]:
 
 
 def _miscounted(found: Parameters, what: str, count: int, taken: int) -> Finding:
-    along = "" if found.axis is None or taken == 1 else f" along axis {found.axis}"
+    along = "" if found.axis is None else f" along axis {found.axis}"
     message = f"{found.named} has {count:,} {what} where it takes {taken:,}{along}"
     return Finding(found.node, message, measured=count, limit=taken, unit=what)
 
