@@ -35,6 +35,7 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other l
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python benchmarks/light_models.py
 	$(BIN)/python benchmarks/large_graph.py
+	$(BIN)/python benchmarks/large_weights.py
 	$(BIN)/python benchmarks/other_linters.py
 
 docs: $(VENV)/installed  ## Write the documentation, with a page for every rule, into site/.
