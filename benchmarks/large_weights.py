@@ -4,8 +4,9 @@
 
 The model is generated into a temporary folder, its weights in a file beside it, and removed. The
 speed is that of one pass over all weights as a ratio to reading the same file from front to back,
-both out of the page cache, in turns; by processor time, threads count each for itself. Memory is the peak of the summed proportional set size of all
-processes, beyond that of a run on a model without weights.
+both out of the page cache, in turns; by processor time, threads count each for itself. Memory is
+the peak of the summed proportional set size of all processes, beyond that of a run on a model
+without weights.
 """
 
 from __future__ import annotations
