@@ -44,7 +44,9 @@ def test_random_numbers_in_a_function_and_their_seed() -> None:
 
 
 SCORES = """n (float[N, H, T, T] s, bool[N, 1, T, T] m, bool[N, 1, 1, T] p,
- int64[N, 1, 1, 1] length) => (y) <float low = {{-inf}}, float lowest = {{-3.4e38}}, float zero = {{0}}, int64[1] k = {{3}},
+ int64[N, 1, 1, 1] length) => (y)
+<float low = {{-inf}}, float lowest = {{-3.4e38}}, float zero = {{0}},
+ int64[1] k = {{3}},
  int64 first = {{0}}, int64 last = {{3}}, int64 one = {{1}}>
 {{ {0} }}"""
 CLOSED = "w = Where({0}, s, low) y = Softmax(w)"
