@@ -10,15 +10,12 @@ shared page counts once). Probing is timed in one process, plain and probed runs
 from __future__ import annotations
 
 import statistics
-import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import onnx
-import psutil
+from measuring import LIGHT, MIB, best
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution import runnable
@@ -31,10 +28,7 @@ from onnxlint.runtime import worker
 from onnxlint.runtime.messages import Array, Load, Run, Watch
 from onnxlint.settings import DEFAULT_SAMPLES, Settings
 
-LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 DEFAULT = [LIGHT / f"light_{name}.onnx" for name in ("resnet50", "densenet121", "vgg19")]
-ROUNDS = 3
-MIB = 2**20
 
 PLAIN = """
 import sys, numpy, onnxruntime
@@ -64,7 +58,7 @@ def _processes(model: Path) -> None:
         "onnxlint, 1 sample": [*lint, "--samples", "1"],
         "onnxlint --static-only": [*lint, "--static-only"],
     }
-    measured = {label: _best(command) for label, command in commands.items()}
+    measured = {label: best(command) for label, command in commands.items()}
     for label, (wall, peak) in measured.items():
         base = measured["plain, 1 sample" if "1 sample" in label else next(iter(measured))]
         ratios = f"{wall / base[0]:>8.2f}{peak / MIB:>10.0f}{peak / base[1]:>8.2f}"
@@ -73,31 +67,6 @@ def _processes(model: Path) -> None:
 
 def _plain(model: Path, samples: int) -> list[str]:
     return [sys.executable, "-c", PLAIN, str(model), str(samples)]
-
-
-def _best(command: list[str]) -> tuple[float, float]:
-    """The shortest wall time in seconds, and the highest peak in bytes, of some rounds."""
-    rounds = [_watched(command) for _ in range(ROUNDS)]
-    return min(wall for wall, _ in rounds), max(peak for _, peak in rounds)
-
-
-def _watched(command: list[str]) -> tuple[float, float]:
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    root, peak = psutil.Process(process.pid), 0
-    while process.poll() is None:
-        with suppress(psutil.Error):
-            family = [root, *root.children(recursive=True)]
-            peak = max(peak, sum(map(_pss, family)))
-        time.sleep(0.02)
-    return time.perf_counter() - start, peak
-
-
-def _pss(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_full_info().pss)
-    except psutil.Error:
-        return 0
 
 
 def _probing(model: Path) -> None:
