@@ -374,10 +374,13 @@ def _key(tensor: Tensor) -> object:
 
 def _groups(marks: Array, chosen: Array) -> list[list[int]]:
     """Groups of two and more of the chosen rows that are equal bit by bit."""
-    groups: dict[bytes, list[int]] = {}
-    for at in chosen.tolist():
-        groups.setdefault(marks[at].tobytes(), []).append(at)
-    return [group for group in groups.values() if len(group) > 1]
+    import numpy as np
+
+    rows = np.ascontiguousarray(marks[chosen])
+    keys = rows.view(f"V{rows.shape[1] * rows.itemsize}").reshape(-1)
+    _, which, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    shared = np.flatnonzero(counts > 1)
+    return [chosen[which == group].tolist() for group in shared]
 
 
 def _transposed(tensor: Tensor) -> Iterator[Array]:
