@@ -124,8 +124,21 @@ def test_sound_graphs_get_no_finding(rule: Rule, text: str) -> None:
         pytest.param(
             unused_initializer,
             BRANCHES.replace("Mul(z, w)", "Relu(z)").replace("Add(h, w)", "Relu(h)"),
-            [("warning", "w")],
+            [("info", "w")],
             id="an initializer that no branch reads any more",
+        ),
+        pytest.param(
+            unused_initializer,
+            "net (float[2] x) => (float[2] y) <float[2, 2] w = {1, 2, 3, 4}> { y = Relu(x) }",
+            [("warning", "w")],
+            id="a matrix that no node reads",
+        ),
+        pytest.param(
+            identity_of_constant,
+            "net (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 2, 3, 4},"
+            " float[2] b = {1, 2}> { v = Identity(w) c = Identity(b) y = Gemm(x, v, c) }",
+            [("warning", None), ("info", None)],
+            id="a weight and a bias behind Identity",
         ),
         pytest.param(
             unused_node,

@@ -13,6 +13,8 @@ _CONSTANT_SLOTS = {
 }  # fmt: skip
 """Operands that converters (TensorRT's among them) take as constants only."""
 
+_BIAS_SLOTS = {"Conv": 2, "ConvTranspose": 2, "Gemm": 2, "LSTM": 3, "GRU": 3, "RNN": 3}
+
 
 @rule("GRA018", "identity-of-constant", severity=Severity.WARNING)
 def identity_of_constant(graph: Graph) -> Iterator[Finding]:
@@ -20,8 +22,9 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
 
     Why: converters and mobile runtimes need such operands (weights, scales, pads, shapes) to be
     constants, and do not look behind the node: TensorRT refuses the model (issue 2803), and
-    fusion and quantisation pass the layer by. Parameters of normalisations are left out: PyTorch
-    shares equal ones through an Identity as a rule, and importers see through it there.
+    fusion and quantisation pass the layer by. An info where it is a bias: PyTorch's TorchScript
+    exporter stores equal ones once and hands them on through an Identity, which importers see
+    through there. For the same reason parameters of normalisations are left out.
     Fix: fold the node: give the operand the initializer itself, cast beforehand. `--fix` folds an
     Identity; a cast changes numbers, and stays.
 
@@ -50,7 +53,8 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
                 source = maker.input(0)
                 if source is not None and source.tensor_proto is not None:
                     message = f"it stands between {source.name!r} and input {slot} of {node.place}"
-                    yield Finding(maker, message, fix=_folding(maker))
+                    severity = Severity.INFO if slot == _BIAS_SLOTS.get(node.op) else None
+                    yield Finding(maker, message, severity=severity, fix=_folding(maker))
 
 
 def _folding(identity: Node) -> Fix | None:

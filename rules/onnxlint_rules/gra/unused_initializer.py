@@ -10,13 +10,15 @@ def unused_initializer(graph: Graph) -> Iterator[Finding]:
     """An initializer that no node in any scope reads and no graph gives out.
 
     Why: it is stored, shipped and loaded for nothing. Often it is the trace of a layer that the
-    exporter left out, or of a counter such as `num_batches_tracked` that only training needs.
+    exporter left out, or of a counter such as `num_batches_tracked` that only training needs. An
+    info where it has not two axes and so is no layer's weight: exporters leave sizes, labels and
+    counters behind that nobody misses.
     Fix: if its layer should be in the graph, export again with the layer in use; else remove it,
     which is safe.
 
     Bad:
     net (float[N, 2] x) => (float[N, 2] y)
-    <float[2] scale = {2, 3}, float[2] forgotten = {5, 7}>
+    <float[2] scale = {2, 3}, float[2, 2] forgotten = {5, 7, 11, 13}>
     {
         y = Mul(x, scale)
     }
@@ -37,10 +39,12 @@ def unused_initializer(graph: Graph) -> Iterator[Finding]:
         if value.origin is Origin.INITIALIZER and not used:
             tensor = graph.tensor(value)
             size = tensor.nbytes if tensor is not None else 0
+            is_small = tensor is not None and sum(dim > 1 for dim in tensor.dims) < 2
             yield Finding(
                 value,
                 f"none of the model's nodes reads its {size:,} bytes",
                 measured=size,
                 unit="bytes",
+                severity=Severity.INFO if is_small else None,
                 fix=Fix("remove the initializer", Draft.remove, value),
             )
