@@ -101,6 +101,7 @@ class Layers:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._trails: dict[Value, Trail] = {}
+        self._readers: dict[Value, int] = {}
 
     @classmethod
     def build(cls, graph: Graph) -> Layers:
@@ -153,11 +154,12 @@ class Layers:
             )  # fmt: skip
         return self._trails[pending[0][0] if pending else value]
 
-    @staticmethod
-    def readers(value: Value) -> int:
+    def readers(self, value: Value) -> int:
         """How many slots, outputs and subgraphs read a value's numbers; its size alone is none."""
-        reading = sum(node.op not in _SIZE_OPS for node in value.consumers)
-        return reading + value.is_output + len(value.yielded_to)
+        if value not in self._readers:  # half the nodes of a graph may share one constant
+            reading = sum(node.op not in _SIZE_OPS for node in value.consumers)
+            self._readers[value] = reading + value.is_output + len(value.yielded_to)
+        return self._readers[value]
 
     def depth(self, node: Node) -> int:
         """The number of layers on the longest path through a node, from input to output."""
