@@ -8,9 +8,11 @@ import pytest
 from onnxlint.findings import Severity
 from onnxlint.settings import Settings
 from onnxlint.testing import run_rule
+from onnxlint_rules.qnt.asymmetric_for_tensorrt import asymmetric_for_tensorrt
 from onnxlint_rules.qnt.convinteger_int8_weight import convinteger_int8_weight
 from onnxlint_rules.qnt.invalid_quantisation_parameters import invalid_quantisation_parameters
 from onnxlint_rules.qnt.saturating_u8s8 import saturating_u8s8
+from onnxlint_rules.qnt.unpaired_qdq import unpaired_qdq
 
 Write = Callable[..., Path]
 OPSETS = '<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>\n'
@@ -196,3 +198,112 @@ def test_saturation_is_a_warning_on_a_target_of_x86(write_model: Write) -> None:
     for target, severity in (("ort-cpu", Severity.WARNING), ("tensorrt", Severity.INFO)):
         (found,) = run_rule(saturating_u8s8, path, settings=Settings(targets=(target,))).findings
         assert (found.severity, found.measured) == (severity, 5 / 8)
+
+
+def quantised(body: str, outputs: str = "float[A, B] y") -> str:
+    return f"""net (float[4, 4] a, float[4, 4] b) => ({outputs})
+        <float s = {{0.1}}, float s2 = {{0.1}}, float t = {{0.2}}, int8 z = {{0}},
+         uint8 u = {{128}},
+         int8[4, 4] w = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7}},
+         int4[4, 4] n = {{1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6, 7, 1, 2}},
+         float[2, 4] blocks = {{1, 2, 3, 4, 5, 6, 7, 8}}>
+        {{ {body} }}"""
+
+
+PAIR = "q = QuantizeLinear(a, s, z) d = DequantizeLinear(q, s, z)"
+LAYERS = f"""{PAIR} v = DequantizeLinear(w, s, z)
+    f = MatMul(d, v) e = QuantizeLinear(f, s, z) g = DequantizeLinear(e, s, z) h = MatMul(g, v) """
+
+
+@pytest.mark.parametrize(
+    ("text", "severities"),
+    [
+        (quantised(f"{PAIR} y = Relu(d)"), []),
+        # integers taken for plain numbers
+        (quantised(f"{PAIR} m = Add(q, q) y = DequantizeLinear(m, s, z)"), [Severity.WARNING]),
+        (
+            quantised(f"{PAIR} r = Transpose(q) m = Neg(r) y = DequantizeLinear(m, s, z)"),
+            [Severity.WARNING],
+        ),
+        (quantised(f"{PAIR} c = Cast<to=1>(q) m = Mul(c, s) y = Add(m, d)"), []),
+        (quantised(f"{PAIR} y = Add(d, b)"), []),
+        # quantised dynamically
+        (
+            quantised("q, c, e = DynamicQuantizeLinear(a) y = DequantizeLinear(q, c, e)"),
+            [Severity.WARNING],
+        ),
+        (
+            quantised(
+                "q, c, e = DynamicQuantizeLinear(a) d = DequantizeLinear(q, c, e)"
+                "m = MatMulInteger(q, w) k = Cast<to=1>(m) y = Add(k, d)"
+            ),
+            [],
+        ),
+        (
+            quantised(
+                "q, c, e = DynamicQuantizeLinear(a) y = DequantizeLinear(q, c, e)",
+                "float[A, B] y, uint8[A, B] q",
+            ),
+            [],
+        ),
+        # round trips
+        (quantised(f"{PAIR} r = QuantizeLinear(d, s2, z) y = DequantizeLinear(r, s2, z)"),
+         [Severity.INFO]),
+        (quantised(f"{PAIR} r = QuantizeLinear(d, t, z) y = DequantizeLinear(r, t, z)"),
+         [Severity.INFO]),
+        (quantised(f"{PAIR} r = QuantizeLinear(d, s, u) y = DequantizeLinear(r, s, u)"),
+         [Severity.INFO]),
+        (quantised(f"{PAIR} m = Transpose(d) r = QuantizeLinear(m, s, z) "
+                   "y = DequantizeLinear(r, s, z)"), []),
+        # layers that are quantised by half
+        (quantised("v = DequantizeLinear(w, s, z) h = MatMul(a, v) y = MatMul(b, v)"), []),
+        (quantised(LAYERS + "y = Identity(h)"), []),
+        (quantised(LAYERS + "y = MatMul(h, v)"), [Severity.WARNING]),
+        (quantised(LAYERS + "k = MatMul(h, v) y = MatMul(k, v)"), []),  # as many as the others
+        (quantised(LAYERS + "x = DequantizeLinear<axis=0, block_size=2>(n, blocks) "
+                   "y = MatMul(h, x)"), []),
+        (quantised(LAYERS + "i = Cast<to=7>(h) y = Gather(v, i)"), []),
+    ],
+)  # fmt: skip
+def test_quantisers_that_are_left_over(
+    write_model: Write, text: str, severities: list[Severity]
+) -> None:
+    found = run_rule(unpaired_qdq, write_model(text)).findings
+    assert [one.severity for one in found] == severities
+
+
+def test_each_kind_is_told_once_with_its_count(write_model: Write) -> None:
+    body = f"{PAIR} m = Add(q, q) n1 = Mul(m, q) o = DequantizeLinear(n1, s, z) " + (
+        "r1 = QuantizeLinear(d, s, z) r2 = QuantizeLinear(d, t, z) "
+        "x = DequantizeLinear(r1, s, z) x2 = DequantizeLinear(r2, t, z) y = Sum(o, x, x2)"
+    )
+    found = run_rule(unpaired_qdq, write_model(quantised(body))).findings
+    assert [one.message for one in found] == [
+        "it takes quantised integers for plain numbers; nodes like it: 2",
+        "it quantises again with the same scale what was dequantised; nodes like it: 1",
+        "it quantises anew what was rounded to another scale; nodes like it: 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("zero_point", "targets", "told"),
+    [
+        ("int8 z = {0}", ("tensorrt",), []),
+        ("int8 z = {1}", ("tensorrt",), [(Severity.ERROR, 2)]),
+        ("int8 z = {1}", ("ort-cpu", "tensorrt-8.5"), [(Severity.ERROR, 2)]),
+        ("uint8 z = {128}", ("tensorrt",), [(Severity.ERROR, 2)]),
+        ("uint8 z = {0}", ("tensorrt",), []),
+        ("int8[4] z = {0, 0, 1, 0}", ("tensorrt",), [(Severity.ERROR, 2)]),
+        ("int8 z = {1}", ("ort-cpu",), []),
+        ("int8 z = {1}", (), []),
+    ],
+)
+def test_zero_points_on_tensorrt(
+    write_model: Write, zero_point: str, targets: tuple[str, ...], told: list[tuple[Severity, int]]
+) -> None:
+    text = f"""net (float[N, 4] x) => (float[N, 4] y) <float s = {{0.1}}, {zero_point}>
+        {{ q = QuantizeLinear(x, s, z) y = DequantizeLinear(q, s, z) }}"""
+    settings = Settings(targets=targets)
+    report = run_rule(asymmetric_for_tensorrt, write_model(text), settings=settings)
+    assert [(one.severity, one.measured) for one in report.findings] == told
+    assert bool(report.not_applicable) is not any("tensorrt" in name for name in targets)
