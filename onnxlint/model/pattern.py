@@ -182,6 +182,19 @@ _Goals = tuple[_Goal, Any] | None
 _State = tuple[_Goals, _Found]
 
 
+_CONSTANT_OPS = frozenset({"Constant", "ConstantOfShape", "Identity"})
+"""What a constant comes from, if not from an initializer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """An operand that must be made by one of these lines or, without any, be a constant."""
+
+    slot: int
+    ops: frozenset[str]
+    makers: tuple[Line, ...]
+
+
 class _Search:
     """One pattern text in one graph."""
 
@@ -199,12 +212,39 @@ class _Search:
             if told.property != "private":
                 self._checks.setdefault(told.subject, []).append(self._is(told))
 
-    def _needed(self, line: Line) -> Iterator[tuple[int, frozenset[str]]]:
-        """The operands of a line that nothing but a node can make: slot, and operators of it."""
-        for slot, operand in enumerate(line.operands):
+    def _needed(self, line: Line) -> Iterator[_Need]:
+        """The operands of a line of which one look at their producer tells that they do not fit."""
+        for slot, operand in enumerate(line.operands if line.least else ()):
+            if isinstance(operand, Anything | Omitted):
+                continue
             makers = self._makers.get(operand.text, ()) if isinstance(operand, Name) else ()
-            if makers and makers[0].least and line.least:
-                yield slot, frozenset(op for maker in makers for op in maker.ops)
+            if not isinstance(operand, Name):
+                yield _Need(slot, _CONSTANT_OPS, ())
+            elif makers and makers[0].least:
+                yield _Need(slot, frozenset(op for line in makers for op in line.ops), makers)
+
+    def _may_fit(self, line: Line, node: Node, depth: int = 1) -> bool:
+        """Whether the producers of a node's operands, and theirs, are what the line needs."""
+        for need in self._needs[line]:
+            swapped = node.op in COMMUTATIVE
+            values = node.inputs if swapped else node.inputs[need.slot : need.slot + 1]
+            if not any(self._may_be(need, value, depth) for value in values):
+                return False
+        return True
+
+    def _may_be(self, need: _Need, value: Value | None, depth: int) -> bool:
+        if value is None:
+            return False
+        node = value.producer
+        if node is None:
+            return not need.makers and value.tensor_proto is not None
+        if node.op not in need.ops:
+            return False
+        if not need.makers or not depth:
+            return True
+        return any(
+            node.op in line.ops and self._may_fit(line, node, depth - 1) for line in need.makers
+        )
 
     def at(self, node: Node) -> Match | None:
         """The first match whose last node this is."""
@@ -275,8 +315,8 @@ class _Search:
         """Lets a line stand for a node."""
         if node.op not in line.ops or node in found.taken or not _fits(line, node):
             return
-        if not all(_reads(node, slot, ops) for slot, ops in self._needs[line]):
-            return  # nearly every node: nothing else is looked at
+        if not self._may_fit(line, node):
+            return  # as most nodes do not: nothing else is looked at
         attributes = _named_attributes(line, node, found.attributes)
         if attributes is None:
             return
@@ -336,15 +376,6 @@ def _given(node: Node) -> list[Value | None]:
 def _fits(line: Line, node: Node) -> bool:
     """Whether a node has no more operands than its line."""
     return line.more_operands or len(_given(node)) <= len(line.operands)
-
-
-def _reads(node: Node, slot: int, ops: frozenset[str]) -> bool:
-    """Whether a node reads, in this slot or a swapped one, what one of the operators makes."""
-    values = node.inputs if node.op in COMMUTATIVE else node.inputs[slot : slot + 1]
-    return any(
-        value is not None and value.producer is not None and value.producer.op in ops
-        for value in values
-    )
 
 
 def _operand_goals(line: Line, node: Node, again: _Again | None, rest: _Goals) -> _Goals:
