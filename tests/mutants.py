@@ -215,8 +215,13 @@ def kind(function: Kind) -> Kind:
     return function
 
 
+UNHURT = "unhurt"
+"""The kind of the one mutant that is the model itself."""
+
+
 def mutants(model: ModelProto, kinds: Iterable[str]) -> Iterator[Mutant]:
-    """Every mutant of a model that these kinds make."""
+    """The model itself, then every mutant of it that these kinds make."""
+    yield Mutant(UNHURT, "", model, frozenset())
     for name in kinds:
         for detail, damaged, where in KINDS[name](model):
             yield Mutant(name, detail, damaged, frozenset(where))
@@ -286,9 +291,7 @@ def change_import(model: ModelProto) -> Yielded:
             yield draft.mutant(f"{entry.domain} {version}", where)
         draft = Draft(model)
         draft.model.opset_import[number].domain = "elsewhere"
-        yield draft.mutant(
-            f"{entry.domain} renamed", _everywhere_of_domain(draft, [entry.domain])
-        )
+        yield draft.mutant(f"{entry.domain} renamed", _everywhere_of_domain(draft, [entry.domain]))
 
 
 @kind
@@ -698,6 +701,8 @@ def _listed(listed: str, change: Callable[[Any, int], Iterable[str] | None]) -> 
             names = change(values, position)
             if names is not None:
                 where = _around_name(draft, body, old, *names)
+                if "" in names:
+                    where.add((body.path, None, None))
                 yield draft.mutant(f"{body.path} {old}", where)
 
     return damage
@@ -1082,8 +1087,10 @@ for _name, _entries in {
 @kind
 def external_entries(model: ModelProto) -> Yielded:
     """Damage to the entries of a tensor that lies in another file already."""
-    for change in ({"offset": "99999999"}, {"length": "1"}, {"offset": "-4"}, {"length": "99999"},
-                   {"location": "absent.bin"}, {"location": "../weights.bin"}, {"offset": "x"}):  # fmt: skip
+    for change in (
+        {"offset": "99999999"}, {"length": "1"}, {"offset": "-4"}, {"length": "99999"},
+        {"location": "absent.bin"}, {"location": "../weights.bin"}, {"offset": "x"},
+    ):  # fmt: skip
         for stored in _stored(model):
             if stored.proto.data_location == TensorProto.EXTERNAL:
                 entries = {e.key: e.value for e in stored.proto.external_data} | change
@@ -1123,7 +1130,7 @@ def rename_initializer(model: ModelProto) -> Yielded:
         for draft, body, position in _initializers(model, "initializer"):
             old = body.proto.initializer[position].name
             body.proto.initializer[position].name = new
-            again, scope = _same(draft, body)
+            scope = _same(draft, body)[1]
             where = spots_of(scope, [old, new]) | {(body.path, None, new)}
             if not new:
                 where |= {(body.path, None, None)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from onnxlint.model.graph import Graph, Node
@@ -17,17 +18,11 @@ class Schemas:
     def __init__(self, domains: frozenset[str], newest: dict[str, int]) -> None:
         self.domains = domains
         self._newest = newest
-        self._cache: dict[tuple[str, str, int], OpSchema | None] = {}
 
     @classmethod
     def build(cls) -> Schemas:
         """Reads the list of operator sets from onnx."""
-        from onnx import defs
-
-        newest: dict[str, int] = {}
-        for schema in defs.get_all_schemas():
-            newest[schema.domain] = max(newest.get(schema.domain, 0), schema.since_version)
-        newest[""] = defs.onnx_opset_version()
+        newest = _newest_opsets()
         return cls(frozenset(newest), newest)
 
     def of(self, node: Node) -> OpSchema | None:
@@ -64,21 +59,11 @@ class Schemas:
 
     def find(self, domain: str, op_type: str, version: int) -> OpSchema | None:
         """The schema of an operator at an opset version of its domain."""
-        key = (domain, op_type, version)
-        if key not in self._cache:
-            self._cache[key] = _schema(*key)
-        return self._cache[key]
+        return _schema(domain, op_type, version)
 
     def since(self, node: Node) -> int | None:
         """The first opset of its domain that has a node's operator; None if no opset has it."""
-        from onnx import defs
-
-        history = (
-            schema.since_version
-            for schema in defs.get_all_schemas_with_history()
-            if (schema.domain, schema.name) == (node.domain, node.op_type)
-        )
-        return min(history, default=None)
+        return _first_opsets().get((node.domain, node.op_type))
 
     def is_newer_than_known(self, node: Node) -> bool:
         """Whether the model imports a newer opset of the domain than the installed onnx knows."""
@@ -86,6 +71,31 @@ class Schemas:
         return newest is not None and node.scope.opsets.get(node.domain, 0) > newest
 
 
+@cache
+def _newest_opsets() -> dict[str, int]:
+    """The newest opset of each domain that the installed onnx knows."""
+    from onnx import defs
+
+    newest: dict[str, int] = {}
+    for schema in defs.get_all_schemas():
+        newest[schema.domain] = max(newest.get(schema.domain, 0), schema.since_version)
+    newest[""] = defs.onnx_opset_version()
+    return newest
+
+
+@cache
+def _first_opsets() -> dict[tuple[str, str], int]:
+    """The first opset that has an operator, by domain and name."""
+    from onnx import defs
+
+    first: dict[tuple[str, str], int] = {}
+    for schema in defs.get_all_schemas_with_history():
+        key = schema.domain, schema.name
+        first[key] = min(first.get(key, schema.since_version), schema.since_version)
+    return first
+
+
+@cache
 def _schema(domain: str, op_type: str, version: int) -> OpSchema | None:
     from onnx import defs
 

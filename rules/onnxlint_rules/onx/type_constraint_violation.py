@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from itertools import chain, repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, rule
+from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, Value, rule
+
+_CONTAINERS = {"sequence_type": "seq", "optional_type": "optional"}
 
 
 @rule("ONX026", "type-constraint-violation", severity=Severity.ERROR)
@@ -54,10 +56,9 @@ def _judge(node: Node, formal: list[_Formal], shapes: Shapes) -> Iterator[Findin
     taken: dict[str, str] = {}
     endless = chain(formal, repeat(formal[-1]))  # the last parameter may be variadic
     for slot, (value, parameter) in enumerate(zip(node.inputs, endless, strict=False)):
-        shape = shapes.of(value)
-        if shape is None:
+        found = _type(value, shapes)
+        if found is None:
             continue
-        found = f"tensor({shape.dtype})"
         if found not in parameter.types:
             yield Finding(node, f"{node.op} takes no {found} as input {slot} ({parameter.name})")
         elif parameter.is_homogeneous:
@@ -65,3 +66,23 @@ def _judge(node: Node, formal: list[_Formal], shapes: Shapes) -> Iterator[Findin
             if other != found:
                 message = f"{node.op} got {found} as input {slot}, where {other} came before"
                 yield Finding(node, message)
+
+
+def _type(value: Value | None, shapes: Shapes) -> str | None:
+    """The type of a value as schemas write it; None where it is not known."""
+    shape = shapes.of(value)
+    if shape is not None:
+        return f"tensor({shape.dtype})"
+    return None if value is None or value.type is None else _spelled(value.type)
+
+
+def _spelled(declared: Any) -> str | None:
+    """A declared sequence or optional as schemas write it; None for what cannot be told."""
+    from onnx import TensorProto
+
+    kind, names = declared.WhichOneof("value"), TensorProto.DataType
+    if kind == "tensor_type" and declared.tensor_type.elem_type in names.values()[1:]:
+        return f"tensor({names.Name(declared.tensor_type.elem_type).lower()})"
+    inner = _CONTAINERS.get(kind)
+    element = None if inner is None else _spelled(getattr(declared, kind).elem_type)
+    return None if element is None else f"{inner}({element})"

@@ -10,8 +10,9 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
     """A stored tensor, or a declared intermediate one, whose element type is UNDEFINED.
 
     Why: without it the bytes of a tensor mean nothing, and a declaration contradicts whatever the
-    node computes. onnxruntime refuses the model. The model's own inputs and outputs have the rules
-    untyped-input and untyped-output.
+    node computes. onnxruntime refuses the model. The same holds for a number that stands for no
+    type. Inputs and outputs of the model without any type have the rules untyped-input and
+    untyped-output.
     Fix: set the type; delete a `value_info` that knows none and let it be inferred.
 
     Bad:
@@ -39,12 +40,18 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
         y = Exp(h)
     }
     """
+    from onnx import TensorProto
+
+    known = set(TensorProto.DataType.values())
     interface = {*graph.main.inputs, *graph.outputs}
     for value in graph.values():
         if value.tensor_proto is not None and value.tensor_proto.data_type == 0:
             yield Finding(value, "the initializer has the element type UNDEFINED")
         elif value not in interface and value.is_declared and not value.is_typed:
             yield Finding(value, "its value_info has the element type UNDEFINED")
+        elif value.type is not None and value.type.tensor_type.elem_type not in known:
+            number = value.type.tensor_type.elem_type
+            yield Finding(value, f"its element type is {number}, which the installed onnx lacks")
     for node in graph.nodes():
         for attribute in node.proto.attribute:
             if attribute.HasField("t") and attribute.t.data_type == 0:

@@ -10,6 +10,7 @@ def untyped_input(graph: Graph) -> Iterator[Finding]:
     """A model input without a type, or with an undefined element type.
 
     Why: the type is part of the signature; without it onnxruntime refuses the model.
+    An initializer for the input does not give it one.
     Fix: set the input's type; `onnx.helper.make_tensor_value_info` writes a complete one.
 
     Bad:
@@ -33,5 +34,6 @@ def untyped_input(graph: Graph) -> Iterator[Finding]:
     }
     """
     for value in graph.main.inputs:
-        if not value.is_typed:
+        kind = value.type.WhichOneof("value") if value.type is not None else None
+        if kind is None or (kind == "tensor_type" and not value.type.tensor_type.elem_type):
             yield Finding(value, "the input has no element type")
