@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import ModelProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from onnxlint import Graph, Pattern, PatternError
 from onnxlint.model.load import open_model
@@ -263,6 +263,33 @@ def test_alternatives(found):
     texts = ("a = Relu(x) b = Neg(a)", "b = Abs|Neg(c)")
     matches = found(texts, net("p = Relu(x) q = Neg(p) y = Abs(q)"))
     assert matches == [{"x": "x", "a": "p", "b": "q"}, {"c": "q", "b": "y"}]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "number", "count"),
+    [("float", "1.7", 1), ("float16", "1.7", 1), ("bfloat16", "1.7", 1), ("bfloat16", "2", 0),
+     ("int4", "2", 1), ("uint4", "2", 1), ("int64", "2", 1), ("int64", "1.7", 0), ("bool", "1", 1),
+     ("complex64", "1", 0)],
+)  # fmt: skip
+def test_numbers_in_constants_of_every_dtype(dtype, number, count, graph_of):
+    number_type = float if "float" in dtype else int
+    with graph_of(net("y = Mul(x, c)", constants="float[3] c = {1, 1, 1}")) as graph:
+        made = {"bool": 1, "complex64": 1}.get(dtype, 1.7 if number_type is float else 2)
+        element = TensorProto.DataType.Value(dtype.upper())
+        graph.main.values["c"].tensor_proto.CopyFrom(
+            helper.make_tensor("c", element, [3], [made] * 3)
+        )
+        for pattern in (f"b = Mul(x, {number})", f"b = Mul(x, c) where c == {number}",
+                        f"b = Mul(x, [{number}, {number}, {number}])"):  # fmt: skip
+            assert len([*Pattern(pattern).matches(graph)]) == count
+
+
+@given(st.text(alphabet='ab=(),.?*|<>_ 1\n"[]#', max_size=40))
+def test_any_text_is_a_pattern_or_a_mistake(text):
+    try:
+        Pattern(text)
+    except PatternError as error:
+        assert "\n" not in str(error)
 
 
 MISTAKES = {

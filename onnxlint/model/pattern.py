@@ -460,9 +460,9 @@ def _compared(found: Any, comparison: str, expected: Any) -> bool:
     return comparison == "==" and type(found) is type(expected) and bool(found == expected)
 
 
-def _number(found: float, comparison: str, expected: Any, whole: bool) -> bool:
-    if not isinstance(expected, int | float):
-        return False
+def _number(found: Any, comparison: str, expected: Any, whole: bool) -> bool:
+    if not isinstance(found, int | float) or not isinstance(expected, int | float):
+        return False  # complex numbers and texts
     if comparison in _COMPARE:
         return bool(_COMPARE[comparison](found, expected))
     if whole or found == expected or _is_short(expected):
