@@ -127,7 +127,10 @@ def decomposed_normalisation(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
     """
     told: set[Node] = set()
+    newest = max(scope.opsets.get("", 0) for scope in (graph.main, *graph.functions))
     for operator, since, pattern in KINDS:
+        if since > newest:
+            continue
         places = [
             match
             for match in pattern.matches(graph)
