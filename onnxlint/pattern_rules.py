@@ -12,7 +12,8 @@ import msgspec
 
 from onnxlint.findings import Finding, Severity, Stage
 from onnxlint.model.graph import Graph, Value
-from onnxlint.model.pattern import Match, Pattern, PatternError, suggestion
+from onnxlint.model.pattern import Match, Pattern, PatternError
+from onnxlint.model.pattern_text import suggestion
 from onnxlint.rules import Documentation, Rule, RuleError, RuleFunction, checked
 from onnxlint.tables import TABLE, ConfigError, converted, own_table
 

@@ -7,20 +7,18 @@ subgraph isomorphism, such as networkx's, would look at the whole graph for each
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from onnxlint.findings import Place
+from onnxlint.model.conditions import attribute_of, compared, holds
 from onnxlint.model.graph import STANDARD_DOMAINS, Graph, Node, Value
 from onnxlint.model.pattern_text import (
     Anything,
     Condition,
     Line,
-    Literal,
     Name,
     Omitted,
     Operand,
@@ -30,21 +28,12 @@ from onnxlint.model.pattern_text import (
     parse,
     suggestion,
 )
-from onnxlint.model.tensors import Tensor, TensorError
 
-__all__ = ["Match", "Pattern", "PatternError", "suggestion"]
+__all__ = ["Match", "Pattern", "PatternError"]
 
 COMMUTATIVE = frozenset({"Add", "Mul", "Sum", "Mean", "Max", "Min", "And", "Or", "Xor", "Equal",
                          "BitwiseAnd", "BitwiseOr", "BitwiseXor"})  # fmt: skip
 """Operators whose operands may be swapped."""
-
-TOLERANCE = 1 / 256
-"""By how much, relatively, numbers may differ that bfloat16 has to round: 1.414 finds the square
-root of 2 in every floating point type, while 1 and 0.5 mean exactly these."""
-
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge
-}  # fmt: skip
 
 
 class Match(Mapping[str, Value]):
@@ -221,7 +210,7 @@ class _Search:
             if not isinstance(operand, Name):
                 yield _Need(slot, _CONSTANT_OPS, ())
             elif makers and makers[0].least:
-                yield _Need(slot, frozenset(op for line in makers for op in line.ops), makers)
+                yield _Need(slot, frozenset(op for each in makers for op in each.ops), makers)
 
     def _may_fit(self, line: Line, node: Node, depth: int = 1) -> bool:
         """Whether the producers of a node's operands, and theirs, are what the line needs."""
@@ -277,7 +266,7 @@ class _Search:
             yield from self._name(operand.text, value, rest, found)
         elif isinstance(operand, _Again):
             yield from self._make(operand.lines, value, operand.count, rest, found)
-        elif _holds(self._graph.tensor(value), "==", operand):
+        elif holds(self._graph.tensor(value), "==", operand):
             yield rest, found
 
     def _name(self, name: str, value: Value, rest: _Goals, found: _Found) -> Iterator[_State]:
@@ -334,7 +323,7 @@ class _Search:
     def _fulfils(self, condition: Condition) -> Callable[[Value], bool]:
         expected = condition.expected
         assert not isinstance(expected, Name)
-        return lambda value: _holds(self._graph.tensor(value), condition.comparison, expected)
+        return lambda value: holds(self._graph.tensor(value), condition.comparison, expected)
 
     def _is(self, told: Property) -> Callable[[Value], bool]:
         graph = self._graph
@@ -395,109 +384,16 @@ def _operand_goals(line: Line, node: Node, again: _Again | None, rest: _Goals) -
 def _named_attributes(line: Line, node: Node, known: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The attributes that have a name, with those of one node more; None where one is wrong."""
     for condition in line.attributes:
-        value = _attribute(node, condition.subject)
+        value = attribute_of(node, condition.subject)
         expected: Any = condition.expected
         if value is None:
             return None
         if isinstance(expected, Name):
             known = {expected.text: value, **known}
             expected = known[expected.text]
-        if not _compared(value, condition.comparison, expected):
+        if not compared(value, condition.comparison, expected):
             return None
     return known
-
-
-def _holds(tensor: Tensor | None, comparison: str, expected: Literal) -> bool:
-    """Whether every element of a constant compares so; of what is no constant, none does."""
-    if tensor is None or tensor.size == 0:
-        return False
-    if comparison == "!=":
-        return not _holds(tensor, "==", expected)
-    if isinstance(expected, tuple):
-        if tensor.size != len(expected):
-            return False
-        found = _elements(tensor)
-        return len(found) == len(expected) and _compared(found, comparison, expected)
-    try:
-        seen = False
-        for block in tensor.blocks():  # the first block tells of nearly every weight
-            seen = True
-            whole = block.dtype.kind in "iub"
-            if not all(_number(item, comparison, expected, whole) for item in _extremes(block)):
-                return False
-    except TensorError:
-        return False
-    return seen
-
-
-def _extremes(block: Any) -> tuple[Any, Any]:
-    """The least and greatest element: what holds for both, compared with a number, does for all.
-
-    NaN comes out as NaN, of which nothing holds.
-    """
-    return block.min().item(), block.max().item()
-
-
-def _elements(tensor: Tensor) -> list[Any]:
-    try:
-        return list(tensor.array().reshape(-1).tolist())
-    except TensorError:
-        return []
-
-
-def _compared(found: Any, comparison: str, expected: Any) -> bool:
-    """Whether an attribute, or the elements of a constant, compare so."""
-    if comparison == "!=":
-        return not _compared(found, "==", expected)
-    if isinstance(expected, tuple | list):
-        return (
-            isinstance(found, tuple | list)
-            and len(found) == len(expected)
-            and all(_compared(one, "==", other) for one, other in zip(found, expected, strict=True))
-        )
-    if isinstance(found, int | float) and isinstance(expected, int | float):
-        return _number(found, comparison, expected, isinstance(found, int))
-    return comparison == "==" and type(found) is type(expected) and bool(found == expected)
-
-
-def _number(found: Any, comparison: str, expected: Any, whole: bool) -> bool:
-    if not isinstance(found, int | float) or not isinstance(expected, int | float):
-        return False  # complex numbers and texts
-    if comparison in _COMPARE:
-        return bool(_COMPARE[comparison](found, expected))
-    if whole or found == expected or _is_short(expected):
-        return found == expected
-    return math.isclose(found, expected, rel_tol=TOLERANCE)
-
-
-def _is_short(number: float) -> bool:
-    """Whether bfloat16 holds a number exactly, with its 8 significant bits."""
-    return not math.isfinite(number) or (math.frexp(number)[0] * 256).is_integer()
-
-
-def _attribute(node: Node, name: str) -> Any:
-    """An attribute, or the schema's default; None where a function's caller decides."""
-    value = node.attribute(name)
-    if value is not None:
-        return value
-    if any(attribute.name == name for attribute in node.proto.attribute):
-        return None
-    version = node.scope.opsets.get(node.domain)
-    if version is None or node.called is not None:
-        return None
-    return _default(node.domain, node.op_type, version, name)
-
-
-@cache
-def _default(domain: str, op_type: str, version: int, name: str) -> Any:
-    from onnx import defs, helper
-
-    try:
-        attribute = defs.get_schema(op_type, version, domain).attributes[name]
-        value = helper.get_attribute_value(attribute.default_value)
-    except (defs.SchemaError, KeyError, ValueError):
-        return None
-    return value.decode() if isinstance(value, bytes) else value
 
 
 @cache
