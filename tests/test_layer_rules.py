@@ -102,6 +102,8 @@ def maps(body: str) -> str:
         ("h = Conv(x, k) i = Transpose<perm = [0, 2, 3, 1]>(h) y = MatMul(i, m)", [WARNING]),
         ("h = Conv(x, k) i = Transpose<perm = [0, 1, 3, 2]>(h) y = Conv(i, l)", [WARNING]),
         ("h = Conv(x, k) y = Conv(h, point)", [INFO]),
+        ("h = Conv(x, less) y = Conv<strides = [2, 2]>(h, grow)", []),
+        ("h = Conv(x, less) f = Flatten(h) y = MatMul(f, head)", [WARNING]),
         ("h = Conv<group = 4>(x, depth) y = Conv(h, point)", []),
         ("h = Conv(x, point) y = Conv<group = 4>(h, depth)", []),
         ("h = Conv(x, less) y = Conv(h, grow)", []),
@@ -115,7 +117,9 @@ def maps(body: str) -> str:
     ],
 )
 def test_two_convolutions(body: str, expected: list[Severity]) -> None:
-    text = maps(body).replace("float[4] s", "float[4, 4] m = {1}, float[4] s")
+    text = maps(body).replace(
+        "float[4] s", "float[4, 4] m = {1}, float[512, 5] head = {1}, float[4] s"
+    )
     assert severities(missing_nonlinearity, text) == expected
 
 
@@ -199,7 +203,7 @@ def test_two_activations_in_a_row(body: str, expected: list[Severity]) -> None:
         ("w = MatMul(x, wide) h = MatMul(w, back) y = Relu(h)", [WARNING]),
         ("h = MatMul(x, one) y = Relu(h)", [INFO]),
         ("w = MatMul(x, widest) h = MatMul(w, features) y = Relu(h)", []),
-        ("h = MatMul(x, wide) y = Relu(h)", []),
+        ("h = MatMul(x, wide) y = Relu(h)", [INFO]),
         ("h = MatMul(x, a) r = Relu(h) p = Softmax(r) y = MatMul(p, b)", []),
         ("w = MatMul(x, wide) h = MatMul(w, back) y = LeakyRelu(h)", []),
         ("h = MatMul(x, one) i = Add(h, z) y = Relu(i)", []),

@@ -45,6 +45,7 @@ _CHANGES: Mapping[Change, frozenset[str]] = {
 }  # fmt: skip
 _CHANGE_OF = {op: change for change, ops in _CHANGES.items() for op in ops}
 
+_BY_FIRST = frozenset({Change.NONE, Change.LAYOUT, Change.MIXING})
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")
 _SAME_WEIGHT = ("Identity", "Cast", "CastLike", "DequantizeLinear", "QuantizeLinear", "Transpose")
 _SIZE_OPS = ("Shape", "Size")
@@ -122,14 +123,8 @@ class Layers:
 
     def change(self, node: Node) -> Change | None:
         """What a node does to the one computed value that it reads; None for any other node."""
-        change = _CHANGE_OF.get(node.op)
-        if change is None or self._data(node) is None:
-            return None
-        if node.op == "BatchNormalization" and _uses_batch_statistics(node):
-            return Change.NONLINEAR
-        if node.op == "Div" and not self.is_computed(node.input(0)):
-            return Change.NONLINEAR
-        return change
+        step = self._step(node)
+        return None if step is None else step[1]
 
     def trail(self, value: Value) -> Trail:
         """The way back from a value to the nearest layer, join or input."""
@@ -137,22 +132,20 @@ class Layers:
         met = {value}
         while value not in self._trails:
             node = value.producer
-            change = None if node is None else self.change(node)
-            before = None if node is None or change is None else self._data(node)
-            if before is None or before in met:
+            step = None if node is None else self._step(node)
+            if node is None or step is None or step[0] in met:
                 self._trails[value] = Trail(value, self.of(node))
                 break
-            assert node is not None and change is not None
-            pending.append((value, node, before, change))
-            met.add(before)
-            value = before
+            pending.append((value, node, *step))
+            value = step[0]
+            met.add(value)
+        trail = self._trails[value]
         for after, node, before, change in reversed(pending):
-            trail = self._trails[before]
-            self._trails[after] = Trail(
-                trail.origin, trail.layer, node, trail, max(trail.change, change),
-                trail.alone and self.readers(before) == 1,
-            )  # fmt: skip
-        return self._trails[pending[0][0] if pending else value]
+            alone = trail.alone and self.readers(before) == 1
+            gravest = max(trail.change, change)
+            trail = Trail(trail.origin, trail.layer, node, trail, gravest, alone)
+            self._trails[after] = trail
+        return trail
 
     def readers(self, value: Value) -> int:
         """How many slots, outputs and subgraphs read a value's numbers; its size alone is none."""
@@ -167,15 +160,24 @@ class Layers:
         after = max((self._behind.get(value, 0) for value in node.outputs if value), default=0)
         return before + (node in self._layers) + after
 
-    def _data(self, node: Node) -> Value | None:
-        """The one computed value that a node reads; the first of a node that only moves numbers."""
-        if len(node.outputs) > 1 and any(node.outputs[1:]) and node.op != "BatchNormalization":
+    def _step(self, node: Node) -> tuple[Value, Change] | None:
+        """The one computed value that a node reads, and what becomes of it."""
+        change = _CHANGE_OF.get(node.op)
+        if change is None:
             return None
-        if _CHANGE_OF[node.op] in (Change.NONE, Change.LAYOUT, Change.MIXING):
-            first = node.input(0)
-            return first if self.is_computed(first) else None
-        computed = [value for value in node.inputs if self.is_computed(value)]
-        return computed[0] if len(computed) == 1 else None
+        if node.op == "BatchNormalization":
+            change = Change.NONLINEAR if _uses_batch_statistics(node) else change
+        elif len(node.outputs) > 1 and any(node.outputs[1:]):
+            return None
+        computed = [value for value in node.inputs if value and value in self._computed]
+        if not computed:
+            return None
+        is_first = computed[0] is node.inputs[0]
+        if change in _BY_FIRST:  # the other inputs say where to, and not what
+            return (computed[0], change) if is_first else None
+        if node.op == "Div" and not is_first:
+            change = Change.NONLINEAR
+        return (computed[0], change) if len(computed) == 1 else None
 
     @cached_property
     def _computed(self) -> set[Node | Value | None]:

@@ -9,10 +9,13 @@ def normalised_layer(node: Node, layers: Layers) -> tuple[Layer, list[Node]] | N
     trail = None if value is None else layers.trail(value)
     if value is None or trail is None or trail.layer is None:
         return None
-    added = [step for step in trail.nodes if step.op == "Add"]
-    others = {layers.change(step) for step in trail.nodes if step.op != "Add"}
-    sole = trail.alone and layers.readers(value) == 1
-    return (trail.layer, added) if sole and others <= {Change.NONE} else None
+    added: list[Node] = []
+    for step in trail.nodes:
+        if step.op == "Add":
+            added.append(step)
+        elif layers.change(step) != Change.NONE:
+            return None
+    return (trail.layer, added) if trail.alone and layers.readers(value) == 1 else None
 
 
 def has_scale_per_feature(node: Node, layer: Layer, graph: Graph) -> bool:

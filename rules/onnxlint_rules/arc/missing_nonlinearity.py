@@ -60,13 +60,15 @@ def missing_nonlinearity(graph: Graph, layers: Layers) -> Iterator[Finding]:
         if weights in told or not _share_axis(first, trail, layer) or _factorises(first, layer):
             continue
         told.add(weights)
-        fewest = min(first.inputs, layer.outputs)
+        merged = _merged(first, layer)
+        before, between = first.inputs * merged, first.outputs * merged
+        fewest = layer.outputs if _projects(first) else min(before, layer.outputs)
         yield Finding(
             layer.node,
             f"nothing non-linear stands between it and {first.node.place}: the features go from "
-            f"{first.inputs} to {first.outputs} to {layer.outputs}, and {fewest} or more in the "
-            "middle are worth one layer",
-            measured=first.outputs,
+            f"{before:,} to {between:,} to {layer.outputs:,}, and with {fewest:,} or more between "
+            "the two are worth one layer",
+            measured=between,
             limit=fewest,
             unit="features between",
             severity=Severity.INFO if _has_pointwise(first, layer) else None,
@@ -116,10 +118,23 @@ def _factorises(first: Layer, second: Layer) -> bool:
         return True
     if _upsamples(first) or _upsamples(second) or _is_separable(first, second):
         return True
-    between = first.outputs / prod(first.strides)
-    after = second.outputs / prod(first.strides) / prod(second.strides)
-    projects = bool(first.kernel) and _is_pointwise(first)
-    return between < after and (projects or between < first.inputs)
+    merged, thinned = _merged(first, second), prod(first.strides)
+    before, between = first.inputs * merged, first.outputs * merged
+    places = between / thinned, second.outputs / thinned / prod(second.strides)
+    return any(
+        middle < after and (_projects(first) or middle < before)
+        for middle, after in ((between, second.outputs), places)
+    )
+
+
+def _merged(first: Layer, second: Layer) -> int:
+    """How many places a flattening makes features of."""
+    return max(1, second.inputs // first.outputs)
+
+
+def _projects(layer: Layer) -> bool:
+    """Whether it is a convolution of size 1."""
+    return bool(layer.kernel) and prod(layer.kernel) == 1
 
 
 def _upsamples(layer: Layer) -> bool:
@@ -132,11 +147,7 @@ def _is_separable(first: Layer, second: Layer) -> bool:
     return any(a > b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
-def _is_pointwise(layer: Layer) -> bool:
-    return prod(layer.kernel) == 1
-
-
 def _has_pointwise(first: Layer, second: Layer) -> bool:
     """Whether one of two convolutions looks at single places, and the other at more."""
     both = bool(first.kernel and second.kernel)
-    return both and _is_pointwise(first) != _is_pointwise(second)
+    return both and _projects(first) != _projects(second)

@@ -20,8 +20,8 @@ def relu_before_output(
     ReLU that is used for the head, too. Sure where a softmax, log-softmax or argmax follows that is
     an output. A dense layer whose ReLU is the output is told where it narrows to a number of
     values that is no multiple of `feature_multiple`: feature extractors give round numbers (512,
-    2048), and end in a ReLU on purpose, as maps of a convolution do. An info where it is one value:
-    counts, prices and ages are never negative.
+    2048), and end in a ReLU on purpose, as maps of a convolution do. An info where it is one value
+    (counts, prices and ages are never negative) and where the layer does not narrow.
     Fix: remove the activation behind the last layer; a softplus or exp gives positive values with a
     gradient.
 
@@ -86,7 +86,7 @@ def _choice(node: Node) -> Node | None:
 
 def _unsure(layer: Layer, node: Node, feature_multiple: int) -> Severity | None:
     """How likely a ReLU that is an output is a mistake."""
-    narrows = layer.outputs < layer.inputs and not layer.kernel
-    if not is_prediction(node) or not narrows or layer.outputs % feature_multiple == 0:
+    if not is_prediction(node) or layer.kernel or layer.outputs % feature_multiple == 0:
         return None
-    return Severity.INFO if layer.outputs == 1 else Severity.WARNING
+    likely = 1 < layer.outputs < layer.inputs
+    return Severity.WARNING if likely else Severity.INFO
