@@ -56,7 +56,7 @@ def fix_model(
     from onnxlint.model.load import open_model
 
     start = time.perf_counter()
-    report: ModelReport | None = None
+    report = unmended = None
     try:
         with (
             Bench(chosen, settings, static_only, progress, workers) as bench,
@@ -64,20 +64,20 @@ def fix_model(
             open_model(path) as model,
         ):
             repair = _Repair(bench, model, wish, may_run=not static_only)
-            report = repair.run()
+            report, unmended = repair.run(), repair.unmended
             target = _write(repair, wish, later) if report.error is None else None
         report = _with_target(report, target)
     except (ModelError, OSError) as error:
-        report = _failed(path, report, error)
+        report = _failed(path, unmended, error)
     return replace(report, seconds=time.perf_counter() - start, fail_on=chosen.fail_on)
 
 
-def _failed(path: str, report: ModelReport | None, error: ModelError | OSError) -> ModelReport:
-    """The report where the model could not be read, or (with a report) not be written."""
+def _failed(path: str, unmended: ModelReport | None, error: ModelError | OSError) -> ModelReport:
+    """The report where the model could not be read, or (with its report) not be written."""
     reason = f"{error.problem}; {error.remedy}" if isinstance(error, ModelError) else str(error)
-    if report is None or report.mending is None:
+    if unmended is None:
         return ModelReport(path, error=reason)
-    return replace(report, mending=replace(report.mending, problem=reason))
+    return replace(unmended, mending=Mending(problem=reason))
 
 
 @dataclass
@@ -98,12 +98,14 @@ class _Repair:
         self._fixed: list[Diagnostic] = []
         self._refused: dict[str, tuple[Diagnostic, str]] = {}
         self._unverified: str | None = None
+        self.unmended: ModelReport | None = None
 
     def run(self) -> ModelReport:
         """Round after round, until nothing is left to mend."""
         for _ in range(MAX_ROUNDS):
             with self._bench.judged(self.model) as judgement:
                 report = judgement.report(self.model.path, self.original.sha256)
+                self.unmended = self.unmended or report
                 if report.error is not None or not self._round(judgement):
                     break
         else:

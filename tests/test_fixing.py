@@ -325,6 +325,8 @@ def test_a_failing_disk_leaves_everything_as_it_was(write_model, workers, monkey
     report = fixed(path, unused_initializer, workers=workers)
     assert "No space left on device" in report.mending.problem
     assert exit_code([report]) == 2
+    assert report.mending.fixed == ()
+    assert [finding.code for finding in report.findings] == ["GRA002"]
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 

@@ -38,6 +38,13 @@ def test_rule_of_the_page_on_patterns(tmp_path):
     assert problems(rule) == []
 
 
+def test_rule_of_the_page_on_fixes(tmp_path):
+    path = tmp_path / "cast_to_itself.py"
+    path.write_text(block("python", page="docs/fixes.md"))
+    (rule,) = rules_in_path(path)
+    assert problems(rule) == []
+
+
 def test_configuration_of_the_readme(tmp_path):
     path = tmp_path / "onnxlint.toml"
     path.write_text(block("toml", 1))

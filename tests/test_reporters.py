@@ -12,7 +12,7 @@ import pytest
 from onnxlint.findings import Diagnostic, Place, Severity
 from onnxlint.reporters import json as json_reporter
 from onnxlint.reporters import text
-from onnxlint.reports import ModelReport, exit_code
+from onnxlint.reports import Mending, ModelReport, exit_code
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -31,6 +31,21 @@ FINDINGS = (
                measured=float("nan"), limit=float("-inf"), evidence={"runs": [1, 2.5]},
                synthetic=True),
     Diagnostic("GRA009", "unnamed-node", Severity.INFO, "a node has no name", Place()),
+)  # fmt: skip
+
+UNREAD = tuple(
+    Diagnostic("GRA002", "unused-initializer", Severity.WARNING, "nobody reads it",
+               Place(value=name), fix="remove the initializer")
+    for name in ("a", "b", "c", "d", "e")
+)  # fmt: skip
+
+MENDED = (
+    ModelReport("a/mended.onnx", "2" * 64, findings=UNREAD[4:], rules_run=97, seconds=0.5,
+                mending=Mending(UNREAD[:4], ((UNREAD[4], "verification failed"),), "out.onnx")),
+    ModelReport("b/full.onnx", "3" * 64, findings=UNREAD[:1], rules_run=97,
+                mending=Mending(problem="disk is full")),
+    ModelReport("c/unrun.onnx", "4" * 64, rules_run=97,
+                mending=Mending(UNREAD[:1], unverified="it does not run", written="c/unrun.onnx")),
 )  # fmt: skip
 
 REPORTS = (
@@ -60,6 +75,23 @@ def test_text_in_full():
     check("report-verbose.txt", click.unstyle(text.render(REPORTS, verbose=True)))
 
 
+def test_text_of_fixes():
+    import click
+
+    fixable = [replace(report, mending=None) for report in MENDED[:1]]
+    rendered = text.render(MENDED) + "\n" + text.render(fixable)
+    check("report-fixes.txt", click.unstyle(rendered))
+
+
+def test_json_of_fixes():
+    document = json.loads(json_reporter.render(MENDED, {}))
+    first, second, third = (model["mending"] for model in document["models"])
+    assert [finding["fix"] for finding in first["fixed"]] == ["remove the initializer"] * 4
+    assert first["refused"][0]["reason"] == "verification failed"
+    assert (first["written"], second["written"]) == ("out.onnx", None)
+    assert (third["unverified"], second["problem"]) == ("it does not run", "disk is full")
+
+
 def test_text_of_errors_alone():
     import click
 
@@ -77,6 +109,8 @@ def test_json(monkeypatch):
     ("report", "code"),
     [
         (ModelReport("m", findings=FINDINGS[-1:]), 0),
+        (MENDED[0], 0),
+        (MENDED[1], 2),
         (ModelReport("m", findings=FINDINGS[1:]), 0),
         (ModelReport("m", findings=FINDINGS), 1),
         (ModelReport("m", findings=FINDINGS[1:], fail_on=Severity.WARNING), 1),
