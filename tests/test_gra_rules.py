@@ -134,6 +134,15 @@ def test_sound_graphs_get_no_finding(rule: Rule, text: str) -> None:
             id="a matrix that no node reads",
         ),
         pytest.param(
+            fill_constant,
+            "net (float[N, 512] x) => (float[N, 1024] y) { y = MatMul(x, w) }"
+            "\n>>> import numpy; from onnx import numpy_helper"
+            "\n>>> w = numpy_helper.from_array(numpy.zeros((512, 1024), 'float32'), 'w')"
+            "\n>>> model.graph.initializer.append(w)",
+            [],
+            id="the weight of a layer",
+        ),
+        pytest.param(
             identity_of_constant,
             "net (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 2, 3, 4},"
             " float[2] b = {1, 2}> { v = Identity(w) c = Identity(b) y = Gemm(x, v, c) }",

@@ -49,5 +49,6 @@ def random_operator(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes(*RANDOM):
         if node in decisive:
             seed = node.attribute("seed")
-            told = "it has no seed" if seed is None else f"its seed {seed:g} fixes the first alone"
+            seeded = isinstance(seed, float)
+            told = f"its seed {seed:g} fixes the first alone" if seeded else "it has no seed"
             yield Finding(node, f"outputs depend on the numbers it draws at every run; {told}")

@@ -11,7 +11,8 @@ def fill_constant(weights: Weights, *, min_bytes: int = 1024 * 1024) -> Iterator
 
     Why: it is stored, loaded and kept in memory for a single number: `ones_like` of a large tensor
     exported as 400 MB (PyTorch issue 75597). The limit of 1 MiB leaves alone what costs nothing.
-    Float constants only.
+    Float constants only, and no weights of layers: what ails one that is all the same, other rules
+    say.
     Fix: let the graph make it (ConstantOfShape, or Expand of a scalar), or broadcast the scalar.
 
     Bad:
@@ -35,8 +36,9 @@ def fill_constant(weights: Weights, *, min_bytes: int = 1024 * 1024) -> Iterator
     >>> ones = numpy_helper.from_array(numpy.ones((1024,), "float32"), "ones")
     >>> model.graph.initializer.append(ones)
     """
+    multiplied = {weight.value for weight in weights.layers()}
     for value, tensor in weights.constants():
-        if tensor.nbytes < min_bytes or tensor.fill:
+        if tensor.nbytes < min_bytes or tensor.fill or value in multiplied:
             continue
         statistics = weights.of(tensor)
         if statistics is None or statistics.finite < statistics.elements:
