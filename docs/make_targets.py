@@ -66,15 +66,15 @@ loaded = [file.name for file in sorted(Path(sys.argv[1]).iterdir()) if loads(fil
 print(json.dumps([onnxruntime.__version__, loaded, kernels, schemas]))
 """
 
-Row = tuple[int, int | None, str]
-"""First and last version of the operator (None: the newest alone), and types by slots as JSON."""
+Row = tuple[int | None, int | None, str]
+"""First version of an operator (None: any), last (None: that alone), types by slots as JSON."""
 
 
 def main() -> None:
-    known = json.loads(FILE.read_text()) if FILE.exists() else {}
+    known = read_table(FILE)
     types: list[str] = known.get("types", [])
     limits = {entry["version"]: entry for entry in known.get("releases", [])}
-    rows = _rows_by_release(known)
+    rows = rows_by_release(known)
     with tempfile.TemporaryDirectory() as name:
         probes = Path(name) / "probes"
         _write_probes(probes)
@@ -83,8 +83,8 @@ def main() -> None:
             limits[release] = {"version": release, **_limits(loaded)}
             rows[release] = _rows(kernels, schemas, types)
             print(release, limits[release], f"{sum(map(len, rows[release].values()))} kernels")
-    order = sorted(limits, key=_key)
-    _write([limits[release] for release in order], types, {r: rows[r] for r in order if rows[r]})
+    document = "the CPU kernels that the wheels of onnxruntime register, and models that they load"
+    write_table(FILE, document, limits, types, rows)
 
 
 def _releases(folder: Path, releases: list[str]) -> Iterator[Path | None]:
@@ -92,11 +92,15 @@ def _releases(folder: Path, releases: list[str]) -> Iterator[Path | None]:
     if not releases:
         yield None
     for release in releases:
-        target = folder / release
-        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
-        numpy = ["numpy<2"] if _key(release) < (1, 19) else []
-        subprocess.run([*install, str(target), f"onnxruntime=={release}", *numpy], check=True)
-        yield target
+        numpy = ["numpy<2"] if release_key(release) < (1, 19) else []
+        yield install(folder / release, f"onnxruntime=={release}", *numpy)
+
+
+def install(folder: Path, *requirements: str) -> Path:
+    """Has pip unpack wheels into a folder, without what they depend on."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+    subprocess.run([*pip, str(folder), *requirements], check=True)
+    return folder
 
 
 def _read(folder: Path | None, probes: Path) -> tuple[str, set[str], list[Any], list[Any]]:
@@ -198,7 +202,12 @@ def _packed(row: dict[str, set[str]], types: list[str]) -> str:
     return json.dumps(packed)
 
 
-def _rows_by_release(known: dict[str, Any]) -> dict[str, dict[str, list[Row]]]:
+def read_table(file: Path) -> dict[str, Any]:
+    """What a table holds so far."""
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def rows_by_release(known: dict[str, Any]) -> dict[str, dict[str, list[Row]]]:
     """The file's rows, which hold for spans of releases, by release again."""
     releases = known.get("kernels_of", [])
     rows: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
@@ -210,10 +219,12 @@ def _rows_by_release(known: dict[str, Any]) -> dict[str, dict[str, list[Row]]]:
     return rows
 
 
-def _write(
-    limits: list[dict[str, Any]], types: list[str], rows: dict[str, dict[str, list[Row]]]
-) -> None:
-    releases = list(rows)
+def write_table(
+    file: Path, document: str, limits: dict[str, dict[str, Any]], types: list[str],
+    rows: dict[str, dict[str, list[Row]]],
+) -> None:  # fmt: skip
+    """Writes limits by release, and rows that hold for spans of releases."""
+    releases = sorted(filter(rows.get, rows), key=release_key)
     spans: dict[str, dict[Row, list[int]]] = defaultdict(lambda: defaultdict(list))
     for number, release in enumerate(releases):
         for op, entries in rows[release].items():
@@ -234,21 +245,17 @@ def _write(
         for op, entries in sorted(spans.items())
     }
     head = {
-        "source": {
-            "document": "the CPU kernels that the wheels of onnxruntime register, and the models "
-            "that they load",
-            "date": datetime.now(UTC).date().isoformat(),
-        },
+        "source": {"document": document, "date": datetime.now(UTC).date().isoformat()},
         "made_with": f"onnx {version('onnx')}",
-        "releases": limits,
+        "releases": [limits[release] for release in sorted(limits, key=release_key)],
         "kernels_of": releases,
     }
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     lines.append('"types": [\n' + ",\n".join(map(json.dumps, types)) + "\n]")
     table = ",\n".join(f"{json.dumps(op)}: {_compact(entries)}" for op, entries in kernels.items())
     lines.append('"kernels": {\n' + table + "\n}")
-    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    print(f"{FILE.name}: {FILE.stat().st_size:,} bytes")
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    print(f"{file.name}: {file.stat().st_size:,} bytes")
 
 
 def _spans(numbers: list[int]) -> Iterator[tuple[int, int]]:
@@ -259,14 +266,15 @@ def _spans(numbers: list[int]) -> Iterator[tuple[int, int]]:
 
 def _by_version(item: tuple[Row, list[int]]) -> tuple[int, int, str]:
     (since, until, packed), _ = item
-    return since, 2**31 if until is None else until, packed
+    return since or 0, 2**31 if until is None else until, packed
 
 
 def _compact(entries: list[Any]) -> str:
     return json.dumps(entries, separators=(",", ":"))
 
 
-def _key(release: str) -> tuple[int, ...]:
+def release_key(release: str) -> tuple[int, ...]:
+    """By which releases are sorted."""
     return tuple(map(int, release.split(".")[:2]))
 
 

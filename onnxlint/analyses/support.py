@@ -6,6 +6,7 @@ On every operator case of onnx 1.23 this says what onnxruntime does, from 1.16 t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses.schemas import Schemas
@@ -37,6 +38,19 @@ _CONSTANTS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a target does not run a node, in few words.
+
+    `dtype` is the element type that it has no implementation for, if that is why; `on_host` says
+    that the target's host, onnxruntime's CPU provider, runs the node in its place.
+    """
+
+    reason: str
+    dtype: str | None = None
+    on_host: bool = False
+
+
 class Support:
     """Says why a target does not run a node.
 
@@ -47,15 +61,15 @@ class Support:
     def __init__(self, shapes: Shapes, schemas: Schemas) -> None:
         self._shapes = shapes
         self._schemas = schemas
-        self._known: dict[tuple[object, ...], str | None] = {}
+        self._known: dict[tuple[object, ...], Any] = {}
 
     @classmethod
     def build(cls, shapes: Shapes, schemas: Schemas) -> Support:
         """Looks at nothing yet."""
         return cls(shapes, schemas)
 
-    def refusal(self, node: Node, target: Target) -> str | None:
-        """Why the target does not run the node, in few words.
+    def refusal(self, node: Node, target: Target) -> Refusal | None:
+        """Why the target does not run the node.
 
         None where it does, or where it is not known: of an operator that the installed onnx does
         not know, of a vendor's that the target has no list of, of an opset beyond the target's.
@@ -72,13 +86,26 @@ class Support:
             return None
         since = schema.since_version if schema is not None else None
         dtypes = self._dtypes(node)
-        key = (target.name, node.op, version, *sorted(dtypes.items()))
+        key = (target.name, node.op, version, *dtypes.items())
         if key not in self._known:
             self._known[key] = _refusal(node.op, since, dtypes, target)
-        refusal = self._known[key]
+        refusal: Refusal | None = self._known[key]
         if refusal is None or schema is None or not target.is_onnxruntime:
             return refusal
         return _Expansion(target, self._schemas, version).refusal(node.proto, schema, dtypes)
+
+    def widens(self, node: Node, target: Target) -> bool:
+        """Whether the target computes in wider numbers than the node's, with casts around it."""
+        version = node.scope.opsets.get(node.domain)
+        if target.kernels is None or version is None or node.called is not None:
+            return False
+        schema = self._schemas.of(node)
+        since = schema.since_version if schema is not None else None
+        dtypes = self._dtypes(node)
+        key = ("widens", target.name, node.op, version, *dtypes.items())
+        if key not in self._known:
+            self._known[key] = target.widens(node.op, since, dtypes)
+        return bool(self._known[key])
 
     def _dtypes(self, node: Node) -> Dtypes:
         dtypes = {}
@@ -90,10 +117,12 @@ class Support:
         return dtypes
 
 
-def _refusal(op: str, since: int | None, dtypes: Dtypes, target: Target) -> str | None:
-    """Why neither the target nor its host has a kernel."""
+def _refusal(op: str, since: int | None, dtypes: Dtypes, target: Target) -> Refusal | None:
+    """Why the target has no kernel of its own."""
     own = target.refusal(op, since, dtypes)
-    return None if own is None or target.falls_back(op, since, dtypes) else own
+    if own is None:
+        return None
+    return Refusal(*own, on_host=target.falls_back(op, since, dtypes))
 
 
 class _Expansion:
@@ -104,11 +133,12 @@ class _Expansion:
         self._schemas = schemas
         self._opset = opset
 
-    def refusal(self, proto: NodeProto, schema: Any, dtypes: Dtypes) -> str | None:
+    def refusal(self, proto: NodeProto, schema: Any, dtypes: Dtypes) -> Refusal | None:
         """Why the target neither has the operator nor can write it out."""
-        own = _refusal(schema.name, schema.since_version, dtypes, self._target)
-        if own is None:
-            return None
+        op = f"{schema.domain}::{schema.name}" if schema.domain else schema.name
+        own = _refusal(op, schema.since_version, dtypes, self._target)
+        if own is None or own.on_host:
+            return own
         plain, bound = (
             schema.function_opset_versions,
             schema.context_dependent_function_opset_versions,
@@ -160,7 +190,7 @@ class _Expansion:
                 return False
         return True
 
-    def _in_body(self, body: FunctionProto, caller: NodeProto, given: Dtypes) -> str | None:
+    def _in_body(self, body: FunctionProto, caller: NodeProto, given: Dtypes) -> Refusal | None:
         """The first refusal among the nodes of a body."""
         known = {
             name: given[f"i{slot}"]
@@ -182,7 +212,8 @@ class _Expansion:
             if node.op_type != "Constant":
                 refusal = self.refusal(bound, schema, dtypes)
                 if refusal is not None:
-                    return f"it is written out with {node.op_type}, and {refusal}"
+                    reason = f"it is written out with {node.op_type}, and {refusal.reason}"
+                    return replace(refusal, reason=reason)
         return None
 
 

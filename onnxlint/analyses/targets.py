@@ -29,6 +29,10 @@ Numbers = Literal["native", "widened", "narrowed", "refused"]
 """What a target does with numbers of a type: computes with them, with wider or narrower ones."""
 
 
+Functions = Literal["inlined", "refused"]
+"""What a target does with a model's own functions."""
+
+
 class TargetError(Exception):
     """A target that is not known: which, and what may have been meant."""
 
@@ -41,22 +45,29 @@ class Source(msgspec.Struct, **_STRICT):
 
 
 class Release(msgspec.Struct, **_STRICT):
-    """A release and its limits; `operators` names the table that holds for it."""
+    """A release and its limits, and what it does otherwise than the whole family.
+
+    `operators` names the tables that hold for it, together.
+    """
 
     version: str
     ir_version: int | None = None
     opsets: dict[str, int] = {}
-    operators: str | None = None
+    operators: list[str] = []
+    functions: Functions | None = None
+    bfloat16: Numbers | None = None
+    int64: Numbers | None = None
+    reads_as: dict[str, str] = {}
 
 
 class Operators(msgspec.Struct, **_STRICT):
-    """Operators of a table, separated by spaces, that run on these types (none named: on any).
+    """Operators, separated by spaces, that run on these types (none named: on any).
 
-    The types are those of the input in `slot`.
+    The types are those of the input in `slot`. A target of one list only need not name its table.
     """
 
-    table: str
     names: str
+    table: str = ""
     types: str = ""
     slot: str = "i0"
 
@@ -65,7 +76,8 @@ class Family(msgspec.Struct, **_STRICT):
     """One file: what is known of a target and its releases, the oldest first.
 
     A target with a `host` is a part of onnxruntime: it reads the files that its host reads, and
-    hands over to the host's kernels what it does not run itself.
+    hands over to the host's kernels what it does not run itself; without operators of its own it
+    is the host under another name.
     """
 
     title: str
@@ -73,7 +85,7 @@ class Family(msgspec.Struct, **_STRICT):
     host: str | None = None
     kernels: str | None = None
     domains: list[str] = []
-    functions: Literal["inlined", "refused"] | None = None
+    functions: Functions | None = None
     float16: Numbers | None = None
     bfloat16: Numbers | None = None
     int64: Numbers | None = None
@@ -88,7 +100,7 @@ class _Kernel(msgspec.Struct, array_like=True, frozen=True):
 
     first: str
     last: str | None
-    since: int
+    since: int | None
     until: int | None
     types: dict[str, int]
 
@@ -166,8 +178,12 @@ class Target:
         """Whether it is onnxruntime, or a part of it."""
         return self.host is not None or self.family == "ort-cpu"
 
-    def refusal(self, op: str, since: int | None, dtypes: Mapping[str, str]) -> str | None:
-        """Why it does not run an operator itself, in few words; None where it does, or may.
+    def refusal(
+        self, op: str, since: int | None, dtypes: Mapping[str, str]
+    ) -> tuple[str, str | None] | None:
+        """Why it does not run an operator itself, in few words, and the type that it refuses.
+
+        None where it runs it, or may.
 
         Args:
             op: with its domain, as `Node.op` has it.
@@ -178,20 +194,34 @@ class Target:
             return None
         kernels = self.kernels.get(op)
         if kernels is None:
-            return "it has no such operator"
+            return "it has no such operator", None
         fitting = [kernel for kernel in kernels if kernel.fits_version(since)]
         if not fitting:
-            return f"it has {op}, not version {since} of it"
-        read = {slot: self.reads_as.get(dtype, dtype) for slot, dtype in dtypes.items()}
-        for known in (dtypes, read):
-            refused = [kernel.refused(known) for kernel in fitting]
-            if None in refused:
-                return None
-        return f"it has {op}, not for {refused[0]}"
+            return f"it has {op}, not version {since} of it", None
+        refused = _refused(fitting, dtypes) and _refused(fitting, self._read(dtypes))
+        return None if refused is None else (f"it has {op}, not for {refused}", refused)
+
+    def widens(self, op: str, since: int | None, dtypes: Mapping[str, str]) -> bool:
+        """Whether it runs an operator only after a conversion of its inputs."""
+        kernels = (self.kernels or {}).get(op, ())
+        fitting = [kernel for kernel in kernels if kernel.fits_version(since)]
+        return bool(fitting and _refused(fitting, dtypes)) and (
+            _refused(fitting, self._read(dtypes)) is None
+        )
+
+    def _read(self, dtypes: Mapping[str, str]) -> dict[str, str]:
+        """The types as it reads them."""
+        return {slot: self.reads_as.get(dtype, dtype) for slot, dtype in dtypes.items()}
 
     def falls_back(self, op: str, since: int | None, dtypes: Mapping[str, str]) -> bool:
         """Whether a host runs what it does not run itself."""
         return self.host is not None and self.host.refusal(op, since, dtypes) is None
+
+
+def _refused(kernels: Sequence[Kernel], dtypes: Mapping[str, str]) -> str | None:
+    """A type that no kernel takes; None where one takes them all."""
+    refused = [kernel.refused(dtypes) for kernel in kernels]
+    return None if None in refused else refused[0]
 
 
 class Targets:
@@ -301,13 +331,13 @@ def _target(name: str, version: str | None) -> Target:
         ir_version=release.ir_version or (host.ir_version if host else None),
         opsets={_plain(domain): newest for domain, newest in opsets.items()},
         domains=frozenset(known.domains) | (host.domains if host else frozenset()),
-        functions=known.functions or (host.functions if host else None),
-        float16=known.float16,
-        bfloat16=known.bfloat16,
-        int64=known.int64,
+        functions=release.functions or known.functions or (host.functions if host else None),
+        float16=known.float16 or (host.float16 if host and not known.operators else None),
+        bfloat16=release.bfloat16 or known.bfloat16,
+        int64=release.int64 or known.int64,
         resize_modes=None if known.resize_modes is None else frozenset(known.resize_modes),
-        reads_as=known.reads_as,
-        kernels=_kernels(known, release),
+        reads_as=release.reads_as or known.reads_as or (host.reads_as if host else {}),
+        kernels=_kernels(known, release) if known.operators or host is None else host.kernels,
         host=host,
     )
 
@@ -350,15 +380,14 @@ def _plain(domain: str) -> str:
 def _kernels(known: Family, release: Release) -> Mapping[str, Sequence[Kernel]] | None:
     if known.kernels is not None:
         return _generated(known.kernels, release.version)
-    tables = {group.table for group in known.operators}
-    table = release.operators or (next(iter(tables)) if len(tables) == 1 else None)
-    return None if table is None else _written(known, table)
+    tables = release.operators or ([""] if known.operators and not known.releases else [])
+    return _written(known, tables) if tables else None
 
 
-def _written(known: Family, table: str) -> dict[str, list[Kernel]]:
+def _written(known: Family, tables: Sequence[str]) -> dict[str, list[Kernel]]:
     kernels: dict[str, list[Kernel]] = {}
     for group in known.operators:
-        if group.table == table:
+        if group.table in tables:
             types = ((group.slot,), frozenset(group.types.split()))
             kernel = Kernel(None, None, (types,) if group.types else ())
             for name in group.names.split():

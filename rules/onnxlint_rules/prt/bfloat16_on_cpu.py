@@ -1,0 +1,48 @@
+"""PRT006 bfloat16-on-cpu."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Severity, Support, Targets, rule
+
+
+@rule("PRT006", "bfloat16-on-cpu", severity=Severity.ERROR)
+def bfloat16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterator[Finding]:
+    """bfloat16 at operators for which a target has none: onnxruntime's CPU provider for most.
+
+    Why: the CPU provider casts float16 to float32 where it has to, and does not do so for bfloat16:
+    the model fails to load (onnxruntime issues 28768, 26311, 25740). Models trained in bfloat16 run
+    on the GPU of their makers, and nowhere else. One finding per target.
+    Fix: export in float32, or in float16 for targets that compute with it.
+
+    Bad:
+    # target: ort-cpu-1.32
+    net (bfloat16[N, 4] x, bfloat16[4, 2] w) => (bfloat16[N, 2] y)
+    {
+        h = MatMul(x, w)
+        y = Relu(h)
+    }
+
+    Good:
+    # target: ort-cpu-1.32
+    # stored as bfloat16, computed as float32
+    net (float[N, 4] x, bfloat16[4, 2] w) => (float[N, 2] y)
+    {
+        wide = Cast <to = 1> (w)
+        y = MatMul(x, wide)
+    }
+    """
+    for target in targets.chosen():
+        refused = [
+            node
+            for node in graph.nodes()
+            if (refusal := support.refusal(node, target)) and refusal.dtype == "bfloat16"
+        ]
+        if refused:
+            ops = ", ".join(sorted({node.op for node in refused})[:8])
+            yield Finding(
+                refused[0],
+                f"{target.name} has no bfloat16 for {ops}; nodes: {len(refused)}",
+                measured=len(refused),
+                limit=0,
+                unit="nodes",
+            )

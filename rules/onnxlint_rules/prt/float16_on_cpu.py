@@ -1,0 +1,50 @@
+"""PRT007 float16-on-cpu."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, NotApplicable, Severity, Support, Targets, rule
+
+
+@rule("PRT007", "float16-on-cpu", severity=Severity.WARNING)
+def float16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterator[Finding]:
+    """float16 at operators that a target computes in float32, with casts around them.
+
+    Why: the CPU provider of onnxruntime has few operators in float16. It puts casts around the
+    others, so the model is slower than in float32 and no more precise than in float16, and what a
+    CPU test says of its precision need not hold on the GPU. One finding per target; nodes that have
+    float16 of their own, such as Cast and Reshape, do not count.
+    Fix: ship the float32 model to CPUs, or a quantised one.
+
+    Bad:
+    # target: ort-cpu-1.32
+    net (float16[N, 4] x, float16[4, 2] w) => (float16[N, 2] y)
+    {
+        h = MatMul(x, w)
+        y = Relu(h)
+    }
+
+    Good:
+    # target: ort-cpu-1.32
+    # float16 at the doors alone
+    net (float16[N, 4] x, float[4, 2] w) => (float16[N, 2] y)
+    {
+        wide = Cast <to = 1> (x)
+        h = MatMul(wide, w)
+        y = Cast <to = 10> (h)
+    }
+    """
+    widening = [target for target in targets.chosen() if target.float16 == "widened"]
+    if not widening:
+        raise NotApplicable("no target computes float16 in float32")
+    for target in widening:
+        widened = [node for node in graph.nodes() if support.widens(node, target)]
+        if widened:
+            ops = ", ".join(sorted({node.op for node in widened})[:8])
+            yield Finding(
+                widened[0],
+                f"{target.name} computes {len(widened)} float16 nodes in float32, with casts "
+                f"around them: {ops}",
+                measured=len(widened),
+                limit=0,
+                unit="nodes",
+            )

@@ -1,0 +1,56 @@
+"""PRT010 model-local-function."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, NotApplicable, Severity, Targets, rule
+
+
+@rule("PRT010", "model-local-function", severity=Severity.ERROR)
+def model_local_function(graph: Graph, targets: Targets) -> Iterator[Finding]:
+    """Functions of the model's own, for a target that does not take them.
+
+    Why: functions came with IR version 8. onnxruntime writes them out when it loads a model; other
+    readers take the call for an unknown operator (rten issue 655, onnxscript issue 2813). One
+    finding per target, and an error: only targets are meant that were seen to refuse such a model,
+    as OpenVINO 2023.0 and 2026.4 were.
+    Fix: write them out before shipping: `onnx.inliner.inline_local_functions(model)`.
+
+    Bad:
+    # target: openvino-2023.0
+    <ir_version: 8, opset_import: ["" : 17, "own" : 1]>
+    net (float[N] x) => (float[N] y)
+    {
+        y = own.twice(x)
+    }
+    <domain: "own", opset_import: ["" : 17]>
+    twice (a) => (b)
+    {
+        b = Add(a, a)
+    }
+
+    Good:
+    # target: ort-cpu
+    <ir_version: 8, opset_import: ["" : 17, "own" : 1]>
+    net (float[N] x) => (float[N] y)
+    {
+        y = own.twice(x)
+    }
+    <domain: "own", opset_import: ["" : 17]>
+    twice (a) => (b)
+    {
+        b = Add(a, a)
+    }
+    """
+    calls = [node for node in graph.nodes() if node.called is not None]
+    refusing = [target for target in targets.chosen() if target.functions == "refused"]
+    if not refusing:
+        raise NotApplicable("no target is known to refuse functions")
+    for target in refusing if calls else ():
+        functions = {node.op for node in calls}
+        yield Finding(
+            calls[0],
+            f"{target.name} takes no functions of the model, and {len(functions)} are called",
+            measured=len(functions),
+            limit=0,
+            unit="functions",
+        )

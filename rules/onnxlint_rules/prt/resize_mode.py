@@ -1,0 +1,81 @@
+"""PRT008 resize-mode."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Severity, Shapes, Targets, rule
+
+DEFAULT = "half_pixel"
+"""The mode that every importer has alike."""
+
+
+@rule("PRT008", "resize-mode", severity=Severity.INFO, ops=("Resize", "Upsample"))
+def resize_mode(graph: Graph, shapes: Shapes, targets: Targets) -> Iterator[Finding]:
+    """A Resize whose coordinates importers compute differently, or not at all.
+
+    Why: between the pixels of a small and a large image there are seven ways to count, and an
+    importer that lacks one takes another: the picture moves by half a pixel and nothing fails
+    (TensorRT issue 273; onnxruntime issue 28086 measured 0.29). Once per mode. Nearest neighbours
+    at whole factors do not count, as all modes but one copy pixels there. A warning where a target
+    is known to lack the mode.
+    Fix: export with opset 13 or newer and half_pixel coordinates
+    (`interpolate(align_corners=False)`), or compare the outputs on the target.
+
+    Bad:
+    net (float[1, 1, 4, 4] x) => (float[1, 1, 6, 6] y)
+    <float[4] scales = {1, 1, 1.5, 1.5}>
+    {
+        y = Resize <mode = "linear", coordinate_transformation_mode = "align_corners">
+            (x, "", scales)
+    }
+
+    Good:
+    # each pixel twice
+    net (float[1, 1, 4, 4] x) => (float[1, 1, 8, 8] y)
+    <float[4] scales = {1, 1, 2, 2}>
+    {
+        y = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric",
+                    nearest_mode = "floor"> (x, "", scales)
+    }
+    """
+    modes: dict[str, list[Node]] = defaultdict(list)
+    for node in graph.nodes("Resize", "Upsample"):
+        mode = _mode(node)
+        if mode != DEFAULT and not _copies_pixels(node, mode, graph, shapes):
+            modes[mode].append(node)
+    for mode, nodes in modes.items():
+        lacking = [t.name for t in targets if t.resize_modes is not None
+                   and mode not in t.resize_modes]  # fmt: skip
+        told = f"; {', '.join(lacking)} cannot do that" if lacking else ""
+        yield Finding(
+            nodes[0],
+            f"it resizes with {mode} coordinates, which importers do not compute alike{told}; "
+            f"nodes: {len(nodes)}",
+            measured=len(nodes),
+            limit=0,
+            unit="nodes",
+            severity=Severity.WARNING if lacking else None,
+        )
+
+
+def _mode(node: Node) -> str:
+    """Before opset 11 nothing is said, and asymmetric meant."""
+    if node.op == "Upsample" or node.scope.opsets.get("", 0) < 11:
+        return "asymmetric"
+    mode: str = node.attribute("coordinate_transformation_mode", DEFAULT)
+    return mode
+
+
+def _copies_pixels(node: Node, mode: str, graph: Graph, shapes: Shapes) -> bool:
+    """Whether it enlarges by whole factors and takes the nearest pixel, rounded down."""
+    if node.attribute("mode", "nearest") != "nearest" or mode == "align_corners":
+        return False
+    if mode == "asymmetric" and node.attribute("nearest_mode", "floor") != "floor":
+        return False
+    before, after = shapes.of(node.input(0)), shapes.of(node.output)
+    if before and after and before.dims and after.dims:
+        pairs = list(zip(before.dims, after.dims, strict=False))
+        if all(isinstance(size, int) for pair in pairs for size in pair):
+            return all(small > 0 and large % small == 0 for small, large in pairs)
+    scales = graph.constant(node.input(2) or node.input(1))
+    return scales is not None and scales.size > 0 and bool((scales % 1 == 0).all())

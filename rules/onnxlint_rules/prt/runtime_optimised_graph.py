@@ -1,0 +1,77 @@
+"""PRT005 runtime-optimised-graph."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Severity, rule
+
+LAYOUT_DOMAINS = ("com.microsoft.nchwc", "com.ms.internal.nhwc")
+"""Domains for the memory layout of one kind of hardware."""
+
+COPIES = ("MemcpyFromHost", "MemcpyToHost")
+"""Copies between the memories of one machine."""
+
+
+@rule("PRT005", "runtime-optimised-graph", severity=Severity.ERROR)
+def runtime_optimised_graph(graph: Graph) -> Iterator[Finding]:
+    """A graph that onnxruntime saved after it had optimised it for one machine.
+
+    Why: with `optimized_model_filepath` and all optimisations on, onnxruntime writes down what fits
+    the processor and the providers at hand: blocked layouts, copies to and from a GPU, compiled
+    subgraphs. The file does not load on other machines, in other releases, or at all (onnxruntime
+    issues 5840, 3802, 20162, 11348). Fusions that are portable within onnxruntime (com.microsoft)
+    are not meant. A warning for compiled contexts (EPContext), which are tied to one device on
+    purpose. Once per kind.
+    Fix: ship the model that went into onnxruntime, or save it at level ORT_ENABLE_EXTENDED at most.
+
+    Bad:
+    <ir_version: 10, opset_import: ["" : 21, "com.microsoft.nchwc" : 1]>
+    net (float[1, 8, 4, 4] x) => (float[1, 8, 4, 4] y)
+    {
+        a = com.microsoft.nchwc.ReorderInput(x)
+        y = com.microsoft.nchwc.ReorderOutput <channels = 8> (a)
+    }
+
+    Bad:
+    net (float[N] x) => (float[N] y)
+    {
+        h = MemcpyFromHost(x)
+        r = Relu(h)
+        y = MemcpyToHost(r)
+    }
+
+    Good:
+    <ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
+    # fused, and portable within onnxruntime
+    net (float[1, 1, 4, 4] x, float[1, 1, 3, 3] w) => (float[1, 1, 2, 2] y)
+    {
+        y = com.microsoft.FusedConv <activation = "Relu"> (x, w)
+    }
+    """
+    kinds: dict[str, list[Node]] = defaultdict(list)
+    for node in graph.nodes():
+        if node.called is None and (kind := _kind(node)):
+            kinds[kind].append(node)
+    for kind, nodes in kinds.items():
+        on_purpose = nodes[0].op_type == "EPContext"
+        yield Finding(
+            nodes[0],
+            f"{kind}, made for one machine; nodes: {len(nodes)}",
+            measured=len(nodes),
+            limit=0,
+            unit="nodes",
+            severity=Severity.WARNING if on_purpose else None,
+        )
+
+
+def _kind(node: Node) -> str | None:
+    """What of a machine is in a node."""
+    if node.domain in LAYOUT_DOMAINS:
+        return f"operators of {node.domain}"
+    if node.op in COPIES:
+        return "copies between processor and device"
+    if node.op == "com.microsoft::EPContext":
+        return "a compiled context (EPContext)"
+    if "ExecutionProvider_" in node.op_type:
+        return "a subgraph that an execution provider compiled"
+    return None
