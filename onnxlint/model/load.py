@@ -66,7 +66,8 @@ class Model:
         known = type(self.proto)()
         known.CopyFrom(self.proto)
         known.DiscardUnknownFields()
-        return known.ByteSize() + sum(length for _, length in self.files.spans)
+        size: int = known.ByteSize() + sum(length for _, length in self.files.spans)
+        return size
 
 
 @contextmanager
@@ -157,8 +158,9 @@ def _has_broken_text(proto: ModelProto) -> bool:
     while pending:
         for field, value in pending.pop().ListFields():
             if field.type == field.TYPE_STRING:
-                texts = (value,) if isinstance(value, (str, bytes)) else value
-                if any(isinstance(text, bytes) for text in texts):
+                try:
+                    "".join(value)  # one text or several; bytes cannot be joined to a text
+                except TypeError:
                     return True
             elif field.type == field.TYPE_MESSAGE:
                 pending.extend((value,) if hasattr(value, "ListFields") else value)

@@ -111,4 +111,4 @@ def _share_of_large(layer: Layer, graph: Graph) -> float:
     codes = graph.constant(layer.weights)
     if codes is None or not codes.size:
         return 0.0
-    return np.count_nonzero((codes > SAFE) | (codes < -SAFE)) / codes.size
+    return float(np.count_nonzero((codes > SAFE) | (codes < -SAFE)) / codes.size)
