@@ -1,8 +1,7 @@
 import pytest
+from conftest import findings
 
-from onnxlint.findings import Diagnostic
 from onnxlint.rules import Rule
-from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.gra.cancelling_transposes import cancelling_transposes
 from onnxlint_rules.gra.cast_chain import cast_chain
 from onnxlint_rules.gra.constant_output import constant_output
@@ -22,14 +21,6 @@ from onnxlint_rules.gra.unused_initializer import unused_initializer
 from onnxlint_rules.gra.unused_input import unused_input
 from onnxlint_rules.gra.unused_node import unused_node
 from onnxlint_rules.gra.unused_opset_import import unused_opset_import
-
-
-def findings(rule: Rule, text: str) -> tuple[Diagnostic, ...]:
-    with saved(Example.parse(text)) as path:
-        report = run_rule(rule, path)
-    assert report.complete, report
-    return report.findings
-
 
 BRANCHES = """
 net (bool flag, float[2] x, float[2] z) => (float[2] y)

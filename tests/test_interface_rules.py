@@ -1,20 +1,12 @@
 import pytest
+from conftest import findings
 
-from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.int.anonymous_dimension import anonymous_dimension
 from onnxlint_rules.int.baked_batch import baked_batch
 from onnxlint_rules.int.int64_overflow_constant import int64_overflow_constant
 from onnxlint_rules.int.non_tensor_output import non_tensor_output
 from onnxlint_rules.int.unbounded_lookup import unbounded_lookup
 from onnxlint_rules.int.undescriptive_name import undescriptive_name
-
-
-def findings(rule, text):
-    with saved(Example.parse(text)) as path:
-        report = run_rule(rule, path)
-    assert report.complete, report
-    return report.findings
-
 
 RESHAPED = """
 net (float[batch, 16] x) => (float[A, B] y)
