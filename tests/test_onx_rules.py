@@ -1,6 +1,6 @@
 import pytest
 
-from onnxlint.findings import Diagnostic
+from onnxlint.findings import Diagnostic, Severity
 from onnxlint.rules import Rule
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.onx.conflicting_attribute_values import conflicting_attribute_values
@@ -211,6 +211,42 @@ def relu(changes: str) -> str:
         pytest.param(
             wrong_arity,
             OWN.replace("own.shift(x)", "own.shift(x, x)"),
+            1,
+            id="more inputs than the model's own function has",
+        ),
+        pytest.param(
+            duplicate_opset_import,
+            relu(">>> model.opset_import.append(model.opset_import[0])"),
+            1,
+            id="the same version twice, as skl2onnx writes it: an info",
+        ),
+        pytest.param(
+            conflicting_attribute_values,
+            "net (float[2] x) => (float[2] y) { y = LeakyRelu <alpha = 0.0> (x) }",
+            0,
+            id="a value that is zero is there",
+        ),
+        pytest.param(
+            conflicting_attribute_values,
+            relu(">>> model.graph.node[0].attribute.add(name='axes', type=7)"),
+            0,
+            id="an empty list is a value",
+        ),
+        pytest.param(
+            unknown_operator,
+            relu(">>> model.graph.node[0].op_type = ''\n>>> model.graph.node[0].domain = 'own'"),
+            1,
+            id="no operator named, in whatever domain",
+        ),
+        pytest.param(
+            wrong_arity,
+            'net (float[2, 2] x) => (float[1, 2] a) { a, "" = Split <num_outputs = 2> (x) }',
+            0,
+            id="an output of a variadic operator may be left out",
+        ),
+        pytest.param(
+            wrong_arity,
+            OWN,
             0,
             id="the model's own functions have no schema",
         ),
@@ -267,8 +303,8 @@ def relu(changes: str) -> str:
         pytest.param(
             function_opset_conflict,
             OWN.replace('opset_import: ["" : 21]>\nshift', 'opset_import: ["" : 99]>\nshift'),
-            0,
-            id="a function's opset that onnx does not know yet",
+            1,
+            id="a function's opset that onnx does not know yet, and not the model's",
         ),
         pytest.param(
             invalid_function,
@@ -344,3 +380,12 @@ back (c) => (d) { d = own.shift(c) }
 )  # fmt: skip
 def test_near_misses(rule: Rule, text: str, count: int) -> None:
     assert len(findings(rule, text)) == count
+
+
+def test_the_same_import_twice_is_an_info():
+    same = ">>> model.opset_import.append(model.opset_import[0])"
+    (finding,) = findings(duplicate_opset_import, relu(same))
+    assert finding.severity is Severity.INFO
+    other = ">>> model.opset_import.add(version=12)"
+    (finding,) = findings(duplicate_opset_import, relu(other))
+    assert finding.severity is Severity.ERROR

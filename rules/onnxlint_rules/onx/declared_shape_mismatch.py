@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Draft, Finding, Fix, Graph, Node, NotApplicable, Severity, Shapes, rule
+from onnxlint import Draft, Finding, Fix, Graph, Node, NotApplicable, Severity, Shapes, Value, rule
 
 
 @rule("ONX028", "declared-shape-mismatch", severity=Severity.WARNING)
 def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A declared type or shape that the node before it does not produce.
+    """A declared type or shape that the node, or the initializer, behind it does not have.
 
     Why: engines and clients that trust the declaration prepare the wrong buffer; onnxruntime warns
     at every run for a shape, and refuses the model for an element type. An error for these and for
-    the shapes of the model's outputs, which callers rely on; a warning elsewhere. Only the first
+    the shapes of the model's outputs, which callers rely on, and for an input that is not what its
+    initializer is, which onnxruntime refuses; a warning elsewhere. Only the first
     contradiction along a path is told: what follows from it is no finding of its own.
     Fix: delete the stale `value_info` and infer the shapes again, or mend the output's declaration.
     `--fix` deletes; what an output is declared to be is a promise, and a person's to change.
@@ -30,6 +31,13 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = Relu(h)
     }
 
+    Bad:
+    net (float[N, 3] x, float[3] w = {1, 2, 3}) => (float[N, 3] y)
+    {
+        y = Mul(x, w)
+    }
+    >>> model.graph.input[1].type.tensor_type.shape.dim[0].dim_value = 4
+
     Good:
     # symbols may be named anew
     net (float[N, 3] x) => (float[batch, 3] y)
@@ -37,7 +45,13 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = Relu(x)
     }
     """
+    defaults = [v for scope in graph.scopes for v in scope.inputs if _contradicts(v)]
+    for value in defaults:
+        message = f"the input is declared otherwise than its initializer, {shapes.of(value)}"
+        yield Finding(value, message, severity=Severity.ERROR)
     if shapes.problem is not None:
+        if defaults:
+            return
         raise NotApplicable(shapes.problem)
     failures = [failure for failure in shapes.failures if failure.contradicts_declaration]
     contradicted = (v for failure in failures for v in failure.node.outputs if v)
@@ -54,6 +68,22 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             severity=Severity.ERROR if certain else None,
             fix=_deletion(node),
         )
+
+
+def _contradicts(value: Value) -> bool:
+    """Whether an input's declared type is not that of its initializer."""
+    stored, declared = value.tensor_proto, value.type
+    kind = declared.WhichOneof("value") if declared is not None else None
+    if stored is None or declared is None or kind != "tensor_type":
+        return stored is not None and kind is not None
+    tensor = declared.tensor_type
+    if tensor.elem_type and tensor.elem_type != stored.data_type:
+        return True
+    sizes = [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
+    return tensor.HasField("shape") and (
+        len(sizes) != len(stored.dims)
+        or any(a not in (None, b) for a, b in zip(sizes, stored.dims, strict=True))
+    )
 
 
 def _deletion(node: Node) -> Fix | None:

@@ -10,7 +10,8 @@ def duplicate_opset_import(graph: Graph) -> Iterator[Finding]:
     """A domain that is imported more than once.
 
     Why: with two versions nobody knows which one an operator means: readers take the first, the
-    last or the highest. The empty name and `ai.onnx` are the same domain.
+    last or the highest. The empty name and `ai.onnx` are the same domain. The same version twice,
+    which skl2onnx 1.20 writes for forests, harms nobody: an info.
     Fix: keep the import that the operators were written for.
 
     Bad:
@@ -37,4 +38,5 @@ def duplicate_opset_import(graph: Graph) -> Iterator[Finding]:
                     measured=len(versions),
                     limit=1,
                     unit="imports of the domain",
+                    severity=Severity.INFO if len(set(versions)) == 1 else None,
                 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Severity, Value, rule
 
 
 @rule("ONX021", "undefined-dtype", severity=Severity.ERROR)
@@ -43,16 +43,27 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
     from onnx import TensorProto
 
     known = set(TensorProto.DataType.values())
+    for place, tensor in graph.tensors:
+        problem = _problem(tensor.element_type, known)
+        if problem is not None:
+            yield Finding(place, f"tensor {tensor.name!r} has {problem}")
     interface = {*graph.main.inputs, *graph.outputs}
     for value in graph.values():
-        if value.tensor_proto is not None and value.tensor_proto.data_type == 0:
-            yield Finding(value, "the initializer has the element type UNDEFINED")
-        elif value not in interface and value.is_declared and not value.is_typed:
-            yield Finding(value, "its value_info has the element type UNDEFINED")
-        elif value.type is not None and value.type.tensor_type.elem_type not in known:
-            number = value.type.tensor_type.elem_type
-            yield Finding(value, f"its element type is {number}, which the installed onnx lacks")
-    for node in graph.nodes():
-        for attribute in node.proto.attribute:
-            if attribute.HasField("t") and attribute.t.data_type == 0:
-                yield Finding(node, f"tensor {attribute.name!r} has the element type UNDEFINED")
+        number = _declared(value)
+        problem = None if number is None else _problem(number, known)
+        if problem is not None and (number or value not in interface):
+            yield Finding(value, f"its declaration has {problem}")
+
+
+def _declared(value: Value) -> int | None:
+    """The element type that is declared for a tensor; None where none is."""
+    if not value.is_declared or value.type is None:
+        return None
+    is_tensor = value.type.WhichOneof("value") == "tensor_type"
+    return value.type.tensor_type.elem_type if is_tensor else None
+
+
+def _problem(number: int, known: set[int]) -> str | None:
+    if number == 0:
+        return "the element type UNDEFINED"
+    return None if number in known else f"the element type {number}, which is none"
