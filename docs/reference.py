@@ -57,6 +57,8 @@ def _page(rule: Rule) -> Iterator[str]:
         yield f"Looks at {', '.join(f'`{op}`' for op in facts['ops'])}."
     if len(rule.stages) == 1:
         yield f"Only for models of stage `{facts['stages'][0]}`."
+    if not rule.default:
+        yield f"Off by default: ask for it by `--select {rule.code}`."
     for title, text in (("Why", documentation.why), ("Fix", documentation.fix)):
         yield f"\n## {title}\n\n{_prose(text[:1].upper() + text[1:])}"
     if facts["options"]:
