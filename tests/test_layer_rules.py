@@ -139,6 +139,10 @@ def test_layers_inside_a_branch() -> None:
     assert found.place.scope.endswith("then_branch")
 
 
+CODE = """c0 = MatMul(h0, one) s0 = Sigmoid(c0) t = Transpose(one) i0 = MatMul(s0, t)
+    g0 = Relu(i0)"""
+
+
 def deep(activation: str, first: str = "", layers: int = 5) -> str:
     """Layers with an activation between each two; `first` stands behind the first one."""
     lines = [f"h0 = MatMul(x, a) {first or f'g0 = {activation}(h0)'}"]
@@ -157,6 +161,7 @@ def deep(activation: str, first: str = "", layers: int = 5) -> str:
         (deep("Relu", "g0 = Sigmoid(h0)"), [WARNING]),
         (deep("Relu", "i = Add(h0, bias) j = Sigmoid(i) g0 = Dropout(j)"), [WARNING]),
         (deep("Relu", "g0 = Tanh(h0)"), []),
+        (deep("Relu", CODE), []),
         (deep("Relu", "s0 = Sigmoid(h0) g0 = Mul(h0, s0)"), []),
         (deep("Relu", "s0 = Sigmoid(h0) g0 = Mul(s0, z)"), []),
         (deep("Relu", "s0 = Sigmoid(h0) g0 = Concat<axis = 1>(s0, z)"), []),
@@ -203,7 +208,7 @@ def test_two_activations_in_a_row(body: str, expected: list[Severity]) -> None:
         ("w = MatMul(x, wide) h = MatMul(w, back) y = Relu(h)", [WARNING]),
         ("h = MatMul(x, one) y = Relu(h)", [INFO]),
         ("w = MatMul(x, widest) h = MatMul(w, features) y = Relu(h)", []),
-        ("h = MatMul(x, wide) y = Relu(h)", [INFO]),
+        ("h = MatMul(x, wide) y = Relu(h)", [WARNING]),
         ("h = MatMul(x, a) r = Relu(h) p = Softmax(r) y = MatMul(p, b)", []),
         ("w = MatMul(x, wide) h = MatMul(w, back) y = LeakyRelu(h)", []),
         ("h = MatMul(x, one) i = Add(h, z) y = Relu(i)", []),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Change, Finding, Graph, Layers, Node, Severity, rule
+from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Severity, rule
 
 SIGMOIDS = ("Sigmoid", "HardSigmoid")
 SATURATING = (*SIGMOIDS, "Tanh")
@@ -21,7 +21,8 @@ def hidden_saturating_activation(
     small values on as they are and is what nets of control and physics are made of: it is told as
     an info, and only where there are `min_tanhs` (the same source: their layers saturate one after
     the other). Gates are left alone, as what they give is multiplied: recurrent layers,
-    squeeze-and-excite, GLU, swish. So are activations whose sum or concatenation goes on.
+    squeeze-and-excite, GLU, swish. So are activations whose sum or concatenation goes on, and the
+    code of an autoencoder, which is narrower than what stands before and behind it.
     Fix: use a ReLU or GELU between the layers and keep the sigmoid for the output.
 
     Bad:
@@ -79,24 +80,30 @@ def hidden_saturating_activation(
 
 
 def _is_hidden(node: Node, layers: Layers) -> bool:
-    """Whether a layer alone feeds an activation, and it feeds layers alone."""
+    """Whether a layer alone feeds an activation, it feeds layers alone, and it gives no code."""
     value = node.input(0)
-    if value is None:
+    trail = None if value is None else layers.trail(value)
+    if trail is None or trail.layer is None or trail.change > Change.MIXING:
         return False
-    trail = layers.trail(value)
-    return trail.layer is not None and trail.change <= Change.MIXING and _feeds(node, layers)
+    before, fed = trail.layer, _fed(node, layers)
+    is_code = before.outputs < before.inputs and all(layer.outputs > layer.inputs for layer in fed)
+    return bool(fed) and not is_code
 
 
-def _feeds(node: Node, layers: Layers) -> bool:
+def _fed(node: Node, layers: Layers) -> list[Layer]:
+    """The layers that read what an activation gives; none if anything else reads it, too."""
+    fed: list[Layer] = []
     pending = [node]
     for current in pending:
         value = current.output
         if value is None or not value.consumers or value.is_output or value.yielded_to:
-            return False
+            return []
         for follower in value.consumers:
-            if layers.of(follower) is None and follower.op != "Shape":
-                change = layers.change(follower)
-                if follower.op != "MaxPool" and (change is None or change > Change.MIXING):
-                    return False
+            layer, change = layers.of(follower), layers.change(follower)
+            if layer is not None:
+                fed.append(layer)
+            elif follower.op == "MaxPool" or (change is not None and change <= Change.MIXING):
                 pending.append(follower)
-    return True
+            elif follower.op != "Shape":
+                return []
+    return fed

@@ -18,10 +18,10 @@ def relu_before_output(
     Classes whose logits are below 0 cannot be told apart, and where the ReLU is off no gradient
     flows, so a network that starts there never learns. The pattern comes from a block of layer and
     ReLU that is used for the head, too. Sure where a softmax, log-softmax or argmax follows that is
-    an output. A dense layer whose ReLU is the output is told where it narrows to a number of
-    values that is no multiple of `feature_multiple`: feature extractors give round numbers (512,
-    2048), and end in a ReLU on purpose, as maps of a convolution do. An info where it is one value
-    (counts, prices and ages are never negative) and where the layer does not narrow.
+    an output. A dense layer whose ReLU is the output is told where its width is no multiple of
+    `feature_multiple`: feature extractors give 128 or 2048 values, and end in a ReLU on purpose, as
+    maps of a convolution do. An info where it is one value: counts, prices and ages are never
+    negative.
     Fix: remove the activation behind the last layer; a softplus or exp gives positive values with a
     gradient.
 
@@ -88,5 +88,4 @@ def _unsure(layer: Layer, node: Node, feature_multiple: int) -> Severity | None:
     """How likely a ReLU that is an output is a mistake."""
     if not is_prediction(node) or layer.kernel or layer.outputs % feature_multiple == 0:
         return None
-    likely = 1 < layer.outputs < layer.inputs
-    return Severity.WARNING if likely else Severity.INFO
+    return Severity.WARNING if layer.outputs > 1 else Severity.INFO
