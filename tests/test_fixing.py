@@ -104,7 +104,7 @@ def noise(path: Path) -> dict[str, np.ndarray]:
 def test_in_place(onnxlint, write_model):
     path = write_model(BALLAST)
     path.chmod(0o640)
-    assert "[fixable]" in onnxlint(path, "--static-only").stdout
+    assert "[fixable]" in onnxlint(path, "--static-only", "--verbose").stdout
     done = onnxlint(path, "--fix")
     assert (done.returncode, done.stderr) == (0, "")
     assert "fixed GRA002 unused-initializer\n    'forgotten': remove the initializer" in done.stdout
