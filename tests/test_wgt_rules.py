@@ -10,6 +10,7 @@ from onnx import numpy_helper
 from onnxlint.config import load, plan
 from onnxlint.findings import Severity, Stage
 from onnxlint.packs import discover
+from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text, run_rule
 from onnxlint_rules.wgt.all_zero_weight import all_zero_weight
 from onnxlint_rules.wgt.constant_weight import constant_weight
@@ -37,7 +38,7 @@ def random(*shape, scale=0.1, seed=0):
 def judge(tmp_path):
     """What a rule says of a body that reads `x` and the given constants: severity and value."""
 
-    def run(rule, body, stage=Stage.TRAINED, elem="float", options=None, **tensors):
+    def run(rule, body, stage=Stage.TRAINED, elem="float", targets=(), **tensors):
         stubs = ", ".join(f"float {name} = {{0}}" for name in tensors)
         text = f"n ({elem}[N, C, H, W] x) => ({elem}[N, D, E, F] y) <{stubs}> {{ {body} }}"
         model = model_from_text(text)
@@ -46,7 +47,8 @@ def judge(tmp_path):
             model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
         path = tmp_path / "model.onnx"
         path.write_bytes(model.SerializeToString())
-        report = run_rule(rule, path, stage=stage, **(options or {}))
+        settings = Settings(targets=targets)
+        report = run_rule(rule, path, stage=stage, settings=settings)
         assert report.complete, report
         return [(found.severity, found.place.value) for found in report.findings]
 
@@ -267,7 +269,34 @@ def test_numbers_beyond_float16(judge, body, low, expected):
 
 def test_a_model_in_float32_is_not_asked_for_float16(write_model):
     report = run_rule(fp16_overflow_constant, write_model())
-    assert report.not_applicable == {"WGT009": "nothing in the model is float16"}
+    reason = "nothing in the model is float16, and no target computes in it"
+    assert report.not_applicable == {"WGT009": reason}
+
+
+@pytest.mark.parametrize(
+    ("body", "low", "expected"),
+    [
+        ("a = Add(x, low) y = Softmax(a)", np.float32(-1e9), [INFO]),
+        ("a = Where(x, x, low) b = Add(a, x) y = LogSoftmax(b)", np.float32(-1e9), [INFO]),
+        ("a = Add(x, low) y = Softmax(a)", np.float32(-1e4), []),
+        ("a = Add(x, low) y = Relu(a)", np.float32(-1e9), []),
+        (f"a = Add(x, low) y = {DOWN}(a)", np.float32(-1e9), [WARNING]),
+    ],
+)
+def test_masks_for_a_target_that_computes_in_float16(judge, body, low, expected):
+    found = judge(fp16_overflow_constant, body, targets=("tensorrt",), low=low)
+    assert [severity for severity, _ in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "expected"),
+    [(np.float32(1e-8), [INFO]), (np.float32(1e-5), []), (np.float32(0), []),
+     (np.float16(0), [WARNING])],
+)  # fmt: skip
+def test_epsilons_for_a_target_that_computes_in_float16(judge, epsilon, expected):
+    body = "a = Add(x, e) y = Sqrt(a)"
+    found = judge(fp16_underflow_epsilon, body, targets=("tensorrt",), e=epsilon)
+    assert [severity for severity, _ in found] == expected
 
 
 @pytest.mark.parametrize(
@@ -283,6 +312,7 @@ def test_a_model_in_float32_is_not_asked_for_float16(write_model):
         ("a = Max(x, e) y = Sqrt(a)", np.float16(0), []),
         ("a = Add(x, e) y = Sqrt(a)", np.float16(1e-4), []),
         ("a = Add(x, e) y = Sqrt(a)", np.float32(1e-8), []),
+        ("c = Cast<to = 10>(e) a = Add(x, c) y = Sqrt(a)", np.float32(1e9), []),
         ("c = Cast<to = 10>(e) a = Add(x, c) y = Sqrt(a)", np.float32(1e-8), [WARNING]),
         ("c = Cast<to = 1>(e) a = Add(x, c) y = Sqrt(a)", np.float16(0), []),
         ("a = Add(x, e) b = Sqrt(a) y = Div(b, a)", np.float16(0), [WARNING]),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, NotApplicable, Severity, Value, Weights, rule
+from onnxlint import Finding, Graph, Node, NotApplicable, Severity, Targets, Value, Weights, rule
 
 LARGEST = 65504.0
 """The largest finite float16."""
@@ -19,14 +19,15 @@ _PASSING = {
 
 
 @rule("WGT009", "fp16-overflow-constant", severity=Severity.WARNING)
-def fp16_overflow_constant(graph: Graph, weights: Weights) -> Iterator[Finding]:
+def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> Iterator[Finding]:
     """A constant too large for float16 (65504) in a model that computes in float16.
 
     Why: float32 masks are made of -1e9 or -3.4e38. Cast to float16 these become -inf, a row that is
     masked whole turns NaN in the softmax, and so does the sum of two of them less one another
     (coremltools issue 2669, fairseq issue 3575, transformers issue 17306). A float16 constant that
     is infinite already, times a mask, is NaN wherever the mask is 0: that is an error. Infinities
-    that are added or selected are a mask, and left alone.
+    that are added or selected are a mask, and left alone. For a target that computes in float16
+    what is float32 in the file, such a mask before a softmax is an info.
     Fix: use a number that float16 has as the sentinel: -1e4, or -65504; or keep the mask and its
     softmax in float32.
 
@@ -60,17 +61,19 @@ def fp16_overflow_constant(graph: Graph, weights: Weights) -> Iterator[Finding]:
     }
     >>> model.graph.initializer[1].int32_data[:] = [0xFC00]
     """
-    casts = [n for n in graph.nodes("Cast") if n.attribute("to", 0) == FLOAT16]
+    halves = {node for node in graph.nodes("Cast") if node.attribute("to", 0) == FLOAT16}
+    narrowed = targets.any(float16="native")
     constants = [*weights.constants()]
-    if not casts and not any(tensor.dtype == "float16" for _, tensor in constants):
-        raise NotApplicable("nothing in the model is float16")
+    if not (halves or narrowed or any(tensor.dtype == "float16" for _, tensor in constants)):
+        raise NotApplicable("nothing in the model is float16, and no target computes in it")
     for value, tensor in constants:
         half = tensor.dtype == "float16"
-        if not value.consumers or not (half or (casts and tensor.dtype in ("float", "double"))):
+        if not value.consumers or not (half or tensor.dtype in ("float", "double")):
             continue
         seen = weights.of(tensor)
         if seen is None or not seen.elements:
             continue
+        largest = max(seen.maximum, -seen.minimum)
         if half and seen.infinite and any(node.op == "Mul" for node in value.consumers):
             yield Finding(
                 value,
@@ -81,27 +84,36 @@ def fp16_overflow_constant(graph: Graph, weights: Weights) -> Iterator[Finding]:
                 unit="infinite elements",
                 severity=Severity.ERROR,
             )
-        largest = max(seen.maximum, -seen.minimum)
-        if not half and largest > LARGEST and _is_cast_down(value):
-            yield Finding(
-                value,
-                f"it holds ±{largest:.3g} and is cast to float16, which ends at {LARGEST:g}",
-                measured=largest,
-                limit=LARGEST,
-            )
+        elif largest > LARGEST and (halves or narrowed):
+            ends = _ends(value, halves)
+            if ends & halves:
+                yield _finding(value, largest, "is cast to float16", Severity.WARNING)
+            elif narrowed and any("Softmax" in node.op for node in ends):
+                reason = "reaches a softmax that the target may compute in float16"
+                yield _finding(value, largest, reason, Severity.INFO)
 
 
-def _is_cast_down(value: Value) -> bool:
-    """Whether a constant gets to a cast to float16 with its size unchanged, or added to others."""
-    pending, seen = [value], {value}
+def _finding(value: Value, largest: float, reason: str, severity: Severity) -> Finding:
+    return Finding(
+        value,
+        f"it holds ±{largest:.3g} and {reason}, which ends at {LARGEST:g}",
+        measured=largest,
+        limit=LARGEST,
+        severity=severity,
+    )
+
+
+def _ends(value: Value, halves: set[Node]) -> set[Node]:
+    """The nodes that a constant gets to with its size unchanged, or added to other numbers."""
+    pending, seen, ends = [value], {value}, set()
     while pending:
         value = pending.pop()
         for node in value.consumers:
-            if node.op == "Cast" and node.attribute("to", 0) == FLOAT16:
-                return True
-            slots = _PASSING.get(node.op, ())
+            slots = () if node in halves else _PASSING.get(node.op, ())
             taken = slots is None or any(node.input(slot) is value for slot in slots)
-            if taken and node.output is not None and node.output not in seen:
+            if not taken:
+                ends.add(node)
+            elif node.output is not None and node.output not in seen:
                 seen.add(node.output)
                 pending.append(node.output)
-    return False
+    return ends

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy
 
-from onnxlint import Finding, Graph, Node, Severity, Value, rule
+from onnxlint import Finding, Graph, Node, Severity, Targets, Value, rule
 
 FLOAT16 = 10
 """Its number among ONNX's types."""
@@ -20,13 +20,14 @@ _NORMALISATIONS = {"BatchNormalization": 1e-5, "InstanceNormalization": 1e-5}
 
 
 @rule("WGT010", "fp16-underflow-epsilon", severity=Severity.WARNING)
-def fp16_underflow_epsilon(graph: Graph) -> Iterator[Finding]:
+def fp16_underflow_epsilon(graph: Graph, targets: Targets) -> Iterator[Finding]:
     """An epsilon that guards a division, root or logarithm in float16, and is zero or nearly there.
 
     Why: float16 ends at 6e-8, so an epsilon of 1e-8 or 1e-12 becomes 0 in the conversion. The guard
     is gone, and the first zero behind it gives infinity or NaN (onnxconverter-common issue 153).
     Below 6.1e-5 an epsilon is subnormal: exact enough where they are computed, and 0 on processors
-    that flush them (OpenVINO issue 8676): an info.
+    that flush them (OpenVINO issue 8676): an info. So is one of float32 that would become 0 on a
+    target that computes in float16.
     Fix: choose an epsilon of 1e-4 and more, or keep the guarded operators in float32.
 
     Bad:
@@ -58,6 +59,7 @@ def fp16_underflow_epsilon(graph: Graph) -> Iterator[Finding]:
         y = Cast <to = 10> (root)
     }
     """
+    narrowed = targets.any(float16="native")
     told: set[Node] = set()
     for node in graph.nodes(*_GUARDED):
         value = node.input(_GUARDED[node.op])
@@ -65,38 +67,42 @@ def fp16_underflow_epsilon(graph: Graph) -> Iterator[Finding]:
         if guard is None or guard.op not in ("Add", "Max", "Clip") or guard in told:
             continue
         for constant in guard.inputs[guard.op == "Clip" :]:
-            epsilon = _half(graph, constant)
-            if epsilon is None or not 0 <= epsilon < SMALLEST_NORMAL:
+            number, in_half = _constant(graph, constant)
+            if number is None or not (in_half or narrowed) or not 0 <= number < SMALLEST_NORMAL:
                 continue
-            if epsilon or guard.op == "Add":
+            epsilon = float(numpy.float16(number))
+            vanished = epsilon == 0 and (number > 0 or (in_half and guard.op == "Add"))
+            if vanished or (in_half and epsilon):
                 told.add(guard)
-                yield _finding(guard, epsilon, f"the epsilon before {node.op}")
+                sure = in_half and vanished
+                yield _finding(guard, epsilon, f"the epsilon before {node.op}", sure)
                 break
     for node in graph.nodes(*_NORMALISATIONS):
         scale = graph.tensor(node.input(1))
         epsilon = float(numpy.float16(node.attribute("epsilon", _NORMALISATIONS[node.op])))
         if scale is not None and scale.dtype == "float16" and not epsilon:
-            yield _finding(node, epsilon, "its epsilon")
+            yield _finding(node, epsilon, "its epsilon", True)
 
 
-def _half(graph: Graph, value: Value | None) -> float | None:
-    """The number that a float16 constant holds, in every element; also one that is cast to it."""
+def _constant(graph: Graph, value: Value | None) -> tuple[float | None, bool]:
+    """The one number of a constant, and whether it is float16, or is cast to it."""
     maker = None if value is None else value.producer
     cast = maker is not None and maker.op == "Cast" and maker.attribute("to", 0) == FLOAT16
     stored = maker.input(0) if cast and maker is not None else value
     tensor = graph.tensor(stored)
-    if tensor is None or tensor.size != 1 or tensor.dtype not in ("float16", *["float"] * cast):
-        return None
+    if tensor is None or tensor.size != 1 or tensor.dtype not in ("float16", "float"):
+        return None, False
     array = graph.constant(stored)
-    return None if array is None else float(array.astype(numpy.float16).reshape(-1)[0])
+    number = None if array is None else float(array.reshape(-1)[0])
+    return number, cast or tensor.dtype == "float16"
 
 
-def _finding(node: Node, epsilon: float, what: str) -> Finding:
+def _finding(node: Node, epsilon: float, what: str, sure: bool) -> Finding:
     return Finding(
         node,
         f"{what} is {epsilon:.2g} in float16, whose smallest normal number is "
         f"{SMALLEST_NORMAL:.2g}" + (": it guards nothing" if not epsilon else ""),
         measured=epsilon,
         limit=SMALLEST_NORMAL,
-        severity=Severity.INFO if epsilon else Severity.WARNING,
+        severity=Severity.WARNING if sure else Severity.INFO,
     )
