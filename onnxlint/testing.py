@@ -139,9 +139,9 @@ def problems(rule: Rule) -> list[str]:
     Where the finding of a Bad example carries a fix, that must mend the example.
     """
     documentation = rule.documentation
-    if rule.documented is None:
-        wanted, lacks = ("why", "fix", "bad", "good"), "its docstring has no {}: section"
-    else:  # a table says what its team wants to be said, but shows that it finds something
+    wanted: tuple[str, ...] = ("why", "fix", "bad", "good")
+    lacks = "its docstring has no {}: section"
+    if rule.documented is not None:  # a table need not say why, but must show that it finds
         wanted, lacks = ("bad",), "it has no example {!r}"
     found = [lacks.format(title) for title in wanted if not getattr(documentation, title)]
     examples = [(text, True) for text in documentation.bad]
