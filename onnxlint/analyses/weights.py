@@ -247,6 +247,9 @@ class Weights:
         channels, scaling = self.channels(weight), self.scaling(weight)
         if channels is None or (weight.is_quantised and scaling is None) or weight.tensor.fill:
             return []
+        pairs = zip(channels.minimum.tolist(), channels.maximum.tolist(), strict=True)
+        if len(set(pairs)) == len(channels.minimum):
+            return []
         marks = np.stack([*channels, *(scaling or ())], axis=1)
         alive = np.flatnonzero(channels.magnitude > 0)
         suspects = [at for group in _groups(marks, alive) for at in group]

@@ -195,6 +195,7 @@ def _byte_values(dtype: np.dtype[Any]) -> Array:
     return np.arange(256, dtype=np.uint8).view(dtype).astype(np.float32)
 
 
+@cache
 def _smallest_normal(dtype: np.dtype[Any]) -> float:
     if dtype.kind in "iub":
         return 1.0  # integers are zero below

@@ -12,6 +12,9 @@ FLOAT16 = 10
 SMALLEST_NORMAL = 2.0**-14
 """6.1e-5: below, float16 loses digits, and some processors make 0 of it."""
 
+ROUNDED_TO_ZERO = 2.0**-25
+"""Half of the smallest float16: what is no larger becomes 0."""
+
 _GUARDED = {"Div": 1, "Log": 0, "Pow": 0, "Reciprocal": 0, "Sqrt": 0}
 """Operators that need a guard against 0, and the slot that needs it."""
 
@@ -79,9 +82,9 @@ def fp16_underflow_epsilon(graph: Graph, targets: Targets) -> Iterator[Finding]:
                 break
     for node in graph.nodes(*_NORMALISATIONS):
         scale = graph.tensor(node.input(1))
-        epsilon = float(numpy.float16(node.attribute("epsilon", _NORMALISATIONS[node.op])))
-        if scale is not None and scale.dtype == "float16" and not epsilon:
-            yield _finding(node, epsilon, "its epsilon", True)
+        epsilon = node.attribute("epsilon", _NORMALISATIONS[node.op])
+        if scale is not None and scale.dtype == "float16" and epsilon <= ROUNDED_TO_ZERO:
+            yield _finding(node, 0.0, "its epsilon", True)
 
 
 def _constant(graph: Graph, value: Value | None) -> tuple[float | None, bool]:
