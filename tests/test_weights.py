@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from onnxlint.analyses.weights import Weights
 from onnxlint.model.graph import Graph
@@ -189,3 +189,33 @@ def test_threads_give_what_one_gives(weights_of, monkeypatch):
     assert np.array_equal(channels.minimum, array.min(axis=0))
     assert np.array_equal(parts_channels.maximum, array.max(axis=0))
     assert channels.minimum.tolist() == parts_channels.minimum.tolist()
+
+
+NUMBERS = [name for name, _ in TensorProto.DataType.items()
+           if name not in ("UNDEFINED", "STRING", "BOOL", "COMPLEX64", "COMPLEX128")]  # fmt: skip
+
+
+@pytest.mark.parametrize("external", [False, True])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_elements_of_every_type_come_in_blocks(weights_of, name, external):
+    dtype = helper.tensor_dtype_to_np_dtype(TensorProto.DataType.Value(name))
+    high = {"UINT2": 4, "INT2": 2, "INT4": 8}.get(name, 7)
+    low = -high if name in ("INT2", "INT4") else 0
+    array = np.random.default_rng(0).integers(low, high, (5, 7)).astype(dtype)
+    weights = weights_of("n (float[N] x) => (float[N] y) <float w = {0}> { y = Add(x, w) }",
+                         external, w=array)  # fmt: skip
+    ((_, tensor),) = weights.constants()
+    whole = array.reshape(-1).astype("float32")
+    for step, start, stop in ((None, 0, None), (8, 0, None), (4, 8, 20), (16, 16, None)):
+        blocks = [block.astype("float32") for block in tensor.blocks(step, start, stop)]
+        np.testing.assert_array_equal(np.concatenate(blocks), whole[start:stop])
+
+
+def test_a_file_that_is_too_short_is_told(weights_of, tmp_path):
+    text = "n (float[N, 6] x) => (float[N, 4] y) <float w = {0}> { y = MatMul(x, w) }"
+    weights = weights_of(text, True, w=RANDOM.T)
+    (data,) = (file for file in tmp_path.iterdir() if file.suffix != ".onnx")
+    data.write_bytes(data.read_bytes()[:50])
+    (weight,) = weights.layers()
+    assert weights.of(weight.tensor) is None
+    assert weights.channels(weight) is None
