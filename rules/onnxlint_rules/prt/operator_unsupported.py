@@ -13,9 +13,10 @@ def operator_unsupported(graph: Graph, targets: Targets, support: Support) -> It
     Why: a runtime needs code for every operator, version and element type, and has it for some. The
     model is valid and is refused when it is loaded (onnxruntime's NOT_IMPLEMENTED), often after an
     update of the opset or a conversion of the types. Once per operator and cause. What onnxruntime
-    writes out with other operators is judged by these; bfloat16 has the rule bfloat16-on-cpu. A
-    warning where the target is a part of onnxruntime whose CPU provider runs the node in its place:
-    that works, and costs a copy there and back.
+    writes out with other operators is judged by these. Left to others are bfloat16
+    (bfloat16-on-cpu), int8 in ConvInteger (convinteger-int8-weight) and int32 that is dequantised
+    for TensorRT (asymmetric-for-tensorrt). A warning where the target is a part of onnxruntime
+    whose CPU provider runs the node in its place: that works, and costs a copy there and back.
     Fix: cast to a type that the target has, export with an opset whose version it has, or spell the
     operator with others. `onnxlint targets NAME` says where the facts are from.
 
@@ -56,7 +57,7 @@ def _of_target(graph: Graph, target: Target, support: Support) -> Iterator[Findi
             continue
         if refusal.on_host:
             lent[node.op].append(node)
-        else:
+        elif not _is_told_elsewhere(node, refusal.dtype, target):
             refused[node.op, refusal.reason].append(node)
     for (op, reason), nodes in refused.items():
         yield Finding(
@@ -68,6 +69,14 @@ def _of_target(graph: Graph, target: Target, support: Support) -> Iterator[Findi
         )
     if lent:
         yield _lent(lent, target)
+
+
+def _is_told_elsewhere(node: Node, dtype: str | None, target: Target) -> bool:
+    """Whether a rule on quantisation is about it, which knows the remedy."""
+    what = (node.op, dtype)
+    return what == ("ConvInteger", "int8") or (
+        what == ("DequantizeLinear", "int32") and target.family == "tensorrt"
+    )
 
 
 def _lent(lent: dict[str, list[Node]], target: Target) -> Finding:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from onnxlint import Graph, Node, Value
 
 QUANTIZE = ("QuantizeLinear", "com.microsoft::QuantizeLinear")
@@ -84,6 +82,9 @@ class Parameters:
 
     def in_use(self, graph: Graph, scales: int) -> Any:
         """Which of so many scales belong to more than zeros: all, but of a constant's slices."""
+
+        import numpy as np
+
         codes = graph.constant(self.data) if self.node.op in DEQUANTIZE else None
         if codes is None or self.axis is None or self.block:
             return np.ones(scales, bool)

@@ -69,4 +69,4 @@ def convinteger_int8_weight(
 
 def _lacks_int8(target: Target, node: Node, support: Support) -> bool:
     refusal = support.refusal(node, target)
-    return refusal is not None and refusal.dtype == "int8"
+    return refusal is not None and refusal.dtype == "int8" and not refusal.on_host

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from math import prod
 
-import numpy as np
-
 from onnxlint import Finding, Graph, Severity, Shapes, rule
 from onnxlint_rules.qnt._parameters import (
     DEQUANTIZE,
@@ -15,7 +13,8 @@ from onnxlint_rules.qnt._parameters import (
     parameters,
 )
 
-SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
+SMALLEST_NORMAL = 2.0**-126
+"""Of float32."""
 
 
 @rule("QNT001", "invalid-quantisation-parameters", severity=Severity.ERROR, ops=OPERATORS)
@@ -114,6 +113,9 @@ def _miscounted(found: Parameters, what: str, count: int, taken: int) -> Finding
 
 def _numbers(found: Parameters, graph: Graph) -> Iterator[Finding]:
     """Looks at the scales themselves."""
+
+    import numpy as np
+
     constant = graph.constant(found.scale)
     if constant is None or constant.dtype == object:
         return

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from onnxlint import (
     Finding,
     Graph,
@@ -108,6 +106,8 @@ def _is_quantised(value: Value | None) -> bool:
 
 
 def _share_of_large(layer: Layer, graph: Graph) -> float:
+    import numpy as np
+
     codes = graph.constant(layer.weights)
     if codes is None or not codes.size:
         return 0.0

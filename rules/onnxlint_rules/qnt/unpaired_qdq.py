@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from onnxlint import Finding, Graph, Node, Severity, rule
 from onnxlint_rules.qnt._layers import FLOAT_LAYERS, behind, layers
 from onnxlint_rules.qnt._parameters import DEQUANTIZE, QUANTIZE
@@ -132,6 +130,9 @@ def _round_trips(graph: Graph) -> tuple[list[Node], list[Node]]:
 
 def _is_same(one: Node, other: Node, graph: Graph) -> bool:
     """Whether two nodes have the same scale and zero point."""
+
+    import numpy as np
+
     for slot in (1, 2):
         a, b = one.input(slot), other.input(slot)
         if a is not b:
