@@ -46,7 +46,8 @@ def _index(rules: list[Rule]) -> Iterator[str]:
         for rule in group:
             summary = _prose(" ".join(rule.documentation.summary.split())).replace("|", "&#124;")
             link = f"[{rule.name}]({family}/{rule.code}.md)"
-            yield f"| {rule.code} | {link} | {rule.severity} | {summary} |"
+            severity = f"{rule.severity}{'' if rule.default else ', off'}"
+            yield f"| {rule.code} | {link} | {severity} | {summary} |"
 
 
 def _page(rule: Rule) -> Iterator[str]:
