@@ -7,7 +7,6 @@ model is written.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import time
 from contextlib import ExitStack
@@ -16,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.config import Plan
-from onnxlint.findings import Diagnostic, Fix
-from onnxlint.model.errors import ModelError
+from onnxlint.findings import Diagnostic, Fix, NotApplicable
+from onnxlint.model.errors import DataError, ModelError
 from onnxlint.pipeline import Bench, Judgement, Progress
 from onnxlint.reports import Mending, ModelReport
 from onnxlint.settings import Settings
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS = 10
 """A chain of fixes that make each other possible is seldom longer than three."""
-
-DIFF_CONTEXT = 2
-"""Unchanged lines around each change of a diff."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +65,8 @@ def fix_model(
         report = _with_target(report, target)
     except (ModelError, OSError) as error:
         report = _failed(path, unmended, error)
+    except DataError as error:
+        report = ModelReport(path, error=str(error))
     return replace(report, seconds=time.perf_counter() - start, fail_on=chosen.fail_on)
 
 
@@ -169,10 +167,12 @@ class _Repair:
         from onnxlint.analyses.execution import Execution
         from onnxlint.analyses.inputs import Inputs
 
-        analyses = judgement.analyses
-        agreement = Agreement(
-            graph, analyses.get(Inputs), analyses.have(Execution), self._bench.worker()
-        )
+        try:
+            inputs = judgement.analyses.get(Inputs)
+        except NotApplicable as reason:
+            return str(reason)
+        execution = judgement.analyses.have(Execution)
+        agreement = Agreement(graph, inputs, execution, self._bench.worker())
         if agreement.obstacle is None:
             self._agreement = agreement
         return agreement.obstacle
@@ -266,12 +266,11 @@ def _with_target(report: ModelReport, target: Path | None) -> ModelReport:
 
 def diff_of(before: Model, after: Model) -> str:
     """What mending changed, as a unified diff of two listings; empty where it is nothing."""
+    from onnxlint.model.diff import unified
     from onnxlint.model.listing import listing
 
     if before is after:
         return ""
     names = (before.path, f"{before.path} (fixed)")
-    lines = difflib.unified_diff(
-        listing(before.proto), listing(after.proto), *names, n=DIFF_CONTEXT, lineterm=""
-    )
+    lines = unified(listing(before.proto), listing(after.proto), names)
     return "".join(f"{line}\n" for line in lines)

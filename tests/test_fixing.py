@@ -303,6 +303,39 @@ def test_a_fix_that_changes_the_outputs_is_dropped_and_the_others_stay(write_mod
     np.testing.assert_array_equal(outputs(path, feeds), expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "output"),
+    [
+        pytest.param(
+            "net (float[2] x) => (seq(float[2]) y) <float[2] w = {1, 2}>"
+            "{h = Mul(x, w) y = SequenceConstruct(x, h)}",
+            "y[1]",
+            id="a sequence",
+        ),
+        pytest.param(
+            '<ir_version: 10, opset_import: ["" : 21, "ai.onnx.ml" : 3]>'
+            "net (float[N, 2] x) => (seq(map(int64, float)) y) <float[2] w = {1, 2}>"
+            "{h = Mul(x, w) y = ai.onnx.ml.ZipMap<classlabels_int64s = [3, 4]>(h)}",
+            "y[0] values[0]",
+            id="a list of maps",
+        ),
+    ],
+)
+def test_outputs_that_are_no_tensors_are_compared(write_model, workers, text, output):
+    report = fixed(write_model(text), wrong_fix, workers=workers)
+    ((_, reason),) = report.mending.refused
+    assert reason == f"verification failed: output {output!r} differs"
+
+
+def test_data_that_does_not_fit_is_told(onnxlint, write_model, tmp_path):
+    np.savez(tmp_path / "data.npz", x=np.zeros((1, 5), np.float32))
+    path = write_model(BALLAST)
+    done = onnxlint(path, "--fix", "--select", "GRA", "--data", "data.npz")
+    assert done.returncode == 2
+    assert "cannot lint: " in done.stdout
+    assert len(onnx.load(path).graph.initializer) == 2
+
+
 def test_a_bad_example_must_be_mended_by_its_fix():
     (problem,) = problems(wrong_fix)
     assert (

@@ -79,7 +79,8 @@ class Agreement:
         attempts = iter([known]) if known is not None else inputs.attempts()
         problem = self._find_inputs(graph, attempts)
         if problem is not None:
-            return f"the model does not run: {problem}"
+            hint = " (real samples, given with --data, may do better)" if inputs.guessed else ""
+            return f"the model does not run: {problem}{hint}"
         if not any(self._expected):
             return "the model has no output that can be compared"
         if _difference(self._expected, self._outputs(graph), exact=True) is not None:
