@@ -4,8 +4,6 @@ from collections.abc import Callable
 from operator import add, and_, eq, ge, gt, le, lt, mul, or_, sub
 from typing import Any
 
-import numpy as np
-
 from onnxlint import Graph, Node, Shapes, Value
 
 _LARGEST = 64
@@ -29,6 +27,9 @@ def folded(value: Value | None, graph: Graph, shapes: Shapes) -> Any:
 
 def _folded(value: Value | None, graph: Graph, shapes: Shapes, steps: int) -> list[Any] | None:
     """The elements of a small value in a row, None for those that are not known."""
+
+    import numpy as np
+
     tensor = graph.tensor(value)
     if tensor is not None and tensor.size <= _LARGEST:
         constant = graph.constant(value)

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
-import numpy as np
-
 from onnxlint import Graph, Node, Value
 
 CARRIERS = frozenset({
@@ -61,6 +59,9 @@ class Masks:
 
     def blocked_rows(self, softmax: Node) -> Iterator[tuple[int, int]]:
         """How many of how many rows (last axis) each constant mask in front of it blocks whole."""
+
+        import numpy as np
+
         for node in _before(softmax):
             if node.op == "Add":
                 constants = [self._graph.constant(value) for value in node.inputs]
@@ -128,6 +129,9 @@ class Masks:
 
     def _is_infinite(self, value: Value | None) -> bool:
         """Whether a constant is -inf throughout; also one that float16 turns into it."""
+
+        import numpy as np
+
         *casts, source = _carried(value)
         narrows = any(v.producer.attribute("to") == _FLOAT16 for v in casts)
         maker = source.producer if source is not None else None

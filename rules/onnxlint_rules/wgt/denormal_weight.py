@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from onnxlint import Draft, Finding, Fix, Severity, Value, Weights, rule
 
 
@@ -56,6 +54,8 @@ def denormal_weight(
 
 
 def _flush(draft: Draft, value: Value) -> None:
+    import numpy as np
+
     elements = draft.graph.constant(value).copy()
     smallest = np.finfo(np.float64 if elements.dtype == np.float64 else np.float32).tiny
     elements[np.abs(elements.astype(np.float64)) < smallest] = 0

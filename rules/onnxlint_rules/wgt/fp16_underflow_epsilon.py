@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy
-
 from onnxlint import Finding, Graph, Node, Severity, Targets, Value, rule
 
 FLOAT16 = 10
@@ -62,6 +60,9 @@ def fp16_underflow_epsilon(graph: Graph, targets: Targets) -> Iterator[Finding]:
         y = Cast <to = 10> (root)
     }
     """
+
+    import numpy
+
     narrowed = targets.any(float16="native")
     told: set[Node] = set()
     for node in graph.nodes(*_GUARDED):

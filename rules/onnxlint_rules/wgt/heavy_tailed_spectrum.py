@@ -1,12 +1,16 @@
 """WGT013 heavy-tailed-spectrum."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-import numpy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from onnxlint import Finding, Severity, Stage, Weight, Weights, rule
 
-Array = numpy.ndarray
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray
 
 
 @rule("WGT013", "heavy-tailed-spectrum", severity=Severity.INFO, stages=(Stage.TRAINED,),
@@ -79,6 +83,9 @@ def heavy_tailed_spectrum(
 
 def _eigenvalues(weight: Weight) -> Array:
     """Those of WᵀW that are not 0, of all places of the window together."""
+
+    import numpy
+
     try:
         array = weight.tensor.array().astype(numpy.float32).reshape(weight.tensor.dims)
     except ValueError:
@@ -90,6 +97,9 @@ def _eigenvalues(weight: Weight) -> Array:
 
 def tail_exponent(values: Array) -> float | None:
     """The exponent of the power law nearest to the tail of ascending positive numbers."""
+
+    import numpy
+
     best, exponent = numpy.inf, None
     logarithms = numpy.log(values.astype(float))
     sums = numpy.cumsum(logarithms[::-1])[::-1]
