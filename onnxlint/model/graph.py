@@ -721,16 +721,16 @@ def _attribute_value(attribute: AttributeProto, default: Any) -> Any:
 def _constant_proto(node: Node) -> TensorProto | None:
     """The tensor that a Constant node spells in one of its seven ways."""
     import numpy as np
-    from onnx import numpy_helper
+    from onnx import TensorProto, numpy_helper
 
     tensor = node.attribute("value")
-    if tensor is not None:
-        return tensor  # type: ignore[no-any-return]
+    if isinstance(tensor, TensorProto):
+        return tensor
     kinds = {"value_float": "float32", "value_floats": "float32",
              "value_int": "int64", "value_ints": "int64"}  # fmt: skip
     for name, dtype in kinds.items():
         plain = node.attribute(name)
-        if plain is not None:
+        if isinstance(plain, int | float | list):
             return numpy_helper.from_array(np.asarray(plain, dtype))
     return None
 
