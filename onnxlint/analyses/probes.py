@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.runtime.messages import Watch
@@ -79,6 +77,8 @@ def _may_be_float(shapes: Shapes, value: Value) -> bool:
 
 def gates_itself(graph: Graph, node: Node) -> bool:
     """Whether it is the sigmoid of x · sigmoid(a·x), as in SiLU, or the tanh of 1 + tanh(…)."""
+    import numpy as np
+
     read = node.input(0)
     scaled = read.producer.inputs if read and read.producer and read.producer.op == "Mul" else []
     for follower in node.output.consumers if node.output else ():
