@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxlint.model.diff import unified
@@ -30,6 +30,7 @@ def patched(before: list[str], diff: list[str]) -> list[str]:
     return made + before[position:]
 
 
+@settings(deadline=None)
 @given(LINES, LINES)
 def test_a_diff_makes_one_text_of_the_other(before, after):
     diff = list(unified(before, after, ("a", "b")))

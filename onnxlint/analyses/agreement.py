@@ -77,39 +77,53 @@ class Agreement:
             return f"no inputs to compare it on: {inputs.obstacle}"
         known = execution.attempt if execution is not None else None
         attempts = iter([known]) if known is not None else inputs.attempts()
-        problem = self._find_inputs(graph, attempts)
-        if problem is not None:
-            hint = " (real samples, given with --data, may do better)" if inputs.guessed else ""
-            return f"the model does not run: {problem}{hint}"
-        if not any(self._expected):
-            return "the model has no output that can be compared"
-        if _difference(self._expected, self._outputs(graph), exact=True) is not None:
-            return "two runs of the model on the same inputs differ"
+        try:
+            problem = self._find_inputs(graph, attempts)
+            if problem is not None:
+                hint = " (real samples, given with --data, may do better)" if inputs.guessed else ""
+                return f"the model does not run: {problem}{hint}"
+            if not any(self._expected):
+                return "the model has no output that can be compared"
+            if _difference(self._expected, self._outputs(graph), exact=True) is not None:
+                return "two runs of the model on the same inputs differ"
+        except (RunFailure, WorkerDied) as error:
+            return f"the model does not run: {_told(graph, error)}"
         return None
 
     def _find_inputs(self, graph: Graph, attempts: Iterator[Attempt]) -> str | None:
-        """Runs the first feeds that the model takes; the reason where it takes none."""
-        problem = "it takes none of the inputs tried"
+        """Loads the model and runs the first feeds that it takes; the reason where it cannot."""
+        refusals: list[RunFailure] = []
+        for self._way in _WAYS:
+            try:
+                self._load(graph)
+                break
+            except RunFailure as error:
+                refusals.append(error)
+        else:
+            return _told(graph, refusals[0])
         for self._attempt in attempts:
-            for self._way in _WAYS:
-                try:
-                    self._expected = self._outputs(graph)
-                    return None
-                except RunFailure as error:
-                    problem = _told(graph, error)
-                except WorkerDied as error:
-                    return str(error)
-        return problem
+            try:
+                self._expected = self._run(graph)
+                return None
+            except RunFailure as error:
+                refusals.append(error)
+        return _told(graph, refusals[-1]) if refusals else "there is no input to try"
 
     def _outputs(self, graph: Graph) -> Outputs:
-        from onnxlint.runtime.messages import Run
+        self._load(graph)
+        return self._run(graph)
 
-        assert self._attempt is not None
+    def _load(self, graph: Graph) -> None:
         plain = _plain(graph.model.proto)
         if self._way.sort:
             _sort(plain)
         data = runnable(replace(graph.model, proto=plain), [])
         self._worker.load(data, graph.model.files.folder, optimised=self._way.optimise)
+
+    def _run(self, graph: Graph) -> Outputs:
+        from onnxlint.runtime.messages import Run
+
+        assert self._attempt is not None
         names = [value.name for value in graph.outputs]
         runs = [self._worker.run(Run(feed, [], names)) for feed in self._attempt.feeds]
         return [run.outputs for run in runs]
