@@ -141,6 +141,20 @@ def test_sound_graphs_get_no_finding(rule: Rule, text: str) -> None:
             id="a weight and a bias behind Identity",
         ),
         pytest.param(
+            identity_of_constant,
+            "net (float[N, 2] x) => (float[N, 2] y) <float16[2, 2] w = {1, 2, 3, 4}>"
+            " { v = Cast<to = 1>(w) y = MatMul(x, v) }",
+            [("info", None)],
+            id="weights stored in half precision",
+        ),
+        pytest.param(
+            identity_of_constant,
+            "net (float[N, 2] x) => (float[N, 2] y) <int32[2] s = {-1, 2}>"
+            " { t = Cast<to = 7>(s) y = Reshape(x, t) }",
+            [("warning", None)],
+            id="a shape that is cast",
+        ),
+        pytest.param(
             unused_node,
             BRANCHES.replace("Add(h, w)", "Relu(w)"),
             [("warning", None)],
@@ -245,6 +259,40 @@ def test_sound_graphs_get_no_finding(rule: Rule, text: str) -> None:
             "d = MatMul(x, w) e = Relu(d) f = MatMul(e, w) y = Add(c, f) }",
             [("warning", None)],
             id="a copied block is one finding",
+        ),
+        pytest.param(
+            identical_branches,
+            "net (bool f, float[2, 2] x) => (float[2, 2] y) <float[2, 2] w = {1, 2, 3, 4}>"
+            " { y = If(f) <"
+            " then_branch = a () => (float[2, 2] p) { p = MatMul(x, w) },"
+            " else_branch = b () => (float[2, 2] q) { h = MatMul(x, w) q = Relu(h) } > }",
+            [],
+            id="one layer in both branches",
+        ),
+        pytest.param(
+            identical_branches,
+            "net (float[N, 2] x) => (float[N, 2] y)"
+            " <float[2, 2] w = {1, 2, 3, 4}, float r = {0.5}, bool t = {1}>"
+            " { d = Dropout(x, r, t) e = Dropout(x, r, t) a = MatMul(d, w) b = MatMul(e, w)"
+            " y = Add(a, b) }",
+            [],
+            id="two draws of an active dropout",
+        ),
+        pytest.param(
+            disconnected_component,
+            "net (float[N, 2] i, float[M, 2] t) => (float[N, 2] a, float[M, 2] b)"
+            " <float[2, 2] w = {1, 2, 3, 4}, float[2, 2] v = {1, 2, 3, 5}, float s = {2}>"
+            " { c = MatMul(i, w) d = MatMul(t, v) a = Mul(c, s) b = Mul(d, s) }",
+            [],
+            id="two towers that share a learned scale",
+        ),
+        pytest.param(
+            disconnected_component,
+            "net (float[N, 2] i, float[M, 2] t) => (float[N, 2] a, float[M, 2] b)"
+            " <float[2, 2] w = {1, 2, 3, 4}, float[2, 2] v = {1, 2, 3, 5}>"
+            " { a = MatMul(i, w) b = MatMul(t, v) }",
+            [("warning", None)],
+            id="two towers without a link",
         ),
         pytest.param(
             identical_branches,

@@ -85,6 +85,39 @@ def test_numbers_that_int32_holds_and_sentinels(number):
     assert findings(int64_overflow_constant, text) == ()
 
 
+@pytest.mark.parametrize(
+    ("end", "count"),
+    [
+        ("e = Unsqueeze(c, zero) y = Slice(x, zero, e)", 0),
+        ("p = Unsqueeze(c, zero) e = Concat<axis = 0>(p) y = Slice(x, zero, e)", 0),
+        ("e = Unsqueeze(c, zero) y = Min(x, e)", 1),
+        ("e = Unsqueeze(c, zero) z = Slice(x, zero, e) y = Add(z, e)", 1),
+    ],
+)
+def test_bounds_that_an_exporter_reshapes(end, count):
+    text = f"""net (int64[N] x) => (int64[M] y) <int64 c = {{4294967296}}, int64[1] zero = {{0}}>
+    {{ {end} }}"""
+    assert len(findings(int64_overflow_constant, text)) == count
+
+
+@pytest.mark.parametrize(
+    ("shape", "target"),
+    [("batch, 8, 4", "-1, 2, 4"), ("batch, 8, 4", "-1, 8, 2, 2"), ("batch, 8", "1, -1")],
+)
+def test_windows_heads_and_flattening_bake_no_batch(shape, target):
+    rank = target.count(",") + 1
+    text = f"""net (float[{shape}] x) => (y) <int64[{rank}] s = {{{target}}}>
+    {{ y = Reshape(x, s) }}"""
+    assert findings(baked_batch, text) == ()
+
+
+def test_a_token_that_is_expanded_to_one_row_bakes_no_batch():
+    text = """net (float[batch, 4] x) => (float[1, 4] y)
+    <int64[1] zero = {0}, int64[1] one = {1}, int64[2] shape = {1, 4}>
+    { t = Slice(x, zero, one) y = Expand(t, shape) }"""
+    assert findings(baked_batch, text) == ()
+
+
 def test_the_smallest_table_is_the_limit():
     text = """
     net (int32[N, 1] ids) => (float[N, 2] y)

@@ -61,6 +61,7 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         if layer in reached and _is_weighted(layer, graph) and _is_free(layer, given, shapes)
     ]
     if layers:
+        layers.sort(key=lambda layer: (layer.scope.path, layer.index))
         behind = graph.ancestors(filter(None, layers[0].inputs))
         first = next((node for node in searches if node in behind), searches[0])
         yield Finding(

@@ -24,7 +24,8 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
     constants, and do not look behind the node: TensorRT refuses the model (issue 2803), and
     fusion and quantisation pass the layer by. An info where it is a bias: PyTorch's TorchScript
     exporter stores equal ones once and hands them on through an Identity, which importers see
-    through there. For the same reason parameters of normalisations are left out.
+    through there; and where weights are cast, which are stored in a narrow type to save space. Left
+    out are parameters of normalisations, which PyTorch shares like biases.
     Fix: fold the node: give the operand the initializer itself, cast beforehand. `--fix` folds an
     Identity; a cast changes numbers, and stays.
 
@@ -45,6 +46,7 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
         y = Add(x, v)
     }
     """
+    layers = set(graph.layers())
     for node in graph.nodes(*_CONSTANT_SLOTS):
         for slot in _CONSTANT_SLOTS[node.op]:
             value = node.input(slot)
@@ -53,7 +55,9 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
                 source = maker.input(0)
                 if source is not None and source.tensor_proto is not None:
                     message = f"it stands between {source.name!r} and input {slot} of {node.place}"
-                    severity = Severity.INFO if slot == _BIAS_SLOTS.get(node.op) else None
+                    stored_small = maker.op == "Cast" and node in layers
+                    harmless = stored_small or slot == _BIAS_SLOTS.get(node.op)
+                    severity = Severity.INFO if harmless else None
                     yield Finding(maker, message, severity=severity, fix=_folding(maker))
 
 

@@ -60,4 +60,12 @@ def _extrema(tensor: Any) -> list[int]:
 
 
 def _is_only_sliced_by(value: Value) -> bool:
-    return all(node.op == "Slice" and node.input(0) is not value for node in value.consumers)
+    """Whether it is a bound of Slice nodes alone, also where an exporter reshapes it for them."""
+    pending = [value]
+    for current in pending:
+        for node in current.consumers:
+            if node.op in ("Unsqueeze", "Reshape", "Concat", "Cast"):
+                pending.extend(v for v in node.outputs if v is not None and v not in pending)
+            elif node.op != "Slice" or node.input(0) is current:
+                return False
+    return True
