@@ -131,16 +131,20 @@ def test_what_onnxruntime_writes_out_is_judged_by_that(body: str, reason: str | 
     assert [reason in f.message for f in found] == ([True] if reason else [])
 
 
-def test_the_cpu_runs_what_a_provider_leaves_to_it() -> None:
-    text = """net (float[N, 4] x) => (float[N, 4] y)
-    {
+@pytest.mark.parametrize(("relus", "severity"), [(25, "warning"), (26, "info")])
+def test_the_cpu_runs_what_a_provider_leaves_to_it(relus: int, severity: str) -> None:
+    chain = "".join(f"r{n} = Relu({f'r{n - 1}' if n else 'c'})\n" for n in range(relus))
+    text = f"""net (float[N, 4] x) => (float[N, 4] y)
+    {{
         a = Sin(x)
         b = Cos(a)
-        c = Sin(b)
-        y = Relu(c)
-    }"""
+        i = Identity(b)
+        c = Sin(i)
+        {chain}
+        y = Tanh(r{relus - 1})
+    }}"""
     assert told(operator_unsupported, text, "coreml-1.20", "ort-web-1.20") == [
-        ("warning", "coreml-1.20 leaves 3 nodes to the CPU: Sin, Cos", "Sin"),
+        (severity, f"coreml-1.20 leaves 3 of {relus + 4} nodes to the CPU: Sin, Cos", "Sin"),
     ]
 
 
@@ -180,6 +184,13 @@ def test_vendors_operators_are_told_once_per_domain() -> None:
         ("warning", f"tensorrt-10.15 {of_acme}", "Mystery"),
     ]
     assert findings(vendor_operator, VENDOR, "ort-cpu") == ()
+
+
+def test_what_was_made_for_one_machine_is_told_once() -> None:
+    text = VENDOR.replace("acme", "com.microsoft.nchwc")
+    assert len(findings(runtime_optimised_graph, text, "tensorrt-10.15")) == 1
+    found = findings(vendor_operator, text, "tensorrt-10.15")
+    assert [f.place.op_type for f in found] == ["QuickGelu"]
 
 
 def test_a_vendors_operator_that_a_reader_has_too_is_judged_like_its_own() -> None:

@@ -4,12 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, rule
-
-LAYOUT_DOMAINS = ("com.microsoft.nchwc", "com.ms.internal.nhwc")
-"""Domains for the memory layout of one kind of hardware."""
-
-COPIES = ("MemcpyFromHost", "MemcpyToHost")
-"""Copies between the memories of one machine."""
+from onnxlint_rules.prt._machine import kind
 
 
 @rule("PRT005", "runtime-optimised-graph", severity=Severity.ERROR)
@@ -50,28 +45,15 @@ def runtime_optimised_graph(graph: Graph) -> Iterator[Finding]:
     """
     kinds: dict[str, list[Node]] = defaultdict(list)
     for node in graph.nodes():
-        if node.called is None and (kind := _kind(node)):
-            kinds[kind].append(node)
-    for kind, nodes in kinds.items():
+        if node.called is None and (what := kind(node)):
+            kinds[what].append(node)
+    for what, nodes in kinds.items():
         on_purpose = nodes[0].op_type == "EPContext"
         yield Finding(
             nodes[0],
-            f"{kind}, made for one machine; nodes: {len(nodes)}",
+            f"{what}, made for one machine; nodes: {len(nodes)}",
             measured=len(nodes),
             limit=0,
             unit="nodes",
             severity=Severity.WARNING if on_purpose else None,
         )
-
-
-def _kind(node: Node) -> str | None:
-    """What of a machine is in a node."""
-    if node.domain in LAYOUT_DOMAINS:
-        return f"operators of {node.domain}"
-    if node.op in COPIES:
-        return "copies between processor and device"
-    if node.op == "com.microsoft::EPContext":
-        return "a compiled context (EPContext)"
-    if "ExecutionProvider_" in node.op_type:
-        return "a subgraph that an execution provider compiled"
-    return None

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, NotApplicable, Schemas, Severity, Targets, rule
+from onnxlint_rules.prt._machine import kind
 
 IN_DEFAULT_DOMAIN = frozenset(
-    ("Affine", "Crop", "DynamicSlice", "ImageScaler", "MemcpyFromHost", "MemcpyToHost",
-     "ParametricSoftplus", "Scale", "ScaledTanh", "SimplifiedLayerNormalization")
+    ("Affine", "Crop", "DynamicSlice", "ImageScaler", "ParametricSoftplus", "Scale", "ScaledTanh",
+     "SimplifiedLayerNormalization")
 )  # fmt: skip
 """Operators that onnxruntime has in the default domain and ONNX has not, or has no more."""
 
@@ -20,7 +21,8 @@ def vendor_operator(graph: Graph, schemas: Schemas, targets: Targets) -> Iterato
     in onnxruntime, and every other target needs code of its own for it (V issue 13177, burn issue
     3412). One finding per domain. A warning, as a plugin may bring the code; an error for one of
     onnxruntime's operators in the default domain, where every reader takes it for ONNX's own. Only
-    judged for targets that are not onnxruntime.
+    judged for targets that are not onnxruntime; what was made for one machine has the rule
+    runtime-optimised-graph.
     Fix: export again without the optimisation, and let each runtime optimise for itself.
 
     Bad:
@@ -51,7 +53,9 @@ def vendor_operator(graph: Graph, schemas: Schemas, targets: Targets) -> Iterato
         raise NotApplicable("every target is onnxruntime")
     foreign: dict[str, list[Node]] = defaultdict(list)
     for node in graph.nodes():
-        if node.called is None and node.domain not in schemas.domains:
+        if node.called is not None or kind(node) is not None:
+            continue
+        if node.domain not in schemas.domains:
             foreign[node.domain].append(node)
         elif node.op in IN_DEFAULT_DOMAIN and schemas.lacks(node):
             foreign[""].append(node)
