@@ -75,6 +75,8 @@ def test_what_stands_between_two_layers(between: str, count: int) -> None:
         ("h = MatMul(x, a) i = MatMul(h, b) y = MatMul(i, c)", 2),
         ("h = MatMul(x, a) i = MatMul(h, a) y = MatMul(i, a)", 1),
         ("h = MatMul(x, a) k = MatMul(h, b) q = MatMul(h, c) y = Mul(q, k)", 0),
+        ("p = MatMul(x, z) h = MatMul(p, a) y = MatMul(h, b)", 0),
+        ("h = MatMul(x, a) q = MatMul(h, b) i = Add(q, bias) y = MatMul(i, z)", 0),
         ('h = Einsum<equation = "nd,de->ne">(x, a) y = MatMul(h, b)', 1),
     ],
 )
@@ -121,6 +123,13 @@ def test_two_convolutions(body: str, expected: list[Severity]) -> None:
         "float[4] s", "float[4, 4] m = {1}, float[512, 5] head = {1}, float[4] s"
     )
     assert severities(missing_nonlinearity, text) == expected
+
+
+def test_broken_attributes_and_loops_end() -> None:
+    broken = "Conv<strides = [0, 0], pads = [1], dilations = [1]>(x, k)"
+    text = maps(f"h = {broken} r = Relu(h) a = Identity(c) c = Identity(a) y = Relu(a)")
+    rules = (missing_nonlinearity, activation_after_activation, kernel_exceeds_input)
+    assert not [found for rule in (*rules, early_downsampling) for found in findings(rule, text)]
 
 
 def test_a_layer_that_is_an_output_is_wanted() -> None:

@@ -197,7 +197,9 @@ class Layers:
             return None
         slot = node.inputs.index(computed[0])
         weight = self._weight(node.input(1 - slot))
-        if weight is None or (slot == 1 and node.op not in ("MatMul", "Einsum")):
+        if weight is None or 0 in weight[1]:
+            return None
+        if slot == 1 and node.op not in ("MatMul", "Einsum"):
             return None
         return _read(node, computed[0], slot, *weight)
 
@@ -296,14 +298,14 @@ def _read(node: Node, data: Value, slot: int, weight: Value, dims: tuple[int, ..
 
 
 def _convolution(node: Node, data: Value, weight: Value, dims: tuple[int, ...]) -> Layer | None:
-    if len(dims) < 3:
+    groups, kernel = node.attribute("group", 1), dims[2:]
+    strides = tuple(node.attribute("strides", [])) or (1,) * len(kernel)
+    steps = [step for step in strides if isinstance(step, int) and step > 0]
+    if not kernel or groups < 1 or len(steps) != len(kernel):
         return None
-    groups = node.attribute("group", 1)
     inputs, outputs = dims[1] * groups, dims[0]
     if node.op == "ConvTranspose":
         inputs, outputs = dims[0], dims[1] * groups
-    kernel = dims[2:]
-    strides = tuple(node.attribute("strides", [])) or (1,) * len(kernel)
     return Layer(node, data, weight, dims, inputs, outputs, 1, groups, kernel, strides)
 
 

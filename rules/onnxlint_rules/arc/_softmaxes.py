@@ -13,8 +13,10 @@ def feeder(node: Node) -> tuple[Node | None, bool]:
     """The node whose numbers a node reads as its first input, and whether their axes stayed."""
     same_layout = True
     value = node.input(0)
-    while value is not None and value.producer is not None:
+    met = {node}
+    while value is not None and value.producer is not None and value.producer not in met:
         before = value.producer
+        met.add(before)
         if before.op not in SAME_LAYOUT | NEW_LAYOUT:
             return before, same_layout
         same_layout = same_layout and before.op in SAME_LAYOUT

@@ -46,8 +46,9 @@ def early_downsampling(
         for node in _windows(image, layers, first_windows):
             layer = layers.of(node)
             strides = layer.strides if layer is not None else node.attribute("strides", [])
-            kept *= (layer.outputs / layer.inputs if layer is not None else 1) / prod(strides)
-            if prod(strides) > 1 and kept < min_kept:
+            thinned = prod(step for step in strides if isinstance(step, int) and step > 0)
+            kept *= (layer.outputs / layer.inputs if layer is not None else 1) / thinned
+            if thinned > 1 and kept < min_kept:
                 yield Finding(
                     node,
                     f"{kept:.1%} of the values of {image.name!r} are left behind it, less than "

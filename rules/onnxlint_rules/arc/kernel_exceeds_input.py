@@ -77,10 +77,9 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 def _windows(node: Node, graph: Graph) -> Iterator[tuple[int, int]]:
     """For each spatial axis how far a window reaches, dilation included, and how far it steps."""
     weight = graph.tensor(node.input(1)) if node.op == "Conv" else None
-    kernel = list(weight.dims[2:]) if weight is not None else node.attribute("kernel_shape", [])
+    kernel = list(weight.dims[2:]) if weight is not None else _sizes(node, "kernel_shape")
     ones = [1] * len(kernel)
-    dilations = node.attribute("dilations", []) or ones
-    strides = node.attribute("strides", []) or ones
+    dilations, strides = _sizes(node, "dilations") or ones, _sizes(node, "strides") or ones
     for size, dilation, stride in zip(kernel, dilations, strides, strict=False):
         yield dilation * (size - 1) + 1, stride
 
@@ -88,8 +87,15 @@ def _windows(node: Node, graph: Graph) -> Iterator[tuple[int, int]]:
 def _padded_size(node: Node, shapes: Shapes, axis: int) -> int | None:
     """The size of a spatial axis with its padding; None where it is not fixed."""
     shape = shapes.of(node.input(0))
-    size = shape.dim(axis + 2) if shape is not None and (shape.rank or 0) > axis + 2 else None
+    size = None if shape is None else shape.dim(axis + 2)
     if not isinstance(size, int) or node.attribute("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         return None
-    pads = node.attribute("pads", []) or [0] * 2 * (axis + 1)
-    return size + pads[axis] + pads[axis + len(pads) // 2]
+    pads = _sizes(node, "pads")
+    begins, ends = pads[: len(pads) // 2], pads[len(pads) // 2 :]
+    return size + sum(begins[axis : axis + 1]) + sum(ends[axis : axis + 1])
+
+
+def _sizes(node: Node, name: str) -> list[int]:
+    """An attribute of whole numbers; empty where it holds anything else."""
+    sizes = node.attribute(name, [])
+    return sizes if all(isinstance(size, int) for size in sizes) else []

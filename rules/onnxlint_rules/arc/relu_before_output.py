@@ -79,7 +79,7 @@ def _choice(node: Node) -> Node | None:
         for follower in current.output.consumers if current.output else ():
             if follower.op in CHOOSING and is_prediction(follower):
                 return follower
-            if follower.op in SAME_LAYOUT | NEW_LAYOUT:
+            if follower.op in SAME_LAYOUT | NEW_LAYOUT and follower.input(0) is current.output:
                 pending.append(follower)
     return None
 
