@@ -363,6 +363,7 @@ PICKS = np.repeat(np.eye(16, dtype="float32"), 2, axis=1)
         ("y = Gemm<transB = 1>(x, w)", copied((16, 8), 0, (0, 5), (1, 2)), 1),
         ("y = Conv(x, w)", copied((16, 8, 3, 3), 0, (0, 5)), 1),
         ("y = Conv<group = 2>(x, w)", copied((16, 8, 3, 3), 0, (0, 5)), 0),
+        ("h = Conv(x, w) y = DepthToSpace<blocksize = 2>(h)", copied((16, 8, 3, 3), 0, (0, 5)), 0),
         ("y = Conv<group = 16>(x, w)", copied((16, 1, 3, 3), 0, (0, 5)), 0),
         ("y = ConvTranspose(x, w)", copied((16, 8, 3, 3), 1, (0, 5)), 1),
         (MATMUL, copied((4, 8), 1, (0, 5)), 0),

@@ -16,7 +16,8 @@ def identical_filters(
     there was not one pair. Channels of zeros are dead-filter's, a layer of one number over and over
     constant-weight's. Left alone are layers in groups, whose channels see different inputs, and
     channels of fewer than 8 weights, which may agree by chance; matrices of zeros and ones that
-    repeat or pick inputs; and tables of embeddings.
+    repeat or pick inputs; tables of embeddings; and layers before a DepthToSpace, which start so on
+    purpose (ICNR).
     Fix: draw the copies anew, or add noise to them before training goes on; cut them out of a
     trained model.
 
@@ -38,7 +39,9 @@ def identical_filters(
     """
     for weight in weights.layers():
         grouped = "Conv" in weight.node.op and weight.node.attribute("group", 1) != 1
-        if weight.is_table or grouped or weight.fan_in < min_fan_in:
+        output = weight.node.output
+        spread = output and any(node.op == "DepthToSpace" for node in output.consumers)
+        if weight.is_table or grouped or spread or weight.fan_in < min_fan_in:
             continue
         channels = weights.channels(weight)
         if channels is None or weights.repeated(weight) is not None:
