@@ -358,6 +358,13 @@ def test_bytes_between_overlapping_and_tied_ranges_count_once(tmp_path: Path) ->
     )
 
 
+def test_what_onnxruntime_packed_for_its_kernels_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "w.bin").write_bytes(bytes(1000))
+    packed = {"location": "w.bin", "prepacked_0": "MatMul+829|16;500;0|516;484;0"}
+    path = moved(tmp_path, TWO_WEIGHTS, packed, {"location": "w.bin", "offset": "8"})
+    assert not run_rule(decompression_mismatch, path, max_bytes=100).findings
+
+
 def test_small_share_of_a_large_model_and_what_a_copy_replaces(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     large = model_from_text(

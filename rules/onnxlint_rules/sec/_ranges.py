@@ -1,6 +1,7 @@
 """What the rules share that look at the ranges of external files."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
 from onnxlint import External, Preflight
@@ -19,3 +20,11 @@ def ranges(preflight: Preflight) -> Mapping[PurePath, Ranges]:
                 offset, size = tensor.extent
                 known.setdefault((offset, offset + size), tensor)
     return {file: dict(sorted(known.items())) for file, known in found.items()}
+
+
+def prepacked(tensor: External) -> Iterator[tuple[int, int]]:
+    """Offset and end of what onnxruntime packed for its kernels and wrote beside a tensor."""
+    for key, value in tensor.entries.items():
+        if key.startswith("prepacked"):
+            for offset, size in re.findall(r"\|(\d{1,18});(\d{1,18});", value):
+                yield int(offset), int(offset) + int(size)

@@ -15,7 +15,7 @@ PROVIDERS = {
     "org.openvinotoolkit": "OpenVINO",
     "org.pytorch.aten": "an onnxruntime built with ATen",
     "qonnx.custom_op": "QONNX",
-    "trt.plugins": "TensorRT's plugins",
+    "trt": "TensorRT",
     "TRT": "TensorRT's plugins",
 }
 """Who brings the operators of domains that are met often, with those below them."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Model, Place, Preflight, Severity, rule
-from onnxlint_rules.sec._ranges import Ranges, ranges
+from onnxlint_rules.sec._ranges import prepacked, ranges
 
 
 @rule("SEC011", "decompression-mismatch", severity=Severity.INFO)
@@ -33,7 +33,8 @@ def decompression_mismatch(
     if preflight.externals and preflight.refusal is None:
         for file, known in ranges(preflight).items():
             size = (model.files.folder / file).stat().st_size
-            files.append((f"external data {str(file)!r}", size, _covered(known)))
+            packed = (extent for tensor in known.values() for extent in prepacked(tensor))
+            files.append((f"external data {str(file)!r}", size, _covered([*known, *packed])))
     for name, size, explained in files:
         limit = max(max_bytes, int(max_share * size))
         if size - explained > limit:
@@ -47,10 +48,10 @@ def decompression_mismatch(
             )
 
 
-def _covered(known: Ranges) -> int:
+def _covered(extents: list[tuple[int, int]]) -> int:
     """Bytes that lie in one range or more."""
     total = reached = 0
-    for offset, end in known:
+    for offset, end in sorted(extents):
         total += max(0, end - max(offset, reached))
         reached = max(reached, end)
     return total

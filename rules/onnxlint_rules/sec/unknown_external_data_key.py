@@ -33,7 +33,7 @@ def unknown_external_data_key(preflight: Preflight) -> Iterator[Finding]:
     >>> weight.data_location = 1
     >>> weight.external_data.add(key="location", value="w.bin")
     >>> weight.external_data.add(key="checksum", value="86f7e437faa5a7fce15d1ddcb9eaeaea377667b8")
-    >>> weight.external_data.add(key="prepacked_0", value="1")
+    >>> weight.external_data.add(key="prepacked_0", value="MatMul+829|65536;65536;0")
     """
     users: dict[str, list[External]] = {}
     for tensors in preflight.files():
