@@ -45,7 +45,7 @@ def test_random_numbers_in_a_function_and_their_seed() -> None:
 
 SCORES = """n (float[N, H, T, T] s, bool[N, 1, T, T] m, bool[N, 1, 1, T] p,
  int64[N, 1, 1, 1] length) => (y)
-<float low = {{-inf}}, float lowest = {{-3.4e38}}, float zero = {{0}},
+<float low = {{-inf}}, float lowest = {{-3.4e38}}, float zero = {{0}}, float half = {{0.5}},
  int64[1] k = {{3}},
  int64 first = {{0}}, int64 last = {{3}}, int64 one = {{1}}>
 {{ {0} }}"""
@@ -107,6 +107,11 @@ PLACES = "h = Shape<start = 3>(s) t = Squeeze(h) r = Range(first, t, one) "
         ),
         pytest.param("f = Cast<to = 1>(m) v = Mul(f, low) w = Add(s, v) y = Softmax(w)", 1,
                      id="0 times -inf"),
+        pytest.param(
+            "f = Cast<to = 1>(m) c = Less(f, half) w = Where(c, low, s) y = Softmax(w)",
+            1,
+            id="a threshold is no row of places",
+        ),
         pytest.param("w = Where(m, s, lowest) y = Softmax(w)", 0, id="lowest finite"),
     ],
 )  # fmt: skip
@@ -316,6 +321,18 @@ SAME, FLAT = "q = Tanh(x)", "q = ReduceSum<keepdims = 0>(x)"
 def test_branches(condition: str, other: str, expected: list[Severity]) -> None:
     text = BRANCHES.format(condition=condition, other=other)
     assert severities(dead_if_branch, text) == expected
+
+
+def test_a_condition_that_a_caller_may_override() -> None:
+    text = BRANCHES.format(condition="c = Identity(maybe)", other=SAME)
+    assert severities(dead_if_branch, text.replace("bool b)", "bool b, bool maybe = {1})")) == []
+
+
+@pytest.mark.parametrize("condition", ["Equal(one)", "Gather(one)", "And(word, yes)"])
+def test_conditions_that_no_runtime_takes(condition: str) -> None:
+    text = BRANCHES.format(condition=f"w = Shape(x) c = {condition}", other=SAME)
+    text = text.replace("bool yes", 'string word = {"a"}, bool yes')
+    assert findings(dead_if_branch, text) == ()
 
 
 def test_branches_inside_a_dead_branch_are_not_told() -> None:

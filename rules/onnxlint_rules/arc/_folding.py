@@ -21,7 +21,10 @@ _PAIRS: dict[str, Callable[[Any, Any], Any]] = {
 
 def folded(value: Value | None, graph: Graph, shapes: Shapes) -> Any:
     """The one number or truth that a value always holds; None where it may hold several."""
-    numbers = _folded(value, graph, shapes, _DEEPEST)
+    try:
+        numbers = _folded(value, graph, shapes, _DEEPEST)
+    except (TypeError, IndexError):  # operands that the operator does not take
+        return None
     return numbers[0] if numbers is not None and len(numbers) == 1 else None
 
 
@@ -30,30 +33,32 @@ def _folded(value: Value | None, graph: Graph, shapes: Shapes, steps: int) -> li
 
     import numpy as np
 
+    if value is None or graph.source(value).is_input:  # also where it has a default
+        return None
     tensor = graph.tensor(value)
     if tensor is not None and tensor.size <= _LARGEST:
         constant = graph.constant(value)
         return None if constant is None else np.asarray(constant).reshape(-1).tolist()
-    node = value.producer if value is not None else None
+    node = value.producer
     if node is None or not steps:
         return None
     if node.op == "Shape":
         return _sizes(node, shapes)
     operands = [_folded(operand, graph, shapes, steps - 1) for operand in node.inputs]
-    if not operands or operands[0] is None:
-        return None
     if node.op in _SAME:
-        return operands[0]
+        return operands[0] if operands else None
+    known = [operand for operand in operands if operand is not None]
+    return _computed(node, known) if known and len(known) == len(operands) else None
+
+
+def _computed(node: Node, operands: list[list[Any]]) -> list[Any] | None:
     if node.op == "Not":
         return [None if one is None else not one for one in operands[0]]
-    known = [operand for operand in operands if operand is not None]
-    if len(known) < len(operands):
-        return None
     if node.op == "Concat":
-        return [one for operand in known for one in operand]
+        return [one for operand in operands for one in operand]
     if node.op == "Gather":
-        return [_entry(known[0], place) for place in known[1]]
-    return _pairs(_PAIRS[node.op], *known) if node.op in _PAIRS else None
+        return [_entry(operands[0], place) for place in operands[1]]
+    return _pairs(_PAIRS[node.op], *operands) if node.op in _PAIRS else None
 
 
 def _sizes(node: Node, shapes: Shapes) -> list[Any] | None:

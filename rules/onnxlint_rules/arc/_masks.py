@@ -124,8 +124,11 @@ class Masks:
         kept = (
             node.op if keeps else {"Greater": "LessOrEqual", "Less": "GreaterOrEqual"}.get(node.op)
         )
-        places = {"LessOrEqual": 0, "GreaterOrEqual": 1}.get(kept or "")
-        return places is not None and node.input(places) not in self._callers_numbers
+        slot = {"LessOrEqual": 0, "GreaterOrEqual": 1}.get(kept or "")
+        places = None if slot is None else node.input(slot)
+        tensor = self._graph.tensor(places)
+        is_threshold = tensor is not None and tensor.size == 1
+        return places is not None and places not in self._callers_numbers and not is_threshold
 
     def _is_infinite(self, value: Value | None) -> bool:
         """Whether a constant is -inf throughout; also one that float16 turns into it."""

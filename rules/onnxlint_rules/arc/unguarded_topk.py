@@ -64,9 +64,10 @@ def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         size = shapes.of(node.input(0)).dims[axis]
         fewest = max(_fewest(node.input(0), axis, graph, shapes), int(size in given))
         if k > fewest and not isinstance(size, int):
+            name = size if size in given else "its size is computed"
             yield Finding(
                 node,
-                f"K is {k}, and axis {axis} ({size or 'of unknown size'}) may hold {fewest}",
+                f"K is {k}, and axis {axis} ({name}) may hold {fewest}",
                 measured=k,
                 limit=fewest,
                 unit="entries",
