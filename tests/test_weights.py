@@ -211,6 +211,40 @@ def test_elements_of_every_type_come_in_blocks(weights_of, name, external):
         np.testing.assert_array_equal(np.concatenate(blocks), whole[start:stop])
 
 
+DAMAGED = [
+    "s = Constant<value_floats = [6.0, 4.0]>() r = Reshape(w, s) y = MatMul(x, r)",
+    "s = Constant<value_ints = [-6, -4]>() r = Reshape(w, s) y = MatMul(x, r)",
+    "s = Constant<value_ints = [5, 4]>() r = Reshape(w, s) y = MatMul(x, r)",
+    "s = Constant<value_floats = [1.0]>() r = Squeeze(w, s) y = MatMul(x, r)",
+    'r = Unsqueeze<axes = ["a"]>(w) y = MatMul(x, r)',
+    'r = Transpose<perm = ["a", "b"]>(w) y = MatMul(x, r)',
+    "r = Unsqueeze(w) y = MatMul(x, r)",
+    "r = Reshape(w) y = MatMul(x, r)",
+]
+
+
+@pytest.mark.parametrize("body", DAMAGED)
+def test_damage_on_the_way_hides_a_weight(weights_of, body):
+    text = f"n (float[N, 6] x) => (float[N, 4] y) <float w = {{0}}> {{ {body} }}"
+    assert [*weights_of(text, w=RANDOM.T).layers()] == []
+
+
+def test_an_offset_that_is_no_number_hides_the_data(tmp_path):
+    model = model_from_text("n (float[N, 6] x) => (float[N, 4] y) { y = MatMul(x, w) }")
+    tensor = model.graph.initializer.add(name="w", data_type=1, dims=[6, 4], data_location=1)
+    for key, entry in {"location": "data", "offset": "much"}.items():
+        tensor.external_data.add(key=key, value=entry)
+    (tmp_path / "data").write_bytes(bytes(96))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    with open_model(str(path)) as opened:
+        graph = Graph(opened)
+        weights = Weights.build(graph, Preflight.build(graph))
+        (weight,) = weights.layers()
+        assert weights.of(weight.tensor) is None
+        assert weights.repeated(weight) is None
+
+
 def test_a_file_that_is_too_short_is_told(weights_of, tmp_path):
     text = "n (float[N, 6] x) => (float[N, 4] y) <float w = {0}> { y = MatMul(x, w) }"
     weights = weights_of(text, True, w=RANDOM.T)

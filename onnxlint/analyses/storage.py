@@ -81,7 +81,7 @@ def _shapes_behind(
     """The shape behind each node of the way; ends early where it is not known."""
     for node in way:
         after = _shape_after(graph, node, dims)
-        if after is None or prod(after) != prod(dims):
+        if after is None or prod(after) != prod(dims) or min(after, default=0) < 0:
             return
         dims = after
         yield dims
@@ -94,11 +94,19 @@ def _shape_after(graph: Graph, node: Node, dims: tuple[int, ...]) -> tuple[int, 
     if node.op not in RESHAPES:
         return dims
     if node.op == "Reshape":
-        target = graph.constant(node.input(1))
-        return None if target is None else _reshaped(dims, target.reshape(-1).tolist())
-    constant = graph.constant(node.input(1))
-    axes = node.attribute("axes") if constant is None else constant.reshape(-1).tolist()
+        target = _integers(graph, node)
+        return None if target is None else _reshaped(dims, target)
+    axes = _integers(graph, node) if node.input(1) else node.attribute("axes", [])
+    if axes is None or not all(isinstance(axis, int) for axis in axes):
+        return None
     return _squeezed(dims, axes) if node.op == "Squeeze" else _unsqueezed(dims, axes)
+
+
+def _integers(graph: Graph, node: Node) -> list[int] | None:
+    """The constant integers in a node's second slot."""
+    constant = graph.constant(node.input(1))
+    known = constant is not None and constant.dtype.kind == "i"
+    return [int(number) for number in constant.reshape(-1)] if known else None  # type: ignore[union-attr]
 
 
 def _order(node: Node, rank: int) -> list[int] | None:
@@ -112,12 +120,12 @@ def _reshaped(dims: tuple[int, ...], target: list[int]) -> tuple[int, ...]:
     return tuple(prod(dims) // max(1, known) if size == -1 else size for size in sizes)
 
 
-def _squeezed(dims: tuple[int, ...], axes: list[int] | None) -> tuple[int, ...]:
-    gone = {axis % len(dims) for axis in axes or () if dims}
+def _squeezed(dims: tuple[int, ...], axes: list[int]) -> tuple[int, ...]:
+    gone = {axis % len(dims) for axis in axes if dims}
     return tuple(size for at, size in enumerate(dims) if (at not in gone if axes else size != 1))
 
 
-def _unsqueezed(dims: tuple[int, ...], axes: list[int] | None) -> tuple[int, ...] | None:
+def _unsqueezed(dims: tuple[int, ...], axes: list[int]) -> tuple[int, ...] | None:
     if not axes:
         return None
     rank = len(dims) + len(axes)

@@ -228,8 +228,10 @@ class Weights:
         if node is None or axis is None or scale is None or node.attribute("block_size", 0):
             return None
         zero = self._graph.constant(node.input(2))
-        zero = np.zeros(1) if zero is None else zero.reshape(-1).astype(np.float64)
-        scale = scale.reshape(-1).astype(np.float64)
+        zero = np.zeros(1) if zero is None else zero
+        if object in (scale.dtype, zero.dtype):  # strings
+            return None
+        scale, zero = (part.reshape(-1).astype(np.float64) for part in (scale, zero))
         count = weight.tensor.dims[weight.stored.axis or 0]
         by_channel = node.attribute("axis", 1) in (axis, axis - len(weight.tensor.dims))
         fits = all(part.size == 1 or (by_channel and part.size == count) for part in (scale, zero))
@@ -371,7 +373,10 @@ class Weights:
 
 def _key(tensor: Tensor) -> object:
     """The same for tensors of one stored piece of data."""
-    extent = tensor.extent
+    try:
+        extent = tensor.extent
+    except ValueError:  # an offset that is no number; preflight tells, and nothing reads it
+        extent = None
     return id(tensor.proto) if extent is None else (extent, tensor.element_type, tensor.dims)
 
 
