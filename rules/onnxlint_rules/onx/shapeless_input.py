@@ -28,5 +28,6 @@ def shapeless_input(graph: Graph) -> Iterator[Finding]:
     }
     """
     for value in graph.main.inputs:
-        if value.lacks_shape:
+        declared = None if value.type is None else value.type.tensor_type
+        if declared is not None and declared.elem_type and not declared.HasField("shape"):
             yield Finding(value, "the input has no shape")

@@ -36,11 +36,25 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
         y = Add(x, f)
     }
     """
+    given = _given(graph)
     for schema, nodes in schemas.uses(graph):
         formal = [_Formal(p.name, frozenset(p.types), p.type_str, p.is_homogeneous)
                   for p in schema.inputs]  # fmt: skip
         for node in nodes if formal else ():
-            yield from _judge(node, formal, shapes)
+            yield from _judge(node, formal, shapes, given)
+
+
+def _given(graph: Graph) -> dict[Value, str]:
+    """The inputs of functions that a call gives a sequence or an optional, with its type."""
+    given: dict[Value, str] = {}
+    for node in graph.nodes() if graph.functions else ():
+        called = node.called
+        for value, inner in zip(node.inputs, called.inputs if called else (), strict=False):
+            declared = value.type if value is not None else None
+            spelled = _spelled(declared) if declared is not None else given.get(value)
+            if spelled is not None and not spelled.startswith("tensor"):
+                given[inner] = spelled
+    return given
 
 
 class _Formal(NamedTuple):
@@ -52,11 +66,13 @@ class _Formal(NamedTuple):
     is_homogeneous: bool
 
 
-def _judge(node: Node, formal: list[_Formal], shapes: Shapes) -> Iterator[Finding]:
+def _judge(
+    node: Node, formal: list[_Formal], shapes: Shapes, given: dict[Value, str]
+) -> Iterator[Finding]:
     taken: dict[str, str] = {}
     endless = chain(formal, repeat(formal[-1]))  # the last parameter may be variadic
     for slot, (value, parameter) in enumerate(zip(node.inputs, endless, strict=False)):
-        found = _type(value, shapes)
+        found = _type(value, shapes) or given.get(value)
         if found is None:
             continue
         if found not in parameter.types:

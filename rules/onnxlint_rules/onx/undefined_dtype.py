@@ -51,16 +51,18 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
     for value in graph.values():
         number = _declared(value)
         problem = None if number is None else _problem(number, known)
-        if problem is not None and (number or value not in interface):
+        if problem is not None and (value.is_typed or value not in interface):
             yield Finding(value, f"its declaration has {problem}")
 
 
 def _declared(value: Value) -> int | None:
-    """The element type that is declared for a tensor; None where none is."""
-    if not value.is_declared or value.type is None:
-        return None
-    is_tensor = value.type.WhichOneof("value") == "tensor_type"
-    return value.type.tensor_type.elem_type if is_tensor else None
+    """The element type that is declared for a tensor, or for those that a sequence holds."""
+    declared = value.type if value.is_declared else None
+    kind = declared.WhichOneof("value") if declared is not None else None
+    while declared is not None and kind in ("sequence_type", "optional_type"):
+        declared = getattr(declared, kind).elem_type
+        kind = declared.WhichOneof("value")
+    return declared.tensor_type.elem_type if declared and kind == "tensor_type" else None
 
 
 def _problem(number: int, known: set[int]) -> str | None:
