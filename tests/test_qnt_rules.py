@@ -57,6 +57,8 @@ def dequantised(scale: str, zero_point: str = "", attributes: str = "axis = 1") 
         (dequantised("float s = {1}", "int8[3] z = {0, 1, 2}"), ("w", 3, 1)),
         (dequantised("float[4] s = {1, 2, 3, 4}"), ("w", 4, 3)),
         (dequantised("float[4] s = {1, 2, 3, 4}", attributes="axis = -2"), None),
+        (dequantised("float[3] s = {1, 2, 3}", attributes="axis = 5"), ("w", 3, 1)),
+        (dequantised("float s = {1}", attributes="axis = 5"), None),
         (dequantised("float[1, 3] s = {1, 2, 3}"), ("w", 2, 1)),
         (dequantised("float[2, 3] s = {1,2,3,4,5,6}", "", "axis = 0, block_size = 2"), None),
         (dequantised("float[1, 3] s = {1, 2, 3}", "", "axis = 0, block_size = 2"), ("w", 3, 6)),

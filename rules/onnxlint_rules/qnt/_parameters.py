@@ -71,8 +71,10 @@ class Parameters:
         """
         if self.axis is None:
             return 1
-        if data is None or data.dims is None or not -data.rank <= self.axis < data.rank:
+        if data is None or data.dims is None:
             return None
+        if not -data.rank <= self.axis < data.rank:
+            return 1 if data.rank > 1 else None  # no such axis
         sizes = list(data.dims) if self.block else [data.dim(self.axis)]
         if rank != len(sizes) or not all(isinstance(size, int) for size in sizes):
             return None
