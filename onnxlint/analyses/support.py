@@ -51,6 +51,21 @@ class Refusal:
     on_host: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Use:
+    """An operator at an opset with the types that are known; most nodes share theirs."""
+
+    op: str
+    opset: int
+    schema: Any
+    dtypes: Dtypes
+
+    @property
+    def since(self) -> int | None:
+        """The version of the operator."""
+        return None if self.schema is None else int(self.schema.since_version)
+
+
 class Support:
     """Says why a target does not run a node.
 
@@ -61,7 +76,10 @@ class Support:
     def __init__(self, shapes: Shapes, schemas: Schemas) -> None:
         self._shapes = shapes
         self._schemas = schemas
-        self._known: dict[tuple[object, ...], Any] = {}
+        self._uses: dict[Node, _Use | None] = {}
+        self._interned: dict[tuple[object, ...], _Use] = {}
+        self._refusals: dict[tuple[_Use, str], Refusal | None] = {}
+        self._widened: dict[tuple[_Use, str], bool] = {}
 
     @classmethod
     def build(cls, shapes: Shapes, schemas: Schemas) -> Support:
@@ -74,38 +92,46 @@ class Support:
         None where it does, or where it is not known: of an operator that the installed onnx does
         not know, of a vendor's that the target has no list of, of an opset beyond the target's.
         """
-        version = node.scope.opsets.get(node.domain)
-        newest = target.opsets.get(node.domain)
-        is_standard = node.domain in self._schemas.domains
-        if node.called is not None or version is None or node.op == "Constant":
+        use = self._use(node)
+        if use is None or use.opset > target.opsets.get(node.domain, use.opset):
             return None
-        if version > (newest or version) or (not is_standard and node.domain not in target.domains):
+        if use.schema is None and node.domain not in target.domains:
             return None
-        schema = self._schemas.of(node)
-        if is_standard and schema is None:
-            return None
-        since = schema.since_version if schema is not None else None
-        dtypes = self._dtypes(node)
-        key = (target.name, node.op, version, *dtypes.items())
-        if key not in self._known:
-            self._known[key] = _refusal(node.op, since, dtypes, target)
-        refusal: Refusal | None = self._known[key]
-        if refusal is None or schema is None or not target.is_onnxruntime:
+        key = use, target.name
+        if key not in self._refusals:
+            self._refusals[key] = _refusal(use.op, use.since, use.dtypes, target)
+        refusal = self._refusals[key]
+        if refusal is None or use.schema is None or not target.is_onnxruntime:
             return refusal
-        return _Expansion(target, self._schemas, version).refusal(node.proto, schema, dtypes)
+        expansion = _Expansion(target, self._schemas, use.opset)
+        return expansion.refusal(node.proto, use.schema, use.dtypes)
 
     def widens(self, node: Node, target: Target) -> bool:
         """Whether the target computes in wider numbers than the node's, with casts around it."""
-        version = node.scope.opsets.get(node.domain)
-        if target.kernels is None or version is None or node.called is not None:
+        use = self._use(node)
+        if use is None:
             return False
+        key = use, target.name
+        if key not in self._widened:
+            self._widened[key] = target.widens(use.op, use.since, use.dtypes)
+        return self._widened[key]
+
+    def _use(self, node: Node) -> _Use | None:
+        """How a node uses its operator; None where that is a matter of others."""
+        if node not in self._uses:
+            self._uses[node] = self._read_use(node)
+        return self._uses[node]
+
+    def _read_use(self, node: Node) -> _Use | None:
+        opset = node.scope.opsets.get(node.domain)
+        if node.called is not None or opset is None or node.op == "Constant":
+            return None
         schema = self._schemas.of(node)
-        since = schema.since_version if schema is not None else None
+        if schema is None and node.domain in self._schemas.domains:
+            return None
         dtypes = self._dtypes(node)
-        key = ("widens", target.name, node.op, version, *dtypes.items())
-        if key not in self._known:
-            self._known[key] = target.widens(node.op, since, dtypes)
-        return bool(self._known[key])
+        key = (node.op, opset, *dtypes.items())
+        return self._interned.setdefault(key, _Use(node.op, opset, schema, dtypes))
 
     def _dtypes(self, node: Node) -> Dtypes:
         dtypes = {}

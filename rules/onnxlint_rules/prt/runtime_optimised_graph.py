@@ -44,10 +44,12 @@ def runtime_optimised_graph(graph: Graph) -> Iterator[Finding]:
     }
     """
     kinds: dict[str, list[Node]] = defaultdict(list)
-    for node in graph.nodes():
-        if node.called is None and (what := kind(node)):
-            kinds[what].append(node)
-    for what, nodes in kinds.items():
+    for op in graph.ops:
+        first = next(graph.nodes(op))
+        if first.called is None and (what := kind(first)):
+            kinds[what] += graph.nodes(op)
+    for what, unsorted in kinds.items():
+        nodes = sorted(unsorted, key=lambda node: (node.scope.path, node.index))
         on_purpose = nodes[0].op_type == "EPContext"
         yield Finding(
             nodes[0],
