@@ -350,6 +350,15 @@ back (c) => (d) { d = own.shift(c) }
             id="parameters of different types",
         ),
         pytest.param(
+            shape_conflict,
+            '<ir_version: 10, opset_import: ["" : 21, "own" : 1]>'
+            "net (float[1, 1, 4, 4] x, float s, int8 z) => (int8[1, 1, 4, 4] y)"
+            "<int8[1, 1, 1, 1] w = {1}> { h = own.quantise(x)"
+            " y = QLinearConv(h, s, z, w, s, z, s, z) }",
+            0,
+            id="QLinearConv of a type that is not known",
+        ),
+        pytest.param(
             declared_shape_mismatch,
             "net (float[2] x) => (float[2] y) <float[3] g, float[3] h>"
             "{ g = Relu(x) h = Exp(g) y = Neg(h) }",

@@ -26,7 +26,10 @@ _FAILURE = re.compile(
 _INNER = re.compile(r"Inference error\(s\): \(op_type:(?P<op>[^,()]*)[^()]*\): *")
 _PREFIXES = re.compile(r"\[(?:Shape|Type)InferenceError\] *")
 _CONTRADICTS_DECLARATION = re.compile(r"Inferred (?:shape and existing shape|elem type) differ")
-_MISSING_INPUT = re.compile(r"expected to have type but instead is null|Input \d+ is out of bounds")
+_MISSING_INPUT = re.compile(
+    r"expected to have type but instead is null|Input \d+ is out of bounds"
+    r"|inputs are expected to have tensor type"  # QLinearConv's words for it
+)
 
 
 @dataclass(frozen=True, slots=True)
