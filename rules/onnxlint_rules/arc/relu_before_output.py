@@ -61,13 +61,14 @@ def relu_before_output(
         choice = _choice(node)
         severity = Severity.WARNING if choice else _unsure(trail.layer, node, feature_multiple)
         if severity is not None:
-            behind = f"and {choice.place} reads them" if choice else "and they are an output"
+            where = f"before {choice.place}" if choice else "and is an output"
             yield Finding(
                 node,
-                f"the {trail.layer.outputs} values of {trail.layer.node.place}, the last layer, "
-                f"lose what is below 0, {behind}",
-                measured=0.0,
-                unit="smallest value",
+                f"it cuts off what is below 0 in the {trail.layer.outputs} values of "
+                f"{trail.layer.node.place}, the last layer, {where}",
+                measured=trail.layer.outputs,
+                limit=0,
+                unit="values cut off at 0",
                 severity=severity,
             )
 

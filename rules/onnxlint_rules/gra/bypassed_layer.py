@@ -4,8 +4,10 @@ from collections.abc import Hashable, Iterator
 
 from onnxlint import Change, Finding, Graph, Layer, Layers, Origin, Severity, Trail, Value, rule
 
+LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")
 
-@rule("GRA021", "bypassed-layer", severity=Severity.WARNING)
+
+@rule("GRA021", "bypassed-layer", severity=Severity.WARNING, ops=LAYERS)
 def bypassed_layer(graph: Graph, layers: Layers) -> Iterator[Finding]:
     """Two layers of one kind that both read the model's input, where one was to follow the other.
 
@@ -71,17 +73,15 @@ def _are_siblings(one: Trail, other: Trail, layers: Layers) -> bool:
         return False
     if one.change != Change.NONLINEAR or one.layer.weight is other.layer.weight:
         return False
-    if _start(one.layer, layers) is None or [n.op for n in one.nodes] != [
-        n.op for n in other.nodes
-    ]:
+    if _start(one.layer, layers) is None or _kind(one.layer, layers) != _kind(other.layer, layers):
         return False
-    return _kind(one.layer, layers) == _kind(other.layer, layers)
+    return [node.op for node in one.nodes] == [node.op for node in other.nodes]
 
 
 def _start(layer: Layer, layers: Layers) -> Value | None:
     """The input of the model that a layer reads, no layer between."""
     trail = layers.trail(layer.data)
-    is_input = trail.origin.origin is Origin.INPUT and trail.origin.scope is layer.node.scope
+    is_input = trail.origin.origin is Origin.INPUT and trail.origin.scope.owner is None
     return trail.origin if is_input and trail.change <= Change.AFFINE else None
 
 
