@@ -20,8 +20,8 @@ class Settings:
     """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
 
     `heads` names what an output is, where the graph does not tell: output name to `softmax`,
-    `logits`, `log-softmax`, `sigmoid` or `none`. `targets` are the names of those on which the model
-    is to run: `ort-cpu`, `tensorrt-10.15`.
+    `logits`, `log-softmax`, `sigmoid` or `none`. `targets` are the names of those on which the
+    model is to run: `ort-cpu`, `tensorrt-10.15`.
     """
 
     stage: Stage = Stage.TRAINED

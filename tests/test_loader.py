@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxlint.analyses.execution import runnable
 from onnxlint.config import load, plan
 from onnxlint.model.errors import ModelError
+from onnxlint.model.files import TensorError
 from onnxlint.model.graph import Graph
 from onnxlint.model.load import open_model
 from onnxlint.model.preflight import Preflight
-from onnxlint.model.tensors import TensorError
 from onnxlint.model.wire import WireError, skeleton
 from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
@@ -195,3 +196,24 @@ def test_no_rule_crashes_on_a_damaged_file(tmp_path_factory, data):
     path.write_bytes(data.draw(mutations()))
     report = lint_model(str(path), chosen, Settings(), static_only=True)
     assert report.crashed == (), report.findings
+
+
+@pytest.mark.parametrize("location", ["../outside.bin", "link.bin", "pipe"])
+def test_no_rule_reads_external_data_that_is_none(write_model, tmp_path, location):
+    """Also where nobody asks preflight first: a shape that a rule wants to know."""
+    (tmp_path / "outside.bin").write_bytes(np.array([6], np.int64).tobytes())
+    path = write_model(
+        "n (float[2, 3] x) => (float[6] y) <int64[1] shape = {6}> { y = Reshape(x, shape) }",
+        "models/model.onnx",
+    )
+    model = onnx.load(path)
+    shape = model.graph.initializer[0]
+    shape.ClearField("int64_data")
+    shape.data_location = onnx.TensorProto.EXTERNAL
+    shape.external_data.add(key="location", value=location)
+    path.write_bytes(model.SerializeToString())
+    (path.parent / "link.bin").symlink_to(tmp_path / "outside.bin")
+    os.mkfifo(path.parent / "pipe")
+    with open_model(str(path)) as opened:
+        graph = Graph.build(opened)
+        assert graph.constant(graph.main.values["shape"]) is None

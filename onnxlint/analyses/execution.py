@@ -20,8 +20,8 @@ from onnxlint.model.preflight import Preflight
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
 
+    from onnxlint.model.files import Files
     from onnxlint.model.load import Model
-    from onnxlint.model.tensors import Files
     from onnxlint.runtime.messages import Array, Ran, Watch
     from onnxlint.runtime.synthesis import Attempt
 

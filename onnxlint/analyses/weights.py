@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from onnxlint.analyses.storage import Stored, channel_axis, stored
 from onnxlint.findings import Place
 from onnxlint.model.dtypes import bits, is_float, numpy_dtype
+from onnxlint.model.files import TensorError
 from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.model.preflight import Preflight
-from onnxlint.model.tensors import BLOCK_BYTES, Tensor, TensorError
+from onnxlint.model.tensors import BLOCK_BYTES, Tensor
 
 if TYPE_CHECKING:
     from onnx import TensorProto

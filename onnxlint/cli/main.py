@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -17,6 +18,11 @@ COMMANDS = {
     "targets": "List where a model can be said to run, and what is known of it.",
     "test-rules": "Run the examples of rules.",
 }
+
+
+SELDOM = 200_000
+"""New objects between two searches for garbage. A model's graph is one web of living objects: to
+search it at every 700 of them takes a fifth of the time on 100,000 nodes."""
 
 
 class _Commands(click.Group):
@@ -74,6 +80,7 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point: every error is one sentence on standard error and exit code 2."""
+    gc.set_threshold(SELDOM, 20, 100)
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from onnxlint.model.files import TensorError
 from onnxlint.model.graph import Node
 from onnxlint.model.pattern_text import Literal
-from onnxlint.model.tensors import Tensor, TensorError
+from onnxlint.model.tensors import Tensor
 
 TOLERANCE = 1 / 256
 """By how much, relatively, numbers may differ that bfloat16 has to round: 1.414 finds the square

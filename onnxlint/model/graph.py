@@ -15,9 +15,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.findings import Located, NotApplicable, Place
+from onnxlint.model.files import TensorError
 from onnxlint.model.load import Model
 from onnxlint.model.names import module_path, source_line
-from onnxlint.model.tensors import Tensor, TensorError
+from onnxlint.model.tensors import Tensor
 
 if TYPE_CHECKING:
     import networkx as nx

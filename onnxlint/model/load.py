@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.model.errors import ModelError
-from onnxlint.model.tensors import Files
+from onnxlint.model.files import Files
 from onnxlint.model.wire import Skeleton, WireError, skeleton
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Model:
     """One ONNX file with its external data.
 
     `proto` is the parsed model; raw data of large tensors stays in the file and is reached through
-    `files` (see `onnxlint.model.tensors`). `path` is as the user wrote it.
+    `files` (see `onnxlint.model.files`). `path` is as the user wrote it.
     """
 
     path: str

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import prod
-from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from onnxlint.findings import NotApplicable, Place
 from onnxlint.model.dtypes import bits
@@ -181,9 +179,7 @@ def _check(model: Model, group: list[External]) -> Iterator[Hazard]:
         yield Hazard(Danger.MISSING, first.place, f"{_counted(group)} names no external file")
         return
     path = model.files.folder / location
-    reason = _escape(location)
-    if reason is None and not _stays_inside(path, model):
-        reason = "leads out of the model's folder through a link"
+    reason = model.files.refusal(location)
     if reason is not None:
         yield Hazard(Danger.ESCAPE, first.place, f"{named} {reason}")
         return
@@ -205,28 +201,6 @@ def _check(model: Model, group: list[External]) -> Iterator[Hazard]:
 def _counted(group: list[External]) -> str:
     more = f" and {len(group) - 1} more" if len(group) > 1 else ""
     return f"tensor {group[0].proto.name!r}{more}"
-
-
-def _escape(location: str) -> str | None:
-    if "\0" in location:
-        return "holds a NUL character, which no file name has"
-    if urlsplit(location.replace("\\", "/")).scheme and "://" in location:
-        return "is a URL"
-    if PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor:
-        return "is an absolute path"
-    if ".." in PureWindowsPath(location).parts:
-        return "climbs out of the model's folder with '..'"
-    return None
-
-
-def _stays_inside(path: Path, model: Model) -> bool:
-    """Whether a file, links followed, is in the model's folder or that of its link's target."""
-    try:
-        resolved = path.resolve()
-    except (OSError, RuntimeError):  # a loop of links
-        return False
-    homes = {model.files.folder.resolve(), model.files.model_file.resolve().parent}
-    return any(resolved.is_relative_to(home) for home in homes)
 
 
 def _check_bounds(external: External, file_size: int) -> Iterator[Hazard]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.model.dtypes import bits, dtype_name, numpy_dtype
+from onnxlint.model.files import Files, TensorError
 from onnxlint.model.wire import INLINE
 
 if TYPE_CHECKING:
@@ -26,61 +25,6 @@ TYPED_FIELDS = (
 
 BLOCK_BYTES = 256 * 1024
 """Large tensors are read in pieces of this size, which stay in a core's cache."""
-
-
-class TensorError(ValueError):
-    """A tensor whose data cannot be read as its dtype and dims say."""
-
-
-@dataclass(eq=False)
-class Files:
-    """The mapped files behind one model: the model's own and those of its external data."""
-
-    model_file: Path
-    folder: Path
-    spans: frozenset[tuple[int, int]] = frozenset()
-    _maps: dict[Path, mmap.mmap] = field(default_factory=dict)
-
-    def view(self, location: str, offset: int, length: int | None) -> memoryview:
-        """The bytes at a tensor's external location; raises TensorError where there are none."""
-        if location == INLINE and (offset, length) not in self.spans:
-            raise TensorError("its data location does not exist")
-        path = self._path(location)
-        data = memoryview(self._map(path))
-        end = len(data) if length is None else offset + length
-        if not 0 <= offset <= end <= len(data):
-            raise TensorError(f"bytes {offset} to {end} lie outside {path.name} ({len(data)} B)")
-        return data[offset:end]
-
-    def pieces(self, location: str, offset: int, length: int, step: int) -> Iterator[memoryview]:
-        """The bytes from an offset on, `step` at a time; each piece overwrites the one before."""
-        buffer = memoryview(bytearray(min(step, length)))
-        with self._path(location).open("rb", buffering=0) as file:
-            file.seek(offset)
-            while length > 0:
-                got = file.readinto(buffer[:length])
-                if not got:
-                    raise TensorError(f"{self._path(location).name} ends too early")
-                yield buffer[:got]
-                length -= got
-
-    def _path(self, location: str) -> Path:
-        return self.model_file if location == INLINE else self.folder / location
-
-    def _map(self, path: Path) -> mmap.mmap | bytes:
-        if path not in self._maps:
-            try:
-                with path.open("rb") as file:
-                    self._maps[path] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            except ValueError:  # an empty file cannot be mapped
-                return b""
-            except OSError as error:
-                raise TensorError(f"{path.name}: {error.strerror}") from error
-        return self._maps[path]
-
-    def close(self) -> None:
-        """Forgets the mapped files; each is unmapped when the last array over it is gone."""
-        self._maps.clear()
 
 
 @dataclass(frozen=True, eq=False)
