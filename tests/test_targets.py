@@ -90,6 +90,9 @@ def test_a_key_that_is_no_fact_is_refused(tmp_path: Path) -> None:
         ("openvino-2025.2", "openvino-2024.6"),  # between two: the lower
         ("tensorrt-10.3", "tensorrt-10.0"),
         ("qnn-1.20", "qnn-1.20"),  # its host's releases
+        ("tensorrt-10", "tensorrt-10.15"),
+        ("tensorrt-8", "tensorrt-8.6"),
+        ("openvino-2025.4.1", "openvino-2025.4"),
     ],
 )
 def test_a_version_means_the_newest_release_up_to_it(name: str, found: str) -> None:

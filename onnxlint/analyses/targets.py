@@ -274,7 +274,8 @@ def families() -> list[str]:
 def resolve(name: str) -> Target:
     """The target of a name, with or without a version.
 
-    Without one it is the newest release known; a version between two known ones is the lower.
+    Without one it is the newest release known, with the first numbers alone the newest of these; a
+    version between two known ones is the lower.
 
     Raises:
         TargetError: there is no such target, or nothing is known of a version so old or so new.
@@ -349,9 +350,10 @@ def _release(name: str, version: str | None) -> Release:
         return known[-1] if known else Release("")
     if not known:
         raise TargetError(f"{name!r} has no versions; write it without")
-    older = [release for release in known if _key(release.version) <= _key(version)]
+    within = [release for release in known if _is_of(release.version, version)]
+    older = within or [release for release in known if _key(release.version) <= _key(version)]
     first, last = known[0].version, known[-1].version
-    if not older or (older[-1] is known[-1] and not _is_of(version, last)):
+    if not older or (not within and older[-1] is known[-1] and not _is_of(version, last)):
         raise TargetError(
             f"nothing is known of {name} {version}: {_span(first, last)}; "
             f"name one of these, or write {name!r} for the newest"
@@ -360,7 +362,7 @@ def _release(name: str, version: str | None) -> Release:
 
 
 def _is_of(version: str, release: str) -> bool:
-    """Whether a version is the release or a patch of it: 1.32.4 is of 1.32."""
+    """Whether a version is the release or a part of it: 1.32.4 is of 1.32, and that of 1."""
     depth = release.count(".") + 1
     return _key(version)[:depth] == _key(release)
 
