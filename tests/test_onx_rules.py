@@ -350,6 +350,24 @@ back (c) => (d) { d = own.shift(c) }
             id="parameters of different types",
         ),
         pytest.param(
+            declared_shape_mismatch,
+            "net (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Mul(x, w) }\n"
+            ">>> info = model.graph.value_info.add(name='w')\n"
+            ">>> info.type.CopyFrom(model.graph.input[0].type)\n"
+            ">>> info.type.tensor_type.shape.dim[0].dim_value = 3",
+            1,
+            id="a weight's value_info that is stale",
+        ),
+        pytest.param(
+            declared_shape_mismatch,
+            "net (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Mul(x, w) }\n"
+            ">>> info = model.graph.value_info.add(name='w')\n"
+            ">>> info.type.CopyFrom(model.graph.input[0].type)\n"
+            ">>> info.type.tensor_type.shape.dim[0].dim_param = 'n'",
+            0,
+            id="a weight's value_info with a symbol",
+        ),
+        pytest.param(
             shape_conflict,
             '<ir_version: 10, opset_import: ["" : 21, "own" : 1]>'
             "net (float[1, 1, 4, 4] x, float s, int8 z) => (int8[1, 1, 4, 4] y)"

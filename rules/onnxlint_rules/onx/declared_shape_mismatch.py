@@ -1,6 +1,7 @@
 """ONX028 declared-shape-mismatch."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from onnxlint import Draft, Finding, Fix, Graph, Node, NotApplicable, Severity, Shapes, Value, rule
 
@@ -45,12 +46,19 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = Relu(x)
     }
     """
-    defaults = [v for scope in graph.scopes for v in scope.inputs if _contradicts(v)]
-    for value in defaults:
-        message = f"the input is declared otherwise than its initializer, {shapes.of(value)}"
-        yield Finding(value, message, severity=Severity.ERROR)
+    told = False
+    for value, declared in _declared_constants(graph):
+        difference = _difference(value, declared)
+        if difference is not None:
+            told = True
+            certain = value.is_input or difference == "type"
+            yield Finding(
+                value,
+                f"its declared {difference} is not that of its initializer, {shapes.of(value)}",
+                severity=Severity.ERROR if certain else None,
+            )
     if shapes.problem is not None:
-        if defaults:
+        if told:
             return
         raise NotApplicable(shapes.problem)
     failures = [failure for failure in shapes.failures if failure.contradicts_declaration]
@@ -70,20 +78,32 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         )
 
 
-def _contradicts(value: Value) -> bool:
-    """Whether an input's declared type is not that of its initializer."""
-    stored, declared = value.tensor_proto, value.type
-    kind = declared.WhichOneof("value") if declared is not None else None
-    if stored is None or declared is None or kind != "tensor_type":
-        return stored is not None and kind is not None
+def _declared_constants(graph: Graph) -> Iterator[tuple[Value, Any]]:
+    """Initializers with what an input or a value_info of their name declares."""
+    for scope in graph.scopes:
+        for value in scope.inputs:
+            if value.tensor_proto is not None and value.type is not None:
+                yield value, value.type
+        for info in () if scope.proto is None else scope.proto.value_info:
+            known = scope.values.get(info.name)
+            if known is not None and known.tensor_proto is not None and not known.is_input:
+                yield known, info.type
+
+
+def _difference(value: Value, declared: Any) -> str | None:
+    """Whether a declared type, or its shape, is not that of the initializer."""
+    stored, kind = value.tensor_proto, declared.WhichOneof("value")
+    assert stored is not None
+    if kind is None:
+        return None
     tensor = declared.tensor_type
-    if tensor.elem_type and tensor.elem_type != stored.data_type:
-        return True
+    if kind != "tensor_type" or tensor.elem_type not in (0, stored.data_type):
+        return "type"
     sizes = [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
-    return tensor.HasField("shape") and (
-        len(sizes) != len(stored.dims)
-        or any(a not in (None, b) for a, b in zip(sizes, stored.dims, strict=True))
+    fits = len(sizes) == len(stored.dims) and all(
+        size in (None, actual) for size, actual in zip(sizes, stored.dims, strict=True)
     )
+    return "shape" if tensor.HasField("shape") and not fits else None
 
 
 def _deletion(node: Node) -> Fix | None:
