@@ -51,6 +51,11 @@ KINDS = {
 of machines and images are nobody's, and the places of installed libraries are everybody's."""
 
 
+LONGEST = 4096
+"""Characters of a line that are read: a path has no more on Linux, and some searches would take
+the square of a line's length on one that is made for it."""
+
+
 @rule("SEC009", "local-path-leak", severity=Severity.WARNING)
 def local_path_leak(graph: Graph) -> Iterator[Finding]:
     """Documentation or metadata that tells of the exporting machine.
@@ -104,7 +109,7 @@ def local_path_leak(graph: Graph) -> Iterator[Finding]:
 
 def _samples(line: str) -> dict[str, str]:
     """The kinds that a line holds, each with a piece of it that may be shown."""
-    samples = {}
+    samples, line = {}, line[:LONGEST]
     for kind, (letters, pattern) in KINDS.items():
         match = pattern.search(line) if any(part in line for part in letters) else None
         if match is not None:
@@ -134,7 +139,7 @@ def _without(kind: str, text: str) -> str:
     if kind == "secrets":
         return ""
     pattern = KINDS[kind][1]
-    return "".join(pattern.sub(_SHORT[kind], line) for line in lines)
+    return "".join(pattern.sub(_SHORT[kind], line[:LONGEST]) + line[LONGEST:] for line in lines)
 
 
 _SHORT: dict[str, Callable[[re.Match[str]], str]] = {
