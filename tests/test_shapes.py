@@ -119,6 +119,27 @@ def test_subgraphs_see_the_types_around_them(write_model: Write) -> None:
         assert known(graph, shapes)["p"] == known(graph, shapes)["q"] == "float[3, 3]"
 
 
+def test_the_standard_domain_may_be_written_out(write_model: Write, tmp_path: Path) -> None:
+    text = """<ir_version: 10, opset_import: ["" : 21, "f" : 1]>
+    net (bool c, float[2, 3] x) => (y, z) {
+        y = f.twice(x)
+        z = If (c) <then_branch = a () => (p) { p = Relu(x) }, else_branch = b () => (q) { q = Exp(x) }>
+    }
+    <domain: "f", opset_import: ["" : 21]>
+    twice(a) => (b) { b = Add(a, a) }
+    """  # noqa: E501
+    model = onnx.load(write_model(text))
+    for node in (*model.functions[0].node, *model.graph.node[1].attribute[0].g.node):
+        node.domain = "ai.onnx"
+    for entry in (entry for part in (model, *model.functions) for entry in part.opset_import):
+        entry.domain = entry.domain or "ai.onnx"
+    path = tmp_path / "spelt.onnx"
+    path.write_bytes(model.SerializeToString())
+    with shapes_of(path) as (graph, shapes):
+        assert not shapes.failures
+        assert {known(graph, shapes)[name] for name in "yzbpq"} == {"float[2, 3]"}
+
+
 CONTRIB = '<ir_version: 10, opset_import: ["" : 17, "com.microsoft" : 1]>\n'
 
 

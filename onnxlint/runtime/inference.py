@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -52,7 +52,7 @@ _STAND_INS = dict.fromkeys(
 
 _TRANSPOSING = ("transA", "transB", "transBatchA", "transBatchB")
 
-_HELPED_DOMAINS = ("", "ai.onnx", "com.microsoft")
+_HELPED_DOMAINS = ("", "com.microsoft")
 """Domains of which symbolic inference may know operators that onnx's does not."""
 
 Container: TypeAlias = GraphProto | FunctionProto
@@ -68,6 +68,7 @@ def infer(serialized: bytes) -> bytes:
     model = ModelProto.FromString(serialized)
     _import_veil(model)
     nodes = _tagged(model)
+    _spell_alike(model, nodes.values())
     veiled = {name: (node.domain, node.op_type) for name, node in _unknown(model, nodes)}
     for name in veiled:
         _stand_in(nodes[name])
@@ -88,6 +89,14 @@ def _tagged(model: ModelProto) -> dict[str, NodeProto]:
             node.name = f"{NODE_TAG}{number}:{index}"
             nodes[node.name] = node
     return nodes
+
+
+def _spell_alike(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
+    """Writes the standard domain as the empty one, the only spelling that onnx always knows."""
+    importers = (entry for part in (model, *model.functions) for entry in part.opset_import)
+    for part in (*nodes, *importers):
+        if part.domain == "ai.onnx":
+            part.domain = ""
 
 
 def containers(model: ModelProto) -> Iterator[Container]:
@@ -125,10 +134,8 @@ def _unknown(model: ModelProto, nodes: Mapping[str, NodeProto]) -> Iterator[tupl
 
 
 def _least_inputs(domain: str, op_type: str, versions: Mapping[str, int]) -> float:
-    domain = "" if domain == "ai.onnx" else domain
-    version = versions.get(domain) or (versions.get("ai.onnx") if not domain else None)
     try:
-        return defs.get_schema(op_type, version or 0, domain).min_input
+        return defs.get_schema(op_type, versions.get(domain, 0), domain).min_input
     except defs.SchemaError:
         return float("inf")
 
