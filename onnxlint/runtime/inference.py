@@ -76,7 +76,7 @@ def infer(serialized: bytes) -> bytes:
     _infer_functions(inferred)
     for name, node in _tagged(inferred).items():
         node.domain, node.op_type = veiled.get(name, (node.domain, node.op_type))
-    if _stopped_short(inferred.graph):
+    if _stopped_short(inferred):
         inferred = _infer_symbolically(inferred)
     return json.dumps("\n".join(complaints)).encode() + b"\n" + bytes(inferred.SerializeToString())
 
@@ -324,14 +324,20 @@ def _size(dim: Any) -> int | str | None:
     return dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
 
 
-def _stopped_short(graph: GraphProto) -> bool:
-    """Whether there is an operator of known inputs whose output is unknown, and hope for it."""
+def _stopped_short(model: ModelProto) -> bool:
+    """Whether there is an operator of known inputs whose output is unknown, and read."""
+    graph = model.graph
+    if len(graph.node) > SYMBOLIC_NODE_LIMIT:
+        return False
     types = _types(graph)
-    return len(graph.node) <= SYMBOLIC_NODE_LIMIT and any(
+    read = {name for container in containers(model) for node in container.node
+            for name in node.input}  # fmt: skip
+    read.update(output.name for output in graph.output)
+    return any(
         node.domain in _HELPED_DOMAINS
         and node.op_type != "If"  # unknown where its branches differ, and so it stays
         and all(_is_known(types.get(name)) for name in node.input if name)
-        and not all(_is_known(types.get(name)) for name in node.output if name)
+        and not all(_is_known(types.get(name)) for name in read.intersection(node.output))
         for node in graph.node
     )
 
