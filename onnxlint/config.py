@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,7 +15,7 @@ import msgspec
 from onnxlint.findings import Severity, Stage
 from onnxlint.packs import PackError, Registry, discover
 from onnxlint.rules import Option, Rule
-from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT
+from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, InputContract
 from onnxlint.tables import OWN_FILE, TABLE, ConfigError, converted, own_table
 
 
@@ -41,6 +41,7 @@ class Choices(msgspec.Struct, **TABLE):
     fail_on: Severity | None = None
     rules: dict[str, dict[str, Any]] = {}
     outputs: dict[str, Head] = {}
+    inputs: dict[str, InputContract] = {}
     targets: list[str] = []
 
 
@@ -129,7 +130,9 @@ def load(file: Path | None) -> Loaded:
         return Loaded(Config())
     tables = _extended(file)
     try:
-        config = converted(_merged(tables.values()), Config, (PerModel, Ignore, Head))
+        config = converted(
+            _merged(tables.values()), Config, (PerModel, Ignore, Head, InputContract)
+        )
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     for choices in (config, *config.per_model):
@@ -178,6 +181,7 @@ class Plan:
     fail_on: Severity
     heads: Mapping[str, str]
     targets: tuple[str, ...] = ()
+    inputs: Mapping[str, InputContract] = field(default_factory=dict)
 
 
 def plan(
@@ -221,6 +225,7 @@ def plan(
         fail_on=next(filter(None, limits), Severity.ERROR),
         heads={name: output.head for each in choices for name, output in each.outputs.items()},
         targets=_targets(targets, choices, loaded.file),
+        inputs={name: each for c in choices for name, each in c.inputs.items()},
     )
 
 

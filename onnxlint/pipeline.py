@@ -107,7 +107,10 @@ class Bench:
     ) -> None:  # fmt: skip
         self._plan = chosen
         targets = chosen.targets or settings.targets
-        self._settings = replace(settings, stage=chosen.stage, heads=chosen.heads, targets=targets)
+        inputs = chosen.inputs or settings.inputs
+        self._settings = replace(
+            settings, stage=chosen.stage, heads=chosen.heads, targets=targets, inputs=inputs
+        )
         self._rules = [rule for rule in chosen.rules if not (static_only and needs_runtime(rule))]
         self._progress = progress
         self._workers = workers

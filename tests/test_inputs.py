@@ -11,7 +11,7 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.model.errors import DataError
 from onnxlint.model.load import open_model
-from onnxlint.runtime.data import feeds_from
+from onnxlint.runtime.data import read
 from onnxlint.runtime.synthesis import Meaning, Slot, attempts
 from onnxlint.settings import Settings
 
@@ -117,7 +117,7 @@ ARRAYS = {"x": np.ones((5, 3)), "ids": np.zeros((5, 2), np.int32)}
 
 def test_npz_is_cut_to_samples_and_cast(tmp_path):
     np.savez(tmp_path / "data.npz", **ARRAYS)
-    (feed,) = feeds_from(tmp_path / "data.npz", SLOTS, samples=4)
+    (feed,) = read(tmp_path / "data.npz", SLOTS, 4, {}).feeds
     assert feed["x"].shape == (4, 3)
     assert (feed["x"].dtype, feed["ids"].dtype) == (np.float32, np.int64)
 
@@ -125,19 +125,20 @@ def test_npz_is_cut_to_samples_and_cast(tmp_path):
 def test_folder_of_npy(tmp_path):
     for name, array in ARRAYS.items():
         np.save(tmp_path / f"{name}.npy", array)
-    (feed,) = feeds_from(tmp_path, SLOTS, samples=99)
+    (feed,) = read(tmp_path, SLOTS, 99, {}).feeds
     assert len(feed["ids"]) == 5
 
 
 def test_fixed_batch_makes_several_runs(tmp_path):
     np.savez(tmp_path / "data.npz", x=np.arange(15.0).reshape(5, 3))
-    feeds = feeds_from(tmp_path / "data.npz", [Slot("x", "float32", (2, 3))], samples=5)
-    assert [feed["x"].shape for feed in feeds] == [(2, 3), (2, 3)]
+    feeds = read(tmp_path / "data.npz", [Slot("x", "float32", (2, 3))], 5, {}).feeds
+    assert [feed["x"].shape for feed in feeds] == [(2, 3)] * 3
+    assert feeds[2]["x"][1].tolist() == feeds[2]["x"][0].tolist() == [12, 13, 14]
 
 
 def test_samples_of_a_whole_input_each(tmp_path):
     np.savez(tmp_path / "data.npz", x=np.zeros((5, 1, 3)))
-    feeds = feeds_from(tmp_path / "data.npz", [Slot("x", "float32", (1, 3))], samples=5)
+    feeds = read(tmp_path / "data.npz", [Slot("x", "float32", (1, 3))], 5, {}).feeds
     assert [feed["x"].shape for feed in feeds] == [(1, 3)] * 5
 
 
@@ -148,7 +149,7 @@ def test_onnx_test_data_sets(tmp_path):
         for position, (name, array) in enumerate(ARRAYS.items()):
             tensor = numpy_helper.from_array(array + number, name if number else "")
             (folder / f"input_{position}.pb").write_bytes(tensor.SerializeToString())
-    feeds = feeds_from(tmp_path, SLOTS, samples=5)
+    feeds = read(tmp_path, SLOTS, 5, {}).feeds
     assert [feed["x"].max() for feed in feeds] == [1, 2]
 
 
@@ -164,7 +165,7 @@ def test_onnx_test_data_sets(tmp_path):
 def test_data_that_does_not_fit(arrays, sentence, tmp_path):
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(DataError) as caught:
-        feeds_from(tmp_path / "data.npz", SLOTS, samples=5)
+        read(tmp_path / "data.npz", SLOTS, 5, {}).feeds
     assert sentence in str(caught.value)
 
 

@@ -150,7 +150,9 @@ class Execution:
     @property
     def samples(self) -> int:
         """How many samples were run."""
-        return len(self.runs) * (self.attempt.samples_per_run if self.attempt else 1)
+        if self.attempt is None or self.attempt.samples is None:
+            return len(self.runs) * (self.attempt.samples_per_run if self.attempt else 1)
+        return self.attempt.samples
 
     @property
     def synthetic(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.shapes import Shapes
@@ -12,6 +13,7 @@ from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
+    from onnxlint.runtime.data import Fed
     from onnxlint.runtime.synthesis import Attempt, Meaning, Slot
 
 FEEDABLE = {
@@ -100,23 +102,35 @@ class Inputs:
         Raises:
             DataError: the user's data does not fit the model.
         """
-        from onnxlint.runtime.data import feeds_from
         from onnxlint.runtime.synthesis import Attempt, attempts
 
         settings = self.settings
         if settings.data is None:
             yield from attempts(self.slots, settings.samples, settings.seed)
             return
-        feeds = feeds_from(settings.data, self.slots, settings.samples)
-        first = next(iter(feeds[0].values()), None) if feeds else None
+        first = next(iter(self.fed.feeds[0].values()), None)
         batch = first.shape[0] if first is not None and first.ndim else 1
-        yield Attempt({}, batch, feeds)
+        yield Attempt({}, batch, self.fed.feeds, self.fed.samples)
+
+    @cached_property
+    def fed(self) -> Fed:
+        """The user's data, read once.
+
+        Raises:
+            DataError: it cannot be read, or does not fit the model.
+        """
+        from onnxlint.runtime.data import read
+
+        settings = self.settings
+        assert settings.data is not None
+        return read(settings.data, self.slots, settings.samples, settings.inputs)
 
     @property
     def description(self) -> str:
         """What was fed, in a few words for the summary."""
         if not self.synthetic:
-            return f"data {self.settings.data}"
+            note = f" ({self.fed.note})" if self.fed.note else ""
+            return f"data {self.settings.data}{note}"
         return f"synthesised samples (seed {self.settings.seed})"
 
 

@@ -86,7 +86,8 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
     "--data",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Samples to run: .npz, a folder of .npy, or ONNX test_data_set_* folders.",
+    help="Samples to run: .npz, .csv, .parquet, a folder of .npy, images or ONNX test_data_set_*, "
+    "or module:function.",
 )
 @click.option(
     "--samples",
@@ -239,7 +240,7 @@ def _is_model(file: Path) -> bool:
 
 def check_configuration(paths: list[str], options: Options) -> Registry:
     """Finds mistakes in options, configuration and packs before any model is read."""
-    if options.data is not None and not options.data.exists():
+    if options.data is not None and ":" not in options.data.name and not options.data.exists():
         raise click.UsageError(f"--data {str(options.data)!r} does not exist; check the path")
     registry = None
     for path in paths:

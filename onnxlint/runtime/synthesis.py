@@ -58,11 +58,15 @@ class Slot:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A choice of sizes, and the runs it gives: each a feed of all inputs."""
+    """A choice of sizes, and the runs it gives: each a feed of all inputs.
+
+    `samples` is how many they hold; None where every run holds `samples_per_run`.
+    """
 
     sizes: Mapping[str, int]
     samples_per_run: int
     feeds: list[dict[str, Array]]
+    samples: int | None = None
 
 
 def attempts(slots: list[Slot], samples: int, seed: int) -> Iterator[Attempt]:

@@ -1,0 +1,85 @@
+"""`module:function`: a function that yields feeds: dicts, or arrays of the one input."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onnxlint.model.errors import DataError
+from onnxlint.runtime.data.batching import batched
+from onnxlint.runtime.data.fitting import Fed, fed_as_given, fitted
+from onnxlint.runtime.messages import Array
+from onnxlint.runtime.synthesis import Slot
+
+
+def is_one(path: Path) -> bool:
+    """Whether this names a function and no file."""
+    module, colon, function = path.name.rpartition(":")
+    named = bool(colon) and function.isidentifier()
+    return named and all(map(str.isidentifier, module.split("."))) and not path.exists()
+
+
+def read(path: Path, slots: list[Slot], samples: int) -> Fed:
+    """What the function yields until `samples` are there.
+
+    Single samples are put together to batches; a batch that the function made is a run as it is.
+
+    Raises:
+        MisfitError: what it yields does not fit the model.
+        DataError: there is no such function, or it fails.
+    """
+    ranks = {slot.name: len(slot.dims) for slot in slots}
+    items: list[dict[str, Array]] = []
+    count = 0
+    try:
+        for item in _called(path):
+            feed = _feed(item, slots)
+            single = any(array.ndim == ranks.get(name, 0) - 1 for name, array in feed.items())
+            first = next(iter(feed.values()), None)
+            count += 1 if single or first is None or not first.ndim else len(first)
+            items.append(feed)
+            if count >= samples:
+                break
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path.name}: {type(error).__name__}: {error}") from error
+    if not items:
+        raise DataError(f"{path.name}: it yielded nothing")
+    names = items[0].keys()
+    alike = all(item.keys() == names for item in items) and all(
+        len({item[name].shape for item in items}) == 1 for name in names
+    )
+    singles = alike and all(items[0][name].ndim == ranks.get(name, 0) - 1 for name in names)
+    if singles:
+        stacked = {name: np.stack([item[name] for item in items]) for name in names}
+        return batched(fitted(stacked, slots), slots, samples)
+    return fed_as_given(items, slots)
+
+
+def _called(path: Path) -> Iterable[Any]:
+    module_name, _, function_name = path.name.rpartition(":")
+    sys.path.insert(0, str(path.parent))
+    try:
+        function = getattr(importlib.import_module(module_name), function_name, None)
+    except ImportError as error:
+        raise DataError(f"{path.name}: cannot be imported ({error})") from error
+    finally:
+        sys.path.pop(0)
+    if not callable(function):
+        raise DataError(f"{path.name}: the module has no such function")
+    made = function()
+    if not isinstance(made, Iterable):
+        raise DataError(f"{path.name}: it must yield arrays, or dicts of them")
+    return made
+
+
+def _feed(item: Any, slots: list[Slot]) -> dict[str, Array]:
+    if isinstance(item, Mapping):
+        return {str(name): np.asarray(array) for name, array in item.items()}
+    return {slots[0].name if slots else "": np.asarray(item)}
