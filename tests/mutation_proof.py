@@ -463,10 +463,11 @@ def main() -> None:
     parser.add_argument("--groups", default="written,operators,files")
     parser.add_argument("--only", default="")
     parser.add_argument("--stride", type=int, default=1)
+    parser.add_argument("--offset", type=int, default=0)
     options = parser.parse_args()
     groups = {"written": written, "operators": operator_bases, "files": file_bases}
     bases = [base for name, group in groups.items() if name in options.groups for base in group()]
-    bases = [b for b in bases if re.search(options.only, b.name)][:: options.stride]
+    bases = [b for b in bases if re.search(options.only, b.name)][options.offset :: options.stride]
     total = Outcome()
     with ThreadPoolExecutor(options.jobs) as pool:
         for outcome in pool.map(lambda b: judge(b, chosen(b, options.share)), bases):
