@@ -165,7 +165,7 @@ def test_onnx_test_data_sets(tmp_path):
 def test_data_that_does_not_fit(arrays, sentence, tmp_path):
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(DataError) as caught:
-        read(tmp_path / "data.npz", SLOTS, 5, {}).feeds
+        _ = read(tmp_path / "data.npz", SLOTS, 5, {}).feeds
     assert sentence in str(caught.value)
 
 
