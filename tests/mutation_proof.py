@@ -61,6 +61,8 @@ LESSER = (
            "onnxruntime runs a model of IR 3 whose initializers are no inputs"),
     Lesser(r"FunctionOp imports version 9999", "ONX042",
            "an onnx that knows the opset may know that the operators did not change"),
+    Lesser(r"is deprecated in domain_version of (?!9999)", "ONX009",
+           "onnxruntime runs some operators that their opset has deprecated"),
     Lesser(r"Inferred shape and existing shape differ", "ONX028",
            "onnxruntime runs a model with a stale shape inside, and warns"),
 )  # fmt: skip
@@ -69,6 +71,8 @@ LESSER = (
 VALID = (
     (r"No opset import for domain 'ai\.onnx'|No Opset registered for domain ai\.onnx",
      "the standard domain has two names, which mean the same to onnxruntime and by the spec"),
+    (r"is deprecated in domain_version of 9999",
+     "what an opset has that no onnx knows yet, nobody can tell"),
 )  # fmt: skip
 """What the checker says of valid models."""
 
@@ -216,6 +220,10 @@ TEXTS = {
     }""",
     "vendor": """<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
     net (float[N] x) => (float[N] y) { h = com.microsoft.QuickGelu(x) y = Relu(h) }""",
+    "older": """<ir_version: 5, opset_import: ["" : 10]>
+    net (float[1, 5] x, int64[1, 2] i, float[1, 2] u) => (float[1, 5] y) {
+        y = Scatter <axis = 1> (x, i, u)
+    }""",
     "omitted": """net (float[N] x, float high) => (float[N] y) {
         h = Clip(x, "", high)
         y, mask = Dropout(h)

@@ -11,7 +11,7 @@ _CONTAINERS = {"sequence_type": "seq", "optional_type": "optional"}
 
 @rule("ONX026", "type-constraint-violation", severity=Severity.ERROR)
 def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) -> Iterator[Finding]:
-    """An input of a type that its operator does not take, or that does not go with another input's.
+    """A type that an operator does not take or give, or that does not go with another input's.
 
     Why: runtimes refuse the model when they load it; nothing is converted silently in ONNX.
     Half-converted float16 models fail so, with a Cast or a constant that kept its old type.
@@ -29,6 +29,14 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
         y = Relu(x)
     }
 
+    Bad:
+    <ir_version: 10, opset_import: ["" : 12]>
+    # Cast makes float8 from opset 19 on
+    net (float[N] x) => (float8e5m2[N] y)
+    {
+        y = Cast <to = 19> (x)
+    }
+
     Good:
     net (float[N] x, int64[N] i) => (float[N] y)
     {
@@ -38,10 +46,17 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
     """
     given = _given(graph)
     for schema, nodes in schemas.uses(graph):
-        formal = [_Formal(p.name, frozenset(p.types), p.type_str, p.is_homogeneous)
-                  for p in schema.inputs]  # fmt: skip
-        for node in nodes if formal else ():
-            yield from _judge(node, formal, shapes, given)
+        formal, made = [*map(_formal, schema.inputs)], [*map(_formal, schema.outputs)]
+        taken = {parameter.variable for parameter in formal}
+        decided = [
+            (slot, parameter)
+            for slot, parameter in enumerate(made)
+            if parameter.variable not in taken and "(" not in parameter.variable
+        ]
+        for node in nodes:
+            if formal:
+                yield from _judge(node, formal, shapes, given)
+            yield from _judge_decided(node, decided, shapes)
 
 
 def _given(graph: Graph) -> dict[Value, str]:
@@ -58,12 +73,27 @@ def _given(graph: Graph) -> dict[Value, str]:
 
 
 class _Formal(NamedTuple):
-    """An input as its schema has it; inputs of one `variable` share their type."""
+    """An input or output as its schema has it; those of one `variable` share their type."""
 
     name: str
     types: frozenset[str]
     variable: str
     is_homogeneous: bool
+
+
+def _formal(parameter: Any) -> _Formal:
+    types = frozenset(parameter.types)
+    return _Formal(parameter.name, types, parameter.type_str, parameter.is_homogeneous)
+
+
+def _judge_decided(
+    node: Node, decided: list[tuple[int, _Formal]], shapes: Shapes
+) -> Iterator[Finding]:
+    """Judges outputs whose type no input gives, but an attribute, as that of a Cast."""
+    for slot, parameter in decided:
+        found = _type(node.outputs[slot] if slot < len(node.outputs) else None, shapes)
+        if found is not None and found not in parameter.types:
+            yield Finding(node, f"{node.op} gives no {found} as output {slot} ({parameter.name})")
 
 
 def _judge(
