@@ -1,0 +1,1 @@
+"""DAT: the data it is fed."""
