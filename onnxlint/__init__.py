@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from onnxlint.analyses import Unavailable
+    from onnxlint.analyses.activations import Activations
     from onnxlint.analyses.execution import Execution
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.predictions import Predictions
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from onnxlint.settings import Settings
 
 _HOMES = {
+    "Activations": "onnxlint.analyses.activations",
     "Change": "onnxlint.analyses.layers",
     "Danger": "onnxlint.model.preflight",
     "Draft": "onnxlint.model.draft",
@@ -75,6 +77,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Activations",
     "Change",
     "Danger",
     "Draft",

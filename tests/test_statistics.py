@@ -10,10 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from onnxlint.runtime.messages import Statistics
-from onnxlint.runtime.statistics import Measurement, measure, merge
+from onnxlint.analyses.trace import Observed
+from onnxlint.runtime.messages import Quantisation, Statistics
+from onnxlint.runtime.statistics import (
+    MOST_SAMPLES,
+    SAMPLE_ELEMENTS,
+    Measurement,
+    measure,
+    measure_quantised,
+    merge,
+)
 
 FLOATS = {"float16": 16, "float32": 32, "float64": 64}
+INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
 RARE = [
     "bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz",
     "float8_e8m0fnu", "float4_e2m1fn", "int4", "uint4",
@@ -23,9 +32,11 @@ RARE = [
 
 @st.composite
 def arrays(draw: st.DrawFn, max_side: int = 6) -> np.ndarray:
-    """Float tensors of any rank with NaN, infinities, subnormals, zeros and huge values."""
-    dtype = draw(st.sampled_from(sorted(FLOATS)))
+    """Tensors of any rank: floats with NaN, infinities, subnormals and huge values, integers."""
+    dtype = draw(st.sampled_from([*sorted(FLOATS), *INTEGERS]))
     shape = draw(npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=max_side))
+    if dtype in INTEGERS:
+        return draw(npst.arrays(dtype, shape))
     elements = st.floats(width=FLOATS[dtype], allow_nan=True, allow_infinity=True)
     return draw(npst.arrays(dtype, shape, elements=elements))
 
@@ -43,23 +54,7 @@ def assert_same(one: Statistics, other: Statistics) -> None:
 @given(arrays())
 @settings(max_examples=300, deadline=None)
 def test_equals_numpy(array):
-    seen = measure(array)
-    values = array.astype(np.float64).reshape(-1)
-    finite = values[np.isfinite(values)]
-    tiny = float(np.finfo(array.dtype).tiny)
-    assert seen.elements == values.size
-    assert seen.nan == np.isnan(values).sum()
-    assert seen.positive_infinite == (values == np.inf).sum()
-    assert seen.negative_infinite == (values == -np.inf).sum()
-    assert seen.zeros == (values == 0).sum()
-    assert seen.subnormal == ((finite != 0) & (np.abs(finite) < tiny)).sum()
-    if finite.size:
-        assert seen.minimum == finite.min()
-        assert seen.maximum == finite.max()
-        scale = max(np.abs(finite).max(), tiny)
-        if scale < 1e100:
-            assert seen.mean / scale == pytest.approx(finite.mean() / scale, abs=1e-5)
-            assert np.sqrt(seen.variance) / scale == pytest.approx(finite.std() / scale, abs=1e-4)
+    assert_is_numpys(measure(array), array)
 
 
 @given(arrays(max_side=5), st.data())
@@ -141,6 +136,100 @@ def smallest_normal(array: np.ndarray) -> float:
     import ml_dtypes
 
     return 1.0 if "int" in array.dtype.name else float(ml_dtypes.finfo(array.dtype).smallest_normal)
+
+
+def assert_same_histogram(one: Statistics, other: Statistics) -> None:
+    for name in ("exponents", "negative_exponents", "samples"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), name)
+
+
+@given(arrays(max_side=5), st.data())
+@settings(max_examples=200, deadline=None)
+def test_histograms_merge_exactly(array, data):
+    flat = array.reshape(-1)
+    cuts = data.draw(st.lists(st.integers(0, flat.size), max_size=4).map(sorted))
+    parts = [measure(part) for part in np.split(flat, cuts)]
+    assert_same_histogram(reduce(merge, parts), measure(flat))
+
+
+@given(npst.arrays("float32", st.tuples(st.integers(1, 9), st.integers(1, 700))), st.data())
+@settings(max_examples=100, deadline=None)
+def test_samples_are_the_same_in_any_split(array, data):
+    cuts = data.draw(st.lists(st.integers(1, len(array)), max_size=4, unique=True).map(sorted))
+    parts = [measure(p, samples=len(p)) for p in np.split(array, cuts) if len(p)]
+    whole, merged = measure(array, samples=len(array)), reduce(merge, parts)
+    alone = reduce(merge, [measure(row, samples=1) for row in array])
+    for rows in (whole.samples, merged.samples, alone.samples):
+        assert rows.shape == whole.samples.shape
+        assert rows.shape[1] <= SAMPLE_ELEMENTS + 1
+        np.testing.assert_array_equal(rows[:, 1:], whole.samples[:, 1:])
+        sound = np.abs(array).max(axis=1) < 1e30
+        scale = np.abs(array[sound]).max(axis=1, initial=1e-30)
+        means = array[sound].mean(axis=1, dtype="float64")
+        np.testing.assert_allclose(rows[sound, 0] / scale, means / scale, atol=1e-5)
+
+
+sizes = st.lists(st.tuples(st.integers(1, 4), st.sampled_from([3, 3, 5])), min_size=3, max_size=6)
+
+
+@given(sizes, st.integers(1, 5))
+def test_merging_samples_is_associative(shapes, middle):
+    rng = np.random.default_rng(0)
+    parts = [measure(rng.random(shape, "float32"), samples=shape[0]) for shape in shapes]
+    parts.insert(1, Statistics(dtype="float32", shape=()))
+    halves = [reduce(merge, half) for half in (parts[:middle], parts[middle:]) if half]
+    assert_same_histogram(reduce(merge, halves), reduce(merge, parts))
+
+
+def test_samples_are_capped_and_need_one_size():
+    many = measure(np.ones((MOST_SAMPLES + 9, 2), "float32"), samples=MOST_SAMPLES + 9)
+    assert many.samples.shape == (MOST_SAMPLES, 3)
+    other = measure(np.ones((2, 5), "float32"), samples=2)
+    assert merge(merge(many, other), many).samples.size == 0
+
+
+@given(arrays(), st.floats(0, 1))
+@settings(max_examples=200, deadline=None)
+def test_quantiles_are_right_within_a_factor_of_two(array, q):
+    found = Observed(None, measure(array)).quantile(q)
+    values = array.astype(np.float64).reshape(-1)
+    values = np.sort(values[np.isfinite(values)])
+    if not values.size:
+        assert found == 0
+        return
+    rank = q * values.size
+    below, above = values[max(0, int(np.ceil(rank)) - 1)], values[min(len(values) - 1, int(rank))]
+    if np.abs(values).max() >= 2.0**149 or 0 < np.abs([below, above]).min() < 2.0**-148:
+        assert values[0] <= found <= values[-1]
+        return  # beyond the buckets
+    slack = 2 + 1e-9
+    low = below * slack if below < 0 else below / slack
+    high = above / slack if above < 0 else above * slack
+    assert low <= found <= high
+
+
+def test_one_nan_does_not_ruin_the_quantiles():
+    values = np.arange(1, 1001, dtype="float32")
+    values[500] = np.nan
+    seen = Observed(None, measure(values))
+    assert 450 < seen.quantile(0.5) < 550
+    assert (seen.quantile(0), seen.quantile(1)) == (1, 1000)
+
+
+@given(
+    npst.arrays(st.sampled_from(["int8", "uint8", "int16", "uint16"]), st.integers(0, 40)),
+    st.floats(1e-6, 1e3), st.integers(-128, 127),
+)  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_integers_are_measured_as_what_they_stand_for(integers, scale, zero_point):
+    seen = measure_quantised(integers, Quantisation(scale, zero_point))
+    limits = np.iinfo(integers.dtype)
+    assert seen.at_lowest == (integers == limits.min).sum()
+    assert seen.at_highest == (integers == limits.max).sum()
+    if integers.size:
+        numbers = (integers.astype("float64") - zero_point) * np.float32(scale)
+        assert seen.minimum == pytest.approx(numbers.min(), rel=1e-5)
+        assert seen.maximum == pytest.approx(numbers.max(), rel=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(700, 300), (3, 70_000), (2, 5, 20_000), (40_000, 9)])

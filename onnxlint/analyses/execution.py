@@ -185,7 +185,8 @@ class Execution:
         refusals: list[Refusal] = []
         for attempt in self.inputs.attempts():
             try:
-                self.runs = [runner.run(feed) for feed in attempt.feeds]
+                samples = attempt.samples_per_run
+                self.runs = [runner.run(feed, samples) for feed in attempt.feeds]
             except RunFailure as error:
                 refusals.append(replace(runner.refusal(error), fed=_told(attempt.feeds[0])))
                 continue
@@ -244,8 +245,10 @@ class _Runner:
         data = runnable(model, [watch.name for watch in watches])
         self._worker.load(data, model.files.folder, optimised=optimised)
 
-    def run(self, feeds: dict[str, Array]) -> Ran:
+    def run(self, feeds: dict[str, Array], samples: int = 1) -> Ran:
         """Runs one feed; several times where the watched values are too many to fetch at once.
+
+        `samples` is how many the first axis of what is fed counts.
 
         Raises:
             RunFailure: onnxruntime cannot run it.
@@ -253,9 +256,9 @@ class _Runner:
         from onnxlint.runtime.messages import Run
 
         first, *others = self._groups
-        ran = self._worker.run(Run(feeds, first, self.kept))
+        ran = self._worker.run(Run(feeds, first, self.kept, samples))
         for group in others:
-            more = self._worker.run(Run(feeds, group, []))
+            more = self._worker.run(Run(feeds, group, [], samples))
             ran.statistics.update(more.statistics)
             ran.seconds += more.seconds
             ran.probing += more.probing

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.model.graph import Graph, Node, Value
-from onnxlint.runtime.messages import Watch
+from onnxlint.runtime.messages import Quantisation, Watch
 
 _ACTIVATIONS = frozenset({
     "Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "HardSigmoid", "Elu", "Selu", "ThresholdedRelu",
@@ -36,6 +38,26 @@ _CHANNELS_SECOND = frozenset({
     "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LRN", "PRelu",
 })  # fmt: skip
 
+_SELECTING = frozenset({
+    "Compress", "NonMaxSuppression", "NonZero", "Range", "Slice", "Split", "Unique",
+})  # fmt: skip
+"""Operators that may leave nothing of what they read."""
+
+_MS = "com.microsoft::"
+
+_QUANTISERS = ("QuantizeLinear", f"{_MS}QuantizeLinear")
+_DEQUANTISING = ("DequantizeLinear", f"{_MS}DequantizeLinear")
+
+_QUANTISING: Mapping[str, tuple[int, int]] = {
+    "QuantizeLinear": (1, 2), f"{_MS}QuantizeLinear": (1, 2), "QLinearConv": (6, 7),
+    "QLinearMatMul": (6, 7), f"{_MS}QGemm": (7, 8), f"{_MS}QLinearAdd": (6, 7),
+    f"{_MS}QLinearMul": (6, 7), f"{_MS}QLinearWhere": (7, 8), f"{_MS}QLinearConcat": (0, 1),
+} | dict.fromkeys((
+    f"{_MS}QLinearAveragePool", f"{_MS}QLinearGlobalAveragePool", f"{_MS}QLinearLeakyRelu",
+    f"{_MS}QLinearReduceMean", f"{_MS}QLinearSigmoid", f"{_MS}QLinearSoftmax",
+), (3, 4))  # fmt: skip
+"""Slots of the scale and the zero point of what an operator gives."""
+
 _KEEPING = _ELEMENTWISE | {"Cast", "Dropout", "Identity", "Softmax", "LogSoftmax"}
 """Operators that leave every axis where it is."""
 
@@ -43,19 +65,80 @@ _CHANNELS_LAST = frozenset({"Gemm", "MatMul", "LayerNormalization"})
 
 
 def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
-    """Float values of the main graph to watch; `every` takes all, for a closer look."""
+    """Values of the main graph to watch: floats, and integers that stand for them.
+
+    `every` takes all of them. Of what may be empty, at least the size is watched.
+    """
     constants = _constant_values(graph)
+    sizes = _Sizes(graph, shapes)
     axes: dict[Value, int | None] = {}
     watches = []
     for node in graph.main.nodes:
         for value in filter(None, node.outputs):
             axis = axes[value] = _channel_axis(node, shapes, value, axes)
-            if not _may_be_float(shapes, value):
-                continue
-            visible = value not in constants and _ends_kernel(graph, node, value)
-            if every or value.is_output or visible:
-                watches.append(Watch(value.name, axis))
+            is_constant = value in constants
+            meaning = None if is_constant else quantised(graph, node, value)
+            wanted = (
+                every or value.is_output or (not is_constant and _ends_kernel(graph, node, value))
+            )
+            if meaning is not None and sizes.fits_numpy(value):
+                watches.append(Watch(value.name, axis, sizes.counts_samples(value), False, meaning))
+            elif wanted and sizes.may_be_float(value):
+                watches.append(Watch(value.name, axis, sizes.counts_samples(value)))
+            elif not is_constant and sizes.may_be_empty(node, value):
+                watches.append(Watch(value.name, sizes_only=True))
     return watches
+
+
+class _Sizes:
+    """What types and sizes tell of a value before it is seen."""
+
+    def __init__(self, graph: Graph, shapes: Shapes) -> None:
+        self._shapes = shapes
+        fed = [shape.dims for value in graph.inputs if (shape := shapes.of(value)) and shape.dims]
+        self._firsts = {dims[0] for dims in fed}
+        self._others = {dim for dims in fed for dim in dims[1:] if isinstance(dim, str)}
+
+    def counts_samples(self, value: Value) -> bool:
+        """Whether its first axis may count samples, as those of the inputs do.
+
+        One with a fixed size, or with a size that inputs have along another axis, does not.
+        """
+        shape = self._shapes.of(value)
+        first = shape.dims[0] if shape is not None and shape.dims else None
+        return first in self._firsts or not (isinstance(first, int) or first in self._others)
+
+    def may_be_empty(self, node: Node, value: Value) -> bool:
+        """Whether its node selects, and its size is not known to be above zero."""
+        if node.op not in _SELECTING:
+            return False
+        shape = self._shapes.of(value)
+        if shape is None or shape.dims is None:
+            return True
+        fed = self._firsts | self._others
+        return any(dim == 0 or not (isinstance(dim, int) or dim in fed) for dim in shape.dims)
+
+    def fits_numpy(self, value: Value) -> bool:
+        """Whether it has integers that onnxruntime hands to numpy as they are."""
+        shape = self._shapes.of(value)
+        return shape is not None and shape.dtype in ("int8", "uint8", "int16", "uint16")
+
+    def may_be_float(self, value: Value) -> bool:
+        """Whether it has floats of a type that numpy knows."""
+        shape = self._shapes.of(value)
+        return shape is None or shape.dtype in ("float", "float16", "double")
+
+
+def quantised(graph: Graph, node: Node, value: Value) -> Quantisation | None:
+    """What the integers of a node's output stand for, if one scale holds for the whole tensor."""
+    slots = _QUANTISING.get(node.op)
+    if slots is None or value is not node.output:
+        return None
+    scale, zero_point = (graph.constant(node.input(slot)) for slot in slots)
+    if scale is None or scale.size != 1 or (zero_point is None and node.input(slots[1])):
+        return None
+    zero = 0 if zero_point is None else int(zero_point.reshape(-1)[0])
+    return Quantisation(float(scale.reshape(-1)[0]), zero)
 
 
 def _constant_values(graph: Graph) -> set[Value]:
@@ -68,11 +151,6 @@ def _constant_values(graph: Graph) -> set[Value]:
         if all(value.tensor_proto is not None or value in constants for value in read):
             constants.update(filter(None, node.outputs))
     return constants
-
-
-def _may_be_float(shapes: Shapes, value: Value) -> bool:
-    shape = shapes.of(value)
-    return shape is None or shape.dtype in ("float", "float16", "double")
 
 
 def gates_itself(graph: Graph, node: Node) -> bool:
@@ -90,8 +168,22 @@ def gates_itself(graph: Graph, node: Node) -> bool:
     return False
 
 
+def quantiser(value: Value) -> Node | None:
+    """The node that quantises a value, if nobody else reads it: the fused kernel ends there."""
+    reader = value.consumers[0] if len(value.consumers) == 1 else None
+    if reader is None or reader.op not in _QUANTISERS or reader.input(0) is not value:
+        return None
+    return reader
+
+
+def dequantised(value: Value) -> Value | None:
+    """The integers that a value is made of."""
+    node = value.producer
+    return node.input(0) if node is not None and node.op in _DEQUANTISING else None
+
+
 def _ends_kernel(graph: Graph, node: Node, value: Value) -> bool:
-    if node.op in _TRANSPARENT:
+    if node.op in _TRANSPARENT or dequantised(value) or quantiser(value):
         return False
     if node.op == "Exp" or (node.op in ("Sigmoid", "Tanh") and not gates_itself(graph, node)):
         return True  # an overflow or a saturation that the next operator hides

@@ -23,6 +23,9 @@ Bad = Callable[["Statistics"], int]
 MASK_BYTES = 16 * 1024 * 1024
 """Constants up to this size are searched for NaN and infinities when an origin is sought."""
 
+MEASURED_FEEDS = 64
+"""Runs whose inputs are measured, where a rule compares what was seen with what was fed."""
+
 
 @dataclass(frozen=True)
 class Channels:
@@ -75,6 +78,50 @@ class Observed:
         zeros = seen.zeros / seen.finite
         nonzero = float(counts[first:last].sum() / max(1, counts.sum())) * (1 - zeros)
         return nonzero + (zeros if at_least == 0 else 0.0)
+
+    def quantile(self, q: float) -> float:
+        """The number that a fraction `q` of the finite elements does not exceed; 0 without any.
+
+        Right within a factor of two: elements are counted by powers of two, on a subset of them.
+        Minimum and maximum are exact.
+        """
+        import numpy as np
+
+        from onnxlint.runtime.statistics import EXPONENT_BUCKETS
+
+        seen = self.statistics
+        if seen.exponents is None or seen.negative_exponents is None or not seen.finite:
+            return 0.0
+        negative = seen.negative_exponents
+        nonzero = (seen.finite - seen.zeros) / max(1, seen.exponents.sum())
+        edges = np.ldexp(1.0, np.arange(EXPONENT_BUCKETS + 1) - EXPONENT_BUCKETS // 2)
+        counts = [*negative[::-1] * nonzero, seen.zeros, *(seen.exponents - negative) * nonzero]
+        bounds = [*-edges[:0:-1], 0.0, 0.0, *edges[1:]]
+        at = np.interp(q * seen.finite, np.cumsum([0.0, *counts]), bounds)
+        return float(min(max(at, seen.minimum), seen.maximum))
+
+    @cached_property
+    def samples(self) -> Array | None:
+        """A row for each of the first samples: the mean of its elements, then a subset of them.
+
+        None where fewer than two samples can be told apart.
+        """
+        rows = self.statistics.samples
+        return rows if rows is not None and len(rows) > 1 and rows.shape[1] else None
+
+    @property
+    def spread(self) -> float | None:
+        """The largest difference that two samples show anywhere, relative to the largest number.
+
+        None where the samples cannot be compared.
+        """
+        import numpy as np
+
+        rows = self.samples
+        if rows is None or not np.isfinite(rows).all():
+            return None
+        peak = np.abs(rows).max()
+        return float((rows.max(axis=0) - rows.min(axis=0)).max() / peak) if peak else 0.0
 
     @property
     def epsilon(self) -> float:
@@ -143,13 +190,36 @@ class Trace:
         for ran in self.execution.runs:
             for name, seen in ran.statistics.items():
                 merged[name] = merge(merged[name], seen) if name in merged else seen
-        return merged
+        return {name: seen for name, seen in merged.items() if seen.elements}
+
+    @cached_property
+    def _fed(self) -> dict[str, Statistics]:
+        """The numbers that were fed, in the first runs."""
+        from onnxlint.runtime.statistics import measure, merge
+
+        attempt = self.execution.attempt
+        assert attempt is not None
+        fed: dict[str, Statistics] = {}
+        for feed in attempt.feeds[:MEASURED_FEEDS]:
+            for name, array in feed.items():
+                if array.dtype.kind not in "fiub" or not array.size:
+                    continue
+                counted = array.ndim and array.shape[0] == attempt.samples_per_run
+                counts = counted or attempt.samples_per_run == 1
+                seen = measure(array, None, attempt.samples_per_run if counts else None)
+                fed[name] = merge(fed[name], seen) if name in fed else seen
+        return fed
 
     def of(self, value: Value | None) -> Observed | None:
-        """What was seen of a value, or None where it was not watched."""
+        """What was seen of a value, or None where it was not watched, or always empty.
+
+        Of what is only quantised, it is what the integers stand for; of an input what was fed.
+        """
         if value is None or value.scope is not self._graph.main:
             return None
-        seen = self._merged.get(value.name)
+        seen = self._merged.get(value.name) or self._merged.get(_quantised_name(value))
+        if seen is None and value.producer is None:
+            seen = self._fed.get(value.name)
         return None if seen is None else Observed(value, seen)
 
     def nodes(self, *ops: str) -> Iterator[ObservedNode]:
@@ -166,12 +236,22 @@ class Trace:
         return gates_itself(self._graph, node)
 
     def values(self) -> Iterator[Observed]:
-        """Everything that was watched, in the order of the file."""
+        """Everything that was watched, in the order of the file; what is quantised once."""
+        told: set[int] = set()
         for node in self._graph.main.nodes:
             for value in filter(None, node.outputs):
                 observed = self.of(value)
-                if observed is not None:
+                if observed is not None and id(observed.statistics) not in told:
+                    told.add(id(observed.statistics))
                     yield observed
+
+    def empty(self) -> Iterator[Value]:
+        """Values that had no element in any run, in the order of the file."""
+        runs = self.execution.runs
+        for value in (value for node in self._graph.main.nodes for value in node.outputs):
+            seen = [ran.statistics.get(value.name) for ran in runs] if value is not None else []
+            if value is not None and all(one is not None and not one.elements for one in seen):
+                yield value
 
     def severity(self, on_data: Severity, origin: Value | None = None) -> Severity:
         """The severity of a numeric defect: at most a warning where only made-up samples show it.
@@ -228,6 +308,15 @@ class Trace:
             known = array is not None and array.dtype.kind == "f"
             self._constants[value] = measure(array) if known and array is not None else None
         return self._constants[value]
+
+
+def _quantised_name(value: Value) -> str:
+    """The name of the integers that stand for a value: it is only quantised, or made of them."""
+    from onnxlint.analyses.probes import dequantised, quantiser
+
+    reader = quantiser(value)
+    integers = reader.output if reader is not None else dequantised(value)
+    return "" if integers is None else integers.name
 
 
 def _read(node: Node) -> Iterator[Value]:

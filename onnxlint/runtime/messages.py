@@ -22,7 +22,11 @@ class Statistics(msgspec.Struct, kw_only=True):
     `minimum`, `maximum`, `mean` and `m2` (the sum of squared deviations) are over finite elements.
     Channel extrema are arrays over `channel_axis`, NaN ignored, infinities kept; None where the
     tensor has no channels. `exponents[e]` counts elements whose magnitude lies in
-    [2^(e-150), 2^(e-149)) over a regular subset of the elements.
+    [2^(e-150), 2^(e-149)) over a regular subset of the elements, `negative_exponents[e]` the
+    negative ones among them. `samples` has a row for each of the first samples: the mean of its
+    elements, then a regular subset of them; None where no axis counts samples, empty where theirs
+    are not of one size. `at_lowest` and `at_highest` count integers at the ends of their type's
+    range; a quantised tensor's other numbers are those that its integers stand for.
     """
 
     dtype: str
@@ -41,6 +45,10 @@ class Statistics(msgspec.Struct, kw_only=True):
     channel_minimum: Array | None = None
     channel_maximum: Array | None = None
     exponents: Array | None = None
+    negative_exponents: Array | None = None
+    samples: Array | None = None
+    at_lowest: int = 0
+    at_highest: int = 0
 
     @property
     def finite(self) -> int:
@@ -63,11 +71,25 @@ class Statistics(msgspec.Struct, kw_only=True):
         return float((self.variance + self.mean * self.mean) ** 0.5)
 
 
+class Quantisation(msgspec.Struct, frozen=True):
+    """What integers stand for: (integer - zero_point) * scale."""
+
+    scale: float
+    zero_point: int = 0
+
+
 class Watch(msgspec.Struct):
-    """A value to take statistics of, and the axis of its channels (None: it has none)."""
+    """A value to take statistics of, and the axis of its channels (None: it has none).
+
+    `counts_samples` says that its first axis may count the samples; `sizes_only` that it is of
+    interest only where it is empty; `quantisation` what its integers stand for.
+    """
 
     name: str
     channel_axis: int | None = None
+    counts_samples: bool = True
+    sizes_only: bool = False
+    quantisation: Quantisation | None = None
 
 
 class Load(msgspec.Struct, tag=True):
@@ -79,11 +101,15 @@ class Load(msgspec.Struct, tag=True):
 
 
 class Run(msgspec.Struct, tag=True):
-    """Run once: take statistics of `watched`, and send `kept` outputs back whole."""
+    """Run once: take statistics of `watched`, and send `kept` outputs back whole.
+
+    `samples` is how many are fed at once.
+    """
 
     feeds: dict[str, Array]
     watched: list[Watch]
     kept: list[str]
+    samples: int = 1
 
 
 class Loaded(msgspec.Struct, tag=True):

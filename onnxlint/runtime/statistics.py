@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlint.runtime.messages import Array, Statistics
+from onnxlint.runtime.messages import Array, Quantisation, Statistics
 
 BLOCK_ELEMENTS = 1 << 18
 """256 Ki float32 elements, 1 MiB: all passes over one block are served from a core's cache, and
@@ -41,6 +41,12 @@ HISTOGRAM_ELEMENTS = 4096
 
 EXPONENT_BUCKETS = 300
 """Powers of two from 2^-150 (below float32's smallest subnormal) to 2^150 (above its maximum)."""
+
+SAMPLE_ELEMENTS = 256
+"""Elements of each sample that are kept, to compare the samples by."""
+
+MOST_SAMPLES = 64
+"""Samples of which they are kept."""
 
 
 class Measurement:
@@ -98,14 +104,36 @@ class Measurement:
         return min(edges), max(edges)
 
 
-def measure(array: Array, channel_axis: int | None = None) -> Statistics:
-    """The statistics of one numeric tensor of any shape; narrow numbers are widened to float32."""
+def measure(
+    array: Array, channel_axis: int | None = None, samples: int | None = None
+) -> Statistics:  # fmt: skip
+    """The statistics of one numeric tensor of any shape; narrow numbers are widened to float32.
+
+    `samples` is how many its first axis counts; 1 where the whole tensor is one sample.
+    """
     measurement = Measurement(array.dtype, array.shape, channel_axis)
     flat = np.ascontiguousarray(array).reshape(-1)
     for start in range(0, flat.size, measurement.step):
         measurement.add(flat[start : start + measurement.step])
     result = measurement.result
-    result.exponents = _exponents(flat)
+    result.exponents, result.negative_exponents = _exponents(flat)
+    if samples and flat.size:
+        result.samples = _sample_rows(flat.reshape(samples, -1)[:MOST_SAMPLES], result.mean)
+    return result
+
+
+def measure_quantised(
+    array: Array, quantisation: Quantisation, channel_axis: int | None = None,
+    samples: int | None = None,
+) -> Statistics:  # fmt: skip
+    """The statistics of the numbers that integers stand for, and how many are at an end."""
+    limits = np.iinfo(array.dtype)
+    numbers = array.astype(np.float32)
+    numbers -= np.float32(quantisation.zero_point)
+    numbers *= np.float32(quantisation.scale)
+    result = measure(numbers, channel_axis, samples)
+    result.at_lowest = int(np.count_nonzero(array == limits.min))
+    result.at_highest = int(np.count_nonzero(array == limits.max))
     return result
 
 
@@ -232,6 +260,10 @@ def merge(one: Statistics, other: Statistics) -> Statistics:
         channel_minimum=_extreme(np.fmin, one.channel_minimum, other.channel_minimum),
         channel_maximum=_extreme(np.fmax, one.channel_maximum, other.channel_maximum),
         exponents=_added(one.exponents, other.exponents),
+        negative_exponents=_added(one.negative_exponents, other.negative_exponents),
+        samples=_appended(one.samples, other.samples),
+        at_lowest=one.at_lowest + other.at_lowest,
+        at_highest=one.at_highest + other.at_highest,
     )
 
 
@@ -300,13 +332,30 @@ def _ones(count: int, dtype: np.dtype[Any]) -> Array:
     return np.ones(count, dtype)
 
 
-def _exponents(flat: Array) -> Array:
+def _exponents(flat: Array) -> tuple[Array, Array]:
+    """How many elements have which exponent; the same of the negative ones alone."""
     step = flat.size // HISTOGRAM_ELEMENTS | 1  # odd, so that it meets every channel in turn
-    magnitudes = np.abs(_widened(flat[::step]))
-    magnitudes = magnitudes[np.isfinite(magnitudes) & (magnitudes > 0)]
-    _, exponents = np.frexp(magnitudes)
+    values = _widened(flat[::step])
+    values = values[np.isfinite(values) & (values != 0)]
+    _, exponents = np.frexp(values)
     buckets = np.clip(exponents + 149, 0, EXPONENT_BUCKETS - 1)
+    negative = buckets[values < 0]
+    return _counts(buckets), _counts(negative)
+
+
+def _counts(buckets: Array) -> Array:
     return np.bincount(buckets, minlength=EXPONENT_BUCKETS)
+
+
+def _sample_rows(samples: Array, mean: float) -> Array:
+    """The mean of each sample, then a regular subset of its elements."""
+    step = -(-samples.shape[1] // SAMPLE_ELEMENTS) | 1  # odd, so that it meets every channel
+    subset = _widened(np.ascontiguousarray(samples[:, ::step]))
+    rows = np.empty((len(samples), 1 + subset.shape[1]), subset.dtype)
+    rows[:, 1:] = subset
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows[:, 0] = mean if len(samples) == 1 else samples.mean(axis=1, dtype=rows.dtype)
+    return rows
 
 
 def _extreme(choose: np.ufunc, one: Array | None, other: Array | None) -> Array | None:
@@ -319,3 +368,12 @@ def _added(one: Array | None, other: Array | None) -> Array | None:
     if one is None or other is None:
         return other if one is None else one
     return np.asarray(one + other)
+
+
+def _appended(one: Array | None, other: Array | None) -> Array | None:
+    """The rows of both; none, for good, where they are not of one size."""
+    if one is None or other is None:
+        return other if one is None else one
+    if one.shape[1] != other.shape[1]:
+        return np.empty((0, 0), one.dtype)
+    return np.concatenate([one, other])[:MOST_SAMPLES]

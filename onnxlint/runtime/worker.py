@@ -18,8 +18,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from onnxlint.runtime import messages
-from onnxlint.runtime.messages import Array, Failed, Load, Loaded, Ran, Reply, Run, Statistics
-from onnxlint.runtime.statistics import measure
+from onnxlint.runtime.messages import (
+    Array,
+    Failed,
+    Load,
+    Loaded,
+    Ran,
+    Reply,
+    Run,
+    Statistics,
+    Watch,
+)
+from onnxlint.runtime.statistics import measure, measure_quantised
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -93,17 +103,16 @@ def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
 def _run(session: onnxruntime.InferenceSession | None, request: Run) -> Reply:
     if session is None:
         return Failed("there is no session")
-    axes = {watch.name: watch.channel_axis for watch in request.watched}
-    names = list(dict.fromkeys([*request.kept, *axes]))
+    names = list(dict.fromkeys([*request.kept, *(watch.name for watch in request.watched)]))
     start = time.perf_counter()
     try:
         fetched = _execute(session, names, request.feeds)
     except Exception as error:  # onnxruntime's own kinds share no public base
         return Failed(str(error))
     middle = time.perf_counter()
-    observed = {name: _observe(fetched[name], axis) for name, axis in axes.items()}
+    observed = ((w.name, _observe(fetched[w.name], w, request.samples)) for w in request.watched)
     return Ran(
-        statistics={name: seen for name, seen in observed.items() if seen is not None},
+        statistics={name: seen for name, seen in observed if seen is not None},
         outputs=dict(part for name in request.kept for part in _arrays(name, fetched[name])),
         seconds=middle - start,
         probing=time.perf_counter() - middle,
@@ -141,14 +150,23 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray)
 
 
-def _observe(value: Any, channel_axis: int | None) -> Statistics | None:
-    """Statistics of a float tensor; None for anything else."""
-    if not _is_array(value) or value.dtype.kind != "f":
+def _observe(value: Any, watch: Watch, samples: int) -> Statistics | None:
+    """Statistics of a tensor; None where it is none, or of no interest unless it is empty."""
+    if not _is_array(value):
         return None
     array: Array = value
-    if channel_axis is None or not -array.ndim <= channel_axis < array.ndim:
-        return measure(array)
-    return measure(array, channel_axis % array.ndim)
+    if not array.size:
+        return Statistics(dtype=str(array.dtype), shape=array.shape)
+    if watch.sizes_only:
+        return None
+    axis = watch.channel_axis
+    has_axis = axis is not None and -array.ndim <= axis < array.ndim
+    channel_axis = axis % array.ndim if axis is not None and has_axis else None
+    counted = watch.counts_samples and array.ndim and array.shape[0] == samples
+    rows = samples if counted or samples == 1 else None
+    if watch.quantisation is not None and array.dtype.kind in "iu":
+        return measure_quantised(array, watch.quantisation, channel_axis, rows)
+    return measure(array, channel_axis, rows) if array.dtype.kind == "f" else None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,169 @@
+"""What runs through the layers: which of the watched values are theirs, and what they depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from onnxlint.analyses.layers import Layer, Layers, Trail
+from onnxlint.analyses.trace import Observed, Trace
+from onnxlint.model.dtypes import is_float
+from onnxlint.model.graph import Graph, Node, Value
+
+MASK_NUMBER = -1e4
+"""A constant with a number as low makes masks: the least of those used is float16's -1e4."""
+
+SMALL_CONSTANT = 1 << 24
+"""Elements of a constant up to which it is searched for such a number."""
+
+_MASKING = frozenset(
+    {"Add", "Sub", "Mul", "Sum", "Where", "Expand", "Concat", "ScatterND", "Trilu"}
+)
+"""Operators that build a mask of a constant, or apply it."""
+
+_UNMASKING = frozenset({
+    "Softmax", "LogSoftmax", "Sigmoid", "Tanh", "Exp", "LayerNormalization", "MatMul", "Gemm",
+    "Conv",
+})  # fmt: skip
+"""Operators that the numbers of a mask do not outlive."""
+
+_SQUASHING = frozenset({
+    "Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Exp", "Log", "Softplus", "Pow",
+})  # fmt: skip
+"""Operators whose outputs have a scale of their own."""
+
+_STEPS = frozenset({
+    "Shape", "Size", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And",
+    "Or", "Xor", "IsNaN", "IsInf", "Sign", "ArgMax", "ArgMin", "NonZero", "Ceil", "Floor", "Round",
+    "BitShift", "Mod",
+})  # fmt: skip
+"""Operators that may well give the same for different inputs."""
+
+
+_JOINS = ("Add", "Sum", "Concat")
+"""Operators in which branches meet."""
+
+_MOVING = frozenset({
+    "Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose",
+})  # fmt: skip
+"""Operators that keep all numbers of what they read."""
+
+
+class Activations:
+    """The watched values of a model's layers, from its inputs onwards."""
+
+    def __init__(self, graph: Graph, layers: Layers, trace: Trace) -> None:
+        self._graph, self._layers, self._trace = graph, layers, trace
+
+    @classmethod
+    def build(cls, graph: Graph, layers: Layers, trace: Trace) -> Activations:
+        """Looks at nothing yet."""
+        return cls(graph, layers, trace)
+
+    def of_layers(self) -> Iterator[Observed]:
+        """What affine layers give, also summed up and behind activations, as it was watched.
+
+        What a softmax, a sigmoid or an exponential gives is no layer's: it has its own scale. Nor
+        is what a mask was applied to.
+        """
+        for observed in self._trace.values():
+            trail = self._layers.trail(observed.value)
+            squashed = not _SQUASHING.isdisjoint(node.op for node in trail.nodes)
+            if self._starts_at_layer(trail) and not squashed and not self.is_masked(observed.value):
+                yield observed
+
+    def _starts_at_layer(self, trail: Trail) -> bool:
+        join = trail.origin.producer
+        if trail.layer is not None or join is None or join.op not in _JOINS:
+            return trail.layer is not None
+        return any(self._layers.trail(value).layer for value in join.inputs if value is not None)
+
+    def into_layers(self) -> Iterator[tuple[Layer, Observed]]:
+        """What layers multiply with their weights, each value with the first layer that reads it.
+
+        Values that are only moved on the way to the layer count as seen where they were watched.
+        """
+        met: set[Value] = set()
+        for layer in sorted(self._layers, key=lambda layer: layer.node.index):
+            observed = self._seen_before_moving(layer.data)
+            if observed is not None and observed.value not in met:
+                met.add(observed.value)
+                yield layer, observed
+
+    def _seen_before_moving(self, value: Value) -> Observed | None:
+        """The value, or the one that it is the same numbers of, as it was watched."""
+        trail: Trail | None = self._layers.trail(value)
+        while trail is not None:
+            observed = self._trace.of(value)
+            node = trail.last
+            if observed is not None or node is None or node.op not in _MOVING:
+                return observed
+            value = next(read for read in node.inputs if read is not None)
+            trail = trail.before
+        return None
+
+    def firsts(self, found: Iterable[Observed]) -> Iterator[Observed]:
+        """Those that come from none of the others; they must be in the order of the file."""
+        after: set[Node | Value] = set()
+        for observed in found:
+            if observed.value not in after:
+                after |= self._graph.descendants([observed.value], by_numbers=True)
+                yield observed
+
+    @cached_property
+    def input_rms(self) -> float:
+        """Root mean square of the floats that were fed; 0 where none were."""
+        fed = (self._trace.of(value) for value in self._graph.inputs)
+        sizes = [one.statistics.rms for one in fed if one and "float" in one.statistics.dtype]
+        return max(sizes, default=0.0)
+
+    def varies(self, value: Value) -> bool:
+        """Whether a value's numbers depend on an input that was not the same for every sample.
+
+        A dependence by comparisons, rounding or sizes alone, which many inputs may share, is none.
+        """
+        return value in self._varying
+
+    @cached_property
+    def _varying(self) -> set[Value]:
+        fed = (self._trace.of(value) for value in self._graph.inputs)
+        varying = {one.value for one in fed if one is not None and one.spread}
+        for node in self._graph.main.nodes:
+            if not varying.isdisjoint(filter(None, node.inputs)) and not self._levels(node):
+                varying.update(filter(None, node.outputs))
+        return varying
+
+    def _levels(self, node: Node) -> bool:
+        """Whether it may well give the same for different inputs."""
+        if node.op == "Cast":
+            return not is_float(node.attribute("to", 1))
+        if node.op == "Mul":  # by zero, as an exporter writes zeros of some size
+            constants = (self._graph.constant(value) for value in node.inputs)
+            return any(array is not None and not array.any() for array in constants)
+        return node.op in _STEPS or (node.op == "Sub" and node.input(0) is node.input(1))
+
+    def is_masked(self, value: Value) -> bool:
+        """Whether large negative constants were put among its numbers, or added to them."""
+        return value in self._masked
+
+    @cached_property
+    def _masked(self) -> set[Value]:
+        sources = {value for value in self._graph.main.values.values() if self._makes_masks(value)}
+        masked = set(sources)
+        for node in self._graph.main.nodes:
+            read = masked.intersection(filter(None, node.inputs))
+            if (node.op in _MASKING and read) or (node.op not in _UNMASKING and read - sources):
+                masked.update(filter(None, node.outputs))
+        return masked
+
+    def _makes_masks(self, value: Value) -> bool:
+        if _MASKING.isdisjoint(node.op for node in value.consumers):
+            return False
+        if value.producer is not None and value.producer.op == "ConstantOfShape":
+            array = self._graph.fill(value.producer)
+        else:
+            tensor = self._graph.tensor(value)
+            is_small = tensor is not None and tensor.size <= SMALL_CONSTANT
+            array = self._graph.constant(value) if is_small else None
+        is_known = array is not None and array.size and array.dtype.kind == "f"
+        return bool(is_known and array is not None and array.min() <= MASK_NUMBER)

@@ -1,0 +1,172 @@
+"""What is watched inside a model, and how it comes back: quantised, empty, sample by sample."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from onnxlint import Activations, Graph, Settings, Shapes, Trace
+from onnxlint.analyses import Analyses
+from onnxlint.analyses.probes import chosen
+from onnxlint.analyses.worker import Workers
+from onnxlint.model.load import open_model
+
+
+@pytest.fixture(scope="module")
+def workers():
+    with closing(Workers()) as workers:
+        yield workers
+
+
+@pytest.fixture
+def analysed(write_model, workers):
+    """The analyses of a model in text, which runs on synthesised samples or on given ones."""
+    opened = []
+
+    def read(text: str, **settings) -> Analyses:
+        model = open_model(str(write_model(text)))
+        analyses = Analyses(Settings(**settings), model.__enter__())
+        analyses.give(workers.with_limits(60.0, None))
+        opened.append((model, analyses))
+        return analyses
+
+    yield read
+    for model, analyses in opened:
+        analyses.close()
+        model.__exit__(None, None, None)
+
+
+def value(analyses: Analyses, name: str):
+    return analyses.get(Graph).main.values[name]
+
+
+QDQ = """net (float[N, 4] x) => (float[N, 4] y)
+<float[4, 4] w = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}, float s = {0.01}, int8 z = {5}>
+{
+    h = MatMul(x, w)
+    q = QuantizeLinear(h, s, z)
+    d = DequantizeLinear(q, s, z)
+    r = Relu(d)
+    y = Add(r, d)
+}"""
+
+
+def test_quantised_values_are_seen_by_what_they_stand_for(analysed):
+    analyses = analysed(QDQ)
+    trace = analyses.get(Trace)
+    for name in ("h", "q", "d"):
+        seen = trace.of(value(analyses, name)).statistics
+        assert seen.minimum >= (-128 - 5) * 0.01 - 1e-6
+        assert seen.maximum <= (127 - 5) * 0.01 + 1e-6
+        assert seen.at_highest + seen.at_lowest > 0
+    assert [seen.value.name for seen in trace.values()] == ["h", "y"]
+
+
+def test_a_quantised_model_is_watched_where_its_kernels_end(analysed):
+    analyses = analysed(QDQ)
+    graph, shapes = analyses.get(Graph), analyses.get(Shapes)
+    assert [watch.name for watch in chosen(graph, shapes)] == ["q", "y"]
+    every = {watch.name for watch in chosen(graph, shapes, every=True)}
+    assert every == {"h", "q", "d", "r", "y"}
+
+
+@pytest.mark.parametrize(
+    ("body", "empty"),
+    [
+        ("s = Slice(x, nine, ten, one) y = Relu(s)", ["s", "y"]),
+        ("z = Mul(x, zero) i = NonZero(z) g = Cast<to = 1>(i) y = Relu(g)", ["i", "y"]),
+        ("s = Slice(x, one, ten, one) y = Relu(s)", []),
+    ],
+)
+def test_what_is_empty_in_every_run(analysed, body, empty):
+    text = f"""net (float[N, 4] x) => (float[A, B] y) <int64[1] one = {{1}}, int64[1] nine = {{9}},
+    int64[1] ten = {{10}}, float zero = {{0}}> {{ {body} }}"""
+    analyses = analysed(text)
+    trace = analyses.get(Trace)
+    assert [found.name for found in trace.empty()] == empty
+    assert all(trace.of(value(analyses, name)) is None for name in empty)
+
+
+def test_samples_are_told_apart_whether_they_run_together_or_alone(analysed):
+    for batch, rows in (("N", 8), ("1", 8), ("4", 8)):
+        analyses = analysed(
+            f"net (float[{batch}, 4] x) => (float[{batch}, 4] y) {{ h = Exp(x) y = Neg(h) }}"
+        )
+        trace = analyses.get(Trace)
+        seen, fed = trace.of(value(analyses, "y")), trace.of(value(analyses, "x"))
+        assert seen.samples.shape == (rows, 5)
+        np.testing.assert_allclose(-np.exp(fed.samples[:, 1:]), seen.samples[:, 1:], rtol=1e-4)
+
+
+def test_time_steps_are_not_taken_for_samples(analysed):
+    text = """net (float[batch, time, 3] x) => (float[time, batch, 3] y)
+    { y = Transpose<perm = [1, 0, 2]>(x) }"""
+    analyses = analysed(text)
+    assert analyses.get(Trace).of(value(analyses, "y")).samples is None
+
+
+def test_inputs_are_seen_as_they_were_fed(analysed, tmp_path):
+    np.savez(tmp_path / "data.npz", x=np.full((5, 4), 3, np.float32))
+    text = "net (float[N, 4] x) => (float[N, 4] y) { y = Relu(x) }"
+    analyses = analysed(text, data=tmp_path / "data.npz")
+    assert analyses.get(Activations).input_rms == 3
+    assert analyses.get(Trace).of(value(analyses, "x")).spread == 0
+    assert not analyses.get(Activations).varies(value(analyses, "y"))
+
+
+@pytest.mark.parametrize(
+    ("body", "varies"),
+    [
+        ("h = Exp(x) y = Neg(h)", True),
+        ("b = Greater(x, low) h = Cast<to = 1>(b) y = Neg(h)", False),
+        ("s = Shape(x) h = ConstantOfShape(s) y = Neg(h)", False),
+        ("h = Mul(x, zero) y = Neg(h)", False),
+        ("h = Sub(x, x) y = Neg(h)", False),
+        ("i = Cast<to = 7>(x) h = Cast<to = 1>(i) y = Neg(h)", False),
+        ("i = Cast<to = 10>(x) h = Cast<to = 1>(i) y = Neg(h)", True),
+    ],
+)
+def test_what_varies_with_the_samples(analysed, body, varies):
+    text = f"""net (float[N, 4] x) => (float[N, 4] y) <float zero = {{0}}, float low = {{-9}}>
+    {{ {body} }}"""
+    analyses = analysed(text)
+    assert analyses.get(Activations).varies(value(analyses, "y")) is varies
+
+
+@pytest.mark.parametrize(
+    ("body", "masked"),
+    [
+        ("y = Where(keep, x, low)", True),
+        ("m = Cast<to = 1>(keep) i = Sub(one, m) a = Mul(i, low) y = Add(x, a)", True),
+        ("s = Shape(x) a = Expand(low, s) t = Add(x, a) y = Neg(t)", True),
+        ("s = Shape(x) a = ConstantOfShape<value = float[1] {-1e9}>(s) y = Add(x, a)", True),
+        ("m = Where(keep, x, low) y = Softmax(m)", False),
+        ("y = Clip(x, low)", False),
+        ("y = Max(x, low)", False),
+        ("y = Mul(x, one)", False),
+    ],
+)
+def test_masks_are_known_by_their_large_negative_numbers(analysed, body, masked):
+    text = f"""net (float[N, 4] x) => (float[N, 4] y)
+    <bool[4] keep = {{1, 1, 1, 0}}, float low = {{-10000}}, float one = {{1}}> {{ {body} }}"""
+    analyses = analysed(text)
+    assert analyses.get(Activations).is_masked(value(analyses, "y")) is masked
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("a = MatMul(x, w) b = Relu(a) c = MatMul(b, w) y = Softmax(c)", ["b"]),
+        ("a = MatMul(x, w) t = Transpose(a) r = Exp(t) y = Transpose(r)", ["a"]),
+        ("a = MatMul(x, w) s = Add(a, x) b = Relu(s) y = MatMul(b, w)", ["b", "y"]),
+        ("a = MatMul(x, w) s = Where(keep, a, low) b = Relu(s) y = Neg(b)", ["a"]),
+    ],
+)
+def test_what_layers_give(analysed, body, names):
+    text = f"""net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {{1, 2, 3, 4}}, bool[2] keep = {{1, 0}}, float low = {{-10000}}>
+    {{ {body} }}"""
+    activations = analysed(text).get(Activations)
+    assert [seen.value.name for seen in activations.of_layers()] == names
