@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Analyses, closure
 from onnxlint.config import Config, Loaded, Plan, find, load, parse_bytes, plan
 from onnxlint.findings import Diagnostic, Finding, Fix, NotApplicable, Place, Severity, Stage
-from onnxlint.model.errors import DataError, ModelError
+from onnxlint.model.errors import DataError, MisfitError, ModelError
 from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
 from onnxlint.settings import Settings
@@ -157,6 +157,7 @@ class Judgement:
         self._not_applicable: dict[str, str] = {}
         self._crashed: list[str] = []
         self._problem: str | None = None
+        self._misfit: MisfitError | None = None
         self._run = 0
 
     def run(self, rule: Rule) -> None:
@@ -175,6 +176,9 @@ class Judgement:
             self._run += 1
         except NotApplicable as reason:
             self._not_applicable[rule.code] = str(reason)
+        except MisfitError as error:
+            self._misfit = error
+            self._not_applicable[rule.code] = "the data does not fit the model's inputs"
         except DataError as error:
             self._problem = str(error)
         except Exception as error:
@@ -206,6 +210,12 @@ class Judgement:
             fix=None if finding.fix is None else finding.fix.description,
         )
 
+    def _untold_misfit(self) -> str | None:
+        """Why nothing was run, unless findings say so."""
+        told = {finding.message for finding in self._findings}
+        misfits = self._misfit.misfits if self._misfit is not None else []
+        return None if {str(each) for each in misfits} <= told else str(self._misfit)
+
     def _ran_on_synthetic(self) -> bool:
         from onnxlint.analyses.execution import Execution
 
@@ -221,7 +231,7 @@ class Judgement:
         return ModelReport(
             path=path,
             sha256=sha256,
-            error=self._problem,
+            error=self._problem or self._untold_misfit(),
             findings=tuple(sorted(self._findings, key=Diagnostic.order)),
             rules_run=self._run,
             not_applicable=self._not_applicable,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,10 @@ DEFAULT_SAMPLES = 8
 
 DEFAULT_TIME_LIMIT = 300.0
 """Seconds that running one model may take before it counts as hanging."""
+
+
+LARGEST_SIDE = 16_384
+"""Pixels; a side of more is a mistake."""
 
 
 class InputContract(msgspec.Struct, **TABLE):
@@ -33,6 +38,20 @@ class InputContract(msgspec.Struct, **TABLE):
     std: list[float] = []
     size: tuple[int, int] | None = None
     colour: Literal["RGB", "BGR", "GREY"] = "RGB"
+
+    def __post_init__(self) -> None:
+        channels = 1 if self.colour == "GREY" else 3
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            if len(numbers) not in (0, 1, channels) or not all(map(isfinite, numbers)):
+                raise ValueError(f"{name} must be one number, or {channels} for {self.colour}")
+        if 0 in self.std:
+            raise ValueError("std must not be 0: it is divided by")
+        if self.scale is not None and not (isfinite(self.scale) and self.scale):
+            raise ValueError("scale must be a number other than 0")
+        if self.size is not None and not all(0 < side <= LARGEST_SIDE for side in self.size):
+            raise ValueError(f"size must be [height, width], each from 1 to {LARGEST_SIDE}")
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError("range must be [lowest, highest]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from onnxlint.analyses import Unavailable
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.model.dtypes import dtype_name, is_float, is_integer
+from onnxlint.model.errors import DataError, Misfit, MisfitError
 from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.settings import Settings
 
@@ -60,6 +62,9 @@ _POSITIVE = {
 """Slots that a sound caller feeds positive numbers, up to 1."""
 
 
+NO_DATA = "it judges your data: give it with --data"
+
+
 @dataclass(frozen=True)
 class Inputs:
     """What the model can be fed, input by input.
@@ -108,22 +113,48 @@ class Inputs:
         if settings.data is None:
             yield from attempts(self.slots, settings.samples, settings.seed)
             return
-        first = next(iter(self.fed.feeds[0].values()), None)
-        batch = first.shape[0] if first is not None and first.ndim else 1
+        from onnxlint.runtime.data.batching import samples_in
+
+        batch = samples_in(self.fed.feeds[0], self.slots)
         yield Attempt({}, batch, self.fed.feeds, self.fed.samples)
 
-    @cached_property
+    @property
     def fed(self) -> Fed:
         """The user's data, read once.
 
         Raises:
-            DataError: it cannot be read, or does not fit the model.
+            MisfitError: it does not fit the model.
+            DataError: it cannot be read.
         """
+        if isinstance(self._read, DataError):
+            raise self._read
+        return self._read
+
+    @property
+    def misfits(self) -> list[Misfit]:
+        """What of the user's data does not fit the model.
+
+        Raises:
+            Unavailable: there is no data.
+            DataError: it cannot be read.
+        """
+        if self.synthetic:
+            raise Unavailable(NO_DATA)
+        if isinstance(self._read, MisfitError):
+            return self._read.misfits
+        _ = self.fed
+        return []
+
+    @cached_property
+    def _read(self) -> Fed | DataError:
         from onnxlint.runtime.data import read
 
         settings = self.settings
         assert settings.data is not None
-        return read(settings.data, self.slots, settings.samples, settings.inputs)
+        try:
+            return read(settings.data, self.slots, settings.samples, settings.inputs)
+        except DataError as error:
+            return error
 
     @property
     def description(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -17,3 +18,23 @@ class ModelError(Exception):
 
 class DataError(Exception):
     """Data that cannot be fed: which file or input, what is wrong, and what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """What of the data does not fit: at which input, and why that is likely so."""
+
+    input: str | None
+    problem: str
+    cause: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.cause}" if self.cause else self.problem
+
+
+class MisfitError(DataError):
+    """Data that was read, and does not fit the model."""
+
+    def __init__(self, misfits: list[Misfit]) -> None:
+        super().__init__("; ".join(map(str, misfits)))
+        self.misfits = misfits

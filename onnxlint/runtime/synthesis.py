@@ -83,6 +83,26 @@ def attempts(slots: list[Slot], samples: int, seed: int) -> Iterator[Attempt]:
         yield _attempt(slots, sizes, batch_symbol, samples, seed)
 
 
+def batch_axes(slots: list[Slot]) -> dict[str, int | None]:
+    """The axis of each input that counts samples; None where none does."""
+    symbol, size = _batch_symbol(slots), fixed_batch(slots)
+    if symbol is None:
+        return {slot.name: 0 if size and slot.dims[:1] == (size,) else None for slot in slots}
+    return {
+        slot.name: slot.dims.index(symbol) if symbol in slot.dims else 0 if _counts(slot) else None
+        for slot in slots
+    }
+
+
+def fixed_batch(slots: list[Slot]) -> int | None:
+    """The number of samples that every run takes; None where it is free, or cannot be told."""
+    if _batch_symbol(slots) is not None:
+        return None
+    firsts = {slot.dims[0] for slot in slots if len(slot.dims) > 1}
+    first = firsts.pop() if len(firsts) == 1 else None
+    return first if isinstance(first, int) and first > 0 else None
+
+
 def free_symbols(slots: list[Slot]) -> set[str]:
     """The symbols whose size is a guess: all but the batch."""
     symbols = {dim for slot in slots for dim in slot.dims if isinstance(dim, str)}
@@ -92,7 +112,7 @@ def free_symbols(slots: list[Slot]) -> set[str]:
 def _attempt(
     slots: list[Slot], sizes: dict[str, int], batch_symbol: str | None, samples: int, seed: int
 ) -> Attempt:
-    batch = sizes[batch_symbol] if batch_symbol else _common_first_dim(slots)
+    batch = sizes[batch_symbol] if batch_symbol else fixed_batch(slots) or 1
     rng = np.random.default_rng(seed)
     runs = max(1, -(-samples // batch))
     feeds = [
@@ -104,18 +124,17 @@ def _attempt(
 
 def _batch_symbol(slots: list[Slot]) -> str | None:
     """The symbol of the first axis, unless its name tells of time."""
-    for slot in slots:
-        if slot.dims and isinstance(slot.dims[0], str):
-            name = slot.dims[0].lower()
-            if not any(word in name for word in ("seq", "time", "len", "past", "+", "*")):
-                return slot.dims[0]
-    return None
+    return next((str(slot.dims[0]) for slot in slots if _counts(slot)), None)
 
 
-def _common_first_dim(slots: list[Slot]) -> int:
-    firsts = {slot.dims[0] for slot in slots if len(slot.dims) > 1}
-    first = firsts.pop() if len(firsts) == 1 else 1
-    return first if isinstance(first, int) and first > 0 else 1
+def _counts(slot: Slot) -> bool:
+    """Whether the first axis seems to count samples: it is free, and not named after time."""
+    first = slot.dims[0] if slot.dims else None
+    return isinstance(first, str) and not any(word in first.lower() for word in _TIMES)
+
+
+_TIMES = ("seq", "time", "len", "past", "+", "*")
+"""Parts of symbols that do not count samples."""
 
 
 def _sizes(slots: list[Slot], spatial: int, sequence: int) -> dict[str, int]:

@@ -1,23 +1,44 @@
-"""Samples cut to the batches that the model takes."""
+"""Where samples lie in the inputs, and how data is cut to the batches that the model takes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from onnxlint.runtime.data.fitting import Fed, Fitted, Misfit, MisfitError
+from onnxlint.model.errors import Misfit, MisfitError
+from onnxlint.runtime.data.fitting import Fed, Fitted
 from onnxlint.runtime.messages import Array
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.runtime.synthesis import Slot, batch_axes, fixed_batch
 
 LARGEST_BATCH = 32
 """Samples that are run together where the model takes any number."""
 
+Feed = Mapping[str, Array]
 
-def fixed_batch(slots: list[Slot]) -> int | None:
-    """The number of samples that the model always takes; None where any number is fine."""
-    firsts = [slot.dims[0] for slot in slots if slot.dims]
-    return next((dim for dim in firsts if isinstance(dim, int) and dim > 0), None)
+
+@dataclass(frozen=True)
+class Cut:
+    """The axis along which each array is cut into runs; None: all of it goes into every run.
+
+    `size` is what a run takes of it; None is any number. `indexed`: the axis is none of the
+    model's, so that every element is a run.
+    """
+
+    axes: Mapping[str, int | None]
+    size: int | None
+    indexed: bool = False
+
+    @classmethod
+    def of(cls, ranks: Mapping[str, int], slots: list[Slot]) -> Cut:
+        """As arrays of these ranks are to be cut."""
+        outer: dict[str, int | None] = {
+            slot.name: 0 if ranks[slot.name] > len(slot.dims) else None for slot in slots
+        }
+        if any(axis is not None for axis in outer.values()):
+            return cls(outer, 1, indexed=True)
+        return cls(batch_axes(slots), fixed_batch(slots))
 
 
 def whole_batches(slots: list[Slot], samples: int) -> int:
@@ -26,8 +47,15 @@ def whole_batches(slots: list[Slot], samples: int) -> int:
     return -(-samples // batch) * batch
 
 
+def samples_in(feed: Feed, slots: list[Slot]) -> int:
+    """How many samples one run holds."""
+    axes = batch_axes(slots)
+    sizes = [feed[name].shape[axis] for name, axis in axes.items() if axis is not None]
+    return sizes[0] if sizes else 1
+
+
 def batched(data: Fitted, slots: list[Slot], samples: int) -> Fed:
-    """Feeds that hold every sample once, in their order.
+    """Feeds that hold the first `samples` once, in their order; `Fed.more` holds the others.
 
     Where the model's batch is fixed and the samples are no multiple of it, the last one is repeated
     to fill the last batch; `Fed.note` says so.
@@ -36,35 +64,57 @@ def batched(data: Fitted, slots: list[Slot], samples: int) -> Fed:
         MisfitError: the inputs have different numbers of samples, or none.
     """
     arrays = data.arrays
-    stacked = all(arrays[slot.name].ndim == len(slot.dims) + 1 for slot in slots)
-    if not stacked and any(not slot.dims for slot in slots):
-        return Fed([arrays], 1, data.converted)
-    counts = {slot.name: len(arrays[slot.name]) for slot in slots}
-    if len(set(counts.values())) != 1:
+    cut = Cut.of({name: array.ndim for name, array in arrays.items()}, slots)
+    count = _count(arrays, cut.axes)
+    if count is None:
+        return Fed([arrays], samples_in(arrays, slots), data.converted)
+    if cut.indexed:
+        runs = [_part(arrays, cut, at, at + 1) for at in range(count)]
+        wanted = -(-samples // (samples_in(runs[0], slots) or 1))
+        first, more = runs[:wanted], runs[wanted:]
+        return Fed(first, sum(samples_in(run, slots) for run in first), data.converted, more=more)
+    total = min(count, whole_batches(slots, samples))
+    size = cut.size or min(total, LARGEST_BATCH)
+    feeds = list(_runs(arrays, cut, 0, total, size))
+    missing = -total % size if cut.size else 0
+    if missing:
+        feeds[-1] = _filled(feeds[-1], cut, missing)
+    note = f"the last sample repeated {missing} times to fill a batch of {size}" if missing else ""
+    more = list(_runs(arrays, cut, total, count, LARGEST_BATCH))
+    return Fed(feeds, total, data.converted, note, more)
+
+
+def _count(arrays: Feed, axes: Mapping[str, int | None]) -> int | None:
+    """How many samples there are; None where no axis counts them."""
+    counts = {name: arrays[name].shape[axis] for name, axis in axes.items() if axis is not None}
+    if len(set(counts.values())) > 1:
         told = ", ".join(f"{name!r} {count}" for name, count in counts.items())
         raise MisfitError([Misfit(None, f"inputs have different numbers of samples: {told}")])
-    total = min(*counts.values(), samples)
-    if not total:
+    if 0 in counts.values():
         raise MisfitError([Misfit(None, "the data has no samples")])
-    if stacked:
-        feeds = [{name: array[at] for name, array in arrays.items()} for at in range(total)]
-        return Fed(feeds, total * (fixed_batch(slots) or 1), data.converted)
-    batch = fixed_batch(slots)
-    feeds = list(_cut(arrays, total, batch or min(total, LARGEST_BATCH), fill=batch is not None))
-    missing = -total % batch if batch else 0
-    note = f"the last sample repeated {missing} times to fill a batch of {batch}" if missing else ""
-    return Fed(feeds, total, data.converted, note)
+    return next(iter(counts.values()), None)
 
 
-def _cut(
-    arrays: dict[str, Array], total: int, batch: int, *, fill: bool
-) -> Iterator[dict[str, Array]]:
-    for start in range(0, total, batch):
-        feed = {name: array[start : min(start + batch, total)] for name, array in arrays.items()}
-        missing = start + batch - total
-        if fill and missing > 0:
-            feed = {
-                name: np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
-                for name, array in feed.items()
-            }
-        yield feed
+def _runs(arrays: Feed, cut: Cut, start: int, end: int, size: int) -> Iterator[dict[str, Array]]:
+    for at in range(start, end, size):
+        yield _part(arrays, cut, at, min(at + size, end))
+
+
+def _part(arrays: Feed, cut: Cut, start: int, end: int) -> dict[str, Array]:
+    part = {}
+    for name, array in arrays.items():
+        axis = cut.axes[name]
+        if axis is not None:
+            ahead = (slice(None),) * axis
+            array = array[(*ahead, start if cut.indexed else slice(start, end))]
+        part[name] = np.asarray(array)
+    return part
+
+
+def _filled(feed: Feed, cut: Cut, missing: int) -> dict[str, Array]:
+    filled = dict(feed)
+    for name, axis in cut.axes.items():
+        if axis is not None:
+            last = feed[name].take([-1], axis)
+            filled[name] = np.concatenate([feed[name], *[last] * missing], axis)
+    return filled

@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from onnxlint.model.errors import DataError
+from onnxlint.model.errors import Misfit, MisfitError
 from onnxlint.runtime.messages import Array
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.runtime.synthesis import Slot, batch_axes
 
+TEXT_KINDS = "OUST"
+"""Kinds of numpy dtypes that are fed as text."""
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """What of the data does not fit: at which input, and why that is likely so."""
-
-    input: str | None
-    problem: str
-    cause: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.problem}; {self.cause}" if self.cause else self.problem
-
-
-class MisfitError(DataError):
-    """Data that was read, and does not fit the model."""
-
-    def __init__(self, misfits: list[Misfit]) -> None:
-        super().__init__("; ".join(map(str, misfits)))
-        self.misfits = misfits
+REFUSES_DOUBLES = "onnxruntime itself refuses it: cast it"
 
 
 @dataclass(frozen=True)
 class Fitted:
     """Arrays under the model's names, in its dtypes.
 
-    `converted` gives, by input, the floating-point dtype that the data had.
+    `converted` gives, by input, the dtype that the data had where it was another one.
     """
 
     arrays: dict[str, Array]
@@ -47,37 +32,60 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Fed:
-    """The runs that data gives, and how many samples they hold; `note` tells what was done."""
+    """The runs that data gives, and how many samples they hold; `note` tells what was done.
+
+    `more` are samples to look at that are not run, in the same form.
+    """
 
     feeds: list[dict[str, Array]]
     samples: int
     converted: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    more: list[dict[str, Array]] = field(default_factory=list)
+
+
+def paired(names: Iterable[str], slots: list[Slot]) -> dict[str, str]:
+    """The array for each input: of its name, of its name as files are named, or the only one.
+
+    Arrays that numpy named `arr_0` and so on are taken in the order of the inputs.
+
+    Raises:
+        MisfitError: an input has none.
+    """
+    has = list(names)
+    unnamed = [f"arr_{position}" for position in range(len(slots))]
+    if len(slots) == len(has) == 1 or sorted(has) == sorted(unnamed):
+        return dict(zip([slot.name for slot in slots], sorted(has, key=len), strict=True))
+    known = {_safe(name): name for name in has} | {name: name for name in has}
+    found = {slot.name: known.get(slot.name, known.get(_safe(slot.name), "")) for slot in slots}
+    told = f"it has {', '.join(map(repr, has)) or 'nothing'}"
+    missing = [name for name in found if found[name] not in has]
+    if missing:
+        raise MisfitError([Misfit(name, f"no array for input {name!r}", told) for name in missing])
+    return found
 
 
 def fitted(arrays: Mapping[str, Array], slots: list[Slot], *, as_given: bool = False) -> Fitted:
-    """The arrays as the model wants them; `as_given`, there is no other batch axis.
+    """The arrays as the model wants them; `as_given`, they are one run.
 
     Raises:
         MisfitError: they do not fit.
     """
-    if len(slots) == len(arrays) == 1:
-        arrays = {slots[0].name: next(iter(arrays.values()))}
-    safe = {_safe(name): array for name, array in arrays.items()}
+    pairs = paired(arrays, slots)
+    free = {} if as_given else batch_axes(slots)
     found: dict[str, Array] = {}
     converted: dict[str, str] = {}
     misfits: list[Misfit] = []
     for slot in slots:
-        array = arrays.get(slot.name, safe.get(_safe(slot.name)))
-        if array is None:
-            has = ", ".join(map(repr, arrays)) or "nothing"
-            misfits.append(Misfit(slot.name, f"no array for input {slot.name!r}", f"it has {has}"))
-            continue
-        misfits += [*_dtype_misfits(array, slot), *_shape_misfits(array, slot, as_given)]
-        if not misfits:
+        array = arrays[pairs[slot.name]]
+        problems = [*_dtype_misfits(array, slot)]
+        problems += _shape_misfits(array, slot, free.get(slot.name), as_given)
+        if not problems:
             found[slot.name] = _cast(array, slot)
-            if array.dtype.kind == slot_dtype(slot).kind == "f" and array.dtype != slot_dtype(slot):
-                converted[slot.name] = str(array.dtype)
+            problems += _overflows(array, found[slot.name], slot)
+        misfits += problems
+        if slot.dtype != "str" and array.dtype != slot_dtype(slot):
+            converted[slot.name] = str(array.dtype)
     if misfits:
         raise MisfitError(misfits)
     return Fitted(found, converted)
@@ -89,6 +97,8 @@ def fed_as_given(feeds: list[dict[str, Array]], slots: list[Slot]) -> Fed:
     Raises:
         MisfitError: they do not fit.
     """
+    from onnxlint.runtime.data.batching import samples_in
+
     ranks = {slot.name: len(slot.dims) for slot in slots}
     runs, samples = [], 0
     converted: dict[str, str] = {}
@@ -98,8 +108,7 @@ def fed_as_given(feeds: list[dict[str, Array]], slots: list[Slot]) -> Fed:
         run = fitted(feed, slots, as_given=True)
         runs.append(run.arrays)
         converted.update(run.converted)
-        first = next(iter(run.arrays.values()), None)
-        samples += len(first) if first is not None and first.ndim else 1
+        samples += samples_in(run.arrays, slots)
     return Fed(runs, samples, converted)
 
 
@@ -113,13 +122,16 @@ def _safe(name: str) -> str:
 
 
 def _cast(array: Array, slot: Slot) -> Array:
-    return array.astype(slot_dtype(slot), copy=False)
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.astype(slot_dtype(slot), copy=False)
 
 
 def _dtype_misfits(array: Array, slot: Slot) -> Iterator[Misfit]:
     wanted = slot_dtype(slot)
     told = f"input {slot.name!r} is {array.dtype}, and the model wants {slot.dtype}"
-    if array.dtype.kind in "OUST":
+    if array.dtype.kind in TEXT_KINDS:
         if slot.dtype != "str":
             yield Misfit(slot.name, f"input {slot.name!r} is text, the model wants {slot.dtype}",
                          "encode it as the training did")  # fmt: skip
@@ -133,52 +145,72 @@ def _dtype_misfits(array: Array, slot: Slot) -> Iterator[Misfit]:
             yield Misfit(
                 slot.name, problem, "int8 against uint8: shift it by 128" if likely else ""
             )
-    elif not np.can_cast(array.dtype, wanted, "same_kind"):
+    elif array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, wanted, "same_kind"):
         scaled = array.dtype.kind == "f" and "8" in slot.dtype and wanted.kind in "iu"
         cause = "is it scaled already, and the model wants raw pixels?" if scaled else "convert it"
         yield Misfit(slot.name, told, cause)
 
 
-def _shape_misfits(array: Array, slot: Slot, as_given: bool) -> Iterator[Misfit]:
-    offset = array.ndim - len(slot.dims)
-    if offset == 0 and _matches(array.shape, slot, free_first=not as_given):
+def _overflows(array: Array, cast: Array, slot: Slot) -> Iterator[Misfit]:
+    if cast.dtype.kind != "f" or array.dtype.kind not in "fiu":
         return
-    if offset == 1 and not as_given and _matches(array.shape[1:], slot, free_first=False):
+    lost = np.isinf(cast) & np.isfinite(array)
+    if lost.any():
+        told = f"input {slot.name!r} is {array.dtype}, and the model wants {slot.dtype}"
+        yield Misfit(slot.name, f"{told}: {array[lost][0]:g} does not fit into it", "scale it")
+
+
+def _shape_misfits(
+    array: Array, slot: Slot, free_axis: int | None, as_given: bool
+) -> Iterator[Misfit]:
+    offset = array.ndim - len(slot.dims)
+    if offset == 0 and _matches(array.shape, slot, free_axis):
+        return
+    if offset == 1 and not as_given and _matches(array.shape[1:], slot, None):
         return
     wanted = f"[{', '.join(map(str, slot.dims))}]"
     problem = f"input {slot.name!r} has shape {list(array.shape)}, the model wants {wanted}"
-    if not as_given:
+    if free_axis == 0:
         problem += ", with samples along the first axis"
-    yield Misfit(slot.name, problem, _cause(array.shape, slot))
+    yield Misfit(slot.name, problem, _cause(array.shape, slot, free_axis))
 
 
-def _matches(shape: tuple[int, ...], slot: Slot, *, free_first: bool) -> bool:
-    return len(shape) == len(slot.dims) and all(
-        isinstance(dim, str) or size == dim or (axis == 0 and free_first)
-        for axis, (size, dim) in enumerate(zip(shape, slot.dims, strict=True))
-    )
+def _matches(shape: tuple[int, ...], slot: Slot, free_axis: int | None) -> bool:
+    return len(shape) == len(slot.dims) and not list(_differing(shape, slot, free_axis))
 
 
-def _cause(shape: tuple[int, ...], slot: Slot) -> str:
+def _differing(shape: tuple[int, ...], slot: Slot, free_axis: int | None) -> Iterator[int]:
+    """The axes whose size is not the model's."""
+    for axis, (size, dim) in enumerate(zip(shape, slot.dims, strict=True)):
+        if isinstance(dim, int) and size != dim and axis != free_axis:
+            yield axis
+
+
+def _cause(shape: tuple[int, ...], slot: Slot, free_axis: int | None) -> str:
     rank = len(slot.dims)
-    if len(shape) == rank - 1 and _matches((0, *shape), slot, free_first=True):
-        return "the axis of the samples is missing: it looks like a single one"
+    if len(shape) == rank - 1 and _matches((0, *shape), slot, 0):
+        return "the axis of the samples is missing: it looks like a single one, add it by x[None]"
     if len(shape) != rank:
         return f"it has {len(shape)} axes, not {rank}"
     if rank == 4:
         n, a, b, c = shape
-        if _matches((n, c, a, b), slot, free_first=True):
+        if _matches((n, c, a, b), slot, free_axis):
             return "it looks like NHWC where NCHW is wanted: transpose it by (0, 3, 1, 2)"
-        if _matches((n, b, c, a), slot, free_first=True):
+        if _matches((n, b, c, a), slot, free_axis):
             return "it looks like NCHW where NHWC is wanted: transpose it by (0, 2, 3, 1)"
         axis = next((axis for axis in (1, 3) if slot.dims[axis] in (1, 3, 4)), None)
         if axis is not None and shape[axis] != slot.dims[axis]:
             return f"{shape[axis]} channels instead of {slot.dims[axis]}"
-        return ""
-    last = slot.dims[-1] if rank == 2 else None
-    if not isinstance(last, int):
-        return ""
-    if shape[1] < last:
-        return f"{last - shape[1]} of {last} features are missing"
-    hint = " (the label?)" if shape[1] == last + 1 else ""
-    return f"{shape[1] - last} features too many{hint}"
+    if rank == 2 and isinstance(slot.dims[1], int) and shape[1] != slot.dims[1]:
+        return _features(shape, slot.dims[1])
+    axis = next(_differing(shape, slot, free_axis))
+    return f"axis {axis} is {shape[axis]}, not {slot.dims[axis]}"
+
+
+def _features(shape: tuple[int, ...], wanted: int) -> str:
+    if shape[0] == wanted:
+        return "it looks transposed: samples go along the first axis"
+    if shape[1] < wanted:
+        return f"{wanted - shape[1]} of {wanted} features are missing"
+    hint = " (the label?)" if shape[1] == wanted + 1 else ""
+    return f"{shape[1] - wanted} features too many{hint}"

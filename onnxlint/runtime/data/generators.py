@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +35,12 @@ def read(path: Path, slots: list[Slot], samples: int) -> Fed:
         DataError: there is no such function, or it fails.
     """
     ranks = {slot.name: len(slot.dims) for slot in slots}
-    items: list[dict[str, Array]] = []
-    count = 0
     try:
-        for item in _called(path):
-            feed = _feed(item, slots)
-            single = any(array.ndim == ranks.get(name, 0) - 1 for name, array in feed.items())
-            first = next(iter(feed.values()), None)
-            count += 1 if single or first is None or not first.ndim else len(first)
-            items.append(feed)
-            if count >= samples:
-                break
+        with _importable(path.parent), contextlib.redirect_stdout(sys.stderr):
+            items = list(_taken(_called(path), slots, samples))
     except DataError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DataError(f"{path.name}: {type(error).__name__}: {error}") from error
     if not items:
         raise DataError(f"{path.name}: it yielded nothing")
@@ -55,22 +48,30 @@ def read(path: Path, slots: list[Slot], samples: int) -> Fed:
     alike = all(item.keys() == names for item in items) and all(
         len({item[name].shape for item in items}) == 1 for name in names
     )
-    singles = alike and all(items[0][name].ndim == ranks.get(name, 0) - 1 for name in names)
-    if singles:
+    if alike and all(items[0][name].ndim == ranks.get(name, 0) - 1 for name in names):
         stacked = {name: np.stack([item[name] for item in items]) for name in names}
         return batched(fitted(stacked, slots), slots, samples)
     return fed_as_given(items, slots)
 
 
+@contextlib.contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Modules of the folder can be imported meanwhile."""
+    entry = str(folder)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the module took it away
+            sys.path.remove(entry)
+
+
 def _called(path: Path) -> Iterable[Any]:
     module_name, _, function_name = path.name.rpartition(":")
-    sys.path.insert(0, str(path.parent))
     try:
         function = getattr(importlib.import_module(module_name), function_name, None)
     except ImportError as error:
         raise DataError(f"{path.name}: cannot be imported ({error})") from error
-    finally:
-        sys.path.pop(0)
     if not callable(function):
         raise DataError(f"{path.name}: the module has no such function")
     made = function()
@@ -79,7 +80,24 @@ def _called(path: Path) -> Iterable[Any]:
     return made
 
 
+def _taken(items: Iterable[Any], slots: list[Slot], samples: int) -> Iterator[dict[str, Array]]:
+    """Items until they hold `samples`; an empty one counts as one, or some generators never end."""
+    ranks = {slot.name: len(slot.dims) for slot in slots}
+    count = 0
+    for item in items:
+        feed = _feed(item, slots)
+        yield feed
+        single = any(array.ndim == ranks.get(name, 0) - 1 for name, array in feed.items())
+        first = next(iter(feed.values()), None)
+        count += 1 if single or first is None or not first.ndim else max(1, len(first))
+        if count >= samples:
+            return
+
+
 def _feed(item: Any, slots: list[Slot]) -> dict[str, Array]:
-    if isinstance(item, Mapping):
-        return {str(name): np.asarray(array) for name, array in item.items()}
-    return {slots[0].name if slots else "": np.asarray(item)}
+    named = item if isinstance(item, Mapping) else {slots[0].name if slots else "": item}
+    try:
+        return {str(name): np.asarray(array) for name, array in named.items()}
+    except (ValueError, TypeError) as error:  # e.g. (images, labels) of a data loader
+        remedy = "yield arrays, or dicts of them by input"
+        raise DataError(f"it yielded a {type(item).__name__} that is no array; {remedy}") from error

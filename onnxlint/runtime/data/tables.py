@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
-from contextlib import suppress
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
-from onnxlint.model.errors import DataError
-from onnxlint.runtime.data.fitting import Misfit, MisfitError
+from onnxlint.model.errors import DataError, Misfit, MisfitError
 from onnxlint.runtime.messages import Array
 from onnxlint.runtime.synthesis import Slot
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
+
+LONGEST_LINE = 1 << 24
+"""Characters of a line of CSV; a file without line ends is none."""
+
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
+"""How a missing number is written, in lower case."""
+
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
 def read(path: Path, slots: list[Slot], rows: int) -> dict[str, Array]:
@@ -27,87 +35,134 @@ def read(path: Path, slots: list[Slot], rows: int) -> dict[str, Array]:
     """
     columns = _parquet(path, rows) if path.suffix.lower() == ".parquet" else _csv(path, slots, rows)
     if all(slot.name in columns for slot in slots):
-        return {slot.name: _shaped(columns[slot.name], slot) for slot in slots}
+        return {slot.name: _shaped(_column(columns, slot.name, slot), slot) for slot in slots}
     if len(slots) != 1:
         missing = ", ".join(repr(slot.name) for slot in slots if slot.name not in columns)
         has = ", ".join(map(repr, columns))
         raise MisfitError([Misfit(None, f"no column for input {missing}", f"it has {has}")])
     (slot,) = slots
-    text = (
-        [] if slot.dtype == "str" else [n for n, c in columns.items() if c.dtype.kind not in "biuf"]
-    )
-    if text:
-        problem = f"column {text[0]!r} holds text, and the model wants {slot.dtype}"
-        raise MisfitError([Misfit(slot.name, problem, "encode it as the training did")])
-    if slot.dtype == "str":
-        columns = {name: column.astype(object) for name, column in columns.items()}
-    table = _whole(np.stack([*columns.values()], axis=1), slot)
+    table = np.stack([_column(columns, name, slot) for name in columns], axis=1)
     return {slot.name: table[:, 0] if len(slot.dims) == 1 and table.shape[1] == 1 else table}
 
 
 def _shaped(column: Array, slot: Slot) -> Array:
-    column = _whole(column, slot)
     return column[:, None] if len(slot.dims) == 2 else column
 
 
-def _whole(table: Array, slot: Slot) -> Array:
+def _column(columns: Mapping[str, Array], name: str, slot: Slot) -> Array:
+    """One column as its input wants it: text as it stands, numbers parsed.
+
+    Raises:
+        MisfitError: the model wants numbers, and a cell is none.
+    """
+    column = columns[name]
+    if slot.dtype == "str":
+        return np.array(["" if cell is None else str(cell) for cell in column.tolist()], object)
+    if column.dtype.kind not in "biuf":
+        numbers = np.full(len(column), np.nan)
+        for at, cell in enumerate(column.tolist()):
+            number = _number(cell)
+            if number is None:
+                told = f"column {name!r} holds {str(cell)!r} in row {at + 1}"
+                cause = "write decimals with a point" if _is_decimal_comma(cell) else (
+                    "encode it as the training did"
+                )  # fmt: skip
+                raise MisfitError(
+                    [Misfit(slot.name, f"{told}, and the model wants {slot.dtype}", cause)]
+                )
+            numbers[at] = number
+        column = numbers
+    return _whole(column, slot)
+
+
+def _whole(column: Array, slot: Slot) -> Array:
     """Numbers of a file have no dtype: whole ones are integers where the model wants them."""
-    if table.dtype.kind == "f" and slot.dtype not in ("float16", "float32", "float64", "str"):
-        integers = np.isfinite(table).all() and (table == np.floor(table)).all()
-        return table.astype(np.int64) if integers else table
-    return table.astype(np.float32) if table.dtype.kind == "f" == np.dtype(
-        "O" if slot.dtype == "str" else slot.dtype).kind else table  # fmt: skip
+    wanted = np.dtype(slot.dtype)
+    if column.dtype.kind == "f" and wanted.kind in "iub":
+        whole = bool(np.isfinite(column).all() and (column == np.floor(column)).all())
+        column = column.astype(np.int64) if whole and (np.abs(column) < 2**62).all() else column
+    if column.dtype.kind in "iu" and wanted.kind == "b" and np.isin(column, (0, 1)).all():
+        return column.astype(bool)
+    if column.dtype.kind in "iuf" and wanted.kind == "f":
+        with np.errstate(over="ignore"):
+            narrow = column.astype(wanted)
+        return column if (np.isinf(narrow) & ~np.isinf(column)).any() else narrow
+    return column
+
+
+def _number(cell: object) -> float | None:
+    """What a cell means; NaN where it is empty or says so, None where it is no number."""
+    text = "" if cell is None else str(cell).strip()
+    if text.lower() in MISSING:
+        return np.nan
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def _is_decimal_comma(cell: object) -> bool:
+    return re.fullmatch(r"\s*[-+]?\d+,\d+\s*", str(cell)) is not None
 
 
 def _csv(path: Path, slots: list[Slot], rows: int) -> dict[str, Array]:
+    """Columns of text, by name."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            sample = file.readline()
+            mark = _delimiter(file.readline(LONGEST_LINE))
             file.seek(0)
-            mark = max("\t;,", key=sample.count)
-            lines = [line for line in islice(csv.reader(file, delimiter=mark), rows + 1) if line]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            reader = csv.reader(_lines(file), delimiter=mark)
+            filled = ((reader.line_num, line) for line in reader if any(map(str.strip, line)))
+            lines = list(islice(filled, rows + 1))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is no UTF-8 text ({error}); save it as UTF-8") from error
+    except (OSError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV ({error})") from error
     if not lines:
         raise DataError(f"{path}: is empty")
-    names = lines.pop(0) if _is_header(lines[0], lines[1:], slots) else None
-    width = len(names or lines[0])
-    names = [name.strip() for name in names] if names else [f"column {n + 1}" for n in range(width)]
-    if len(set(names)) != width:
-        raise DataError(f"{path}: two columns have the same name")
-    for number, line in enumerate(lines[:rows]):
-        if len(line) != width:
-            raise DataError(f"{path}: row {number + 1} has {len(line)} cells, not {width}")
+    cells = [line for _, line in lines]
+    names = _names(path, lines.pop(0)[1] if _is_header(cells[0], cells[1:], slots) else None, cells)
     if not lines:
         raise DataError(f"{path}: has a header and no rows")
-    return {name: _parsed(line[at] for line in lines[:rows]) for at, name in enumerate(names)}
+    for number, line in lines[:rows]:
+        if len(line) != len(names):
+            raise DataError(f"{path}: line {number} has {len(line)} cells, not {len(names)}")
+    table = [line for _, line in lines[:rows]]
+    return {name: np.array([line[at] for line in table], object) for at, name in enumerate(names)}
+
+
+def _names(path: Path, header: list[str] | None, cells: list[list[str]]) -> list[str]:
+    if header is None:
+        return [f"column {at + 1}" for at in range(len(cells[0]))]
+    names = [name.strip() or f"column {at + 1}" for at, name in enumerate(header)]
+    doubled = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if doubled is not None:
+        raise DataError(f"{path}: two columns have the name {doubled!r}; rename one")
+    return names
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    while line := file.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise csv.Error(f"a line has more than {LONGEST_LINE:,} characters")
+        yield line
+
+
+def _delimiter(line: str) -> str:
+    """Tab or semicolon where there are any: a comma beside them is a decimal mark."""
+    outside = re.sub(r'"[^"]*"', "", line)
+    return next((mark for mark in "\t;" if mark in outside), ",")
 
 
 def _is_header(first: list[str], others: list[list[str]], slots: list[Slot]) -> bool:
     """A row of names: those of the inputs, or text above numbers."""
-    cells = [cell.strip() for cell in first]
-    if {slot.name for slot in slots} & set(cells):
+    if {slot.name for slot in slots} & {cell.strip() for cell in first}:
         return True
     below = others[0] if others else []
     return any(
-        not _is_number(cell) and (at >= len(below) or _is_number(below[at]))
-        for at, cell in enumerate(cells)
+        _number(cell) is None and (at >= len(below) or _number(below[at]) is not None)
+        for at, cell in enumerate(first)
     )
-
-
-def _is_number(cell: str) -> bool:
-    with suppress(ValueError):
-        return bool(cell.strip()) and float(cell) is not None
-    return not cell.strip()
-
-
-def _parsed(cells: Iterable[str]) -> Array:
-    """Numbers, an empty cell as NaN; text where one of them is no number."""
-    kept = [cell.strip() for cell in cells]
-    try:
-        return np.array([float(cell) if cell else np.nan for cell in kept])
-    except ValueError:
-        return np.array(kept)
 
 
 def _parquet(path: Path, rows: int) -> dict[str, Array]:
@@ -119,12 +174,32 @@ def _parquet(path: Path, rows: int) -> dict[str, Array]:
         raise DataError(f"{path}: Parquet needs pyarrow: {remedy}") from error
     try:
         with parquet.ParquetFile(path) as file:
-            batch = next(file.iter_batches(batch_size=rows), None)
-    except (OSError, pyarrow.ArrowException) as error:
+            batches = list(_first(file.iter_batches(batch_size=rows), rows))
+        columns = {
+            name: _joined(name, [batch.column(at) for batch in batches])
+            for at, name in enumerate(batches[0].schema.names if batches else ())
+            if not _PANDAS_INDEX.fullmatch(name)
+        }
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
-    if batch is None:
+    if not columns:
         raise DataError(f"{path}: has no rows")
-    return {
-        name: column.to_numpy(zero_copy_only=False)
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
-    }
+    return columns
+
+
+def _first(batches: Iterable[Any], rows: int) -> Iterator[Any]:
+    """Batches, which end with a group of the file, until there are so many rows."""
+    for batch in batches:
+        yield batch.slice(0, rows)
+        rows -= batch.num_rows
+        if rows <= 0:
+            return
+
+
+def _joined(name: str, parts: list[Any]) -> Array:
+    column = np.concatenate([part.to_numpy(zero_copy_only=False) for part in parts])
+    nested = next((type(cell).__name__ for cell in column.flat
+                   if isinstance(cell, list | dict | np.ndarray)), None)  # fmt: skip
+    if nested is not None:
+        raise ValueError(f"column {name!r} holds a {nested} in a cell; give one number a column")
+    return column
