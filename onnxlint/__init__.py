@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.execution import Execution
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.predictions import Predictions
+    from onnxlint.analyses.reruns import Reruns
     from onnxlint.analyses.schemas import Schemas
     from onnxlint.analyses.shapes import Shapes
     from onnxlint.analyses.support import Support
@@ -57,6 +58,7 @@ _HOMES = {
     "Place": "onnxlint.findings",
     "Predictions": "onnxlint.analyses.predictions",
     "Preflight": "onnxlint.model.preflight",
+    "Reruns": "onnxlint.analyses.reruns",
     "Schemas": "onnxlint.analyses.schemas",
     "Scope": "onnxlint.model.graph",
     "Settings": "onnxlint.settings",
@@ -99,6 +101,7 @@ __all__ = [
     "Place",
     "Predictions",
     "Preflight",
+    "Reruns",
     "Schemas",
     "Scope",
     "Settings",

@@ -16,7 +16,7 @@ from onnxlint.model.graph import Graph
 if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, ModelProto
 
-    from onnxlint.runtime.messages import Array
+    from onnxlint.runtime.messages import Array, Level
     from onnxlint.runtime.synthesis import Attempt
 
 Outputs = list[dict[str, "Array"]]
@@ -29,11 +29,11 @@ ROUNDING_STEPS = 16
 class _Way(NamedTuple):
     """How both models are loaded."""
 
-    optimise: bool = False
+    level: Level = "none"
     sort: bool = False
 
 
-_WAYS = (_Way(), _Way(sort=True), _Way(optimise=True))
+_WAYS = (_Way(), _Way(sort=True), _Way("all"))
 """Tried in turn: onnxruntime sorts no subgraphs, and some kernels exist only when fused."""
 
 
@@ -118,7 +118,7 @@ class Agreement:
         if self._way.sort:
             _sort(plain)
         data = runnable(replace(graph.model, proto=plain), [])
-        self._worker.load(data, graph.model.files.folder, optimised=self._way.optimise)
+        self._worker.load(data, graph.model.files.folder, self._way.level)
 
     def _run(self, graph: Graph) -> Outputs:
         from onnxlint.runtime.messages import Run

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from onnxlint.model.files import Files
     from onnxlint.model.load import Model
-    from onnxlint.runtime.messages import Array, Ran, Watch
+    from onnxlint.runtime.messages import Array, Level, Ran, Watch
     from onnxlint.runtime.synthesis import Attempt
 
 FETCH_BUDGET_BYTES = 128 * 1024 * 1024
@@ -127,6 +127,7 @@ class Execution:
     runs: list[Ran] = field(default_factory=list)
     close_runs: list[Ran] = field(default_factory=list)
     attempt: Attempt | None = None
+    load_seconds: float = 0.0
 
     @classmethod
     def build(
@@ -179,6 +180,7 @@ class Execution:
         except RunFailure as error:
             self.session_failure = runner.refusal(error)
             return
+        self.load_seconds = runner.load_seconds
         if self.inputs.obstacle is not None:
             self.no_valid_input = self.inputs.obstacle
             return
@@ -217,6 +219,7 @@ class _Runner:
         self._graph, self._shapes, self._worker = graph, shapes, worker
         self._groups: list[list[Watch]] = []
         self.kept: list[str] = []
+        self.load_seconds = 0.0
 
     def open(self, *, closely: bool = False) -> None:
         """Loads the model with its probes; where they are in the way, without them.
@@ -227,23 +230,24 @@ class _Runner:
         from onnxlint.analyses.probes import chosen
 
         watches = chosen(self._graph, self._shapes, every=closely)
-        self.kept = list(self._kept_outputs())
+        self.kept = list(kept_outputs(self._graph, self._shapes))
+        level: Level = "none" if closely else "all"
         try:
-            self._load(watches, optimised=not closely)
+            self._load(watches, level)
         except RunFailure:
             outputs = {value.name for value in self._graph.outputs}
             watches = [watch for watch in watches if watch.name in outputs]
-            self._load(watches, optimised=not closely)
+            self._load(watches, level)
         self._groups = list(self._grouped(watches))
 
     def refusal(self, error: RunFailure) -> Refusal:
         """What onnxruntime refused, placed in the graph."""
         return read_refusal(self._graph, str(error))
 
-    def _load(self, watches: list[Watch], *, optimised: bool) -> None:
+    def _load(self, watches: list[Watch], level: Level) -> None:
         model = self._graph.model
         data = runnable(model, [watch.name for watch in watches])
-        self._worker.load(data, model.files.folder, optimised=optimised)
+        self.load_seconds = self._worker.load(data, model.files.folder, level)
 
     def run(self, feeds: dict[str, Array], samples: int = 1) -> Ran:
         """Runs one feed; several times where the watched values are too many to fetch at once.
@@ -264,17 +268,6 @@ class _Runner:
             ran.probing += more.probing
         return ran
 
-    def _kept_outputs(self) -> Iterator[str]:
-        """Outputs that numpy can hold, while they are small enough together."""
-        room = KEPT_BYTES // 8
-        for value in self._graph.outputs:
-            shape = self._shapes.of(value)
-            if shape is None or shape.dtype not in FEEDABLE:
-                continue
-            room -= shape.nbytes(unknown=8)
-            if room >= 0:
-                yield value.name
-
     def _grouped(self, watches: list[Watch]) -> Iterator[list[Watch]]:
         group: list[Watch] = []
         room = FETCH_BUDGET_BYTES
@@ -287,6 +280,18 @@ class _Runner:
             group.append(watch)
             room -= size
         yield group
+
+
+def kept_outputs(graph: Graph, shapes: Shapes) -> Iterator[str]:
+    """Outputs that numpy can hold, while they are small enough together."""
+    room = KEPT_BYTES // 8
+    for value in graph.outputs:
+        shape = shapes.of(value)
+        if shape is None or shape.dtype not in FEEDABLE:
+            continue
+        room -= shape.nbytes(unknown=8)
+        if room >= 0:
+            yield value.name
 
 
 def runnable(model: Model, watched: list[str]) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.messages import Ran, Reply, Request, Run
+    from onnxlint.runtime.messages import Level, Ran, Reply, Request, Run
 
 DEFAULT_MEMORY_SHARE = 0.8
 """Without a memory limit, the share of the machine's memory that running a model may take."""
@@ -42,6 +42,8 @@ class Worker:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         self._process: subprocess.Popen[bytes] | None = None
         self._expired = False
+        self.session = 0
+        """Counts the sessions, and the ends of the process, so that users know theirs."""
 
     def start(self) -> None:
         """Starts the process if there is none, or the last one died."""
@@ -59,17 +61,22 @@ class Worker:
             env=environment,
         )
 
-    def load(self, model: bytes, folder: Path, *, optimised: bool = True) -> None:
+    def load(self, model: bytes, folder: Path, level: Level = "all") -> float:
         """Creates a session on a serialized model, whose external data lies in `folder`.
+
+        Returns the seconds that onnxruntime took.
 
         Raises:
             RunFailure: onnxruntime cannot create it.
             WorkerDied: the worker crashed or went over a limit.
         """
-        from onnxlint.runtime.messages import Load
+        from onnxlint.runtime.messages import Load, Loaded
 
         self.start()
-        self._ask(Load(model, str(folder.resolve()), optimised), "creating a session")
+        self.session += 1
+        reply = self._ask(Load(model, str(folder.resolve()), level), "creating a session")
+        assert isinstance(reply, Loaded)
+        return reply.seconds
 
     def run(self, request: Run) -> Ran:
         """Runs the session once.
@@ -96,6 +103,7 @@ class Worker:
 
     def _end(self) -> None:
         if self._process is not None:
+            self.session += 1
             self._process.kill()
             self._process.wait()
             for stream in (self._process.stdin, self._process.stdout):

@@ -6,12 +6,15 @@ The worker runs native code on files that nobody vouched for, so nothing it send
 from __future__ import annotations
 
 import struct
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import msgspec
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+Level = Literal["all", "extended", "basic", "none"]
+"""How much onnxruntime may optimise: its default is all; with none it runs what is written."""
 
 _LENGTH = struct.Struct("<Q")
 
@@ -97,7 +100,7 @@ class Load(msgspec.Struct, tag=True):
 
     model: bytes
     folder: str
-    optimised: bool = True
+    level: Level = "all"
 
 
 class Run(msgspec.Struct, tag=True):
@@ -113,7 +116,9 @@ class Run(msgspec.Struct, tag=True):
 
 
 class Loaded(msgspec.Struct, tag=True):
-    """The session exists."""
+    """The session exists; `seconds` is the time that onnxruntime took to create it."""
+
+    seconds: float = 0.0
 
 
 class Ran(msgspec.Struct, tag=True):

@@ -34,6 +34,11 @@ from onnxlint.runtime.statistics import measure, measure_quantised
 if TYPE_CHECKING:
     import onnxruntime
 
+_LEVELS = {
+    "all": "ORT_ENABLE_ALL", "extended": "ORT_ENABLE_EXTENDED",
+    "basic": "ORT_ENABLE_BASIC", "none": "ORT_DISABLE_ALL",
+}  # fmt: skip
+
 
 def main() -> None:
     """Serves requests until standard input ends."""
@@ -87,17 +92,16 @@ def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
-    levels = ort.GraphOptimizationLevel
-    options.graph_optimization_level = (
-        levels.ORT_ENABLE_ALL if request.optimised else levels.ORT_DISABLE_ALL
-    )
+    level = getattr(ort.GraphOptimizationLevel, _LEVELS[request.level])
+    options.graph_optimization_level = level
     key = "session.model_external_initializers_file_folder_path"
     options.add_session_config_entry(key, request.folder)
+    start = time.perf_counter()
     try:
         session = ort.InferenceSession(request.model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own kinds share no public base
         return None, Failed(str(error))
-    return session, Loaded()
+    return session, Loaded(time.perf_counter() - start)
 
 
 def _run(session: onnxruntime.InferenceSession | None, request: Run) -> Reply:

@@ -1,0 +1,75 @@
+"""The model as it ships, run again: without probes, at any level of optimisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.analyses.execution import Execution, kept_outputs, runnable
+from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.worker import Worker, WorkerDied
+from onnxlint.model.graph import Graph
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.messages import Array, Level
+    from onnxlint.runtime.synthesis import Attempt
+
+
+class Reruns:
+    """Runs the model again, on the feeds of `Execution` or on others.
+
+    It is loaded when it is first run, and stays loaded from user to user, until another level of
+    optimisation is asked for. `kept` names the outputs that `outputs` gives, those which are small
+    enough to be held (see `KEPT_BYTES`). Every run costs about `run_seconds`, every change of the
+    level about `load_seconds`: a user decides by them how often to run. `spent` is what all of
+    them cost so far.
+    """
+
+    def __init__(self, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> None:
+        assert execution.attempt is not None
+        self.attempt: Attempt = execution.attempt
+        self.run_seconds = min(ran.seconds for ran in execution.runs)
+        self.load_seconds = execution.load_seconds
+        self.spent = 0.0
+        self.kept = list(kept_outputs(graph, shapes))
+        self._graph, self._worker = graph, worker
+        self._loaded: tuple[Level, int] | None = None
+        self._data: bytes | None = None
+
+    @classmethod
+    def build(cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> Reruns:
+        """Nothing is loaded yet.
+
+        Raises:
+            Unavailable: the model did not run.
+        """
+        if not execution.ran:
+            raise Unavailable(execution.failure or "the model did not run")
+        return cls(graph, shapes, execution, worker)
+
+    def outputs(
+        self, feed: dict[str, Array], level: Level = "all", *, fresh: bool = False
+    ) -> dict[str, Array]:
+        """The outputs of one run by name; `fresh` runs it in a new session.
+
+        Raises:
+            RunFailure: onnxruntime refuses to load the model at this level, or to run this feed.
+            WorkerDied: it crashed or went over a limit; the next call starts anew.
+        """
+        from onnxlint.runtime.messages import Run
+
+        if fresh or self._loaded != (level, self._worker.session):
+            self._load(level)
+        try:
+            ran = self._worker.run(Run(feed, [], self.kept))
+        except WorkerDied:
+            self._loaded = None
+            raise
+        self.spent += ran.seconds
+        return ran.outputs
+
+    def _load(self, level: Level) -> None:
+        if self._data is None:
+            self._data = runnable(self._graph.model, [])
+        self.spent += self._worker.load(self._data, self._graph.model.files.folder, level)
+        self._loaded = (level, self._worker.session)
