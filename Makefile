@@ -33,7 +33,7 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other linters.
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
-	$(BIN)/python benchmarks/light_models.py
+	$(BIN)/python benchmarks/runtime_analysers.py
 	$(BIN)/python benchmarks/large_graph.py
 	$(BIN)/python benchmarks/large_weights.py
 	$(BIN)/python benchmarks/other_linters.py
