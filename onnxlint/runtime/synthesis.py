@@ -20,6 +20,9 @@ Dim = int | str
 SMALL_BATCH_ELEMENTS = 1 << 18
 """Samples are run together up to this many input elements: small nets run fast, big ones lean."""
 
+EMBEDDED_ELEMENTS = 1024
+"""An index counts as so many elements: the row that is looked up for it, 768 wide in BERT-base."""
+
 SPATIAL_SIZES = (64, 224, 32, 128, 256, 640)
 """Sizes tried for free height, width and the like: multiples of 32, which strides divide."""
 
@@ -178,7 +181,10 @@ def _evaluate(symbol: str, sizes: Mapping[str, int]) -> int:
 
 def _cheap_batch(slots: list[Slot], sizes: Mapping[str, int], samples: int) -> int:
     symbol = _batch_symbol(slots) or ""
-    elements = sum(prod(_shape(slot, {**sizes, symbol: 1})) for slot in slots)
+    elements = 0
+    for slot in slots:
+        width = EMBEDDED_ELEMENTS if slot.meaning is Meaning.INDEX else 1
+        elements += width * prod(_shape(slot, {**sizes, symbol: 1}))
     return max(1, min(samples, SMALL_BATCH_ELEMENTS // max(1, elements)))
 
 
