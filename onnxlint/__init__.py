@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.activations import Activations
     from onnxlint.analyses.execution import Execution
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
+    from onnxlint.analyses.outputs import Outputs
     from onnxlint.analyses.predictions import Predictions
     from onnxlint.analyses.reruns import Reruns
     from onnxlint.analyses.schemas import Schemas
@@ -53,6 +54,7 @@ _HOMES = {
     "Node": "onnxlint.model.graph",
     "NotApplicable": "onnxlint.findings",
     "Origin": "onnxlint.model.graph",
+    "Outputs": "onnxlint.analyses.outputs",
     "Pattern": "onnxlint.model.pattern",
     "PatternError": "onnxlint.model.pattern",
     "Place": "onnxlint.findings",
@@ -96,6 +98,7 @@ __all__ = [
     "Node",
     "NotApplicable",
     "Origin",
+    "Outputs",
     "Pattern",
     "PatternError",
     "Place",

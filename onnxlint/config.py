@@ -15,7 +15,12 @@ import msgspec
 from onnxlint.findings import Severity, Stage
 from onnxlint.packs import PackError, Registry, discover
 from onnxlint.rules import Option, Rule
-from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, InputContract
+from onnxlint.settings import (
+    DEFAULT_SAMPLES,
+    DEFAULT_TIME_LIMIT,
+    InputContract,
+    OutputContract,
+)
 from onnxlint.tables import OWN_FILE, TABLE, ConfigError, converted, own_table
 
 
@@ -26,12 +31,6 @@ class Ignore(msgspec.Struct, **TABLE):
     reason: str
 
 
-class Head(msgspec.Struct, **TABLE):
-    """What an output predicts, where the graph does not tell."""
-
-    head: str
-
-
 class Choices(msgspec.Struct, **TABLE):
     """What can be set for all models, and for some by `[[per-model]]`."""
 
@@ -40,7 +39,7 @@ class Choices(msgspec.Struct, **TABLE):
     stage: Stage | None = None
     fail_on: Severity | None = None
     rules: dict[str, dict[str, Any]] = {}
-    outputs: dict[str, Head] = {}
+    outputs: dict[str, OutputContract] = {}
     inputs: dict[str, InputContract] = {}
     targets: list[str] = []
 
@@ -131,18 +130,26 @@ def load(file: Path | None) -> Loaded:
     tables = _extended(file)
     try:
         config = converted(
-            _merged(tables.values()), Config, (PerModel, Ignore, Head, InputContract)
+            _merged(tables.values()), Config, (PerModel, Ignore, InputContract, OutputContract)
         )
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     for choices in (config, *config.per_model):
         for name, output in choices.outputs.items():
-            if output.head not in HEADS:
-                raise ConfigError(
-                    f"{file}: head of output {name!r} is {output.head!r}; "
-                    f"it must be one of {', '.join(HEADS)}"
-                )
+            _check_output(file, name, output)
     return Loaded(config, file, tuple(path for path, table in tables.items() if "rule" in table))
+
+
+def _check_output(file: Path, name: str, output: OutputContract) -> None:
+    if output.head not in (None, *HEADS):
+        raise ConfigError(
+            f"{file}: head of output {name!r} is {output.head!r}; "
+            f"it must be one of {', '.join(HEADS)}"
+        )
+    if output.range is not None and not output.range[0] < output.range[1]:
+        raise ConfigError(
+            f"{file}: range of output {name!r} is {list(output.range)}; write [lowest, highest]"
+        )
 
 
 def _extended(file: Path, seen: tuple[Path, ...] = ()) -> dict[Path, dict[str, Any]]:
@@ -179,7 +186,7 @@ class Plan:
     options: Mapping[str, Mapping[str, Any]]
     stage: Stage
     fail_on: Severity
-    heads: Mapping[str, str]
+    outputs: Mapping[str, OutputContract]
     targets: tuple[str, ...] = ()
     inputs: Mapping[str, InputContract] = field(default_factory=dict)
 
@@ -223,7 +230,7 @@ def plan(
         options=options,
         stage=next(filter(None, stages), Stage.TRAINED),
         fail_on=next(filter(None, limits), Severity.ERROR),
-        heads={name: output.head for each in choices for name, output in each.outputs.items()},
+        outputs={name: output for each in choices for name, output in each.outputs.items()},
         targets=_targets(targets, choices, loaded.file),
         inputs={name: each for c in choices for name, each in c.inputs.items()},
     )

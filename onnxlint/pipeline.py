@@ -108,8 +108,9 @@ class Bench:
         self._plan = chosen
         targets = chosen.targets or settings.targets
         inputs = chosen.inputs or settings.inputs
+        outputs = chosen.outputs or settings.outputs
         self._settings = replace(
-            settings, stage=chosen.stage, heads=chosen.heads, targets=targets, inputs=inputs
+            settings, stage=chosen.stage, targets=targets, inputs=inputs, outputs=outputs
         )
         self._rules = [rule for rule in chosen.rules if not (static_only and needs_runtime(rule))]
         self._progress = progress

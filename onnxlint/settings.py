@@ -54,13 +54,19 @@ class InputContract(msgspec.Struct, **TABLE):
             raise ValueError("range must be [lowest, highest]")
 
 
+class OutputContract(msgspec.Struct, **TABLE):
+    """What is declared of an output: its range, and its kind of head where the graph is silent."""
+
+    head: str | None = None
+    range: tuple[float, float] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
 
-    `heads` names what an output is, where the graph does not tell: output name to `softmax`,
-    `logits`, `log-softmax`, `sigmoid` or `none`. `targets` are the names of those on which the
-    model is to run: `ort-cpu`, `tensorrt-10.15`. `inputs` is what is declared of inputs, by name.
+    `targets` are the names of those on which the model is to run: `ort-cpu`, `tensorrt-10.15`.
+    `inputs` and `outputs` are what is declared of them, by name.
     """
 
     stage: Stage = Stage.TRAINED
@@ -69,6 +75,6 @@ class Settings:
     seed: int = 0
     time_limit: float = DEFAULT_TIME_LIMIT
     memory_limit: int | None = None
-    heads: Mapping[str, str] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
     inputs: Mapping[str, InputContract] = field(default_factory=dict)
+    outputs: Mapping[str, OutputContract] = field(default_factory=dict)

@@ -1,31 +1,35 @@
 """For rule authors: models from text, and the examples of a rule's docstring run as its tests.
 
-An example is a model in ONNX's text syntax. The header (`<ir_version: …>`) may be left out. Four
-kinds of lines beside it say what the syntax cannot:
+An example is a model in ONNX's text syntax. The header (`<ir_version: …>`) may be left out. Lines
+beside it say what the syntax cannot:
 
     # stage: init            judge at this stage of training
     # option: limit = 3      give the rule an option
     # target: ort-cpu-1.20   where the model is to run
+    # data: x = [[1.5, 2]]   feed this, input by input, instead of synthesised samples
+    # config: seed = 7       what the configuration file says, as `outputs.y.range = [0, 1]`
     >>> model.graph.node[0].name = ""      change the parsed model (`folder` is its directory)
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlint.config import Plan
+from onnxlint.config import Config, Loaded, Plan
 from onnxlint.findings import Severity, Stage
 from onnxlint.fixing import Wish, fix_model
-from onnxlint.pipeline import lint_model
+from onnxlint.pipeline import lint_model, settings_of
 from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
 from onnxlint.settings import Settings
+from onnxlint.tables import ConfigError, converted
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -34,6 +38,11 @@ if TYPE_CHECKING:
 
 HEADER = '<ir_version: 10, opset_import: ["" : 21]>\n'
 """Put before an example that has none of its own."""
+
+DATA_FILE = "data.npz"
+"""Holds an example's data, beside its model."""
+
+_DIRECTIVE = re.compile(r"(?:# (stage|option|target|data|config):|>>> )\s*(.*)")
 
 
 class ExampleError(ValueError):
@@ -49,40 +58,52 @@ class Example:
     changes: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, source: str) -> Example:
         """Takes the directives out of an example's lines."""
-        stage, changes, targets, text = Stage.TRAINED, [], [], []
-        options: dict[str, Any] = {}
+        said: dict[str, list[str]] = {}
+        text = []
         for line in source.splitlines():
-            stripped = line.strip()
-            if stripped.startswith("# stage:"):
-                stage = Stage(stripped.removeprefix("# stage:").strip())
-            elif stripped.startswith("# option:"):
-                options.update(tomllib.loads(stripped.removeprefix("# option:")))
-            elif stripped.startswith("# target:"):
-                targets.append(stripped.removeprefix("# target:").strip())
-            elif stripped.startswith(">>> "):
-                changes.append(stripped[4:])
-            else:
+            directive = _DIRECTIVE.fullmatch(line.strip())
+            if directive is None:
                 text.append(line)
-        named = {name.replace("-", "_"): value for name, value in options.items()}
-        return cls("\n".join(text).strip(), stage, tuple(changes), named, tuple(targets))
+            else:
+                said.setdefault(directive[1] or "change", []).append(directive[2])
+        option, data, config = (
+            tomllib.loads("\n".join(said.get(kind, ()))) for kind in ("option", "data", "config")
+        )
+        return cls(
+            "\n".join(text).strip(),
+            Stage(said.get("stage", [Stage.TRAINED])[-1]),
+            tuple(said.get("change", ())),
+            {name.replace("-", "_"): value for name, value in option.items()},
+            tuple(said.get("target", ())),
+            data,
+            config,
+        )
 
-    @property
-    def settings(self) -> Settings:
-        """The settings that it is judged with."""
-        return Settings(targets=self.targets)
+    def settings_in(self, folder: Path) -> Settings:
+        """The settings that it is judged with; files that they name lie in `folder`."""
+        config = converted(self.config, Config)
+        settings = settings_of(Loaded(config, folder / "onnxlint.toml"))
+        data = folder / DATA_FILE if self.data else settings.data
+        return replace(
+            settings, data=data, targets=self.targets, inputs=config.inputs, outputs=config.outputs
+        )
 
     def model(self, folder: Path) -> ModelProto:
-        """The model; files that its changes write go to `folder`.
+        """The model; its data, and files that its changes write, go to `folder`.
 
         Raises:
             ExampleError: the text is no model, or a change fails.
         """
         proto = model_from_text(self.text)
         names = {"model": proto, "folder": folder}
+        if self.data:
+            _save_data(folder / DATA_FILE, self.data)
         for change in self.changes:
             try:
                 exec(change, names)
@@ -103,6 +124,15 @@ def model_from_text(text: str) -> ModelProto:
         return parser.parse_model(text if text.lstrip().startswith("<") else HEADER + text)
     except parser.ParseError as error:
         raise ExampleError(f"not ONNX text: {error}") from error
+
+
+def _save_data(path: Path, data: Mapping[str, Any]) -> None:
+    """Arrays of an example: what is written with a point is float32, as models mostly want it."""
+    import numpy as np
+
+    arrays: dict[str, Any] = {name: np.array(value) for name, value in data.items()}
+    doubles = {name: array for name, array in arrays.items() if array.dtype == np.float64}
+    np.savez(path, **arrays | {name: array.astype(np.float32) for name, array in doubles.items()})
 
 
 @contextmanager
@@ -154,11 +184,10 @@ def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
     try:
         example = Example.parse(source)
         with saved(example) as path:
-            report = run_rule(
-                rule, path, stage=example.stage, settings=example.settings, **example.options
-            )
+            settings = example.settings_in(path.parent)
+            report = run_rule(rule, path, stage=example.stage, settings=settings, **example.options)
             unmended = list(_unmended(rule, path, example)) if report.fixable else []
-    except (ExampleError, ValueError) as error:
+    except (ConfigError, ExampleError, ValueError) as error:
         return [f"its {kind} example is {error}"]
     if not report.complete:
         crash = report.error or "; ".join(finding.message for finding in report.findings)
@@ -173,8 +202,9 @@ def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
 def _unmended(rule: Rule, path: Path, example: Example) -> Iterator[str]:
     """What the fix of an example's finding leaves; a milder finding may remain for a person."""
     target = path.with_name("fixed.onnx")
+    settings = example.settings_in(path.parent)
     mended = fix_by_rule(
-        rule, path, target, stage=example.stage, settings=example.settings, **example.options
+        rule, path, target, stage=example.stage, settings=settings, **example.options
     )
     fixes = mended.mending
     if fixes is None or fixes.problem is not None:

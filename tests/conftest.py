@@ -38,7 +38,9 @@ def findings(rule: Rule, text: str, stage: Stage = Stage.TRAINED) -> tuple[Diagn
     """What a rule says of a model in ONNX text, written as the examples of rules are."""
     example = Example.parse(text)
     with saved(example) as path:
-        report = run_rule(rule, path, stage=stage, settings=example.settings, **example.options)
+        report = run_rule(
+            rule, path, stage=stage, settings=example.settings_in(path.parent), **example.options
+        )
     assert report.complete, report
     return report.findings
 

@@ -28,6 +28,7 @@ MISTAKES = {
     "[[per-model]]\nstage = 'init'": "missing required field `path`",
     "samples = 'many'": "Expected `int`",
     "[outputs.y]\nhead = 'sofmax'": "must be one of",
+    "[outputs.y]\nrange = [1, 0]": "write [lowest, highest]",
     "select = [": "is not TOML",
     "extend = 'missing.toml'": "cannot be read",
     "extend = 'onnxlint.toml'": "extends itself",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from onnxlint.packs import PackError, discover, rules_in_path
 from onnxlint.rules import RuleError, rule
-from onnxlint.testing import problems
+from onnxlint.testing import Example, problems
 
 pytest_plugins = ["pytester"]
 
@@ -33,6 +34,20 @@ def no_cosine(graph: Graph, *, limit: int = 0):
 '''
 
 COSINE = "net (float[N] x) => (float[N] y) {y = Cos(x)}"
+
+
+def test_lines_beside_an_example(tmp_path):
+    example = Example.parse(
+        "# stage: init\n# data: x = [[1.5], [2]]\n# config: seed = 7\n"
+        "# config: outputs.y.range = [0, 1]\n# no directive\n>>> model.graph.name = 'm'\n"
+        "n (float[N, 1] x) => (float[N, 1] y) { y = Relu(x) }"
+    )
+    model = example.model(tmp_path)
+    settings = example.settings_in(tmp_path)
+    with np.load(settings.data) as data:
+        assert (data["x"].tolist(), data["x"].dtype) == ([[1.5], [2.0]], np.float32)
+    assert (example.stage, model.graph.name, settings.seed) == ("init", "m", 7)
+    assert settings.outputs["y"].range == (0, 1)
 
 
 @pytest.fixture

@@ -343,7 +343,9 @@ def test_external_tensors_that_decide_a_shape(op: str, slot: int, tmp_path: Path
 def test_an_external_shape_is_an_error_where_onnxruntime_is_a_target(tmp_path: Path) -> None:
     example = Example.parse("# target: ort-web")
     path = external("Reshape", 1, tmp_path)
-    (finding,) = run_rule(small_external_tensor, path, settings=example.settings).findings
+    (finding,) = run_rule(
+        small_external_tensor, path, settings=example.settings_in(path.parent)
+    ).findings
     assert finding.severity == "error"
 
 

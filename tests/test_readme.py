@@ -7,6 +7,7 @@ from pathlib import Path
 
 from onnxlint.config import load, plan
 from onnxlint.packs import discover, rules_in_path
+from onnxlint.settings import OutputContract
 from onnxlint.testing import problems
 
 ROOT = Path(__file__).parent.parent
@@ -50,4 +51,4 @@ def test_configuration_of_the_readme(tmp_path):
     path.write_text(block("toml", 1))
     chosen = plan(load(path), discover(), "before_training/a.onnx")
     assert chosen.stage == "init"
-    assert chosen.heads == {"scores": "sigmoid"}
+    assert chosen.outputs["scores"] == OutputContract(head="sigmoid", range=(0.0, 1.0))

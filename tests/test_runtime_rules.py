@@ -9,7 +9,7 @@ from onnxlint.config import Plan
 from onnxlint.findings import Severity, Stage
 from onnxlint.pipeline import ModelReport, lint_model
 from onnxlint.rules import Rule
-from onnxlint.settings import Settings
+from onnxlint.settings import OutputContract, Settings
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.act.inf_origin import inf_origin
 from onnxlint_rules.act.nan_origin import nan_origin
@@ -182,21 +182,21 @@ def test_one_prediction_cannot_collapse(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "heads", "expected"),
+    ("head", "outputs", "expected"),
     [
         ("p = Softmax(x) y = Mul(p, two)", {}, [Severity.ERROR]),
-        ("p = Softmax(x) y = Mul(p, two)", {"y": "none"}, []),
+        ("p = Softmax(x) y = Mul(p, two)", {"y": OutputContract(head="none")}, []),
         ("p = LogSoftmax(x) y = Mul(p, two)", {}, []),
         ("p = Softmax(x) y = Clip(p, , two)", {}, []),
         ("p = MatMul(x, w) y = Mul(p, two)", {}, []),
-        ("y = Identity(x)", {"y": "sigmoid"}, [Severity.WARNING]),
+        ("y = Identity(x)", {"y": OutputContract(head="sigmoid")}, [Severity.WARNING]),
     ],
 )
 def test_arithmetic_behind_a_softmax(
-    head: str, heads: dict[str, str], expected: list[Severity]
+    head: str, outputs: dict[str, OutputContract], expected: list[Severity]
 ) -> None:
     text = (HEAD % (WIDE, head)).replace("> {", ", float two = {2}> {")
-    plan = Plan((not_a_distribution,), {}, {}, Stage.TRAINED, Severity.ERROR, heads)
+    plan = Plan((not_a_distribution,), {}, {}, Stage.TRAINED, Severity.ERROR, outputs)
     with saved(Example.parse(text)) as path:
         report = lint_model(str(path), plan, Settings())
     assert [found.severity for found in report.findings] == expected

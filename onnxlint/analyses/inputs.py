@@ -157,6 +157,14 @@ class Inputs:
             return error
 
     @property
+    def is_noise(self) -> bool:
+        """Whether synthesised numbers without meaning are fed, no ids, masks and text alone."""
+        from onnxlint.runtime.synthesis import Meaning
+
+        noise = (Meaning.NOISE, Meaning.PIXEL)
+        return self.synthetic and any(slot.meaning in noise for slot in self.slots)
+
+    @property
     def description(self) -> str:
         """What was fed, in a few words for the summary."""
         if not self.synthetic:

@@ -13,7 +13,7 @@ from onnxlint.analyses.shapes import Shape, Shapes
 from onnxlint.analyses.trace import Trace
 from onnxlint.findings import Place
 from onnxlint.model.graph import Graph, Node, Value
-from onnxlint.settings import Settings
+from onnxlint.settings import OutputContract, Settings
 
 if TYPE_CHECKING:
     from onnxlint.model.tensors import Array
@@ -46,6 +46,11 @@ class Head:
     kind: str
     axis: int = -1
     node: Node | None = None
+
+    @property
+    def guessed(self) -> bool:
+        """Whether it may as well be a regression or an embedding: a dense layer ends both."""
+        return self.kind == "logits" and self.node is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +89,36 @@ class Prediction:
         if self.head.kind == "sigmoid":
             return float((_surprise(p) + _surprise(1 - p)).mean())
         return float(_surprise(p).sum(axis=1).mean())
+
+    @cached_property
+    def marginal_entropy(self) -> float:
+        """Entropy in nats of the mean prediction: near `entropy`, all rows predict alike."""
+        mean = self.probabilities.mean(axis=0)
+        if self.head.kind == "sigmoid":
+            return float((_surprise(mean) + _surprise(1 - mean)).mean())
+        return float(_surprise(mean).sum())
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a row may have several labels, or none."""
+        return self.head.kind == "sigmoid" and self.classes > 1
+
+    @cached_property
+    def winners(self) -> Array:
+        """The class that each row predicts; of a single sigmoid 1 from a half on.
+
+        Of several labels it is the likeliest.
+        """
+        p = self.probabilities
+        return (p[:, 0] > 0.5).astype(int) if self.classes == 1 else p.argmax(axis=1)
+
+    @cached_property
+    def confidence(self) -> Array:
+        """The probability that each row gives its winner."""
+        import numpy as np
+
+        top = self.probabilities.max(axis=1)
+        return np.asarray(np.maximum(top, 1 - top) if self.classes == 1 else top)
 
     @property
     def rows(self) -> int:
@@ -129,7 +164,7 @@ class Predictions:
         Raises:
             Unavailable: no output is a prediction, or none gave a number.
         """
-        heads = (recognise(graph, shapes, value, settings.heads) for value in graph.outputs)
+        heads = (recognise(graph, shapes, value, settings.outputs) for value in graph.outputs)
         gathered = (_gather(head, trace) for head in heads if head is not None)
         found = [prediction for prediction in gathered if prediction is not None]
         if not found:
@@ -137,16 +172,20 @@ class Predictions:
         return cls(found)
 
 
-def recognise(graph: Graph, shapes: Shapes, value: Value, named: Mapping[str, str]) -> Head | None:
+def recognise(
+    graph: Graph, shapes: Shapes, value: Value, contracts: Mapping[str, OutputContract]
+) -> Head | None:
     """The head behind an output: as configured, else as the last operators tell."""
-    if value.name in named:
-        kind = named[value.name]
-        return None if kind == "none" else Head(value, kind)
+    contract = contracts.get(value.name)
+    if contract is not None and contract.head is not None:
+        return None if contract.head == "none" else Head(value, contract.head)
     node = value.producer
     while node is not None and (node.op in _TRANSPARENT or _alters(graph, node)):
         before = _computed_input(graph, node)
         node = before.producer if before is not None else None
     if node is None:
+        return None
+    if _is_attention(shapes, node):
         return None
     if node.op in ("Softmax", "LogSoftmax"):
         kind = "softmax" if node.op == "Softmax" else "log-softmax"
@@ -154,6 +193,19 @@ def recognise(graph: Graph, shapes: Shapes, value: Value, named: Mapping[str, st
     if node.op in _CLASSIFIERS:
         return Head(value, _TRANSFORMED.get(node.attribute("post_transform"), "logits"), -1, node)
     return _dense_head(graph, shapes, value, node)
+
+
+def _is_attention(shapes: Shapes, node: Node) -> bool:
+    """Whether a softmax only weighs: its rows are multiplied with values, and shown beside them."""
+    shape = shapes.of(node.output)
+    pending, read = [node.output], set[str]()
+    while pending:
+        value = pending.pop()
+        for reader in value.consumers if value is not None else ():
+            read.add(reader.op)
+            pending += [reader.output] if reader.op in _TRANSPARENT else []
+    ranked = shape is None or shape.rank is None or shape.rank > 2
+    return node.op == "Softmax" and ranked and not read.isdisjoint(("MatMul", "Einsum"))
 
 
 def _alters(graph: Graph, node: Node) -> bool:

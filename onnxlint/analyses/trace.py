@@ -182,6 +182,11 @@ class Trace:
             raise Unavailable(execution.failure or "the model did not run")
         return cls(graph, execution)
 
+    @property
+    def is_noise(self) -> bool:
+        """Whether what was fed is noise: synthesised pixels, features or the like, no ids alone."""
+        return self.execution.inputs.is_noise
+
     @cached_property
     def _merged(self) -> dict[str, Statistics]:
         from onnxlint.runtime.statistics import merge

@@ -17,7 +17,7 @@ def initial_entropy(
     head is too wide, or the features before it grow from layer to layer. A warning on made-up
     samples.
     Fix: initialise the last layer with a smaller standard deviation (or zero), and normalise the
-    features before it. Outputs that are no classes: name them in the configuration (`heads`).
+    features before it. Outputs that are no classes: name them in the configuration (`outputs`).
 
     Bad:
     # stage: init

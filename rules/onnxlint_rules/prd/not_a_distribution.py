@@ -16,7 +16,7 @@ def not_a_distribution(
     of classes) forgot to normalise. The tolerance covers a float16 softmax over thousands of
     classes. An error where every prediction is off or the data is the user's, else a warning.
     Fix: give the softmax the axis of the classes; divide by the sum after arithmetic. An output
-    that is no distribution: name it in the configuration (`heads`).
+    that is no distribution: name it in the configuration (`outputs`).
 
     Bad:
     # smoothing that adds probability

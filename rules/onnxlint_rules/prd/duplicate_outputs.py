@@ -1,0 +1,47 @@
+"""PRD007 duplicate-outputs."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, NotApplicable, Outputs, Severity, rule
+
+
+@rule("PRD007", "duplicate-outputs", severity=Severity.WARNING)
+def duplicate_outputs(outputs: Outputs) -> Iterator[Finding]:
+    """Two outputs that are equal on every sample.
+
+    Why: whoever reads two results expects two pieces of information. Two heads with the same
+    weights, or one head wired up twice, cost their computation twice and hide that the second one
+    is missing. Only outputs of varied floating-point numbers are compared, for labels and flags
+    are often equal by chance. Two names for one value, be it reshaped, are left alone: that is
+    seen in the graph, and done on purpose.
+    Fix: give the second head its own weights, connect what was meant, or export one of the two.
+
+    Bad:
+    net (float[N, 2] x) => (float[N, 2] a, float[N, 2] b)
+    <float[2, 2] v = {1, 2, 3, 4.5}, float[2, 2] w = {1, 2, 3, 4.5}>
+    {
+        a = MatMul(x, v)
+        b = MatMul(x, w)
+    }
+
+    Good:
+    net (float[N, 2] x) => (float[N, 2] a, float[N, 2] b, float[N, 2] c)
+    <float[2, 2] v = {1, 2, 3, 4.5}, float[2, 2] w = {1, 2, 3, 5.5}>
+    {
+        a = MatMul(x, v)
+        b = MatMul(x, w)
+        c = Identity(a)
+    }
+    """
+    compared = [output for output in outputs if output.is_telling]
+    if len(compared) < 2:
+        raise NotApplicable("there are no two outputs of varied numbers")
+    for at, output in enumerate(compared):
+        for earlier in compared[:at]:
+            if output.origin.producer is not earlier.origin.producer and output.equals(earlier):
+                yield Finding(
+                    output,
+                    f"is equal to output {earlier.value.name!r} on every sample, bit for bit, and "
+                    "is computed apart from it",
+                )
+                break

@@ -1,0 +1,205 @@
+"""Predictions: how heads are read, and the PRD rules beyond what their docstrings show."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import findings
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from onnxlint.analyses import Analyses
+from onnxlint.analyses.outputs import Outputs
+from onnxlint.analyses.predictions import Head, Prediction, recognise
+from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.worker import Worker
+from onnxlint.findings import Severity
+from onnxlint.model.graph import Graph
+from onnxlint.model.load import open_model
+from onnxlint.reports import ModelReport
+from onnxlint.rules import Rule
+from onnxlint.settings import OutputContract, Settings
+from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.prd.constant_top1 import constant_top1
+from onnxlint_rules.prd.duplicate_outputs import duplicate_outputs
+from onnxlint_rules.prd.output_range import output_range
+from onnxlint_rules.prd.overconfident import overconfident
+
+DENSE = "n (float[N, 3] x) => (float[N, 3] y) <float[3, 3] w = {%s}, float[3] b = {%s}> { %s }"
+EYE = "1, 0, 0, 0, 1, 0, 0, 0, 1"
+SOFTMAX = "h = Gemm(x, w, b) y = Softmax(h)"
+
+
+def judged(rule: Rule, text: str, **settings: object) -> ModelReport:
+    with saved(Example.parse(text)) as path:
+        report = run_rule(rule, path, settings=Settings(**settings))
+    assert report.complete, report
+    return report
+
+
+@pytest.fixture
+def normal(tmp_path: Path) -> Path:
+    """Data of 128 samples for three features."""
+    path = tmp_path / "x.npy"
+    np.save(path, np.random.default_rng(0).standard_normal((128, 3), np.float32))
+    return path
+
+
+PROBABILITIES = arrays.arrays(np.float64, (7, 4), elements=st.floats(0.01, 1)).map(
+    lambda p: p / p.sum(axis=1, keepdims=True)
+)
+
+
+@given(PROBABILITIES)
+def test_rows_that_differ_have_a_larger_entropy_together(p: np.ndarray) -> None:
+    prediction = Prediction(Head(None, "softmax"), p, p, 7)
+    assert prediction.entropy <= prediction.marginal_entropy + 1e-9
+    assert prediction.marginal_entropy <= np.log(4) + 1e-9
+    same = Prediction(Head(None, "softmax"), p[:1].repeat(7, 0), p[:1].repeat(7, 0), 7)
+    assert same.entropy == pytest.approx(same.marginal_entropy)
+    assert (prediction.confidence == p[np.arange(7), prediction.winners]).all()
+
+
+@given(arrays.arrays(np.float64, (9, 1), elements=st.floats(0, 1)))
+def test_one_sigmoid_is_two_classes(p: np.ndarray) -> None:
+    prediction = Prediction(Head(None, "sigmoid"), p, p, 9)
+    assert (prediction.winners == (p[:, 0] > 0.5)).all()
+    assert (prediction.confidence >= 0.5).all()
+    assert not prediction.is_multi_label
+
+
+HEADS = {
+    "y = Softmax(x)": ("softmax", -1),
+    "h = LogSoftmax(x) y = Identity(h)": ("log-softmax", -1),
+    "y = MatMul(x, w)": ("logits", -1),
+    "h = MatMul(x, w) y = Sigmoid(h)": ("sigmoid", -1),
+    "t = Transpose<perm = [0, 2, 1]>(x) y = Softmax<axis = 1>(t)": ("softmax", 1),
+    "p = Softmax(x) y = Dropout(p) z = MatMul(y, w)": None,
+    "p = Softmax(x) y = Identity(p) z = ArgMax(p)": ("softmax", -1),
+    "y = Relu(x)": None,
+    "y = Sigmoid(x)": None,
+}
+
+
+@pytest.mark.parametrize("body", HEADS)
+def test_heads_of_sequences(body: str, graph_of) -> None:
+    weight = "float[5, 5] w = {" + "1, " * 24 + "1}"
+    text = f"n (float[N, 5, 5] x) => (float[N, 5, 5] y) <{weight}> {{ {body} }}"
+    with graph_of(text) as graph, closing(Analyses(graph.model, graph)) as analyses:
+        head = recognise(graph, analyses.get(Shapes), graph.outputs[0], {})
+        assert (head and (head.kind, head.axis)) == HEADS[body]
+
+
+def test_one_class_on_data_is_a_warning_and_an_info_where_it_may_be_right(normal: Path) -> None:
+    biased = DENSE % (EYE, "9, 0, 0", SOFTMAX)
+    logits = DENSE % (EYE, "9, 0, 0", "y = Gemm(x, w, b)")
+    told = {"y": OutputContract(head="logits")}
+
+    def severities(text: str, **settings: object) -> list[Severity]:
+        return [found.severity for found in judged(constant_top1, text, **settings).findings]
+
+    assert severities(biased, data=normal, samples=128) == [Severity.WARNING]
+    assert severities(biased, data=normal, samples=99) == [Severity.INFO]
+    assert severities(biased) == [Severity.INFO]
+    assert severities(logits, data=normal, samples=128) == [Severity.INFO]
+    assert severities(logits, data=normal, samples=128, outputs=told) == [Severity.WARNING]
+    assert "PRD004" in judged(constant_top1, biased, samples=7).not_applicable
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DENSE % (EYE, "0, 0, 0", SOFTMAX),
+        DENSE % ("0, 0, 0, 0, 0, 0, 0, 0, 0", "9, 0, 0", SOFTMAX),  # PRD002's
+        DENSE % (EYE, "9, 0, 0", "h = Gemm(x, w, b) y = Sigmoid(h)"),
+        "n (float[N, 3] x) => (float[N, 1] y) <float[3, 1] w = {9, 0, 0}> "
+        "{ h = MatMul(x, w) y = Sigmoid(h) }",
+    ],
+)
+def test_classes_that_change_or_cannot_win(text: str) -> None:
+    assert not findings(constant_top1, text)
+
+
+def test_a_binary_head_has_a_constant_class_too(normal: Path) -> None:
+    text = """n (float[N, 3] x) => (float[N, 1] y)
+    <float[3, 1] w = {1, 0, 0}, float[1] b = {-9}> { h = Gemm(x, w, b) y = Sigmoid(h) }"""
+    (found,) = judged(constant_top1, text, data=normal, samples=128).findings
+    assert found.message.startswith("class 0 wins all 128")
+
+
+def test_confidence_is_judged_on_noise_alone(normal: Path) -> None:
+    sure = DENSE % (EYE.replace("1", "1e6"), "0, 0, 0", SOFTMAX)
+    assert findings(overconfident, sure)
+    assert "PRD006" in judged(overconfident, sure, data=normal).not_applicable
+    ids = """n (int64[N, 3] x) => (float[N, 3, 3] y)
+    <float[3, 3] w = {9e6, 0, 0, 0, 9e6, 0, 0, 0, 9}> { h = Gather(w, x) y = Softmax(h) }"""
+    assert "PRD006" in judged(overconfident, ids).not_applicable
+
+
+WEIGHTS = "<float[2, 2] v = {1, 2, 3, 4.5}, float[2, 2] w = {1, 2, 3, 4.5}, float z = {0}>"
+
+
+@pytest.mark.parametrize(
+    ("body", "duplicates"),
+    [
+        ("a = MatMul(x, v) b = MatMul(x, w)", ["b"]),
+        ("h = MatMul(x, v) a = Identity(h) g = MatMul(x, w) b = Identity(g)", ["b"]),
+        ("a = MatMul(x, v) b = Dropout(a)", []),
+        ("a = MatMul(x, v) g = MatMul(x, w) b = Add(g, a)", []),
+        ("a = Mul(x, z) b = Mul(x, z)", []),
+        ("p = Floor(x) q = MatMul(p, v) a = Floor(q) r = MatMul(p, w) b = Floor(r)", []),
+    ],
+)
+def test_which_equal_outputs_are_duplicates(body: str, duplicates: list[str]) -> None:
+    text = f"n (float[N, 2] x) => (float[N, 2] a, float[N, 2] b) {WEIGHTS} {{ {body} }}"
+    found = findings(duplicate_outputs, text)
+    assert [finding.place.value for finding in found] == duplicates
+
+
+def test_three_equal_outputs_are_two_duplicates() -> None:
+    text = f"""n (float[N, 2] x) => (float[N, 2] a, float[N, 2] b, float[N, 2] c) {WEIGHTS}
+    {{ a = MatMul(x, v) b = MatMul(x, w) c = MatMul(x, w) }}"""
+    assert len(findings(duplicate_outputs, text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("output", "body", "measured"),
+    [
+        ("float[N, 2] y", "y = Exp(x)", [3.0]),
+        ("float[N, 2] y", "y = Abs(x)", []),
+        ("float[N, 2] y", "y = Neg(x)", [-2.0]),
+        ("int64[N, 2] y", "h = Exp(x) y = Cast<to = 7>(h)", [3.0]),
+        ("bool[N, 2] y", "y = IsNaN(x)", []),
+        ("float[N, 2] y", "m = Sub(x, x) y = Div(x, m)", [np.inf]),
+        ("float[N, 2] y", "m = Sub(x, x) y = Div(m, m)", []),  # NaN is ACT001's
+        ("float[N, 2] other", "other = Exp(x)", None),
+    ],
+)
+def test_range_of_outputs(
+    output: str, body: str, measured: list[float] | None, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", np.float32([[0, np.log(3) + 1e-6]] if "Exp" in body else [[1, 2]]))
+    text = f"n (float[N, 2] x) => ({output}) {{ {body} }}"
+    outputs = {"y": OutputContract(range=(0, 2))}
+    report = judged(output_range, text, data=tmp_path / "x.npy", outputs=outputs)
+    assert ("PRD008" in report.not_applicable) == (measured is None or "m, m" in body)
+    assert [finding.measured for finding in report.findings] == pytest.approx(measured or [])
+
+
+def test_bounds_of_an_output_too_large_to_be_kept() -> None:
+    text = "n (float[2, 4000, 4000] x) => (float[2, 4000, 4000] y) { y = Clip(x, , ) }"
+    with (
+        saved(Example.parse(text)) as path,
+        open_model(str(path)) as model,
+        closing(Worker(60)) as worker,
+        closing(Analyses(Settings(samples=2), model, worker)) as analyses,
+    ):
+        (output,) = analyses.get(Outputs)
+        assert output.arrays == []
+        assert output.bounds is not None
+        assert output.bounds[0] < -1 < 1 < output.bounds[1]
+        assert analyses.get(Graph).outputs == [output.value]
