@@ -15,7 +15,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from onnxlint.analyses import Unavailable
     from onnxlint.analyses.activations import Activations
+    from onnxlint.analyses.data import Data, FedInput
     from onnxlint.analyses.execution import Execution
+    from onnxlint.analyses.inputs import Inputs
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.outputs import Outputs
     from onnxlint.analyses.predictions import Predictions
@@ -39,14 +41,17 @@ if TYPE_CHECKING:
 _HOMES = {
     "Activations": "onnxlint.analyses.activations",
     "Change": "onnxlint.analyses.layers",
+    "Data": "onnxlint.analyses.data",
     "Danger": "onnxlint.model.preflight",
     "Draft": "onnxlint.model.draft",
     "Execution": "onnxlint.analyses.execution",
     "External": "onnxlint.model.preflight",
+    "FedInput": "onnxlint.analyses.data",
     "Finding": "onnxlint.findings",
     "Fix": "onnxlint.findings",
     "FixError": "onnxlint.model.draft",
     "Graph": "onnxlint.model.graph",
+    "Inputs": "onnxlint.analyses.inputs",
     "Layer": "onnxlint.analyses.layers",
     "Layers": "onnxlint.analyses.layers",
     "Match": "onnxlint.model.pattern",
@@ -84,13 +89,16 @@ __all__ = [
     "Activations",
     "Change",
     "Danger",
+    "Data",
     "Draft",
     "Execution",
     "External",
+    "FedInput",
     "Finding",
     "Fix",
     "FixError",
     "Graph",
+    "Inputs",
     "Layer",
     "Layers",
     "Match",

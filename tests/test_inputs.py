@@ -169,15 +169,6 @@ def test_data_that_does_not_fit(arrays, sentence, tmp_path):
     assert sentence in str(caught.value)
 
 
-def test_bad_data_ends_with_2_and_keeps_the_static_findings(write_model, onnxlint, tmp_path):
-    path = write_model("net (float[N, 3] x, float[N] z) => (float[N, 3] y) {y = Relu(x)}")
-    np.savez(tmp_path / "data.npz", x=np.ones((4, 7), np.float32), z=np.ones(4, np.float32))
-    done = onnxlint(path, "--data", "data.npz")
-    assert done.returncode == 2
-    assert "input 'x' has shape [4, 7], the model wants [N, 3]" in done.stdout
-    assert "GRA004 unused-input" in done.stdout
-
-
 def test_findings_on_data_are_not_called_synthetic(write_model, onnxlint, tmp_path):
     path = write_model("net (float[N, 3] x) => (float[N, 3] y) {h = Neg(x)  y = Relu(h)}")
     np.savez(tmp_path / "data.npz", x=np.ones((4, 3), np.float32))

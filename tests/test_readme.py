@@ -52,3 +52,9 @@ def test_configuration_of_the_readme(tmp_path):
     chosen = plan(load(path), discover(), "before_training/a.onnx")
     assert chosen.stage == "init"
     assert chosen.outputs["scores"] == OutputContract(head="sigmoid", range=(0.0, 1.0))
+
+
+def test_preparation_of_the_readme(tmp_path):
+    path = tmp_path / "onnxlint.toml"
+    path.write_text(block("toml", 2))
+    assert load(path).config.inputs["image"].size == (224, 224)

@@ -138,8 +138,8 @@ class Inputs:
             Unavailable: there is no data.
             DataError: it cannot be read.
         """
-        if self.synthetic:
-            raise Unavailable(NO_DATA)
+        if self.synthetic or self.obstacle is not None:
+            raise Unavailable(self.obstacle or NO_DATA)
         if isinstance(self._read, MisfitError):
             return self._read.misfits
         _ = self.fed

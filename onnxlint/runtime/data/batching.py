@@ -58,7 +58,7 @@ def batched(data: Fitted, slots: list[Slot], samples: int) -> Fed:
     """Feeds that hold the first `samples` once, in their order; `Fed.more` holds the others.
 
     Where the model's batch is fixed and the samples are no multiple of it, the last one is repeated
-    to fill the last batch; `Fed.note` says so.
+    to fill the last batch; `Fed.filled` counts that.
 
     Raises:
         MisfitError: the inputs have different numbers of samples, or none.
@@ -79,9 +79,8 @@ def batched(data: Fitted, slots: list[Slot], samples: int) -> Fed:
     missing = -total % size if cut.size else 0
     if missing:
         feeds[-1] = _filled(feeds[-1], cut, missing)
-    note = f"the last sample repeated {missing} times to fill a batch of {size}" if missing else ""
     more = list(_runs(arrays, cut, total, count, LARGEST_BATCH))
-    return Fed(feeds, total, data.converted, note, more)
+    return Fed(feeds, total, data.converted, missing, more)
 
 
 def _count(arrays: Feed, axes: Mapping[str, int | None]) -> int | None:

@@ -16,8 +16,6 @@ from onnxlint.runtime.synthesis import Slot, batch_axes
 TEXT_KINDS = "OUST"
 """Kinds of numpy dtypes that are fed as text."""
 
-REFUSES_DOUBLES = "onnxruntime itself refuses it: cast it"
-
 
 @dataclass(frozen=True)
 class Fitted:
@@ -32,16 +30,24 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Fed:
-    """The runs that data gives, and how many samples they hold; `note` tells what was done.
+    """The runs that data gives, and how many samples they hold.
 
-    `more` are samples to look at that are not run, in the same form.
+    `filled` counts how often the last one was repeated beside that, to fill its batch; `more` are
+    samples to look at that are not run, in the same form.
     """
 
     feeds: list[dict[str, Array]]
     samples: int
     converted: Mapping[str, str] = field(default_factory=dict)
-    note: str = ""
+    filled: int = 0
     more: list[dict[str, Array]] = field(default_factory=list)
+
+    @property
+    def note(self) -> str:
+        """What was done beside feeding the data as it is; empty for nothing."""
+        return (
+            f"the last sample repeated {self.filled} times to fill its batch" if self.filled else ""
+        )
 
 
 def paired(names: Iterable[str], slots: list[Slot]) -> dict[str, str]:

@@ -1,0 +1,72 @@
+"""DAT005 nonfinite-input."""
+
+from collections.abc import Iterator
+
+from onnxlint import Data, FedInput, Finding, Severity, rule
+
+_TREES = frozenset({
+    "ai.onnx.ml::TreeEnsemble", "ai.onnx.ml::TreeEnsembleClassifier",
+    "ai.onnx.ml::TreeEnsembleRegressor",
+})  # fmt: skip
+_TAKES_NAN = _TREES | {"ai.onnx.ml::Imputer", "IsNaN"}
+_TAKES_INFINITY = _TREES | {"IsInf", "Clip"}
+
+
+@rule("DAT005", "nonfinite-input", severity=Severity.ERROR)
+def nonfinite_input(data: Data) -> Iterator[Finding]:
+    """NaN or infinities among the samples.
+
+    Why: what is computed from NaN is NaN, or hides it and looks healthy; an empty cell of a table
+    or a division in what prepares the data is enough. Left alone is NaN for models that expect it:
+    those that look for it or fill it in first (IsNaN, Imputer), and trees, which send missing
+    values their own way.
+    Fix: fill in or drop missing values as the training did; guard the division that makes them.
+
+    Bad:
+    # data: x = [[1.0, nan], [2.0, 3.0]]
+    net (float[N, 2] x) => (float[N, 2] y)
+    {
+        y = Relu(x)
+    }
+
+    Good:
+    # filled in by the graph
+    # data: x = [[1.0, nan], [2.0, 3.0]]
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float zero = {0}>
+    {
+        missing = IsNaN(x)
+        y = Where(missing, zero, x)
+    }
+    """
+    for fed in data:
+        if not fed.is_float:
+            continue
+        seen = fed.features
+        total = int((seen.count + seen.nan + seen.infinite).sum())
+        for what, counts, expecting in (
+            ("NaN", seen.nan, _TAKES_NAN), ("infinite", seen.infinite, _TAKES_INFINITY)
+        ):  # fmt: skip
+            count = int(counts.sum())
+            if count and not _expects(fed, expecting):
+                yield Finding(
+                    fed,
+                    f"{count:,} of {total:,} numbers are {what}{_where(fed, counts.nonzero()[0])}",
+                    measured=count,
+                    limit=0,
+                    unit="numbers",
+                )
+
+
+def _expects(fed: FedInput, ops: frozenset[str]) -> bool:
+    opening = fed.opening
+    return any(node.op in ops for node in (*opening.nodes, *opening.readers))
+
+
+def _where(fed: FedInput, columns: object) -> str:
+    """The columns of a table in which they are."""
+    found = [str(at) for at in columns]  # type: ignore[attr-defined]
+    if not fed.is_table:
+        return ""
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return f", in feature {', '.join(found[:3])}{more}"

@@ -1,0 +1,81 @@
+"""DAT007 padding-heavy."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from onnxlint import Data, FedInput, Finding, NotApplicable, Severity, rule
+
+
+@rule("DAT007", "padding-heavy", severity=Severity.INFO)
+def padding_heavy(data: Data, *, max_fraction: float = 0.5) -> Iterator[Finding]:
+    """Sequences of tokens that are padding for the most part.
+
+    Why: padding costs as much as tokens do, in time and memory, and if the model's average or
+    normalisation forgets the mask, it dilutes every answer. Padding is what the attention mask
+    leaves out; without a mask, the id that most rows end with (or begin with) over and over.
+    Fix: pad to the longest of each batch instead of a fixed length, or put sequences of like
+    lengths together.
+
+    Bad:
+    # data: ids = [[5, 7, 0, 0, 0, 0], [4, 0, 0, 0, 0, 0], [3, 8, 6, 0, 0, 0]]
+    net (int64[N, T] ids) => (float[N, T, 2] y)
+    <float[9, 2] table = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}>
+    {
+        y = Gather(table, ids)
+    }
+
+    Good:
+    # data: ids = [[5, 7, 4, 2, 0, 0], [4, 1, 7, 0, 0, 0], [3, 8, 6, 3, 2, 1]]
+    net (int64[N, T] ids) => (float[N, T, 2] y)
+    <float[9, 2] table = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}>
+    {
+        y = Gather(table, ids)
+    }
+    """
+    tokens = [fed for fed in data if fed.slot.meaning == "index" and len(fed.slot.dims) == 2]
+    masks = [fed for fed in data if fed.slot.meaning == "mask" and len(fed.slot.dims) == 2]
+    if not tokens:
+        raise NotApplicable("no input holds sequences of ids")
+    for fed in tokens:
+        mask = next((mask for mask in masks if _is_alike(mask, fed)), None)
+        told, fraction = ("the mask", _masked(mask)) if mask is not None else _repeated(fed)
+        if fraction > max_fraction:
+            yield Finding(
+                fed,
+                f"{fraction:.0%} of the ids are padding by {told}, more than {max_fraction:.0%}",
+                measured=fraction,
+                limit=max_fraction,
+                unit="fraction of ids",
+            )
+
+
+def _is_alike(mask: FedInput, tokens: FedInput) -> bool:
+    shapes = [[block.shape for block in fed.blocks] for fed in (mask, tokens)]
+    return shapes[0] == shapes[1]
+
+
+def _masked(mask: FedInput) -> float:
+    left_out = sum(int((block == 0).sum()) for block in mask.blocks)
+    return left_out / max(1, sum(block.size for block in mask.blocks))
+
+
+def _repeated(fed: FedInput) -> tuple[str, float]:
+    """The id with which most rows end, or begin, and how much of all ids that is."""
+    rows = [row for block in fed.blocks for row in block if row.size > 1]
+    found = [("", 0.0)]
+    for turn in (-1, 1):
+        ends = Counter(int(row[::turn][0]) for row in rows if row[::turn][0] == row[::turn][1])
+        (pad, count), *_ = ends.most_common(1) or [(0, 0)]
+        if len(rows) < 2 or count <= len(rows) / 2:
+            continue
+        padding = sum(_run_length(row[::turn], pad) for row in rows)
+        found.append((f"id {pad} at their {'end' if turn < 0 else 'start'}",
+                      padding / sum(row.size for row in rows)))  # fmt: skip
+    return max(found, key=lambda entry: entry[1])
+
+
+def _run_length(row: object, pad: int) -> int:
+    import numpy as np
+
+    other = np.flatnonzero(np.asarray(row) != pad)
+    return int(other[0]) if other.size else int(np.size(row))

@@ -1,0 +1,141 @@
+"""DAT003 unnormalised-input."""
+
+from collections.abc import Iterator
+
+from onnxlint import Data, FedInput, Finding, NotApplicable, Severity, rule
+
+
+@rule("DAT003", "unnormalised-input", severity=Severity.WARNING)
+def unnormalised_input(
+    data: Data, *, max_mean: float = 0.2, max_scale_ratio: float = 100.0, min_samples: int = 8
+) -> Iterator[Finding]:
+    """Features far from 0, or of very different sizes, that go straight into an affine layer.
+
+    Why: the largest feature drowns the others, and an offset pushes all units to one side, so
+    training is slow or ends in a bad place. A mean counts from a fifth of the spread over samples
+    on, plus what chance gives so few samples. Left alone is what does no harm: graphs that
+    normalise by themselves, trees and kernels, flags of 0 and 1, tables within -1…1, images in
+    0…1 or whatever scale the weights make up for, and a first layer whose weights and bias bring
+    its units back to their own size. Raw bytes of images are an info: some nets are trained so.
+    Fix: subtract the mean and divide by the standard deviation of the training's data, for each
+    feature, best in the graph itself.
+
+    Bad:
+    # data: x = [[1.0, 52000.0], [3.0, 31000.0], [2.0, 75000.0], [4.0, 48000.0], [1.0, 15000.0], [2.0, 99000.0], [3.0, 60000.0], [1.0, 43000.0]]
+    net (float[N, 2] x) => (float[N, 3] y)
+    <float[2, 3] w = {0.3, -0.2, 0.5, -0.4, 0.1, 0.6}>
+    {
+        h = MatMul(x, w)
+        y = Relu(h)
+    }
+
+    Good:
+    # normalised by the graph
+    # data: x = [[1.0, 52000.0], [3.0, 31000.0], [2.0, 75000.0], [4.0, 48000.0], [1.0, 15000.0], [2.0, 99000.0], [3.0, 60000.0], [1.0, 43000.0]]
+    net (float[N, 2] x) => (float[N, 3] y)
+    <float[2, 3] w = {0.3, -0.2, 0.5, -0.4, 0.1, 0.6}, float[2] mean = {2, 50000},
+     float[2] spread = {1, 25000}>
+    {
+        centred = Sub(x, mean)
+        normal = Div(centred, spread)
+        h = MatMul(normal, w)
+        y = Relu(h)
+    }
+    """  # noqa: E501 - data stands on one line
+    judged = [fed for fed in data if fed.is_float and fed.opening.is_neural]
+    judged = [fed for fed in judged if fed.axis is not None and not fed.opening.is_scaled]
+    if not judged:
+        raise NotApplicable("no input goes straight into an affine layer")
+    if data.samples < min_samples:
+        raise NotApplicable(
+            f"{data.samples} samples are too few to judge by, fewer than {min_samples}"
+        )
+    for fed in judged:
+        if fed.is_image:
+            yield from _raw_pixels(fed)
+        else:
+            yield from _table(fed, max_mean, max_scale_ratio)
+
+
+RAW_PIXELS = 16.0
+"""Images of up to 16 in magnitude are normalised in one of the usual ways: 0…1, -1…1, z-scores."""
+
+LARGE_UNITS = 10.0
+"""Units of a layer that was made for its input have a spread of about 1."""
+
+
+def _raw_pixels(fed: FedInput) -> Iterator[Finding]:
+    import numpy as np
+
+    seen, units = fed.features, fed.units
+    peak = max(-seen.lowest, seen.highest)
+    if peak <= RAW_PIXELS or units is None:
+        return
+    spread = float(np.median(units[1]))
+    if spread > LARGE_UNITS:
+        yield Finding(
+            fed,
+            f"pixels from {seen.lowest:.4g} to {seen.highest:.4g} go straight into a convolution, "
+            f"whose units spread by {spread:.3g}, more than {LARGE_UNITS:g}",
+            measured=spread,
+            limit=LARGE_UNITS,
+            severity=Severity.INFO,
+        )
+
+
+def _table(fed: FedInput, max_mean: float, max_scale_ratio: float) -> Iterator[Finding]:
+    import numpy as np
+
+    seen = fed.features
+    judged = (seen.count > 1) & ~seen.constant & ~seen.flags
+    judged &= np.maximum(-seen.minimum, seen.maximum) > 1
+    spread = np.where(judged, seen.spread, np.nan)
+    if not judged.any():
+        return
+    shift = np.abs(seen.mean) / spread
+    chance = 3 / np.sqrt(np.maximum(seen.count, 1))
+    shifted = shift > max_mean + chance
+    if shifted.sum() > judged.sum() / 2 and not _is_taken_back(fed):
+        worst = int(np.nanargmax(shift))
+        yield Finding(
+            fed,
+            f"{shifted.sum()} of {judged.sum()} features are not centred: the mean of feature "
+            f"{worst} is {shift[worst]:.3g} times its spread, more than {max_mean:g}",
+            measured=float(shift[worst]),
+            limit=max_mean,
+            unit="spreads",
+        )
+    varying = (seen.count > 1) & ~seen.constant & ~seen.flags
+    if varying.sum() > 1:
+        yield from _sizes(fed, np.where(varying, seen.spread, np.nan), max_scale_ratio)
+
+
+def _is_taken_back(fed: FedInput) -> bool:
+    """Whether the first layer's own offset brings its typical unit near 0 again."""
+    import numpy as np
+
+    if fed.units is None:
+        return False
+    mean, spread = fed.units
+    return float(np.median(np.abs(mean) / np.maximum(spread, 1e-30))) < 3
+
+
+def _sizes(fed: FedInput, spread: object, max_ratio: float) -> Iterator[Finding]:
+    import numpy as np
+
+    sizes = np.asarray(spread)
+    weight = fed.opening.weight
+    taken = sizes
+    if weight is not None and len(weight) == len(sizes):
+        taken = sizes * np.sqrt((weight**2).sum(axis=(1, 2)))
+    small, large = int(np.nanargmin(sizes)), int(np.nanargmax(sizes))
+    ratio = float(sizes[large] / sizes[small])
+    if ratio > max_ratio and taken[large] > max_ratio * taken[small]:
+        yield Finding(
+            fed,
+            f"features differ in size by a factor of {ratio:,.0f}, more than {max_ratio:g}: "
+            f"feature {large} spreads by {sizes[large]:.3g}, feature {small} by {sizes[small]:.3g}",
+            measured=ratio,
+            limit=max_ratio,
+            unit="ratio of spreads",
+        )
