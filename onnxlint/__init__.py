@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.outputs import Outputs
     from onnxlint.analyses.predictions import Predictions
+    from onnxlint.analyses.propagation import Propagation, Reach
     from onnxlint.analyses.reruns import Reruns
     from onnxlint.analyses.schemas import Schemas
     from onnxlint.analyses.shapes import Shapes
@@ -65,6 +66,8 @@ _HOMES = {
     "Place": "onnxlint.findings",
     "Predictions": "onnxlint.analyses.predictions",
     "Preflight": "onnxlint.model.preflight",
+    "Propagation": "onnxlint.analyses.propagation",
+    "Reach": "onnxlint.analyses.propagation",
     "Reruns": "onnxlint.analyses.reruns",
     "Schemas": "onnxlint.analyses.schemas",
     "Scope": "onnxlint.model.graph",
@@ -112,6 +115,8 @@ __all__ = [
     "Place",
     "Predictions",
     "Preflight",
+    "Propagation",
+    "Reach",
     "Reruns",
     "Schemas",
     "Scope",

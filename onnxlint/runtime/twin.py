@@ -1,0 +1,245 @@
+"""A model beside a copy of itself that runs on slightly changed numbers, in one graph.
+
+Where everything passes a single value (a cut), the difference of the two is measured and scaled
+back to a small part of that value. So no difference drowns in rounding, and none leaves the range
+in which the model is nearly linear, be the model ever so deep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+STEP = "onnxlint/step"
+"""Input of the twin: the size of the difference that is made at a cut, as a part of the value."""
+
+START = "onnxlint/start"
+"""Input: the number of the cut at which a random difference begins."""
+
+NOISE = "onnxlint/noise"
+"""Input: normal noise, NOISE_LENGTH long, that the random differences are cut from."""
+
+NOISE_LENGTH = 262_147
+"""A prime number, so that repeats of the noise do not meet the same channels again."""
+
+OLDEST_OPSET = 8
+"""The arithmetic here holds in this opset and all later ones."""
+
+_OLDEST_SLICE = 10
+"""Before this opset no length can be cut that is not constant: onnxruntime draws the noise. From
+opset 22 on it cannot."""
+
+_PREFIX = "onnxlint/changed/"
+_TYPES = {"float": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "double": TensorProto.DOUBLE}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is doubled: `cuts` are values with their element types, `ends` are values.
+
+    Nodes are given by their index: `kept` are needed at all, `doubled` stand in the copy, too, and
+    of what these give `flowing` alone is taken from the copy.
+    """
+
+    cuts: Mapping[str, str]
+    ends: Collection[str]
+    kept: Collection[int]
+    doubled: Collection[int]
+    flowing: Collection[str]
+
+
+def found(number: int) -> str:
+    """The output that tells the RMS of the difference that arrives at a cut."""
+    return f"onnxlint/found/{number}"
+
+
+def made(number: int) -> str:
+    """The output that tells the RMS of the difference that goes on from a cut."""
+    return f"onnxlint/made/{number}"
+
+
+def arrived(number: int) -> str:
+    """The output that tells the RMS of the difference at an end."""
+    return f"onnxlint/arrived/{number}"
+
+
+def outputs(plan: Plan) -> list[str]:
+    """All outputs of the twin."""
+    cuts, ends = range(len(plan.cuts)), range(len(plan.ends))
+    return [*map(found, cuts[1:]), *map(made, cuts), *map(arrived, ends)]
+
+
+def twin(model: ModelProto, plan: Plan) -> ModelProto:
+    """The doubled model. It shares the tensors of the one given, and of its outputs has none."""
+    doubled = ModelProto()
+    doubled.CopyFrom(model)
+    graph = doubled.graph
+    opset = max((i.version for i in model.opset_import if i.domain in ("", "ai.onnx")), default=0)
+    nodes = _Doubling(plan, opset).nodes(graph)
+    del graph.node[:], graph.output[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    graph.input.append(helper.make_tensor_value_info(STEP, TensorProto.DOUBLE, []))
+    graph.input.append(helper.make_tensor_value_info(START, TensorProto.INT64, []))
+    graph.input.append(helper.make_tensor_value_info(NOISE, TensorProto.FLOAT, [NOISE_LENGTH]))
+    graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.DOUBLE, []) for name in outputs(plan)
+    )
+    return doubled
+
+
+@dataclass
+class _Arithmetic:
+    """Nodes that are written one after the other; the results get numbered names."""
+
+    written: list[NodeProto] = field(default_factory=list)
+    stem: str = "onnxlint/value"
+
+    def add(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """Writes a node and names what it gives."""
+        output = output or f"{self.stem}/{len(self.written)}"
+        self.written.append(helper.make_node(op, list(inputs), [output], **attributes))
+        return output
+
+    def numbers(self, whole: list[int] | int) -> str:
+        """A constant of whole numbers."""
+        return self.add("Constant", value=numpy_helper.from_array(np.array(whole, np.int64)))
+
+    def rms(self, value: str, output: str = "") -> str:
+        """The root of the mean square, in double precision: no square leaves its range."""
+        wide = self.add("Cast", value, to=TensorProto.DOUBLE)
+        total = self.add("ReduceSumSquare", wide, keepdims=0)
+        count = self.add("Cast", self.add("Size", value), to=TensorProto.DOUBLE)
+        return self.add("Sqrt", self.add("Div", total, count), output=output)
+
+
+class _Doubling(_Arithmetic):
+    """The nodes of the twin; `_names` says what each changed value is called."""
+
+    def __init__(self, plan: Plan, opset: int) -> None:
+        super().__init__()
+        self._plan, self._opset = plan, opset
+        self._numbers = {name: number for number, name in enumerate(plan.cuts)}
+        self._names: dict[str, str] = {}
+
+    def nodes(self, graph: GraphProto) -> list[NodeProto]:
+        """All nodes, in an order that onnxruntime takes."""
+        for info in graph.input:
+            self._cut(info.name)
+        for index, node in enumerate(graph.node):
+            if index in self._plan.kept:
+                self._double(index, node)
+        for number, end in enumerate(self._plan.ends):
+            self.rms(self.add("Sub", self._changed(end), end), output=arrived(number))
+        return self.written
+
+    def _changed(self, name: str) -> str:
+        return self._names.get(name, name)
+
+    def _double(self, index: int, node: NodeProto) -> None:
+        self.written.append(node)
+        if index in self._plan.doubled:
+            self.written.append(_copied(node, self._names))
+            flowing = (name for name in node.output if name in self._plan.flowing)
+            self._names.update({name: _PREFIX + name for name in flowing})
+        for name in node.output:
+            self._cut(name)
+
+    def _cut(self, name: str) -> None:
+        """Scales the difference, or makes one where there is none, or where `START` says so."""
+        if name not in self._numbers:
+            return
+        number = self._numbers[name]
+        if number:
+            chosen = self.add("Equal", START, self.numbers(number))
+            difference = self.add("Sub", self._changed(name), name)
+            size = self.rms(difference, output=found(number))
+            is_none = self.add("Not", self._is_positive(size))
+            chosen = self.add("Or", chosen, is_none)
+            direction, length = self._branch(chosen, name, difference, size)
+        else:
+            direction = self._noise(self, name)
+            length = self.rms(direction)
+        made_size = self.add("Mul", self._size(name), STEP, output=made(number))
+        scale = self.add("Div", made_size, length)
+        step = self.add("Mul", direction, self.add("Cast", scale, to=self._type(name)))
+        self._names[name] = self.add("Add", name, step, output=_PREFIX + "from/" + name)
+
+    def _branch(self, chosen: str, name: str, difference: str, size: str) -> tuple[str, str]:
+        fresh = _Arithmetic(stem=f"onnxlint/fresh/{name}")
+        noise = self._noise(fresh, name)
+        fresh.rms(noise)
+        same = _Arithmetic(stem=f"onnxlint/same/{name}")
+        same.add("Identity", difference)
+        same.add("Identity", size)
+        direction, length = f"onnxlint/direction/{name}", f"onnxlint/length/{name}"
+        branches = {
+            "then_branch": self._body(fresh, name, noise),
+            "else_branch": self._body(same, name, same.written[0].output[0]),
+        }
+        self.written.append(helper.make_node("If", [chosen], [direction, length], **branches))
+        return direction, length
+
+    def _body(self, body: _Arithmetic, name: str, direction: str) -> GraphProto:
+        given = [
+            helper.make_tensor_value_info(direction, self._type(name), None),
+            helper.make_tensor_value_info(body.written[-1].output[0], TensorProto.DOUBLE, []),
+        ]
+        return helper.make_graph(body.written, body.stem, [], given)
+
+    def _noise(self, where: _Arithmetic, name: str) -> str:
+        """Normal noise of a value's shape."""
+        if self._opset < _OLDEST_SLICE:
+            seed = float(self._numbers[name] + 1)  # the same in every session, another every run
+            noise = where.add("RandomNormalLike", name, dtype=TensorProto.FLOAT, seed=seed)
+        else:
+            size = where.add("Reshape", where.add("Size", name), where.numbers([1]))
+            length = where.numbers([NOISE_LENGTH])
+            times = where.add("Div", where.add("Add", size, length), length)
+            repeated = where.add("Tile", NOISE, times)
+            noise = where.add("Slice", repeated, where.numbers([0]), size)
+            noise = where.add("Reshape", noise, where.add("Shape", name))
+        return where.add("Cast", noise, to=self._type(name))
+
+    def _size(self, name: str) -> str:
+        """The RMS of the value itself, or 1 where that is 0."""
+        size = self.rms(name)
+        is_zero = self.add("Cast", self.add("Not", self._is_positive(size)), to=TensorProto.DOUBLE)
+        return self.add("Add", size, is_zero)
+
+    def _is_positive(self, size: str) -> str:
+        return self.add("Greater", size, self.add("Cast", self.numbers(0), to=TensorProto.DOUBLE))
+
+    def _type(self, name: str) -> int:
+        return _TYPES[self._plan.cuts[name]]
+
+
+def _copied(node: NodeProto, names: Mapping[str, str]) -> NodeProto:
+    """A node that reads the changed values; it and its subgraphs define names of their own."""
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    copy.name = _PREFIX + node.name if node.name else ""
+    copy.input[:] = [names.get(name, name) for name in node.input]
+    copy.output[:] = [_PREFIX + name if name else "" for name in node.output]
+    for attribute in copy.attribute:
+        for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
+            _rename(graph, names)
+    return copy
+
+
+def _rename(graph: GraphProto, names: Mapping[str, str]) -> None:
+    """Gives a subgraph names of its own, and what it reads from around it the changed ones."""
+    defined = [*(info.name for info in graph.input), *(data.name for data in graph.initializer),
+               *(data.values.name for data in graph.sparse_initializer),
+               *(name for node in graph.node for name in node.output if name)]  # fmt: skip
+    names = {**names, **{name: _PREFIX + name for name in defined}}
+    del graph.value_info[:]
+    for part in [*graph.input, *graph.output, *graph.initializer,
+                 *(data.values for data in graph.sparse_initializer)]:  # fmt: skip
+        part.name = names.get(part.name, part.name)
+    nodes = [_copied(node, names) for node in graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)

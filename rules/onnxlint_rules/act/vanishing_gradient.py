@@ -1,0 +1,62 @@
+"""ACT012 vanishing-gradient."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Propagation, Severity, rule
+
+
+@rule("ACT012", "vanishing-gradient", severity=Severity.WARNING)
+def vanishing_gradient(
+    propagation: Propagation, *, min_gradient: float = 1e-7
+) -> Iterator[Finding]:
+    """A layer that gradients from the output hardly reach, however the model is trained.
+
+    Why: every layer between multiplies the gradient with its own gain, and many gains below 1 leave
+    nothing: the first layers stay as they were initialised. It is read off forwards, from how a
+    small random change of what the layer gives arrives at the output, so it holds for any
+    framework. The output is taken before its softmax or sigmoid. Below the limit of 1e-7, about
+    the relative precision of float32, an update is lost in rounding.
+    Fix: use ReLU or GELU instead of sigmoid and tanh in hidden layers, an initialisation that fits
+    the activation (Kaiming, Xavier), normalisation, or connections that skip layers.
+
+    Bad:
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {0.0001, 0, 0, 0.0001}>
+    {
+        [first] a = MatMul(x, w)
+        b = Tanh(a)
+        [second] c = MatMul(b, w)
+        d = Tanh(c)
+        [third] y = MatMul(d, w)
+    }
+
+    Good:
+    # the same layers, skipped
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {0.0001, 0, 0, 0.0001}>
+    {
+        [first] a = MatMul(x, w)
+        b = Add(a, x)
+        [second] c = MatMul(b, w)
+        d = Add(c, b)
+        [third] y = MatMul(d, w)
+    }
+    """
+    layer = propagation.first(lambda gradient: gradient < min_gradient)
+    if layer is None:
+        return
+    behind = propagation.behind(layer)
+    worst = min(behind, key=lambda later: later.gain)
+    if layer.gradient:
+        told = f"a gradient of 1 at {propagation.output.name!r} is {layer.gradient:.1e} here"
+    else:
+        told = f"no change of what it gives reaches {propagation.output.name!r}"
+    yield Finding(
+        layer,
+        f"{told}, below {min_gradient:g}, {len(behind)} layers before it; the least gain of a "
+        f"single layer is {worst.gain:.1e}, of {worst.place}",
+        measured=layer.gradient,
+        limit=min_gradient,
+        unit="length of the gradient",
+        evidence={"layers": propagation.evidence()},
+    )
