@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.targets import Target, Targets
     from onnxlint.analyses.trace import Trace
     from onnxlint.analyses.weights import Weight, Weights
+    from onnxlint.analyses.witnesses import Witnesses
     from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage
     from onnxlint.model.draft import Draft, FixError
     from onnxlint.model.graph import Graph, Node, Origin, Scope, Value
@@ -79,6 +80,7 @@ _HOMES = {
     "Target": "onnxlint.analyses.targets",
     "Targets": "onnxlint.analyses.targets",
     "Trace": "onnxlint.analyses.trace",
+    "Witnesses": "onnxlint.analyses.witnesses",
     "Trail": "onnxlint.analyses.layers",
     "Unavailable": "onnxlint.analyses",
     "Value": "onnxlint.model.graph",
@@ -133,6 +135,7 @@ __all__ = [
     "Value",
     "Weight",
     "Weights",
+    "Witnesses",
     "lint",
     "rule",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -62,6 +62,7 @@ class Config(Choices, **TABLE):
     data: str | None = None
     time_limit: float = DEFAULT_TIME_LIMIT
     memory_limit: str | None = None
+    trace: Literal["default", "full"] = "default"
     per_model: list[PerModel] = []
 
 

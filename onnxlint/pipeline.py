@@ -13,7 +13,7 @@ from onnxlint.analyses import Analyses, closure
 from onnxlint.config import Config, Loaded, Plan, find, load, parse_bytes, plan
 from onnxlint.findings import Diagnostic, Finding, Fix, NotApplicable, Place, Severity, Stage
 from onnxlint.model.errors import DataError, MisfitError, ModelError
-from onnxlint.reports import ModelReport
+from onnxlint.reports import ModelReport, TraceRow
 from onnxlint.rules import Rule
 from onnxlint.settings import Settings
 
@@ -68,6 +68,7 @@ def settings_of(loaded: Loaded) -> Settings:
         seed=config.seed,
         time_limit=config.time_limit,
         memory_limit=parse_bytes(config.memory_limit) if config.memory_limit else None,
+        full_trace=config.trace == "full",
     )
 
 
@@ -239,7 +240,16 @@ class Judgement:
             crashed=tuple(self._crashed),
             samples=execution.samples if execution is not None and ran else None,
             data=execution.inputs.description if execution is not None and ran else None,
+            trace=self._trace(),
         )
+
+    def _trace(self) -> tuple[TraceRow, ...] | None:
+        from onnxlint.analyses.trace import Trace
+
+        trace = self.analyses.have(Trace)
+        if trace is None or not self.analyses.get(Settings).full_trace:
+            return None
+        return tuple(trace.rows())
 
 
 def _crash(rule: Rule, error: Exception) -> Diagnostic:

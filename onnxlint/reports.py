@@ -27,13 +27,41 @@ class Mending:
 
 
 @dataclass(frozen=True)
+class TraceRow:
+    """What was seen of one value over all samples, as `--trace full` reports it.
+
+    `p1`, `p50` and `p99` are quantiles, right within a factor of two; all numbers but the counts
+    are over finite elements, and None where there are none.
+    """
+
+    value: str
+    node: str
+    op_type: str
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int
+    nan: int
+    infinite: int
+    zeros: int
+    subnormal: int
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    deviation: float | None = None
+    p1: float | None = None
+    p50: float | None = None
+    p99: float | None = None
+
+
+@dataclass(frozen=True)
 class ModelReport:
     """All that one model's lint gave.
 
     `error` says why the file, or the data for it, could not be used. `not_applicable` gives, by
     code, the reason why a rule had nothing to judge; `crashed` the codes of rules that raised.
     `samples` were fed, from `data`; both are None where nothing ran. `mending` is None unless
-    fixes were asked for; `findings` are then those that remain.
+    fixes were asked for; `findings` are then those that remain. `trace` has a row for each value
+    that was watched; None unless a full trace was asked for.
     """
 
     path: str
@@ -48,6 +76,7 @@ class ModelReport:
     seconds: float = 0.0
     fail_on: Severity = Severity.ERROR
     mending: Mending | None = None
+    trace: tuple[TraceRow, ...] | None = None
 
     @property
     def failing(self) -> bool:

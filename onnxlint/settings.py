@@ -66,7 +66,9 @@ class Settings:
     """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
 
     `targets` are the names of those on which the model is to run: `ort-cpu`, `tensorrt-10.15`.
-    `inputs` and `outputs` are what is declared of them, by name.
+    `full_trace` watches every float value instead of those where fused kernels end. `witnesses` is
+    the folder for inputs that show where NaN or infinity comes from. `inputs` and `outputs` are
+    what is declared of them, by name.
     """
 
     stage: Stage = Stage.TRAINED
@@ -76,5 +78,7 @@ class Settings:
     time_limit: float = DEFAULT_TIME_LIMIT
     memory_limit: int | None = None
     targets: tuple[str, ...] = ()
+    full_trace: bool = False
+    witnesses: Path | None = None
     inputs: Mapping[str, InputContract] = field(default_factory=dict)
     outputs: Mapping[str, OutputContract] = field(default_factory=dict)

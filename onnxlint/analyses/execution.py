@@ -141,7 +141,7 @@ class Execution:
         if preflight.refusal is not None:
             raise Unavailable(f"the model was not run: {preflight.refusal}")
         execution = cls(inputs)
-        runner = _Runner(graph, shapes, worker)
+        runner = Runner(graph, shapes, worker)
         try:
             execution._run(runner)
         except WorkerDied as error:
@@ -174,9 +174,9 @@ class Execution:
             return "onnxruntime cannot run the model"
         return self.crash or self.no_valid_input
 
-    def _run(self, runner: _Runner) -> None:
+    def _run(self, runner: Runner) -> None:
         try:
-            runner.open()
+            runner.open(every=self.inputs.settings.full_trace)
         except RunFailure as error:
             self.session_failure = runner.refusal(error)
             return
@@ -205,14 +205,14 @@ class Execution:
         else:
             self.execution_failure = refusals[0]
 
-    def _look_closely(self, runner: _Runner, attempt: Attempt) -> None:
+    def _look_closely(self, runner: Runner, attempt: Attempt) -> None:
         """Runs again with every value watched, unless some kernel exists only when fused."""
         with contextlib.suppress(RunFailure):
             runner.open(closely=True)
-            self.close_runs = [_with_inputs(runner.run(feed), feed) for feed in attempt.feeds]
+            self.close_runs = [runner.run_closely(feed) for feed in attempt.feeds]
 
 
-class _Runner:
+class Runner:
     """One model in the worker: which values are watched, and in which groups they are fetched."""
 
     def __init__(self, graph: Graph, shapes: Shapes, worker: Worker) -> None:
@@ -221,15 +221,18 @@ class _Runner:
         self.kept: list[str] = []
         self.load_seconds = 0.0
 
-    def open(self, *, closely: bool = False) -> None:
+    def open(self, *, every: bool = False, closely: bool = False) -> None:
         """Loads the model with its probes; where they are in the way, without them.
+
+        `every` float value is watched instead of those where kernels end; `closely` also keeps
+        onnxruntime from fusing anything.
 
         Raises:
             RunFailure: onnxruntime cannot load the model.
         """
         from onnxlint.analyses.probes import chosen
 
-        watches = chosen(self._graph, self._shapes, every=closely)
+        watches = chosen(self._graph, self._shapes, every=every or closely)
         self.kept = list(kept_outputs(self._graph, self._shapes))
         level: Level = "none" if closely else "all"
         try:
@@ -267,6 +270,14 @@ class _Runner:
             ran.seconds += more.seconds
             ran.probing += more.probing
         return ran
+
+    def run_closely(self, feed: dict[str, Array]) -> Ran:
+        """Runs one feed, with the statistics of what is fed among the others.
+
+        Raises:
+            RunFailure: onnxruntime cannot run it.
+        """
+        return _with_inputs(self.run(feed), feed)
 
     def _grouped(self, watches: list[Watch]) -> Iterator[list[Watch]]:
         group: list[Watch] = []

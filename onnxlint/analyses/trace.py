@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution import Execution
 from onnxlint.findings import Place, Severity
 from onnxlint.model.graph import Graph, Node, Scope, Value
+from onnxlint.reports import TraceRow
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Array, Ran, Statistics
@@ -146,11 +147,17 @@ class ObservedNode:
 
 @dataclass(frozen=True)
 class Contamination:
-    """A node at which NaN or infinity is born or hidden, and in how many runs."""
+    """A node at which what `bad` counts is born or hidden, and in how many runs.
+
+    `first_run` is the first of them, counted from 0.
+    """
 
     node: Node
     runs: int
     of_runs: int
+    first_run: int
+    born: bool
+    bad: Bad
 
     @property
     def place(self) -> Place:
@@ -258,6 +265,30 @@ class Trace:
             if value is not None and all(one is not None and not one.elements for one in seen):
                 yield value
 
+    def rows(self) -> Iterator[TraceRow]:
+        """Everything that was watched, for the report."""
+        for observed in self.values():
+            seen, value = observed.statistics, observed.value
+            row = TraceRow(
+                value=value.name,
+                node=value.producer.name if value.producer else "",
+                op_type=value.producer.op if value.producer else "",
+                dtype=seen.dtype,
+                shape=tuple(seen.shape),
+                elements=seen.elements,
+                nan=seen.nan,
+                infinite=seen.infinite,
+                zeros=seen.zeros,
+                subnormal=seen.subnormal,
+            )
+            if seen.finite:
+                p1, p50, p99 = (observed.quantile(q) for q in (0.01, 0.5, 0.99))
+                row = replace(
+                    row, minimum=seen.minimum, maximum=seen.maximum, mean=seen.mean,
+                    deviation=seen.variance**0.5, p1=p1, p50=p50, p99=p99,
+                )  # fmt: skip
+            yield row
+
     def severity(self, on_data: Severity, origin: Value | None = None) -> Severity:
         """The severity of a numeric defect: at most a warning where only made-up samples show it.
 
@@ -286,9 +317,13 @@ class Trace:
         for node in self._graph.main.nodes:
             if self._graph.tensor(node.output) is not None:
                 continue  # a constant is no computation
-            count = sum(self._is_located(node, ran, bad, born) for ran in runs)
-            if count:
-                yield Contamination(node, count, len(runs))
+            at = [run for run, ran in enumerate(runs) if self._is_located(node, ran, bad, born)]
+            if at:
+                yield Contamination(node, len(at), len(runs), at[0], born, bad)
+
+    def shows(self, found: Contamination, ran: Ran) -> bool:
+        """Whether another run, with every value watched, shows the same at the same node."""
+        return self._is_located(found.node, ran, found.bad, found.born)
 
     def _is_located(self, node: Node, ran: Ran, bad: Bad, born: bool) -> bool:
         after = any(self._is_bad(value, ran, bad) for value in node.outputs)

@@ -43,6 +43,8 @@ class Options:
     time_limit: float | None
     memory_limit: str | None
     static_only: bool
+    trace: str | None
+    save_witness: Path | None
     config: Path | None
     rules: tuple[Path, ...]
     wish: Wish | None = None
@@ -99,6 +101,18 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
     "--seed", type=click.IntRange(0), metavar="N", help="Seed of synthesised samples.  [0]"
 )
 @click.option("--static-only", is_flag=True, help="Do not run the model.")
+@click.option(
+    "--trace",
+    type=click.Choice(["default", "full"]),
+    help="What to watch in a run: where fused kernels end, or every value; 'full' also puts the "
+    "statistics of each into the JSON report.  [default]",
+)
+@click.option(
+    "--save-witness",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Save the smallest input found for each NaN or infinity there, to replay with --data.",
+)
 @click.option(
     "--fail-on", type=_lower(Severity), help="Exit with 1 from this severity on.  [error]"
 )
@@ -267,6 +281,8 @@ def planned(path: str, options: Options) -> tuple[tuple[Plan, Settings], Registr
         "seed": options.seed,
         "time_limit": options.time_limit,
         "memory_limit": options.memory_limit and parse_bytes(options.memory_limit),
+        "full_trace": options.trace and options.trace == "full",
+        "witnesses": options.save_witness,
     }
     overrides = {name: value for name, value in given.items() if value is not None}
     settings: Settings = replace(settings_of(loaded), **overrides)

@@ -38,7 +38,12 @@ class Layer:
               help="Run this many samples.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
               help="Seed of synthesised samples.")  # fmt: skip
-def command(model: str, as_json: bool, static_only: bool, samples: int, seed: int) -> None:
+@click.option("--trace", type=click.Choice(["default", "full"]), default="default",
+              show_default=True,
+              help="Observe values where fused kernels end, or every one.")  # fmt: skip
+def command(
+    model: str, as_json: bool, static_only: bool, samples: int, seed: int, trace: str
+) -> None:
     """Show a model's layers by module: shapes, parameters, and the ranges observed in a run."""
     from onnxlint.analyses import Analyses
     from onnxlint.analyses.worker import Workers
@@ -46,7 +51,7 @@ def command(model: str, as_json: bool, static_only: bool, samples: int, seed: in
     from onnxlint.model.load import open_model
     from onnxlint.settings import Settings
 
-    settings = Settings(samples=samples, seed=seed)
+    settings = Settings(samples=samples, seed=seed, full_trace=trace == "full")
     analyses, workers = Analyses(settings), Workers()
     try:
         if not static_only:

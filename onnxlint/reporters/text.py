@@ -86,6 +86,8 @@ def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
         for finding in group:
             fixable = click.style(" [fixable]", fg="green") if finding.fix is not None else ""
             yield f"    {_printable(_where(finding.place))}{_printable(finding.message)}{fixable}"
+            if "witness" in finding.evidence:
+                yield f"      replay it with --data {_printable(finding.evidence['witness'])}"
     yield from _folded(findings, shown)
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Severity, Trace, rule
+from onnxlint import Finding, Severity, Trace, Witnesses, rule
 
 
 @rule("ACT002", "inf-origin", severity=Severity.ERROR)
-def inf_origin(trace: Trace) -> Iterator[Finding]:
+def inf_origin(trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
     """A node that makes infinities of finite inputs.
 
     Why: a number grew beyond what its dtype holds, or was divided by zero. The next subtraction or
@@ -45,5 +45,6 @@ def inf_origin(trace: Trace) -> Iterator[Finding]:
             measured=origin.runs,
             limit=0,
             unit="runs",
+            evidence=witnesses.of(origin, "ACT002"),
             severity=trace.severity(on_data, origin.node.output),
         )

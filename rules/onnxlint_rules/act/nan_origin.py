@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, Trace, rule
+from onnxlint import Finding, Graph, Severity, Trace, Witnesses, rule
 
 
 @rule("ACT001", "nan-origin", severity=Severity.ERROR)
-def nan_origin(graph: Graph, trace: Trace) -> Iterator[Finding]:
+def nan_origin(graph: Graph, trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
     """A node that makes NaN of inputs that hold none.
 
     Why: NaN spreads to everything computed from it, so one bad element ruins the prediction, or a
@@ -43,5 +43,6 @@ def nan_origin(graph: Graph, trace: Trace) -> Iterator[Finding]:
             measured=origin.runs,
             limit=0,
             unit="runs",
+            evidence=witnesses.of(origin, "ACT001"),
             severity=trace.severity(Severity.ERROR, origin.node.output),
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Severity, Trace, rule
+from onnxlint import Finding, Severity, Trace, Witnesses, rule
 
 _HIDES_NAN = frozenset({
     "ArgMax", "ArgMin", "Cast", "Clip", "DynamicQuantizeLinear", "Equal", "GlobalMaxPool",
@@ -17,7 +17,7 @@ _HIDES_INFINITY = frozenset({"Div", "Reciprocal"})
 
 
 @rule("ACT008", "swallowed-nan", severity=Severity.ERROR, ops=_HIDES_NAN | _HIDES_INFINITY)
-def swallowed_nan(trace: Trace) -> Iterator[Finding]:
+def swallowed_nan(trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
     """A node that hides NaN or infinity: what it gives looks healthy and means nothing.
 
     Why: a maximum, a comparison or a cast to integers makes a plain number of NaN, and a division
@@ -62,5 +62,6 @@ def swallowed_nan(trace: Trace) -> Iterator[Finding]:
             measured=found.runs,
             limit=0,
             unit="runs",
+            evidence=witnesses.of(found, "ACT008"),
             severity=trace.severity(Severity.ERROR, found.node.output),
         )
