@@ -102,8 +102,8 @@ def _cuts(feed: Feed) -> Iterator[tuple[str, int]]:
     """Inputs of numbers, and into how many pieces to cut them: coarse cuts first."""
     pieces = 1
     while pieces <= FINEST_CUT:
-        yield from ((name, pieces) for name, array in feed.items()
-                    if array.dtype.kind in "fiu" and array.size >= pieces)  # fmt: skip
+        yield from ((name, min(pieces, array.size)) for name, array in feed.items()
+                    if array.dtype.kind in "fiu" and array.size)  # fmt: skip
         pieces *= 2
 
 
