@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.shapes import Shapes
     from onnxlint.analyses.support import Support
     from onnxlint.analyses.targets import Target, Targets
-    from onnxlint.analyses.trace import Trace
+    from onnxlint.analyses.trace import Observed, Trace
     from onnxlint.analyses.weights import Weight, Weights
     from onnxlint.analyses.witnesses import Witnesses
     from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage
@@ -60,6 +60,7 @@ _HOMES = {
     "Model": "onnxlint.model.load",
     "Node": "onnxlint.model.graph",
     "NotApplicable": "onnxlint.findings",
+    "Observed": "onnxlint.analyses.trace",
     "Origin": "onnxlint.model.graph",
     "Outputs": "onnxlint.analyses.outputs",
     "Pattern": "onnxlint.model.pattern",
@@ -110,6 +111,7 @@ __all__ = [
     "Model",
     "Node",
     "NotApplicable",
+    "Observed",
     "Origin",
     "Outputs",
     "Pattern",

@@ -35,7 +35,9 @@ _SQUASHING = frozenset({
 _STEPS = frozenset({
     "Shape", "Size", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And",
     "Or", "Xor", "IsNaN", "IsInf", "Sign", "ArgMax", "ArgMin", "NonZero", "Ceil", "Floor", "Round",
-    "BitShift", "Mod",
+    "BitShift", "Mod", "ai.onnx.ml::Binarizer", "ai.onnx.ml::LabelEncoder",
+    "ai.onnx.ml::OneHotEncoder", "ai.onnx.ml::TreeEnsembleClassifier",
+    "ai.onnx.ml::TreeEnsembleRegressor", "ai.onnx.ml::TreeEnsemble",
 })  # fmt: skip
 """Operators that may well give the same for different inputs."""
 
@@ -102,6 +104,14 @@ class Activations:
             trail = trail.before
         return None
 
+    def computed(self) -> Iterator[Observed]:
+        """What was watched and depends on an input, in the order of the file."""
+        return (seen for seen in self._trace.values() if self._layers.is_computed(seen.value))
+
+    def empty(self) -> Iterator[Observed]:
+        """What depends on an input and had no element in any run, in the order of the file."""
+        return (seen for seen in self._trace.empty() if self._layers.is_computed(seen.value))
+
     def firsts(self, found: Iterable[Observed]) -> Iterator[Observed]:
         """Those that come from none of the others; they must be in the order of the file."""
         after: set[Node | Value] = set()
@@ -112,10 +122,40 @@ class Activations:
 
     @cached_property
     def input_rms(self) -> float:
-        """Root mean square of the floats that were fed; 0 where none were."""
+        """Root mean square of the floats that were fed; where none were, of the first layer's."""
         fed = (self._trace.of(value) for value in self._graph.inputs)
         sizes = [one.statistics.rms for one in fed if one and "float" in one.statistics.dtype]
-        return max(sizes, default=0.0)
+        if any(sizes):
+            return max(sizes)
+        return next((seen.statistics.rms for seen in self.of_layers() if seen.statistics.rms), 0.0)
+
+    def is_added(self, value: Value) -> bool:
+        """Whether it goes into nothing but sums and concatenations, maybe moved on the way."""
+        readers = list(value.consumers)
+        for node in readers:
+            if node.op in _MOVING and node.output is not None:
+                readers += node.output.consumers
+        added = all(node.op in _JOINS or node.op in _MOVING for node in readers)
+        return added and not value.is_output and any(node.op in _JOINS for node in readers)
+
+    def has_zero_layer(self, value: Value) -> bool:
+        """Whether the affine layer that a value comes from has a weight that is all zero."""
+        layer = self._layers.trail(value).layer
+        weight = self._graph.constant(layer.weight) if layer is not None else None
+        return weight is not None and not weight.any()
+
+    def input_similarity(self) -> float | None:
+        """The cosine between two samples of the float input that tells them apart best.
+
+        None where other inputs tell them apart, or none does.
+        """
+        fed = [self._trace.of(value) for value in self._graph.inputs]
+        differing = [one for one in fed if one is not None and one.spread]
+        if not all("float" in one.statistics.dtype for one in differing):
+            return None
+        return min(
+            (one.similarity for one in differing if one.similarity is not None), default=None
+        )
 
     def varies(self, value: Value) -> bool:
         """Whether a value's numbers depend on an input that was not the same for every sample.

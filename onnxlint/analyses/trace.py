@@ -48,6 +48,16 @@ class Observed:
         """Where the value stands."""
         return self.value.place
 
+    def made_by(self, *ops: str) -> bool:
+        """Whether a node of one of these operators gives it."""
+        return self.value.producer is not None and self.value.producer.op in ops
+
+    @property
+    def peak(self) -> float:
+        """The largest magnitude among its finite elements; 0 where there are none."""
+        seen = self.statistics
+        return max(-seen.minimum, seen.maximum) if seen.finite else 0.0
+
     @property
     def channels(self) -> Channels | None:
         """Its channels, or None where it has none."""
@@ -111,6 +121,24 @@ class Observed:
         return rows if rows is not None and len(rows) > 1 and rows.shape[1] else None
 
     @property
+    def similarity(self) -> float | None:
+        """The cosine between the kept elements of two samples, on average over all pairs.
+
+        None where the samples cannot be compared, or one of them is all zero.
+        """
+        import numpy as np
+
+        if self.samples is None or not np.isfinite(self.samples).all():
+            return None
+        rows = self.samples[:, 1:].astype(np.float64)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        if not lengths.all():
+            return None
+        total = float(np.square((rows / lengths).sum(axis=0)).sum())
+        count = len(rows)
+        return (total - count) / (count * (count - 1))
+
+    @property
     def spread(self) -> float | None:
         """The largest difference that two samples show anywhere, relative to the largest number.
 
@@ -123,6 +151,23 @@ class Observed:
             return None
         peak = np.abs(rows).max()
         return float((rows.max(axis=0) - rows.min(axis=0)).max() / peak) if peak else 0.0
+
+    def is_constant(self, max_spread: float) -> bool:
+        """Whether no two samples differ by more than this fraction of the largest number.
+
+        What is seen of a sample is a part of it: where that is all one number, the whole must be.
+        """
+        import numpy as np
+
+        if self.spread is None or self.samples is None or self.spread > max_spread:
+            return False
+        seen, limit = self.statistics, max_spread * self.peak
+        return bool(np.ptp(self.samples[:, 1:]) > limit or seen.maximum - seen.minimum <= limit)
+
+    @property
+    def sample_size(self) -> int:
+        """How many elements of each sample are kept; 0 where the samples cannot be compared."""
+        return 0 if self.samples is None else int(self.samples.shape[1]) - 1
 
     @property
     def epsilon(self) -> float:
@@ -257,13 +302,13 @@ class Trace:
                     told.add(id(observed.statistics))
                     yield observed
 
-    def empty(self) -> Iterator[Value]:
+    def empty(self) -> Iterator[Observed]:
         """Values that had no element in any run, in the order of the file."""
         runs = self.execution.runs
         for value in (value for node in self._graph.main.nodes for value in node.outputs):
             seen = [ran.statistics.get(value.name) for ran in runs] if value is not None else []
             if value is not None and all(one is not None and not one.elements for one in seen):
-                yield value
+                yield Observed(value, runs[0].statistics[value.name])
 
     def rows(self) -> Iterator[TraceRow]:
         """Everything that was watched, for the report."""

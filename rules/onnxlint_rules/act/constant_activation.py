@@ -1,0 +1,69 @@
+"""ACT007 constant-activation."""
+
+from collections.abc import Iterator
+
+from onnxlint import Activations, Finding, NotApplicable, Severity, Trace, rule
+
+_TOLD_ELSEWHERE = ("Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Tanh", "Exp", "Where")
+"""Saturated activations are ACT004's, untrained attention is even, and what is masked is 0."""
+
+
+@rule("ACT007", "constant-activation", severity=Severity.WARNING)
+def constant_activation(
+    trace: Trace, activations: Activations, *, max_spread: float = 1e-6, min_elements: int = 4
+) -> Iterator[Finding]:  # fmt: skip
+    """A value computed from the input that is the same for every sample.
+
+    Why: whatever the layers before it see, the layers after it get the same numbers: information
+    ends here. A normalisation runs over an axis of size 1, a scale is 0, or the input drowns in a
+    bias. The limit is the largest difference between two samples relative to the largest number,
+    about the rounding of float32. Left alone are outputs (PRD002), values of fewer than
+    `min-elements` a sample, what comparisons and rounding give, dead ReLUs (ACT003), all-zero
+    weights (WGT002), saturated activations (ACT004) and masks, with all that follows from them, and
+    inputs that are the same for all samples. Only the first value on a path is told.
+    Fix: look at the node with two inputs that differ; check axes and epsilon of a normalisation,
+    and the weights before it.
+
+    Bad:
+    # a normalisation over a single number
+    net (float[N, 4] x) => (float[N, 4] y)
+    <int64[1] last = {2}, float[1] one = {1}, float[1] zero = {0}>
+    {
+        alone = Unsqueeze(x, last)
+        flat = LayerNormalization(alone, one, zero)
+        seen = Squeeze(flat, last)
+        y = Add(seen, x)
+    }
+
+    Good:
+    net (float[N, 4] x) => (float[N, 4] y)
+    <int64[1] last = {2}, float[4] one = {1, 1, 1, 1}, float[4] zero = {0, 0, 0, 0}>
+    {
+        seen = LayerNormalization(x, one, zero)
+        y = Add(seen, x)
+    }
+    """
+    if trace.samples < 2:
+        raise NotApplicable("one sample cannot be compared with another")
+    constant = (
+        seen
+        for seen in activations.computed()
+        if not seen.value.is_output
+        and seen.is_constant(max_spread)
+        and seen.sample_size >= min_elements
+        and activations.varies(seen.value)
+    )
+    for seen in activations.firsts(constant):
+        dead = seen.made_by("Relu") and seen.statistics.maximum <= 0
+        if (
+            not dead
+            and not seen.made_by(*_TOLD_ELSEWHERE)
+            and not activations.has_zero_layer(seen.value)
+        ):
+            yield Finding(
+                seen,
+                f"it is the same for all {trace.samples} samples, though they differ",
+                measured=seen.spread,
+                limit=max_spread,
+                unit="fraction of the largest number",
+            )

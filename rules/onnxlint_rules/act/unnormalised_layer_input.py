@@ -1,0 +1,71 @@
+"""ACT010 unnormalised-layer-input."""
+
+from collections.abc import Iterator
+
+from onnxlint import Activations, Finding, Observed, Severity, rule
+
+
+@rule("ACT010", "unnormalised-layer-input", severity=Severity.INFO)
+def unnormalised_layer_input(
+    activations: Activations,
+    *, max_shift: float = 10.0, min_rms: float = 0.01, max_rms: float = 100.0,
+) -> Iterator[Finding]:  # fmt: skip
+    """A layer that reads numbers far from zero mean and unit size.
+
+    Why: a mean far above the spread makes all gradients of a layer's weights point one way, and
+    rounding in float16 or int8 spends its digits on the mean; very large or small inputs make the
+    step size right for one layer wrong for the next. Networks train fastest with a mean of 0 and a
+    variance of 1 before every layer (LeCun et al., Efficient BackProp, 1998; batch normalisation,
+    2015). The limits leave room: rectified normal numbers have a mean of 0.7 spreads, sigmoids
+    about 5. The model's own inputs are DAT003's. Only the first such layer on a path is told.
+    Fix: normalise before the layer (batch, layer or group normalisation), or fold the mean into
+    its bias; subtract the mean of the data at the input.
+
+    Bad:
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {0.7, 0.3, -0.3, 0.7}, float[2] b = {50, 60}>
+    {
+        a = Gemm(x, w, b)
+        h = Relu(a)
+        y = MatMul(h, w)
+    }
+
+    Good:
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {0.7, 0.3, -0.3, 0.7}, float[2] b = {0.5, 0.6}>
+    {
+        a = Gemm(x, w, b)
+        h = Relu(a)
+        y = MatMul(h, w)
+    }
+    """
+
+    strange = (
+        seen
+        for _, seen in activations.into_layers()
+        if (_shift(seen) > max_shift or not min_rms <= seen.statistics.rms <= max_rms)
+        and seen.statistics.rms
+        and not seen.value.is_input
+        and activations.varies(seen.value)
+    )
+    for seen in activations.firsts(strange):
+        shift, rms = _shift(seen), seen.statistics.rms
+        shifted = shift > max_shift
+        what = (
+            f"mean {seen.statistics.mean:.3g} is {shift:.0f} times its spread"
+            if shifted
+            else f"root mean square is {rms:.2g}, outside {min_rms:g} to {max_rms:g}"
+        )
+        yield Finding(
+            seen,
+            f"it is what a layer multiplies with its weights, and its {what}",
+            measured=shift if shifted else rms,
+            limit=max_shift if shifted else max_rms if rms > max_rms else min_rms,
+            unit="spreads" if shifted else "root mean square",
+        )
+
+
+def _shift(seen: Observed) -> float:
+    """How many standard deviations the mean is from 0; 0 where all numbers are the same."""
+    spread = seen.statistics.variance**0.5
+    return abs(seen.statistics.mean) / spread if spread else 0.0

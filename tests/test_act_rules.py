@@ -1,0 +1,241 @@
+"""ACT rules on what runs through a model: near misses, and one finding for one cause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onnxlint.findings import Severity
+from onnxlint.rules import Rule
+from onnxlint.settings import Settings
+from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.act.constant_activation import constant_activation
+from onnxlint_rules.act.empty_intermediate import empty_intermediate
+from onnxlint_rules.act.exploding_activation import exploding_activation
+from onnxlint_rules.act.fp16_headroom import fp16_headroom
+from onnxlint_rules.act.rank_collapse import rank_collapse
+from onnxlint_rules.act.subnormal_activations import subnormal_activations
+from onnxlint_rules.act.unnormalised_layer_input import unnormalised_layer_input
+from onnxlint_rules.act.vanishing_activation import vanishing_activation
+
+CONSTANTS = {
+    "w": "float[4, 4] w = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}",
+    "large": "float[4, 4] large = {3000, 0, 0, 0, 0, 3000, 0, 0, 0, 0, 3000, 0, 0, 0, 0, 3000}",
+    "tiny": "float[4, 4] tiny = {1e-4, 0, 0, 0, 0, 1e-4, 0, 0, 0, 0, 1e-4, 0, 0, 0, 0, 1e-4}",
+    "none": "float[4, 4] none = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}",
+    "far": "float[4] far = {500, 600, 700, 800}",
+    "low": "float low = {-1e9}",
+    "one": "float one = {1}",
+    "keep": "bool[4] keep = {1, 1, 1, 0}",
+    "first": "int64[1] first = {1}",
+    "second": "int64[1] second = {2}",
+    "fifth": "int64[1] fifth = {5}",
+    "sixth": "int64[1] sixth = {6}",
+}
+"""Constants that the bodies below may read."""
+
+
+def told(rule: Rule, body: str, data: Path | None = None, **options: object) -> list[str]:
+    """The operators at which a rule speaks."""
+    words = body.replace("(", " ").replace(")", " ").replace(",", " ").split()
+    constants = ", ".join(text for name, text in CONSTANTS.items() if name in words)
+    text = f"net (float[N, 4] x) => (float[A, B] y) <{constants}> {{ {body} }}"
+    example = Example.parse(text if constants else text.replace("<>", ""))
+    with saved(example) as path:
+        settings = Settings(data=data, **options.pop("settings", {}))
+        report = run_rule(rule, path, settings=settings, **options)
+    assert report.complete, report
+    assert all(found.severity is not Severity.ERROR for found in report.findings)
+    return [f"{found.place.op_type} {found.place.value}" for found in report.findings]
+
+
+GROW = (
+    "a = MatMul(x, large) b = Relu(a) c = MatMul(b, large) d = Relu(c) e = MatMul(d, w) y = Neg(e)"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        (GROW, ["Relu d"]),  # and not what follows
+        (GROW.replace("large", "w"), []),
+        ("a = MatMul(x, w) m = Where(keep, a, low) b = Relu(m) n = Neg(m) y = Add(b, n)", []),
+        ("a = MatMul(x, w) h = Mul(a, low) n = Exp(h) y = Add(h, n)", []),  # as masks are made
+        ("p = Exp(x) q = Exp(p) a = MatMul(q, w) y = Relu(a)", []),  # its input is large, too
+    ],
+)
+def test_exploding_activations(body, places):
+    assert told(exploding_activation, body) == places
+
+
+SHRINK = (
+    "a = MatMul(x, tiny) b = Relu(a) c = MatMul(b, tiny) d = Relu(c) e = MatMul(d, w) y = Neg(e)"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        (SHRINK, ["Relu d"]),
+        (SHRINK.replace("tiny", "w"), []),
+        (SHRINK.replace("tiny", "none"), []),  # all zero: another rule's
+        ("a = MatMul(x, tiny) b = Relu(a) y = MatMul(b, tiny)", []),  # an output
+        ("a = MatMul(x, tiny) b = Relu(a) c = MatMul(b, tiny) d = Relu(c) t = Transpose(d)"
+         " u = Transpose(x) y = Concat<axis = 0>(t, u)", []),
+        ("a = MatMul(x, tiny) b = Relu(a) c = MatMul(b, tiny) d = Relu(c) y = Add(x, d)", []),
+    ],
+)  # fmt: skip
+def test_vanishing_activations(body, places):
+    assert told(vanishing_activation, body) == places
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ("a = MatMul(x, none) h = Relu(a) y = Add(h, x)", []),  # zero weights: WGT002
+        ("a = Unsqueeze(x, second) h = Softmax(a) s = Squeeze(h, second) y = Add(s, x)", []),
+        ("a = Unsqueeze(x, second) m = ReduceMax(a, second) d = Sub(a, m) s = Squeeze(d, second)"
+         " n = Exp(d) y = Add(s, x)", ["Sub d"]),
+        ("b = Greater(x, low) h = Cast<to = 1>(b) n = Neg(h) y = Add(n, x)", []),
+        ("s = Shape(x) h = ConstantOfShape(s) n = Neg(h) y = Add(n, x)", []),
+        ("h = Mul(x, one) n = Exp(h) y = Add(h, n)", []),
+        ("h = ReduceMax<keepdims = 0>(x) n = Sub(h, h) y = Add(n, x)", []),
+        ("a = Sub(x, low) b = Neg(a) n = Exp(b) y = Add(b, n)", ["Neg b"]),  # drowned
+    ],
+)  # fmt: skip
+def test_constant_activations(body, places):
+    assert told(constant_activation, body) == places
+
+
+def test_equal_samples_make_no_constant_activation(tmp_path):
+    body = (
+        "a = Unsqueeze(x, second) m = ReduceMax(a, second) d = Sub(a, m) n = Exp(d) y = Squeeze(n)"
+    )
+    for rows, places in (([[1, 2, 3, 4]] * 5, []), ([[1, 2, 3, 4], [2, 3, 4, 5]], ["Sub d"])):
+        np.savez(tmp_path / "data.npz", x=np.array(rows, np.float32))
+        body_read = body.replace("y = Squeeze(n)", "s = Squeeze(d, second) t = Squeeze(n, second)")
+        assert (
+            told(constant_activation, body_read + " y = Add(s, t)", tmp_path / "data.npz") == places
+        )
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ("a = Gemm(x, w, far) h = Relu(a) n = Exp(h) m = MatMul(h, w) y = Add(m, n)", ["Relu h"]),
+        ("a = MatMul(x, large) h = Relu(a) b = MatMul(h, w) c = Relu(b) y = MatMul(c, w)",
+         ["Relu h"]),
+        ("a = MatMul(x, large) t = Transpose(a) u = Transpose(t) y = MatMul(u, w)", ["MatMul a"]),
+        ("a = MatMul(x, tiny) h = Relu(a) y = MatMul(h, w)", ["Relu h"]),
+        ("a = MatMul(x, w) h = Relu(a) y = MatMul(h, w)", []),
+        ("a = MatMul(x, w) h = Sigmoid(a) y = MatMul(h, w)", []),
+        ("a = MatMul(x, none) h = Relu(a) y = MatMul(h, w)", []),
+        ("y = MatMul(x, w)", []),
+    ],
+)  # fmt: skip
+def test_unnormalised_layer_inputs(body, places):
+    assert told(unnormalised_layer_input, body) == places
+
+
+def test_the_models_own_input_is_no_layers_fault(tmp_path):
+    np.savez(tmp_path / "data.npz", x=np.full((3, 4), 1000, np.float32))
+    assert told(unnormalised_layer_input, "y = MatMul(x, w)", tmp_path / "data.npz") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ("p = Mul(x, low) s = Mul(p, low) h = Exp(x) n = Neg(s) y = Add(h, n)", []),  # makes masks
+        ("a = MatMul(x, large) b = Relu(a) c = MatMul(b, large) y = Relu(c)", ["Relu y"]),
+        ("a = MatMul(x, large) m = Where(keep, a, low) n = Neg(m) e = Exp(m) y = Add(n, e)", []),
+    ],
+)
+def test_values_beyond_float16(body, places):
+    assert told(fp16_headroom, body) == places
+
+
+def test_float16_itself_is_a_warning_within_a_factor_of_the_end():
+    text = """net (float16[N, 4] x) => (float16[N, 4] y) <float f = {%s}>
+    { w = Cast<to = 10>(f) a = Mul(x, w) b = Abs(a) c = ReduceMax(b) y = Sub(b, c) }"""
+    for factor, severities in ((20000, [Severity.WARNING]), (100, [])):
+        with saved(Example.parse(text % factor)) as path:
+            report = run_rule(fp16_headroom, path)
+        assert [found.severity for found in report.findings] == severities, report
+
+
+def test_a_target_that_computes_in_float16_makes_it_a_warning():
+    with saved(Example.parse(fp16_headroom.documentation.bad[0])) as path:
+        settings = Settings(targets=("tensorrt-10.15",))
+        (found,) = run_rule(fp16_headroom, path, settings=settings).findings
+    assert found.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ("s = Slice(x, fifth, sixth, first) n = Neg(s) t = ReduceSum(n, first) y = Add(x, t)",
+         ["Slice s"]),
+        ("s = Slice(x, first, sixth, first) t = ReduceSum(s, first) y = Add(x, t)", []),
+        ("l = Less(x, low) i = NonZero(l) f = Cast<to = 1>(i) y = Neg(f)", []),
+        ("z = Shape(x) s = Slice(z, fifth, sixth) f = Cast<to = 1>(s) t = ReduceSum(f)"
+         " y = Add(x, t)", []),
+    ],
+)  # fmt: skip
+def test_empty_values(body, places):
+    assert told(empty_intermediate, body) == places
+
+
+def test_a_search_that_finds_nothing_in_the_users_data_is_told(tmp_path):
+    np.savez(tmp_path / "data.npz", x=np.ones((3, 4), np.float32))
+    body = "l = Less(x, low) i = NonZero(l) f = Cast<to = 1>(i) y = Neg(f)"
+    assert told(empty_intermediate, body, tmp_path / "data.npz") == ["NonZero i"]
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ("a = Exp(x) m = ReduceMax(a) l = Sub(x, m) f = Mul(l, one) y = Softmax(f)", []),
+        ("e = Mul(x, low) f = Exp(e) t = ReduceSum(f, first) y = Div(f, t)", []),
+    ],
+)
+def test_tails_of_a_softmax_are_no_subnormal_activations(body, places):
+    assert told(subnormal_activations, body) == places
+
+
+WIDE = 16
+
+
+def collapse(scale: float, offset: float, end: str = "y = MatMul(h, w)") -> str:
+    """A layer of 16 units with a bias of about this size."""
+    rng = np.random.default_rng(0)
+    weight = ", ".join(f"{value:.4f}" for value in rng.normal(0, scale, (WIDE * WIDE)))
+    bias = ", ".join(f"{value:.4f}" for value in rng.normal(0, offset, WIDE))
+    return f"""net (float[N, {WIDE}] x) => (float[N, {WIDE}] y)
+    <float[{WIDE}, {WIDE}] w = {{{weight}}}, float[{WIDE}] b = {{{bias}}}>
+    {{ a = Gemm(x, w, b) h = Relu(a) {end} }}"""
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "end", "places"),
+    [
+        (0.2, 50, "y = MatMul(h, w)", ["h"]),
+        (0.2, 50, "c = MatMul(h, w) d = Relu(c) y = MatMul(d, w)", ["h"]),
+        (0.2, 0.5, "y = MatMul(h, w)", []),
+        (1e-9, 50, "y = MatMul(h, w)", []),  # exactly the same: another rule's
+    ],
+)
+def test_samples_that_look_alike(scale, offset, end, places):
+    with saved(Example.parse(collapse(scale, offset, end))) as path:
+        report = run_rule(rank_collapse, path)
+    assert report.complete, report
+    assert [found.place.value for found in report.findings] == places
+
+
+def test_samples_that_are_alike_themselves_collapse_nothing(tmp_path):
+    x = np.random.default_rng(0).normal(100, 1, (5, WIDE)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x)
+    with saved(Example.parse(collapse(0.2, 0.5))) as path:
+        report = run_rule(rank_collapse, path, settings=Settings(data=tmp_path / "data.npz"))
+    assert "alike" in report.not_applicable["ACT015"]
