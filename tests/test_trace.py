@@ -85,7 +85,7 @@ def test_what_is_empty_in_every_run(analysed, body, empty):
     int64[1] ten = {{10}}, float zero = {{0}}> {{ {body} }}"""
     analyses = analysed(text)
     trace = analyses.get(Trace)
-    assert [found.name for found in trace.empty()] == empty
+    assert [found.value.name for found in trace.empty()] == empty
     assert all(trace.of(value(analyses, name)) is None for name in empty)
 
 
