@@ -1,0 +1,135 @@
+"""QNT006 clipped-range."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Observed, Severity, Trace, Value, rule
+from onnxlint_rules.qnt._layers import MOVEMENTS, behind
+from onnxlint_rules.qnt._parameters import DEQUANTIZE, OPERATORS, QUANTIZE, Parameters, parameters
+
+_BOUNDED = {
+    "Sigmoid": (0.0, 1.0), "HardSigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0),
+    "com.microsoft::QLinearSigmoid": (0.0, 1.0), "com.microsoft::QLinearSoftmax": (0.0, 1.0),
+}  # fmt: skip
+"""Activations with bounds: what stands at one of them was not clipped."""
+
+_COMMON_ENDS = (0.0, 6.0, -0.375, -0.2785, -0.17)
+"""Where ReLU, ReLU6, HardSwish, SiLU and GELU end; quantisers fold the first two away."""
+
+
+@rule("QNT006", "clipped-range", severity=Severity.WARNING, ops=OPERATORS)
+def clipped_range(
+    graph: Graph, trace: Trace, *, max_clipped_fraction: float = 0.01
+) -> Iterator[Finding]:
+    """Values beyond the range that they are quantised to.
+
+    Why: what lies beyond is cut off, and the largest activations are those that matter. The model
+    was calibrated on too few samples or on data of another scale. Calibration by percentiles cuts
+    off one in a thousand to one in a hundred thousand; more than one in a hundred is a mistake.
+    Left alone are ends where ReLU, ReLU6, HardSwish, SiLU and GELU end, and the bounds of a
+    sigmoid, tanh, softmax or Clip. On made-up samples, which need not be as large as
+    those that the model was calibrated on, it is an info and says nothing of the inputs.
+    Fix: calibrate again on samples of the real data, prepared as in training; choose a calibration
+    that keeps the extremes (MinMax), or scales for channels.
+
+    Bad:
+    net (float[N, 4] x) => (float[N, 4] y)
+    <float one = {1}, float scale = {0.005}, int8 zero = {0}>
+    {
+        h = Add(x, one)
+        q = QuantizeLinear(h, scale, zero)
+        y = DequantizeLinear(q, scale, zero)
+    }
+
+    Good:
+    # wide enough
+    net (float[N, 4] x) => (float[N, 4] y)
+    <float one = {1}, float scale = {0.05}, int8 zero = {0}>
+    {
+        h = Add(x, one)
+        q = QuantizeLinear(h, scale, zero)
+        y = DequantizeLinear(q, scale, zero)
+    }
+
+    Good:
+    # a ReLU: all that is cut off is below 0
+    net (float[N, 4] x) => (float[N, 4] y)
+    <float one = {1}, float scale = {0.05}, uint8 zero = {0}>
+    {
+        h = Sub(x, one)
+        q = QuantizeLinear(h, scale, zero)
+        y = DequantizeLinear(q, scale, zero)
+    }
+    """
+    for given in parameters(graph):
+        quantised = _quantised(given)
+        seen = trace.of(quantised)
+        ends = _ends(graph, given)
+        if quantised is None or seen is None or ends is None:
+            continue
+        if behind(given.data, DEQUANTIZE) or (trace.synthetic and _is_fed(given.data)):
+            continue
+        clipped = _clipped(graph, given, seen, ends)
+        if clipped > max_clipped_fraction:
+            yield Finding(
+                quantised,
+                f"{clipped:.0%} of its values on {trace.samples} samples lie at an end of its "
+                f"range of {ends[0]:.3g} to {ends[1]:.3g}, more than {max_clipped_fraction:.0%}",
+                measured=clipped,
+                limit=max_clipped_fraction,
+                unit="fraction of values",
+                severity=Severity.INFO if trace.synthetic else None,
+            )
+
+
+def _quantised(given: Parameters) -> Value | None:
+    """The integers that a node makes with these parameters."""
+    return given.node.output if given.data is None or given.node.op in QUANTIZE else None
+
+
+def _ends(graph: Graph, given: Parameters) -> tuple[float, float, float] | None:
+    """The least and the largest number of the range, and the step between two."""
+    import numpy as np
+
+    scale, zero_point = graph.constant(given.scale), graph.constant(given.zero_point)
+    if scale is None or scale.size != 1 or (given.zero_point is not None and zero_point is None):
+        return None
+    limits = np.iinfo(np.uint8 if zero_point is None else zero_point.dtype)
+    zero = 0 if zero_point is None else int(zero_point.reshape(-1)[0])
+    step = float(scale.reshape(-1)[0])
+    return (limits.min - zero) * step, (limits.max - zero) * step, step
+
+
+def _is_fed(value: Value | None) -> bool:
+    """Whether a value is an input of the model, maybe moved."""
+    while value is not None and value.producer is not None and value.producer.op in MOVEMENTS:
+        value = value.producer.input(0)
+    return value is not None and value.is_input
+
+
+def _clipped(
+    graph: Graph, given: Parameters, seen: Observed, ends: tuple[float, float, float]
+) -> float:
+    """The share of values at ends that do not stand there by design."""
+    low, high, step = ends
+    statistics = seen.statistics
+    at_ends = (statistics.at_lowest, statistics.at_highest)
+    if sum(at_ends) == statistics.elements:
+        return 0.0  # two numbers, as of a mask
+    bounds = (*_COMMON_ENDS, *_bounds(graph, given))
+    natural = [any(abs(end - bound) <= step for bound in bounds) for end in (low, high)]
+    clipped = sum(count for count, is_so in zip(at_ends, natural, strict=True) if not is_so)
+    return clipped / statistics.elements
+
+
+def _bounds(graph: Graph, given: Parameters) -> tuple[float, ...]:
+    """Where the activation ends that gives the numbers."""
+    value = given.data
+    node = given.node if value is None else value.producer
+    while node is not None and node.op in MOVEMENTS:
+        before = node.input(0)
+        node = before.producer if before is not None else None
+    if node is None or node.op != "Clip":
+        return _BOUNDED.get(node.op, ()) if node is not None else ()
+    limits = [graph.constant(node.input(1)), graph.constant(node.input(2))]
+    given_limits = (node.attribute("min", 0.0), node.attribute("max", 0.0))
+    return (*given_limits, *(float(end.reshape(-1)[0]) for end in limits if end is not None))
