@@ -416,3 +416,55 @@ def test_the_same_import_twice_is_an_info():
     other = ">>> model.opset_import.add(version=12)"
     (finding,) = findings(duplicate_opset_import, relu(other))
     assert finding.severity is Severity.ERROR
+
+
+CONSTANT_OUTPUT = """net (float[2] x) => (float[2] y, float[2] w)
+<float[2] w = {1, 2}> { y = Mul(x, w) }
+>>> """
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [
+        (untyped_output, 'model.graph.output[1].ClearField("type")'),
+        (shapeless_output, 'model.graph.output[1].type.tensor_type.ClearField("shape")'),
+        (undefined_dtype, "model.graph.value_info.add(name='w').type.tensor_type.elem_type = 0"),
+        (declared_shape_mismatch, "model.graph.output[1].type.tensor_type.elem_type = 8"),
+        (declared_shape_mismatch,
+         "model.graph.output[1].type.tensor_type.shape.dim[0].dim_value = 3"),
+    ],
+)  # fmt: skip
+def test_declarations_of_constants_count(rule: Rule, change: str) -> None:
+    (found,) = findings(rule, CONSTANT_OUTPUT + change)
+    assert found.place.value == "w"
+    assert not findings(rule, CONSTANT_OUTPUT + "pass")
+
+
+@pytest.mark.parametrize(("outputs", "count"), [("y", 0), ("y, a", 1), ("y, a, b", 0)])
+def test_batchnorm_outputs_are_one_or_three(outputs: str, count: int) -> None:
+    text = f"""net (float[N, 2, 3] x) => (float[N, 2, 3] y)
+    <float[2] s = {{1, 1}}, float[2] b0 = {{0, 0}}, float[2] m = {{0, 0}}, float[2] v = {{1, 1}}> {{
+        {outputs} = BatchNormalization <training_mode = {int("b" in outputs)}> (x, s, b0, m, v)
+    }}"""
+    assert len(findings(wrong_arity, text)) == count
+
+
+def test_type_that_only_the_schema_tells() -> None:
+    text = """<ir_version: 8, opset_import: ["" : 8, "ai.onnx.ml" : 1]>
+    net (float[N, 2] x) => (TYPE[N, 1] y) {
+        h = ai.onnx.ml.TreeEnsembleRegressor <n_targets = 1> (x)
+        y = Identity(h)
+    }"""
+    (found,) = findings(type_constraint_violation, text.replace("TYPE", "string"))
+    assert "string" in found.message
+    assert not findings(type_constraint_violation, text.replace("TYPE", "float"))
+
+
+def test_zip_map_needs_its_labels() -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13, "ai.onnx.ml" : 1]>
+    net (float[N, 2] x) => (seq(map(int64, float)) y) {
+        y = ai.onnx.ml.ZipMap <classlabels_int64s = [0, 1]> (x)
+    }"""
+    assert not findings(invalid_attribute, text)
+    (found,) = findings(invalid_attribute, text.replace("<classlabels_int64s = [0, 1]>", ""))
+    assert "classlabels_strings" in found.message

@@ -155,6 +155,10 @@ class Shapes:
         known = None if inferred is None else self._read(inferred)
         return known if known is not None else declared(value)
 
+    def type_of(self, value: Value) -> TypeProto | None:
+        """The whole type, be it a sequence's, of a value that no initializer gives."""
+        return self._known().get(id(value)) or value.type
+
     def _read(self, type_proto: TypeProto) -> Shape | None:
         """Most values of a model have one of few types: each is taken apart once."""
         key = type_proto.SerializeToString()

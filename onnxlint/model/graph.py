@@ -260,6 +260,21 @@ class Scope:
                     break
 
     @property
+    def declarations(self) -> Iterator[tuple[Value, TypeProto]]:
+        """Every declared type, of inputs, of outputs and in between, with the value that it is of.
+
+        Unlike `Value.type` also those of initializers, and of inputs that are outputs.
+        """
+        source = self.function if self.proto is None else self.proto
+        assert source is not None
+        infos = list(source.value_info)
+        if self.proto is not None:
+            infos += [*self.proto.input, *self.proto.output]
+        for info in infos:
+            if info.name in self.values:
+                yield self.values[info.name], info.type
+
+    @property
     def initializers(self) -> Iterator[Value]:
         """The values that have an initializer, in the order of the file."""
         return (value for value in self.values.values() if value.tensor_proto is not None)

@@ -51,7 +51,7 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         difference = _difference(value, declared)
         if difference is not None:
             told = True
-            certain = value.is_input or difference == "type"
+            certain = value.is_input or value.is_output or difference == "type"
             yield Finding(
                 value,
                 f"its declared {difference} is not that of its initializer, {shapes.of(value)}",
@@ -79,15 +79,11 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 
 
 def _declared_constants(graph: Graph) -> Iterator[tuple[Value, Any]]:
-    """Initializers with what an input or a value_info of their name declares."""
+    """Initializers with what an input, an output or a value_info of their name declares."""
     for scope in graph.scopes:
-        for value in scope.inputs:
-            if value.tensor_proto is not None and value.type is not None:
-                yield value, value.type
-        for info in () if scope.proto is None else scope.proto.value_info:
-            known = scope.values.get(info.name)
-            if known is not None and known.tensor_proto is not None and not known.is_input:
-                yield known, info.type
+        for value, declared in scope.declarations:
+            if value.tensor_proto is not None:
+                yield value, declared
 
 
 def _difference(value: Value, declared: Any) -> str | None:

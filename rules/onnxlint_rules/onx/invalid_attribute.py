@@ -8,6 +8,9 @@ from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
 _SINGLE: dict[int, Any] = {1: "f", 2: "i", 3: "s", 4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
 """The field of each type of attribute that is no list: a list may be empty."""
 
+_ALTERNATIVES = {"ai.onnx.ml::ZipMap": ("classlabels_int64s", "classlabels_strings")}
+"""Operators that need one of these attributes, though the schema calls each of them optional."""
+
 
 @rule("ONX024", "invalid-attribute", severity=Severity.ERROR)
 def invalid_attribute(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
@@ -79,6 +82,10 @@ def _problems(node: Node, known: Mapping[str, Any]) -> Iterator[str]:
             yield f"wants {known[name].type.name} as attribute {name!r}, and got {found}"
         elif _lacks_value(attribute):
             yield f"has an attribute {name!r} without a value"
+    alternatives = _ALTERNATIVES.get(node.op, ())
+    given = [attributes[name] for name in alternatives if name in attributes]
+    if alternatives and not any(a.ints or a.strings or a.ref_attr_name for a in given):
+        yield f"needs attribute {' or '.join(map(repr, alternatives))}"
     for name, formal in known.items():
         if formal.required and name not in attributes:
             yield f"needs attribute {name!r}"

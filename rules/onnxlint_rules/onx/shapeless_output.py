@@ -27,6 +27,8 @@ def shapeless_output(graph: Graph) -> Iterator[Finding]:
         y = Relu(x)
     }
     """
-    for value in graph.outputs:
-        if value.lacks_shape:
+    assert graph.main.proto is not None
+    for value, info in zip(graph.outputs, graph.main.proto.output, strict=True):
+        tensor = info.type.tensor_type
+        if tensor.elem_type != 0 and not tensor.HasField("shape"):
             yield Finding(value, "the output has no shape")

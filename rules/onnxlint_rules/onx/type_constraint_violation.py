@@ -55,7 +55,7 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
         ]
         for node in nodes:
             if formal:
-                yield from _judge(node, formal, shapes, given)
+                yield from _judge(node, formal, made, shapes, schemas, given)
             yield from _judge_decided(node, decided, shapes)
 
 
@@ -97,12 +97,16 @@ def _judge_decided(
 
 
 def _judge(
-    node: Node, formal: list[_Formal], shapes: Shapes, given: dict[Value, str]
-) -> Iterator[Finding]:
+    node: Node, formal: list[_Formal], made: list[_Formal], shapes: Shapes, schemas: Schemas,
+    given: dict[Value, str],
+) -> Iterator[Finding]:  # fmt: skip
     taken: dict[str, str] = {}
+    are_known = True
     endless = chain(formal, repeat(formal[-1]))  # the last parameter may be variadic
     for slot, (value, parameter) in enumerate(zip(node.inputs, endless, strict=False)):
-        found = _type(value, shapes) or given.get(value)
+        found = _type(value, shapes)
+        are_known = are_known and (found is not None or value is None)
+        found = found or given.get(value) or _only_type(value, schemas)
         if found is None:
             continue
         if found not in parameter.types:
@@ -112,6 +116,23 @@ def _judge(
             if other != found:
                 message = f"{node.op} got {found} as input {slot}, where {other} came before"
                 yield Finding(node, message)
+    if are_known:
+        return  # inference compares what it finds with what is declared
+    for slot, (value, parameter) in enumerate(zip(node.outputs, made, strict=False)):
+        found, other = _type(value, shapes), taken.get(parameter.variable)
+        if parameter.is_homogeneous and None not in (found, other) and found != other:
+            yield Finding(node, f"{node.op} is to give {found} as output {slot}, and got {other}")
+
+
+def _only_type(value: Value | None, schemas: Schemas) -> str | None:
+    """The type of a value whose operator gives no other, where inference does not tell."""
+    node = None if value is None else value.producer
+    schema = None if node is None else schemas.of(node)
+    if node is None or schema is None:
+        return None
+    slot = node.outputs.index(value)
+    types = schema.outputs[slot].types if slot < len(schema.outputs) else ()
+    return next(iter(types)) if len(types) == 1 else None
 
 
 def _type(value: Value | None, shapes: Shapes) -> str | None:
@@ -119,7 +140,8 @@ def _type(value: Value | None, shapes: Shapes) -> str | None:
     shape = shapes.of(value)
     if shape is not None:
         return f"tensor({shape.dtype})"
-    return None if value is None or value.type is None else _spelled(value.type)
+    known = None if value is None else shapes.type_of(value)
+    return None if known is None else _spelled(known)
 
 
 def _spelled(declared: Any) -> str | None:

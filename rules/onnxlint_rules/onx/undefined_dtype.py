@@ -1,8 +1,9 @@
 """ONX021 undefined-dtype."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from onnxlint import Finding, Graph, Severity, Value, rule
+from onnxlint import Finding, Graph, Severity, rule
 
 
 @rule("ONX021", "undefined-dtype", severity=Severity.ERROR)
@@ -48,21 +49,24 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
         if problem is not None:
             yield Finding(place, f"tensor {tensor.name!r} has {problem}")
     interface = {*graph.main.inputs, *graph.outputs}
-    for value in graph.values():
-        number = _declared(value)
-        problem = None if number is None else _problem(number, known)
-        if problem is not None and (value.is_typed or value not in interface):
+    for scope in graph.scopes:
+        problems = {}
+        for value, declared in scope.declarations:
+            number = _element_type(declared)
+            problem = None if number is None else _problem(number, known)
+            if problem is not None and (value.is_typed or value not in interface):
+                problems[value] = problem
+        for value, problem in problems.items():
             yield Finding(value, f"its declaration has {problem}")
 
 
-def _declared(value: Value) -> int | None:
+def _element_type(declared: Any) -> int | None:
     """The element type that is declared for a tensor, or for those that a sequence holds."""
-    declared = value.type if value.is_declared else None
-    kind = declared.WhichOneof("value") if declared is not None else None
-    while declared is not None and kind in ("sequence_type", "optional_type"):
+    kind = declared.WhichOneof("value")
+    while kind in ("sequence_type", "optional_type"):
         declared = getattr(declared, kind).elem_type
         kind = declared.WhichOneof("value")
-    return declared.tensor_type.elem_type if declared and kind == "tensor_type" else None
+    return int(declared.tensor_type.elem_type) if kind == "tensor_type" else None
 
 
 def _problem(number: int, known: set[int]) -> str | None:

@@ -7,10 +7,11 @@ from onnxlint import Finding, Graph, Severity, rule
 
 @rule("ONX037", "unnamed-value", severity=Severity.ERROR)
 def unnamed_value(graph: Graph) -> Iterator[Finding]:
-    """An input or an output without a name, in any graph.
+    """An input, an output or a `value_info` without a name, in any graph.
 
     Why: the empty name means "omitted", so nothing can read or feed such a value. onnxruntime
-    refuses the output, onnx's checker both.
+    refuses the output, onnx's checker both. A `value_info` without a name is taken for the type of
+    every omitted input, which onnx's inference then rejects; onnxruntime does not: a warning.
     Fix: give it the name that its readers use, or remove it.
 
     Bad:
@@ -35,3 +36,8 @@ def unnamed_value(graph: Graph) -> Iterator[Finding]:
             if count:
                 message = f"{count} of the graph's {what} have no name"
                 yield Finding(scope, message, measured=count, limit=0, unit="values")
+        count = sum(not info.name for info in scope.proto.value_info)
+        if count:
+            message = f"{count} entries of value_info have no name, which omitted inputs share"
+            yield Finding(scope, message, measured=count, limit=0, unit="values",
+                          severity=Severity.WARNING)  # fmt: skip

@@ -33,6 +33,11 @@ def untyped_output(graph: Graph) -> Iterator[Finding]:
         y = Relu(x)
     }
     """
-    for value in graph.outputs:
-        if not value.is_typed and value.origin is not Origin.NOTHING:
+    assert graph.main.proto is not None
+    for value, info in zip(graph.outputs, graph.main.proto.output, strict=True):
+        kind = info.type.WhichOneof("value")
+        is_typed = kind is not None and (
+            kind != "tensor_type" or info.type.tensor_type.elem_type != 0
+        )
+        if not is_typed and value.origin is not Origin.NOTHING:
             yield Finding(value, "the output has no element type")

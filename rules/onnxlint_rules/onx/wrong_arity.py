@@ -5,6 +5,9 @@ from typing import Any
 
 from onnxlint import Finding, Graph, Node, Schemas, Scope, Severity, Value, rule
 
+_OUTPUT_COUNTS = {"BatchNormalization": {1: (1, 5), 14: (1, 3)}}
+"""Operators with so many outputs and no number between, from an opset on."""
+
 
 @rule("ONX025", "wrong-arity", severity=Severity.ERROR)
 def wrong_arity(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
@@ -71,6 +74,7 @@ def wrong_arity(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
         for node in nodes:
             yield from _judge(node, "inputs", node.proto.input, *inputs)
             yield from _judge(node, "outputs", node.proto.output, *outputs)
+            yield from _judge_count(node, schema.since_version)
     for node in graph.nodes() if graph.functions else ():
         if node.called is not None:
             yield from _judge_call(node, node.called, schemas)
@@ -93,6 +97,16 @@ def _judge(
             or (parameter.option.name == "Variadic" and what == "inputs")
         ):
             yield Finding(node, f"{node.op} leaves out {parameter.name!r} of its {what}")
+
+
+def _judge_count(node: Node, since: int) -> Iterator[Finding]:
+    """Judges a number of outputs that lies between the two that are allowed."""
+    by_opset = _OUTPUT_COUNTS.get(node.op, {})
+    least, most = by_opset[max(v for v in by_opset if v <= since)] if by_opset else (0, 0)
+    count = len(node.proto.output)
+    if least < count < most:
+        message = f"{node.op} has {count} outputs where {least} or {most} are asked for"
+        yield Finding(node, message, measured=count, limit=most, unit="outputs")
 
 
 def _judge_call(node: Node, function: Scope, schemas: Schemas) -> Iterator[Finding]:
