@@ -91,11 +91,12 @@ def children(pid: int) -> list[str]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the process table")
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_no_child_outlives_the_linter(end, write_model):
-    path = write_model(FOREVER)
+def test_neither_child_nor_file_outlives_the_linter(end, write_model, tmp_path):
+    path, scratch = write_model(FOREVER), tmp_path / "scratch"
+    scratch.mkdir()
     linter = subprocess.Popen(
         [sys.executable, "-m", "onnxlint", str(path), "--select", "ACT"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(scratch)},
     )  # fmt: skip
     workers = wait_for(lambda: children(linter.pid))
     time.sleep(1.5)
@@ -103,6 +104,7 @@ def test_no_child_outlives_the_linter(end, write_model):
     _, errors = linter.communicate(timeout=20)
     assert b"Traceback" not in errors
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers))  # noqa: PTH110
+    assert not list(scratch.iterdir())
 
 
 def wait_for(condition, seconds=10.0):
