@@ -238,3 +238,27 @@ def test_a_layer_that_nothing_comes_through():
 def test_no_gradient_vanishes_or_explodes(text):
     assert not findings(vanishing_gradient, text)
     assert not findings(exploding_gradient, text)
+
+
+CONVOLUTIONS = """n (float[N, 1, 4, 4] x) => (float[N, 1, 4, 4] y)
+<float[1, 1, 1, 1] w = {0.0001}, float[1] b = {BIAS}, float[1] one = {1}, float[1] mean = {MEAN}> {
+    [first] a = Conv(x, w, b) na = BatchNormalization(a, one, b, mean, one)
+    [second] c = Conv(na, w, b) nc = BatchNormalization(c, one, b, mean, one)
+    [third] y = Conv(nc, w, b)
+}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (CONVOLUTIONS.replace("BIAS", "0.5").replace("MEAN", "0.1"), ["first"]),
+        # statistics of a model that was never trained
+        (CONVOLUTIONS.replace("BIAS", "0.5").replace("MEAN", "0"), []),
+        # the same, folded into the convolutions
+        (CONVOLUTIONS.replace("BIAS", "0").replace("MEAN", "0.1")
+         .replace("BatchNormalization(a, one, b, mean, one)", "Identity(a)")
+         .replace("BatchNormalization(c, one, b, mean, one)", "Identity(c)"), []),
+    ],
+)  # fmt: skip
+def test_untrained_normalisation_is_none_to_judge(text, found):
+    assert [one.place.node for one in findings(vanishing_gradient, text)] == found

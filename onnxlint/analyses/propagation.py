@@ -80,7 +80,10 @@ class Propagation:
     length of the gradient at `source`.
     """
 
-    def __init__(self, chain: Chain, gains: list[float], gradients: list[float]) -> None:
+    def __init__(
+        self, chain: Chain, gains: list[float], gradients: list[float], *, is_blank: bool
+    ) -> None:
+        self._is_blank = is_blank
         self.source, self.output = chain.cuts[0], chain.ends[0].value
         self.gradient = gradients[0]
         values = [*chain.cuts[1:], self.output]
@@ -120,11 +123,21 @@ class Propagation:
             raise Unavailable(f"the model does not run beside its copy: {why}") from error
         except WorkerDied as error:
             raise Unavailable(f"beside its copy: {error}") from error
-        return cls(chain, gains, gradients)
+        return cls(chain, gains, gradients, is_blank=_is_blank(graph, chain))
 
     def first(self, judge: Callable[[float], bool]) -> Reach | None:
-        """The layer nearest to the output whose gradient is as asked for."""
-        return next((layer for layer in self.layers if judge(layer.gradient)), None)
+        """The layer nearest to the output whose gradient is as asked for.
+
+        Raises:
+            NotApplicable: there is one, but training would normalise what this model does not.
+        """
+        found = next((layer for layer in self.layers if judge(layer.gradient)), None)
+        if found is not None and self._is_blank:
+            raise NotApplicable(
+                "batch normalisation with the statistics of an untrained model does nothing here: "
+                "gradients in training are others"
+            )
+        return found
 
     def behind(self, layer: Reach) -> list[Reach]:
         """The layers between a layer and the output, from the output on."""
@@ -266,6 +279,26 @@ def _plan(graph: Graph, shapes: Shapes, chain: Chain) -> Plan:
         doubled={node.index for node in kept if node in chain.flow},
         flowing={vertex.name for vertex in chain.flow if isinstance(vertex, Value)},
     )
+
+
+def _is_blank(graph: Graph, chain: Chain) -> bool:
+    """Whether batch normalisations look as they do before training: with mean 0 and variance 1.
+
+    Where they were folded into convolutions, all that is left of them are biases of 0.
+    """
+    nodes = [vertex for vertex in chain.flow if isinstance(vertex, Node)]
+    norms = [node for node in nodes if node.op == "BatchNormalization"]
+    if any(_is_all(graph, n.input(3), 0) and _is_all(graph, n.input(4), 1) for n in norms):
+        return True
+    normalised = {norm.input(0) for norm in norms}
+    convolutions = [n for n in nodes if n.op == "Conv" and n.output not in normalised]
+    bare = [n for n in convolutions if n.input(2) is None or _is_all(graph, n.input(2), 0)]
+    return len(bare) > len(convolutions) / 2
+
+
+def _is_all(graph: Graph, value: Value | None, number: float) -> bool:
+    constant = graph.constant(value)
+    return constant is not None and bool((constant == number).all())
 
 
 def _is_zero(graph: Graph, layer: Node) -> bool:
