@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from onnxlint.analyses.activations import Activations
     from onnxlint.analyses.data import Data, FedInput
     from onnxlint.analyses.execution import Execution
+    from onnxlint.analyses.expected import Expected, Tolerance
     from onnxlint.analyses.inputs import Inputs
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.outputs import Outputs
     from onnxlint.analyses.predictions import Predictions
     from onnxlint.analyses.propagation import Propagation, Reach
     from onnxlint.analyses.reruns import Reruns
+    from onnxlint.analyses.rounding import Rounding
     from onnxlint.analyses.schemas import Schemas
     from onnxlint.analyses.shapes import Shapes
     from onnxlint.analyses.support import Support
@@ -47,6 +49,7 @@ _HOMES = {
     "Danger": "onnxlint.model.preflight",
     "Draft": "onnxlint.model.draft",
     "Execution": "onnxlint.analyses.execution",
+    "Expected": "onnxlint.analyses.expected",
     "External": "onnxlint.model.preflight",
     "FedInput": "onnxlint.analyses.data",
     "Finding": "onnxlint.findings",
@@ -71,6 +74,7 @@ _HOMES = {
     "Propagation": "onnxlint.analyses.propagation",
     "Reach": "onnxlint.analyses.propagation",
     "Reruns": "onnxlint.analyses.reruns",
+    "Rounding": "onnxlint.analyses.rounding",
     "Schemas": "onnxlint.analyses.schemas",
     "Scope": "onnxlint.model.graph",
     "Settings": "onnxlint.settings",
@@ -80,6 +84,7 @@ _HOMES = {
     "Support": "onnxlint.analyses.support",
     "Target": "onnxlint.analyses.targets",
     "Targets": "onnxlint.analyses.targets",
+    "Tolerance": "onnxlint.analyses.expected",
     "Trace": "onnxlint.analyses.trace",
     "Witnesses": "onnxlint.analyses.witnesses",
     "Trail": "onnxlint.analyses.layers",
@@ -98,6 +103,7 @@ __all__ = [
     "Data",
     "Draft",
     "Execution",
+    "Expected",
     "External",
     "FedInput",
     "Finding",
@@ -122,6 +128,7 @@ __all__ = [
     "Propagation",
     "Reach",
     "Reruns",
+    "Rounding",
     "Schemas",
     "Scope",
     "Settings",
@@ -131,6 +138,7 @@ __all__ = [
     "Support",
     "Target",
     "Targets",
+    "Tolerance",
     "Trace",
     "Trail",
     "Unavailable",

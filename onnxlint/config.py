@@ -60,6 +60,7 @@ class Config(Choices, **TABLE):
     samples: int = DEFAULT_SAMPLES
     seed: int = 0
     data: str | None = None
+    reference: str | None = None
     time_limit: float = DEFAULT_TIME_LIMIT
     memory_limit: str | None = None
     trace: Literal["default", "full"] = "default"

@@ -64,6 +64,7 @@ def settings_of(loaded: Loaded) -> Settings:
     config: Config = loaded.config
     return Settings(
         data=loaded.path(config.data) if config.data else None,
+        reference=loaded.path(config.reference) if config.reference else None,
         samples=config.samples,
         seed=config.seed,
         time_limit=config.time_limit,

@@ -67,8 +67,8 @@ class Settings:
 
     `targets` are the names of those on which the model is to run: `ort-cpu`, `tensorrt-10.15`.
     `full_trace` watches every float value instead of those where fused kernels end. `witnesses` is
-    the folder for inputs that show where NaN or infinity comes from. `inputs` and `outputs` are
-    what is declared of them, by name.
+    the folder for inputs that show where NaN or infinity comes from. `reference` is the model to
+    compare with. `inputs` and `outputs` are what is declared of them, by name.
     """
 
     stage: Stage = Stage.TRAINED
@@ -80,5 +80,6 @@ class Settings:
     targets: tuple[str, ...] = ()
     full_trace: bool = False
     witnesses: Path | None = None
+    reference: Path | None = None
     inputs: Mapping[str, InputContract] = field(default_factory=dict)
     outputs: Mapping[str, OutputContract] = field(default_factory=dict)

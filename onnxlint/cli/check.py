@@ -38,6 +38,7 @@ class Options:
     target: tuple[str, ...]
     fail_on: Severity | None
     data: Path | None
+    reference: Path | None
     samples: int | None
     seed: int | None
     time_limit: float | None
@@ -90,6 +91,13 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
     metavar="PATH",
     help="Samples to run: .npz, .csv, .parquet, a folder of .npy, images or ONNX test_data_set_*, "
     "or module:function.",
+)
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Compare with this model on the same samples: outputs, and layer by layer where they "
+    "differ.",
 )
 @click.option(
     "--samples",
@@ -258,7 +266,10 @@ def check_configuration(paths: list[str], options: Options) -> Registry:
         raise click.UsageError(f"--data {str(options.data)!r} does not exist; check the path")
     registry = None
     for path in paths:
-        _, registry = planned(path, options)
+        (_, settings), registry = planned(path, options)
+        if settings.reference is not None and not settings.reference.exists():
+            told = f"the reference {str(settings.reference)!r} does not exist; check the path"
+            raise click.UsageError(told)
     assert registry is not None
     return registry
 
@@ -277,6 +288,7 @@ def planned(path: str, options: Options) -> tuple[tuple[Plan, Settings], Registr
                   targets=options.target)  # fmt: skip
     given: dict[str, Any] = {
         "data": options.data,
+        "reference": options.reference,
         "samples": options.samples,
         "seed": options.seed,
         "time_limit": options.time_limit,

@@ -17,7 +17,7 @@ class ModelError(Exception):
 
 
 class DataError(Exception):
-    """Data that cannot be fed: which file or input, what is wrong, and what it should be."""
+    """What is given beside the model and cannot be used: which, what is wrong, what to do."""
 
 
 @dataclass(frozen=True, slots=True)

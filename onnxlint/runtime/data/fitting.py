@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,8 @@ class Fed:
     """The runs that data gives, and how many samples they hold.
 
     `filled` counts how often the last one was repeated beside that, to fill its batch; `more` are
-    samples to look at that are not run, in the same form.
+    samples to look at that are not run, in the same form. `expected` holds for each run the files
+    of the outputs that it should give, by their number; it is empty where the data tells none.
     """
 
     feeds: list[dict[str, Array]]
@@ -41,6 +43,7 @@ class Fed:
     converted: Mapping[str, str] = field(default_factory=dict)
     filled: int = 0
     more: list[dict[str, Array]] = field(default_factory=list)
+    expected: list[Mapping[int, Path]] = field(default_factory=list)
 
     @property
     def note(self) -> str:

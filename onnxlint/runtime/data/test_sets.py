@@ -1,7 +1,11 @@
-"""ONNX test data sets: folders `test_data_set_*` with a tensor a file, a run each."""
+"""ONNX test data sets: folders `test_data_set_*` with a tensor a file, a run each.
+
+Beside the inputs they hold the outputs that the model should give.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from onnxlint.model.errors import DataError
@@ -13,24 +17,23 @@ from onnxlint.runtime.synthesis import Slot
 def folders(path: Path) -> list[Path]:
     """The data sets at this path; empty where it holds none."""
     found = sorted(path.glob("test_data_set_*"), key=lambda each: (len(each.name), each.name))
-    return [each for each in found or [path] if each.is_dir() and any(each.glob("input_*.pb"))]
+    return [each for each in found or [path] if each.is_dir() and any(each.glob("*put_*.pb"))]
 
 
 def read(sets: list[Path], slots: list[Slot]) -> Fed:
-    """The inputs of every set.
+    """The inputs of every set, and the files of its outputs.
 
     Raises:
         MisfitError: they do not fit the model.
         DataError: a file is no tensor.
     """
-    return fed_as_given([_inputs(folder, slots) for folder in sets], slots)
+    fed = fed_as_given([_inputs(folder, slots) for folder in sets], slots)
+    return replace(fed, expected=[_numbered(folder, "output_") for folder in sets])
 
 
 def _inputs(folder: Path, slots: list[Slot]) -> dict[str, Array]:
     """Tensors by their names where these are the inputs', else in the order of the inputs."""
-    numbered = {int(file.stem[6:]): file for file in folder.glob("input_*.pb")
-                if file.stem[6:].isdecimal()}  # fmt: skip
-    tensors = [_tensor(file) for _, file in sorted(numbered.items())]
+    tensors = [read_tensor(file) for file in _numbered(folder, "input_").values()]
     names = [name for name, _ in tensors]
     known = [slot.name for slot in slots]
     if not set(names) <= set(known):
@@ -39,7 +42,18 @@ def _inputs(folder: Path, slots: list[Slot]) -> dict[str, Array]:
     return dict(zip(names, (array for _, array in tensors), strict=True))
 
 
-def _tensor(file: Path) -> tuple[str, Array]:
+def _numbered(folder: Path, prefix: str) -> dict[int, Path]:
+    """The files of a set by their number, in its order."""
+    numbers = {file.stem.removeprefix(prefix): file for file in folder.glob(f"{prefix}*.pb")}
+    return dict(sorted((int(n), file) for n, file in numbers.items() if n.isdecimal()))
+
+
+def read_tensor(file: Path) -> tuple[str, Array]:
+    """The name and the elements of a tensor in a file.
+
+    Raises:
+        DataError: it is none.
+    """
     from onnx import TensorProto, numpy_helper
 
     try:

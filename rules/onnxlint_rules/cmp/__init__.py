@@ -1,0 +1,1 @@
+"""CMP: comparison with a reference model or a baseline."""
