@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import findings
 
 from onnxlint.findings import Severity
 from onnxlint.settings import Settings
 from onnxlint.testing import run_rule
 from onnxlint_rules.qnt.asymmetric_for_tensorrt import asymmetric_for_tensorrt
+from onnxlint_rules.qnt.clipped_range import clipped_range
 from onnxlint_rules.qnt.convinteger_int8_weight import convinteger_int8_weight
 from onnxlint_rules.qnt.invalid_quantisation_parameters import invalid_quantisation_parameters
 from onnxlint_rules.qnt.saturating_u8s8 import saturating_u8s8
@@ -309,3 +312,45 @@ def test_zero_points_on_tensorrt(
     report = run_rule(asymmetric_for_tensorrt, write_model(text), settings=settings)
     assert [(one.severity, one.measured) for one in report.findings] == told
     assert bool(report.not_applicable) is not any("tensorrt" in name for name in targets)
+
+
+CLIPPING = """n (float[N, 4] x) => (float[N, 4] y)
+<float s = {%s}, %s z = {%s}, float one = {1}, float two = {2}, float low = {-0.5},
+float high = {0.5}> { %s y = DequantizeLinear(q, s, z) }"""
+Q = "q = QuantizeLinear(h, s, z)"
+
+
+@pytest.mark.parametrize(
+    ("scale", "dtype", "zero", "body", "fires"),
+    [
+        (0.005, "int8", 0, f"h = Mul(x, two) {Q}", True),
+        (0.00002, "int16", 0, f"h = Mul(x, two) {Q}", True),
+        (0.1, "int8", 0, f"h = Mul(x, two) {Q}", False),
+        (0.02, "uint8", 0, f"h = Mul(x, two) {Q}", False),  # a ReLU
+        (0.005, "uint8", 0, f"h = Mul(x, two) {Q}", True),  # its other end
+        (6 / 255, "uint8", 0, f"t = Mul(x, two) h = Mul(t, two) {Q}", False),  # a ReLU6
+        (1 / 255, "uint8", 0, f"t = Exp(x) h = Sigmoid(t) {Q}", False),
+        (1 / 127, "int8", 0, f"t = Exp(x) u = Exp(t) h = Tanh(u) {Q}", False),
+        (0.5 / 127, "int8", 0, f"h = Clip(x, low, high) {Q}", False),
+        (0.005, "int8", 0, f"b = Greater(x, low) c = Cast<to = 1>(b) h = Mul(c, two) {Q}", True),
+        (0.005, "int8", 0, f"b = Greater(x, low) c = Cast<to = 1>(b) t = Mul(c, two)"
+                           f" u = Mul(t, two) h = Sub(u, two) {Q}", False),  # two numbers
+        (0.005, "int8", 0, "q = QuantizeLinear(x, s, z)", False),  # the input is made up
+        (0.005, "int8", 0, "r = QuantizeLinear(x, s, z) d = DequantizeLinear(r, s, z)"
+                           f" h = Reshape(d, shape) {Q}", False),  # only moved
+    ],
+)  # fmt: skip
+def test_ranges_that_clip(scale, dtype, zero, body, fires):
+    text = CLIPPING % (scale, dtype, zero, body)
+    if "shape" in body:
+        text = text.replace("float one", "int64[2] shape = {-1, 4}, float one")
+    assert bool(findings(clipped_range, text)) is fires
+
+
+def test_ranges_that_clip_the_users_data_are_a_warning(tmp_path, write_model):
+    path = write_model(CLIPPING % (0.005, "int8", 0, "q = QuantizeLinear(x, s, z)"))
+    for scale, severities in ((1, [Severity.WARNING]), (0.1, [])):
+        x = np.random.default_rng(0).normal(0, scale, (50, 4)).astype(np.float32)
+        np.savez(tmp_path / "data.npz", x=x)
+        report = run_rule(clipped_range, path, settings=Settings(data=tmp_path / "data.npz"))
+        assert [found.severity for found in report.findings] == severities
