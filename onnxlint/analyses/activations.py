@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from onnxlint.analyses.layers import Layer, Layers, Trail
+from onnxlint.analyses.probes import ends_kernel, quantiser
 from onnxlint.analyses.trace import Observed, Trace
 from onnxlint.model.dtypes import is_float
 from onnxlint.model.graph import Graph, Node, Value
@@ -63,7 +64,7 @@ class Activations:
         return cls(graph, layers, trace)
 
     def of_layers(self) -> Iterator[Observed]:
-        """What affine layers give, also summed up and behind activations, as it was watched.
+        """What affine layers give, with what fuses with them: sums, normalisations, activations.
 
         What a softmax, a sigmoid or an exponential gives is no layer's: it has its own scale. Nor
         is what a mask was applied to.
@@ -71,8 +72,19 @@ class Activations:
         for observed in self._trace.values():
             trail = self._layers.trail(observed.value)
             squashed = not _SQUASHING.isdisjoint(node.op for node in trail.nodes)
-            if self._starts_at_layer(trail) and not squashed and not self.is_masked(observed.value):
+            if (
+                self._starts_at_layer(trail)
+                and self._ends_kernel(observed.value)
+                and not squashed
+                and not self.is_masked(observed.value)
+            ):
                 yield observed
+
+    def _ends_kernel(self, value: Value) -> bool:
+        """Whether nothing that fuses follows, or it is quantised, or an output."""
+        node = value.producer
+        ends = node is not None and ends_kernel(self._graph, node, value)
+        return ends or value.is_output or quantiser(value) is not None
 
     def _starts_at_layer(self, trail: Trail) -> bool:
         join = trail.origin.producer

@@ -79,7 +79,7 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
             is_constant = value in constants
             meaning = None if is_constant else quantised(graph, node, value)
             wanted = (
-                every or value.is_output or (not is_constant and _ends_kernel(graph, node, value))
+                every or value.is_output or (not is_constant and ends_kernel(graph, node, value))
             )
             if meaning is not None and sizes.fits_numpy(value):
                 watches.append(Watch(value.name, axis, sizes.counts_samples(value), False, meaning))
@@ -182,7 +182,8 @@ def dequantised(value: Value) -> Value | None:
     return node.input(0) if node is not None and node.op in _DEQUANTISING else None
 
 
-def _ends_kernel(graph: Graph, node: Node, value: Value) -> bool:
+def ends_kernel(graph: Graph, node: Node, value: Value) -> bool:
+    """Whether what fuses with a node ends at this output of it, so that watching costs little."""
     if node.op in _TRANSPARENT or dequantised(value) or quantiser(value):
         return False
     if node.op == "Exp" or (node.op in ("Sigmoid", "Tanh") and not gates_itself(graph, node)):

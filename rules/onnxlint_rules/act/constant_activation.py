@@ -52,14 +52,12 @@ def constant_activation(
         and seen.is_constant(max_spread)
         and seen.sample_size >= min_elements
         and activations.varies(seen.value)
+        and not (seen.made_by("Mul") and seen.peak == 0)  # a gate of a state that starts at 0
     )
     for seen in activations.firsts(constant):
-        dead = seen.made_by("Relu") and seen.statistics.maximum <= 0
-        if (
-            not dead
-            and not seen.made_by(*_TOLD_ELSEWHERE)
-            and not activations.has_zero_layer(seen.value)
-        ):
+        dead = seen.made_by("Relu") and seen.peak == 0
+        told = dead or seen.made_by(*_TOLD_ELSEWHERE) or activations.has_zero_layer(seen.value)
+        if not told:
             yield Finding(
                 seen,
                 f"it is the same for all {trace.samples} samples, though they differ",

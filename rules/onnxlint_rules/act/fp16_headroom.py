@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Activations, Finding, Severity, Targets, Trace, rule
+from onnxlint import Activations, Finding, Observed, Severity, Targets, Trace, rule
 
 FLOAT16_MAXIMUM = 65504.0
 
@@ -46,6 +46,7 @@ def fp16_headroom(
         for seen in activations.computed()
         if seen.peak > FLOAT16_MAXIMUM / (headroom if seen.statistics.dtype == "float16" else 1)
         and not activations.is_masked(seen.value)
+        and not _counts_products(seen)
     )
     for seen in activations.firsts(large):
         is_half = seen.statistics.dtype == "float16"
@@ -59,3 +60,11 @@ def fp16_headroom(
             unit="magnitude",
             severity=Severity.WARNING if is_half or is_native else None,
         )
+
+
+def _counts_products(seen: Observed) -> bool:
+    """Whether it is what an integer layer summed up, before its scale makes numbers of it."""
+    node = seen.value.producer
+    before = node.input(0) if node is not None and node.op == "Cast" else None
+    summed = before.producer if before is not None else None
+    return summed is not None and summed.op in ("ConvInteger", "MatMulInteger")
