@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from onnxlint.config import load, plan
 from onnxlint.findings import Diagnostic, Severity
+from onnxlint.packs import discover
+from onnxlint.pipeline import lint_model
 from onnxlint.rules import Rule
 from onnxlint.runtime.features import measure_features
 from onnxlint.settings import InputContract, Settings
@@ -339,3 +342,41 @@ def test_without_data_there_is_nothing_to_judge(rule):
     with saved(Example.parse(TABLE)) as path:
         report = run_rule(rule, path)
     assert report.not_applicable == {rule.code: "it judges your data: give it with --data"}
+
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+ROWS = RANDOM.standard_normal((300, 4)).astype(np.float32)
+WIDE = RANDOM.standard_normal((300, 16)).astype(np.float32)
+IMAGES = RANDOM.random((40, 1, 12, 12)).astype(np.float32)
+HOLES = np.where(RANDOM.random((300, 4)) < 0.1, np.nan, ROWS).astype(np.float32)
+STUCK = np.where(np.arange(16) == 5, 1.5, WIDE).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "codes"),
+    [
+        ("sklearn/mlp.onnx", {"features": ROWS}, []),
+        ("sklearn/mlp.onnx", {"features": ROWS * 100 + 500}, ["DAT002"]),
+        ("sklearn/mlp.onnx", {"features": HOLES}, ["DAT005"]),
+        ("sklearn/mlp.onnx", {"features": WIDE}, ["DAT001"]),
+        ("lightgbm/classifier.onnx", {"features": HOLES * 100 + 500}, []),
+        ("pytorch/mlp_dynamo.onnx", {"features": WIDE}, []),
+        ("pytorch/mlp_torchscript.onnx", {"features": WIDE + 9}, ["DAT003"]),
+        ("pytorch/mlp_torchscript.onnx", {"features": WIDE[[*range(99), 0, 5, 9]]}, ["DAT006"]),
+        ("jax/mlp.onnx", {"features": STUCK}, ["DAT004"]),
+        ("pytorch/cnn_torchscript.onnx", {"image": IMAGES}, []),
+        ("pytorch/cnn_dynamo.onnx", {"image": IMAGES.transpose(0, 2, 3, 1)}, ["DAT001"]),
+        ("pytorch/cnn_dynamo.onnx", {"image": IMAGES * 255}, ["DAT003"]),
+        ("keras/cnn.onnx", {"image": IMAGES.transpose(0, 2, 3, 1)}, []),
+        ("pytorch/causal_dynamo.onnx",
+         {"input_ids": SHORT % 8, "attention_mask": (SHORT > 0).astype(np.int64)}, ["DAT007"]),
+    ],
+)  # fmt: skip
+def test_real_exports_with_sound_and_broken_data(model, data, codes, tmp_path):
+    np.savez(tmp_path / "data.npz", **data)
+    chosen = plan(load(None), discover(), model, select=["DAT"])
+    report = lint_model(
+        str(FIXTURES / model), chosen, Settings(data=tmp_path / "data.npz"), static_only=True
+    )
+    assert report.error is None
+    assert [found.code for found in report.findings] == codes

@@ -61,7 +61,7 @@ def test_ids_stay_inside_the_table_and_masks_keep_a_token(inputs_of):
          Meaning.PIXEL),
         ("net (bool[N] x) => (bool[N] y) {y = Not(x)}", Meaning.MASK),
         ("net (string[N] x) => (string[N] y) {y = Identity(x)}", Meaning.TEXT),
-        ("net (int64[N] lengths) => (int64[N] y) {y = Neg(lengths)}", Meaning.COUNT),
+        ("net (int64[N] lengths) => (int64[N] y) {y = Neg(lengths)}", Meaning.LENGTH),
     ],
 )  # fmt: skip
 def test_meaning_of_an_input(text, meaning, inputs_of):

@@ -10,7 +10,8 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.inputs import FEEDABLE, Inputs
+from onnxlint.analyses.inputs import Inputs
+from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
 from onnxlint.findings import Place

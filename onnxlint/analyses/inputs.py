@@ -8,59 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
+from onnxlint.analyses.meanings import NotFeedableError, is_guess, slot_of
 from onnxlint.analyses.shapes import Shapes
-from onnxlint.model.dtypes import dtype_name, is_float, is_integer
 from onnxlint.model.errors import DataError, Misfit, MisfitError
-from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.model.graph import Graph
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
     from onnxlint.runtime.data import Fed
-    from onnxlint.runtime.synthesis import Attempt, Meaning, Slot
-
-FEEDABLE = {
-    "bool": "bool", "string": "str", "float": "float32", "float16": "float16",
-    "double": "float64", "int8": "int8", "int16": "int16", "int32": "int32", "int64": "int64",
-    "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "uint64": "uint64",
-}  # fmt: skip
-"""ONNX element types that onnxruntime exchanges with numpy, and their numpy names."""
-
-_PASSING = frozenset({
-    "Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Expand",
-    "Clip", "Slice", "Concat",
-})  # fmt: skip
-"""Operators behind which an input still means the same."""
-
-_TABLES = {"Gather": (1, 0, "axis"), "GatherElements": (1, 0, "axis"), "GatherND": (1, 0, None)}
-"""Look-ups: slot of the indices, slot of the table, attribute of the axis that is indexed."""
-
-_PARAMETERS = {
-    "AffineGrid": (1,), "BitShift": (1,), "Bernoulli": (0,), "CenterCropPad": (1,), "Clip": (1, 2),
-    "Col2Im": (1, 2), "ConstantOfShape": (0,), "CumSum": (1,), "DFT": (1, 2),
-    "DequantizeLinear": (1, 2), "Dropout": (1, 2), "Expand": (1,), "Gather": (1,),
-    "GatherElements": (1,), "GatherND": (1,), "GridSample": (1,), "If": (0,), "Loop": (0, 1),
-    "MaxUnpool": (1, 2), "MaxRoiPool": (1,), "Mod": (1,), "Div": (1,),
-    "NonMaxSuppression": (0, 1, 2, 3, 4), "OneHot": (0, 1, 2), "Pad": (1, 2, 3), "Pow": (0, 1),
-    "QuantizeLinear": (1, 2), "Range": (0, 1, 2), "Reshape": (1,), "Resize": (1, 2, 3),
-    "RoiAlign": (1, 2), "STFT": (1, 2, 3), "Scatter": (1,), "ScatterElements": (1,),
-    "ScatterND": (1,), "SequenceAt": (1,), "SequenceErase": (1,), "SequenceInsert": (2,),
-    "Slice": (1, 2, 3, 4), "Split": (1,), "SplitToSequence": (1,), "Squeeze": (1,),
-    "StringSplit": (0,), "TensorScatter": (2,), "Tile": (1,), "TopK": (1,), "Trilu": (1,),
-    "Unsqueeze": (1,), "Upsample": (1,), "BlackmanWindow": (0,), "HammingWindow": (0,),
-    "HannWindow": (0,), "MelWeightMatrix": (0, 1, 2, 3, 4), "ReduceSum": (1,), "ReduceMean": (1,),
-    "ReduceMax": (1,), "ReduceMin": (1,), "ReduceProd": (1,), "ReduceL1": (1,), "ReduceL2": (1,),
-    "ReduceLogSum": (1,), "ReduceLogSumExp": (1,), "ReduceSumSquare": (1,),
-    "NegativeLogLikelihoodLoss": (1,), "SoftmaxCrossEntropyLoss": (1,), "LSTM": (4,), "GRU": (4,),
-    "RNN": (4,), "RotaryEmbedding": (1, 2, 3), "Attention": (3, 4, 5, 6), "ImageDecoder": (0,),
-}  # fmt: skip
-"""Input slots whose numbers are shapes, axes, indices and the like: not every number is valid."""
-
-_POSITIVE = {
-    "Acos": (0,), "Asin": (0,), "Atanh": (0,), "BatchNormalization": (4,), "Div": (1,), "Log": (0,),
-    "Reciprocal": (0,), "Sqrt": (0,),
-}  # fmt: skip
-"""Slots that a sound caller feeds positive numbers, up to 1."""
-
+    from onnxlint.runtime.synthesis import Attempt, Slot
 
 NO_DATA = "it judges your data: give it with --data"
 
@@ -84,20 +40,16 @@ class Inputs:
         """Reads the meaning of every input off the nodes that use it."""
         from onnxlint.runtime.synthesis import Meaning, free_symbols
 
-        synthetic = settings.data is None
+        synthetic, contracts = settings.data is None, settings.inputs
         try:
-            slots = [_slot(graph, shapes, value) for value in graph.inputs]
-        except _NotFeedableError as error:
+            slots = [slot_of(graph, shapes, value, contracts.get(value.name))
+                     for value in graph.inputs]  # fmt: skip
+        except NotFeedableError as error:
             return cls(obstacle=str(error), synthetic=synthetic, settings=settings)
-        counts = any(slot.meaning is Meaning.COUNT for slot in slots)
         guessed = (
-            counts
+            any(slot.meaning in (Meaning.COUNT, Meaning.LENGTH) for slot in slots)
             or bool(free_symbols(slots))
-            or any(
-                _is_parameter(shapes, node, slot)
-                for value in graph.inputs
-                for node, slot in _uses(value)
-            )
+            or any(is_guess(shapes, value) for value in graph.inputs)
         )
         return cls(slots, None, guessed, synthetic, settings)
 
@@ -171,80 +123,3 @@ class Inputs:
             note = f" ({self.fed.note})" if self.fed.note else ""
             return f"data {self.settings.data}{note}"
         return f"synthesised samples (seed {self.settings.seed})"
-
-
-class _NotFeedableError(Exception):
-    pass
-
-
-def _slot(graph: Graph, shapes: Shapes, value: Value) -> Slot:
-    from onnxlint.runtime.synthesis import Slot
-
-    shape = shapes.of(value)
-    if shape is None:
-        raise _NotFeedableError(f"input {value.name!r} is no tensor")
-    if shape.dtype not in FEEDABLE:
-        raise _NotFeedableError(f"input {value.name!r} has dtype {shape.dtype}")
-    if shape.dims is None:
-        raise _NotFeedableError(f"input {value.name!r} has no shape")
-    dims = tuple(_dim(value, axis, dim) for axis, dim in enumerate(shape.dims))
-    meaning, bound = _meaning(graph, shapes, value, shape.element_type, len(dims))
-    return Slot(value.name, FEEDABLE[shape.dtype], dims, meaning, bound)
-
-
-def _dim(value: Value, axis: int, dim: int | str | None) -> int | str:
-    if dim is None or dim == -1:
-        return "batch" if axis == 0 else f"{value.name}[{axis}]"
-    return dim
-
-
-def _meaning(
-    graph: Graph, shapes: Shapes, value: Value, element_type: int, rank: int
-) -> tuple[Meaning, int]:
-    from onnxlint.runtime.synthesis import Meaning
-
-    uses = list(_uses(value))
-    if is_float(element_type):
-        positive = any(slot in _POSITIVE.get(node.op, ()) for node, slot in uses)
-        return (Meaning.POSITIVE if positive else Meaning.NOISE), 0
-    if dtype_name(element_type) == "string":
-        return Meaning.TEXT, 0
-    rows = [_rows(shapes, node) for node, slot in uses if _TABLES.get(node.op, (-1,))[0] == slot]
-    known = [count for count in rows if count]
-    if known:
-        return Meaning.INDEX, min(known)
-    name = value.name.lower()
-    if dtype_name(element_type) == "bool" or "mask" in name:
-        return Meaning.MASK, 0
-    if rank >= 3 and is_integer(element_type) and "8" in dtype_name(element_type):
-        return Meaning.PIXEL, 0
-    return (Meaning.COUNT if rank < 2 or "len" in name else Meaning.INDEX), 2
-
-
-def _uses(value: Value) -> Iterator[tuple[Node, int]]:
-    """(node, slot) that read the value, directly or behind operators that keep its meaning."""
-    pending, seen = [value], {value}
-    while pending:
-        current = pending.pop()
-        for node in dict.fromkeys(current.consumers):
-            yield from ((node, slot) for slot, read in enumerate(node.inputs) if read is current)
-            if node.op in _PASSING and node.input(0) is current and node.output not in seen:
-                pending.extend(filter(None, [node.output]))
-                seen.update(filter(None, [node.output]))
-
-
-def _is_parameter(shapes: Shapes, node: Node, slot: int) -> bool:
-    """Whether not every number is valid there; indices into a table of known size are bounded."""
-    table = _TABLES.get(node.op)
-    if table is not None and slot == table[0]:
-        return _rows(shapes, node) is None
-    return slot in _PARAMETERS.get(node.op, ()) or bool(node.domain)
-
-
-def _rows(shapes: Shapes, node: Node) -> int | None:
-    """How many rows the table of a look-up has, if that is fixed."""
-    _, table_slot, axis_name = _TABLES[node.op]
-    table = shapes.of(node.input(table_slot))
-    axis = node.attribute(axis_name, 0) if axis_name else 0
-    rows = table.dim(axis) if table is not None else None
-    return rows if isinstance(rows, int) else None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import zip_longest
-from math import prod
+from math import ceil, floor, prod
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ SPATIAL_SIZES = (64, 224, 32, 128, 256, 640)
 SEQUENCE_SIZES = (8, 16, 4, 2, 32, 1)
 """Lengths tried for free sequence axes."""
 
+SIGNAL_SIZES = (16000, 512, 576, 4000, 1536, 48000)
+"""Samples of sound tried: a second at 16 kHz, and the frames that detectors of speech take."""
+
 BATCH_SIZES = (None, 1, 1, 2, 1, 4)
 """Batch sizes tried with them; None is as many samples as are cheap."""
 
@@ -41,6 +44,8 @@ class Meaning(StrEnum):
     INDEX = "index"
     MASK = "mask"
     COUNT = "count"
+    LENGTH = "length"
+    GIVEN = "given"
     PIXEL = "pixel"
     TEXT = "text"
 
@@ -49,7 +54,9 @@ class Meaning(StrEnum):
 class Slot:
     """One input to synthesise: numpy dtype, dims with symbols, and what it means.
 
-    `bound` is the number of rows of the table that an index must stay in.
+    `bound` is the number of rows of the table that an index must stay in, or what is counted;
+    `range` the least and the largest number, `given` the numbers where no others are valid.
+    `is_signal`: the last axis is time in fine steps, as in sound.
     """
 
     name: str
@@ -57,29 +64,37 @@ class Slot:
     dims: tuple[Dim, ...]
     meaning: Meaning = Meaning.NOISE
     bound: int = 2
+    range: tuple[float, float] | None = None
+    given: tuple[float, ...] = ()
+    is_signal: bool = False
 
 
 @dataclass(frozen=True)
 class Attempt:
     """A choice of sizes, and the runs it gives: each a feed of all inputs.
 
-    `samples` is how many they hold; None where every run holds `samples_per_run`.
+    `samples` is how many they hold; None where every run holds `samples_per_run`. `limits` are more
+    runs, of a few samples at the limits of what is valid: all zeros, least and largest numbers.
     """
 
     sizes: Mapping[str, int]
     samples_per_run: int
     feeds: list[dict[str, Array]]
     samples: int | None = None
+    limits: list[dict[str, Array]] = field(default_factory=list)
 
 
 def attempts(slots: list[Slot], samples: int, seed: int) -> Iterator[Attempt]:
     """Feeds with the likeliest sizes first; the others are for models that refuse those."""
     seen: list[Mapping[str, int]] = []
-    for spatial, sequence, batch in zip_longest(SPATIAL_SIZES, SEQUENCE_SIZES, BATCH_SIZES):
-        sizes = _sizes(slots, spatial, sequence)
+    for spatial, sequence, signal, batch in zip_longest(
+        SPATIAL_SIZES, SEQUENCE_SIZES, SIGNAL_SIZES, BATCH_SIZES
+    ):
+        sizes = _sizes(slots, spatial, sequence, signal)
         batch_symbol = _batch_symbol(slots)
         if batch_symbol is not None:
             sizes[batch_symbol] = batch or _cheap_batch(slots, sizes, samples)
+            sizes = _consistent(sizes)
         if sizes in seen:
             continue
         seen.append(sizes)
@@ -91,10 +106,10 @@ def batch_axes(slots: list[Slot]) -> dict[str, int | None]:
     symbol, size = _batch_symbol(slots), fixed_batch(slots)
     if symbol is None:
         return {slot.name: 0 if size and slot.dims[:1] == (size,) else None for slot in slots}
-    return {
-        slot.name: slot.dims.index(symbol) if symbol in slot.dims else 0 if _counts(slot) else None
-        for slot in slots
+    first: dict[str, int | None] = {
+        slot.name: 0 if counts_samples(slot) else None for slot in slots
     }
+    return first | {slot.name: slot.dims.index(symbol) for slot in slots if symbol in slot.dims}
 
 
 def fixed_batch(slots: list[Slot]) -> int | None:
@@ -118,19 +133,92 @@ def _attempt(
     batch = sizes[batch_symbol] if batch_symbol else fixed_batch(slots) or 1
     rng = np.random.default_rng(seed)
     runs = max(1, -(-samples // batch))
+    steps = _steps(slots, sizes)
     feeds = [
-        {slot.name: _array(slot, _shape(slot, sizes), rng, run, batch) for slot in slots}
+        {slot.name: _array(slot, _shape(slot, sizes), rng, run, batch, steps) for slot in slots}
         for run in range(runs)
     ]
-    return Attempt(sizes, batch, feeds)
+    limits = _at_limits(slots, sizes, batch_symbol)
+    return Attempt(sizes, batch, feeds, limits=limits)
+
+
+def _at_limits(
+    slots: list[Slot], sizes: Mapping[str, int], batch_symbol: str | None
+) -> list[dict[str, Array]]:
+    """A sample of zeros and one of the least and largest numbers: in one run, if it takes two."""
+    axes = batch_axes(slots)
+    if batch_symbol is not None:
+        sizes = _consistent({**sizes, batch_symbol: min(2, sizes[batch_symbol])})
+    steps = _steps(slots, sizes)
+    zeros, ends = (
+        {slot.name: _limit(slot, _shape(slot, sizes), steps, zero) for slot in slots}
+        for zero in (True, False)
+    )
+    together = [name for name, axis in axes.items() if axis is not None]
+    if not together or any(zeros[name].shape[axes[name] or 0] < 2 for name in together):
+        return [zeros, ends]
+    for name in together:
+        odd = (slice(None),) * (axes[name] or 0) + (slice(1, None, 2),)
+        zeros[name][odd] = ends[name][odd]
+    return [zeros]
+
+
+def _limit(slot: Slot, shape: tuple[int, ...], steps: int, zero: bool) -> Array:
+    """Zeros, or what comes next to them; else the numbers at the ends of what is valid."""
+    match slot.meaning:
+        case Meaning.NOISE:
+            made = np.zeros(shape) if zero else _ends(slot.range, shape)
+        case Meaning.POSITIVE:
+            made = np.full(shape, LEAST_POSITIVE if zero else 1.0)
+        case Meaning.INDEX | Meaning.PIXEL:
+            highest = {"int8": 127, "uint8": 255}.get(slot.dtype, 0)
+            highest = slot.bound - 1 if slot.meaning is Meaning.INDEX else highest
+            made = np.full(shape, _integer_range(slot, 0, max(0, highest))[0 if zero else 1])
+        case Meaning.MASK:
+            length = shape[-1] if shape else 1
+            made = np.broadcast_to(np.arange(length) < (length if zero else 1), shape or (1,))
+            made = made.reshape(shape)
+        case Meaning.LENGTH:
+            made = np.full(shape, steps)
+        case _:
+            made = _GENERATORS[slot.meaning](slot, shape, np.random.default_rng(0))
+    return _typed(made, slot).copy()
+
+
+LEAST_POSITIVE = 0.1
+"""Positive numbers are made up from here to 1: a sound caller keeps away from zero."""
+
+
+def _ends(limits: tuple[float, float] | None, shape: tuple[int, ...]) -> Array:
+    """The ends of a range in turns; of noise four deviations, which one in 16,000 goes beyond."""
+    low, high = limits or (-4.0, 4.0)
+    low, high = (low, high) if np.isfinite(low) else (high, high)
+    low, high = (low, high) if np.isfinite(high) else (low, low)
+    if not np.isfinite(low):
+        low, high = -4.0, 4.0
+    return np.resize(np.array([low, high]), shape)
+
+
+def _steps(slots: list[Slot], sizes: Mapping[str, int]) -> int:
+    """How long the sequences are that lengths tell of: the second axis of the first that has one.
+
+    Its size had better be free; 1 where there is no sequence.
+    """
+    shapes = [slot for slot in slots if len(slot.dims) > 1 and slot.meaning is not Meaning.GIVEN]
+    free = [slot for slot in shapes if isinstance(slot.dims[1], str)]
+    signals = [slot for slot in shapes if slot.is_signal]
+    chosen = next(iter([*signals, *free, *shapes]), None)
+    if chosen is None:
+        return 1
+    return _shape(chosen, sizes)[-1 if chosen.is_signal else 1]
 
 
 def _batch_symbol(slots: list[Slot]) -> str | None:
     """The symbol of the first axis, unless its name tells of time."""
-    return next((str(slot.dims[0]) for slot in slots if _counts(slot)), None)
+    return next((str(slot.dims[0]) for slot in slots if counts_samples(slot)), None)
 
 
-def _counts(slot: Slot) -> bool:
+def counts_samples(slot: Slot) -> bool:
     """Whether the first axis seems to count samples: it is free, and not named after time."""
     first = slot.dims[0] if slot.dims else None
     return isinstance(first, str) and not any(word in first.lower() for word in _TIMES)
@@ -140,16 +228,23 @@ _TIMES = ("seq", "time", "len", "past", "+", "*")
 """Parts of symbols that do not count samples."""
 
 
-def _sizes(slots: list[Slot], spatial: int, sequence: int) -> dict[str, int]:
+def _sizes(slots: list[Slot], spatial: int, sequence: int, signal: int) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for slot in slots:
         for axis, dim in enumerate(slot.dims):
             if isinstance(dim, str) and dim not in sizes:
                 is_spatial = axis >= 2 and len(slot.dims) >= 4
-                sizes[dim] = spatial if is_spatial else sequence
+                is_time = slot.is_signal and axis == len(slot.dims) - 1
+                sizes[dim] = signal if is_time else spatial if is_spatial else sequence
+    return _consistent(sizes)
+
+
+def _consistent(sizes: Mapping[str, int]) -> dict[str, int]:
+    """Symbols that are sums or products of others follow these."""
+    followed = dict(sizes)
     for symbol in sizes:
-        sizes[symbol] = _evaluate(symbol, sizes)
-    return sizes
+        followed[symbol] = _evaluate(symbol, followed)
+    return followed
 
 
 _OPERATORS = {
@@ -193,12 +288,43 @@ def _shape(slot: Slot, sizes: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def _array(
-    slot: Slot, shape: tuple[int, ...], rng: np.random.Generator, run: int, batch: int
+    slot: Slot, shape: tuple[int, ...], rng: np.random.Generator, run: int, batch: int, steps: int
 ) -> Array:
     made = _GENERATORS[slot.meaning](slot, shape, rng)
     if slot.meaning is Meaning.NOISE:
-        made = _of_two_kinds(made, run, batch)
-    return np.asarray(made, dtype=object if slot.dtype == "str" else slot.dtype)
+        made = _in_range(_of_two_kinds(made, run, batch), slot.range)
+    elif slot.meaning is Meaning.LENGTH:
+        made = _lengths(shape, rng, steps)
+    return _typed(made, slot)
+
+
+def _typed(made: Array, slot: Slot) -> Array:
+    """In the slot's dtype, and within the declared range as that dtype can say it."""
+    if slot.dtype == "str":
+        return np.asarray(made, dtype=object)
+    dtype = np.dtype(slot.dtype)
+    if slot.range is None or dtype.kind == "b" or slot.meaning in (Meaning.GIVEN, Meaning.INDEX):
+        return np.asarray(made).astype(dtype)
+    lowest, highest = _limits(slot.range, dtype)
+    if lowest > highest:  # no number of this dtype lies there
+        return np.asarray(made).astype(dtype)
+    return np.asarray(np.clip(np.asarray(made).astype(dtype), lowest, highest))
+
+
+def _limits(limits: tuple[float, float], dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """The least and the largest number of a dtype that lie within the range."""
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        lowest = info.min if limits[0] <= info.min else ceil(min(limits[0], info.max))
+        highest = info.max if limits[1] >= info.max else floor(max(limits[1], info.min))
+        return dtype.type(lowest), dtype.type(highest)
+    with np.errstate(over="ignore"):
+        low, high = dtype.type(limits[0]), dtype.type(limits[1])
+    up, down = dtype.type(np.inf), dtype.type(-np.inf)
+    return (
+        np.nextafter(low, up) if float(low) < limits[0] else low,
+        np.nextafter(high, down) if float(high) > limits[1] else high,
+    )
 
 
 def _of_two_kinds(noise: Array, run: int, batch: int) -> Array:
@@ -214,16 +340,58 @@ def _uniform(noise: Array) -> Array:
     return np.asarray(noise * 8 % 1)
 
 
+def _in_range(noise: Array, limits: tuple[float, float] | None) -> Array:
+    """Noise where a contract wants it: around its middle, or away from the one end that it has."""
+    if limits is None:
+        return noise
+    low, high = limits
+    if np.isfinite(low) and np.isfinite(high):
+        middle, reach = low / 2 + high / 2, high / 2 - low / 2
+        return np.asarray(middle + noise.astype(np.float64) * (reach / DEVIATIONS))
+    if np.isfinite(low):
+        return np.asarray(low + np.abs(noise.astype(np.float64)))
+    return np.asarray(high - np.abs(noise.astype(np.float64))) if np.isfinite(high) else noise
+
+
+DEVIATIONS = 3.0
+"""Standard deviations of noise between the middle of a declared range and its ends."""
+
+
+def _lengths(shape: tuple[int, ...], rng: np.random.Generator, steps: int) -> Array:
+    """Of the first sample the whole sequence, as padding to the longest gives; of others parts."""
+    lengths = rng.integers((steps + 1) // 2, steps + 1, shape)
+    if lengths.ndim:
+        lengths[:1] = steps
+        return lengths
+    return np.asarray(steps)
+
+
 def _noise(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     return rng.standard_normal(shape, np.float32)
 
 
 def _positive(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    return rng.uniform(0.1, 1.0, shape)
+    return rng.uniform(LEAST_POSITIVE, 1.0, shape)
 
 
 def _index(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    return rng.integers(0, max(1, slot.bound), shape)
+    return _integers(slot, 0, max(1, slot.bound) - 1, shape, rng)
+
+
+def _integers(
+    slot: Slot, lowest: int, highest: int, shape: tuple[int, ...], rng: np.random.Generator
+) -> Array:
+    """Integers from `lowest` to `highest`, of them those in the declared range if there are any."""
+    lowest, highest = _integer_range(slot, lowest, highest)
+    return rng.integers(lowest, highest + 1, shape)
+
+
+def _integer_range(slot: Slot, lowest: int, highest: int) -> tuple[int, int]:
+    if slot.range is not None:
+        low, high = _limits(slot.range, np.dtype(np.int64))
+        if max(low, lowest) <= min(high, highest):
+            return max(int(low), lowest), min(int(high), highest)
+    return lowest, highest
 
 
 def _mask(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -234,11 +402,15 @@ def _mask(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> Array
 
 
 def _count(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    return np.ones(shape)
+    return np.full(shape, slot.bound)
+
+
+def _given(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    return np.resize(np.array(slot.given), shape)
 
 
 def _pixel(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    return rng.integers(0, 128 if slot.dtype == "int8" else 256, shape)
+    return _integers(slot, 0, 127 if slot.dtype == "int8" else 255, shape, rng)
 
 
 def _text(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
@@ -251,6 +423,8 @@ _GENERATORS = {
     Meaning.INDEX: _index,
     Meaning.MASK: _mask,
     Meaning.COUNT: _count,
+    Meaning.LENGTH: _count,
+    Meaning.GIVEN: _given,
     Meaning.PIXEL: _pixel,
     Meaning.TEXT: _text,
 }

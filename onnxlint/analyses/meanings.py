@@ -1,0 +1,256 @@
+"""What each input of a model means, read off the nodes that use it: what can be fed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses.parameters import parameter
+from onnxlint.analyses.shapes import Shape, Shapes
+from onnxlint.model.dtypes import is_float
+from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.settings import InputContract
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.synthesis import Slot
+
+FEEDABLE = {
+    "bool": "bool", "string": "str", "float": "float32", "float16": "float16",
+    "double": "float64", "int8": "int8", "int16": "int16", "int32": "int32", "int64": "int64",
+    "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "uint64": "uint64",
+}  # fmt: skip
+"""ONNX element types that onnxruntime exchanges with numpy, and their numpy names."""
+
+_PASSING = frozenset({
+    "Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Expand",
+    "Clip", "Slice", "Concat",
+})  # fmt: skip
+"""Operators behind which an input still means the same."""
+
+_TABLES = {"Gather": (1, 0, "axis"), "GatherElements": (1, 0, "axis"), "GatherND": (1, 0, None)}
+"""Look-ups: slot of the indices, slot of the table, attribute of the axis that is indexed."""
+
+_PARAMETERS = {
+    "AffineGrid": (1,), "BitShift": (1,), "Bernoulli": (0,), "CenterCropPad": (1,), "Clip": (1, 2),
+    "Col2Im": (1, 2), "ConstantOfShape": (0,), "CumSum": (1,), "DFT": (1, 2),
+    "DequantizeLinear": (1, 2), "Dropout": (1, 2), "Expand": (1,), "Gather": (1,),
+    "GatherElements": (1,), "GatherND": (1,), "GridSample": (1,), "If": (0,), "Loop": (0, 1),
+    "MaxUnpool": (1, 2), "MaxRoiPool": (1,), "Mod": (1,), "Div": (1,),
+    "NonMaxSuppression": (0, 1, 2, 3, 4), "OneHot": (0, 1, 2), "Pad": (1, 2, 3), "Pow": (0, 1),
+    "QuantizeLinear": (1, 2), "Range": (0, 1, 2), "Reshape": (1,), "Resize": (1, 2, 3),
+    "RoiAlign": (1, 2), "STFT": (1, 2, 3), "Scatter": (1,), "ScatterElements": (1,),
+    "ScatterND": (1,), "SequenceAt": (1,), "SequenceErase": (1,), "SequenceInsert": (2,),
+    "Slice": (1, 2, 3, 4), "Split": (1,), "SplitToSequence": (1,), "Squeeze": (1,),
+    "StringSplit": (0,), "TensorScatter": (2,), "Tile": (1,), "TopK": (1,), "Trilu": (1,),
+    "Unsqueeze": (1,), "Upsample": (1,), "BlackmanWindow": (0,), "HammingWindow": (0,),
+    "HannWindow": (0,), "MelWeightMatrix": (0, 1, 2, 3, 4), "ReduceSum": (1,), "ReduceMean": (1,),
+    "ReduceMax": (1,), "ReduceMin": (1,), "ReduceProd": (1,), "ReduceL1": (1,), "ReduceL2": (1,),
+    "ReduceLogSum": (1,), "ReduceLogSumExp": (1,), "ReduceSumSquare": (1,),
+    "NegativeLogLikelihoodLoss": (1,), "SoftmaxCrossEntropyLoss": (1,), "LSTM": (4,), "GRU": (4,),
+    "RNN": (4,), "RotaryEmbedding": (1, 2, 3), "Attention": (3, 4, 5, 6), "ImageDecoder": (0,),
+}  # fmt: skip
+"""Input slots whose numbers are shapes, axes, indices and the like: not every number is valid."""
+
+_POSITIVE = {
+    "Acos": (0,), "Asin": (0,), "Atanh": (0,), "BatchNormalization": (4,), "Div": (1,), "Log": (0,),
+    "Reciprocal": (0,), "ReduceLogSum": (0,), "Sqrt": (0,),
+}  # fmt: skip
+"""Slots that a sound caller feeds positive numbers, up to 1."""
+
+_ONE_AND_MORE = {"Acosh": (0,)}
+"""Slots that take no number below 1."""
+
+_MASKING = {
+    "And": (0, 1), "Equal": (0, 1), "Not": (0,), "Or": (0, 1), "ReduceSum": (0,), "Sub": (1,),
+    "Where": (0,),
+}  # fmt: skip
+"""Slots in which integers that look nothing up leave things out, by 0 and 1."""
+
+_SIGNAL = frozenset({"Conv", "DFT", "If", "Pad", "STFT", "Slice"})
+"""Operators that cut frames from a signal, or a branch of which does."""
+
+_SIGNAL_NAMES = ("audio", "signal", "wav")
+
+
+class NotFeedableError(Exception):
+    """An input that nothing can be fed to: which, and why."""
+
+
+def slot_of(graph: Graph, shapes: Shapes, value: Value, contract: InputContract | None) -> Slot:
+    """What can be fed to an input; its declared range holds for what is made up.
+
+    Raises:
+        NotFeedableError: it is no tensor, or of a type that cannot be handed over.
+    """
+    from onnxlint.runtime.synthesis import Meaning, Slot
+
+    shape = shapes.of(value)
+    if shape is None:
+        raise NotFeedableError(f"input {value.name!r} is no tensor")
+    if shape.dtype not in FEEDABLE:
+        raise NotFeedableError(f"input {value.name!r} has dtype {shape.dtype}")
+    if shape.dims is None:
+        raise NotFeedableError(f"input {value.name!r} has no shape")
+    uses = list(_uses(value))
+    dims = tuple(_dim(shapes, value, shape, axis) for axis in range(len(shape.dims)))
+    given = _given(shapes, value, dims)
+    slot = Slot(value.name, FEEDABLE[shape.dtype], dims, is_signal=_is_signal(value, uses, dims))
+    if given is not None:
+        return replace(slot, meaning=Meaning.GIVEN, given=tuple(given))
+    if is_float(shape.element_type):
+        return _float_slot(graph, slot, uses, contract)
+    slot = replace(slot, range=contract.range if contract is not None else None)
+    return _other_slot(graph, shapes, slot, uses)
+
+
+def is_guess(shapes: Shapes, value: Value) -> bool:
+    """Whether not every number is valid somewhere, and it is not known which are."""
+    return any(_is_parameter(shapes, node, slot) for node, slot in _uses(value))
+
+
+def _float_slot(
+    graph: Graph, slot: Slot, uses: list[tuple[Node, int]], contract: InputContract | None
+) -> Slot:
+    from onnxlint.runtime.synthesis import Meaning
+
+    if contract is not None and contract.range is not None:
+        return replace(slot, range=contract.range)
+    if any(at in _ONE_AND_MORE.get(node.op, ()) for node, at in uses):
+        return replace(slot, range=(1.0, 2.0))
+    if any(_is_inverted(graph, node, at) for node, at in uses):
+        return replace(slot, meaning=Meaning.MASK)
+    positive = any(
+        at in _POSITIVE.get(node.op, ()) or _is_root(graph, node, at) for node, at in uses
+    )
+    return replace(slot, meaning=Meaning.POSITIVE) if positive else slot
+
+
+def _other_slot(graph: Graph, shapes: Shapes, slot: Slot, uses: list[tuple[Node, int]]) -> Slot:
+    """What integers, text and truths mean."""
+    from onnxlint.runtime.synthesis import Meaning, counts_samples
+
+    if slot.dtype == "str":
+        return replace(slot, meaning=Meaning.TEXT)
+    rows = [_rows(shapes, node) for node, at in uses if _TABLES.get(node.op, (-1,))[0] == at]
+    known = [count for count in rows if count]
+    if known:
+        return replace(slot, meaning=Meaning.INDEX, bound=min(known))
+    name, rank = slot.name.lower(), len(slot.dims)
+    if slot.dtype == "bool" or "mask" in name:
+        return replace(slot, meaning=Meaning.MASK)
+    if any(node.op in ("Div", "Mod") and at == 1 for node, at in uses):
+        return replace(slot, meaning=Meaning.INDEX, bound=9, range=slot.range or (1, 8))
+    if rank >= 3 and slot.dtype in ("int8", "uint8"):
+        return replace(slot, meaning=Meaning.PIXEL)
+    if "len" in name or (rank == 1 and counts_samples(slot)):
+        return replace(slot, meaning=Meaning.LENGTH)
+    if rank < 2:
+        return replace(slot, meaning=Meaning.COUNT, bound=_compared(graph, uses) or 1)
+    masking = any(at in _MASKING.get(node.op, ()) for node, at in uses)
+    return replace(slot, meaning=Meaning.MASK if masking else Meaning.INDEX)
+
+
+def _given(shapes: Shapes, value: Value, dims: tuple[int | str, ...]) -> Sequence[float] | None:
+    """The numbers of an input that an operator takes for a shape, axes or the like."""
+    count = prod(dim if isinstance(dim, int) else 0 for dim in dims)
+    for node in value.consumers:
+        for at, read in enumerate(node.inputs):
+            given = parameter(shapes, node, at, count) if read is value and count else None
+            if given is not None:
+                return given
+    return None
+
+
+def _compared(graph: Graph, uses: list[tuple[Node, int]]) -> int | None:
+    """A number that the input is compared with, such as the sampling rates that a model takes."""
+    for node, at in uses:
+        other = graph.constant(node.input(1 - at)) if node.op == "Equal" else None
+        if other is not None and other.size and int(other.reshape(-1)[0]) > 0:
+            return int(other.reshape(-1)[0])
+    return None
+
+
+def _is_inverted(graph: Graph, node: Node, at: int) -> bool:
+    """Whether it is subtracted from 1, as masks are."""
+    one = graph.constant(node.input(0)) if node.op == "Sub" and at == 1 else None
+    return one is not None and one.size == 1 and float(one.reshape(-1)[0]) == 1
+
+
+def _is_root(graph: Graph, node: Node, at: int) -> bool:
+    """Whether a power of it is taken that negative numbers need not have."""
+    if node.op != "Pow" or at != 0:
+        return False
+    exponent = graph.constant(node.input(1))
+    return exponent is None or bool((exponent % 1 != 0).any())
+
+
+def _is_signal(value: Value, uses: list[tuple[Node, int]], dims: tuple[int | str, ...]) -> bool:
+    """Whether the last axis is time in fine steps: a signal of one channel that frames cut up."""
+    shaped = len(dims) == 2 or (len(dims) == 3 and dims[1] == 1)
+    if not shaped or not isinstance(dims[-1], str):
+        return False
+    named = any(word in value.name.lower() for word in _SIGNAL_NAMES)
+    return named or any(node.op in _SIGNAL or node.scope is not value.scope for node, _ in uses)
+
+
+_SIZED = {
+    "BatchNormalization": (1, 1, 0), "Conv": (1, 1, 1), "GRU": (2, 1, 2), "Gemm": (1, 1, 0),
+    "LSTM": (2, 1, 2), "MatMul": (-1, 1, -2), "RNN": (2, 1, 2),
+}  # fmt: skip
+"""The axis of a node's first input whose size a constant tells: its slot, and the axis of that."""
+
+
+def _dim(shapes: Shapes, value: Value, shape: Shape, axis: int) -> int | str:
+    """One dim; where none is declared, what the first reader's weight tells, else a symbol."""
+    dims = shape.dims or ()
+    dim = dims[axis]
+    if dim is not None and dim != -1:
+        return dim
+    if axis == 0:
+        return "batch"
+    for node in value.consumers:
+        own_axis, slot, weight_axis = _SIZED.get(node.op, (0, 0, 0))
+        if not slot or node.input(0) is not value or own_axis % len(dims) != axis:
+            continue
+        weight = shapes.of(node.input(slot))
+        turned = node.op == "Gemm" and node.attribute("transB", 0)
+        size = weight.dim(1 if turned else weight_axis) if weight is not None else None
+        if isinstance(size, int):
+            return size * (node.attribute("group", 1) if node.op == "Conv" else 1)
+    is_state = len(dims) == 3 and axis == 1 and isinstance(dims[0], int) and dims[0] <= MOST_LAYERS
+    return "batch" if is_state else f"{value.name}[{axis}]"
+
+
+MOST_LAYERS = 8
+"""Layers times directions of recurrent nets, whose state is [layers, batch, units]."""
+
+
+def _uses(value: Value) -> Iterator[tuple[Node, int]]:
+    """(node, slot) that read the value, directly or behind operators that keep its meaning."""
+    pending, seen = [value], {value}
+    while pending:
+        current = pending.pop()
+        for node in dict.fromkeys(current.consumers):
+            yield from ((node, slot) for slot, read in enumerate(node.inputs) if read is current)
+            if node.op in _PASSING and node.input(0) is current and node.output not in seen:
+                pending.extend(filter(None, [node.output]))
+                seen.update(filter(None, [node.output]))
+
+
+def _is_parameter(shapes: Shapes, node: Node, slot: int) -> bool:
+    """Whether not every number is valid there; indices into a table of known size are bounded."""
+    table = _TABLES.get(node.op)
+    if table is not None and slot == table[0]:
+        return _rows(shapes, node) is None
+    return slot in _PARAMETERS.get(node.op, ()) or bool(node.domain)
+
+
+def _rows(shapes: Shapes, node: Node) -> int | None:
+    """How many rows the table of a look-up has, if that is fixed."""
+    _, table_slot, axis_name = _TABLES[node.op]
+    table = shapes.of(node.input(table_slot))
+    axis = node.attribute(axis_name, 0) if axis_name else 0
+    rows = table.dim(axis) if table is not None else None
+    return rows if isinstance(rows, int) else None

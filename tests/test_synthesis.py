@@ -1,0 +1,175 @@
+"""Synthesised inputs obey shape, dtype, table and contract, whatever an input is like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onnxlint.analyses import Analyses
+from onnxlint.analyses.inputs import Inputs
+from onnxlint.model.load import open_model
+from onnxlint.runtime.synthesis import Meaning, Slot, attempts
+from onnxlint.settings import InputContract, Settings
+
+DIMS = st.lists(st.sampled_from(["batch", "T", "T + 1", 1, 2, 3]), max_size=4).map(tuple)
+FLOATS = ("float16", "float32", "float64")
+INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+NUMBERS = st.floats(-1e4, 1e4) | st.sampled_from([-np.inf, np.inf, 0.0, 0.1, 1.0, 255.0])
+RANGES = st.none() | st.tuples(NUMBERS, NUMBERS).filter(lambda ends: ends[0] < ends[1])
+
+
+@st.composite
+def slots(draw: st.DrawFn) -> Slot:
+    meaning = draw(st.sampled_from([each for each in Meaning if each is not Meaning.GIVEN]))
+    dtypes = {
+        Meaning.NOISE: FLOATS, Meaning.POSITIVE: FLOATS, Meaning.PIXEL: ("int8", "uint8"),
+        Meaning.TEXT: ("str",), Meaning.MASK: ("bool", *INTEGERS, *FLOATS),
+    }.get(meaning, INTEGERS)  # fmt: skip
+    return Slot("x", draw(st.sampled_from(dtypes)), draw(DIMS), meaning,
+                draw(st.integers(1, 100)), draw(RANGES))  # fmt: skip
+
+
+@given(st.lists(slots(), min_size=1, max_size=3), st.integers(1, 5), st.integers(0, 9))
+def test_what_is_made_up_is_valid(made: list[Slot], samples: int, seed: int) -> None:
+    named = [Slot(f"x{n}", *slot_fields(slot)) for n, slot in enumerate(made)]
+    attempt = next(attempts(named, samples, seed))
+    sizes = attempt.sizes
+    assert {"T", "T + 1"} - {*sizes} or sizes["T + 1"] == sizes["T"] + 1
+    for slot in named:
+        wanted = tuple(sizes[dim] if isinstance(dim, str) else dim for dim in slot.dims)
+        for feed in attempt.feeds:
+            assert feed[slot.name].shape == wanted
+        for feed in [*attempt.feeds, *attempt.limits]:
+            check(slot, feed[slot.name])
+
+
+def slot_fields(slot: Slot) -> tuple[object, ...]:
+    return slot.dtype, slot.dims, slot.meaning, slot.bound, slot.range
+
+
+def check(slot: Slot, array: np.ndarray) -> None:
+    assert array.ndim == len(slot.dims)
+    assert array.dtype == (object if slot.dtype == "str" else slot.dtype)
+    if slot.dtype == "str" or not array.size:
+        return
+    assert np.isfinite(array.astype(np.float64)).all()
+    low, high = float(array.min()), float(array.max())
+    if slot.meaning is Meaning.INDEX:
+        assert low >= 0
+        assert high < slot.bound
+    if slot.meaning is Meaning.POSITIVE and slot.range is None:
+        assert low > 0
+    if slot.meaning is Meaning.MASK and slot.range is None:
+        assert set(np.unique(array).tolist()) <= {0, 1}
+        assert array.reshape(-1, array.shape[-1] if array.ndim else 1).any(axis=-1).all()
+    is_bounded = slot.range is not None and slot.dtype != "bool"
+    if is_bounded and slot.meaning is not Meaning.INDEX and has_numbers(slot):
+        assert slot.range[0] <= low
+        assert high <= slot.range[1]
+
+
+def has_numbers(slot: Slot) -> bool:
+    """Whether any number of the dtype lies in the range."""
+    low, high = slot.range
+    if slot.dtype in FLOATS:
+        largest = float(np.finfo(slot.dtype).max)
+        return low <= largest and high >= -largest and high - low > 1e-2 * max(1, abs(low))
+    info = np.iinfo(slot.dtype)
+    return np.floor(min(high, info.max)) >= np.ceil(max(low, info.min))
+
+
+@pytest.fixture
+def slots_of(write_model):
+    def read(text: str, **contracts: InputContract) -> dict[str, Slot]:
+        with open_model(str(write_model(text))) as model:
+            analyses = Analyses(Settings(inputs=contracts), model)
+            try:
+                return {slot.name: slot for slot in analyses.get(Inputs).slots}
+            finally:
+                analyses.close()
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("inputs", "nodes", "dims"),
+    [
+        ("float[N, ?] x", "y = MatMul(x, w)", ("N", 5)),
+        ("float[?, ?] x", "y = Gemm<transB = 1>(x, w)", ("batch", 7)),
+        ("float[N, ?, H, W] x", "y = Conv<group = 2>(x, k)", ("N", 6, "H", "W")),
+        ("float[N, ?] x", "y = Relu(x)", ("N", "x[1]")),
+        ("float[2, ?, 5] x", "y = Relu(x)", (2, "batch", 5)),
+    ],
+)
+def test_sizes_that_a_weight_tells(inputs, nodes, dims, slots_of):
+    text = f"""net ({inputs}) => (float[A, B] y)
+    <float[5, 7] w = {{{", ".join("1" * 35)}}}, float[2, 3, 1, 1] k = {{1, 2, 3, 4, 5, 6}}>
+    {{ {nodes} }}"""
+    assert slots_of(text)["x"].dims == dims
+
+
+@pytest.mark.parametrize(
+    ("nodes", "meaning"),
+    [
+        ("one = Constant<value = float {1}>() y = Sub(one, x)", Meaning.MASK),
+        ("two = Constant<value = float {2}>() y = Sub(two, x)", Meaning.NOISE),
+        ("e = Constant<value = float {0.5}>() y = Pow(x, e)", Meaning.POSITIVE),
+        ("e = Constant<value = float {2}>() y = Pow(x, e)", Meaning.NOISE),
+        ("y = ReduceLogSum(x)", Meaning.POSITIVE),
+        ("c = Clip(x) y = Sqrt(c)", Meaning.POSITIVE),
+    ],
+)
+def test_meaning_of_numbers(nodes, meaning, slots_of):
+    text = f"net (float[N, T] x) => (float[N, T] y) {{ {nodes} }}"
+    assert slots_of(text)["x"].meaning is meaning
+    declared = slots_of(text, x=InputContract(range=(-1, 1)))["x"]
+    assert (declared.meaning, declared.range) == (Meaning.NOISE, (-1, 1))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "meaning"),
+    [
+        ("y = ReduceSum(x)", Meaning.MASK),
+        ("zero = Constant<value = int64 {0}>() y = Equal(x, zero)", Meaning.MASK),
+        ("y = Neg(x)", Meaning.INDEX),
+    ],
+)
+def test_masks_are_known_by_their_use(nodes, meaning, slots_of):
+    text = f"net (int64[N, T] x) => (int64[N, T] y) {{ {nodes} }}"
+    assert slots_of(text)["x"].meaning is meaning
+
+
+def test_lengths_are_those_of_the_sequence():
+    made = [Slot("wave", "float32", ("batch", "T"), is_signal=True),
+            Slot("lengths", "int64", ("batch",), Meaning.LENGTH)]  # fmt: skip
+    for attempt in attempts(made, 4, 0):
+        for feed in attempt.feeds:
+            assert feed["lengths"][0] == feed["wave"].shape[1]
+            assert (feed["lengths"] >= feed["wave"].shape[1] // 2).all()
+
+
+def test_what_is_compared_with_is_fed(slots_of):
+    text = """net (int64 sr, float[N, T] input) => (bool a, float[N, T] y)
+    { rate = Constant<value = int64 {16000}>() a = Equal(sr, rate) y = Relu(input) }"""
+    assert slots_of(text)["sr"].bound == 16000
+
+
+RESHAPES = [
+    ("int64[2] p", "float[2, 6] y", "y = Reshape(x, p)", [2, 6]),
+    ("int64[2] p", "float[6, 4] y", "y = Tile(x, p)", [2, 1]),
+    ("float[2] p", "float[6, 8] y", "y = Resize(x, , p)", [2, 2]),
+    ("int64[2] p", "float[6, 8] y", "y = Resize(x, , , p)", [6, 8]),
+    ("int64[2] p", "float[3, 1] y, float[3, 3] z", "y, z = Split<axis = 1>(x, p)", [1, 3]),
+    ("int64[2] p", "float[A, B, C, D] y", "y = Unsqueeze(x, p)", [0, 1]),
+    ("int64 p", "float[3, 4] y", "y = CumSum(x, p)", 0),
+]
+
+
+@pytest.mark.parametrize(("parameter", "outputs", "node", "numbers"), RESHAPES)
+def test_parameters_are_read_off_the_shapes(parameter, outputs, node, numbers, slots_of):
+    text = f"net (float[3, 4] x, {parameter}) => ({outputs}) {{ {node} }}"
+    made = list(slots_of(text).values())
+    (feed, *_) = next(attempts(made, 1, 0)).feeds
+    assert feed["p"].tolist() == numbers
