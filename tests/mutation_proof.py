@@ -505,6 +505,8 @@ def main() -> None:
     print(f"{len(bases)} models, {total.rejected} mutants rejected by the checker, "
           f"{total.accepted} accepted, {len(total.crashed)} crashed, {len(total.missed)} missed, "
           f"lesser {dict(total.lesser)}")  # fmt: skip
+    for told in total.crashed:
+        print(f"crashed {told}")
     alike: dict[str, list[str]] = defaultdict(list)
     for told in total.missed:
         says = re.sub(r"'[^']*'|\d+", "_", told.splitlines()[1])
