@@ -250,8 +250,9 @@ def ir_version(model: ModelProto) -> Yielded:
             draft.model.ClearField("ir_version")
         else:
             draft.model.ir_version = version
-        names = draft.bodies[0].initializer_names if version else ()
-        yield draft.mutant(str(version), {("", None, None)}, spots_of(draft.bodies[0], names))
+        bodies = draft.bodies if version else ()
+        initializers = (spots_of(body, body.initializer_names) for body in bodies)
+        yield draft.mutant(str(version), {("", None, None)}, *initializers)
 
 
 @kind
