@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses import Unavailable
     from onnxlint.analyses.activations import Activations
     from onnxlint.analyses.data import Data, FedInput
+    from onnxlint.analyses.divergence import FirstDivergence
     from onnxlint.analyses.execution import Execution
     from onnxlint.analyses.expected import Expected, Tolerance
     from onnxlint.analyses.inputs import Inputs
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.outputs import Outputs
     from onnxlint.analyses.predictions import Predictions
     from onnxlint.analyses.propagation import Propagation, Reach
+    from onnxlint.analyses.reference import OutputDifference, Reference
     from onnxlint.analyses.reruns import Reruns
     from onnxlint.analyses.rounding import Rounding
     from onnxlint.analyses.schemas import Schemas
@@ -53,6 +55,7 @@ _HOMES = {
     "External": "onnxlint.model.preflight",
     "FedInput": "onnxlint.analyses.data",
     "Finding": "onnxlint.findings",
+    "FirstDivergence": "onnxlint.analyses.divergence",
     "Fix": "onnxlint.findings",
     "FixError": "onnxlint.model.draft",
     "Graph": "onnxlint.model.graph",
@@ -65,6 +68,7 @@ _HOMES = {
     "NotApplicable": "onnxlint.findings",
     "Observed": "onnxlint.analyses.trace",
     "Origin": "onnxlint.model.graph",
+    "OutputDifference": "onnxlint.analyses.reference",
     "Outputs": "onnxlint.analyses.outputs",
     "Pattern": "onnxlint.model.pattern",
     "PatternError": "onnxlint.model.pattern",
@@ -73,6 +77,7 @@ _HOMES = {
     "Preflight": "onnxlint.model.preflight",
     "Propagation": "onnxlint.analyses.propagation",
     "Reach": "onnxlint.analyses.propagation",
+    "Reference": "onnxlint.analyses.reference",
     "Reruns": "onnxlint.analyses.reruns",
     "Rounding": "onnxlint.analyses.rounding",
     "Schemas": "onnxlint.analyses.schemas",
@@ -107,6 +112,7 @@ __all__ = [
     "External",
     "FedInput",
     "Finding",
+    "FirstDivergence",
     "Fix",
     "FixError",
     "Graph",
@@ -119,6 +125,7 @@ __all__ = [
     "NotApplicable",
     "Observed",
     "Origin",
+    "OutputDifference",
     "Outputs",
     "Pattern",
     "PatternError",
@@ -127,6 +134,7 @@ __all__ = [
     "Preflight",
     "Propagation",
     "Reach",
+    "Reference",
     "Reruns",
     "Rounding",
     "Schemas",

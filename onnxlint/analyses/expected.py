@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution import Execution
-from onnxlint.analyses.rounding import Rounding
+from onnxlint.analyses.rounding import Rounding, finite_parts
 from onnxlint.findings import Place
 from onnxlint.model.graph import Graph, Value
 
@@ -56,10 +56,7 @@ class Comparison:
 
         if self.wanted.dtype.kind != "f":
             return np.where(self._differing(tolerance), np.inf, 0.0)
-        wanted, got = map(_unbounded, (self.wanted, self.got))
-        finite = np.isfinite(wanted) & np.isfinite(got)
-        same = finite | (wanted == got) | (np.isnan(wanted) & np.isnan(got))
-        wanted, got = np.where(finite, wanted, 0.0), np.where(finite, got, 0.0)
+        wanted, got, same = finite_parts(self.wanted, self.got)
         rms = float(np.sqrt(np.mean(wanted**2))) if wanted.size else 0.0
         allowed = tolerance.absolute + tolerance.of_rms * rms + tolerance.relative * np.abs(wanted)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -194,15 +191,6 @@ def _assigned(graph: Graph, files: Mapping[int, Path]) -> Iterator[tuple[str, Pa
 
 def _is_tensor(value: Value) -> bool:
     return value.type is None or value.type.WhichOneof("value") in (None, "tensor_type")
-
-
-def _unbounded(array: Array) -> Array:
-    """In float64; the largest number of a dtype is infinite there, for masks are written so."""
-    import numpy as np
-
-    largest = float(np.finfo(array.dtype).max)
-    wide = array.astype(np.float64)
-    return np.where(np.abs(wide) >= largest, np.copysign(np.inf, wide), wide)
 
 
 TEXT = "OUST"

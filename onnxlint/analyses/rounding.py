@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.model.graph import Graph, Node, Value
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.messages import Array
 
 _EPSILONS = {"double": 2.0**-52, "float": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """The relative spacing of each dtype's numbers."""
@@ -46,3 +51,62 @@ class Rounding:
         training, ratio = (self.graph.constant(node.input(slot)) for slot in (2, 1))
         is_inactive = training is not None and not training.any()
         return not is_inactive and (ratio is None or bool(ratio.any()))
+
+
+LEAST_RMS = 1e-6
+"""A value whose root mean square is below it is compared as if it reached it: it may be noise."""
+
+
+def finite_parts(one: Array, other: Array) -> tuple[Array, Array, Array]:
+    """Two arrays of floats in float64, 0 where either is not finite; and where that is alike.
+
+    The largest number of a dtype counts as infinite, for masks are written so.
+    """
+    import numpy as np
+
+    one, other = _unbounded(one), _unbounded(other)
+    finite = np.isfinite(one) & np.isfinite(other)
+    alike = finite | (one == other) | (np.isnan(one) & np.isnan(other))
+    return np.where(finite, one, 0.0), np.where(finite, other, 0.0), alike
+
+
+def _unbounded(array: Array) -> Array:
+    import numpy as np
+
+    largest = float(np.finfo(array.dtype).max)
+    wide = array.astype(np.float64)
+    return np.where(np.abs(wide) >= largest, np.copysign(np.inf, wide), wide)
+
+
+@dataclass
+class Distance:
+    """The length of a difference relative to that of what was wanted (relative L2 error).
+
+    Infinite where a NaN or an infinity stands in one of the two alone.
+    """
+
+    difference: float = 0.0
+    length: float = 0.0
+    elements: int = 0
+
+    @classmethod
+    def between(cls, got: Array, wanted: Array) -> Distance:
+        """The distance of two arrays of floats and of one shape."""
+        import numpy as np
+
+        got, wanted, alike = finite_parts(got, wanted)
+        difference = float(np.square(got - wanted).sum()) if alike.all() else math.inf
+        return cls(difference, float(np.square(wanted).sum()), got.size)
+
+    def __add__(self, other: Distance) -> Distance:
+        return Distance(
+            self.difference + other.difference,
+            self.length + other.length,
+            self.elements + other.elements,
+        )
+
+    @property
+    def relative(self) -> float:
+        """0 for what is the same."""
+        least = LEAST_RMS**2 * max(1, self.elements)
+        return math.sqrt(self.difference / max(self.length, least))

@@ -1,0 +1,213 @@
+"""How far the outputs are from another model's on the same samples, and where that begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.analyses.divergence import FirstDivergence, LayerDifferences
+from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.meanings import FEEDABLE
+from onnxlint.analyses.other import Both, OtherModel, names_of
+from onnxlint.analyses.pairing import Side
+from onnxlint.analyses.predictions import Head, recognise
+from onnxlint.analyses.rounding import Distance, Rounding
+from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.weights import Weights
+from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
+from onnxlint.findings import Place
+from onnxlint.model.errors import DataError
+from onnxlint.model.graph import Graph, Value
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.messages import Array
+
+    Outputs = dict[str, Array]
+
+
+@dataclass(eq=False)
+class OutputDifference:
+    """An output beside its like in the reference, over all samples.
+
+    Of `decisions` (the class with the highest score, the labels beyond one half; every element of
+    an output that holds no floats) `changed` are others. `misfit` says why it cannot be compared.
+    """
+
+    value: Value
+    like: Value
+    head: Head | None = None
+    misfit: str = ""
+    changed: int = 0
+    decisions: int = 0
+    distances: list[Distance] = field(default_factory=list)
+
+    @property
+    def place(self) -> Place:
+        """Where the output stands."""
+        return self.value.place
+
+    @property
+    def error(self) -> float:
+        """Relative L2 error; of what holds no floats, the share of elements that differs."""
+        if not self.distances:
+            return self.changed / max(1, self.decisions)
+        return sum(self.distances, Distance()).relative
+
+    @property
+    def worst_run(self) -> int:
+        """The run in which it is farthest."""
+        errors = [distance.relative for distance in self.distances]
+        return max(range(len(errors)), key=errors.__getitem__, default=0)
+
+    @property
+    def changes(self) -> float:
+        """The share of decisions that changes at least, as far as these samples tell."""
+        return least_share(self.changed, self.decisions)
+
+    def add(self, got: Array, wanted: Array) -> None:
+        """Compares one run."""
+        if got.shape != wanted.shape:
+            self.misfit = f"has shape {list(got.shape)}, and the reference's {list(wanted.shape)}"
+        elif (got.dtype.kind == "f") != (wanted.dtype.kind == "f"):
+            self.misfit = f"is {got.dtype}, and the reference's {wanted.dtype}"
+        elif got.dtype.kind == "f":
+            self.distances.append(Distance.between(got, wanted))
+            self._count_decisions(got, wanted)
+        else:
+            self.changed += int((got != wanted).sum())
+            self.decisions += got.size
+
+    def _count_decisions(self, got: Array, wanted: Array) -> None:
+        import numpy as np
+
+        if self.head is None or not got.ndim or not got.size:
+            return
+        axis = self.head.axis if -got.ndim <= self.head.axis < got.ndim else -1
+        if self.head.kind == "sigmoid":
+            differ = ((got > 0.5) != (wanted > 0.5)).any(axis=axis)
+        else:
+            differ = np.argmax(got, axis=axis) != np.argmax(wanted, axis=axis)
+        self.changed += int(differ.sum())
+        self.decisions += int(differ.size)
+
+
+class Reference:
+    """The outputs beside those of another model, and where they part.
+
+    All samples are run for the outputs. Layers are compared on the run in which the outputs are
+    farthest, and only when a rule asks. Both models run as they ship, optimised. `epsilon` is the
+    coarser spacing of their floats; `noise` says that what was fed is none that calibration saw.
+    """
+
+    def __init__(
+        self, mine: Side, other: OtherModel, execution: Execution, rounding: Rounding,
+        worker: Worker,
+    ) -> None:  # fmt: skip
+        assert execution.attempt is not None
+        self.synthetic = execution.synthetic
+        self.noise = execution.inputs.is_noise
+        self.samples = execution.samples
+        self.epsilon = max(rounding.epsilon, other.rounding.epsilon)
+        self.quantised = rounding.quantised or other.rounding.quantised
+        self.outputs: list[OutputDifference] = []
+        """The outputs that both models have, in the order of this one."""
+        self._other = other
+        self._both = Both(mine, other, execution.attempt.feeds, worker)
+
+    @classmethod
+    def build(
+        cls, other: OtherModel, graph: Graph, shapes: Shapes, weights: Weights,
+        execution: Execution, rounding: Rounding, settings: Settings, worker: Worker,
+    ) -> Reference:  # fmt: skip
+        """Runs the reference on all samples, and this model where its outputs were not kept.
+
+        Raises:
+            Unavailable: the model did not run, or no output can be compared.
+            DataError: the reference does not run on these samples, or has other outputs.
+        """
+        if execution.attempt is None:
+            raise Unavailable(execution.failure or "the model did not run")
+        reference = cls(Side(graph, shapes, weights), other, execution, rounding, worker)
+        reference.outputs = [
+            OutputDifference(mine, like, reference._head(mine, like, settings))
+            for mine, like in reference._pairs()
+            if not (rounding.drawn_by(mine) or other.rounding.drawn_by(like))
+        ]
+        if not reference.outputs:
+            raise Unavailable("every output depends on random numbers, or is nothing to compare")
+        reference._compare([ran.outputs for ran in execution.runs])
+        return reference
+
+    def first_divergent(
+        self, outputs: list[OutputDifference], limit: float
+    ) -> FirstDivergence | None:
+        """Where the outputs begin to differ by more than rounding, which does at most `limit`.
+
+        None where no layer differs, or none can be compared.
+        """
+        run = max(outputs, key=lambda output: output.error).worst_run
+        likes = {output.value: output.like for output in self.outputs}
+        layers = LayerDifferences(self._both, run, likes)
+        epsilon = math.inf if self.quantised else self.epsilon
+        return layers.first([output.value for output in outputs], limit, epsilon)
+
+    def _head(self, value: Value, like: Value, settings: Settings) -> Head | None:
+        """What an output predicts, as one of the models tells: a quantised one may not."""
+        mine, theirs = self._both.mine, self._both.theirs
+        return recognise(mine.graph, mine.shapes, value, settings.outputs) or recognise(
+            theirs.graph, theirs.shapes, like, settings.outputs
+        )
+
+    def _pairs(self) -> Iterator[tuple[Value, Value]]:
+        """Outputs that numpy can hold, each with the reference's: by name, the others by order.
+
+        Raises:
+            DataError: there is no pair.
+        """
+        mine, theirs = self._both.mine, self._both.theirs
+        outputs = mine.graph.outputs
+        named = {value.name: value for value in theirs.graph.outputs}
+        pairs = {value: named.pop(value.name) for value in outputs if value.name in named}
+        rest = [value for value in outputs if value not in pairs]
+        if len(rest) == len(named):
+            pairs |= zip(rest, named.values(), strict=True)
+        if not pairs:
+            told = f"{names_of(theirs.graph.outputs)}, the model {names_of(outputs)}"
+            remedy = "give a model that gives the same"
+            raise DataError(f"{self._other.name} has outputs {told}; {remedy}")
+        for value in outputs:
+            like = pairs.get(value)
+            if like and _holds(mine, value) and _holds(theirs, like):
+                yield value, like
+
+    def _compare(self, known: list[Outputs]) -> None:
+        """Compares the outputs of every run; `known` are those of this model, as far as kept."""
+        names = [(output.value.name, output.like.name) for output in self.outputs]
+        is_known = all(name in outputs for outputs in known for name, _ in names)
+        known = known if is_known and not self._both.cut else []
+        jobs = [(run, names) for run in range(len(self._both.feeds))]
+        try:
+            for got, wanted in self._both.run(jobs, known=known):
+                for output in self.outputs:
+                    output.add(got[output.value.name], wanted[output.like.name])
+        except (RunFailure, WorkerDied) as error:
+            raise Unavailable(f"the model does not run again: {error}") from error
+
+
+def least_share(count: int, of: int) -> float:
+    """The least share that is likely (95%) where `count` of so many were seen: Wilson's bound."""
+    if not of:
+        return 0.0
+    z, share = 1.645, count / of
+    centre = share + z * z / (2 * of)
+    spread = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return max(0.0, (centre - spread) / (1 + z * z / of))
+
+
+def _holds(side: Side, value: Value) -> bool:
+    shape = side.shapes.of(value)
+    return shape is not None and shape.dtype in FEEDABLE
