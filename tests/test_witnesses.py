@@ -1,10 +1,17 @@
 """Inputs that show a NaN are saved as small as they were found, and show it again."""
 
 import json
+from contextlib import closing
 
 import numpy as np
 import pytest
 
+from onnxlint.analyses import Analyses
+from onnxlint.analyses.reruns import Reruns
+from onnxlint.analyses.trace import Trace
+from onnxlint.analyses.witnesses import Witnesses
+from onnxlint.analyses.worker import Worker
+from onnxlint.model.load import open_model
 from onnxlint.settings import Settings
 from onnxlint.testing import run_rule
 from onnxlint_rules.act.nan_origin import nan_origin
@@ -57,6 +64,24 @@ def test_batch_that_is_fixed_stays_whole(tmp_path, write_model):
     witness = np.load(found.evidence["witness"])["x"]
     assert witness.shape == (3, 8)
     assert np.count_nonzero(witness) == 1
+
+
+def test_another_user_of_the_worker_may_come_between(tmp_path, write_model):
+    x = np.full((2, 8), 3, np.float32)
+    given = Settings(data=fed(tmp_path, x=x, z=x), witnesses=tmp_path)
+    with (
+        open_model(str(write_model(ROOT))) as model,
+        closing(Worker(60.0)) as worker,
+        closing(Analyses(given, model, worker)) as analyses,
+    ):
+        (origin,) = analyses.get(Trace).origins(lambda seen: seen.nan)
+        saved = []
+        for _ in range(2):
+            witness = analyses.get(Witnesses).of(origin, "ACT001")["witness"]
+            saved.append(np.load(witness)["x"])
+            analyses.get(Reruns).outputs(analyses.get(Reruns).attempt.feeds[0])
+    assert np.count_nonzero(saved[0]) == 1
+    assert np.array_equal(*saved)
 
 
 def test_sound_model_has_no_witness(tmp_path, write_model):

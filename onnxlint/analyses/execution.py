@@ -221,6 +221,12 @@ class Runner:
         self._groups: list[list[Watch]] = []
         self.kept: list[str] = []
         self.load_seconds = 0.0
+        self._session: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what it loaded still is: others use the worker, too."""
+        return self._session == self._worker.session
 
     def open(self, *, every: bool = False, closely: bool = False) -> None:
         """Loads the model with its probes; where they are in the way, without them.
@@ -252,6 +258,7 @@ class Runner:
         model = self._graph.model
         data = runnable(model, [watch.name for watch in watches])
         self.load_seconds = self._worker.load(data, model.files.folder, level)
+        self._session = self._worker.session
 
     def run(self, feeds: dict[str, Array], samples: int = 1) -> Ran:
         """Runs one feed; several times where the watched values are too many to fetch at once.

@@ -118,7 +118,8 @@ class OtherModel:
             try:
                 parts = batched(fitted(renamed, slots), slots, samples_in(renamed, slots)).feeds
             except (MisfitError, LookupError):
-                told = f"{self.name} does not take the samples of the model: {misfit}"
+                remedy = "give samples that fit both with --data, or swap the two models"
+                told = f"{self.name} does not take the samples of the model: {misfit}; {remedy}"
                 raise DataError(told) from misfit
         return [(self._mine(part, feed), part) for part in parts]
 

@@ -34,7 +34,6 @@ class Witnesses:
     def __init__(self, trace: Trace, runner: Runner, folder: Path | None, stem: str) -> None:
         self._trace, self._runner = trace, runner
         self._folder, self._stem = folder, stem
-        self._is_open = False
 
     @classmethod
     def build(
@@ -67,9 +66,8 @@ class Witnesses:
 
     def _smallest(self, found: Contamination, feed: Feed, samples: int) -> Feed:
         """One sample of the feed, with as much of it zeroed as the fault allows."""
-        if not self._is_open:
+        if not self._runner.is_open:
             self._runner.open(closely=True)
-            self._is_open = True
         feed = next((one for one in _single(feed, samples) if self._shows(found, one)), feed)
         runs = 0
         for name, pieces in _cuts(feed):
