@@ -123,6 +123,7 @@ def test_inputs_are_seen_as_they_were_fed(analysed, tmp_path):
         ("b = Greater(x, low) h = Cast<to = 1>(b) y = Neg(h)", False),
         ("s = Shape(x) h = ConstantOfShape(s) y = Neg(h)", False),
         ("h = Mul(x, zero) y = Neg(h)", False),
+        ("h = CastLike(zero, x) y = Neg(h)", False),
         ("h = Sub(x, x) y = Neg(h)", False),
         ("i = Cast<to = 7>(x) h = Cast<to = 1>(i) y = Neg(h)", False),
         ("i = Cast<to = 10>(x) h = Cast<to = 1>(i) y = Neg(h)", True),

@@ -181,7 +181,8 @@ class Activations:
         fed = (self._trace.of(value) for value in self._graph.inputs)
         varying = {one.value for one in fed if one is not None and one.spread}
         for node in self._graph.main.nodes:
-            if not varying.isdisjoint(filter(None, node.inputs)) and not self._levels(node):
+            read = node.inputs[:1] if node.op == "CastLike" else node.inputs
+            if not varying.isdisjoint(filter(None, read)) and not self._levels(node):
                 varying.update(filter(None, node.outputs))
         return varying
 
@@ -203,6 +204,8 @@ class Activations:
         sources = {value for value in self._graph.main.values.values() if self._makes_masks(value)}
         masked = set(sources)
         for node in self._graph.main.nodes:
+            if node.op == "Attention":  # its scores, which it hands out with their mask
+                masked.update(filter(None, node.outputs[3:]))
             read = masked.intersection(filter(None, node.inputs))
             if (node.op in _MASKING and read) or (node.op not in _UNMASKING and read - sources):
                 masked.update(filter(None, node.outputs))

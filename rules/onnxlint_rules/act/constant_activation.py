@@ -52,6 +52,7 @@ def constant_activation(
         and seen.is_constant(max_spread)
         and seen.sample_size >= min_elements
         and activations.varies(seen.value)
+        and not activations.is_masked(seen.value)
         and not (seen.made_by("Mul") and seen.peak == 0)  # a gate of a state that starts at 0
     )
     for seen in activations.firsts(constant):
