@@ -186,6 +186,11 @@ def test_a_quantised_model_on_noise_beyond_its_calibration_is_an_info(save):
     plain = "net (float[N, 4] x) => (float[N, 4] y) { y = Neg(x) }"
     paths = save(model_from_text(text), "quantised.onnx"), save(model_from_text(plain), "full.onnx")
     assert found(*paths).severity is Severity.INFO
+    flat = plain.replace("float[N, 4] y", "float[N] y").replace(
+        "Neg(x)", "ReduceMax<keepdims = 0>(x, a)"
+    )
+    flat = save(model_from_text(flat.replace(" { y", " <int64[1] a = {1}> { y")), "flat.onnx")
+    assert found(paths[0], flat).severity is Severity.WARNING
 
 
 def test_decisions_that_change_on_the_users_data_are_an_error(save, tmp_path):
@@ -211,7 +216,7 @@ def test_another_architecture_is_compared_by_its_outputs(save):
     assert "no layer before it can be compared" in there.message
 
 
-def test_shapes_types_and_nan_of_outputs(save):
+def test_shapes_types_and_nan_of_outputs(save, onnxlint):
     texts = {
         "column": "net (float[N, 2] x) => (float[N, 1] y) <int64[1] a = {1}> "
         "{ y = ReduceMax(x, a) }",
@@ -230,6 +235,11 @@ def test_shapes_types_and_nan_of_outputs(save):
         ("label", "negated", "8 of 8 decisions change"),
     ):
         assert told in found(paths[model], paths[reference]).message
+    done = onnxlint(
+        paths["nan"], "--select", "CMP002", "--reference", paths["row"], "--format", "json"
+    )
+    (finding,) = json.loads(done.stdout)["models"][0]["findings"]
+    assert finding["evidence"] == {"outputs": {"y": "inf"}}
     there = found(paths["nan"], paths["row"])
     assert "NaN" in there.message
     assert there.measured == float("inf")

@@ -73,7 +73,7 @@ def reference_divergence(
     severity = Severity.WARNING
     if changes > max_changed and not reference.synthetic:
         severity = Severity.ERROR
-    elif reference.quantised and reference.noise and worst.error < UNRELATED:
+    elif reference.quantised and reference.noise and not worst.misfit and worst.error < UNRELATED:
         severity = Severity.INFO
     yield Finding(
         first or worst,
