@@ -15,14 +15,18 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from onnxlint.analyses import Unavailable
     from onnxlint.analyses.activations import Activations
+    from onnxlint.analyses.behaviour import Behaviour, ResizedAxis
     from onnxlint.analyses.data import Data, FedInput
+    from onnxlint.analyses.differences import Difference
     from onnxlint.analyses.divergence import FirstDivergence
     from onnxlint.analyses.execution import Execution
     from onnxlint.analyses.expected import Expected, Tolerance
     from onnxlint.analyses.inputs import Inputs
+    from onnxlint.analyses.journal import Journal
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.outputs import Outputs
     from onnxlint.analyses.predictions import Predictions
+    from onnxlint.analyses.promises import Promises
     from onnxlint.analyses.propagation import Propagation, Reach
     from onnxlint.analyses.reference import OutputDifference, Reference
     from onnxlint.analyses.reruns import Reruns
@@ -46,9 +50,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Activations": "onnxlint.analyses.activations",
+    "Behaviour": "onnxlint.analyses.behaviour",
     "Change": "onnxlint.analyses.layers",
-    "Data": "onnxlint.analyses.data",
     "Danger": "onnxlint.model.preflight",
+    "Data": "onnxlint.analyses.data",
+    "Difference": "onnxlint.analyses.differences",
     "Draft": "onnxlint.model.draft",
     "Execution": "onnxlint.analyses.execution",
     "Expected": "onnxlint.analyses.expected",
@@ -60,6 +66,7 @@ _HOMES = {
     "FixError": "onnxlint.model.draft",
     "Graph": "onnxlint.model.graph",
     "Inputs": "onnxlint.analyses.inputs",
+    "Journal": "onnxlint.analyses.journal",
     "Layer": "onnxlint.analyses.layers",
     "Layers": "onnxlint.analyses.layers",
     "Match": "onnxlint.model.pattern",
@@ -75,10 +82,12 @@ _HOMES = {
     "Place": "onnxlint.findings",
     "Predictions": "onnxlint.analyses.predictions",
     "Preflight": "onnxlint.model.preflight",
+    "Promises": "onnxlint.analyses.promises",
     "Propagation": "onnxlint.analyses.propagation",
     "Reach": "onnxlint.analyses.propagation",
     "Reference": "onnxlint.analyses.reference",
     "Reruns": "onnxlint.analyses.reruns",
+    "ResizedAxis": "onnxlint.analyses.behaviour",
     "Rounding": "onnxlint.analyses.rounding",
     "Schemas": "onnxlint.analyses.schemas",
     "Scope": "onnxlint.model.graph",
@@ -91,21 +100,23 @@ _HOMES = {
     "Targets": "onnxlint.analyses.targets",
     "Tolerance": "onnxlint.analyses.expected",
     "Trace": "onnxlint.analyses.trace",
-    "Witnesses": "onnxlint.analyses.witnesses",
     "Trail": "onnxlint.analyses.layers",
     "Unavailable": "onnxlint.analyses",
     "Value": "onnxlint.model.graph",
     "Weight": "onnxlint.analyses.weights",
     "Weights": "onnxlint.analyses.weights",
+    "Witnesses": "onnxlint.analyses.witnesses",
     "lint": "onnxlint.pipeline",
     "rule": "onnxlint.rules",
 }
 
 __all__ = [
     "Activations",
+    "Behaviour",
     "Change",
     "Danger",
     "Data",
+    "Difference",
     "Draft",
     "Execution",
     "Expected",
@@ -117,6 +128,7 @@ __all__ = [
     "FixError",
     "Graph",
     "Inputs",
+    "Journal",
     "Layer",
     "Layers",
     "Match",
@@ -132,10 +144,12 @@ __all__ = [
     "Place",
     "Predictions",
     "Preflight",
+    "Promises",
     "Propagation",
     "Reach",
     "Reference",
     "Reruns",
+    "ResizedAxis",
     "Rounding",
     "Schemas",
     "Scope",

@@ -117,7 +117,8 @@ class Execution:
 
     At most one of `session_failure` and `crash` is set; with `execution_failure` there are no runs.
     `runs` holds what each feed gave at the shipped optimisation level; `close_runs` the same feeds
-    with every value watched and nothing fused, made where `runs` shows NaN or infinities.
+    with every value watched and nothing fused, made where `runs` shows NaN or infinities. `log` is
+    what onnxruntime printed until then.
     """
 
     inputs: Inputs
@@ -129,6 +130,7 @@ class Execution:
     close_runs: list[Ran] = field(default_factory=list)
     attempt: Attempt | None = None
     load_seconds: float = 0.0
+    log: str = ""
 
     @classmethod
     def build(
@@ -145,6 +147,8 @@ class Execution:
         runner = Runner(graph, shapes, worker)
         try:
             execution._run(runner)
+            if execution.attempt is not None and any(map(_has_nonfinite, execution.runs)):
+                execution._look_closely(runner, execution.attempt)
         except WorkerDied as error:
             execution.crash = str(error)
         return execution
@@ -155,6 +159,11 @@ class Execution:
         if self.attempt is None or self.attempt.samples is None:
             return len(self.runs) * (self.attempt.samples_per_run if self.attempt else 1)
         return self.attempt.samples
+
+    @property
+    def seconds(self) -> float:
+        """What loading and running it took, statistics included, without the closer look."""
+        return self.load_seconds + sum(ran.seconds + ran.probing for ran in self.runs)
 
     @property
     def synthetic(self) -> bool:
@@ -197,8 +206,7 @@ class Execution:
             break
         else:
             self._refused(refusals)
-        if self.attempt is not None and any(map(_has_nonfinite, self.runs)):
-            self._look_closely(runner, self.attempt)
+        self.log = runner.log
 
     def _refused(self, refusals: list[Refusal]) -> None:
         if self.synthetic and self.inputs.guessed:
@@ -222,6 +230,8 @@ class Runner:
         self.kept: list[str] = []
         self.load_seconds = 0.0
         self._session: int | None = None
+        worker.start()
+        self._logged = len(worker.log())
 
     @property
     def is_open(self) -> bool:
@@ -249,6 +259,11 @@ class Runner:
             watches = [watch for watch in watches if watch.name in outputs]
             self._load(watches, level)
         self._groups = list(self._grouped(watches))
+
+    @property
+    def log(self) -> str:
+        """What was printed about this model."""
+        return self._worker.log()[self._logged :]
 
     def refusal(self, error: RunFailure) -> Refusal:
         """What onnxruntime refused, placed in the graph."""

@@ -111,7 +111,8 @@ class Worker:
                     with contextlib.suppress(OSError):  # a pipe whose reader is gone
                         stream.close()
             self._process = None
-            self._log.truncate(0)
+            self._log.seek(0)
+            self._log.truncate()
 
     def _ask(self, request: Request, doing: str) -> Reply:
         from onnxlint.runtime.messages import Failed

@@ -23,17 +23,23 @@ SMALL_BATCH_ELEMENTS = 1 << 18
 EMBEDDED_ELEMENTS = 1024
 """An index counts as so many elements: the row that is looked up for it, 768 wide in BERT-base."""
 
-SPATIAL_SIZES = (64, 224, 32, 128, 256, 640)
+SPATIAL_SIZES = (64, 224, 32, 128, 256, 640, 64)
 """Sizes tried for free height, width and the like: multiples of 32, which strides divide."""
 
-SEQUENCE_SIZES = (8, 16, 4, 2, 32, 1)
+SEQUENCE_SIZES = (8, 16, 4, 2, 32, 1, 8)
 """Lengths tried for free sequence axes."""
 
+<<<<<<< HEAD
 SIGNAL_SIZES = (16000, 512, 576, 4000, 1536, 48000)
 """Samples of sound tried: a second at 16 kHz, and the frames that detectors of speech take."""
 
 BATCH_SIZES = (None, 1, 1, 2, 1, 4)
 """Batch sizes tried with them; None is as many samples as are cheap."""
+=======
+BATCH_SIZES = (None, 1, 1, 2, 1, 4, 3)
+"""Batch sizes tried with them; None is as many samples as are cheap. A model that tracing froze
+runs at the size of its example alone, a small one as a rule."""
+>>>>>>> 1fa525c (Behaviour: twice, in company, at other sizes and levels; RUN004 to RUN009)
 
 
 class Meaning(StrEnum):
@@ -243,8 +249,14 @@ def _consistent(sizes: Mapping[str, int]) -> dict[str, int]:
     """Symbols that are sums or products of others follow these."""
     followed = dict(sizes)
     for symbol in sizes:
+<<<<<<< HEAD
         followed[symbol] = _evaluate(symbol, followed)
     return followed
+=======
+        size = evaluate(symbol, sizes)
+        sizes[symbol] = sizes[symbol] if size is None else max(1, size)
+    return sizes
+>>>>>>> 1fa525c (Behaviour: twice, in company, at other sizes and levels; RUN004 to RUN009)
 
 
 _OPERATORS = {
@@ -256,8 +268,11 @@ _OPERATORS = {
 }
 
 
-def _evaluate(symbol: str, sizes: Mapping[str, int]) -> int:
-    """A symbol such as `past_sequence_length + 1` follows from the sizes of its parts."""
+def evaluate(symbol: str, sizes: Mapping[str, int]) -> int | None:
+    """What a symbol such as `past_sequence_length + 1` is by the sizes of its parts.
+
+    None where it is no such expression, or a part is not known.
+    """
 
     def value(node: ast.expr) -> int:
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
@@ -269,9 +284,9 @@ def _evaluate(symbol: str, sizes: Mapping[str, int]) -> int:
         raise ValueError(symbol)
 
     try:
-        return max(1, value(ast.parse(symbol, mode="eval").body))
+        return value(ast.parse(symbol, mode="eval").body)
     except (ValueError, SyntaxError, ZeroDivisionError, RecursionError, MemoryError):
-        return sizes[symbol]
+        return None
 
 
 def _cheap_batch(slots: list[Slot], sizes: Mapping[str, int], samples: int) -> int:

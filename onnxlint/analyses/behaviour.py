@@ -1,0 +1,408 @@
+"""Whether the model does the same again: on the same input, in company, at other sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses.differences import Difference, compare
+from onnxlint.analyses.execution import Execution, Refusal, read_refusal
+from onnxlint.analyses.predictions import recognise
+from onnxlint.analyses.reruns import Reruns
+from onnxlint.analyses.rounding import Rounding
+from onnxlint.analyses.shapes import Shapes, declared
+from onnxlint.analyses.sizes import Sizes
+from onnxlint.analyses.worker import RunFailure, WorkerDied
+from onnxlint.findings import NotApplicable, Place
+from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.messages import Array, Level
+
+    Outputs = dict[str, Array]
+    Feed = dict[str, Array]
+
+BUDGET_SHARE = 2.0
+"""All that is run here may take so many times the seconds that `Execution` took: looking twice is
+worth about as much as looking once, and a gate that takes far longer gets switched off."""
+
+LEAST_BUDGET = 3.0
+"""Seconds that may be taken in any case: the time in which the linter starts."""
+
+BATCHES = (1, 2, 3)
+"""Batch sizes that are tried: alone, the least company, and the least that is odd."""
+
+MOST_SYMBOLS = 6
+"""So many free sizes beside the batch are varied: more than height, width, time, and two states."""
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """An output that differs between two runs on the same input.
+
+    In one session, or only between two; `source` is a node that draws random numbers for it.
+    """
+
+    difference: Difference
+    in_session: bool
+    source: Node | None
+
+
+@dataclass(frozen=True)
+class Resized:
+    """What came of a run at another size of one axis; exactly one of the last two is set."""
+
+    symbol: str
+    size: int
+    place: Place
+    outputs: Outputs | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class ResizedAxis:
+    """One free size of the inputs, and the runs at other sizes than `base`, at which it runs."""
+
+    symbol: str
+    base: int
+    place: Place
+    trials: list[Resized]
+
+    @property
+    def refused(self) -> list[Resized]:
+        """The runs that failed."""
+        return [trial for trial in self.trials if trial.refusal is not None]
+
+
+@dataclass(frozen=True)
+class Misshapen:
+    """An output whose shape for one batch size does not fit that for another."""
+
+    value: Value
+    usual: tuple[int, ...]
+    usual_size: int
+    shape: tuple[int, ...]
+    size: int
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """How an optimisation level differs from the model as written: a failure, or an output."""
+
+    level: Level
+    difference: Difference | None = None
+    refusal: Refusal | None = None
+
+
+class Behaviour:
+    """Runs the model again, and tells how the outputs differ; every question is asked once.
+
+    Everything is measured on the first feed. All numbers are there; whether they are more than
+    rounding, a rule judges by a limit. A question that would take too long is not applicable.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        shapes: Shapes,
+        execution: Execution,
+        reruns: Reruns,
+        rounding: Rounding,
+        settings: Settings,
+    ) -> None:
+        self.synthetic = execution.synthetic
+        self._rounding = rounding
+        self._graph, self._reruns = graph, reruns
+        self._heads = {v: recognise(graph, shapes, v, settings.outputs) for v in graph.outputs}
+        self._feeds = reruns.attempt.feeds
+        self._first_outputs = execution.runs[0].outputs
+        self._budget = max(LEAST_BUDGET, BUDGET_SHARE * execution.seconds)
+        self._spent = 0.0
+        self.sizes = Sizes(execution.inputs.slots, self._feeds[0])
+        self._is_time = _is_time(graph, shapes, self.sizes)
+
+    @classmethod
+    def build(
+        cls,
+        graph: Graph,
+        shapes: Shapes,
+        execution: Execution,
+        reruns: Reruns,
+        rounding: Rounding,
+        settings: Settings,
+    ) -> Behaviour:
+        """Nothing runs yet."""
+        return cls(graph, shapes, execution, reruns, rounding, settings)
+
+    @cached_property
+    def repetitions(self) -> list[Repeat]:
+        """Every output that differs, however little, when the same is fed again.
+
+        Twice in one session, and once in a new one.
+
+        Raises:
+            NotApplicable: it would take too long.
+        """
+        self._afford(runs=3, loads=2)
+        feed = self._feeds[0]
+        first, second, third = (self._run(feed, fresh=fresh) for fresh in (True, False, True))
+        differences = [(d, True) for d in self._differences(first, second)]
+        seen = {difference.value for difference, _ in differences}
+        differences += [(d, False) for d in self._differences(first, third) if d.value not in seen]
+        return [Repeat(d, within, self._rounding.drawn_by(d.value)) for d, within in differences]
+
+    def repeats(self, value: Value) -> bool:
+        """Whether an output is the same at every run; asked before a difference is blamed on more.
+
+        Where a node draws random numbers it counts as changing, though onnxruntime deletes every
+        dropout when it optimises, even one that is in training mode.
+        """
+        if self._rounding.drawn_by(value) is not None:
+            return False
+        return all(repeat.difference.value is not value for repeat in self.repetitions)
+
+    @cached_property
+    def couplings(self) -> list[Difference]:
+        """How each output of a sample differs when another sample is run with it.
+
+        Raises:
+            NotApplicable: no axis of the inputs is sure to count samples, there is one sample, the
+                pair cannot be run, or it would take too long.
+        """
+        first, second = self._pair
+        self._afford(runs=3)
+        alone = [self._run(first), self._run(second)]
+        joined = {
+            name: _joined(first[name], second[name], self.sizes.batch_axes[name])
+            if name in self.sizes.batch_axes
+            else first[name]
+            for name in first
+        }
+        together = self._run(joined)
+        return list(self._couplings(alone, together))
+
+    @cached_property
+    def batch(self) -> ResizedAxis | None:
+        """What came of other batch sizes; None where no axis is sure to count samples.
+
+        Raises:
+            NotApplicable: it would take too long.
+        """
+        if self.sizes.batch is None or self.sizes.batch_is_doubtful:
+            return None
+        base = self._feeds[0]
+        counts = {base[name].shape[axis] for name, axis in self.sizes.batch_axes.items()}
+        if len(counts) != 1 or not (count := counts.pop()):
+            return None
+        sizes = [size for size in BATCHES if size != count]
+        self._afford(runs=sum(max(1, size / count) for size in sizes))
+        trials = [
+            self._trial(
+                self.sizes.batch,
+                size,
+                self.sizes.with_batch(base, [row % count for row in range(size)]),
+            )
+            for size in sizes
+        ]
+        return ResizedAxis(self.sizes.batch, count, self._place_of(self.sizes.batch), trials)
+
+    @property
+    def misshapen(self) -> list[Misshapen]:
+        """Outputs that lose an axis, or do not grow with the batch that they are declared to have.
+
+        Raises:
+            NotApplicable: it would take too long.
+        """
+        if self.batch is None:
+            return []
+        outputs = {trial.size: trial.outputs or {} for trial in self.batch.trials}
+        outputs[self.batch.base] = self._first_outputs
+        found = (self._misshapen(value, outputs) for value in self._graph.outputs)
+        return [changed for changed in found if changed is not None]
+
+    def _misshapen(self, value: Value, outputs: dict[int, Outputs]) -> Misshapen | None:
+        shapes = {size: outputs[size][value.name].shape for size in sorted(outputs, reverse=True)
+                  if value.name in outputs[size]}  # fmt: skip
+        usual_size = next(iter(shapes), 0)
+        usual = shapes.get(usual_size, ())
+        shape = declared(value)
+        grown = [
+            axis for axis, size in enumerate(usual)
+            if shape is not None and shape.dim(axis) == self.sizes.batch and size == usual_size
+        ]  # fmt: skip
+        for size, came in shapes.items():
+            if len(came) != len(usual) or any(came[axis] != size for axis in grown):
+                return Misshapen(value, usual, usual_size, came, size)
+        return None
+
+    @cached_property
+    def axes(self) -> list[ResizedAxis]:
+        """The other free sizes; each was varied until it was taken once.
+
+        Where an axis alone is refused, those of the same size are varied with it: two symbols may
+        stand for one size.
+
+        Raises:
+            NotApplicable: it would take too long.
+        """
+        return [self._axis(symbol) for symbol in self.sizes.others[:MOST_SYMBOLS]]
+
+    @cached_property
+    def divergences(self) -> list[Divergence]:
+        """How the outputs of the optimised model differ from those of the model as written.
+
+        Raises:
+            NotApplicable: it would take too long.
+        """
+        self._afford(runs=2, loads=2)
+        written = self._attempted(self._feeds[0], "none")
+        if isinstance(written, Refusal):
+            return [Divergence("none", refusal=written)]
+        shipped = self._run(self._feeds[0])
+        return [Divergence("all", difference=d) for d in self._differences(written, shipped)]
+
+    def first_divergent(self, difference: Difference, limit: float) -> Level:
+        """The lowest level of optimisation at which an output differs by more than the limit."""
+        levels: tuple[Level, ...] = ("basic", "extended")
+        for level in levels:
+            try:
+                self._afford(runs=2, loads=2)
+                written = self._run(self._feeds[0], "none")
+                other = self._run(self._feeds[0], level)
+            except NotApplicable:
+                break
+            found = (d for d in self._differences(written, other) if d.value is difference.value)
+            if any(d.exceeds(limit) for d in found):
+                return level
+        return "all"
+
+    @property
+    def _pair(self) -> tuple[Feed, Feed]:
+        """Two samples, each as a feed of its own."""
+        sizes = self.sizes
+        if not sizes.batch_axes:
+            raise NotApplicable("no input has a free first axis")
+        if sizes.batch_is_doubtful or self._is_time:
+            raise NotApplicable(f"the first axis {sizes.batch!r} may hold parts of one sample")
+        one = self._feeds[0]
+        name, axis = next(iter(sizes.batch_axes.items()))
+        if one[name].shape[axis] > 1:
+            return sizes.with_batch(one, [0]), sizes.with_batch(one, [1])
+        if len(self._feeds) < 2:
+            raise NotApplicable("there is only one sample")
+        other = one | {name: self._feeds[1][name] for name in sizes.batch_axes}
+        if any(one[name].shape != other[name].shape for name in one):
+            raise NotApplicable("the first two samples have other sizes")
+        return one, other
+
+    def _couplings(self, alone: list[Outputs], together: Outputs) -> Iterator[Difference]:
+        for value in self._graph.outputs:
+            parts = [outputs[value.name] for outputs in alone if value.name in outputs]
+            if len(parts) != 2 or value.name not in together or parts[0].shape != parts[1].shape:
+                continue
+            axis = _grown_axis(parts[0].shape, together[value.name].shape)
+            if axis is not None:
+                joined = _joined(parts[0], parts[1], axis)
+                yield self._compared(value, joined, together[value.name])
+
+    def _axis(self, symbol: str) -> ResizedAxis:
+        base = self.sizes.base[symbol]
+        trials: list[Resized] = []
+        tied = self.sizes.tied(symbol)
+        for together in ([symbol], tied) if len(tied) > 1 else ([symbol],):
+            for size in other_sizes(base):
+                self._afford(runs=max(1, size / base) ** len(together))
+                feed = self.sizes.resized(self._feeds[0], dict.fromkeys(together, size))
+                trials.append(self._trial(symbol, size, feed))
+                if trials[-1].refusal is None:
+                    return ResizedAxis(symbol, base, self._place_of(symbol), trials)
+        return ResizedAxis(symbol, base, self._place_of(symbol), trials)
+
+    def _trial(self, symbol: str, size: int, feed: Feed) -> Resized:
+        found = self._attempted(feed, "all")
+        place = self._place_of(symbol)
+        if isinstance(found, Refusal):
+            return Resized(symbol, size, place, refusal=found)
+        return Resized(symbol, size, place, outputs=found)
+
+    def _place_of(self, symbol: str) -> Place:
+        for value in self._graph.inputs:
+            slot = self.sizes.slot(value.name)
+            if slot is not None and symbol in slot.dims:
+                return value.place
+        return self._graph.main.place
+
+    def _differences(self, before: Outputs, after: Outputs) -> Iterator[Difference]:
+        for value in self._graph.outputs:
+            if value.name in before and value.name in after:
+                found = self._compared(value, before[value.name], after[value.name])
+                if found.measured:
+                    yield found
+
+    def _compared(self, value: Value, before: Array, after: Array) -> Difference:
+        return compare(value, before, after, self._heads[value], self._rounding)
+
+    def _run(self, feed: Feed, level: Level = "all", *, fresh: bool = False) -> Outputs:
+        """Raises NotApplicable where the run fails: a rule of its own says why."""
+        found = self._attempted(feed, level, fresh=fresh)
+        if isinstance(found, Refusal):
+            raise NotApplicable(f"it cannot be run again: {found}")
+        return found
+
+    def _attempted(self, feed: Feed, level: Level, *, fresh: bool = False) -> Outputs | Refusal:
+        spent = self._reruns.spent
+        try:
+            return self._reruns.outputs(feed, level, fresh=fresh)
+        except RunFailure as error:
+            return read_refusal(self._graph, str(error))
+        except WorkerDied as error:
+            return Refusal(self._graph.main.place, str(error), "")
+        finally:
+            self._spent += self._reruns.spent - spent
+
+    def _afford(self, runs: float, loads: int = 0) -> None:
+        cost = runs * self._reruns.run_seconds + loads * self._reruns.load_seconds
+        if self._spent + cost > self._budget:
+            raise NotApplicable(
+                f"running the model again would take about {cost:.1f} s more, and "
+                f"{max(0, self._budget - self._spent):.1f} s are left"
+            )
+
+
+def other_sizes(base: int) -> list[int]:
+    """Sizes beside the one at which a model runs, cheap ones first.
+
+    Half and double fit where layers halve a size, one more where they take any.
+    """
+    sizes = (base // 2, base + 1, base * 2)
+    return [size for size in dict.fromkeys(sizes) if size not in (0, base)]
+
+
+def _joined(one: Array, other: Array, axis: int) -> Array:
+    import numpy as np
+
+    return np.concatenate([one, other], axis)
+
+
+def _grown_axis(one: tuple[int, ...], two: tuple[int, ...]) -> int | None:
+    """The only axis that differs, if it has size 1 for one sample and 2 for two."""
+    if len(one) != len(two):
+        return None
+    differing = [axis for axis, (a, b) in enumerate(zip(one, two, strict=True)) if a != b]
+    if len(differing) != 1 or (one[differing[0]], two[differing[0]]) != (1, 2):
+        return None
+    return differing[0]
+
+
+def _is_time(graph: Graph, shapes: Shapes, sizes: Sizes) -> bool:
+    """Whether a recurrent layer steps along the first axis of the inputs."""
+    if sizes.batch is None:
+        return False
+    for node in graph.nodes("LSTM", "GRU", "RNN"):
+        shape = shapes.of(node.input(0))
+        if shape is not None and not node.attribute("layout", 0) and shape.dim(0) == sizes.batch:
+            return True
+    return False

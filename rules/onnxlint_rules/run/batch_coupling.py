@@ -1,0 +1,64 @@
+"""RUN005 batch-coupling."""
+
+from collections.abc import Iterator
+
+from onnxlint import Behaviour, Finding, Graph, Severity, rule
+from onnxlint_rules.run._sameness import severity
+
+BY_DESIGN = ("DynamicQuantizeLinear", "com.microsoft::DynamicQuantizeMatMul",
+             "com.microsoft::DynamicQuantizeLSTM")  # fmt: skip
+"""Operators that choose a scale for all samples together."""
+
+
+@rule("RUN005", "batch-coupling", severity=Severity.WARNING)
+def batch_coupling(
+    graph: Graph, behaviour: Behaviour, *, max_difference: float = 0.01
+) -> Iterator[Finding]:
+    """A prediction for one sample that depends on which other sample is run with it.
+
+    Why: a server batches whatever arrives, so one user's answer changes with another's request, and
+    what was tested one by one is not what runs. The usual causes are batch normalisation in
+    training mode, a softmax or a mean over the batch axis, and a Reshape that mixes samples. Two
+    samples are run together and each alone; outputs whose batch axis does not show in their sizes
+    are left out, and so are models whose first axis may hold the parts of one sample. For the limit
+    see `nondeterministic`; dynamic quantisation, which takes one scale for the whole batch by
+    design, is an info.
+    Fix: call `model.eval()` before the export; give the axis of the classes to softmax and mean.
+
+    Bad:
+    net (float[batch, 4] x) => (float[batch, 4] y)
+    {
+        y = Softmax <axis = 0> (x)
+    }
+
+    Good:
+    net (float[batch, 4] x) => (float[batch, 4] y)
+    {
+        y = Softmax <axis = 1> (x)
+    }
+
+    Good:
+    # one number for the whole batch
+    net (float[batch, 4] x, float[batch, 4] target) => (float[batch, 4] error, float loss)
+    {
+        error = Sub(target, x)
+        squared = Mul(error, error)
+        loss = ReduceMean <keepdims = 0> (squared)
+    }
+    """
+    for difference in behaviour.couplings:
+        if not difference.exceeds(max_difference):
+            continue
+        if not behaviour.repeats(difference.value):
+            continue
+        before = graph.ancestors([difference.value])
+        by_design = any(node in before for node in graph.nodes(*BY_DESIGN))
+        grave = severity(behaviour, difference)
+        yield Finding(
+            difference,
+            f"a sample run together with another gives another result than alone, {difference}",
+            measured=difference.measured,
+            limit=difference.limit(max_difference),
+            unit="fraction of the peak",
+            severity=Severity.INFO if by_design and grave is not Severity.ERROR else grave,
+        )

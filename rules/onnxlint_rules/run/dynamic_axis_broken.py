@@ -1,0 +1,108 @@
+"""RUN006 dynamic-axis-broken."""
+
+from collections.abc import Iterator
+
+from onnxlint import Behaviour, Finding, NotApplicable, ResizedAxis, Severity, rule
+
+
+@rule("RUN006", "dynamic-axis-broken", severity=Severity.ERROR)
+def dynamic_axis_broken(behaviour: Behaviour) -> Iterator[Finding]:
+    """An axis that is declared free, and that works at one size alone.
+
+    Why: the model says that it takes any size and was only ever run at the one of its export; the
+    first other batch fails in production (onnxruntime issue 10463, PyTorch issue 99613). The batch
+    is tried at 1, 2 and 3, and each must do: a refusal is an error where the axis is named as a
+    batch, and so is an output that loses an axis or does not grow with its input. Every other free
+    axis is halved, doubled and lengthened by one, alone and together with those of the same size,
+    and it suffices that one of these does: strides, windows, position tables and skip connections
+    have sizes that they cannot take. Where none does, the size may be fixed by design, so this is
+    a warning.
+    Fix: export with the dynamic axes that the code supports, and with code that reads sizes from
+    its input where a Python number stands; declare the size where it is fixed.
+
+    Bad:
+    net (float[batch, 4, 8] x) => (float[batch, 32] y)
+    <int64[2] shape = {2, 32}>
+    {
+        h = Relu(x)
+        y = Reshape(h, shape)
+    }
+
+    Bad:
+    # a batch of one loses its axis
+    net (float[batch, 1, 8] x) => (float[batch, 8] y)
+    {
+        y = Squeeze(x)
+    }
+
+    Bad:
+    net (float[1, length, 8] x) => (float[1, length, 8] y)
+    <float[4, 8] positions = {0,0,0,0,0,0,0,0, 1,1,1,1,1,1,1,1, 2,2,2,2,2,2,2,2, 3,3,3,3,3,3,3,3}>
+    {
+        y = Add(x, positions)
+    }
+
+    Good:
+    net (float[batch, 4, 8] x) => (float[batch, 32] y)
+    <int64[2] shape = {-1, 32}>
+    {
+        h = Relu(x)
+        y = Reshape(h, shape)
+    }
+
+    Good:
+    # two symbols, one size
+    net (float[1, left, 8] x, float[1, right, 8] z) => (float[1, length, 8] y)
+    {
+        y = Add(x, z)
+    }
+    """
+    batch, others = behaviour.batch, behaviour.axes
+    if batch is None and not others:
+        raise NotApplicable("no input has a free size")
+    if batch is not None:
+        yield from _batch(batch, behaviour)
+    for axis in others:
+        if axis.trials and len(axis.refused) == len(axis.trials):
+            yield _frozen(axis)
+
+
+def _batch(axis: ResizedAxis, behaviour: Behaviour) -> Iterator[Finding]:
+    severity = Severity.ERROR if behaviour.sizes.batch_is_sure else Severity.WARNING
+    if axis.refused:
+        trial = axis.refused[0]
+        sizes = ", ".join(str(refused.size) for refused in axis.refused)
+        yield Finding(
+            trial.refusal,
+            f"{axis.symbol!r} is free by its declaration, works at {axis.base} and fails at "
+            f"{sizes}: {trial.refusal}",
+            measured=trial.size,
+            limit=axis.base,
+            unit=f"size of {axis.symbol}",
+            severity=severity,
+        )
+        return
+    for change in behaviour.misshapen:
+        yield Finding(
+            change.value,
+            f"its shape is {list(change.usual)} for {change.usual_size} samples and "
+            f"{list(change.shape)} for {change.size}",
+            measured=change.size,
+            limit=change.usual_size,
+            unit=f"size of {axis.symbol}",
+            severity=severity,
+        )
+
+
+def _frozen(axis: ResizedAxis) -> Finding:
+    trial = axis.refused[0]
+    sizes = ", ".join(str(size) for size in dict.fromkeys(t.size for t in axis.refused))
+    return Finding(
+        trial.refusal,
+        f"{axis.symbol!r} is free by its declaration and works at {axis.base}; {sizes} are "
+        f"refused, so it may be fixed by design or by the export: {trial.refusal}",
+        measured=trial.size,
+        limit=axis.base,
+        unit=f"size of {axis.symbol}",
+        severity=Severity.WARNING,
+    )

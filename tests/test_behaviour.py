@@ -1,0 +1,385 @@
+"""RUN004 to RUN009: near misses, and what their docstrings do not show."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onnxlint.analyses import behaviour
+from onnxlint.analyses.behaviour import other_sizes
+from onnxlint.analyses.differences import compare
+from onnxlint.analyses.journal import Journal
+from onnxlint.analyses.predictions import Head
+from onnxlint.analyses.rounding import Rounding
+from onnxlint.analyses.sizes import Sizes
+from onnxlint.findings import Severity
+from onnxlint.model.graph import Graph
+from onnxlint.model.load import open_model
+from onnxlint.pipeline import ModelReport
+from onnxlint.rules import Rule
+from onnxlint.runtime.synthesis import Slot
+from onnxlint.settings import Settings
+from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.run.batch_coupling import batch_coupling
+from onnxlint_rules.run.declared_shape_violated import declared_shape_violated
+from onnxlint_rules.run.dynamic_axis_broken import dynamic_axis_broken
+from onnxlint_rules.run.nondeterministic import nondeterministic
+from onnxlint_rules.run.optimisation_divergence import optimisation_divergence
+
+
+def judged(rule: Rule, text: str, **settings: object) -> ModelReport:
+    with saved(Example.parse(text)) as path:
+        report = run_rule(rule, path, settings=Settings(**settings))
+    assert report.complete, report
+    return report
+
+
+def fed(tmp_path: Path, **arrays: object) -> Path:
+    """The user's data as a file."""
+    path = tmp_path / "data.npz"
+    np.savez(path, **{name: np.asarray(array) for name, array in arrays.items()})
+    return path
+
+
+def reason(report: ModelReport) -> str:
+    assert not report.findings
+    return " ".join(report.not_applicable.values())
+
+
+# Differences
+
+VALUE = SimpleNamespace(name="y")
+FLOAT = Rounding(None, 2.0**-23, quantised=False)
+QUANTISED = Rounding(None, 2.0**-23, quantised=True)
+
+
+@given(st.lists(st.floats(width=32), min_size=1, max_size=20))
+def test_nothing_differs_from_itself(numbers: list[float]) -> None:
+    array = np.array(numbers, np.float32)
+    head = Head(VALUE, "logits")
+    found = compare(VALUE, array, array.copy(), head, FLOAT)
+    assert (found.measured, found.flipped) == (0, 0)
+
+
+@given(
+    st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=20),
+    st.floats(2**-20, 2**10, width=32),
+)
+def test_it_is_the_largest_distance_relative_to_the_peak(numbers: list[float], step: float) -> None:
+    before = np.array(numbers, np.float64)
+    after = before.copy()
+    after[0] += step
+    found = compare(VALUE, before, after, None, FLOAT)
+    peak = max(abs(before).max(), 0.01)
+    assert found.measured == pytest.approx(abs(after[0] - before[0]) / peak)
+    assert found.exceeds(found.measured * 0.99)
+    assert not found.exceeds(found.measured * 1.01)
+
+
+@pytest.mark.parametrize("one", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_must_be_so_twice(one: float) -> None:
+    before, after = np.array([1, one]), np.array([1, 2.0])
+    assert compare(VALUE, before, after, None, FLOAT).measured == math.inf
+    assert compare(VALUE, before, -before, None, FLOAT).measured == (
+        2 if math.isnan(one) else math.inf
+    )
+
+
+def test_integers_are_decisions_and_steps_of_a_quantised_model_are_none() -> None:
+    before, after = np.array([1, 2, 3, 4], np.uint8), np.array([1, 3, 3, 9], np.uint8)
+    assert compare(VALUE, before, after, None, FLOAT).flipped == 2
+    assert compare(VALUE, before, after, None, QUANTISED).flipped == 1
+    texts = np.array(["a", "b"], object)
+    assert compare(VALUE, texts, texts[::-1], None, FLOAT).measured == 1
+
+
+def test_decisions_of_heads() -> None:
+    before, after = np.array([[0.4, 0.6], [0.9, 0.1]]), np.array([[0.6, 0.4], [0.8, 0.1]])
+    assert compare(VALUE, before, after, Head(VALUE, "softmax"), FLOAT).flipped == 1
+    assert compare(VALUE, before, after, Head(VALUE, "sigmoid"), FLOAT).flipped == 1
+    assert compare(VALUE, before, after, None, FLOAT).decisions == 0
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "quantised", "allowance"),
+    [(2.0**-52, False, 1e-4), (2.0**-23, False, 1), (2.0**-10, False, 2), (2.0**-7, False, 5),
+     (2.0**-52, True, 5)],
+)  # fmt: skip
+def test_coarser_numbers_may_differ_more(epsilon: float, quantised: bool, allowance: float) -> None:
+    rounding = Rounding(None, epsilon, quantised)
+    array = np.ones(2)
+    assert compare(VALUE, array, array, None, rounding).allowance == allowance
+
+
+# Sizes
+
+
+def sized(*slots: tuple[str, tuple[int | str, ...], tuple[int, ...]]) -> tuple[Sizes, dict]:
+    feed = {name: np.arange(math.prod(shape)).reshape(shape) for name, _, shape in slots}
+    return Sizes([Slot(name, "int64", dims) for name, dims, _ in slots], feed), feed
+
+
+def test_a_feed_is_cut_and_repeated_and_what_follows_follows() -> None:
+    sizes, feed = sized(
+        ("x", ("batch", "past"), (2, 3)), ("m", ("batch", "past + 1"), (2, 4)), ("s", (), ())
+    )
+    assert sizes.others == ["past"]
+    longer = sizes.resized(feed, {"past": 5})
+    assert [longer[name].shape for name in ("x", "m", "s")] == [(2, 5), (2, 6), ()]
+    np.testing.assert_array_equal(longer["x"][0], [0, 1, 2, 0, 1])
+    np.testing.assert_array_equal(sizes.resized(feed, {"past": 2})["x"], feed["x"][:, :2])
+
+
+@pytest.mark.parametrize(
+    ("slots", "doubtful"),
+    [
+        ([("x", ("batch", 3), (2, 3))], False),
+        ([("x", ("N", 3), (2, 3)), ("rate", (), ())], False),
+        ([("x", ("unk__1", 3), (2, 3)), ("h", (2, "unk__1", 8), (2, 2, 8))], False),
+        ([("x", ("num_nodes", 3), (2, 3))], True),
+        ([("x", ("N", 3), (2, 3)), ("edges", (2, "E"), (2, 5))], True),
+        ([("samples", ("dim0",), (9,))], True),
+    ],
+)
+def test_which_first_axes_are_a_batch(slots: list, doubtful: bool) -> None:
+    sizes, _ = sized(*slots)
+    assert sizes.batch is not None
+    assert sizes.batch_is_doubtful is doubtful
+
+
+@given(st.integers(1, 10_000))
+def test_other_sizes_are_other_and_few(base: int) -> None:
+    sizes = other_sizes(base)
+    assert base not in sizes
+    assert 1 <= len(sizes) <= 3
+    assert min(sizes) > 0
+
+
+# RUN004
+
+
+def test_a_seed_holds_from_session_to_session_alone() -> None:
+    text = """n (float[N, 4] x) => (float[N, 4] y)
+    { noise = RandomNormalLike<seed = 3.0>(x) y = Add(x, noise) }"""
+    (found,) = judged(nondeterministic, text).findings
+    assert found.message.startswith("two runs on one input")
+    assert found.severity is Severity.WARNING
+    assert "RandomNormalLike" in found.message
+
+
+def test_noise_that_only_gives_a_size_is_none() -> None:
+    text = """n (float[N, 4] x) => (int64[2] y) { noise = RandomNormalLike(x) y = Shape(noise) }"""
+    assert not judged(nondeterministic, text).findings
+
+
+# RUN005
+
+SOFTMAX = """n (float[batch, 4] x) => (float[batch, 4] y)
+<float[4, 4] w = {9, 0, 0, 0, 0, 9, 0, 0, 0, 0, 9, 0, 0, 0, 0, 9}>
+{ h = MatMul(x, w) y = Softmax<axis = 0>(h) }"""
+
+
+def test_coupling_is_an_error_where_it_decides_on_the_users_data(tmp_path: Path) -> None:
+    (found,) = judged(batch_coupling, SOFTMAX).findings
+    assert found.severity is Severity.WARNING
+    data = fed(tmp_path, x=np.array([[1, 2, 0, 0], [3, 2.5, 1, 0]], np.float32))
+    (found,) = judged(batch_coupling, SOFTMAX, data=data).findings
+    assert found.severity is Severity.ERROR
+    assert "decisions change" in found.message
+    assert found.measured > found.limit == 0.01
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # alone and together the same
+        "n (float[batch, 4] x) => (float[batch, 4] y) { y = Softmax(x) }",
+        # the sum over all is one number
+        "n (float[batch, 4] x) => (float y) { y = ReduceSum<keepdims = 0>(x) }",
+        # similarities of all pairs
+        """n (float[batch, 4] x) => (float[batch, batch] y)
+        { t = Transpose<perm = [1, 0]>(x) y = MatMul(x, t) }""",
+        # as many rows as are not zero
+        "n (float[batch, 4] x) => (int64[2, found] y) { y = NonZero(x) }",
+        # a state that has its batch second
+        """n (float[batch, 1, 2] x, float[1, batch, 3] h) => (float[1, batch, 3] y)
+        <float[1, 3, 2] w = {1, 2, 3, 4, 5, 6}, float[1, 3, 3] r = {1, 2, 3, 4, 5, 6, 7, 8, 9}>
+        { t = Transpose<perm = [1, 0, 2]>(x) z, y = RNN<hidden_size = 3>(t, w, r, "", "", h) }""",
+    ],
+)
+def test_no_coupling(text: str) -> None:
+    report = judged(batch_coupling, text)
+    assert not report.findings
+    assert not report.not_applicable
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # time comes first
+        """n (float[N, 1, 2] x) => (float[N, 1, 1, 3] y)
+        <float[1, 3, 2] w = {1, 2, 3, 4, 5, 6}, float[1, 3, 3] r = {1, 2, 3, 4, 5, 6, 7, 8, 9}>
+        { y = RNN<hidden_size = 3>(x, w, r) }""",
+        # the nodes of one graph
+        """n (float[N, 2] x, int64[E] rows) => (float[E, 2] y) { y = Gather(x, rows) }""",
+        """n (float[points, 2] x) => (float[points, 2] y) { y = Softmax<axis = 0>(x) }""",
+    ],
+)
+def test_parts_of_one_sample(text: str) -> None:
+    assert "parts of one sample" in reason(judged(batch_coupling, text))
+
+
+def test_one_sample_has_no_company(tmp_path: Path) -> None:
+    data = fed(tmp_path, x=np.ones((1, 4), np.float32))
+    assert "only one sample" in reason(judged(batch_coupling, SOFTMAX, data=data))
+
+
+def test_a_scale_for_the_whole_batch_is_by_design() -> None:
+    text = """n (float[batch, 4] x, float[batch, 1] size) => (float[batch, 4] y)
+    <float[4] large = {1, 1000, 1, 1000}> {
+        many = Mul(x, size) q, s, z = DynamicQuantizeLinear(many)
+        n = DequantizeLinear(q, s, z) y = Div(n, size)
+    }"""
+    report = judged(batch_coupling, text)
+    assert all(finding.severity is Severity.INFO for finding in report.findings)
+
+
+def test_random_outputs_are_not_blamed_on_the_batch() -> None:
+    text = """n (float[batch, 4] x) => (float[batch, 4] y)
+    { noise = RandomNormalLike(x) y = Add(x, noise) }"""
+    assert not judged(batch_coupling, text).findings
+
+
+# RUN006
+
+
+def test_a_frozen_batch_is_an_error_that_names_the_node() -> None:
+    text = """n (float[batch, 4] x) => (float[batch, 4] y)
+    <int64[2] s = {3, 4}> { h = Relu(x) [frozen] y = Reshape(h, s) }"""
+    (found,) = judged(dynamic_axis_broken, text).findings
+    assert found.severity is Severity.ERROR
+    assert found.place.node == "frozen"
+    assert "works at 3 and fails at 1, 2" in found.message
+
+
+def test_an_unsure_batch_is_a_warning() -> None:
+    text = """n (float[rows, 4] x) => (float[rows, 4] y)
+    <int64[2] s = {3, 4}> { h = Relu(x) y = Reshape(h, s) }"""
+    (found,) = judged(dynamic_axis_broken, text).findings
+    assert found.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # a skip connection: even sizes alone
+        """n (float[1, 1, H, W] x) => (float[1, 2, H, W] y)
+        <float[1, 1, 2, 2] w = {1, 1, 1, 1}> {
+            small = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(x)
+            large = ConvTranspose<strides = [2, 2]>(small, w)
+            y = Concat<axis = 1>(x, large)
+        }""",
+        # a table of eight positions, from the first on
+        """n (float[1, length, 2] x) => (float[1, length, 2] y)
+        <float[8, 2] table = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+         int64 zero = {0}, int64 one = {1}, int64[1] axis = {0}> {
+            shape = Shape(x) length = Gather(shape, one) rows = Range(zero, length, one)
+            p = Gather(table, rows) y = Add(x, p)
+        }""",
+        # a square
+        """n (float[1, side, other] x) => (float[1, side, side] y)
+        { y = MatMul(x, x) }""",
+        # two symbols of one size, beside the batch
+        """n (float[batch, a] x, float[batch, b] z) => (float[batch, c] y) { y = Mul(x, z) }""",
+        # two first axes of one size
+        """n (float[N, 2] x, float[M, 2] z) => (float[K, 2] y) { y = Mul(x, z) }""",
+        # rows of a table that is fed
+        """n (float[N, 2] x, int64[E] rows) => (float[E, 2] y) { y = Gather(x, rows) }""",
+    ],
+)
+def test_sizes_that_a_sound_model_refuses(text: str) -> None:
+    assert not judged(dynamic_axis_broken, text).findings
+
+
+def test_a_frozen_length_may_be_meant() -> None:
+    text = """n (float[batch, length, 2] x) => (float[batch, length, 2] y)
+    <float[4, 2] table = {1, 2, 3, 4, 5, 6, 7, 8}> { [positions] y = Add(x, table) }"""
+    (found,) = judged(dynamic_axis_broken, text).findings
+    assert found.severity is Severity.WARNING
+    assert found.place.node == "positions"
+    assert "'length' is free by its declaration and works at 4" in found.message
+
+
+def test_an_output_that_does_not_grow() -> None:
+    text = """n (float[batch, 4] x) => (float[batch, 4] y)
+    <int64[1] zero = {0}, int64[1] most = {2}, int64[1] axis = {0}>
+    { h = Slice(x, zero, most, axis) y = Relu(h) }"""
+    (found,) = judged(declared_shape_violated, text).findings
+    assert "axis 0 has size 2, not 8, which 'batch' is elsewhere" in found.message
+
+
+# RUN007
+
+
+def test_levels_agree_on_random_numbers_that_they_do_not_share() -> None:
+    text = """n (float[N, 4] x) => (float[N, 4] y)
+    <float ratio = {0.5}, bool training = {1}> { y = Dropout(x, ratio, training) }"""
+    assert not judged(optimisation_divergence, text).findings
+
+
+# RUN008
+
+
+@pytest.mark.parametrize(
+    ("output", "what"),
+    [("float[N, 3]", None), ("float[M, K]", None),
+     ("float[K, K]", "which 'K' is elsewhere")],
+)  # fmt: skip
+def test_shapes_that_only_a_run_shows(output: str, what: str | None) -> None:
+    text = f"""n (float[N, 3] x, int64[A] s) => ({output} y)
+    <int64[2] shape = {{-1, 3}}> {{ z = Sub(s, s) n = ReduceSum<keepdims = 1>(z) o = Add(n, shape)
+      y = Reshape(x, o) }}"""
+    found = judged(declared_shape_violated, text).findings
+    assert bool(found) is (what is not None)
+    assert all(what in finding.message for finding in found)
+
+
+# RUN009
+
+LOG = """\x1b[0;93m2026-01-01 10:00:00.1 [W:onnxruntime:, graph.cc:1 Merge] shape of a1
+ and more\x1b[m
+\x1b[0;93m2026-01-01 10:00:00.2 [W:onnxruntime:, graph.cc:1 Merge] shape of a2
+ and more\x1b[m
+\x1b[1;31m2026-01-01 10:00:00.3 [E:onnxruntime:, x.cc:9 Run] an error\x1b[m
+2026-01-01 10:00:00.3 [W:onnxruntime:Default, device_discovery.cc:9 Discovery] no card
+2026-01-01 10:00:00.4 [W:onnxruntime:, g.cc:9 CleanUnusedInitializersAndNodeArgs] Removing 'w'.
+2026-01-01 10:00:00.5 [W:onnxruntime:, k.cc:2 Kernel] slow at 0x7ffe12 today"""
+
+
+def test_warnings_are_read_once_and_cleaned() -> None:
+    text = "n (float[2] x) => (float[2] y) { y = Relu(x) }"
+    with saved(Example.parse(text)) as path, open_model(str(path)) as model:
+        entries = Journal(Graph(model), SimpleNamespace(log=LOG)).warnings
+    assert [(entry.text, entry.times) for entry in entries] == [
+        ("shape of a1 and more", 2),
+        ("slow at today", 1),
+    ]
+
+
+# The budget
+
+
+@pytest.mark.parametrize(
+    "rule", [nondeterministic, batch_coupling, dynamic_axis_broken, optimisation_divergence]
+)
+def test_what_would_take_too_long_is_left(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(behaviour, "LEAST_BUDGET", 0.0)
+    monkeypatch.setattr(behaviour, "BUDGET_SHARE", 0.0)
+    told = reason(judged(rule, SOFTMAX))
+    assert "running the model again would take about" in told
