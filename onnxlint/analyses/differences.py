@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.predictions import Head
-from onnxlint.analyses.rounding import Rounding
+from onnxlint.analyses.rounding import Rounding, finite_parts
 from onnxlint.findings import Place
 from onnxlint.model.graph import Value
 
@@ -102,13 +102,11 @@ def _distance(before: Array, after: Array) -> tuple[float, float]:
     """The largest difference and the largest magnitude, both of finite elements."""
     import numpy as np
 
-    one, other = before.astype(np.float64), after.astype(np.float64)
-    finite = np.isfinite(one) & np.isfinite(other)
-    if not np.array_equal(one[~finite], other[~finite], equal_nan=True):
+    one, other, alike = finite_parts(before, after)
+    if not alike.all():
         return math.inf, 1.0
-    if not finite.any():
+    if not one.size:
         return 0.0, 0.0
-    one, other = one[finite], other[finite]
     return float(np.abs(one - other).max()), float(np.abs(one).max())
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution import Execution
-from onnxlint.analyses.inputs import FEEDABLE
+from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.shapes import Shape, Shapes, declared
 from onnxlint.model.graph import Graph, Value
 

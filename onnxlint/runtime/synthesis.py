@@ -29,17 +29,12 @@ SPATIAL_SIZES = (64, 224, 32, 128, 256, 640, 64)
 SEQUENCE_SIZES = (8, 16, 4, 2, 32, 1, 8)
 """Lengths tried for free sequence axes."""
 
-<<<<<<< HEAD
-SIGNAL_SIZES = (16000, 512, 576, 4000, 1536, 48000)
+SIGNAL_SIZES = (16000, 512, 576, 4000, 1536, 48000, 16000)
 """Samples of sound tried: a second at 16 kHz, and the frames that detectors of speech take."""
 
-BATCH_SIZES = (None, 1, 1, 2, 1, 4)
-"""Batch sizes tried with them; None is as many samples as are cheap."""
-=======
 BATCH_SIZES = (None, 1, 1, 2, 1, 4, 3)
 """Batch sizes tried with them; None is as many samples as are cheap. A model that tracing froze
 runs at the size of its example alone, a small one as a rule."""
->>>>>>> 1fa525c (Behaviour: twice, in company, at other sizes and levels; RUN004 to RUN009)
 
 
 class Meaning(StrEnum):
@@ -249,14 +244,9 @@ def _consistent(sizes: Mapping[str, int]) -> dict[str, int]:
     """Symbols that are sums or products of others follow these."""
     followed = dict(sizes)
     for symbol in sizes:
-<<<<<<< HEAD
-        followed[symbol] = _evaluate(symbol, followed)
+        size = evaluate(symbol, followed)
+        followed[symbol] = followed[symbol] if size is None else max(1, size)
     return followed
-=======
-        size = evaluate(symbol, sizes)
-        sizes[symbol] = sizes[symbol] if size is None else max(1, size)
-    return sizes
->>>>>>> 1fa525c (Behaviour: twice, in company, at other sizes and levels; RUN004 to RUN009)
 
 
 _OPERATORS = {
