@@ -137,6 +137,14 @@ W = "<float[2, 2] w = {2, 0, 0, 2}>"
         ("n (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {2, 0, 0, 2}, float z = {0}> "
          "{ h = MatMul(x, w) up = Greater(h, z) m = Neg(h) a = Where(up, h, m) "
          "y = MatMul(a, w) }", 4),
+        # pixels, made floats
+        (f"n (uint8[N, 2] i) => (float[N, 2] y) {W} {{ x = Cast<to = 1>(i) h = MatMul(x, w) "
+         "y = MatMul(h, w) }", 4),
+        # probabilities that are handed out as a list of maps
+        ('<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 1]> '
+         f"n (float[N, 2] x) => (seq(map(int64, float)) y) {W} {{ h = MatMul(x, w) "
+         "g = MatMul(h, w) p = Softmax(g) "
+         "y = ai.onnx.ml.ZipMap<classlabels_int64s = [0, 1]>(p) }", 4),
         # before opset 10, and after 21
         ('<ir_version: 4, opset_import: ["" : 8]> n (float[2, 2] x) => (float[2, 2] y) '
          f"{W} {{ h = MatMul(x, w) y = MatMul(h, w) }}", 4),
@@ -175,6 +183,21 @@ def test_gradient_at_the_input(text, gradient, workers):
 )  # fmt: skip
 def test_what_cannot_be_measured(text, reason, workers):
     assert reason in why_not(text, workers)
+
+
+def test_a_very_deep_chain_is_cut_at_some_places_only(workers, tmp_path):
+    matrices = [np.eye(2, dtype=np.float32) * (0.5 if number % 2 else 2) for number in range(600)]
+    save(row_of(matrices), tmp_path / "deep.onnx")
+    with analyses_of(tmp_path / "deep.onnx", workers) as analyses:
+        found = analyses.get(Propagation)
+    assert len(found.layers) == 200
+    assert found.gradient == pytest.approx(1, rel=0.01)
+
+
+def test_pixels_made_floats_are_no_layer(workers):
+    text = f"n (uint8[N, 2] i) => (float[N, 2] y) {W} {{ x = Cast<to = 1>(i) h = MatMul(x, w) " \
+           "y = MatMul(h, w) }"  # fmt: skip
+    assert [layer.node.op for layer in propagation_of(text, workers).layers] == ["MatMul", "MatMul"]
 
 
 SMALL = "<float[2, 2] w = {0.0001, 0, 0, 0.0001}>"

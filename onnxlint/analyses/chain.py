@@ -14,8 +14,11 @@ from onnxlint.model.graph import LAYERS, Graph, Node, Scope, Value
 MAX_SOURCES = 8
 """Values tried as the start of the chain: a model with more inputs has them for its cache."""
 
-MAX_SIDE_ENDS = 64
-"""Outputs beside the chain that are watched, too."""
+MAX_OUTPUTS = 64
+"""Outputs that are looked at."""
+
+MAX_CUTS = 256
+"""Deeper chains are cut at every second, third … place."""
 
 MEASURED = ("float", "float16", "double")
 """Element types in which differences can be measured."""
@@ -120,24 +123,32 @@ class _Slopes:
     def chain(self, route: _Route) -> Chain:
         """All that is to be known of one route."""
         tree = route.tree
+        cuts = route.cuts[:: -(-len(route.cuts) // MAX_CUTS)]
+        numbers: dict[Node | Value, int] = {cut: number for number, cut in enumerate(cuts)}
         reached: dict[Node | Value, int] = {}
         for vertex in tree:  # in the order of the file
-            before = self._before(vertex, reached)
-            reached[vertex] = max((reached[value] for value in before), default=0)
-            if vertex in route.cuts:
-                reached[vertex] = route.cuts.index(vertex)
+            before = (reached[value] for value in self._before(vertex, reached))
+            reached[vertex] = numbers.get(vertex, max(before, default=0))
         sides = (value for value in self._outputs(tree) if value is not route.output)
-        ends = [route.end, *(self._route(tree, v).end for v in islice(sides, MAX_SIDE_ENDS))]
-        pairs = pairwise([*route.cuts, route.end])
+        ends = [route.end, *(self._route(tree, value).end for value in sides)]
+        pairs = pairwise([*cuts, route.end])
         return Chain(
-            cuts=route.cuts,
+            cuts=cuts,
             layers=[self._between(tree, *pair) for pair in pairs],
             ends=[End(value, reached[value]) for value in dict.fromkeys(ends)],
             flow=set(tree),
         )
 
-    def _outputs(self, tree: _Tree) -> dict[Value, None]:
-        return dict.fromkeys(v for v in self._graph.outputs if v in tree and self._is_measured(v))
+    def _outputs(self, tree: _Tree) -> list[Value]:
+        """The outputs that changes reach; what a ZipMap makes a list of counts as one."""
+        values = (
+            value.producer.input(0)
+            if value.producer is not None and value.producer.op == "ai.onnx.ml::ZipMap"
+            else value
+            for value in self._graph.outputs
+        )
+        found = dict.fromkeys(v for v in values if v and v in tree and self._is_measured(v))
+        return list(found)[:MAX_OUTPUTS]
 
     def _is_measured(self, value: Value) -> bool:
         shape = self._shapes.of(value)

@@ -41,8 +41,12 @@ DIRECTIONS = 32
 CHEAP_SECONDS = 0.2
 """No further directions are tried once they have taken so long."""
 
-MAX_SECONDS = 60.0
-"""Models that take longer for one feed are left alone: the doubled one takes twice that."""
+MAX_SECONDS = 20.0
+"""Models that take longer for one feed are left alone: the doubled one takes two to three times
+that, and must stay within the time limit of a run."""
+
+MAX_NODES = 20_000
+"""So are larger graphs: onnxruntime's time to load one grows with the square of its nodes."""
 
 DOUBTFUL = 1e5
 """Beyond this product, and again at every hundredfold, it is measured again from the layer itself:
@@ -93,7 +97,7 @@ class Propagation:
         reached = zip(chain.layers, values, gains, behind, strict=True)
         layers = [Reach(layer[-1], value, gain, g) for layer, value, gain, g in reached if layer]
         table = self.source.producer
-        if table is not None:  # embeddings are learned, too
+        if table is not None and table.op == "Gather":  # embeddings are learned, too
             layers.insert(0, Reach(table, self.source, 1.0, self.gradient))
         self.layers = layers[::-1]
 
@@ -110,8 +114,11 @@ class Propagation:
         attempt = execution.attempt
         if not execution.ran or attempt is None:
             raise Unavailable(execution.failure or "the model did not run")
-        if execution.runs[0].seconds > MAX_SECONDS:
-            raise Unavailable(f"the model is slow: a run takes more than {MAX_SECONDS:g} s")
+        limit = min(MAX_SECONDS, execution.inputs.settings.time_limit / 4)
+        if execution.runs[0].seconds > limit:
+            raise Unavailable(f"the model is slow: a run takes more than {limit:g} s")
+        if len(graph.main.nodes) > MAX_NODES:
+            raise Unavailable(f"the model has more than {MAX_NODES:,} nodes")
         if graph.main.opsets.get("", 0) < _oldest_opset():
             raise Unavailable(f"it is measured from opset {_oldest_opset()} on")
         chain = longest_chain(graph, shapes)
@@ -184,7 +191,9 @@ class _Meter:
         self._feeds = cycle(execution.attempt.feeds)
         self._samples = max(1, execution.attempt.samples_per_run)
         model = replace(graph.model, proto=twin(graph.model.proto, self._plan))
-        worker.load(runnable(model, []), model.files.folder)
+        # Optimising takes longer than it saves in so few runs. In the order of the file model and
+        # copy go side by side; else every cut would wait in memory until its copy comes.
+        worker.load(runnable(model, []), model.files.folder, "none", in_order=True)
 
     def measure(self) -> tuple[list[float], list[float]]:
         """The gain of every stretch and the gradient at every cut.

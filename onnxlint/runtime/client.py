@@ -61,9 +61,12 @@ class Worker:
             env=environment,
         )
 
-    def load(self, model: bytes, folder: Path, level: Level = "all") -> float:
+    def load(
+        self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False
+    ) -> float:
         """Creates a session on a serialized model, whose external data lies in `folder`.
 
+        With `in_order` nodes run as they stand in the file: what stands late is not kept waiting.
         Returns the seconds that onnxruntime took.
 
         Raises:
@@ -74,7 +77,8 @@ class Worker:
 
         self.start()
         self.session += 1
-        reply = self._ask(Load(model, str(folder.resolve()), level), "creating a session")
+        load = Load(model, str(folder.resolve()), level, in_order)
+        reply = self._ask(load, "creating a session")
         assert isinstance(reply, Loaded)
         return reply.seconds
 

@@ -96,11 +96,15 @@ class Watch(msgspec.Struct):
 
 
 class Load(msgspec.Struct, tag=True):
-    """Create a session on a serialized model; external data is found in `folder`."""
+    """Create a session on a serialized model; external data is found in `folder`.
+
+    `in_order` runs the nodes as they stand in the file, and keeps no memory for the next run.
+    """
 
     model: bytes
     folder: str
     level: Level = "all"
+    in_order: bool = False
 
 
 class Run(msgspec.Struct, tag=True):

@@ -96,6 +96,9 @@ def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
     options.graph_optimization_level = level
     key = "session.model_external_initializers_file_folder_path"
     options.add_session_config_entry(key, request.folder)
+    if request.in_order:
+        options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
+        options.enable_mem_pattern = False
     start = time.perf_counter()
     try:
         session = ort.InferenceSession(request.model, options, providers=["CPUExecutionProvider"])

@@ -48,8 +48,8 @@ def exploding_gradient(propagation: Propagation, *, max_gradient: float = 1e7) -
     yield Finding(
         layer,
         f"a gradient of 1 at {propagation.output.name!r} is {layer.gradient:.1e} here, above "
-        f"{max_gradient:g}, {len(behind)} layers before it; the greatest gain of a single layer "
-        f"is {worst.gain:.1e}, of {worst.place}",
+        f"{max_gradient:g}, {len(behind)} layers or blocks before it; the greatest gain of a "
+        f"single one is {worst.gain:.1e}, of {worst.place}",
         measured=layer.gradient,
         limit=max_gradient,
         unit="length of the gradient",

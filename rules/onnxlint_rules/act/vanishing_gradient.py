@@ -53,8 +53,8 @@ def vanishing_gradient(
         told = f"no change of what it gives reaches {propagation.output.name!r}"
     yield Finding(
         layer,
-        f"{told}, below {min_gradient:g}, {len(behind)} layers before it; the least gain of a "
-        f"single layer is {worst.gain:.1e}, of {worst.place}",
+        f"{told}, below {min_gradient:g}, {len(behind)} layers or blocks before it; the least gain "
+        f"of a single one is {worst.gain:.1e}, of {worst.place}",
         measured=layer.gradient,
         limit=min_gradient,
         unit="length of the gradient",
