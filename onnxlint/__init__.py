@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.inputs import Inputs
     from onnxlint.analyses.journal import Journal
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
+    from onnxlint.analyses.limits import Limits
     from onnxlint.analyses.outputs import Outputs
     from onnxlint.analyses.predictions import Predictions
     from onnxlint.analyses.promises import Promises
@@ -69,6 +70,7 @@ _HOMES = {
     "Journal": "onnxlint.analyses.journal",
     "Layer": "onnxlint.analyses.layers",
     "Layers": "onnxlint.analyses.layers",
+    "Limits": "onnxlint.analyses.limits",
     "Match": "onnxlint.model.pattern",
     "Model": "onnxlint.model.load",
     "Node": "onnxlint.model.graph",
@@ -131,6 +133,7 @@ __all__ = [
     "Journal",
     "Layer",
     "Layers",
+    "Limits",
     "Match",
     "Model",
     "Node",

@@ -223,7 +223,8 @@ class Judgement:
         from onnxlint.analyses.execution import Execution
 
         execution = self.analyses.have(Execution)
-        return execution is not None and execution.synthetic
+        fed = execution is not None and execution.session_failure is None
+        return execution is not None and fed and execution.synthetic
 
     def report(self, path: str, sha256: str) -> ModelReport:
         """Everything in its stable order."""

@@ -7,11 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxlint.analyses import Analyses
+from onnxlint.analyses import Analyses, limits
 from onnxlint.analyses.inputs import Inputs
+from onnxlint.findings import Diagnostic, Severity
 from onnxlint.model.load import open_model
+from onnxlint.rules import Rule
 from onnxlint.runtime.synthesis import Meaning, Slot, attempts
 from onnxlint.settings import InputContract, Settings
+from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.act.dead_relu import dead_relu
+from onnxlint_rules.act.inf_origin import inf_origin
+from onnxlint_rules.act.nan_origin import nan_origin
+from onnxlint_rules.run.execution_failure import execution_failure
+from onnxlint_rules.run.no_valid_input import no_valid_input
 
 DIMS = st.lists(st.sampled_from(["batch", "T", "T + 1", 1, 2, 3]), max_size=4).map(tuple)
 FLOATS = ("float16", "float32", "float64")
@@ -173,3 +181,55 @@ def test_parameters_are_read_off_the_shapes(parameter, outputs, node, numbers, s
     made = list(slots_of(text).values())
     (feed, *_) = next(attempts(made, 1, 0)).feeds
     assert feed["p"].tolist() == numbers
+
+
+UNGUARDED = """net (float[N, 4] x) => (float[N, 4] y) <int64[1] last = {1}>
+{ square = Mul(x, x) sum = ReduceSum(square, last) size = Sqrt(sum) y = Div(x, size) }"""
+
+
+def reported(rule: Rule, text: str, **settings: object) -> tuple[Diagnostic, ...]:
+    with saved(Example.parse(text)) as path:
+        report = run_rule(rule, path, settings=Settings(**settings))
+    assert report.complete, report
+    return report.findings
+
+
+def test_a_norm_of_zero_is_an_info(tmp_path, monkeypatch):
+    (found,) = reported(nan_origin, UNGUARDED)
+    assert (found.severity, found.place.op_type) == (Severity.INFO, "Div")
+    assert "of made-up samples at the limits alone" in found.message
+    assert found.synthetic
+    guarded = UNGUARDED.replace("size = Sqrt", "size = Exp")
+    assert not reported(nan_origin, guarded)
+    np.save(tmp_path / "x.npy", np.ones((3, 4), np.float32))
+    assert not reported(nan_origin, UNGUARDED, data=tmp_path / "x.npy")
+    monkeypatch.setattr(limits, "LONGEST_SECONDS", 0)
+    assert not reported(nan_origin, UNGUARDED)
+
+
+def test_numbers_at_the_limits_overflow():
+    text = """net (float[N, 4] x) => (float[N, 4] y) <float steep = {25}>
+    { s = Mul(x, steep) e = Exp(s) y = Mul(e, x) }"""
+    (found,) = reported(inf_origin, text)
+    assert (found.severity, found.place.op_type) == (Severity.INFO, "Exp")
+
+
+def test_limits_are_no_part_of_the_trace():
+    text = """net (float[N, 4] x) => (float[N, 4] y) <float low = {-3.9}>
+    { under = Less(x, low) a = Cast<to = 1>(under) y = Relu(a) }"""
+    (found,) = reported(dead_relu, text)
+    assert found.measured == 1.0
+
+
+def test_what_fails_at_the_limits_alone_is_an_info():
+    text = """net (float[1, 3] x) => (int64[2] y) <int64 first = {0}>
+    { at = NonZero(x) y = Gather<axis = 1>(at, first) }"""
+    (found,) = reported(execution_failure, text)
+    assert found.severity is Severity.INFO
+    assert "all zeros, or the least and largest numbers, as x float32[1, 3] fail" in found.message
+
+
+def test_no_valid_input_names_the_command():
+    text = "net (float[N, T] x, int64[2] p) => (float[A, B] y) { y = Reshape(x, p) }"
+    (found,) = reported(no_valid_input, text)
+    assert "model.onnx --data samples.npz" in found.message

@@ -200,7 +200,7 @@ class Execution:
                 samples = attempt.samples_per_run
                 self.runs = [runner.run(feed, samples) for feed in attempt.feeds]
             except RunFailure as error:
-                refusals.append(replace(runner.refusal(error), fed=_told(attempt.feeds[0])))
+                refusals.append(replace(runner.refusal(error), fed=told(attempt.feeds[0])))
                 continue
             self.attempt = attempt
             break
@@ -371,7 +371,7 @@ def _put_back(tensor: TensorProto, data: memoryview) -> None:
     tensor.raw_data = bytes(data)
 
 
-def _told(feed: dict[str, Array]) -> str:
+def told(feed: dict[str, Array]) -> str:
     """The inputs of a run: names, dtypes and shapes."""
     return ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in feed.items())
 

@@ -55,6 +55,7 @@ _PARAMETERS = {
 
 _POSITIVE = {
     "Acos": (0,), "Asin": (0,), "Atanh": (0,), "BatchNormalization": (4,), "Div": (1,), "Log": (0,),
+    "Mod": (1,),
     "Reciprocal": (0,), "ReduceLogSum": (0,), "Sqrt": (0,),
 }  # fmt: skip
 """Slots that a sound caller feeds positive numbers, up to 1."""

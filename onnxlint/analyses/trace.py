@@ -346,19 +346,19 @@ class Trace:
         )
         return Severity.WARNING if depends else on_data
 
-    def origins(self, bad: Bad) -> list[Contamination]:
+    def origins(self, bad: Bad, runs: list[Ran] | None = None) -> list[Contamination]:
         """Nodes whose output is bad (`bad` counts elements) though no input of theirs is.
 
-        In the order of the file; each with the number of runs in which it was so.
+        In the order of the file; each with the number of runs in which it was so. `runs` are others
+        than those of the trace, with every value watched.
         """
-        return list(self._located(bad, born=True))
+        return list(self._located(bad, self.execution.close_runs if runs is None else runs, True))
 
     def swallowers(self, bad: Bad) -> list[Contamination]:
         """Nodes with a bad input though none of their outputs is: what they give looks healthy."""
-        return list(self._located(bad, born=False))
+        return list(self._located(bad, self.execution.close_runs, False))
 
-    def _located(self, bad: Bad, *, born: bool) -> Iterator[Contamination]:
-        runs = self.execution.close_runs
+    def _located(self, bad: Bad, runs: list[Ran], born: bool) -> Iterator[Contamination]:
         for node in self._graph.main.nodes:
             if self._graph.tensor(node.output) is not None:
                 continue  # a constant is no computation

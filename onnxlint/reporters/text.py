@@ -84,8 +84,9 @@ def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
         if module:
             yield click.style(f"    in {_printable(module)}", dim=True)
         for finding in group:
-            fixable = click.style(" [fixable]", fg="green") if finding.fix is not None else ""
-            yield f"    {_printable(_where(finding.place))}{_printable(finding.message)}{fixable}"
+            marks = click.style(" [synthetic]", dim=True) if finding.synthetic else ""
+            marks += click.style(" [fixable]", fg="green") if finding.fix is not None else ""
+            yield f"    {_printable(_where(finding.place))}{_printable(finding.message)}{marks}"
             if "witness" in finding.evidence:
                 yield f"      replay it with --data {_printable(finding.evidence['witness'])}"
     yield from _folded(findings, shown)

@@ -170,7 +170,7 @@ def _limit(slot: Slot, shape: tuple[int, ...], steps: int, zero: bool) -> Array:
         case Meaning.NOISE:
             made = np.zeros(shape) if zero else _ends(slot.range, shape)
         case Meaning.POSITIVE:
-            made = np.full(shape, LEAST_POSITIVE if zero else 1.0)
+            made = np.full(shape, LEAST_POSITIVE if zero else 0.99)
         case Meaning.INDEX | Meaning.PIXEL:
             highest = {"int8": 127, "uint8": 255}.get(slot.dtype, 0)
             highest = slot.bound - 1 if slot.meaning is Meaning.INDEX else highest

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Severity, Trace, Witnesses, rule
+from onnxlint import Finding, Limits, Severity, Trace, Witnesses, rule
+from onnxlint_rules.act._at_limits import at_limits
 
 
 @rule("ACT002", "inf-origin", severity=Severity.ERROR)
-def inf_origin(trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
+def inf_origin(trace: Trace, witnesses: Witnesses, limits: Limits) -> Iterator[Finding]:
     """A node that makes infinities of finite inputs.
 
     Why: a number grew beyond what its dtype holds, or was divided by zero. The next subtraction or
     product makes NaN of it, and a division makes a plain 0. Infinities that come from constants
     are left alone: attention masks are made of them. A warning on made-up samples, and for a
-    logarithm of zero, which makes masks too.
+    logarithm of zero, which makes masks too; an info where zeros, or the least and largest numbers
+    alone, make it.
     Fix: subtract the maximum before an exponential, guard the divisor with an epsilon, normalise
     before the values grow, or compute this part in float32.
 
@@ -48,3 +50,4 @@ def inf_origin(trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
             evidence=witnesses.of(origin, "ACT002"),
             severity=trace.severity(on_data, origin.node.output),
         )
+    yield from at_limits(trace, limits, lambda seen: seen.infinite, "infinities are")

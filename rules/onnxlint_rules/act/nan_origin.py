@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, Trace, Witnesses, rule
+from onnxlint import Finding, Graph, Limits, Severity, Trace, Witnesses, rule
+from onnxlint_rules.act._at_limits import at_limits
 
 
 @rule("ACT001", "nan-origin", severity=Severity.ERROR)
-def nan_origin(graph: Graph, trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
+def nan_origin(
+    graph: Graph, trace: Trace, witnesses: Witnesses, limits: Limits
+) -> Iterator[Finding]:
     """A node that makes NaN of inputs that hold none.
 
     Why: NaN spreads to everything computed from it, so one bad element ruins the prediction, or a
     later node hides it and the prediction looks healthy. Only the origin is reported, not what it
     taints, and not behind an overflow, which ACT002 reports. A warning on made-up samples, which
-    may lie outside what the model will see.
+    may lie outside what the model will see; an info where zeros, or the least and largest numbers
+    alone, make it.
     Fix: keep the operand inside the operator's domain: an epsilon under a logarithm, a square root
     or a division, the maximum subtracted before an exponential, a large negative number instead of
     -inf in a mask.
@@ -46,3 +50,4 @@ def nan_origin(graph: Graph, trace: Trace, witnesses: Witnesses) -> Iterator[Fin
             evidence=witnesses.of(origin, "ACT001"),
             severity=trace.severity(Severity.ERROR, origin.node.output),
         )
+    yield from at_limits(trace, limits, lambda seen: seen.nan, "NaN is")

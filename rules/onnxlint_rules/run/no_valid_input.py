@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Execution, Finding, Place, Severity, rule
+from onnxlint import Execution, Finding, Graph, Place, Severity, rule
 
 
 @rule("RUN010", "no-valid-input", severity=Severity.INFO)
-def no_valid_input(execution: Execution) -> Iterator[Finding]:
+def no_valid_input(graph: Graph, execution: Execution) -> Iterator[Finding]:
     """A model that was not run, because no valid input could be made up.
 
     Why: what only a run shows (NaN, dead units, collapsed predictions) stays unseen, and a clean
@@ -26,5 +26,10 @@ def no_valid_input(execution: Execution) -> Iterator[Finding]:
         y = ConcatFromSequence <axis = 0> (xs)
     }
     """
-    if execution.no_valid_input is not None:
-        yield Finding(Place(), f"{execution.no_valid_input}; supply samples with --data")
+    if execution.no_valid_input is None:
+        return
+    file = graph.model.path
+    remedy = f"supply samples: onnxlint {file} --data samples.npz"
+    if execution.inputs.obstacle is not None:
+        remedy = "only tensors of the usual types can be fed, from --data, too"
+    yield Finding(Place(), f"{execution.no_valid_input}; {remedy}")
