@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.model.graph import Graph, Node, Value
-from onnxlint.runtime.messages import Quantisation, Watch
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.messages import Quantisation, Watch
 
 _ACTIVATIONS = frozenset({
     "Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "HardSigmoid", "Elu", "Selu", "ThresholdedRelu",
@@ -69,6 +72,8 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
 
     `every` takes all of them. Of what may be empty, at least the size is watched.
     """
+    from onnxlint.runtime.messages import Watch
+
     constants = _constant_values(graph)
     sizes = _Sizes(graph, shapes)
     axes: dict[Value, int | None] = {}
@@ -131,6 +136,8 @@ class _Sizes:
 
 def quantised(graph: Graph, node: Node, value: Value) -> Quantisation | None:
     """What the integers of a node's output stand for, if one scale holds for the whole tensor."""
+    from onnxlint.runtime.messages import Quantisation
+
     slots = _QUANTISING.get(node.op)
     if slots is None or value is not node.output:
         return None
