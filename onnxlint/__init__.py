@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from onnxlint.analyses import Unavailable
     from onnxlint.analyses.activations import Activations
+    from onnxlint.analyses.baselines import Baselines
     from onnxlint.analyses.behaviour import Behaviour, ResizedAxis
     from onnxlint.analyses.data import Data, FedInput
     from onnxlint.analyses.differences import Difference
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.expected import Expected, Tolerance
     from onnxlint.analyses.inputs import Inputs
     from onnxlint.analyses.journal import Journal
+    from onnxlint.analyses.labels import Labels
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.limits import Limits
     from onnxlint.analyses.outputs import Outputs
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from onnxlint.analyses.reruns import Reruns
     from onnxlint.analyses.rounding import Rounding
     from onnxlint.analyses.schemas import Schemas
+    from onnxlint.analyses.scores import Scores
+    from onnxlint.analyses.sensitivity import Sensitivity, Tried
     from onnxlint.analyses.shapes import Shapes
     from onnxlint.analyses.support import Support
     from onnxlint.analyses.targets import Target, Targets
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Activations": "onnxlint.analyses.activations",
+    "Baselines": "onnxlint.analyses.baselines",
     "Behaviour": "onnxlint.analyses.behaviour",
     "Change": "onnxlint.analyses.layers",
     "Danger": "onnxlint.model.preflight",
@@ -68,6 +73,7 @@ _HOMES = {
     "Graph": "onnxlint.model.graph",
     "Inputs": "onnxlint.analyses.inputs",
     "Journal": "onnxlint.analyses.journal",
+    "Labels": "onnxlint.analyses.labels",
     "Layer": "onnxlint.analyses.layers",
     "Layers": "onnxlint.analyses.layers",
     "Limits": "onnxlint.analyses.limits",
@@ -93,6 +99,8 @@ _HOMES = {
     "Rounding": "onnxlint.analyses.rounding",
     "Schemas": "onnxlint.analyses.schemas",
     "Scope": "onnxlint.model.graph",
+    "Scores": "onnxlint.analyses.scores",
+    "Sensitivity": "onnxlint.analyses.sensitivity",
     "Settings": "onnxlint.settings",
     "Severity": "onnxlint.findings",
     "Shapes": "onnxlint.analyses.shapes",
@@ -103,6 +111,7 @@ _HOMES = {
     "Tolerance": "onnxlint.analyses.expected",
     "Trace": "onnxlint.analyses.trace",
     "Trail": "onnxlint.analyses.layers",
+    "Tried": "onnxlint.analyses.sensitivity",
     "Unavailable": "onnxlint.analyses",
     "Value": "onnxlint.model.graph",
     "Weight": "onnxlint.analyses.weights",
@@ -114,6 +123,7 @@ _HOMES = {
 
 __all__ = [
     "Activations",
+    "Baselines",
     "Behaviour",
     "Change",
     "Danger",
@@ -131,6 +141,7 @@ __all__ = [
     "Graph",
     "Inputs",
     "Journal",
+    "Labels",
     "Layer",
     "Layers",
     "Limits",
@@ -156,6 +167,8 @@ __all__ = [
     "Rounding",
     "Schemas",
     "Scope",
+    "Scores",
+    "Sensitivity",
     "Settings",
     "Severity",
     "Shapes",
@@ -166,6 +179,7 @@ __all__ = [
     "Tolerance",
     "Trace",
     "Trail",
+    "Tried",
     "Unavailable",
     "Value",
     "Weight",

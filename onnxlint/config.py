@@ -16,7 +16,6 @@ from onnxlint.findings import Severity, Stage
 from onnxlint.packs import PackError, Registry, discover
 from onnxlint.rules import Option, Rule
 from onnxlint.settings import (
-    DEFAULT_SAMPLES,
     DEFAULT_TIME_LIMIT,
     InputContract,
     OutputContract,
@@ -57,10 +56,12 @@ class Config(Choices, **TABLE):
     rule: list[dict[str, Any]] = []  # read with the rules of other files, each file by itself
     rule_paths: list[str] = []
     require_packs: list[str] = []
-    samples: int = DEFAULT_SAMPLES
+    samples: int | None = None
     seed: int = 0
     data: str | None = None
     reference: str | None = None
+    labels: str | None = None
+    baseline: bool = False
     time_limit: float = DEFAULT_TIME_LIMIT
     memory_limit: str | None = None
     trace: Literal["default", "full"] = "default"

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlint.analyses import Analyses, closure
+from onnxlint.analyses import Analyses, T, closure
 from onnxlint.config import Config, Loaded, Plan, find, load, parse_bytes, plan
 from onnxlint.findings import Diagnostic, Finding, Fix, NotApplicable, Place, Severity, Stage
 from onnxlint.model.errors import DataError, MisfitError, ModelError
-from onnxlint.reports import ModelReport, TraceRow
+from onnxlint.reports import Metrics, ModelReport, TraceRow
 from onnxlint.rules import Rule
-from onnxlint.settings import Settings
+from onnxlint.settings import DEFAULT_SAMPLES, LABELLED_SAMPLES, LabelSource, Settings
 
 if TYPE_CHECKING:
     from onnxlint.analyses.worker import Worker, Workers
@@ -59,18 +59,25 @@ def lint(
     return lint_model(str(path), chosen, settings or settings_of(loaded))
 
 
-def settings_of(loaded: Loaded) -> Settings:
-    """The settings that a configuration file makes."""
+def settings_of(loaded: Loaded, **given: Any) -> Settings:
+    """The settings that a configuration file makes; what is given and not None wins over it."""
     config: Config = loaded.config
-    return Settings(
+    settings = Settings(
         data=loaded.path(config.data) if config.data else None,
         reference=loaded.path(config.reference) if config.reference else None,
-        samples=config.samples,
+        labels=LabelSource.of(loaded.path(config.labels)) if config.labels else None,
+        baseline=config.baseline,
         seed=config.seed,
         time_limit=config.time_limit,
         memory_limit=parse_bytes(config.memory_limit) if config.memory_limit else None,
         full_trace=config.trace == "full",
     )
+    told = {name: value for name, value in given.items() if value is not None}
+    settings = replace(settings, **told)
+    if "samples" in told:
+        return settings
+    default = DEFAULT_SAMPLES if settings.labels is None else LABELLED_SAMPLES
+    return replace(settings, samples=config.samples or default)
 
 
 def lint_model(
@@ -115,12 +122,14 @@ class Bench:
             settings, stage=chosen.stage, targets=targets, inputs=inputs, outputs=outputs
         )
         self._rules = [rule for rule in chosen.rules if not (static_only and needs_runtime(rule))]
+        scored = settings.labels is not None and not static_only
+        self._runs = scored or any(map(needs_runtime, self._rules))
         self._progress = progress
         self._workers = workers
         self._stack = ExitStack()
 
     def __enter__(self) -> Bench:
-        if any(map(needs_runtime, self._rules)):
+        if self._runs:
             self.worker()  # it starts while the model is read
         return self
 
@@ -139,7 +148,7 @@ class Bench:
     def judged(self, model: Model) -> Iterator[Judgement]:
         """What the plan's rules say of a model; its analyses end with the context."""
         with closing(Analyses(self._settings, model)) as analyses:
-            if any(map(needs_runtime, self._rules)):
+            if self._runs:
                 analyses.give(self.worker())
             judgement = Judgement(self._plan, analyses)
             for rule in sorted(self._rules, key=needs_runtime):  # the worker starts meanwhile
@@ -230,6 +239,7 @@ class Judgement:
         """Everything in its stable order."""
         from onnxlint.analyses.execution import Execution
 
+        metrics = self._metrics()
         execution = self.analyses.have(Execution)
         ran = execution is not None and execution.ran
         return ModelReport(
@@ -243,7 +253,35 @@ class Judgement:
             samples=execution.samples if execution is not None and ran else None,
             data=execution.inputs.description if execution is not None and ran else None,
             trace=self._trace(),
+            metrics=metrics,
         )
+
+    def _metrics(self) -> Metrics | None:
+        """How the model meets the labels, whatever rules were selected."""
+        from onnxlint.analyses.baselines import Baselines
+        from onnxlint.analyses.scores import Scores
+        from onnxlint.analyses.worker import Worker
+
+        settings = self.analyses.get(Settings)
+        if settings.labels is None or self.analyses.have(Worker) is None:
+            return None
+        scores = self._had(Scores)
+        if scores is None:
+            return None
+        baselines = self._had(Baselines) if settings.baseline else None
+        return scores.metrics(None if baselines is None else baselines.figures)
+
+    def _had(self, kind: type[T]) -> T | None:
+        """An analysis; None where it cannot be had, and the report says so if that is a problem."""
+        try:
+            return self.analyses.get(kind)
+        except NotApplicable:
+            return None
+        except MisfitError as error:
+            self._misfit = error
+        except DataError as error:
+            self._problem = str(error)
+        return None
 
     def _trace(self) -> tuple[TraceRow, ...] | None:
         from onnxlint.analyses.trace import Trace

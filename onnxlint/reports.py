@@ -54,6 +54,26 @@ class TraceRow:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    """How well one output meets the labels of `samples` samples; None is what does not apply.
+
+    `task` is `classification`, `multi-label` or `regression`. `recall` is by class, `baselines`
+    by name what simple models reach on the same samples: accuracy, or RMSE in a regression.
+    """
+
+    output: str
+    task: str
+    samples: int
+    accuracy: float | None = None
+    recall: Mapping[str, float] | None = None
+    log_loss: float | None = None
+    calibration_error: float | None = None
+    rmse: float | None = None
+    r2: float | None = None
+    baselines: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
 class ModelReport:
     """All that one model's lint gave.
 
@@ -61,7 +81,7 @@ class ModelReport:
     code, the reason why a rule had nothing to judge; `crashed` the codes of rules that raised.
     `samples` were fed, from `data`; both are None where nothing ran. `mending` is None unless
     fixes were asked for; `findings` are then those that remain. `trace` has a row for each value
-    that was watched; None unless a full trace was asked for.
+    that was watched; None unless a full trace was asked for. `metrics` is None without labels.
     """
 
     path: str
@@ -77,6 +97,7 @@ class ModelReport:
     fail_on: Severity = Severity.ERROR
     mending: Mending | None = None
     trace: tuple[TraceRow, ...] | None = None
+    metrics: Metrics | None = None
 
     @property
     def failing(self) -> bool:

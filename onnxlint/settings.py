@@ -16,6 +16,9 @@ from onnxlint.tables import TABLE
 DEFAULT_SAMPLES = 8
 """Samples that are synthesised: two of each kind of noise, twice the least that shows variance."""
 
+LABELLED_SAMPLES = 1000
+"""Samples that are run where labels are given: accuracies then vary by 1.6 points at most."""
+
 DEFAULT_TIME_LIMIT = 300.0
 """Seconds that running one model may take before it counts as hanging."""
 
@@ -62,9 +65,28 @@ class OutputContract(msgspec.Struct, **TABLE):
 
 
 @dataclass(frozen=True, slots=True)
+class LabelSource:
+    """Where labels are: a file, and the column or array in it; None where there is but one."""
+
+    file: Path
+    key: str | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> LabelSource:
+        """`labels.npy`, `data.npz:y`, `data.csv:column`."""
+        file, colon, key = str(path).rpartition(":")
+        return cls(Path(file), key) if colon and not path.exists() else cls(path)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.key}" if self.key else str(self.file)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
 
+    `labels` tell what should come out of `data`, sample by sample; with `baseline` simple models
+    are fitted to them, to compare with.
     `targets` are the names of those on which the model is to run: `ort-cpu`, `tensorrt-10.15`.
     `full_trace` watches every float value instead of those where fused kernels end. `witnesses` is
     the folder for inputs that show where NaN or infinity comes from. `reference` is the model to
@@ -83,3 +105,11 @@ class Settings:
     reference: Path | None = None
     inputs: Mapping[str, InputContract] = field(default_factory=dict)
     outputs: Mapping[str, OutputContract] = field(default_factory=dict)
+    labels: LabelSource | None = None
+    baseline: bool = False
+
+    @property
+    def label_in_data(self) -> str | None:
+        """The column, or array, of the labels where they stand beside the features in one file."""
+        beside = self.labels is not None and self.labels.file == self.data
+        return self.labels.key if self.labels is not None and beside else None

@@ -7,6 +7,7 @@ beside it say what the syntax cannot:
     # option: limit = 3      give the rule an option
     # target: ort-cpu-1.20   where the model is to run
     # data: x = [[1.5, 2]]   feed this, input by input, instead of synthesised samples
+    # labels: [0, 1, 1]      what should come out, sample by sample
     # config: seed = 7       what the configuration file says, as `outputs.y.range = [0, 1]`
     >>> model.graph.node[0].name = ""      change the parsed model (`folder` is its directory)
 """
@@ -28,7 +29,7 @@ from onnxlint.fixing import Wish, fix_model
 from onnxlint.pipeline import lint_model, settings_of
 from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
-from onnxlint.settings import Settings
+from onnxlint.settings import LABELLED_SAMPLES, LabelSource, Settings
 from onnxlint.tables import ConfigError, converted
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ HEADER = '<ir_version: 10, opset_import: ["" : 21]>\n'
 DATA_FILE = "data.npz"
 """Holds an example's data, beside its model."""
 
-_DIRECTIVE = re.compile(r"(?:# (stage|option|target|data|config):|>>> )\s*(.*)")
+LABEL_FILE = "labels.npy"
+"""Holds its labels."""
+
+_DIRECTIVE = re.compile(r"(?:# (stage|option|target|data|labels|config):|>>> )\s*(.*)")
 
 
 class ExampleError(ValueError):
@@ -60,6 +64,7 @@ class Example:
     targets: tuple[str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[Any, ...] = ()
 
     @classmethod
     def parse(cls, source: str) -> Example:
@@ -83,16 +88,23 @@ class Example:
             tuple(said.get("target", ())),
             data,
             config,
+            tuple(tomllib.loads(f"a = {said['labels'][-1]}")["a"]) if "labels" in said else (),
         )
 
     def settings_in(self, folder: Path) -> Settings:
         """The settings that it is judged with; files that they name lie in `folder`."""
         config = converted(self.config, Config)
         settings = settings_of(Loaded(config, folder / "onnxlint.toml"))
-        data = folder / DATA_FILE if self.data else settings.data
-        return replace(
-            settings, data=data, targets=self.targets, inputs=config.inputs, outputs=config.outputs
+        settings = replace(
+            settings, targets=self.targets, inputs=config.inputs, outputs=config.outputs
         )
+        if self.data:
+            settings = replace(settings, data=folder / DATA_FILE)
+        if self.labels:
+            settings = replace(
+                settings, labels=LabelSource(folder / LABEL_FILE), samples=LABELLED_SAMPLES
+            )
+        return settings
 
     def model(self, folder: Path) -> ModelProto:
         """The model; its data, and files that its changes write, go to `folder`.
@@ -104,6 +116,8 @@ class Example:
         names = {"model": proto, "folder": folder}
         if self.data:
             _save_data(folder / DATA_FILE, self.data)
+        if self.labels:
+            _save_labels(folder / LABEL_FILE, self.labels)
         for change in self.changes:
             try:
                 exec(change, names)
@@ -133,6 +147,12 @@ def _save_data(path: Path, data: Mapping[str, Any]) -> None:
     arrays: dict[str, Any] = {name: np.array(value) for name, value in data.items()}
     doubles = {name: array for name, array in arrays.items() if array.dtype == np.float64}
     np.savez(path, **arrays | {name: array.astype(np.float32) for name, array in doubles.items()})
+
+
+def _save_labels(path: Path, labels: tuple[Any, ...]) -> None:
+    import numpy as np
+
+    np.save(path, np.array(labels))
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import pytest
 from conftest import findings
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.outputs import Outputs
@@ -26,6 +25,7 @@ from onnxlint.settings import OutputContract, Settings
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.prd.constant_top1 import constant_top1
 from onnxlint_rules.prd.duplicate_outputs import duplicate_outputs
+from onnxlint_rules.prd.input_insensitive import input_insensitive
 from onnxlint_rules.prd.output_range import output_range
 from onnxlint_rules.prd.overconfident import overconfident
 
@@ -49,13 +49,12 @@ def normal(tmp_path: Path) -> Path:
     return path
 
 
-PROBABILITIES = arrays.arrays(np.float64, (7, 4), elements=st.floats(0.01, 1)).map(
-    lambda p: p / p.sum(axis=1, keepdims=True)
-)
+SEEDS = st.integers(0, 2**32)
 
 
-@given(PROBABILITIES)
-def test_rows_that_differ_have_a_larger_entropy_together(p: np.ndarray) -> None:
+@given(SEEDS, st.floats(0.01, 10))
+def test_rows_that_differ_have_a_larger_entropy_together(seed: int, evenness: float) -> None:
+    p = np.random.default_rng(seed).dirichlet([evenness] * 4, 7)
     prediction = Prediction(Head(None, "softmax"), p, p, 7)
     assert prediction.entropy <= prediction.marginal_entropy + 1e-9
     assert prediction.marginal_entropy <= np.log(4) + 1e-9
@@ -64,8 +63,9 @@ def test_rows_that_differ_have_a_larger_entropy_together(p: np.ndarray) -> None:
     assert (prediction.confidence == p[np.arange(7), prediction.winners]).all()
 
 
-@given(arrays.arrays(np.float64, (9, 1), elements=st.floats(0, 1)))
-def test_one_sigmoid_is_two_classes(p: np.ndarray) -> None:
+@given(SEEDS)
+def test_one_sigmoid_is_two_classes(seed: int) -> None:
+    p = np.random.default_rng(seed).random((9, 1))
     prediction = Prediction(Head(None, "sigmoid"), p, p, 9)
     assert (prediction.winners == (p[:, 0] > 0.5)).all()
     assert (prediction.confidence >= 0.5).all()
@@ -203,3 +203,74 @@ def test_bounds_of_an_output_too_large_to_be_kept() -> None:
         assert output.bounds is not None
         assert output.bounds[0] < -1 < 1 < output.bounds[1]
         assert analyses.get(Graph).outputs == [output.value]
+
+
+TWO = """n (float[N, 2] x, float[N, 2] z) => (float[N, 2] y, float[N, 2] v)
+<float zero = {0}, float one = {1}, float[2, 2] w = {1, 2, 3, 4}> { %s }"""
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ("d = Mul(z, zero) y = Add(x, d) v = Exp(x)", ["z"]),
+        ("d = Mul(z, zero) y = Add(x, d) v = Exp(z)", []),  # it moves the other output
+        ("d = Mul(x, zero) e = Mul(z, zero) s = Add(d, e) y = Cos(s) v = Exp(s)", []),  # whole
+        ("d = Mul(x, zero) e = Mul(z, zero) s = Add(d, e) t = Add(s, one) y = Exp(t) v = Sin(t)",
+         ["y", "v"]),
+        # PRD002 judges heads
+        ("d = Mul(x, zero) e = Mul(z, zero) s = Add(d, e) y = Softmax(s) v = Exp(x)", []),
+        ("m = Greater(z, zero) f = Cast<to = 1>(m) d = Mul(f, zero) y = Add(x, d) v = Exp(x)", []),
+        ("s = Shape(z) y = Reshape(x, s) v = Exp(x)", []),
+        ("y = Exp(x) v = Exp(x)", []),  # GRA004's
+        ("c = ReduceMax<keepdims = 0>(x) m = Greater(c, one) y = If(m) <"
+         "then_branch = a () => (float[N, 2] p) { p = Add(x, z) },"
+         "else_branch = b () => (float[N, 2] q) { q = Exp(x) }> v = Exp(x)", []),
+    ],
+)  # fmt: skip
+def test_inputs_that_matter_and_those_that_do_not(body: str, places: list[str]) -> None:
+    found = findings(input_insensitive, TWO % body)
+    assert [finding.place.value for finding in found] == places
+    assert {finding.severity for finding in found} <= {Severity.WARNING}
+
+
+@pytest.mark.parametrize(("rows", "severity"), [(8, Severity.ERROR), (7, Severity.WARNING)])
+def test_an_ignored_input_is_an_error_on_enough_data(
+    rows: int, severity: Severity, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    arrays = {name: random.standard_normal((rows, 2), np.float32) for name in "xz"}
+    np.savez(tmp_path / "data.npz", **arrays)
+    text = TWO % "d = Mul(z, zero) y = Add(x, d) v = Exp(x)"
+    (found,) = judged(input_insensitive, text, data=tmp_path / "data.npz").findings
+    assert (found.severity, found.place.value) == (severity, "z")
+    np.savez(tmp_path / "data.npz", **arrays | {"z": np.ones((rows, 2), np.float32)})
+    report = judged(input_insensitive, text, data=tmp_path / "data.npz")
+    assert not report.findings  # z never was another
+
+
+def test_a_column_without_weight_is_no_error(tmp_path: Path) -> None:
+    text = """n (float[N, 1] age, float[N, 1] size) => (float[N, 1] price)
+    <float three = {3}, float zero = {0}>
+    { a = Mul(age, three) b = Mul(size, zero) s = Add(a, b) price = Exp(s) }"""
+    columns = np.random.default_rng(0).standard_normal((2, 9, 1), np.float32)
+    np.savez(tmp_path / "data.npz", age=columns[0], size=columns[1])
+    (found,) = judged(input_insensitive, text, data=tmp_path / "data.npz").findings
+    assert (found.severity, found.place.value) == (Severity.WARNING, "size")
+
+
+def test_outputs_of_a_function_follow_what_is_inside() -> None:
+    text = """<ir_version: 10, opset_import: ["" : 21, "own" : 1]>
+    n (float[N, 2] x, float[N, 2] z) => (float[N, 2] y, float[N, 2] v)
+    { p = Neg(x) q = Neg(z) y, v = own.both(p, q) }
+    <domain: "own", opset_import: ["" : 21]> both (a, b) => (c, d) { c = Exp(a) d = Exp(b) }"""
+    assert not findings(input_insensitive, text)
+    idle = text.replace("d = Exp(b)", "n = Sub(b, b) m = Cos(n) d = Mul(a, m)")
+    assert [found.place.value for found in findings(input_insensitive, idle)] == ["z"]
+
+
+@pytest.mark.parametrize("name", ["attention_mask", "lengths"])
+def test_masks_and_what_was_made_up_are_not_judged(name: str) -> None:
+    text = f"""n (float[N, 4] x, int64[N, 4] {name}) => (float[N, 4] y) <float zero = {{0}}>
+    {{ f = Cast<to = 1>({name}) d = Mul(f, zero) y = Add(x, d) }}"""
+    assert not findings(input_insensitive, text)
+    assert findings(input_insensitive, text.replace(name, "marks"))

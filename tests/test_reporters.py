@@ -12,7 +12,7 @@ import pytest
 from onnxlint.findings import Diagnostic, Place, Severity
 from onnxlint.reporters import json as json_reporter
 from onnxlint.reporters import text
-from onnxlint.reports import Mending, ModelReport, exit_code
+from onnxlint.reports import Mending, Metrics, ModelReport, exit_code
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -51,7 +51,10 @@ MENDED = (
 REPORTS = (
     ModelReport("a/flawed.onnx", "0" * 64, None, FINDINGS, 96, {"ACT003": "no Relu"}, (), 8,
                 "synthesised samples (seed 0)", 1.25),
-    ModelReport("b/sound.onnx", "1" * 64, rules_run=97, seconds=0.5),
+    ModelReport("b/sound.onnx", "1" * 64, rules_run=97, seconds=0.5,
+                metrics=Metrics("y", "classification", 400, accuracy=0.9725, log_loss=0.25,
+                                recall={"cat": 1.0, "dog\x1b": 0.5}, calibration_error=0.02,
+                                baselines={"majority class": 0.1})),
     ModelReport("c/broken.onnx", error="is empty; export or download it again"),
 )  # fmt: skip
 

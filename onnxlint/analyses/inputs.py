@@ -26,7 +26,8 @@ class Inputs:
     """What the model can be fed, input by input.
 
     `obstacle` says why no sample can be made; `guessed` is true where a synthesised sample may be
-    invalid, because sizes or parameters had to be guessed.
+    invalid, because sizes or parameters had to be guessed. `parameters` are the inputs whose
+    numbers are shapes, axes, bounds and the like.
     """
 
     slots: list[Slot] = field(default_factory=list)
@@ -34,6 +35,7 @@ class Inputs:
     guessed: bool = False
     synthetic: bool = True
     settings: Settings = field(default_factory=Settings)
+    parameters: frozenset[str] = frozenset()
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, settings: Settings) -> Inputs:
@@ -46,12 +48,13 @@ class Inputs:
                      for value in graph.inputs]  # fmt: skip
         except NotFeedableError as error:
             return cls(obstacle=str(error), synthetic=synthetic, settings=settings)
+        parameters = frozenset(v.name for v in graph.inputs if is_guess(shapes, v))
         guessed = (
             any(slot.meaning in (Meaning.COUNT, Meaning.LENGTH) for slot in slots)
             or bool(free_symbols(slots))
-            or any(is_guess(shapes, value) for value in graph.inputs)
+            or bool(parameters)
         )
-        return cls(slots, None, guessed, synthetic, settings)
+        return cls(slots, None, guessed, synthetic, settings, parameters)
 
     def attempts(self) -> Iterator[Attempt]:
         """Feeds to try in turn until the model runs: of the user's data there is one.
@@ -104,7 +107,8 @@ class Inputs:
         settings = self.settings
         assert settings.data is not None
         try:
-            return read(settings.data, self.slots, settings.samples, settings.inputs)
+            without = settings.label_in_data
+            return read(settings.data, self.slots, settings.samples, settings.inputs, without)
         except DataError as error:
             return error
 

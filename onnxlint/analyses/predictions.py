@@ -40,11 +40,14 @@ _TRANSFORMED = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", "PROBIT": "sigmoid"
 
 @dataclass(frozen=True)
 class Head:
-    """What an output predicts: `kind`, the axis of the classes, and the node that tells."""
+    """What an output predicts: `kind`, the axis of the classes, and the node that tells.
+
+    A single sigmoid squeezed to one number a row has no such axis: None.
+    """
 
     value: Value
     kind: str
-    axis: int = -1
+    axis: int | None = -1
     node: Node | None = None
 
     @property
@@ -252,12 +255,21 @@ def _dense_head(graph: Graph, shapes: Shapes, value: Value, node: Node) -> Head 
         node = before.producer
     shape = shapes.of(value)
     axis = _dense_axis(shape, node)
+    if kind == "sigmoid" and _is_squeezed(shape, shapes.of(node.output)):
+        return Head(value, kind, None, node)
     if shape is None or axis is None:
         return None
     classes = shape.dim(axis)
     if not isinstance(classes, int) or (kind == "logits" and classes < 2):
         return None
     return Head(value, kind, axis, node)
+
+
+def _is_squeezed(shape: Shape | None, before: Shape | None) -> bool:
+    """Whether one unit of a dense layer became one number for each row."""
+    if shape is None or before is None or before.rank is None or before.rank < 2:
+        return False
+    return shape.rank == before.rank - 1 and before.dim(-1) == 1
 
 
 def _dense_axis(shape: Shape | None, node: Node) -> int | None:
@@ -282,25 +294,38 @@ def _gather(head: Head, trace: Trace) -> Prediction | None:
     raw = raw[np.isfinite(raw).all(axis=1)]
     if not raw.size or (head.kind != "sigmoid" and raw.shape[1] < 2):
         return None
-    return Prediction(head, raw, _probabilities(raw, head.kind), trace.samples)
+    return Prediction(head, raw, probabilities(raw, head.kind), trace.samples)
 
 
-def _rows(array: Array, axis: int) -> Array:
+def _rows(array: Array, axis: int | None) -> Array:
+    """[rows, classes]."""
+    spread = spread_classes(array, axis)
+    return spread.reshape(-1, spread.shape[-1])
+
+
+def spread_classes(array: Array, axis: int | None) -> Array:
+    """An output with its classes along the last axis; a single row without its own axis gets one.
+
+    Where `axis` is None every number is a row of one class.
+    """
     import numpy as np
 
+    if axis is None:
+        return array[..., None]
     if array.ndim < 2:
-        return array.reshape(1, -1)
-    return np.moveaxis(array, axis, -1).reshape(-1, array.shape[axis])
+        return array[None]
+    return np.moveaxis(array, axis if -array.ndim <= axis < array.ndim else -1, -1)
 
 
-def _probabilities(raw: Array, kind: str) -> Array:
+def probabilities(raw: Array, kind: str) -> Array:
+    """What an output of this kind says, as probabilities along the last axis."""
     import numpy as np
 
     if kind == "log-softmax":
         return np.exp(raw)
     if kind == "logits":
-        shifted = np.exp(raw - raw.max(axis=1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+        shifted = np.exp(raw - raw.max(axis=-1, keepdims=True))
+        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
     return raw
 
 

@@ -13,7 +13,7 @@ from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.other import Both, OtherModel, names_of
 from onnxlint.analyses.pairing import Side
-from onnxlint.analyses.predictions import Head, recognise
+from onnxlint.analyses.predictions import Head, recognise, spread_classes
 from onnxlint.analyses.rounding import Distance, Rounding
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.weights import Weights
@@ -86,11 +86,11 @@ class OutputDifference:
 
         if self.head is None or not got.ndim or not got.size:
             return
-        axis = self.head.axis if -got.ndim <= self.head.axis < got.ndim else -1
+        one, other = (spread_classes(array, self.head.axis) for array in (got, wanted))
         if self.head.kind == "sigmoid":
-            differ = ((got > 0.5) != (wanted > 0.5)).any(axis=axis)
+            differ = ((one > 0.5) != (other > 0.5)).any(axis=-1)
         else:
-            differ = np.argmax(got, axis=axis) != np.argmax(wanted, axis=axis)
+            differ = np.argmax(one, axis=-1) != np.argmax(other, axis=-1)
         self.changed += int(differ.sum())
         self.decisions += int(differ.size)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onnxlint.findings import Severity, Stage
-from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT
+from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, LABELLED_SAMPLES
 
 if TYPE_CHECKING:
     from onnxlint.analyses.worker import Workers
@@ -39,6 +39,8 @@ class Options:
     fail_on: Severity | None
     data: Path | None
     reference: Path | None
+    labels: Path | None
+    baseline: bool
     samples: int | None
     seed: int | None
     time_limit: float | None
@@ -100,10 +102,22 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
     "differ.",
 )
 @click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="What should come out of --data: .npy, .npz, .csv, .parquet; FILE:NAME names the column "
+    "or array. Adds accuracy, calibration, RMSE to the report.",
+)
+@click.option(
+    "--baseline",
+    is_flag=True,
+    help="Fit scikit-learn's majority class and linear model to --labels, to compare with.",
+)
+@click.option(
     "--samples",
     type=click.IntRange(1),
     metavar="N",
-    help=f"Run this many samples.  [{DEFAULT_SAMPLES}]",
+    help=f"Run this many samples.  [{DEFAULT_SAMPLES}; with --labels {LABELLED_SAMPLES}]",
 )
 @click.option(
     "--seed", type=click.IntRange(0), metavar="N", help="Seed of synthesised samples.  [0]"
@@ -270,8 +284,34 @@ def check_configuration(paths: list[str], options: Options) -> Registry:
         if settings.reference is not None and not settings.reference.exists():
             told = f"the reference {str(settings.reference)!r} does not exist; check the path"
             raise click.UsageError(told)
+        check_labels(settings)
     assert registry is not None
     return registry
+
+
+def check_labels(settings: Settings) -> None:
+    """Whether there is all that labels and a baseline need."""
+    labels = settings.labels
+    if labels is None:
+        if settings.baseline:
+            raise click.UsageError("--baseline is fitted to labels: give --labels, too")
+        return
+    if settings.data is None:
+        raise click.UsageError("--labels belong to samples: give them with --data")
+    if not labels.file.is_file():
+        raise click.UsageError(f"--labels {str(labels.file)!r} is no file; check the path")
+    if labels.file == settings.data and labels.key is None:
+        told = f"--labels are in the file of --data: name them, {labels.file.name}:COLUMN"
+        raise click.UsageError(told)
+    if settings.baseline and not _is_installed("sklearn"):
+        told = "--baseline needs scikit-learn: pip install 'onnxlint[baseline]'"
+        raise click.UsageError(told)
+
+
+def _is_installed(module: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None
 
 
 def planned(path: str, options: Options) -> tuple[tuple[Plan, Settings], Registry]:
@@ -279,6 +319,7 @@ def planned(path: str, options: Options) -> tuple[tuple[Plan, Settings], Registr
     from onnxlint.config import find, load, parse_bytes, plan
     from onnxlint.packs import discover
     from onnxlint.pipeline import settings_of
+    from onnxlint.settings import LabelSource
 
     loaded = load(options.config or find(path))
     rule_paths = [*loaded.rule_sources, *options.rules]
@@ -286,18 +327,19 @@ def planned(path: str, options: Options) -> tuple[tuple[Plan, Settings], Registr
     chosen = plan(loaded, registry, path, select=options.select, ignore=options.ignore,
                   stage=options.stage, fail_on=options.fail_on,
                   targets=options.target)  # fmt: skip
-    given: dict[str, Any] = {
-        "data": options.data,
-        "reference": options.reference,
-        "samples": options.samples,
-        "seed": options.seed,
-        "time_limit": options.time_limit,
-        "memory_limit": options.memory_limit and parse_bytes(options.memory_limit),
-        "full_trace": options.trace and options.trace == "full",
-        "witnesses": options.save_witness,
-    }
-    overrides = {name: value for name, value in given.items() if value is not None}
-    settings: Settings = replace(settings_of(loaded), **overrides)
+    settings = settings_of(
+        loaded,
+        data=options.data,
+        reference=options.reference,
+        labels=options.labels and LabelSource.of(options.labels),
+        baseline=options.baseline or None,
+        samples=options.samples,
+        seed=options.seed,
+        time_limit=options.time_limit,
+        memory_limit=options.memory_limit and parse_bytes(options.memory_limit),
+        full_trace=options.trace and options.trace == "full",
+        witnesses=options.save_witness,
+    )
     return (chosen, settings), registry
 
 

@@ -35,6 +35,7 @@ def _model(report: ModelReport) -> dict[str, Any]:
             "samples": report.samples,
             "data": report.data,
         },
+        "metrics": report.metrics and asdict(report.metrics),
         "findings": [_finding(finding) for finding in report.findings],
         "mending": report.mending and _mending(report.mending),
         "trace": None if report.trace is None else [asdict(row) for row in report.trace],

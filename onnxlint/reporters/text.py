@@ -8,7 +8,7 @@ from itertools import groupby
 import click
 
 from onnxlint.findings import Diagnostic, Place, Severity
-from onnxlint.reports import Mending, ModelReport
+from onnxlint.reports import Mending, Metrics, ModelReport
 
 FOLD_AFTER = 3
 """Findings of one rule that are shown for one model; the others are counted."""
@@ -112,7 +112,32 @@ def _summary(reports: list[ModelReport]) -> str:
     unread = sum(report.error is not None for report in reports)
     failed = f", {_counted(unread, 'model')} not linted" if unread else ""
     told = click.style(words, fg=colour) + click.style(failed, fg="red") + _how(reports)
-    return told + _fixes(reports)
+    return told + _fixes(reports) + "".join(_metrics(reports))
+
+
+def _metrics(reports: list[ModelReport]) -> Iterator[str]:
+    """How each model that was compared with labels meets them, a line each."""
+    for report in reports:
+        if report.metrics is not None:
+            name = f"{_printable(report.path)}: " if len(reports) > 1 else ""
+            yield f"\n{name}{_told_metrics(report.metrics)}"
+
+
+def _told_metrics(metrics: Metrics) -> str:
+    numbers = {
+        "accuracy": metrics.accuracy,
+        "log loss": metrics.log_loss,
+        "calibration error": metrics.calibration_error,
+        "RMSE": metrics.rmse,
+        "R²": metrics.r2,
+        **(metrics.baselines or {}),
+    }
+    told = [f"{name} {number:.4g}" for name, number in numbers.items() if number is not None]
+    if metrics.recall:
+        worst = min(metrics.recall, key=lambda name: metrics.recall[name])  # type: ignore[index]
+        told.insert(1, f"least recall {metrics.recall[worst]:.4g} (class {_printable(worst)})")
+    where = f"output {_printable(metrics.output)!r}, {_counted(metrics.samples, 'label')}"
+    return f"{', '.join(told)} ({where})"
 
 
 def _fixes(reports: list[ModelReport]) -> str:

@@ -292,6 +292,15 @@ def _shape(slot: Slot, sizes: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(sizes[dim] if isinstance(dim, str) else dim for dim in slot.dims)
 
 
+def redrawn(
+    slot: Slot, shape: tuple[int, ...], batch: int, seed: int, times: int
+) -> Iterator[Array]:
+    """Other valid values for one input; the first ones are the other kind of noise."""
+    rng = np.random.default_rng((seed, 1))
+    for turn in range(times):
+        yield _array(slot, shape, rng, turn + 1, batch, 1)  # steps matter to lengths alone
+
+
 def _array(
     slot: Slot, shape: tuple[int, ...], rng: np.random.Generator, run: int, batch: int, steps: int
 ) -> Array:

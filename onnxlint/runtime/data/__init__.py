@@ -17,9 +17,12 @@ LOOKED_AT_SAMPLES = 1000
 
 
 def read(
-    path: Path, slots: list[Slot], samples: int, contracts: Mapping[str, InputContract]
-) -> Fed:
+    path: Path, slots: list[Slot], samples: int, contracts: Mapping[str, InputContract],
+    without: str | None = None,
+) -> Fed:  # fmt: skip
     """The first samples of the data at `path`, as many as fill whole batches.
+
+    `without` names a column, or array, that is no input: the labels in the same file.
 
     Raises:
         MisfitError: the data was read, and does not fit the model's inputs.
@@ -37,11 +40,11 @@ def read(
     looked_at = max(rows, LOOKED_AT_SAMPLES)
     suffix = path.suffix.lower()
     if suffix in tables.SUFFIXES:
-        found = tables.read(path, slots, looked_at)
+        found = tables.read(path, slots, looked_at, without)
     elif images.files(path):
         found = images.read(path, slots, rows, contracts)
     elif path.is_dir() or suffix in arrays.SUFFIXES:
-        found = arrays.read(path, slots, rows, looked_at)
+        found = arrays.read(path, slots, rows, looked_at, without)
     else:
         known = ", ".join([*arrays.SUFFIXES, *tables.SUFFIXES])
         remedy = f"give {known}, a folder of .npy or images, test_data_set_*, or module:function"

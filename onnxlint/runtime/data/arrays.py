@@ -42,8 +42,12 @@ _HEADERS = {
 }
 
 
-def read(path: Path, slots: list[Slot], rows: int, looked_at: int) -> dict[str, Array]:
+def read(
+    path: Path, slots: list[Slot], rows: int, looked_at: int, without: str | None = None
+) -> dict[str, Array]:
     """The arrays of the model's inputs: their first `looked_at` rows, at least `rows` of them.
+
+    `without` names an array that is no input.
 
     Raises:
         MisfitError: an input has no array.
@@ -51,11 +55,41 @@ def read(path: Path, slots: list[Slot], rows: int, looked_at: int) -> dict[str, 
     """
     try:
         with _files(path) as files:
+            files.pop(without or "", None)
             if not files:
                 raise DataError(f"{path}: {_emptiness(path)}")
             stored = {name: _Stored.of(files[name]) for name in paired(files, slots).values()}
             count = _rows(path, stored, slots, rows, looked_at)
             return {name: array.read(count(name)) for name, array in stored.items()}
+    except _UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read as numpy arrays ({error})") from error
+
+
+def names(path: Path) -> list[str]:
+    """The names of a file's arrays.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with _files(path) as files:
+            return list(files)
+    except _UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read as numpy arrays ({error})") from error
+
+
+def whole(path: Path, name: str) -> Array:
+    """All of one array.
+
+    Raises:
+        DataError: it cannot be read, or is too large.
+    """
+    try:
+        with _files(path) as files:
+            array = _Stored.of(files[name])
+            if array.nbytes(None) > LARGEST_BYTES:
+                raise DataError(f"{path}: {name!r} has more than {LARGEST_BYTES / 1024**3:.0f} GiB")
+            return array.read(None)
     except _UNREADABLE as error:
         raise DataError(f"{path}: cannot be read as numpy arrays ({error})") from error
 

@@ -26,14 +26,20 @@ MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
-def read(path: Path, slots: list[Slot], rows: int) -> dict[str, Array]:
-    """The first `rows` rows as arrays under the model's names.
+LARGEST_COLUMN = 10_000_000
+"""Rows of labels that are read at most."""
+
+
+def read(path: Path, slots: list[Slot], rows: int, without: str | None = None) -> dict[str, Array]:
+    """The first `rows` rows as arrays under the model's names; `without` names no feature.
 
     Raises:
         MisfitError: the columns are not those of the model.
         DataError: the file cannot be read.
     """
-    columns = _parquet(path, rows) if path.suffix.lower() == ".parquet" else _csv(path, slots, rows)
+    expected = {slot.name for slot in slots} | ({without} if without else set())
+    columns = _columns(path, expected, rows)
+    columns.pop(without or "", None)
     if all(slot.name in columns for slot in slots):
         return {slot.name: _shaped(_column(columns, slot.name, slot), slot) for slot in slots}
     if len(slots) != 1:
@@ -43,6 +49,34 @@ def read(path: Path, slots: list[Slot], rows: int) -> dict[str, Array]:
     (slot,) = slots
     table = np.stack([_column(columns, name, slot) for name in columns], axis=1)
     return {slot.name: table[:, 0] if len(slot.dims) == 1 and table.shape[1] == 1 else table}
+
+
+def columns(path: Path, expected: set[str]) -> dict[str, Array]:
+    """All columns as they stand; a first row with one of the expected names is a header.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    return _columns(path, expected, LARGEST_COLUMN)
+
+
+def numbers(column: Array) -> Array:
+    """A column of cells as numbers, where all of them are; whole ones become integers."""
+    if column.dtype.kind == "O":
+        parsed = [_number(cell) for cell in column.tolist()]
+        if None in parsed:
+            return column
+        column = np.array(parsed, np.float64)
+    if column.dtype.kind != "f" or not np.isfinite(column).all():
+        return column
+    whole = (column == np.floor(column)).all() and (np.abs(column) < 2**53).all()
+    return column.astype(np.int64) if whole else column
+
+
+def _columns(path: Path, expected: set[str], rows: int) -> dict[str, Array]:
+    if path.suffix.lower() == ".parquet":
+        return _parquet(path, rows)
+    return _csv(path, expected, rows)
 
 
 def _shaped(column: Array, slot: Slot) -> Array:
@@ -105,7 +139,7 @@ def _is_decimal_comma(cell: object) -> bool:
     return re.fullmatch(r"\s*[-+]?\d+,\d+\s*", str(cell)) is not None
 
 
-def _csv(path: Path, slots: list[Slot], rows: int) -> dict[str, Array]:
+def _csv(path: Path, expected: set[str], rows: int) -> dict[str, Array]:
     """Columns of text, by name."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -121,7 +155,9 @@ def _csv(path: Path, slots: list[Slot], rows: int) -> dict[str, Array]:
     if not lines:
         raise DataError(f"{path}: is empty")
     cells = [line for _, line in lines]
-    names = _names(path, lines.pop(0)[1] if _is_header(cells[0], cells[1:], slots) else None, cells)
+    names = _names(
+        path, lines.pop(0)[1] if _is_header(cells[0], cells[1:], expected) else None, cells
+    )
     if not lines:
         raise DataError(f"{path}: has a header and no rows")
     for number, line in lines[:rows]:
@@ -154,9 +190,9 @@ def _delimiter(line: str) -> str:
     return next((mark for mark in "\t;" if mark in outside), ",")
 
 
-def _is_header(first: list[str], others: list[list[str]], slots: list[Slot]) -> bool:
-    """A row of names: those of the inputs, or text above numbers."""
-    if {slot.name for slot in slots} & {cell.strip() for cell in first}:
+def _is_header(first: list[str], others: list[list[str]], expected: set[str]) -> bool:
+    """A row of names: expected ones, or text above numbers."""
+    if expected & {cell.strip() for cell in first}:
         return True
     below = others[0] if others else []
     return any(

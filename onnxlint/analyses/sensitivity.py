@@ -1,0 +1,257 @@
+"""Whether the outputs change when one input does, all others being held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.inputs import Inputs
+from onnxlint.analyses.predictions import recognise
+from onnxlint.analyses.reruns import Reruns
+from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.worker import RunFailure, WorkerDied
+from onnxlint.findings import Place
+from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.model.tensors import Array
+    from onnxlint.runtime.synthesis import Slot
+
+VARIATIONS = 2
+"""How often each input is changed, at most."""
+
+SHARE = 2.0
+"""What all of it may cost, as a multiple of the runs that were made anyway."""
+
+FREE_SECONDS = 1.0
+"""What it may cost in any case."""
+
+_STEPPED = frozenset({
+    "And", "ArgMax", "ArgMin", "Ceil", "Compress", "Equal", "Floor", "Greater", "GreaterOrEqual",
+    "If", "IsInf", "IsNaN", "Less", "LessOrEqual", "NonMaxSuppression", "NonZero", "Not", "OneHot",
+    "Or", "Round", "Shape", "Sign", "Size", "Unique", "Xor",
+    "ai.onnx.ml::Binarizer", "ai.onnx.ml::SVMClassifier", "ai.onnx.ml::TreeEnsemble",
+    "ai.onnx.ml::TreeEnsembleClassifier", "ai.onnx.ml::TreeEnsembleRegressor",
+})  # fmt: skip
+"""Operators that need not answer to a change of what they read, or answer in steps."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One input that was changed, and which outputs could follow it smoothly.
+
+    `followed` are those that did change, in some element; the others did in none, in any of
+    `variations` of the input over `samples` samples. A sample has `size` numbers of the input.
+    """
+
+    input: Value
+    outputs: tuple[Value, ...]
+    followed: frozenset[Value]
+    variations: int
+    samples: int
+    size: int
+
+    @property
+    def place(self) -> Place:
+        """The input's."""
+        return self.input.place
+
+
+class Sensitivity:
+    """What each input changed.
+
+    Left out are inputs without a second valid value, and outputs that hold whole numbers alone.
+    """
+
+    def __init__(self, tried: list[Tried], heads: Collection[Value], synthetic: bool) -> None:
+        self._tried = tried
+        self._heads = heads
+        self.synthetic = synthetic
+
+    @cached_property
+    def _moved(self) -> frozenset[Value]:
+        return frozenset[Value]().union(*(tried.followed for tried in self._tried))
+
+    @cached_property
+    def unmoved(self) -> Mapping[Value, list[Tried]]:
+        """The outputs that no input changed, each with the inputs tried: predictions apart."""
+        found: dict[Value, list[Tried]] = {}
+        for tried in self._tried:
+            for output in tried.outputs:
+                if output not in self._moved and output not in self._heads:
+                    found.setdefault(output, []).append(tried)
+        return found
+
+    @cached_property
+    def idle(self) -> list[Tried]:
+        """The inputs that changed no output, though others changed one that could follow them."""
+        idle = (tried for tried in self._tried if not tried.followed)
+        return [tried for tried in idle if not self._moved.isdisjoint(tried.outputs)]
+
+    @classmethod
+    def build(
+        cls, graph: Graph, shapes: Shapes, settings: Settings, execution: Execution, reruns: Reruns
+    ) -> Sensitivity:
+        """Changes one input after the other, on the first run of the samples.
+
+        Raises:
+            Unavailable: there is nothing to compare, or it would take too long.
+        """
+        inputs = execution.inputs
+        _check_meaning(inputs)
+        followers = {value.name: _followers(value) for value in graph.inputs}
+        followed = {
+            slot: [value for value in graph.outputs if value in followers[slot.name]]
+            for slot in _exchangeable(inputs)
+        }
+        slots = [slot for slot, outputs in followed.items() if outputs]
+        if not slots:
+            raise Unavailable("no output follows an input that could be another")
+        _check_cost(len(slots), execution, reruns)
+        try:
+            trials = _Trials(reruns, inputs)
+            results = [
+                trials.of(graph.main.values[slot.name], slot, followed[slot]) for slot in slots
+            ]
+        except (RunFailure, WorkerDied) as error:
+            raise Unavailable(f"the model does not run with one input changed: {error}") from error
+        tried = [result for result in results if result is not None]
+        if not tried:
+            raise Unavailable("no output of numbers, or no other valid values of an input")
+        heads = {v for v in graph.outputs if recognise(graph, shapes, v, settings.outputs)}
+        return cls(tried, heads, inputs.synthetic)
+
+
+def _check_meaning(inputs: Inputs) -> None:
+    """Refuses where a made-up length or index may be one with which the others do not matter."""
+    from onnxlint.runtime.synthesis import Meaning
+
+    sizes = (Meaning.COUNT, Meaning.LENGTH, Meaning.GIVEN)
+    counted = {slot.name for slot in inputs.slots if slot.meaning in sizes}
+    made_up = sorted(counted | inputs.parameters)
+    if inputs.synthetic and made_up:
+        raise Unavailable(f"input {made_up[0]!r} was made up, and may switch others off: give data")
+
+
+def _exchangeable(inputs: Inputs) -> list[Slot]:
+    """The inputs with numbers to exchange; a mask may well hide what is not read anyway."""
+    from onnxlint.runtime.synthesis import Meaning
+
+    free = (slot for slot in inputs.slots if slot.name not in inputs.parameters)
+    fixed = (Meaning.MASK, Meaning.COUNT, Meaning.LENGTH, Meaning.GIVEN)
+    return [slot for slot in free if slot.meaning not in fixed]
+
+
+def _check_cost(count: int, execution: Execution, reruns: Reruns) -> None:
+    ran = sum(run.seconds for run in execution.runs)
+    cost = (VARIATIONS * count + 1) * reruns.run_seconds + reruns.load_seconds
+    if cost > max(FREE_SECONDS, SHARE * ran):
+        told = f"{count} inputs changed in turn would take about {cost:.1f} s"
+        raise Unavailable(f"{told}, more than {SHARE:g} times what the samples took")
+
+
+class _Trials:
+    """The first feed, what it gives, and what it gives with one input changed."""
+
+    def __init__(self, reruns: Reruns, inputs: Inputs) -> None:
+        self._reruns, self._inputs = reruns, inputs
+        self._feeds = reruns.attempt.feeds
+        self._base = reruns.outputs(self._feeds[0])
+        self._samples = reruns.attempt.samples_per_run
+
+    def of(self, value: Value, slot: Slot, outputs: list[Value]) -> Tried | None:
+        """What one input changed; None where there is nothing to try, or to compare."""
+        judged = [output for output in outputs if _is_judged(self._base.get(output.name))]
+        followed: set[Value] = set()
+        tried = 0
+        for array in self._others(slot):
+            if len(followed) == len(judged):
+                break
+            tried += 1
+            after = self._reruns.outputs({**self._feeds[0], slot.name: array})
+            followed |= {v for v in judged if not _same(self._base[v.name], after[v.name])}
+        if not tried:
+            return None
+        size = self._feeds[0][slot.name].size // max(1, self._samples)
+        return Tried(value, tuple(judged), frozenset(followed), tried, self._samples, size)
+
+    def _others(self, slot: Slot) -> Iterator[Array]:
+        """Other valid values: those of other samples, else newly made up."""
+        base = self._feeds[0][slot.name]
+        found = [array for array in self._candidates(slot, base) if not _same(base, array)]
+        yield from found[:VARIATIONS]
+
+    def _candidates(self, slot: Slot, base: Array) -> Iterator[Array]:
+        import numpy as np
+
+        from onnxlint.runtime.synthesis import batch_axes, redrawn
+
+        if self._inputs.synthetic:
+            seed = self._inputs.settings.seed
+            yield from redrawn(slot, base.shape, self._samples, seed, VARIATIONS)
+            return
+        axis = batch_axes(self._inputs.slots)[slot.name]
+        if axis is not None and base.shape[axis] > 1:
+            yield from (np.roll(base, step, axis) for step in (1, base.shape[axis] // 2))
+        others = (feed[slot.name] for feed in self._feeds[1:])
+        yield from (array for array in others if array.shape == base.shape)
+
+
+def _is_judged(array: Array | None) -> bool:
+    """Whether it holds numbers that are not whole: those of labels, flags and counts are."""
+    import numpy as np
+
+    if array is None or array.dtype.kind != "f":
+        return False
+    finite = array[np.isfinite(array)]
+    return bool((finite != np.round(finite)).any())
+
+
+def _same(one: Array, other: Array) -> bool:
+    import numpy as np
+
+    floating = one.dtype.kind in "fc"
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=floating)
+
+
+def _followers(start: Value) -> set[Value]:
+    """What follows a value, but for what lies behind steps and in branches that need not run."""
+    reached = {start}
+    pending = [start]
+    while pending:
+        value = pending.pop()
+        new = {
+            follower
+            for node in (*dict.fromkeys(value.consumers), *value.yielded_to)
+            if not _is_step(node)
+            for follower in _fed_by(node, value)
+        } - reached
+        reached |= new
+        pending += new
+    return reached
+
+
+def _is_step(node: Node) -> bool:
+    """A loop with several outputs counts too: which of them follow which input is not seen."""
+    several = len(node.outputs) > 1 and bool(node.subgraphs)
+    return node.op in _STEPPED or several
+
+
+def _fed_by(node: Node, value: Value) -> Iterator[Value]:
+    """What a node passes a value on to; of a function, the outputs that follow it inside."""
+    if node.called is None:
+        yield from filter(None, node.outputs)
+        for graph in node.subgraphs:
+            yield from graph.inputs
+        return
+    for given, inside in zip(node.inputs, node.called.inputs, strict=False):
+        if given is value:
+            followers = _followers(inside)
+            for out, made in zip(node.outputs, node.called.outputs, strict=False):
+                if out is not None and made in followers:
+                    yield out

@@ -1,0 +1,60 @@
+"""PRD005 input-insensitive."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Sensitivity, Severity, Stage, Tried, rule
+
+
+@rule("PRD005", "input-insensitive", severity=Severity.ERROR, stages=(Stage.TRAINED,))
+def input_insensitive(sensitivity: Sensitivity, *, min_samples: int = 8) -> Iterator[Finding]:
+    """An input that changes no output, though the outputs are computed from it.
+
+    Why: a whole input is ignored. Its branch is dead, multiplied by zero or masked away, or it was
+    swapped with another at export; every caller still has to supply it. Each input in turn gets
+    other valid values while all others are held, and not one bit of an output changes. Inputs that
+    act in steps (by a comparison, an index of a maximum, a branch) are not judged. An error on the
+    user's data, from `min-samples` samples on, and for an input of more than one number a sample;
+    else a warning. Outputs that no input changes and that are predictions are PRD002's.
+    Fix: follow the input through the graph to the layer behind which its values no longer differ
+    (ACT003, ACT007, WGT002 find dead and zero layers); compare with the framework's own output for
+    two values of it.
+
+    Bad:
+    net (float[N, 4] x, float[N, 4] z) => (float[N, 2] y)
+    <float[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}, float nothing = {0}>
+    {
+        dead = Mul(z, nothing)
+        h = Add(x, dead)
+        y = MatMul(h, w)
+    }
+
+    Good:
+    net (float[N, 4] x, float[N, 4] z) => (float[N, 2] y)
+    <float[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}, float little = {0.01}>
+    {
+        small = Mul(z, little)
+        h = Add(x, small)
+        y = MatMul(h, w)
+    }
+    """
+    for output, tried in sensitivity.unmoved.items():
+        names = ", ".join(repr(each.input.name) for each in tried)
+        yield Finding(
+            output,
+            f"does not change, in any bit, with any of the inputs {names}",
+            severity=_severity(sensitivity, tried, min_samples),
+        )
+    for idle in sensitivity.idle:
+        names = ", ".join(repr(output.name) for output in idle.outputs)
+        yield Finding(
+            idle,
+            f"has no influence: {idle.variations} other values of it, on {idle.samples} samples, "
+            f"change no bit of {names}",
+            severity=_severity(sensitivity, [idle], min_samples),
+        )
+
+
+def _severity(sensitivity: Sensitivity, tried: list[Tried], min_samples: int) -> Severity:
+    """An error where the user's data shows it, and the input is no single column."""
+    sure = all(each.samples >= min_samples and each.size > 1 for each in tried)
+    return Severity.ERROR if sure and not sensitivity.synthetic else Severity.WARNING
