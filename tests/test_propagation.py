@@ -285,3 +285,12 @@ CONVOLUTIONS = """n (float[N, 1, 4, 4] x) => (float[N, 1, 4, 4] y)
 )  # fmt: skip
 def test_untrained_normalisation_is_none_to_judge(text, found):
     assert [one.place.node for one in findings(vanishing_gradient, text)] == found
+
+
+def test_the_same_model_gives_the_same_numbers(workers):
+    path = GRADIENTS / "lstm.onnx"
+    seen = []
+    for _ in range(2):
+        with analyses_of(path, workers) as analyses:
+            seen.append(analyses.get(Propagation).evidence())
+    assert seen[0] == seen[1]

@@ -38,8 +38,9 @@ LARGE_STEP = 0.1
 DIRECTIONS = 32
 """Random directions to average over: each sample has one of its own in every run."""
 
-CHEAP_SECONDS = 0.2
-"""No further directions are tried once they have taken so long."""
+READ_BYTES = 256 * 1024 * 1024
+"""Runs for further directions are made while all values and weights together come to no more: by
+size and not by time, so that the same model gives the same numbers on every machine."""
 
 MAX_SECONDS = 20.0
 """Models that take longer for one feed are left alone: the doubled one takes two to three times
@@ -189,7 +190,10 @@ class _Meter:
         self._graph, self._chain, self._worker = graph, chain, worker
         self._plan = _plan(graph, shapes, chain)
         self._feeds = cycle(execution.attempt.feeds)
-        self._samples = max(1, execution.attempt.samples_per_run)
+        samples = max(1, execution.attempt.samples_per_run)
+        shapes_of_all = map(shapes.of, graph.main.values.values())
+        size = sum(shape.nbytes(unknown=samples) for shape in shapes_of_all if shape is not None)
+        self._runs = max(1, min(-(-DIRECTIONS // samples), READ_BYTES // max(1, size)))
         model = replace(graph.model, proto=twin(graph.model.proto, self._plan))
         # Optimising takes longer than it saves in so few runs. In the order of the file model and
         # copy go side by side; else every cut would wait in memory until its copy comes.
@@ -236,15 +240,9 @@ class _Meter:
         return _rms([reading.gradient(cut) for reading in self._readings(cut, step)])
 
     def _readings(self, start: int, step: float) -> list[_Reading]:
-        readings: list[_Reading] = []
-        seconds = 0.0
-        while len(readings) * self._samples < DIRECTIONS and seconds < CHEAP_SECONDS:
-            reading, took = self._run(start, step)
-            readings.append(reading)
-            seconds += took
-        return readings
+        return [self._run(start, step) for _ in range(self._runs)]
 
-    def _run(self, start: int, step: float) -> tuple[_Reading, float]:
+    def _run(self, start: int, step: float) -> _Reading:
         import numpy as np
 
         from onnxlint.runtime import twin
@@ -260,7 +258,7 @@ class _Meter:
         numbers = {name: float(array) for name, array in ran.outputs.items()}
         if not all(map(math.isfinite, numbers.values())):
             raise Unavailable("some values on the way are not finite")
-        return self._read(numbers), ran.seconds
+        return self._read(numbers)
 
     def _read(self, numbers: dict[str, float]) -> _Reading:
         from onnxlint.runtime.twin import arrived, found, made
