@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.predictions import Head
+from onnxlint.analyses.predictions import Head, differing_decisions
 from onnxlint.analyses.rounding import Rounding, finite_parts
 from onnxlint.findings import Place
 from onnxlint.model.graph import Value
@@ -112,13 +112,7 @@ def _distance(before: Array, after: Array) -> tuple[float, float]:
 
 def _flips(before: Array, after: Array, head: Head | None) -> tuple[int, int]:
     """How many decisions differ, and how many there are."""
-    import numpy as np
-
     if head is None or not before.ndim or not before.size:
         return 0, 0
-    axis = head.axis if -before.ndim <= head.axis < before.ndim else -1
-    if head.kind == "sigmoid":
-        differ = ((before > 0.5) != (after > 0.5)).any(axis=axis)
-    else:
-        differ = np.argmax(before, axis=axis) != np.argmax(after, axis=axis)
+    differ = differing_decisions(before, after, head)
     return int(differ.sum()), int(differ.size)

@@ -317,6 +317,16 @@ def spread_classes(array: Array, axis: int | None) -> Array:
     return np.moveaxis(array, axis if -array.ndim <= axis < array.ndim else -1, -1)
 
 
+def differing_decisions(before: Array, after: Array, head: Head) -> Array:
+    """Of each sample, token or pixel, whether two outputs decide on another class, or label."""
+    import numpy as np
+
+    one, other = (spread_classes(array, head.axis) for array in (before, after))
+    if head.kind == "sigmoid":
+        return np.asarray(((one > 0.5) != (other > 0.5)).any(axis=-1))
+    return np.asarray(one.argmax(axis=-1) != other.argmax(axis=-1))
+
+
 def probabilities(raw: Array, kind: str) -> Array:
     """What an output of this kind says, as probabilities along the last axis."""
     import numpy as np

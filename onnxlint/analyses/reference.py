@@ -13,7 +13,7 @@ from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.other import Both, OtherModel, names_of
 from onnxlint.analyses.pairing import Side
-from onnxlint.analyses.predictions import Head, recognise, spread_classes
+from onnxlint.analyses.predictions import Head, differing_decisions, recognise
 from onnxlint.analyses.rounding import Distance, Rounding
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.weights import Weights
@@ -82,15 +82,10 @@ class OutputDifference:
             self.decisions += got.size
 
     def _count_decisions(self, got: Array, wanted: Array) -> None:
-        import numpy as np
 
         if self.head is None or not got.ndim or not got.size:
             return
-        one, other = (spread_classes(array, self.head.axis) for array in (got, wanted))
-        if self.head.kind == "sigmoid":
-            differ = ((one > 0.5) != (other > 0.5)).any(axis=-1)
-        else:
-            differ = np.argmax(one, axis=-1) != np.argmax(other, axis=-1)
+        differ = differing_decisions(got, wanted, self.head)
         self.changed += int(differ.sum())
         self.decisions += int(differ.size)
 
