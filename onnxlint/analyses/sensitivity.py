@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 VARIATIONS = 2
 """How often each input is changed, at most."""
 
-SHARE = 2.0
-"""What all of it may cost, as a multiple of the runs that were made anyway."""
+SHARE = 1.0
+"""What all of it may cost where all is well, as a multiple of the runs that were made anyway."""
 
 FREE_SECONDS = 1.0
 """What it may cost in any case."""
@@ -112,6 +112,8 @@ class Sensitivity:
         slots = [slot for slot, outputs in followed.items() if outputs]
         if not slots:
             raise Unavailable("no output follows an input that could be another")
+        if len(inputs.slots) == 1 and all(_varies(execution, out) for out in followed[slots[0]]):
+            return cls([], (), inputs.synthetic)  # the samples have shown it already
         _check_cost(len(slots), execution, reruns)
         try:
             trials = _Trials(reruns, inputs)
@@ -125,6 +127,15 @@ class Sensitivity:
             raise Unavailable("no output of numbers, or no other valid values of an input")
         heads = {v for v in graph.outputs if recognise(graph, shapes, v, settings.outputs)}
         return cls(tried, heads, inputs.synthetic)
+
+
+def _varies(execution: Execution, output: Value) -> bool:
+    """Whether an output differs from sample to sample."""
+    arrays = [ran.outputs[output.name] for ran in execution.runs if output.name in ran.outputs]
+    if any(not _same(arrays[0], array) for array in arrays[1:]):
+        return True
+    rows = list(arrays[0]) if arrays and arrays[0].ndim else []
+    return any(not _same(rows[0], row) for row in rows[1:])
 
 
 def _check_meaning(inputs: Inputs) -> None:
@@ -149,7 +160,7 @@ def _exchangeable(inputs: Inputs) -> list[Slot]:
 
 def _check_cost(count: int, execution: Execution, reruns: Reruns) -> None:
     ran = sum(run.seconds for run in execution.runs)
-    cost = (VARIATIONS * count + 1) * reruns.run_seconds + reruns.load_seconds
+    cost = (count + 1) * reruns.run_seconds + reruns.load_seconds
     if cost > max(FREE_SECONDS, SHARE * ran):
         told = f"{count} inputs changed in turn would take about {cost:.1f} s"
         raise Unavailable(f"{told}, more than {SHARE:g} times what the samples took")
