@@ -350,6 +350,14 @@ def test_shapes_that_only_a_run_shows(output: str, what: str | None) -> None:
     assert all(what in finding.message for finding in found)
 
 
+def test_sizes_that_a_made_up_parameter_gives_are_not_judged(tmp_path: Path) -> None:
+    text = "n (float[2] x, int64[2] pads) => (float[5] y) { y = Pad(x, pads) }"
+    assert not judged(declared_shape_violated, text).findings
+    data = fed(tmp_path, x=np.ones(2, np.float32), pads=np.array([1, 1]))
+    (found,) = judged(declared_shape_violated, text, data=data).findings
+    assert (found.measured, found.limit) == (4, 5)
+
+
 # RUN009
 
 LOG = """\x1b[0;93m2026-01-01 10:00:00.1 [W:onnxruntime:, graph.cc:1 Merge] shape of a1

@@ -53,7 +53,8 @@ class Promises:
     def broken(self) -> list[Broken]:
         """The first contradiction of each output; those that inference sees already are left out.
 
-        A symbol that is bound by no input is bound by the first output that it names.
+        A symbol that is bound by no input is bound by the first output that it names. Outputs
+        whose sizes may follow from parameters that were made up, as those of a Pad, are left out.
         """
         told = {
             value
@@ -61,6 +62,11 @@ class Promises:
             if failure.contradicts_declaration
             for value in failure.node.outputs
         }
+        inputs = self._execution.inputs
+        guesses = [
+            v for v in self._graph.inputs if inputs.synthetic and v.name in inputs.parameters
+        ]
+        told |= {v for v in self._graph.descendants(guesses) if isinstance(v, Value)}
         assert self._execution.attempt is not None
         found: dict[Value, Broken] = {}
         for feed, ran in zip(self._execution.attempt.feeds, self._execution.runs, strict=True):

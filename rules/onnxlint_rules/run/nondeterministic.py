@@ -11,8 +11,9 @@ def nondeterministic(behaviour: Behaviour, *, max_difference: float = 0.01) -> I
     """An output that differs when the same input is run again.
 
     Why: golden tests flicker, a bug report cannot be reproduced, and two replicas of a service
-    contradict each other. The first samples are run twice in one session and once in a new one. An
-    operator with a seed draws the same numbers in every new session, and others from run to run.
+    contradict each other. The first samples are run twice in one session, and compared with another
+    session. A seed does not help: it fixes the first run of every session, and the next one draws
+    other numbers.
     A difference counts from `max_difference` of the output's peak on (a hundredth: the most that
     205 sound models show by rounding is 0.0012, between optimisation levels), for float16 twice,
     for quantised models five times that. It is an error where predictions for data of the user's

@@ -11,8 +11,9 @@ def runtime_warning(journal: Journal, *, max_length: int = 300) -> Iterator[Find
 
     Why: onnxruntime mends or tolerates what it warns of, silently for most users, and another
     version, or another engine, may not. Each message is told once, cut to `max_length` (some list
-    whole shapes); what says nothing of the model is left out: removed initializers, threads,
-    devices, and wrong output shapes, which `declared-shape-violated` tells.
+    whole shapes); what says nothing of the model is left out (threads, devices, missed
+    optimisations), and what rules tell in their own words: unused initializers, initializers among
+    the inputs, wrong output shapes.
     Fix: as the message says.
 
     Bad:
