@@ -26,6 +26,7 @@ from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.prd.constant_top1 import constant_top1
 from onnxlint_rules.prd.duplicate_outputs import duplicate_outputs
 from onnxlint_rules.prd.input_insensitive import input_insensitive
+from onnxlint_rules.prd.not_a_distribution import not_a_distribution
 from onnxlint_rules.prd.output_range import output_range
 from onnxlint_rules.prd.overconfident import overconfident
 
@@ -80,6 +81,7 @@ HEADS = {
     "t = Transpose<perm = [0, 2, 1]>(x) y = Softmax<axis = 1>(t)": ("softmax", 1),
     "p = Softmax(x) y = Dropout(p) z = MatMul(y, w)": None,
     "p = Softmax(x) y = Identity(p) z = ArgMax(p)": ("softmax", -1),
+    "h = MatMul(x, w) q = QuantizeLinear(h, s) y = DequantizeLinear(q, s)": ("logits", -1),
     "y = Relu(x)": None,
     "y = Sigmoid(x)": None,
 }
@@ -88,10 +90,18 @@ HEADS = {
 @pytest.mark.parametrize("body", HEADS)
 def test_heads_of_sequences(body: str, graph_of) -> None:
     weight = "float[5, 5] w = {" + "1, " * 24 + "1}"
-    text = f"n (float[N, 5, 5] x) => (float[N, 5, 5] y) <{weight}> {{ {body} }}"
+    text = f"n (float[N, 5, 5] x) => (float[N, 5, 5] y) <{weight}, float s = {{1}}> {{ {body} }}"
     with graph_of(text) as graph, closing(Analyses(graph.model, graph)) as analyses:
         head = recognise(graph, analyses.get(Shapes), graph.outputs[0], {})
         assert (head and (head.kind, head.axis)) == HEADS[body]
+
+
+def test_quantised_probabilities_need_not_sum_to_1() -> None:
+    text = """n (float[N, 3] x) => (float[N, 3] y) <float s = {0.2}>
+    { p = Softmax(x) q = QuantizeLinear(p, s) y = DequantizeLinear(q, s) }"""
+    assert not findings(not_a_distribution, text)
+    body = text[text.rindex("{") :]
+    assert findings(not_a_distribution, text.replace(body, "{ p = Softmax(x) y = Mul(p, s) }"))
 
 
 def test_one_class_on_data_is_a_warning_and_an_info_where_it_may_be_right(normal: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,9 @@ MAX_ROWS = 100_000
 _TRANSPARENT = frozenset({"Identity", "Cast", "Dropout", "Squeeze", "Unsqueeze", "Flatten"})
 """Operators behind which a head is the same head."""
 
+_QUANTISING = frozenset({"QuantizeLinear", "DequantizeLinear"})
+"""Operators behind which it is the same head, rounded."""
+
 _ALTERING = frozenset({
     "Mul", "Div", "Add", "Sub", "Clip", "Pow", "Sqrt", "ai.onnx.ml::Normalizer",
 })  # fmt: skip
@@ -42,13 +45,15 @@ _TRANSFORMED = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", "PROBIT": "sigmoid"
 class Head:
     """What an output predicts: `kind`, the axis of the classes, and the node that tells.
 
-    A single sigmoid squeezed to one number a row has no such axis: None.
+    A single sigmoid squeezed to one number a row has no such axis: None. `quantised`: it was
+    rounded to a quantised dtype, and need not sum to 1.
     """
 
     value: Value
     kind: str
     axis: int | None = -1
     node: Node | None = None
+    quantised: bool = False
 
     @property
     def guessed(self) -> bool:
@@ -182,14 +187,20 @@ def recognise(
     contract = contracts.get(value.name)
     if contract is not None and contract.head is not None:
         return None if contract.head == "none" else Head(value, contract.head)
-    node = value.producer
-    while node is not None and (node.op in _TRANSPARENT or _alters(graph, node)):
+    node, quantised = value.producer, False
+    passing = _TRANSPARENT | _QUANTISING
+    while node is not None and (node.op in passing or _alters(graph, node)):
+        quantised |= node.op in _QUANTISING
         before = _computed_input(graph, node)
         node = before.producer if before is not None else None
-    if node is None:
+    if node is None or _is_attention(shapes, node):
         return None
-    if _is_attention(shapes, node):
-        return None
+    head = _head_of(graph, shapes, value, node)
+    return replace(head, quantised=True) if head is not None and quantised else head
+
+
+def _head_of(graph: Graph, shapes: Shapes, value: Value, node: Node) -> Head | None:
+    """What the last operator that computes something makes of an output."""
     if node.op in ("Softmax", "LogSoftmax"):
         kind = "softmax" if node.op == "Softmax" else "log-softmax"
         return Head(value, kind, _class_axis(shapes, node, value), node)

@@ -14,7 +14,8 @@ def not_a_distribution(
     Why: thresholds, calibration and every loss on logarithms take them for probabilities. The
     softmax runs over the batch instead of the classes, or arithmetic after it (smoothing, weights
     of classes) forgot to normalise. The tolerance covers a float16 softmax over thousands of
-    classes. An error where every prediction is off or the data is the user's, else a warning.
+    classes; quantised probabilities are rounded further, and left alone. An error where every
+    prediction is off or the data is the user's, else a warning.
     Fix: give the softmax the axis of the classes; divide by the sum after arithmetic. An output
     that is no distribution: name it in the configuration (`outputs`).
 
@@ -45,7 +46,7 @@ def not_a_distribution(
     """
     for prediction in predictions:
         off = prediction.deviations > tolerance
-        if off.any():
+        if off.any() and not prediction.head.quantised:
             worst = float(prediction.deviations.max())
             yield Finding(
                 prediction,
