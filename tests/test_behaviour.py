@@ -268,6 +268,20 @@ def test_a_frozen_batch_is_an_error_that_names_the_node() -> None:
     assert "works at 3 and fails at 1, 2" in found.message
 
 
+def test_the_users_samples_are_repeated_to_other_batches(tmp_path: Path) -> None:
+    text = """n (float[batch, 4] x) => (float[batch, 4] y)
+    <int64[2] s = {5, 4}> { h = Relu(x) y = Reshape(h, s) }"""
+    data = fed(tmp_path, x=np.ones((5, 4), np.float32))
+    (found,) = judged(dynamic_axis_broken, text, data=data).findings
+    assert "works at 5 and fails at 1, 2, 3" in found.message
+
+
+def test_a_batch_of_one_that_loses_its_axis() -> None:
+    text = "n (float[batch, 1, 8] x) => (float[batch, 8] y) { y = Squeeze(x) }"
+    (found,) = judged(dynamic_axis_broken, text).findings
+    assert "[8, 8] for 8 samples and [8] for 1" in found.message
+
+
 def test_an_unsure_batch_is_a_warning() -> None:
     text = """n (float[rows, 4] x) => (float[rows, 4] y)
     <int64[2] s = {3, 4}> { h = Relu(x) y = Reshape(h, s) }"""
@@ -331,6 +345,13 @@ def test_levels_agree_on_random_numbers_that_they_do_not_share() -> None:
     text = """n (float[N, 4] x) => (float[N, 4] y)
     <float ratio = {0.5}, bool training = {1}> { y = Dropout(x, ratio, training) }"""
     assert not judged(optimisation_divergence, text).findings
+
+
+def test_a_model_that_runs_only_when_optimised() -> None:
+    path = Path(__file__).parent.parent / "fixtures" / "quantised" / "wrong_axis.onnx"
+    (found,) = run_rule(optimisation_divergence, path).findings
+    assert found.place.op_type == "DequantizeLinear"
+    assert "only when it optimises it" in found.message
 
 
 # RUN008
