@@ -130,6 +130,7 @@ class Execution:
     close_runs: list[Ran] = field(default_factory=list)
     attempt: Attempt | None = None
     load_seconds: float = 0.0
+    runner: Runner | None = None
     log: str = ""
 
     @classmethod
@@ -144,10 +145,10 @@ class Execution:
         if preflight.refusal is not None:
             raise Unavailable(f"the model was not run: {preflight.refusal}")
         execution = cls(inputs)
-        runner = Runner(graph, shapes, worker)
+        runner = execution.runner = Runner(graph, shapes, worker)
         try:
             execution._run(runner)
-            if execution.attempt is not None and any(map(_has_nonfinite, execution.runs)):
+            if execution.attempt is not None and any(map(has_nonfinite, execution.runs)):
                 execution._look_closely(runner, execution.attempt)
         except WorkerDied as error:
             execution.crash = str(error)
@@ -376,7 +377,8 @@ def told(feed: dict[str, Array]) -> str:
     return ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in feed.items())
 
 
-def _has_nonfinite(ran: Ran) -> bool:
+def has_nonfinite(ran: Ran) -> bool:
+    """Whether a watched value holds NaN or infinities."""
     return any(seen.nan or seen.infinite for seen in ran.statistics.values())
 
 

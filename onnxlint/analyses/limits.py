@@ -6,27 +6,28 @@ numbers goes into the statistics of the trace, and what they alone show is no mo
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.execution import Execution, Refusal, Runner, told
-from onnxlint.analyses.shapes import Shapes
-from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
-from onnxlint.model.graph import Graph
+from onnxlint.analyses.execution import Execution, Refusal, Runner, has_nonfinite, told
+from onnxlint.analyses.worker import RunFailure, WorkerDied
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Array, Ran
+    from onnxlint.runtime.synthesis import Attempt
 
     Feed = dict[str, Array]
 
-LONGEST_SECONDS = 0.5
-"""Models that take longer to load, or for a run, are not run again for this."""
+LONGEST_SECONDS = 0.2
+"""Models of which a run takes longer are not run again for this."""
 
 
 class Limits:
-    """The runs at the limits, with every value watched; none where the user's data was fed.
+    """The runs at the limits that gave NaN or infinities, with every value watched.
 
-    `failure` is what onnxruntime refused there, though it takes other samples of the same shape.
+    None where the user's data was fed. `failure` is what onnxruntime refused there, though it takes
+    other samples of the same shape.
     """
 
     def __init__(self) -> None:
@@ -34,37 +35,40 @@ class Limits:
         self.failure: Refusal | None = None
 
     @classmethod
-    def build(cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> Limits:
+    def build(cls, execution: Execution) -> Limits:
         """Runs the samples at the limits, where the others ran and took little time."""
-        limits = cls()
-        attempt = execution.attempt
-        seconds = max([execution.load_seconds, *(ran.seconds for ran in execution.runs)])
-        if attempt is None or not execution.synthetic or seconds > LONGEST_SECONDS:
+        limits, attempt, runner = cls(), execution.attempt, execution.runner
+        if attempt is None or runner is None or not execution.synthetic:
             return limits
-        runner = Runner(graph, shapes, worker)
-        try:
-            runner.open(closely=True)
-        except (RunFailure, WorkerDied):  # some kernels exist only when fused
+        if max(ran.seconds for ran in execution.runs) > LONGEST_SECONDS:
             return limits
-        for feed in attempt.limits:
-            limits._run(runner, feed, attempt.feeds[0])
+        with contextlib.suppress(RunFailure, WorkerDied):  # the usual samples are what must run
+            if not runner.is_open:
+                runner.open()
+            odd = [feed for feed in attempt.limits if limits._is_odd(runner, feed, attempt)]
+            if odd:
+                runner.open(closely=True)
+            limits.runs = [runner.run_closely(feed) for feed in odd]
         return limits
 
-    def _run(self, runner: Runner, feed: Feed, usual: Feed) -> None:
+    def _is_odd(self, runner: Runner, feed: Feed, attempt: Attempt) -> bool:
+        """Whether a run shows NaN or infinities; a failure is kept."""
         try:
-            self.runs.append(runner.run_closely(feed))
+            return has_nonfinite(runner.run(feed))
         except RunFailure as error:
-            if self.failure is None and _runs(runner, _alike(usual, feed)):
-                self.failure = replace(runner.refusal(error), fed=told(feed))
-        except WorkerDied:  # the limits of time and memory are meant for the usual samples
-            return
-
-
-def _runs(runner: Runner, feed: Feed | None) -> bool:
-    try:
-        return feed is not None and bool(runner.run(feed))
-    except (RunFailure, WorkerDied):
+            refusal = replace(runner.refusal(error), fed=told(feed))
+        usual = _alike(attempt.feeds[0], feed)
+        if usual is not None and _runs(runner, usual):
+            self.failure = refusal
         return False
+
+
+def _runs(runner: Runner, feed: Feed) -> bool:
+    try:
+        runner.run(feed)
+    except RunFailure:
+        return False
+    return True
 
 
 def _alike(usual: Feed, feed: Feed) -> Feed | None:
