@@ -134,7 +134,9 @@ def _varies(execution: Execution, output: Value) -> bool:
     arrays = [ran.outputs[output.name] for ran in execution.runs if output.name in ran.outputs]
     if any(not _same(arrays[0], array) for array in arrays[1:]):
         return True
-    rows = list(arrays[0]) if arrays and arrays[0].ndim else []
+    first = arrays[0] if arrays and arrays[0].ndim else None
+    # slices, for the elements of an array of strings are no arrays
+    rows = [] if first is None else [first[at : at + 1] for at in range(len(first))]
     return any(not _same(rows[0], row) for row in rows[1:])
 
 
