@@ -371,6 +371,12 @@ def test_shapes_that_only_a_run_shows(output: str, what: str | None) -> None:
     assert all(what in finding.message for finding in found)
 
 
+def test_size_of_minus_1_is_free() -> None:
+    text = "n (float[N, 3] x) => (float[N, 3] y) { y = Relu(x) }"
+    model = f"{text}\n>>> model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = -1"
+    assert not judged(declared_shape_violated, model).findings
+
+
 def test_sizes_that_a_made_up_parameter_gives_are_not_judged(tmp_path: Path) -> None:
     text = "n (float[2] x, int64[2] pads) => (float[5] y) { y = Pad(x, pads) }"
     assert not judged(declared_shape_violated, text).findings

@@ -271,6 +271,16 @@ def relu(changes: str) -> str:
         ),
         pytest.param(
             shape_conflict,
+            """net (float[3, 2] x) => (float[3, 2] y)
+            <float[3] w = {1, 2, 3}, float[2] b = {1, 2}, float one = {1}, int64[1] last = {-1}> {
+                c = Div(w, one) column = Unsqueeze(c, last) row = Div(b, one)
+                table = Add(column, row) y = Add(x, table)
+            }""",
+            0,
+            id="constants that broadcast, which onnx takes for shapes",
+        ),
+        pytest.param(
+            shape_conflict,
             "net (float[2, 3] x) => (float[2, 4] y) { y = Relu(x) }",
             0,
             id="a wrong declaration is another rule's",

@@ -9,7 +9,7 @@ from onnxlint.analyses.layers import Layer, Layers, Trail
 from onnxlint.analyses.probes import ends_kernel, quantiser
 from onnxlint.analyses.trace import Observed, Trace
 from onnxlint.model.dtypes import is_float
-from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.model.graph import MOVING, STEPPED, Graph, Node, Value
 
 MASK_NUMBER = -1e4
 """A constant with a number as low makes masks: the least of those used is float16's -1e4."""
@@ -33,23 +33,13 @@ _SQUASHING = frozenset({
 })  # fmt: skip
 """Operators whose outputs have a scale of their own."""
 
-_STEPS = frozenset({
-    "Shape", "Size", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And",
-    "Or", "Xor", "IsNaN", "IsInf", "Sign", "ArgMax", "ArgMin", "NonZero", "Ceil", "Floor", "Round",
-    "BitShift", "Mod", "ai.onnx.ml::Binarizer", "ai.onnx.ml::LabelEncoder",
-    "ai.onnx.ml::OneHotEncoder", "ai.onnx.ml::TreeEnsembleClassifier",
-    "ai.onnx.ml::TreeEnsembleRegressor", "ai.onnx.ml::TreeEnsemble",
-})  # fmt: skip
+_STEPS = STEPPED | {
+    "BitShift", "Mod", "ai.onnx.ml::LabelEncoder", "ai.onnx.ml::OneHotEncoder",
+}  # fmt: skip
 """Operators that may well give the same for different inputs."""
-
 
 _JOINS = ("Add", "Sum", "Concat")
 """Operators in which branches meet."""
-
-_MOVING = frozenset({
-    "Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose",
-})  # fmt: skip
-"""Operators that keep all numbers of what they read."""
 
 
 class Activations:
@@ -110,7 +100,7 @@ class Activations:
         while trail is not None:
             observed = self._trace.of(value)
             node = trail.last
-            if observed is not None or node is None or node.op not in _MOVING:
+            if observed is not None or node is None or node.op not in MOVING:
                 return observed
             value = next(read for read in node.inputs if read is not None)
             trail = trail.before
@@ -145,9 +135,9 @@ class Activations:
         """Whether it goes into nothing but sums and concatenations, maybe moved on the way."""
         readers = list(value.consumers)
         for node in readers:
-            if node.op in _MOVING and node.output is not None:
+            if node.op in MOVING and node.output is not None:
                 readers += node.output.consumers
-        added = all(node.op in _JOINS or node.op in _MOVING for node in readers)
+        added = all(node.op in _JOINS or node.op in MOVING for node in readers)
         return added and not value.is_output and any(node.op in _JOINS for node in readers)
 
     def has_zero_layer(self, value: Value) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.findings import NotApplicable
-from onnxlint.model.graph import LAYERS, Graph, Node, Scope, Value
+from onnxlint.model.graph import LAYERS, MOVING, Graph, Node, Scope, Value
 
 MAX_SOURCES = 8
 """Values tried as the start of the chain: a model with more inputs has them for its cache."""
@@ -40,10 +40,7 @@ _SMOOTH_CLASSICS = frozenset({
 _SIZES = {"Resize": (1, 2), "Upsample": (1,), "Dropout": (1,), "Pad": (2,)}
 """Float inputs that are no data."""
 
-_MOVING = frozenset({
-    "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "Dropout",
-    "Slice", "Gather", "Pad",
-})  # fmt: skip
+_NAMED_BEFORE = MOVING | {"Slice", "Gather", "Pad"}
 """Operators that only move numbers: what they read names the place better than what they give."""
 
 
@@ -210,7 +207,7 @@ class _Slopes:
         passed = self._dominating(tree, output)
         cuts, end, place, depth = passed[:1], passed[0], passed[0], 0
         for value, following in pairwise(passed):
-            if not (value.producer and value.producer.op in _MOVING):
+            if not (value.producer and value.producer.op in _NAMED_BEFORE):
                 place = value
             if tree[following].layers > tree[value].layers:
                 if place is not cuts[-1]:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses, Unavailable
-from onnxlint.analyses.execution import read_refusal, runnable
+from onnxlint.analyses.execution import read_refusal
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.pairing import Side
+from onnxlint.analyses.reruns import LoadedModel
 from onnxlint.analyses.rounding import Rounding
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.weights import Weights
@@ -32,32 +33,6 @@ if TYPE_CHECKING:
 NO_REFERENCE = "it compares with another model: give it with --reference"
 
 
-class _Runner:
-    """A model in the worker; loaded when it is asked and another one is loaded."""
-
-    def __init__(self, graph: Graph, worker: Worker) -> None:
-        self.graph, self._worker = graph, worker
-        self._loaded: object = None
-
-    def outputs(self, feed: Feed, names: Iterable[str], watched: Iterable[str] = ()) -> Outputs:
-        """The named values of one run.
-
-        While those that are `watched` stay the same, so does what is loaded.
-
-        Raises:
-            RunFailure: onnxruntime refuses to load or to run it.
-            WorkerDied: it crashed or went over a limit.
-        """
-        from onnxlint.runtime.messages import Run
-
-        wanted = tuple(dict.fromkeys(watched))
-        if self._loaded != (wanted, self._worker.session):
-            model = self.graph.model
-            self._worker.load(runnable(model, list(wanted)), model.files.folder)
-            self._loaded = wanted, self._worker.session
-        return self._worker.run(Run(feed, [], list(dict.fromkeys(names)))).outputs
-
-
 class OtherModel:
     """What is known of the reference; `inputs` has its input for each of the linted model's."""
 
@@ -67,7 +42,7 @@ class OtherModel:
         self.rounding = analyses.get(Rounding)
         self._inputs = analyses.get(Inputs)
         self.inputs = self._paired(graph)
-        self._runner = _Runner(self.side.graph, worker)
+        self._runner = LoadedModel(self.side.graph, worker)
         self._stack = ExitStack()
 
     @classmethod
@@ -169,7 +144,7 @@ class Both:
         self.mine, self.theirs, self.inputs = mine, other.side, other.inputs
         self.cut = any(len(part) > 1 for part in parts)
         self.feeds = [pair for part in parts for pair in part]
-        self._runner, self._other = _Runner(mine.graph, worker), other
+        self._runner, self._other = LoadedModel(mine.graph, worker), other
 
     def run(
         self, jobs: Sequence[Job], watched: Names = (), known: Sequence[Outputs] = ()

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from onnxlint.analyses.rounding import same_array
 from onnxlint.analyses.trace import Observed, Trace
 from onnxlint.findings import Place
-from onnxlint.model.graph import Graph, Value
+from onnxlint.model.graph import MOVING, Graph, Value
 
 if TYPE_CHECKING:
     from onnxlint.model.tensors import Array
-
-_MOVING = frozenset({
-    "Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze",
-})  # fmt: skip
-"""Operators that give their first input's numbers in another shape or order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +64,15 @@ class Output:
 
     def equals(self, other: Output) -> bool:
         """Whether both were the same in every run, NaN for NaN."""
-        return len(self.arrays) == len(other.arrays) and all(map(_equal, self.arrays, other.arrays))
+        return len(self.arrays) == len(other.arrays) and all(
+            map(same_array, self.arrays, other.arrays)
+        )
 
     @property
     def origin(self) -> Value:
         """What its numbers are, behind operators that only move them."""
         value = self.value
-        while value.producer is not None and value.producer.op in _MOVING:
+        while value.producer is not None and value.producer.op in MOVING:
             before = value.producer.input(0)
             if before is None:
                 break
@@ -103,10 +101,3 @@ class Outputs:
             )
             for value in graph.outputs
         ])  # fmt: skip
-
-
-def _equal(one: Array, other: Array) -> bool:
-    import numpy as np
-
-    same = one.dtype == other.dtype and one.shape == other.shape
-    return same and np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")

@@ -112,7 +112,7 @@ def _broken(value: Value, seen: Seen | None, sizes: dict[str, int]) -> Broken | 
         return Broken(value, promised, came, what, len(actual), len(promised.dims))
     for axis, (dim, size) in enumerate(zip(promised.dims, actual, strict=True)):
         known = dim if isinstance(dim, int) else _size(dim, sizes)
-        if known is not None and known != size:
+        if known is not None and 0 <= known != size:  # some exporters write -1 for a free one
             named = f", which {dim!r} is elsewhere" if isinstance(dim, str) else ""
             what = f"axis {axis} has size {size}, not {known}{named}"
             return Broken(value, promised, came, what, size, known)

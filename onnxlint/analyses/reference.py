@@ -82,7 +82,6 @@ class OutputDifference:
             self.decisions += got.size
 
     def _count_decisions(self, got: Array, wanted: Array) -> None:
-
         if self.head is None or not got.ndim or not got.size:
             return
         differ = differing_decisions(got, wanted, self.head)

@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution import Execution, kept_outputs, runnable
 from onnxlint.analyses.shapes import Shapes
-from onnxlint.analyses.worker import Worker, WorkerDied
+from onnxlint.analyses.worker import Worker
 from onnxlint.model.graph import Graph
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Array, Level
     from onnxlint.runtime.synthesis import Attempt
+
+
+class LoadedModel:
+    """A model in the worker, loaded whenever something else is; `spent` is what that and runs took.
+
+    `watched` values can be fetched beside the outputs; while they and the level of optimisation
+    stay the same, so does the session.
+    """
+
+    def __init__(self, graph: Graph, worker: Worker) -> None:
+        self._graph, self._worker = graph, worker
+        self.spent = 0.0
+        self._loaded: object = None
+
+    def outputs(
+        self, feed: dict[str, Array], names: Iterable[str], watched: Iterable[str] = (),
+        level: Level = "all", *, fresh: bool = False,
+    ) -> dict[str, Array]:  # fmt: skip
+        """The named values of one run; `fresh` runs it in a new session.
+
+        Raises:
+            RunFailure: onnxruntime refuses to load the model at this level, or to run this feed.
+            WorkerDied: it crashed or went over a limit; the next call starts anew.
+        """
+        from onnxlint.runtime.messages import Run
+
+        wanted = tuple(dict.fromkeys(watched))
+        if fresh or self._loaded != (wanted, level, self._worker.session):
+            model = self._graph.model
+            data = runnable(model, list(wanted))
+            self.spent += self._worker.load(data, model.files.folder, level)
+            self._loaded = wanted, level, self._worker.session
+        ran = self._worker.run(Run(feed, [], list(dict.fromkeys(names))))
+        self.spent += ran.seconds
+        return ran.outputs
 
 
 class Reruns:
@@ -21,8 +57,7 @@ class Reruns:
     It is loaded when it is first run, and stays loaded from user to user, until another level of
     optimisation is asked for. `kept` names the outputs that `outputs` gives, those which are small
     enough to be held (see `KEPT_BYTES`). Every run costs about `run_seconds`, every change of the
-    level about `load_seconds`: a user decides by them how often to run. `spent` is what all of
-    them cost so far.
+    level about `load_seconds`: a user decides by them how often to run.
     """
 
     def __init__(self, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> None:
@@ -30,11 +65,8 @@ class Reruns:
         self.attempt: Attempt = execution.attempt
         self.run_seconds = min(ran.seconds for ran in execution.runs)
         self.load_seconds = execution.load_seconds
-        self.spent = 0.0
         self.kept = list(kept_outputs(graph, shapes))
-        self._graph, self._worker = graph, worker
-        self._loaded: tuple[Level, int] | None = None
-        self._data: bytes | None = None
+        self._model = LoadedModel(graph, worker)
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> Reruns:
@@ -56,20 +88,9 @@ class Reruns:
             RunFailure: onnxruntime refuses to load the model at this level, or to run this feed.
             WorkerDied: it crashed or went over a limit; the next call starts anew.
         """
-        from onnxlint.runtime.messages import Run
+        return self._model.outputs(feed, self.kept, level=level, fresh=fresh)
 
-        if fresh or self._loaded != (level, self._worker.session):
-            self._load(level)
-        try:
-            ran = self._worker.run(Run(feed, [], self.kept))
-        except WorkerDied:
-            self._loaded = None
-            raise
-        self.spent += ran.seconds
-        return ran.outputs
-
-    def _load(self, level: Level) -> None:
-        if self._data is None:
-            self._data = runnable(self._graph.model, [])
-        self.spent += self._worker.load(self._data, self._graph.model.files.folder, level)
-        self._loaded = (level, self._worker.session)
+    @property
+    def spent(self) -> float:
+        """Seconds that all of it took so far."""
+        return self._model.spent

@@ -70,6 +70,14 @@ def finite_parts(one: Array, other: Array) -> tuple[Array, Array, Array]:
     return np.where(finite, one, 0.0), np.where(finite, other, 0.0), alike
 
 
+def same_array(one: Array, other: Array) -> bool:
+    """Whether dtype, shape and every element are the same, NaN for NaN."""
+    import numpy as np
+
+    alike = one.dtype == other.dtype and one.shape == other.shape
+    return alike and np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
+
+
 def _unbounded(array: Array) -> Array:
     import numpy as np
 

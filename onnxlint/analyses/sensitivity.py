@@ -12,10 +12,11 @@ from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.predictions import recognise
 from onnxlint.analyses.reruns import Reruns
+from onnxlint.analyses.rounding import same_array
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.worker import RunFailure, WorkerDied
 from onnxlint.findings import Place
-from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.model.graph import STEPPED, Graph, Node, Value
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,13 +32,9 @@ SHARE = 1.0
 FREE_SECONDS = 1.0
 """What it may cost in any case."""
 
-_STEPPED = frozenset({
-    "And", "ArgMax", "ArgMin", "Ceil", "Compress", "Equal", "Floor", "Greater", "GreaterOrEqual",
-    "If", "IsInf", "IsNaN", "Less", "LessOrEqual", "NonMaxSuppression", "NonZero", "Not", "OneHot",
-    "Or", "Round", "Shape", "Sign", "Size", "Unique", "Xor",
-    "ai.onnx.ml::Binarizer", "ai.onnx.ml::SVMClassifier", "ai.onnx.ml::TreeEnsemble",
-    "ai.onnx.ml::TreeEnsembleClassifier", "ai.onnx.ml::TreeEnsembleRegressor",
-})  # fmt: skip
+_STEPPED = STEPPED | {
+    "Compress", "If", "NonMaxSuppression", "OneHot", "Unique", "ai.onnx.ml::SVMClassifier",
+}  # fmt: skip
 """Operators that need not answer to a change of what they read, or answer in steps."""
 
 
@@ -132,12 +129,12 @@ class Sensitivity:
 def _varies(execution: Execution, output: Value) -> bool:
     """Whether an output differs from sample to sample."""
     arrays = [ran.outputs[output.name] for ran in execution.runs if output.name in ran.outputs]
-    if any(not _same(arrays[0], array) for array in arrays[1:]):
+    if any(not same_array(arrays[0], array) for array in arrays[1:]):
         return True
     first = arrays[0] if arrays and arrays[0].ndim else None
     # slices, for the elements of an array of strings are no arrays
     rows = [] if first is None else [first[at : at + 1] for at in range(len(first))]
-    return any(not _same(rows[0], row) for row in rows[1:])
+    return any(not same_array(rows[0], row) for row in rows[1:])
 
 
 def _check_meaning(inputs: Inputs) -> None:
@@ -187,7 +184,7 @@ class _Trials:
                 break
             tried += 1
             after = self._reruns.outputs({**self._feeds[0], slot.name: array})
-            followed |= {v for v in judged if not _same(self._base[v.name], after[v.name])}
+            followed |= {v for v in judged if not same_array(self._base[v.name], after[v.name])}
         if not tried:
             return None
         size = self._feeds[0][slot.name].size // max(1, self._samples)
@@ -196,7 +193,7 @@ class _Trials:
     def _others(self, slot: Slot) -> Iterator[Array]:
         """Other valid values: those of other samples, else newly made up."""
         base = self._feeds[0][slot.name]
-        found = [array for array in self._candidates(slot, base) if not _same(base, array)]
+        found = [array for array in self._candidates(slot, base) if not same_array(base, array)]
         yield from found[:VARIATIONS]
 
     def _candidates(self, slot: Slot, base: Array) -> Iterator[Array]:
@@ -223,13 +220,6 @@ def _is_judged(array: Array | None) -> bool:
         return False
     finite = array[np.isfinite(array)]
     return bool((finite != np.round(finite)).any())
-
-
-def _same(one: Array, other: Array) -> bool:
-    import numpy as np
-
-    floating = one.dtype.kind in "fc"
-    return one.shape == other.shape and np.array_equal(one, other, equal_nan=floating)
 
 
 def _followers(start: Value) -> set[Value]:

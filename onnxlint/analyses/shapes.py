@@ -26,6 +26,9 @@ _FAILURE = re.compile(
 _INNER = re.compile(r"Inference error\(s\): \(op_type:(?P<op>[^,()]*)[^()]*\): *")
 _PREFIXES = re.compile(r"\[(?:Shape|Type)InferenceError\] *")
 _CONTRADICTS_DECLARATION = re.compile(r"Inferred (?:shape and existing shape|elem type) differ")
+_MISTAKEN = re.compile(r"Invalid rank for \w+ broadcasting")
+"""onnx 1.23, on constants that it takes for shapes and cannot combine; they may well broadcast."""
+
 _MISSING_INPUT = re.compile(
     r"expected to have type but instead is null|Input \d+ is out of bounds"
     r"|inputs are expected to have tensor type"  # QLinearConv's words for it
@@ -104,10 +107,11 @@ class InferenceFailure:
         """Whether inputs and attributes do not fit each other.
 
         What fails inside the expansion of a standard operator does not count: onnx 1.23 fails so
-        at a valid MeanVarianceNormalization without `axes`.
+        at a valid MeanVarianceNormalization without `axes`. Nor does `_MISTAKEN`.
         """
         inside_standard = self.inner_op is not None and self.node.called is None
-        return not (inside_standard or self.is_missing_input or self.contradicts_declaration)
+        mistaken = inside_standard or _MISTAKEN.search(self.reason) is not None
+        return not (mistaken or self.is_missing_input or self.contradicts_declaration)
 
 
 class Shapes:

@@ -40,6 +40,19 @@ STANDARD_DOMAINS = ("", "ai.onnx")
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN")
 """Operators that multiply their input with weights."""
 
+MOVING = frozenset({
+    "Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze",
+})  # fmt: skip
+"""Operators that give all numbers of their first input, in another shape, order or type maybe."""
+
+STEPPED = frozenset({
+    "And", "ArgMax", "ArgMin", "Ceil", "Equal", "Floor", "Greater", "GreaterOrEqual", "IsInf",
+    "IsNaN", "Less", "LessOrEqual", "NonZero", "Not", "Or", "Round", "Shape", "Sign", "Size", "Xor",
+    "ai.onnx.ml::Binarizer", "ai.onnx.ml::TreeEnsemble", "ai.onnx.ml::TreeEnsembleClassifier",
+    "ai.onnx.ml::TreeEnsembleRegressor",
+})  # fmt: skip
+"""Operators that may well give the same for different inputs."""
+
 _SIZE_OPS = ("Shape", "Size")
 
 _RANDOM_OPS = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike",

@@ -123,6 +123,7 @@ class Worker:
 
         process = self._process
         if process is None or process.poll() is not None:
+            self._end()
             raise WorkerDied(f"the worker was gone before {doing}")
         assert process.stdin is not None
         assert process.stdout is not None
@@ -136,7 +137,9 @@ class Worker:
         finally:
             alarm.cancel()
         if reply is None:
-            raise WorkerDied(self._obituary(doing))
+            told = self._obituary(doing)
+            self._end()
+            raise WorkerDied(told)
         if isinstance(reply, Failed):
             self._raise(reply.message, doing)
         return reply

@@ -56,6 +56,7 @@ def main() -> None:
         else:
             reply = _run(session, request)
         messages.send(replies, reply)
+        del reply  # outputs may keep the memory of their session alive, beside that of the next
 
 
 def limit_memory(limit: int) -> None:
