@@ -459,12 +459,13 @@ def test_batchnorm_outputs_are_one_or_three(outputs: str, count: int) -> None:
     assert len(findings(wrong_arity, text)) == count
 
 
-def test_type_that_only_the_schema_tells() -> None:
-    text = """<ir_version: 8, opset_import: ["" : 8, "ai.onnx.ml" : 1]>
-    net (float[N, 2] x) => (TYPE[N, 1] y) {
+@pytest.mark.parametrize("last", ["Identity", 'ai.onnx.ml.Normalizer <norm = "L1">'])
+def test_type_that_only_the_schema_tells(last: str) -> None:
+    text = f"""<ir_version: 8, opset_import: ["" : 8, "ai.onnx.ml" : 1]>
+    net (float[N, 2] x) => (TYPE[N, 1] y) {{
         h = ai.onnx.ml.TreeEnsembleRegressor <n_targets = 1> (x)
-        y = Identity(h)
-    }"""
+        y = {last}(h)
+    }}"""
     (found,) = findings(type_constraint_violation, text.replace("TYPE", "string"))
     assert "string" in found.message
     assert not findings(type_constraint_violation, text.replace("TYPE", "float"))

@@ -119,7 +119,8 @@ def _judge(
     if are_known:
         return  # inference compares what it finds with what is declared
     for slot, (value, parameter) in enumerate(zip(node.outputs, made, strict=False)):
-        found, other = _type(value, shapes), taken.get(parameter.variable)
+        only = next(iter(parameter.types)) if len(parameter.types) == 1 else None
+        found, other = _type(value, shapes), taken.get(parameter.variable, only)
         if parameter.is_homogeneous and None not in (found, other) and found != other:
             yield Finding(node, f"{node.op} is to give {found} as output {slot}, and got {other}")
 
