@@ -45,6 +45,7 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
     }
     """
     given = _given(graph)
+    told = {failure.node for failure in shapes.failures if failure.contradicts_declaration}
     for schema, nodes in schemas.uses(graph):
         formal, made = [*map(_formal, schema.inputs)], [*map(_formal, schema.outputs)]
         taken = {parameter.variable for parameter in formal}
@@ -55,7 +56,8 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
         ]
         for node in nodes:
             if formal:
-                yield from _judge(node, formal, made, shapes, schemas, given)
+                outputs = [] if node in told else made
+                yield from _judge(node, formal, outputs, shapes, schemas, given)
             yield from _judge_decided(node, decided, shapes)
 
 
@@ -101,12 +103,9 @@ def _judge(
     given: dict[Value, str],
 ) -> Iterator[Finding]:  # fmt: skip
     taken: dict[str, str] = {}
-    are_known = True
     endless = chain(formal, repeat(formal[-1]))  # the last parameter may be variadic
     for slot, (value, parameter) in enumerate(zip(node.inputs, endless, strict=False)):
-        found = _type(value, shapes)
-        are_known = are_known and (found is not None or value is None)
-        found = found or given.get(value) or _only_type(value, schemas)
+        found = _type(value, shapes) or given.get(value) or _only_type(value, schemas)
         if found is None:
             continue
         if found not in parameter.types:
@@ -116,13 +115,11 @@ def _judge(
             if other != found:
                 message = f"{node.op} got {found} as input {slot}, where {other} came before"
                 yield Finding(node, message)
-    if are_known:
-        return  # inference compares what it finds with what is declared
     for slot, (value, parameter) in enumerate(zip(node.outputs, made, strict=False)):
         only = next(iter(parameter.types)) if len(parameter.types) == 1 else None
         found, other = _type(value, shapes), taken.get(parameter.variable, only)
         if parameter.is_homogeneous and None not in (found, other) and found != other:
-            yield Finding(node, f"{node.op} is to give {found} as output {slot}, and got {other}")
+            yield Finding(node, f"{node.op} gives {other} as output {slot}, declared as {found}")
 
 
 def _only_type(value: Value | None, schemas: Schemas) -> str | None:
