@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from onnxlint.runtime import ONE_BLAS_THREAD
+
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Level, Ran, Reply, Request, Run
 
@@ -52,7 +54,8 @@ class Worker:
         self._end()
         self._expired = False
         limit = str(self.memory_limit or 0)
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment = {**ONE_BLAS_THREAD, **os.environ}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(
             [sys.executable, "-m", self.module, limit],
             stdin=subprocess.PIPE,

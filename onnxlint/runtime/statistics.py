@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
@@ -42,11 +43,32 @@ HISTOGRAM_ELEMENTS = 4096
 EXPONENT_BUCKETS = 300
 """Powers of two from 2^-150 (below float32's smallest subnormal) to 2^150 (above its maximum)."""
 
+FIRST_NORMAL = 24
+"""The bucket of float32's smallest normal number, 2^-126."""
+
 SAMPLE_ELEMENTS = 256
 """Elements of each sample that are kept, to compare the samples by."""
 
 MOST_SAMPLES = 64
 """Samples of which they are kept."""
+
+
+class _Scratch(threading.local):
+    """Memory for the passes over a block: numpy would ask the system for new pages every time."""
+
+    def __init__(self) -> None:
+        self._memory = np.empty(0, np.uint8)
+
+    def like(self, block: Array, dtype: np.dtype[Any]) -> Array:
+        """As many elements as a block has; what was there before is lost."""
+        needed = block.size * dtype.itemsize
+        if self._memory.size < needed:
+            self._memory = np.empty(needed, np.uint8)
+        return self._memory[:needed].view(dtype)
+
+
+_SCRATCH = _Scratch()
+_BOOL = np.dtype(bool)
 
 
 class Measurement:
@@ -74,7 +96,12 @@ class Measurement:
         low, high = self._edges(values)
         seen, result = _measure_block(values, low, high, self._tiny), self._result
         seen.dtype, seen.shape, seen.channel_axis = result.dtype, result.shape, result.channel_axis
-        self._result = merge(result, seen)
+        if result.elements:
+            self._result = merge(result, seen)
+        else:
+            seen.channel_minimum = result.channel_minimum
+            seen.channel_maximum = result.channel_maximum
+            self._result = seen
         self._at += block.size
 
     @property
@@ -113,10 +140,14 @@ def measure(
     """
     measurement = Measurement(array.dtype, array.shape, channel_axis)
     flat = np.ascontiguousarray(array).reshape(-1)
+    every = flat.size // HISTOGRAM_ELEMENTS | 1  # odd, so that it meets every channel in turn
+    subset = []
     for start in range(0, flat.size, measurement.step):
-        measurement.add(flat[start : start + measurement.step])
+        block = flat[start : start + measurement.step]
+        measurement.add(block)
+        subset.append(block[-start % every :: every].copy())  # while it is in cache
     result = measurement.result
-    result.exponents, result.negative_exponents = _exponents(flat)
+    result.exponents, result.negative_exponents = _exponents(np.concatenate(subset or [flat]))
     if samples and flat.size:
         result.samples = _sample_rows(flat.reshape(samples, -1)[:MOST_SAMPLES], result.mean)
     return result
@@ -279,11 +310,19 @@ def _measure_block(block: Array, low: float, high: float, tiny: float) -> Statis
         low, high = float(block.min()), float(block.max())
     result.minimum, result.maximum = low, high
     result.mean, result.m2 = _moments(block, max(-low, high))
-    if _goes_below(block, tiny):
-        magnitudes = np.abs(block)
-        result.zeros = int(np.count_nonzero(magnitudes == 0))
-        result.subnormal = int(np.count_nonzero(magnitudes < tiny)) - result.zeros
+    if low < tiny and (low >= 0 or _goes_below(block, tiny)):
+        below = _count(np.less, block, tiny)
+        if low < 0:
+            below -= _count(np.less_equal, block, -tiny)
+        result.zeros = _count(np.equal, block, 0)
+        result.subnormal = below - result.zeros
     return result
+
+
+def _count(holds: np.ufunc, block: Array, limit: float) -> int:
+    """Of how many elements a comparison holds."""
+    number = block.dtype.type(limit)
+    return int(np.count_nonzero(holds(block, number, out=_SCRATCH.like(block, _BOOL))))
 
 
 def _goes_below(block: Array, tiny: float) -> bool:
@@ -312,7 +351,7 @@ def _moments(block: Array, magnitude: float) -> tuple[float, float]:
     squares = float(np.dot(block, block))
     m2 = squares - block.size * mean * mean
     if m2 < MILD_CANCELLATION * squares:
-        centred = block - block.dtype.type(mean)
+        centred = np.subtract(block, block.dtype.type(mean), out=_SCRATCH.like(block, block.dtype))
         m2 = float(np.dot(centred, centred))
     return mean, m2
 
@@ -332,10 +371,15 @@ def _ones(count: int, dtype: np.dtype[Any]) -> Array:
     return np.ones(count, dtype)
 
 
-def _exponents(flat: Array) -> tuple[Array, Array]:
+def _exponents(subset: Array) -> tuple[Array, Array]:
     """How many elements have which exponent; the same of the negative ones alone."""
-    step = flat.size // HISTOGRAM_ELEMENTS | 1  # odd, so that it meets every channel in turn
-    values = _widened(flat[::step])
+    values = _widened(subset)
+    if values.dtype == np.float32:
+        counts = np.bincount(values.view(np.uint32) >> 23, minlength=512).reshape(2, 256)
+        if counts[:, 0].sum() == np.count_nonzero(values == 0):  # nothing subnormal
+            exponents = np.zeros((2, EXPONENT_BUCKETS), np.int64)
+            exponents[:, FIRST_NORMAL : FIRST_NORMAL + 254] = counts[:, 1:255]
+            return exponents.sum(axis=0), exponents[1]
     values = values[np.isfinite(values) & (values != 0)]
     _, exponents = np.frexp(values)
     buckets = np.clip(exponents + 149, 0, EXPONENT_BUCKETS - 1)
