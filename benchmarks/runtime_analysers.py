@@ -12,14 +12,22 @@ runs, plain and traced in turns: what looking costs beside inference.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+from onnxlint.runtime import ONE_BLAS_THREAD
+
+os.environ.update(ONE_BLAS_THREAD)  # as in the worker; before numpy reads it
 
 import numpy as np
 from measuring import LIGHT, MIB, best
+from onnxruntime import InferenceSession
 from transformer import write_transformer
 
 from onnxlint.analyses import Analyses
@@ -35,7 +43,7 @@ from onnxlint.settings import DEFAULT_SAMPLES, Settings
 
 DEFAULT = [LIGHT / f"light_{name}.onnx" for name in ("resnet50", "densenet121", "vgg19")]
 
-TIMED_RUNS, WARM_UP = 12, 2
+ROUNDS, TIMED_RUNS, WARM_UP = 4, 8, 3
 
 FEEDS = """
 import sys, numpy, onnx, onnxruntime
@@ -132,21 +140,29 @@ def _print_traces(models: list[Path]) -> None:
 def _trace(model: Path, *, every: bool) -> tuple[int, float, float]:
     """How many values are watched; milliseconds of a plain run, and of a traced one."""
     data, watches, kept, feed, folder = _prepared(model, every=every)
-    traced, _ = worker._load(Load(data, str(folder)))
-    plain, _ = worker._load(Load(model.read_bytes(), str(folder)))
-    assert traced is not None
-    assert plain is not None
-    request = Run(feed, watches, kept)
-    times: dict[str, list[float]] = {"plain": [], "traced": []}
-    for _ in range(TIMED_RUNS):
+    request = Run(feed, watches, kept, adding=True)
+    rounds = []
+    for _ in range(ROUNDS):
+        plain = _milliseconds(partial(_session(model.read_bytes(), folder).run, None, feed))
+        traced = _milliseconds(partial(worker._run, _session(data, folder), request, {}))
+        rounds.append((plain, traced))
+    return len(watches), *map(min, zip(*rounds, strict=True))
+
+
+def _session(model: bytes, folder: Path) -> InferenceSession:
+    session, _ = worker._load(Load(model, str(folder)))
+    assert session is not None
+    return session
+
+
+def _milliseconds(run: Callable[[], object]) -> float:
+    """The median of some runs in a row: the threads of another session spin on for a while."""
+    times = []
+    for _ in range(WARM_UP + TIMED_RUNS):
         start = time.perf_counter()
-        plain.run(None, feed)
-        middle = time.perf_counter()
-        worker._run(traced, request)
-        times["plain"].append(middle - start)
-        times["traced"].append(time.perf_counter() - middle)
-    one, other = (1000 * statistics.median(times[name][WARM_UP:]) for name in ("plain", "traced"))
-    return len(watches), one, other
+        run()
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times[WARM_UP:])
 
 
 def _prepared(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from onnxlint.analyses.execution import FETCH_BUDGET_BYTES
+from onnxlint.analyses.execution import FETCH_BUDGET_BYTES, grouped
 from onnxlint.analyses.other import Both
 from onnxlint.analyses.pairing import Pair, Side, paired, seen_by_readers
 from onnxlint.analyses.rounding import Distance
@@ -121,18 +121,10 @@ class LayerDifferences:
         """Pairs that are fetched at once, in the order of the file."""
         sizes = self._sizes
         step = math.ceil(sum(sizes.values()) / (MOST_GROUPS * FETCH_BUDGET_BYTES)) or 1
-        group: list[Pair] = []
-        room = FETCH_BUDGET_BYTES
-        for number, (pair, size) in enumerate(sizes.items()):
-            if number % step and pair[0] not in self._outputs:
-                continue
-            if size > room and group:
-                yield group
-                group, room = [], FETCH_BUDGET_BYTES
-            group.append(pair)
-            room -= size
-        if group:
-            yield group
+        return grouped({
+            pair: size for number, (pair, size) in enumerate(sizes.items())
+            if number % step == 0 or pair[0] in self._outputs
+        })  # fmt: skip
 
     @property
     def _sizes(self) -> dict[Pair, int]:

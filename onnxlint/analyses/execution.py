@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from textwrap import shorten
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.inputs import Inputs
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
     from onnxlint.model.files import Files
     from onnxlint.model.load import Model
-    from onnxlint.runtime.messages import Array, Level, Ran, Watch
+    from onnxlint.runtime.messages import Array, Level, Ran, Statistics, Watch
     from onnxlint.runtime.synthesis import Attempt
+
+_Thing = TypeVar("_Thing")
 
 FETCH_BUDGET_BYTES = 128 * 1024 * 1024
 """Watched values are fetched in groups of about this size, so that depth does not cost memory."""
@@ -116,9 +119,10 @@ class Execution:
     """The failures, or the runs, of one model.
 
     At most one of `session_failure` and `crash` is set; with `execution_failure` there are no runs.
-    `runs` holds what each feed gave at the shipped optimisation level; `close_runs` the same feeds
-    with every value watched and nothing fused, made where `runs` shows NaN or infinities. `log` is
-    what onnxruntime printed until then.
+    `runs` holds what each feed gave at the shipped optimisation level, and `statistics` what was
+    watched in all of them; `close_runs` the same feeds, each with its own statistics of every
+    value and nothing fused, made where `runs` shows NaN or infinities. `log` is what onnxruntime
+    printed until then.
     """
 
     inputs: Inputs
@@ -127,6 +131,7 @@ class Execution:
     crash: str | None = None
     no_valid_input: str | None = None
     runs: list[Ran] = field(default_factory=list)
+    statistics: dict[str, Statistics] = field(default_factory=dict)
     close_runs: list[Ran] = field(default_factory=list)
     attempt: Attempt | None = None
     load_seconds: float = 0.0
@@ -148,7 +153,7 @@ class Execution:
         runner = execution.runner = Runner(graph, shapes, worker)
         try:
             execution._run(runner)
-            if execution.attempt is not None and any(map(has_nonfinite, execution.runs)):
+            if execution.attempt is not None and not all(ran.is_finite for ran in execution.runs):
                 execution._look_closely(runner, execution.attempt)
         except WorkerDied as error:
             execution.crash = str(error)
@@ -198,8 +203,7 @@ class Execution:
         refusals: list[Refusal] = []
         for attempt in self.inputs.attempts():
             try:
-                samples = attempt.samples_per_run
-                self.runs = [runner.run(feed, samples) for feed in attempt.feeds]
+                self.runs, self.statistics = runner.run_all(attempt)
             except RunFailure as error:
                 refusals.append(replace(runner.refusal(error), fed=told(attempt.feeds[0])))
                 continue
@@ -259,7 +263,7 @@ class Runner:
             outputs = {value.name for value in self._graph.outputs}
             watches = [watch for watch in watches if watch.name in outputs]
             self._load(watches, level)
-        self._groups = list(self._grouped(watches))
+        self._regroup(watches, self._guessed(watches))
 
     @property
     def log(self) -> str:
@@ -276,10 +280,25 @@ class Runner:
         self.load_seconds = self._worker.load(data, model.files.folder, level)
         self._session = self._worker.session
 
-    def run(self, feeds: dict[str, Array], samples: int = 1) -> Ran:
+    def run_all(self, attempt: Attempt) -> tuple[list[Ran], dict[str, Statistics]]:
+        """Runs all feeds; the statistics of all of them together.
+
+        Raises:
+            RunFailure: onnxruntime cannot run one of them.
+        """
+        try:
+            samples = attempt.samples_per_run
+            runs = [self.run(feed, samples, adding=True) for feed in attempt.feeds]
+        except RunFailure:
+            self._worker.total()  # of no use without the others
+            raise
+        return runs, self._worker.total()
+
+    def run(self, feeds: dict[str, Array], samples: int = 1, *, adding: bool = False) -> Ran:
         """Runs one feed; several times where the watched values are too many to fetch at once.
 
-        `samples` is how many the first axis of what is fed counts.
+        `samples` is how many the first axis of what is fed counts; with `adding` the statistics
+        stay in the worker.
 
         Raises:
             RunFailure: onnxruntime cannot run it.
@@ -287,12 +306,17 @@ class Runner:
         from onnxlint.runtime.messages import Run
 
         first, *others = self._groups
-        ran = self._worker.run(Run(feeds, first, self.kept, samples))
+        ran = self._worker.run(Run(feeds, first, self.kept, samples, adding))
         for group in others:
-            more = self._worker.run(Run(feeds, group, [], samples))
+            more = self._worker.run(Run(feeds, group, [], samples, adding))
             ran.statistics.update(more.statistics)
+            ran.types.update(more.types)
+            ran.is_finite &= more.is_finite
             ran.seconds += more.seconds
             ran.probing += more.probing
+        if others:
+            watches = [watch for group in self._groups for watch in group]
+            self._regroup(watches, {name: _bytes(*seen) for name, seen in ran.types.items()})
         return ran
 
     def run_closely(self, feed: dict[str, Array]) -> Ran:
@@ -303,17 +327,38 @@ class Runner:
         """
         return _with_inputs(self.run(feed), feed)
 
-    def _grouped(self, watches: list[Watch]) -> Iterator[list[Watch]]:
-        group: list[Watch] = []
-        room = FETCH_BUDGET_BYTES
-        for watch in watches:
-            shape = self._shapes.of(self._graph.main.values[watch.name])
-            size = shape.nbytes(unknown=16) if shape is not None else 0
-            if size > room and group:
-                yield group
-                group, room = [], FETCH_BUDGET_BYTES
-            group.append(watch)
-            room -= size
+    def _regroup(self, watches: list[Watch], sizes: dict[str, int]) -> None:
+        """Splits what is watched by the bytes of each value; without any, nothing is fetched."""
+        by_name = {watch.name: watch for watch in watches}
+        parts = grouped({name: sizes.get(name, 0) for name in by_name})
+        self._groups = [[by_name[name] for name in part] for part in parts] or [[]]
+
+    def _guessed(self, watches: list[Watch]) -> dict[str, int]:
+        """Bytes of each watched value before it is seen; unknown dims are taken as 16."""
+        shapes = {w.name: self._shapes.of(self._graph.main.values[w.name]) for w in watches}
+        return {name: shape.nbytes(unknown=16) for name, shape in shapes.items() if shape}
+
+
+def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
+    import numpy as np
+
+    return math.prod(shape) * (8 if dtype == "str" else np.dtype(dtype).itemsize)
+
+
+def grouped(sizes: Mapping[_Thing, int]) -> Iterator[list[_Thing]]:
+    """Parts that are small enough to be fetched at once, of things that take so many bytes each.
+
+    One that is larger than that is a part by itself.
+    """
+    group: list[_Thing] = []
+    room = FETCH_BUDGET_BYTES
+    for thing, size in sizes.items():
+        if size > room and group:
+            yield group
+            group, room = [], FETCH_BUDGET_BYTES
+        group.append(thing)
+        room -= size
+    if group:
         yield group
 
 
@@ -375,11 +420,6 @@ def _put_back(tensor: TensorProto, data: memoryview) -> None:
 def told(feed: dict[str, Array]) -> str:
     """The inputs of a run: names, dtypes and shapes."""
     return ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in feed.items())
-
-
-def has_nonfinite(ran: Ran) -> bool:
-    """Whether a watched value holds NaN or infinities."""
-    return any(seen.nan or seen.infinite for seen in ran.statistics.values())
 
 
 def _with_inputs(ran: Ran, feed: dict[str, Array]) -> Ran:

@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.execution import Execution, Refusal, Runner, has_nonfinite, told
+from onnxlint.analyses.execution import Execution, Refusal, Runner, told
 from onnxlint.analyses.worker import RunFailure, WorkerDied
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Limits:
     def _is_odd(self, runner: Runner, feed: Feed, attempt: Attempt) -> bool:
         """Whether a run shows NaN or infinities; a failure is kept."""
         try:
-            return has_nonfinite(runner.run(feed))
+            return not runner.run(feed).is_finite
         except RunFailure as error:
             refusal = replace(runner.refusal(error), fed=told(feed))
         usual = _alike(attempt.feeds[0], feed)

@@ -14,10 +14,7 @@ from onnxlint.analyses.shapes import Shape, Shapes, declared
 from onnxlint.model.graph import Graph, Value
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.messages import Array, Ran
-
-Seen = tuple[str, tuple[int, ...]]
-"""numpy dtype and sizes."""
+    from onnxlint.runtime.messages import Array, Ran, Seen
 
 
 @dataclass(frozen=True)
@@ -92,9 +89,7 @@ def _seen(ran: Ran, value: Value) -> Seen | None:
     if value.name in ran.outputs:
         array = ran.outputs[value.name]
         return ("str" if array.dtype.kind == "O" else array.dtype.name), array.shape
-    if value.name in ran.statistics:
-        return ran.statistics[value.name].dtype, tuple(ran.statistics[value.name].shape)
-    return None
+    return ran.types.get(value.name)
 
 
 def _broken(value: Value, seen: Seen | None, sizes: dict[str, int]) -> Broken | None:

@@ -240,16 +240,6 @@ class Trace:
         return self.execution.inputs.is_noise
 
     @cached_property
-    def _merged(self) -> dict[str, Statistics]:
-        from onnxlint.runtime.statistics import merge
-
-        merged: dict[str, Statistics] = {}
-        for ran in self.execution.runs:
-            for name, seen in ran.statistics.items():
-                merged[name] = merge(merged[name], seen) if name in merged else seen
-        return {name: seen for name, seen in merged.items() if seen.elements}
-
-    @cached_property
     def _fed(self) -> dict[str, Statistics]:
         """The numbers that were fed, in the first runs."""
         from onnxlint.runtime.statistics import measure, merge
@@ -274,10 +264,11 @@ class Trace:
         """
         if value is None or value.scope is not self._graph.main:
             return None
-        seen = self._merged.get(value.name) or self._merged.get(_quantised_name(value))
+        watched = self.execution.statistics
+        seen = watched.get(value.name) or watched.get(_quantised_name(value))
         if seen is None and value.producer is None:
             seen = self._fed.get(value.name)
-        return None if seen is None else Observed(value, seen)
+        return Observed(value, seen) if seen is not None and seen.elements else None
 
     def nodes(self, *ops: str) -> Iterator[ObservedNode]:
         """Nodes of the main graph (of these operators) whose first output was watched."""
@@ -304,11 +295,13 @@ class Trace:
 
     def empty(self) -> Iterator[Observed]:
         """Values that had no element in any run, in the order of the file."""
-        runs = self.execution.runs
+        execution = self.execution
         for value in (value for node in self._graph.main.nodes for value in node.outputs):
-            seen = [ran.statistics.get(value.name) for ran in runs] if value is not None else []
-            if value is not None and all(one is not None and not one.elements for one in seen):
-                yield Observed(value, runs[0].statistics[value.name])
+            if value is None or value.name not in execution.statistics:
+                continue
+            types = [ran.types.get(value.name) for ran in execution.runs]
+            if all(seen is not None and 0 in seen[1] for seen in types):
+                yield Observed(value, execution.statistics[value.name])
 
     def rows(self) -> Iterator[TraceRow]:
         """Everything that was watched, for the report."""

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 from onnxlint.runtime import ONE_BLAS_THREAD
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.messages import Level, Ran, Reply, Request, Run
+    from onnxlint.runtime.messages import Level, Ran, Reply, Request, Run, Statistics
 
 DEFAULT_MEMORY_SHARE = 0.8
 """Without a memory limit, the share of the machine's memory that running a model may take."""
@@ -97,6 +97,18 @@ class Worker:
         reply = self._ask(request, "running the model")
         assert isinstance(reply, Ran)
         return reply
+
+    def total(self) -> dict[str, Statistics]:
+        """The statistics that runs added up since they were asked for last.
+
+        Raises:
+            WorkerDied: the worker crashed or went over a limit.
+        """
+        from onnxlint.runtime.messages import Total, Totalled
+
+        reply = self._ask(Total(), "adding up statistics")
+        assert isinstance(reply, Totalled)
+        return reply.statistics
 
     def log(self) -> str:
         """What the worker and the native code in it printed so far."""

@@ -19,6 +19,10 @@ Level = Literal["all", "extended", "basic", "none"]
 _LENGTH = struct.Struct("<Q")
 
 
+Seen = tuple[str, tuple[int, ...]]
+"""The dtype and shape of a tensor as it came."""
+
+
 class Statistics(msgspec.Struct, kw_only=True):
     """What was seen of one tensor over all runs; exact, and merged exactly by `merge`.
 
@@ -110,13 +114,19 @@ class Load(msgspec.Struct, tag=True):
 class Run(msgspec.Struct, tag=True):
     """Run once: take statistics of `watched`, and send `kept` outputs back whole.
 
-    `samples` is how many are fed at once.
+    `samples` is how many are fed at once. With `adding` the statistics stay in the worker, together
+    with those of the runs before, until it is asked for the `Total`.
     """
 
     feeds: dict[str, Array]
     watched: list[Watch]
     kept: list[str]
     samples: int = 1
+    adding: bool = False
+
+
+class Total(msgspec.Struct, tag=True):
+    """Send the statistics of all runs since the last one, merged, and forget them."""
 
 
 class Loaded(msgspec.Struct, tag=True):
@@ -126,12 +136,24 @@ class Loaded(msgspec.Struct, tag=True):
 
 
 class Ran(msgspec.Struct, tag=True):
-    """What one run gave; `seconds` is the time inside onnxruntime, `probing` that of statistics."""
+    """What one run gave; `seconds` is the time inside onnxruntime, `probing` that of statistics.
+
+    `types` tells dtype and shape of everything watched. `statistics` are empty where they are
+    added up; `is_finite` says that none of them counts NaN or infinities.
+    """
 
     statistics: dict[str, Statistics]
     outputs: dict[str, Array]
     seconds: float
     probing: float
+    types: dict[str, Seen] = {}
+    is_finite: bool = True
+
+
+class Totalled(msgspec.Struct, tag=True):
+    """The merged statistics of runs."""
+
+    statistics: dict[str, Statistics]
 
 
 class Failed(msgspec.Struct, tag=True):
@@ -140,8 +162,8 @@ class Failed(msgspec.Struct, tag=True):
     message: str
 
 
-Request = Load | Run
-Reply = Loaded | Ran | Failed
+Request = Load | Run | Total
+Reply = Loaded | Ran | Totalled | Failed
 
 
 def _encode_array(value: Any) -> Any:

@@ -26,10 +26,13 @@ from onnxlint.runtime.messages import (
     Ran,
     Reply,
     Run,
+    Seen,
     Statistics,
+    Total,
+    Totalled,
     Watch,
 )
-from onnxlint.runtime.statistics import measure, measure_quantised
+from onnxlint.runtime.statistics import MOST_SAMPLES, measure, measure_quantised, merge
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -48,13 +51,17 @@ def main() -> None:
     requests, replies = sys.stdin.buffer, _private_stdout()
     import onnxruntime  # noqa: F401 - before the first request, while the linter reads the model
 
-    session = None
+    session: onnxruntime.InferenceSession | None = None
+    totals: dict[str, Statistics] = {}
+    reply: Reply
     while (request := messages.read_request(requests)) is not None:
         if isinstance(request, Load):
-            session = None
+            session, totals = None, {}
             session, reply = _load(request)
+        elif isinstance(request, Total):
+            reply, totals = Totalled(totals), {}
         else:
-            reply = _run(session, request)
+            reply = _run(session, request, totals)
         messages.send(replies, reply)
         del reply  # outputs may keep the memory of their session alive, beside that of the next
 
@@ -108,7 +115,9 @@ def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
     return session, Loaded(time.perf_counter() - start)
 
 
-def _run(session: onnxruntime.InferenceSession | None, request: Run) -> Reply:
+def _run(
+    session: onnxruntime.InferenceSession | None, request: Run, totals: dict[str, Statistics]
+) -> Reply:
     if session is None:
         return Failed("there is no session")
     names = list(dict.fromkeys([*request.kept, *(watch.name for watch in request.watched)]))
@@ -118,13 +127,29 @@ def _run(session: onnxruntime.InferenceSession | None, request: Run) -> Reply:
     except Exception as error:  # onnxruntime's own kinds share no public base
         return Failed(str(error))
     middle = time.perf_counter()
-    observed = ((w.name, _observe(fetched[w.name], w, request.samples)) for w in request.watched)
+    arrays = {w.name: fetched[w.name] for w in request.watched if _is_array(fetched[w.name])}
+    known = totals if request.adding else {}
+    measured = (
+        (w.name, _observe(arrays[w.name], w, request.samples, known.get(w.name)))
+        for w in request.watched if w.name in arrays
+    )  # fmt: skip
+    statistics = {name: seen for name, seen in measured if seen is not None}
+    is_finite = not any(seen.nan or seen.infinite for seen in statistics.values())
+    if request.adding:
+        for name, seen in statistics.items():
+            totals[name] = merge(totals[name], seen) if name in totals else seen
     return Ran(
-        statistics={name: seen for name, seen in observed if seen is not None},
+        statistics={} if request.adding else statistics,
         outputs=dict(part for name in request.kept for part in _arrays(name, fetched[name])),
         seconds=middle - start,
         probing=time.perf_counter() - middle,
+        types={name: _type(array) for name, array in arrays.items()},
+        is_finite=is_finite,
     )
+
+
+def _type(array: Array) -> Seen:
+    return ("str" if array.dtype.kind in "OUS" else array.dtype.name), array.shape
 
 
 def _execute(
@@ -158,11 +183,13 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray)
 
 
-def _observe(value: Any, watch: Watch, samples: int) -> Statistics | None:
-    """Statistics of a tensor; None where it is none, or of no interest unless it is empty."""
-    if not _is_array(value):
-        return None
-    array: Array = value
+def _observe(
+    array: Array, watch: Watch, samples: int, known: Statistics | None
+) -> Statistics | None:
+    """Statistics of a tensor; None where it is of no interest unless it is empty.
+
+    `known` is what was seen of it before: its first samples are kept and no others.
+    """
     if not array.size:
         return Statistics(dtype=str(array.dtype), shape=array.shape)
     if watch.sizes_only:
@@ -172,6 +199,8 @@ def _observe(value: Any, watch: Watch, samples: int) -> Statistics | None:
     channel_axis = axis % array.ndim if axis is not None and has_axis else None
     counted = watch.counts_samples and array.ndim and array.shape[0] == samples
     rows = samples if counted or samples == 1 else None
+    if known is not None and known.samples is not None and len(known.samples) >= MOST_SAMPLES:
+        rows = None
     if watch.quantisation is not None and array.dtype.kind in "iu":
         return measure_quantised(array, watch.quantisation, channel_axis, rows)
     return measure(array, channel_axis, rows) if array.dtype.kind == "f" else None
