@@ -82,7 +82,7 @@ class Measurement:
         self, dtype: np.dtype[Any], shape: tuple[int, ...],
         channel_axis: int | None = None, start: int = 0,
     ) -> None:  # fmt: skip
-        self._result = Statistics(dtype=str(dtype), shape=shape, channel_axis=channel_axis)
+        self._result = Statistics(dtype=_name(dtype), shape=shape, channel_axis=channel_axis)
         self._tiny = _smallest_normal(dtype)
         self._at = start
         self._channels, self._inner = _channel_layout(shape, channel_axis)
@@ -113,22 +113,31 @@ class Measurement:
         """Extrema of the block, NaN if it holds one; those of its channels are kept."""
         if not self._channels:
             return float(values.min()), float(values.max())
-        result, edges = self._result, []
-        if result.channel_minimum is None or result.channel_maximum is None:
-            result.channel_minimum = np.full(self._channels, np.nan, values.dtype)
-            result.channel_maximum = result.channel_minimum.copy()
+        edges = []
         for first, piece in _pieces(values, self._at, self._channels, self._inner):
             low, high = _reduced(np.minimum, piece), _reduced(np.maximum, piece)
             edges += [float(low.min()), float(high.max())]
             if math.isnan(edges[-1]):
                 low, high = _reduced(np.fmin, piece), _reduced(np.fmax, piece)
-            touched = slice(first, first + low.size)
-            for choose, kept, new in ((np.fmin, result.channel_minimum, low),
-                                      (np.fmax, result.channel_maximum, high)):  # fmt: skip
-                choose(kept[touched], new, out=kept[touched])
+            self._keep(first, low, high)
         if any(map(math.isnan, edges)):
             return math.nan, math.nan
         return min(edges), max(edges)
+
+    def _keep(self, first: int, low: Array, high: Array) -> None:
+        """Takes in the extrema of the channels from `first` on."""
+        result, count = self._result, self._channels
+        if result.channel_minimum is None or result.channel_maximum is None:
+            if low.size == count:
+                # copies: they may be parts of the block
+                result.channel_minimum, result.channel_maximum = low.copy(), high.copy()
+                return
+            result.channel_minimum = np.full(count, np.nan, low.dtype)
+            result.channel_maximum = result.channel_minimum.copy()
+        touched = slice(first, first + low.size)
+        for choose, kept, new in ((np.fmin, result.channel_minimum, low),
+                                  (np.fmax, result.channel_maximum, high)):  # fmt: skip
+            choose(kept[touched], new, out=kept[touched])
 
 
 def measure(
@@ -253,6 +262,11 @@ def _widened(block: Array) -> Array:
 def _byte_values(dtype: np.dtype[Any]) -> Array:
     """The number behind each byte of a dtype of one byte."""
     return np.arange(256, dtype=np.uint8).view(dtype).astype(np.float32)
+
+
+@cache
+def _name(dtype: np.dtype[Any]) -> str:
+    return str(dtype)  # takes numpy longer than a pass over a small tensor
 
 
 @cache
@@ -397,8 +411,11 @@ def _sample_rows(samples: Array, mean: float) -> Array:
     subset = _widened(np.ascontiguousarray(samples[:, ::step]))
     rows = np.empty((len(samples), 1 + subset.shape[1]), subset.dtype)
     rows[:, 1:] = subset
+    if len(samples) == 1:
+        rows[0, 0] = mean
+        return rows
     with np.errstate(over="ignore", invalid="ignore"):
-        rows[:, 0] = mean if len(samples) == 1 else samples.mean(axis=1, dtype=rows.dtype)
+        rows[:, 0] = samples.mean(axis=1, dtype=rows.dtype)
     return rows
 
 
