@@ -233,3 +233,17 @@ def test_no_valid_input_names_the_command():
     text = "net (float[N, T] x, int64[2] p) => (float[A, B] y) { y = Reshape(x, p) }"
     (found,) = reported(no_valid_input, text)
     assert "model.onnx --data samples.npz" in found.message
+
+
+def test_feeds_are_the_same_each_time_and_few_are_kept(monkeypatch):
+    monkeypatch.setattr("onnxlint.runtime.feeds.KEPT_FEEDS_BYTES", 3 * 8 * 4)
+    feeds = next(attempts([Slot("x", "float32", (1, 8))], 5, 0)).feeds
+    arrays = [feed["x"] for feed in feeds]
+    assert len(feeds) == len(arrays) == 5
+    assert [feed["x"] is array for feed, array in zip(feeds, arrays, strict=True)] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+    np.testing.assert_array_equal([feed["x"] for feed in feeds[1:]], arrays[1:])
+    assert len({array.tobytes() for array in arrays}) == 5
+    with pytest.raises(IndexError):
+        feeds[5]

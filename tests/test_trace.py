@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ import pytest
 from onnxlint import Activations, Graph, Settings, Shapes, Trace
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.probes import chosen
-from onnxlint.analyses.worker import Workers
+from onnxlint.analyses.worker import Worker, Workers
 from onnxlint.model.load import open_model
+from onnxlint.runtime.statistics import merge
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +174,54 @@ def test_what_layers_give(analysed, body, names):
     {{ {body} }}"""
     activations = analysed(text).get(Activations)
     assert [seen.value.name for seen in activations.of_layers()] == names
+
+
+DEEP = """net (float[N, 64] x) => (float[N, 64] y)
+{ a = Sigmoid(x) b = Exp(a) c = Sigmoid(b) y = Exp(c) }"""
+
+
+def requests(analyses: Analyses, monkeypatch) -> list[list[str]]:
+    """What is watched in each run that the worker is asked for from now on."""
+    seen = []
+    run = Worker.run
+    monkeypatch.setattr(
+        Worker, "run", lambda self, request: seen.append([w.name for w in request.watched])
+        or run(self, request),
+    )  # fmt: skip
+    return seen
+
+
+def test_real_sizes_decide_what_is_fetched_at_once(analysed, monkeypatch):
+    monkeypatch.setattr("onnxlint.analyses.execution.FETCH_BUDGET_BYTES", 2 * 16 * 64 * 4)
+    analyses = analysed(DEEP, samples=3)
+    monkeypatch.setattr("onnxlint.runtime.synthesis.SMALL_BATCH_ELEMENTS", 64)  # one at a time
+    seen = requests(analyses, monkeypatch)
+    analyses.get(Trace)
+    assert seen == [["a", "b"], ["c", "y"], ["a", "b", "c", "y"], ["a", "b", "c", "y"]]
+
+
+def test_what_adds_up_in_the_worker_is_what_the_runs_give_alone(analysed):
+    analyses = analysed(DEEP, samples=3)
+    execution = analyses.get(Trace).execution
+    runner, attempt = execution.runner, execution.attempt
+    runner.open()
+    feeds = [{"x": np.full((2, 64), number, np.float32)} for number in (0.5, 1, 2)]
+    alone = [runner.run(feed, 2).statistics["b"] for feed in feeds]
+    _, together = runner.run_all(replace(attempt, feeds=feeds, samples_per_run=2))
+    merged = reduce(merge, alone)
+    for name in merged.__struct_fields__:
+        np.testing.assert_array_equal(getattr(together["b"], name), getattr(merged, name))
+    _, again = runner.run_all(replace(attempt, feeds=feeds[:1], samples_per_run=2))
+    assert again["b"].elements == alone[0].elements
+
+
+def test_a_value_is_empty_only_if_every_run_leaves_it_so(analysed, tmp_path):
+    text = """net (float[N] x) => (float[M] y) <float h = {0.5}>
+    { large = Greater(x, h) y = Compress(x, large) }"""
+    path, rows = tmp_path / "data.npz", np.full(40, 0.1, np.float32)
+    for last, empty in ((0.9, []), (0.2, ["y"])):
+        rows[-1] = last  # in the second run of two
+        np.savez(path, x=rows)
+        trace = analysed(text, data=path, samples=40).get(Trace)
+        assert len(trace.execution.runs) == 2
+        assert [seen.value.name for seen in trace.empty()] == empty

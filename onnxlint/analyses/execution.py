@@ -314,6 +314,7 @@ class Runner:
             ran.is_finite &= more.is_finite
             ran.seconds += more.seconds
             ran.probing += more.probing
+        ran.fed = {name: array.shape for name, array in feeds.items()}
         if others:
             watches = [watch for group in self._groups for watch in group]
             self._regroup(watches, {name: _bytes(*seen) for name, seen in ran.types.items()})

@@ -14,7 +14,7 @@ from onnxlint.analyses.shapes import Shape, Shapes, declared
 from onnxlint.model.graph import Graph, Value
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.messages import Array, Ran, Seen
+    from onnxlint.runtime.messages import Ran, Seen
 
 
 @dataclass(frozen=True)
@@ -64,22 +64,21 @@ class Promises:
             v for v in self._graph.inputs if inputs.synthetic and v.name in inputs.parameters
         ]
         told |= {v for v in self._graph.descendants(guesses) if isinstance(v, Value)}
-        assert self._execution.attempt is not None
         found: dict[Value, Broken] = {}
-        for feed, ran in zip(self._execution.attempt.feeds, self._execution.runs, strict=True):
-            sizes = dict(self._bound(feed))
+        for ran in self._execution.runs:
+            sizes = dict(self._bound(ran.fed))
             for value in self._graph.outputs:
                 broken = _broken(value, _seen(ran, value), sizes)
                 if broken is not None and value not in told:
                     found.setdefault(value, broken)
         return list(found.values())
 
-    def _bound(self, feed: dict[str, Array]) -> Iterator[tuple[str, int]]:
+    def _bound(self, fed: dict[str, tuple[int, ...]]) -> Iterator[tuple[str, int]]:
         for value in self._graph.inputs:
             shape = declared(value)
-            if shape is None or value.name not in feed:
+            if shape is None or value.name not in fed:
                 continue
-            for dim, size in zip(shape.dims or (), feed[value.name].shape, strict=False):
+            for dim, size in zip(shape.dims or (), fed[value.name], strict=False):
                 if isinstance(dim, str):
                     yield dim, size
 

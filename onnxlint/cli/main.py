@@ -10,8 +10,6 @@ from typing import Any
 
 import click
 
-from onnxlint.runtime import ONE_BLAS_THREAD
-
 COMMANDS = {
     "check": "Lint models (the default command).",
     "rules": "List the rules.",
@@ -83,7 +81,7 @@ def cli() -> None:
 def main() -> None:
     """The entry point: every error is one sentence on standard error and exit code 2."""
     gc.set_threshold(SELDOM, 20, 100)
-    os.environ.update({**ONE_BLAS_THREAD, **os.environ})
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin on beside the worker's
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -138,8 +138,9 @@ class Loaded(msgspec.Struct, tag=True):
 class Ran(msgspec.Struct, tag=True):
     """What one run gave; `seconds` is the time inside onnxruntime, `probing` that of statistics.
 
-    `types` tells dtype and shape of everything watched. `statistics` are empty where they are
-    added up; `is_finite` says that none of them counts NaN or infinities.
+    `types` tells dtype and shape of everything watched, `fed` the shapes of the inputs.
+    `statistics` are empty where they are added up; `is_finite` says that none of them counts NaN
+    or infinities.
     """
 
     statistics: dict[str, Statistics]
@@ -147,6 +148,7 @@ class Ran(msgspec.Struct, tag=True):
     seconds: float
     probing: float
     types: dict[str, Seen] = {}
+    fed: dict[str, tuple[int, ...]] = {}
     is_finite: bool = True
 
 

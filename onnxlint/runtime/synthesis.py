@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import zip_longest
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlint.runtime.feeds import Feeds
 from onnxlint.runtime.messages import Array
 
 Dim = int | str
@@ -80,7 +81,7 @@ class Attempt:
 
     sizes: Mapping[str, int]
     samples_per_run: int
-    feeds: list[dict[str, Array]]
+    feeds: Sequence[dict[str, Array]]
     samples: int | None = None
     limits: list[dict[str, Array]] = field(default_factory=list)
 
@@ -132,13 +133,14 @@ def _attempt(
     slots: list[Slot], sizes: dict[str, int], batch_symbol: str | None, samples: int, seed: int
 ) -> Attempt:
     batch = sizes[batch_symbol] if batch_symbol else fixed_batch(slots) or 1
-    rng = np.random.default_rng(seed)
-    runs = max(1, -(-samples // batch))
     steps = _steps(slots, sizes)
-    feeds = [
-        {slot.name: _array(slot, _shape(slot, sizes), rng, run, batch, steps) for slot in slots}
-        for run in range(runs)
-    ]
+
+    def feed(run: int) -> dict[str, Array]:
+        rng = np.random.default_rng([seed, run])
+        shapes = ((slot, _shape(slot, sizes)) for slot in slots)
+        return {slot.name: _array(slot, dims, rng, run, batch, steps) for slot, dims in shapes}
+
+    feeds = Feeds(max(1, -(-samples // batch)), feed)
     limits = _at_limits(slots, sizes, batch_symbol)
     return Attempt(sizes, batch, feeds, limits=limits)
 
