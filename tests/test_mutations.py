@@ -72,6 +72,13 @@ def test_damage_to_exports_with_subgraphs_and_functions():
     assert_proved(total)
 
 
+def test_shapes_are_judged_as_strictly_as_by_the_checker():
+    outcome = judge(base("test_layer_normalization_4d_axis0_expanded"), ["tensor_dims_dropped"])
+    outcome.add(judge(base("test_rotary_embedding_3d_input_expanded"), ["input_higher_rank"]))
+    assert outcome.rejected > 3
+    assert_proved(outcome)
+
+
 @pytest.mark.parametrize(("code", "name", "kind"), ROWS)
 def test_what_is_beyond_the_checker(code, name, kind):
     assert code in judge(base(name), [kind]).beyond

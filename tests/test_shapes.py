@@ -58,6 +58,15 @@ def test_one_failing_node_hides_no_other(
         assert str(shapes.of(graph.main.values["y"])) == "float[3, 2]"
 
 
+def test_a_constant_of_the_wrong_rank_is_seen(write_model: Write) -> None:
+    """Onnx follows the constant, and then does not look at its rank."""
+    path = write_model("n (float[2, 3] x) => (float[N] y) { s = Size(x) y = ConstantOfShape(s) }")
+    with shapes_of(path) as (_, shapes):
+        (failure,) = shapes.failures
+        assert failure.is_conflict
+        assert failure.reason == "shape input must be 1D tensor"
+
+
 FUNCTION = """<ir_version: 10, opset_import: ["" : 21, "f" : 1]>
 net ({inputs}) => (y, z) {{ {calls} }}
 <domain: "f", opset_import: ["" : 21]>

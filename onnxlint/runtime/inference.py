@@ -169,22 +169,38 @@ def _functions(model: ModelProto) -> dict[tuple[str, str], FunctionProto]:
 def _infer_stubbornly(
     model: ModelProto, nodes: Mapping[str, NodeProto]
 ) -> tuple[ModelProto, list[str]]:
-    """Infers what can be inferred; each node that makes onnx give up is passed by from then on."""
+    """Infers what can be inferred; each node that makes onnx give up is passed by from then on.
+
+    Onnx asks less of the shape of what it follows as a constant, and where it follows none, it asks
+    what its checker does: it is heard both ways.
+    """
     complaints: list[str] = []
+    inferred = None
     for _ in range(_MOST_BROKEN_NODES):
+        inferred = _infer_strictly(model, complaints, data_prop=True)
+        if inferred is not None:
+            break
         try:
-            return shape_inference.infer_shapes(model, strict_mode=True, data_prop=True), complaints
-        except shape_inference.InferenceError as error:
-            complaints.append(str(error))
-        try:
-            return shape_inference.infer_shapes(model, data_prop=True), complaints
+            inferred = shape_inference.infer_shapes(model, data_prop=True)
+            break
         except shape_inference.InferenceError as error:
             tags = _TAG.findall(str(error))
         broken = nodes.get(tags[-1]) if tags else None
         if broken is None or (broken.domain, broken.op_type) == _VEIL:
             break
         _veil(broken)
-    return model, complaints
+    _infer_strictly(model, complaints, data_prop=False)
+    return inferred or model, complaints
+
+
+def _infer_strictly(
+    model: ModelProto, complaints: list[str], *, data_prop: bool
+) -> ModelProto | None:
+    try:
+        return shape_inference.infer_shapes(model, strict_mode=True, data_prop=data_prop)
+    except shape_inference.InferenceError as error:
+        complaints.append(str(error))
+        return None
 
 
 def _infer_functions(model: ModelProto) -> None:
