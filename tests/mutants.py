@@ -165,10 +165,11 @@ def downstream(draft: Draft, body: Body, names: Iterable[str]) -> set[Spot]:
                     found.add((reader.path, index, None))
                     pending += [(reader, output) for output in node.output]
                     pending += _into(draft, reader, index, node)
-            if reader is not scope or name in reader.output_names:
-                pending += _out(draft, reader) if name in reader.output_names else []
-                if reader.around is not None and reader is not scope:
-                    pending += _out(draft, reader) if _uses(reader, name) else []
+            captures = reader is not scope and _uses(reader, name)
+            if name in reader.output_names or captures:
+                for outer, index in _owners(draft, reader):
+                    found.add((outer.path, index, None))
+                    pending += [(outer, output) for output in outer.nodes[index].output]
     return found
 
 
@@ -184,14 +185,11 @@ def _into(draft: Draft, body: Body, index: int, node: NodeProto) -> list[tuple[B
     return [(scope, name) for scope in inner for name in scope.input_names]
 
 
-def _out(draft: Draft, body: Body) -> list[tuple[Body, str]]:
-    """What the owner of a scope, or the callers of a function, make of its outputs."""
-    found = []
+def _owners(draft: Draft, body: Body) -> Iterator[tuple[Body, int]]:
+    """The owner of a scope, or the callers of a function: what enters or leaves it meets there."""
     for path, index, _ in owner_spots(draft, body):
         if index is not None:
-            scope = next(b for b in draft.bodies if b.path == path)
-            found += [(scope, name) for name in scope.nodes[index].output]
-    return found
+            yield next(b for b in draft.bodies if b.path == path), index
 
 
 SITES = 8

@@ -72,6 +72,12 @@ def test_damage_to_exports_with_subgraphs_and_functions():
     assert_proved(total)
 
 
+def test_a_branch_that_changes_its_type_is_told_at_its_if():
+    case = base("test_affine_grid_2d_expanded")
+    for kind in ("drop_node_input", "input_to_int64"):
+        assert_proved(judge(case, [kind]))
+
+
 def test_shapes_are_judged_as_strictly_as_by_the_checker():
     outcome = judge(base("test_layer_normalization_4d_axis0_expanded"), ["tensor_dims_dropped"])
     outcome.add(judge(base("test_rotary_embedding_3d_input_expanded"), ["input_higher_rank"]))
