@@ -67,6 +67,19 @@ def test_a_constant_of_the_wrong_rank_is_seen(write_model: Write) -> None:
         assert failure.reason == "shape input must be 1D tensor"
 
 
+def test_a_branch_of_unknown_type_contradicts_no_other(write_model: Write) -> None:
+    """Onnxruntime knows the operator and runs the model."""
+    text = """<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
+    n (bool c, float[3, 3] x) => (float[3, 3] y) {
+        y = If (c) <
+            then_branch = a () => (p) { p = com.microsoft.Inverse(x) },
+            else_branch = b () => (q) { q = Relu(x) }
+        >
+    }"""
+    with shapes_of(write_model(text)) as (_, shapes):
+        assert not [failure for failure in shapes.failures if failure.is_conflict]
+
+
 FUNCTION = """<ir_version: 10, opset_import: ["" : 21, "f" : 1]>
 net ({inputs}) => (y, z) {{ {calls} }}
 <domain: "f", opset_import: ["" : 21]>

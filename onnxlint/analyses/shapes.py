@@ -32,6 +32,7 @@ _MISTAKEN = re.compile(r"Invalid rank for \w+ broadcasting")
 _MISSING_INPUT = re.compile(
     r"expected to have type but instead is null|Input \d+ is out of bounds"
     r"|inputs are expected to have tensor type"  # QLinearConv's words for it
+    r"|Mismatched type: (?:inferred=0 |inferred=\d+ declared=0)"  # of an If's branches
 )
 
 
