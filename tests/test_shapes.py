@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -17,6 +18,7 @@ from onnxlint import Shapes
 from onnxlint.analyses import Analyses
 from onnxlint.model.graph import Graph
 from onnxlint.model.load import open_model
+from onnxlint.runtime import inference
 from onnxlint.settings import Settings
 
 Write = Callable[..., Path]
@@ -78,6 +80,54 @@ def test_a_branch_of_unknown_type_contradicts_no_other(write_model: Write) -> No
     }"""
     with shapes_of(write_model(text)) as (_, shapes):
         assert not [failure for failure in shapes.failures if failure.is_conflict]
+
+
+CRASHING = "Split <axis = 0, num_outputs = 1>"
+"""Onnx 1.23 ends the process at a Split with more outputs than it says."""
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        (f"""n (float[4, 3] x) => (float[4, 3] y) {{
+            a = Exp(x)
+            b, c = {CRASHING} (a)
+            d = MatMul(x, x)
+            y = Relu(a)
+            e, f = {CRASHING} (y)
+        }}""", ["#1", "#2", "#4"]),
+        (f"""n (bool c, float[4, 3] x) => (float[4, 3] y) {{
+            y = If (c) <
+                then_branch = t () => (float[4, 3] p) {{ a, b = {CRASHING} (x) p = Exp(x) }},
+                else_branch = e () => (float[4, 3] q) {{ q = Relu(x) }}
+            >
+            d = MatMul(x, x)
+        }}""", ["If_0/then_branch #0", "#1"]),
+        (f"""<ir_version: 10, opset_import: ["" : 21, "f" : 1]>
+        n (float[4, 3] x) => (float[4, 3] y) {{ y = f.half(x) d = MatMul(y, y) }}
+        <domain: "f", opset_import: ["" : 21]>
+        half(a) => (c) {{ c = Relu(a) d, e = {CRASHING} (c) }}""", ["#1", "function:f::half #1"]),
+    ],
+)  # fmt: skip
+def test_where_native_code_crashes_the_rest_is_known(
+    write_model: Write, text: str, places: list[str]
+) -> None:
+    with shapes_of(write_model(text)) as (graph, shapes):
+        failing = [f"{f.node.scope.path} #{f.node.index}".strip() for f in shapes.failures]
+        assert sorted(failing) == sorted(places)
+        assert shapes.problem is None
+        assert str(shapes.of(graph.main.values["y"])) == "float[4, 3]"
+
+
+def test_after_an_unexplained_crash_declared_types_are_known(
+    write_model: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "_infer_functions", lambda model: os.abort())
+    path = write_model("n (float[4, 3] x) => (float[4, 3] y) { h = Exp(x) y = Relu(h) }")
+    with shapes_of(path) as (graph, shapes):
+        assert shapes.problem == "shape inference failed: native code crashed (SIGABRT)"
+        assert not shapes.failures
+        assert str(shapes.of(graph.main.values["y"])) == "float[4, 3]"
 
 
 FUNCTION = """<ir_version: 10, opset_import: ["" : 21, "f" : 1]>

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -182,7 +183,7 @@ class Shapes:
         from onnx import ModelProto
 
         try:
-            report, _, data = inference.result().partition(b"\n")
+            report, _, data = _result(inference).partition(b"\n")
         except Crashed as error:
             self._problem = f"shape inference failed: {error}"
             return
@@ -214,6 +215,27 @@ def _infer(serialized: bytes) -> bytes:
     from onnxlint.runtime.inference import infer  # in the child: onnx is not for every run
 
     return infer(serialized)
+
+
+def _result(inference: Isolated) -> bytes:
+    """What inference tells; where its native code crashes, what it tells of all other nodes.
+
+    Raises:
+        Crashed: the nodes at which it crashes cannot be told.
+    """
+    try:
+        return inference.result()
+    except Crashed as error:
+        if error.is_native:
+            with suppress(Crashed):
+                return Isolated(_infer_past_crashes, inference.argument).result()
+        raise
+
+
+def _infer_past_crashes(serialized: bytes) -> bytes:
+    from onnxlint.runtime.crashes import infer_past_crashes
+
+    return infer_past_crashes(serialized)
 
 
 def _scopes(graph: Graph) -> list[Scope]:

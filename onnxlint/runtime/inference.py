@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -60,29 +60,32 @@ Types: TypeAlias = MutableMapping[str, TypeProto]
 Call: TypeAlias = tuple[NodeProto, Types]
 
 
-def infer(serialized: bytes) -> bytes:
+def infer(serialized: bytes, *, passing_by: Collection[str] = ()) -> bytes:
     """A line of JSON with onnx's complaints, then the model with the inferred types.
 
-    The types of all values of a function stand in its `value_info`.
+    The types of all values of a function stand in its `value_info`. Nothing is inferred of the
+    nodes whose tags are in `passing_by`.
     """
     model = ModelProto.FromString(serialized)
     _import_veil(model)
-    nodes = _tagged(model)
+    nodes = tagged(model)
+    for name in passing_by:
+        _veil(nodes[name])
     _spell_alike(model, nodes.values())
     veiled = {name: (node.domain, node.op_type) for name, node in _unknown(model, nodes)}
     for name in veiled:
         _stand_in(nodes[name])
     inferred, complaints = _infer_stubbornly(model, nodes)
     _infer_functions(inferred)
-    for name, node in _tagged(inferred).items():
+    for name, node in tagged(inferred).items():
         node.domain, node.op_type = veiled.get(name, (node.domain, node.op_type))
     if _stopped_short(inferred):
         inferred = _infer_symbolically(inferred)
     return json.dumps("\n".join(complaints)).encode() + b"\n" + bytes(inferred.SerializeToString())
 
 
-def _tagged(model: ModelProto) -> dict[str, NodeProto]:
-    """Gives every node a name that tells where it stands: the nodes by this name."""
+def tagged(model: ModelProto) -> dict[str, NodeProto]:
+    """Gives every node a name that tells where it stands, its tag: the nodes by their tags."""
     nodes = {}
     for number, container in enumerate(containers(model)):
         for index, node in enumerate(container.node):
@@ -106,10 +109,11 @@ def containers(model: ModelProto) -> Iterator[Container]:
         for container in pending:
             yield container
             for node in container.node:
-                pending.extend(_subgraphs(node))
+                pending.extend(subgraphs(node))
 
 
-def _subgraphs(node: NodeProto) -> Iterator[GraphProto]:
+def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
+    """The graphs that a node owns."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g
@@ -124,7 +128,7 @@ def _unknown(model: ModelProto, nodes: Mapping[str, NodeProto]) -> Iterator[tupl
     versions = {entry.domain: entry.version for entry in model.opset_import}
     for function in model.functions:
         versions = {entry.domain: entry.version for entry in function.opset_import} | versions
-    least: dict[tuple[str, str], float] = dict.fromkeys(_functions(model), 0)
+    least: dict[tuple[str, str], float] = dict.fromkeys(functions_of(model), 0)
     for name, node in nodes.items():
         operator = (node.domain, node.op_type)
         if operator not in least:
@@ -162,7 +166,8 @@ def _import_veil(model: ModelProto) -> None:
             importer.opset_import.append(helper.make_opsetid(_VEIL[0], 1))
 
 
-def _functions(model: ModelProto) -> dict[tuple[str, str], FunctionProto]:
+def functions_of(model: ModelProto) -> dict[tuple[str, str], FunctionProto]:
+    """The local functions by the domain and name that a node calls them by."""
     return {(function.domain, function.name): function for function in model.functions}
 
 
@@ -205,7 +210,7 @@ def _infer_strictly(
 
 def _infer_functions(model: ModelProto) -> None:
     """Infers the body of every function that is called, its callers first."""
-    functions = _functions(model)
+    functions = functions_of(model)
     sites: dict[tuple[str, str], list[Call]] = {key: [] for key in functions}
     _note_calls(sites, model.graph)
     for key in _callers_first(model, functions):
@@ -220,7 +225,7 @@ def _note_calls(sites: dict[tuple[str, str], list[Call]], container: Container) 
         for node in inner.node:
             if (node.domain, node.op_type) in sites:
                 sites[node.domain, node.op_type].append((node, types))
-            for graph in _subgraphs(node):
+            for graph in subgraphs(node):
                 visible: ChainMap[str, TypeProto] = ChainMap(_types(graph), types)
                 pending.append((graph, visible))
 
@@ -265,7 +270,7 @@ def _called(
         for node in inner.node:
             if (node.domain, node.op_type) in functions:
                 yield node.domain, node.op_type
-            pending.extend(_subgraphs(node))
+            pending.extend(subgraphs(node))
 
 
 def _infer_function(function: FunctionProto, calls: list[Call], model: ModelProto) -> None:

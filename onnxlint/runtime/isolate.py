@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -17,15 +18,27 @@ TIME_LIMIT_SECONDS = 120.0
 Function = Callable[[bytes], bytes]
 
 
+_NATIVE = {"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"}
+
+
 class Crashed(Exception):  # noqa: N818 - it says what became of the child
-    """The child died; the message says how."""
+    """The child died; the message says how, and `signal` names the one that ended it."""
+
+    def __init__(self, message: str, signal_name: str = "") -> None:
+        super().__init__(message)
+        self.signal = signal_name
+
+    @property
+    def is_native(self) -> bool:
+        """Whether native code stumbled; a child that took too long or too much was killed."""
+        return self.signal in _NATIVE
 
 
 class Isolated:
     """A call under way: started at once, its result taken later."""
 
     def __init__(self, function: Function, argument: bytes) -> None:
-        self._function, self._argument = function, argument
+        self._function, self.argument = function, argument
         self._child: int | None = None
         self._pipe = -1
         if hasattr(os, "fork"):
@@ -41,7 +54,7 @@ class Isolated:
             self._child = os.fork()
         if self._child == 0:
             os.close(reader)
-            _serve(writer, self._function, self._argument)
+            _serve(writer, self._function, self.argument)
         os.close(writer)
         self._pipe = reader
 
@@ -53,7 +66,7 @@ class Isolated:
         """
         if self._child is None:  # no fork on this platform: run here, unprotected
             try:
-                return self._function(self._argument)
+                return self._function(self.argument)
             except Exception as error:
                 raise Crashed(f"{type(error).__name__}: {error}") from error
         child, self._child = self._child, None
@@ -65,7 +78,8 @@ class Isolated:
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         if code < 0:
-            raise Crashed(f"native code crashed ({signal.Signals(-code).name})")
+            name = signal.Signals(-code).name
+            raise Crashed(f"native code crashed ({name})", name)
         if code > 0:
             raise Crashed(data.decode(errors="replace"))
         return data
@@ -84,6 +98,7 @@ def _serve(writer: int, function: Function, argument: bytes) -> None:
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        faulthandler.disable()  # the parent tells of a crash
         silence = os.open(Path(os.devnull), os.O_WRONLY)
         os.dup2(silence, 2)
         try:
