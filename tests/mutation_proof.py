@@ -97,6 +97,8 @@ class Outcome:
 
     rejected: int = 0
     accepted: int = 0
+    ended: int = 0
+    """Of the rejected ones those at which the checker's native code crashes."""
     crashed: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     lesser: Counter[str] = field(default_factory=Counter)
@@ -105,6 +107,7 @@ class Outcome:
     def add(self, other: Outcome) -> None:
         self.rejected += other.rejected
         self.accepted += other.accepted
+        self.ended += other.ended
         self.crashed += other.crashed
         self.missed += other.missed
         self.lesser.update(other.lesser)
@@ -365,8 +368,9 @@ def rules() -> Plan:
 def judge(base: Base, kinds: list[str]) -> Outcome:
     """Damages a model in every way and compares the checker's word with ours.
 
-    All of it happens in a child process, which native code may end: the mutant at which it ends is
-    skipped and the rest goes on in another child.
+    All of it happens in a child process, which native code may end; another one goes on from there.
+    Where the checker ends it, it has rejected the mutant. Where the lint does, it is tried again
+    with the protection that users have.
     """
     outcome = Outcome()
     rules()
@@ -377,17 +381,17 @@ def judge(base: Base, kinds: list[str]) -> Outcome:
         _lay(base, folder)
         results = folder / "results.jsonl"
         results.touch()
-        guarded = -1
+        guarded, end = -1, ""
         while True:
             done = len(results.read_text().splitlines())
-            work = partial(_judge_in_child, base, folder, kinds, done, guarded)
+            work = partial(_judge_in_child, base, folder, kinds, done, guarded, end)
             try:
                 Isolated(lambda _, work=work: work(), b"").result()
                 break
             except Crashed as error:
                 done = len(results.read_text().splitlines())
-                if (folder / "verdict").exists() and guarded != done:
-                    guarded = done  # the checker gave its verdict: the lint goes unprotected
+                if guarded != done:
+                    guarded, end = done, "" if (folder / "verdict").exists() else str(error)
                 else:
                     with results.open("a") as file:
                         file.write(json.dumps({"crash": f"{base.name} {done}: {error}"}) + "\n")
@@ -396,10 +400,13 @@ def judge(base: Base, kinds: list[str]) -> Outcome:
     return outcome
 
 
-def _judge_in_child(base: Base, folder: Path, kinds: list[str], skip: int, guarded: int) -> bytes:
+def _judge_in_child(
+    base: Base, folder: Path, kinds: list[str], skip: int, guarded: int, end: str
+) -> bytes:
     """Writes a line for each mutant from number `skip` on.
 
     This is a child already, so shape inference needs none of its own, but for the mutant `guarded`.
+    Of this one it is known how it ends the checker, if it does.
     """
     fork = Isolated._fork
     verdict = folder / "verdict"
@@ -408,12 +415,13 @@ def _judge_in_child(base: Base, folder: Path, kinds: list[str], skip: int, guard
             if number >= skip:
                 verdict.unlink(missing_ok=True)
                 path = _write(mutant.model, folder)
-                says = _verdict(str(path).encode()).decode(errors="replace")
+                ended = end if number == guarded else ""
+                says = ended or _verdict(str(path).encode()).decode(errors="replace")
                 verdict.touch()
                 Isolated._fork = fork if number == guarded else lambda self: None  # type: ignore
                 report = lint_model(str(path), rules(), Settings(), static_only=True)
                 label = f"{base.name}: {mutant.kind} {mutant.detail}".strip()
-                entry = _compared(label, mutant, says, report)
+                entry = _compared(label, mutant, says, report) | {"ended": bool(ended)}
                 results.write(json.dumps(entry) + "\n")
     return b""
 
@@ -474,6 +482,7 @@ def _count(outcome: Outcome, entry: dict[str, Any]) -> None:
             outcome.beyond[code].append(entry["label"])
     else:
         outcome.rejected += 1
+        outcome.ended += entry["ended"]
         if "lesser" in entry:
             outcome.lesser[entry["lesser"]] += 1
         if "missed" in entry:
@@ -503,7 +512,8 @@ def main() -> None:
             for told in outcome.missed:
                 print(f"missed {told}", flush=True)
     print(f"{len(bases)} models, {total.rejected} mutants rejected by the checker, "
-          f"{total.accepted} accepted, {len(total.crashed)} crashed, {len(total.missed)} missed, "
+          f"at {total.ended} of them it crashed, {total.accepted} accepted, "
+          f"{len(total.crashed)} crashed, {len(total.missed)} missed, "
           f"lesser {dict(total.lesser)}")  # fmt: skip
     for told in total.crashed:
         print(f"crashed {told}")

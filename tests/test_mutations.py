@@ -41,6 +41,7 @@ def base(name: str) -> Base:
 
 def assert_proved(outcome: Outcome) -> None:
     assert not outcome.missed, "\n".join(outcome.missed)
+    assert not outcome.crashed
     undocumented = set(outcome.beyond) - {code for code, *_ in ROWS}
     assert not undocumented, {code: outcome.beyond[code][:3] for code in undocumented}
 
@@ -70,6 +71,13 @@ def test_damage_to_exports_with_subgraphs_and_functions():
             total.add(judge(export, chosen(export, 90)))
     assert total.rejected > 10
     assert_proved(total)
+
+
+def test_where_the_checker_crashes_we_tell_where():
+    outcome = judge(base("test_split_equal_parts_1d_opset18"), ["append_node_output"])
+    outcome.add(judge(base("test_gathernd_example_int32_batch_dim1"), ["attribute_negative"]))
+    assert outcome.ended == 2
+    assert_proved(outcome)
 
 
 def test_a_branch_that_changes_its_type_is_told_at_its_if():
