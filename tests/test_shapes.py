@@ -110,13 +110,30 @@ CRASHING = "Split <axis = 0, num_outputs = 1>"
     ],
 )  # fmt: skip
 def test_where_native_code_crashes_the_rest_is_known(
-    write_model: Write, text: str, places: list[str]
+    write_model: Write, text: str, places: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(inference, "_misfit", lambda node: None)
     with shapes_of(write_model(text)) as (graph, shapes):
         failing = [f"{f.node.scope.path} #{f.node.index}".strip() for f in shapes.failures]
         assert sorted(failing) == sorted(places)
         assert shapes.problem is None
         assert str(shapes.of(graph.main.values["y"])) == "float[4, 3]"
+
+
+@pytest.mark.parametrize(
+    ("node", "reason"),
+    [
+        (f"y, z = {CRASHING} (x)", "2 outputs, and num_outputs is 1"),
+        ("y = GatherND <batch_dims = -99> (x, i)", "batch_dims is -99, and must not be negative"),
+        ("y = GatherND <batch_dims = 1> (x, i)", None),
+        ("y, z = Split <num_outputs = 2> (x)", None),
+    ],
+)
+def test_what_onnx_does_not_ask_about(write_model: Write, node: str, reason: str | None) -> None:
+    path = write_model(f"n (float[4, 3] x, int64[4, 1] i) => (float[?] y) {{ {node} }}")
+    with shapes_of(path) as (_, shapes):
+        told = [f.reason for f in shapes.failures if f.is_conflict]
+        assert told == ([reason] if reason else [])
 
 
 def test_after_an_unexplained_crash_declared_types_are_known(

@@ -72,10 +72,14 @@ def infer(serialized: bytes, *, passing_by: Collection[str] = ()) -> bytes:
     for name in passing_by:
         _veil(nodes[name])
     _spell_alike(model, nodes.values())
+    misfits = {name: misfit for name, node in nodes.items() if (misfit := _misfit(node))}
+    for name in misfits:
+        _veil(nodes[name])
     veiled = {name: (node.domain, node.op_type) for name, node in _unknown(model, nodes)}
     for name in veiled:
         _stand_in(nodes[name])
     inferred, complaints = _infer_stubbornly(model, nodes)
+    complaints += (f"(op_type:, node name: {name}): {misfit}" for name, misfit in misfits.items())
     _infer_functions(inferred)
     for name, node in tagged(inferred).items():
         node.domain, node.op_type = veiled.get(name, (node.domain, node.op_type))
@@ -118,6 +122,20 @@ def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
         if attribute.HasField("g"):
             yield attribute.g
         yield from attribute.graphs
+
+
+def _misfit(node: NodeProto) -> str | None:
+    """What onnx's inference does not ask about, and then reads beyond its memory.
+
+    It may crash, and it may give any shape.
+    """
+    numbers = {a.name: a.i for a in node.attribute if a.type == a.INT and not a.ref_attr_name}
+    operator = node.op_type if not node.domain else ""
+    if operator == "Split" and len(node.output) > numbers.get("num_outputs", len(node.output)):
+        return f"{len(node.output)} outputs, and num_outputs is {numbers['num_outputs']}"
+    if operator == "GatherND" and numbers.get("batch_dims", 0) < 0:
+        return f"batch_dims is {numbers['batch_dims']}, and must not be negative"
+    return None
 
 
 def _unknown(model: ModelProto, nodes: Mapping[str, NodeProto]) -> Iterator[tuple[str, NodeProto]]:

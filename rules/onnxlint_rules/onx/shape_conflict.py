@@ -13,7 +13,8 @@ def shape_conflict(shapes: Shapes) -> Iterator[Finding]:
     sees it without running anything, at every node rather than at the first. Nodes that only lack
     an input, or contradict a declared type, are left to undefined-value, wrong-arity and
     declared-shape-mismatch. Some misfits end the process of whatever infers shapes, onnxruntime's
-    included: a Split with more outputs than its `num_outputs` is one, told as the crash that it is.
+    included, as a Split with more outputs than its `num_outputs` does: where nothing else can be
+    told of a node, it is told that inference crashes there.
     Fix: compare the shapes in the message with the layer's definition; a transposed weight and a
     forgotten Reshape are the usual causes.
 
