@@ -129,7 +129,7 @@ def _misfit(node: NodeProto) -> str | None:
 
     It may crash, and it may give any shape.
     """
-    numbers = {a.name: a.i for a in node.attribute if a.type == a.INT and not a.ref_attr_name}
+    numbers = {a.name: a.i for a in node.attribute if a.HasField("i") and not a.ref_attr_name}
     operator = node.op_type if not node.domain else ""
     if operator == "Split" and len(node.output) > numbers.get("num_outputs", len(node.output)):
         return f"{len(node.output)} outputs, and num_outputs is {numbers['num_outputs']}"
