@@ -7,7 +7,7 @@ from typing import overload
 
 from onnxlint.runtime.messages import Array
 
-KEPT_FEEDS_BYTES = 32 * 1024 * 1024
+KEPT_FEEDS_BYTES = 16 * 1024 * 1024
 """Made-up feeds up to this size together are kept; others are made again when they are asked for:
 1,000 pictures of 224 x 224 would take 600 MB."""
 
