@@ -20,6 +20,8 @@ from onnxlint.runtime.inference import Container, functions_of, infer, subgraphs
 from onnxlint.runtime.isolate import Crashed, Isolated
 
 _MOST_CRASHES = 8
+"""A choice of ours: nodes that are looked for before the model is left without shapes."""
+
 _SECONDS_TO_SEARCH = 60.0
 """100,000 nodes need 17 tries a crash; whoever waits would rather do without shapes."""
 
