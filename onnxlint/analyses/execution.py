@@ -153,6 +153,8 @@ class Execution:
         runner = execution.runner = Runner(graph, shapes, worker)
         try:
             execution._run(runner)
+            if execution.attempt is not None and inputs.settings.full_trace:
+                execution._look_at_constants(Runner(graph, shapes, worker), execution.attempt)
             if execution.attempt is not None and not all(ran.is_finite for ran in execution.runs):
                 execution._look_closely(runner, execution.attempt)
         except WorkerDied as error:
@@ -219,6 +221,12 @@ class Execution:
         else:
             self.execution_failure = refusals[0]
 
+    def _look_at_constants(self, runner: Runner, attempt: Attempt) -> None:
+        """Runs once more for what is the same in every run, unless some kernel is only fused."""
+        with contextlib.suppress(RunFailure):
+            if runner.open_on_constants():
+                self.statistics |= runner.run(attempt.feeds[0]).statistics
+
     def _look_closely(self, runner: Runner, attempt: Attempt) -> None:
         """Runs again with every value watched, unless some kernel exists only when fused."""
         with contextlib.suppress(RunFailure):
@@ -246,15 +254,17 @@ class Runner:
     def open(self, *, every: bool = False, closely: bool = False) -> None:
         """Loads the model with its probes; where they are in the way, without them.
 
-        `every` float value is watched instead of those where kernels end; `closely` also keeps
-        onnxruntime from fusing anything.
+        `every` float that depends on an input is watched instead of those where kernels end;
+        `closely` takes the others, too, and keeps onnxruntime from fusing anything.
 
         Raises:
             RunFailure: onnxruntime cannot load the model.
         """
-        from onnxlint.analyses.probes import chosen
+        from onnxlint.analyses.probes import chosen, constants
 
         watches = chosen(self._graph, self._shapes, every=every or closely)
+        if closely:
+            watches += constants(self._graph, self._shapes)
         self.kept = list(kept_outputs(self._graph, self._shapes))
         level: Level = "none" if closely else "all"
         try:
@@ -264,6 +274,22 @@ class Runner:
             watches = [watch for watch in watches if watch.name in outputs]
             self._load(watches, level)
         self._regroup(watches, self._guessed(watches))
+
+    def open_on_constants(self) -> bool:
+        """Loads the model with probes on what nodes make of constants alone, if they do.
+
+        Beside the others, such probes would undo constant folding, and cost as much in every run.
+
+        Raises:
+            RunFailure: onnxruntime cannot load the model.
+        """
+        from onnxlint.analyses.probes import constants
+
+        watches = constants(self._graph, self._shapes)
+        if watches:
+            self._load(watches, "all")
+            self._regroup(watches, self._guessed(watches))
+        return bool(watches)
 
     @property
     def log(self) -> str:

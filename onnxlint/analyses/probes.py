@@ -70,7 +70,7 @@ _CHANNELS_LAST = frozenset({"Gemm", "MatMul", "LayerNormalization"})
 def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
     """Values of the main graph to watch: floats, and integers that stand for them.
 
-    `every` takes all of them. Of what may be empty, at least the size is watched.
+    `every` takes all that depend on an input. Of what may be empty, at least the size is watched.
     """
     from onnxlint.runtime.messages import Watch
 
@@ -83,8 +83,8 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
             axis = axes[value] = _channel_axis(node, shapes, value, axes)
             is_constant = value in constants
             meaning = None if is_constant else quantised(graph, node, value)
-            wanted = (
-                every or value.is_output or (not is_constant and ends_kernel(graph, node, value))
+            wanted = value.is_output or (
+                not is_constant and (every or ends_kernel(graph, node, value))
             )
             if meaning is not None and sizes.fits_numpy(value):
                 watches.append(Watch(value.name, axis, sizes.counts_samples(value), False, meaning))
@@ -93,6 +93,15 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
             elif not is_constant and sizes.may_be_empty(node, value):
                 watches.append(Watch(value.name, sizes_only=True))
     return watches
+
+
+def constants(graph: Graph, shapes: Shapes) -> list[Watch]:
+    """The floats that nodes of the main graph make of constants alone: the same in every run."""
+    from onnxlint.runtime.messages import Watch
+
+    made, sizes = _constant_values(graph), _Sizes(graph, shapes)
+    wanted = (value for value in graph.main.values.values() if value in made)
+    return [Watch(value.name, counts_samples=False) for value in wanted if sizes.may_be_float(value)]
 
 
 class _Sizes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,15 @@ FLOAT16_BITS = np.int32(-0x70002000)
 LANES = 1024
 """Sums that go side by side through a block."""
 
+SHORT_BLOCK = 1 << 14
+"""Elements that a matrix library's dot product, in 16 lanes or more, sums up exactly enough."""
+
 _BITS = {
     width: (np.dtype(f"i{width}"), np.dtype(f"u{width}"), -(1 << 8 * width - 1)) for width in (4, 8)
 }
 """For the bytes of a float: signed and unsigned integers as wide, and the lowest signed one."""
 
-HISTOGRAM_ELEMENTS = 4096
+HISTOGRAM_ELEMENTS = 1024
 """Elements that the exponents of one tensor are counted on; a regular subset of all."""
 
 EXPONENT_BUCKETS = 300
@@ -116,7 +119,7 @@ class Measurement:
         edges = []
         for first, piece in _pieces(values, self._at, self._channels, self._inner):
             low, high = _reduced(np.minimum, piece), _reduced(np.maximum, piece)
-            edges += [float(low.min()), float(high.max())]
+            edges += [float(np.minimum.reduce(low)), float(np.maximum.reduce(high))]
             if math.isnan(edges[-1]):
                 low, high = _reduced(np.fmin, piece), _reduced(np.fmax, piece)
             self._keep(first, low, high)
@@ -156,7 +159,10 @@ def measure(
         measurement.add(block)
         subset.append(block[-start % every :: every].copy())  # while it is in cache
     result = measurement.result
-    result.exponents, result.negative_exponents = _exponents(np.concatenate(subset or [flat]))
+    counted = subset[0] if len(subset) == 1 else np.concatenate(subset or [flat])
+    result.exponents, result.negative_exponents = _exponents(
+        counted, some_subnormal=result.subnormal > 0
+    )
     if samples and flat.size:
         result.samples = _sample_rows(flat.reshape(samples, -1)[:MOST_SAMPLES], result.mean)
     return result
@@ -234,8 +240,19 @@ def _reduced(choose: np.ufunc, piece: Array) -> Array:
     rows, channels, inner = piece.shape
     if rows > 1 and inner < SHORT_STRETCH:
         piece = choose.reduce(piece.reshape(rows, -1), axis=0).reshape(1, channels, inner)
-    by_row = piece[..., 0] if inner == 1 else choose.reduce(piece, axis=2)
+    by_row = piece[..., 0] if inner == 1 else _of_stretches(choose, piece)
     return np.asarray(by_row[0] if len(by_row) == 1 else choose.reduce(by_row, axis=0))
+
+
+def _of_stretches(choose: np.ufunc, piece: Array) -> Array:
+    """What `choose.reduce(piece, axis=2)` gives, in half the time where the axis is short."""
+    starts = _multiples(piece.shape[2], piece.size)
+    return np.asarray(choose.reduceat(piece.reshape(-1), starts)).reshape(piece.shape[:2])
+
+
+@lru_cache(maxsize=64)
+def _multiples(step: int, end: int) -> Array:
+    return np.arange(0, end, step)
 
 
 def _widened(block: Array) -> Array:
@@ -371,7 +388,12 @@ def _moments(block: Array, magnitude: float) -> tuple[float, float]:
 
 
 def _sum(block: Array) -> float:
-    """In lanes that are added up at the end: as exact as numpy's own, in a third of the time."""
+    """In lanes that are added up at the end: as exact as numpy's own, in a third of the time.
+
+    A product with ones has some lanes of its own, enough for a short block.
+    """
+    if block.size <= SHORT_BLOCK:
+        return float(np.dot(block, _ones(SHORT_BLOCK, block.dtype)[: block.size]))
     rows = block.size // LANES
     total = float(np.add.reduce(block[rows * LANES :]))
     if rows:
@@ -385,15 +407,16 @@ def _ones(count: int, dtype: np.dtype[Any]) -> Array:
     return np.ones(count, dtype)
 
 
-def _exponents(subset: Array) -> tuple[Array, Array]:
+def _exponents(subset: Array, *, some_subnormal: bool) -> tuple[Array, Array]:
     """How many elements have which exponent; the same of the negative ones alone."""
     values = _widened(subset)
-    if values.dtype == np.float32:
-        counts = np.bincount(values.view(np.uint32) >> 23, minlength=512).reshape(2, 256)
-        if counts[:, 0].sum() == np.count_nonzero(values == 0):  # nothing subnormal
-            exponents = np.zeros((2, EXPONENT_BUCKETS), np.int64)
-            exponents[:, FIRST_NORMAL : FIRST_NORMAL + 254] = counts[:, 1:255]
-            return exponents.sum(axis=0), exponents[1]
+    if values.dtype == np.float32 and not some_subnormal:
+        counts = np.bincount(values.view(np.uint32) >> 23, minlength=512)
+        both = np.zeros((2, EXPONENT_BUCKETS), np.int64)
+        normal = both[:, FIRST_NORMAL : FIRST_NORMAL + 254]
+        normal[1] = counts[257:511]
+        np.add(counts[1:255], normal[1], out=normal[0])
+        return both[0], both[1]
     values = values[np.isfinite(values) & (values != 0)]
     _, exponents = np.frexp(values)
     buckets = np.clip(exponents + 149, 0, EXPONENT_BUCKETS - 1)
