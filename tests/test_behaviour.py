@@ -31,6 +31,7 @@ from onnxlint_rules.run.declared_shape_violated import declared_shape_violated
 from onnxlint_rules.run.dynamic_axis_broken import dynamic_axis_broken
 from onnxlint_rules.run.nondeterministic import nondeterministic
 from onnxlint_rules.run.optimisation_divergence import optimisation_divergence
+from onnxlint_rules.run.session_failure import session_failure
 
 
 def judged(rule: Rule, text: str, **settings: object) -> ModelReport:
@@ -345,6 +346,30 @@ def test_levels_agree_on_random_numbers_that_they_do_not_share() -> None:
     text = """n (float[N, 4] x) => (float[N, 4] y)
     <float ratio = {0.5}, bool training = {1}> { y = Dropout(x, ratio, training) }"""
     assert not judged(optimisation_divergence, text).findings
+
+
+WRITTEN_ONLY = """<ir_version: 9, opset_import: ["" : 19]>
+net (float16[N, 4] x, float16[N, 4] w) => (float16[N, 8] y)
+<float16 s = {8478}, int8 z = {0}>  # 0.01
+{
+    q = QuantizeLinear(x, s, z)
+    d = DequantizeLinear(q, s, z)
+    p = QuantizeLinear(w, s, z)
+    e = DequantizeLinear(p, s, z)
+    c = Concat<axis = 1>(d, e)
+    r = QuantizeLinear(c, s, z)
+    y = DequantizeLinear(r, s, z)
+}"""
+"""onnxruntime 1.32 fuses it into a QLinearConcat, which has float32 scales."""
+
+
+def test_a_model_that_runs_only_as_written() -> None:
+    (found,) = judged(optimisation_divergence, WRITTEN_ONLY).findings
+    assert found.severity is Severity.ERROR
+    assert "as written, and not optimised, from level 'extended' on" in found.message
+    assert not judged(session_failure, WRITTEN_ONLY).findings
+    for rule in (nondeterministic, batch_coupling, dynamic_axis_broken):
+        assert not reason(judged(rule, WRITTEN_ONLY))
 
 
 def test_a_model_that_runs_only_when_optimised() -> None:

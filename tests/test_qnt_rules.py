@@ -347,6 +347,14 @@ def test_ranges_that_clip(scale, dtype, zero, body, fires):
     assert bool(findings(clipped_range, text)) is fires
 
 
+@pytest.mark.parametrize("kind", ["int4", "uint4", "float8e4m3fn"])
+def test_what_no_run_shows_is_not_said_to_be_clipped(kind):
+    text = f"""<ir_version: 10, opset_import: ["" : 21]> net (float[N, 4] x) => (float[N, 4] y)
+    <float scale = {{0.001}}, {kind} zero = {{0}}>
+    {{ h = Exp(x) q = QuantizeLinear(h, scale, zero) y = DequantizeLinear(q, scale, zero) }}"""
+    assert not findings(clipped_range, text)
+
+
 def test_ranges_that_clip_the_users_data_are_a_warning(tmp_path, write_model):
     path = write_model(CLIPPING % (0.005, "int8", 0, "q = QuantizeLinear(x, s, z)"))
     for scale, severities in ((1, [Severity.WARNING]), (0.1, [])):

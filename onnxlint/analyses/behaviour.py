@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,9 @@ LEAST_BUDGET = 3.0
 SUSPICIOUS = 0.001
 """A difference of two sessions, as a share of the peak in float32, that asks for a third: rounding
 reached 0.0012 on the 205 models of the corpus, and 0.00001 on most."""
+
+BETWEEN: tuple[Level, ...] = ("basic", "extended")
+"""The levels of optimisation between nothing and all."""
 
 BATCHES = (1, 2, 3)
 """Batch sizes that are tried: alone, the least company, and the least that is odd."""
@@ -120,6 +124,7 @@ class Behaviour:
         self.synthetic = execution.synthetic
         self._rounding = rounding
         self._graph, self._reruns = graph, reruns
+        self._unoptimisable = execution.unoptimisable
         self._heads = {v: recognise(graph, shapes, v, settings.outputs) for v in graph.outputs}
         self._feeds = reruns.attempt.feeds
         self._first_outputs = execution.runs[0].outputs
@@ -265,6 +270,8 @@ class Behaviour:
         Raises:
             NotApplicable: it would take too long.
         """
+        if self._unoptimisable is not None:
+            return [Divergence(self._first_refused(), refusal=self._unoptimisable)]
         self._afford(runs=2, loads=2)
         written = self._written
         if isinstance(written, Refusal):
@@ -277,10 +284,18 @@ class Behaviour:
         """What the model gives when nothing is optimised."""
         return self._attempted(self._feeds[0], "none")
 
+    def _first_refused(self) -> Level:
+        """The lowest level of optimisation at which the model cannot be run."""
+        with contextlib.suppress(NotApplicable):
+            for level in BETWEEN:
+                self._afford(runs=1, loads=1)
+                if isinstance(self._attempted(self._feeds[0], level), Refusal):
+                    return level
+        return "all"
+
     def first_divergent(self, difference: Difference, limit: float) -> Level:
         """The lowest level of optimisation at which an output differs by more than the limit."""
-        levels: tuple[Level, ...] = ("basic", "extended")
-        for level in levels:
+        for level in BETWEEN:
             try:
                 self._afford(runs=1, loads=1)
                 other = self._run(self._feeds[0], level)
@@ -335,7 +350,7 @@ class Behaviour:
         return ResizedAxis(symbol, base, self._place_of(symbol), trials)
 
     def _trial(self, symbol: str, size: int, feed: Feed) -> Resized:
-        found = self._attempted(feed, "all")
+        found = self._attempted(feed)
         place = self._place_of(symbol)
         if isinstance(found, Refusal):
             return Resized(symbol, size, place, refusal=found)
@@ -358,14 +373,16 @@ class Behaviour:
     def _compared(self, value: Value, before: Array, after: Array) -> Difference:
         return compare(value, before, after, self._heads[value], self._rounding)
 
-    def _run(self, feed: Feed, level: Level = "all", *, fresh: bool = False) -> Outputs:
+    def _run(self, feed: Feed, level: Level | None = None, *, fresh: bool = False) -> Outputs:
         """Raises NotApplicable where the run fails: a rule of its own says why."""
         found = self._attempted(feed, level, fresh=fresh)
         if isinstance(found, Refusal):
             raise NotApplicable(f"it cannot be run again: {found}")
         return found
 
-    def _attempted(self, feed: Feed, level: Level, *, fresh: bool = False) -> Outputs | Refusal:
+    def _attempted(
+        self, feed: Feed, level: Level | None = None, *, fresh: bool = False
+    ) -> Outputs | Refusal:
         spent = self._reruns.spent
         try:
             return self._reruns.outputs(feed, level, fresh=fresh)

@@ -35,6 +35,8 @@ FETCH_BUDGET_BYTES = 128 * 1024 * 1024
 KEPT_BYTES = 32 * 1024 * 1024
 """Outputs up to this size in all samples together are kept whole, for the prediction rules."""
 
+AS_WRITTEN: Level = "none"
+"""The level at which onnxruntime changes nothing."""
 
 _WHERE = tuple(map(re.compile, (
     r"running (?P<op>\S+) node\. Name:'(?P<node>[^']*)'",
@@ -119,6 +121,7 @@ class Execution:
     """The failures, or the runs, of one model.
 
     At most one of `session_failure` and `crash` is set; with `execution_failure` there are no runs.
+    `unoptimisable` tells why it runs as it is written alone.
     `runs` holds what each feed gave at the shipped optimisation level, and `statistics` what was
     watched in all of them; `close_runs` the same feeds, each with its own statistics of every
     value and nothing fused, made where `runs` shows NaN or infinities. `log` is what onnxruntime
@@ -127,6 +130,7 @@ class Execution:
 
     inputs: Inputs
     session_failure: Refusal | None = None
+    unoptimisable: Refusal | None = None
     execution_failure: Refusal | None = None
     crash: str | None = None
     no_valid_input: str | None = None
@@ -154,7 +158,8 @@ class Execution:
         try:
             execution._run(runner)
             if execution.attempt is not None and inputs.settings.full_trace:
-                execution._look_at_constants(Runner(graph, shapes, worker), execution.attempt)
+                another = Runner(graph, shapes, worker, execution.level)
+                execution._look_at_constants(another, execution.attempt)
             if execution.attempt is not None and not all(ran.is_finite for ran in execution.runs):
                 execution._look_closely(runner, execution.attempt)
         except WorkerDied as error:
@@ -192,11 +197,30 @@ class Execution:
             return "onnxruntime cannot run the model"
         return self.crash or self.no_valid_input
 
-    def _run(self, runner: Runner) -> None:
+    @property
+    def level(self) -> Level:
+        """The level of optimisation at which it ran: the usual one, if onnxruntime takes it."""
+        return "all" if self.unoptimisable is None else AS_WRITTEN
+
+    def _open(self, runner: Runner) -> bool:
+        """Loads it as it ships, else as it is written."""
+        every = self.inputs.settings.full_trace
         try:
-            runner.open(every=self.inputs.settings.full_trace)
+            runner.open(every=every)
+            return True
         except RunFailure as error:
-            self.session_failure = runner.refusal(error)
+            refusal = runner.refusal(error)
+        runner.level = AS_WRITTEN
+        try:
+            runner.open(every=every)
+        except RunFailure:
+            self.session_failure = refusal
+            return False
+        self.unoptimisable = refusal
+        return True
+
+    def _run(self, runner: Runner) -> None:
+        if not self._open(runner):
             return
         self.load_seconds = runner.load_seconds
         if self.inputs.obstacle is not None:
@@ -237,8 +261,10 @@ class Execution:
 class Runner:
     """One model in the worker: which values are watched, and in which groups they are fetched."""
 
-    def __init__(self, graph: Graph, shapes: Shapes, worker: Worker) -> None:
-        self._graph, self._shapes, self._worker = graph, shapes, worker
+    def __init__(
+        self, graph: Graph, shapes: Shapes, worker: Worker, level: Level = "all"
+    ) -> None:  # fmt: skip
+        self._graph, self._shapes, self._worker, self.level = graph, shapes, worker, level
         self._groups: list[list[Watch]] = []
         self.kept: list[str] = []
         self.load_seconds = 0.0
@@ -266,7 +292,7 @@ class Runner:
         if closely:
             watches += constants(self._graph, self._shapes)
         self.kept = list(kept_outputs(self._graph, self._shapes))
-        level: Level = "none" if closely else "all"
+        level = AS_WRITTEN if closely else self.level
         try:
             self._load(watches, level)
         except RunFailure:
@@ -287,7 +313,7 @@ class Runner:
 
         watches = constants(self._graph, self._shapes)
         if watches:
-            self._load(watches, "all")
+            self._load(watches, self.level)
             self._regroup(watches, self._guessed(watches))
         return bool(watches)
 

@@ -101,7 +101,9 @@ def constants(graph: Graph, shapes: Shapes) -> list[Watch]:
 
     made, sizes = _constant_values(graph), _Sizes(graph, shapes)
     wanted = (value for value in graph.main.values.values() if value in made)
-    return [Watch(value.name, counts_samples=False) for value in wanted if sizes.may_be_float(value)]
+    return [
+        Watch(value.name, counts_samples=False) for value in wanted if sizes.may_be_float(value)
+    ]
 
 
 class _Sizes:

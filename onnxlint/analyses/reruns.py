@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.execution import Execution, kept_outputs, runnable
+from onnxlint.analyses.execution import AS_WRITTEN, Execution, kept_outputs, runnable
 from onnxlint.analyses.shapes import Shapes
-from onnxlint.analyses.worker import Worker
+from onnxlint.analyses.worker import RunFailure, Worker
 from onnxlint.model.graph import Graph
 
 if TYPE_CHECKING:
@@ -20,17 +20,18 @@ class LoadedModel:
     """A model in the worker, loaded whenever something else is; `spent` is what that and runs took.
 
     `watched` values can be fetched beside the outputs; while they and the level of optimisation
-    stay the same, so does the session.
+    stay the same, so does the session. `level` is that of a user who names none: what onnxruntime
+    takes only as it is written runs so.
     """
 
-    def __init__(self, graph: Graph, worker: Worker) -> None:
-        self._graph, self._worker = graph, worker
+    def __init__(self, graph: Graph, worker: Worker, level: Level = "all") -> None:
+        self._graph, self._worker, self._level = graph, worker, level
         self.spent = 0.0
         self._loaded: object = None
 
     def outputs(
         self, feed: dict[str, Array], names: Iterable[str], watched: Iterable[str] = (),
-        level: Level = "all", *, fresh: bool = False,
+        level: Level | None = None, *, fresh: bool = False,
     ) -> dict[str, Array]:  # fmt: skip
         """The named values of one run; `fresh` runs it in a new session.
 
@@ -41,14 +42,26 @@ class LoadedModel:
         from onnxlint.runtime.messages import Run
 
         wanted = tuple(dict.fromkeys(watched))
-        if fresh or self._loaded != (wanted, level, self._worker.session):
-            model = self._graph.model
-            data = runnable(model, list(wanted))
-            self.spent += self._worker.load(data, model.files.folder, level)
-            self._loaded = wanted, level, self._worker.session
+        if fresh or self._loaded != (wanted, level or self._level, self._worker.session):
+            self._load(wanted, level)
         ran = self._worker.run(Run(feed, [], list(dict.fromkeys(names))))
         self.spent += ran.seconds
         return ran.outputs
+
+    def _load(self, wanted: tuple[str, ...], level: Level | None) -> None:
+        try:
+            self._load_at(wanted, level or self._level)
+        except RunFailure:
+            if level is not None or self._level == AS_WRITTEN:
+                raise
+            self._load_at(wanted, AS_WRITTEN)
+            self._level = AS_WRITTEN
+
+    def _load_at(self, wanted: tuple[str, ...], level: Level) -> None:
+        model = self._graph.model
+        data = runnable(model, list(wanted))
+        self.spent += self._worker.load(data, model.files.folder, level)
+        self._loaded = wanted, level, self._worker.session
 
 
 class Reruns:
@@ -66,7 +79,7 @@ class Reruns:
         self.run_seconds = min(ran.seconds for ran in execution.runs)
         self.load_seconds = execution.load_seconds
         self.kept = list(kept_outputs(graph, shapes))
-        self._model = LoadedModel(graph, worker)
+        self._model = LoadedModel(graph, worker, execution.level)
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> Reruns:
@@ -80,9 +93,9 @@ class Reruns:
         return cls(graph, shapes, execution, worker)
 
     def outputs(
-        self, feed: dict[str, Array], level: Level = "all", *, fresh: bool = False
+        self, feed: dict[str, Array], level: Level | None = None, *, fresh: bool = False
     ) -> dict[str, Array]:
-        """The outputs of one run by name; `fresh` runs it in a new session.
+        """The outputs of one run by name, as `Execution` ran it; `fresh` is in a new session.
 
         Raises:
             RunFailure: onnxruntime refuses to load the model at this level, or to run this feed.

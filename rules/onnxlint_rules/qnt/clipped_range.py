@@ -93,6 +93,8 @@ def _ends(graph: Graph, given: Parameters) -> tuple[float, float, float] | None:
     scale, zero_point = graph.constant(given.scale), graph.constant(given.zero_point)
     if scale is None or scale.size != 1 or (given.zero_point is not None and zero_point is None):
         return None
+    if zero_point is not None and zero_point.dtype.kind not in "iu":
+        return None  # 4 bits or a float of 8, which no run shows
     limits = np.iinfo(np.uint8 if zero_point is None else zero_point.dtype)
     zero = 0 if zero_point is None else int(zero_point.reshape(-1)[0])
     step = float(scale.reshape(-1)[0])

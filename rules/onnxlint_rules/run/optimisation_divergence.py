@@ -50,8 +50,13 @@ def optimisation_divergence(
     """
     for divergence in behaviour.divergences:
         difference, refusal = divergence.difference, divergence.refusal
-        if refusal is not None:
+        if refusal is not None and divergence.level == "none":
             yield Finding(refusal, f"onnxruntime runs it only when it optimises it: {refusal}")
+        elif refusal is not None:
+            told = "onnxruntime runs it as written, and not optimised, from level "
+            yield Finding(
+                refusal, f"{told}{divergence.level!r} on: {refusal}", severity=Severity.ERROR
+            )
         if difference is None or not difference.exceeds(max_difference):
             continue
         if not behaviour.repeats(difference.value):
