@@ -66,6 +66,17 @@ def test_batch_that_is_fixed_stays_whole(tmp_path, write_model):
     assert np.count_nonzero(witness) == 1
 
 
+def test_a_fault_at_the_limits_has_a_witness(tmp_path, write_model):
+    text = """net (float[N, 4] x) => (float[N, 4] y) <int64[1] last = {1}>
+    { square = Mul(x, x) sum = ReduceSum(square, last) size = Sqrt(sum) [d] y = Div(x, size) }"""
+    model = write_model(text)
+    (found,) = run_rule(nan_origin, model, settings=Settings(witnesses=tmp_path)).findings
+    assert found.evidence == {"at_limits": True, "witness": str(tmp_path / "model-ACT001-d.npz")}
+    assert np.array_equal(np.load(found.evidence["witness"])["x"], np.zeros((1, 4)))
+    replayed = Settings(data=tmp_path / "model-ACT001-d.npz")
+    assert run_rule(nan_origin, model, settings=replayed).findings
+
+
 def test_another_user_of_the_worker_may_come_between(tmp_path, write_model):
     x = np.full((2, 8), 3, np.float32)
     given = Settings(data=fed(tmp_path, x=x, z=x), witnesses=tmp_path)
@@ -127,6 +138,17 @@ def test_full_trace_is_in_the_report(trace, onnxlint, write_model):
     assert rows["y"]["maximum"] == pytest.approx(np.exp(rows["b"]["maximum"]))
     assert rows["y"]["p1"] <= rows["y"]["p50"] <= rows["y"]["p99"]
     assert rows["y"]["node"] == "" and rows["y"]["op_type"] == "Exp"
+
+
+def test_full_trace_sees_once_what_depends_on_no_input(onnxlint, write_model):
+    text = """net (float[N, 3] x) => (float[N, 3] y) <float[3] w = {1, 2, 3}>
+    { c = Neg(w) d = Abs(c) h = Mul(x, d) y = Exp(h) }"""
+    done = onnxlint(write_model(text), "--format", "json", "--trace", "full")
+    (model,) = json.loads(done.stdout)["models"]
+    rows = {row["value"]: row for row in model["trace"]}
+    assert list(rows) == ["c", "d", "h", "y"]
+    assert (rows["c"]["minimum"], rows["c"]["maximum"], rows["c"]["elements"]) == (-3, -1, 3)
+    assert rows["h"]["elements"] == 8 * 3
 
 
 def test_inspect_observes_every_value(onnxlint, write_model):

@@ -24,7 +24,7 @@ LONGEST_SECONDS = 0.2
 
 
 class Limits:
-    """The runs at the limits that gave NaN or infinities, with every value watched.
+    """The runs at the limits that gave NaN or infinities, every value watched, and their feeds.
 
     None where the user's data was fed. `failure` is what onnxruntime refused there, though it takes
     other samples of the same shape.
@@ -32,6 +32,7 @@ class Limits:
 
     def __init__(self) -> None:
         self.runs: list[Ran] = []
+        self.feeds: list[Feed] = []
         self.failure: Refusal | None = None
 
     @classmethod
@@ -48,7 +49,7 @@ class Limits:
             odd = [feed for feed in attempt.limits if limits._is_odd(runner, feed, attempt)]
             if odd:
                 runner.open(closely=True)
-            limits.runs = [runner.run_closely(feed) for feed in odd]
+            limits.runs, limits.feeds = [runner.run_closely(feed) for feed in odd], odd
         return limits
 
     def _is_odd(self, runner: Runner, feed: Feed, attempt: Attempt) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +47,12 @@ class Witnesses:
         stem = Path(graph.model.path).stem if graph.model.path != "-" else "model"
         return cls(trace, Runner(graph, shapes, worker), settings.witnesses, stem)
 
-    def of(self, found: Contamination, code: str) -> dict[str, str]:
+    def of(
+        self, found: Contamination, code: str, feeds: Sequence[Feed] | None = None
+    ) -> dict[str, str]:
         """Where the witness was saved, as evidence of a finding; empty where none was asked for.
+
+        `feeds` are those of the runs that it was found in, if not of the trace.
 
         Raises:
             DataError: it cannot be written.
@@ -56,19 +60,19 @@ class Witnesses:
         attempt = self._trace.execution.attempt
         if self._folder is None or attempt is None:
             return {}
-        feed = attempt.feeds[found.first_run]
+        feed = (attempt.feeds if feeds is None else feeds)[found.first_run]
         with suppress(RunFailure):
-            feed = self._smallest(found, feed, attempt.samples_per_run)
+            feed = self._smallest(found, feed)
         node = re.sub(r"\W+", "_", found.node.name) or f"{found.node.op}_{found.node.index}"
         path = self._folder / f"{self._stem}-{code}-{node}.npz"
         _save(path, feed)
         return {"witness": str(path)}
 
-    def _smallest(self, found: Contamination, feed: Feed, samples: int) -> Feed:
+    def _smallest(self, found: Contamination, feed: Feed) -> Feed:
         """One sample of the feed, with as much of it zeroed as the fault allows."""
         if not self._runner.is_open:
             self._runner.open(closely=True)
-        feed = next((one for one in _single(feed, samples) if self._shows(found, one)), feed)
+        feed = next((one for one in _single(feed) if self._shows(found, one)), feed)
         runs = 0
         for name, pieces in _cuts(feed):
             for piece in range(pieces):
@@ -89,11 +93,12 @@ class Witnesses:
             return False  # the model takes no other number of samples, or no zeros there
 
 
-def _single(feed: Feed, samples: int) -> Iterator[Feed]:
-    """Each sample alone, where the first axis of every input counts them."""
-    if samples > 1 and all(array.shape[:1] == (samples,) for array in feed.values()):
-        yield from ({name: array[at : at + 1] for name, array in feed.items()}
-                    for at in range(samples))  # fmt: skip
+def _single(feed: Feed) -> Iterator[Feed]:
+    """Each sample alone, where the first axis of every input may count them."""
+    counts = {array.shape[:1] for array in feed.values()}
+    samples = next(iter(counts), ()) if len(counts) == 1 else ()
+    for at in range(*samples) if samples > (1,) else ():
+        yield {name: array[at : at + 1] for name, array in feed.items()}
 
 
 def _cuts(feed: Feed) -> Iterator[tuple[str, int]]:

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from onnxlint import Finding, Limits, Severity, Trace
+from onnxlint import Finding, Limits, Severity, Trace, Witnesses
 
 Bad = Callable[[Any], int]
 
 
-def at_limits(trace: Trace, limits: Limits, bad: Bad, what: str) -> Iterator[Finding]:
+def at_limits(
+    trace: Trace, limits: Limits, witnesses: Witnesses, bad: Bad, what: str, code: str
+) -> Iterator[Finding]:
     """Infos on nodes that make something bad of zeros, or of the least and largest numbers."""
     known = {origin.node for origin in trace.origins(bad)}
     for origin in trace.origins(bad, limits.runs):
@@ -20,6 +22,6 @@ def at_limits(trace: Trace, limits: Limits, bad: Bad, what: str) -> Iterator[Fin
                 measured=origin.runs,
                 limit=0,
                 unit="runs",
-                evidence={"at_limits": True},
+                evidence={"at_limits": True, **witnesses.of(origin, code, limits.feeds)},
                 severity=Severity.INFO,
             )

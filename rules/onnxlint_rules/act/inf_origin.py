@@ -50,4 +50,6 @@ def inf_origin(trace: Trace, witnesses: Witnesses, limits: Limits) -> Iterator[F
             evidence=witnesses.of(origin, "ACT002"),
             severity=trace.severity(on_data, origin.node.output),
         )
-    yield from at_limits(trace, limits, lambda seen: seen.infinite, "infinities are")
+    yield from at_limits(
+        trace, limits, witnesses, lambda seen: seen.infinite, "infinities are", "ACT002"
+    )

@@ -50,4 +50,4 @@ def nan_origin(
             evidence=witnesses.of(origin, "ACT001"),
             severity=trace.severity(Severity.ERROR, origin.node.output),
         )
-    yield from at_limits(trace, limits, lambda seen: seen.nan, "NaN is")
+    yield from at_limits(trace, limits, witnesses, lambda seen: seen.nan, "NaN is", "ACT001")
