@@ -50,6 +50,8 @@ def normal(tmp_path: Path) -> Path:
     return path
 
 
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
 SEEDS = st.integers(0, 2**32)
 
 
@@ -284,3 +286,19 @@ def test_masks_and_what_was_made_up_are_not_judged(name: str) -> None:
     {{ f = Cast<to = 1>({name}) d = Mul(f, zero) y = Add(x, d) }}"""
     assert not findings(input_insensitive, text)
     assert findings(input_insensitive, text.replace(name, "marks"))
+
+
+@pytest.mark.parametrize(
+    ("model", "lowest", "fires"),
+    [
+        ("price_by_hope", 0.0, True),
+        ("price_by_hope", -9.0, False),
+        ("price_above_zero", 0.0, False),
+    ],
+)
+def test_declared_range_of_a_real_export(model: str, lowest: float, fires: bool) -> None:
+    path = FIXTURES / "predictions" / f"{model}.onnx"
+    settings = Settings(outputs={"price": OutputContract(range=(lowest, 9.0))})
+    report = run_rule(output_range, path, settings=settings)
+    assert report.complete
+    assert bool(report.findings) is fires

@@ -335,6 +335,19 @@ def test_imbalance_of_all_labels(truths, ratio, tmp_path):
     assert [finding.measured for finding in report.findings] == pytest.approx(ratio)
 
 
+@pytest.mark.parametrize(("sevens", "ratios"), [(45, []), (4, [47 / 4])])
+def test_imbalance_of_held_out_digits(sevens, ratios, tmp_path):
+    given = np.load(HELD_OUT)
+    dropped = np.flatnonzero(given["classes"] == 7)[sevens:]
+    kept = {name: np.delete(given[name], dropped, axis=0) for name in ("pixels", "classes")}
+    np.savez(tmp_path / "kept.npz", **kept)
+    settings = Settings(
+        data=tmp_path / "kept.npz", labels=LabelSource(tmp_path / "kept.npz", "classes")
+    )
+    report = run_rule(class_imbalance, DIGITS / "mlp.onnx", settings=settings)
+    assert [finding.measured for finding in report.findings] == pytest.approx(ratios)
+
+
 def test_counts_of_a_regression_are_no_classes(tmp_path):
     text = "n (float[N, 1] x) => (float[N, 1] y) { y = Exp(x) }"
     np.save(tmp_path / "l.npy", [1] * 200 + [2])
