@@ -64,7 +64,7 @@ def test_quantised_values_are_seen_by_what_they_stand_for(analysed):
         assert seen.minimum >= (-128 - 5) * 0.01 - 1e-6
         assert seen.maximum <= (127 - 5) * 0.01 + 1e-6
         assert seen.at_highest + seen.at_lowest > 0
-    assert [seen.value.name for seen in trace.values()] == ["h", "y"]
+    assert [seen.value.name for seen in trace.values()] == ["h", "r", "y"]
 
 
 def test_a_quantised_model_is_watched_where_its_kernels_end(analysed):
@@ -191,13 +191,77 @@ def requests(analyses: Analyses, monkeypatch) -> list[list[str]]:
     return seen
 
 
-def test_real_sizes_decide_what_is_fetched_at_once(analysed, monkeypatch):
-    monkeypatch.setattr("onnxlint.analyses.execution.FETCH_BUDGET_BYTES", 2 * 16 * 64 * 4)
+@pytest.mark.parametrize(
+    ("budget", "first"),
+    [(4 * 64 * 4, [["a", "b", "c", "y"]]), (2 * 64 * 4, [["a", "b"], ["c", "y"]])],
+)
+def test_real_sizes_decide_what_is_fetched_at_once(budget, first, analysed, monkeypatch):
+    monkeypatch.setattr("onnxlint.analyses.execution.FETCH_BUDGET_BYTES", budget)
     analyses = analysed(DEEP, samples=3)
     monkeypatch.setattr("onnxlint.runtime.synthesis.SMALL_BATCH_ELEMENTS", 64)  # one at a time
     seen = requests(analyses, monkeypatch)
     analyses.get(Trace)
-    assert seen == [["a", "b"], ["c", "y"], ["a", "b", "c", "y"], ["a", "b", "c", "y"]]
+    assert seen == 3 * first
+
+
+def test_sizes_that_only_a_run_shows_decide_from_the_second_one_on(analysed, monkeypatch):
+    monkeypatch.setattr("onnxlint.analyses.execution.FETCH_BUDGET_BYTES", 2 * 16 * 4)
+    analyses = analysed(
+        """net (float[N, 4] x) => (float[M] y)
+        { i = NonZero(x) r = Transpose(i) a = GatherND(x, r) b = Exp(a) c = Exp(b) y = Exp(c) }""",
+        samples=3,
+    )
+    monkeypatch.setattr("onnxlint.runtime.synthesis.SMALL_BATCH_ELEMENTS", 4)  # one at a time
+    seen = requests(analyses, monkeypatch)
+    analyses.get(Trace)
+    everything = ["i", "a", "b", "c", "y"]
+    assert seen == [["i"], ["a", "b"], ["c", "y"], everything, everything]
+
+
+CHAIN = """net (float[%s, 4] x) => (float[A, 4] y) <float[4] w = {1, 2, 3, 4}>
+{ a = Mul(x, w) b = Add(a, w) c = Relu(b) t = Identity(c) y = Exp(t) }"""
+
+
+@pytest.mark.parametrize(
+    ("batch", "seconds", "inside", "samples"),
+    [
+        ("N", 1e9, [("a", "b")], 8),
+        ("N", 0, [("a", "b")], 2),  # of the 8 that ran together
+        ("1", 0, [("a", "b")] * 2, 2),
+        ("4", 0, [("a", "b")], 4),  # no fewer can be run
+        ("1", 1e9, [("a", "b")] * 8, 8),
+    ],
+)
+def test_some_samples_show_what_fused_kernels_hide(
+    batch, seconds, inside, samples, analysed, monkeypatch
+):
+    monkeypatch.setattr("onnxlint.analyses.execution.INNER_SHARE", seconds)
+    analyses = analysed(CHAIN % batch)
+    seen = requests(analyses, monkeypatch)
+    trace = analyses.get(Trace)
+    assert [tuple(watched) for watched in seen if "a" in watched] == inside
+    for name in ("a", "b"):
+        observed = trace.of(value(analyses, name))
+        assert observed.of_samples == samples
+        assert observed.statistics.elements == 4 * samples
+    assert trace.of(value(analyses, "y")).of_samples == 8
+    assert trace.of(value(analyses, "t")) is None  # as c is
+
+
+def test_a_full_trace_runs_nothing_again(analysed, monkeypatch):
+    analyses = analysed(CHAIN % "N", full_trace=True)
+    seen = requests(analyses, monkeypatch)
+    trace = analyses.get(Trace)
+    assert seen == [["a", "b", "c", "t", "y"]]
+    assert {observed.of_samples for observed in trace.values()} == {8}
+
+
+def test_nan_that_a_fused_kernel_hides_is_looked_at_closely(analysed):
+    text = """net (float[N, 4] x) => (float[N, 4] y) <float far = {-9}, float none = {0}>
+    { a = Add(x, far) b = Sqrt(a) c = Mul(b, none) n = IsNaN(c) y = Where(n, none, c) }"""
+    analyses = analysed(text)
+    trace = analyses.get(Trace)
+    assert [found.node.op for found in trace.origins(lambda seen: seen.nan)] == ["Sqrt"]
 
 
 def test_what_adds_up_in_the_worker_is_what_the_runs_give_alone(analysed):

@@ -95,16 +95,17 @@ class Activations:
                 yield layer, observed
 
     def _seen_before_moving(self, value: Value) -> Observed | None:
-        """The value, or the one that it is the same numbers of, as it was watched."""
+        """The value, or the first one that it is the same numbers of, as it was watched."""
         trail: Trail | None = self._layers.trail(value)
+        seen = None
         while trail is not None:
-            observed = self._trace.of(value)
+            seen = self._trace.of(value) or seen
             node = trail.last
-            if observed is not None or node is None or node.op not in MOVING:
-                return observed
+            if node is None or node.op not in MOVING:
+                break
             value = next(read for read in node.inputs if read is not None)
             trail = trail.before
-        return None
+        return seen
 
     def computed(self) -> Iterator[Observed]:
         """What was watched and depends on an input, in the order of the file."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +15,7 @@ from onnxlint.analyses import Unavailable
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.sizes import Sizes
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
 from onnxlint.findings import Place
 from onnxlint.model.graph import Graph, Node
@@ -34,6 +36,15 @@ FETCH_BUDGET_BYTES = 128 * 1024 * 1024
 
 KEPT_BYTES = 32 * 1024 * 1024
 """Outputs up to this size in all samples together are kept whole, for the prediction rules."""
+
+INNER_SAMPLES = 8
+"""Samples that are run again to look inside fused kernels: as many as are made up by default."""
+
+INNER_SHARE = 0.25
+"""Of the seconds that the runs before took, what that may take, if it saw two samples."""
+
+INNER_SLOWNESS = 3.0
+"""How much slower such runs are than the others, to begin with: see docs/probing.md."""
 
 AS_WRITTEN: Level = "none"
 """The level at which onnxruntime changes nothing."""
@@ -123,9 +134,10 @@ class Execution:
     At most one of `session_failure` and `crash` is set; with `execution_failure` there are no runs.
     `unoptimisable` tells why it runs as it is written alone.
     `runs` holds what each feed gave at the shipped optimisation level, and `statistics` what was
-    watched in all of them; `close_runs` the same feeds, each with its own statistics of every
-    value and nothing fused, made where `runs` shows NaN or infinities. `log` is what onnxruntime
-    printed until then.
+    watched in all of them; `inner` is what stands inside the fused kernels of these, watched in
+    other runs of the first `inner_samples`. `close_runs` are those of the same feeds, each with its
+    own statistics of every value and nothing fused, made where NaN or infinities show. `log` is
+    what onnxruntime printed until then.
     """
 
     inputs: Inputs
@@ -136,6 +148,8 @@ class Execution:
     no_valid_input: str | None = None
     runs: list[Ran] = field(default_factory=list)
     statistics: dict[str, Statistics] = field(default_factory=dict)
+    inner: dict[str, Statistics] = field(default_factory=dict)
+    inner_samples: int = 0
     close_runs: list[Ran] = field(default_factory=list)
     attempt: Attempt | None = None
     load_seconds: float = 0.0
@@ -157,11 +171,11 @@ class Execution:
         runner = execution.runner = Runner(graph, shapes, worker)
         try:
             execution._run(runner)
-            if execution.attempt is not None and inputs.settings.full_trace:
+            if execution.attempt is not None:
                 another = Runner(graph, shapes, worker, execution.level)
-                execution._look_at_constants(another, execution.attempt)
-            if execution.attempt is not None and not all(ran.is_finite for ran in execution.runs):
-                execution._look_closely(runner, execution.attempt)
+                seen_inside = execution._look_inside(another, execution.attempt)
+                if not all(ran.is_finite for ran in [*execution.runs, *seen_inside]):
+                    execution._look_closely(runner, execution.attempt)
         except WorkerDied as error:
             execution.crash = str(error)
         return execution
@@ -245,11 +259,46 @@ class Execution:
         else:
             self.execution_failure = refusals[0]
 
-    def _look_at_constants(self, runner: Runner, attempt: Attempt) -> None:
-        """Runs once more for what is the same in every run, unless some kernel is only fused."""
+    def _look_inside(self, runner: Runner, attempt: Attempt) -> list[Ran]:
+        """Runs some samples again for what was not watched, unless some kernel is only fused.
+
+        With a full trace that is what no input changes: one run shows it.
+        """
+        full = self.inputs.settings.full_trace
+        share = INNER_SHARE * self.seconds
+        few = self._few(attempt, 1 if full else share / INNER_SLOWNESS / self._sample_seconds)
+
+        def suffices(runs: list[Ran]) -> bool:
+            samples = len(runs) * few.samples_per_run
+            spent = sum(ran.seconds + ran.probing for ran in runs)
+            return full or samples >= INNER_SAMPLES or (samples > 1 and spent > share)
+
         with contextlib.suppress(RunFailure):
-            if runner.open_on_constants():
-                self.statistics |= runner.run(attempt.feeds[0]).statistics
+            if runner.open_inside(self.statistics, constants=full):
+                runs, seen = runner.run_all(few, suffices)
+                if full:
+                    self.statistics |= seen
+                else:
+                    self.inner = seen
+                    self.inner_samples = min(len(runs) * few.samples_per_run, self.samples)
+                return runs
+        return []
+
+    @property
+    def _sample_seconds(self) -> float:
+        spent = sum(ran.seconds + ran.probing for ran in self.runs)
+        return max(spent, sys.float_info.min) / max(1, self.samples)
+
+    def _few(self, attempt: Attempt, affordable: float) -> Attempt:
+        """As many samples of the first run as can be afforded, if more are run together."""
+        from onnxlint.runtime.synthesis import Attempt
+
+        count = min(max(2, int(affordable)), INNER_SAMPLES)
+        axes = Sizes(self.inputs.slots, attempt.feeds[0])
+        if count >= attempt.samples_per_run or not axes.batch_axes:
+            return attempt
+        feed = axes.with_batch(attempt.feeds[0], list(range(count)))
+        return Attempt(Sizes(self.inputs.slots, feed).base, count, [feed])
 
     def _look_closely(self, runner: Runner, attempt: Attempt) -> None:
         """Runs again with every value watched, unless some kernel exists only when fused."""
@@ -266,6 +315,7 @@ class Runner:
     ) -> None:  # fmt: skip
         self._graph, self._shapes, self._worker, self.level = graph, shapes, worker, level
         self._groups: list[list[Watch]] = []
+        self._sizes: Mapping[str, int] = {}
         self.kept: list[str] = []
         self.load_seconds = 0.0
         self._session: int | None = None
@@ -301,17 +351,21 @@ class Runner:
             self._load(watches, level)
         self._regroup(watches, self._guessed(watches))
 
-    def open_on_constants(self) -> bool:
-        """Loads the model with probes on what nodes make of constants alone, if they do.
+    def open_inside(self, known: Container[str], *, constants: bool) -> bool:
+        """Loads the model with probes on what fused kernels hide, if they do.
 
-        Beside the others, such probes would undo constant folding, and cost as much in every run.
+        On what is made of `constants` alone instead: beside the others, such probes would undo
+        constant folding, and cost as much in every run.
 
         Raises:
             RunFailure: onnxruntime cannot load the model.
         """
-        from onnxlint.analyses.probes import constants
+        from onnxlint.analyses import probes
 
-        watches = constants(self._graph, self._shapes)
+        if constants:
+            watches = probes.constants(self._graph, self._shapes)
+        else:
+            watches = probes.inside(self._graph, self._shapes, known)
         if watches:
             self._load(watches, self.level)
             self._regroup(watches, self._guessed(watches))
@@ -332,19 +386,25 @@ class Runner:
         self.load_seconds = self._worker.load(data, model.files.folder, level)
         self._session = self._worker.session
 
-    def run_all(self, attempt: Attempt) -> tuple[list[Ran], dict[str, Statistics]]:
-        """Runs all feeds; the statistics of all of them together.
+    def run_all(
+        self, attempt: Attempt, suffices: Callable[[list[Ran]], bool] = lambda runs: False
+    ) -> tuple[list[Ran], dict[str, Statistics]]:
+        """Runs the feeds, all or until that suffices; the statistics of all of them together.
 
         Raises:
             RunFailure: onnxruntime cannot run one of them.
         """
         runs: list[Ran] = []
+        watches, self._sizes = [watch for group in self._groups for watch in group], attempt.sizes
+        self._regroup(watches, self._guessed(watches))
         try:
             for feed in attempt.feeds:
                 ran = self.run(feed, attempt.samples_per_run, adding=True)
                 if runs and ran.types == runs[-1].types:
                     ran.types = runs[-1].types  # once in memory, not a thousand times
                 runs.append(ran)
+                if suffices(runs):
+                    break
         except RunFailure:
             self._worker.total()  # of no use without the others
             raise
@@ -391,9 +451,9 @@ class Runner:
         self._groups = [[by_name[name] for name in part] for part in parts] or [[]]
 
     def _guessed(self, watches: list[Watch]) -> dict[str, int]:
-        """Bytes of each watched value before it is seen; unknown dims are taken as 16."""
+        """Bytes of each watched value before it is seen; unknown sizes are taken as 16."""
         shapes = {w.name: self._shapes.of(self._graph.main.values[w.name]) for w in watches}
-        return {name: shape.nbytes(unknown=16) for name, shape in shapes.items() if shape}
+        return {name: shape.nbytes(16, self._sizes) for name, shape in shapes.items() if shape}
 
 
 def _bytes(dtype: str, shape: tuple[int, ...]) -> int:

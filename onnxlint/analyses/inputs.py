@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.meanings import NotFeedableError, is_guess, slot_of
 from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.sizes import Sizes
 from onnxlint.model.errors import DataError, Misfit, MisfitError
 from onnxlint.model.graph import Graph
 from onnxlint.settings import Settings
@@ -70,8 +71,9 @@ class Inputs:
             return
         from onnxlint.runtime.data.batching import samples_in
 
-        batch = samples_in(self.fed.feeds[0], self.slots)
-        yield Attempt({}, batch, self.fed.feeds, self.fed.samples)
+        first = self.fed.feeds[0]
+        sizes = Sizes(self.slots, first).base
+        yield Attempt(sizes, samples_in(first, self.slots), self.fed.feeds, self.fed.samples)
 
     @property
     def fed(self) -> Fed:

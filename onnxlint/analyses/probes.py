@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.shapes import Shapes
-from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.model.graph import MOVING, Graph, Node, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Quantisation, Watch
@@ -35,6 +35,9 @@ _TRANSPARENT = frozenset({
     "ConstantOfShape",
 })  # fmt: skip
 """Operators that only move numbers: what they give was seen before."""
+
+_SELDOM_NEW = MOVING | {"Slice", "Split", "Concat", "Expand", "Tile"}
+"""Those of them that move computed numbers, not such as were stored."""
 
 _CHANNELS_SECOND = frozenset({
     "Conv", "ConvTranspose", "BatchNormalization", "InstanceNormalization", "GroupNormalization",
@@ -93,6 +96,16 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
             elif not is_constant and sizes.may_be_empty(node, value):
                 watches.append(Watch(value.name, sizes_only=True))
     return watches
+
+
+def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
+    """What `chosen` leaves out because fused kernels hide it, but for numbers that only moved."""
+    return [
+        watch
+        for watch in chosen(graph, shapes, every=True)
+        if watch.name not in known and not watch.sizes_only
+        if (node := graph.main.values[watch.name].producer) and node.op not in _SELDOM_NEW
+    ]
 
 
 def constants(graph: Graph, shapes: Shapes) -> list[Watch]:

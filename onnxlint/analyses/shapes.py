@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
@@ -75,10 +75,12 @@ class Shape:
             return None
         return self.dims[axis]
 
-    def nbytes(self, unknown: int = 1) -> int:
-        """Bytes of the tensor, with `unknown` for every size that is not fixed."""
-        sizes = [dim if isinstance(dim, int) else unknown for dim in self.dims or ()]
-        return prod(sizes) * (bits(self.element_type) or 8) // 8
+    def nbytes(self, unknown: int = 1, sizes: Mapping[str, int] | None = None) -> int:
+        """Bytes of the tensor: `sizes` are those of symbols, `unknown` that of all others."""
+        known = sizes or {}
+        dims = [dim if isinstance(dim, int) else known.get(dim or "", unknown)
+                for dim in self.dims or ()]  # fmt: skip
+        return prod(dims) * (bits(self.element_type) or 8) // 8
 
     def __str__(self) -> str:
         dims = "?" if self.dims is None else ", ".join(str(d or "?") for d in self.dims)

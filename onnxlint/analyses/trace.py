@@ -38,10 +38,14 @@ class Channels:
 
 @dataclass(frozen=True)
 class Observed:
-    """One value as it was seen: the statistics of all samples together."""
+    """One value as it was seen: the statistics of all samples together.
+
+    `of_samples` is how many these are: what stands inside a fused kernel is seen on some.
+    """
 
     value: Value
     statistics: Statistics
+    of_samples: int = 1
 
     @property
     def place(self) -> Place:
@@ -264,11 +268,13 @@ class Trace:
         """
         if value is None or value.scope is not self._graph.main:
             return None
-        watched = self.execution.statistics
+        watched, count = self.execution.statistics, self.samples
         seen = watched.get(value.name) or watched.get(_quantised_name(value))
         if seen is None and value.producer is None:
             seen = self._fed.get(value.name)
-        return Observed(value, seen) if seen is not None and seen.elements else None
+        if seen is None and value.name in self.execution.inner:
+            seen, count = self.execution.inner[value.name], self.execution.inner_samples
+        return Observed(value, seen, count) if seen is not None and seen.elements else None
 
     def nodes(self, *ops: str) -> Iterator[ObservedNode]:
         """Nodes of the main graph (of these operators) whose first output was watched."""
@@ -301,7 +307,7 @@ class Trace:
                 continue
             types = [ran.types.get(value.name) for ran in execution.runs]
             if all(seen is not None and 0 in seen[1] for seen in types):
-                yield Observed(value, execution.statistics[value.name])
+                yield Observed(value, execution.statistics[value.name], self.samples)
 
     def rows(self) -> Iterator[TraceRow]:
         """Everything that was watched, for the report."""

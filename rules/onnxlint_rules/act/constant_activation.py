@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Activations, Finding, NotApplicable, Severity, Trace, rule
+from onnxlint import Activations, Finding, NotApplicable, Observed, Severity, Trace, rule
 
-_TOLD_ELSEWHERE = ("Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Tanh", "Exp", "Where")
-"""Saturated activations are ACT004's, untrained attention is even, and what is masked is 0."""
+_TOLD_ELSEWHERE = ("Exp", "Where")
+"""What is masked is 0."""
 
 
 @rule("ACT007", "constant-activation", severity=Severity.WARNING)
@@ -58,11 +58,19 @@ def constant_activation(
     for seen in activations.firsts(constant):
         dead = seen.made_by("Relu") and seen.peak == 0
         told = dead or seen.made_by(*_TOLD_ELSEWHERE) or activations.has_zero_layer(seen.value)
-        if not told:
+        if not told and not _is_saturated(seen):
             yield Finding(
                 seen,
-                f"it is the same for all {trace.samples} samples, though they differ",
+                f"it is the same for all {seen.of_samples} samples, though they differ",
                 measured=seen.spread,
                 limit=max_spread,
                 unit="fraction of the largest number",
             )
+
+
+def _is_saturated(seen: Observed) -> bool:
+    """Whether a squashing activation stands at its limits for the most part."""
+    if not seen.made_by("Sigmoid", "HardSigmoid", "Tanh", "Softmax", "LogSoftmax"):
+        return False
+    at_limits = seen.fraction_of_magnitudes(at_least=1.0)
+    return at_limits + seen.fraction_of_magnitudes(below=seen.epsilon) > 0.5

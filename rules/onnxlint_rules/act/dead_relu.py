@@ -33,6 +33,8 @@ def dead_relu(trace: Trace, *, max_dead_fraction: float = 0.5) -> Iterator[Findi
     }
     """
     for relu in trace.nodes("Relu"):
+        if relu.output.of_samples < trace.samples:
+            continue  # the others may wake it
         dead = relu.output.channel_fraction(lambda channel: channel.maximum <= 0)
         if dead > max_dead_fraction:
             yield Finding(

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Activations, Finding, Severity, Trace, rule
+from onnxlint import Activations, Finding, Severity, rule
 
 
 @rule("ACT006", "exploding-activation", severity=Severity.WARNING)
 def exploding_activation(
-    trace: Trace, activations: Activations, *, max_growth: float = 1e4, max_magnitude: float = 1e8
+    activations: Activations, *, max_growth: float = 1e4, max_magnitude: float = 1e8
 ) -> Iterator[Finding]:
     """Activations that grow from layer to layer, far beyond what was fed.
 
@@ -15,7 +15,8 @@ def exploding_activation(
     normalisation or epsilon); further on they overflow, saturate every softmax and tanh, and round
     off what tells samples apart. Compared is the root mean square of what a layer gives with that
     of the input, or with 1 if that is larger; published networks stay within a factor of a hundred.
-    Masks are left alone. Only the first layer on a path is told.
+    Told, too, is any number beyond `max-magnitude`, where neighbours in float32 are 8 apart. Masks
+    are left alone. Only the first layer on a path is told.
     Fix: look for exploded weights (WGT006) and missing normalisation before this layer; initialise
     with a variance of 2 / inputs (Kaiming); clip gradients or lower the learning rate.
 
@@ -43,14 +44,23 @@ def exploding_activation(
     """
     reference = max(activations.input_rms, 1.0)
     limit = min(max_growth * reference, max_magnitude)
-    large = (seen for seen in activations.of_layers() if seen.statistics.rms > limit)
+    layers = {seen.value for seen in activations.of_layers() if seen.statistics.rms > limit}
+    most = max(max_growth * reference, max_magnitude)
+    large = (
+        seen
+        for seen in activations.computed()
+        if seen.value in layers or (seen.peak > most and not activations.is_masked(seen.value))
+    )
     for seen in activations.firsts(large):
-        rms = seen.statistics.rms
+        of_layer = seen.value in layers
+        size, told = seen.statistics.rms, "root mean square"
+        if not of_layer:
+            size, told = seen.peak, "largest magnitude"
         yield Finding(
             seen,
-            f"its root mean square on {trace.samples} samples is {rms:.2g}, that of the input "
-            f"{activations.input_rms:.2g}; the limit is {limit:.2g}",
-            measured=rms,
-            limit=limit,
-            unit="root mean square",
+            f"its {told} on {seen.of_samples} samples is {size:.2g}, the root mean square of the "
+            f"input {activations.input_rms:.2g}; the limit is {limit if of_layer else most:.2g}",
+            measured=size,
+            limit=limit if of_layer else most,
+            unit=told,
         )

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Activations, Finding, Observed, Severity, Targets, Trace, rule
+from onnxlint import Activations, Finding, Observed, Severity, Targets, rule
 
 FLOAT16_MAXIMUM = 65504.0
 
 
 @rule("ACT009", "fp16-headroom", severity=Severity.INFO)
 def fp16_headroom(
-    trace: Trace, activations: Activations, targets: Targets, *, headroom: float = 2.0
+    activations: Activations, targets: Targets, *, headroom: float = 2.0
 ) -> Iterator[Finding]:
     """Values too large for float16, or nearly so.
 
@@ -53,7 +53,7 @@ def fp16_headroom(
         where = ", which a target computes in" if is_native and not is_half else ""
         yield Finding(
             seen,
-            f"its values reach {seen.peak:.3g} on {trace.samples} samples; float16 ends at 65,504"
+            f"its values reach {seen.peak:.3g} on {seen.of_samples} samples; float16 ends at 65,504"
             f"{where}",
             measured=seen.peak,
             limit=FLOAT16_MAXIMUM / (headroom if is_half else 1),

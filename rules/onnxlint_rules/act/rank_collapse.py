@@ -60,6 +60,7 @@ def rank_collapse(
         for seen in activations.of_layers()
         if not seen.value.is_output
         and seen.sample_size >= min_elements
+        and seen.of_samples > 2
         and (seen.similarity or 0.0) > max_cosine
         and activations.varies(seen.value)
     )
@@ -67,7 +68,7 @@ def rank_collapse(
         if (seen.spread or 0.0) > ROUNDING:
             yield Finding(
                 seen,
-                f"the cosine between two of {trace.samples} samples is {seen.similarity:.4f} on "
+                f"the cosine between two of {seen.of_samples} samples is {seen.similarity:.4f} on "
                 f"average, above {max_cosine:g}",
                 measured=seen.similarity,
                 limit=max_cosine,

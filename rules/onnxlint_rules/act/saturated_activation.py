@@ -45,8 +45,8 @@ def saturated_activation(trace: Trace, *, max_saturated_fraction: float = 0.5) -
         if saturated > max_saturated_fraction:
             yield Finding(
                 activation,
-                f"{saturated:.0%} of its outputs on {trace.samples} samples are at its limit, "
-                f"more than {max_saturated_fraction:.0%}",
+                f"{saturated:.0%} of its outputs on {activation.output.of_samples} samples are at "
+                f"its limit, more than {max_saturated_fraction:.0%}",
                 measured=saturated,
                 limit=max_saturated_fraction,
                 unit="fraction of outputs",

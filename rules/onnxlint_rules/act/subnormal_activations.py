@@ -51,7 +51,7 @@ def subnormal_activations(
         share = seen.statistics.subnormal / seen.statistics.elements
         yield Finding(
             seen,
-            f"{share:.0%} of its elements on {trace.samples} samples are subnormal numbers of "
+            f"{share:.0%} of its elements on {seen.of_samples} samples are subnormal numbers of "
             f"{seen.statistics.dtype}, more than {max_fraction:.0%}",
             measured=share,
             limit=max_fraction,

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Activations, Finding, Severity, Trace, rule
+from onnxlint import Activations, Finding, Severity, rule
 
 
 @rule("ACT005", "vanishing-activation", severity=Severity.WARNING)
 def vanishing_activation(
-    trace: Trace, activations: Activations, *, min_fraction: float = 1e-6
+    activations: Activations, *, min_fraction: float = 1e-6
 ) -> Iterator[Finding]:
     """Activations that fade away from layer to layer.
 
@@ -57,7 +57,7 @@ def vanishing_activation(
         rms = seen.statistics.rms
         yield Finding(
             seen,
-            f"its root mean square on {trace.samples} samples is {rms:.2g}, that of the input "
+            f"its root mean square on {seen.of_samples} samples is {rms:.2g}, that of the input "
             f"{activations.input_rms:.2g}; the limit is {limit:.2g}",
             measured=rms,
             limit=limit,

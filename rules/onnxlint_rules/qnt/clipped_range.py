@@ -72,7 +72,7 @@ def clipped_range(
         if clipped > max_clipped_fraction:
             yield Finding(
                 quantised,
-                f"{clipped:.0%} of its values on {trace.samples} samples lie at an end of its "
+                f"{clipped:.0%} of its values on {seen.of_samples} samples lie at an end of its "
                 f"range of {ends[0]:.3g} to {ends[1]:.3g}, more than {max_clipped_fraction:.0%}",
                 measured=clipped,
                 limit=max_clipped_fraction,
