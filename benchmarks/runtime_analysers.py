@@ -31,9 +31,9 @@ from onnxruntime import InferenceSession
 from transformer import write_transformer
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.execution import runnable
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.probes import chosen
+from onnxlint.analyses.runner import runnable
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.model.graph import Graph
 from onnxlint.model.load import open_model

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxlint.analyses.execution import runnable
+from onnxlint.analyses.runner import runnable
 from onnxlint.config import load, plan
 from onnxlint.model.errors import ModelError
 from onnxlint.model.files import TensorError

@@ -314,8 +314,8 @@ def test_what_is_drawn_is_not_compared(save):
 
 
 def test_outputs_too_large_to_be_kept_are_run_again(save, monkeypatch):
-    monkeypatch.setattr("onnxlint.analyses.execution.KEPT_BYTES", 8)
-    for module in ("divergence", "execution"):
+    monkeypatch.setattr("onnxlint.analyses.runner.KEPT_BYTES", 8)
+    for module in ("divergence", "runner"):
         monkeypatch.setattr(f"onnxlint.analyses.{module}.FETCH_BUDGET_BYTES", 2048)
     model = deep()
     paths = save(model, "model.onnx"), save(deep(), "other.onnx")

@@ -196,7 +196,7 @@ def requests(analyses: Analyses, monkeypatch) -> list[list[str]]:
     [(4 * 64 * 4, [["a", "b", "c", "y"]]), (2 * 64 * 4, [["a", "b"], ["c", "y"]])],
 )
 def test_real_sizes_decide_what_is_fetched_at_once(budget, first, analysed, monkeypatch):
-    monkeypatch.setattr("onnxlint.analyses.execution.FETCH_BUDGET_BYTES", budget)
+    monkeypatch.setattr("onnxlint.analyses.runner.FETCH_BUDGET_BYTES", budget)
     analyses = analysed(DEEP, samples=3)
     monkeypatch.setattr("onnxlint.runtime.synthesis.SMALL_BATCH_ELEMENTS", 64)  # one at a time
     seen = requests(analyses, monkeypatch)
@@ -205,7 +205,7 @@ def test_real_sizes_decide_what_is_fetched_at_once(budget, first, analysed, monk
 
 
 def test_sizes_that_only_a_run_shows_decide_from_the_second_one_on(analysed, monkeypatch):
-    monkeypatch.setattr("onnxlint.analyses.execution.FETCH_BUDGET_BYTES", 2 * 16 * 4)
+    monkeypatch.setattr("onnxlint.analyses.runner.FETCH_BUDGET_BYTES", 2 * 16 * 4)
     analyses = analysed(
         """net (float[N, 4] x) => (float[M] y)
         { i = NonZero(x) r = Transpose(i) a = GatherND(x, r) b = Exp(a) c = Exp(b) y = Exp(c) }""",

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from onnxlint.analyses.execution import Execution, read_refusal, runnable
+from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.inputs import Inputs
+from onnxlint.analyses.refusals import read_refusal
+from onnxlint.analyses.runner import runnable
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
 from onnxlint.model.draft import sort_nodes
 from onnxlint.model.graph import Graph

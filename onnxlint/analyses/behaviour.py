@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.differences import Difference, compare
-from onnxlint.analyses.execution import Execution, Refusal, read_refusal
+from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.predictions import recognise
+from onnxlint.analyses.refusals import Refusal, read_refusal
 from onnxlint.analyses.reruns import Reruns
 from onnxlint.analyses.rounding import Rounding
 from onnxlint.analyses.shapes import Shapes, declared

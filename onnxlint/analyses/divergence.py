@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from onnxlint.analyses.execution import FETCH_BUDGET_BYTES, grouped
 from onnxlint.analyses.other import Both
 from onnxlint.analyses.pairing import Pair, Side, paired, seen_by_readers
 from onnxlint.analyses.rounding import Distance
+from onnxlint.analyses.runner import FETCH_BUDGET_BYTES, grouped
 from onnxlint.analyses.worker import RunFailure, WorkerDied
 from onnxlint.findings import Place
 from onnxlint.model.errors import DataError

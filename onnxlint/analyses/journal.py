@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from onnxlint.analyses.execution import Execution, read_refusal
+from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.refusals import read_refusal
 from onnxlint.findings import Place
 from onnxlint.model.graph import Graph
 

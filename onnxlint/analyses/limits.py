@@ -10,7 +10,9 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.execution import Execution, Refusal, Runner, told
+from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.refusals import Refusal
+from onnxlint.analyses.runner import Runner, told
 from onnxlint.analyses.worker import RunFailure, WorkerDied
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses, Unavailable
-from onnxlint.analyses.execution import read_refusal
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.pairing import Side
+from onnxlint.analyses.refusals import read_refusal
 from onnxlint.analyses.reruns import LoadedModel
 from onnxlint.analyses.rounding import Rounding
 from onnxlint.analyses.shapes import Shapes

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.chain import Chain, longest_chain
-from onnxlint.analyses.execution import Execution, read_refusal, runnable
+from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.refusals import read_refusal
+from onnxlint.analyses.runner import runnable
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
 from onnxlint.findings import NotApplicable, Place

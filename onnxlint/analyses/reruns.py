@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.execution import AS_WRITTEN, Execution, kept_outputs, runnable
+from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.runner import AS_WRITTEN, kept_outputs, runnable
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.worker import RunFailure, Worker
 from onnxlint.model.graph import Graph

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.execution import Runner
+from onnxlint.analyses.runner import Runner
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.trace import Contamination, Trace
 from onnxlint.analyses.worker import RunFailure, Worker

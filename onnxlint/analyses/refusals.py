@@ -1,0 +1,87 @@
+"""What onnxruntime refuses to load or to run: where in the graph, and why, in our words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from textwrap import shorten
+
+from onnxlint.findings import Place
+from onnxlint.model.graph import Graph, Node
+
+_WHERE = tuple(map(re.compile, (
+    r"running (?P<op>\S+) node\. Name:'(?P<node>[^']*)'",
+    r"for (?P<op>\w+)\(\d+\) (?:node with name |\(node:)'(?P<node>[^']*)'",
+    r"Node \((?P<node>.*?)\) Op \((?P<op>\w+)\)",
+    r"In Node, \(\"(?P<node>.*?)\", (?P<op>\w+),",
+    r"[Tt]ype .* node \((?P<node>.*?)\)",
+    r"same node name \((?P<node>.*?)\)",
+    r"(?P<op>[\w.]+:\w+)\(-?\d+\) is not a registered",
+)))  # fmt: skip
+"""How onnxruntime's messages name the node that they are about."""
+
+_WHY = tuple((re.compile(pattern), reason) for pattern, reason in (
+    (r"(?:implementation|kernel) for (\w+)\((\d+)\)", "no CPU kernel takes {}-{} of these dtypes"),
+    (r"([\w.]+:\w+)\(-?\d+\) is not a registered", "it does not know operator {}"),
+    (r"No Op registered for (\w+) with domain_version of (\d+)", "operator {} is not in opset {}"),
+    (r"IR version: (\d+), max supported IR version: (\d+)", "IR version {}: it reads up to {}"),
+    (r"Opset (\d+) is under development", "it does not know opset {}"),
+    (r"Missing opset", "the model imports no opset"),
+    (r"Unrecognized attribute: (\w+) for operator (\w+)", "attribute {!r} is none of {}'s"),
+    (r"Required attribute '(\w+)' is missing", "the required attribute {!r} is missing"),
+    (r"has (\w+) size (\d+) not in range \[min=(\d+), max=(\d+)", "{} count {}, not {} to {}"),
+    (r"Node input '(.*?)' is not a graph input", "nothing defines {!r}"),
+    (r"Graph output \((.*?)\) does not exist", "nothing defines output {!r}"),
+    (r"(?:same node name|Duplicate definition of name) \((.*?)\)", "the name {!r} is used twice"),
+    (r"not acyclic", "the nodes form a cycle"),
+    (r"External data path does not exist: \"(.*?)\"", "there is no file {}"),
+    (r"raw_data size \((\d+) bytes\).* \((\d+) bytes\)", "a tensor has {} bytes, not {}"),
+    (r"ShapeInferenceError\] (.*?)$", "the shapes do not fit: {}"),
+    (r"Type Error", "the dtypes do not fit the operator"),
+    (r"idx=(-?\d+) must be within the inclusive range (\[.*?\])", "index {} lies outside {}"),
+    (r"other than 1\. (\d+) by (\d+)", "sizes {} and {} do not broadcast"),
+    (r"Input shape:(\{.*?\}), requested shape:(\{.*?\})", "shape {} cannot become {}"),
+    (r"Got invalid (?:dimensions|rank) for input: (\S+)", "the data does not fit input {!r}"),
+))  # fmt: skip
+"""onnxruntime's usual reasons, and the same in few words."""
+
+MESSAGE_LENGTH = 300
+"""onnxruntime's message is cut here: some list every kernel that it has."""
+
+_DECORATION = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from .*? failed:")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What onnxruntime refused: at which place, why in our words, and its own message.
+
+    `reason` is empty where the message is none of the usual ones; `fed` tells the inputs of a run.
+    """
+
+    place: Place
+    reason: str
+    message: str
+    fed: str = ""
+
+    def __str__(self) -> str:
+        own = shorten(self.message, MESSAGE_LENGTH, placeholder=" …")
+        return f"{self.reason} (onnxruntime: {own})" if self.reason else f"onnxruntime says: {own}"
+
+
+def read_refusal(graph: Graph, text: str) -> Refusal:
+    """Finds place and reason in a message of onnxruntime."""
+    message = " ".join(_DECORATION.sub("", text).split())
+    mark = next(filter(None, (pattern.search(message) for pattern in _WHERE)), None)
+    node = _named(graph, **mark.groupdict()) if mark else None
+    found = ((pattern.search(message), reason) for pattern, reason in _WHY)
+    reasons = (reason.format(*match.groups()) for match, reason in found if match)
+    place = graph.main.place if node is None else node.place
+    return Refusal(place, next(reasons, ""), message)
+
+
+def _named(graph: Graph, node: str = "", op: str = "") -> Node | None:
+    """The node of this name; without a name the only one of this operator."""
+    if node:
+        return next((known for known in graph.nodes() if known.name == node), None)
+    nodes = list(graph.nodes(op.replace(":", "::")))
+    return nodes[0] if len(nodes) == 1 else None

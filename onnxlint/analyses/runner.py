@@ -1,0 +1,274 @@
+"""One model in the worker: what is watched there, and in which groups it is fetched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from onnxlint.analyses.meanings import FEEDABLE
+from onnxlint.analyses.refusals import Refusal, read_refusal
+from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.worker import RunFailure, Worker
+from onnxlint.model.graph import Graph
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, TensorProto
+
+    from onnxlint.model.files import Files
+    from onnxlint.model.load import Model
+    from onnxlint.runtime.messages import Array, Level, Ran, Statistics, Watch
+    from onnxlint.runtime.synthesis import Attempt
+
+_Thing = TypeVar("_Thing")
+
+FETCH_BUDGET_BYTES = 128 * 1024 * 1024
+"""Watched values are fetched in groups of about this size, so that depth does not cost memory."""
+
+KEPT_BYTES = 32 * 1024 * 1024
+"""Outputs up to this size in all samples together are kept whole, for the prediction rules."""
+
+AS_WRITTEN: Level = "none"
+"""The level at which onnxruntime changes nothing."""
+
+
+class Runner:
+    """One model in the worker: which values are watched, and in which groups they are fetched."""
+
+    def __init__(
+        self, graph: Graph, shapes: Shapes, worker: Worker, level: Level = "all"
+    ) -> None:  # fmt: skip
+        self._graph, self._shapes, self._worker, self.level = graph, shapes, worker, level
+        self._groups: list[list[Watch]] = []
+        self._sizes: Mapping[str, int] = {}
+        self.kept: list[str] = []
+        self.load_seconds = 0.0
+        self._session: int | None = None
+        worker.start()
+        self._logged = len(worker.log())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what it loaded still is: others use the worker, too."""
+        return self._session == self._worker.session
+
+    def open(self, *, every: bool = False, closely: bool = False) -> None:
+        """Loads the model with its probes; where they are in the way, without them.
+
+        `every` float that depends on an input is watched instead of those where kernels end;
+        `closely` takes the others, too, and keeps onnxruntime from fusing anything.
+
+        Raises:
+            RunFailure: onnxruntime cannot load the model.
+        """
+        from onnxlint.analyses.probes import chosen, constants
+
+        watches = chosen(self._graph, self._shapes, every=every or closely)
+        if closely:
+            watches += constants(self._graph, self._shapes)
+        self.kept = list(kept_outputs(self._graph, self._shapes))
+        level = AS_WRITTEN if closely else self.level
+        try:
+            self._load(watches, level)
+        except RunFailure:
+            outputs = {value.name for value in self._graph.outputs}
+            watches = [watch for watch in watches if watch.name in outputs]
+            self._load(watches, level)
+        self._regroup(watches, self._guessed(watches))
+
+    def open_inside(self, known: Container[str], *, constants: bool) -> bool:
+        """Loads the model with probes on what fused kernels hide, if they do.
+
+        On what is made of `constants` alone instead: beside the others, such probes would undo
+        constant folding, and cost as much in every run.
+
+        Raises:
+            RunFailure: onnxruntime cannot load the model.
+        """
+        from onnxlint.analyses import probes
+
+        if constants:
+            watches = probes.constants(self._graph, self._shapes)
+        else:
+            watches = probes.inside(self._graph, self._shapes, known)
+        if watches:
+            self._load(watches, self.level)
+            self._regroup(watches, self._guessed(watches))
+        return bool(watches)
+
+    @property
+    def log(self) -> str:
+        """What was printed about this model."""
+        return self._worker.log()[self._logged :]
+
+    def refusal(self, error: RunFailure) -> Refusal:
+        """What onnxruntime refused, placed in the graph."""
+        return read_refusal(self._graph, str(error))
+
+    def _load(self, watches: list[Watch], level: Level) -> None:
+        model = self._graph.model
+        data = runnable(model, [watch.name for watch in watches])
+        self.load_seconds = self._worker.load(data, model.files.folder, level)
+        self._session = self._worker.session
+
+    def run_all(
+        self, attempt: Attempt, suffices: Callable[[list[Ran]], bool] = lambda runs: False
+    ) -> tuple[list[Ran], dict[str, Statistics]]:
+        """Runs the feeds, all or until that suffices; the statistics of all of them together.
+
+        Raises:
+            RunFailure: onnxruntime cannot run one of them.
+        """
+        runs: list[Ran] = []
+        watches, self._sizes = [watch for group in self._groups for watch in group], attempt.sizes
+        self._regroup(watches, self._guessed(watches))
+        try:
+            for feed in attempt.feeds:
+                ran = self.run(feed, attempt.samples_per_run, adding=True)
+                if runs and ran.types == runs[-1].types:
+                    ran.types = runs[-1].types  # once in memory, not a thousand times
+                runs.append(ran)
+                if suffices(runs):
+                    break
+        except RunFailure:
+            self._worker.total()  # of no use without the others
+            raise
+        return runs, self._worker.total()
+
+    def run(self, feeds: dict[str, Array], samples: int = 1, *, adding: bool = False) -> Ran:
+        """Runs one feed; several times where the watched values are too many to fetch at once.
+
+        `samples` is how many the first axis of what is fed counts; with `adding` the statistics
+        stay in the worker.
+
+        Raises:
+            RunFailure: onnxruntime cannot run it.
+        """
+        from onnxlint.runtime.messages import Run
+
+        first, *others = self._groups
+        ran = self._worker.run(Run(feeds, first, self.kept, samples, adding))
+        for group in others:
+            more = self._worker.run(Run(feeds, group, [], samples, adding))
+            ran.statistics.update(more.statistics)
+            ran.types.update(more.types)
+            ran.is_finite &= more.is_finite
+            ran.seconds += more.seconds
+            ran.probing += more.probing
+        ran.fed = {name: array.shape for name, array in feeds.items()}
+        if others:
+            watches = [watch for group in self._groups for watch in group]
+            self._regroup(watches, {name: _bytes(*seen) for name, seen in ran.types.items()})
+        return ran
+
+    def run_closely(self, feed: dict[str, Array]) -> Ran:
+        """Runs one feed, with the statistics of what is fed among the others.
+
+        Raises:
+            RunFailure: onnxruntime cannot run it.
+        """
+        return _with_inputs(self.run(feed), feed)
+
+    def _regroup(self, watches: list[Watch], sizes: dict[str, int]) -> None:
+        """Splits what is watched by the bytes of each value; without any, nothing is fetched."""
+        by_name = {watch.name: watch for watch in watches}
+        parts = grouped({name: sizes.get(name, 0) for name in by_name})
+        self._groups = [[by_name[name] for name in part] for part in parts] or [[]]
+
+    def _guessed(self, watches: list[Watch]) -> dict[str, int]:
+        """Bytes of each watched value before it is seen; unknown sizes are taken as 16."""
+        shapes = {w.name: self._shapes.of(self._graph.main.values[w.name]) for w in watches}
+        return {name: shape.nbytes(16, self._sizes) for name, shape in shapes.items() if shape}
+
+
+def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
+    import numpy as np
+
+    return math.prod(shape) * (8 if dtype == "str" else np.dtype(dtype).itemsize)
+
+
+def grouped(sizes: Mapping[_Thing, int]) -> Iterator[list[_Thing]]:
+    """Parts that are small enough to be fetched at once, of things that take so many bytes each.
+
+    One that is larger than that is a part by itself.
+    """
+    group: list[_Thing] = []
+    room = FETCH_BUDGET_BYTES
+    for thing, size in sizes.items():
+        if size > room and group:
+            yield group
+            group, room = [], FETCH_BUDGET_BYTES
+        group.append(thing)
+        room -= size
+    if group:
+        yield group
+
+
+def kept_outputs(graph: Graph, shapes: Shapes) -> Iterator[str]:
+    """Outputs that numpy can hold, while they are small enough together."""
+    room = KEPT_BYTES // 8
+    for value in graph.outputs:
+        shape = shapes.of(value)
+        if shape is None or shape.dtype not in FEEDABLE:
+            continue
+        room -= shape.nbytes(unknown=8)
+        if room >= 0:
+            yield value.name
+
+
+def runnable(model: Model, watched: list[str]) -> bytes:
+    """The serialized model with the watched values as outputs, its weights left in their files."""
+    from onnx import ModelProto
+    from onnx.helper import make_empty_tensor_value_info
+
+    proto = ModelProto()
+    proto.CopyFrom(model.proto)
+    _restore_locations(model.files, proto)
+    outputs = {output.name for output in proto.graph.output}
+    proto.graph.output.extend(
+        make_empty_tensor_value_info(name) for name in watched if name not in outputs
+    )
+    return bytes(proto.SerializeToString())
+
+
+def _restore_locations(files: Files, model: ModelProto) -> None:
+    """Points tensors of the model file at that file; where runtimes allow none, puts data back."""
+    from onnxlint.model.preflight import all_tensors
+    from onnxlint.model.wire import INLINE
+
+    if not files.spans:
+        return
+    if files.model_file.parent == files.folder:
+        for tensor in model.graph.initializer:
+            for entry in tensor.external_data:
+                if entry.key == "location" and entry.value == INLINE:
+                    entry.value = files.model_file.name
+    for tensor in all_tensors(model):
+        if any(entry.value == INLINE for entry in tensor.external_data):
+            _put_back(tensor, files.view(INLINE, *_extent(tensor)))
+
+
+def _extent(tensor: TensorProto) -> tuple[int, int]:
+    numbers = {entry.key: entry.value for entry in tensor.external_data}
+    return int(numbers["offset"]), int(numbers["length"])
+
+
+def _put_back(tensor: TensorProto, data: memoryview) -> None:
+    del tensor.external_data[:]
+    tensor.ClearField("data_location")
+    tensor.raw_data = bytes(data)
+
+
+def told(feed: dict[str, Array]) -> str:
+    """The inputs of a run: names, dtypes and shapes."""
+    return ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in feed.items())
+
+
+def _with_inputs(ran: Ran, feed: dict[str, Array]) -> Ran:
+    """Adds the statistics of what was fed, to tell NaN in the data from NaN of the model."""
+    from onnxlint.runtime.statistics import measure
+
+    ran.statistics.update(
+        {name: measure(array) for name, array in feed.items() if array.dtype.kind == "f"}
+    )
+    return ran
