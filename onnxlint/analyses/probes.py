@@ -39,6 +39,12 @@ _TRANSPARENT = frozenset({
 _SELDOM_NEW = MOVING | {"Slice", "Split", "Concat", "Expand", "Tile"}
 """Those of them that move computed numbers, not such as were stored."""
 
+_RESCALING = frozenset({
+    "Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Tanh", "Erf", "Exp", "LayerNormalization",
+    "InstanceNormalization", "GroupNormalization", "RMSNormalization", "LpNormalization",
+})  # fmt: skip
+"""Operators whose output does not tell how large or small their input was."""
+
 _CHANNELS_SECOND = frozenset({
     "Conv", "ConvTranspose", "BatchNormalization", "InstanceNormalization", "GroupNormalization",
     "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LRN", "PRelu",
@@ -99,13 +105,32 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
 
 
 def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
-    """What `chosen` leaves out because fused kernels hide it, but for numbers that only moved."""
+    """What `chosen` leaves out, and the ends of fused kernels do not show: see `_is_hidden`.
+
+    Numbers that only moved were seen before.
+    """
+    made = _constant_values(graph)
     return [
         watch
         for watch in chosen(graph, shapes, every=True)
         if watch.name not in known and not watch.sizes_only
         if (node := graph.main.values[watch.name].producer) and node.op not in _SELDOM_NEW
+        if _is_hidden(graph.main.values[watch.name], made)
     ]
+
+
+def _is_hidden(value: Value, constants: set[Value]) -> bool:
+    """Whether what follows rescales it, or joins it with something else that is computed.
+
+    Through all other operators a value that is dead, constant or huge stays so.
+    """
+    for node in value.consumers:
+        others = (read for read in node.inputs if read is not None and read is not value)
+        if node.op in _RESCALING or any(
+            read.tensor_proto is None and read not in constants for read in others
+        ):
+            return True
+    return False
 
 
 def constants(graph: Graph, shapes: Shapes) -> list[Watch]:
