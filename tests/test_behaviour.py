@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxlint.analyses import behaviour
-from onnxlint.analyses.behaviour import other_sizes
+from onnxlint.analyses import Analyses, behaviour
+from onnxlint.analyses.behaviour import Behaviour, other_sizes
 from onnxlint.analyses.differences import compare
 from onnxlint.analyses.journal import Journal
 from onnxlint.analyses.predictions import Head
 from onnxlint.analyses.rounding import Rounding
 from onnxlint.analyses.sizes import Sizes
+from onnxlint.analyses.worker import Worker
 from onnxlint.findings import Severity
 from onnxlint.model.graph import Graph
 from onnxlint.model.load import open_model
@@ -234,6 +236,39 @@ def test_no_coupling(text: str) -> None:
 )
 def test_parts_of_one_sample(text: str) -> None:
     assert "parts of one sample" in reason(judged(batch_coupling, text))
+
+
+ALONE, TOGETHER = [1.0, 2.0], [1.1, 2.1]
+
+
+@pytest.mark.parametrize(
+    ("first_twice", "second_twice", "depends"),
+    [
+        ([1.1, 1.1], [2.1, 2.1], False),  # a larger batch rounds so, whoever is in it
+        ([1.0, 1.0], [2.0, 2.0], True),
+        ([1.1, 1.1], [2.0, 2.0], True),  # the second depends on the first
+        ([1.1, 1.6], [1.6, 2.1], True),  # the place in the batch counts
+    ],
+)
+def test_company_or_a_larger_batch(first_twice, second_twice, depends, monkeypatch) -> None:
+    """What a model would give whose sums round so coarsely."""
+    answers = [[number] for number in ALONE] + [TOGETHER, first_twice, second_twice]
+    runs = iter(np.array(answer, np.float32)[:, None] for answer in answers)
+    ran = Behaviour._run
+    monkeypatch.setattr(
+        Behaviour, "_run", lambda *args, **kwargs: ran(*args, **kwargs) | {"y": next(runs)}
+    )
+    text = "n (float[batch, 1] x) => (float[batch, 1] y) { y = Neg(x) }"
+    with (
+        saved(Example.parse(text)) as path,
+        open_model(str(path)) as model,
+        closing(Worker(60.0)) as worker,
+        closing(Analyses(Settings(samples=2), model, worker)) as analyses,
+    ):
+        again = analyses.get(Behaviour)
+        (coupling,) = again.couplings
+        assert coupling.exceeds(0.01)
+        assert again.depends_on_company(coupling, 0.01) is depends
 
 
 def test_one_sample_has_no_company(tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ class Behaviour:
         self._first_outputs = execution.runs[0].outputs
         self._budget = max(LEAST_BUDGET, BUDGET_SHARE * execution.seconds)
         self._spent = 0.0
+        self._together: Outputs = {}
+        self._sample_axes: dict[Value, int] = {}
         self.sizes = Sizes(execution.inputs.slots, self._feeds[0])
         self._is_time = _is_time(graph, shapes, self.sizes)
 
@@ -189,14 +191,42 @@ class Behaviour:
         first, second = self._pair
         self._afford(runs=3)
         alone = [self._run(first), self._run(second)]
-        joined = {
-            name: _joined(first[name], second[name], self.sizes.batch_axes[name])
-            if name in self.sizes.batch_axes
-            else first[name]
+        together = self._together = self._run(self._as_one(first, second))
+        self._sample_axes = dict(self._counting_axes(alone, together))
+        return [
+            self._compared(value, _joined(*_both(alone, value), axis), together[value.name])
+            for value, axis in self._sample_axes.items()
+        ]
+
+    def _as_one(self, first: Feed, second: Feed) -> Feed:
+        axes = self.sizes.batch_axes
+        return {
+            name: _joined(first[name], second[name], axes[name]) if name in axes else first[name]
             for name in first
         }
-        together = self._run(joined)
-        return list(self._couplings(alone, together))
+
+    def depends_on_company(self, coupling: Difference, limit: float) -> bool:
+        """Whether it is the other sample, or the place in the batch, that makes one of `couplings`.
+
+        Sums round otherwise in a larger batch, whoever is in it: then each sample gives the same
+        twice when it is run together with itself, and the same as with the other one. Where that
+        cannot be run, it is taken for granted.
+        """
+        value = coupling.value
+        axis = self._sample_axes[value]
+        try:
+            self._afford(runs=2)
+            twice = [self._run(self._as_one(sample, sample)) for sample in self._pair]
+        except NotApplicable:
+            return True
+        one, other = _both(twice, value)
+        firsts, seconds = (_joined(one.take([at], axis), other.take([at], axis), axis)
+                           for at in (0, 1))  # fmt: skip
+        mixed = _joined(one.take([0], axis), other.take([1], axis), axis)
+        return any(
+            self._compared(value, *pair).exceeds(limit)
+            for pair in ((firsts, seconds), (mixed, self._together[value.name]))
+        )
 
     @cached_property
     def batch(self) -> ResizedAxis | None:
@@ -327,15 +357,19 @@ class Behaviour:
             raise NotApplicable("the first two samples have other sizes")
         return one, other
 
-    def _couplings(self, alone: list[Outputs], together: Outputs) -> Iterator[Difference]:
+    def _counting_axes(
+        self, alone: list[Outputs], together: Outputs
+    ) -> Iterator[tuple[Value, int]]:
+        """Outputs with an axis that counts samples, and that axis."""
         for value in self._graph.outputs:
-            parts = [outputs[value.name] for outputs in alone if value.name in outputs]
-            if len(parts) != 2 or value.name not in together or parts[0].shape != parts[1].shape:
+            if any(value.name not in outputs for outputs in (*alone, together)):
                 continue
-            axis = _grown_axis(parts[0].shape, together[value.name].shape)
+            one, other = _both(alone, value)
+            if one.shape != other.shape:
+                continue
+            axis = _grown_axis(one.shape, together[value.name].shape)
             if axis is not None:
-                joined = _joined(parts[0], parts[1], axis)
-                yield self._compared(value, joined, together[value.name])
+                yield value, axis
 
     def _axis(self, symbol: str) -> ResizedAxis:
         base = self.sizes.base[symbol]
@@ -410,6 +444,12 @@ def other_sizes(base: int) -> list[int]:
     """
     sizes = (base // 2, base + 1, base * 2)
     return [size for size in dict.fromkeys(sizes) if size not in (0, base)]
+
+
+def _both(runs: list[Outputs], value: Value) -> tuple[Array, Array]:
+    """An output in each of two runs."""
+    one, other = (outputs[value.name] for outputs in runs)
+    return one, other
 
 
 def _joined(one: Array, other: Array, axis: int) -> Array:

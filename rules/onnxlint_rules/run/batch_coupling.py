@@ -20,9 +20,10 @@ def batch_coupling(
     what was tested one by one is not what runs. The usual causes are batch normalisation in
     training mode, a softmax or a mean over the batch axis, and a Reshape that mixes samples. Two
     samples are run together and each alone; outputs whose batch axis does not show in their sizes
-    are left out, and so are models whose first axis may hold the parts of one sample. For the limit
-    see `nondeterministic`; dynamic quantisation, which takes one scale for the whole batch by
-    design, is an info.
+    are left out, and so are models whose first axis may hold the parts of one sample. What rounds
+    otherwise in a larger batch, whoever is in it, is no coupling: each is run with itself to tell.
+    For the limit see `nondeterministic`; dynamic quantisation, which takes one scale for the whole
+    batch by design, is an info.
     Fix: call `model.eval()` before the export; give the axis of the classes to softmax and mean.
 
     Bad:
@@ -50,6 +51,8 @@ def batch_coupling(
         if not difference.exceeds(max_difference):
             continue
         if not behaviour.repeats(difference.value):
+            continue
+        if not behaviour.depends_on_company(difference, max_difference):
             continue
         before = graph.ancestors([difference.value])
         by_design = any(node in before for node in graph.nodes(*BY_DESIGN))
