@@ -12,6 +12,7 @@ from onnxlint.rules import Rule
 from onnxlint.settings import Settings
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.act.constant_activation import constant_activation
+from onnxlint_rules.act.dead_relu import dead_relu
 from onnxlint_rules.act.empty_intermediate import empty_intermediate
 from onnxlint_rules.act.exploding_activation import exploding_activation
 from onnxlint_rules.act.fp16_headroom import fp16_headroom
@@ -28,6 +29,8 @@ CONSTANTS = {
     "far": "float[4] far = {500, 600, 700, 800}",
     "low": "float low = {-1e9}",
     "huge": "float huge = {1e9}",
+    "mote": "float mote = {1e-7}",
+    "speck": "float speck = {1e-14}",
     "one": "float one = {1}",
     "keep": "bool[4] keep = {1, 1, 1, 0}",
     "first": "int64[1] first = {1}",
@@ -90,6 +93,18 @@ SHRINK = (
 )  # fmt: skip
 def test_vanishing_activations(body, places):
     assert told(vanishing_activation, body) == places
+
+
+@pytest.mark.parametrize(("scale", "places"), [("mote", []), ("speck", ["Mul c"])])
+def test_a_branch_that_is_added_may_be_small_and_not_nothing(scale, places):
+    body = f"a = MatMul(x, w) c = Mul(a, {scale}) s = Add(x, c) y = Relu(s)"
+    assert told(vanishing_activation, body) == places
+
+
+def test_a_relu_of_unknown_rank_is_dead_as_a_whole():
+    body = "z = Mul(x, x) n = Neg(z) r = Squeeze(n) h = Relu(r) y = Exp(h)"
+    assert told(dead_relu, body) == ["Relu None"]
+    assert told(dead_relu, body.replace("Neg", "Exp")) == []
 
 
 @pytest.mark.parametrize(

@@ -223,19 +223,20 @@ CHAIN = """net (float[%s, 4] x) => (float[A, 4] y) <float[4] w = {1, 2, 3, 4}>
 
 
 @pytest.mark.parametrize(
-    ("batch", "seconds", "runs", "samples"),
+    ("batch", "limit", "runs", "samples"),
     [
-        ("N", 1e9, 1, 8),
-        ("N", 0, 1, 2),  # of the 8 that ran together
-        ("1", 0, 2, 2),
-        ("4", 0, 1, 4),  # no fewer can be run
-        ("1", 1e9, 8, 8),
+        ("N", 32, 1, 8),
+        ("N", 31, 1, 2),  # of the 8 that ran together
+        ("1", 31, 2, 2),
+        ("4", 31, 1, 4),  # no fewer can be run
+        ("1", 32, 8, 8),
     ],
 )
 def test_some_samples_show_what_fused_kernels_hide(
-    batch, seconds, runs, samples, analysed, monkeypatch
+    batch, limit, runs, samples, analysed, monkeypatch
 ):
-    monkeypatch.setattr("onnxlint.analyses.execution.INNER_SHARE", seconds)
+    """Watched are two values of four floats."""
+    monkeypatch.setattr("onnxlint.analyses.execution.INNER_BYTES", limit)
     analyses = analysed(CHAIN % batch)
     seen = requests(analyses, monkeypatch)
     trace = analyses.get(Trace)

@@ -59,15 +59,19 @@ class Activations:
         What a softmax, a sigmoid or an exponential gives is no layer's: it has its own scale. Nor
         is what a mask was applied to.
         """
+        return (seen for seen in self._from_layers() if self._ends_kernel(seen.value))
+
+    def of_layers_and_branches(self) -> Iterator[Observed]:
+        """The same, and what layers give to a sum that they fuse with."""
+        for seen in self._from_layers():
+            if self._ends_kernel(seen.value) or self.is_added(seen.value):
+                yield seen
+
+    def _from_layers(self) -> Iterator[Observed]:
         for observed in self._trace.values():
             trail = self._layers.trail(observed.value)
             squashed = not _SQUASHING.isdisjoint(node.op for node in trail.nodes)
-            if (
-                self._starts_at_layer(trail)
-                and self._ends_kernel(observed.value)
-                and not squashed
-                and not self.is_masked(observed.value)
-            ):
+            if self._starts_at_layer(trail) and not squashed and not self.is_masked(observed.value):
                 yield observed
 
     def _ends_kernel(self, value: Value) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.refusals import Refusal
-from onnxlint.analyses.runner import AS_WRITTEN, Runner, told
+from onnxlint.analyses.runner import AS_WRITTEN, Runner, nbytes, told
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.sizes import Sizes
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
@@ -24,11 +23,12 @@ if TYPE_CHECKING:
 INNER_SAMPLES = 8
 """Samples that are run again to look inside fused kernels: as many as are made up by default."""
 
-INNER_SHARE = 0.25
-"""Of the seconds that the runs before took, what that may take, if it saw two samples."""
+INNER_BYTES = 4 * 1024 * 1024
+"""Of models whose watched values take more than this a sample, two samples are run again.
 
-INNER_SLOWNESS = 3.0
-"""How much slower such runs are than the others, to begin with: see docs/probing.md."""
+Two tell whether something is constant, and cost a quarter of a trace of eight. Bytes decide, not
+seconds, so that a report is the same on every machine.
+"""
 
 
 @dataclass
@@ -170,17 +170,11 @@ class Execution:
         With a full trace that is what no input changes: one run shows it.
         """
         full = self.inputs.settings.full_trace
-        share = INNER_SHARE * self.seconds
-        few = self._few(attempt, 1 if full else share / INNER_SLOWNESS / self._sample_seconds)
-
-        def suffices(runs: list[Ran]) -> bool:
-            samples = len(runs) * few.samples_per_run
-            spent = sum(ran.seconds + ran.probing for ran in runs)
-            return full or samples >= INNER_SAMPLES or (samples > 1 and spent > share)
-
+        wanted = 1 if full else self._inner_samples()
+        few = self._few(attempt, wanted)
         with contextlib.suppress(RunFailure, WorkerDied):  # as it ships it did run
             if runner.open_inside(self.statistics, constants=full):
-                runs, seen = runner.run_all(few, suffices)
+                runs, seen = runner.run_all(few)
                 if full:
                     self.statistics |= seen
                 else:
@@ -189,21 +183,21 @@ class Execution:
                 return runs
         return []
 
-    @property
-    def _sample_seconds(self) -> float:
-        spent = sum(ran.seconds + ran.probing for ran in self.runs)
-        return max(spent, sys.float_info.min) / max(1, self.samples)
+    def _inner_samples(self) -> int:
+        watched = sum(nbytes(*seen) for seen in self.runs[0].types.values())
+        per_run = self.attempt.samples_per_run if self.attempt is not None else 1
+        return INNER_SAMPLES if watched <= INNER_BYTES * per_run else 2
 
-    def _few(self, attempt: Attempt, affordable: float) -> Attempt:
-        """As many samples of the first run as can be afforded, if more are run together."""
+    def _few(self, attempt: Attempt, samples: int) -> Attempt:
+        """The runs that hold so many samples; fewer of the first run, if they can be told apart."""
         from onnxlint.runtime.synthesis import Attempt
 
-        count = min(max(2, int(affordable)), INNER_SAMPLES)
+        per_run = attempt.samples_per_run
         axes = Sizes(self.inputs.slots, attempt.feeds[0])
-        if count >= attempt.samples_per_run or not axes.batch_axes:
-            return attempt
-        feed = axes.with_batch(attempt.feeds[0], list(range(count)))
-        return Attempt(Sizes(self.inputs.slots, feed).base, count, [feed])
+        if samples >= per_run or not axes.batch_axes:
+            return replace(attempt, feeds=attempt.feeds[: -(-samples // per_run)])
+        feed = axes.with_batch(attempt.feeds[0], list(range(samples)))
+        return Attempt(Sizes(self.inputs.slots, feed).base, samples, [feed])
 
     def _look_closely(self, runner: Runner, attempt: Attempt) -> None:
         """Runs again with every value watched, unless some kernel exists only when fused."""

@@ -40,8 +40,9 @@ _SELDOM_NEW = MOVING | {"Slice", "Split", "Concat", "Expand", "Tile"}
 """Those of them that move computed numbers, not such as were stored."""
 
 _RESCALING = frozenset({
-    "Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Tanh", "Erf", "Exp", "LayerNormalization",
-    "InstanceNormalization", "GroupNormalization", "RMSNormalization", "LpNormalization",
+    "Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Tanh", "Erf", "Exp", "Log", "Reciprocal",
+    "Clip", "LayerNormalization", "InstanceNormalization", "GroupNormalization",
+    "RMSNormalization", "LpNormalization",
 })  # fmt: skip
 """Operators whose output does not tell how large or small their input was."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from onnxlint.analyses.meanings import FEEDABLE
@@ -111,10 +111,8 @@ class Runner:
         self.load_seconds = self._worker.load(data, model.files.folder, level)
         self._session = self._worker.session
 
-    def run_all(
-        self, attempt: Attempt, suffices: Callable[[list[Ran]], bool] = lambda runs: False
-    ) -> tuple[list[Ran], dict[str, Statistics]]:
-        """Runs the feeds, all or until that suffices; the statistics of all of them together.
+    def run_all(self, attempt: Attempt) -> tuple[list[Ran], dict[str, Statistics]]:
+        """Runs all feeds; the statistics of all of them together.
 
         Raises:
             RunFailure: onnxruntime cannot run one of them.
@@ -128,8 +126,6 @@ class Runner:
                 if runs and ran.types == runs[-1].types:
                     ran.types = runs[-1].types  # once in memory, not a thousand times
                 runs.append(ran)
-                if suffices(runs):
-                    break
         except RunFailure:
             self._worker.total()  # of no use without the others
             raise
@@ -158,7 +154,7 @@ class Runner:
         ran.fed = {name: array.shape for name, array in feeds.items()}
         if others:
             watches = [watch for group in self._groups for watch in group]
-            self._regroup(watches, {name: _bytes(*seen) for name, seen in ran.types.items()})
+            self._regroup(watches, {name: nbytes(*seen) for name, seen in ran.types.items()})
         return ran
 
     def run_closely(self, feed: dict[str, Array]) -> Ran:
@@ -181,7 +177,8 @@ class Runner:
         return {name: shape.nbytes(16, self._sizes) for name, shape in shapes.items() if shape}
 
 
-def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
+def nbytes(dtype: str, shape: tuple[int, ...]) -> int:
+    """Bytes of an array of a numpy dtype; of strings, those of their addresses."""
     import numpy as np
 
     return math.prod(shape) * (8 if dtype == "str" else np.dtype(dtype).itemsize)

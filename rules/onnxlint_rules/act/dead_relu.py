@@ -36,6 +36,8 @@ def dead_relu(trace: Trace, *, max_dead_fraction: float = 0.5) -> Iterator[Findi
         if relu.output.of_samples < trace.samples:
             continue  # the others may wake it
         dead = relu.output.channel_fraction(lambda channel: channel.maximum <= 0)
+        if relu.output.channels is None:
+            dead = float(relu.output.peak == 0)
         if dead > max_dead_fraction:
             yield Finding(
                 relu,

@@ -7,16 +7,17 @@ from onnxlint import Activations, Finding, Severity, rule
 
 @rule("ACT005", "vanishing-activation", severity=Severity.WARNING)
 def vanishing_activation(
-    activations: Activations, *, min_fraction: float = 1e-6
+    activations: Activations, *, min_fraction: float = 1e-6, min_added_fraction: float = 1e-10
 ) -> Iterator[Finding]:
     """Activations that fade away from layer to layer.
 
     Why: what arrives at the next layer is nothing but its bias, so the prediction hardly depends on
     the input, and no gradient comes back. Compared is the root mean square of what a layer gives
     with that of the input, or with 1 if that is smaller; the limit is about the relative precision
-    of float32, below which a bias of ordinary size drowns it. Left alone are layers that are
-    exactly 0 (ACT003, WGT002), outputs, and branches that are added to something else. Only the
-    first layer on a path is told.
+    of float32, below which a bias of ordinary size drowns it. A branch that is added to something
+    else may start as small (scales of 1e-6 are usual), so its limit is `min-added-fraction`, far
+    below what changes the sum. Left alone are outputs and layers that are exactly 0 (ACT003,
+    WGT002). Only the first layer on a path is told.
     Fix: initialise with a variance of 2 / inputs (Kaiming), normalise between the layers, add
     residual connections. An untrained network with batch normalisation fades where its running
     statistics were never fitted: export it after some batches.
@@ -45,16 +46,19 @@ def vanishing_activation(
         y = Relu(sum)
     }
     """
-    limit = min_fraction * min(activations.input_rms, 1.0)
+    reference = min(activations.input_rms, 1.0)
+    limits = {
+        seen.value: reference
+        * (min_added_fraction if activations.is_added(seen.value) else min_fraction)
+        for seen in activations.of_layers_and_branches()
+    }
     small = (
         seen
-        for seen in activations.of_layers()
-        if 0 < seen.statistics.rms < limit
-        and not seen.value.is_output
-        and not activations.is_added(seen.value)
+        for seen in activations.of_layers_and_branches()
+        if 0 < seen.statistics.rms < limits[seen.value] and not seen.value.is_output
     )
     for seen in activations.firsts(small):
-        rms = seen.statistics.rms
+        rms, limit = seen.statistics.rms, limits[seen.value]
         yield Finding(
             seen,
             f"its root mean square on {seen.of_samples} samples is {rms:.2g}, that of the input "
