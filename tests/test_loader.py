@@ -149,6 +149,22 @@ def test_large_tensors_are_mapped_not_copied(large_model):
         np.testing.assert_array_equal(graph.constant(graph.main.values["c"]), np.eye(200))
 
 
+def test_what_onnx_saved_again_says_where_its_data_lies(large_model, tmp_path, onnxlint):
+    """Once read from external data, onnx writes `DEFAULT` behind the data of each tensor."""
+    path, weight = large_model
+    model = onnx.load(path)
+    onnx.save(model, tmp_path / "apart.onnx", save_as_external_data=True, location="apart.data")
+    again = onnx.load(tmp_path / "apart.onnx")
+    onnx.save(again, path)
+    assert again.graph.initializer[0].HasField("data_location")
+    with open_model(str(path)) as model:
+        assert len(model.files.spans) == 2
+        graph = Graph(model)
+        np.testing.assert_array_equal(graph.constant(graph.main.values["w"]), weight)
+    done = onnxlint(path, "--select", "ONX,RUN001,RUN002")
+    assert done.returncode == 0, done.stdout
+
+
 def test_onnxruntime_finds_weights_in_the_model_file(large_model):
     import onnxruntime as ort
 

@@ -118,11 +118,13 @@ def _shrink(
         raise WireError(f"messages nested deeper than {MAX_NESTING}")
     children = _CHILDREN[kind]
     chunks: list[bytes | memoryview] = []
+    references: list[bytes | memoryview] = []
     copied = start
     for field, tag_start, body, stop in _large_fields(buffer, start, end, large):
+        replacement: list[bytes | memoryview] = []
         if kind == "Tensor" and field == _RAW_DATA:
             spans.add((body, stop - body))
-            replacement: list[bytes | memoryview] = [_reference(body, stop - body)]
+            references.append(_reference(body, stop - body))
         elif field in children:
             parts = _shrink(buffer, body, stop, children[field], large, spans, depth + 1)
             tag = _varint(field << 3 | _BYTES)
@@ -131,8 +133,8 @@ def _shrink(
             continue
         chunks += [buffer[copied:tag_start], *replacement]
         copied = stop
-    chunks.append(buffer[copied:end])
-    return chunks
+    # Last, for the last value of a field counts: onnx itself writes where data lies, as `DEFAULT`.
+    return [*chunks, buffer[copied:end], *references]
 
 
 def _large_fields(

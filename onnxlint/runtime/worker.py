@@ -102,11 +102,11 @@ def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
     options = ort.SessionOptions()
     level = getattr(ort.GraphOptimizationLevel, _LEVELS[request.level])
     options.graph_optimization_level = level
+    options.enable_mem_pattern = False  # a second block of memory, as large as what is watched
     key = "session.model_external_initializers_file_folder_path"
     options.add_session_config_entry(key, request.folder)
     if request.in_order:
         options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
-        options.enable_mem_pattern = False
     start = time.perf_counter()
     try:
         session = ort.InferenceSession(request.model, options, providers=["CPUExecutionProvider"])
