@@ -30,6 +30,7 @@ CONSTANTS = {
     "low": "float low = {-1e9}",
     "huge": "float huge = {1e9}",
     "mote": "float mote = {1e-7}",
+    "sunk": "float[4] sunk = {-99, -99, -99, 0}",
     "speck": "float speck = {1e-14}",
     "one": "float one = {1}",
     "keep": "bool[4] keep = {1, 1, 1, 0}",
@@ -99,6 +100,12 @@ def test_vanishing_activations(body, places):
 def test_a_branch_that_is_added_may_be_small_and_not_nothing(scale, places):
     body = f"a = MatMul(x, w) c = Mul(a, {scale}) s = Add(x, c) y = Relu(s)"
     assert told(vanishing_activation, body) == places
+
+
+def test_channels_that_are_dead_before_something_is_added():
+    body = "a = Add(x, sunk) h = Relu(a) s = Add(h, one) y = Log(s)"
+    assert told(dead_relu, body) == ["Relu None"]
+    assert told(dead_relu, body.replace("sunk", "one")) == []
 
 
 def test_a_relu_of_unknown_rank_is_dead_as_a_whole():

@@ -64,7 +64,7 @@ def test_quantised_values_are_seen_by_what_they_stand_for(analysed):
         assert seen.minimum >= (-128 - 5) * 0.01 - 1e-6
         assert seen.maximum <= (127 - 5) * 0.01 + 1e-6
         assert seen.at_highest + seen.at_lowest > 0
-    assert [seen.value.name for seen in trace.values()] == ["h", "r", "y"]
+    assert [seen.value.name for seen in trace.values()] == ["h", "h", "r", "y"]
 
 
 def test_a_quantised_model_is_watched_where_its_kernels_end(analysed):
@@ -247,6 +247,23 @@ def test_some_samples_show_what_fused_kernels_hide(
     assert observed.statistics.elements == 4 * samples
     assert trace.of(value(analyses, "y")).of_samples == 8
     assert all(trace.of(value(analyses, name)) is None for name in "mbt")  # as a and c are
+
+
+CUT = """net (float[N, 4] x) => (float[N, 4] y) <float s = {0.01}, int8 z = {5}, float far = {%s}>
+{ h = Mul(x, far) %s q = QuantizeLinear(g, s, z) d = DequantizeLinear(q, s, z) y = Neg(d) }"""
+
+
+def test_what_a_quantiser_cuts_off_is_seen_before_it(analysed):
+    analyses = analysed(CUT % ("1e12", "g = Abs(h)"))
+    trace = analyses.get(Trace)
+    assert trace.of(value(analyses, "g")).peak < 2  # what the integers can stand for
+    assert max(seen.peak for seen in trace.values() if seen.value.name == "g") > 1e11
+    assert len(list(trace.values())) == len({id(seen.statistics) for seen in trace.values()})
+
+
+def test_nan_before_a_quantiser_has_its_origin(analysed):
+    trace = analysed(CUT % ("1", "g = Log(h)")).get(Trace)
+    assert [found.node.op for found in trace.origins(lambda seen: seen.nan)] == ["Log"]
 
 
 def test_a_full_trace_runs_nothing_again(analysed, monkeypatch):

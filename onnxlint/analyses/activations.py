@@ -124,7 +124,10 @@ class Activations:
         after: set[Node | Value] = set()
         for observed in found:
             if observed.value not in after:
-                after |= self._graph.descendants([observed.value], by_numbers=True)
+                after |= {
+                    observed.value,
+                    *self._graph.descendants([observed.value], by_numbers=True),
+                }
                 yield observed
 
     @cached_property

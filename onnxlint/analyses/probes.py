@@ -11,6 +11,8 @@ from onnxlint.model.graph import MOVING, Graph, Node, Value
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Quantisation, Watch
 
+_MS = "com.microsoft::"
+
 _ACTIVATIONS = frozenset({
     "Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "HardSigmoid", "Elu", "Selu", "ThresholdedRelu",
     "Softplus", "Softsign", "HardSwish",
@@ -36,8 +38,10 @@ _TRANSPARENT = frozenset({
 })  # fmt: skip
 """Operators that only move numbers: what they give was seen before."""
 
-_SELDOM_NEW = MOVING | {"Slice", "Split", "Concat", "Expand", "Tile"}
-"""Those of them that move computed numbers, not such as were stored."""
+_SELDOM_NEW = MOVING | {
+    "Slice", "Split", "Concat", "Expand", "Tile", "DequantizeLinear", f"{_MS}DequantizeLinear",
+}  # fmt: skip
+"""Operators whose numbers were seen before they came there: not so what is looked up in a table."""
 
 _RESCALING = frozenset({
     "Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Tanh", "Erf", "Exp", "Log", "Reciprocal",
@@ -56,8 +60,6 @@ _SELECTING = frozenset({
 })  # fmt: skip
 """Operators that may leave nothing of what they read."""
 
-_MS = "com.microsoft::"
-
 _QUANTISERS = ("QuantizeLinear", f"{_MS}QuantizeLinear")
 _DEQUANTISING = ("DequantizeLinear", f"{_MS}DequantizeLinear")
 
@@ -70,6 +72,9 @@ _QUANTISING: Mapping[str, tuple[int, int]] = {
     f"{_MS}QLinearReduceMean", f"{_MS}QLinearSigmoid", f"{_MS}QLinearSoftmax",
 ), (3, 4))  # fmt: skip
 """Slots of the scale and the zero point of what an operator gives."""
+
+_ROUNDING = frozenset({*_QUANTISING, "DynamicQuantizeLinear"})
+"""Operators that cut off, or round to nothing, what lies outside the range of integers."""
 
 _KEEPING = _ELEMENTWISE | {"Cast", "Dropout", "Identity", "Softmax", "LogSoftmax"}
 """Operators that leave every axis where it is."""
@@ -108,7 +113,8 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
 def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
     """What `chosen` leaves out, and the ends of fused kernels do not show: see `_is_hidden`.
 
-    Numbers that only moved were seen before.
+    And every ReLU, for its zeros are none any more where something is added. Numbers that only
+    moved were seen before.
     """
     made = _constant_values(graph)
     return [
@@ -116,7 +122,7 @@ def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
         for watch in chosen(graph, shapes, every=True)
         if watch.name not in known and not watch.sizes_only
         if (node := graph.main.values[watch.name].producer) and node.op not in _SELDOM_NEW
-        if _is_hidden(graph.main.values[watch.name], made)
+        if node.op == "Relu" or _is_hidden(graph.main.values[watch.name], made)
     ]
 
 
@@ -127,8 +133,10 @@ def _is_hidden(value: Value, constants: set[Value]) -> bool:
     """
     for node in value.consumers:
         others = (read for read in node.inputs if read is not None and read is not value)
-        if node.op in _RESCALING or any(
-            read.tensor_proto is None and read not in constants for read in others
+        if (
+            node.op in _RESCALING
+            or node.op in _QUANTISING
+            or any(read.tensor_proto is None and read not in constants for read in others)
         ):
             return True
     return False

@@ -272,8 +272,13 @@ class Trace:
         seen = watched.get(value.name) or watched.get(_quantised_name(value))
         if seen is None and value.producer is None:
             seen = self._fed.get(value.name)
-        if seen is None and value.name in self.execution.inner:
-            seen, count = self.execution.inner[value.name], self.execution.inner_samples
+        if seen is None:
+            return self._inside(value)
+        return Observed(value, seen, count) if seen.elements else None
+
+    def _inside(self, value: Value) -> Observed | None:
+        """What a fused kernel hides of a value, or its quantised numbers."""
+        seen, count = self.execution.inner.get(value.name), self.execution.inner_samples
         return Observed(value, seen, count) if seen is not None and seen.elements else None
 
     def nodes(self, *ops: str) -> Iterator[ObservedNode]:
@@ -290,14 +295,17 @@ class Trace:
         return gates_itself(self._graph, node)
 
     def values(self) -> Iterator[Observed]:
-        """Everything that was watched, in the order of the file; what is quantised once."""
+        """Everything that was watched, in the order of the file.
+
+        What is quantised once; and once more as it was before, where that was watched.
+        """
         told: set[int] = set()
         for node in self._graph.main.nodes:
             for value in filter(None, node.outputs):
-                observed = self.of(value)
-                if observed is not None and id(observed.statistics) not in told:
-                    told.add(id(observed.statistics))
-                    yield observed
+                for observed in filter(None, (self.of(value), self._inside(value))):
+                    if id(observed.statistics) not in told:
+                        told.add(id(observed.statistics))
+                        yield observed
 
     def empty(self) -> Iterator[Observed]:
         """Values that had no element in any run, in the order of the file."""
