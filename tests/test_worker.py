@@ -97,6 +97,7 @@ def test_neither_child_nor_file_outlives_the_linter(end, write_model, tmp_path):
     linter = subprocess.Popen(
         [sys.executable, "-m", "onnxlint", str(path), "--select", "ACT"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(scratch)},
+        preexec_fn=heed_interrupts,
     )  # fmt: skip
     workers = wait_for(lambda: children(linter.pid))
     time.sleep(1.5)
@@ -105,6 +106,11 @@ def test_neither_child_nor_file_outlives_the_linter(end, write_model, tmp_path):
     assert b"Traceback" not in errors
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers))  # noqa: PTH110
     assert not list(scratch.iterdir())
+
+
+def heed_interrupts():
+    """A test that runs in the background of a shell has inherited that they are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(condition, seconds=10.0):

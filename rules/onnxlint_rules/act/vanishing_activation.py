@@ -36,7 +36,7 @@ def vanishing_activation(
     Good:
     # as small, and added to the input
     net (float[N, 2] x) => (float[N, 2] y)
-    <float[2, 2] w = {0.0007, 0.0003, -0.0003, 0.0007}, float scale = {0.000001}>
+    <float[2, 2] w = {0.7, 0.3, -0.3, 0.7}, float scale = {0.0000001}>
     {
         a = MatMul(x, w)
         b = Relu(a)
