@@ -261,6 +261,14 @@ def test_what_a_quantiser_cuts_off_is_seen_before_it(analysed):
     assert len(list(trace.values())) == len({id(seen.statistics) for seen in trace.values()})
 
 
+def test_what_is_quantised_dynamically_is_seen_before_it(analysed):
+    text = """net (float[N, 4] x) => (float[N, 4] y) <float far = {1e12}>
+    { h = Mul(x, far) g = Abs(h) q, s, z = DynamicQuantizeLinear(g)
+      y = DequantizeLinear(q, s, z) }"""
+    analyses = analysed(text)
+    assert analyses.get(Trace).of(value(analyses, "g")).peak > 1e11
+
+
 def test_nan_before_a_quantiser_has_its_origin(analysed):
     trace = analysed(CUT % ("1", "g = Log(h)")).get(Trace)
     assert [found.node.op for found in trace.origins(lambda seen: seen.nan)] == ["Log"]

@@ -135,7 +135,7 @@ def _is_hidden(value: Value, constants: set[Value]) -> bool:
         others = (read for read in node.inputs if read is not None and read is not value)
         if (
             node.op in _RESCALING
-            or node.op in _QUANTISING
+            or node.op in _ROUNDING
             or any(read.tensor_proto is None and read not in constants for read in others)
         ):
             return True
