@@ -39,6 +39,7 @@ from onnxlint.model.graph import Graph
 from onnxlint.model.load import open_model
 from onnxlint.runtime import worker
 from onnxlint.runtime.messages import Array, Load, Run, Watch
+from onnxlint.runtime.totals import Totals
 from onnxlint.settings import DEFAULT_SAMPLES, Settings
 
 DEFAULT = [LIGHT / f"light_{name}.onnx" for name in ("resnet50", "densenet121", "vgg19")]
@@ -144,7 +145,7 @@ def _trace(model: Path, *, every: bool) -> tuple[int, float, float]:
     rounds = []
     for _ in range(ROUNDS):
         plain = _milliseconds(partial(_session(model.read_bytes(), folder).run, None, feed))
-        traced = _milliseconds(partial(worker._run, _session(data, folder), request, {}))
+        traced = _milliseconds(partial(worker._run, _session(data, folder), request, Totals()))
         rounds.append((plain, traced))
     return len(watches), *map(min, zip(*rounds, strict=True))
 

@@ -11,15 +11,31 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from onnxlint.analyses.trace import Observed
-from onnxlint.runtime.messages import Quantisation, Statistics
+from onnxlint.runtime import statistics, totals
+from onnxlint.runtime.messages import Quantisation, Statistics, Watch
+from onnxlint.runtime.passes import MOST_SAMPLES, SAMPLE_ELEMENTS, compiled
 from onnxlint.runtime.statistics import (
-    MOST_SAMPLES,
-    SAMPLE_ELEMENTS,
     Measurement,
     measure,
     measure_quantised,
     merge,
 )
+from onnxlint.runtime.totals import Totals
+
+
+@pytest.fixture(params=["compiled passes", "numpy"], autouse=True, scope="module")
+def by(request):
+    """Both ways to measure: each test runs with either."""
+    if request.param == "compiled passes":
+        if compiled() is None:
+            pytest.skip("no C compiler was there on installation")
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (statistics, totals):
+            patch.setattr(module, "compiled", lambda: None)
+        yield
+
 
 FLOATS = {"float16": 16, "float32": 32, "float64": 64}
 INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
@@ -276,3 +292,98 @@ def test_floats_that_numpy_does_not_know(name):
     seen = measure(np.array([0, 1, -2, smallest, np.nan], dtype))
     assert (seen.zeros, seen.nan, seen.subnormal) == (1, 1, 1)
     assert (seen.minimum, seen.maximum) == (-2, 1)
+
+
+def test_the_sum_of_many_like_numbers_is_exact():
+    array = np.full((4, 1 << 18), 1e4, "float32")
+    array[0, ::2] += 1
+    seen = measure(array)
+    assert seen.mean == pytest.approx(array.mean(dtype="float64"), rel=1e-9)
+    assert seen.variance == pytest.approx(array.var(dtype="float64"), rel=1e-3)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_totals_equal_one_measurement_of_all_runs(data):
+    """Values of several dtypes and layouts, in runs of some samples, with NaN here and there."""
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    shapes = {"image": (3, 5, 4), "vector": (7,), "scalar": (), "long": (2, 300), "double": (6,)}
+    watched = [Watch(name, channel_axis=1) for name in shapes]
+    batches = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))
+    adding, runs = Totals(), {name: [] for name in shapes}
+    for batch in batches:
+        for name, shape in shapes.items():
+            kind = "float64" if name == "double" else "float32"
+            array = random.normal(size=(batch, *shape)).astype(kind).round(1)
+            if data.draw(st.booleans()):
+                array.reshape(-1)[random.integers(array.size)] = data.draw(SPECIAL)
+            runs[name].append(array)
+        arrays = {name: kept[-1] for name, kept in runs.items()}
+        is_finite = adding.add(watched, arrays, batch)
+        assert is_finite == all(np.isfinite(array).all() for array in arrays.values())
+    seen = adding.statistics()
+    for name, kept in runs.items():
+        whole = np.concatenate(kept)
+        axis = 1 if whole.ndim > 1 else None
+        assert_is_numpys(seen[name], whole)
+        one_by_one = [measure(part, axis, len(part)) for part in kept]
+        assert_same_channels(seen[name], reduce(merge, one_by_one))
+        np.testing.assert_array_equal(seen[name].exponents, reduce(merge, one_by_one).exponents)
+        assert_same_rows(seen[name].samples, reduce(merge, one_by_one).samples)
+
+
+SPECIAL = st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e-40])
+
+
+def assert_same_channels(one: Statistics, other: Statistics) -> None:
+    assert one.channel_axis == other.channel_axis
+    for name in ("channel_minimum", "channel_maximum"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def assert_same_rows(one: np.ndarray, other: np.ndarray) -> None:
+    """In any order: those of runs that numpy measured come first."""
+    assert one.shape == other.shape
+    by_content = [rows[np.lexsort(rows[:, 1:].T)] for rows in (one, other)]
+    np.testing.assert_allclose(*by_content, rtol=1e-4, atol=1e-6)
+
+
+def test_a_value_whose_size_changes_is_still_measured():
+    adding = Totals()
+    watched = [Watch("a", channel_axis=1)]
+    arrays = [
+        np.full(shape, 2.0, "float32") for shape in [(1, 3, 4), (1, 3, 9), (1, 5, 2), (0, 3, 4)]
+    ]
+    for array in arrays:
+        adding.add(watched, {"a": array}, 1)
+    seen = adding.statistics()["a"]
+    assert (seen.elements, seen.mean, seen.variance) == (12 + 27 + 10, 2.0, 0.0)
+    assert seen.samples.size == 0
+
+
+def test_large_values_are_measured_by_all_threads():
+    random = np.random.default_rng(3)
+    arrays = {str(i): random.normal(i, 1, (2, 8, 30_000)).astype("float32") for i in range(9)}
+    adding = Totals()
+    adding.add([Watch(name, channel_axis=1) for name in arrays], arrays, 2)
+    for name, seen in adding.statistics().items():
+        assert_is_numpys(seen, arrays[name])
+        np.testing.assert_array_equal(seen.channel_maximum, arrays[name].max(axis=(0, 2)))
+
+
+def test_of_many_samples_the_first_are_kept():
+    array = np.random.default_rng(4).normal(size=(MOST_SAMPLES + 9, 3, 700)).astype("float32")
+    adding = Totals()
+    for part in np.split(array, [50]):
+        adding.add([Watch("a")], {"a": part}, len(part))
+    kept = adding.statistics()["a"].samples
+    flat = array[:MOST_SAMPLES].reshape(MOST_SAMPLES, -1)
+    np.testing.assert_array_equal(kept[:, 1:], flat[:, ::9])
+    np.testing.assert_allclose(kept[:, 0], flat.mean(axis=1), atol=1e-6)
+
+
+def test_the_histogram_counts_a_regular_subset():
+    array = np.random.default_rng(5).normal(size=700_001).astype("float32")
+    _, expected = np.unique(np.frexp(array[:: 700_001 // 1024 | 1])[1], return_counts=True)
+    exponents = measure(array).exponents
+    assert exponents[exponents > 0].tolist() == expected.tolist()

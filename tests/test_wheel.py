@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from onnxlint.analyses import targets
+from onnxlint.runtime import passes
 
 ROOT = Path(__file__).parent.parent
 
 
-def test_wheel_finds_its_rules(tmp_path):
+def build(source, made, **environment):
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        cwd=ROOT, check=True, capture_output=True,
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(made)],
+        cwd=source, check=True, capture_output=True, env=os.environ | environment,
     )  # fmt: skip
-    (wheel,) = tmp_path.glob("onnxlint-*.whl")
+    (wheel,) = made.glob("onnxlint-*.whl")
+    return wheel
+
+
+def test_without_a_compiler_the_wheel_is_for_any_machine(tmp_path):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("onnxlint", "rules"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    wheel = build(tmp_path, tmp_path / "made", CC="no-such-compiler")
+    assert wheel.name.endswith("py3-none-any.whl")
+    assert not any(name.endswith(".so") for name in zipfile.ZipFile(wheel).namelist())
+
+
+@pytest.mark.skipif(passes.compiled() is None, reason="no C compiler was there on installation")
+def test_the_wheel_holds_the_compiled_passes(tmp_path):
+    wheel = build(ROOT, tmp_path)
+    assert "py3-none-" in wheel.name
+    assert not wheel.name.endswith("any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        library = archive.extract("onnxlint/runtime/_passes.so", tmp_path)
+    assert ctypes.CDLL(library).onnxlint_task_size() > 0
+
+
+def test_wheel_finds_its_rules(tmp_path):
+    wheel = build(ROOT, tmp_path)
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)

@@ -102,7 +102,7 @@ class Observed:
         """
         import numpy as np
 
-        from onnxlint.runtime.statistics import EXPONENT_BUCKETS
+        from onnxlint.runtime.passes import EXPONENT_BUCKETS
 
         seen = self.statistics
         if seen.exponents is None or seen.negative_exponents is None or not seen.finite:
@@ -427,7 +427,7 @@ def _inside(node: Node) -> list[Scope]:
 
 def _bucket(magnitude: float) -> int:
     """Where `Statistics.exponents` counts a magnitude."""
-    from onnxlint.runtime.statistics import EXPONENT_BUCKETS
+    from onnxlint.runtime.passes import EXPONENT_BUCKETS
 
     if magnitude in (0.0, math.inf):
         return EXPONENT_BUCKETS if magnitude else 0

@@ -85,7 +85,7 @@ class Quantisation(msgspec.Struct, frozen=True):
     zero_point: int = 0
 
 
-class Watch(msgspec.Struct):
+class Watch(msgspec.Struct, frozen=True):
     """A value to take statistics of, and the axis of its channels (None: it has none).
 
     `counts_samples` says that its first axis may count the samples; `sizes_only` that it is of

@@ -27,12 +27,10 @@ from onnxlint.runtime.messages import (
     Reply,
     Run,
     Seen,
-    Statistics,
     Total,
     Totalled,
-    Watch,
 )
-from onnxlint.runtime.statistics import MOST_SAMPLES, measure, measure_quantised, merge
+from onnxlint.runtime.totals import Totals
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -52,14 +50,14 @@ def main() -> None:
     import onnxruntime  # noqa: F401 - before the first request, while the linter reads the model
 
     session: onnxruntime.InferenceSession | None = None
-    totals: dict[str, Statistics] = {}
+    totals = Totals()
     reply: Reply
     while (request := messages.read_request(requests)) is not None:
         if isinstance(request, Load):
-            session, totals = None, {}
+            session, totals = None, Totals()
             session, reply = _load(request)
         elif isinstance(request, Total):
-            reply, totals = Totalled(totals), {}
+            reply, totals = Totalled(totals.statistics()), Totals()
         else:
             reply = _run(session, request, totals)
         messages.send(replies, reply)
@@ -105,6 +103,8 @@ def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
     options.enable_mem_pattern = False  # a second block of memory, as large as what is watched
     key = "session.model_external_initializers_file_folder_path"
     options.add_session_config_entry(key, request.folder)
+    # its threads would wait busily after a run, on the cores that take statistics then
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     if request.in_order:
         options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
     start = time.perf_counter()
@@ -115,9 +115,7 @@ def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
     return session, Loaded(time.perf_counter() - start)
 
 
-def _run(
-    session: onnxruntime.InferenceSession | None, request: Run, totals: dict[str, Statistics]
-) -> Reply:
+def _run(session: onnxruntime.InferenceSession | None, request: Run, totals: Totals) -> Reply:
     if session is None:
         return Failed("there is no session")
     names = list(dict.fromkeys([*request.kept, *(watch.name for watch in request.watched)]))
@@ -128,18 +126,10 @@ def _run(
         return Failed(str(error))
     middle = time.perf_counter()
     arrays = {w.name: fetched[w.name] for w in request.watched if _is_array(fetched[w.name])}
-    known = totals if request.adding else {}
-    measured = (
-        (w.name, _observe(arrays[w.name], w, request.samples, known.get(w.name)))
-        for w in request.watched if w.name in arrays
-    )  # fmt: skip
-    statistics = {name: seen for name, seen in measured if seen is not None}
-    is_finite = not any(seen.nan or seen.infinite for seen in statistics.values())
-    if request.adding:
-        for name, seen in statistics.items():
-            totals[name] = merge(totals[name], seen) if name in totals else seen
+    totals = totals if request.adding else Totals()
+    is_finite = totals.add(request.watched, arrays, request.samples)
     return Ran(
-        statistics={} if request.adding else statistics,
+        statistics={} if request.adding else totals.statistics(),
         outputs=dict(part for name in request.kept for part in _arrays(name, fetched[name])),
         seconds=middle - start,
         probing=time.perf_counter() - middle,
@@ -181,29 +171,6 @@ def _arrays(name: str, value: Any) -> Iterator[tuple[str, Array]]:
 
 def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray)
-
-
-def _observe(
-    array: Array, watch: Watch, samples: int, known: Statistics | None
-) -> Statistics | None:
-    """Statistics of a tensor; None where it is of no interest unless it is empty.
-
-    `known` is what was seen of it before: its first samples are kept and no others.
-    """
-    if not array.size:
-        return Statistics(dtype=str(array.dtype), shape=array.shape)
-    if watch.sizes_only:
-        return None
-    axis = watch.channel_axis
-    has_axis = axis is not None and -array.ndim <= axis < array.ndim
-    channel_axis = axis % array.ndim if axis is not None and has_axis else None
-    counted = watch.counts_samples and array.ndim and array.shape[0] == samples
-    rows = samples if counted or samples == 1 else None
-    if known is not None and known.samples is not None and len(known.samples) >= MOST_SAMPLES:
-        rows = None
-    if watch.quantisation is not None and array.dtype.kind in "iu":
-        return measure_quantised(array, watch.quantisation, channel_axis, rows)
-    return measure(array, channel_axis, rows) if array.dtype.kind == "f" else None
 
 
 if __name__ == "__main__":

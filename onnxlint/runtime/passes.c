@@ -1,0 +1,235 @@
+/* One pass over float32 tensors where numpy needs eight: what `statistics.py` measures of a block.
+
+   passes.py calls this, and describes the same structures; any change belongs in both. Compiled with
+   the assumption that no number is infinite or NaN: bits tell, and such a run is refused as a whole. */
+
+#include <float.h>
+#include <stdint.h>
+
+#define CHUNK 4096 /* floats, 16 KiB: half of a core's first cache */
+#define BUCKETS 300
+#define FIRST_NORMAL 24
+#define INFINITE 0x7f800000u
+#define MAGNITUDE 0x7fffffffu
+
+typedef struct {
+    int64_t elements, zeros, subnormal;
+    double minimum, maximum, mean, m2;
+} Seen;
+
+typedef struct {
+    const float *values; /* of this run: `elements`, of which `start` of the tensor came before */
+    int64_t elements, start;
+    int64_t samples, kept, row_step; /* samples of equal size, rows for the first of them */
+    float *rows;                     /* the mean of a sample, then every `row_step`th element */
+    int64_t every;                   /* each how manieth element is counted in `exponents`; 0: none */
+    int64_t channels, inner;         /* inner neighbours belong to a channel; 0 channels: none */
+    float *lows, *highs;             /* of each channel: this run's, then all runs' */
+    float tiny;                      /* the smallest normal number */
+    int32_t refused;
+    Seen total;
+    int64_t exponents[2][BUCKETS]; /* of all; of the negative ones */
+} Task;
+
+typedef struct {
+    double sum, squares; /* of the distances from `shift` */
+    double shift;
+    int64_t below, zeros, not_finite;
+    float low, high;
+    int64_t channel, left; /* where in the layout the next element lies */
+    int32_t exponents[2][BUCKETS];
+} Run;
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE uint32_t bits_of(float value)
+{
+    union { float value; uint32_t bits; } both = {value};
+    return both.bits;
+}
+
+INLINE void extremes(const float *restrict x, int64_t count, float *low, float *high)
+{
+    float least = *low, most = *high;
+    for (int64_t i = 0; i < count; i++) {
+        least = x[i] < least ? x[i] : least;
+        most = x[i] > most ? x[i] : most;
+    }
+    *low = least;
+    *high = most;
+}
+
+INLINE void extremes_of_each(const float *restrict x, int64_t count, float *restrict low,
+                             float *restrict high)
+{
+    for (int64_t i = 0; i < count; i++) {
+        low[i] = x[i] < low[i] ? x[i] : low[i];
+        high[i] = x[i] > high[i] ? x[i] : high[i];
+    }
+}
+
+INLINE void moments(Run *run, const float *restrict x, int64_t count)
+{
+    const double shift = run->shift;
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double distance = x[i] - shift;
+        sum += distance;
+        squares += distance * distance;
+    }
+    run->sum += sum;
+    run->squares += squares;
+}
+
+INLINE void kinds(Run *run, const float *restrict x, int64_t count, int32_t tiny)
+{
+    int32_t below = 0, zeros = 0, not_finite = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int32_t magnitude = bits_of(x[i]) & MAGNITUDE;
+        below += magnitude < tiny;
+        zeros += magnitude == 0;
+        not_finite += magnitude >= (int32_t)INFINITE;
+    }
+    run->below += below;
+    run->zeros += zeros;
+    run->not_finite += not_finite;
+}
+
+INLINE void channel_extremes(Run *run, const Task *task, const float *x, int64_t count)
+{
+    while (count > 0) {
+        float *low = task->lows + run->channel, *high = task->highs + run->channel;
+        int64_t stretch = task->inner == 1 ? task->channels - run->channel : run->left;
+        stretch = stretch < count ? stretch : count;
+        if (task->inner == 1) {
+            extremes_of_each(x, stretch, low, high);
+            run->channel += stretch;
+        } else {
+            extremes(x, stretch, low, high);
+            run->left -= stretch;
+            if (!run->left) {
+                run->left = task->inner;
+                run->channel++;
+            }
+        }
+        if (run->channel == task->channels) run->channel = 0;
+        x += stretch;
+        count -= stretch;
+    }
+}
+
+static void count_exponents(Run *run, const float *x, int64_t first, int64_t count, int64_t every)
+{
+    for (int64_t i = first; i < count; i += every) {
+        uint32_t bits = bits_of(x[i]), magnitude = bits & MAGNITUDE;
+        if (!magnitude || magnitude >= INFINITE) continue;
+        int bucket = (int)(magnitude >> 23);
+        bucket = bucket ? bucket + FIRST_NORMAL - 1 : 32 - __builtin_clz(magnitude);
+        run->exponents[0][bucket]++;
+        run->exponents[1][bucket] += bits >> 31;
+    }
+}
+
+/* The elements from `at` on, and each `row_step`th of them into `row`, where there is one. */
+INLINE void stretch(Run *run, const Task *task, int64_t at, int64_t count, float *row)
+{
+    int32_t tiny = (int32_t)bits_of(task->tiny);
+    int64_t next = 0;
+    for (int64_t done = 0; done < count; done += CHUNK) {
+        const float *x = task->values + at + done;
+        int64_t size = count - done < CHUNK ? count - done : CHUNK;
+        kinds(run, x, size, tiny);
+        moments(run, x, size);
+        if (task->channels)
+            channel_extremes(run, task, x, size);
+        else
+            extremes(x, size, &run->low, &run->high);
+        if (task->every) {
+            int64_t over = (task->start + at + done) % task->every;
+            count_exponents(run, x, over ? task->every - over : 0, size, task->every);
+        }
+        for (; row && next < done + size; next += task->row_step) *row++ = x[next - done];
+    }
+}
+
+INLINE void samples(Run *run, const Task *task)
+{
+    int64_t size = task->elements / (task->samples ? task->samples : 1), at = 0;
+    float *row = task->rows;
+    for (int64_t sample = 0; sample < task->kept; sample++, at += size) {
+        double before = run->sum;
+        stretch(run, task, at, size, row + 1);
+        *row = (float)(run->shift + (run->sum - before) / size);
+        row += 1 + (size + task->row_step - 1) / task->row_step;
+    }
+    stretch(run, task, at, task->elements - at, 0);
+}
+
+/* Chan's formula, as in `merge`. */
+static void add(Seen *total, const Seen *seen)
+{
+    int64_t elements = total->elements + seen->elements;
+    double delta = seen->mean - total->mean, share = (double)seen->elements / elements;
+    total->m2 += seen->m2 + delta * delta * total->elements * share;
+    total->mean += delta * share;
+    total->zeros += seen->zeros;
+    total->subnormal += seen->subnormal;
+    if (!total->elements || seen->minimum < total->minimum) total->minimum = seen->minimum;
+    if (!total->elements || seen->maximum > total->maximum) total->maximum = seen->maximum;
+    total->elements = elements;
+}
+
+static void add_channels(const Task *task, Run *run)
+{
+    const float *low = task->lows, *high = task->highs;
+    float *lows = task->lows + task->channels, *highs = task->highs + task->channels;
+    for (int64_t i = 0; i < task->channels; i++) {
+        run->low = low[i] < run->low ? low[i] : run->low;
+        run->high = high[i] > run->high ? high[i] : run->high;
+        lows[i] = low[i] < lows[i] ? low[i] : lows[i];
+        highs[i] = high[i] > highs[i] ? high[i] : highs[i];
+    }
+}
+
+INLINE void measure(Task *task)
+{
+    Run run = {.shift = task->values[0], .low = FLT_MAX, .high = -FLT_MAX};
+    if (task->channels) {
+        run.channel = task->start / task->inner % task->channels;
+        run.left = task->inner - task->start % task->inner;
+    }
+    for (int64_t i = 0; i < task->channels; i++) {
+        task->lows[i] = FLT_MAX;
+        task->highs[i] = -FLT_MAX;
+    }
+    samples(&run, task);
+    task->refused = run.not_finite > 0;
+    if (task->refused) return;
+    add_channels(task, &run);
+    double count = (double)task->elements, m2 = run.squares - run.sum * run.sum / count;
+    Seen seen = {task->elements, run.zeros, run.below - run.zeros, run.low, run.high,
+                 run.shift + run.sum / count, m2 > 0 ? m2 : 0};
+    add(&task->total, &seen);
+    for (int kind = 0; task->every && kind < 2; kind++)
+        for (int i = 0; i < BUCKETS; i++) task->exponents[kind][i] += run.exponents[kind][i];
+}
+
+static void measure_anywhere(Task *task) { measure(task); }
+
+#if defined(__x86_64__)
+__attribute__((target("avx2,fma"))) static void measure_avx2(Task *task) { measure(task); }
+#endif
+
+/* The size of a task, for passes.py to compare. */
+int64_t onnxlint_task_size(void) { return sizeof(Task); }
+
+/* Measures the tasks `order` names, beside other threads that do the same: `next` is shared. */
+void onnxlint_measure(Task *tasks, const int64_t *order, int64_t count, int64_t *next)
+{
+    void (*chosen)(Task *) = measure_anywhere;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) chosen = measure_avx2;
+#endif
+    int64_t at;
+    while ((at = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED)) < count) chosen(tasks + order[at]);
+}
