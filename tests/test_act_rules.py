@@ -114,6 +114,11 @@ def test_a_relu_of_unknown_rank_is_dead_as_a_whole():
     assert told(dead_relu, body.replace("Neg", "Exp")) == []
 
 
+SHARES = (
+    "a = Unsqueeze(x, second) b = Exp(a) e = Concat<axis = 2>(a, b, a, b) p = Softmax<axis = 1>(e) "
+)
+
+
 @pytest.mark.parametrize(
     ("body", "places"),
     [
@@ -126,6 +131,8 @@ def test_a_relu_of_unknown_rank_is_dead_as_a_whole():
         ("h = Mul(x, one) n = Exp(h) y = Add(h, n)", []),
         ("h = ReduceMax<keepdims = 0>(x) n = Sub(h, h) y = Add(n, x)", []),
         ("a = Add(x, huge) b = Neg(a) n = Exp(b) y = Add(b, n)", ["Neg b"]),  # drowned
+        (SHARES + "r = ReduceSum(p, first) y = Div(p, r)", []),  # 1, as shares add up to
+        (SHARES + "m = Mul(p, huge) r = ReduceSum(m, first) y = Add(p, r)", ["ReduceSum r"]),
     ],
 )  # fmt: skip
 def test_constant_activations(body, places):

@@ -100,6 +100,18 @@ def test_training_is_told_by_opset(
     assert severities(training_mode_batchnorm, text) == expected
 
 
+def test_weights_may_be_standardised_by_a_normalisation_that_trains() -> None:
+    text = """<ir_version: 9, opset_import: ["" : 17]>
+    net (float[N, 3, 8, 8] x) => (float[N, 4, 6, 6] y)
+    <float[1, 4, 27] w, float[4] s, float[4] z, int64[4] dims = {4, 3, 3, 3}>
+    {
+        even, mean, var = BatchNormalization <training_mode = 1> (w, s, z, z, s)
+        kernel = Reshape(even, dims)
+        y = Conv(x, kernel)
+    }"""
+    assert severities(training_mode_batchnorm, text) == []
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from onnxlint.runtime import ONE_BLAS_THREAD
+from onnxlint.runtime import WORKER_ENVIRONMENT
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Level, Ran, Reply, Request, Run, Statistics
@@ -54,7 +54,7 @@ class Worker:
         self._end()
         self._expired = False
         limit = str(self.memory_limit or 0)
-        environment = {**ONE_BLAS_THREAD, **os.environ}
+        environment = {**WORKER_ENVIRONMENT, **os.environ}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(
             [sys.executable, "-m", self.module, limit],

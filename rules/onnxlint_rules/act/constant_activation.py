@@ -19,8 +19,9 @@ def constant_activation(
     bias. The limit is the largest difference between two samples relative to the largest number,
     about the rounding of float32. Left alone are outputs (PRD002), values of fewer than
     `min-elements` a sample, what comparisons and rounding give, dead ReLUs (ACT003), all-zero
-    weights (WGT002), saturated activations (ACT004) and masks, with all that follows from them, and
-    inputs that are the same for all samples. Only the first value on a path is told.
+    weights (WGT002), saturated activations (ACT004), sums that are 1 (of shares) and masks, with
+    all that follows from them, and inputs that are the same for all samples. Only the first value
+    on a path is told.
     Fix: look at the node with two inputs that differ; check axes and epsilon of a normalisation,
     and the weights before it.
 
@@ -58,7 +59,7 @@ def constant_activation(
     for seen in activations.firsts(constant):
         dead = seen.made_by("Relu") and seen.peak == 0
         told = dead or seen.made_by(*_TOLD_ELSEWHERE) or activations.has_zero_layer(seen.value)
-        if not told and not _is_saturated(seen):
+        if not told and not _is_saturated(seen) and not _sums_up_shares(seen):
             yield Finding(
                 seen,
                 f"it is the same for all {seen.of_samples} samples, though they differ",
@@ -66,6 +67,12 @@ def constant_activation(
                 limit=max_spread,
                 unit="fraction of the largest number",
             )
+
+
+def _sums_up_shares(seen: Observed) -> bool:
+    """Whether it adds up to 1 everywhere: what a softmax or a division by its sum gave."""
+    ends = seen.statistics.minimum, seen.statistics.maximum
+    return seen.made_by("ReduceSum") and all(abs(end - 1) <= 16 * seen.epsilon for end in ends)
 
 
 def _is_saturated(seen: Observed) -> bool:

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, rule
+from onnxlint import Finding, Graph, Layers, Node, Severity, rule
 
 
 @rule("ARC009", "training-mode-batchnorm", severity=Severity.ERROR, ops=("BatchNormalization",))
-def training_mode_batchnorm(graph: Graph) -> Iterator[Finding]:
+def training_mode_batchnorm(graph: Graph, layers: Layers) -> Iterator[Finding]:
     """A batch normalisation that normalises with the statistics of the batch.
 
     Why: the prediction for one sample then depends on which others share its batch, and a batch of
     one is wiped out. The model was exported in training mode, or without running statistics
     (pytorch/pytorch#75252); TensorRT and OpenVINO refuse it. Where the updated statistics are
-    used, the graph is a training step, and this is a warning.
+    used, the graph is a training step, and this is a warning. What standardises weights this way,
+    which no input changes, is left alone.
     Fix: call `model.eval()` before the export, and do not build the layer with
     `track_running_stats=False`. Flipping the attribute alone changes the result
     (microsoft/onnxruntime#26584).
@@ -32,7 +33,7 @@ def training_mode_batchnorm(graph: Graph) -> Iterator[Finding]:
     }
     """
     for node in graph.nodes("BatchNormalization"):
-        if not _trains(node):
+        if not _trains(node) or not layers.is_computed(node.input(0)):
             continue
         statistics = [value for value in node.outputs[1:] if value is not None]
         wanted = any(value.consumers or value.is_output for value in statistics)
