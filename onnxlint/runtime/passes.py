@@ -95,7 +95,7 @@ class Table:
         if not taken:
             return list(parts)
         rows = np.array([entry.row for _, entry, _ in taken])
-        columns = zip(*(_varying(part, kept) for part, _, kept in taken), strict=True)
+        columns = zip(*(entry.columns(part, kept) for part, entry, kept in taken), strict=True)
         for name, column in zip(_VARYING, columns, strict=True):
             self._tasks[name][rows] = column
         self._measure(rows, sum(part.values.nbytes for part, _, _ in taken))
@@ -105,13 +105,14 @@ class Table:
                 entry.shape = part.shape
                 if kept is not None:
                     entry.samples.append(kept)
+                    entry.kept += len(kept)
         done = {part.key for (part, _, _), no in zip(taken, refused, strict=True) if not no}
         return [part for part in parts if part.key not in done]
 
     def samples_of(self, key: Hashable) -> int:
         """How many samples are kept of a tensor."""
         entry = self._entries.get(key)
-        return sum(map(len, entry.samples)) if entry else 0
+        return entry.kept if entry else 0
 
     def statistics(self) -> dict[Hashable, Statistics]:
         """What has been taken in."""
@@ -161,6 +162,8 @@ class _Entry:
         self.extremes = np.empty((2, 2, self.channels), np.float32)  # least, most; a run's, all
         self.extremes[:, 1] = [[math.inf], [-math.inf]]
         self.samples: list[Array] = []
+        self.kept = 0
+        self._layout: tuple[object, tuple[int, ...]] = (None, ())
         self._part = part._replace(values=self.extremes)
         self.shape = part.shape
 
@@ -168,11 +171,19 @@ class _Entry:
         """Memory for the samples that are to be kept of a tensor."""
         if not part.samples:
             return None
-        wanted = min(part.samples, MOST_SAMPLES - sum(map(len, self.samples)))
+        wanted = min(part.samples, MOST_SAMPLES - self.kept)
         if wanted <= 0:
             return None
         size = part.values.size // part.samples
         return np.empty((wanted, 1 + -(-size // row_step(size))), np.float32)
+
+    def columns(self, part: Part, rows: Array | None) -> tuple[int, ...]:
+        """What the columns of _VARYING hold for a part; what they held is known from before."""
+        key = part.shape, part.values.size, part.start, part.samples, part.every
+        if self._layout[0] != key:
+            self._layout = key, _layout(part)
+        kept = (0, 0) if rows is None else (_address(rows), len(rows))
+        return _address(part.values), *kept, *self._layout[1]
 
     def statistics(self, task: Any) -> Statistics:
         """Of this row."""
@@ -197,18 +208,14 @@ class _Entry:
 NO_SAMPLES = np.empty((0, 0), np.float32)
 """Of a tensor whose samples are not of one size."""
 
-_VARYING = ("values", "elements", "start", "samples", "kept", "row_step", "rows", "every", "inner")
+_VARYING = ("values", "rows", "kept", "elements", "start", "samples", "row_step", "every", "inner")
 
 
-def _varying(part: Part, rows: Array | None) -> tuple[int, ...]:
-    """What the columns _VARYING hold for a part."""
-    values, samples, axis = part.values, part.samples or 1, part.channel_axis
-    return (
-        _address(values), values.size, part.start,
-        samples, 0 if rows is None else len(rows), row_step(values.size // samples),
-        0 if rows is None else _address(rows), part.every,
-        1 if axis is None else math.prod(part.shape[axis + 1 :]),
-    )  # fmt: skip
+def _layout(part: Part) -> tuple[int, ...]:
+    """What the columns of _VARYING hold for a part, but for its addresses and rows."""
+    size, samples, axis = part.values.size, part.samples or 1, part.channel_axis
+    inner = 1 if axis is None else math.prod(part.shape[axis + 1 :])
+    return size, part.start, samples, row_step(size // samples), part.every, inner
 
 
 def row_step(elements: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
+import numpy as np
+
 from onnxlint.runtime.messages import Array, Statistics, Watch
 from onnxlint.runtime.passes import (
     MOST_SAMPLES,
@@ -56,12 +58,13 @@ class Totals:
             return None
         known = self._others.get(watch.name)
         kept = len(known.samples) if known is not None and known.samples is not None else 0
-        kept += self._table.samples_of(watch.name) if self._table is not None else 0
+        if self._table is not None:
+            kept += self._table.samples_of(watch.name)
         return samples if kept < MOST_SAMPLES else None
 
 
 def _is_plain(watch: Watch, array: Array) -> bool:
-    return array.dtype.name == "float32" and array.size > 0 and not watch.sizes_only
+    return array.dtype == np.float32 and array.size > 0 and not watch.sizes_only
 
 
 def _part(watch: Watch, array: Array, rows: int | None) -> Part:
