@@ -122,6 +122,23 @@ def test_overflow_that_no_input_can_avoid_is_an_error() -> None:
     assert found.severity is Severity.ERROR
 
 
+@pytest.mark.parametrize(("start", "severity"), [("s", Severity.INFO), ("c", Severity.WARNING)])
+def test_the_logarithm_of_a_distance_between_positions_is_told_in_passing(
+    start: str, severity: Severity
+) -> None:
+    text = f"""n (float[N, 2] x) => (float[N, 2] y)
+    <int64 zero = {{0}}, int64 one = {{1}}, float[1] none = {{0}}>
+    {{
+        sizes = Shape(x) s = Gather(sizes, zero) nil = Mul(x, none) whole = Cast<to = 7>(nil)
+        most = ReduceMax<keepdims = 0>(whole) c = Add(most, one)
+        places = Range(zero, {start}, one) far = Cast<to = 1>(places) log = Log(far)
+        bucket = Cast<to = 7>(log) last = ReduceMax<keepdims = 0>(bucket)
+        add = Cast<to = 1>(last) y = Add(x, add)
+    }}"""
+    (found,) = judged(inf_origin, text).findings
+    assert (found.place.op_type, found.severity) == ("Log", severity)
+
+
 def test_function_with_a_mask_inside_makes_no_infinity() -> None:
     text = """<ir_version: 10, opset_import: ["" : 21, "own" : 1]>
     n (float[N, 2] x) => (float[N, 2] y) { y = own.mask(x) }

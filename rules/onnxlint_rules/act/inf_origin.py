@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Limits, Severity, Trace, Witnesses, rule
+from onnxlint import Finding, Layers, Limits, Node, Severity, Trace, Witnesses, rule
 from onnxlint_rules.act._at_limits import at_limits
 
 
 @rule("ACT002", "inf-origin", severity=Severity.ERROR)
-def inf_origin(trace: Trace, witnesses: Witnesses, limits: Limits) -> Iterator[Finding]:
+def inf_origin(
+    trace: Trace, layers: Layers, witnesses: Witnesses, limits: Limits
+) -> Iterator[Finding]:  # fmt: skip
     """A node that makes infinities of finite inputs.
 
     Why: a number grew beyond what its dtype holds, or was divided by zero. The next subtraction or
     product makes NaN of it, and a division makes a plain 0. Infinities that come from constants
     are left alone: attention masks are made of them. A warning on made-up samples, and for a
-    logarithm of zero, which makes masks too; an info where zeros, or the least and largest numbers
-    alone, make it.
+    logarithm of zero, which makes masks too; an info where no input's numbers go into that
+    logarithm (of distances between positions, say, which T5 puts into buckets), and where zeros, or
+    the least and largest numbers alone, make infinities.
     Fix: subtract the maximum before an exponential, guard the divisor with an epsilon, normalise
     before the values grow, or compute this part in float32.
 
@@ -39,7 +42,6 @@ def inf_origin(trace: Trace, witnesses: Witnesses, limits: Limits) -> Iterator[F
     >>> model.graph.initializer[1].float_data[0] = float("-inf")
     """
     for origin in trace.origins(lambda seen: seen.infinite):
-        on_data = Severity.WARNING if origin.node.op == "Log" else Severity.ERROR
         yield Finding(
             origin,
             f"infinities are born here: of finite inputs, in {origin.runs} of "
@@ -48,8 +50,14 @@ def inf_origin(trace: Trace, witnesses: Witnesses, limits: Limits) -> Iterator[F
             limit=0,
             unit="runs",
             evidence=witnesses.of(origin, "ACT002"),
-            severity=trace.severity(on_data, origin.node.output),
+            severity=trace.severity(_on_data(origin.node, layers), origin.node.output),
         )
     yield from at_limits(
         trace, limits, witnesses, lambda seen: seen.infinite, "infinities are", "ACT002"
     )
+
+
+def _on_data(node: Node, layers: Layers) -> Severity:
+    if node.op != "Log":
+        return Severity.ERROR
+    return Severity.WARNING if layers.is_computed(node.output) else Severity.INFO
