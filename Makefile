@@ -49,4 +49,4 @@ new-rule: $(VENV)/installed  ## Start a rule: make new-rule CODE=ACT099 NAME=my-
 	$(BIN)/python docs/new_rule.py $(CODE) $(NAME)
 
 clean:  ## Remove what the other targets made.
-	rm -rf $(VENV) site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site dist onnxlint/runtime/_passes.so .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -180,10 +180,14 @@ DEEP = """net (float[N, 64] x) => (float[N, 64] y)
 { a = Sigmoid(x) b = Exp(a) c = Sigmoid(b) y = Exp(c) }"""
 
 
-def requests(analyses: Analyses, monkeypatch) -> list[list[str]]:
-    """What is watched in each run that the worker is asked for from now on."""
+def requests(analyses: Analyses, monkeypatch, share: float = 0) -> list[list[str]]:
+    """What is watched in each run that the worker is asked for from now on.
+
+    `share` is how much of what the worker takes may be fetched at once.
+    """
     seen = []
     run = Worker.run
+    monkeypatch.setattr("onnxlint.analyses.runner.FETCH_SHARE", share)
     monkeypatch.setattr(
         Worker, "run", lambda self, request: seen.append([w.name for w in request.watched])
         or run(self, request),
@@ -215,7 +219,17 @@ def test_sizes_that_only_a_run_shows_decide_from_the_second_one_on(analysed, mon
     seen = requests(analyses, monkeypatch)
     analyses.get(Trace)
     everything = ["i", "a", "b", "c", "y"]
-    assert seen == [["i"], ["a", "b"], ["c", "y"], everything, everything]
+    assert seen == [[], ["i"], ["a", "b"], ["c", "y"], everything, everything]
+
+
+def test_a_model_that_takes_much_memory_may_be_asked_for_more_at_once(analysed, monkeypatch):
+    monkeypatch.setattr("onnxlint.analyses.runner.FETCH_BUDGET_BYTES", 64 * 4)
+    monkeypatch.setattr("onnxlint.runtime.synthesis.SMALL_BATCH_ELEMENTS", 64)  # one at a time
+    analyses = analysed(DEEP, samples=2)
+    analyses.get(Worker).peak = 0  # other tests had the same one
+    seen = requests(analyses, monkeypatch, share=0.25)
+    analyses.get(Trace)
+    assert seen == [[], ["a", "b", "c", "y"], ["a", "b", "c", "y"]]
 
 
 CHAIN = """net (float[%s, 4] x) => (float[A, 4] y) <float[4] w = {1, 2, 3, 4}>

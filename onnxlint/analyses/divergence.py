@@ -121,10 +121,11 @@ class LayerDifferences:
         """Pairs that are fetched at once, in the order of the file."""
         sizes = self._sizes
         step = math.ceil(sum(sizes.values()) / (MOST_GROUPS * FETCH_BUDGET_BYTES)) or 1
-        return grouped({
+        chosen = {
             pair: size for number, (pair, size) in enumerate(sizes.items())
             if number % step == 0 or pair[0] in self._outputs
-        })  # fmt: skip
+        }  # fmt: skip
+        return grouped(chosen, FETCH_BUDGET_BYTES)
 
     @property
     def _sizes(self) -> dict[Pair, int]:

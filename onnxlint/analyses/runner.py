@@ -25,6 +25,13 @@ _Thing = TypeVar("_Thing")
 FETCH_BUDGET_BYTES = 128 * 1024 * 1024
 """Watched values are fetched in groups of about this size, so that depth does not cost memory."""
 
+FETCH_SHARE = 0.3
+"""Or of this share of what the model takes anyway, where that is more, for each group costs a run:
+1.3 times its memory are the goal."""
+
+FEW_GROUPS = 2
+"""Of more groups, a run that watches nothing tells first how much the model takes."""
+
 KEPT_BYTES = 32 * 1024 * 1024
 """Outputs up to this size in all samples together are kept whole, for the prediction rules."""
 
@@ -117,10 +124,15 @@ class Runner:
         Raises:
             RunFailure: onnxruntime cannot run one of them.
         """
+        from onnxlint.runtime.messages import Run
+
         runs: list[Ran] = []
         watches, self._sizes = [watch for group in self._groups for watch in group], attempt.sizes
         self._regroup(watches, self._guessed(watches))
         try:
+            if len(self._groups) > FEW_GROUPS:
+                self._worker.run(Run(attempt.feeds[0], [], [], attempt.samples_per_run))
+                self._regroup(watches, self._guessed(watches))
             for feed in attempt.feeds:
                 ran = self.run(feed, attempt.samples_per_run, adding=True)
                 if runs and ran.types == runs[-1].types:
@@ -168,7 +180,8 @@ class Runner:
     def _regroup(self, watches: list[Watch], sizes: dict[str, int]) -> None:
         """Splits what is watched by the bytes of each value; without any, nothing is fetched."""
         by_name = {watch.name: watch for watch in watches}
-        parts = grouped({name: sizes.get(name, 0) for name in by_name})
+        room = max(FETCH_BUDGET_BYTES, int(FETCH_SHARE * self._worker.peak))
+        parts = grouped({name: sizes.get(name, 0) for name in by_name}, room)
         self._groups = [[by_name[name] for name in part] for part in parts] or [[]]
 
     def _guessed(self, watches: list[Watch]) -> dict[str, int]:
@@ -184,19 +197,19 @@ def nbytes(dtype: str, shape: tuple[int, ...]) -> int:
     return math.prod(shape) * (8 if dtype == "str" else np.dtype(dtype).itemsize)
 
 
-def grouped(sizes: Mapping[_Thing, int]) -> Iterator[list[_Thing]]:
-    """Parts that are small enough to be fetched at once, of things that take so many bytes each.
+def grouped(sizes: Mapping[_Thing, int], room: int) -> Iterator[list[_Thing]]:
+    """Parts of things that take so many bytes each, of `room` bytes together at most.
 
     One that is larger than that is a part by itself.
     """
     group: list[_Thing] = []
-    room = FETCH_BUDGET_BYTES
+    left = room
     for thing, size in sizes.items():
-        if size > room and group:
+        if size > left and group:
             yield group
-            group, room = [], FETCH_BUDGET_BYTES
+            group, left = [], room
         group.append(thing)
-        room -= size
+        left -= size
     if group:
         yield group
 

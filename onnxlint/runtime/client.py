@@ -46,6 +46,8 @@ class Worker:
         self._expired = False
         self.session = 0
         """Counts the sessions, and the ends of the process, so that users know theirs."""
+        self.peak = 0
+        """Bytes of memory that the process took at most, as far as it told."""
 
     def start(self) -> None:
         """Starts the process if there is none, or the last one died."""
@@ -96,6 +98,7 @@ class Worker:
 
         reply = self._ask(request, "running the model")
         assert isinstance(reply, Ran)
+        self.peak = reply.peak
         return reply
 
     def total(self) -> dict[str, Statistics]:

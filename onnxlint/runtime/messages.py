@@ -140,7 +140,8 @@ class Ran(msgspec.Struct, tag=True):
 
     `types` tells dtype and shape of everything watched, `fed` the shapes of the inputs.
     `statistics` are empty where they are added up; `is_finite` says that none of them counts NaN
-    or infinities.
+    or infinities. `peak` is the most memory, in bytes, that the worker took so far; 0 where the
+    platform does not tell.
     """
 
     statistics: dict[str, Statistics]
@@ -150,6 +151,7 @@ class Ran(msgspec.Struct, tag=True):
     types: dict[str, Seen] = {}
     fed: dict[str, tuple[int, ...]] = {}
     is_finite: bool = True
+    peak: int = 0
 
 
 class Totalled(msgspec.Struct, tag=True):

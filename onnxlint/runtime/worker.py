@@ -135,7 +135,17 @@ def _run(session: onnxruntime.InferenceSession | None, request: Run, totals: Tot
         probing=time.perf_counter() - middle,
         types={name: _type(array) for name, array in arrays.items()},
         is_finite=is_finite,
+        peak=_peak_memory(),
     )
+
+
+def _peak_memory() -> int:
+    try:
+        import resource
+    except ImportError:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _type(array: Array) -> Seen:
