@@ -123,6 +123,7 @@ SHARES = (
     ("body", "places"),
     [
         ("a = MatMul(x, none) h = Relu(a) y = Add(h, x)", []),  # zero weights: WGT002
+        ("t = Transpose(none) a = Einsum<equation = \"ni,ij->nj\">(x, t) y = Add(a, x)", []),
         ("a = Unsqueeze(x, second) h = Softmax(a) s = Squeeze(h, second) y = Add(s, x)", []),
         ("a = Unsqueeze(x, second) m = ReduceMax(a, second) d = Sub(a, m) s = Squeeze(d, second)"
          " n = Exp(d) y = Add(s, x)", ["Sub d"]),

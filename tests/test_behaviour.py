@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -364,6 +365,21 @@ def test_a_frozen_length_may_be_meant() -> None:
     assert found.severity is Severity.WARNING
     assert found.place.node == "positions"
     assert "'length' is free by its declaration and works at 4" in found.message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is capped where the platform can")
+def test_a_size_for_which_our_limit_is_too_small_says_nothing() -> None:
+    """A batch of 3 takes 16 GiB."""
+    text = """net (float[N, 4] x) => (float[N, 4] y)
+    <int64[1] three = {3}, int64[1] much = {4294967296}, int64[1] one = {1}, int64[1] first = {0},
+     int64[1] next = {1}>
+    {
+        sizes = Shape(x) n = Slice(sizes, first, next) is = Equal(n, three)
+        more = Where(is, much, one) all = ConstantOfShape(more)
+        most = ReduceMax<keepdims = 0>(all) y = Add(x, most)
+    }"""
+    report = judged(dynamic_axis_broken, text, memory_limit=4 << 30)
+    assert "ran out of the 4,096 MiB allowed" in reason(report)
 
 
 def test_an_output_that_does_not_grow() -> None:

@@ -38,6 +38,8 @@ _STEPS = STEPPED | {
 }  # fmt: skip
 """Operators that may well give the same for different inputs."""
 
+_AFFINE = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum")
+
 _JOINS = ("Add", "Sum", "Concat")
 """Operators in which branches meet."""
 
@@ -148,11 +150,19 @@ class Activations:
         added = all(node.op in _JOINS or node.op in MOVING for node in readers)
         return added and not value.is_output and any(node.op in _JOINS for node in readers)
 
-    def has_zero_layer(self, value: Value) -> bool:
-        """Whether the affine layer that a value comes from has a weight that is all zero."""
-        layer = self._layers.trail(value).layer
+    def has_zero_layer(self, seen: Observed) -> bool:
+        """Whether a value comes from an affine layer whose weight is all zero.
+
+        Of weights that are computed, what the layer gives tells: nothing but zeros.
+        """
+        layer = self._layers.trail(seen.value).layer
         weight = self._graph.constant(layer.weight) if layer is not None else None
-        return weight is not None and not weight.any()
+        if weight is not None and not weight.any():
+            return True
+        node = seen.value.producer
+        if seen.peak or node is None or node.op not in _AFFINE:
+            return False
+        return not all(self._layers.is_computed(value) for value in node.inputs[:2])
 
     def input_similarity(self) -> float | None:
         """The cosine between two samples of the float input that tells them apart best.

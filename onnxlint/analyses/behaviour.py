@@ -16,7 +16,7 @@ from onnxlint.analyses.reruns import Reruns
 from onnxlint.analyses.rounding import Rounding
 from onnxlint.analyses.shapes import Shapes, declared
 from onnxlint.analyses.sizes import Sizes
-from onnxlint.analyses.worker import RunFailure, WorkerDied
+from onnxlint.analyses.worker import LimitReached, RunFailure, WorkerDied
 from onnxlint.findings import NotApplicable, Place
 from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.settings import Settings
@@ -423,6 +423,8 @@ class Behaviour:
             return self._reruns.outputs(feed, level, fresh=fresh)
         except RunFailure as error:
             return read_refusal(self._graph, str(error))
+        except LimitReached as error:
+            raise NotApplicable(f"it cannot be run again: {error}") from error
         except WorkerDied as error:
             return Refusal(self._graph.main.place, str(error), "")
         finally:

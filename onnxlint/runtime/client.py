@@ -29,6 +29,10 @@ class WorkerDied(Exception):  # noqa: N818 - it is the worker's end, told as it 
     """The worker ended by itself or was ended at a limit; the message says how and when."""
 
 
+class LimitReached(WorkerDied):
+    """It wanted more time or memory than it was allowed, which may be enough elsewhere."""
+
+
 class Worker:
     """One worker process; it serves model after model, and a dead one is replaced.
 
@@ -155,9 +159,9 @@ class Worker:
         finally:
             alarm.cancel()
         if reply is None:
-            told = self._obituary(doing)
+            death = self._death(doing)
             self._end()
-            raise WorkerDied(told)
+            raise death
         if isinstance(reply, Failed):
             self._raise(reply.message, doing)
         return reply
@@ -169,22 +173,23 @@ class Worker:
 
     def _raise(self, message: str, doing: str) -> None:
         if "bad_alloc" in message or "Failed to allocate memory" in message:
-            raise WorkerDied(f"{doing} ran out of the {self._memory()} allowed")
+            raise self._out_of_memory(doing)
         raise RunFailure(message)
 
-    def _obituary(self, doing: str) -> str:
+    def _death(self, doing: str) -> WorkerDied:
         assert self._process is not None
         status = self._process.wait()
         if self._expired:
-            return f"{doing} took longer than the {self.time_limit:g} s allowed"
+            return LimitReached(f"{doing} took longer than the {self.time_limit:g} s allowed")
         if "bad_alloc" in self.log() or "MemoryError" in self.log():
-            return f"{doing} ran out of the {self._memory()} allowed"
+            return self._out_of_memory(doing)
         if status < 0:
-            return f"{doing} crashed the process ({signal.Signals(-status).name})"
-        return f"{doing} ended the process with exit status {status}"
+            return WorkerDied(f"{doing} crashed the process ({signal.Signals(-status).name})")
+        return WorkerDied(f"{doing} ended the process with exit status {status}")
 
-    def _memory(self) -> str:
-        return f"{(self.memory_limit or 0) / 2**20:,.0f} MiB"
+    def _out_of_memory(self, doing: str) -> LimitReached:
+        allowed = f"{(self.memory_limit or 0) / 2**20:,.0f} MiB"
+        return LimitReached(f"{doing} ran out of the {allowed} allowed")
 
 
 class Workers:

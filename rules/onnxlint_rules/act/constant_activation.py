@@ -58,7 +58,7 @@ def constant_activation(
     )
     for seen in activations.firsts(constant):
         dead = seen.made_by("Relu") and seen.peak == 0
-        told = dead or seen.made_by(*_TOLD_ELSEWHERE) or activations.has_zero_layer(seen.value)
+        told = dead or seen.made_by(*_TOLD_ELSEWHERE) or activations.has_zero_layer(seen)
         if not told and not _is_saturated(seen) and not _sums_up_shares(seen):
             yield Finding(
                 seen,
