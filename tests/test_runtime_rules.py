@@ -139,6 +139,18 @@ def test_the_logarithm_of_a_distance_between_positions_is_told_in_passing(
     assert (found.place.op_type, found.severity) == ("Log", severity)
 
 
+@pytest.mark.parametrize(
+    ("end", "severity"), [("y = Softmax(s)", Severity.INFO), ("y = Neg(s)", Severity.WARNING)]
+)
+def test_two_masks_may_add_up_to_infinity_before_a_softmax(end: str, severity: Severity) -> None:
+    text = f"""n (float[N, 4] x) => (float[N, 4] y)
+    <bool[4] one = {{1, 1, 0, 0}}, bool[4] two = {{1, 1, 1, 0}}, float low = {{-3e38}},
+     float none = {{0}}>
+    {{ a = Where(one, x, low) m = Where(two, none, low) s = Add(a, m) {end} }}"""
+    (found,) = judged(inf_origin, text).findings
+    assert (found.place.op_type, found.severity) == ("Add", severity)
+
+
 def test_function_with_a_mask_inside_makes_no_infinity() -> None:
     text = """<ir_version: 10, opset_import: ["" : 21, "own" : 1]>
     n (float[N, 2] x) => (float[N, 2] y) { y = own.mask(x) }

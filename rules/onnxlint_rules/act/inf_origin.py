@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Layers, Limits, Node, Severity, Trace, Witnesses, rule
+from onnxlint import Activations, Finding, Layers, Limits, Node, Severity, Trace, Witnesses, rule
 from onnxlint_rules.act._at_limits import at_limits
 
 
 @rule("ACT002", "inf-origin", severity=Severity.ERROR)
 def inf_origin(
-    trace: Trace, layers: Layers, witnesses: Witnesses, limits: Limits
+    trace: Trace, layers: Layers, activations: Activations, witnesses: Witnesses, limits: Limits
 ) -> Iterator[Finding]:  # fmt: skip
     """A node that makes infinities of finite inputs.
 
@@ -16,8 +16,8 @@ def inf_origin(
     product makes NaN of it, and a division makes a plain 0. Infinities that come from constants
     are left alone: attention masks are made of them. A warning on made-up samples, and for a
     logarithm of zero, which makes masks too; an info where no input's numbers go into that
-    logarithm (of distances between positions, say, which T5 puts into buckets), and where zeros, or
-    the least and largest numbers alone, make infinities.
+    logarithm (of distances between positions, say, which T5 puts into buckets), for the sum of two
+    masks before a softmax, and where zeros, or the least and largest numbers alone, make them.
     Fix: subtract the maximum before an exponential, guard the divisor with an epsilon, normalise
     before the values grow, or compute this part in float32.
 
@@ -50,14 +50,23 @@ def inf_origin(
             limit=0,
             unit="runs",
             evidence=witnesses.of(origin, "ACT002"),
-            severity=trace.severity(_on_data(origin.node, layers), origin.node.output),
+            severity=trace.severity(_on_data(origin.node, layers, activations), origin.node.output),
         )
     yield from at_limits(
         trace, limits, witnesses, lambda seen: seen.infinite, "infinities are", "ACT002"
     )
 
 
-def _on_data(node: Node, layers: Layers) -> Severity:
+def _on_data(node: Node, layers: Layers, activations: Activations) -> Severity:
+    if node.op in ("Add", "Sum") and _joins_masks(node, activations):
+        return Severity.INFO
     if node.op != "Log":
         return Severity.ERROR
     return Severity.WARNING if layers.is_computed(node.output) else Severity.INFO
+
+
+def _joins_masks(node: Node, activations: Activations) -> bool:
+    """Whether a softmax alone reads a sum of masks: twice the least number is -inf, and gives 0."""
+    read = [value for value in node.inputs if value is not None]
+    by = node.output.consumers if node.output is not None else ()
+    return all(map(activations.is_masked, read)) and all(reader.op == "Softmax" for reader in by)
