@@ -14,6 +14,10 @@ from onnxlint.model.graph import MOVING, STEPPED, Graph, Node, Value
 MASK_NUMBER = -1e4
 """A constant with a number as low makes masks: the least of those used is float16's -1e4."""
 
+SUBTRACTED_NUMBER = 6.5e4
+"""A constant as large makes masks where its multiples are subtracted, as XLNet's 1e30 and, in
+float16, 65500."""
+
 SMALL_CONSTANT = 1 << 24
 """Elements of a constant up to which it is searched for such a number."""
 
@@ -228,5 +232,15 @@ class Activations:
             tensor = self._graph.tensor(value)
             is_small = tensor is not None and tensor.size <= SMALL_CONSTANT
             array = self._graph.constant(value) if is_small else None
-        is_known = array is not None and array.size and array.dtype.kind == "f"
-        return bool(is_known and array is not None and array.min() <= MASK_NUMBER)
+        if array is None or not array.size or array.dtype.kind != "f":
+            return False
+        if array.min() <= MASK_NUMBER:
+            return True
+        return bool(array.max() >= SUBTRACTED_NUMBER) and _is_subtracted(value)
+
+
+def _is_subtracted(value: Value) -> bool:
+    """Whether its multiples are taken off something."""
+    products = [node.output for node in value.consumers if node.op == "Mul"]
+    readers = [(product, node) for product in products if product for node in product.consumers]
+    return any(node.op == "Sub" and node.input(1) is product for product, node in readers)
