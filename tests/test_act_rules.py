@@ -68,10 +68,7 @@ GROW = (
         (GROW.replace("large", "w"), []),
         ("a = MatMul(x, w) m = Where(keep, a, low) b = Relu(m) n = Neg(m) y = Add(b, n)", []),
         ("a = MatMul(x, w) h = Mul(a, low) n = Exp(h) y = Add(h, n)", []),  # as masks are made
-        (
-            "a = MatMul(x, w) k = Sigmoid(x) h = Mul(k, huge) m = Sub(a, h) n = Exp(m) y = Add(m, n)",
-            [],
-        ),  # so, too
+        ("a = MatMul(x, w) k = Abs(x) h = Mul(k, huge) m = Sub(a, h) n = Exp(m) y = Add(m, n)", []),
         ("a = MatMul(x, w) h = Mul(a, huge) n = Exp(a) y = Add(h, n)", ["Mul h"]),
         ("p = Exp(x) q = Exp(p) a = MatMul(q, w) y = Relu(a)", []),  # its input is large, too
     ],
