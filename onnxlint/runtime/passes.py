@@ -35,7 +35,7 @@ ALONE_BYTES = 1 << 21
 """Below 2 MiB, 0.3 ms of work, other threads are not woken: that takes 0.05 ms."""
 
 MOST_THREADS = 8
-"""Memory feeds no more."""
+"""As many as were tried, on 16 cores: eight still took less time than four."""
 
 _SEEN = [("elements", "i8"), ("zeros", "i8"), ("subnormal", "i8"),
          ("minimum", "f8"), ("maximum", "f8"), ("mean", "f8"), ("m2", "f8")]  # fmt: skip
