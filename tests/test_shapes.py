@@ -139,7 +139,7 @@ def test_what_onnx_does_not_ask_about(write_model: Write, node: str, reason: str
 def test_after_an_unexplained_crash_declared_types_are_known(
     write_model: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "_infer_functions", lambda model: os.abort())
+    monkeypatch.setattr(inference, "_infer_functions", lambda model, **_: os.abort())
     path = write_model("n (float[4, 3] x) => (float[4, 3] y) { h = Exp(x) y = Relu(h) }")
     with shapes_of(path) as (graph, shapes):
         assert shapes.problem == "shape inference failed: native code crashed (SIGABRT)"

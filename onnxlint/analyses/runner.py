@@ -32,8 +32,9 @@ FETCH_SHARE = 0.3
 FEW_GROUPS = 2
 """Of more groups, a run that watches nothing tells first how much the model takes."""
 
-KEPT_BYTES = 32 * 1024 * 1024
-"""Outputs up to this size in all samples together are kept whole, for the prediction rules."""
+KEPT_BYTES_A_SAMPLE = 4 * 1024 * 1024
+"""Outputs up to this size together are kept whole, for the prediction rules: a choice, 32 MiB in
+the samples that are run by default."""
 
 AS_WRITTEN: Level = "none"
 """The level at which onnxruntime changes nothing."""
@@ -49,6 +50,7 @@ class Runner:
         self._groups: list[list[Watch]] = []
         self._sizes: Mapping[str, int] = {}
         self.kept: list[str] = []
+        self.withheld: set[str] = set()
         self.load_seconds = 0.0
         self._session: int | None = None
         worker.start()
@@ -131,13 +133,14 @@ class Runner:
         self._regroup(watches, self._guessed(watches))
         try:
             if len(self._groups) > FEW_GROUPS:
-                self._worker.run(Run(attempt.feeds[0], [], [], attempt.samples_per_run))
+                self._worker.run(Run(attempt.feeds[0], [], [], 0, attempt.samples_per_run))
                 self._regroup(watches, self._guessed(watches))
             for feed in attempt.feeds:
                 ran = self.run(feed, attempt.samples_per_run, adding=True)
                 if runs and ran.types == runs[-1].types:
                     ran.types = runs[-1].types  # once in memory, not a thousand times
                 runs.append(ran)
+            _forget(runs, self.withheld)
         except RunFailure:
             self._worker.total()  # of no use without the others
             raise
@@ -155,9 +158,12 @@ class Runner:
         from onnxlint.runtime.messages import Run
 
         first, *others = self._groups
-        ran = self._worker.run(Run(feeds, first, self.kept, samples, adding))
+        room = KEPT_BYTES_A_SAMPLE * samples
+        ran = self._worker.run(Run(feeds, first, self.kept, room, samples, adding), whole=False)
+        self.withheld.update(ran.withheld)
+        self.kept = [name for name in self.kept if name not in ran.withheld]
         for group in others:
-            more = self._worker.run(Run(feeds, group, [], samples, adding))
+            more = self._worker.run(Run(feeds, group, [], 0, samples, adding))
             ran.statistics.update(more.statistics)
             ran.types.update(more.types)
             ran.is_finite &= more.is_finite
@@ -190,6 +196,14 @@ class Runner:
         return {name: shape.nbytes(16, self._sizes) for name, shape in shapes.items() if shape}
 
 
+def _forget(runs: list[Ran], names: set[str]) -> None:
+    """An output that was too large in one run is held of none."""
+    for ran in runs if names else ():
+        for name in [*ran.outputs]:
+            if name in names or name.partition("[")[0] in names:
+                del ran.outputs[name]
+
+
 def nbytes(dtype: str, shape: tuple[int, ...]) -> int:
     """Bytes of an array of a numpy dtype; of strings, those of their addresses."""
     import numpy as np
@@ -216,7 +230,7 @@ def grouped(sizes: Mapping[_Thing, int], room: int) -> Iterator[list[_Thing]]:
 
 def kept_outputs(graph: Graph, shapes: Shapes) -> Iterator[str]:
     """Outputs that numpy can hold, while they are small enough together."""
-    room = KEPT_BYTES // 8
+    room = KEPT_BYTES_A_SAMPLE
     for value in graph.outputs:
         shape = shapes.of(value)
         if shape is None or shape.dtype not in FEEDABLE:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import urlsplit
 
@@ -24,6 +26,14 @@ class Files:
     spans: frozenset[tuple[int, int]] = frozenset()
     _maps: dict[Path, mmap.mmap] = field(default_factory=dict)
     _refusals: dict[str, str | None] = field(default_factory=dict)
+    _model: FileIO | None = None
+
+    def map_model(self) -> mmap.mmap:
+        """The model file, mapped once: whatever takes its place later is another file."""
+        self._model = FileIO(self.model_file)
+        data = mmap.mmap(self._model.fileno(), 0, access=mmap.ACCESS_READ)
+        self._maps[self.model_file] = data
+        return data
 
     def view(self, location: str, offset: int, length: int | None) -> memoryview:
         """The bytes at a tensor's external location; raises TensorError where there are none."""
@@ -39,7 +49,7 @@ class Files:
     def pieces(self, location: str, offset: int, length: int, step: int) -> Iterator[memoryview]:
         """The bytes from an offset on, `step` at a time; each piece overwrites the one before."""
         buffer = memoryview(bytearray(min(step, length)))
-        with self._path(location).open("rb", buffering=0) as file:
+        with self._opened(location) as file:
             file.seek(offset)
             while length > 0:
                 got = file.readinto(buffer[:length])
@@ -47,6 +57,11 @@ class Files:
                     raise TensorError(f"{self._path(location).name} ends too early")
                 yield buffer[:got]
                 length -= got
+
+    def _opened(self, location: str) -> FileIO:
+        if location == INLINE and self._model is not None:
+            return FileIO(os.dup(self._model.fileno()))
+        return FileIO(self._path(location))
 
     def refusal(self, location: str) -> str | None:
         """Why a file of external data may not be opened, whoever asks: it is out of the folder."""
@@ -91,6 +106,8 @@ class Files:
     def close(self) -> None:
         """Forgets the mapped files; each is unmapped when the last array over it is gone."""
         self._maps.clear()
+        if self._model is not None:
+            self._model.close()
 
 
 def _escape(location: str) -> str | None:

@@ -14,16 +14,13 @@ from onnxlint.model.dtypes import bits
 from onnxlint.model.graph import Graph, Node, attribute_tensors
 from onnxlint.model.load import Model
 from onnxlint.model.tensors import Tensor
-from onnxlint.model.wire import INLINE
+from onnxlint.model.wire import INLINE, PROTO_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, TensorProto
 
 ALLOCATION_BUDGET_BYTES = 2 * 1024**3
 """What constants may ask a runtime to allocate: protobuf's own limit of a model, 2 GiB."""
-
-PROTO_LIMIT_BYTES = 2 * 1024**3
-"""A protobuf message of this size and more cannot be serialized or parsed."""
 
 
 class Danger(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,13 +13,20 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from onnxlint.limits import Alarm, Budget, default_memory_limit
 from onnxlint.runtime import WORKER_ENVIRONMENT
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Level, Ran, Reply, Request, Run, Statistics
 
-DEFAULT_MEMORY_SHARE = 0.8
-"""Without a memory limit, the share of the machine's memory that running a model may take."""
+INHERITED = re.compile(
+    r"PATH|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|LD_.*|DYLD_.*"
+    r"|PYTHON(?:HOME|HASHSEED|MALLOC|DEVMODE|DONTWRITEBYTECODE|PYCACHEPREFIX|NOUSERSITE|WARNINGS)"
+    r"|(?:OMP|KMP|MKL|OPENBLAS|BLIS|GOTO|MALLOC|ORT|ONNXLINT|ASAN|UBSAN|LSAN)_.*",
+    re.IGNORECASE,
+)
+"""The variables that the worker gets: what starting Python and tuning native code needs. Whatever
+secrets the others hold, no model's kernels are run beside them."""
 
 
 class RunFailure(Exception):  # noqa: N818 - the model's failure, not ours
@@ -37,7 +45,7 @@ class Worker:
     """One worker process; it serves model after model, and a dead one is replaced.
 
     Started early, its start-up overlaps the static rules. Limits are in seconds for each request,
-    and in bytes for the whole process.
+    and in bytes for the whole process; `budget` is what the model that it runs has left.
     """
 
     module = "onnxlint.runtime.worker"
@@ -45,6 +53,7 @@ class Worker:
     def __init__(self, time_limit: float, memory_limit: int | None = None) -> None:
         self.time_limit = time_limit
         self.memory_limit = memory_limit or default_memory_limit()
+        self.budget: Budget | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         self._process: subprocess.Popen[bytes] | None = None
         self._expired = False
@@ -59,15 +68,13 @@ class Worker:
             return
         self._end()
         self._expired = False
-        limit = str(self.memory_limit or 0)
-        environment = {**WORKER_ENVIRONMENT, **os.environ}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        limit, parent = str(self.memory_limit or 0), str(os.getpid())
         self._process = subprocess.Popen(
-            [sys.executable, "-m", self.module, limit],
+            [sys.executable, "-P", "-m", self.module, limit, parent],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=environment,
+            env=_environment(),
         )
 
     def load(
@@ -91,8 +98,8 @@ class Worker:
         assert isinstance(reply, Loaded)
         return reply.seconds
 
-    def run(self, request: Run) -> Ran:
-        """Runs the session once.
+    def run(self, request: Run, *, whole: bool = True) -> Ran:
+        """Runs the session once; with `whole`, outputs that are too large to send are a failure.
 
         Raises:
             RunFailure: onnxruntime cannot run it.
@@ -103,6 +110,8 @@ class Worker:
         reply = self._ask(request, "running the model")
         assert isinstance(reply, Ran)
         self.peak = reply.peak
+        if whole and reply.withheld:
+            raise LimitReached(f"output {reply.withheld[0]!r} is too large to be kept")
         return reply
 
     def total(self) -> dict[str, Statistics]:
@@ -149,10 +158,15 @@ class Worker:
             raise WorkerDied(f"the worker was gone before {doing}")
         assert process.stdin is not None
         assert process.stdout is not None
-        alarm = threading.Timer(self.time_limit, self._expire)
+        allowed = self._allowed_seconds()
+        if not allowed:
+            raise self._out_of_time(doing)
+        alarm = threading.Timer(allowed, self._expire)
+        alarm.daemon = True
         alarm.start()
         try:
-            reply = _exchange(process.stdin, process.stdout, request)
+            with Alarm.waiting():
+                reply = _exchange(process.stdin, process.stdout, request)
         except ValueError as error:
             self._end()
             raise WorkerDied(f"{doing} made the worker talk nonsense: {error}") from error
@@ -165,6 +179,15 @@ class Worker:
         if isinstance(reply, Failed):
             self._raise(reply.message, doing)
         return reply
+
+    def _allowed_seconds(self) -> float:
+        left = self.time_limit if self.budget is None else self.budget.left
+        return min(self.time_limit, left)
+
+    def _out_of_time(self, doing: str) -> LimitReached:
+        is_spent = self.budget is not None and self.budget.is_spent
+        limit = self.budget.seconds if self.budget is not None and is_spent else self.time_limit
+        return LimitReached(f"{doing} took longer than the {limit:g} s allowed")
 
     def _expire(self) -> None:
         self._expired = True
@@ -180,7 +203,7 @@ class Worker:
         assert self._process is not None
         status = self._process.wait()
         if self._expired:
-            return LimitReached(f"{doing} took longer than the {self.time_limit:g} s allowed")
+            return self._out_of_time(doing)
         if "bad_alloc" in self.log() or "MemoryError" in self.log():
             return self._out_of_memory(doing)
         if status < 0:
@@ -228,10 +251,18 @@ def _exchange(stdin: IO[bytes], stdout: IO[bytes], request: Request) -> Reply | 
         return None
 
 
-def default_memory_limit() -> int | None:
-    """A share of the machine's memory in bytes; None where the platform does not tell."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-    return int(total * DEFAULT_MEMORY_SHARE)
+def _environment() -> dict[str, str]:
+    """What the worker needs of ours; it finds modules where they were found here.
+
+    Never in the working folder, where anybody may have put a file of a module's name.
+    """
+    kept = {name: text for name, text in os.environ.items() if INHERITED.fullmatch(name)}
+    own = str(Path(__file__).parents[2])
+    folders = [folder for folder in sys.path if folder and not _is_working_folder(folder)]
+    return {**WORKER_ENVIRONMENT, **kept, "PYTHONPATH": os.pathsep.join([*folders, own])}
+
+
+def _is_working_folder(folder: str) -> bool:
+    with contextlib.suppress(OSError):
+        return os.path.samefile(folder, os.curdir)  # noqa: PTH121
+    return False

@@ -18,6 +18,12 @@ Level = Literal["all", "extended", "basic", "none"]
 
 _LENGTH = struct.Struct("<Q")
 
+LARGEST_OUTPUTS = 1024**3
+"""Bytes of outputs that one reply holds at most: a choice; reply and arrays are twice that."""
+
+LONGEST_REPLY = 2 * 1024**3
+"""Bytes of a reply that are believed: outputs and statistics are held far below it."""
+
 
 Seen = tuple[str, tuple[int, ...]]
 """The dtype and shape of a tensor as it came."""
@@ -114,13 +120,15 @@ class Load(msgspec.Struct, tag=True):
 class Run(msgspec.Struct, tag=True):
     """Run once: take statistics of `watched`, and send `kept` outputs back whole.
 
-    `samples` is how many are fed at once. With `adding` the statistics stay in the worker, together
+    What takes more than `room` bytes, with the outputs before it, is not sent: how large an output
+    is may be known only when it is there. `samples` is how many are fed at once. With `adding` the statistics stay in the worker, together
     with those of the runs before, until it is asked for the `Total`.
     """
 
     feeds: dict[str, Array]
     watched: list[Watch]
     kept: list[str]
+    room: int = LARGEST_OUTPUTS
     samples: int = 1
     adding: bool = False
 
@@ -138,7 +146,8 @@ class Loaded(msgspec.Struct, tag=True):
 class Ran(msgspec.Struct, tag=True):
     """What one run gave; `seconds` is the time inside onnxruntime, `probing` that of statistics.
 
-    `types` tells dtype and shape of everything watched, `fed` the shapes of the inputs.
+    `types` tells dtype and shape of everything watched, `fed` the shapes of the inputs, `withheld`
+    the names of outputs that were too large to send.
     `statistics` are empty where they are added up; `is_finite` says that none of them counts NaN
     or infinities. `peak` is the most memory, in bytes, that the worker took so far; 0 where the
     platform does not tell.
@@ -150,6 +159,7 @@ class Ran(msgspec.Struct, tag=True):
     probing: float
     types: dict[str, Seen] = {}
     fed: dict[str, tuple[int, ...]] = {}
+    withheld: list[str] = []
     is_finite: bool = True
     peak: int = 0
 
@@ -208,14 +218,16 @@ def read_request(stream: IO[bytes]) -> Request | None:
 
 def read_reply(stream: IO[bytes]) -> Reply | None:
     """The next reply; None where the stream ends."""
-    data = _frame(stream)
+    data = _frame(stream, LONGEST_REPLY)
     return None if data is None else _REPLIES.decode(data)
 
 
-def _frame(stream: IO[bytes]) -> bytes | None:
+def _frame(stream: IO[bytes], longest: int | None = None) -> bytes | None:
     header = stream.read(_LENGTH.size)
     if len(header) < _LENGTH.size:
         return None
     (length,) = _LENGTH.unpack(header)
+    if longest is not None and length > longest:
+        raise ValueError(f"a reply of {length:,} bytes (limit {longest:,})")
     data = stream.read(length)
     return data if len(data) == length else None
