@@ -1,6 +1,25 @@
-"""`python -m onnxlint`."""
+"""The command, also as `python -m onnxlint`: Ctrl-C ends it with 130 while it still loads, too."""
 
-from onnxlint.cli.main import main
+import os
+import signal
+import sys
 
+
+def _leave(*_: object) -> None:
+    os._exit(128 + signal.SIGINT)
+
+
+def main() -> None:
+    """Loads the command, and runs it."""
+    from onnxlint.cli.main import main as run
+
+    run()
+
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _leave)
 if __name__ == "__main__":
+    # `python -m` looks for modules in the working folder first, where anybody may have put some.
+    if not sys.flags.safe_path and sys.path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109
+        del sys.path[0]
     main()

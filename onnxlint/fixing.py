@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from onnxlint.config import Plan
 from onnxlint.findings import Diagnostic, Fix, NotApplicable
 from onnxlint.model.errors import DataError, ModelError
-from onnxlint.pipeline import Bench, Judgement, Progress
+from onnxlint.pipeline import Bench, Judgement, Watcher
 from onnxlint.reports import Mending, ModelReport
 from onnxlint.settings import Settings
 
@@ -46,18 +46,16 @@ class Wish:
 
 def fix_model(
     path: str, chosen: Plan, settings: Settings, wish: Wish, *, static_only: bool = False,
-    progress: Progress | None = None, workers: Workers | None = None,
+    watcher: Watcher | None = None, workers: Workers | None = None, spool: Path | None = None,
 ) -> ModelReport:  # fmt: skip
     """Mends one model; the report says what was fixed, what was not, and what remains."""
-    from onnxlint.model.load import open_model
-
     start = time.perf_counter()
     report = unmended = None
     try:
         with (
-            Bench(chosen, settings, static_only, progress, workers) as bench,
+            Bench(chosen, settings, static_only, watcher, workers) as bench,
             ExitStack() as later,
-            open_model(path) as model,
+            bench.opened(path, spool) as model,
         ):
             repair = _Repair(bench, model, wish, may_run=not static_only)
             report, unmended = repair.run(), repair.unmended
@@ -67,7 +65,12 @@ def fix_model(
         report = _failed(path, unmended, error)
     except DataError as error:
         report = ModelReport(path, error=str(error))
-    return replace(report, seconds=time.perf_counter() - start, fail_on=chosen.fail_on)
+    return replace(
+        report,
+        seconds=time.perf_counter() - start,
+        fail_on=chosen.fail_on,
+        configuration=chosen.configuration,
+    )
 
 
 def _failed(path: str, unmended: ModelReport | None, error: ModelError | OSError) -> ModelReport:

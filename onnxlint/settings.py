@@ -16,11 +16,17 @@ from onnxlint.tables import TABLE
 DEFAULT_SAMPLES = 8
 """Samples that are synthesised: two of each kind of noise, twice the least that shows variance."""
 
+MOST_SAMPLES = 10_000_000
+"""More are not asked for: so many rows of labels are read at most."""
+
 LABELLED_SAMPLES = 1000
 """Samples that are run where labels are given: accuracies then vary by 1.6 points at most."""
 
 DEFAULT_TIME_LIMIT = 300.0
-"""Seconds that running one model may take before it counts as hanging."""
+"""Seconds that one model may take before it counts as hanging, with the default samples."""
+
+LONGEST_TIME_LIMIT = 1e7
+"""Seconds; no run of four months is waited for, and clocks take no more."""
 
 
 LARGEST_SIDE = 16_384

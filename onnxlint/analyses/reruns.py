@@ -70,7 +70,7 @@ class Reruns:
 
     It is loaded when it is first run, and stays loaded from user to user, until another level of
     optimisation is asked for. `kept` names the outputs that `outputs` gives, those which are small
-    enough to be held (see `KEPT_BYTES_A_SAMPLE`). Every run costs about `run_seconds`, every change of the
+    enough to be held. Every run costs about `run_seconds`, every change of the
     level about `load_seconds`: a user decides by them how often to run.
     """
 

@@ -121,8 +121,9 @@ class Run(msgspec.Struct, tag=True):
     """Run once: take statistics of `watched`, and send `kept` outputs back whole.
 
     What takes more than `room` bytes, with the outputs before it, is not sent: how large an output
-    is may be known only when it is there. `samples` is how many are fed at once. With `adding` the statistics stay in the worker, together
-    with those of the runs before, until it is asked for the `Total`.
+    is may be known only when it is there. `samples` is how many are fed at once. With `adding` the
+    statistics stay in the worker, together with those of the runs before, until it is asked for the
+    `Total`.
     """
 
     feeds: dict[str, Array]
