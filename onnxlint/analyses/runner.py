@@ -264,8 +264,11 @@ def _point_to_files(files: Files, model: ModelProto) -> Path:
     from onnxlint.model.preflight import all_tensors
     from onnxlint.model.wire import INLINE
 
-    tensors = [(number, tensor, {entry.key: entry.value for entry in tensor.external_data})
-               for number, tensor in enumerate(all_tensors(model)) if tensor.external_data]
+    tensors = [
+        (number, tensor, {entry.key: entry.value for entry in tensor.external_data})
+        for number, tensor in enumerate(all_tensors(model))
+        if tensor.external_data
+    ]
     locations = {entries.get("location", "") for _, _, entries in tensors}
     folder, names = files.gathered(locations - {""})
     for number, tensor, entries in tensors:
