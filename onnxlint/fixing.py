@@ -18,6 +18,7 @@ from onnxlint.config import Plan
 from onnxlint.findings import Diagnostic, Fix, NotApplicable
 from onnxlint.model.errors import DataError, ModelError
 from onnxlint.pipeline import Bench, Judgement, Progress
+from onnxlint.printable import printable
 from onnxlint.reports import Mending, ModelReport
 from onnxlint.settings import Settings
 
@@ -278,6 +279,7 @@ def diff_of(before: Model, after: Model) -> str:
 
     if before is after:
         return ""
-    names = (before.path, f"{before.path} (fixed)")
+    name = printable(before.path)
+    names = (name, f"{name} (fixed)")
     lines = unified(listing(before.proto), listing(after.proto), names)
     return "".join(f"{line}\n" for line in lines)

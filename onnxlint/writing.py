@@ -19,7 +19,7 @@ def replacing(target: Path, like: Path | None = None) -> Iterator[IO[bytes]]:
     Without `like` the mode is its own. A link stays a link. Where anything fails, `target` stays as
     it was, and nothing is left beside it.
     """
-    target = target.resolve()
+    target = Path(os.path.realpath(target))
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "is read-only", str(target))
     with placed(target, _mode(like or target)) as file:
@@ -57,12 +57,9 @@ def _mode(like: Path) -> int:
 
 def obstacle(target: Path) -> str | None:
     """Why a file is not to be written there: it would land elsewhere, or end what is no file."""
-    try:
-        reached = target.resolve()
-        if target.is_symlink() and not reached.is_relative_to(target.parent.resolve()):
-            return "is a link that leads out of its folder"
-    except (OSError, RuntimeError):
-        return "is a loop of links"
+    reached = Path(os.path.realpath(target))
+    if target.is_symlink() and not reached.is_relative_to(target.parent.resolve()):
+        return "is a link that leads out of its folder"
     if target.exists() and not target.is_file():
         return "is not a regular file"
     return None

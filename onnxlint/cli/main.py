@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from onnxlint.printable import printable
+
 COMMANDS = {
     "check": "Lint models (the default command).",
     "rules": "List the rules.",
@@ -87,6 +89,7 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]  # to click's hints alone
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
@@ -97,7 +100,7 @@ def main() -> None:
         sys.exit(2)
     except Exception as error:
         if error_is_told(error):
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {printable(str(error))}", err=True)
         else:
             _tell_bug(error)
         sys.exit(2)
