@@ -164,9 +164,7 @@ def _too_late(trial: _Trial) -> str:
 
 def _partial(trial: _Trial, problem: str) -> ModelReport:
     """What is known of a case that was not judged to its end."""
-    found = [
-        msgspec.convert(each, Diagnostic) for line in trial.found for each in json.loads(line)
-    ]
+    found = [msgspec.convert(each, Diagnostic) for line in trial.found for each in json.loads(line)]
     return _with_crashes(ModelReport(trial.case.path, error=problem, findings=tuple(found)), trial)
 
 

@@ -48,11 +48,12 @@ class _RuleItem(pytest.Item):
         self._rule = rule
 
     def runtest(self) -> None:
+        from onnxlint.printable import printable_lines
         from onnxlint.testing import problems
 
         found = problems(self._rule)
         if found:
-            raise _BrokenRule("\n".join(found))
+            raise _BrokenRule(printable_lines("\n".join(found)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, _BrokenRule):

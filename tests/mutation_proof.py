@@ -27,10 +27,10 @@ from onnx import ModelProto, checker
 
 from onnxlint.config import Plan, load, plan
 from onnxlint.findings import Diagnostic, Severity
-from onnxlint.packs import discover
-from onnxlint.pipeline import lint_model
 from onnxlint.isolate import Crashed, Isolated
 from onnxlint.limits import Budget
+from onnxlint.packs import discover
+from onnxlint.pipeline import lint_model
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
 

@@ -117,7 +117,9 @@ def test_in_place(onnxlint, write_model):
 def test_into_another_file(onnxlint, write_model, tmp_path):
     path = write_model(BALLAST)
     before = path.read_bytes()
-    done = onnxlint(path, "--fix", "-o", "mended.onnx", "--format", "json", "--output", "r.json")
+    done = onnxlint(
+        path, "--fix", "--fix-output", "mended.onnx", "--format", "json", "-o", "r.json"
+    )
     assert (done.returncode, done.stdout) == (0, "")
     assert path.read_bytes() == before
     assert [tensor.name for tensor in onnx.load(tmp_path / "mended.onnx").graph.initializer] == [
@@ -137,7 +139,7 @@ def test_without_a_finding_another_file_is_a_copy_and_the_own_file_is_left(
     modified = path.stat().st_mtime_ns
     assert onnxlint(path, "--fix").returncode == 0
     assert path.stat().st_mtime_ns == modified
-    assert onnxlint(path, "--fix", "-o", "copy.onnx").returncode == 0
+    assert onnxlint(path, "--fix", "--fixed-to", "copy.onnx").returncode == 0
     assert (tmp_path / "copy.onnx").read_bytes() == path.read_bytes()
 
 
@@ -165,13 +167,13 @@ def test_what_remains_decides_the_exit_code(onnxlint, write_model):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["a.onnx", "b.onnx", "--fix", "-o", "c.onnx"], "must be a folder for 2 models"),
+        (["a.onnx", "b.onnx", "--fix", "--fix-output", "c.onnx"], "must be a folder for 2 models"),
         (["-", "--fix"], "needs a file to write"),
-        (["a.onnx", "--diff", "-o", "c.onnx"], "--diff writes no model"),
+        (["a.onnx", "--diff", "--fix-output", "c.onnx"], "--diff writes no model"),
         (["a.onnx", "--diff", "--format", "json"], "leave out --format"),
-        (["a.onnx", "--fix", "-o", "nowhere/c.onnx"], "there is no folder 'nowhere'"),
+        (["a.onnx", "--fix", "--fix-output", "nowhere/c.onnx"], "there is no folder 'nowhere'"),
         (["a.onnx", "--unverified-fixes"], "goes with --fix or --diff"),
-        (["a.onnx", "-o", "x", "--output", "y"], "-o is short for --output"),
+        (["a.onnx", "--fix-output", "c.onnx"], "--fix-output goes with --fix"),
     ],
 )
 def test_mistakes_are_one_sentence(onnxlint, write_model, tmp_path, arguments, told):
@@ -195,7 +197,7 @@ def test_without_onnx_ir(onnxlint, write_model, tmp_path):
 
 def test_standard_input(onnxlint, write_model, tmp_path):
     data = write_model(BALLAST).read_bytes()
-    assert onnxlint("-", "--fix", "-o", "out.onnx", stdin=data).returncode == 0
+    assert onnxlint("-", "--fix", "--fix-output", "out.onnx", stdin=data).returncode == 0
     assert len(onnx.load(tmp_path / "out.onnx").graph.initializer) == 1
     assert stat.S_IMODE((tmp_path / "out.onnx").stat().st_mode) & 0o044
     assert onnxlint("-", "--diff", stdin=data).returncode == 1
@@ -206,7 +208,7 @@ def test_many_models(onnxlint, write_model, tmp_path, jobs):
     for name in ("a.onnx", "b.onnx"):
         write_model(BALLAST, f"models/{name}")
     (tmp_path / "out").mkdir()
-    done = onnxlint("models", "--fix", "-o", "out", "--jobs", jobs)
+    done = onnxlint("models", "--fix", "--fix-output", "out", "--jobs", jobs)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("2 fixed\n")
     for name in ("a.onnx", "b.onnx"):

@@ -59,9 +59,8 @@ class LoadedModel:
             self._level = AS_WRITTEN
 
     def _load_at(self, wanted: tuple[str, ...], level: Level) -> None:
-        model = self._graph.model
-        data = runnable(model, list(wanted))
-        self.spent += self._worker.load(data, model.files.folder, level)
+        data, folder = runnable(self._graph.model, list(wanted))
+        self.spent += self._worker.load(data, folder, level)
         self._loaded = wanted, level, self._worker.session
 
 

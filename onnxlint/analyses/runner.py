@@ -10,9 +10,12 @@ from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.refusals import Refusal, read_refusal
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.worker import RunFailure, Worker
+from onnxlint.model.files import TensorError
 from onnxlint.model.graph import Graph
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onnx import ModelProto, TensorProto
 
     from onnxlint.model.files import Files
@@ -115,9 +118,8 @@ class Runner:
         return read_refusal(self._graph, str(error))
 
     def _load(self, watches: list[Watch], level: Level) -> None:
-        model = self._graph.model
-        data = runnable(model, [watch.name for watch in watches])
-        self.load_seconds = self._worker.load(data, model.files.folder, level)
+        data, folder = runnable(self._graph.model, [watch.name for watch in watches])
+        self.load_seconds = self._worker.load(data, folder, level)
         self._session = self._worker.session
 
     def run_all(self, attempt: Attempt) -> tuple[list[Ran], dict[str, Statistics]]:
@@ -240,41 +242,66 @@ def kept_outputs(graph: Graph, shapes: Shapes) -> Iterator[str]:
             yield value.name
 
 
-def runnable(model: Model, watched: list[str]) -> bytes:
-    """The serialized model with the watched values as outputs, its weights left in their files."""
+def runnable(model: Model, watched: list[str]) -> tuple[bytes, Path]:
+    """The serialized model with the watched values as outputs, and the folder of its weights.
+
+    They stay in their files: the worker is told where those are, links followed.
+
+    Raises:
+        RunFailure: the model refers to a file that must not be opened.
+    """
     from onnx import ModelProto
     from onnx.helper import make_empty_tensor_value_info
 
     proto = ModelProto()
     proto.CopyFrom(model.proto)
-    _restore_locations(model.files, proto)
+    try:
+        folder = _point_to_files(model.files, proto)
+    except TensorError as error:
+        raise RunFailure(str(error)) from error
     outputs = {output.name for output in proto.graph.output}
     proto.graph.output.extend(
         make_empty_tensor_value_info(name) for name in watched if name not in outputs
     )
-    return bytes(proto.SerializeToString())
+    return bytes(proto.SerializeToString()), folder
 
 
-def _restore_locations(files: Files, model: ModelProto) -> None:
-    """Points tensors of the model file at that file; where runtimes allow none, puts data back."""
+def _point_to_files(files: Files, model: ModelProto) -> Path:
+    """Makes every tensor name the file itself that holds its data, seen from one folder.
+
+    onnxruntime opens nothing outside of one folder, wherever links lead. It knows data in the model
+    file for initializers of the main graph alone: that of others is put back, and so is what no
+    location can tell.
+    """
+    from onnx import TensorProto
+
     from onnxlint.model.preflight import all_tensors
     from onnxlint.model.wire import INLINE
 
-    if not files.spans:
-        return
-    if files.model_file.parent == files.folder:
-        for tensor in model.graph.initializer:
+    tensors = [
+        (number, tensor, {entry.key: entry.value for entry in tensor.external_data})
+        for number, tensor in enumerate(all_tensors(model))
+        if tensor.external_data
+    ]
+    locations = {entries.get("location", "") for _, _, entries in tensors}
+    folder, names = files.gathered(locations - {""})
+    for number, tensor, entries in tensors:
+        location = entries.get("location", "")
+        in_main_graph = number < len(model.graph.initializer)
+        if location in names and (location != INLINE or in_main_graph):
             for entry in tensor.external_data:
-                if entry.key == "location" and entry.value == INLINE:
-                    entry.value = files.model_file.name
-    for tensor in all_tensors(model):
-        if any(entry.value == INLINE for entry in tensor.external_data):
-            _put_back(tensor, files.view(INLINE, *_extent(tensor)))
+                if entry.key == "location":
+                    entry.value = names[location]
+        elif location and tensor.data_location == TensorProto.EXTERNAL:
+            _put_back(tensor, files.view(location, *_extent(tensor, entries)))
+    return folder
 
 
-def _extent(tensor: TensorProto) -> tuple[int, int]:
-    numbers = {entry.key: entry.value for entry in tensor.external_data}
-    return int(numbers["offset"]), int(numbers["length"])
+def _extent(tensor: TensorProto, entries: Mapping[str, str]) -> tuple[int, int]:
+    """Offset and length of a tensor's data; without a length its dims and dtype tell it."""
+    from onnxlint.model.preflight import tensor_bytes
+
+    return int(entries.get("offset") or 0), int(entries.get("length") or tensor_bytes(tensor))
 
 
 def _put_back(tensor: TensorProto, data: memoryview) -> None:

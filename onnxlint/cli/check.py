@@ -32,9 +32,7 @@ def _names(
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
 
 
-def _number(
-    _ctx: click.Context, _parameter: click.Parameter, value: float | None
-) -> float | None:
+def _number(_ctx: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
     if value is not None and math.isnan(value):
         raise click.BadParameter("'nan' is not a number of seconds")
     return value
@@ -101,7 +99,10 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
     help=f"Run this many samples.  [{DEFAULT_SAMPLES}; with --labels {LABELLED_SAMPLES}]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed of synthesised samples.  [0]"
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="N",
+    help="Seed of synthesised samples.  [0]",
 )
 @click.option("--static-only", is_flag=True, help="Do not run the model.")
 @click.option(
@@ -129,17 +130,19 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
 )
 @click.option(
     "--output",
+    "-o",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the report there instead of to standard output; -o is short for it.",
+    help="Write the report there instead of to standard output.",
 )
-@click.option("--fix", is_flag=True, help="Mend what carries a fix, in place or into -o.")
+@click.option("--fix", is_flag=True, help="Fix what carries a fix, in place or into --fix-output.")
 @click.option(
-    "-o",
-    "out",
+    "--fix-output",
+    "--fixed-to",
+    "fix_output",
     type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="With --fix: write the mended model there; a folder for several models.",
+    metavar="FILE_OR_FOLDER",
+    help="With --fix: write the fixed model there; a folder for several models.",
 )
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and write nothing.")
 @click.option(
@@ -193,11 +196,13 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
               help="Show infos, every repeat, and why rules were not applicable.")  # fmt: skip
 def command(
     models: tuple[str, ...], format_: str, output: Path | None, jobs: int, quiet: bool,
-    verbose: bool, fix: bool, out: Path | None, diff: bool, unverified_fixes: bool, **given: Any,
+    verbose: bool, fix: bool, fix_output: Path | None, diff: bool, unverified_fixes: bool,
+    **given: Any,
 ) -> None:  # fmt: skip
     """Lint models: files, folders, globs, or - for standard input."""
     if not (fix or diff):
-        output, out = _report_file(output, out), None
+        if fix_output is not None:
+            raise click.UsageError("--fix-output goes with --fix")
         if unverified_fixes:
             raise click.UsageError("--unverified-fixes goes with --fix or --diff")
     options = Options(
@@ -206,6 +211,7 @@ def command(
             "fail_on": given["fail_on"] and Severity(given["fail_on"]),
         }
     )  # fmt: skip
+    from onnxlint.cli.output import check_report, write_report
     from onnxlint.reports import exit_code
 
     models_by_path = expand(models)
@@ -214,8 +220,10 @@ def command(
     if fix or diff:
         from onnxlint.cli.fix import check_fixing, wish_for
 
-        check_fixing(paths, out, diff=diff, format_=format_)
-        options = replace(options, wish=wish_for(out, diff=diff, unverified=unverified_fixes))
+        check_fixing([*models_by_path], fix_output, options, diff=diff, format_=format_)
+        wish = wish_for(fix_output, diff=diff, unverified=unverified_fixes)
+        options = replace(options, wish=wish)
+    check_report(output, fix_output, tasks, options)
     reports = list(_linted(tasks, options, jobs, quiet))
     if diff:
         from onnxlint.cli.fix import show_diff
@@ -225,15 +233,6 @@ def command(
     packs = planner.registry.packs if planner.registry is not None else {}
     write_report(_rendered(reports, format_, packs, show, verbose), output)
     sys.exit(exit_code(reports))
-
-
-def _report_file(output: Path | None, out: Path | None) -> Path | None:
-    """Without --fix, -o is --output."""
-    if output is not None and out is not None:
-        raise click.UsageError("-o is short for --output, unless --fix is given: name one file")
-    if out is not None and out.is_dir():
-        raise click.UsageError(f"-o {str(out)!r} is a folder; name a file for the report")
-    return output or out
 
 
 def _linted(
@@ -271,14 +270,3 @@ def _rendered(
     from onnxlint.reporters import text
 
     return text.render(reports, show=show, verbose=verbose)
-
-
-def write_report(rendered: str, output: Path | None) -> None:
-    """Writes what was asked for to a file, or to standard output."""
-    if output is None:
-        click.echo(rendered, nl=False, color=None)
-        return
-    try:
-        output.write_text(click.unstyle(rendered), encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"--output {str(output)!r}: {error.strerror}") from error

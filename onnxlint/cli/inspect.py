@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from onnxlint.printable import json_text, printable
 
 if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
@@ -64,7 +65,7 @@ def command(
         analyses.close()
         workers.close()
     if as_json:
-        click.echo(json.dumps({**head, "layers": [asdict(layer) for layer in layers]}, indent=1))
+        click.echo(json_text({**head, "layers": [asdict(layer) for layer in layers]}))
     else:
         _print(head, layers)
 
@@ -92,7 +93,7 @@ def _layers(analyses: Analyses, static_only: bool) -> Iterator[Layer]:
     try:
         trace = None if static_only else analyses.get(Trace)
     except NotApplicable as reason:
-        click.echo(f"no observed ranges: {reason}", err=True)
+        click.echo(printable(f"no observed ranges: {reason}"), err=True)
         trace = None
     for node in graph.main.nodes:
         shape = shapes.of(node.output)
@@ -124,15 +125,16 @@ def _parameters(graph: Graph, node: Node) -> int:
 
 def _print(head: dict[str, Any], layers: list[Layer]) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     opsets = ", ".join(
         f"{domain or 'ai.onnx'} {version}" for domain, version in head["opsets"].items()
     )
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    console.print(f"[bold]{escape(head['path'])}[/bold]  IR {head['ir_version']}, opset {opsets}, "
-                  f"{head['producer'] or 'unknown producer'}, {head['nodes']} nodes")  # fmt: skip
+    facts = (f"IR {head['ir_version']}, opset {opsets}, {head['producer'] or 'unknown producer'}, "
+             f"{head['nodes']} nodes")  # fmt: skip
+    console.print(Text.assemble((printable(head["path"]), "bold"), "  ", printable(facts)))
     table = Table(box=None, pad_edge=False)
     for heading in ("Module", "Operator", "Output", "Shape", "Parameters", "Observed"):
         table.add_column(heading, justify="right" if heading == "Parameters" else "left")
@@ -141,6 +143,6 @@ def _print(head: dict[str, Any], layers: list[Layer]) -> None:
         seen = "" if layer.minimum is None else f"{layer.minimum:.4g} … {layer.maximum:.4g}"
         count = f"{layer.parameters:,}" if layer.parameters else ""
         cells = (module, layer.op, layer.output or "", layer.shape or "?", count, seen)
-        table.add_row(*map(escape, cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))  # Text: no markup, no emoji
     console.print(table)
     console.print(f"{sum(layer.parameters for layer in layers):,} parameters")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -165,4 +165,3 @@ def _check_files(settings: Settings) -> None:
     if settings.baseline and find_spec("sklearn") is None:
         told = "--baseline needs scikit-learn: pip install 'onnxlint[baseline]'"
         raise click.UsageError(told)
-

@@ -120,7 +120,7 @@ class Preflight:
 
 
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """Every tensor of a parsed model, as `Graph.tensors` finds them in a graph."""
+    """Every tensor of a parsed model, the main graph's initializers first."""
     attributes: list[AttributeProto] = []
     for function in model.functions:
         attributes.extend(function.attribute_proto)
