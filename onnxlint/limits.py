@@ -17,6 +17,9 @@ from onnxlint.settings import DEFAULT_SAMPLES, Settings
 DEFAULT_MEMORY_SHARE = 0.8
 """Without a memory limit, the share of the memory at hand that one process may take."""
 
+OVERTIME_SECONDS = 2.0
+"""After its limit a model is not run any more, but judged for so long: rules take milliseconds."""
+
 _CGROUP_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
 """Where Linux tells what a container may take: cgroups of version 2, and of version 1."""
 
@@ -49,6 +52,11 @@ class Budget:
     def is_spent(self) -> bool:
         """Whether the time is over."""
         return self.left == 0.0
+
+    @property
+    def is_overdrawn(self) -> bool:
+        """Whether also the time is over in which rules say what became of a run at its limit."""
+        return time.monotonic() > self.started + self.seconds + OVERTIME_SECONDS
 
     @property
     def allowed_memory(self) -> str:

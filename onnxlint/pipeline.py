@@ -221,7 +221,7 @@ class Judgement:
     def run(self, rule: Rule) -> None:
         """Runs one rule; what it raises becomes a finding of ours, and the others still run."""
         budget = self.analyses.get(Budget)
-        if budget.is_spent:
+        if budget.is_overdrawn:
             self._too_late.append(rule.code)
             return
         try:
@@ -335,7 +335,7 @@ class Judgement:
                 rules=self._too_late,
             )
         witnesses = self.analyses.have(Witnesses)
-        for problem in witnesses.problems if witnesses is not None else ():
+        for problem in getattr(witnesses, "problems", ()):
             yield incomplete(problem, lost="witness", is_error=True)
 
     def _metrics(self) -> Metrics | None:

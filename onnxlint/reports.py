@@ -108,7 +108,6 @@ class ModelReport:
     rules_run: int = 0
     not_applicable: Mapping[str, str] = field(default_factory=dict)
     crashed: tuple[str, ...] = ()
-    not_run: tuple[str, ...] = ()
     samples: int | None = None
     data: str | None = None
     seconds: float = 0.0
@@ -117,6 +116,7 @@ class ModelReport:
     trace: tuple[TraceRow, ...] | None = None
     metrics: Metrics | None = None
     configuration: Configuration | None = None
+    not_run: tuple[str, ...] = ()
 
     @property
     def failing(self) -> bool:
@@ -127,7 +127,8 @@ class ModelReport:
     def complete(self) -> bool:
         """Whether the linter could do its whole job: no error of its own is among the findings."""
         unwritten = self.mending is not None and self.mending.problem is not None
-        return self.error is None and not unwritten and not any(map(_is_ours, self.findings))
+        unjudged = self.crashed or self.not_run or any(map(_is_ours, self.findings))
+        return self.error is None and not unwritten and not unjudged
 
     @property
     def fixable(self) -> int:

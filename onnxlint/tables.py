@@ -34,7 +34,7 @@ def read(file: Path) -> dict[str, Any]:
     """
     try:
         if not is_file(file):  # a pipe would be waited for
-            raise ConfigError(f"{file}: there is no such file; check the path")
+            raise ConfigError(f"{file}: cannot be read (there is no such file)")
         with file.open("rb") as opened:
             text = opened.read(LARGEST_FILE + 1)
         if len(text) > LARGEST_FILE:

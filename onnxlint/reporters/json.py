@@ -27,10 +27,12 @@ def _model(report: ModelReport) -> dict[str, Any]:
         "path": report.path,
         "sha256": report.sha256,
         "error": report.error,
+        "configuration": report.configuration and asdict(report.configuration),
         "summary": {
             **summary,
             "rules_run": report.rules_run,
             "not_applicable": len(report.not_applicable),
+            "not_run": list(report.not_run),
             "samples": report.samples,
             "data": report.data,
         },

@@ -22,8 +22,20 @@ def render(
 ) -> str:
     """Findings down to the severity `show`, then a summary; `verbose` folds and hides nothing."""
     done = list(reports)
-    lines = [line for report in done for line in _model(report, show, verbose)]
+    lines = [*_distrusted(done)]
+    lines += [line for report in done for line in _model(report, show, verbose)]
     return "\n".join([*lines, _summary(done)]) + "\n"
+
+
+def _distrusted(reports: Iterable[ModelReport]) -> Iterator[str]:
+    """A line for each configuration that lies with a model, and had no say in something."""
+    held = {report.configuration for report in reports}
+    for file in sorted((each for each in held if each and each.ignored), key=lambda c: c.file):
+        keys = printable(", ".join(file.ignored))
+        yield (
+            f"{click.style(printable(file.file), bold=True)} lies with the model and is not "
+            f"trusted; ignored: {keys} (--trust-config or --config trusts it)"
+        )
 
 
 def _model(report: ModelReport, show: Severity, verbose: bool) -> Iterator[str]:
