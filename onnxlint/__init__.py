@@ -5,7 +5,12 @@ of its parameters is exported here too. Everything loads on first use, so that i
 costs neither onnx nor onnxruntime.
 """
 
-from __future__ import annotations
+import sys
+
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    # `python -m onnxlint` looks for modules in the working folder first, where anybody may have put
+    # a file of a module's name: from here on, so also for `__future__`, it does not.
+    del sys.path[0]
 
 import importlib
 from typing import TYPE_CHECKING, Any

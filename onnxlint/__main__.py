@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 
 
 def _leave(*_: object) -> None:
@@ -19,7 +18,4 @@ def main() -> None:
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _leave)
 if __name__ == "__main__":
-    # `python -m` looks for modules in the working folder first, where anybody may have put some.
-    if not sys.flags.safe_path and sys.path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109
-        del sys.path[0]
     main()

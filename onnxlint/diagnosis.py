@@ -114,14 +114,13 @@ def crash(rule: Rule, error: BaseException, budget: Budget) -> Diagnostic:
         what = "it took too long"
     elif isinstance(error, MemoryError):
         what = f"it ran out of the {budget.allowed_memory} allowed"
-    where = _line(rule, error)
-    return crashed(rule, what + (f" ({where})" if where else ""), kind)
+    return crashed(rule, what, kind, error)
 
 
-def crashed(rule: Rule, what: str, kind: str) -> Diagnostic:
-    """A rule that crashed as `what` says; `kind` names the exception, or the signal."""
+def crashed(rule: Rule, what: str, kind: str, error: BaseException | None = None) -> Diagnostic:
+    """A rule that crashed as `what` says; `kind` names the exception, or how the process ended."""
     code, name = CRASHED
-    message = f"rule {rule.code} {rule.name!r} crashed: {what}"
+    message = f"rule {rule.code} {rule.name!r} crashed: {what} ({_line(rule, error)})"
     evidence = {"rule": rule.code, "exception": kind}
     return Diagnostic(code, name, Severity.ERROR, message, Place(), evidence=evidence)
 
@@ -133,10 +132,11 @@ def incomplete(message: str, *, lost: str, is_error: bool = False, **evidence: A
     return Diagnostic(code, name, severity, message, Place(), evidence={"lost": lost, **evidence})
 
 
-def _line(rule: Rule, error: BaseException) -> str | None:
-    """Where the rule's own file stands in the traceback, the innermost time; else the last line."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = getattr(rule.function, "__code__", None)
-    home = own.co_filename if own is not None else None
-    lines = [frame for frame in frames if frame.filename == home] or frames[-1:]
-    return f"{Path(lines[-1].filename).name}:{lines[-1].lineno}" if lines else None
+def _line(rule: Rule, error: BaseException | None) -> str:
+    """Where the rule's own file stands in the traceback, the innermost time; else the rule."""
+    code = getattr(rule.function, "__code__", None)
+    if code is None:
+        return rule.pack or "no file"
+    frames = [] if error is None else traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == code.co_filename]
+    return f"{Path(code.co_filename).name}:{(lines or [code.co_firstlineno])[-1]}"

@@ -25,7 +25,7 @@ import msgspec
 from onnxlint.diagnosis import crashed
 from onnxlint.findings import Diagnostic
 from onnxlint.isolate import fork
-from onnxlint.limits import Budget
+from onnxlint.limits import STUCK, Budget
 from onnxlint.pipeline import Watcher
 from onnxlint.reports import ModelReport, decode, encode
 from onnxlint.rules import Rule
@@ -264,6 +264,8 @@ def _ended(child: int) -> str:
     if not pid:
         _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
+    if code == STUCK:
+        return "had to be ended: it took too long, and caught every interruption"
     if code >= 0:
         return f"ended with exit status {code}"
     name = signal.Signals(-code).name

@@ -145,6 +145,13 @@ class RuleTimeout(BaseException):
     """A rule took longer than it may; no rule's `except Exception` gets hold of it."""
 
 
+STUCK = 75
+"""Exit status of a process whose code catches every interruption: the one left is to end it."""
+
+MOST_RINGS = 3
+"""Interruptions that code may catch; more, and it is not tidying up."""
+
+
 class Alarm:
     """Interrupts the main thread's Python code after some seconds, where the platform can.
 
@@ -152,6 +159,7 @@ class Alarm:
     """
 
     _waits = 0
+    _rings = 0
 
     @classmethod
     @contextlib.contextmanager
@@ -170,6 +178,7 @@ class Alarm:
         if seconds is None or not hasattr(signal, "setitimer"):
             yield
             return
+        cls._rings = 0
         before = signal.signal(signal.SIGALRM, cls._ring)
         signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
         try:
@@ -180,5 +189,9 @@ class Alarm:
 
     @classmethod
     def _ring(cls, *_: object) -> None:
-        if not cls._waits:
-            raise RuleTimeout
+        if cls._waits:
+            return
+        cls._rings += 1
+        if cls._rings > MOST_RINGS:
+            os._exit(STUCK)
+        raise RuleTimeout
