@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -24,7 +25,7 @@ OBEYED = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x200B
 
 def assert_inert(text: str) -> None:
     assert not OBEYED - {"\n"} & set(text)
-    assert "\n::error::" not in text
+    assert not re.search(r"^\s*::|##\w*\[", text, re.MULTILINE)
 
 
 # The home of escaping
@@ -40,8 +41,22 @@ def test_every_character_that_is_obeyed_or_hidden_is_shown(character):
 
 
 def test_what_people_write_stays():
-    text = "Schicht_3/μ, 层, слой é e\u0301 [bold] :smile: \\x1b"
+    text = "Schicht_3/μ, 层, слой é e\u0301 [bold] :smile: \\x1b function:a::b #3 ## 1 [x]"
     assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::a", "\\x3a:error::a"),
+        ("  ::set-output name=a::b", "  \\x3a:set-output name=a::b"),
+        ("a ##[error]b", "a \\x23#[error]b"),
+        ("###vso[task.setvariable]##[x]", "#\\x23#vso[task.setvariable]\\x23#[x]"),
+        ("\u2028::a", "\\u2028::a"),
+    ],
+)
+def test_what_a_log_obeys_is_shown(text, shown):
+    assert printable(text) == shown
 
 
 def test_json_is_ascii_and_says_the_same():
@@ -108,6 +123,7 @@ def test_names_of_files_reach_no_terminal(onnxlint, tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_bytes(layouts.net().SerializeToString())
     (tmp_path / "a" / f"broken{name}").write_bytes(b"\xff\xff")
+    (tmp_path / "::error::m.onnx").write_bytes(layouts.net().SerializeToString())
     static = "--static-only"
     tries = [
         ("a", static), ("a", static, "--format", "json"), ("a", static, "--diff"),
@@ -115,6 +131,7 @@ def test_names_of_files_reach_no_terminal(onnxlint, tmp_path):
         ("inspect", f"a/{name}", static), ("a", "--select", name), ("a", f"--{name}"),
         ("a", "--data", name), ("a", "--config", name), ("a", "--rules", name), (f"{name}x",),
         ("a", static, "-o", f"nowhere{name}/r.txt"), ("a", static, "-o", name),
+        ("::error::m.onnx", static, "-v"), ("inspect", "::error::m.onnx", static),
         ("explain", name), ("targets", name), (name[1:],),
     ]  # fmt: skip
     for arguments in tries:

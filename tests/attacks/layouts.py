@@ -337,11 +337,14 @@ def hostile_names(folder: Path) -> Path:
     model.graph.name = model.graph.doc_string = HOSTILE
     model.opset_import.add(domain=HOSTILE, version=1)
     model.metadata_props.add(key=HOSTILE, value=HOSTILE)
+    model.graph.node.add(
+        op_type="Relu", name="::error::n ##[error]m ::n", input=["y"], output=["::z"]
+    )
     node = model.graph.node[0]
     node.name = node.doc_string = HOSTILE
     for key in ("pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"):
         node.metadata_props.add(key=key, value=repr(["", HOSTILE]))
-    node.output[0] = model.graph.output[0].name = HOSTILE
+    node.output[0] = model.graph.output[0].name = model.graph.node[1].input[0] = HOSTILE
     node.input[0] = model.graph.input[0].name = f"{HOSTILE}x"
     node.input[1] = model.graph.initializer[0].name = f"{HOSTILE}w"
     model.graph.initializer[1].name = f"{HOSTILE}forgotten"
