@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,15 +19,19 @@ INVISIBLE = frozenset(
 as Default_Ignorable_Code_Point, and the empty Braille pattern."""
 
 
+_COMMAND = re.compile(r"^\s*:(?=:)|#(?=#\w*\[)")
+"""What the logs of build services obey: `::error::` in front, `##[…]` and `##vso[…]` anywhere."""
+
+
 def printable(text: str) -> str:
     """One line of text, its control and invisible characters and line breaks as escapes.
 
     Python's `isprintable` refuses the control characters C0, DEL and C1, the marks of direction,
     those of no width, line and paragraph separators, private use and lone surrogates.
     """
-    if text.isprintable() and INVISIBLE.isdisjoint(text):
-        return text
-    return "".join(map(_visible, text))
+    if not text.isprintable() or not INVISIBLE.isdisjoint(text):
+        text = "".join(map(_visible, text))
+    return _COMMAND.sub(lambda found: f"{found[0][:-1]}\\x{ord(found[0][-1]):02x}", text)
 
 
 def printable_lines(text: str) -> str:
@@ -42,7 +47,8 @@ def _visible(character: str) -> str:
 def json_text(document: Any) -> str:
     """A document as strict JSON, in characters that every terminal shows and no encoding lacks."""
     text = json.dumps(_strict(document), indent=1, allow_nan=False)
-    return text.replace("\x7f", "\\u007f")  # the one control character that JSON leaves raw
+    # the one control character that JSON leaves raw, and what a log obeys within a line
+    return text.replace("\x7f", "\\u007f").replace("##", "#\\u0023")
 
 
 def _strict(value: Any) -> Any:

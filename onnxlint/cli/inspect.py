@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -184,10 +184,13 @@ def _print(head: dict[str, Any], layers: list[Layer]) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     facts = (f"IR {head['ir_version']}, opset {opsets}, {head['producer'] or 'unknown producer'}, "
              f"{head['nodes']} nodes")  # fmt: skip
-    console.print(Text.assemble((printable(head["path"]), "bold"), "  ", printable(facts)))
+    title = Text.assemble((printable(head["path"]), "bold"), "  ", printable(facts))
+    console.print(title, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
+    whole = not sys.stdout.isatty()  # a line for each layer: a log obeys what begins one
     for heading in ("Module", "Operator", "Output", "Shape", "Parameters", "Observed"):
-        table.add_column(heading, justify="right" if heading == "Parameters" else "left")
+        side: Literal["left", "right"] = "right" if heading == "Parameters" else "left"
+        table.add_column(heading, justify=side, no_wrap=whole)
     for layer in layers:
         module = layer.module or layer.node or f"#{layer.index}"
         seen = "" if layer.minimum is None else f"{layer.minimum:.4g} … {layer.maximum:.4g}"
