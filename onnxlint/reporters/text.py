@@ -89,6 +89,8 @@ def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
             yield f"    {_printable(_where(finding.place))}{_printable(finding.message)}{marks}"
             if "witness" in finding.evidence:
                 yield f"      replay it with --data {_printable(finding.evidence['witness'])}"
+            if "witness_problem" in finding.evidence:
+                yield f"      witness not saved: {_printable(finding.evidence['witness_problem'])}"
     yield from _folded(findings, shown)
 
 
