@@ -264,15 +264,21 @@ def _class_names(graph: Graph, classes: int) -> Sequence[str] | None:
 
 def _named(output: Output, array: Array, labels: Array) -> Scores | None:
     """An output that gives the class itself, as a number or a name."""
-    import numpy as np
 
     kinds = {"i": "iu", "O": "OU"}.get(labels.dtype.kind, "")
     if array.dtype.kind not in kinds or array.size != labels.size:
         return None
     truths, predicted = labels.reshape(-1), array.reshape(-1)
     if truths.dtype.kind == "O":
-        truths, predicted = np.array(truths, dtype=str), np.array(predicted, dtype=str)
+        truths, predicted = _as_texts(truths), _as_texts(predicted)
     return Scores(output, "classification", len(labels), truths, predicted)
+
+
+def _as_texts(labels: Array) -> Array:
+    """As objects: numpy's own texts are all as long as the longest."""
+    import numpy as np
+
+    return np.array([str(label) for label in labels.tolist()], object)
 
 
 def _regressed(output: Output, array: Array, labels: Array) -> Scores | None:

@@ -102,6 +102,8 @@ def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
             yield f"    {printable(_where(finding.place))}{printable(finding.message)}{marks}"
             if "witness" in finding.evidence:
                 yield f"      replay it with --data {printable(finding.evidence['witness'])}"
+            if "witness_problem" in finding.evidence:
+                yield f"      witness not saved: {printable(finding.evidence['witness_problem'])}"
     yield from _folded(findings, shown)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from onnxlint.runtime.feeds import Feeds
 from onnxlint.runtime.messages import Array
+from onnxlint.settings import MOST_SAMPLES
 
 Dim = int | str
 
@@ -88,6 +89,7 @@ class Attempt:
 
 def attempts(slots: list[Slot], samples: int, seed: int) -> Iterator[Attempt]:
     """Feeds with the likeliest sizes first; the others are for models that refuse those."""
+    samples = min(samples, MOST_SAMPLES)
     seen: list[Mapping[str, int]] = []
     for spatial, sequence, signal, batch in zip_longest(
         SPATIAL_SIZES, SEQUENCE_SIZES, SIGNAL_SIZES, BATCH_SIZES

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from onnxlint.model.errors import Misfit, MisfitError
+from onnxlint.runtime.data.wording import listed
 from onnxlint.runtime.messages import Array
 from onnxlint.runtime.synthesis import Slot, batch_axes
 
@@ -61,17 +62,22 @@ def paired(names: Iterable[str], slots: list[Slot]) -> dict[str, str]:
     Raises:
         MisfitError: an input has none.
     """
-    has = list(names)
-    unnamed = [f"arr_{position}" for position in range(len(slots))]
-    if len(slots) == len(has) == 1 or sorted(has) == sorted(unnamed):
-        return dict(zip([slot.name for slot in slots], sorted(has, key=len), strict=True))
+    has, wanted = dict.fromkeys(names), [slot.name for slot in slots]
+    if len(wanted) == len(has) == 1:
+        return dict(zip(wanted, has, strict=True))
+    unnamed = [f"arr_{position}" for position in range(len(wanted))]
+    if has.keys() == set(unnamed) != set(wanted):
+        return dict(zip(wanted, unnamed, strict=True))
     known = {_safe(name): name for name in has} | {name: name for name in has}
-    found = {slot.name: known.get(slot.name, known.get(_safe(slot.name), "")) for slot in slots}
-    told = f"it has {', '.join(map(repr, has)) or 'nothing'}"
-    missing = [name for name in found if found[name] not in has]
+    found = {name: known.get(name, known.get(_safe(name))) for name in wanted}
+    told = f"it has {listed([*has]) or 'nothing'}"
+    missing = [
+        Misfit(name, f"no array for input {name!r}", told)
+        for name, array in found.items() if array is None
+    ]  # fmt: skip
     if missing:
-        raise MisfitError([Misfit(name, f"no array for input {name!r}", told) for name in missing])
-    return found
+        raise MisfitError(missing)
+    return {name: array for name, array in found.items() if array is not None}
 
 
 def fitted(arrays: Mapping[str, Array], slots: list[Slot], *, as_given: bool = False) -> Fitted:
