@@ -248,14 +248,24 @@ def _restore_locations(files: Files, model: ModelProto) -> None:
 
     if not files.spans:
         return
-    if files.model_file.parent == files.folder:
+    name = files.model_file.name
+    if files.model_file.parent == files.folder and _is_text(name):
         for tensor in model.graph.initializer:
             for entry in tensor.external_data:
                 if entry.key == "location" and entry.value == INLINE:
-                    entry.value = files.model_file.name
+                    entry.value = name
     for tensor in all_tensors(model):
         if any(entry.value == INLINE for entry in tensor.external_data):
             _put_back(tensor, files.view(INLINE, *_extent(tensor)))
+
+
+def _is_text(name: str) -> bool:
+    """Whether protobuf can hold the name of a file, which may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _extent(tensor: TensorProto) -> tuple[int, int]:

@@ -39,14 +39,18 @@ class Files:
     def pieces(self, location: str, offset: int, length: int, step: int) -> Iterator[memoryview]:
         """The bytes from an offset on, `step` at a time; each piece overwrites the one before."""
         buffer = memoryview(bytearray(min(step, length)))
-        with self._path(location).open("rb", buffering=0) as file:
-            file.seek(offset)
-            while length > 0:
-                got = file.readinto(buffer[:length])
-                if not got:
-                    raise TensorError(f"{self._path(location).name} ends too early")
-                yield buffer[:got]
-                length -= got
+        path = self._path(location)
+        try:
+            with path.open("rb", buffering=0) as file:
+                file.seek(offset)
+                while length > 0:
+                    got = file.readinto(buffer[:length])
+                    if not got:
+                        raise TensorError(f"{path.name} ends too early")
+                    yield buffer[:got]
+                    length -= got
+        except OSError as error:
+            raise TensorError(f"{path.name}: {error.strerror}") from error
 
     def refusal(self, location: str) -> str | None:
         """Why a file of external data may not be opened, whoever asks: it is out of the folder."""
@@ -73,9 +77,12 @@ class Files:
         if reason is not None:
             raise TensorError(f"external data {location!r} {reason}")
         path = self.folder / location
-        if not path.is_file():  # nor a pipe, which would be waited for
-            raise TensorError(f"external data {location!r} is no file")
-        return path
+        try:
+            if path.is_file():  # no pipe, which would be waited for
+                return path
+        except OSError as error:  # such as a name that is too long
+            raise TensorError(f"external data {location!r}: {error.strerror}") from error
+        raise TensorError(f"external data {location!r} is no file")
 
     def _map(self, path: Path) -> mmap.mmap | bytes:
         if path not in self._maps:

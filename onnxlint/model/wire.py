@@ -101,8 +101,14 @@ def _grow_tensor(data: bytes, spans: frozenset[tuple[int, int]]) -> tuple[list[P
 def skeleton(buffer: memoryview, large: int = LARGE_TENSOR_BYTES) -> Skeleton:
     """Copies everything of a serialized ModelProto but raw data of `large` bytes and more."""
     spans: set[tuple[int, int]] = set()
-    data = b"".join(_shrink(buffer, 0, len(buffer), "Model", large, spans, 0))
-    return Skeleton(data, frozenset(spans))
+    try:
+        data = b"".join(_shrink(buffer, 0, len(buffer), "Model", large, spans, 0))
+    except WireError as error:
+        problem = str(error)
+    else:
+        return Skeleton(data, frozenset(spans))
+    # Another error: the first one's frames hold views of the file, which then cannot be closed.
+    raise WireError(problem)
 
 
 def _shrink(
