@@ -335,7 +335,7 @@ class Judgement:
                 rules=self._too_late,
             )
         witnesses = self.analyses.have(Witnesses)
-        for problem in getattr(witnesses, "problems", ()):
+        for problem in witnesses.problems if witnesses is not None else ():
             yield incomplete(problem, lost="witness", is_error=True)
 
     def _metrics(self) -> Metrics | None:

@@ -211,7 +211,10 @@ class Layers:
             if node is None or node.op not in _SAME_WEIGHT:
                 return None
             if node.op == "Transpose":
-                turns.append(node.attribute("perm", []))
+                perm = node.integers("perm")
+                if perm is None:
+                    return None
+                turns.append(perm)
             value = node.input(0)
         tensor = self._graph.tensor(value)
         if value is None or tensor is None:
@@ -299,8 +302,8 @@ def _read(node: Node, data: Value, slot: int, weight: Value, dims: tuple[int, ..
 
 def _convolution(node: Node, data: Value, weight: Value, dims: tuple[int, ...]) -> Layer | None:
     groups, kernel = node.attribute("group", 1), dims[2:]
-    strides = tuple(node.attribute("strides", [])) or (1,) * len(kernel)
-    steps = [step for step in strides if isinstance(step, int) and step > 0]
+    strides = tuple(node.integers("strides") or ()) or (1,) * len(kernel)
+    steps = [step for step in strides if step > 0]
     if not kernel or groups < 1 or len(steps) != len(kernel):
         return None
     inputs, outputs = dims[1] * groups, dims[0]

@@ -102,7 +102,7 @@ class Opening:
         axis = self.axis
         for node in self.nodes:
             if node.op == "Transpose" and axis is not None:
-                perm = list(node.attribute("perm", []))
+                perm = node.integers("perm") or []
                 axis = perm.index(axis) if axis in perm else None
             if node.op not in _SCALING:
                 continue
@@ -259,5 +259,8 @@ def _turned(order: list[int] | None, node: Node) -> list[int] | None:
         return order
     if node.op != "Transpose":
         return None
-    perm = list(node.attribute("perm", [])) or [*range(len(order))][::-1]
-    return [order[axis] for axis in perm] if sorted(perm) == [*range(len(order))] else None
+    perm = node.integers("perm")
+    perm = [*range(len(order))][::-1] if perm == [] else perm
+    if perm is None or sorted(perm) != [*range(len(order))]:
+        return None
+    return [order[axis] for axis in perm]

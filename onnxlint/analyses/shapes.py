@@ -18,7 +18,7 @@ from onnxlint.model.graph import Graph, Node, Scope, Value
 from onnxlint.model.preflight import Preflight
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, TypeProto
+    from onnx import ModelProto, TensorShapeProto, TypeProto
 
 Dim = int | str | None
 """A fixed size, a symbol, or unknown."""
@@ -223,10 +223,14 @@ def _shape(type_proto: TypeProto) -> Shape | None:
         return None
     if not tensor.HasField("shape"):
         return Shape(tensor.elem_type, None)
-    dims = [
-        d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim
-    ]
-    return Shape(tensor.elem_type, tuple(dims))
+    return Shape(tensor.elem_type, tuple(map(_dim, tensor.shape.dim)))
+
+
+def _dim(dim: TensorShapeProto.Dimension) -> Dim:
+    """A negative size, as old exporters write for a free one, is unknown: onnxruntime takes any."""
+    if dim.HasField("dim_value"):
+        return dim.dim_value if dim.dim_value >= 0 else None
+    return dim.dim_param or None
 
 
 def _infer(serialized: bytes, *, follows_constants: bool = True) -> bytes:

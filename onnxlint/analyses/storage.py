@@ -96,8 +96,8 @@ def _shape_after(graph: Graph, node: Node, dims: tuple[int, ...]) -> tuple[int, 
     if node.op == "Reshape":
         target = _integers(graph, node)
         return None if target is None else _reshaped(dims, target)
-    axes = _integers(graph, node) if node.input(1) else node.attribute("axes", [])
-    if axes is None or not all(isinstance(axis, int) for axis in axes):
+    axes = _integers(graph, node) if node.input(1) else node.integers("axes")
+    if axes is None:
         return None
     return _squeezed(dims, axes) if node.op == "Squeeze" else _unsqueezed(dims, axes)
 
@@ -110,8 +110,9 @@ def _integers(graph: Graph, node: Node) -> list[int] | None:
 
 
 def _order(node: Node, rank: int) -> list[int] | None:
-    order = node.attribute("perm", [*range(rank)][::-1])
-    return list(order) if sorted(order) == [*range(rank)] else None
+    order = node.integers("perm")
+    order = [*range(rank)][::-1] if order == [] else order
+    return order if order is not None and sorted(order) == [*range(rank)] else None
 
 
 def _reshaped(dims: tuple[int, ...], target: list[int]) -> tuple[int, ...]:

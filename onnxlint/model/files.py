@@ -52,14 +52,17 @@ class Files:
     def pieces(self, location: str, offset: int, length: int, step: int) -> Iterator[memoryview]:
         """The bytes from an offset on, `step` at a time; each piece overwrites the one before."""
         buffer = memoryview(bytearray(min(step, length)))
-        with self._opened(location) as file:
-            file.seek(offset)
-            while length > 0:
-                got = file.readinto(buffer[:length])
-                if not got:
-                    raise TensorError(f"{self._name(location)} ends too early")
-                yield buffer[:got]
-                length -= got
+        try:
+            with self._opened(location) as file:
+                file.seek(offset)
+                while length > 0:
+                    got = file.readinto(buffer[:length])
+                    if not got:
+                        raise TensorError(f"{self._name(location)} ends too early")
+                    yield buffer[:got]
+                    length -= got
+        except OSError as error:
+            raise TensorError(f"{self._name(location)}: {error.strerror}") from error
 
     def _opened(self, location: str) -> FileIO:
         if location == INLINE and self._model is not None:  # whatever has its name by now
@@ -78,9 +81,12 @@ class Files:
         place = self._place(location)
         if isinstance(place, str):
             raise TensorError(f"external data {location!r} {place}")
-        if not place.is_file():  # nor a pipe, which would be waited for
-            raise TensorError(f"external data {location!r} is no file")
-        return place
+        try:
+            if place.is_file():  # no pipe, which would be waited for
+                return place
+        except OSError as error:  # such as a name that is too long
+            raise TensorError(f"external data {location!r}: {error.strerror}") from error
+        raise TensorError(f"external data {location!r} is no file")
 
     def gathered(self, locations: Iterable[str]) -> tuple[Path, dict[str, str]]:
         """A folder that holds these files, links followed, and their locations in it.

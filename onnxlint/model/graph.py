@@ -18,6 +18,7 @@ from onnxlint.findings import Located, NotApplicable, Place
 from onnxlint.model.files import TensorError
 from onnxlint.model.load import Model
 from onnxlint.model.names import module_path, source_line
+from onnxlint.model.operators import attribute_types
 from onnxlint.model.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ STEPPED = frozenset({
     "ai.onnx.ml::TreeEnsembleRegressor",
 })  # fmt: skip
 """Operators that may well give the same for different inputs."""
+
+LARGEST_FILL = 1 << 24
+"""Elements of a ConstantOfShape that are looked at one by one: it may ask for any number of them.
+A choice of ours, 64 MiB of float32."""
 
 _SIZE_OPS = ("Shape", "Size")
 
@@ -177,12 +182,39 @@ class Node:
         """An attribute as a plain Python value (int, float, str, list, TensorProto …).
 
         `default` where it is absent, refers to a function's attribute, or is of another type than
-        the default.
+        the default or the operator's schema.
         """
         for attribute in self.proto.attribute:
             if attribute.name == name and not attribute.ref_attr_name:
-                return _attribute_value(attribute, default)
+                known = self._attribute_types.get(name)
+                fits = known is None or attribute.type == known
+                return _attribute_value(attribute, default) if fits else default
         return default
+
+    def integers(self, name: str) -> list[int] | None:
+        """An attribute that is a list of integers, such as `axes`; empty where it is absent.
+
+        None where it is anything else, or a function's caller decides.
+        """
+        if all(attribute.name != name for attribute in self.proto.attribute):
+            return []
+        found = self.attribute(name)
+        is_list = isinstance(found, list) and all(isinstance(number, int) for number in found)
+        return found if is_list else None
+
+    def tensor(self, name: str) -> TensorProto | None:
+        """An attribute that is a tensor; None where it is none."""
+        from onnx import TensorProto
+
+        found = self.attribute(name)
+        return found if isinstance(found, TensorProto) else None
+
+    @property
+    def _attribute_types(self) -> Mapping[str, int]:
+        version = self.scope.opsets.get(self.domain)
+        if version is None or self.called is not None:
+            return {}
+        return attribute_types(self.domain, self.op_type, version)
 
     @property
     def place(self) -> Place:
@@ -224,11 +256,16 @@ class Redefinition:
 
 @dataclass(eq=False, repr=False)
 class Scope:
-    """The main graph (`path` empty), a subgraph of a node, or the body of a local function."""
+    """The main graph (`path` empty), a subgraph of a node, or the body of a local function.
+
+    Also a graph that is the default of a function's attribute: no node owns it, but `around` it is
+    the function.
+    """
 
     path: str
     graph: Graph
     owner: Node | None = None
+    around: Scope | None = None
     function: FunctionProto | None = None
     proto: GraphProto | None = None
     nodes: list[Node] = field(default_factory=list)
@@ -245,7 +282,7 @@ class Scope:
     @property
     def parent(self) -> Scope | None:
         """The scope around it: functions and the main graph have none."""
-        return self.owner.scope if self.owner else None
+        return self.owner.scope if self.owner else self.around
 
     @property
     def root(self) -> Scope:
@@ -466,24 +503,29 @@ class Graph:
             shape = self.constant(node.input(0))
             if shape is None:
                 return None
-            dims = tuple(int(size) for size in shape.reshape(-1))
-            return Tensor(node.attribute("value", _zero()), self.model.files, dims, fill=True)
+            dims = tuple(shape.reshape(-1).tolist())
+            if shape.dtype.kind not in "iu" or min(dims, default=0) < 0:
+                return None
+            return Tensor(node.tensor("value") or _zero(), self.model.files, dims, fill=True)
         return None
 
     def constant(self, value: Value | None) -> Array | None:
-        """The elements of a constant value, or None where it is computed or cannot be read."""
+        """The numbers of a constant value.
+
+        None where it is computed, cannot be read, or holds no real numbers but strings and such.
+        """
+        return _numbers(self.tensor(value))
+
+    def number(self, value: Value | None) -> float | None:
+        """The one number of a constant value; None where it is no constant or holds several."""
         tensor = self.tensor(value)
-        try:
-            return None if tensor is None else tensor.array()
-        except TensorError:
-            return None
+        found = _numbers(tensor) if tensor is not None and tensor.size == 1 else None
+        return None if found is None or found.size != 1 else found.item()
 
     def fill(self, node: Node) -> Array | None:
         """The one element that a ConstantOfShape repeats, be its shape constant or computed."""
-        try:
-            return self._stored(node.attribute("value", _zero())).array().reshape(-1)[:1]
-        except TensorError:
-            return None
+        found = _numbers(self._stored(node.tensor("value") or _zero()))
+        return None if found is None else found.reshape(-1)[:1]
 
     @cached_property
     def live(self) -> set[Node | Value]:
@@ -492,7 +534,8 @@ class Graph:
         Raises:
             NotApplicable: nothing defines one of them, so what it needs cannot be known.
         """
-        outputs = [value for scope in (self.main, *self.functions) for value in scope.outputs]
+        roots = (scope for scope in self.scopes if scope.owner is None)
+        outputs = [value for scope in roots for value in scope.outputs]
         for value in outputs:
             if value.origin is Origin.NOTHING:
                 raise NotApplicable(f"nothing defines output {value.name!r}")
@@ -616,16 +659,25 @@ def _output_value(scope: Scope, name: str) -> Value:
 
 
 def _subgraphs(scope: Scope) -> Iterator[Scope]:
+    """The graphs in the attributes of a scope's nodes, and in the defaults of a function's."""
     prefix = f"{scope.path}/" if scope.path else ""
+    for attribute in scope.function.attribute_proto if scope.function is not None else ():
+        for branch, proto in _graphs(attribute):
+            yield Scope(f"{prefix}{branch}", scope.graph, around=scope, proto=proto)
     for node in scope.nodes:
         for attribute in node.proto.attribute:
-            single = [attribute.g] if attribute.HasField("g") else []
-            for number, proto in enumerate([*single, *attribute.graphs]):
-                branch = attribute.name + (f"[{number}]" if attribute.graphs else "")
+            for branch, proto in _graphs(attribute):
                 label = node.name or f"{node.op_type}_{node.index}"
                 subgraph = Scope(f"{prefix}{label}/{branch}", scope.graph, owner=node, proto=proto)
                 node.subgraphs.append(subgraph)
                 yield subgraph
+
+
+def _graphs(attribute: AttributeProto) -> Iterator[tuple[str, GraphProto]]:
+    """The graphs in an attribute, each with what it is called in the path of its scope."""
+    single = [attribute.g] if attribute.HasField("g") else []
+    for number, proto in enumerate([*single, *attribute.graphs]):
+        yield attribute.name + (f"[{number}]" if attribute.graphs else ""), proto
 
 
 def _connect(scope: Scope) -> None:
@@ -648,7 +700,8 @@ def _reads_ahead(node: Node, value: Value) -> bool:
     if value.producer is None:
         return False
     while node.scope is not value.scope:
-        assert node.scope.owner is not None
+        if node.scope.owner is None:  # a function's default, which stands nowhere in its body
+            return False
         node = node.scope.owner
     return value.producer.index >= node.index
 
@@ -750,18 +803,31 @@ def _attribute_value(attribute: AttributeProto, default: Any) -> Any:
 def _constant_proto(node: Node) -> TensorProto | None:
     """The tensor that a Constant node spells in one of its seven ways."""
     import numpy as np
-    from onnx import TensorProto, numpy_helper
+    from onnx import AttributeProto, numpy_helper
 
-    tensor = node.attribute("value")
-    if isinstance(tensor, TensorProto):
+    tensor = node.tensor("value")
+    if tensor is not None:
         return tensor
-    kinds = {"value_float": "float32", "value_floats": "float32",
-             "value_int": "int64", "value_ints": "int64"}  # fmt: skip
-    for name, dtype in kinds.items():
-        plain = node.attribute(name)
-        if isinstance(plain, int | float | list):
-            return numpy_helper.from_array(np.asarray(plain, dtype))
+    kinds = {"value_float": ("float32", AttributeProto.FLOAT),
+             "value_floats": ("float32", AttributeProto.FLOATS),
+             "value_int": ("int64", AttributeProto.INT),
+             "value_ints": ("int64", AttributeProto.INTS)}  # fmt: skip
+    types = {a.name: a.type for a in node.proto.attribute if not a.ref_attr_name}
+    for name, (dtype, attribute_type) in kinds.items():
+        if types.get(name) == attribute_type:
+            return numpy_helper.from_array(np.asarray(node.attribute(name), dtype))
     return None
+
+
+def _numbers(tensor: Tensor | None) -> Array | None:
+    """The elements of a tensor that can be read, if they are real numbers."""
+    if tensor is None or (tensor.fill and tensor.size > LARGEST_FILL):
+        return None
+    try:
+        array = tensor.array()
+    except TensorError:
+        return None
+    return None if array.dtype.kind in "OSUc" else array
 
 
 def _zero() -> TensorProto:

@@ -115,8 +115,14 @@ def skeleton(
         WireError: it is no protobuf message, or what is left is larger than protobuf reads.
     """
     made = _Shrinking(buffer, large, known)
-    chunks = made.shrink(0, len(buffer), "Model", 0)
-    return Skeleton(b"".join(chunks), frozenset(made.spans))
+    try:
+        chunks = made.shrink(0, len(buffer), "Model", 0)
+    except WireError as error:
+        problem = str(error)
+    else:
+        return Skeleton(b"".join(chunks), frozenset(made.spans))
+    # Another error: the first one's frames hold views of the file, which then cannot be closed.
+    raise WireError(problem)
 
 
 class _Shrinking:

@@ -346,10 +346,19 @@ def _infer_function(
     _import_veil(body)
     with suppress(shape_inference.InferenceError):  # what it declares is known all the same
         body = shape_inference.infer_shapes(body, data_prop=data_prop)
+    _give_back_references(function, body.graph)
     del function.value_info[:], function.node[:]
     function.node.extend(body.graph.node)
     known = (*body.graph.input, *body.graph.output, *body.graph.value_info)
     function.value_info.extend({info.name: info for info in known}.values())
+
+
+def _give_back_references(function: FunctionProto, body: GraphProto) -> None:
+    """Undoes `_bind`: a graph that was bound is no container of the model, and has no number."""
+    for node, template in zip(body.node, function.node, strict=True):
+        for attribute, original in zip(node.attribute, template.attribute, strict=True):
+            if original.ref_attr_name:
+                attribute.CopyFrom(original)
 
 
 def _name(names: Sequence[str], slot: int) -> str:

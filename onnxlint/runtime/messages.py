@@ -5,6 +5,7 @@ The worker runs native code on files that nobody vouched for, so nothing it send
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import IO, Any, Literal
 
@@ -108,13 +109,17 @@ class Watch(msgspec.Struct, frozen=True):
 class Load(msgspec.Struct, tag=True):
     """Create a session on a serialized model; external data is found in `folder`.
 
+    The folder is given as text or bytes and travels as bytes: its name need not be UTF-8.
     `in_order` runs the nodes as they stand in the file, and keeps no memory for the next run.
     """
 
     model: bytes
-    folder: str
+    folder: Any
     level: Level = "all"
     in_order: bool = False
+
+    def __post_init__(self) -> None:
+        self.folder = os.fsencode(self.folder)
 
 
 class Run(msgspec.Struct, tag=True):

@@ -52,7 +52,7 @@ def _turned(axis: int | None, rank: int | None, node: Node) -> tuple[int | None,
     """Where a transposition puts an axis."""
     if node.op != "Transpose" or axis is None:
         return axis, rank
-    perm = node.attribute("perm", [])
+    perm = node.integers("perm")
     if not perm or axis % len(perm) not in perm:
         return None, None
     return perm.index(axis % len(perm)), len(perm)

@@ -45,8 +45,8 @@ def early_downsampling(
         kept = 1.0
         for node in _windows(image, layers, first_windows):
             layer = layers.of(node)
-            strides = layer.strides if layer is not None else node.attribute("strides", [])
-            thinned = prod(step for step in strides if isinstance(step, int) and step > 0)
+            strides = layer.strides if layer is not None else node.integers("strides") or []
+            thinned = prod(step for step in strides if step > 0)
             kept *= (layer.outputs / layer.inputs if layer is not None else 1) / thinned
             if thinned > 1 and kept < min_kept:
                 yield Finding(
