@@ -44,14 +44,18 @@ class Files:
     def pieces(self, location: str, offset: int, length: int, step: int) -> Iterator[memoryview]:
         """The bytes from an offset on, `step` at a time; each piece overwrites the one before."""
         buffer = memoryview(bytearray(min(step, length)))
-        with opened(self.resolved(location)) as file:
-            file.seek(offset)
-            while length > 0:
-                got = file.readinto(buffer[:length])
-                if not got:
-                    raise TensorError(f"{self._name(location)} ends too early")
-                yield buffer[:got]
-                length -= got
+        name = self._name(location)
+        try:
+            with opened(self.resolved(location)) as file:
+                file.seek(offset)
+                while length > 0:
+                    got = file.readinto(buffer[:length])
+                    if not got:
+                        raise TensorError(f"{name} ends too early")
+                    yield buffer[:got]
+                    length -= got
+        except OSError as error:
+            raise TensorError(f"{name}: {error.strerror}") from error
 
     def refusal(self, location: str) -> str | None:
         """Why a file of external data may not be opened, whoever asks: it is out of the folder."""
@@ -65,9 +69,12 @@ class Files:
         place = self._place(location)
         if isinstance(place, str):
             raise TensorError(f"external data {location!r} {place}")
-        if not place.is_file():  # nor a pipe, which would be waited for
-            raise TensorError(f"external data {location!r} is no file")
-        return place
+        try:
+            if place.is_file():  # no pipe, which would be waited for
+                return place
+        except OSError as error:  # such as a name that is too long
+            raise TensorError(f"external data {location!r}: {error.strerror}") from error
+        raise TensorError(f"external data {location!r} is no file")
 
     def gathered(self, locations: Iterable[str]) -> tuple[Path, dict[str, str]]:
         """A folder that holds these files, links followed, and their locations in it.
