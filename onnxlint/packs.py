@@ -17,6 +17,7 @@ from types import ModuleType
 
 from onnxlint.rules import Rule, RuleError
 from onnxlint.tables import exists
+from onnxlint.unfinished import Terminated
 
 ENTRY_POINT_GROUP = "onnxlint.rules"
 
@@ -119,7 +120,7 @@ def _loaded(label: str, package: str) -> Iterator[Rule]:
             root = importlib.import_module(package)
             names = [info.name for info in pkgutil.walk_packages(getattr(root, "__path__", []))]
             modules = [root, *(importlib.import_module(f"{package}.{name}") for name in names)]
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         raise
     except BaseException as error:  # sys.exit, too
         raise _broken(label, error) from error
@@ -189,7 +190,7 @@ def _import_file(file: Path) -> ModuleType:
     try:
         with redirect_stdout(sys.stderr):
             spec.loader.exec_module(module)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         del sys.modules[name]
         raise
     except BaseException as error:

@@ -20,6 +20,7 @@ from onnxlint.model.errors import DataError, MisfitError, ModelError
 from onnxlint.reports import Metrics, ModelReport, TraceRow
 from onnxlint.rules import Rule, RuleError
 from onnxlint.settings import DEFAULT_SAMPLES, LABELLED_SAMPLES, LabelSource, Settings
+from onnxlint.unfinished import Terminated
 
 if TYPE_CHECKING:
     from onnxlint.analyses.worker import Worker, Workers
@@ -239,6 +240,8 @@ class Judgement:
             self._not_applicable[rule.code] = "the data does not fit the model's inputs"
         except DataError as error:
             self._problem = str(error)
+        except Terminated:
+            raise
         except KeyboardInterrupt as error:
             if not self._watcher.may_interrupt:  # it is the user's
                 raise
@@ -323,9 +326,7 @@ class Judgement:
         budget = self.analyses.get(Budget)
         shapes = self.analyses.have(Shapes)
         if shapes is not None and shapes.loss is not None:
-            yield incomplete(
-                f"{shapes.loss}; rules saw the declared shapes only", lost="shape inference"
-            )
+            yield incomplete(f"{shapes.loss}; rules saw fewer shapes", lost="shape inference")
         if self._too_late:
             yield incomplete(
                 f"judging took longer than the {budget.allowed_time} allowed; "

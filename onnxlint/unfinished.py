@@ -1,9 +1,18 @@
-"""Files that are being written: whoever is told to end removes them first."""
+"""A process that is told to end, and the files that it was writing."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+
+
+class Terminated(BaseException):
+    """A signal asks this process to end; `number` is which."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
 
 UNFINISHED: set[Path] = set()
 """Temporary files of this process, which nobody misses."""

@@ -268,7 +268,8 @@ def test_the_linters_process_never_loads_onnxruntime(write_model: Write) -> None
         "from onnxlint.pipeline import lint_model\n"
         "from onnxlint.settings import Settings\n"
         f"path = {str(path)!r}\n"
-        "done = lint_model(path, plan(load(None), discover(), path), Settings(), static_only=True)\n"
+        "chosen = plan(load(None), discover(), path)\n"
+        "done = lint_model(path, chosen, Settings(), static_only=True)\n"
         "assert done.complete\n"
         "assert 'onnx' in sys.modules and 'onnxruntime' not in sys.modules\n"
     )

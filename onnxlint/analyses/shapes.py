@@ -201,7 +201,8 @@ class Shapes:
         from onnx import ModelProto
 
         try:
-            report, _, data = _result(inference, self._budget).partition(b"\n")
+            result, self._loss = _result(inference, self._budget)
+            report, _, data = result.partition(b"\n")
         except Crashed as error:
             self._problem = self._loss = f"shape inference failed: {error}"
             return
@@ -239,8 +240,8 @@ def _infer(serialized: bytes, *, follows_constants: bool = True) -> bytes:
     return infer(serialized, follows_constants=follows_constants)
 
 
-def _result(inference: Isolated, budget: Budget) -> bytes:
-    """What inference tells; where it dies, what it tells of less.
+def _result(inference: Isolated, budget: Budget) -> tuple[bytes, str | None]:
+    """What inference tells; where it dies, what it tells of less, and what that leaves out.
 
     Native code crashes at some nodes: then of all others. It takes too long or too much: then
     without following constants.
@@ -249,16 +250,17 @@ def _result(inference: Isolated, budget: Budget) -> bytes:
         Crashed: that does not help either.
     """
     try:
-        return inference.result()
+        return inference.result(), None
     except Crashed as error:
         less = partial(_infer, follows_constants=False)
         budget = _share(budget, len(inference.argument))
-        if error.is_native:
-            less = partial(_infer_past_crashes, budget=budget)
+        loss: str | None = f"{error}, so shape inference went on without following constants"
+        if error.is_native:  # the nodes are among its complaints
+            less, loss = partial(_infer_past_crashes, budget=budget), None
         elif not error.at_limit:
             raise
         with suppress(Crashed):
-            return Isolated(less, inference.argument, budget).result()
+            return Isolated(less, inference.argument, budget).result(), loss
         raise
 
 

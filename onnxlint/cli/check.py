@@ -15,6 +15,7 @@ import click
 from onnxlint.cli.judging import judged
 from onnxlint.cli.models import expand
 from onnxlint.cli.planning import Job, Options, Planner
+from onnxlint.cli.streams import require_working_directory
 from onnxlint.findings import Severity, Stage
 from onnxlint.reports import ModelReport
 from onnxlint.settings import (
@@ -200,6 +201,7 @@ def command(
     **given: Any,
 ) -> None:  # fmt: skip
     """Lint models: files, folders, globs, or - for standard input."""
+    require_working_directory()
     if not (fix or diff):
         if fix_output is not None:
             raise click.UsageError("--fix-output goes with --fix")

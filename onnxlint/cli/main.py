@@ -15,7 +15,7 @@ import click
 
 from onnxlint.cli.streams import leave, prepare_streams
 from onnxlint.printable import printable_lines
-from onnxlint.unfinished import remove_unfinished
+from onnxlint.unfinished import Terminated, remove_unfinished
 
 COMMANDS = {
     "check": "Lint models (the default command).",
@@ -86,14 +86,6 @@ def cli() -> None:
     """
 
 
-class Terminated(BaseException):
-    """A signal asks this process to end; `number` is which."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def main() -> None:
     """The entry point: every error is one sentence on standard error and exit code 2.
 
@@ -133,7 +125,8 @@ def _heed_signals() -> None:
     def end(number: int, _frame: object) -> None:
         raise Terminated(number)
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as of a script's background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as of nohup

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onnxlint.cli.models import FOLDER_SUFFIXES
+from onnxlint.cli.streams import CLOSED
 from onnxlint.writing import replacing
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def _is_standard_output(output: Path) -> bool:
 def write_report(rendered: str, output: Path | None) -> None:
     """Writes what was asked for to a file, whole or not at all, or to standard output."""
     if output is None:
+        if sys.stdout is None:
+            raise click.ClickException(CLOSED)
         click.echo(rendered, nl=False, color=None)
         return
     text = click.unstyle(rendered)

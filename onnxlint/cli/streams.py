@@ -7,6 +7,8 @@ import io
 import os
 import sys
 
+import click
+
 CLOSED = "standard output is closed; write the report to a file with --output"
 
 
@@ -23,6 +25,19 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the encoding lacks is no reason
             stream.reconfigure(errors="backslashreplace")
+
+
+def require_working_directory() -> None:
+    """Paths and configurations are looked for from there.
+
+    Raises:
+        click.ClickException: it was deleted meanwhile.
+    """
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError as error:
+        told = "the working directory does not exist any more; change to one that does"
+        raise click.ClickException(told) from error
 
 
 def leave(status: int) -> None:

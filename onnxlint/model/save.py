@@ -58,11 +58,11 @@ def check_target(model: Model, target: Path, *, in_place: bool) -> None:
     """
     problem = _shared(target) if in_place and target.is_symlink() else obstacle(target)
     if problem is not None:
-        raise _unwritable(model, f"is not written: {str(target)!r} {problem}")
+        raise _unwritable(model, f"{str(target)!r} {problem}")
     itself = target.resolve()
     for location in external_files(model.proto):
         if itself in (_source(model, location), _copy_of(location, target.parent)):
-            raise _unwritable(model, f"is not written over its own data {location!r}")
+            raise _unwritable(model, f"would overwrite its own data {location!r}")
 
 
 def _shared(link: Path) -> str | None:
@@ -125,7 +125,7 @@ def _check_reachable(model: Model, target: Path, locations: Iterable[str]) -> No
     for location in locations:
         reason = files.refusal(location)
         if reason is not None:
-            raise _unwritable(model, f"is not written there: its data {location!r} {reason}")
+            raise _unwritable(model, f"has data {location!r}, which from there {reason}")
 
 
 def _source(model: Model, location: str) -> Path:
