@@ -396,14 +396,14 @@ def no_rows(path: Path) -> None:
 
 @hostile("bomb.parquet", readable=True)
 def parquet_bomb(path: Path) -> None:
-    """A gigabyte of zeros in some kilobytes, of which the first rows are needed."""
-    zeros = np.zeros(1 << 24)
-    _parquet(path, {"a": zeros, "b": zeros}, compression="zstd", row_group_size=1 << 24)
+    """Millions of zeros in some kilobytes, of which the first rows are needed."""
+    zeros = np.zeros(1 << 22)
+    _parquet(path, {"a": zeros, "b": zeros}, compression="zstd", row_group_size=1 << 22)
 
 
 @hostile("text.parquet")
 def long_texts(path: Path) -> None:
-    _parquet(path, {"a": ["1" * (8 << 20)] * 8, "b": [1] * 8}, compression="zstd")
+    _parquet(path, {"a": ["1" * (4 << 20)] * 8, "b": [1] * 8}, compression="zstd")
 
 
 @hostile("footer_lies.parquet")
@@ -549,7 +549,7 @@ def folders_deep(path: Path) -> None:
     """Folders in folders, more than a name may be long."""
     path.mkdir()
     with contextlib.chdir(path):
-        for _ in range(3_000):
+        for _ in range(2_100):
             Path("d").mkdir()
             os.chdir("d")
 
