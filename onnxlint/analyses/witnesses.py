@@ -156,4 +156,4 @@ def _hash(text: str, size: int = 4) -> str:
 
 def _reason(error: Exception) -> str:
     strerror = getattr(error, "strerror", None)
-    return f"cannot be written ({strerror or error or type(error).__name__})"
+    return f"cannot be written ({strerror or str(error) or type(error).__name__})"

@@ -8,7 +8,7 @@ from pathlib import Path
 from onnxlint.model.errors import DataError
 from onnxlint.runtime.data import arrays, generators, images, tables, test_sets
 from onnxlint.runtime.data.batching import batched, whole_batches
-from onnxlint.runtime.data.files import guarded, is_folder, is_there
+from onnxlint.runtime.data.files import guarded, is_folder
 from onnxlint.runtime.data.fitting import Fed, fitted
 from onnxlint.runtime.synthesis import Slot
 from onnxlint.settings import MOST_SAMPLES, InputContract
@@ -41,8 +41,6 @@ def _read(
     without: str | None,
 ) -> Fed:  # fmt: skip
     """The same, of files."""
-    if not is_there(path):
-        raise DataError(f"{path}: no such data; give a file, a folder, or module:function")
     folders = test_sets.folders(path)
     if folders:
         return test_sets.read(folders[:samples], slots)

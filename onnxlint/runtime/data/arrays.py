@@ -7,6 +7,7 @@ unpack to any number of them, and a header can promise any number of elements.
 from __future__ import annotations
 
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,7 @@ from onnxlint.runtime.data.archives import Member
 from onnxlint.runtime.data.batching import Cut
 from onnxlint.runtime.data.fitting import TEXT_KINDS, paired, slot_dtype
 from onnxlint.runtime.data.headers import read_header
-from onnxlint.runtime.data.wording import quoted
+from onnxlint.runtime.data.wording import quoted, shortened
 from onnxlint.runtime.messages import Array
 from onnxlint.runtime.synthesis import Slot
 
@@ -103,9 +104,8 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        raise DataError(
-            f"{path}: cannot be read as numpy arrays ({error}); save it again, by numpy.savez"
-        ) from error
+        told = f"cannot be read as numpy arrays ({shortened(str(error))})"
+        raise DataError(f"{path}: {told}; save it again with numpy") from error
 
 
 def _emptiness(path: Path) -> str:
@@ -182,9 +182,24 @@ class _Stored:
         with self.member.open() as stream:
             read_header(stream)
             data: Array = taken(stream, self.nbytes(rows)).view(self.dtype)
+        if self.dtype.kind == "U":
+            _require_text(data)
         shape = self._read_shape(rows)
         array = data.reshape(shape, order="F") if self.by_column else data.reshape(shape)
         return array[:rows] if array.ndim else array
+
+
+def _require_text(texts: Array) -> None:
+    """Looks at code points, which Python's strings cannot all hold.
+
+    Raises:
+        ValueError: some are none.
+    """
+    points = texts.view(texts.dtype.byteorder.replace("|", "=") + "u4")
+    for at in range(0, points.size, PIECE_BYTES):
+        piece = points[at : at + PIECE_BYTES]
+        if (piece > sys.maxunicode).any():
+            raise ValueError("its text holds what is no character")
 
 
 def taken(stream: IO[bytes], size: int) -> Array:

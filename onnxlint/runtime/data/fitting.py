@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from onnxlint.model.errors import Misfit, MisfitError
-from onnxlint.runtime.data.wording import listed
+from onnxlint.runtime.data.wording import LONGEST_QUOTE, listed
 from onnxlint.runtime.messages import Array
 from onnxlint.runtime.synthesis import Slot, batch_axes
 
@@ -98,6 +98,7 @@ def fitted(arrays: Mapping[str, Array], slots: list[Slot], *, as_given: bool = F
         if not problems:
             found[slot.name] = _cast(array, slot)
             problems += _overflows(array, found[slot.name], slot)
+            problems += _broken_texts(found[slot.name], slot)
         misfits += problems
         if slot.dtype != "str" and array.dtype != slot_dtype(slot):
             converted[slot.name] = str(array.dtype)
@@ -173,6 +174,17 @@ def _overflows(array: Array, cast: Array, slot: Slot) -> Iterator[Misfit]:
     if lost.any():
         told = f"input {slot.name!r} is {array.dtype}, and the model wants {slot.dtype}"
         yield Misfit(slot.name, f"{told}: {array[lost][0]:g} does not fit into it", "scale it")
+
+
+def _broken_texts(cast: Array, slot: Slot) -> Iterator[Misfit]:
+    """Text with halves of characters, which nothing but Python can hold."""
+    for cell in cast.flat if slot.dtype == "str" else ():
+        try:
+            str(cell).encode()
+        except UnicodeEncodeError:
+            told = f"input {slot.name!r} holds {ascii(str(cell))[:LONGEST_QUOTE]}"
+            yield Misfit(slot.name, f"{told}, which is no UTF-8", "save the text as UTF-8")
+            return
 
 
 def _shape_misfits(

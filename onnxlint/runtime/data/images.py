@@ -127,7 +127,7 @@ def _pixels(file: Path, contract: InputContract) -> Array:
     Raises:
         DataError: it is not an image, or too large a one.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     with opened(file) as stream:
         if size_of(stream) > LARGEST_FILE_BYTES:
@@ -139,6 +139,8 @@ def _pixels(file: Path, contract: InputContract) -> Array:
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 with Image.open(stream, formats=FORMATS) as image:
                     pixels = np.asarray(_converted(image, contract))
+        except UnidentifiedImageError as error:
+            raise DataError(f"{file}: is not {', '.join(FORMATS)}; save it as one") from error
         except Exception as error:  # Pillow raises many kinds
             reason = shortened(str(error)) or type(error).__name__
             raise DataError(f"{file}: is no image that can be fed ({reason})") from error

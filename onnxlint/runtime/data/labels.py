@@ -52,6 +52,8 @@ def _checked(file: Path, array: Array) -> Array:
 
 
 def _chosen(file: Path, key: str | None, names: list[str]) -> str:
+    if not names:
+        raise DataError(f"{file}: holds no labels; write them again")
     if key is not None:
         if key in names:
             return key

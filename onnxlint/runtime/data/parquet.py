@@ -49,6 +49,8 @@ def opened(path: Path) -> Iterator[Batches]:
     except ImportError as error:
         remedy = "pip install 'onnxlint[data]'"
         raise DataError(f"{path}: Parquet needs pyarrow: {remedy}") from error
+    usual = pyarrow.default_memory_pool()
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())  # the usual one claims gigabytes at once
     try:
         with files.opened(path) as stream:
             _check_footer(stream)
@@ -59,6 +61,8 @@ def opened(path: Path) -> Iterator[Batches]:
             raise
         reason = shortened(str(error)) or type(error).__name__
         raise DataError(f"{path}: cannot be read as Parquet ({reason}); save it again") from error
+    finally:
+        pyarrow.set_memory_pool(usual)
 
 
 def _check_footer(stream: IO[bytes]) -> None:
