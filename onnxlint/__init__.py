@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from onnxlint.model.load import Model
     from onnxlint.model.pattern import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight
+    from onnxlint.model.walk import Walk
     from onnxlint.pipeline import lint
     from onnxlint.rules import rule
     from onnxlint.settings import Settings
@@ -119,6 +120,7 @@ _HOMES = {
     "Tried": "onnxlint.analyses.sensitivity",
     "Unavailable": "onnxlint.analyses",
     "Value": "onnxlint.model.graph",
+    "Walk": "onnxlint.model.walk",
     "Weight": "onnxlint.analyses.weights",
     "Weights": "onnxlint.analyses.weights",
     "Witnesses": "onnxlint.analyses.witnesses",
@@ -187,6 +189,7 @@ __all__ = [
     "Tried",
     "Unavailable",
     "Value",
+    "Walk",
     "Weight",
     "Weights",
     "Witnesses",

@@ -9,6 +9,7 @@ from functools import cached_property
 from math import prod
 
 from onnxlint.model.graph import Graph, Node, Scope, Value
+from onnxlint.model.walk import Walk
 
 
 class Change(IntEnum):
@@ -206,17 +207,18 @@ class Layers:
     def _weight(self, value: Value | None) -> tuple[Value, tuple[int, ...]] | None:
         """The stored tensor behind a weight, and the dims that its reader sees."""
         turns: list[list[int]] = []
-        while value is not None and self._graph.tensor(value) is None:
-            node = value.producer
-            if node is None or node.op not in _SAME_WEIGHT:
-                return None
+        tensor = None
+        walk = Walk([value])
+        for value in walk:
+            tensor, node = self._graph.tensor(value), value.producer
+            if tensor is not None or node is None or node.op not in _SAME_WEIGHT:
+                break
             if node.op == "Transpose":
                 perm = node.integers("perm")
                 if perm is None:
                     return None
                 turns.append(perm)
-            value = node.input(0)
-        tensor = self._graph.tensor(value)
+            walk.add(node.input(0))
         if value is None or tensor is None:
             return None
         dims = tensor.dims

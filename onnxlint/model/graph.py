@@ -58,6 +58,9 @@ LARGEST_FILL = 1 << 24
 """Elements of a ConstantOfShape that are looked at one by one: it may ask for any number of them.
 A choice of ours, 64 MiB of float32."""
 
+MOST_FILLS = 4
+"""Shapes of a ConstantOfShape that are such fills themselves: a damaged file may hold a circle."""
+
 _SIZE_OPS = ("Shape", "Size")
 
 _RANDOM_OPS = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike",
@@ -486,6 +489,9 @@ class Graph:
         None where the value is computed, is no dense tensor, or lies inside a function whose
         attributes decide it. An initializer that a caller may override counts as constant.
         """
+        return self._tensor(value, MOST_FILLS)
+
+    def _tensor(self, value: Value | None, fills: int) -> Tensor | None:
         if value is None:
             return None
         value = self.source(value)
@@ -493,14 +499,14 @@ class Graph:
             return self._stored(value.tensor_proto)
         if value.producer is None:
             return None
-        return self._tensor_made_by(value.producer)
+        return self._tensor_made_by(value.producer, fills)
 
-    def _tensor_made_by(self, node: Node) -> Tensor | None:
+    def _tensor_made_by(self, node: Node, fills: int) -> Tensor | None:
         if node.op == "Constant":
             proto = _constant_proto(node)
             return proto and self._stored(proto)
-        if node.op == "ConstantOfShape":
-            shape = self.constant(node.input(0))
+        if node.op == "ConstantOfShape" and fills:
+            shape = _numbers(self._tensor(node.input(0), fills - 1))
             if shape is None:
                 return None
             dims = tuple(shape.reshape(-1).tolist())

@@ -9,6 +9,9 @@ from onnxlint import Graph, Node, Shapes, Value
 _LARGEST = 64
 """More elements are no sizes."""
 
+_LARGEST_NUMBER = 2**63 - 1
+"""The largest number of int64, in which sizes are computed."""
+
 _DEEPEST = 32
 """So many nodes stand at most between a size and what is made of it."""
 
@@ -22,33 +25,52 @@ _PAIRS: dict[str, Callable[[Any, Any], Any]] = {
 def folded(value: Value | None, graph: Graph, shapes: Shapes) -> Any:
     """The one number or truth that a value always holds; None where it may hold several."""
     try:
-        numbers = _folded(value, graph, shapes, _DEEPEST)
+        numbers = _Folding(graph, shapes).of(value, _DEEPEST)
     except (TypeError, IndexError):  # operands that the operator does not take
         return None
     return numbers[0] if numbers is not None and len(numbers) == 1 else None
 
 
-def _folded(value: Value | None, graph: Graph, shapes: Shapes, steps: int) -> list[Any] | None:
-    """The elements of a small value in a row, None for those that are not known."""
+class _Folding:
+    """The elements of small values in a row, None for those that are not known.
 
-    import numpy as np
+    Each value is computed once: there may be any number of ways to it.
+    """
 
-    if value is None or graph.source(value).is_input:  # also where it has a default
+    def __init__(self, graph: Graph, shapes: Shapes) -> None:
+        self._graph, self._shapes = graph, shapes
+        self._known: dict[Value, list[Any] | None] = {}
+
+    def of(self, value: Value | None, steps: int) -> list[Any] | None:
+        if value is None or self._graph.source(value).is_input:  # also where it has a default
+            return None
+        if value not in self._known:
+            self._known[value] = None  # where it depends on itself
+            self._known[value] = _kept(self._folded(value, steps))
+        return self._known[value]
+
+    def _folded(self, value: Value, steps: int) -> list[Any] | None:
+        tensor = self._graph.tensor(value)
+        if tensor is not None and tensor.size <= _LARGEST:
+            constant = self._graph.constant(value)
+            return None if constant is None else constant.reshape(-1).tolist()
+        node = value.producer
+        if node is None or not steps:
+            return None
+        if node.op == "Shape":
+            return _sizes(node, self._shapes)
+        operands = [self.of(operand, steps - 1) for operand in node.inputs]
+        if node.op in _SAME:
+            return operands[0] if operands else None
+        known = [operand for operand in operands if operand is not None]
+        return _computed(node, known) if known and len(known) == len(operands) else None
+
+
+def _kept(numbers: list[Any] | None) -> list[Any] | None:
+    """The elements while they are few, and as small as int64 holds."""
+    if numbers is None or len(numbers) > _LARGEST:
         return None
-    tensor = graph.tensor(value)
-    if tensor is not None and tensor.size <= _LARGEST:
-        constant = graph.constant(value)
-        return None if constant is None else np.asarray(constant).reshape(-1).tolist()
-    node = value.producer
-    if node is None or not steps:
-        return None
-    if node.op == "Shape":
-        return _sizes(node, shapes)
-    operands = [_folded(operand, graph, shapes, steps - 1) for operand in node.inputs]
-    if node.op in _SAME:
-        return operands[0] if operands else None
-    known = [operand for operand in operands if operand is not None]
-    return _computed(node, known) if known and len(known) == len(operands) else None
+    return [None if one is None or abs(one) > _LARGEST_NUMBER else one for one in numbers]
 
 
 def _computed(node: Node, operands: list[list[Any]]) -> list[Any] | None:
@@ -65,7 +87,7 @@ def _sizes(node: Node, shapes: Shapes) -> list[Any] | None:
     shape = shapes.of(node.input(0))
     if shape is None or shape.dims is None:
         return None
-    sizes = shape.dims[node.attribute("start", 0) : node.attribute("end")]
+    sizes = shape.dims[node.attribute("start", 0) : node.attribute("end", len(shape.dims))]
     return [size if isinstance(size, int) else None for size in sizes]
 
 

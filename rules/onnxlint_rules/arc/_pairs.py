@@ -2,7 +2,7 @@
 
 from math import prod
 
-from onnxlint import Change, Layer, Layers, Node, Trail
+from onnxlint import Change, Layer, Layers, Node, Trail, Walk
 
 ATTENTION = ("MatMul", "Einsum", "Attention", "MultiHeadAttention", "GroupQueryAttention")
 """Operators that multiply computed values with each other."""
@@ -24,12 +24,13 @@ def leaves_attention(layer: Layer, layers: Layers) -> bool:
 
 def enters_attention(layer: Layer, layers: Layers) -> bool:
     """Whether a layer's values go, shifted and laid out at most, into such a product."""
-    node = layer.node
-    while node.output is not None and layers.readers(node.output) == 1 and node.output.consumers:
-        node = next(reader for reader in node.output.consumers if reader.op != "Shape")
-        change = layers.change(node)
+    walk = Walk([layer.node])
+    for node in walk:
+        change = Change.NONE if node is layer.node else layers.change(node)
         if change is None or change > Change.AFFINE:
             return layers.of(node) is None and node.op_type in ATTENTION
+        if node.output is not None and layers.readers(node.output) == 1:
+            walk.add(next((r for r in node.output.consumers if r.op != "Shape"), None))
     return False
 
 

@@ -1,6 +1,6 @@
 """What the rules about softmaxes share."""
 
-from onnxlint import Node, Shapes
+from onnxlint import Node, Shapes, Walk
 
 SAME_LAYOUT = frozenset({"Identity", "Cast", "Dropout"})
 """Operators that hand on their first input as it is."""
@@ -12,31 +12,27 @@ NEW_LAYOUT = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose
 def feeder(node: Node) -> tuple[Node | None, bool]:
     """The node whose numbers a node reads as its first input, and whether their axes stayed."""
     same_layout = True
-    value = node.input(0)
-    met = {node}
-    while value is not None and value.producer is not None and value.producer not in met:
+    walk = Walk([node.input(0)])
+    for value in walk:
         before = value.producer
-        met.add(before)
+        if before is None:
+            break
         if before.op not in SAME_LAYOUT | NEW_LAYOUT:
             return before, same_layout
         same_layout = same_layout and before.op in SAME_LAYOUT
-        value = before.input(0)
+        walk.add(before.input(0))
     return None, same_layout
 
 
 def is_prediction(node: Node) -> bool:
     """Whether a node's numbers are an output of the model as they are."""
-    pending = [node.output]
-    for value in pending:
-        if value is None:
-            continue
+    walk = Walk([node.output])
+    for value in walk:
         if value.is_output and value.scope.parent is None:
             return True
-        pending.extend(
-            follower.output
-            for follower in value.consumers
-            if follower.op in SAME_LAYOUT | NEW_LAYOUT and follower.input(0) is value
-        )
+        for follower in value.consumers:
+            if follower.op in SAME_LAYOUT | NEW_LAYOUT and follower.input(0) is value:
+                walk.add(follower.output)
     return False
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
+from onnxlint import Finding, Graph, Node, Severity, Shapes, Walk, rule
 
 FINDING_OPS = ("NonZero", "NonMaxSuppression", "Unique", "Compress")
 """Operators that give as many entries as they find."""
@@ -77,16 +77,16 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 def _sized_by(searches: list[Node]) -> set[Node]:
     """The nodes that what the searches find may give their sizes to."""
     reached: set[Node] = set()
-    pending: list[Value] = [value for node in searches for value in node.outputs if value]
-    for value in pending:
+    walk = Walk([value for node in searches for value in node.outputs])
+    for value in walk:
         for reader in value.consumers:
             slots = SIZE_KEEPERS.get(reader.op)
             if reader in reached or (slots is not None and reader.inputs.index(value) not in slots):
                 continue
             reached.add(reader)
-            pending.extend(v for v in reader.outputs if v is not None)
-            pending.extend(v for body in reader.subgraphs for v in body.inputs)
-        pending.extend(v for owner in value.yielded_to for v in owner.outputs if v is not None)
+            walk.add(*reader.outputs)
+            walk.add(*(v for body in reader.subgraphs for v in body.inputs))
+        walk.add(*(v for owner in value.yielded_to for v in owner.outputs))
     return reached
 
 

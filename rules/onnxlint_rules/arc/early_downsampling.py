@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import prod
 
-from onnxlint import Finding, Graph, Layers, Node, Severity, Value, rule
+from onnxlint import Finding, Graph, Layers, Node, Severity, Value, Walk, rule
 
 POOLS = ("MaxPool", "AveragePool", "LpPool")
 
@@ -62,13 +62,15 @@ def early_downsampling(
 
 def _windows(image: Value, layers: Layers, count: int) -> Iterator[Node]:
     """The first convolutions and poolings through which everything of an image goes."""
-    value: Value | None = image
-    while value is not None and count and layers.readers(value) == 1 and value.consumers:
+    walk = Walk([image])
+    for value in walk:
         readers = [node for node in value.consumers if node.op not in ("Shape", "Size")]
+        if not count or layers.readers(value) != 1 or not readers:
+            return
         node = readers[0]
         if node.op in ("Conv", *POOLS):
             count -= 1
             yield node
         elif layers.change(node) is None:
             return
-        value = node.output
+        walk.add(node.output)

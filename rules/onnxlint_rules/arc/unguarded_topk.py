@@ -112,7 +112,8 @@ def _fewest(value: Value | None, axis: int, graph: Graph, shapes: Shapes) -> int
             return fewest + size
         if node is None:
             break
-        if node.op == "Concat" and node.attribute("axis", 0) % shape.rank == axis:
+        rank = shape.rank if shape is not None else None
+        if node.op == "Concat" and node.attribute("axis", 0) in (axis, axis - (rank or 0)):
             sizes = [part.dim(axis) for part in map(shapes.of, node.inputs) if part is not None]
             return fewest + sum(size for size in sizes if isinstance(size, int))
         if node.op == "Pad":
@@ -129,6 +130,8 @@ def _fewest(value: Value | None, axis: int, graph: Graph, shapes: Shapes) -> int
 def _padding(node: Node, axis: int, graph: Graph) -> int | None:
     """How many entries a Pad puts before and behind an axis; None where that is computed."""
     pads = graph.constant(node.input(1))
+    if pads is not None and pads.dtype.kind != "i":
+        return None
     sizes = (node.integers("pads") or []) if pads is None else pads.reshape(-1).tolist()
     if node.input(3) is not None or axis >= len(sizes) // 2:
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from onnxlint import Finding, NotApplicable, Preflight, Severity, Value, Weights, rule
+from onnxlint import Finding, NotApplicable, Preflight, Severity, Value, Walk, Weights, rule
 
 INT32 = -(2**31), 2**31 - 1
 SENTINEL = 2**63 - 2
@@ -61,11 +61,11 @@ def _extrema(tensor: Any) -> list[int]:
 
 def _is_only_sliced_by(value: Value) -> bool:
     """Whether it is a bound of Slice nodes alone, also where an exporter reshapes it for them."""
-    pending = [value]
-    for current in pending:
+    walk = Walk([value])
+    for current in walk:
         for node in current.consumers:
             if node.op in ("Unsqueeze", "Reshape", "Concat", "Cast"):
-                pending.extend(v for v in node.outputs if v is not None and v not in pending)
+                walk.add(*node.outputs)
             elif node.op != "Slice" or node.input(0) is current:
                 return False
     return True

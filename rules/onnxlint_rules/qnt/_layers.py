@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
-from onnxlint import Graph, Node, Shapes, Value
+from onnxlint import Graph, Node, Shapes, Value, Walk
 from onnxlint_rules.qnt._parameters import DEQUANTIZE
 
 FLOAT_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -75,11 +75,11 @@ def dequantiser(value: Value | None) -> Node | None:
 
 def behind(value: Value | None, ops: Container[str]) -> Node | None:
     """The node with one of these operators that a value comes from by moving alone."""
-    while value is not None and value.producer is not None:
-        node = value.producer
-        if node.op in ops:
+    walk = Walk([value])
+    for current in walk:
+        node = current.producer
+        if node is not None and node.op in ops:
             return node
-        if node.op not in MOVEMENTS:
-            return None
-        value = node.input(0)
+        if node is not None and node.op in MOVEMENTS:
+            walk.add(node.input(0))
     return None

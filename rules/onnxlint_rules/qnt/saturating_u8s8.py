@@ -11,6 +11,7 @@ from onnxlint import (
     Shapes,
     Targets,
     Value,
+    Walk,
     rule,
 )
 from onnxlint_rules.qnt._layers import FLOAT_LAYERS, Layer, layers
@@ -98,11 +99,14 @@ def _may_saturate(layer: Layer, graph: Graph, shapes: Shapes) -> bool:
 
 def _is_quantised(value: Value | None) -> bool:
     """Whether a result is quantised at once, or behind an activation that quantising replaces."""
-    followers = [] if value is None else value.consumers
-    return any(
-        node.op in QUANTIZE or (node.op in ("Relu", "Clip") and _is_quantised(node.output))
-        for node in followers
-    )
+    walk = Walk([value])
+    for current in walk:
+        for node in current.consumers:
+            if node.op in QUANTIZE:
+                return True
+            if node.op in ("Relu", "Clip"):
+                walk.add(node.output)
+    return False
 
 
 def _share_of_large(layer: Layer, graph: Graph) -> float:

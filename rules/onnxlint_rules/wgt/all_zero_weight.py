@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Stage, Weights, rule
+from onnxlint import Finding, Graph, Node, Severity, Stage, Walk, Weights, rule
 
 _ON_THE_WAY = frozenset({"Add", "BatchNormalization", "Dropout", "Identity", "Mul", "Reshape"})
 """Operators with a constant that may stand between a layer and the sum that it joins."""
@@ -56,12 +56,14 @@ def all_zero_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
 
 def _joins_residual(graph: Graph, node: Node) -> bool:
     """Whether what a layer gives is added to a value that is computed without it."""
-    value = node.output
-    while value is not None and len(value.consumers) == 1:
+    walk = Walk([node.output])
+    for value in walk:
+        if len(value.consumers) != 1:
+            return False
         follower = value.consumers[0]
         others = [other for other in follower.inputs if other is not None and other is not value]
         computed = [other for other in others if graph.tensor(other) is None]
         if computed or follower.op not in _ON_THE_WAY:
             return bool(computed) and follower.op in ("Add", "Sum")
-        value = follower.output
+        walk.add(follower.output)
     return False
