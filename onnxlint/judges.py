@@ -31,10 +31,10 @@ from onnxlint.reports import ModelReport, decode, encode
 from onnxlint.rules import Rule
 from onnxlint.unfinished import remove_unfinished
 
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 4.0
 """After its limit a model's judge has so long to end by itself, and to say what it found."""
 
-FAREWELL_SECONDS = 1.0
+FAREWELL_SECONDS = 0.5
 """So long a judge that is to end may tidy up."""
 
 MOST_TRIES = 3
@@ -86,7 +86,7 @@ class Judges:
     def reports(self, begins: Callable[[str], None] | None = None) -> Iterator[ModelReport]:
         """A report for each case; `begins` hears what is being done."""
         if not hasattr(os, "fork"):
-            yield from (self._judge(number, Watcher(), ()) for number in range(len(self._cases)))
+            yield from (self._reported(n, Watcher(), ()) for n in range(len(self._cases)))
             return
         waiting = deque(_Trial(number, case) for number, case in enumerate(self._cases))
         done: dict[int, ModelReport] = {}
@@ -111,7 +111,7 @@ class Judges:
             if server is None:
                 if len(self._servers) == self._jobs:
                     return
-                server = _Server(self._judge, self._rules, self._servers)
+                server = _Server(self._reported, self._rules, self._servers)
                 self._servers.append(server)
                 self._selector.register(server.replies, selectors.EVENT_READ, server)
             server.take(waiting.popleft())
@@ -142,6 +142,13 @@ class Judges:
                 server.end()
                 yield trial, _partial(trial, _too_late(trial))
 
+    def _reported(self, number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:
+        """A judge's report, whatever happens in it."""
+        try:
+            return self._judge(number, watcher, without)
+        except Exception as error:
+            return ModelReport(self._cases[number].path, error=_sentence(error))
+
     def _discard(self, server: _Server) -> None:
         self._servers.remove(server)
         self._selector.unregister(server.replies)
@@ -155,6 +162,15 @@ class Judges:
         trial.crashes.append((rule.code, told))
         trial.rule = None
         return None
+
+
+def _sentence(error: Exception) -> str:
+    """Why a model was not judged, where no rule and no analysis is to blame."""
+    if isinstance(error, MemoryError):
+        return "judging it takes more memory than is allowed (--memory-limit)"
+    if isinstance(error, OSError):
+        return f"the system refused what judging takes ({error.strerror or error})"
+    return f"this is a bug in onnxlint: {type(error).__name__}: {error}; please report it"
 
 
 def _too_late(trial: _Trial) -> str:

@@ -17,7 +17,7 @@ from onnxlint.settings import DEFAULT_SAMPLES, Settings
 DEFAULT_MEMORY_SHARE = 0.8
 """Without a memory limit, the share of the memory at hand that one process may take."""
 
-OVERTIME_SECONDS = 2.0
+OVERTIME_SECONDS = 3.0
 """After its limit a model is not run any more, but judged for so long: rules take milliseconds."""
 
 _CGROUP_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")

@@ -133,6 +133,15 @@ def needs_runtime(rule: Rule) -> bool:
     return any(Worker in closure(kind) for kind in rule.requests.values())
 
 
+def _effort(rule: Rule) -> tuple[bool, int]:
+    """Sort key: static rules first, while the worker starts, then what asks for least.
+
+    Whether the model runs at all is so told before what hangs on it.
+    """
+    asked = frozenset().union(*(closure(kind) for kind in rule.requests.values()))
+    return needs_runtime(rule), len(asked)
+
+
 class Bench:
     """What stays the same while one model is judged, and judged again after it was mended."""
 
@@ -198,7 +207,7 @@ class Bench:
             if self._runs:
                 analyses.give(self.worker())
             judgement = Judgement(self._plan, analyses, self._watcher)
-            for rule in sorted(self._rules, key=needs_runtime):  # the worker starts meanwhile
+            for rule in sorted(self._rules, key=_effort):
                 judgement.run(rule)
             yield judgement
 
