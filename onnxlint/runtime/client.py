@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from onnxlint.limits import Alarm, Budget, default_memory_limit
 from onnxlint.runtime import WORKER_ENVIRONMENT
@@ -56,7 +58,7 @@ class Worker:
         self.budget: Budget | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         self._process: subprocess.Popen[bytes] | None = None
-        self._expired = False
+        self._dying: list[subprocess.Popen[bytes]] = []
         self.session = 0
         """Counts the sessions, and the ends of the process, so that users know theirs."""
         self.peak = 0
@@ -67,7 +69,6 @@ class Worker:
         if self._process is not None and self._process.poll() is None:
             return
         self._end()
-        self._expired = False
         limit, parent = str(self.memory_limit or 0), str(os.getpid())
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", self.module, limit, parent],
@@ -134,13 +135,15 @@ class Worker:
     def close(self) -> None:
         """Ends the worker; nothing of it is left."""
         self._end()
+        for process in self._dying:
+            process.wait()
         self._log.close()
 
     def _end(self) -> None:
         if self._process is not None:
             self.session += 1
             self._process.kill()
-            self._process.wait()
+            self._dying.append(self._process)  # to give back gigabytes takes it seconds
             for stream in (self._process.stdin, self._process.stdout):
                 if stream is not None:
                     with contextlib.suppress(OSError):  # a pipe whose reader is gone
@@ -161,12 +164,16 @@ class Worker:
         allowed = self._allowed_seconds()
         if not allowed:
             raise self._out_of_time(doing)
-        alarm = threading.Timer(allowed, self._expire)
+        alarm = threading.Timer(allowed, process.kill)  # while it does not read what it is sent
         alarm.daemon = True
         alarm.start()
         try:
             with Alarm.waiting():
-                reply = _exchange(process.stdin, process.stdout, request)
+                reply = _exchange(process, request, time.monotonic() + allowed)
+        except TimeoutError:
+            late = self._out_of_time(doing)
+            self._end()
+            raise late from None
         except ValueError as error:
             self._end()
             raise WorkerDied(f"{doing} made the worker talk nonsense: {error}") from error
@@ -189,11 +196,6 @@ class Worker:
         limit = self.budget.seconds if self.budget is not None and is_spent else self.time_limit
         return LimitReached(f"{doing} took longer than the {limit:g} s allowed")
 
-    def _expire(self) -> None:
-        self._expired = True
-        if self._process is not None:
-            self._process.kill()
-
     def _raise(self, message: str, doing: str) -> None:
         if "bad_alloc" in message or "Failed to allocate memory" in message:
             raise self._out_of_memory(doing)
@@ -202,8 +204,6 @@ class Worker:
     def _death(self, doing: str) -> WorkerDied:
         assert self._process is not None
         status = self._process.wait()
-        if self._expired:
-            return self._out_of_time(doing)
         if "bad_alloc" in self.log() or "MemoryError" in self.log():
             return self._out_of_memory(doing)
         if status < 0:
@@ -236,19 +236,53 @@ class Workers:
         self._workers.clear()
 
 
-def _exchange(stdin: IO[bytes], stdout: IO[bytes], request: Request) -> Reply | None:
+def _exchange(process: subprocess.Popen[bytes], request: Request, deadline: float) -> Reply | None:
     """Sends a request and waits for the reply; None where the worker is gone.
 
     Raises:
+        TimeoutError: the deadline passed, by the monotonic clock.
         ValueError: what it sent is no reply.
     """
     from onnxlint.runtime import messages
 
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
-        messages.send(stdin, request)
-        return messages.read_reply(stdout)
+        messages.send(process.stdin, request)
+        return messages.read_reply(_Timed(process.stdout.fileno(), deadline))
+    except TimeoutError:
+        raise
     except OSError:
         return None
+
+
+class _Timed:
+    """Reads a pipe until a deadline: the end of a process shows only when its memory is freed."""
+
+    def __init__(self, pipe: int, deadline: float) -> None:
+        self._pipe, self._deadline = pipe, deadline
+
+    def read(self, size: int) -> bytes:
+        """So many bytes; fewer where the pipe ends."""
+        parts: list[bytes] = []
+        while size > 0:
+            self._wait()
+            part = os.read(self._pipe, min(size, _AT_ONCE))
+            if not part:
+                self._wait()  # ended at the deadline, where pipes cannot be waited for
+                break
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _wait(self) -> None:
+        left = self._deadline - time.monotonic()
+        can_wait = sys.platform != "win32"
+        if left <= 0 or (can_wait and not select.select([self._pipe], [], [], left)[0]):
+            raise TimeoutError
+
+
+_AT_ONCE = 1 << 20
 
 
 def _environment() -> dict[str, str]:

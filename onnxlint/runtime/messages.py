@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -222,13 +222,21 @@ def read_request(stream: IO[bytes]) -> Request | None:
     return None if data is None else _REQUESTS.decode(data)
 
 
-def read_reply(stream: IO[bytes]) -> Reply | None:
+class Readable(Protocol):
+    """What messages are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes; fewer where it ends."""
+        ...
+
+
+def read_reply(stream: Readable) -> Reply | None:
     """The next reply; None where the stream ends."""
     data = _frame(stream, LONGEST_REPLY)
     return None if data is None else _REPLIES.decode(data)
 
 
-def _frame(stream: IO[bytes], longest: int | None = None) -> bytes | None:
+def _frame(stream: Readable, longest: int | None = None) -> bytes | None:
     header = stream.read(_LENGTH.size)
     if len(header) < _LENGTH.size:
         return None
