@@ -50,21 +50,21 @@ def crash_of(report):
     ("module", "sentence"),
     [
         ("crashing", "crashed the process (SIGSEGV)"),
-        ("hanging", "longer than the 1 s allowed"),
+        ("hanging", "longer than the 8 s allowed"),
         ("lying", "talk nonsense"),
         ("not_there", "ended the process with exit status 1"),
     ],
 )
 def test_death_is_a_finding_and_static_ones_stay(module, sentence, write_model, monkeypatch):
     monkeypatch.setattr(Worker, "module", f"workers.{module}")
-    report = lint_with(write_model(FLAWED), time_limit=1)
+    report = lint_with(write_model(FLAWED), time_limit=8)
     assert sentence in crash_of(report)
     assert "ARC001" in {finding.code for finding in report.findings}
     assert report.complete
 
 
 def test_endless_model_is_ended(write_model):
-    assert "longer than the 2 s allowed" in crash_of(lint_with(write_model(FOREVER), time_limit=2))
+    assert "longer than the 8 s allowed" in crash_of(lint_with(write_model(FOREVER), time_limit=8))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is capped where the platform can")
