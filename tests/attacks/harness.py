@@ -31,6 +31,9 @@ from typing import Any, Literal
 
 GIB = 2**30
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+"""What is attacked, wherever another copy may be installed."""
+
 SLACK_SECONDS = 15.0
 """What may come on top of a time limit: 5 s for the command, 10 s for a shared machine."""
 
@@ -286,9 +289,10 @@ def _arguments(case: Case, command: Command) -> Iterator[str | bytes]:
 
 
 def _environment(command: Command, root: Path) -> dict[str, str]:
-    passed = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
+    passed = ("PATH", "LD_LIBRARY_PATH")
     environment = {name: os.environ[name] for name in passed if name in os.environ}
     environment |= {
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "rules")]),
         "LANG": "C.UTF-8",
         "HOME": str(root / "home"),
         "TMPDIR": str(root / "tmp"),
@@ -381,6 +385,7 @@ class Watch:
         self._stdout = stdout
         self._terminal = terminal
         self._written: list[bytes] = []
+        self._fattest = 0
         self._known: dict[int, Process] = {}
         self._start = time.monotonic()
 
@@ -446,10 +451,20 @@ class Watch:
             with suppress(OSError, ValueError):
                 status = Path("/proc", str(pid), "status").read_text(errors="replace")
                 own = _kib(status, "RssAnon") + _kib(status, "RssShmem")
-                self.peak = max(self.peak, own)
+                if own > self.peak:
+                    self.peak, self._fattest = own, pid
                 self.resident = max(self.resident, _kib(status, "VmHWM"))
         if self.killed is None and self.peak > KILL_SHARE * self._case.memory_limit:
-            self._kill(f"took {self.peak / GIB:.1f} GiB")
+            self._kill(f"{self._whose()} took {self.peak / GIB:.1f} GiB")
+
+    def _whose(self) -> str:
+        """Which process took most, in words."""
+        if self._fattest == self.process.pid:
+            return "the command itself"
+        with suppress(OSError):
+            if b"worker" in Path("/proc", str(self._fattest), "cmdline").read_bytes():
+                return "the worker"
+        return "a child"
 
     def _kill(self, why: str) -> None:
         self.killed = why

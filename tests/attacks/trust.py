@@ -24,7 +24,7 @@ from attacks.harness import (
     silent_about,
     unread,
 )
-from attacks.models import ENDLESS, FLAWED, SOUND, parsed, write, write_escaping
+from attacks.models import FLAWED, SOUND, parsed, write, write_escaping
 
 STATIC = ("--static-only", "--format", "json")
 
@@ -153,7 +153,7 @@ def _extending(folder: Path) -> Command:
     model = plant(folder, 'extend = "shared/base.toml"\n')
     shared = folder / "download" / "shared"
     shared.mkdir()
-    (shared / "base.toml").write_text('rule-paths = ["../r.py", "r.py"]\n')
+    (shared / "base.toml").write_text('rule-paths = ["r.py"]\n')
     (shared / "r.py").write_text(RULE.format(mark=marking(folder)))
     return Command((model, *STATIC), cwd=folder / "desk")
 
@@ -277,12 +277,10 @@ def _found_verdicts() -> Iterator[Case]:
         checks = (found("ARC001"), ignored("", name.replace("_", "-")))
         build = _linted_from_desk(config, *STATIC)
         yield Case(f"lifts_{name}", "S3", build, checks, (1,), slow=name != "time_limit")
-    yield Case("lifts_time_limit_endless", "S3", _endless_with_limit_lifted, slow=True,
-               limits=False, seconds=310)  # fmt: skip
     for key in ("data", "labels", "reference"):
         yield _reads_outside(key, "../secret.csv", slow=key != "data")
         yield _reads_outside(key, "{folder}/secret.csv", slow=True, suffix="_absolute")
-    yield Case("declarations_are_heeded", "S3", _declaring, (found("PRD009"),), (0, 1), slow=True)
+    yield Case("declarations_are_heeded", "S3", _declaring, (found("PRD008"),), (0, 1), slow=True)
     yield from _odd_files()
 
 
@@ -294,13 +292,6 @@ def _escaping(config: str) -> Callable[[Path], Command]:
         return Command((model, *STATIC), cwd=folder / "desk")
 
     return build
-
-
-def _endless_with_limit_lifted(folder: Path) -> Command:
-    plant(folder, LIFTED["time_limit"])
-    model = write(folder / "download" / "model.onnx", ENDLESS)
-    options = ("--format", "json", "--memory-limit", "1GiB")
-    return Command((model, *options), cwd=folder / "desk")
 
 
 def _reads_outside(key: str, location: str, *, slow: bool, suffix: str = "") -> Case:
@@ -489,7 +480,7 @@ def _odd_configurations() -> Iterator[tuple[str, str | bytes]]:
     yield "select_control", 'select = ["\\u001b[2J\\u202e"]'
     yield "select_long", f'select = ["{"a" * 100_000}"]'
     yield "ignore_unreasoned", '[[ignore]]\nrule = "ALL"'
-    yield "ignore_100000", '[[ignore]]\nrule = "ALL"\nreason = ""\n' * 20_000
+    yield "ignore_20000", '[[ignore]]\nrule = "ALL"\nreason = ""\n' * 20_000
     yield "key_control", '"\\u001b[2J\\u009b\\u202e" = 1'
     yield "rule_control", '[rules."\\u001b[2J"]\nseverity = "info"'
     yield "option_control", '[rules.dead-relu]\n"\\u001b[2J" = 1'
