@@ -1,0 +1,21 @@
+"""The quick attacks; `make attack` runs them all."""
+
+from __future__ import annotations
+
+import pytest
+from attacks.harness import Case, linux_only, run
+from attacks.run import checked_names, discovered, told
+
+CASES = checked_names([*discovered()])
+
+pytestmark = pytest.mark.skipif(linux_only() is not None, reason="processes are watched in /proc")
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if not case.slow], ids=lambda case: case.full_name
+)
+def test_attack_holds(case: Case):
+    verdict = run(case)
+    if verdict.skipped is not None:
+        pytest.skip(verdict.skipped)
+    assert not verdict.broke, told(verdict)
