@@ -342,8 +342,8 @@ class Weights:
     def _is_measured(self, tensor: Tensor) -> bool:
         if is_float(tensor.element_type):
             return True
-        width = bits(tensor.element_type) or 0
-        return _key(tensor) in self._axes and width <= WIDEST_INTEGER
+        width = bits(tensor.element_type)
+        return _key(tensor) in self._axes and width is not None and width <= WIDEST_INTEGER
 
     def _may_read(self, tensor: Tensor) -> bool:
         return self._readable or not tensor.is_external

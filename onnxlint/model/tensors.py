@@ -183,6 +183,8 @@ class Tensor:
             raise TensorError(f"its dims {list(self.dims)} are negative")
         if self.fill:
             return
+        if bits(self.element_type) is None and self.size > len(self.proto.string_data):
+            raise TensorError(f"holds {len(self.proto.string_data)} of {self.size} strings")
         raw = self._raw()
         held = self.stored_bytes if raw is None else len(raw)
         if held is not None and held < self.nbytes:
