@@ -30,9 +30,12 @@ def pages() -> dict[str, str]:
     """The text of each generated page, by its path in the site."""
     rules = discover().rules
     readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    readme = readme.replace("](fixtures/README.md)", "](fixtures.md)")
     fixtures = (ROOT / "fixtures" / "README.md").read_text(encoding="utf-8")
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8").replace("](docs/", "](")
     return {
-        "index.md": readme.replace("](fixtures/README.md)", "](fixtures.md)"),
+        "index.md": readme.replace("](SECURITY.md)", "](security.md)"),
+        "security.md": security,
         "fixtures.md": fixtures,
         "rules/index.md": "\n".join(_index(rules)),
         **{f"rules/{rule.family}/{rule.code}.md": "\n".join(_page(rule)) for rule in rules},
