@@ -119,6 +119,7 @@ class Outcome:
     executed: tuple[str, ...] = ()
     killed: str | None = None
     as_json: bool = False
+    on_terminal: bool = False
 
     @cached_property
     def out(self) -> str:
@@ -277,6 +278,7 @@ def _outcome(case: Case, root: Path) -> Outcome:
         executed=tuple(sorted(os.listdir(root / "executed"))),
         killed=watch.killed,
         as_json="json" in arguments,
+        on_terminal=command.stdout == "terminal",
     )
 
 
@@ -510,6 +512,9 @@ TERMINAL_CODES = re.compile(
 )
 """What a terminal obeys: control characters but the line's end, and marks of direction."""
 
+CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f]")
+"""What JSON must escape; the rest is for machines to read as it is, unless a person looks on."""
+
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 """What the command itself writes to a terminal."""
 
@@ -561,7 +566,9 @@ def _bad_words(outcome: Outcome) -> Iterator[str]:
 
 def _untold(case: Case, outcome: Outcome) -> Iterator[str]:
     """A run that neither reports nor says why not, or says it in more than one sentence."""
-    has_report = bool(outcome.models) if outcome.as_json else bool(_SUMMARY.search(outcome.out))
+    has_report = bool(outcome.models) if outcome.as_json else bool(
+        _SUMMARY.search(COLOURS.sub("", outcome.out))
+    )
     sentences = len(_TOLD.findall(outcome.err))
     if sentences > 1:
         yield f"{sentences} error sentences"
@@ -578,10 +585,13 @@ def _not_strict(name: str) -> float:
 
 
 def _obeyed(outcome: Outcome) -> Iterator[str]:
+    machine = outcome.as_json and not outcome.on_terminal
     for stream, text in (("stdout", outcome.out), ("stderr", outcome.err)):
-        found = TERMINAL_CODES.search(COLOURS.sub("", text))
+        codes = CONTROLS if machine and stream == "stdout" else TERMINAL_CODES
+        plain = COLOURS.sub("", text)
+        found = codes.search(plain)
         if found is not None:
-            around = COLOURS.sub("", text)[max(0, found.start() - 20) : found.start() + 30]
+            around = plain[max(0, found.start() - 20) : found.start() + 30]
             yield f"control character on {stream}: {ascii(around)}"
 
 
