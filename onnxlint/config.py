@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +23,15 @@ from onnxlint.settings import (
     InputContract,
     OutputContract,
 )
-from onnxlint.tables import OWN_FILE, TABLE, ConfigError, converted, is_file, own_table
+from onnxlint.tables import (
+    OWN_FILE,
+    TABLE,
+    ConfigError,
+    converted,
+    is_file,
+    own_table,
+    real_path,
+)
 from onnxlint.trust import GUARDED_FAMILIES, declarations, is_ours
 
 
@@ -115,8 +122,8 @@ class Loaded:
     def _fits(self, model: str, choices: PerModel) -> bool:
         path = Path(model)
         relative = real_path(model)
-        if self.file and relative.is_relative_to(self.file.parent.resolve()):
-            relative = relative.relative_to(self.file.parent.resolve())
+        if self.file and relative.is_relative_to(real_path(self.file.parent)):
+            relative = relative.relative_to(real_path(self.file.parent))
         return any(fnmatch(str(name), choices.path) for name in (relative, path, path.name))
 
 
@@ -129,11 +136,6 @@ def find(model: str) -> Path | None:
                 if is_file(file) and (name == OWN_FILE or own_table(file) is not None):
                     return file
     return None
-
-
-def real_path(path: str) -> Path:
-    """A path with its links followed, as far as they lead anywhere."""
-    return Path(os.path.realpath(path.replace("\0", "")))
 
 
 def load_for(model: str, given: Path | None = None, *, trusts_all: bool = False) -> Loaded:
@@ -192,7 +194,7 @@ def _check_output(file: Path, name: str, output: OutputContract) -> None:
 
 def _extended(file: Path, seen: tuple[Path, ...] = ()) -> dict[Path, dict[str, Any]]:
     """What a file says, after what those say that it extends."""
-    if file.resolve() in seen:
+    if real_path(file) in seen:
         raise ConfigError(f"{file}: extends itself; remove one 'extend'")
     table = _with_paths(own_table(file) or {}, file.parent)
     base = table.get("extend")
@@ -200,7 +202,7 @@ def _extended(file: Path, seen: tuple[Path, ...] = ()) -> dict[Path, dict[str, A
     if isinstance(base, str):
         if "\0" in base:
             raise ConfigError(f"{file}: 'extend' holds a NUL character, which no file name has")
-        before = _extended(file.parent / base, (*seen, file.resolve()))
+        before = _extended(file.parent / base, (*seen, real_path(file)))
     return {**before, file: table}
 
 

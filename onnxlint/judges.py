@@ -15,6 +15,7 @@ import selectors
 import signal
 import sys
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -321,6 +322,8 @@ def _serve(judge: Judge, requests: int, replies: int, inherited: Collection[int]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     _private_streams()
+    if not sys.warnoptions:  # they are for whoever writes a rule, and tests show them
+        warnings.simplefilter("ignore")
     teller = _Teller(replies)
     with os.fdopen(requests, "rb") as lines:
         for line in lines:

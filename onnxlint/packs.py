@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from onnxlint.rules import Rule, RuleError
-from onnxlint.tables import exists
+from onnxlint.tables import exists, real_path
 from onnxlint.unfinished import Terminated
 
 ENTRY_POINT_GROUP = "onnxlint.rules"
@@ -178,7 +179,7 @@ def _rules_of_tables(file: Path) -> list[Rule]:
 
 
 def _import_file(file: Path) -> ModuleType:
-    digest = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(os.fsencode(real_path(file))).hexdigest()[:12]
     name = f"onnxlint_rules_at_{digest}_{file.stem}"
     if name in sys.modules:
         return sys.modules[name]

@@ -15,7 +15,7 @@ from onnxlint.model.graph import Graph, Value
 from onnxlint.model.pattern import Match, Pattern, PatternError
 from onnxlint.model.pattern_text import suggestion
 from onnxlint.rules import Documentation, Rule, RuleError, RuleFunction, checked
-from onnxlint.tables import TABLE, ConfigError, converted, own_table
+from onnxlint.tables import TABLE, ConfigError, converted, own_table, real_path
 
 
 class RuleTable(msgspec.Struct, **TABLE):
@@ -50,7 +50,7 @@ def rules_of(file: Path) -> Sequence[Rule]:
     tables = table.get("rule", [])
     if not isinstance(tables, list):
         raise RuleError("'rule' must be an array of tables, [[rule]]")
-    return _rules(file.resolve(), msgspec.json.encode(tables))
+    return _rules(real_path(file), msgspec.json.encode(tables))
 
 
 @cache

@@ -15,7 +15,7 @@ from onnxlint.analyses import Analyses, T, closure
 from onnxlint.config import Config, Loaded, Plan, load_for, parse_bytes, plan
 from onnxlint.diagnosis import crash, diagnostic, incomplete
 from onnxlint.findings import Diagnostic, Fix, NotApplicable, Stage
-from onnxlint.limits import Alarm, Budget
+from onnxlint.limits import Alarm, Budget, RuleTimeout
 from onnxlint.model.errors import DataError, MisfitError, ModelError
 from onnxlint.reports import Metrics, ModelReport, TraceRow
 from onnxlint.rules import Rule, RuleError
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 RULE_SHARE = 0.25
 """Of the time limit, what one rule may take before it counts as hanging; the median rule takes a
 millisecond. Analyses that it asks for, and processes that it waits for, do not count."""
+
+
+LEAST_RULE_SECONDS = 1.0
+"""So long every rule may take, however little the model may."""
 
 
 class Watcher:
@@ -261,9 +265,13 @@ class Judgement:
     def _judge(self, rule: Rule, wanted: dict[str, Any]) -> None:
         """Takes in what a rule yields, all of it or, if it crashes, none."""
         settings = self.analyses.get(Settings)
-        seconds = settings.time_limit * RULE_SHARE if self._watcher.may_interrupt else None
+        seconds = max(LEAST_RULE_SECONDS, settings.time_limit * RULE_SHARE)
         self._watcher.begins(rule.name, rule)
-        with _at_home(), redirect_stdout(sys.stderr), Alarm.after(seconds):
+        with (
+            _at_home(),
+            redirect_stdout(sys.stderr),
+            Alarm.after(seconds if self._watcher.may_interrupt else None),
+        ):
             found = [*(rule(**wanted, **self._plan.options.get(rule.code, {})) or ())]
             severity = self._plan.severity_of(rule)
             synthetic = needs_runtime(rule) and self._ran_on_synthetic()
@@ -277,6 +285,9 @@ class Judgement:
         self._watcher.found(judged)
 
     def _crash(self, rule: Rule, error: BaseException) -> None:
+        if isinstance(error, RuleTimeout) and self.analyses.get(Budget).is_spent:
+            self._too_late.append(rule.code)  # it is the model that took too long
+            return
         self._crashed.append(rule.code)
         told = crash(rule, error, self.analyses.get(Budget))
         self._findings.append(told)

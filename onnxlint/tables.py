@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable
@@ -54,6 +55,11 @@ def exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):  # too long, or in a folder that may not be searched
         return False
+
+
+def real_path(path: str | Path) -> Path:
+    """A path with its links followed, as far as they lead anywhere."""
+    return Path(os.path.realpath(str(path).replace("\0", "")))
 
 
 def is_file(path: Path) -> bool:

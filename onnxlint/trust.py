@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from onnxlint.tables import ConfigError, own_table
+from onnxlint.tables import ConfigError, own_table, real_path
 
 GUARDED_FAMILIES = frozenset({"SEC"})
 """Families of rules that guard against a hostile file: not silenced in passing."""
@@ -17,7 +17,7 @@ than without."""
 
 def is_ours(file: Path) -> bool:
     """Whether a configuration lies at or above the working directory, whose owner we work for."""
-    return Path.cwd().resolve().is_relative_to(file.parent.resolve())
+    return real_path(Path.cwd()).is_relative_to(real_path(file.parent))
 
 
 def declarations(file: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -26,7 +26,7 @@ def declarations(file: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     Raises:
         ConfigError: it cannot be read, or is no TOML.
     """
-    if not file.resolve().is_relative_to(file.parent.resolve()):
+    if not real_path(file).is_relative_to(real_path(file.parent)):
         raise ConfigError(f"{file}: leads out of its folder through a link, and is not read")
     kept, ignored = _separated(own_table(file) or {})
     tables = kept.get("per-model", [])

@@ -120,3 +120,20 @@ def wait_for(condition, seconds=10.0):
             return result
         time.sleep(0.05)
     raise AssertionError("it never came true")
+
+
+def test_the_worker_inherits_what_it_needs_and_no_secret(monkeypatch, tmp_path):
+    from onnxlint.runtime.client import _environment
+
+    for name in ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "PYTHONSTARTUP", "PATHS"):
+        monkeypatch.setenv(name, "secret")
+    for name in ("OMP_NUM_THREADS", "LC_ALL", "LD_LIBRARY_PATH"):
+        monkeypatch.setenv(name, "kept")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend("")
+    environment = _environment()
+    assert "secret" not in environment.values()
+    assert [*environment.values()].count("kept") == 3
+    assert environment["PATH"] == os.environ["PATH"]
+    assert {"", str(tmp_path)}.isdisjoint(environment["PYTHONPATH"].split(os.pathsep))
