@@ -142,9 +142,9 @@ class Batches:
     ) -> dict[str, Array]:
         """See `tables.Table`."""
         parts: dict[str, list[Array]] = {name: [] for name in [*numbers, *texts]}
-        varying = self._varying(parts)
+        has_text = self._has_text(parts)
         seen = size = 0
-        for batch in self._batches([*parts], rows, looked_at, has_text=bool(varying)):
+        for batch in self._batches([*parts], rows, looked_at, has_text=has_text):
             if batch.nbytes > LARGEST_BATCH:
                 told = f"{batch.num_rows:,} rows take {batch.nbytes / 1024**2:,.0f} MiB"
                 raise DataError(f"{self._path}: {told}; give shorter texts, or .npy")
@@ -161,36 +161,33 @@ class Batches:
             raise DataError(f"{self._path}: has no rows")
         return {name: np.concatenate(found) for name, found in parts.items()}
 
-    def _varying(self, names: Iterable[str]) -> set[str]:
-        """Those of the columns whose cells may be of any length, as texts are.
+    def _has_text(self, names: Iterable[str]) -> bool:
+        """Whether cells of the columns may be of any length, as texts are.
 
         Raises:
             DataError: cells hold no single number or text, or too long a text.
         """
         from pyarrow import types
 
-        varying = set()
+        has_text = False
         for name in names:
             kind = self._schema.field(name).type
             if types.is_nested(kind) or types.is_null(kind):
                 told = f"column {quoted(name)} holds a {shortened(str(kind))} in a cell"
                 raise DataError(f"{self._path}: {told}; give one number a column")
-            if not types.is_primitive(kind):
-                varying.add(name)
-        self._check_lengths(varying)
-        return varying
+            has_text |= not types.is_primitive(kind)
+        if has_text:
+            self._check_lengths()
+        return has_text
 
-    def _check_lengths(self, names: set[str]) -> None:
-        """Looks at what the footer says of texts, of as many columns as are not numbers."""
+    def _check_lengths(self) -> None:
+        """Looks at what the footer says of whole groups of rows: at columns it may end pyarrow."""
         metadata = self._file.metadata
-        columns = [at for at in range(metadata.num_columns if names else 0)
-                   if metadata.schema.column(at).path in names]  # fmt: skip
-        for group in map(metadata.row_group, range(metadata.num_row_groups if names else 0)):
-            for chunk in map(group.column, columns):
-                if chunk.total_uncompressed_size > LONGEST_TEXT * max(1, chunk.num_values):
-                    told = f"column {quoted(chunk.path_in_schema)} holds texts of more than"
-                    remedy = "give shorter ones"
-                    raise DataError(f"{self._path}: {told} {LONGEST_TEXT:,} bytes; {remedy}")
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            cells = max(1, group.num_rows) * max(1, metadata.num_columns)
+            if group.total_byte_size > LONGEST_TEXT * cells:
+                told = f"holds texts of more than {LONGEST_TEXT:,} bytes"
+                raise DataError(f"{self._path}: {told}; give shorter ones")
 
     def _batches(
         self, names: list[str], rows: int, looked_at: int, *, has_text: bool
