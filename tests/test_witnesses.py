@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
@@ -269,6 +269,7 @@ def test_every_name_of_an_input_comes_back(names, tmp_path):
     }
 
 
+@settings(deadline=None)  # files are written and read
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True))
 def test_any_name_of_an_input_comes_back(names):
     slots = [Slot(name, "int64", ("N",)) for name in names]

@@ -406,6 +406,16 @@ def long_texts(path: Path) -> None:
     _parquet(path, {"a": ["1" * (4 << 20)] * 8, "b": [1] * 8}, compression="zstd")
 
 
+@hostile("repeated_text.parquet")
+def repeated_text(path: Path) -> None:
+    """One text of 8 MB in each of 100,000 rows, which the file holds once."""
+    import pyarrow
+
+    which = pyarrow.array(np.zeros(100_000, np.int32))
+    column = pyarrow.DictionaryArray.from_arrays(which, ["1" * 8_000_000])
+    _parquet(path, {"a": column, "b": np.zeros(100_000)}, store_schema=False)
+
+
 @hostile("footer_lies.parquet")
 def footer_lies(path: Path) -> None:
     _parquet(path, {"a": [1.0], "b": [2.0]})

@@ -81,12 +81,14 @@ class Rows:
         """See `tables.Table`."""
         left_out = self.names.index(without) if without in self.names else None
         width = len(self.names) - (left_out is not None)
-        self._check(rows, width)
+        if not width:
+            raise DataError(f"{self._path}: has no column beside the labels")
         together = array.array("d")
         wanted = affordable(rows, looked_at, width, LOOKED_AT_BYTES // 8)
         for at, row in enumerate(islice(self._rows(), wanted)):
             if (at + 1) * width > MOST_NUMBERS:
-                raise self._too_many(rows)
+                told = f"what {rows:,} samples need is more than {MOST_NUMBERS:,} numbers"
+                raise DataError(f"{self._path}: {told}; give fewer (--samples), or .npy")
             together.frombytes(self._parsed(at, row, left_out).tobytes())
         return np.frombuffer(together, np.float64).reshape(-1, width)
 
@@ -114,19 +116,12 @@ class Rows:
                 cells.append(cell)
             size += 8 * (len(parsed) + len(kept))
             if size > LARGEST_BYTES:
-                raise self._too_many(rows)
+                told = f"takes more than {LARGEST_BYTES / 1024**3:.0f} GiB as text"
+                raise DataError(f"{self._path}: {told}; give fewer samples")
         return {name: np.frombuffer(found, np.float64)
                 for name, (_, found) in zip(numbers, parsed, strict=True)} | {
             name: np.array(cells, object)
             for name, (_, cells) in zip(texts, kept, strict=True)}  # fmt: skip
-
-    def _check(self, rows: int, width: int) -> None:
-        if not width:
-            raise DataError(f"{self._path}: has no column beside the labels")
-
-    def _too_many(self, rows: int) -> DataError:
-        told = f"what {rows:,} samples need is more than {MOST_NUMBERS:,} numbers"
-        return DataError(f"{self._path}: {told}; give fewer (--samples), or .npy")
 
     def _rows(self) -> Iterator[list[str]]:
         """The rows below the header.

@@ -112,7 +112,7 @@ def names(folder: Path) -> list[str]:
     Raises:
         DataError: it cannot be listed, or holds too much.
     """
-    return sorted(each.removeprefix(f"{folder}{os.sep}") for each in _walk(folder, 1))
+    return sorted(each.rpartition(os.sep)[2] for each in _walk(folder, 1))
 
 
 def tree(folder: Path) -> Iterator[str]:

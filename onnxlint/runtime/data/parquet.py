@@ -7,7 +7,7 @@ the footer shows, and its process needs a limit of memory for the rest.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +33,15 @@ BUFFER_BYTES = 64 * 1024
 BATCH_NUMBERS = 1 << 22
 """Numbers that are read at a time."""
 
+BATCH_TEXTS = 1024
+"""Rows with text that are read at a time."""
+
+LARGEST_BATCH = 256 * 1024**2
+"""Bytes of a batch: numbers take an eighth of it, and texts of the usual length less."""
+
+LONGEST_TEXT = 1 << 17
+"""Bytes of a text: as long as a cell of CSV may be."""
+
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -54,8 +63,11 @@ def opened(path: Path) -> Iterator[Batches]:
     try:
         with files.opened(path) as stream:
             _check_footer(stream)
-            with parquet.ParquetFile(stream, buffer_size=BUFFER_BYTES) as file:
-                yield Batches(path, file)
+            with parquet.ParquetFile(stream) as first:
+                texts = _texts_of(path, first)
+                how = {"metadata": first.metadata, "buffer_size": BUFFER_BYTES}
+                with parquet.ParquetFile(stream, read_dictionary=texts, **how) as file:
+                    yield Batches(path, file)
     except (OSError, ValueError, MemoryError, KeyError, pyarrow.ArrowException) as error:
         if isinstance(error, NotANumberError):
             raise
@@ -85,15 +97,28 @@ def _check_footer(stream: IO[bytes]) -> None:
     stream.seek(0)
 
 
+def _texts_of(path: Path, file: Any) -> list[str]:
+    """The columns of text: what is in the file once, and repeats, is to be once in memory.
+
+    Raises:
+        DataError: there are too many columns.
+    """
+    from pyarrow import types
+
+    count = file.metadata.num_columns
+    if count > MOST_COLUMNS:
+        told = f"has {count:,} columns (limit {MOST_COLUMNS:,})"
+        raise DataError(f"{path}: {told}; give .npy, or an array in .npz")
+    kinds = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    return [field.name for field in file.schema_arrow
+            if any(is_kind(field.type) for is_kind in kinds)]  # fmt: skip
+
+
 class Batches:
     """The rows of a table, which are read as they are asked for."""
 
     def __init__(self, path: Path, file: Any) -> None:
         self._path, self._file = path, file
-        count = file.metadata.num_columns
-        if count > MOST_COLUMNS:
-            told = f"has {count:,} columns (limit {MOST_COLUMNS:,})"
-            raise DataError(f"{path}: {told}; give .npy, or an array in .npz")
         self._schema = file.schema_arrow
         self.names = [name for name in self._schema.names if not _PANDAS_INDEX.fullmatch(name)]
         if not self.names:
@@ -117,13 +142,16 @@ class Batches:
     ) -> dict[str, Array]:
         """See `tables.Table`."""
         parts: dict[str, list[Array]] = {name: [] for name in [*numbers, *texts]}
-        self._check_types(parts)
+        has_text = self._has_text(parts)
         seen = size = 0
-        for batch in self._batches([*parts], rows, looked_at):
+        for batch in self._batches([*parts], rows, looked_at, has_text=has_text):
+            if batch.nbytes > LARGEST_BATCH:
+                told = f"{batch.num_rows:,} rows take {batch.nbytes / 1024**2:,.0f} MiB"
+                raise DataError(f"{self._path}: {told}; give shorter texts, or .npy")
             for name in numbers:
-                parts[name].append(_numbers(name, seen, batch.column(name)))
+                parts[name].append(_numbers(name, seen, _plain(batch.column(name))))
             for name in texts:
-                parts[name].append(_texts(batch.column(name)))
+                parts[name].append(_texts(_plain(batch.column(name))))
             seen += batch.num_rows
             size += batch.nbytes + TEXT_BYTES * batch.num_rows * len(texts)
             if size > LARGEST_BYTES or seen * len(parts) > MOST_NUMBERS:
@@ -133,19 +161,40 @@ class Batches:
             raise DataError(f"{self._path}: has no rows")
         return {name: np.concatenate(found) for name, found in parts.items()}
 
-    def _check_types(self, names: Sequence[str] | dict[str, list[Array]]) -> None:
+    def _has_text(self, names: Iterable[str]) -> bool:
+        """Whether cells of the columns may be of any length, as texts are.
+
+        Raises:
+            DataError: cells hold no single number or text, or too long a text.
+        """
         from pyarrow import types
 
+        has_text = False
         for name in names:
             kind = self._schema.field(name).type
             if types.is_nested(kind) or types.is_null(kind):
                 told = f"column {quoted(name)} holds a {shortened(str(kind))} in a cell"
                 raise DataError(f"{self._path}: {told}; give one number a column")
+            has_text |= not types.is_primitive(kind)
+        if has_text:
+            self._check_lengths()
+        return has_text
 
-    def _batches(self, names: list[str], rows: int, looked_at: int) -> Iterator[Any]:
+    def _check_lengths(self) -> None:
+        """Looks at what the footer says of whole groups of rows: at columns it may end pyarrow."""
+        metadata = self._file.metadata
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            cells = max(1, group.num_rows) * max(1, metadata.num_columns)
+            if group.total_byte_size > LONGEST_TEXT * cells:
+                told = f"holds texts of more than {LONGEST_TEXT:,} bytes"
+                raise DataError(f"{self._path}: {told}; give shorter ones")
+
+    def _batches(
+        self, names: list[str], rows: int, looked_at: int, *, has_text: bool
+    ) -> Iterator[Any]:
         """Rows in batches, which end with a group of the file."""
         left = affordable(rows, looked_at, len(names), LOOKED_AT_BYTES // 8)
-        size = min(left, max(1, BATCH_NUMBERS // len(names)), 1 << 16)
+        size = min(left, max(1, BATCH_NUMBERS // len(names)), BATCH_TEXTS if has_text else 1 << 16)
         if not self._file.metadata.num_rows:
             return
         for batch in self._file.iter_batches(batch_size=size, columns=names):
@@ -156,20 +205,41 @@ class Batches:
                 return
 
 
-def _numbers(name: str, before: int, column: Any) -> Array:
+def _plain(column: Any) -> Array:
+    """A part of a column as numpy has it; a text that repeats is one object.
+
+    Raises:
+        ValueError: a text is too long.
+    """
+    import pyarrow
+
+    if not isinstance(column, pyarrow.DictionaryArray):
+        return np.asarray(column.to_numpy(zero_copy_only=False))
+    found = np.full(len(column), None, object)
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    if there.any():
+        used, which = np.unique(column.indices.drop_null().to_numpy(), return_inverse=True)
+        values = column.dictionary.take(pyarrow.array(used)).to_numpy(zero_copy_only=False)
+        longest = max(map(len, values))
+        if longest > LONGEST_TEXT:
+            raise ValueError(f"a text of {longest:,} characters (limit {LONGEST_TEXT:,})")
+        found[there] = values[which]
+    return found
+
+
+def _numbers(name: str, before: int, array: Array) -> Array:
     """The numbers of a part of a column; text is parsed."""
-    array: Array = column.to_numpy(zero_copy_only=False)
     if array.dtype.kind in "biuf":
         return array
     parsed = np.empty(len(array))
-    for at, cell in enumerate(array.tolist()):
-        found = number(cell)
+    is_date = array.dtype.kind in "mM"
+    for at, cell in enumerate((array.astype(str) if is_date else array).tolist()):
+        found = None if is_date else number(cell)
         if found is None:
             raise NotANumberError(name, before + at + 1, str(cell))
         parsed[at] = found
     return parsed
 
 
-def _texts(column: Any) -> Array:
-    cells = column.to_numpy(zero_copy_only=False).tolist()
-    return np.array(["" if cell is None else str(cell) for cell in cells], object)
+def _texts(array: Array) -> Array:
+    return np.array(["" if cell is None else str(cell) for cell in array.tolist()], object)

@@ -133,6 +133,8 @@ def _by_name(table: Table, slots: list[Slot], rows: int, looked_at: int) -> dict
 def _whole_table(table: Table, slot: Slot, without: str | None, rows: int, looked_at: int) -> Array:
     if slot.dtype == "str":
         chosen = [name for name in table.names if name != without]
+        if not chosen:
+            raise MisfitError([Misfit(slot.name, "the data has no column beside the labels")])
         texts = table.columns([], chosen, rows, looked_at)
         return np.stack([texts[name] for name in chosen], axis=1)
     try:
