@@ -22,9 +22,6 @@ MOST_SAMPLES = 10_000_000
 LABELLED_SAMPLES = 1000
 """Samples that are run where labels are given: accuracies then vary by 1.6 points at most."""
 
-MOST_SAMPLES = 10_000_000
-"""Samples that are run at most: a choice, seven times ImageNet's training set. More is a mistake,
-and numbers beyond what memory can count would break arithmetic long before they were run."""
 
 DEFAULT_TIME_LIMIT = 300.0
 """Seconds that one model may take before it counts as hanging, with the default samples."""

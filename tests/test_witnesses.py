@@ -145,6 +145,8 @@ def test_folder_that_cannot_be_written_is_told_beside_the_finding(onnxlint, writ
     (tmp_path / "file").write_text("")
     done = onnxlint(write_model(HIDDEN), "--select", "ACT001",
                     "--save-witness", tmp_path / "file" / "folder")  # fmt: skip
+    assert done.returncode == 2  # what was asked for is not there
+    assert "LNT002 incomplete-analysis" in done.stdout
     assert "ACT001 nan-origin" in done.stdout
     assert "NaN is born here" in done.stdout
     assert "      witness not saved: " in done.stdout
