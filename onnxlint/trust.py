@@ -39,7 +39,8 @@ def declarations(file: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 def _separated(table: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     kept = {key: table[key] for key in _DECLARED if key in table}
-    ignored = [key for key in table if key not in (*_DECLARED, "rules", "per-model")]
+    known = (*_DECLARED, "rules", "per-model")
+    ignored = [word for key in table if key not in known for word in _named(key, table[key])]
     rules, more = _graded(table.get("rules"))
     if rules:
         kept["rules"] = rules
@@ -49,6 +50,13 @@ def _separated(table: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     elif per_model is not None:
         ignored.append("per-model")
     return kept, ignored + more
+
+
+def _named(key: str, value: Any) -> list[str]:
+    """A key as it is reported; rules that were to be silenced each by itself."""
+    entries = value if key == "ignore" and isinstance(value, list) else []
+    rules = [entry.get("rule") for entry in entries if isinstance(entry, dict)]
+    return [f"{key} {rule}" for rule in rules if isinstance(rule, str)] or [key]
 
 
 def _graded(rules: Any) -> tuple[dict[str, dict[str, Any]], list[str]]:

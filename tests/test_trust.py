@@ -92,10 +92,10 @@ def test_it_silences_nothing(beside, onnxlint):
     assert model["configuration"] == {
         "file": str(Path("theirs", "onnxlint.toml")),
         "trusted": False,
-        "ignored": ["select", "ignore", "per-model[1].select"],
+        "ignored": ["select", "ignore ALL", "per-model[1].select"],
     }
     text = onnxlint(path, "--static-only").stdout
-    assert text.count("not trusted; ignored: select, ignore, per-model[1].select") == 1
+    assert text.count("not trusted; ignored: select, ignore ALL, per-model[1].select") == 1
 
 
 def test_it_lifts_no_limit(beside, write_model):
