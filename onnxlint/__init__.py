@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from onnxlint.model.load import Model
     from onnxlint.model.pattern import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight
+    from onnxlint.model.ways import WayBack
     from onnxlint.pipeline import lint
     from onnxlint.rules import rule
     from onnxlint.settings import Settings
@@ -114,6 +115,7 @@ _HOMES = {
     "Tried": "onnxlint.analyses.sensitivity",
     "Unavailable": "onnxlint.analyses",
     "Value": "onnxlint.model.graph",
+    "WayBack": "onnxlint.model.ways",
     "Weight": "onnxlint.analyses.weights",
     "Weights": "onnxlint.analyses.weights",
     "Witnesses": "onnxlint.analyses.witnesses",

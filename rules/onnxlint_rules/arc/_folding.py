@@ -19,36 +19,54 @@ _PAIRS: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-def folded(value: Value | None, graph: Graph, shapes: Shapes) -> Any:
-    """The one number or truth that a value always holds; None where it may hold several."""
-    try:
-        numbers = _folded(value, graph, shapes, _DEEPEST)
-    except (TypeError, IndexError):  # operands that the operator does not take
-        return None
-    return numbers[0] if numbers is not None and len(numbers) == 1 else None
+class Folding:
+    """Computes what a model's values hold, as far as sizes tell."""
+
+    def __init__(self, graph: Graph, shapes: Shapes) -> None:
+        self._graph, self._shapes = graph, shapes
+        self._known: dict[tuple[Value, int], list[Any] | None] = {}
+
+    def of(self, value: Value | None) -> Any:
+        """The one number or truth that a value always holds; None where it may hold several."""
+        numbers = self._elements(value, _DEEPEST)
+        return numbers[0] if numbers is not None and len(numbers) == 1 else None
+
+    def _elements(self, value: Value | None, steps: int) -> list[Any] | None:
+        """The elements of a small value in a row, None for those that are not known."""
+        if value is None or self._graph.source(value).is_input:  # also where it has a default
+            return None
+        if (value, steps) not in self._known:
+            try:
+                found = self._computed(value, steps)
+            except (TypeError, IndexError):  # operands that the operator does not take
+                found = None
+            self._known[value, steps] = found if found is None or _is_small(found) else None
+        return self._known[value, steps]
+
+    def _computed(self, value: Value, steps: int) -> list[Any] | None:
+
+        import numpy as np
+
+        tensor = self._graph.tensor(value)
+        if tensor is not None and tensor.size <= _LARGEST:
+            constant = self._graph.constant(value)
+            return None if constant is None else np.asarray(constant).reshape(-1).tolist()
+        node = value.producer
+        if node is None or not steps or len(node.inputs) > _LARGEST:
+            return None
+        if node.op == "Shape":
+            return _sizes(node, self._shapes)
+        operands = [self._elements(operand, steps - 1) for operand in node.inputs]
+        if node.op in _SAME:
+            return operands[0] if operands else None
+        known = [operand for operand in operands if operand is not None]
+        return _computed(node, known) if known and len(known) == len(operands) else None
 
 
-def _folded(value: Value | None, graph: Graph, shapes: Shapes, steps: int) -> list[Any] | None:
-    """The elements of a small value in a row, None for those that are not known."""
-
-    import numpy as np
-
-    if value is None or graph.source(value).is_input:  # also where it has a default
-        return None
-    tensor = graph.tensor(value)
-    if tensor is not None and tensor.size <= _LARGEST:
-        constant = graph.constant(value)
-        return None if constant is None else np.asarray(constant).reshape(-1).tolist()
-    node = value.producer
-    if node is None or not steps:
-        return None
-    if node.op == "Shape":
-        return _sizes(node, shapes)
-    operands = [_folded(operand, graph, shapes, steps - 1) for operand in node.inputs]
-    if node.op in _SAME:
-        return operands[0] if operands else None
-    known = [operand for operand in operands if operand is not None]
-    return _computed(node, known) if known and len(known) == len(operands) else None
+def _is_small(numbers: list[Any]) -> bool:
+    """Whether these may be sizes, and not what is left of some after many products."""
+    within = (abs(number) < 1 << 63 for number in numbers if isinstance(number, int))
+    return len(numbers) <= _LARGEST and all(within)
 
 
 def _computed(node: Node, operands: list[list[Any]]) -> list[Any] | None:

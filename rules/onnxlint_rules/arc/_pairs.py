@@ -26,8 +26,13 @@ def enters_attention(layer: Layer, layers: Layers) -> bool:
     """Whether a layer's values go, shifted and laid out at most, into such a product."""
     node = layer.node
     while node.output is not None and layers.readers(node.output) == 1 and node.output.consumers:
-        node = next(reader for reader in node.output.consumers if reader.op != "Shape")
-        change = layers.change(node)
+        read = node.output
+        following = next(
+            (each for each in read.consumers if each.op not in ("Shape", "Size")), None
+        )
+        if following is None:
+            return False
+        node, change = following, layers.change(following, read)
         if change is None or change > Change.AFFINE:
             return layers.of(node) is None and node.op_type in ATTENTION
     return False

@@ -77,16 +77,18 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 def _sized_by(searches: list[Node]) -> set[Node]:
     """The nodes that what the searches find may give their sizes to."""
     reached: set[Node] = set()
+    handed_out: set[Node] = set()
     pending: list[Value] = [value for node in searches for value in node.outputs if value]
     for value in pending:
-        for reader in value.consumers:
-            slots = SIZE_KEEPERS.get(reader.op)
-            if reader in reached or (slots is not None and reader.inputs.index(value) not in slots):
-                continue
-            reached.add(reader)
-            pending.extend(v for v in reader.outputs if v is not None)
-            pending.extend(v for body in reader.subgraphs for v in body.inputs)
-        pending.extend(v for owner in value.yielded_to for v in owner.outputs if v is not None)
+        for reader, slot in value.uses:
+            if reader not in reached and slot in SIZE_KEEPERS.get(reader.op, (slot,)):
+                reached.add(reader)
+                pending.extend(v for v in reader.outputs if v is not None)
+                pending.extend(v for body in reader.subgraphs for v in body.inputs)
+        for owner in value.yielded_to:
+            if owner not in handed_out:
+                handed_out.add(owner)
+                pending.extend(v for v in owner.outputs if v is not None)
     return reached
 
 

@@ -63,8 +63,12 @@ def early_downsampling(
 def _windows(image: Value, layers: Layers, count: int) -> Iterator[Node]:
     """The first convolutions and poolings through which everything of an image goes."""
     value: Value | None = image
-    while value is not None and count and layers.readers(value) == 1 and value.consumers:
+    met: set[Value | None] = {None}
+    while value not in met and count and layers.readers(value) == 1 and value.consumers:
+        met.add(value)
         readers = [node for node in value.consumers if node.op not in ("Shape", "Size")]
+        if not readers:
+            return
         node = readers[0]
         if node.op in ("Conv", *POOLS):
             count -= 1
