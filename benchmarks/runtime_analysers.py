@@ -144,7 +144,7 @@ def _trace(model: Path, *, every: bool) -> tuple[int, float, float]:
     request = Run(feed, watches, kept, adding=True)
     rounds = []
     for _ in range(ROUNDS):
-        plain = _milliseconds(partial(_session(model.read_bytes(), folder).run, None, feed))
+        plain = _milliseconds(partial(_session(model.read_bytes(), model.parent).run, None, feed))
         traced = _milliseconds(partial(worker._run, _session(data, folder), request, Totals()))
         rounds.append((plain, traced))
     return len(watches), *map(min, zip(*rounds, strict=True))
@@ -173,11 +173,11 @@ def _prepared(
         analyses = Analyses(Settings(samples=1), opened)
         graph, shapes, inputs = (analyses.get(kind) for kind in (Graph, Shapes, Inputs))
         watches = chosen(graph, shapes, every=every)
-        data = runnable(graph.model, [watch.name for watch in watches])
+        data, folder = runnable(graph.model, [watch.name for watch in watches])
         feed = next(iter(inputs.attempts())).feeds[0]
         analyses.close()
     kept = [value.name for value in graph.outputs]
-    return data, watches, kept, {k: np.asarray(v) for k, v in feed.items()}, model.parent
+    return data, watches, kept, {k: np.asarray(v) for k, v in feed.items()}, folder
 
 
 if __name__ == "__main__":

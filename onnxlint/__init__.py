@@ -5,7 +5,12 @@ of its parameters is exported here too. Everything loads on first use, so that i
 costs neither onnx nor onnxruntime.
 """
 
-from __future__ import annotations
+import sys
+
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    # `python -m onnxlint` looks for modules in the working folder first, where anybody may have put
+    # a file of a module's name: from here on, so also for `__future__`, it does not.
+    del sys.path[0]
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -49,7 +54,7 @@ if TYPE_CHECKING:
     from onnxlint.model.load import Model
     from onnxlint.model.pattern import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight
-    from onnxlint.model.ways import WayBack
+    from onnxlint.model.walk import Walk, WayBack
     from onnxlint.pipeline import lint
     from onnxlint.rules import rule
     from onnxlint.settings import Settings
@@ -115,7 +120,8 @@ _HOMES = {
     "Tried": "onnxlint.analyses.sensitivity",
     "Unavailable": "onnxlint.analyses",
     "Value": "onnxlint.model.graph",
-    "WayBack": "onnxlint.model.ways",
+    "Walk": "onnxlint.model.walk",
+    "WayBack": "onnxlint.model.walk",
     "Weight": "onnxlint.analyses.weights",
     "Weights": "onnxlint.analyses.weights",
     "Witnesses": "onnxlint.analyses.witnesses",
@@ -184,6 +190,8 @@ __all__ = [
     "Tried",
     "Unavailable",
     "Value",
+    "Walk",
+    "WayBack",
     "Weight",
     "Weights",
     "Witnesses",

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from onnxlint.findings import Severity, Stage
 from onnxlint.packs import PackError, Registry, discover
+from onnxlint.reports import Configuration
 from onnxlint.rules import Option, Rule
 from onnxlint.settings import (
     DEFAULT_TIME_LIMIT,
+    LONGEST_TIME_LIMIT,
+    MOST_SAMPLES,
     InputContract,
     OutputContract,
 )
-from onnxlint.tables import OWN_FILE, TABLE, ConfigError, converted, own_table
+from onnxlint.tables import OWN_FILE, TABLE, ConfigError, converted, is_file, own_table
+from onnxlint.trust import GUARDED_FAMILIES, declarations, is_ours
 
 
 class Ignore(msgspec.Struct, **TABLE):
@@ -56,13 +61,13 @@ class Config(Choices, **TABLE):
     rule: list[dict[str, Any]] = []  # read with the rules of other files, each file by itself
     rule_paths: list[str] = []
     require_packs: list[str] = []
-    samples: int | None = None
-    seed: int = 0
+    samples: Annotated[int, msgspec.Meta(ge=1, le=MOST_SAMPLES)] | None = None
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     data: str | None = None
     reference: str | None = None
     labels: str | None = None
     baseline: bool = False
-    time_limit: float = DEFAULT_TIME_LIMIT
+    time_limit: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_TIME_LIMIT)] = DEFAULT_TIME_LIMIT
     memory_limit: str | None = None
     trace: Literal["default", "full"] = "default"
     per_model: list[PerModel] = []
@@ -76,11 +81,15 @@ class Loaded:
     """A configuration and the file it came from (None: the defaults).
 
     `rule_files` are the files that hold `[[rule]]` tables: itself, and those that it extends.
+    `declared` is what a file that lies with the model says of it beside that: it is not trusted,
+    and its other keys, `ignored`, have no effect.
     """
 
     config: Config
     file: Path | None = None
     rule_files: tuple[Path, ...] = ()
+    declared: Loaded | None = None
+    ignored: tuple[str, ...] = ()
 
     def registry(self, more: Iterable[Path] = ()) -> Registry:
         """The rules of installed packs, of the configuration and of more files and folders.
@@ -105,7 +114,7 @@ class Loaded:
 
     def _fits(self, model: str, choices: PerModel) -> bool:
         path = Path(model)
-        relative = path.resolve()
+        relative = real_path(model)
         if self.file and relative.is_relative_to(self.file.parent.resolve()):
             relative = relative.relative_to(self.file.parent.resolve())
         return any(fnmatch(str(name), choices.path) for name in (relative, path, path.name))
@@ -113,13 +122,36 @@ class Loaded:
 
 def find(model: str) -> Path | None:
     """The nearest configuration, upwards from the model and then from the working directory."""
-    for start in (Path(model).resolve().parent, Path.cwd()):
+    for start in (real_path(model).parent, Path.cwd()):
         for folder in (start, *start.parents):
             for name in (OWN_FILE, "pyproject.toml"):
                 file = folder / name
-                if file.is_file() and (name == OWN_FILE or own_table(file) is not None):
+                if is_file(file) and (name == OWN_FILE or own_table(file) is not None):
                     return file
     return None
+
+
+def real_path(path: str) -> Path:
+    """A path with its links followed, as far as they lead anywhere."""
+    return Path(os.path.realpath(path.replace("\0", "")))
+
+
+def load_for(model: str, given: Path | None = None, *, trusts_all: bool = False) -> Loaded:
+    """The configuration that holds for a model: the one given, else the nearest.
+
+    Where the nearest lies with the model, and not at or above the working directory, whoever made
+    the model may have made it: then the working directory's holds, and the other may declare what
+    the model is, and be stricter. `trusts_all` takes its word for everything.
+
+    Raises:
+        ConfigError: a file cannot be read, or says something that it must not.
+    """
+    file = given or find(model)
+    if file is None or given is not None or trusts_all or is_ours(file):
+        return load(file)
+    table, ignored = declarations(file)
+    declared = _validated(table, file)
+    return replace(load(find("-")), declared=Loaded(declared, file, ignored=ignored))
 
 
 def load(file: Path | None) -> Loaded:
@@ -131,16 +163,19 @@ def load(file: Path | None) -> Loaded:
     if file is None:
         return Loaded(Config())
     tables = _extended(file)
+    config = _validated(_merged(tables.values()), file)
+    return Loaded(config, file, tuple(path for path, table in tables.items() if "rule" in table))
+
+
+def _validated(table: dict[str, Any], file: Path) -> Config:
     try:
-        config = converted(
-            _merged(tables.values()), Config, (PerModel, Ignore, InputContract, OutputContract)
-        )
+        config = converted(table, Config, (PerModel, Ignore, InputContract, OutputContract))
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     for choices in (config, *config.per_model):
         for name, output in choices.outputs.items():
             _check_output(file, name, output)
-    return Loaded(config, file, tuple(path for path, table in tables.items() if "rule" in table))
+    return config
 
 
 def _check_output(file: Path, name: str, output: OutputContract) -> None:
@@ -159,12 +194,30 @@ def _extended(file: Path, seen: tuple[Path, ...] = ()) -> dict[Path, dict[str, A
     """What a file says, after what those say that it extends."""
     if file.resolve() in seen:
         raise ConfigError(f"{file}: extends itself; remove one 'extend'")
-    table = own_table(file) or {}
+    table = _with_paths(own_table(file) or {}, file.parent)
     base = table.get("extend")
     before = {}
     if isinstance(base, str):
+        if "\0" in base:
+            raise ConfigError(f"{file}: 'extend' holds a NUL character, which no file name has")
         before = _extended(file.parent / base, (*seen, file.resolve()))
     return {**before, file: table}
+
+
+_PATHS = ("data", "reference", "labels")
+
+
+def _with_paths(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The table with its paths taken from its own folder, wherever it is extended."""
+
+    def placed(written: Any) -> Any:
+        return str(folder.absolute() / written) if isinstance(written, str) else written
+
+    found: dict[str, Any] = {key: placed(table[key]) for key in _PATHS if key in table}
+    rules = table.get("rule-paths")
+    if isinstance(rules, list):
+        found["rule-paths"] = [placed(written) for written in rules]
+    return table | found
 
 
 def _merged(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -172,17 +225,23 @@ def _merged(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:
     for table in tables:
         both = merged | table
         for key in ("ignore", "per-model", "rule", "rule-paths", "require-packs"):  # these add up
-            if key in merged and key in table:
-                both[key] = [*merged[key], *table[key]]
-        if "rules" in merged and "rules" in table:
-            both["rules"] = merged["rules"] | table["rules"]
+            before, own = merged.get(key), table.get(key)
+            if isinstance(before, list) and isinstance(own, list):
+                both[key] = [*before, *own]
+        before, own = merged.get("rules"), table.get("rules")
+        if isinstance(before, dict) and isinstance(own, dict):
+            both["rules"] = before | own
         merged = both
     return merged
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which rules run on one model, how grave their findings are, and with which options."""
+    """Which rules run on one model, how grave their findings are, and with which options.
+
+    `severities` are those that the configuration sets, `floors` the least that a file beside the
+    model asks for.
+    """
 
     rules: tuple[Rule, ...]
     severities: Mapping[str, Severity]
@@ -192,6 +251,12 @@ class Plan:
     outputs: Mapping[str, OutputContract]
     targets: tuple[str, ...] = ()
     inputs: Mapping[str, InputContract] = field(default_factory=dict)
+    floors: Mapping[str, Severity] = field(default_factory=dict)
+    configuration: Configuration | None = None
+
+    def severity_of(self, rule: Rule) -> tuple[Severity | None, Severity | None]:
+        """What is set for a rule's findings, and the least that is allowed."""
+        return self.severities.get(rule.code), self.floors.get(rule.code)
 
 
 def plan(
@@ -207,44 +272,106 @@ def plan(
 ) -> Plan:
     """What the configuration and the command line choose for a model; the latter wins.
 
+    What a file beside the model declares holds where these are silent, or milder.
+
     Raises:
         ConfigError: a selector, an option, a severity or a target does not exist.
     """
     choices = loaded.for_model(model)
+    declared = loaded.declared.for_model(model) if loaded.declared is not None else []
     try:
-        wanted = list(select) or [name for each in choices for name in each.select] or ["ALL"]
-        unwanted = [*ignore, *(entry.rule for each in choices for entry in each.ignore)]
-        chosen = {
-            rule.code
-            for name in wanted
-            for rule in registry.select(name)
-            if rule.is_chosen_by(name)
-        }
-        chosen -= {rule.code for name in unwanted for rule in registry.select(name)}
+        chosen = _chosen(choices, registry, select, ignore)
         severities, options = _overrides(choices, registry)
     except PackError as error:
         source = f"{loaded.file}: " if loaded.file else ""
         raise ConfigError(f"{source}{error}") from error
-    stages = [stage, *(each.stage for each in reversed(choices))]
-    limits = [fail_on, *(each.fail_on for each in reversed(choices))]
+    floors, unknown = _floors(declared, registry)
+    by_weight = [*declared, *choices]
     return Plan(
         rules=tuple(rule for rule in registry.rules if rule.code in chosen),
         severities=severities,
         options=options,
-        stage=next(filter(None, stages), Stage.TRAINED),
-        fail_on=next(filter(None, limits), Severity.ERROR),
-        outputs={name: output for each in choices for name, output in each.outputs.items()},
-        targets=_targets(targets, choices, loaded.file),
-        inputs={name: each for c in choices for name, each in c.inputs.items()},
+        stage=_last([each.stage for each in by_weight], stage) or Stage.TRAINED,
+        fail_on=fail_on or _strictest(choices, declared),
+        outputs={name: output for each in by_weight for name, output in each.outputs.items()},
+        targets=_targets(targets, choices, declared, loaded),
+        inputs={name: each for c in by_weight for name, each in c.inputs.items()},
+        floors=floors,
+        configuration=_origin(loaded, unknown),
     )
 
 
+T = TypeVar("T")
+
+
+def _last(said: Iterable[T | None], given: T | None) -> T | None:
+    return next(filter(None, [given, *reversed([*said])]), None)
+
+
+def _strictest(choices: Iterable[Choices], declared: Iterable[Choices]) -> Severity:
+    """The severity from which on a finding fails the gate."""
+    trusted = _last([each.fail_on for each in choices], None) or Severity.ERROR
+    asked = _last([each.fail_on for each in declared], None) or trusted
+    return max(trusted, asked, key=lambda severity: severity.rank)
+
+
+def _origin(loaded: Loaded, unknown: Iterable[str]) -> Configuration | None:
+    """Which file held, as it is reported."""
+    if loaded.declared is not None:
+        ignored = (*loaded.declared.ignored, *unknown)
+        return Configuration(_shown(loaded.declared.file), False, ignored)
+    return None if loaded.file is None else Configuration(_shown(loaded.file))
+
+
+def _shown(file: Path | None) -> str:
+    path, here = Path(file or ""), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _chosen(
+    choices: Iterable[Choices], registry: Registry, select: Iterable[str], ignore: Iterable[str]
+) -> set[str]:
+    """The codes of the rules that run.
+
+    Those that guard against a hostile file are left out by the command line, or for a reason.
+    """
+    asked = list(select)
+    wanted = asked or [name for each in choices for name in each.select] or ["ALL"]
+    chosen = {
+        rule.code for name in wanted for rule in registry.select(name) if rule.is_chosen_by(name)
+    }
+    if not asked:
+        chosen |= {rule.code for rule in registry.rules if _is_guard(rule) and rule.default}
+    chosen -= {rule.code for name in ignore for rule in registry.select(name)}
+    for entry in (entry for each in choices for entry in each.ignore):
+        ignored = registry.select(entry.rule)
+        if not entry.reason.strip() and any(map(_is_guard, ignored)):
+            raise ConfigError(
+                f"ignore {entry.rule!r}: a security rule is ignored for a reason only"
+            )
+        chosen -= {rule.code for rule in ignored}
+    return chosen
+
+
+def _is_guard(rule: Rule) -> bool:
+    return rule.family in GUARDED_FAMILIES
+
+
 def _targets(
-    given: Iterable[str], choices: Iterable[Choices], file: Path | None
+    given: Iterable[str], choices: Iterable[Choices], declared: Iterable[Choices], loaded: Loaded
 ) -> tuple[str, ...]:
-    """The targets of the command line, else those of the most special table that names any."""
-    told = tuple(given)
-    named = told or next((tuple(c.targets) for c in reversed([*choices]) if c.targets), ())
+    """The targets of the command line, else those of the most special table that names any.
+
+    A file beside the model may add to the latter.
+    """
+    named = tuple(given)
+    file = None if named else loaded.file
+    if not named:
+        own, more = (
+            next((tuple(c.targets) for c in reversed([*each]) if c.targets), ())
+            for each in (choices, declared)
+        )
+        named = tuple(dict.fromkeys([*own, *more]))
     if not named:
         return ()
     from onnxlint.analyses.targets import TargetError, resolve
@@ -253,8 +380,7 @@ def _targets(
         for name in named:
             resolve(name)
     except TargetError as error:
-        source = f"{file}: " if file and not told else ""
-        raise ConfigError(f"{source}{error}") from error
+        raise ConfigError(f"{file}: {error}" if file else str(error)) from error
     return named
 
 
@@ -264,21 +390,50 @@ def _overrides(
     severities: dict[str, Severity] = {}
     options: dict[str, dict[str, Any]] = {}
     for name, table in ((name, table) for each in choices for name, table in each.rules.items()):
+        reason = _converted(name, "reason", table.get("reason", ""), str)
         for rule in registry.select(name):
             for key, setting in table.items():
                 if key == "severity":
                     severities[rule.code] = _converted(name, key, setting, Severity)
-                else:
+                    _check_grading(name, rule, severities[rule.code], reason)
+                elif key != "reason":
                     option = _option(rule, name, key)
                     converted = _converted(name, key, setting, option.type)
                     options.setdefault(rule.code, {})[key.replace("-", "_")] = converted
     return severities, options
 
 
+def _check_grading(name: str, rule: Rule, severity: Severity, reason: str) -> None:
+    if _is_guard(rule) and severity.rank > rule.severity.rank and not reason.strip():
+        raise ConfigError(
+            f"rules.{name}.severity: {rule.code} is a security rule, and milder for a reason only; "
+            'add reason = "…"'
+        )
+
+
+def _floors(
+    declared: Iterable[Choices], registry: Registry
+) -> tuple[dict[str, Severity], list[str]]:
+    """The severities that a file beside the model asks for, and the rules that are not there."""
+    floors: dict[str, Severity] = {}
+    unknown: list[str] = []
+    for name, table in ((name, table) for each in declared for name, table in each.rules.items()):
+        severity = _converted(name, "severity", table["severity"], Severity)
+        try:
+            rules = registry.select(name)
+        except PackError:
+            unknown.append(f"rules.{name}")
+            continue
+        for rule in rules:
+            before = floors.get(rule.code, severity)
+            floors[rule.code] = min(before, severity, key=lambda each: each.rank)
+    return floors, unknown
+
+
 def _option(rule: Rule, name: str, key: str) -> Option:
     if key in rule.options:
         return rule.options[key]
-    known = ["severity", *rule.options]
+    known = ["severity", "reason", *rule.options]
     near = get_close_matches(key, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
     raise ConfigError(f"rule {name!r} has no option {key!r}; {hint}")
@@ -300,7 +455,9 @@ def parse_bytes(text: str) -> int:
     Raises:
         ConfigError: it is no such size.
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:iB|B)?\s*", text, re.IGNORECASE)
+    match = re.fullmatch(
+        r"\s*(\d{1,19}(?:\.\d{1,19})?)\s*([KMGT]?)(?:iB|B)?\s*", text, re.IGNORECASE
+    )
     if match is None or float(match[1]) <= 0:
         raise ConfigError(f"{text!r} is no size in bytes; write it like 512MiB or 8GiB")
     return int(float(match[1]) * _UNITS[match[2].upper()])

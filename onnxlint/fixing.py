@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from onnxlint.config import Plan
 from onnxlint.findings import Diagnostic, Fix, NotApplicable
 from onnxlint.model.errors import DataError, ModelError
-from onnxlint.pipeline import Bench, Judgement, Progress
+from onnxlint.pipeline import Bench, Judgement, Watcher
+from onnxlint.printable import printable
 from onnxlint.reports import Mending, ModelReport
 from onnxlint.settings import Settings
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.worker import Workers
     from onnxlint.model.graph import Graph
     from onnxlint.model.load import Model
+    from onnxlint.model.preflight import Preflight
 
 MAX_ROUNDS = 10
 """A chain of fixes that make each other possible is seldom longer than three."""
@@ -46,18 +48,16 @@ class Wish:
 
 def fix_model(
     path: str, chosen: Plan, settings: Settings, wish: Wish, *, static_only: bool = False,
-    progress: Progress | None = None, workers: Workers | None = None,
+    watcher: Watcher | None = None, workers: Workers | None = None, spool: Path | None = None,
 ) -> ModelReport:  # fmt: skip
     """Mends one model; the report says what was fixed, what was not, and what remains."""
-    from onnxlint.model.load import open_model
-
     start = time.perf_counter()
     report = unmended = None
     try:
         with (
-            Bench(chosen, settings, static_only, progress, workers) as bench,
+            Bench(chosen, settings, static_only, watcher, workers) as bench,
             ExitStack() as later,
-            open_model(path) as model,
+            bench.opened(path, spool) as model,
         ):
             repair = _Repair(bench, model, wish, may_run=not static_only)
             report, unmended = repair.run(), repair.unmended
@@ -67,7 +67,12 @@ def fix_model(
         report = _failed(path, unmended, error)
     except DataError as error:
         report = ModelReport(path, error=str(error))
-    return replace(report, seconds=time.perf_counter() - start, fail_on=chosen.fail_on)
+    return replace(
+        report,
+        seconds=time.perf_counter() - start,
+        fail_on=chosen.fail_on,
+        configuration=chosen.configuration,
+    )
 
 
 def _failed(path: str, unmended: ModelReport | None, error: ModelError | OSError) -> ModelReport:
@@ -97,18 +102,22 @@ class _Repair:
         self._refused: dict[str, tuple[Diagnostic, str]] = {}
         self._unverified: str | None = None
         self.unmended: ModelReport | None = None
+        self.preflight: Preflight | None = None
+        """Of the model as it is to be written, where that is into another file."""
 
     def run(self) -> ModelReport:
         """Round after round, until nothing is left to mend."""
-        for _ in range(MAX_ROUNDS):
+        from onnxlint.model.preflight import Preflight
+
+        for rounds in range(MAX_ROUNDS + 1):
             with self._bench.judged(self.model) as judgement:
                 report = judgement.report(self.model.path, self.original.sha256)
                 self.unmended = self.unmended or report
-                if report.error is not None or not self._round(judgement):
+                if self._wish.target is not None:
+                    self.preflight = judgement.analyses.get(Preflight)
+                done = report.error is not None or rounds == MAX_ROUNDS
+                if done or not self._round(judgement):
                     break
-        else:
-            with self._bench.judged(self.model) as judgement:
-                report = judgement.report(self.model.path, self.original.sha256)
         diff = diff_of(self.original, self.model) if self._wish.diff else ""
         refused = tuple(self._refused.values())
         mending = Mending(tuple(self._fixed), refused, unverified=self._unverified, diff=diff)
@@ -241,15 +250,17 @@ def _write(repair: _Repair, wish: Wish, later: ExitStack) -> Path | None:
     With a target the model is written even where nothing was mended: what reads the target next
     must not find an older one.
     """
-    from onnxlint.model.save import copy_external_data, replacing, write, write_copy
+    from onnxlint.model.save import check_target, data_beside, write, write_copy
+    from onnxlint.writing import replacing
 
     original, model = repair.original, repair.model
     changed = model is not original
     if wish.diff or (wish.target is None and not changed):
         return None
     target = wish.target or Path(original.path)
-    if wish.target is not None and target.parent.resolve() != original.files.folder.resolve():
-        copy_external_data(model, target.parent)
+    check_target(model, target, in_place=wish.target is None)
+    if repair.preflight is not None:
+        later.enter_context(data_beside(model, repair.preflight, target))
     file = later.enter_context(replacing(target, Path(original.path)))
     if changed or not write_copy(original, file, target.suffix):
         write(model, file, target.suffix)
@@ -271,6 +282,7 @@ def diff_of(before: Model, after: Model) -> str:
 
     if before is after:
         return ""
-    names = (before.path, f"{before.path} (fixed)")
+    name = printable(before.path)
+    names = (name, f"{name} (fixed)")
     lines = unified(listing(before.proto), listing(after.proto), names)
     return "".join(f"{line}\n" for line in lines)

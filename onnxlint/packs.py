@@ -8,6 +8,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -15,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 
 from onnxlint.rules import Rule, RuleError
+from onnxlint.tables import exists
+from onnxlint.unfinished import Terminated
 
 ENTRY_POINT_GROUP = "onnxlint.rules"
 
@@ -113,10 +116,13 @@ def _add_pack(registry: Registry, entry: EntryPoint) -> None:
 
 def _loaded(label: str, package: str) -> Iterator[Rule]:
     try:
-        root = importlib.import_module(package)
-        names = [info.name for info in pkgutil.walk_packages(getattr(root, "__path__", []))]
-        modules = [root, *(importlib.import_module(f"{package}.{name}") for name in names)]
-    except Exception as error:
+        with redirect_stdout(sys.stderr):  # what a pack prints is no part of the report
+            root = importlib.import_module(package)
+            names = [info.name for info in pkgutil.walk_packages(getattr(root, "__path__", []))]
+            modules = [root, *(importlib.import_module(f"{package}.{name}") for name in names)]
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException as error:  # sys.exit, too
         raise _broken(label, error) from error
     for module in modules:
         yield from _rules_of(module)
@@ -132,7 +138,7 @@ def rules_in_path(path: Path) -> list[Rule]:
     Raises:
         PackError: there is no such file, it holds no rule, or it does not load.
     """
-    if not path.exists():
+    if not exists(path):
         raise PackError(f"rule path {str(path)!r} does not exist; check --rules and 'rule-paths'")
     files = (
         [path]
@@ -182,8 +188,12 @@ def _import_file(file: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        with redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
+    except (KeyboardInterrupt, Terminated):
+        del sys.modules[name]
+        raise
+    except BaseException as error:
         del sys.modules[name]
         raise _broken(f"rule file {str(file)!r}", error) from error
     return module
@@ -196,6 +206,6 @@ def _rules_of(module: ModuleType) -> Iterator[Rule]:
             yield thing
 
 
-def _broken(label: str, error: Exception) -> PackError:
+def _broken(label: str, error: BaseException) -> PackError:
     what = str(error) if isinstance(error, RuleError) else f"{type(error).__name__}: {error}"
     return PackError(f"{label} does not load: {what}; mend or remove it")

@@ -135,7 +135,5 @@ def _words(match: Match, name: str) -> str:
 
 
 def _value_words(value: Value) -> str:
-    graph = value.scope.graph
-    tensor = graph.tensor(value)
-    number = graph.constant(value) if tensor is not None and tensor.size == 1 else None
-    return repr(value.name) if number is None else str(number.reshape(-1)[0])
+    number = value.scope.graph.number(value)
+    return repr(value.name) if number is None else str(number)

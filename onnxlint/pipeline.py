@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses import Analyses, T, closure
-from onnxlint.config import Config, Loaded, Plan, find, load, parse_bytes, plan
-from onnxlint.findings import Diagnostic, Finding, Fix, NotApplicable, Place, Severity, Stage
+from onnxlint.config import Config, Loaded, Plan, load_for, parse_bytes, plan
+from onnxlint.diagnosis import crash, diagnostic, incomplete
+from onnxlint.findings import Diagnostic, Fix, NotApplicable, Stage
+from onnxlint.limits import Alarm, Budget
 from onnxlint.model.errors import DataError, MisfitError, ModelError
 from onnxlint.reports import Metrics, ModelReport, TraceRow
-from onnxlint.rules import Rule
+from onnxlint.rules import Rule, RuleError
 from onnxlint.settings import DEFAULT_SAMPLES, LABELLED_SAMPLES, LabelSource, Settings
+from onnxlint.unfinished import Terminated
 
 if TYPE_CHECKING:
     from onnxlint.analyses.worker import Worker, Workers
     from onnxlint.model.load import Model
 
-CRASHED = ("LNT001", "rule-crashed")
-"""Code and name of the engine's own finding: a rule raised instead of judging."""
+RULE_SHARE = 0.25
+"""Of the time limit, what one rule may take before it counts as hanging; the median rule takes a
+millisecond. Analyses that it asks for, and processes that it waits for, do not count."""
 
-Progress = Callable[[str], None]
+
+class Watcher:
+    """Whoever wants to know how the judging of a model goes on, while it does."""
+
+    may_interrupt = False
+    """Whether this process is there for judging alone, and a rule may be interrupted in it."""
+
+    def begins(self, doing: str, rule: Rule | None = None) -> None:
+        """Something begins: a rule judges, or an analysis is made."""
+
+    def found(self, diagnostics: list[Diagnostic]) -> None:
+        """A rule judged, and this is what it found."""
 
 
 def lint(
     path: str | Path,
     *,
     config: Path | None = None,
+    trust_config: bool = False,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
     stage: Stage | None = None,
@@ -42,6 +60,8 @@ def lint(
     Args:
         path: the model, or `-` for standard input.
         config: a configuration file; without it the nearest one holds.
+        trust_config: whether one that lies with the model, and not at or above the working
+            directory, may do more than declare what the model is.
         select: codes, prefixes or names of the rules to run.
         ignore: those not to run.
         stage: how far training is; without it the configuration's, else `trained`.
@@ -52,7 +72,7 @@ def lint(
         ConfigError: the configuration or a selector cannot be used.
         PackError: a rule pack does not load.
     """
-    loaded = load(config or find(str(path)))
+    loaded = load_for(str(path), config, trusts_all=trust_config)
     chosen = plan(
         loaded, loaded.registry(rules), str(path), select=select, ignore=ignore, stage=stage
     )
@@ -82,22 +102,28 @@ def settings_of(loaded: Loaded, **given: Any) -> Settings:
 
 def lint_model(
     path: str, chosen: Plan, settings: Settings, *, static_only: bool = False,
-    progress: Progress | None = None, workers: Workers | None = None,
+    watcher: Watcher | None = None, workers: Workers | None = None, spool: Path | None = None,
 ) -> ModelReport:  # fmt: skip
-    """Runs a plan's rules on one model; `workers` serves many models, and stays open."""
-    from onnxlint.model.load import open_model
+    """Runs a plan's rules on one model; `workers` serves many models, and stays open.
 
+    `spool` holds standard input, if that is the model and was read already.
+    """
     start = time.perf_counter()
     try:
         with (
-            Bench(chosen, settings, static_only, progress, workers) as bench,
-            open_model(path) as model,
+            Bench(chosen, settings, static_only, watcher, workers) as bench,
+            bench.opened(path, spool) as model,
             bench.judged(model) as judgement,
         ):
             report = judgement.report(model.path, model.sha256)
     except ModelError as error:
         report = ModelReport(path, error=f"{error.problem}; {error.remedy}")
-    return replace(report, seconds=time.perf_counter() - start, fail_on=chosen.fail_on)
+    return replace(
+        report,
+        seconds=time.perf_counter() - start,
+        fail_on=chosen.fail_on,
+        configuration=chosen.configuration,
+    )
 
 
 def needs_runtime(rule: Rule) -> bool:
@@ -107,12 +133,21 @@ def needs_runtime(rule: Rule) -> bool:
     return any(Worker in closure(kind) for kind in rule.requests.values())
 
 
+def _effort(rule: Rule) -> tuple[bool, int]:
+    """Sort key: static rules first, while the worker starts, then what asks for least.
+
+    Whether the model runs at all is so told before what hangs on it.
+    """
+    asked = frozenset().union(*(closure(kind) for kind in rule.requests.values()))
+    return needs_runtime(rule), len(asked)
+
+
 class Bench:
     """What stays the same while one model is judged, and judged again after it was mended."""
 
     def __init__(
         self, chosen: Plan, settings: Settings, static_only: bool = False,
-        progress: Progress | None = None, workers: Workers | None = None,
+        watcher: Watcher | None = None, workers: Workers | None = None,
     ) -> None:  # fmt: skip
         self._plan = chosen
         targets = chosen.targets or settings.targets
@@ -124,9 +159,10 @@ class Bench:
         self._rules = [rule for rule in chosen.rules if not (static_only and needs_runtime(rule))]
         scored = settings.labels is not None and not static_only
         self._runs = scored or any(map(needs_runtime, self._rules))
-        self._progress = progress
+        self._watcher = watcher or Watcher()
         self._workers = workers
         self._stack = ExitStack()
+        self.budget = Budget.build(self._settings)
 
     def __enter__(self) -> Bench:
         if self._runs:
@@ -142,18 +178,36 @@ class Bench:
 
         if self._workers is None:
             self._workers = self._stack.enter_context(closing(Workers()))
-        return self._workers.with_limits(self._settings.time_limit, self._settings.memory_limit)
+        worker = self._workers.with_limits(self._settings.time_limit, self._settings.memory_limit)
+        worker.budget = self.budget
+        return worker
+
+    @contextmanager
+    def opened(self, path: str, spool: Path | None = None) -> Iterator[Model]:
+        """The model at a path, open meanwhile; `spool` is standard input in a file.
+
+        Raises:
+            ModelError: there is no readable model.
+        """
+        from onnxlint.model.load import open_model, open_spooled
+
+        self._watcher.begins("reading the model")
+        with (
+            open_model(path, self.budget)
+            if spool is None
+            else open_spooled(spool, self.budget) as model
+        ):
+            yield model
 
     @contextmanager
     def judged(self, model: Model) -> Iterator[Judgement]:
         """What the plan's rules say of a model; its analyses end with the context."""
         with closing(Analyses(self._settings, model)) as analyses:
+            analyses.give(self.budget)
             if self._runs:
                 analyses.give(self.worker())
-            judgement = Judgement(self._plan, analyses)
-            for rule in sorted(self._rules, key=needs_runtime):  # the worker starts meanwhile
-                if self._progress is not None:
-                    self._progress(rule.name)
+            judgement = Judgement(self._plan, analyses, self._watcher)
+            for rule in sorted(self._rules, key=_effort):
                 judgement.run(rule)
             yield judgement
 
@@ -161,30 +215,32 @@ class Bench:
 class Judgement:
     """What the rules said about one model; `fixes` holds what would mend which findings."""
 
-    def __init__(self, chosen: Plan, analyses: Analyses) -> None:
+    def __init__(self, chosen: Plan, analyses: Analyses, watcher: Watcher) -> None:
         self.fixes: list[tuple[Diagnostic, Fix]] = []
         self.analyses = analyses
         self._plan = chosen
+        self._watcher = watcher
         self._findings: list[Diagnostic] = []
         self._not_applicable: dict[str, str] = {}
         self._crashed: list[str] = []
+        self._too_late: list[str] = []
         self._problem: str | None = None
         self._misfit: MisfitError | None = None
         self._run = 0
 
     def run(self, rule: Rule) -> None:
         """Runs one rule; what it raises becomes a finding of ours, and the others still run."""
+        budget = self.analyses.get(Budget)
+        if budget.is_overdrawn:
+            self._too_late.append(rule.code)
+            return
         try:
             self._check_applicable(rule)
+            self._watcher.begins(f"analyses for {rule.name}")
             wanted: dict[str, Any] = {
                 name: self.analyses.get(kind) for name, kind in rule.requests.items()
             }
-            found = list(rule(**wanted, **self._plan.options.get(rule.code, {})) or ())
-            for finding in found:
-                diagnostic = self._diagnostic(rule, finding)
-                self._findings.append(diagnostic)
-                if finding.fix is not None:
-                    self.fixes.append((diagnostic, finding.fix))
+            self._judge(rule, wanted)
             self._run += 1
         except NotApplicable as reason:
             self._not_applicable[rule.code] = str(reason)
@@ -193,9 +249,38 @@ class Judgement:
             self._not_applicable[rule.code] = "the data does not fit the model's inputs"
         except DataError as error:
             self._problem = str(error)
-        except Exception as error:
-            self._crashed.append(rule.code)
-            self._findings.append(_crash(rule, error))
+        except Terminated:
+            raise
+        except KeyboardInterrupt as error:
+            if not self._watcher.may_interrupt:  # it is the user's
+                raise
+            self._crash(rule, error)
+        except BaseException as error:  # sys.exit, too: no rule decides how the command ends
+            self._crash(rule, error)
+
+    def _judge(self, rule: Rule, wanted: dict[str, Any]) -> None:
+        """Takes in what a rule yields, all of it or, if it crashes, none."""
+        settings = self.analyses.get(Settings)
+        seconds = settings.time_limit * RULE_SHARE if self._watcher.may_interrupt else None
+        self._watcher.begins(rule.name, rule)
+        with _at_home(), redirect_stdout(sys.stderr), Alarm.after(seconds):
+            found = [*(rule(**wanted, **self._plan.options.get(rule.code, {})) or ())]
+            severity = self._plan.severity_of(rule)
+            synthetic = needs_runtime(rule) and self._ran_on_synthetic()
+            judged = [
+                diagnostic(rule, each, severity=severity, synthetic=synthetic) for each in found
+            ]
+        self._findings += judged
+        self.fixes += [
+            (told, each.fix) for told, each in zip(judged, found, strict=True) if each.fix
+        ]
+        self._watcher.found(judged)
+
+    def _crash(self, rule: Rule, error: BaseException) -> None:
+        self._crashed.append(rule.code)
+        told = crash(rule, error, self.analyses.get(Budget))
+        self._findings.append(told)
+        self._watcher.found([told])
 
     def _check_applicable(self, rule: Rule) -> None:
         from onnxlint.model.graph import Graph
@@ -205,22 +290,6 @@ class Judgement:
             raise NotApplicable(f"it judges stage {wanted}, and this is {self._plan.stage}")
         if rule.ops and rule.ops.isdisjoint(self.analyses.get(Graph).ops):
             raise NotApplicable(f"the model has no {', '.join(sorted(rule.ops))}")
-
-    def _diagnostic(self, rule: Rule, finding: Finding) -> Diagnostic:
-        severity = self._plan.severities.get(rule.code) or finding.severity or rule.severity
-        return Diagnostic(
-            code=rule.code,
-            name=rule.name,
-            severity=severity,
-            message=finding.message,
-            place=finding.subject.place,
-            measured=finding.measured,
-            limit=finding.limit,
-            unit=finding.unit,
-            evidence=dict(finding.evidence),
-            synthetic=needs_runtime(rule) and self._ran_on_synthetic(),
-            fix=None if finding.fix is None else finding.fix.description,
-        )
 
     def _untold_misfit(self) -> str | None:
         """Why nothing was run, unless findings say so."""
@@ -240,6 +309,7 @@ class Judgement:
         from onnxlint.analyses.execution import Execution
 
         metrics = self._metrics()
+        self._findings += self._losses()
         execution = self.analyses.have(Execution)
         ran = execution is not None and execution.ran
         return ModelReport(
@@ -250,11 +320,33 @@ class Judgement:
             rules_run=self._run,
             not_applicable=self._not_applicable,
             crashed=tuple(self._crashed),
+            not_run=tuple(self._too_late),
             samples=execution.samples if execution is not None and ran else None,
             data=execution.inputs.description if execution is not None and ran else None,
             trace=self._trace(),
             metrics=metrics,
         )
+
+    def _losses(self) -> Iterator[Diagnostic]:
+        """What could not be judged, so that silence about it is no praise."""
+        from onnxlint.analyses.shapes import Shapes
+        from onnxlint.analyses.witnesses import Witnesses
+
+        budget = self.analyses.get(Budget)
+        shapes = self.analyses.have(Shapes)
+        if shapes is not None and shapes.loss is not None:
+            yield incomplete(f"{shapes.loss}; rules saw fewer shapes", lost="shape inference")
+        if self._too_late:
+            yield incomplete(
+                f"judging took longer than the {budget.allowed_time} allowed; "
+                f"{len(self._too_late)} rules were not run (--time-limit allows more)",
+                lost="rules",
+                is_error=True,
+                rules=self._too_late,
+            )
+        witnesses = self.analyses.have(Witnesses)
+        for problem in witnesses.problems if witnesses is not None else ():
+            yield incomplete(problem, lost="witness", is_error=True)
 
     def _metrics(self) -> Metrics | None:
         """How the model meets the labels, whatever rules were selected."""
@@ -292,8 +384,26 @@ class Judgement:
         return tuple(trace.rows())
 
 
-def _crash(rule: Rule, error: Exception) -> Diagnostic:
-    code, name = CRASHED
-    what: dict[str, Any] = {"rule": rule.code, "exception": type(error).__name__}
-    message = f"rule {rule.code} {rule.name!r} crashed: {type(error).__name__}: {error}"
-    return Diagnostic(code, name, Severity.ERROR, message, Place(), evidence=what)
+@contextmanager
+def _at_home() -> Iterator[None]:
+    """Comes back to the working directory, whatever a rule made of it.
+
+    Raises:
+        RuleError: the rule changed it.
+    """
+    home = _working_directory()
+    try:
+        yield
+    finally:
+        strayed = home is not None and _working_directory() != home
+        if home is not None and strayed:
+            os.chdir(home)
+    if strayed:
+        raise RuleError("it changed the working directory")
+
+
+def _working_directory() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - of every rule, and several times as fast
+    except OSError:
+        return None

@@ -33,11 +33,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 class _RuleFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         from onnxlint.packs import PackError, rules_of_file
+        from onnxlint.printable import printable
 
         try:
             rules = rules_of_file(self.path)
         except PackError as error:
-            raise self.CollectError(str(error)) from error
+            raise self.CollectError(printable(str(error))) from error
         for rule in rules:
             yield _RuleItem.from_parent(self, name=f"{rule.code} {rule.name}", rule=rule)
 
@@ -48,11 +49,12 @@ class _RuleItem(pytest.Item):
         self._rule = rule
 
     def runtest(self) -> None:
+        from onnxlint.printable import printable_lines
         from onnxlint.testing import problems
 
         found = problems(self._rule)
         if found:
-            raise _BrokenRule("\n".join(found))
+            raise _BrokenRule(printable_lines("\n".join(found)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, _BrokenRule):

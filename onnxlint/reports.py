@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from onnxlint.findings import Diagnostic, Severity
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The configuration file that held for a model.
+
+    One that lies with the model, and not at or above the working directory, is not trusted:
+    `ignored` are its keys that had no effect.
+    """
+
+    file: str
+    trusted: bool = True
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,10 +94,11 @@ class ModelReport:
     """All that one model's lint gave.
 
     `error` says why the file, or the data for it, could not be used. `not_applicable` gives, by
-    code, the reason why a rule had nothing to judge; `crashed` the codes of rules that raised.
-    `samples` were fed, from `data`; both are None where nothing ran. `mending` is None unless
-    fixes were asked for; `findings` are then those that remain. `trace` has a row for each value
-    that was watched; None unless a full trace was asked for. `metrics` is None without labels.
+    code, the reason why a rule had nothing to judge; `crashed` the codes of rules that raised,
+    `not_run` those for which no time was left. `samples` were fed, from `data`; both are None where
+    nothing ran. `mending` is None unless fixes were asked for; `findings` are then those that
+    remain. `trace` has a row for each value that was watched; None unless a full trace was asked
+    for. `metrics` is None without labels, `configuration` where no file held.
     """
 
     path: str
@@ -98,6 +115,8 @@ class ModelReport:
     mending: Mending | None = None
     trace: tuple[TraceRow, ...] | None = None
     metrics: Metrics | None = None
+    configuration: Configuration | None = None
+    not_run: tuple[str, ...] = ()
 
     @property
     def failing(self) -> bool:
@@ -106,9 +125,10 @@ class ModelReport:
 
     @property
     def complete(self) -> bool:
-        """Whether the linter could do its whole job."""
+        """Whether the linter could do its whole job: no error of its own is among the findings."""
         unwritten = self.mending is not None and self.mending.problem is not None
-        return self.error is None and not self.crashed and not unwritten
+        unjudged = self.crashed or self.not_run or any(map(_is_ours, self.findings))
+        return self.error is None and not unwritten and not unjudged
 
     @property
     def fixable(self) -> int:
@@ -118,6 +138,20 @@ class ModelReport:
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""
         return sum(finding.severity is severity for finding in self.findings)
+
+
+def _is_ours(finding: Diagnostic) -> bool:
+    return finding.code.startswith("LNT") and finding.severity is Severity.ERROR
+
+
+def encode(report: ModelReport) -> bytes:
+    """A report for another process: JSON, for nothing that comes out of one may be executed."""
+    return json.dumps(msgspec.to_builtins(report)).encode()
+
+
+def decode(data: bytes) -> ModelReport:
+    """The report that `encode` made."""
+    return msgspec.convert(json.loads(data), ModelReport)
 
 
 def exit_code(reports: Iterable[ModelReport]) -> int:

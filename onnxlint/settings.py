@@ -16,11 +16,21 @@ from onnxlint.tables import TABLE
 DEFAULT_SAMPLES = 8
 """Samples that are synthesised: two of each kind of noise, twice the least that shows variance."""
 
+MOST_SAMPLES = 10_000_000
+"""More are not asked for: so many rows of labels are read at most."""
+
 LABELLED_SAMPLES = 1000
 """Samples that are run where labels are given: accuracies then vary by 1.6 points at most."""
 
+MOST_SAMPLES = 10_000_000
+"""Samples that are run at most: a choice, seven times ImageNet's training set. More is a mistake,
+and numbers beyond what memory can count would break arithmetic long before they were run."""
+
 DEFAULT_TIME_LIMIT = 300.0
-"""Seconds that running one model may take before it counts as hanging."""
+"""Seconds that one model may take before it counts as hanging, with the default samples."""
+
+LONGEST_TIME_LIMIT = 1e7
+"""Seconds; no run of four months is waited for, and clocks take no more."""
 
 
 LARGEST_SIDE = 16_384
@@ -75,10 +85,18 @@ class LabelSource:
     def of(cls, path: Path) -> LabelSource:
         """`labels.npy`, `data.npz:y`, `data.csv:column`."""
         file, colon, key = str(path).rpartition(":")
-        return cls(Path(file), key) if colon and not path.exists() else cls(path)
+        return cls(Path(file), key) if colon and not _exists(path) else cls(path)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.key}" if self.key else str(self.file)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; a name that none can have is not there."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)

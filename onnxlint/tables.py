@@ -18,6 +18,9 @@ TABLE: Any = {"rename": "kebab", "forbid_unknown_fields": True, "kw_only": True,
 
 OWN_FILE = "onnxlint.toml"
 
+LARGEST_FILE = 1024**2
+"""Bytes of a TOML file that are read: a choice, a hundred times what people write."""
+
 
 class ConfigError(Exception):
     """A configuration that cannot be used: the file, the key, and what it should be."""
@@ -30,11 +33,35 @@ def read(file: Path) -> dict[str, Any]:
         ConfigError: it cannot be read, or is no TOML.
     """
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        if not is_file(file):  # a pipe would be waited for
+            raise ConfigError(f"{file}: cannot be read (there is no such file)")
+        with file.open("rb") as opened:
+            text = opened.read(LARGEST_FILE + 1)
+        if len(text) > LARGEST_FILE:
+            raise ConfigError(f"{file}: is larger than a configuration may be (limit 1 MiB)")
+        return tomllib.loads(text.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"{file}: is nested too deeply to be read") from error
+    except ValueError as error:  # no TOML, no UTF-8, a number of too many digits, a NUL in a name
         raise ConfigError(f"{file}: is not TOML: {error}") from error
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder; a name that no file can have is that of none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or in a folder that may not be searched
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file, as `exists`."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def own_table(file: Path) -> dict[str, Any] | None:
@@ -58,6 +85,8 @@ def converted(table: Any, kind: type[T], nested: Iterable[type[msgspec.Struct]] 
     """
     try:
         return msgspec.convert(table, kind)
+    except RecursionError as error:
+        raise ConfigError("is nested too deeply to be read") from error
     except msgspec.ValidationError as error:
         raise ConfigError(_explained(str(error), (kind, *nested))) from error
 

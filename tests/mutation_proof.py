@@ -27,13 +27,15 @@ from onnx import ModelProto, checker
 
 from onnxlint.config import Plan, load, plan
 from onnxlint.findings import Diagnostic, Severity
+from onnxlint.isolate import Crashed, Isolated
+from onnxlint.limits import Budget
 from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
-from onnxlint.runtime.isolate import Crashed, Isolated
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
+_BUDGET = Budget(120.0, None)
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
@@ -327,7 +329,8 @@ def is_valid(base: Base) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         _lay(base, Path(folder))
         try:
-            return not Isolated(_verdict, str(_write(base.model, Path(folder))).encode()).result()
+            path = str(_write(base.model, Path(folder))).encode()
+            return not Isolated(_verdict, path, _BUDGET).result()
         except Crashed:
             return False
 
@@ -386,7 +389,7 @@ def judge(base: Base, kinds: list[str]) -> Outcome:
             done = len(results.read_text().splitlines())
             work = partial(_judge_in_child, base, folder, kinds, done, guarded, end)
             try:
-                Isolated(lambda _, work=work: work(), b"").result()
+                Isolated(lambda _, work=work: work(), b"", _BUDGET).result()
                 break
             except Crashed as error:
                 done = len(results.read_text().splitlines())

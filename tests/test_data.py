@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from onnxlint.config import load
 from onnxlint.model.errors import DataError, MisfitError
-from onnxlint.runtime.data import read, tables
+from onnxlint.runtime.data import delimited, read
 from onnxlint.runtime.data.batching import batched
 from onnxlint.runtime.data.fitting import Fitted
 from onnxlint.runtime.synthesis import Slot
@@ -126,9 +126,9 @@ def test_channels_last_is_recognised(tmp_path):
 
 
 def test_a_csv_line_without_end_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "LONGEST_LINE", 10)
+    monkeypatch.setattr(delimited, "LONGEST_ROW", 10)
     (tmp_path / "d.csv").write_text("1,2\n" + "3," * 99)
-    with pytest.raises(DataError, match="a line has more than 10 characters"):
+    with pytest.raises(DataError, match="a row has more than 10 characters"):
         read(tmp_path / "d.csv", TABLE, 9, {})
 
 
@@ -149,7 +149,7 @@ def test_all_rows_of_a_parquet_file_in_groups(tmp_path):
     assert feed["x"].tolist() == [[n, n] for n in range(8)]
     lists = pyarrow.table({"a": [[1.0], [2.0]], "b": [1, 2]})
     parquet.write_table(lists, tmp_path / "d.parquet")
-    with pytest.raises(DataError, match="column 'a' holds a ndarray in a cell"):
+    with pytest.raises(DataError, match=r"column 'a' holds a list<.*> in a cell"):
         read(tmp_path / "d.parquet", TABLE, 8, {})
     (tmp_path / "d.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(DataError, match="cannot be read as Parquet"):
@@ -173,13 +173,13 @@ def _header(shape: str, descr: str = "'<f4'") -> bytes:
     ("content", "sentence"),
     [
         (_header("(9999999999999999, 2)") + b"\0" * 64, "cut off"),
-        (_header("(4, 9999999999999999)"), "GiB; give fewer"),
+        (_header("(4, 9999999999999999)"), "promises .* bytes of 0: it is cut off"),
         (_header("(-4, -2)") + b"\0" * 64, "its header makes no sense"),
         (_header("(4, 2)", "'|O'") + pickle.dumps([1] * 8), "Python objects, which are not loaded"),
         (_header("(4, 2)", "'|V0'"), "its header makes no sense"),
         (_header("(4, 2)")[:40], "no array that numpy saved|cannot be read"),
-        (b"PK", "it is no array that numpy saved"),
-        (b"", "it is no array that numpy saved"),
+        (b"PK", "it is not an array that numpy saved"),
+        (b"", "it is not an array that numpy saved|is empty"),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
@@ -200,7 +200,7 @@ def test_damaged_archives(tmp_path):
     whole = path.read_bytes()
     for broken in (whole[:-30], whole[:80] + b"#" * 40 + whole[120:], b""):
         path.write_bytes(broken)
-        with pytest.raises(DataError, match="cannot be read as numpy arrays"):
+        with pytest.raises(DataError, match=r"cannot be read as numpy arrays|is empty"):
             read(path, TABLE, 99, {})
     (tmp_path / "x.pkl").write_bytes(pickle.dumps({"x": 1}))
     with pytest.raises(DataError, match="is of no known kind; give"):

@@ -8,6 +8,7 @@ import shutil
 import stat
 import tomllib
 from contextlib import closing
+from io import FileIO
 from pathlib import Path
 
 import hypothesis
@@ -15,6 +16,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from attacks import layouts
 from conftest import FLAWED, SOUND
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -26,6 +28,7 @@ from onnxlint.findings import Stage
 from onnxlint.fixing import Wish, fix_model
 from onnxlint.model.draft import FixConflictError, sort_nodes
 from onnxlint.model.load import open_model
+from onnxlint.model.save import _copy
 from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
 from onnxlint.reports import exit_code
@@ -117,7 +120,9 @@ def test_in_place(onnxlint, write_model):
 def test_into_another_file(onnxlint, write_model, tmp_path):
     path = write_model(BALLAST)
     before = path.read_bytes()
-    done = onnxlint(path, "--fix", "-o", "mended.onnx", "--format", "json", "--output", "r.json")
+    done = onnxlint(
+        path, "--fix", "--fix-output", "mended.onnx", "--format", "json", "-o", "r.json"
+    )
     assert (done.returncode, done.stdout) == (0, "")
     assert path.read_bytes() == before
     assert [tensor.name for tensor in onnx.load(tmp_path / "mended.onnx").graph.initializer] == [
@@ -137,7 +142,7 @@ def test_without_a_finding_another_file_is_a_copy_and_the_own_file_is_left(
     modified = path.stat().st_mtime_ns
     assert onnxlint(path, "--fix").returncode == 0
     assert path.stat().st_mtime_ns == modified
-    assert onnxlint(path, "--fix", "-o", "copy.onnx").returncode == 0
+    assert onnxlint(path, "--fix", "--fixed-to", "copy.onnx").returncode == 0
     assert (tmp_path / "copy.onnx").read_bytes() == path.read_bytes()
 
 
@@ -165,13 +170,13 @@ def test_what_remains_decides_the_exit_code(onnxlint, write_model):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["a.onnx", "b.onnx", "--fix", "-o", "c.onnx"], "must be a folder for 2 models"),
+        (["a.onnx", "b.onnx", "--fix", "--fix-output", "c.onnx"], "must be a folder for 2 models"),
         (["-", "--fix"], "needs a file to write"),
-        (["a.onnx", "--diff", "-o", "c.onnx"], "--diff writes no model"),
+        (["a.onnx", "--diff", "--fix-output", "c.onnx"], "--diff writes no model"),
         (["a.onnx", "--diff", "--format", "json"], "leave out --format"),
-        (["a.onnx", "--fix", "-o", "nowhere/c.onnx"], "there is no folder 'nowhere'"),
+        (["a.onnx", "--fix", "--fix-output", "nowhere/c.onnx"], "there is no folder 'nowhere'"),
         (["a.onnx", "--unverified-fixes"], "goes with --fix or --diff"),
-        (["a.onnx", "-o", "x", "--output", "y"], "-o is short for --output"),
+        (["a.onnx", "--fix-output", "c.onnx"], "--fix-output goes with --fix"),
     ],
 )
 def test_mistakes_are_one_sentence(onnxlint, write_model, tmp_path, arguments, told):
@@ -195,7 +200,7 @@ def test_without_onnx_ir(onnxlint, write_model, tmp_path):
 
 def test_standard_input(onnxlint, write_model, tmp_path):
     data = write_model(BALLAST).read_bytes()
-    assert onnxlint("-", "--fix", "-o", "out.onnx", stdin=data).returncode == 0
+    assert onnxlint("-", "--fix", "--fix-output", "out.onnx", stdin=data).returncode == 0
     assert len(onnx.load(tmp_path / "out.onnx").graph.initializer) == 1
     assert stat.S_IMODE((tmp_path / "out.onnx").stat().st_mode) & 0o044
     assert onnxlint("-", "--diff", stdin=data).returncode == 1
@@ -206,7 +211,7 @@ def test_many_models(onnxlint, write_model, tmp_path, jobs):
     for name in ("a.onnx", "b.onnx"):
         write_model(BALLAST, f"models/{name}")
     (tmp_path / "out").mkdir()
-    done = onnxlint("models", "--fix", "-o", "out", "--jobs", jobs)
+    done = onnxlint("models", "--fix", "--fix-output", "out", "--jobs", jobs)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("2 fixed\n")
     for name in ("a.onnx", "b.onnx"):
@@ -406,6 +411,218 @@ def test_external_data_takes_no_other_files_place(external, workers, tmp_path):
     assert "needs 'w.bin'" in report.mending.problem
     assert other.read_bytes() == b"something else"
     assert [file.name for file in other.parent.iterdir()] == ["w.bin"]
+
+
+def files_in(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """Everything below a folder: its kind, and what it holds or leads to."""
+    found = {}
+    for path in folder.rglob("*"):
+        mode = path.lstat().st_mode
+        content = os.fsencode(path.readlink()) if path.is_symlink() else b""
+        found[path] = mode, path.read_bytes() if stat.S_ISREG(mode) else content
+    return found
+
+
+@pytest.mark.parametrize("layout", layouts.REFUSED)
+def test_what_the_preflight_refuses_is_not_copied(layout, workers, tmp_path):
+    path = layout(tmp_path)
+    (tmp_path / "out").mkdir()
+    before = files_in(tmp_path)
+    for target in (tmp_path / "out" / "model.onnx", path.with_name("fixed.onnx")):
+        report = fixed(path, unused_initializer, workers=workers, target=target)
+        assert report.mending.written is None
+        assert "is not safe to copy" in report.mending.problem
+        assert exit_code([report]) == 2
+        assert files_in(tmp_path) == before
+
+
+@pytest.mark.parametrize("layout", layouts.PLANTED)
+def test_nothing_planted_is_written_through(layout, workers, tmp_path):
+    path = layouts.external(tmp_path / "model")
+    place = layout(tmp_path)
+    before = files_in(tmp_path)
+    report = fixed(path, unused_initializer, workers=workers, target=place / "model.onnx")
+    assert report.mending.written is None
+    assert report.mending.problem
+    assert files_in(tmp_path) == before
+
+
+def test_no_folder_is_made_through_a_link(workers, tmp_path):
+    path = layouts.external(tmp_path / "model", "a/b/w.bin")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").symlink_to(tmp_path / "elsewhere")
+    before = files_in(tmp_path)
+    target = tmp_path / "out" / "model.onnx"
+    report = fixed(path, unused_initializer, workers=workers, target=target)
+    assert "leads through a link" in report.mending.problem
+    assert files_in(tmp_path) == before
+    (tmp_path / "out" / "a").unlink()
+    report = fixed(path, unused_initializer, workers=workers, target=target)
+    assert report.mending.written == str(target)
+    data = tmp_path / "out" / "a" / "b" / "w.bin"
+    assert data.read_bytes() == (path.parent / "a" / "b" / "w.bin").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "layout", [layouts.hub_cache, layouts.hub_cache_with_a_subfolder, layouts.hub_cache_of_one_file,
+               layouts.hub_cache_of_both_kinds, layouts.linked_data, layouts.linked_version]
+)  # fmt: skip
+def test_a_model_behind_links_is_fixed_into_plain_files(layout, workers, tmp_path):
+    path = layout(tmp_path)
+    before = files_in(tmp_path)
+    target = tmp_path / "out" / "fixed.onnx"
+    target.parent.mkdir()
+    report = fixed(path, unused_initializer, workers=workers, target=target)
+    assert report.mending.written == str(target)
+    assert [finding.code for finding in report.mending.fixed] == ["GRA002"]
+    after = files_in(tmp_path)
+    assert {file: after[file] for file in before} == before
+    made = {file: kind for file, kind in after.items() if file not in before}
+    kinds = {stat.S_IFMT(mode) for file, (mode, _) in made.items() if not file.is_dir()}
+    assert kinds == {stat.S_IFREG}
+    feeds = noise(target)
+    again = fixed(path, unused_initializer, workers=workers, target=target)
+    assert again.mending.written == str(target)
+    assert files_in(tmp_path) == after
+    shutil.copytree(path.parent, tmp_path / "plain")  # follows links
+    np.testing.assert_array_equal(
+        outputs(target, feeds), outputs(tmp_path / "plain" / path.name, feeds)
+    )
+
+
+def test_data_behind_a_link_out_is_not_within_reach_of_a_file_beside(workers, tmp_path):
+    path = layouts.hub_cache(tmp_path)
+    before = files_in(tmp_path)
+    target = path.with_name("fixed.onnx")
+    report = fixed(path, unused_initializer, workers=workers, target=target)
+    assert (
+        "has data 'w.bin', which from there leads out of the model's folder"
+        in report.mending.problem
+    )
+    assert files_in(tmp_path) == before
+
+
+def test_a_copy_is_a_plain_file(workers, tmp_path):
+    """Neither what may be executed nor the owner's other rights go along."""
+    path = layouts.external(tmp_path / "model")
+    path.with_name("w.bin").chmod(0o4751)
+    target = tmp_path / "out" / "model.onnx"
+    target.parent.mkdir()
+    fixed(path, unused_initializer, workers=workers, target=target)
+    assert stat.S_IMODE(target.with_name("w.bin").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_disk_that_fills_leaves_no_copy(workers, tmp_path, monkeypatch, failing):
+    """At the first file of external data, at the second, and at the model."""
+    path = layouts.external(tmp_path / "model", "a/w.bin")
+    model = onnx.load(path, load_external_data=False)
+    bias = numpy_helper.from_array(np.ones(4, np.float32), "b")
+    (path.parent / "b.bin").write_bytes(bias.raw_data)
+    bias.ClearField("raw_data")
+    bias.data_location = TensorProto.EXTERNAL
+    bias.external_data.add(key="location", value="b.bin")
+    model.graph.initializer.append(bias)
+    model.graph.node.append(helper.make_node("Add", ["y", "b"], ["z"], name="add"))
+    model.graph.output[0].name = "z"
+    path.write_bytes(model.SerializeToString())
+    (tmp_path / "out").mkdir()
+    before = files_in(tmp_path)
+    calls = iter(range(1, 10))
+    real = os.fsync
+
+    def full(handle):
+        if next(calls) == failing:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    target = tmp_path / "out" / "model.onnx"
+    report = fixed(path, unused_initializer, workers=workers, target=target)
+    assert "No space left on device" in report.mending.problem
+    assert files_in(tmp_path) == before
+    report = fixed(path, unused_initializer, workers=workers, target=target)
+    assert report.mending.written == str(target)
+    assert len(files_in(tmp_path)) == len(before) + 4
+
+
+def test_what_was_there_stays_where_copying_fails(external, workers, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "w.bin").write_bytes(external.with_name("w.bin").read_bytes())
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
+    report = fixed(external, unused_initializer, workers=workers, target=other / "m.onnx")
+    assert report.mending.problem
+    assert [file.name for file in other.iterdir()] == ["w.bin"]
+
+
+def test_a_file_that_grows_is_copied_as_it_was(external, tmp_path, monkeypatch):
+    data = external.with_name("w.bin")
+    before = data.read_bytes()
+
+    class Growing(FileIO):
+        def read(self, size=-1):
+            with data.open("ab") as more:
+                more.write(bytes(1000))
+            return super().read(size)
+
+    monkeypatch.setattr("onnxlint.model.save.opened", Growing)
+    with (tmp_path / "copy").open("wb") as copy:
+        _copy(data, copy)
+    assert (tmp_path / "copy").read_bytes() == before
+
+
+def test_a_file_that_shrinks_is_told(external, tmp_path, monkeypatch):
+    size = os.stat_result((0o100644, 0, 0, 1, 0, 0, 10_000, 0, 0, 0))
+    monkeypatch.setattr(os, "fstat", lambda _: size)
+    with (tmp_path / "copy").open("wb") as copy, pytest.raises(OSError, match="changed meanwhile"):
+        _copy(external.with_name("w.bin"), copy)
+
+
+@pytest.mark.parametrize("target", ["model/w.bin", "model/a/w.bin", "out/w.bin"])
+def test_a_model_does_not_take_the_place_of_its_own_data(workers, tmp_path, target):
+    name = target.partition("/")[2]
+    path = layouts.external(tmp_path / "model", name)
+    (tmp_path / "out").mkdir()
+    before = files_in(tmp_path)
+    report = fixed(path, unused_initializer, workers=workers, target=tmp_path / target)
+    assert f"overwrite its own data {name!r}" in report.mending.problem
+    assert files_in(tmp_path) == before
+
+
+def test_in_place_a_link_to_what_is_not_its_alone_is_refused(write_model, workers, tmp_path):
+    for path in (layouts.hub_cache(tmp_path / "hub"), tmp_path / "link.onnx"):
+        if path.name == "link.onnx":
+            path.symlink_to(write_model(BALLAST))
+            (tmp_path / "again.onnx").hardlink_to(path.resolve())
+        before = files_in(tmp_path)
+        report = fixed(path, unused_initializer, workers=workers)
+        assert "is a link to" in report.mending.problem
+        assert files_in(tmp_path) == before
+
+
+def test_in_place_one_of_several_names_is_replaced(write_model, workers, tmp_path):
+    path = write_model(BALLAST)
+    before = path.read_bytes()
+    (tmp_path / "again.onnx").hardlink_to(path)
+    fixed(path, unused_initializer, workers=workers)
+    assert path.read_bytes() != before
+    assert (tmp_path / "again.onnx").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["link.onnx", "pipe"])
+def test_a_bad_place_for_the_fixed_model_is_told_before_anything_is_read(
+    onnxlint, write_model, tmp_path, name
+):
+    write_model(BALLAST)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "link.onnx").symlink_to("../b.onnx")
+    os.mkfifo(tmp_path / "a" / "pipe")
+    done = onnxlint("model.onnx", "--fix", "--fix-output", f"a/{name}")
+    assert done.returncode == 2
+    assert "a link that leads out" in done.stderr or "not a regular file" in done.stderr
+    assert not (tmp_path / "b.onnx").exists()
 
 
 def test_large_tensors_are_put_back(tmp_path, workers):

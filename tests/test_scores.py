@@ -275,7 +275,7 @@ MISTAKES = {
     "b.npz:p": "cannot be read as numpy arrays",
     "c.csv:y": "some labels are missing",
     "d.txt": "labels are read from",
-    "e.npy": "no such file",
+    "e.npy": "does not exist",
     "f.npy": "not one a sample",
 }
 

@@ -1,17 +1,27 @@
 """Inputs that show a NaN are saved as small as they were found, and show it again."""
 
 import json
-from contextlib import closing
+import re
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.reruns import Reruns
 from onnxlint.analyses.trace import Trace
 from onnxlint.analyses.witnesses import Witnesses
-from onnxlint.analyses.worker import Worker
+from onnxlint.analyses.worker import Worker, WorkerDied
 from onnxlint.model.load import open_model
+from onnxlint.runtime.data import archives, read
+from onnxlint.runtime.data.saving import save
+from onnxlint.runtime.synthesis import Slot
 from onnxlint.settings import Settings
 from onnxlint.testing import run_rule
 from onnxlint_rules.act.nan_origin import nan_origin
@@ -30,6 +40,24 @@ HIDDEN = """net (float[3, 8] x) => (int64[3] y)
     [root] bad = Sqrt(rest)
     [choice] y = ArgMax <axis = 1, keepdims = 0> (bad)
 }"""
+
+
+def fed_threes(tmp_path):
+    threes = np.full((2, 8), 3, np.float32)
+    return Settings(data=fed(tmp_path, x=threes, z=threes), witnesses=tmp_path / "witnesses")
+
+
+@contextmanager
+def judged(model, settings):
+    """The evidence of the first origin of NaN, and the witnesses."""
+    with (
+        open_model(str(model)) as opened,
+        closing(Worker(60.0)) as worker,
+        closing(Analyses(settings, opened, worker)) as analyses,
+    ):
+        witnesses = analyses.get(Witnesses)
+        (origin,) = analyses.get(Trace).origins(lambda seen: seen.nan)
+        yield witnesses.of(origin, "ACT001"), witnesses
 
 
 def fed(tmp_path, **arrays):
@@ -113,13 +141,170 @@ def test_command_says_how_to_replay(onnxlint, write_model, tmp_path):
     assert "ACT001" in replayed.stdout
 
 
-def test_folder_that_cannot_be_written_is_told(onnxlint, write_model, tmp_path):
+def test_folder_that_cannot_be_written_is_told_beside_the_finding(onnxlint, write_model, tmp_path):
     (tmp_path / "file").write_text("")
     done = onnxlint(write_model(HIDDEN), "--select", "ACT001",
                     "--save-witness", tmp_path / "file" / "folder")  # fmt: skip
-    assert done.returncode == 2
-    assert "cannot be written" in done.stdout + done.stderr
+    assert "ACT001 nan-origin" in done.stdout
+    assert "NaN is born here" in done.stdout
+    assert "      witness not saved: " in done.stdout
+    assert "cannot be written (Not a directory); give another folder" in done.stdout
+    assert "cannot lint" not in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def disk_full(file, *_):
+    file.write(b"PK")
+    raise OSError(28, "No space left on device")
+
+
+def gone(*_):
+    raise WorkerDied("the worker was gone")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(disk_full, "No space left on device"), (PermissionError(13, "Permission denied"), "denied"),
+     (MemoryError(), "MemoryError"), (ValueError("too large"), "too large")],
+    ids=range(4),
+)  # fmt: skip
+def test_finding_stays_where_its_witness_does_not(
+    fault, reason, tmp_path, write_model, monkeypatch
+):
+    def raising(*_):
+        raise fault
+
+    monkeypatch.setattr(archives, "write", fault if fault is disk_full else raising)
+    with judged(write_model(ROOT), fed_threes(tmp_path)) as (found, witnesses):
+        assert list(found) == ["witness_problem"]
+        assert witnesses.problems == [found["witness_problem"]]
+    assert reason in found["witness_problem"]
+    assert not any((tmp_path / "witnesses").iterdir())
+
+
+def test_link_that_the_file_system_lacks(tmp_path, write_model, monkeypatch):
+    def refused(*_):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    for _ in range(2):
+        with judged(write_model(ROOT), fed_threes(tmp_path)) as (found, _):
+            pass
+        (saved,) = (tmp_path / "witnesses").iterdir()
+        assert found == {"witness": str(saved)}
+        assert np.load(saved)["x"].shape == (1, 8)
+
+
+def test_worker_that_dies_leaves_the_whole_feed(tmp_path, write_model, monkeypatch):
+    monkeypatch.setattr(Witnesses, "_smallest", gone)
+    with judged(write_model(ROOT), fed_threes(tmp_path)) as (found, witnesses):
+        assert not witnesses.problems
+    assert np.load(found["witness"])["x"].shape == (2, 8)
+
+
+NODES = ["n" * 300, "a/b", "../../../x", "", ".", "é" * 200, "\x1b[31m", "a b", "con", "x\0y", "-x"]
+
+
+def test_names_of_files_are_short_safe_and_each_another(tmp_path):
+    seen = set()
+    for name in [*NODES, "n" * 301, "a?b", "Sqrt_1"]:
+        node = SimpleNamespace(name=name, op="Sqrt", index=1, scope=SimpleNamespace(path=""))
+        for folder in ("one", "two"):
+            model = str(tmp_path / folder / ("m" * 240 + ".onnx"))
+            witnesses = Witnesses(None, None, None, model)
+            saved = witnesses._saved(tmp_path, node, "ACT001", {"x": np.ones(1)})
+            assert saved.parent == tmp_path
+            assert len(saved.name.encode()) <= 143
+            assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.npz", saved.name)
+            seen.add(saved)
+    assert len(seen) == 2 * (len(NODES) + 3)
+    assert {*tmp_path.iterdir()} == seen
+
+
+def test_long_name_of_a_node_keeps_its_finding(tmp_path, write_model):
+    model = onnx.load(write_model(ROOT))
+    model.graph.node[1].name = "n" * 300
+    onnx.save(model, tmp_path / "model.onnx")
+    given = fed_threes(tmp_path)
+    (found,) = run_rule(nan_origin, tmp_path / "model.onnx", settings=given).findings
+    assert Path(found.evidence["witness"]).is_file()
+
+
+def test_nothing_but_an_older_witness_of_the_same_is_replaced(tmp_path, write_model):
+    data, folder = fed_threes(tmp_path), tmp_path / "witnesses"
+    folder.mkdir()
+    (folder / "model-ACT001-root.npz").write_text("mine")
+    with judged(write_model(ROOT), data) as (first, _):
+        pass
+    with judged(write_model(ROOT), data) as (again, _):
+        pass
+    assert first == again
+    assert (folder / "model-ACT001-root.npz").read_text() == "mine"
+    assert len([*folder.iterdir()]) == 2
+    hidden = tmp_path / "hidden"
+    hidden.write_text("mine")
+    saved = Path(first["witness"])
+    saved.unlink()
+    saved.symlink_to(hidden)
+    with judged(write_model(ROOT), data) as (found, witnesses):
+        assert list(found) == ["witness_problem"]
+        assert "is there already" in witnesses.problems[0]
+    assert hidden.read_text() == "mine"
+
+
+INPUTS = ["file", "allow_pickle", "../x", "a/b", "a_b", "x.npy", ".npy", "a b", "\\", ":", "é",
+          "arr_1", "arr_0", "self", "x" * 300, "\x1b[31m", "a\nb", "/", "//x", "x/"]  # fmt: skip
+ODD_INPUTS = [INPUTS, [*INPUTS, "a\0b"], [*INPUTS, "\udcff"], [*INPUTS, "y" * 70_000],
+              ["arr\x001", "arr\x000"], ["only\0one"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("names", ODD_INPUTS, ids=range(len(ODD_INPUTS)))
+def test_every_name_of_an_input_comes_back(names, tmp_path):
+    slots = [Slot(name, "float32", ("N", 2)) for name in names]
+    feed = {name: np.full((3, 2), at, np.float32) for at, name in enumerate(names)}
+    saved = save(tmp_path, ["w.npz"], feed, b"mark")
+    (run,) = read(saved, slots, 8, {}).feeds
+    assert {name: array.tolist() for name, array in run.items()} == {
+        name: array.tolist() for name, array in feed.items()
+    }
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True))
+def test_any_name_of_an_input_comes_back(names):
+    slots = [Slot(name, "int64", ("N",)) for name in names]
+    with tempfile.TemporaryDirectory() as folder:
+        feed = {name: np.full(2, at) for at, name in enumerate(names)}
+        saved = save(Path(folder), ["w.npz"], feed, b"mark")
+        (run,) = read(saved, slots, 8, {}).feeds
+    assert [int(run[name][0]) for name in names] == list(range(len(names)))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float16", "int8", "uint64", "complex64", "str"])
+@pytest.mark.parametrize("shape", [(), (0, 2), (1, 2), (3, 2, 4)])
+def test_every_feed_comes_back(dtype, shape, tmp_path):
+    array = np.ones(shape, dtype) if dtype != "str" else np.full(shape, "één", object)
+    with save(tmp_path, ["w.npz"], {"x": array}, b"mark").open("rb") as file:
+        loaded = np.load(file, allow_pickle=False)["x"]
+    assert loaded.shape == shape
+    assert loaded.astype(array.dtype).tolist() == array.tolist()
+    long = np.array(["x" * (1 << 20)] + [""] * 999, object)
+    with pytest.raises(ValueError, match="1,000 texts of up to 1,048,576 characters"):
+        save(tmp_path, ["v.npz"], {"x": long}, b"mark")
+    assert [file.name for file in tmp_path.iterdir()] == ["w.npz"]
+
+
+def test_model_with_odd_inputs_is_replayed(tmp_path, write_model):
+    model = onnx.load(write_model(ROOT))
+    rename = {"x": "file", "z": "../allow_pickle"}
+    for node in model.graph.node:
+        node.input[:] = [rename.get(name, name) for name in node.input]
+    for value in model.graph.input:
+        value.name = rename[value.name]
+    onnx.save(model, tmp_path / "odd.onnx")
+    given = Settings(witnesses=tmp_path / "witnesses", samples=64)
+    (found,) = run_rule(nan_origin, tmp_path / "odd.onnx", settings=given).findings
+    replayed = Settings(data=Path(found.evidence["witness"]))
+    assert run_rule(nan_origin, tmp_path / "odd.onnx", settings=replayed).findings
 
 
 @pytest.mark.parametrize("trace", ["default", "full"])

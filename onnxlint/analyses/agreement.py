@@ -119,8 +119,8 @@ class Agreement:
         plain = _plain(graph.model.proto)
         if self._way.sort:
             _sort(plain)
-        data = runnable(replace(graph.model, proto=plain), [])
-        self._worker.load(data, graph.model.files.folder, self._way.level)
+        data, folder = runnable(replace(graph.model, proto=plain), [])
+        self._worker.load(data, folder, self._way.level)
 
     def _run(self, graph: Graph) -> Outputs:
         from onnxlint.runtime.messages import Run

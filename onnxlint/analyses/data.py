@@ -183,7 +183,7 @@ def _digests(run: Mapping[str, Array], axes: Mapping[str, int | None]) -> Iterat
     for at in range(len(rows[0]) if rows else 0):
         digest = hashlib.blake2b(digest_size=16)
         for row in rows:
-            part = row[at]
+            part = row[at : at + 1]
             text = repr(part.tolist()).encode() if part.dtype.hasobject else part.tobytes()
             digest.update(text)
         yield digest.digest()

@@ -70,7 +70,7 @@ class Comparison:
         if wanted.dtype.kind in "iu" and wanted.dtype.itemsize == 1:
             return np.asarray(np.abs(wanted.astype(int) - got.astype(int)) > tolerance.steps)
         if wanted.dtype.kind in TEXT:
-            wanted, got = wanted.astype(str), got.astype(str)
+            wanted, got = wanted.astype(object), got.astype(object)  # not padded to the longest
         return np.asarray(wanted != got)
 
 
@@ -177,7 +177,7 @@ class Expected:
 
 def _assigned(graph: Graph, files: Mapping[int, Path]) -> Iterator[tuple[str, Path, Array]]:
     """The output that each file tells of, by the tensor's name, else by the file's number."""
-    from onnxlint.runtime.data.test_sets import read_tensor
+    from onnxlint.runtime.data.tensors import read_tensor
 
     names = [value.name for value in graph.outputs]
     for number, file in files.items():

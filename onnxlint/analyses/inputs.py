@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NO_DATA = "it judges your data: give it with --data"
 
+TOO_LARGE = "the inputs are too large to be made up"
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -41,7 +43,7 @@ class Inputs:
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, settings: Settings) -> Inputs:
         """Reads the meaning of every input off the nodes that use it."""
-        from onnxlint.runtime.synthesis import Meaning, free_symbols
+        from onnxlint.runtime.synthesis import Meaning, choices, free_symbols
 
         synthetic, contracts = settings.data is None, settings.inputs
         try:
@@ -49,6 +51,8 @@ class Inputs:
                      for value in graph.inputs]  # fmt: skip
         except NotFeedableError as error:
             return cls(obstacle=str(error), synthetic=synthetic, settings=settings)
+        if synthetic and next(choices(slots, settings.samples), None) is None:
+            return cls(slots, TOO_LARGE, settings=settings)
         parameters = frozenset(v.name for v in graph.inputs if is_guess(shapes, v))
         guessed = (
             any(slot.meaning in (Meaning.COUNT, Meaning.LENGTH) for slot in slots)

@@ -9,7 +9,7 @@ from functools import cached_property
 from math import prod
 
 from onnxlint.model.graph import FEW, Graph, Node, Scope, Value
-from onnxlint.model.ways import WayBack
+from onnxlint.model.walk import WayBack
 
 
 class Change(IntEnum):
@@ -273,8 +273,8 @@ def _turned(value: Value, found: _Constant | None) -> _Constant | None:
     if found is None or node is None or node.op != "Transpose":
         return found
     weight, dims = found
-    perm = node.attribute("perm", [])
-    if perm and sorted(perm) != [*range(len(dims))]:
+    perm = node.integers("perm")
+    if perm is None or (perm and sorted(perm) != [*range(len(dims))]):
         return None
     return weight, tuple(dims[axis] for axis in perm) if perm else dims[::-1]
 
@@ -321,8 +321,8 @@ def _read(node: Node, data: Value, slot: int, weight: Value, dims: tuple[int, ..
 
 def _convolution(node: Node, data: Value, weight: Value, dims: tuple[int, ...]) -> Layer | None:
     groups, kernel = node.attribute("group", 1), dims[2:]
-    strides = tuple(node.attribute("strides", [])) or (1,) * len(kernel)
-    steps = [step for step in strides if isinstance(step, int) and step > 0]
+    strides = tuple(node.integers("strides") or ()) or (1,) * len(kernel)
+    steps = [step for step in strides if step > 0]
     if not kernel or groups < 1 or len(steps) != len(kernel):
         return None
     inputs, outputs = dims[1] * groups, dims[0]

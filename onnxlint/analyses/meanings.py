@@ -24,6 +24,9 @@ FEEDABLE = {
 }  # fmt: skip
 """ONNX element types that onnxruntime exchanges with numpy, and their numpy names."""
 
+MOST_AXES = 32
+"""numpy's limit before 2.0, 64 since; onnxruntime has none, but exchanges arrays of numpy."""
+
 _PASSING = frozenset({
     "Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Expand",
     "Clip", "Slice", "Concat",
@@ -95,6 +98,9 @@ def slot_of(graph: Graph, shapes: Shapes, value: Value, contract: InputContract 
         raise NotFeedableError(f"input {value.name!r} has dtype {shape.dtype}")
     if shape.dims is None:
         raise NotFeedableError(f"input {value.name!r} has no shape")
+    if len(shape.dims) > MOST_AXES:
+        axes = f"{len(shape.dims)} axes (limit {MOST_AXES})"
+        raise NotFeedableError(f"input {value.name!r} has {axes}")
     uses = list(_uses(value))
     dims = tuple(_dim(shapes, value, shape, axis) for axis in range(len(shape.dims)))
     given = _given(shapes, value, dims)
@@ -167,16 +173,15 @@ def _given(shapes: Shapes, value: Value, dims: tuple[int | str, ...]) -> Sequenc
 def _compared(graph: Graph, uses: list[tuple[Node, int]]) -> int | None:
     """A number that the input is compared with, such as the sampling rates that a model takes."""
     for node, at in uses:
-        other = graph.constant(node.input(1 - at)) if node.op == "Equal" else None
-        if other is not None and other.size and int(other.reshape(-1)[0]) > 0:
-            return int(other.reshape(-1)[0])
+        other = graph.number(node.input(1 - at)) if node.op == "Equal" and at < 2 else None
+        if isinstance(other, int) and other > 0:
+            return other
     return None
 
 
 def _is_inverted(graph: Graph, node: Node, at: int) -> bool:
     """Whether it is subtracted from 1, as masks are."""
-    one = graph.constant(node.input(0)) if node.op == "Sub" and at == 1 else None
-    return one is not None and one.size == 1 and float(one.reshape(-1)[0]) == 1
+    return node.op == "Sub" and at == 1 and graph.number(node.input(0)) == 1
 
 
 def _is_root(graph: Graph, node: Node, at: int) -> bool:
@@ -210,7 +215,7 @@ def _dim(shapes: Shapes, value: Value, shape: Shape, axis: int) -> int | str:
     """One dim; where none is declared, what the first reader's weight tells, else a symbol."""
     dims = shape.dims or ()
     dim = dims[axis]
-    if dim is not None and dim != -1:
+    if dim is not None:
         return dim
     if axis == 0:
         return "batch"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.layers import Layer, Layers
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.model.walk import Walk
 
 if TYPE_CHECKING:
     from onnxlint.model.tensors import Array
@@ -102,7 +103,7 @@ class Opening:
         axis = self.axis
         for node in self.nodes:
             if node.op == "Transpose" and axis is not None:
-                perm = list(node.attribute("perm", []))
+                perm = node.integers("perm") or []
                 axis = perm.index(axis) if axis in perm else None
             if node.op not in _SCALING:
                 continue
@@ -200,11 +201,13 @@ class Openings:
         order: list[int] | None = [*range(rank)]
         nodes: list[Node] = []
         at = value
-        while (node := self._only_reader(at)) is not None and self._goes_on(node, at):
-            nodes.append(node)
-            order = _turned(order, node)
-            assert node.output is not None
-            at = node.output
+        walk = Walk([value])
+        for at in walk:
+            node = self._only_reader(at)
+            if node is not None and self._goes_on(node, at):
+                nodes.append(node)
+                order = _turned(order, node)
+                walk.add(node.output)
         readers = list(_readers(at))
         axis = self._feature_axis(readers, nodes, at)
         if axis is not None and order is not None:
@@ -259,5 +262,8 @@ def _turned(order: list[int] | None, node: Node) -> list[int] | None:
         return order
     if node.op != "Transpose":
         return None
-    perm = list(node.attribute("perm", [])) or [*range(len(order))][::-1]
-    return [order[axis] for axis in perm] if sorted(perm) == [*range(len(order))] else None
+    perm = node.integers("perm")
+    perm = [*range(len(order))][::-1] if perm == [] else perm
+    if perm is None or sorted(perm) != [*range(len(order))]:
+        return None
+    return [order[axis] for axis in perm]

@@ -12,6 +12,7 @@ from onnxlint.analyses.rounding import same_array
 from onnxlint.analyses.trace import Observed, Trace
 from onnxlint.findings import Place
 from onnxlint.model.graph import MOVING, Graph, Value
+from onnxlint.model.walk import Walk
 
 if TYPE_CHECKING:
     from onnxlint.model.tensors import Array
@@ -72,11 +73,10 @@ class Output:
     def origin(self) -> Value:
         """What its numbers are, behind operators that only move them."""
         value = self.value
-        while value.producer is not None and value.producer.op in MOVING:
-            before = value.producer.input(0)
-            if before is None:
-                break
-            value = before
+        walk = Walk([value])
+        for value in walk:
+            if value.producer is not None and value.producer.op in MOVING:
+                walk.add(value.producer.input(0))
         return value
 
 

@@ -10,6 +10,9 @@ from onnxlint.model.graph import Node
 
 Numbers = Sequence[float]
 
+MOST_NUMBERS = 1 << 16
+"""Shapes and axes are some numbers; lengths are one for each sample. A choice of ours."""
+
 END = 1 << 30
 """Where a slice ends that takes all."""
 
@@ -17,7 +20,12 @@ END = 1 << 30
 def parameter(shapes: Shapes, node: Node, slot: int, count: int) -> Numbers | None:
     """`count` numbers that are valid in a slot; None where they are not known."""
     maker = _MAKERS.get(node.op, {}).get(slot)
-    numbers = None if maker is None else maker(shapes, node, count)
+    if maker is None or count > MOST_NUMBERS:
+        return None
+    try:
+        numbers = maker(shapes, node, count)
+    except (ArithmeticError, LookupError):  # shapes or attributes that the operator cannot have
+        return None
     return numbers if numbers is not None and len(numbers) == count else None
 
 
@@ -45,7 +53,7 @@ def _dims(shapes: Shapes, node: Node, slot: int | None = None) -> tuple[int, ...
 def _target(shapes: Shapes, node: Node, count: int) -> Numbers | None:
     """The dims that the output is declared to have, or those of the axes that are named."""
     dims = _dims(shapes, node)
-    axes = node.attribute("axes", None)
+    axes = node.integers("axes")
     return [dims[axis] for axis in axes] if dims is not None and axes else dims
 
 
@@ -54,7 +62,7 @@ def _ratios(shapes: Shapes, node: Node, count: int) -> Numbers | None:
     before, after = _dims(shapes, node, 0), _dims(shapes, node)
     if before is None or after is None or len(before) != len(after) or 0 in before:
         return None
-    axes = node.attribute("axes", None) or range(len(before))
+    axes = node.integers("axes") or range(len(before))
     return [after[axis] / before[axis] for axis in axes]
 
 

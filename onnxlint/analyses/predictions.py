@@ -13,6 +13,7 @@ from onnxlint.analyses.shapes import Shape, Shapes
 from onnxlint.analyses.trace import Trace
 from onnxlint.findings import Place
 from onnxlint.model.graph import Graph, Node, Value
+from onnxlint.model.walk import Walk
 from onnxlint.settings import OutputContract, Settings
 
 if TYPE_CHECKING:
@@ -187,13 +188,16 @@ def recognise(
     contract = contracts.get(value.name)
     if contract is not None and contract.head is not None:
         return None if contract.head == "none" else Head(value, contract.head)
-    node, quantised = value.producer, False
-    passing = _TRANSPARENT | _QUANTISING
-    while node is not None and (node.op in passing or _alters(graph, node)):
+    passing, quantised = _TRANSPARENT | _QUANTISING, False
+    walk = Walk([value.producer])
+    for node in walk:
+        if node.op not in passing and not _alters(graph, node):
+            break
         quantised |= node.op in _QUANTISING
-        before = _computed_input(graph, node)
-        node = before.producer if before is not None else None
-    if node is None or _is_attention(shapes, node):
+        walk.add(_node_before(graph, node))
+    else:
+        return None
+    if _is_attention(shapes, node):
         return None
     head = _head_of(graph, shapes, value, node)
     return replace(head, quantised=True) if head is not None and quantised else head
@@ -212,12 +216,13 @@ def _head_of(graph: Graph, shapes: Shapes, value: Value, node: Node) -> Head | N
 def _is_attention(shapes: Shapes, node: Node) -> bool:
     """Whether a softmax only weighs: its rows are multiplied with values, and shown beside them."""
     shape = shapes.of(node.output)
-    pending, read = [node.output], set[str]()
-    while pending:
-        value = pending.pop()
-        for reader in value.consumers if value is not None else ():
+    read = set[str]()
+    walk = Walk([node.output])
+    for value in walk:
+        for reader in value.consumers:
             read.add(reader.op)
-            pending += [reader.output] if reader.op in _TRANSPARENT else []
+            if reader.op in _TRANSPARENT:
+                walk.add(reader.output)
     ranked = shape is None or shape.rank is None or shape.rank > 2
     return node.op == "Softmax" and ranked and not read.isdisjoint(("MatMul", "Einsum"))
 
@@ -226,11 +231,17 @@ def _alters(graph: Graph, node: Node) -> bool:
     """Whether only constant arithmetic lies between a node and probabilities before it."""
     if node.op not in _ALTERING:
         return False
-    current: Node | None = node
-    while current is not None and current.op in _ALTERING | _TRANSPARENT:
-        before = _computed_input(graph, current)
-        current = before.producer if before is not None else None
-    return current is not None and current.op in _CLASSIFIERS | {"Softmax"}
+    walk = Walk([node])
+    for current in walk:
+        if current.op not in _ALTERING | _TRANSPARENT:
+            return current.op in _CLASSIFIERS | {"Softmax"}
+        walk.add(_node_before(graph, current))
+    return False
+
+
+def _node_before(graph: Graph, node: Node) -> Node | None:
+    before = _computed_input(graph, node)
+    return None if before is None else before.producer
 
 
 def _computed_input(graph: Graph, node: Node) -> Value | None:

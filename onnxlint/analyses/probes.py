@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.shapes import Shapes
@@ -199,11 +200,11 @@ def quantised(graph: Graph, node: Node, value: Value) -> Quantisation | None:
     slots = _QUANTISING.get(node.op)
     if slots is None or value is not node.output:
         return None
-    scale, zero_point = (graph.constant(node.input(slot)) for slot in slots)
-    if scale is None or scale.size != 1 or (zero_point is None and node.input(slots[1])):
+    scale, zero_point = (graph.number(node.input(slot)) for slot in slots)
+    if scale is None or (zero_point is None and node.input(slots[1])):
         return None
-    zero = 0 if zero_point is None else int(zero_point.reshape(-1)[0])
-    return Quantisation(float(scale.reshape(-1)[0]), zero)
+    zero = zero_point or 0
+    return Quantisation(float(scale), int(zero)) if isfinite(zero) else None
 
 
 def _constant_values(graph: Graph) -> set[Value]:
@@ -276,7 +277,7 @@ def _channel_axis(
         return -1
     before = next((axes[read] for read in node.inputs if read is not None and axes.get(read)), None)
     if before is not None and node.op == "Transpose":
-        return _moved(before, node.attribute("perm"))
+        return _moved(before, node.integers("perm"))
     if before is not None and node.op in _KEEPING:
         return before
     return None if rank is None else (1 if rank in (2, 4, 5) else -1)

@@ -199,7 +199,8 @@ class _Meter:
         model = replace(graph.model, proto=twin(graph.model.proto, self._plan))
         # Optimising takes longer than it saves in so few runs. In the order of the file model and
         # copy go side by side; else every cut would wait in memory until its copy comes.
-        worker.load(runnable(model, []), model.files.folder, "none", in_order=True)
+        data, folder = runnable(model, [])
+        worker.load(data, folder, "none", in_order=True)
 
     def measure(self) -> tuple[list[float], list[float]]:
         """The gain of every stretch and the gradient at every cut.

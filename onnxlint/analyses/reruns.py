@@ -59,9 +59,8 @@ class LoadedModel:
             self._level = AS_WRITTEN
 
     def _load_at(self, wanted: tuple[str, ...], level: Level) -> None:
-        model = self._graph.model
-        data = runnable(model, list(wanted))
-        self.spent += self._worker.load(data, model.files.folder, level)
+        data, folder = runnable(self._graph.model, list(wanted))
+        self.spent += self._worker.load(data, folder, level)
         self._loaded = wanted, level, self._worker.session
 
 
@@ -70,7 +69,7 @@ class Reruns:
 
     It is loaded when it is first run, and stays loaded from user to user, until another level of
     optimisation is asked for. `kept` names the outputs that `outputs` gives, those which are small
-    enough to be held (see `KEPT_BYTES`). Every run costs about `run_seconds`, every change of the
+    enough to be held. Every run costs about `run_seconds`, every change of the
     level about `load_seconds`: a user decides by them how often to run.
     """
 
@@ -79,7 +78,8 @@ class Reruns:
         self.attempt: Attempt = execution.attempt
         self.run_seconds = min(ran.seconds for ran in execution.runs)
         self.load_seconds = execution.load_seconds
-        self.kept = list(kept_outputs(graph, shapes))
+        too_large = execution.runner.withheld if execution.runner is not None else ()
+        self.kept = [name for name in kept_outputs(graph, shapes) if name not in too_large]
         self._model = LoadedModel(graph, worker, execution.level)
 
     @classmethod

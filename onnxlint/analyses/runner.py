@@ -10,9 +10,12 @@ from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.refusals import Refusal, read_refusal
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.worker import RunFailure, Worker
+from onnxlint.model.files import TensorError
 from onnxlint.model.graph import Graph
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onnx import ModelProto, TensorProto
 
     from onnxlint.model.files import Files
@@ -32,8 +35,9 @@ FETCH_SHARE = 0.3
 FEW_GROUPS = 2
 """Of more groups, a run that watches nothing tells first how much the model takes."""
 
-KEPT_BYTES = 32 * 1024 * 1024
-"""Outputs up to this size in all samples together are kept whole, for the prediction rules."""
+KEPT_BYTES_A_SAMPLE = 4 * 1024 * 1024
+"""Outputs up to this size together are kept whole, for the prediction rules: a choice, 32 MiB in
+the samples that are run by default."""
 
 AS_WRITTEN: Level = "none"
 """The level at which onnxruntime changes nothing."""
@@ -49,6 +53,7 @@ class Runner:
         self._groups: list[list[Watch]] = []
         self._sizes: Mapping[str, int] = {}
         self.kept: list[str] = []
+        self.withheld: set[str] = set()
         self.load_seconds = 0.0
         self._session: int | None = None
         worker.start()
@@ -113,9 +118,8 @@ class Runner:
         return read_refusal(self._graph, str(error))
 
     def _load(self, watches: list[Watch], level: Level) -> None:
-        model = self._graph.model
-        data = runnable(model, [watch.name for watch in watches])
-        self.load_seconds = self._worker.load(data, model.files.folder, level)
+        data, folder = runnable(self._graph.model, [watch.name for watch in watches])
+        self.load_seconds = self._worker.load(data, folder, level)
         self._session = self._worker.session
 
     def run_all(self, attempt: Attempt) -> tuple[list[Ran], dict[str, Statistics]]:
@@ -131,13 +135,14 @@ class Runner:
         self._regroup(watches, self._guessed(watches))
         try:
             if len(self._groups) > FEW_GROUPS:
-                self._worker.run(Run(attempt.feeds[0], [], [], attempt.samples_per_run))
+                self._worker.run(Run(attempt.feeds[0], [], [], 0, attempt.samples_per_run))
                 self._regroup(watches, self._guessed(watches))
             for feed in attempt.feeds:
                 ran = self.run(feed, attempt.samples_per_run, adding=True)
                 if runs and ran.types == runs[-1].types:
                     ran.types = runs[-1].types  # once in memory, not a thousand times
                 runs.append(ran)
+            _forget(runs, self.withheld)
         except RunFailure:
             self._worker.total()  # of no use without the others
             raise
@@ -155,9 +160,12 @@ class Runner:
         from onnxlint.runtime.messages import Run
 
         first, *others = self._groups
-        ran = self._worker.run(Run(feeds, first, self.kept, samples, adding))
+        room = KEPT_BYTES_A_SAMPLE * samples
+        ran = self._worker.run(Run(feeds, first, self.kept, room, samples, adding), whole=False)
+        self.withheld.update(ran.withheld)
+        self.kept = [name for name in self.kept if name not in ran.withheld]
         for group in others:
-            more = self._worker.run(Run(feeds, group, [], samples, adding))
+            more = self._worker.run(Run(feeds, group, [], 0, samples, adding))
             ran.statistics.update(more.statistics)
             ran.types.update(more.types)
             ran.is_finite &= more.is_finite
@@ -190,6 +198,14 @@ class Runner:
         return {name: shape.nbytes(16, self._sizes) for name, shape in shapes.items() if shape}
 
 
+def _forget(runs: list[Ran], names: set[str]) -> None:
+    """An output that was too large in one run is held of none."""
+    for ran in runs if names else ():
+        for name in [*ran.outputs]:
+            if name in names or name.partition("[")[0] in names:
+                del ran.outputs[name]
+
+
 def nbytes(dtype: str, shape: tuple[int, ...]) -> int:
     """Bytes of an array of a numpy dtype; of strings, those of their addresses."""
     import numpy as np
@@ -216,7 +232,7 @@ def grouped(sizes: Mapping[_Thing, int], room: int) -> Iterator[list[_Thing]]:
 
 def kept_outputs(graph: Graph, shapes: Shapes) -> Iterator[str]:
     """Outputs that numpy can hold, while they are small enough together."""
-    room = KEPT_BYTES // 8
+    room = KEPT_BYTES_A_SAMPLE
     for value in graph.outputs:
         shape = shapes.of(value)
         if shape is None or shape.dtype not in FEEDABLE:
@@ -226,41 +242,66 @@ def kept_outputs(graph: Graph, shapes: Shapes) -> Iterator[str]:
             yield value.name
 
 
-def runnable(model: Model, watched: list[str]) -> bytes:
-    """The serialized model with the watched values as outputs, its weights left in their files."""
+def runnable(model: Model, watched: list[str]) -> tuple[bytes, Path]:
+    """The serialized model with the watched values as outputs, and the folder of its weights.
+
+    They stay in their files: the worker is told where those are, links followed.
+
+    Raises:
+        RunFailure: the model refers to a file that must not be opened.
+    """
     from onnx import ModelProto
     from onnx.helper import make_empty_tensor_value_info
 
     proto = ModelProto()
     proto.CopyFrom(model.proto)
-    _restore_locations(model.files, proto)
+    try:
+        folder = _point_to_files(model.files, proto)
+    except TensorError as error:
+        raise RunFailure(str(error)) from error
     outputs = {output.name for output in proto.graph.output}
     proto.graph.output.extend(
         make_empty_tensor_value_info(name) for name in watched if name not in outputs
     )
-    return bytes(proto.SerializeToString())
+    return bytes(proto.SerializeToString()), folder
 
 
-def _restore_locations(files: Files, model: ModelProto) -> None:
-    """Points tensors of the model file at that file; where runtimes allow none, puts data back."""
+def _point_to_files(files: Files, model: ModelProto) -> Path:
+    """Makes every tensor name the file itself that holds its data, seen from one folder.
+
+    onnxruntime opens nothing outside of one folder, wherever links lead. It knows data in the model
+    file for initializers of the main graph alone: that of others is put back, and so is what no
+    location can tell.
+    """
+    from onnx import TensorProto
+
     from onnxlint.model.preflight import all_tensors
     from onnxlint.model.wire import INLINE
 
-    if not files.spans:
-        return
-    if files.model_file.parent == files.folder:
-        for tensor in model.graph.initializer:
+    tensors = [
+        (number, tensor, {entry.key: entry.value for entry in tensor.external_data})
+        for number, tensor in enumerate(all_tensors(model))
+        if tensor.external_data
+    ]
+    locations = {entries.get("location", "") for _, _, entries in tensors}
+    folder, names = files.gathered(locations - {""})
+    for number, tensor, entries in tensors:
+        location = entries.get("location", "")
+        in_main_graph = number < len(model.graph.initializer)
+        if location in names and (location != INLINE or in_main_graph):
             for entry in tensor.external_data:
-                if entry.key == "location" and entry.value == INLINE:
-                    entry.value = files.model_file.name
-    for tensor in all_tensors(model):
-        if any(entry.value == INLINE for entry in tensor.external_data):
-            _put_back(tensor, files.view(INLINE, *_extent(tensor)))
+                if entry.key == "location":
+                    entry.value = names[location]
+        elif location and tensor.data_location == TensorProto.EXTERNAL:
+            _put_back(tensor, files.view(location, *_extent(tensor, entries)))
+    return folder
 
 
-def _extent(tensor: TensorProto) -> tuple[int, int]:
-    numbers = {entry.key: entry.value for entry in tensor.external_data}
-    return int(numbers["offset"]), int(numbers["length"])
+def _extent(tensor: TensorProto, entries: Mapping[str, str]) -> tuple[int, int]:
+    """Offset and length of a tensor's data; without a length its dims and dtype tell it."""
+    from onnxlint.model.preflight import tensor_bytes
+
+    return int(entries.get("offset") or 0), int(entries.get("length") or tensor_bytes(tensor))
 
 
 def _put_back(tensor: TensorProto, data: memoryview) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from onnxlint.model.graph import Graph, Node
+from onnxlint.model.operators import schema_of
 
 if TYPE_CHECKING:
     from onnx.defs import OpSchema
@@ -65,7 +66,7 @@ class Schemas:
 
     def find(self, domain: str, op_type: str, version: int) -> OpSchema | None:
         """The schema of an operator at an opset version of its domain."""
-        return _schema(domain, op_type, version)
+        return schema_of(domain, op_type, version)
 
     def since(self, node: Node) -> int | None:
         """The first opset of its domain that has a node's operator; None if no opset has it."""
@@ -99,13 +100,3 @@ def _first_opsets() -> dict[tuple[str, str], int]:
         key = schema.domain, schema.name
         first[key] = min(first.get(key, schema.since_version), schema.since_version)
     return first
-
-
-@cache
-def _schema(domain: str, op_type: str, version: int) -> OpSchema | None:
-    from onnx import defs
-
-    try:
-        return defs.get_schema(op_type, version, domain)
-    except defs.SchemaError:
-        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.labels import Labels
@@ -14,15 +14,19 @@ from onnxlint.analyses.predictions import Head, probabilities, recognise, spread
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.findings import Place
 from onnxlint.model.errors import DataError
+from onnxlint.model.files import TensorError
 from onnxlint.model.graph import Graph
 from onnxlint.reports import Metrics
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.tensors import Array
+    from onnxlint.model.tensors import Array, Tensor
 
 _NAMING = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
 """Attributes of ai.onnx.ml's classifiers and ZipMap that name the classes."""
+
+_NAMED_BY = ("string", "int8", "int16", "int32", "int64")
+"""The types of tables whose entries name classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,27 +256,33 @@ def _class_names(graph: Graph, classes: int) -> Sequence[str] | None:
     count = max(2, classes)
     for node in graph.main.nodes:
         for attribute in _NAMING if node.domain == "ai.onnx.ml" else ():
-            named = node.attribute(attribute)
-            if named is not None and len(named) == count:
-                return [n.decode() if isinstance(n, bytes) else str(n) for n in named]
+            named = node.attribute(attribute, [])
+            if len(named) == count:
+                return [_text(name) for name in named]
         if node.op == "ai.onnx.ml::ArrayFeatureExtractor":
-            table = graph.constant(node.input(0))
-            if table is not None and table.size == count and table.dtype.kind in "iO":
-                return [n.decode() if isinstance(n, bytes) else str(n) for n in table.flat]
+            table = graph.tensor(node.input(0))
+            if table is not None and table.size == count and table.dtype in _NAMED_BY:
+                return [_text(name) for name in _entries(table)] or None
     return None
 
 
 def _named(output: Output, array: Array, labels: Array) -> Scores | None:
     """An output that gives the class itself, as a number or a name."""
-    import numpy as np
 
     kinds = {"i": "iu", "O": "OU"}.get(labels.dtype.kind, "")
     if array.dtype.kind not in kinds or array.size != labels.size:
         return None
     truths, predicted = labels.reshape(-1), array.reshape(-1)
     if truths.dtype.kind == "O":
-        truths, predicted = np.array(truths, dtype=str), np.array(predicted, dtype=str)
+        truths, predicted = _as_texts(truths), _as_texts(predicted)
     return Scores(output, "classification", len(labels), truths, predicted)
+
+
+def _as_texts(labels: Array) -> Array:
+    """As objects: numpy's own texts are all as long as the longest."""
+    import numpy as np
+
+    return np.array([str(label) for label in labels.tolist()], object)
 
 
 def _regressed(output: Output, array: Array, labels: Array) -> Scores | None:
@@ -305,3 +315,14 @@ def _told(output: Output) -> str:
     if not output.arrays:
         return f"{name} is no tensor, or too large to be kept"
     return f"{name} is {output.arrays[0].dtype}{list(output.arrays[0].shape)} in one run"
+
+
+def _entries(table: Tensor) -> list[Any]:
+    try:
+        return list(table.array().reshape(-1).tolist())
+    except TensorError:
+        return []
+
+
+def _text(name: Any) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)

@@ -7,16 +7,18 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
+from onnxlint.isolate import Crashed, Isolated
+from onnxlint.limits import Budget
 from onnxlint.model.dtypes import bits, dtype_name, is_float, is_integer
 from onnxlint.model.graph import Graph, Node, Scope, Value
 from onnxlint.model.preflight import Preflight
-from onnxlint.runtime.isolate import Crashed, Isolated
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, TypeProto
+    from onnx import ModelProto, TensorShapeProto, TypeProto
 
 Dim = int | str | None
 """A fixed size, a symbol, or unknown."""
@@ -121,25 +123,39 @@ class InferenceFailure:
 class Shapes:
     """The inferred type of every value, and the nodes where inference fails."""
 
-    def __init__(self, graph: Graph, inference: Isolated | None, problem: str | None) -> None:
+    def __init__(
+        self, graph: Graph, inference: Isolated | None, problem: str | None, budget: Budget
+    ) -> None:
         self._graph = graph
         self._inference = inference
+        self._budget = budget
         self._problem = problem
+        self._loss: str | None = None
         self._protos: dict[int, TypeProto] | None = None
         self._shapes: dict[bytes, Shape | None] = {}
         self._failures: list[InferenceFailure] = []
 
     @classmethod
-    def build(cls, graph: Graph, preflight: Preflight) -> Shapes:
+    def build(cls, graph: Graph, preflight: Preflight, budget: Budget) -> Shapes:
         """Starts inference in a child process; the first question waits for its answer."""
         if preflight.refusal is not None:
-            return cls(graph, None, preflight.refusal)
-        return cls(graph, Isolated(_infer, graph.model.proto.SerializeToString()), None)
+            return cls(graph, None, preflight.refusal, budget)
+        serialized = graph.model.proto.SerializeToString()
+        inference = Isolated(_infer, serialized, _share(budget, len(serialized)))
+        return cls(graph, inference, None, budget)
 
     def close(self) -> None:
         """Ends inference that nobody asked for."""
         if self._inference is not None:
             self._inference.close()
+
+    @property
+    def loss(self) -> str | None:
+        """What rules could not see because inference died; None where it did not, or was not asked.
+
+        A model that is not to be opened has no inference, and its findings say why.
+        """
+        return self._loss
 
     @property
     def problem(self) -> str | None:
@@ -185,9 +201,10 @@ class Shapes:
         from onnx import ModelProto
 
         try:
-            report, _, data = _result(inference).partition(b"\n")
+            result, self._loss = _result(inference, self._budget)
+            report, _, data = result.partition(b"\n")
         except Crashed as error:
-            self._problem = f"shape inference failed: {error}"
+            self._problem = self._loss = f"shape inference failed: {error}"
             return
         scopes = _scopes(self._graph)
         self._failures = list(_failures(scopes, json.loads(report)))
@@ -207,37 +224,64 @@ def _shape(type_proto: TypeProto) -> Shape | None:
         return None
     if not tensor.HasField("shape"):
         return Shape(tensor.elem_type, None)
-    dims = [
-        d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim
-    ]
-    return Shape(tensor.elem_type, tuple(dims))
+    return Shape(tensor.elem_type, tuple(map(_dim, tensor.shape.dim)))
 
 
-def _infer(serialized: bytes) -> bytes:
+def _dim(dim: TensorShapeProto.Dimension) -> Dim:
+    """A negative size, as old exporters write for a free one, is unknown: onnxruntime takes any."""
+    if dim.HasField("dim_value"):
+        return dim.dim_value if dim.dim_value >= 0 else None
+    return dim.dim_param or None
+
+
+def _infer(serialized: bytes, *, follows_constants: bool = True) -> bytes:
     from onnxlint.runtime.inference import infer  # in the child: onnx is not for every run
 
-    return infer(serialized)
+    return infer(serialized, follows_constants=follows_constants)
 
 
-def _result(inference: Isolated) -> bytes:
-    """What inference tells; where its native code crashes, what it tells of all other nodes.
+def _result(inference: Isolated, budget: Budget) -> tuple[bytes, str | None]:
+    """What inference tells; where it dies, what it tells of less, and what that leaves out.
+
+    Native code crashes at some nodes: then of all others. It takes too long or too much: then
+    without following constants.
 
     Raises:
-        Crashed: the nodes at which it crashes cannot be told.
+        Crashed: that does not help either.
     """
     try:
-        return inference.result()
+        return inference.result(), None
     except Crashed as error:
-        if error.is_native:
-            with suppress(Crashed):
-                return Isolated(_infer_past_crashes, inference.argument).result()
+        less = partial(_infer, follows_constants=False)
+        budget = _share(budget, len(inference.argument))
+        loss: str | None = f"{error}, so shape inference went on without following constants"
+        if error.is_native:  # the nodes are among its complaints
+            less, loss = partial(_infer_past_crashes, budget=budget), None
+        elif not error.at_limit:
+            raise
+        with suppress(Crashed):
+            return Isolated(less, inference.argument, budget).result(), loss
         raise
 
 
-def _infer_past_crashes(serialized: bytes) -> bytes:
+def _infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
     from onnxlint.runtime.crashes import infer_past_crashes
 
-    return infer_past_crashes(serialized)
+    return infer_past_crashes(serialized, budget)
+
+
+INFERENCE_BYTES = 1024**3
+"""Memory that shape inference gets for any model; weights are not in it. A choice: the greediest of
+our fixtures takes 0.3 GiB, most of it for onnxruntime's symbolic inference."""
+
+INFERENCE_GROWTH = 200
+"""And so many times the model's bytes without its weights: 100,000 nodes take 115 times."""
+
+
+def _share(budget: Budget, size: int) -> Budget:
+    """What inference may take: what makes it grow without end leaves half the time to the rest."""
+    memory = INFERENCE_BYTES + INFERENCE_GROWTH * size
+    return Budget(budget.left / 2, min(memory, budget.memory or memory))
 
 
 def _scopes(graph: Graph) -> list[Scope]:

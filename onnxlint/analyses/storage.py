@@ -96,15 +96,16 @@ def _shape_after(graph: Graph, node: Node, dims: tuple[int, ...]) -> tuple[int, 
     if node.op == "Reshape":
         target = graph.integers(node.input(1))
         return None if target is None else _reshaped(dims, target)
-    axes = graph.integers(node.input(1)) if node.input(1) else node.attribute("axes", [])
-    if axes is None or not all(isinstance(axis, int) for axis in axes):
+    axes = graph.integers(node.input(1)) if node.input(1) else node.integers("axes")
+    if axes is None:
         return None
     return _squeezed(dims, axes) if node.op == "Squeeze" else _unsqueezed(dims, axes)
 
 
 def _order(node: Node, rank: int) -> list[int] | None:
-    order = node.attribute("perm", [*range(rank)][::-1])
-    return list(order) if sorted(order) == [*range(rank)] else None
+    order = node.integers("perm")
+    order = [*range(rank)][::-1] if order == [] else order
+    return order if order is not None and sorted(order) == [*range(rank)] else None
 
 
 def _reshaped(dims: tuple[int, ...], target: list[int]) -> tuple[int, ...]:

@@ -394,6 +394,7 @@ class Weights:
 
         starts = range(0, tensor.size, THREAD_ELEMENTS)
         try:
+            tensor.require_data()
             if len(starts) < 2 or tensor.extent is None or tensor.fill:
                 return measured(0, None)
             stops = (min(start + THREAD_ELEMENTS, tensor.size) for start in starts)

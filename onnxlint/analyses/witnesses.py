@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.runner import Runner
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.trace import Contamination, Trace
-from onnxlint.analyses.worker import RunFailure, Worker
+from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
 from onnxlint.model.errors import DataError
-from onnxlint.model.graph import Graph
+from onnxlint.model.graph import Graph, Node
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,12 +29,21 @@ FINEST_CUT = 32
 """An input is zeroed whole, then by halves, down to so many pieces."""
 
 
-class Witnesses:
-    """Saves the smallest input found for a contamination, where `--save-witness` asks for it."""
+LONGEST_PART = 48
+"""Characters of the model's and of the node's name in a file's: with the rule's code and a hash it
+stays below 143 bytes, which eCryptfs allows; other file systems allow 255."""
 
-    def __init__(self, trace: Trace, runner: Runner, folder: Path | None, stem: str) -> None:
+
+class Witnesses:
+    """Saves the smallest input found for a contamination, where `--save-witness` asks for it.
+
+    `problems` says, in a sentence each, why witnesses were not saved; their findings stay.
+    """
+
+    def __init__(self, trace: Trace, runner: Runner, folder: Path | None, model: str) -> None:
         self._trace, self._runner = trace, runner
-        self._folder, self._stem = folder, stem
+        self._folder, self._model = folder, model
+        self.problems: list[str] = []
 
     @classmethod
     def build(
@@ -44,29 +54,43 @@ class Witnesses:
         Raises:
             Unavailable: the model did not run.
         """
-        stem = Path(graph.model.path).stem if graph.model.path != "-" else "model"
-        return cls(trace, Runner(graph, shapes, worker), settings.witnesses, stem)
+        return cls(trace, Runner(graph, shapes, worker), settings.witnesses, graph.model.path)
 
     def of(
         self, found: Contamination, code: str, feeds: Sequence[Feed] | None = None
     ) -> dict[str, str]:
         """Where the witness was saved, as evidence of a finding; empty where none was asked for.
 
-        `feeds` are those of the runs that it was found in, if not of the trace.
-
-        Raises:
-            DataError: it cannot be written.
+        `feeds` are those of the runs that it was found in, if not of the trace. Where it cannot be
+        saved, the evidence says why.
         """
         attempt = self._trace.execution.attempt
         if self._folder is None or attempt is None:
             return {}
-        feed = (attempt.feeds if feeds is None else feeds)[found.first_run]
-        with suppress(RunFailure):
-            feed = self._smallest(found, feed)
-        node = re.sub(r"\W+", "_", found.node.name) or f"{found.node.op}_{found.node.index}"
-        path = self._folder / f"{self._stem}-{code}-{node}.npz"
-        _save(path, feed)
-        return {"witness": str(path)}
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            feed = (attempt.feeds if feeds is None else feeds)[found.first_run]
+            with suppress(RunFailure, WorkerDied):
+                feed = self._smallest(found, feed)
+            return {"witness": str(self._saved(self._folder, found.node, code, feed))}
+        except (OSError, ValueError, MemoryError, DataError) as error:
+            problem = f"{self._folder}: {_reason(error)}; give another folder (--save-witness)"
+        if problem not in self.problems:
+            self.problems.append(problem)
+        return {"witness_problem": problem}
+
+    def _saved(self, folder: Path, node: Node, code: str, feed: Feed) -> Path:
+        from onnxlint.runtime.data.saving import save
+
+        whose = repr((code, node.scope.path, node.index, node.name))
+        of_model = repr((whose, str(Path(self._model).absolute())))
+        stem = Path(self._model).stem if self._model != "-" else "model"
+        parts = (stem, code, node.name or f"{node.op}_{node.index}")
+        safe = "-".join(map(_safe, parts))
+        first = safe if safe == "-".join(parts) else f"{safe}-{_hash(whose)}"
+        names = [f"{first}.npz", f"{safe}-{_hash(of_model)}.npz"]
+        mark = f"onnxlint witness {_hash(of_model, 16)}"
+        return save(folder, names, feed, mark.encode())
 
     def _smallest(self, found: Contamination, feed: Feed) -> Feed:
         """One sample of the feed, with as much of it zeroed as the fault allows."""
@@ -121,15 +145,15 @@ def _zeroed(feed: Feed, name: str, piece: int, pieces: int) -> Feed | None:
     return {**feed, name: array}
 
 
-def _save(path: Path, feed: Feed) -> None:
-    import numpy as np
+def _safe(name: str) -> str:
+    """A part of a file's name: short, of characters that every file system and shell takes."""
+    return re.sub(r"^[.-]+|[^A-Za-z0-9_.-]+", "_", name)[:LONGEST_PART]
 
-    arrays = {name: array.astype(str) if array.dtype.kind == "O" else array
-              for name, array in feed.items()}  # fmt: skip
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-    except OSError as error:
-        told = f"the witness {str(path)!r} cannot be written: {error.strerror}"
-        raise DataError(told) from error
+
+def _hash(text: str, size: int = 4) -> str:
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=size).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    strerror = getattr(error, "strerror", None)
+    return f"cannot be written ({strerror or str(error) or type(error).__name__})"

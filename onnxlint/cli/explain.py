@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from onnxlint.printable import printable, printable_lines
+
 if TYPE_CHECKING:
     from onnxlint.rules import Rule
 
@@ -41,15 +43,17 @@ def explanation(rule: Rule) -> Iterator[str]:
         yield from ("", click.style("Options", bold=True))
         for name, option in rule.options.items():
             kind = getattr(option.type, "__name__", str(option.type))
-            yield f"  [rules.{rule.name}] {name} = {option.default}  ({kind})"
+            yield printable(f"  [rules.{rule.name}] {name} = {option.default}  ({kind})")
     texts = [("Pattern", text) for text in documentation.patterns]
     texts += [("Bad", text) for text in documentation.bad]
     texts += [("Good", text) for text in documentation.good]
     for title, text in texts:
-        lines = textwrap.indent(cleandoc(text), "  ")
+        lines = textwrap.indent(printable_lines(cleandoc(text)), "  ")
         yield from ("", click.style(title, bold=True), lines)
     yield ""
 
 
 def _wrapped(text: str) -> str:
-    return textwrap.fill(" ".join(text.split()), 90, initial_indent="  ", subsequent_indent="  ")
+    return textwrap.fill(
+        printable(" ".join(text.split())), 90, initial_indent="  ", subsequent_indent="  "
+    )

@@ -10,45 +10,64 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onnxlint.cli.output import fixed_models, is_same, named_files, write_report
 from onnxlint.fixing import Wish, fix_model
+from onnxlint.printable import printable
 from onnxlint.reports import ModelReport
+from onnxlint.writing import obstacle
 
 if TYPE_CHECKING:
+    from onnxlint.cli.planning import Options
     from onnxlint.config import Plan
     from onnxlint.settings import Settings
 
 
-def wish_for(out: Path | None, *, diff: bool, unverified: bool) -> Wish:
+def wish_for(target: Path | None, *, diff: bool, unverified: bool) -> Wish:
     """What the command line asks of every model."""
-    return Wish(out, diff, unverified)
+    return Wish(target, diff, unverified)
 
 
-def check_fixing(paths: list[str], out: Path | None, *, diff: bool, format_: str) -> None:
+def check_fixing(
+    paths: list[str], target: Path | None, options: Options, *, diff: bool, format_: str
+) -> None:
     """Finds mistakes before any model is read."""
     if importlib.util.find_spec("onnx_ir") is None:
         raise click.UsageError("--fix needs onnx-ir: pip install 'onnxlint[fix]'")
-    if diff and out is not None:
-        raise click.UsageError("--diff writes no model: leave out -o")
+    if diff and target is not None:
+        raise click.UsageError("--diff writes no model: leave out --fix-output")
     if diff and format_ != "text":
         raise click.UsageError("--diff prints a diff and no report: leave out --format")
-    if not diff and out is None and "-" in paths:
-        raise click.UsageError("--fix of standard input needs a file to write: -o OUT.onnx")
-    if out is not None:
-        _check_target(paths, out)
+    if not diff and target is None and "-" in paths:
+        told = "--fix of standard input needs a file to write: --fix-output OUT.onnx"
+        raise click.UsageError(told)
+    if target is not None:
+        _check_target(paths, target)
+        _check_inputs(paths, target, options)
 
 
-def _check_target(paths: list[str], out: Path) -> None:
-    names = [Path(path).name for path in paths]
-    if out.is_dir():
+def _check_target(paths: list[str], target: Path) -> None:
+    names, named = [Path(path).name for path in paths], f"--fix-output {str(target)!r}"
+    if target.is_dir():
         twice = {name for name in names if names.count(name) > 1}
         if twice:
-            raise click.UsageError(f"-o {str(out)!r}: several models are named {min(twice)!r}")
+            raise click.UsageError(f"{named}: several models are named {min(twice)!r}")
         if "-" in paths:
-            raise click.UsageError("-o must name a file for the model of standard input")
+            raise click.UsageError("--fix-output must name a file for the model of standard input")
     elif len(paths) > 1:
-        raise click.UsageError(f"-o {str(out)!r} must be a folder for {len(paths)} models")
-    elif not out.parent.is_dir():
-        raise click.UsageError(f"-o {str(out)!r}: there is no folder {str(out.parent)!r}")
+        raise click.UsageError(f"{named} must be a folder for {len(paths)} models")
+    elif not target.parent.is_dir():
+        raise click.UsageError(f"{named}: there is no folder {str(target.parent)!r}")
+    elif (problem := obstacle(target)) is not None:
+        raise click.UsageError(f"{named} {problem}; name another file")
+
+
+def _check_inputs(paths: list[str], target: Path, options: Options) -> None:
+    """A fixed model takes the place of no file that the command line names for another purpose."""
+    for file in fixed_models(target, paths):
+        for what, other in named_files(options):
+            if is_same(file, other):
+                told = f"--fix-output {str(target)!r} would overwrite {what}; name another"
+                raise click.UsageError(told)
 
 
 def fix_one(
@@ -65,25 +84,25 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
 
     2 where a model could not be worked on, 1 where there is something to fix, else 0.
     """
-    from onnxlint.cli.check import write_report
-
     write_report("".join(_coloured(report) for report in reports), output)
     mendings = [report.mending for report in reports if report.mending is not None]
     if not quiet:
         would = sum(len(mending.fixed) for mending in mendings)
         changed = sum(bool(mending.fixed) for mending in mendings)
-        click.echo(
-            f"would fix {would:,} findings in {changed:,} of {len(reports):,} models", err=True
-        )
+        _tell(f"would fix {would:,} findings in {changed:,} of {len(reports):,} models")
     for report in reports:
         reasons = [] if report.mending is None else report.mending.refused
         for reason, refused in groupby(() if quiet else reasons, key=lambda refusal: refusal[1]):
-            click.echo(f"would not fix {len(list(refused)):,} in {report.path}: {reason}", err=True)
+            _tell(f"would not fix {len(list(refused)):,} in {report.path}: {reason}")
         if report.error is not None:
-            click.echo(f"cannot work on {report.path}: {report.error}", err=True)
+            _tell(f"cannot work on {report.path}: {report.error}")
     if not all(report.complete for report in reports):
         return 2
     return int(any(mending.fixed for mending in mendings))
+
+
+def _tell(line: str) -> None:
+    click.echo(printable(line), err=True)
 
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}

@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from onnxlint.printable import json_text, printable
+from onnxlint.settings import DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT
+
 if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
+    from onnxlint.analyses.trace import Trace
     from onnxlint.model.graph import Graph, Node
+    from onnxlint.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -41,32 +48,83 @@ class Layer:
 @click.option("--trace", type=click.Choice(["default", "full"]), default="default",
               show_default=True,
               help="Observe values where fused kernels end, or every one.")  # fmt: skip
+@click.option("--time-limit", type=click.FloatRange(0, LONGEST_TIME_LIMIT, min_open=True),
+              default=DEFAULT_TIME_LIMIT, show_default=True, metavar="SECONDS",
+              help="Time limit for reading and running the model.")  # fmt: skip
+@click.option("--memory-limit", metavar="SIZE",
+              help="Memory limit for each process, e.g. 4GiB.")  # fmt: skip
 def command(
-    model: str, as_json: bool, static_only: bool, samples: int, seed: int, trace: str
-) -> None:
+    model: str, as_json: bool, static_only: bool, samples: int, seed: int, trace: str,
+    time_limit: float, memory_limit: str | None,
+) -> None:  # fmt: skip
     """Show a model's layers by module: shapes, parameters, and the ranges observed in a run."""
-    from onnxlint.analyses import Analyses
-    from onnxlint.analyses.worker import Workers
-    from onnxlint.model.graph import Graph
-    from onnxlint.model.load import open_model
+    from onnxlint.config import parse_bytes
+    from onnxlint.isolate import Crashed, Isolated
+    from onnxlint.limits import Budget
     from onnxlint.settings import Settings
 
-    settings = Settings(samples=samples, seed=seed, full_trace=trace == "full")
-    analyses, workers = Analyses(settings), Workers()
+    settings = Settings(
+        samples=samples, seed=seed, full_trace=trace == "full", time_limit=time_limit,
+        memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
+    )  # fmt: skip
+    look = partial(_looked, settings=settings, static_only=static_only)
     try:
-        if not static_only:
-            analyses.give(workers.with_limits(settings.time_limit, settings.memory_limit))
-        with open_model(model) as opened:
-            analyses.give(opened)
-            layers = list(_layers(analyses, static_only))
-            head = _header(analyses.get(Graph), model)
-    finally:
-        analyses.close()
-        workers.close()
+        seen = json.loads(
+            Isolated(look, model.encode("utf-8", _RAW), Budget.build(settings)).result()
+        )
+    except Crashed as error:
+        raise click.ClickException(f"{model}: cannot be inspected: {error}") from error
+    if "error" in seen:
+        raise click.ClickException(seen["error"])
+    if seen["note"] is not None:
+        click.echo(printable(f"no observed ranges: {seen['note']}"), err=True)
     if as_json:
-        click.echo(json.dumps({**head, "layers": [asdict(layer) for layer in layers]}, indent=1))
+        click.echo(json_text({**seen["head"], "layers": seen["layers"]}))
     else:
-        _print(head, layers)
+        _print(seen["head"], [Layer(**layer) for layer in seen["layers"]])
+
+
+_RAW = "surrogateescape"
+"""How a path that is no UTF-8 becomes bytes and a path again."""
+
+
+def _looked(path: bytes, *, settings: Settings, static_only: bool) -> bytes:
+    """What there is to show, as JSON; in a child process, for the model may be anybody's."""
+    from onnxlint.analyses import Analyses
+    from onnxlint.analyses.worker import Workers
+    from onnxlint.limits import Budget
+    from onnxlint.model.errors import ModelError
+    from onnxlint.model.graph import Graph
+    from onnxlint.model.load import open_model
+
+    model, budget = path.decode("utf-8", _RAW), Budget.build(settings)
+    with closing(Workers()) as workers, closing(Analyses(settings, budget)) as analyses:
+        if not static_only:
+            worker = workers.with_limits(settings.time_limit, settings.memory_limit)
+            worker.budget = budget
+            analyses.give(worker)
+        try:
+            with open_model(model, budget) as opened:
+                analyses.give(opened)
+                trace, note = _trace(analyses, static_only)
+                layers = [asdict(layer) for layer in _layers(analyses, trace)]
+                head = _header(analyses.get(Graph), model)
+        except ModelError as error:
+            return json.dumps({"error": str(error)}).encode()
+    return json.dumps({"head": head, "layers": layers, "note": note}).encode()
+
+
+def _trace(analyses: Analyses, static_only: bool) -> tuple[Trace | None, str | None]:
+    """What was observed; or, where nothing was though it was asked for, the reason."""
+    from onnxlint.analyses.trace import Trace
+    from onnxlint.findings import NotApplicable
+
+    if static_only:
+        return None, None
+    try:
+        return analyses.get(Trace), None
+    except NotApplicable as reason:
+        return None, str(reason)
 
 
 def _header(graph: Graph, path: str) -> dict[str, Any]:
@@ -82,18 +140,11 @@ def _header(graph: Graph, path: str) -> dict[str, Any]:
     }
 
 
-def _layers(analyses: Analyses, static_only: bool) -> Iterator[Layer]:
+def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
     from onnxlint.analyses.shapes import Shapes
-    from onnxlint.analyses.trace import Trace
-    from onnxlint.findings import NotApplicable
     from onnxlint.model.graph import Graph
 
     graph, shapes = analyses.get(Graph), analyses.get(Shapes)
-    try:
-        trace = None if static_only else analyses.get(Trace)
-    except NotApplicable as reason:
-        click.echo(f"no observed ranges: {reason}", err=True)
-        trace = None
     for node in graph.main.nodes:
         shape = shapes.of(node.output)
         seen = trace.of(node.output) if trace is not None else None
@@ -124,23 +175,27 @@ def _parameters(graph: Graph, node: Node) -> int:
 
 def _print(head: dict[str, Any], layers: list[Layer]) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     opsets = ", ".join(
         f"{domain or 'ai.onnx'} {version}" for domain, version in head["opsets"].items()
     )
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    console.print(f"[bold]{escape(head['path'])}[/bold]  IR {head['ir_version']}, opset {opsets}, "
-                  f"{head['producer'] or 'unknown producer'}, {head['nodes']} nodes")  # fmt: skip
+    facts = (f"IR {head['ir_version']}, opset {opsets}, {head['producer'] or 'unknown producer'}, "
+             f"{head['nodes']} nodes")  # fmt: skip
+    title = Text.assemble((printable(head["path"]), "bold"), "  ", printable(facts))
+    console.print(title, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
+    whole = not sys.stdout.isatty()  # a line for each layer: a log obeys what begins one
     for heading in ("Module", "Operator", "Output", "Shape", "Parameters", "Observed"):
-        table.add_column(heading, justify="right" if heading == "Parameters" else "left")
+        side: Literal["left", "right"] = "right" if heading == "Parameters" else "left"
+        table.add_column(heading, justify=side, no_wrap=whole)
     for layer in layers:
         module = layer.module or layer.node or f"#{layer.index}"
         seen = "" if layer.minimum is None else f"{layer.minimum:.4g} … {layer.maximum:.4g}"
         count = f"{layer.parameters:,}" if layer.parameters else ""
         cells = (module, layer.op, layer.output or "", layer.shape or "?", count, seen)
-        table.add_row(*map(escape, cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))  # Text: no markup, no emoji
     console.print(table)
     console.print(f"{sum(layer.parameters for layer in layers):,} parameters")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gc
 import importlib
 import os
+import signal
 import sys
 from typing import Any
 
 import click
+
+from onnxlint.cli.streams import leave, prepare_streams
+from onnxlint.printable import printable_lines
+from onnxlint.unfinished import Terminated, remove_unfinished
 
 COMMANDS = {
     "check": "Lint models (the default command).",
@@ -60,7 +67,8 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 the job could not be done.",
+    epilog="Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 the job could not be done, "
+    "130 interrupted.",
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True,
               callback=_show_version, help="Show the version and exit.")  # fmt: skip
@@ -79,43 +87,96 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The entry point: every error is one sentence on standard error and exit code 2."""
+    """The entry point: every error is one sentence on standard error and exit code 2.
+
+    An interrupted command exits with 130; one that a signal ends tidies up first, and ends by it.
+    """
     gc.set_threshold(SELDOM, 20, 100)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin on beside the worker's
     try:
+        _heed_signals()
+        prepare_streams()
         cli.main(standalone_mode=False)
+        status = 0
+    except SystemExit as done:  # what a command decided
+        status = done.code if isinstance(done.code, int) else 2
     except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        status = done.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(2)
-    except Exception as error:
-        if error_is_told(error):
-            click.echo(f"Error: {error}", err=True)
-        else:
-            _tell_bug(error)
-        sys.exit(2)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        status = _told("interrupted", INTERRUPTED)
+    except Terminated as order:
+        remove_unfinished()
+        signal.signal(order.number, signal.SIG_DFL)
+        os.kill(os.getpid(), order.number)
+        status = 128 + order.number
+    except BaseException as error:
+        status = _told(_sentence(error), 2)
+        if os.environ.get("ONNXLINT_DEBUG"):
+            raise
+    leave(status)
+
+
+INTERRUPTED = 130
+"""What shells make of a process that Ctrl-C ended: 128 + SIGINT."""
+
+
+def _heed_signals() -> None:
+    def end(number: int, _frame: object) -> None:
+        raise Terminated(number)
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as of a script's background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as of nohup
+            signal.signal(number, end)
+
+
+def _told(sentence: str, status: int) -> int:
+    """Says one sentence where standard error can, and gives the exit status."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        click.echo(printable_lines(sentence), err=True)
+    return status
+
+
+def _sentence(error: BaseException) -> str:
+    """What went wrong, for a person."""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        usage = error.ctx.get_usage()
+        hint = f"Try '{error.ctx.command_path} --help' for help."
+        return f"{usage}\n{hint}\n\nError: {error.format_message()}"
+    if isinstance(error, click.ClickException):
+        return f"Error: {error.format_message()}"
+    if isinstance(error, BrokenPipeError):
+        return "Error: whoever read the report has gone; nothing is complete"
+    if isinstance(error, OSError):
+        return f"Error: {_system(error)}"
+    if isinstance(error, MemoryError):
+        return "Error: the memory does not suffice; lint fewer models at a time"
+    if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
+        return f"Error: {error}; the installation is broken, or too few files may be open"
+    if isinstance(error, Exception) and error_is_told(error):
+        return f"Error: {error}"
+    what = f"{type(error).__name__}: {error}"
+    return f"Error: this is a bug in onnxlint: {what}; please report it"
+
+
+def _system(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    remedy = {
+        errno.EMFILE: "; more files must be allowed to be open (ulimit -n)",
+        errno.ENOSPC: "; make room, or write elsewhere",
+    }.get(error.errno or 0, "")
+    return f"{where}{error.strerror or error}{remedy}"
 
 
 def error_is_told(error: Exception) -> bool:
     """Whether an error's message is already the sentence that a person needs."""
     told: list[Any] = []
-    for module, name in (("config", "ConfigError"), ("packs", "PackError")):
+    for module, name in (("tables", "ConfigError"), ("packs", "PackError")):
         loaded = sys.modules.get(f"onnxlint.{module}")
         told += [getattr(loaded, name)] if loaded is not None else []
     errors = sys.modules.get("onnxlint.model.errors")
     told += [errors.ModelError, errors.DataError] if errors is not None else []
     return isinstance(error, tuple(told))
-
-
-def _tell_bug(error: Exception) -> None:
-    what = f"{type(error).__name__}: {error}"
-    click.echo(f"Error: this is a bug in onnxlint: {what}; please report it", err=True)
-    if os.environ.get("ONNXLINT_DEBUG"):
-        raise error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from onnxlint.printable import json_text, printable
 
 if TYPE_CHECKING:
     from onnxlint.rules import Rule
@@ -47,7 +48,7 @@ def command(
         chosen = [rule for rule in chosen if rule.severity == severity]
     if format_ == "json":
         listed = [{**described(rule), "pack": registry.owner(rule)} for rule in chosen]
-        click.echo(json.dumps(listed, indent=1))
+        click.echo(json_text(listed))
         return
     _table(chosen)
 
@@ -74,6 +75,7 @@ def described(rule: Rule) -> dict[str, Any]:
 def _table(rules: list[Rule]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for heading in ("Code", "Name", "Severity", "Finds"):
@@ -81,7 +83,7 @@ def _table(rules: list[Rule]) -> None:
     for rule in rules:
         summary = " ".join(rule.documentation.summary.split())
         severity = rule.severity.value + ("" if rule.default else ", off")
-        table.add_row(rule.code, rule.name, severity, summary)
+        table.add_row(rule.code, rule.name, severity, Text(printable(summary)))
     wide = None if sys.stdout.isatty() else 200
     console = Console(width=wide, highlight=False)
     console.print(table)

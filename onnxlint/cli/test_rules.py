@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from onnxlint.printable import printable_lines
+
 
 @click.command("test-rules")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]…")
@@ -33,6 +35,6 @@ def command(paths: tuple[Path, ...], select: tuple[str, ...]) -> None:
         mark = click.style("FAIL", fg="red") if found else click.style("ok", fg="green")
         click.echo(f"{mark:>4} {rule.code} {rule.name}")
         for problem in found:
-            click.echo(f"     {problem}")
+            click.echo(f"     {printable_lines(problem)}")
     click.echo(f"{len(rules) - failed} passed, {failed} failed")
     sys.exit(1 if failed or not rules else 0)

@@ -10,6 +10,7 @@ from typing import Any
 
 from onnxlint.model.files import TensorError
 from onnxlint.model.graph import Node
+from onnxlint.model.operators import schema_of
 from onnxlint.model.pattern_text import Literal
 from onnxlint.model.tensors import Tensor
 
@@ -105,11 +106,13 @@ def attribute_of(node: Node, name: str) -> Any:
 
 @cache
 def _default(domain: str, op_type: str, version: int, name: str) -> Any:
-    from onnx import defs, helper
+    from onnx import helper
 
+    schema = schema_of(domain, op_type, version)
+    if schema is None or name not in schema.attributes:
+        return None
     try:
-        attribute = defs.get_schema(op_type, version, domain).attributes[name]
-        value = helper.get_attribute_value(attribute.default_value)
-    except (defs.SchemaError, KeyError, ValueError):
+        value = helper.get_attribute_value(schema.attributes[name].default_value)
+    except ValueError:  # it has no default
         return None
     return value.decode() if isinstance(value, bytes) else value

@@ -71,7 +71,7 @@ class Draft:
         twin = self._twins[source.scope].values[source.name]
         tensor = twin.tensor_proto
         if tensor is None and twin.producer is not None and twin.producer.op == "Constant":
-            tensor = twin.producer.attribute("value")
+            tensor = twin.producer.tensor("value")
         stored = self.graph.tensor(value)
         if tensor is None or stored is None:
             raise FixError(f"{value.name!r} is no stored tensor")

@@ -17,12 +17,12 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from onnxlint.findings import Located, NotApplicable, Place
-from onnxlint.model.dtypes import is_integer
 from onnxlint.model.files import TensorError
 from onnxlint.model.load import Model
 from onnxlint.model.names import module_path, source_line
+from onnxlint.model.operators import attribute_types
 from onnxlint.model.tensors import Tensor
-from onnxlint.model.ways import WayBack
+from onnxlint.model.walk import WayBack
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -63,11 +63,12 @@ STEPPED = frozenset({
 })  # fmt: skip
 """Operators that may well give the same for different inputs."""
 
-MOST_AXES = 64
-"""Axes of a tensor that numpy can hold; a fill of more is not looked into."""
+LARGEST_FILL = 1 << 24
+"""Elements of a ConstantOfShape that are looked at one by one: it may ask for any number of them.
+A choice of ours, 64 MiB of float32."""
 
-LARGEST_FILL = 2**24
-"""Elements of a fill that are spelled out: 64 MiB of floats. A file of 100 bytes may ask for 2^60."""
+LONGEST_SHAPE = 128
+"""Numbers of a constant that tells a shape, axes or pads: two for each of numpy's 64 axes."""
 
 _SIZE_OPS = ("Shape", "Size")
 
@@ -228,19 +229,53 @@ class Node:
         """An attribute as a plain Python value (int, float, str, list, TensorProto …).
 
         `default` where it is absent, refers to a function's attribute, or is of another type than
-        the default.
+        the default or the operator's schema.
         """
         found = self._named(name)
-        return default if found is None else _attribute_value(found, default)
+        if found is None or found.ref_attr_name:
+            return default
+        known = self._attribute_types.get(name)
+        fits = known is None or found.type == known
+        return _attribute_value(found, default) if fits else default
 
     def _named(self, name: str) -> AttributeProto | None:
-        """The first attribute of the name that refers to no other one."""
+        """The attribute of the name; of several the first that refers to no other one."""
         attributes = self.proto.attribute
         if len(attributes) <= FEW:
-            return next((a for a in attributes if a.name == name and not a.ref_attr_name), None)
+            named = [attribute for attribute in attributes if attribute.name == name]
+            plain = (attribute for attribute in named if not attribute.ref_attr_name)
+            return next(plain, named[0] if named else None)
         if self._many is None:
-            self._many = {a.name: a for a in reversed(attributes) if not a.ref_attr_name}
+            self._many = {}
+            for attribute in reversed(attributes):
+                if attribute.name not in self._many or not attribute.ref_attr_name:
+                    self._many[attribute.name] = attribute
         return self._many.get(name)
+
+    def integers(self, name: str) -> list[int] | None:
+        """An attribute that is a list of integers, such as `axes`; empty where it is absent.
+
+        None where it is anything else, or a function's caller decides.
+        """
+        if self._named(name) is None:
+            return []
+        found = self.attribute(name)
+        is_list = isinstance(found, list) and all(isinstance(number, int) for number in found)
+        return found if is_list else None
+
+    def tensor(self, name: str) -> TensorProto | None:
+        """An attribute that is a tensor; None where it is none."""
+        from onnx import TensorProto
+
+        found = self.attribute(name)
+        return found if isinstance(found, TensorProto) else None
+
+    @property
+    def _attribute_types(self) -> Mapping[str, int]:
+        version = self.scope.opsets.get(self.domain)
+        if version is None or self.called is not None:
+            return {}
+        return attribute_types(self.domain, self.op_type, version)
 
     @property
     def place(self) -> Place:
@@ -276,11 +311,16 @@ class Redefinition:
 
 @dataclass(eq=False, repr=False)
 class Scope:
-    """The main graph (`path` empty), a subgraph of a node, or the body of a local function."""
+    """The main graph (`path` empty), a subgraph of a node, or the body of a local function.
+
+    Also a graph that is the default of a function's attribute: no node owns it, but `around` it is
+    the function.
+    """
 
     path: str
     graph: Graph
     owner: Node | None = None
+    around: Scope | None = None
     function: FunctionProto | None = None
     proto: GraphProto | None = None
     nodes: list[Node] = field(default_factory=list)
@@ -297,7 +337,7 @@ class Scope:
     @property
     def parent(self) -> Scope | None:
         """The scope around it: functions and the main graph have none."""
-        return self.owner.scope if self.owner else None
+        return self.owner.scope if self.owner else self.around
 
     @property
     def root(self) -> Scope:
@@ -544,31 +584,26 @@ class Graph:
 
     def _filled(self, value: Value, shape: Tensor | None) -> Tensor | None:
         """The tensor of a ConstantOfShape."""
-        if shape is None or shape.size > MOST_AXES or not is_integer(shape.element_type):
+        sizes = None if shape is None or shape.size > LONGEST_SHAPE else _numbers(shape)
+        if sizes is None or sizes.dtype.kind not in "iu":
             return None
-        try:
-            dims = tuple(int(size) for size in shape.array().reshape(-1))
-        except TensorError:
+        dims = tuple(sizes.reshape(-1).tolist())
+        if min(dims, default=0) < 0:
             return None
-        value_of_all = value.producer.attribute("value", _zero()) if value.producer else _zero()
-        return Tensor(value_of_all, self.model.files, dims, fill=True)
+        node = value.producer
+        proto = (node.tensor("value") if node is not None else None) or _zero()
+        return Tensor(proto, self.model.files, dims, fill=True)
 
     def constant(self, value: Value | None) -> Array | None:
-        """The elements of a constant value, or None where it is computed or cannot be read.
+        """The numbers of a constant value.
 
-        None also for a ConstantOfShape of more than `LARGEST_FILL` elements. Thousands of nodes may
-        read one large constant: ask for its elements by `ask`.
+        None where it is computed, cannot be read, or holds no real numbers but strings and such.
+        Thousands of nodes may read one large constant: `ask` looks at its numbers once for all.
         """
-        tensor = self.tensor(value)
-        if tensor is None or (tensor.fill and tensor.size > LARGEST_FILL):
-            return None
-        try:
-            return tensor.array()
-        except TensorError:
-            return None
+        return _numbers(self.tensor(value))
 
     def ask(self, value: Value | None, question: Callable[[Array], T]) -> T | None:
-        """What a function says of a constant's elements; None where `constant` knows none.
+        """What a function says of a constant's numbers; None where `constant` knows none.
 
         It is called once for each constant, however many nodes read it.
         """
@@ -582,19 +617,24 @@ class Graph:
         return answer
 
     def integers(self, value: Value | None) -> list[int] | None:
-        """The constant integers that tell a shape, axes, pads; None also of more than these are."""
+        """The constant integers that tell a shape, axes or pads; None where there are more."""
         tensor = self.tensor(value)
-        if tensor is None or tensor.size > 2 * MOST_AXES or not is_integer(tensor.element_type):
+        numbers = None if tensor is None or tensor.size > LONGEST_SHAPE else _numbers(tensor)
+        if numbers is None or numbers.dtype.kind not in "iu":
             return None
-        array = self.constant(value)
-        return None if array is None else [int(number) for number in array.reshape(-1)]
+        integers: list[int] = numbers.reshape(-1).tolist()
+        return integers
+
+    def number(self, value: Value | None) -> float | None:
+        """The one number of a constant value; None where it is no constant or holds several."""
+        tensor = self.tensor(value)
+        found = _numbers(tensor) if tensor is not None and tensor.size == 1 else None
+        return None if found is None or found.size != 1 else found.item()
 
     def fill(self, node: Node) -> Array | None:
         """The one element that a ConstantOfShape repeats, be its shape constant or computed."""
-        try:
-            return self._stored(node.attribute("value", _zero())).array().reshape(-1)[:1]
-        except TensorError:
-            return None
+        found = _numbers(self._stored(node.tensor("value") or _zero()))
+        return None if found is None else found.reshape(-1)[:1]
 
     @cached_property
     def live(self) -> set[Node | Value]:
@@ -603,7 +643,8 @@ class Graph:
         Raises:
             NotApplicable: nothing defines one of them, so what it needs cannot be known.
         """
-        outputs = [value for scope in (self.main, *self.functions) for value in scope.outputs]
+        roots = (scope for scope in self.scopes if scope.owner is None)
+        outputs = [value for scope in roots for value in scope.outputs]
         for value in outputs:
             if value.origin is Origin.NOTHING:
                 raise NotApplicable(f"nothing defines output {value.name!r}")
@@ -772,16 +813,25 @@ def _output_value(scope: Scope, name: str) -> Value:
 
 
 def _subgraphs(scope: Scope) -> Iterator[Scope]:
+    """The graphs in the attributes of a scope's nodes, and in the defaults of a function's."""
     prefix = f"{scope.path}/" if scope.path else ""
+    for attribute in scope.function.attribute_proto if scope.function is not None else ():
+        for branch, proto in _graphs(attribute):
+            yield Scope(f"{prefix}{branch}", scope.graph, around=scope, proto=proto)
     for node in scope.nodes:
         for attribute in node.proto.attribute:
-            single = [attribute.g] if attribute.HasField("g") else []
-            for number, proto in enumerate([*single, *attribute.graphs]):
-                branch = attribute.name + (f"[{number}]" if attribute.graphs else "")
+            for branch, proto in _graphs(attribute):
                 label = node.name or f"{node.op_type}_{node.index}"
                 subgraph = Scope(f"{prefix}{label}/{branch}", scope.graph, owner=node, proto=proto)
                 node.subgraphs.append(subgraph)
                 yield subgraph
+
+
+def _graphs(attribute: AttributeProto) -> Iterator[tuple[str, GraphProto]]:
+    """The graphs in an attribute, each with what it is called in the path of its scope."""
+    single = [attribute.g] if attribute.HasField("g") else []
+    for number, proto in enumerate([*single, *attribute.graphs]):
+        yield attribute.name + (f"[{number}]" if attribute.graphs else ""), proto
 
 
 def _connect(scope: Scope) -> None:
@@ -804,7 +854,8 @@ def _reads_ahead(node: Node, value: Value) -> bool:
     if value.producer is None:
         return False
     while node.scope is not value.scope:
-        assert node.scope.owner is not None
+        if node.scope.owner is None:  # a function's default, which stands nowhere in its body
+            return False
         node = node.scope.owner
     return value.producer.index >= node.index
 
@@ -923,18 +974,31 @@ def _copied_by_identity(value: Value) -> Value | None:
 def _constant_proto(node: Node) -> TensorProto | None:
     """The tensor that a Constant node spells in one of its seven ways."""
     import numpy as np
-    from onnx import TensorProto, numpy_helper
+    from onnx import AttributeProto, numpy_helper
 
-    tensor = node.attribute("value")
-    if isinstance(tensor, TensorProto):
+    tensor = node.tensor("value")
+    if tensor is not None:
         return tensor
-    kinds = {"value_float": "float32", "value_floats": "float32",
-             "value_int": "int64", "value_ints": "int64"}  # fmt: skip
-    for name, dtype in kinds.items():
-        plain = node.attribute(name)
-        if isinstance(plain, int | float | list):
-            return numpy_helper.from_array(np.asarray(plain, dtype))
+    kinds = {"value_float": ("float32", AttributeProto.FLOAT),
+             "value_floats": ("float32", AttributeProto.FLOATS),
+             "value_int": ("int64", AttributeProto.INT),
+             "value_ints": ("int64", AttributeProto.INTS)}  # fmt: skip
+    types = {a.name: a.type for a in node.proto.attribute if not a.ref_attr_name}
+    for name, (dtype, attribute_type) in kinds.items():
+        if types.get(name) == attribute_type:
+            return numpy_helper.from_array(np.asarray(node.attribute(name), dtype))
     return None
+
+
+def _numbers(tensor: Tensor | None) -> Array | None:
+    """The elements of a tensor that can be read, if they are real numbers."""
+    if tensor is None or (tensor.fill and tensor.size > LARGEST_FILL):
+        return None
+    try:
+        array = tensor.array()
+    except TensorError:
+        return None
+    return None if array.dtype.kind in "OSUc" else array
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlint.model.dtypes import dtype_name
 from onnxlint.model.graph import attribute_tensors
+from onnxlint.printable import printable
 
 if TYPE_CHECKING:
     from onnx import (
@@ -32,8 +33,8 @@ SHOWN_CHARACTERS = 200
 
 
 def listing(model: ModelProto) -> list[str]:
-    """The lines of a model."""
-    return list(_model(model))
+    """The lines of a model, in which nothing is left that a terminal would obey."""
+    return list(map(printable, _model(model)))
 
 
 def _model(model: ModelProto) -> Iterator[str]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping
+
+LONGEST_SCOPES = 10_000
+"""Characters of a list of modules that is read: of the deepest nets it has some hundreds."""
+
+_NAME = r"""(?:'[^'\\]*'|"[^"\\]*")"""
+_NAMES = re.compile(rf"\[{_NAME}(?:, *{_NAME})*\]")
+"""A list of quoted names, as Python prints it. It is not read as Python, which may be anything."""
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
@@ -26,13 +32,10 @@ def module_path(node_name: str, metadata: Mapping[str, str]) -> str | None:
 
 def _module_from_scopes(scopes: str) -> str | None:
     """Of `['', 'layer1', 'layer1.0', 'conv2d']` the last module; the final entry is the call."""
-    try:
-        names = ast.literal_eval(scopes)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    if len(scopes) > LONGEST_SCOPES or _NAMES.fullmatch(scopes) is None:
         return None
-    if not isinstance(names, list) or len(names) < 2 or not isinstance(names[-2], str):
-        return None
-    return names[-2] or None
+    names: list[str] = re.findall(_NAME, scopes)
+    return names[-2][1:-1] or None if len(names) >= 2 else None
 
 
 def _joined(parts: list[str]) -> str:

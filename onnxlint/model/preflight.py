@@ -6,24 +6,21 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import prod
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from onnxlint.findings import NotApplicable, Place
 from onnxlint.model.dtypes import bits
 from onnxlint.model.graph import Graph, Node, attribute_tensors
 from onnxlint.model.load import Model
-from onnxlint.model.tensors import Tensor
-from onnxlint.model.wire import INLINE
+from onnxlint.model.tensors import Tensor, element_count
+from onnxlint.model.wire import INLINE, PROTO_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, TensorProto
 
 ALLOCATION_BUDGET_BYTES = 2 * 1024**3
 """What constants may ask a runtime to allocate: protobuf's own limit of a model, 2 GiB."""
-
-PROTO_LIMIT_BYTES = 2 * 1024**3
-"""A protobuf message of this size and more cannot be serialized or parsed."""
 
 
 class Danger(StrEnum):
@@ -123,7 +120,7 @@ class Preflight:
 
 
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """Every tensor of a parsed model, as `Graph.tensors` finds them in a graph."""
+    """Every tensor of a parsed model, the main graph's initializers first."""
     attributes: list[AttributeProto] = []
     for function in model.functions:
         attributes.extend(function.attribute_proto)
@@ -231,7 +228,7 @@ def tensor_bytes(proto: TensorProto) -> int:
     """Bytes that a tensor's dims and dtype ask for; negative where a dim is."""
     if any(size < 0 for size in proto.dims):
         return -1
-    elements: int = prod(proto.dims)
+    elements = element_count(proto.dims)
     return (elements * (bits(proto.data_type) or 0) + 7) // 8
 
 
@@ -275,14 +272,14 @@ def _declared_bytes(type_proto: object) -> int:
     if tensor is None:
         return 0
     sizes = [dim.dim_value for dim in tensor.shape.dim if dim.HasField("dim_value")]
-    elements: int = prod(max(0, size) for size in sizes)
+    elements = element_count(max(1, size) if size else 0 for size in sizes)
     return elements * (bits(tensor.elem_type) or 8) // 8
 
 
 def _element_bytes(graph: Graph, node: Node) -> int:
     """Bytes of one output element: of the constant that is repeated, else 4 as for float32."""
     slot = {"ConstantOfShape": None, "Range": 0}.get(node.op, 0)
-    tensor = node.attribute("value") if slot is None else _proto(graph, node, slot)
+    tensor = node.tensor("value") if slot is None else _proto(graph, node, slot)
     width = bits(tensor.data_type) if tensor is not None else None
     return max(1, (width or 32) // 8)
 
@@ -293,18 +290,21 @@ def _proto(graph: Graph, node: Node, slot: int) -> TensorProto | None:
 
 
 def _numbers(graph: Graph, node: Node, slot: int) -> list[float] | None:
-    """The elements of a small constant input."""
+    """The elements of a small constant input, where all of them are finite."""
     tensor = graph.tensor(node.input(slot))
     if tensor is None or tensor.size > 64:
         return None
     array = graph.constant(node.input(slot))
-    return None if array is None or array.dtype.kind not in "iuf" else array.reshape(-1).tolist()
+    if array is None or array.dtype.kind not in "iuf":
+        return None
+    numbers: list[float] = array.reshape(-1).tolist()
+    return numbers if all(map(isfinite, numbers)) else None
 
 
 def _product(graph: Graph, node: Node, slot: int) -> int:
     """Elements that a shape, repeats or sizes input asks for."""
     numbers = _numbers(graph, node, slot) or [0]
-    return prod(max(1, int(size)) if size != 0 else 0 for size in numbers if size == size)
+    return element_count(max(1, int(size)) if size != 0 else 0 for size in numbers)
 
 
 def _of_shape(graph: Graph, node: Node) -> int:
@@ -330,9 +330,10 @@ def _ranged(graph: Graph, node: Node) -> int:
 
 
 def _padded(graph: Graph, node: Node) -> int:
-    pads = _numbers(graph, node, 1) or node.attribute("pads") or []
+    pads = _numbers(graph, node, 1) or node.integers("pads") or []
     half = len(pads) // 2
-    return prod(1 + max(0, int(a + b)) for a, b in zip(pads[:half], pads[half:], strict=False)) - 1
+    sizes = (max(0, int(a + b)) for a, b in zip(pads[:half], pads[half:], strict=False))
+    return element_count(1 + size for size in sizes) - 1
 
 
 def _resized(graph: Graph, node: Node) -> int:

@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import filecmp
 import os
-import shutil
-import stat
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from onnxlint.model.errors import ModelError
+from onnxlint.model.files import Files, TensorError, opened
 from onnxlint.model.load import TEXT_FORMATS, Model
-from onnxlint.model.preflight import all_tensors
+from onnxlint.model.preflight import Preflight, all_tensors
 from onnxlint.model.tensors import BLOCK_BYTES
 from onnxlint.model.wire import INLINE, Piece, Span, grown
+from onnxlint.writing import obstacle, placed, plain_mode
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-
-
-@contextmanager
-def replacing(target: Path, like: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of `target` at the end, with the mode of `like`.
-
-    Where anything fails, `target` stays as it was, and nothing is left beside it.
-    """
-    target = target.resolve()  # a link stays a link
-    if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(errno.EACCES, "is read-only", str(target))
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(_mode(like))
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def write(model: Model, file: IO[bytes], suffix: str) -> None:
@@ -70,27 +46,136 @@ def write_copy(model: Model, file: IO[bytes], suffix: str) -> bool:
     source = model.files.model_file
     if TEXT_FORMATS.get(suffix.lower()) != TEXT_FORMATS.get(source.suffix.lower()):
         return False
-    with source.open("rb") as original:
-        shutil.copyfileobj(original, file, BLOCK_BYTES)
+    _copy(source.resolve(), file)
     return True
 
 
-def copy_external_data(model: Model, folder: Path) -> None:
-    """Copies the files of external data that a model in another folder needs.
+def check_target(model: Model, target: Path, *, in_place: bool) -> None:
+    """Whether the model can be written to a file without harm to another.
 
     Raises:
-        ModelError: a file of that name is there, with other contents.
+        ModelError: it cannot.
+    """
+    problem = _shared(target) if in_place and target.is_symlink() else obstacle(target)
+    if problem is not None:
+        raise _unwritable(model, f"{str(target)!r} {problem}")
+    itself = target.resolve()
+    for location in external_files(model.proto):
+        if itself in (_source(model, location), _copy_of(location, target.parent)):
+            raise _unwritable(model, f"would overwrite its own data {location!r}")
+
+
+def _shared(link: Path) -> str | None:
+    """Why the file behind a link is not the link's alone to change."""
+    itself = link.resolve()
+    names = itself.stat().st_nlink
+    if names > 1:
+        return f"is a link to a file of {names} names"
+    if itself.suffix != link.suffix:  # a hub's cache names files by what they hold
+        return f"is a link to {itself.name!r}, which is not named as a model"
+    return None
+
+
+@contextmanager
+def data_beside(model: Model, preflight: Preflight, target: Path) -> Iterator[None]:
+    """Copies the external data that a model needs beside the file to which it is written.
+
+    All is checked before anything is written, and where copying fails, or what follows it, the
+    copies go again. Only what the preflight allows is copied, into plain new files.
+
+    Raises:
+        ModelError: a file must not be copied, or not to where it belongs.
         OSError: a file cannot be copied.
     """
-    for location in external_files(model.proto):
-        source, target = model.files.folder / location, folder / location
-        if target.exists():
-            if not target.samefile(source) and not filecmp.cmp(source, target, shallow=False):
-                raise _unwritable(model, f"needs {location!r}, and {target} is another file")
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target, source) as file, source.open("rb") as original:
-            shutil.copyfileobj(original, file, BLOCK_BYTES)
+    if preflight.refusal is not None:
+        raise _unsafe(model, preflight.refusal)
+    made: list[Path] = []
+    try:
+        for source, copy in _to_copy(model, target):
+            _make_folders(copy.parent, made)
+            with placed(copy, plain_mode(source)) as file:
+                _copy(source, file)
+            made.append(copy)
+        yield
+    except BaseException:
+        for path in reversed(made):
+            with suppress(OSError):  # somebody put a file of theirs into a new folder
+                path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+        raise
+
+
+def _to_copy(model: Model, target: Path) -> list[tuple[Path, Path]]:
+    """The files of external data to copy for a model in another file, and where each belongs."""
+    locations = external_files(model.proto)
+    folder = target.parent.resolve()
+    if folder == model.files.folder.resolve():
+        _check_reachable(model, target, locations)
+        return []
+    pairs = {_copy_of(location, folder): _source(model, location) for location in locations}
+    return [(source, copy) for copy, source in pairs.items()
+            if not _is_there(model, source, copy, folder)]  # fmt: skip
+
+
+def _check_reachable(model: Model, target: Path, locations: Iterable[str]) -> None:
+    """Whether the data is within reach of another file of the model's own folder.
+
+    What a link to elsewhere reaches, a file beside it does not.
+    """
+    files = Files(target, target.parent)
+    for location in locations:
+        reason = files.refusal(location)
+        if reason is not None:
+            raise _unwritable(model, f"has data {location!r}, which from there {reason}")
+
+
+def _source(model: Model, location: str) -> Path:
+    """The file that holds external data, links followed."""
+    try:
+        return model.files.resolved(location)
+    except TensorError as error:
+        raise _unsafe(model, str(error)) from error
+
+
+def _copy_of(location: str, folder: Path) -> Path:
+    return folder.resolve() / location
+
+
+def _is_there(model: Model, source: Path, copy: Path, folder: Path) -> bool:
+    """Whether the data is where it belongs; raises ModelError where anything else is."""
+    name = str(copy.relative_to(folder))
+    steps = [
+        step for step in (copy, *copy.parents) if step != folder and step.is_relative_to(folder)
+    ]
+    if any(step.is_symlink() for step in steps):
+        raise _unwritable(model, f"needs {name!r}, and {copy} leads through a link")
+    if not all(step.is_dir() for step in steps[1:] if step.exists()):
+        raise _unwritable(model, f"needs {name!r}, and there is a file in place of its folder")
+    if not copy.exists():
+        return False
+    if not filecmp.cmp(source, copy, shallow=False):  # which opens regular files alone
+        raise _unwritable(model, f"needs {name!r}, and {copy} is another file")
+    return True
+
+
+def _make_folders(folder: Path, made: list[Path]) -> None:
+    """Makes a folder and those above it, each noted when it is there."""
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent, made)
+    folder.mkdir()
+    made.append(folder)
+
+
+def _copy(source: Path, file: IO[bytes]) -> None:
+    """Copies a regular file, as many bytes as it has now."""
+    with opened(source) as original:
+        left = os.fstat(original.fileno()).st_size
+        while left:
+            block = original.read(min(left, BLOCK_BYTES))
+            if not block:
+                raise OSError(f"{source} was changed meanwhile")
+            file.write(block)
+            left -= len(block)
 
 
 def external_files(proto: ModelProto) -> list[str]:
@@ -98,15 +183,6 @@ def external_files(proto: ModelProto) -> list[str]:
     entries = (entry for tensor in all_tensors(proto) for entry in tensor.external_data)
     locations = (entry.value for entry in entries if entry.key == "location")
     return [location for location in dict.fromkeys(locations) if location and location != INLINE]
-
-
-def _mode(like: Path) -> int:
-    """The permissions of a file; of one that is not there, those that a new file gets."""
-    if like.exists():
-        return stat.S_IMODE(like.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _blocks(pieces: Iterable[Piece], source: Path) -> Iterator[bytes]:
@@ -144,4 +220,8 @@ def _text(model: Model, serialized: bytes, text_format: str) -> bytes:
 
 
 def _unwritable(model: Model, problem: str) -> ModelError:
-    return ModelError(model.path, problem, "write it elsewhere with -o OUT.onnx")
+    return ModelError(model.path, problem, "write it elsewhere with --fix-output OUT.onnx")
+
+
+def _unsafe(model: Model, problem: str) -> ModelError:
+    return ModelError(model.path, f"is not safe to copy: {problem}", "save it anew from its source")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.model.dtypes import bits, dtype_name, numpy_dtype
@@ -23,8 +22,24 @@ TYPED_FIELDS = (
 )  # fmt: skip
 """The fields of a TensorProto that hold its elements one by one."""
 
+LARGEST_COUNT = 2**63 - 1
+"""Elements are counted up to here, as int64 does; the dims of a file may multiply to any number."""
+
 BLOCK_BYTES = 256 * 1024
 """Large tensors are read in pieces of this size, which stay in a core's cache."""
+
+
+def element_count(dims: Iterable[int]) -> int:
+    """How many elements dims ask for; none where one is negative, and no more than any runtime."""
+    sizes = tuple(dims)
+    if min(sizes, default=1) <= 0:
+        return 0
+    count = 1
+    for size in sizes:
+        count *= size
+        if count > LARGEST_COUNT:
+            return LARGEST_COUNT
+    return count
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +72,8 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """Number of elements."""
-        return prod(self.dims)
+        """Number of elements; none where the file says nonsense such as a negative size."""
+        return element_count(self.dims)
 
     @property
     def nbytes(self) -> int:
@@ -106,12 +121,19 @@ class Tensor:
 
     @property
     def extent(self) -> tuple[str, int, int] | None:
-        """Location, offset and length of data left in a file; None where `proto` holds it."""
+        """Location, offset and length of data left in a file; None where `proto` holds it.
+
+        Raises:
+            TensorError: the offset or the length is no number.
+        """
         if self._external is None:
             return None
         length = self._external.get("length")
-        size = int(length) if length is not None else self.nbytes
-        return self._external.get("location", ""), int(self._external.get("offset") or 0), size
+        try:
+            size = int(length) if length is not None else self.nbytes
+            return self._external.get("location", ""), int(self._external.get("offset") or 0), size
+        except ValueError as error:
+            raise TensorError("its offset or length is no number") from error
 
     @cached_property
     def _external(self) -> dict[str, str] | None:
@@ -137,16 +159,34 @@ class Tensor:
         from onnx import numpy_helper
 
         if self.fill:
-            return np.broadcast_to(numpy_helper.to_array(self.proto).reshape(-1)[:1], self.dims)
+            return np.broadcast_to(self._repeated(), self.dims)
+        self.require_data()
         raw = self._raw()
         if raw is None:
             return numpy_helper.to_array(self.proto)
         if (bits(self.element_type) or 8) < 8:
             return numpy_helper.to_array(self._with_raw(bytes(raw)))
         dtype = numpy_dtype(self.element_type).newbyteorder("<")
-        if len(raw) < self.nbytes:
-            raise TensorError(f"holds {len(raw)} bytes where its dims need {self.nbytes}")
         return np.frombuffer(raw, dtype, self.size).reshape(self.dims)
+
+    def _repeated(self) -> Array:
+        """The one element of a fill."""
+        return Tensor(self.proto, self.files, tuple(self.proto.dims)).array().reshape(-1)[:1]
+
+    def require_data(self) -> None:
+        """Compares the dims with the data, before anything is made as large as they say.
+
+        Raises:
+            TensorError: there is less data than the dims need.
+        """
+        if min(self.dims, default=0) < 0:
+            raise TensorError(f"its dims {list(self.dims)} are negative")
+        if self.fill:
+            return
+        raw = self._raw()
+        held = self.stored_bytes if raw is None else len(raw)
+        if held is not None and held < self.nbytes:
+            raise TensorError(f"holds {held} bytes where its dims need {self.nbytes}")
 
     def _raw(self) -> memoryview | None:
         """The elements as they lie in a file; None where only protobuf fields hold them."""
@@ -173,12 +213,11 @@ class Tensor:
             TensorError: the data does not fit dtype and dims, or cannot be read.
         """
         width = bits(self.element_type)
+        self.require_data()
         raw = None if self.fill else self._raw()
         if raw is None or width is None or width == 6:
             yield from self._typed_blocks(step, start, stop)
             return
-        if len(raw) < self.nbytes:
-            raise TensorError(f"holds {len(raw)} bytes where its dims need {self.nbytes}")
         packed = max(1, 8 // width)
         size = max(1, BLOCK_BYTES * 8 // width if step is None else step)
         piece_bytes = -(-size // packed) * max(1, width // 8)
@@ -189,8 +228,8 @@ class Tensor:
             yield block
 
     def _typed_blocks(self, step: int | None, start: int, stop: int | None) -> Iterator[Array]:
-        flat = self.array()[(slice(0, 1),) * len(self.dims)] if self.fill else self.array()
-        flat = flat.reshape(-1)[start:stop]
+        flat = self._repeated()[: self.size] if self.fill else self.array().reshape(-1)
+        flat = flat[start:stop]
         if flat.dtype != object:
             step = step or max(1, BLOCK_BYTES // max(1, flat.dtype.itemsize))
             yield from (flat[at : at + step] for at in range(0, flat.size, step))

@@ -7,7 +7,7 @@ the skeleton says `external data` there, with `INLINE` as location and the range
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 INLINE = "\0inline"
@@ -15,6 +15,9 @@ INLINE = "\0inline"
 
 LARGE_TENSOR_BYTES = 64 * 1024
 """Raw data from this size on stays in the file: below it a copy is cheaper than a mapping."""
+
+PROTO_LIMIT_BYTES = 2 * 1024**3
+"""A protobuf message of this size and more cannot be serialized or parsed."""
 
 MAX_NESTING = 100
 """Protobuf's own limit of message nesting; a deeper file cannot be read by anybody."""
@@ -98,43 +101,70 @@ def _grow_tensor(data: bytes, spans: frozenset[tuple[int, int]]) -> tuple[list[P
     return [head, Span(offset, length)], len(head) + length
 
 
-def skeleton(buffer: memoryview, large: int = LARGE_TENSOR_BYTES) -> Skeleton:
-    """Copies everything of a serialized ModelProto but raw data of `large` bytes and more."""
-    spans: set[tuple[int, int]] = set()
-    data = b"".join(_shrink(buffer, 0, len(buffer), "Model", large, spans, 0))
-    return Skeleton(data, frozenset(spans))
-
-
-def _shrink(
+def skeleton(
     buffer: memoryview,
-    start: int,
-    end: int,
-    kind: str,
-    large: int,
-    spans: set[tuple[int, int]],
-    depth: int,
-) -> list[bytes | memoryview]:
-    if depth > MAX_NESTING:
-        raise WireError(f"messages nested deeper than {MAX_NESTING}")
-    children = _CHILDREN[kind]
-    chunks: list[bytes | memoryview] = []
-    references: list[bytes | memoryview] = []
-    copied = start
-    for field, tag_start, body, stop in _large_fields(buffer, start, end, large):
-        replacement: list[bytes | memoryview] = []
-        if kind == "Tensor" and field == _RAW_DATA:
-            spans.add((body, stop - body))
-            references.append(_reference(body, stop - body))
-        elif field in children:
-            parts = _shrink(buffer, body, stop, children[field], large, spans, depth + 1)
-            tag = _varint(field << 3 | _BYTES)
-            replacement = [tag, _varint(sum(map(len, parts))), *parts]
-        else:
-            continue
-        chunks += [buffer[copied:tag_start], *replacement]
-        copied = stop
-    # Last, for the last value of a field counts: onnx itself writes where data lies, as `DEFAULT`.
-    return [*chunks, buffer[copied:end], *references]
+    large: int = LARGE_TENSOR_BYTES,
+    known: Mapping[str, Collection[int]] | None = None,
+) -> Skeleton:
+    """Copies everything of a serialized ModelProto but raw data of `large` bytes and more.
+
+    Fields as large whose numbers are not `known`, by kind of message, are left out: nobody reads
+    them.
+
+    Raises:
+        WireError: it is no protobuf message, or what is left is larger than protobuf reads.
+    """
+    made = _Shrinking(buffer, large, known)
+    try:
+        chunks = made.shrink(0, len(buffer), "Model", 0)
+    except WireError as error:
+        problem = str(error)
+    else:
+        return Skeleton(b"".join(chunks), frozenset(made.spans))
+    # Another error: the first one's frames hold views of the file, which then cannot be closed.
+    raise WireError(problem)
+
+
+class _Shrinking:
+    """One walk through a serialized model; `spans` are the ranges that it leaves out."""
+
+    def __init__(
+        self, buffer: memoryview, large: int, known: Mapping[str, Collection[int]] | None
+    ) -> None:
+        self._buffer, self._large, self._known = buffer, large, known
+        self._copied = 0
+        self.spans: set[tuple[int, int]] = set()
+
+    def shrink(self, start: int, end: int, kind: str, depth: int) -> list[bytes | memoryview]:
+        """The parts of one message."""
+        if depth > MAX_NESTING:
+            raise WireError(f"messages nested deeper than {MAX_NESTING}")
+        children = _CHILDREN[kind]
+        chunks: list[bytes | memoryview] = []
+        references: list[bytes | memoryview] = []
+        copied = start
+        for field, tag_start, body, stop in _large_fields(self._buffer, start, end, self._large):
+            replacement: list[bytes | memoryview] = []
+            if kind == "Tensor" and field == _RAW_DATA:
+                self.spans.add((body, stop - body))
+                references.append(_reference(body, stop - body))
+            elif field in children:
+                parts = self.shrink(body, stop, children[field], depth + 1)
+                tag = _varint(field << 3 | _BYTES)
+                replacement = [tag, _varint(sum(map(len, parts))), *parts]
+            elif self._known is None or field in self._known[kind]:
+                continue
+            chunks += [self._copy(copied, tag_start), *replacement]
+            copied = stop
+        # Last, for the last value of a field counts: onnx itself writes where data lies, as
+        # `DEFAULT`.
+        return [*chunks, self._copy(copied, end), *references]
+
+    def _copy(self, start: int, end: int) -> memoryview:
+        self._copied += end - start
+        if self._copied >= PROTO_LIMIT_BYTES:
+            raise WireError("without its large tensors it still has 2 GiB, which protobuf refuses")
+        return self._buffer[start:end]
 
 
 def _large_fields(
@@ -146,6 +176,8 @@ def _large_fields(
         tag_start = position
         tag, position = _read_varint(buffer, position, end)
         wire_type = tag & 7
+        if not tag >> 3:
+            raise WireError(f"field number 0 at byte {tag_start}")
         if wire_type == _BYTES:
             length, position = _read_varint(buffer, position, end)
             stop = position + length

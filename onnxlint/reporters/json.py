@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from onnxlint import __version__
 from onnxlint.findings import Diagnostic, Severity
+from onnxlint.printable import json_text
 from onnxlint.reports import Mending, ModelReport
 
 REPORT_VERSION = 1
@@ -19,7 +18,7 @@ def render(reports: Iterable[ModelReport], packs: Mapping[str, str]) -> str:
     """The whole document, ending in a line break."""
     tool = {"name": "onnxlint", "version": __version__, "packs": dict(packs)}
     document = {"version": REPORT_VERSION, "tool": tool, "models": [_model(r) for r in reports]}
-    return json.dumps(_strict(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(document) + "\n"
 
 
 def _model(report: ModelReport) -> dict[str, Any]:
@@ -28,10 +27,12 @@ def _model(report: ModelReport) -> dict[str, Any]:
         "path": report.path,
         "sha256": report.sha256,
         "error": report.error,
+        "configuration": report.configuration and asdict(report.configuration),
         "summary": {
             **summary,
             "rules_run": report.rules_run,
             "not_applicable": len(report.not_applicable),
+            "not_run": list(report.not_run),
             "samples": report.samples,
             "data": report.data,
         },
@@ -69,16 +70,3 @@ def _mending(mending: Mending) -> dict[str, Any]:
         "unverified": mending.unverified,
         "problem": mending.problem,
     }
-
-
-def _strict(value: Any) -> Any:
-    """NaN and infinities as strings, lone surrogates escaped, for JSON knows neither."""
-    if isinstance(value, Mapping):
-        return {str(key): _strict(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_strict(each) for each in value]
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value.item() if hasattr(value, "item") else value

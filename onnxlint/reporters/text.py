@@ -8,6 +8,7 @@ from itertools import groupby
 import click
 
 from onnxlint.findings import Diagnostic, Place, Severity
+from onnxlint.printable import printable
 from onnxlint.reports import Mending, Metrics, ModelReport
 
 FOLD_AFTER = 3
@@ -21,8 +22,20 @@ def render(
 ) -> str:
     """Findings down to the severity `show`, then a summary; `verbose` folds and hides nothing."""
     done = list(reports)
-    lines = [line for report in done for line in _model(report, show, verbose)]
+    lines = [*_distrusted(done)]
+    lines += [line for report in done for line in _model(report, show, verbose)]
     return "\n".join([*lines, _summary(done)]) + "\n"
+
+
+def _distrusted(reports: Iterable[ModelReport]) -> Iterator[str]:
+    """A line for each configuration that lies with a model, and had no say in something."""
+    held = {report.configuration for report in reports}
+    for file in sorted((each for each in held if each and each.ignored), key=lambda c: c.file):
+        keys = printable(", ".join(file.ignored))
+        yield (
+            f"{click.style(printable(file.file), bold=True)} lies with the model and is not "
+            f"trusted; ignored: {keys} (--trust-config or --config trusts it)"
+        )
 
 
 def _model(report: ModelReport, show: Severity, verbose: bool) -> Iterator[str]:
@@ -30,16 +43,16 @@ def _model(report: ModelReport, show: Severity, verbose: bool) -> Iterator[str]:
     mended = report.mending
     if report.error is None and not shown and not verbose and not _says_something(mended):
         return
-    yield click.style(_printable(report.path), bold=True)
+    yield click.style(printable(report.path), bold=True)
     if report.error is not None:
-        yield f"  {click.style('cannot lint', fg='red')}: {_printable(report.error)}"
+        yield f"  {click.style('cannot lint', fg='red')}: {printable(report.error)}"
     if mended is not None:
         yield from _mending(mended, verbose)
     for _, group in groupby(shown, key=lambda f: (f.severity.rank, f.code, f.name)):
         yield from _rule(list(group), verbose)
     if verbose:
         for code, reason in sorted(report.not_applicable.items()):
-            yield click.style(f"  {code} not applicable: {_printable(reason)}", dim=True)
+            yield click.style(f"  {code} not applicable: {printable(reason)}", dim=True)
     yield ""
 
 
@@ -49,24 +62,24 @@ def _says_something(mended: Mending | None) -> bool:
 
 def _mending(mended: Mending, verbose: bool) -> Iterator[str]:
     if mended.problem is not None:
-        yield f"  {click.style('not written', fg='red')}: {_printable(mended.problem)}"
+        yield f"  {click.style('not written', fg='red')}: {printable(mended.problem)}"
     elif mended.written is not None:
-        yield f"  written: {_printable(mended.written)}"
+        yield f"  written: {printable(mended.written)}"
     if mended.unverified is not None and mended.fixed:
-        yield f"  {click.style('not verified', fg='yellow')}: {_printable(mended.unverified)}"
+        yield f"  {click.style('not verified', fg='yellow')}: {printable(mended.unverified)}"
     for (code, name), group in groupby(mended.fixed, key=lambda f: (f.code, f.name)):
         fixed = list(group)
         yield f"  {click.style('fixed', fg='green')} {click.style(code, bold=True)} {name}"
         shown = fixed if verbose else fixed[:FOLD_AFTER]
         for finding in shown:
-            yield f"    {_printable(_where(finding.place))}{_printable(finding.fix or '')}"
+            yield f"    {printable(_where(finding.place))}{printable(finding.fix or '')}"
         yield from _folded(fixed, shown)
     for reason, refusals in groupby(mended.refused, key=lambda refusal: refusal[1]):
         refused = [finding for finding, _ in refusals]
-        yield f"  {click.style('not fixed', fg='yellow')}: {_printable(reason)}"
+        yield f"  {click.style('not fixed', fg='yellow')}: {printable(reason)}"
         shown = refused if verbose else refused[:FOLD_AFTER]
         for finding in shown:
-            yield f"    {finding.code} {finding.name}: {_printable(str(finding.place))}"
+            yield f"    {finding.code} {finding.name}: {printable(str(finding.place))}"
         yield from _folded(refused, shown)
 
 
@@ -82,13 +95,15 @@ def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
     shown = findings if verbose else findings[:FOLD_AFTER]
     for module, group in groupby(shown, key=lambda finding: finding.place.module):
         if module:
-            yield click.style(f"    in {_printable(module)}", dim=True)
+            yield click.style(f"    in {printable(module)}", dim=True)
         for finding in group:
             marks = click.style(" [synthetic]", dim=True) if finding.synthetic else ""
             marks += click.style(" [fixable]", fg="green") if finding.fix is not None else ""
-            yield f"    {_printable(_where(finding.place))}{_printable(finding.message)}{marks}"
+            yield f"    {printable(_where(finding.place))}{printable(finding.message)}{marks}"
             if "witness" in finding.evidence:
-                yield f"      replay it with --data {_printable(finding.evidence['witness'])}"
+                yield f"      replay it with --data {printable(finding.evidence['witness'])}"
+            if "witness_problem" in finding.evidence:
+                yield f"      witness not saved: {printable(finding.evidence['witness_problem'])}"
     yield from _folded(findings, shown)
 
 
@@ -98,11 +113,6 @@ def _where(place: Place) -> str:
     source = f" ({place.source})" if place.source else ""
     value = f" → {place.value!r}" if place.value and place.node_index is not None else ""
     return f"{place}{value}{source}: "
-
-
-def _printable(text: str) -> str:
-    """Text of a file, which may hold control characters that a terminal would obey."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _summary(reports: list[ModelReport]) -> str:
@@ -119,7 +129,7 @@ def _metrics(reports: list[ModelReport]) -> Iterator[str]:
     """How each model that was compared with labels meets them, a line each."""
     for report in reports:
         if report.metrics is not None:
-            name = f"{_printable(report.path)}: " if len(reports) > 1 else ""
+            name = f"{printable(report.path)}: " if len(reports) > 1 else ""
             yield f"\n{name}{_told_metrics(report.metrics)}"
 
 
@@ -135,8 +145,8 @@ def _told_metrics(metrics: Metrics) -> str:
     told = [f"{name} {number:.4g}" for name, number in numbers.items() if number is not None]
     if metrics.recall:
         worst = min(metrics.recall, key=lambda name: metrics.recall[name])  # type: ignore[index]
-        told.insert(1, f"least recall {metrics.recall[worst]:.4g} (class {_printable(worst)})")
-    where = f"output {_printable(metrics.output)!r}, {_counted(metrics.samples, 'label')}"
+        told.insert(1, f"least recall {metrics.recall[worst]:.4g} (class {printable(worst)})")
+    where = f"output {printable(metrics.output)!r}, {_counted(metrics.samples, 'label')}"
     return f"{', '.join(told)} ({where})"
 
 
@@ -159,9 +169,10 @@ def _how(reports: list[ModelReport]) -> str:
     models = f" in {_counted(len(done), 'model')}" if len(reports) > 1 else ""
     rules = max(report.rules_run for report in done)
     ran = [report for report in done if report.samples]
-    data = f" on {ran[0].samples} {ran[0].data}" if ran else ", nothing run"
+    data = f" on {ran[0].samples} {printable(ran[0].data or '')}" if ran else ", nothing run"
     if ran and not ran[0].data.startswith("synthesised"):  # type: ignore[union-attr]
-        data = f" on {_counted(ran[0].samples or 0, 'sample')} of {ran[0].data}"
+        samples = _counted(ran[0].samples or 0, "sample")
+        data = f" on {samples} of {printable(ran[0].data or '')}"
     skipped = max(len(report.not_applicable) for report in done)
     seconds = sum(report.seconds for report in reports)
     return f"{models}: {rules} rules ran{data}, {skipped} not applicable; {seconds:.1f} s"

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
+from onnxlint.limits import Alarm, Budget, default_memory_limit
 from onnxlint.runtime import WORKER_ENVIRONMENT
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Level, Ran, Reply, Request, Run, Statistics
 
-DEFAULT_MEMORY_SHARE = 0.8
-"""Without a memory limit, the share of the machine's memory that running a model may take."""
+INHERITED = re.compile(
+    r"PATH|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|LD_.*|DYLD_.*"
+    r"|PYTHON(?:HOME|HASHSEED|MALLOC|DEVMODE|DONTWRITEBYTECODE|PYCACHEPREFIX|NOUSERSITE|WARNINGS)"
+    r"|(?:OMP|KMP|MKL|OPENBLAS|BLIS|GOTO|MALLOC|ORT|ONNXLINT|ASAN|UBSAN|LSAN)_.*",
+    re.IGNORECASE,
+)
+"""The variables that the worker gets: what starting Python and tuning native code needs. Whatever
+secrets the others hold, no model's kernels are run beside them."""
 
 
 class RunFailure(Exception):  # noqa: N818 - the model's failure, not ours
@@ -37,7 +47,7 @@ class Worker:
     """One worker process; it serves model after model, and a dead one is replaced.
 
     Started early, its start-up overlaps the static rules. Limits are in seconds for each request,
-    and in bytes for the whole process.
+    and in bytes for the whole process; `budget` is what the model that it runs has left.
     """
 
     module = "onnxlint.runtime.worker"
@@ -45,9 +55,10 @@ class Worker:
     def __init__(self, time_limit: float, memory_limit: int | None = None) -> None:
         self.time_limit = time_limit
         self.memory_limit = memory_limit or default_memory_limit()
+        self.budget: Budget | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         self._process: subprocess.Popen[bytes] | None = None
-        self._expired = False
+        self._dying: list[subprocess.Popen[bytes]] = []
         self.session = 0
         """Counts the sessions, and the ends of the process, so that users know theirs."""
         self.peak = 0
@@ -58,16 +69,13 @@ class Worker:
         if self._process is not None and self._process.poll() is None:
             return
         self._end()
-        self._expired = False
-        limit = str(self.memory_limit or 0)
-        environment = {**WORKER_ENVIRONMENT, **os.environ}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        limit, parent = str(self.memory_limit or 0), str(os.getpid())
         self._process = subprocess.Popen(
-            [sys.executable, "-m", self.module, limit],
+            [sys.executable, "-P", "-m", self.module, limit, parent],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=environment,
+            env=_environment(),
         )
 
     def load(
@@ -91,8 +99,8 @@ class Worker:
         assert isinstance(reply, Loaded)
         return reply.seconds
 
-    def run(self, request: Run) -> Ran:
-        """Runs the session once.
+    def run(self, request: Run, *, whole: bool = True) -> Ran:
+        """Runs the session once; with `whole`, outputs that are too large to send are a failure.
 
         Raises:
             RunFailure: onnxruntime cannot run it.
@@ -103,6 +111,8 @@ class Worker:
         reply = self._ask(request, "running the model")
         assert isinstance(reply, Ran)
         self.peak = reply.peak
+        if whole and reply.withheld:
+            raise LimitReached(f"output {reply.withheld[0]!r} is too large to be kept")
         return reply
 
     def total(self) -> dict[str, Statistics]:
@@ -125,13 +135,15 @@ class Worker:
     def close(self) -> None:
         """Ends the worker; nothing of it is left."""
         self._end()
+        for process in self._dying:
+            process.wait()
         self._log.close()
 
     def _end(self) -> None:
         if self._process is not None:
             self.session += 1
             self._process.kill()
-            self._process.wait()
+            self._dying.append(self._process)  # to give back gigabytes takes it seconds
             for stream in (self._process.stdin, self._process.stdout):
                 if stream is not None:
                     with contextlib.suppress(OSError):  # a pipe whose reader is gone
@@ -149,10 +161,19 @@ class Worker:
             raise WorkerDied(f"the worker was gone before {doing}")
         assert process.stdin is not None
         assert process.stdout is not None
-        alarm = threading.Timer(self.time_limit, self._expire)
+        allowed = self._allowed_seconds()
+        if not allowed:
+            raise self._out_of_time(doing)
+        alarm = threading.Timer(allowed, process.kill)  # while it does not read what it is sent
+        alarm.daemon = True
         alarm.start()
         try:
-            reply = _exchange(process.stdin, process.stdout, request)
+            with Alarm.waiting():
+                reply = _exchange(process, request, time.monotonic() + allowed)
+        except TimeoutError:
+            late = self._out_of_time(doing)
+            self._end()
+            raise late from None
         except ValueError as error:
             self._end()
             raise WorkerDied(f"{doing} made the worker talk nonsense: {error}") from error
@@ -166,10 +187,14 @@ class Worker:
             self._raise(reply.message, doing)
         return reply
 
-    def _expire(self) -> None:
-        self._expired = True
-        if self._process is not None:
-            self._process.kill()
+    def _allowed_seconds(self) -> float:
+        left = self.time_limit if self.budget is None else self.budget.left
+        return min(self.time_limit, left)
+
+    def _out_of_time(self, doing: str) -> LimitReached:
+        is_spent = self.budget is not None and self.budget.is_spent
+        limit = self.budget.seconds if self.budget is not None and is_spent else self.time_limit
+        return LimitReached(f"{doing} took longer than the {limit:g} s allowed")
 
     def _raise(self, message: str, doing: str) -> None:
         if "bad_alloc" in message or "Failed to allocate memory" in message:
@@ -179,8 +204,6 @@ class Worker:
     def _death(self, doing: str) -> WorkerDied:
         assert self._process is not None
         status = self._process.wait()
-        if self._expired:
-            return LimitReached(f"{doing} took longer than the {self.time_limit:g} s allowed")
         if "bad_alloc" in self.log() or "MemoryError" in self.log():
             return self._out_of_memory(doing)
         if status < 0:
@@ -213,25 +236,67 @@ class Workers:
         self._workers.clear()
 
 
-def _exchange(stdin: IO[bytes], stdout: IO[bytes], request: Request) -> Reply | None:
+def _exchange(process: subprocess.Popen[bytes], request: Request, deadline: float) -> Reply | None:
     """Sends a request and waits for the reply; None where the worker is gone.
 
     Raises:
+        TimeoutError: the deadline passed, by the monotonic clock.
         ValueError: what it sent is no reply.
     """
     from onnxlint.runtime import messages
 
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
-        messages.send(stdin, request)
-        return messages.read_reply(stdout)
+        messages.send(process.stdin, request)
+        return messages.read_reply(_Timed(process.stdout.fileno(), deadline))
+    except TimeoutError:
+        raise
     except OSError:
         return None
 
 
-def default_memory_limit() -> int | None:
-    """A share of the machine's memory in bytes; None where the platform does not tell."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-    return int(total * DEFAULT_MEMORY_SHARE)
+class _Timed:
+    """Reads a pipe until a deadline: the end of a process shows only when its memory is freed."""
+
+    def __init__(self, pipe: int, deadline: float) -> None:
+        self._pipe, self._deadline = pipe, deadline
+
+    def read(self, size: int) -> bytes:
+        """So many bytes; fewer where the pipe ends."""
+        parts: list[bytes] = []
+        while size > 0:
+            self._wait()
+            part = os.read(self._pipe, min(size, _AT_ONCE))
+            if not part:
+                self._wait()  # ended at the deadline, where pipes cannot be waited for
+                break
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _wait(self) -> None:
+        left = self._deadline - time.monotonic()
+        can_wait = sys.platform != "win32"
+        if left <= 0 or (can_wait and not select.select([self._pipe], [], [], left)[0]):
+            raise TimeoutError
+
+
+_AT_ONCE = 1 << 20
+
+
+def _environment() -> dict[str, str]:
+    """What the worker needs of ours; it finds modules where they were found here.
+
+    Never in the working folder, where anybody may have put a file of a module's name.
+    """
+    kept = {name: text for name, text in os.environ.items() if INHERITED.fullmatch(name)}
+    own = str(Path(__file__).parents[2])
+    folders = [folder for folder in sys.path if folder and not _is_working_folder(folder)]
+    return {**WORKER_ENVIRONMENT, **kept, "PYTHONPATH": os.pathsep.join([*folders, own])}
+
+
+def _is_working_folder(folder: str) -> bool:
+    with contextlib.suppress(OSError):
+        return os.path.samefile(folder, os.curdir)  # noqa: PTH121
+    return False

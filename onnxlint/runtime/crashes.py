@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import time
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from onnx import ModelProto
 
 import onnxlint.runtime.symbolic  # noqa: F401 - once, not in every child
+from onnxlint.isolate import Crashed, Isolated
+from onnxlint.limits import Budget
 from onnxlint.runtime.inference import Container, functions_of, infer, subgraphs, tagged
-from onnxlint.runtime.isolate import Crashed, Isolated
 
 _MOST_CRASHES = 8
 """A choice of ours: nodes that are looked for before the model is left without shapes."""
@@ -26,23 +27,24 @@ _SECONDS_TO_SEARCH = 60.0
 """100,000 nodes need 17 tries a crash; whoever waits would rather do without shapes."""
 
 
-def infer_past_crashes(serialized: bytes) -> bytes:
+def infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
     """What `infer` gives, with the nodes at which native code crashes among the complaints.
 
     Raises:
         Crashed: there are too many such nodes, the search takes too long, or it finds none.
     """
-    deadline = time.monotonic() + _SECONDS_TO_SEARCH
+    deadline = time.monotonic() + min(_SECONDS_TO_SEARCH, budget.left)
+    attempt = partial(_attempt, serialized, budget)
     order = list(_in_order(ModelProto.FromString(serialized)))
     told: dict[str, str] = {}
     while True:
         try:
-            report, _, data = _attempt(serialized, told).partition(b"\n")
+            report, _, data = attempt(told).partition(b"\n")
             break
         except Crashed as error:
             if not error.is_native or len(told) == _MOST_CRASHES:
                 raise
-            node = _first_crash(serialized, [n for n in order if n not in told], told, deadline)
+            node = _first_crash(attempt, [n for n in order if n not in told], told, deadline)
             if node is None:
                 raise
             told[node] = f"onnx's shape inference crashes here ({error.signal})"
@@ -50,12 +52,15 @@ def infer_past_crashes(serialized: bytes) -> bytes:
     return json.dumps("\n".join(lines)).encode() + b"\n" + data
 
 
-def _attempt(serialized: bytes, passing_by: Collection[str]) -> bytes:
-    return Isolated(partial(infer, passing_by=passing_by), serialized).result()
+def _attempt(serialized: bytes, budget: Budget, passing_by: Collection[str]) -> bytes:
+    return Isolated(partial(infer, passing_by=passing_by), serialized, budget).result()
 
 
 def _first_crash(
-    serialized: bytes, order: list[str], passed_by: Collection[str], deadline: float
+    attempt: Callable[[Collection[str]], bytes],
+    order: list[str],
+    passed_by: Collection[str],
+    deadline: float,
 ) -> str | None:
     """The first node that makes inference crash when the nodes up to it are inferred."""
 
@@ -63,7 +68,7 @@ def _first_crash(
         if time.monotonic() > deadline:
             raise Crashed("it takes too long to find where native code crashes")
         try:
-            _attempt(serialized, [*passed_by, *order[uncovered:]])
+            attempt([*passed_by, *order[uncovered:]])
         except Crashed as error:
             return error.is_native
         return False

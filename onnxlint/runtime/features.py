@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from onnxlint.runtime.messages import Array
+
+PART_NUMBERS = 1 << 22
+"""Numbers that are measured at a time: ten copies of them take 320 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +54,18 @@ class Features:
 
 def measure_features(blocks: Iterable[Array], axis: int | None) -> Features:
     """The features along an axis over all blocks; without an axis everything is one feature."""
-    return _merged([_measured(_by_feature(block, axis)) for block in blocks if block.size])
+    return _merged(_measured(part) for block in blocks for part in _parts(block, axis))
 
 
-def _by_feature(block: Array, axis: int | None) -> Array:
-    """As float64, [numbers, features]."""
+def _parts(block: Array, axis: int | None) -> Iterator[Array]:
+    """As float64, [numbers, features], so many rows at a time that copies of them are small."""
     if axis is None or not -block.ndim <= axis < block.ndim:
-        return block.reshape(-1, 1).astype(np.float64)
-    return np.moveaxis(block, axis, -1).reshape(-1, block.shape[axis]).astype(np.float64)
+        rows = block.reshape(-1, 1)
+    else:
+        rows = np.moveaxis(block, axis, -1).reshape(-1, block.shape[axis])
+    step = max(1, PART_NUMBERS // max(1, rows.shape[1]))
+    for at in range(0, len(rows) if rows.size else 0, step):
+        yield rows[at : at + step].astype(np.float64)
 
 
 def _measured(rows: Array) -> Features:
@@ -80,13 +87,13 @@ def _measured(rows: Array) -> Features:
     )
 
 
-def _merged(parts: list[Features]) -> Features:
+def _merged(parts: Iterator[Features]) -> Features:
     """All parts as one; moments by Chan's formula, in blocks of equal features."""
-    if not parts:
+    whole = next(parts, None)
+    if whole is None:
         empty = np.zeros(0)
         return Features(empty, empty, empty, empty, empty, empty, empty, empty.astype(bool))
-    whole, *others = parts
-    for part in others:
+    for part in parts:
         count = whole.count + part.count
         delta = part.mean - whole.mean
         share = part.count / np.maximum(count, 1)

@@ -60,11 +60,14 @@ Types: TypeAlias = MutableMapping[str, TypeProto]
 Call: TypeAlias = tuple[NodeProto, Types]
 
 
-def infer(serialized: bytes, *, passing_by: Collection[str] = ()) -> bytes:
+def infer(
+    serialized: bytes, *, passing_by: Collection[str] = (), follows_constants: bool = True
+) -> bytes:
     """A line of JSON with onnx's complaints, then the model with the inferred types.
 
     The types of all values of a function stand in its `value_info`. Nothing is inferred of the
-    nodes whose tags are in `passing_by`.
+    nodes whose tags are in `passing_by`. Constants are followed to the sizes that they give,
+    unless that asks for too much memory.
     """
     model = ModelProto.FromString(serialized)
     _import_veil(model)
@@ -75,15 +78,16 @@ def infer(serialized: bytes, *, passing_by: Collection[str] = ()) -> bytes:
     misfits = {name: misfit for name, node in nodes.items() if (misfit := _misfit(node))}
     for name in misfits:
         _veil(nodes[name])
-    veiled = {name: (node.domain, node.op_type) for name, node in _unknown(model, nodes)}
+    hidden = dict([*_unknown(model, nodes), *_endless_calls(model, nodes)])
+    veiled = {name: (node.domain, node.op_type) for name, node in hidden.items()}
     for name in veiled:
         _stand_in(nodes[name])
-    inferred, complaints = _infer_stubbornly(model, nodes)
+    inferred, complaints = _infer_stubbornly(model, nodes, data_prop=follows_constants)
     complaints += (f"(op_type:, node name: {name}): {misfit}" for name, misfit in misfits.items())
-    _infer_functions(inferred)
+    _infer_functions(inferred, data_prop=follows_constants)
     for name, node in tagged(inferred).items():
         node.domain, node.op_type = veiled.get(name, (node.domain, node.op_type))
-    if _stopped_short(inferred):
+    if follows_constants and _stopped_short(inferred):
         inferred = _infer_symbolically(inferred)
     return json.dumps("\n".join(complaints)).encode() + b"\n" + bytes(inferred.SerializeToString())
 
@@ -155,6 +159,57 @@ def _unknown(model: ModelProto, nodes: Mapping[str, NodeProto]) -> Iterator[tupl
             yield name, node
 
 
+LARGEST_EXPANSION = 1_000_000
+"""Nodes that the functions of a model may come to when each call is replaced by its body: onnx
+infers every call anew. A choice; exported models have a few thousand."""
+
+DEEPEST_CALLS = 100
+"""Functions in functions; native code calls itself for each. Exported models have fewer than 10."""
+
+
+def _endless_calls(
+    model: ModelProto, nodes: Mapping[str, NodeProto]
+) -> Iterator[tuple[str, NodeProto]]:
+    """Calls of functions that call others without end, or nearly so."""
+    functions = functions_of(model)
+    if not functions:
+        return
+    sizes: dict[tuple[str, str], tuple[int, int]] = {}
+    called = {key: list(_called(function, functions)) for key, function in functions.items()}
+    for key in _postorder(called):
+        inner = [sizes.get(callee, (LARGEST_EXPANSION, 0)) for callee in called[key]]  # a circle
+        size = len(functions[key].node) + sum(each for each, _ in inner)
+        sizes[key] = (
+            min(size, LARGEST_EXPANSION + 1),
+            1 + max((depth for _, depth in inner), default=0),
+        )
+    for name, node in nodes.items():
+        size, depth = sizes.get((node.domain, node.op_type), (0, 0))
+        if size > LARGEST_EXPANSION or depth > DEEPEST_CALLS:
+            yield name, node
+
+
+def _postorder(called: Mapping[tuple[str, str], list[tuple[str, str]]]) -> list[tuple[str, str]]:
+    """Every function after those that it calls; without recursion, for chains may be long."""
+    order: list[tuple[str, str]] = []
+    entered: set[tuple[str, str]] = set()
+    for start in called:
+        if start in entered:
+            continue
+        entered.add(start)
+        pending = [(start, iter(called[start]))]
+        while pending:
+            key, callees = pending[-1]
+            callee = next((each for each in callees if each not in entered), None)
+            if callee is None:
+                order.append(key)
+                pending.pop()
+            else:
+                entered.add(callee)
+                pending.append((callee, iter(called[callee])))
+    return order
+
+
 def _least_inputs(domain: str, op_type: str, versions: Mapping[str, int]) -> float:
     try:
         return defs.get_schema(op_type, versions.get(domain, 0), domain).min_input
@@ -190,7 +245,7 @@ def functions_of(model: ModelProto) -> dict[tuple[str, str], FunctionProto]:
 
 
 def _infer_stubbornly(
-    model: ModelProto, nodes: Mapping[str, NodeProto]
+    model: ModelProto, nodes: Mapping[str, NodeProto], *, data_prop: bool
 ) -> tuple[ModelProto, list[str]]:
     """Infers what can be inferred; each node that makes onnx give up is passed by from then on.
 
@@ -200,11 +255,11 @@ def _infer_stubbornly(
     complaints: list[str] = []
     inferred = None
     for _ in range(_MOST_BROKEN_NODES):
-        inferred = _infer_strictly(model, complaints, data_prop=True)
+        inferred = _infer_strictly(model, complaints, data_prop=data_prop)
         if inferred is not None:
             break
         try:
-            inferred = shape_inference.infer_shapes(model, data_prop=True)
+            inferred = shape_inference.infer_shapes(model, data_prop=data_prop)
             break
         except shape_inference.InferenceError as error:
             tags = _TAG.findall(str(error))
@@ -212,7 +267,8 @@ def _infer_stubbornly(
         if broken is None or (broken.domain, broken.op_type) == _VEIL:
             break
         _veil(broken)
-    _infer_strictly(model, complaints, data_prop=False)
+    if data_prop:
+        _infer_strictly(model, complaints, data_prop=False)
     return inferred or model, complaints
 
 
@@ -226,14 +282,15 @@ def _infer_strictly(
         return None
 
 
-def _infer_functions(model: ModelProto) -> None:
+def _infer_functions(model: ModelProto, *, data_prop: bool) -> None:
     """Infers the body of every function that is called, its callers first."""
     functions = functions_of(model)
     sites: dict[tuple[str, str], list[Call]] = {key: [] for key in functions}
     _note_calls(sites, model.graph)
-    for key in _callers_first(model, functions):
+    called = {key: list(_called(function, functions)) for key, function in functions.items()}
+    for key in reversed(_postorder(called)):
         if sites[key]:
-            _infer_function(functions[key], sites[key], model)
+            _infer_function(functions[key], sites[key], model, data_prop=data_prop)
             _note_calls(sites, functions[key])
 
 
@@ -263,23 +320,6 @@ def _types(container: Container) -> Types:
     return types
 
 
-def _callers_first(
-    model: ModelProto, functions: Mapping[tuple[str, str], FunctionProto]
-) -> list[tuple[str, str]]:
-    order: list[tuple[str, str]] = []
-    entered: set[tuple[str, str]] = set()
-
-    def visit(container: Container) -> None:
-        for key in _called(container, functions):
-            if key not in entered:
-                entered.add(key)
-                visit(functions[key])
-                order.append(key)
-
-    visit(model.graph)
-    return order[::-1]
-
-
 def _called(
     container: Container, functions: Mapping[tuple[str, str], FunctionProto]
 ) -> Iterator[tuple[str, str]]:
@@ -291,7 +331,9 @@ def _called(
             pending.extend(subgraphs(node))
 
 
-def _infer_function(function: FunctionProto, calls: list[Call], model: ModelProto) -> None:
+def _infer_function(
+    function: FunctionProto, calls: list[Call], model: ModelProto, *, data_prop: bool
+) -> None:
     """Infers a body as a graph, and writes the types of all its values to `value_info`."""
     graph = helper.make_graph(_bound(function, [node for node, _ in calls]), "body", [], [])
     for slot, name in enumerate(function.input):
@@ -303,11 +345,20 @@ def _infer_function(function: FunctionProto, calls: list[Call], model: ModelProt
                              opset_imports=function.opset_import or model.opset_import)  # fmt: skip
     _import_veil(body)
     with suppress(shape_inference.InferenceError):  # what it declares is known all the same
-        body = shape_inference.infer_shapes(body, data_prop=True)
+        body = shape_inference.infer_shapes(body, data_prop=data_prop)
+    _give_back_references(function, body.graph)
     del function.value_info[:], function.node[:]
     function.node.extend(body.graph.node)
     known = (*body.graph.input, *body.graph.output, *body.graph.value_info)
     function.value_info.extend({info.name: info for info in known}.values())
+
+
+def _give_back_references(function: FunctionProto, body: GraphProto) -> None:
+    """Undoes `_bind`: a graph that was bound is no container of the model, and has no number."""
+    for node, template in zip(body.node, function.node, strict=True):
+        for attribute, original in zip(node.attribute, template.attribute, strict=True):
+            if original.ref_attr_name:
+                attribute.CopyFrom(original)
 
 
 def _name(names: Sequence[str], slot: int) -> str:

@@ -5,8 +5,9 @@ The worker runs native code on files that nobody vouched for, so nothing it send
 
 from __future__ import annotations
 
+import os
 import struct
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -17,6 +18,12 @@ Level = Literal["all", "extended", "basic", "none"]
 """How much onnxruntime may optimise: its default is all; with none it runs what is written."""
 
 _LENGTH = struct.Struct("<Q")
+
+LARGEST_OUTPUTS = 1024**3
+"""Bytes of outputs that one reply holds at most: a choice; reply and arrays are twice that."""
+
+LONGEST_REPLY = 2 * 1024**3
+"""Bytes of a reply that are believed: outputs and statistics are held far below it."""
 
 
 Seen = tuple[str, tuple[int, ...]]
@@ -102,25 +109,32 @@ class Watch(msgspec.Struct, frozen=True):
 class Load(msgspec.Struct, tag=True):
     """Create a session on a serialized model; external data is found in `folder`.
 
+    The folder is given as text or bytes and travels as bytes: its name need not be UTF-8.
     `in_order` runs the nodes as they stand in the file, and keeps no memory for the next run.
     """
 
     model: bytes
-    folder: str
+    folder: Any
     level: Level = "all"
     in_order: bool = False
+
+    def __post_init__(self) -> None:
+        self.folder = os.fsencode(self.folder)
 
 
 class Run(msgspec.Struct, tag=True):
     """Run once: take statistics of `watched`, and send `kept` outputs back whole.
 
-    `samples` is how many are fed at once. With `adding` the statistics stay in the worker, together
-    with those of the runs before, until it is asked for the `Total`.
+    What takes more than `room` bytes, with the outputs before it, is not sent: how large an output
+    is may be known only when it is there. `samples` is how many are fed at once. With `adding` the
+    statistics stay in the worker, together with those of the runs before, until it is asked for the
+    `Total`.
     """
 
     feeds: dict[str, Array]
     watched: list[Watch]
     kept: list[str]
+    room: int = LARGEST_OUTPUTS
     samples: int = 1
     adding: bool = False
 
@@ -138,7 +152,8 @@ class Loaded(msgspec.Struct, tag=True):
 class Ran(msgspec.Struct, tag=True):
     """What one run gave; `seconds` is the time inside onnxruntime, `probing` that of statistics.
 
-    `types` tells dtype and shape of everything watched, `fed` the shapes of the inputs.
+    `types` tells dtype and shape of everything watched, `fed` the shapes of the inputs, `withheld`
+    the names of outputs that were too large to send.
     `statistics` are empty where they are added up; `is_finite` says that none of them counts NaN
     or infinities. `peak` is the most memory, in bytes, that the worker took so far; 0 where the
     platform does not tell.
@@ -150,6 +165,7 @@ class Ran(msgspec.Struct, tag=True):
     probing: float
     types: dict[str, Seen] = {}
     fed: dict[str, tuple[int, ...]] = {}
+    withheld: list[str] = []
     is_finite: bool = True
     peak: int = 0
 
@@ -206,16 +222,26 @@ def read_request(stream: IO[bytes]) -> Request | None:
     return None if data is None else _REQUESTS.decode(data)
 
 
-def read_reply(stream: IO[bytes]) -> Reply | None:
+class Readable(Protocol):
+    """What messages are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes; fewer where it ends."""
+        ...
+
+
+def read_reply(stream: Readable) -> Reply | None:
     """The next reply; None where the stream ends."""
-    data = _frame(stream)
+    data = _frame(stream, LONGEST_REPLY)
     return None if data is None else _REPLIES.decode(data)
 
 
-def _frame(stream: IO[bytes]) -> bytes | None:
+def _frame(stream: Readable, longest: int | None = None) -> bytes | None:
     header = stream.read(_LENGTH.size)
     if len(header) < _LENGTH.size:
         return None
     (length,) = _LENGTH.unpack(header)
+    if longest is not None and length > longest:
+        raise ValueError(f"a reply of {length:,} bytes (limit {longest:,})")
     data = stream.read(length)
     return data if len(data) == length else None

@@ -45,12 +45,13 @@ def calibration_by_chance(confidence: Array, share: float, draws: int = 200) -> 
     return float(np.quantile([calibration_error(confidence, right) for right in drawn], share))
 
 
-def recalls(predicted: Array, classes: Array) -> dict[int, float]:
-    """Of each class that occurs, the share that is predicted as such."""
-    return {
-        int(label): float((predicted[classes == label] == label).mean())
-        for label in np.unique(classes)
-    }
+def recalls(predicted: Array, classes: Array) -> dict[int | str, float]:
+    """Of each class that occurs, a number or a name, the share that is predicted as such."""
+    labels, rows = np.unique(classes, return_inverse=True)
+    rows = rows.reshape(-1)
+    right = np.asarray(predicted == classes, bool).reshape(-1)
+    shares = np.bincount(rows, right, len(labels)) / np.bincount(rows, minlength=len(labels))
+    return dict(zip(labels.tolist(), shares.tolist(), strict=True))
 
 
 def rmse(predicted: Array, targets: Array) -> float:

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import zip_longest
-from math import ceil, floor, prod
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
 
+from onnxlint.model.tensors import element_count
 from onnxlint.runtime.feeds import Feeds
 from onnxlint.runtime.messages import Array
+from onnxlint.settings import MOST_SAMPLES
 
 Dim = int | str
 
@@ -23,6 +25,12 @@ SMALL_BATCH_ELEMENTS = 1 << 18
 
 EMBEDDED_ELEMENTS = 1024
 """An index counts as so many elements: the row that is looked up for it, 768 wide in BERT-base."""
+
+MOST_ELEMENTS = 1 << 28
+"""Larger inputs are not made up. A choice of ours: 2 GiB of the doubles that they are made of."""
+
+LONGEST_EXPRESSION = 1_000
+"""Characters of a symbol that is read as a sum or a product of others; those have some dozens."""
 
 SPATIAL_SIZES = (64, 224, 32, 128, 256, 640, 64)
 """Sizes tried for free height, width and the like: multiples of 32, which strides divide."""
@@ -88,6 +96,13 @@ class Attempt:
 
 def attempts(slots: list[Slot], samples: int, seed: int) -> Iterator[Attempt]:
     """Feeds with the likeliest sizes first; the others are for models that refuse those."""
+    samples = min(samples, MOST_SAMPLES)
+    for sizes in choices(slots, samples):
+        yield _attempt(slots, sizes, _batch_symbol(slots), samples, seed)
+
+
+def choices(slots: list[Slot], samples: int) -> Iterator[dict[str, int]]:
+    """The sizes of the symbols to try in turn, those left out at which the inputs are too large."""
     seen: list[Mapping[str, int]] = []
     for spatial, sequence, signal, batch in zip_longest(
         SPATIAL_SIZES, SEQUENCE_SIZES, SIGNAL_SIZES, BATCH_SIZES
@@ -100,7 +115,8 @@ def attempts(slots: list[Slot], samples: int, seed: int) -> Iterator[Attempt]:
         if sizes in seen:
             continue
         seen.append(sizes)
-        yield _attempt(slots, sizes, batch_symbol, samples, seed)
+        if sum(element_count(_shape(slot, sizes)) for slot in slots) <= MOST_ELEMENTS:
+            yield sizes
 
 
 def batch_axes(slots: list[Slot]) -> dict[str, int | None]:
@@ -275,6 +291,8 @@ def evaluate(symbol: str, sizes: Mapping[str, int]) -> int | None:
             return int(_OPERATORS[type(node.op)](value(node.left), value(node.right)))
         raise ValueError(symbol)
 
+    if len(symbol) > LONGEST_EXPRESSION:
+        return None
     try:
         return value(ast.parse(symbol, mode="eval").body)
     except (ValueError, SyntaxError, ZeroDivisionError, RecursionError, MemoryError):
@@ -286,7 +304,7 @@ def _cheap_batch(slots: list[Slot], sizes: Mapping[str, int], samples: int) -> i
     elements = 0
     for slot in slots:
         width = EMBEDDED_ELEMENTS if slot.meaning is Meaning.INDEX else 1
-        elements += width * prod(_shape(slot, {**sizes, symbol: 1}))
+        elements += width * element_count(_shape(slot, {**sizes, symbol: 1}))
     return max(1, min(samples, SMALL_BATCH_ELEMENTS // max(1, elements)))
 
 

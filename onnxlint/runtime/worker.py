@@ -1,4 +1,4 @@
-"""The process that runs onnxruntime: `python -m onnxlint.runtime.worker MEMORY_LIMIT`.
+"""The process that runs onnxruntime: `python -m onnxlint.runtime.worker MEMORY_LIMIT PARENT`.
 
 It reads requests from standard input and writes replies to standard output. Native code may crash
 it, hang it or make it ask for too much memory: none of that reaches the linter.
@@ -6,17 +6,16 @@ it, hang it or make it ask for too much memory: none of that reaches the linter.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from onnxlint.limits import end_with_parent, limit_memory
 from onnxlint.runtime import messages
 from onnxlint.runtime.messages import (
     Array,
@@ -44,8 +43,9 @@ _LEVELS = {
 def main() -> None:
     """Serves requests until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    limit_memory(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    limit, parent = map(int, sys.argv[1:])
+    limit_memory(limit)
+    end_with_parent(parent)
     requests, replies = sys.stdin.buffer, _private_stdout()
     import onnxruntime  # noqa: F401 - before the first request, while the linter reads the model
 
@@ -62,29 +62,6 @@ def main() -> None:
             reply = _run(session, request, totals)
         messages.send(replies, reply)
         del reply  # outputs may keep the memory of their session alive, beside that of the next
-
-
-def limit_memory(limit: int) -> None:
-    """Caps what this process may allocate, in bytes, where the platform can; 0 is no cap."""
-    if not limit:
-        return
-    try:
-        import resource
-    except ImportError:
-        return
-    # Data rather than address space: weights that are mapped from a file cost nothing.
-    kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
-    _, hard = resource.getrlimit(kind)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(
-            kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
-        )
-
-
-def _end_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(0)
 
 
 def _private_stdout() -> BinaryIO:
@@ -128,15 +105,39 @@ def _run(session: onnxruntime.InferenceSession | None, request: Run, totals: Tot
     arrays = {w.name: fetched[w.name] for w in request.watched if _is_array(fetched[w.name])}
     totals = totals if request.adding else Totals()
     is_finite = totals.add(request.watched, arrays, request.samples)
+    outputs, withheld = _sent(request, fetched)
     return Ran(
         statistics={} if request.adding else totals.statistics(),
-        outputs=dict(part for name in request.kept for part in _arrays(name, fetched[name])),
+        outputs=outputs,
+        withheld=withheld,
         seconds=middle - start,
         probing=time.perf_counter() - middle,
         types={name: _type(array) for name, array in arrays.items()},
         is_finite=is_finite,
         peak=_peak_memory(),
     )
+
+
+def _sent(request: Run, fetched: dict[str, Any]) -> tuple[dict[str, Array], list[str]]:
+    """The kept outputs while there is room for them, and the names of the others."""
+    outputs: dict[str, Array] = {}
+    withheld: list[str] = []
+    room = request.room
+    for name in request.kept:
+        parts = dict(_arrays(name, fetched[name]))
+        size = sum(map(_message_bytes, parts.values()))
+        if size > room:
+            withheld.append(name)
+            continue
+        room -= size
+        outputs |= parts
+    return outputs, withheld
+
+
+def _message_bytes(array: Array) -> int:
+    if array.dtype.kind in "OUS":
+        return sum(8 + len(str(text)) for text in array.reshape(-1).tolist())
+    return array.nbytes
 
 
 def _peak_memory() -> int:

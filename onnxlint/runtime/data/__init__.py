@@ -8,9 +8,10 @@ from pathlib import Path
 from onnxlint.model.errors import DataError
 from onnxlint.runtime.data import arrays, generators, images, tables, test_sets
 from onnxlint.runtime.data.batching import batched, whole_batches
+from onnxlint.runtime.data.files import guarded, is_folder
 from onnxlint.runtime.data.fitting import Fed, fitted
 from onnxlint.runtime.synthesis import Slot
-from onnxlint.settings import InputContract
+from onnxlint.settings import MOST_SAMPLES, InputContract
 
 LOOKED_AT_SAMPLES = 1000
 """Rows of files that are looked at, where fewer are run: a quarter of a second of reading."""
@@ -28,11 +29,18 @@ def read(
         MisfitError: the data was read, and does not fit the model's inputs.
         DataError: there is no such data, or it cannot be read.
     """
-    if generators.is_one(path):
-        return generators.read(path, slots, samples)
-    if not path.exists():
-        remedy = "give a file, a folder, or module:function"
-        raise DataError(f"{path}: no such data; {remedy}")
+    samples = min(samples, MOST_SAMPLES)
+    with guarded(path):
+        if generators.is_one(path):
+            return generators.read(path, slots, samples)
+        return _read(path, slots, samples, contracts, without)
+
+
+def _read(
+    path: Path, slots: list[Slot], samples: int, contracts: Mapping[str, InputContract],
+    without: str | None,
+) -> Fed:  # fmt: skip
+    """The same, of files."""
     folders = test_sets.folders(path)
     if folders:
         return test_sets.read(folders[:samples], slots)
@@ -40,10 +48,10 @@ def read(
     looked_at = max(rows, LOOKED_AT_SAMPLES)
     suffix = path.suffix.lower()
     if suffix in tables.SUFFIXES:
-        found = tables.read(path, slots, looked_at, without)
+        found = tables.read(path, slots, rows, looked_at, without)
     elif images.files(path):
         found = images.read(path, slots, rows, contracts)
-    elif path.is_dir() or suffix in arrays.SUFFIXES:
+    elif is_folder(path) or suffix in arrays.SUFFIXES:
         found = arrays.read(path, slots, rows, looked_at, without)
     else:
         known = ", ".join([*arrays.SUFFIXES, *tables.SUFFIXES])

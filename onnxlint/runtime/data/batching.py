@@ -15,6 +15,9 @@ from onnxlint.runtime.synthesis import Slot, batch_axes, fixed_batch
 LARGEST_BATCH = 32
 """Samples that are run together where the model takes any number."""
 
+LARGEST_RUN_BYTES = 2 * 1024**3
+"""A run that is filled up takes no more: one message to the process that runs it holds 4 GiB."""
+
 Feed = Mapping[str, Array]
 
 
@@ -111,9 +114,18 @@ def _part(arrays: Feed, cut: Cut, start: int, end: int) -> dict[str, Array]:
 
 
 def _filled(feed: Feed, cut: Cut, missing: int) -> dict[str, Array]:
+    """The feed with the last sample repeated.
+
+    Raises:
+        MisfitError: the model takes more samples a run than can be made of these.
+    """
     filled = dict(feed)
     for name, axis in cut.axes.items():
         if axis is not None:
-            last = feed[name].take([-1], axis)
-            filled[name] = np.concatenate([feed[name], *[last] * missing], axis)
+            array, last = feed[name], feed[name].take([-1], axis)
+            if last.nbytes * (array.shape[axis] + missing) > LARGEST_RUN_BYTES:
+                told = f"input {name!r} takes {array.shape[axis] + missing:,} samples a run"
+                cause = f"the data has {array.shape[axis]:,} for the last one: give as many"
+                raise MisfitError([Misfit(name, told, cause)])
+            filled[name] = np.concatenate([array, last.repeat(missing, axis)], axis)
     return filled

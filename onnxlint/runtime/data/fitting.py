@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from onnxlint.model.errors import Misfit, MisfitError
+from onnxlint.runtime.data.wording import LONGEST_QUOTE, listed
 from onnxlint.runtime.messages import Array
 from onnxlint.runtime.synthesis import Slot, batch_axes
 
@@ -61,17 +62,22 @@ def paired(names: Iterable[str], slots: list[Slot]) -> dict[str, str]:
     Raises:
         MisfitError: an input has none.
     """
-    has = list(names)
-    unnamed = [f"arr_{position}" for position in range(len(slots))]
-    if len(slots) == len(has) == 1 or sorted(has) == sorted(unnamed):
-        return dict(zip([slot.name for slot in slots], sorted(has, key=len), strict=True))
+    has, wanted = dict.fromkeys(names), [slot.name for slot in slots]
+    if len(wanted) == len(has) == 1:
+        return dict(zip(wanted, has, strict=True))
+    unnamed = [f"arr_{position}" for position in range(len(wanted))]
+    if has.keys() == set(unnamed) != set(wanted):
+        return dict(zip(wanted, unnamed, strict=True))
     known = {_safe(name): name for name in has} | {name: name for name in has}
-    found = {slot.name: known.get(slot.name, known.get(_safe(slot.name), "")) for slot in slots}
-    told = f"it has {', '.join(map(repr, has)) or 'nothing'}"
-    missing = [name for name in found if found[name] not in has]
+    found = {name: known.get(name, known.get(_safe(name))) for name in wanted}
+    told = f"it has {listed([*has]) or 'nothing'}"
+    missing = [
+        Misfit(name, f"no array for input {name!r}", told)
+        for name, array in found.items() if array is None
+    ]  # fmt: skip
     if missing:
-        raise MisfitError([Misfit(name, f"no array for input {name!r}", told) for name in missing])
-    return found
+        raise MisfitError(missing)
+    return {name: array for name, array in found.items() if array is not None}
 
 
 def fitted(arrays: Mapping[str, Array], slots: list[Slot], *, as_given: bool = False) -> Fitted:
@@ -92,6 +98,7 @@ def fitted(arrays: Mapping[str, Array], slots: list[Slot], *, as_given: bool = F
         if not problems:
             found[slot.name] = _cast(array, slot)
             problems += _overflows(array, found[slot.name], slot)
+            problems += _broken_texts(found[slot.name], slot)
         misfits += problems
         if slot.dtype != "str" and array.dtype != slot_dtype(slot):
             converted[slot.name] = str(array.dtype)
@@ -167,6 +174,17 @@ def _overflows(array: Array, cast: Array, slot: Slot) -> Iterator[Misfit]:
     if lost.any():
         told = f"input {slot.name!r} is {array.dtype}, and the model wants {slot.dtype}"
         yield Misfit(slot.name, f"{told}: {array[lost][0]:g} does not fit into it", "scale it")
+
+
+def _broken_texts(cast: Array, slot: Slot) -> Iterator[Misfit]:
+    """Text with halves of characters, which nothing but Python can hold."""
+    for cell in cast.flat if slot.dtype == "str" else ():
+        try:
+            str(cell).encode()
+        except UnicodeEncodeError:
+            told = f"input {slot.name!r} holds {ascii(str(cell))[:LONGEST_QUOTE]}"
+            yield Misfit(slot.name, f"{told}, which is no UTF-8", "save the text as UTF-8")
+            return
 
 
 def _shape_misfits(

@@ -12,17 +12,23 @@ from typing import Any
 import numpy as np
 
 from onnxlint.model.errors import DataError
+from onnxlint.runtime.data.arrays import LARGEST_BYTES, TEXT_BYTES
 from onnxlint.runtime.data.batching import batched
+from onnxlint.runtime.data.files import is_there
 from onnxlint.runtime.data.fitting import Fed, fed_as_given, fitted
+from onnxlint.runtime.data.wording import shortened
 from onnxlint.runtime.messages import Array
 from onnxlint.runtime.synthesis import Slot
+
+OVERHEAD_BYTES = 1024
+"""What a feed takes beside its elements: without it, endless empty ones would take any memory."""
 
 
 def is_one(path: Path) -> bool:
     """Whether this names a function and no file."""
     module, colon, function = path.name.rpartition(":")
     named = bool(colon) and function.isidentifier()
-    return named and all(map(str.isidentifier, module.split("."))) and not path.exists()
+    return named and all(map(str.isidentifier, module.split("."))) and not is_there(path)
 
 
 def read(path: Path, slots: list[Slot], samples: int) -> Fed:
@@ -37,11 +43,12 @@ def read(path: Path, slots: list[Slot], samples: int) -> Fed:
     ranks = {slot.name: len(slot.dims) for slot in slots}
     try:
         with _importable(path.parent), contextlib.redirect_stdout(sys.stderr):
-            items = list(_taken(_called(path), slots, samples))
-    except DataError:
+            items = list(_taken(path.name, _called(path), slots, samples))
+    except (DataError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
-        raise DataError(f"{path.name}: {type(error).__name__}: {error}") from error
+    except BaseException as error:  # SystemExit, and whatever else the user's code may raise
+        told = f"{type(error).__name__}: {shortened(str(error))}"
+        raise DataError(f"{path.name}: {told}") from error
     if not items:
         raise DataError(f"{path.name}: it yielded nothing")
     names = items[0].keys()
@@ -80,12 +87,18 @@ def _called(path: Path) -> Iterable[Any]:
     return made
 
 
-def _taken(items: Iterable[Any], slots: list[Slot], samples: int) -> Iterator[dict[str, Array]]:
+def _taken(
+    source: str, items: Iterable[Any], slots: list[Slot], samples: int
+) -> Iterator[dict[str, Array]]:
     """Items until they hold `samples`; an empty one counts as one, or some generators never end."""
     ranks = {slot.name: len(slot.dims) for slot in slots}
-    count = 0
+    count = size = 0
     for item in items:
-        feed = _feed(item, slots)
+        feed = _feed(source, item, slots)
+        size += OVERHEAD_BYTES + sum(_taken_bytes(array) for array in feed.values())
+        if size > LARGEST_BYTES:
+            told = f"{source}: it yielded more than {LARGEST_BYTES / 1024**3:.0f} GiB"
+            raise DataError(f"{told} for {samples:,} samples; give fewer (--samples)")
         yield feed
         single = any(array.ndim == ranks.get(name, 0) - 1 for name, array in feed.items())
         first = next(iter(feed.values()), None)
@@ -94,10 +107,15 @@ def _taken(items: Iterable[Any], slots: list[Slot], samples: int) -> Iterator[di
             return
 
 
-def _feed(item: Any, slots: list[Slot]) -> dict[str, Array]:
+def _taken_bytes(array: Array) -> int:
+    return array.nbytes + (TEXT_BYTES * array.size if array.dtype.hasobject else 0)
+
+
+def _feed(source: str, item: Any, slots: list[Slot]) -> dict[str, Array]:
     named = item if isinstance(item, Mapping) else {slots[0].name if slots else "": item}
     try:
         return {str(name): np.asarray(array) for name, array in named.items()}
     except (ValueError, TypeError) as error:  # e.g. (images, labels) of a data loader
         remedy = "yield arrays, or dicts of them by input"
-        raise DataError(f"it yielded a {type(item).__name__} that is no array; {remedy}") from error
+        told = f"{source}: it yielded a {type(item).__name__} that is no array"
+        raise DataError(f"{told}; {remedy}") from error

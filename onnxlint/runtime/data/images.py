@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ import numpy as np
 
 from onnxlint.model.errors import DataError
 from onnxlint.runtime.data.arrays import LARGEST_BYTES
+from onnxlint.runtime.data.files import is_folder, names, opened, size_of, tree
+from onnxlint.runtime.data.fitting import slot_dtype
+from onnxlint.runtime.data.wording import shortened
 from onnxlint.runtime.messages import Array
 from onnxlint.runtime.synthesis import Slot
 from onnxlint.settings import InputContract
@@ -21,15 +25,28 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
+"""What a file of these endings may hold: for some of its other formats Pillow starts programs."""
+
+LARGEST_FILE_BYTES = 256 * 1024**2
+"""Bytes of an image's file: some of Pillow's readers take in all of it at once."""
+
+MOST_PIXELS = 50_000_000
+"""Pixels of an image: a choice. Three copies of so many take 600 MB, and few cameras give more."""
+
 _DEEP_MODES = ("I", "F")
 """Pillow's modes of more than 8 bits; as bytes they would be clipped. `I;16` begins so, too."""
 
 
 def files(path: Path) -> bool:
-    """Whether the folder holds images, itself or in folders a class each, and no arrays."""
-    if not path.is_dir() or any(path.glob("*.npy")):
+    """Whether the folder holds images, itself or in folders a class each, and no arrays.
+
+    Raises:
+        DataError: a folder cannot be listed.
+    """
+    if not is_folder(path) or any(name.endswith(".npy") for name in names(path)):
         return False
-    return any(map(_is_image, path.rglob("*")))
+    return any(map(_is_image, tree(path)))
 
 
 def read(
@@ -58,55 +75,87 @@ def read(
     (slot,) = slots
     contract = contracts[slot.name]
     layout = contract.layout or _layout(slot)
-    prepared: list[Array] = []
-    for file in _in_turns(path)[:rows]:
-        prepared.append(_prepared(_pixels(file, contract), contract, layout))
-        if prepared[-1].shape != prepared[0].shape:
+    together: Array | None = None
+    chosen = _in_turns(path)[:rows]
+    for at, file in enumerate(chosen):
+        image = _prepared(_pixels(file, contract), contract, layout)
+        if together is None:
+            together = _room(path, len(chosen), image, slot)
+        if image.shape != together.shape[1:]:
             raise DataError(
                 f"{path}: images of several sizes; declare [inputs.{slot.name}] size = "
                 f"[height, width]"
             )
-        if len(prepared) * prepared[0].nbytes > LARGEST_BYTES:
-            raise DataError(f"{path}: the images take too much memory; give fewer (--samples)")
-    return {slot.name: np.stack(prepared)}
+        together[at] = image
+    assert together is not None
+    return {slot.name: together}
 
 
-def _is_image(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+def _room(path: Path, count: int, image: Array, slot: Slot) -> Array:
+    """An array for so many images.
+
+    Raises:
+        DataError: they are too large.
+    """
+    width = max(image.dtype.itemsize, slot_dtype(slot).itemsize)
+    if count * image.size * width > LARGEST_BYTES:
+        told = f"{count:,} images of shape {list(image.shape)} take more than"
+        remedy = "give fewer (--samples), or declare a smaller size"
+        raise DataError(f"{path}: {told} {LARGEST_BYTES / 1024**3:.0f} GiB; {remedy}")
+    return np.empty((count, *image.shape), image.dtype)
+
+
+def _is_image(file: str) -> bool:
+    hidden = file.rpartition(os.sep)[2].startswith(".")
+    return file.lower().endswith(SUFFIXES) and not hidden
 
 
 def _in_turns(path: Path) -> list[Path]:
     """Of every folder the first image, then the second: a folder is often a class."""
-    turns: Counter[Path] = Counter()
+    turns: Counter[str] = Counter()
     found = []
-    for file in sorted(filter(_is_image, path.rglob("*"))):
-        found.append((turns[file.parent], file))
-        turns[file.parent] += 1
-    return [file for _, file in sorted(found)]
+    for file in sorted(filter(_is_image, tree(path))):
+        folder = file.rpartition(os.sep)[0]
+        found.append((turns[folder], file))
+        turns[folder] += 1
+    return [Path(file) for _, file in sorted(found)]
 
 
 def _pixels(file: Path, contract: InputContract) -> Array:
-    """Bytes, [height, width, channels]."""
-    from PIL import Image
+    """Bytes, [height, width, channels].
 
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="PIL")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as image:
-                pixels = np.asarray(_converted(image, contract))
-    except Exception as error:  # Pillow raises many kinds
-        raise DataError(f"{file}: is no image that can be fed ({error})") from error
+    Raises:
+        DataError: it is not an image, or too large a one.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    with opened(file) as stream:
+        if size_of(stream) > LARGEST_FILE_BYTES:
+            told = f"takes more than {LARGEST_FILE_BYTES / 1024**2:.0f} MiB"
+            raise DataError(f"{file}: {told}; give a smaller image, or an array")
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", module="PIL")
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                with Image.open(stream, formats=FORMATS) as image:
+                    pixels = np.asarray(_converted(image, contract))
+        except UnidentifiedImageError as error:
+            raise DataError(f"{file}: is not {', '.join(FORMATS)}; save it as one") from error
+        except Exception as error:  # Pillow raises many kinds
+            reason = shortened(str(error)) or type(error).__name__
+            raise DataError(f"{file}: is no image that can be fed ({reason})") from error
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def _converted(image: Picture, contract: InputContract) -> Picture:
     from PIL import Image, ImageOps
 
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError(f"{image.width:,} x {image.height:,} pixels, limit {MOST_PIXELS:,}")
     if image.mode.startswith(_DEEP_MODES):
         raise ValueError("it has more than 8 bits a channel; save it with 8, or give arrays")
-    upright = ImageOps.exif_transpose(image)
-    converted = upright.convert("L" if contract.colour == "GREY" else "RGB")
+    ImageOps.exif_transpose(image, in_place=True)
+    converted = image.convert("L" if contract.colour == "GREY" else "RGB")
     if contract.size:
         height, width = contract.size
         return converted.resize((width, height), Image.Resampling.BILINEAR)
@@ -118,10 +167,11 @@ def _prepared(pixels: Array, contract: InputContract, layout: str) -> Array:
         pixels = pixels[..., ::-1]
     if contract.scale is not None or contract.mean or contract.std:
         scale = 1 if contract.scale is None else contract.scale
-        pixels = pixels.astype(np.float32) * np.float32(scale)
-        pixels = (pixels - np.array(contract.mean or [0], np.float32)) / np.array(
-            contract.std or [1], np.float32
-        )
+        with np.errstate(all="ignore"):  # what overflows is seen in the data
+            pixels = pixels.astype(np.float32) * np.float32(scale)
+            pixels = (pixels - np.array(contract.mean or [0], np.float32)) / np.array(
+                contract.std or [1], np.float32
+            )
     return np.moveaxis(pixels, -1, 0) if layout == "NCHW" else pixels
 
 

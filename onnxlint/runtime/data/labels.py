@@ -8,6 +8,9 @@ import numpy as np
 
 from onnxlint.model.errors import DataError
 from onnxlint.runtime.data import arrays, tables
+from onnxlint.runtime.data.files import guarded, is_folder
+from onnxlint.runtime.data.fitting import TEXT_KINDS
+from onnxlint.runtime.data.wording import listed, quoted
 from onnxlint.runtime.messages import Array
 
 USUAL_NAMES = ("label", "labels", "y", "target", "targets", "class")
@@ -20,19 +23,26 @@ def read(file: Path, key: str | None) -> Array:
     Raises:
         DataError: there are none, they cannot be read, or it is unclear which are meant.
     """
-    if not file.is_file():
-        raise DataError(f"{file}: no such file with labels; check the path")
+    with guarded(file):
+        return _checked(file, _read(file, key))
+
+
+def _read(file: Path, key: str | None) -> Array:
+    if is_folder(file):
+        raise DataError(f"{file}: is a folder; labels are one file, name it")
     suffix = file.suffix.lower()
     if suffix in tables.SUFFIXES:
-        columns = tables.columns(file, {key} if key else set(USUAL_NAMES))
-        array = columns[_chosen(file, key, list(columns))]
-    elif suffix in arrays.SUFFIXES:
-        array = arrays.whole(file, _chosen(file, key, arrays.names(file)))
-    else:
-        known = ", ".join([*arrays.SUFFIXES, *tables.SUFFIXES])
-        raise DataError(f"{file}: labels are read from {known}")
-    array = tables.numbers(array)
-    if array.dtype.kind in "OUST":
+        expected = {key} if key else set(USUAL_NAMES)
+        name = _chosen(file, key, tables.names(file, expected))
+        return tables.column(file, expected, name)
+    if suffix in arrays.SUFFIXES:
+        return tables.whole_numbers(arrays.whole(file, _chosen(file, key, arrays.names(file))))
+    known = ", ".join([*arrays.SUFFIXES, *tables.SUFFIXES])
+    raise DataError(f"{file}: labels are read from {known}")
+
+
+def _checked(file: Path, array: Array) -> Array:
+    if array.dtype.kind in TEXT_KINDS:
         array = np.array([str(label) for label in array.reshape(-1)], object).reshape(array.shape)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"{file}: some labels are missing or not finite; leave their samples out")
@@ -42,14 +52,15 @@ def read(file: Path, key: str | None) -> Array:
 
 
 def _chosen(file: Path, key: str | None, names: list[str]) -> str:
+    if not names:
+        raise DataError(f"{file}: holds no labels; write them again")
     if key is not None:
         if key in names:
             return key
-        has = ", ".join(map(repr, names))
-        raise DataError(f"{file}: has no labels called {key!r}; it has {has}")
+        raise DataError(f"{file}: has no labels called {quoted(key)}; it has {listed(names)}")
     usual = [name for name in names if name.lower() in USUAL_NAMES]
     for candidates in (names, usual):
         if len(candidates) == 1:
             return candidates[0]
-    has = ", ".join(map(repr, names))
-    raise DataError(f"{file}: which of {has} are the labels? write {file.name}:NAME")
+    told = f"which of {listed(names)} are the labels? write {file.name}:NAME"
+    raise DataError(f"{file}: {told}")

@@ -9,15 +9,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from onnxlint.model.errors import DataError
+from onnxlint.runtime.data.arrays import LARGEST_BYTES
+from onnxlint.runtime.data.files import is_folder, names
 from onnxlint.runtime.data.fitting import Fed, fed_as_given
+from onnxlint.runtime.data.tensors import read_tensor
 from onnxlint.runtime.messages import Array
 from onnxlint.runtime.synthesis import Slot
 
 
 def folders(path: Path) -> list[Path]:
-    """The data sets at this path; empty where it holds none."""
-    found = sorted(path.glob("test_data_set_*"), key=lambda each: (len(each.name), each.name))
-    return [each for each in found or [path] if each.is_dir() and any(each.glob("*put_*.pb"))]
+    """The data sets at this path; empty where it holds none.
+
+    Raises:
+        DataError: a folder cannot be listed.
+    """
+    if not is_folder(path):
+        return []
+    found = [path / name for name in names(path) if name.startswith("test_data_set_")]
+    found.sort(key=lambda each: (len(each.name), each.name))
+    return [each for each in found or [path] if each.is_dir() and _tensors(each, "")]
 
 
 def read(sets: list[Path], slots: list[Slot]) -> Fed:
@@ -25,10 +35,22 @@ def read(sets: list[Path], slots: list[Slot]) -> Fed:
 
     Raises:
         MisfitError: they do not fit the model.
-        DataError: a file is no tensor.
+        DataError: a file is no tensor, or all are too large together.
     """
-    fed = fed_as_given([_inputs(folder, slots) for folder in sets], slots)
+    fed = fed_as_given(_all_inputs(sets, slots), slots)
     return replace(fed, expected=[_numbered(folder, "output_") for folder in sets])
+
+
+def _all_inputs(sets: list[Path], slots: list[Slot]) -> list[dict[str, Array]]:
+    feeds, size = [], 0
+    for folder in sets:
+        feed = _inputs(folder, slots)
+        size += sum(array.nbytes for array in feed.values())
+        if size > LARGEST_BYTES:
+            told = f"the sets up to this one take more than {LARGEST_BYTES / 1024**3:.0f} GiB"
+            raise DataError(f"{folder}: {told}; give fewer (--samples)")
+        feeds.append(feed)
+    return feeds
 
 
 def _inputs(folder: Path, slots: list[Slot]) -> dict[str, Array]:
@@ -44,22 +66,11 @@ def _inputs(folder: Path, slots: list[Slot]) -> dict[str, Array]:
 
 def _numbered(folder: Path, prefix: str) -> dict[int, Path]:
     """The files of a set by their number, in its order."""
-    numbers = {file.stem.removeprefix(prefix): file for file in folder.glob(f"{prefix}*.pb")}
-    return dict(sorted((int(n), file) for n, file in numbers.items() if n.isdecimal()))
+    numbers = {name.removesuffix(".pb").removeprefix(prefix): name
+               for name in _tensors(folder, prefix)}  # fmt: skip
+    return dict(sorted((int(n), folder / name) for n, name in numbers.items() if n.isdecimal()))
 
 
-def read_tensor(file: Path) -> tuple[str, Array]:
-    """The name and the elements of a tensor in a file.
-
-    Raises:
-        DataError: it is none.
-    """
-    from onnx import TensorProto, numpy_helper
-
-    try:
-        proto = TensorProto.FromString(file.read_bytes())
-        if proto.external_data:  # its location could be any file of the machine
-            raise ValueError("its data is in another file, which is not followed")
-        return proto.name, numpy_helper.to_array(proto)
-    except Exception as error:  # protobuf and onnx raise many kinds
-        raise DataError(f"{file}: is no tensor ({error})") from error
+def _tensors(folder: Path, prefix: str) -> list[str]:
+    found = (name for name in names(folder) if name.endswith(".pb"))
+    return [name for name in found if name.startswith(prefix or ("input_", "output_"))]

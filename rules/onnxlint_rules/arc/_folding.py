@@ -9,6 +9,9 @@ from onnxlint import Graph, Node, Shapes, Value
 _LARGEST = 64
 """More elements are no sizes."""
 
+_LARGEST_NUMBER = 2**63 - 1
+"""The largest number of int64, in which sizes are computed."""
+
 _DEEPEST = 32
 """So many nodes stand at most between a size and what is made of it."""
 
@@ -20,7 +23,10 @@ _PAIRS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Folding:
-    """Computes what a model's values hold, as far as sizes tell."""
+    """The elements of small values in a row, None for those that are not known.
+
+    Each value is computed once: there may be any number of ways to it.
+    """
 
     def __init__(self, graph: Graph, shapes: Shapes) -> None:
         self._graph, self._shapes = graph, shapes
@@ -32,25 +38,20 @@ class Folding:
         return numbers[0] if numbers is not None and len(numbers) == 1 else None
 
     def _elements(self, value: Value | None, steps: int) -> list[Any] | None:
-        """The elements of a small value in a row, None for those that are not known."""
         if value is None or self._graph.source(value).is_input:  # also where it has a default
             return None
         if (value, steps) not in self._known:
             try:
-                found = self._computed(value, steps)
+                self._known[value, steps] = _kept(self._folded(value, steps))
             except (TypeError, IndexError):  # operands that the operator does not take
-                found = None
-            self._known[value, steps] = found if found is None or _is_small(found) else None
+                self._known[value, steps] = None
         return self._known[value, steps]
 
-    def _computed(self, value: Value, steps: int) -> list[Any] | None:
-
-        import numpy as np
-
+    def _folded(self, value: Value, steps: int) -> list[Any] | None:
         tensor = self._graph.tensor(value)
         if tensor is not None and tensor.size <= _LARGEST:
             constant = self._graph.constant(value)
-            return None if constant is None else np.asarray(constant).reshape(-1).tolist()
+            return None if constant is None else constant.reshape(-1).tolist()
         node = value.producer
         if node is None or not steps or len(node.inputs) > _LARGEST:
             return None
@@ -63,10 +64,11 @@ class Folding:
         return _computed(node, known) if known and len(known) == len(operands) else None
 
 
-def _is_small(numbers: list[Any]) -> bool:
-    """Whether these may be sizes, and not what is left of some after many products."""
-    within = (abs(number) < 1 << 63 for number in numbers if isinstance(number, int))
-    return len(numbers) <= _LARGEST and all(within)
+def _kept(numbers: list[Any] | None) -> list[Any] | None:
+    """The elements while they are few, and as small as int64 holds."""
+    if numbers is None or len(numbers) > _LARGEST:
+        return None
+    return [None if one is None or abs(one) > _LARGEST_NUMBER else one for one in numbers]
 
 
 def _computed(node: Node, operands: list[list[Any]]) -> list[Any] | None:
@@ -83,7 +85,7 @@ def _sizes(node: Node, shapes: Shapes) -> list[Any] | None:
     shape = shapes.of(node.input(0))
     if shape is None or shape.dims is None:
         return None
-    sizes = shape.dims[node.attribute("start", 0) : node.attribute("end")]
+    sizes = shape.dims[node.attribute("start", 0) : node.attribute("end", len(shape.dims))]
     return [size if isinstance(size, int) else None for size in sizes]
 
 

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from onnxlint import Change, Layer, Layers, Node, Trail
+from onnxlint import Change, Layer, Layers, Node, Trail, Value, Walk
 
 ATTENTION = ("MatMul", "Einsum", "Attention", "MultiHeadAttention", "GroupQueryAttention")
 """Operators that multiply computed values with each other."""
@@ -24,17 +24,15 @@ def leaves_attention(layer: Layer, layers: Layers) -> bool:
 
 def enters_attention(layer: Layer, layers: Layers) -> bool:
     """Whether a layer's values go, shifted and laid out at most, into such a product."""
-    node = layer.node
-    while node.output is not None and layers.readers(node.output) == 1 and node.output.consumers:
-        read = node.output
-        following = next(
-            (each for each in read.consumers if each.op not in ("Shape", "Size")), None
-        )
-        if following is None:
-            return False
-        node, change = following, layers.change(following, read)
+    walk = Walk([layer.node])
+    read: Value | None = None
+    for node in walk:
+        change = Change.NONE if node is layer.node else layers.change(node, read)
         if change is None or change > Change.AFFINE:
             return layers.of(node) is None and node.op_type in ATTENTION
+        read = node.output
+        if read is not None and layers.readers(read) == 1:
+            walk.add(next((r for r in read.consumers if r.op not in ("Shape", "Size")), None))
     return False
 
 
@@ -57,7 +55,7 @@ def _turned(axis: int | None, rank: int | None, node: Node) -> tuple[int | None,
     """Where a transposition puts an axis."""
     if node.op != "Transpose" or axis is None:
         return axis, rank
-    perm = node.attribute("perm", [])
+    perm = node.integers("perm")
     if not perm or axis % len(perm) not in perm:
         return None, None
     return perm.index(axis % len(perm)), len(perm)

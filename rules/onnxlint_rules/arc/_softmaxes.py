@@ -1,6 +1,6 @@
 """What the rules about softmaxes share."""
 
-from onnxlint import Node, Shapes, Value, WayBack
+from onnxlint import Node, Shapes, Value, Walk, WayBack
 
 SAME_LAYOUT = frozenset({"Identity", "Cast", "Dropout"})
 """Operators that hand on their first input as it is."""
@@ -43,17 +43,13 @@ def _passed(value: Value, behind: tuple[Node | None, bool]) -> tuple[Node | None
 
 def is_prediction(node: Node) -> bool:
     """Whether a node's numbers are an output of the model as they are."""
-    pending = [node.output]
-    for value in pending:
-        if value is None:
-            continue
+    walk = Walk([node.output])
+    for value in walk:
         if value.is_output and value.scope.parent is None:
             return True
-        pending.extend(
-            follower.output
-            for follower in value.readers
-            if follower.op in LAYOUTS and follower.input(0) is value
-        )
+        for follower in value.readers:
+            if follower.op in LAYOUTS and follower.input(0) is value:
+                walk.add(follower.output)
     return False
 
 

@@ -64,5 +64,5 @@ def _any(flags: Any) -> bool:
 
 def _ratio(graph: Graph, node: Node) -> float:
     """The fraction that is dropped; the default of 0.5 also where it is computed."""
-    ratio = graph.constant(node.input(1))
-    return float(node.attribute("ratio", 0.5) if ratio is None else ratio.reshape(-1)[0])
+    ratio = graph.number(node.input(1))
+    return float(node.attribute("ratio", 0.5) if ratio is None else ratio)

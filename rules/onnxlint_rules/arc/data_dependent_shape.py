@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
+from onnxlint import Finding, Graph, Node, Severity, Shapes, Walk, rule
 
 FINDING_OPS = ("NonZero", "NonMaxSuppression", "Unique", "Compress")
 """Operators that give as many entries as they find."""
@@ -78,17 +78,16 @@ def _sized_by(searches: list[Node]) -> set[Node]:
     """The nodes that what the searches find may give their sizes to."""
     reached: set[Node] = set()
     handed_out: set[Node] = set()
-    pending: list[Value] = [value for node in searches for value in node.outputs if value]
-    for value in pending:
+    walk = Walk([value for node in searches for value in node.outputs])
+    for value in walk:
         for reader, slot in value.uses:
             if reader not in reached and slot in SIZE_KEEPERS.get(reader.op, (slot,)):
                 reached.add(reader)
-                pending.extend(v for v in reader.outputs if v is not None)
-                pending.extend(v for body in reader.subgraphs for v in body.inputs)
-        for owner in value.yielded_to:
-            if owner not in handed_out:
-                handed_out.add(owner)
-                pending.extend(v for v in owner.outputs if v is not None)
+                walk.add(*reader.outputs)
+                walk.add(*(v for body in reader.subgraphs for v in body.inputs))
+        for owner in {*value.yielded_to} - handed_out:
+            handed_out.add(owner)
+            walk.add(*owner.outputs)
     return reached
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import prod
 
-from onnxlint import Finding, Graph, Layers, Node, Severity, Value, rule
+from onnxlint import Finding, Graph, Layers, Node, Severity, Value, Walk, rule
 
 POOLS = ("MaxPool", "AveragePool", "LpPool")
 
@@ -45,8 +45,8 @@ def early_downsampling(
         kept = 1.0
         for node in _windows(image, layers, first_windows):
             layer = layers.of(node)
-            strides = layer.strides if layer is not None else node.attribute("strides", [])
-            thinned = prod(step for step in strides if isinstance(step, int) and step > 0)
+            strides = layer.strides if layer is not None else node.integers("strides") or []
+            thinned = prod(step for step in strides if step > 0)
             kept *= (layer.outputs / layer.inputs if layer is not None else 1) / thinned
             if thinned > 1 and kept < min_kept:
                 yield Finding(
@@ -62,12 +62,10 @@ def early_downsampling(
 
 def _windows(image: Value, layers: Layers, count: int) -> Iterator[Node]:
     """The first convolutions and poolings through which everything of an image goes."""
-    value: Value | None = image
-    met: set[Value | None] = {None}
-    while value not in met and count and layers.readers(value) == 1 and value.consumers:
-        met.add(value)
+    walk = Walk([image])
+    for value in walk:
         readers = [node for node in value.consumers if node.op not in ("Shape", "Size")]
-        if not readers:
+        if not count or layers.readers(value) != 1 or not readers:
             return
         node = readers[0]
         if node.op in ("Conv", *POOLS):
@@ -75,4 +73,4 @@ def _windows(image: Value, layers: Layers, count: int) -> Iterator[Node]:
             yield node
         elif layers.change(node) is None:
             return
-        value = node.output
+        walk.add(node.output)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Severity, rule
+from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Severity, Walk, rule
 
 SIGMOIDS = ("Sigmoid", "HardSigmoid")
 SATURATING = (*SIGMOIDS, "Tanh")
@@ -93,8 +93,8 @@ def _is_hidden(node: Node, layers: Layers) -> bool:
 def _fed(node: Node, layers: Layers) -> list[Layer]:
     """The layers that read what an activation gives; none if anything else reads it, too."""
     fed: list[Layer] = []
-    pending = [node]
-    for current in pending:
+    walk = Walk([node])
+    for current in walk:
         value = current.output
         if value is None or not value.consumers or value.is_output or value.yielded_to:
             return []
@@ -103,7 +103,7 @@ def _fed(node: Node, layers: Layers) -> list[Layer]:
             if layer is not None:
                 fed.append(layer)
             elif change is not None and (change <= Change.MIXING or follower.op == "MaxPool"):
-                pending.append(follower)
+                walk.add(follower)
             elif follower.op != "Shape":
                 return []
     return fed

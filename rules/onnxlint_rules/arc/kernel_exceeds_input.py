@@ -77,9 +77,9 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 def _windows(node: Node, graph: Graph) -> Iterator[tuple[int, int]]:
     """For each spatial axis how far a window reaches, dilation included, and how far it steps."""
     weight = graph.tensor(node.input(1)) if node.op == "Conv" else None
-    kernel = list(weight.dims[2:]) if weight is not None else _sizes(node, "kernel_shape")
+    kernel = list(weight.dims[2:]) if weight is not None else node.integers("kernel_shape") or []
     ones = [1] * len(kernel)
-    dilations, strides = _sizes(node, "dilations") or ones, _sizes(node, "strides") or ones
+    dilations, strides = node.integers("dilations") or ones, node.integers("strides") or ones
     for size, dilation, stride in zip(kernel, dilations, strides, strict=False):
         yield dilation * (size - 1) + 1, stride
 
@@ -90,12 +90,6 @@ def _padded_size(node: Node, shapes: Shapes, axis: int) -> int | None:
     size = None if shape is None else shape.dim(axis + 2)
     if not isinstance(size, int) or node.attribute("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         return None
-    pads = _sizes(node, "pads")
+    pads = node.integers("pads") or []
     begins, ends = pads[: len(pads) // 2], pads[len(pads) // 2 :]
     return size + sum(begins[axis : axis + 1]) + sum(ends[axis : axis + 1])
-
-
-def _sizes(node: Node, name: str) -> list[int]:
-    """An attribute of whole numbers; empty where it holds anything else."""
-    sizes = node.attribute(name, [])
-    return sizes if all(isinstance(size, int) for size in sizes) else []

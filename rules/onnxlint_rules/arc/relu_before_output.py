@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Severity, rule
+from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Severity, Walk, rule
 from onnxlint_rules.arc._softmaxes import LAYOUTS, is_prediction
 
 CHOOSING = ("Softmax", "LogSoftmax", "ArgMax")
@@ -75,13 +75,13 @@ def relu_before_output(
 
 def _choice(node: Node) -> Node | None:
     """The softmax or argmax that a ReLU feeds and whose result is a prediction."""
-    pending = [node]
-    for current in pending:
+    walk = Walk([node])
+    for current in walk:
         for follower in current.output.readers if current.output else ():
             if follower.op in CHOOSING and is_prediction(follower):
                 return follower
             if follower.op in LAYOUTS and follower.input(0) is current.output:
-                pending.append(follower)
+                walk.add(follower)
     return None
 
 

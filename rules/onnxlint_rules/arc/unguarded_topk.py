@@ -83,10 +83,10 @@ def _symbols(values: Iterable[Value], shapes: Shapes) -> set[str]:
 
 def _k(node: Node, graph: Graph) -> int | None:
     """The constant K: an input from opset 10 on, an attribute before."""
-    constant = graph.constant(node.input(1))
-    if constant is None or not constant.size:
+    constant = graph.number(node.input(1))
+    if constant is None:
         return node.attribute("k", 0) or None
-    return int(constant.reshape(-1)[0])
+    return constant if isinstance(constant, int) else None
 
 
 def _axis(node: Node, shapes: Shapes) -> int | None:
@@ -129,7 +129,8 @@ def _fewest(value: Value | None, axis: int, graph: Graph, along: _Along) -> int:
             return fewest + size
         if node is None:
             break
-        if node.op == "Concat" and node.attribute("axis", 0) % shape.rank == axis:
+        rank = shape.rank if shape is not None else None
+        if node.op == "Concat" and node.attribute("axis", 0) in (axis, axis - (rank or 0)):
             return fewest + along.known(node, axis)
         if node.op == "Pad":
             padding = _padding(node, axis, graph)
@@ -145,7 +146,9 @@ def _fewest(value: Value | None, axis: int, graph: Graph, along: _Along) -> int:
 def _padding(node: Node, axis: int, graph: Graph) -> int | None:
     """How many entries a Pad puts before and behind an axis; None where that is computed."""
     pads = graph.integers(node.input(1))
-    sizes = node.attribute("pads", []) if pads is None else pads
+    if pads is None and node.input(1) is not None:
+        return None
+    sizes = (node.integers("pads") or []) if pads is None else pads
     if node.input(3) is not None or axis >= len(sizes) // 2:
         return None
     return int(sizes[axis] + sizes[axis + len(sizes) // 2])

@@ -34,8 +34,9 @@ def input_format(graph: Graph, inputs: Inputs) -> Iterator[Finding]:
     misfits = inputs.misfits
     for misfit in misfits:
         yield Finding(values.get(misfit.input or "", Place()), str(misfit))
+    dtypes = {slot.name: slot.dtype for slot in inputs.slots}
     for name, dtype in ({} if misfits else inputs.fed.converted).items():
-        wanted = next(slot.dtype for slot in inputs.slots if slot.name == name)
+        wanted = dtypes[name]
         told = f"the data is {dtype}, the model wants {wanted}: converted here"
         remedy = f"onnxruntime takes no other dtype, so convert it (.astype('{wanted}'))"
         yield Finding(values[name], f"{told}; {remedy}", severity=Severity.INFO)

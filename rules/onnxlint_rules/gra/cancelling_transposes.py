@@ -31,10 +31,10 @@ def cancelling_transposes(graph: Graph) -> Iterator[Finding]:
     """
     for pair in PAIR.matches(graph):
         first, second = pair.node("h"), pair.node("y")
-        inner, outer = first.attribute("perm"), second.attribute("perm")
-        if inner is None or outer is None:
-            undone = inner is outer
-        else:
-            undone = [inner[axis] for axis in outer] == list(range(len(inner)))
-        if undone:
-            yield Finding(second, f"perm {outer} after perm {inner} of {first.place} is no change")
+        inner, outer = first.integers("perm"), second.integers("perm")
+        if inner is None or outer is None or sorted(inner) != sorted(outer):
+            continue
+        axes = [*range(len(inner))]
+        if sorted(inner) == axes and [inner[axis] for axis in outer] == axes:
+            told = f"perm {outer} after perm {inner}" if axes else "the reverse after the reverse"
+            yield Finding(second, f"{told} of {first.place} is no change")

@@ -35,6 +35,6 @@ def static_shape_subgraph(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         shape = shapes.of(node.input(0))
         if shape is None or shape.dims is None or node not in graph.varying:
             continue
-        sizes = shape.dims[node.attribute("start", 0) : node.attribute("end")]
+        sizes = shape.dims[node.attribute("start", 0) : node.attribute("end", len(shape.dims))]
         if all(isinstance(size, int) for size in sizes):
             yield Finding(node, f"all {len(sizes)} sizes are known: {list(sizes)}")

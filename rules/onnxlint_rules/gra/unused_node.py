@@ -82,7 +82,6 @@ def _parts(graph: Graph, dead: dict[Node, int]) -> Iterator[list[Node]]:
                 if value is None or value in graph.live or value in met:
                     continue
                 met.add(value)
-                for neighbour in (*filter(None, [value.producer]), *value.consumers):
-                    if left.pop(neighbour, None) is not None:
-                        part.append(neighbour)
+                beside = (*filter(None, [value.producer]), *value.consumers)
+                part += [node for node in beside if left.pop(node, None) is not None]
         yield part

@@ -57,7 +57,7 @@ class Growths:
             return Growth(symbol, Fraction(others))
         node = value.producer
         if node is not None and node.op in SAME_COUNT:
-            return self._counts.get(node.inputs[0])
+            return self._counts.get(node.input(0))
         if node is not None and node.op in BY_ROW and axis == 0:
             rows = self._rows(node)
             return rows and Growth(rows.symbol, rows.factor * others)

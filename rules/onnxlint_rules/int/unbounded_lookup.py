@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
+from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, Walk, rule
 
 SAME_NUMBERS = frozenset({
     "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand"
@@ -48,13 +48,13 @@ def unbounded_lookup(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 
 def _lookups(value: Value) -> Iterator[Node]:
     """The Gather nodes that use a value's numbers as indices, unchanged."""
-    pending = [value]
-    for current in pending:
+    walk = Walk([value])
+    for current in walk:
         for node in dict.fromkeys(current.consumers):
             if node.op == "Gather" and node.input(1) is current:
                 yield node
             elif node.op in SAME_NUMBERS and node.input(0) is current:
-                pending.extend(filter(None, [node.output]))
+                walk.add(node.output)
 
 
 def _rows(node: Node, shapes: Shapes) -> int | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Observed, Severity, Trace, Value, rule
+from onnxlint import Finding, Graph, Observed, Severity, Trace, Value, Walk, rule
 from onnxlint_rules.qnt._layers import MOVEMENTS, Behind
 from onnxlint_rules.qnt._parameters import DEQUANTIZE, OPERATORS, QUANTIZE, Parameters, parameters
 
@@ -104,9 +104,13 @@ def _ends(graph: Graph, given: Parameters) -> tuple[float, float, float] | None:
 
 def _is_fed(value: Value | None) -> bool:
     """Whether a value is an input of the model, maybe moved."""
-    while value is not None and value.producer is not None and value.producer.op in MOVEMENTS:
-        value = value.producer.input(0)
-    return value is not None and value.is_input
+    walk = Walk([value])
+    for current in walk:
+        if current.is_input:
+            return True
+        if current.producer is not None and current.producer.op in MOVEMENTS:
+            walk.add(current.producer.input(0))
+    return False
 
 
 def _clipped(
@@ -128,9 +132,10 @@ def _bounds(graph: Graph, given: Parameters) -> tuple[float, ...]:
     """Where the activation ends that gives the numbers."""
     value = given.data
     node = given.node if value is None else value.producer
-    while node is not None and node.op in MOVEMENTS:
-        before = node.input(0)
-        node = before.producer if before is not None else None
+    walk = Walk([node])
+    for node in walk:
+        before = node.input(0) if node.op in MOVEMENTS else None
+        walk.add(before.producer if before is not None else None)
     if node is None or node.op != "Clip":
         return _BOUNDED.get(node.op, ()) if node is not None else ()
     limits = [graph.constant(node.input(1)), graph.constant(node.input(2))]

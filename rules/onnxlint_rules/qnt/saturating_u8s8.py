@@ -12,6 +12,7 @@ from onnxlint import (
     Shapes,
     Targets,
     Value,
+    Walk,
     rule,
 )
 from onnxlint_rules.qnt._layers import FLOAT_LAYERS, Layer, layers
@@ -99,13 +100,13 @@ def _may_saturate(layer: Layer, graph: Graph, shapes: Shapes) -> bool:
 
 def _is_quantised(value: Value | None) -> bool:
     """Whether a result is quantised at once, or behind an activation that quantising replaces."""
-    pending = [value]
-    for current in pending:
-        for node in current.readers if current is not None else ():
+    walk = Walk([value])
+    for current in walk:
+        for node in current.readers:
             if node.op in QUANTIZE:
                 return True
             if node.op in ("Relu", "Clip") and node.input(0) is current:
-                pending.append(node.output)
+                walk.add(node.output)
     return False
 
 

@@ -30,6 +30,6 @@ def no_valid_input(graph: Graph, execution: Execution) -> Iterator[Finding]:
         return
     file = graph.model.path
     remedy = f"supply samples: onnxlint {file} --data samples.npz"
-    if execution.inputs.obstacle is not None:
+    if execution.inputs.obstacle is not None and not execution.inputs.slots:
         remedy = "only tensors of the usual types can be fed, from --data, too"
     yield Finding(Place(), f"{execution.no_valid_input}; {remedy}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from onnxlint import Finding, Graph, Node, Severity, Stage, Value, Weights, rule
+from onnxlint import Finding, Graph, Node, Severity, Stage, Value, Walk, Weights, rule
 
 _ON_THE_WAY = frozenset({"Add", "BatchNormalization", "Dropout", "Identity", "Mul", "Reshape"})
 """Operators with a constant that may stand between a layer and the sum that it joins."""
@@ -74,11 +74,13 @@ class _Operands:
 
 def _joins_residual(node: Node, operands: _Operands) -> bool:
     """Whether what a layer gives is added to a value that is computed without it."""
-    value = node.output
-    while value is not None and len(value.consumers) == 1:
+    walk = Walk([node.output])
+    for value in walk:
+        if len(value.consumers) != 1:
+            return False
         follower = value.consumers[0]
         computed = operands.beside(follower, value)
         if computed or follower.op not in _ON_THE_WAY:
             return computed and follower.op in ("Add", "Sum")
-        value = follower.output
+        walk.add(follower.output)
     return False

@@ -96,9 +96,7 @@ def _constant(graph: Graph, value: Value | None) -> tuple[float | None, bool]:
     tensor = graph.tensor(stored)
     if tensor is None or tensor.size != 1 or tensor.dtype not in ("float16", "float"):
         return None, False
-    array = graph.constant(stored)
-    number = None if array is None else float(array.reshape(-1)[0])
-    return number, cast or tensor.dtype == "float16"
+    return graph.number(stored), cast or tensor.dtype == "float16"
 
 
 def _finding(node: Node, epsilon: float, what: str, sure: bool) -> Finding:

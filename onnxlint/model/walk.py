@@ -1,17 +1,42 @@
-"""Ways back through a graph, by one operand of one node at a time, none of which is gone twice."""
+"""Walks through a graph that end, whatever hangs together in it, and go no way twice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from onnxlint.model.graph import Value
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Hashable)
+R = TypeVar("R")
 
 
-class WayBack(Generic[T]):
+class Walk(Generic[T]):
+    """Gives every vertex that is added, once each, also those added on the way.
+
+    A damaged file may hold a circle, and a sound one so many ways that nobody can go them all.
+    """
+
+    def __init__(self, start: Iterable[T | None]) -> None:
+        self._met: set[T] = set()
+        self._ahead: deque[T] = deque()
+        self.add(*start)
+
+    def add(self, *vertices: T | None) -> None:
+        """What is to be looked at, too; None and what was added before is left out."""
+        for vertex in vertices:
+            if vertex is not None and vertex not in self._met:
+                self._met.add(vertex)
+                self._ahead.append(vertex)
+
+    def __iter__(self) -> Iterator[T]:
+        while self._ahead:
+            yield self._ahead.popleft()
+
+
+class WayBack(Generic[R]):
     """What stands behind a value, many nodes before it; it remembers, for many values share a way.
 
     Args:
@@ -26,13 +51,13 @@ class WayBack(Generic[T]):
     def __init__(
         self,
         before: Callable[[Value], Value | None],
-        end: Callable[[Value], T],
-        passed: Callable[[Value, T], T] | None = None,
+        end: Callable[[Value], R],
+        passed: Callable[[Value, R], R] | None = None,
     ) -> None:
         self._before, self._end, self._passed = before, end, passed
-        self._known: dict[Value, T] = {}
+        self._known: dict[Value, R] = {}
 
-    def __call__(self, value: Value) -> T:
+    def __call__(self, value: Value) -> R:
         """What is found behind a value."""
         way: list[Value] = []
         met: set[Value] = set()

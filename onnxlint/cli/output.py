@@ -1,0 +1,148 @@
+"""Where a report goes: to standard output or a file, which is never one that is read."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from onnxlint.cli.models import FOLDER_SUFFIXES
+from onnxlint.cli.streams import CLOSED
+from onnxlint.writing import replacing
+
+if TYPE_CHECKING:
+    from onnxlint.cli.planning import Job, Options
+
+RULE_ENDINGS = (".py", ".toml")
+"""No report is called so, but rules and configurations are, and they name each other."""
+
+READ_BYTES = 64 * 1024
+"""Of an existing file, this much is read to see that it is a text; weights and samples show within
+a few bytes that they are none."""
+
+
+def check_report(
+    output: Path | None, fix_output: Path | None, jobs: Sequence[Job], options: Options
+) -> None:
+    """Refuses a report file that is anything else, before any model is read."""
+    if output is None:
+        return
+    paths = [job.path for job in jobs]
+    named = f"--output {str(output)!r}"
+    if output.suffix.lower() in FOLDER_SUFFIXES:
+        told = "--output names the report, --fix-output the fixed model"
+        raise click.UsageError(f"{named} is the name of a model: {told}")
+    if not output.parent.is_dir():
+        raise click.UsageError(f"{named}: there is no folder {str(output.parent)!r}")
+    for fixed in fixed_models(fix_output, paths):
+        if is_same(output, fixed):
+            raise click.UsageError(f"{named} is the file of --fix-output, too; name two files")
+    for what, file in (*_read(paths, options), *_configured(jobs)):
+        if is_same(output, file):
+            raise click.UsageError(f"{named} is {what}, which a report would overwrite")
+    _check_replaceable(output)
+
+
+def named_files(options: Options) -> Iterator[tuple[str, Path]]:
+    """What the command line names to be read beside models, and by which option."""
+    from onnxlint.settings import LabelSource
+
+    labels = None if options.labels is None else LabelSource.of(options.labels).file
+    given = {"data": options.data, "reference": options.reference, "labels": labels,
+             "config": options.config}  # fmt: skip
+    yield from ((f"the file of --{name}", file) for name, file in given.items() if file is not None)
+    yield from (("the file of --rules", file) for file in options.rules)
+
+
+def _read(paths: Iterable[str], options: Options) -> Iterator[tuple[str, Path]]:
+    yield from (("a model to lint", Path("/dev/stdin" if path == "-" else path)) for path in paths)
+    yield from named_files(options)
+
+
+def _configured(jobs: Iterable[Job]) -> Iterator[tuple[str, Path]]:
+    """What a configuration names to be read."""
+    for settings in {id(job.settings): job.settings for job in jobs}.values():
+        if settings is not None:
+            labels = None if settings.labels is None else settings.labels.file
+            files = {"data": settings.data, "reference": settings.reference, "labels": labels}
+            yield from (
+                (f"'{key}' of the configuration", file) for key, file in files.items() if file
+            )
+
+
+def fixed_models(fix_output: Path | None, paths: Iterable[str]) -> list[Path]:
+    """The files that --fix-output makes; none where there is no such option."""
+    if fix_output is None:
+        return []
+    if fix_output.is_dir():
+        return [fix_output / Path(path).name for path in paths]
+    return [fix_output]
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, by links, another name of it, or another spelling."""
+    try:
+        return one.samefile(other)
+    except OSError:  # one is not there
+        return os.path.realpath(one) == os.path.realpath(other)
+    except ValueError:  # one that no file is called, as it holds NUL
+        return False
+
+
+def _check_replaceable(output: Path) -> None:
+    """An existing file that is no text is no earlier report: weights, say, or a user's samples."""
+    if not output.is_file() or _is_standard_output(output):
+        return
+    problem = None if _is_text(output) else "is no text, as an earlier report would be"
+    if output.suffix.lower() in RULE_ENDINGS:
+        problem = "is named as rules or a configuration are"
+    if problem is not None:
+        told = f"--output {str(output)!r} exists and {problem}"
+        raise click.UsageError(f"{told}: choose another name, or remove it")
+
+
+def _is_text(file: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with file.open("rb") as handle:
+            return "\0" not in decoder.decode(handle.read(READ_BYTES))  # whose end may be cut
+    except UnicodeDecodeError:
+        return False
+    except OSError:  # to be told when it cannot be written either
+        return True
+
+
+def _is_standard_output(output: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(sys.stdout.fileno()), output.stat())
+    except (OSError, ValueError, AttributeError):  # it is closed, or no file at all
+        return False
+
+
+def write_report(rendered: str, output: Path | None) -> None:
+    """Writes what was asked for to a file, whole or not at all, or to standard output."""
+    if output is None:
+        if sys.stdout is None:
+            raise click.ClickException(CLOSED)
+        click.echo(rendered, nl=False, color=None)
+        return
+    text = click.unstyle(rendered)
+    if _is_standard_output(output):
+        click.echo(text, nl=False)
+        return
+    _check_replaceable(output)
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        if output.exists() and not output.is_file():  # a pipe, a terminal, /dev/null
+            with output.open("wb") as stream:
+                stream.write(data)
+            return
+        with replacing(output) as file:
+            file.write(data)
+    except OSError as error:
+        raise click.UsageError(f"--output {str(output)!r}: {error.strerror or error}") from error

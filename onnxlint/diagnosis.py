@@ -1,0 +1,142 @@
+"""From what rules yield to what is reported; and the engine's own findings, of the prefix LNT."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from onnxlint.findings import Diagnostic, Finding, Fix, Place, Severity
+from onnxlint.limits import Budget, RuleTimeout
+from onnxlint.rules import Rule
+
+CRASHED = ("LNT001", "rule-crashed")
+"""A rule raised, hung, or yielded what is no finding, instead of judging."""
+
+INCOMPLETE = ("LNT002", "incomplete-analysis")
+"""Something that rules look at, or some rules, did not come about within the limits."""
+
+
+LONGEST_INTEGER_BITS = 1024
+"""Larger integers are infinite to a report: so are they as doubles, and Python writes no more than
+4,300 digits."""
+
+
+def diagnostic(
+    rule: Rule, finding: Finding, *, severity: tuple[Severity | None, Severity | None],
+    synthetic: bool,
+) -> Diagnostic:  # fmt: skip
+    """A finding, judged and free of the model.
+
+    Args:
+        rule: the rule that yielded it.
+        finding: what it yielded.
+        severity: what the configuration sets, and the least that it allows; None where it is
+            silent.
+        synthetic: whether it was seen on synthetic inputs.
+
+    Raises:
+        TypeError: a part of it is not what a finding has there.
+    """
+    if not isinstance(finding, Finding):
+        raise TypeError(f"it yielded a {type(finding).__name__}, which is not a Finding")
+    place = getattr(finding.subject, "place", None)
+    _expect("subject", place, Place)
+    _expect("message", finding.message, str)
+    _expect("unit", finding.unit, str, type(None))
+    _expect("severity", finding.severity, Severity, type(None))
+    _expect("fix", finding.fix, Fix, type(None))
+    assert isinstance(place, Place)
+    setting, least = severity
+    graded = setting or finding.severity or rule.severity
+    return Diagnostic(
+        code=rule.code,
+        name=rule.name,
+        severity=min(graded, least or graded, key=lambda each: each.rank),
+        message=finding.message,
+        place=replace(place, **{name: plain(getattr(place, name)) for name in _PLACE}),
+        measured=_number("measured", finding.measured),
+        limit=_number("limit", finding.limit),
+        unit=finding.unit,
+        evidence={str(key): plain(value) for key, value in finding.evidence.items()},
+        synthetic=synthetic,
+        fix=None if finding.fix is None else finding.fix.description,
+    )
+
+
+_PLACE = tuple(Place.__dataclass_fields__)
+
+
+def _expect(part: str, value: object, *kinds: type) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(
+            f"its finding has a {type(value).__name__} as {part}, which must be {kinds[0].__name__}"
+        )
+
+
+def _number(part: str, value: Any) -> float | int | None:
+    value = plain(value)
+    _expect(part, value, float, int, type(None))
+    return value  # type: ignore[no-any-return]
+
+
+def plain(value: Any) -> Any:
+    """A value in the types that JSON has; numpy's numbers become Python's.
+
+    Raises:
+        TypeError: it, or a part of it, is of another type.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER_BITS:
+        return math.inf if value > 0 else -math.inf
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)  # of a subclass, as an enumeration's member, the plain value
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "size", None) == 1:
+        return plain(item())
+    raise TypeError(f"its finding holds a {type(value).__name__}, which JSON does not know")
+
+
+def crash(rule: Rule, error: BaseException, budget: Budget) -> Diagnostic:
+    """What is reported instead of the findings of a rule that crashed, with its file and line."""
+    kind = type(error).__name__
+    what = f"{kind}: {error}" if str(error) else kind
+    if isinstance(error, RuleTimeout):
+        what = "it took too long"
+    elif isinstance(error, MemoryError):
+        what = f"it ran out of the {budget.allowed_memory} allowed"
+    return crashed(rule, what, kind, error)
+
+
+def crashed(rule: Rule, what: str, kind: str, error: BaseException | None = None) -> Diagnostic:
+    """A rule that crashed as `what` says; `kind` names the exception, or how the process ended."""
+    code, name = CRASHED
+    message = f"rule {rule.code} {rule.name!r} crashed: {what} ({_line(rule, error)})"
+    evidence = {"rule": rule.code, "exception": kind}
+    return Diagnostic(code, name, Severity.ERROR, message, Place(), evidence=evidence)
+
+
+def incomplete(message: str, *, lost: str, is_error: bool = False, **evidence: Any) -> Diagnostic:
+    """What was not judged, and why: an error where the job is not done."""
+    code, name = INCOMPLETE
+    severity = Severity.ERROR if is_error else Severity.WARNING
+    return Diagnostic(code, name, severity, message, Place(), evidence={"lost": lost, **evidence})
+
+
+def _line(rule: Rule, error: BaseException | None) -> str:
+    """Where the rule's own file stands in the traceback, the innermost time; else the rule."""
+    code = getattr(rule.function, "__code__", None)
+    if code is None:
+        return rule.pack or "no file"
+    frames = [] if error is None else traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == code.co_filename]
+    return f"{Path(code.co_filename).name}:{(lines or [code.co_firstlineno])[-1]}"

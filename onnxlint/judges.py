@@ -1,0 +1,348 @@
+"""Judges many models in processes of their own, so that none of them can cost another its report.
+
+A judge is a forked copy of this process that takes one model after the other, and tells as it goes
+on what it begins and what it found. One that dies, hangs or is killed is replaced, and its model
+keeps the findings that were told; the rule that it died in is left out when it is judged again.
+Where a platform cannot fork, models are judged here, unprotected.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from onnxlint.diagnosis import crashed
+from onnxlint.findings import Diagnostic
+from onnxlint.isolate import fork
+from onnxlint.limits import STUCK, Budget
+from onnxlint.pipeline import Watcher
+from onnxlint.reports import ModelReport, decode, encode
+from onnxlint.rules import Rule
+from onnxlint.unfinished import remove_unfinished
+
+GRACE_SECONDS = 4.0
+"""After its limit a model's judge has so long to end by itself, and to say what it found."""
+
+FAREWELL_SECONDS = 0.5
+"""So long a judge that is to end may tidy up."""
+
+MOST_TRIES = 3
+"""How often one model is judged anew without the rule that its judge died in."""
+
+Judge = Callable[[int, Watcher, Collection[str]], ModelReport]
+"""Judges the model of this number, without the rules of these codes."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model to judge: its path, and what judging it may take."""
+
+    path: str
+    budget: Budget
+
+
+@dataclass
+class _Trial:
+    """One case, and what became of it so far."""
+
+    number: int
+    case: Case
+    ends: float = 0.0
+    tries: int = 0
+    doing: str = "starting"
+    rule: Rule | None = None
+    found: list[bytes] = field(default_factory=list)
+    crashes: list[tuple[str, Diagnostic]] = field(default_factory=list)
+
+    @property
+    def without(self) -> list[str]:
+        """The rules that killed its judges."""
+        return [code for code, _ in self.crashes]
+
+
+class Judges:
+    """As many judges as asked for, and the reports of all cases in their order."""
+
+    def __init__(
+        self, judge: Judge, cases: Sequence[Case], rules: Collection[Rule], jobs: int = 1
+    ) -> None:
+        self._judge, self._cases = judge, cases
+        self._rules = {rule.code: rule for rule in rules}
+        self._jobs = min(jobs, len(cases))
+        self._servers: list[_Server] = []
+        self._selector = selectors.DefaultSelector()
+
+    def reports(self, begins: Callable[[str], None] | None = None) -> Iterator[ModelReport]:
+        """A report for each case; `begins` hears what is being done."""
+        if not hasattr(os, "fork"):
+            yield from (self._reported(n, Watcher(), ()) for n in range(len(self._cases)))
+            return
+        waiting = deque(_Trial(number, case) for number, case in enumerate(self._cases))
+        done: dict[int, ModelReport] = {}
+        try:
+            for number in range(len(self._cases)):
+                while number not in done:
+                    self._hand_out(waiting)
+                    for trial, report in self._hear(begins):
+                        if report is None:
+                            waiting.appendleft(trial)
+                        else:
+                            done[trial.number] = report
+                yield done.pop(number)
+        finally:
+            for server in self._servers:
+                server.end()
+            self._selector.close()
+
+    def _hand_out(self, waiting: deque[_Trial]) -> None:
+        while waiting:
+            server = next((each for each in self._servers if each.trial is None), None)
+            if server is None:
+                if len(self._servers) == self._jobs:
+                    return
+                server = _Server(self._reported, self._rules, self._servers)
+                self._servers.append(server)
+                self._selector.register(server.replies, selectors.EVENT_READ, server)
+            server.take(waiting.popleft())
+
+    def _hear(
+        self, begins: Callable[[str], None] | None
+    ) -> Iterator[tuple[_Trial, ModelReport | None]]:
+        """What is done by now; a trial without a report is to be taken up again."""
+        now = time.monotonic()
+        soonest = min(server.trial.ends for server in self._servers if server.trial is not None)
+        for key, _ in self._selector.select(max(0.0, soonest - now)):
+            server: _Server = key.data
+            trial, report = server.trial, server.hear()
+            if not server.is_open:
+                self._discard(server)
+            if trial is None:
+                continue
+            if report is not None:
+                yield trial, report
+            elif not server.is_open:
+                yield trial, self._after(trial, server.end())
+            elif begins is not None:
+                begins(trial.doing)
+        for server in [*self._servers]:
+            trial = server.trial
+            if trial is not None and time.monotonic() >= trial.ends:
+                self._discard(server)
+                server.end()
+                yield trial, _partial(trial, _too_late(trial))
+
+    def _reported(self, number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:
+        """A judge's report, whatever happens in it."""
+        try:
+            return self._judge(number, watcher, without)
+        except Exception as error:
+            return ModelReport(self._cases[number].path, error=_sentence(error))
+
+    def _discard(self, server: _Server) -> None:
+        self._servers.remove(server)
+        self._selector.unregister(server.replies)
+
+    def _after(self, trial: _Trial, ending: str) -> ModelReport | None:
+        """The report of a case whose judge died; None if it is to be judged again."""
+        rule = trial.rule
+        if rule is None or trial.tries == MOST_TRIES:
+            return _partial(trial, f"the process that judged it {ending}, while {trial.doing}")
+        told = crashed(rule, f"the process {ending}", ending)
+        trial.crashes.append((rule.code, told))
+        trial.rule = None
+        return None
+
+
+def _sentence(error: Exception) -> str:
+    """Why a model was not judged, where no rule and no analysis is to blame."""
+    if isinstance(error, MemoryError):
+        return "judging it takes more memory than is allowed (--memory-limit)"
+    if isinstance(error, OSError):
+        return f"the system refused what judging takes ({error.strerror or error})"
+    return f"this is a bug in onnxlint: {type(error).__name__}: {error}; please report it"
+
+
+def _too_late(trial: _Trial) -> str:
+    allowed = trial.case.budget.allowed_time
+    return f"judging took longer than the {allowed} allowed, while {trial.doing} (--time-limit)"
+
+
+def _partial(trial: _Trial, problem: str) -> ModelReport:
+    """What is known of a case that was not judged to its end."""
+    found = [msgspec.convert(each, Diagnostic) for line in trial.found for each in json.loads(line)]
+    return _with_crashes(ModelReport(trial.case.path, error=problem, findings=tuple(found)), trial)
+
+
+def _with_crashes(report: ModelReport, trial: _Trial) -> ModelReport:
+    """A report, and the rules that killed judges before this one."""
+    if not trial.crashes:
+        return report
+    findings = [*report.findings, *(told for _, told in trial.crashes)]
+    return replace(
+        report,
+        findings=tuple(sorted(findings, key=Diagnostic.order)),
+        crashed=(*report.crashed, *trial.without),
+    )
+
+
+class _Server:
+    """One judge, seen from this side: which trial it has, and the pipes to and from it."""
+
+    def __init__(self, judge: Judge, rules: dict[str, Rule], others: Sequence[_Server]) -> None:
+        self._rules = rules
+        self.trial: _Trial | None = None
+        self.is_open = True
+        self._ending = ""
+        self._parts: list[bytes] = []
+        theirs, self._requests = os.pipe()
+        inherited = [self._requests, *(fd for each in others for fd in each.ends)]
+        self._child, self.replies = fork(lambda writer: _serve(judge, theirs, writer, inherited))
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # it did so itself, or is gone
+            os.setpgid(self._child, self._child)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Our ends of its pipes."""
+        return self._requests, self.replies
+
+    def take(self, trial: _Trial) -> None:
+        """Gives it a trial."""
+        self.trial = trial
+        trial.tries += 1
+        if trial.tries == 1:
+            trial.ends = time.monotonic() + trial.case.budget.seconds + GRACE_SECONDS
+        trial.found, trial.rule = [], None
+        request = json.dumps([trial.number, trial.without]).encode() + b"\n"
+        with contextlib.suppress(OSError):  # it is dead: its end of the other pipe tells
+            os.write(self._requests, request)
+
+    def hear(self) -> ModelReport | None:
+        """Reads what it says; a report ends the trial."""
+        data = os.read(self.replies, 1 << 20)
+        self.is_open = bool(data)
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            whole = b"".join([*self._parts, line])
+            self._parts = []
+            report = self._understood(whole)
+            if report is not None:
+                return report
+        self._parts.append(rest)
+        return None
+
+    def _understood(self, line: bytes) -> ModelReport | None:
+        trial = self.trial
+        assert trial is not None
+        kind, text = line[:1], line[1:]
+        if kind == _BEGINS:
+            trial.doing, code = json.loads(text)
+            trial.rule = self._rules.get(code)
+        elif kind == _FOUND:
+            trial.found.append(text)
+            trial.rule = None
+        else:
+            self.trial = None
+            return _with_crashes(decode(text), trial)
+        return None
+
+    def end(self) -> str:
+        """Ends it, and what it started; how it ended."""
+        if not self._ending:
+            self._ending = _ended(self._child)
+            for fd in self.ends:
+                os.close(fd)
+        return self._ending
+
+
+def _ended(child: int) -> str:
+    """Asks a process to end, then makes it; how it ended, or was found to have ended."""
+    pid, status = os.waitpid(child, os.WNOHANG)
+    if not pid:
+        os.kill(child, signal.SIGTERM)
+        last = time.monotonic() + FAREWELL_SECONDS
+        while not pid and time.monotonic() < last:
+            time.sleep(0.01)
+            pid, status = os.waitpid(child, os.WNOHANG)
+    with contextlib.suppress(OSError):  # nothing of its group is left
+        os.killpg(child, signal.SIGKILL)
+    if not pid:
+        _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code == STUCK:
+        return "had to be ended: it took too long, and caught every interruption"
+    if code >= 0:
+        return f"ended with exit status {code}"
+    name = signal.Signals(-code).name
+    return f"was killed ({name})" if name == "SIGKILL" else f"crashed ({name})"
+
+
+_BEGINS, _FOUND, _REPORT = b"b", b"f", b"r"
+"""How a line begins that says what is begun, what a rule found, or all of it."""
+
+
+class _Teller(Watcher):
+    """The judge's end of the pipe."""
+
+    may_interrupt = True
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+
+    def begins(self, doing: str, rule: Rule | None = None) -> None:
+        self.tell(_BEGINS, json.dumps([doing, rule.code if rule is not None else None]).encode())
+
+    def found(self, diagnostics: list[Diagnostic]) -> None:
+        self.tell(_FOUND, json.dumps(msgspec.to_builtins(diagnostics)).encode())
+
+    def tell(self, kind: bytes, text: bytes) -> None:
+        """Writes one line, whole."""
+        left = memoryview(kind + text + b"\n")
+        while left:
+            left = left[os.write(self._pipe, left) :]
+
+
+def _serve(judge: Judge, requests: int, replies: int, inherited: Collection[int]) -> None:
+    """The judge's whole life."""
+    os.setpgid(0, 0)
+    for fd in inherited:
+        os.close(fd)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    _private_streams()
+    teller = _Teller(replies)
+    with os.fdopen(requests, "rb") as lines:
+        for line in lines:
+            number, without = json.loads(line)
+            report = judge(number, teller, without)
+            teller.tell(_REPORT, encode(report))
+    os._exit(0)
+
+
+def _leave(*_: Any) -> None:
+    remove_unfinished()
+    os._exit(128 + signal.SIGTERM)
+
+
+def _private_streams() -> None:
+    """What rules and libraries print goes to standard error; standard input is nobody's."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    try:
+        os.dup2(2, 1)
+    except OSError:  # standard error is closed
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+    os.close(null)
+    sys.stdout = sys.stderr = os.fdopen(os.dup(2), "w", 1, "utf-8", "backslashreplace")

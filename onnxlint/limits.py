@@ -1,0 +1,197 @@
+"""What judging one model may take: time and memory, for every process that has a part in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from onnxlint.settings import DEFAULT_SAMPLES, Settings
+
+DEFAULT_MEMORY_SHARE = 0.8
+"""Without a memory limit, the share of the memory at hand that one process may take."""
+
+OVERTIME_SECONDS = 3.0
+"""After its limit a model is not run any more, but judged for so long: rules take milliseconds."""
+
+_CGROUP_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
+"""Where Linux tells what a container may take: cgroups of version 2, and of version 1."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Seconds for one model, counted from when this was made, and bytes for each process.
+
+    The time limit is meant for the default number of samples; whoever runs more gets as much more.
+    `memory` is None where neither the user nor the platform tells a limit.
+    """
+
+    seconds: float
+    memory: int | None
+    started: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def build(cls, settings: Settings) -> Budget:
+        """What the settings allow, from now on."""
+        more = max(1.0, settings.samples / DEFAULT_SAMPLES)
+        memory = settings.memory_limit or default_memory_limit()
+        return cls(settings.time_limit * more, memory)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; 0 when there are none."""
+        return max(0.0, self.started + self.seconds - time.monotonic())
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the time is over."""
+        return self.left == 0.0
+
+    @property
+    def is_overdrawn(self) -> bool:
+        """Whether also the time is over in which rules say what became of a run at its limit."""
+        return time.monotonic() > self.started + self.seconds + OVERTIME_SECONDS
+
+    @property
+    def allowed_memory(self) -> str:
+        """The limit of memory in words."""
+        return f"{(self.memory or 0) / 2**20:,.0f} MiB"
+
+    @property
+    def allowed_time(self) -> str:
+        """The limit of time in words."""
+        return f"{self.seconds:g} s"
+
+
+def default_memory_limit() -> int | None:
+    """A share of the memory of the machine, or of the container that this runs in, in bytes.
+
+    None where the platform does not tell.
+    """
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+    return int(min([total, *_container_limits()]) * DEFAULT_MEMORY_SHARE)
+
+
+def _container_limits(root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
+    """The limits of the control groups that this process is in, in bytes."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    paths = [line.rpartition(":")[2].strip("/") for line in lines]
+    for name in _CGROUP_LIMITS:
+        kind, _, file = name.rpartition("/")
+        for path in {"", *paths}:
+            folder = root / kind / path
+            for place in (folder, *folder.parents):
+                if not place.is_relative_to(root):
+                    break
+                with contextlib.suppress(OSError, ValueError):  # "max" is no number
+                    yield int((place / file).read_text())
+
+
+def limit_memory(limit: int | None) -> None:
+    """Caps what this process may allocate, in bytes, where the platform can; None is no cap."""
+    if not limit:
+        return
+    try:
+        import resource
+    except ImportError:
+        return
+    # Data rather than address space: weights that are mapped from a file cost nothing.
+    kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+    _, hard = resource.getrlimit(kind)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(
+            kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
+        )
+
+
+_PR_SET_PDEATHSIG = 1
+"""Of Linux' prctl: the signal that a process gets when its parent ends."""
+
+
+def end_with_parent(parent: int) -> None:
+    """Makes this process end when `parent` does, whatever native code it is in by then.
+
+    Linux sends a signal; elsewhere a thread watches, which native code may keep from running.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
+class RuleTimeout(BaseException):
+    """A rule took longer than it may; no rule's `except Exception` gets hold of it."""
+
+
+STUCK = 75
+"""Exit status of a process whose code catches every interruption: the one left is to end it."""
+
+MOST_RINGS = 3
+"""Interruptions that code may catch; more, and it is not tidying up."""
+
+
+class Alarm:
+    """Interrupts the main thread's Python code after some seconds, where the platform can.
+
+    Waiting for another process does not count: that has limits of its own.
+    """
+
+    _waits = 0
+    _rings = 0
+
+    @classmethod
+    @contextlib.contextmanager
+    def waiting(cls) -> Iterator[None]:
+        """What happens inside is not interrupted."""
+        cls._waits += 1
+        try:
+            yield
+        finally:
+            cls._waits -= 1
+
+    @classmethod
+    @contextlib.contextmanager
+    def after(cls, seconds: float | None) -> Iterator[None]:
+        """Raises RuleTimeout in what happens inside, and again each second until it ends."""
+        if seconds is None or not hasattr(signal, "setitimer"):
+            yield
+            return
+        cls._rings = 0
+        before = signal.signal(signal.SIGALRM, cls._ring)
+        signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    @classmethod
+    def _ring(cls, *_: object) -> None:
+        if cls._waits:
+            return
+        cls._rings += 1
+        if cls._rings > MOST_RINGS:
+            os._exit(STUCK)
+        raise RuleTimeout
