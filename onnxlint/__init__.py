@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from onnxlint.model.load import Model
     from onnxlint.model.pattern import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight
-    from onnxlint.model.walk import Walk
+    from onnxlint.model.walk import Walk, WayBack
     from onnxlint.pipeline import lint
     from onnxlint.rules import rule
     from onnxlint.settings import Settings
@@ -121,6 +121,7 @@ _HOMES = {
     "Unavailable": "onnxlint.analyses",
     "Value": "onnxlint.model.graph",
     "Walk": "onnxlint.model.walk",
+    "WayBack": "onnxlint.model.walk",
     "Weight": "onnxlint.analyses.weights",
     "Weights": "onnxlint.analyses.weights",
     "Witnesses": "onnxlint.analyses.witnesses",
@@ -190,6 +191,7 @@ __all__ = [
     "Unavailable",
     "Value",
     "Walk",
+    "WayBack",
     "Weight",
     "Weights",
     "Witnesses",

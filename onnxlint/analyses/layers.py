@@ -8,8 +8,8 @@ from enum import IntEnum
 from functools import cached_property
 from math import prod
 
-from onnxlint.model.graph import Graph, Node, Scope, Value
-from onnxlint.model.walk import Walk
+from onnxlint.model.graph import FEW, Graph, Node, Scope, Value
+from onnxlint.model.walk import WayBack
 
 
 class Change(IntEnum):
@@ -50,6 +50,9 @@ _BY_FIRST = frozenset({Change.NONE, Change.LAYOUT, Change.MIXING})
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")
 _SAME_WEIGHT = ("Identity", "Cast", "CastLike", "DequantizeLinear", "QuantizeLinear", "Transpose")
 _SIZE_OPS = ("Shape", "Size")
+
+_Constant = tuple[Value, tuple[int, ...]]
+"""A stored tensor, and its dims as a reader gets them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +107,8 @@ class Layers:
         self._graph = graph
         self._trails: dict[Value, Trail] = {}
         self._readers: dict[Value, int] = {}
+        self._wide: dict[Node, tuple[Value, Change] | None] = {}
+        self._weights = WayBack(self._before_turning, self._stored, _turned)
 
     @classmethod
     def build(cls, graph: Graph) -> Layers:
@@ -122,10 +127,13 @@ class Layers:
         """Whether a value's numbers depend on an input of the model or function, or on chance."""
         return value in self._computed
 
-    def change(self, node: Node) -> Change | None:
-        """What a node does to the one computed value that it reads; None for any other node."""
+    def change(self, node: Node, value: Value | None = None) -> Change | None:
+        """What a node does to the one computed value that it reads; None for any other node.
+
+        Given a value, also None where the node's is another one.
+        """
         step = self._step(node)
-        return None if step is None else step[1]
+        return None if step is None or value not in (None, step[0]) else step[1]
 
     def trail(self, value: Value) -> Trail:
         """The way back from a value to the nearest layer, join or input."""
@@ -166,6 +174,13 @@ class Layers:
         change = _CHANGE_OF.get(node.op)
         if change is None:
             return None
+        if len(node.inputs) <= FEW:
+            return self._stepped(node, change)
+        if node not in self._wide:
+            self._wide[node] = self._stepped(node, change)
+        return self._wide[node]
+
+    def _stepped(self, node: Node, change: Change) -> tuple[Value, Change] | None:
         if node.op == "BatchNormalization":
             change = Change.NONLINEAR if _uses_batch_statistics(node) else change
         elif len(node.outputs) > 1 and any(node.outputs[1:]):
@@ -204,29 +219,19 @@ class Layers:
             return None
         return _read(node, computed[0], slot, *weight)
 
-    def _weight(self, value: Value | None) -> tuple[Value, tuple[int, ...]] | None:
+    def _weight(self, value: Value | None) -> _Constant | None:
         """The stored tensor behind a weight, and the dims that its reader sees."""
-        turns: list[list[int]] = []
-        tensor = None
-        walk = Walk([value])
-        for value in walk:
-            tensor, node = self._graph.tensor(value), value.producer
-            if tensor is not None or node is None or node.op not in _SAME_WEIGHT:
-                break
-            if node.op == "Transpose":
-                perm = node.integers("perm")
-                if perm is None:
-                    return None
-                turns.append(perm)
-            walk.add(node.input(0))
-        if value is None or tensor is None:
+        return None if value is None else self._weights(value)
+
+    def _before_turning(self, value: Value) -> Value | None:
+        node = value.producer
+        if node is None or node.op not in _SAME_WEIGHT or self._graph.tensor(value) is not None:
             return None
-        dims = tensor.dims
-        for perm in reversed(turns):
-            if perm and sorted(perm) != [*range(len(dims))]:
-                return None
-            dims = tuple(dims[axis] for axis in perm) if perm else dims[::-1]
-        return self._graph.source(value), dims
+        return node.input(0)
+
+    def _stored(self, value: Value) -> _Constant | None:
+        tensor = self._graph.tensor(value)
+        return None if tensor is None else (self._graph.source(value), tensor.dims)
 
     @cached_property
     def _ahead(self) -> dict[Value, int]:
@@ -260,6 +265,18 @@ class Layers:
         for scope in (self._graph.main, *self._graph.functions):
             ordered.extend(_nested(scope))
         return ordered
+
+
+def _turned(value: Value, found: _Constant | None) -> _Constant | None:
+    """A weight as it comes out of a node that keeps its numbers."""
+    node = value.producer
+    if found is None or node is None or node.op != "Transpose":
+        return found
+    weight, dims = found
+    perm = node.integers("perm")
+    if perm is None or (perm and sorted(perm) != [*range(len(dims))]):
+        return None
+    return weight, tuple(dims[axis] for axis in perm) if perm else dims[::-1]
 
 
 def _nested(scope: Scope) -> list[Node]:

@@ -14,6 +14,7 @@ from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.settings import InputContract
 
 if TYPE_CHECKING:
+    from onnxlint.model.tensors import Array
     from onnxlint.runtime.synthesis import Slot
 
 FEEDABLE = {
@@ -162,11 +163,10 @@ def _other_slot(graph: Graph, shapes: Shapes, slot: Slot, uses: list[tuple[Node,
 def _given(shapes: Shapes, value: Value, dims: tuple[int | str, ...]) -> Sequence[float] | None:
     """The numbers of an input that an operator takes for a shape, axes or the like."""
     count = prod(dim if isinstance(dim, int) else 0 for dim in dims)
-    for node in value.consumers:
-        for at, read in enumerate(node.inputs):
-            given = parameter(shapes, node, at, count) if read is value and count else None
-            if given is not None:
-                return given
+    for node, at in value.uses if count else ():
+        given = parameter(shapes, node, at, count)
+        if given is not None:
+            return given
     return None
 
 
@@ -188,8 +188,11 @@ def _is_root(graph: Graph, node: Node, at: int) -> bool:
     """Whether a power of it is taken that negative numbers need not have."""
     if node.op != "Pow" or at != 0:
         return False
-    exponent = graph.constant(node.input(1))
-    return exponent is None or bool((exponent % 1 != 0).any())
+    return graph.ask(node.input(1), _are_whole) is not True
+
+
+def _are_whole(exponents: Array) -> bool:
+    return not (exponents % 1 != 0).any()
 
 
 def _is_signal(value: Value, uses: list[tuple[Node, int]], dims: tuple[int | str, ...]) -> bool:
@@ -216,7 +219,7 @@ def _dim(shapes: Shapes, value: Value, shape: Shape, axis: int) -> int | str:
         return dim
     if axis == 0:
         return "batch"
-    for node in value.consumers:
+    for node in value.readers:
         own_axis, slot, weight_axis = _SIZED.get(node.op, (0, 0, 0))
         if not slot or node.input(0) is not value or own_axis % len(dims) != axis:
             continue
@@ -238,8 +241,8 @@ def _uses(value: Value) -> Iterator[tuple[Node, int]]:
     pending, seen = [value], {value}
     while pending:
         current = pending.pop()
-        for node in dict.fromkeys(current.consumers):
-            yield from ((node, slot) for slot, read in enumerate(node.inputs) if read is current)
+        for node in current.readers:
+            yield from ((node, slot) for slot in node.slots_of(current))
             if node.op in _PASSING and node.input(0) is current and node.output not in seen:
                 pending.extend(filter(None, [node.output]))
                 seen.update(filter(None, [node.output]))

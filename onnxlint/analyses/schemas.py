@@ -19,6 +19,7 @@ class Schemas:
     def __init__(self, domains: frozenset[str], newest: dict[str, int]) -> None:
         self.domains = domains
         self._newest = newest
+        self._used: tuple[Graph, list[tuple[OpSchema, list[Node]]]] | None = None
 
     @classmethod
     def build(cls) -> Schemas:
@@ -39,6 +40,11 @@ class Schemas:
 
     def uses(self, graph: Graph) -> Iterator[tuple[OpSchema, list[Node]]]:
         """Every schema that the model uses, with the nodes of one scope that it is for."""
+        if self._used is None or self._used[0] is not graph:
+            self._used = graph, list(self._uses(graph))
+        return iter(self._used[1])
+
+    def _uses(self, graph: Graph) -> Iterator[tuple[OpSchema, list[Node]]]:
         for scope in graph.scopes:
             by_op: dict[str, list[Node]] = {}
             for node in scope.nodes:

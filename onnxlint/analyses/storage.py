@@ -94,19 +94,12 @@ def _shape_after(graph: Graph, node: Node, dims: tuple[int, ...]) -> tuple[int, 
     if node.op not in RESHAPES:
         return dims
     if node.op == "Reshape":
-        target = _integers(graph, node)
+        target = graph.integers(node.input(1))
         return None if target is None else _reshaped(dims, target)
-    axes = _integers(graph, node) if node.input(1) else node.integers("axes")
+    axes = graph.integers(node.input(1)) if node.input(1) else node.integers("axes")
     if axes is None:
         return None
     return _squeezed(dims, axes) if node.op == "Squeeze" else _unsqueezed(dims, axes)
-
-
-def _integers(graph: Graph, node: Node) -> list[int] | None:
-    """The constant integers in a node's second slot."""
-    constant = graph.constant(node.input(1))
-    known = constant is not None and constant.dtype.kind == "i"
-    return [int(number) for number in constant.reshape(-1)] if known else None  # type: ignore[union-attr]
 
 
 def _order(node: Node, rank: int) -> list[int] | None:

@@ -152,6 +152,8 @@ class Weights:
         self._graph = graph
         self._readable = preflight.refusal is None
         self._statistics: dict[object, Statistics | None] = {}
+        self._edges: dict[object, list[int]] = {}
+        self._digests: dict[object, bytes | None] = {}
         self._protos: list[TensorProto] = []
 
     @classmethod
@@ -169,6 +171,18 @@ class Weights:
             self._protos.append(tensor.proto)  # kept, so that its id stays its own
             self._statistics[key] = self._measure(tensor, self._axes.get(key))
         return self._statistics[key]
+
+    def edges(self, tensor: Tensor) -> list[int]:
+        """The least and the largest number of each block of a tensor of integers."""
+        key = _key(tensor)
+        if key not in self._edges:
+            self._protos.append(tensor.proto)
+            try:
+                blocks = ((int(block.min()), int(block.max())) for block in tensor.blocks())
+                self._edges[key] = [number for edges in blocks for number in edges]
+            except ValueError:
+                self._edges[key] = []
+        return self._edges[key]
 
     def layers(self) -> Iterator[Weight]:
         """The constant weights (two and more dims) of layers; a shared one at its first layer."""
@@ -232,11 +246,12 @@ class Weights:
         zero = np.zeros(1) if zero is None else zero
         if object in (scale.dtype, zero.dtype):  # strings
             return None
-        scale, zero = (part.reshape(-1).astype(np.float64) for part in (scale, zero))
         count = weight.tensor.dims[weight.stored.axis or 0]
         by_channel = node.attribute("axis", 1) in (axis, axis - len(weight.tensor.dims))
-        fits = all(part.size == 1 or (by_channel and part.size == count) for part in (scale, zero))
-        return (np.broadcast_to(scale, count), np.broadcast_to(zero, count)) if fits else None
+        if not all(part.size == 1 or (by_channel and part.size == count) for part in (scale, zero)):
+            return None
+        scale, zero = (part.reshape(-1).astype(np.float64) for part in (scale, zero))
+        return np.broadcast_to(scale, count), np.broadcast_to(zero, count)
 
     def equal_channels(self, weight: Weight) -> list[list[int]]:
         """Groups of output channels that are the same to the last bit, those of zeros left out.
@@ -287,13 +302,18 @@ class Weights:
 
     def constants(self) -> Iterator[Constant]:
         """Every initializer and Constant of the model, in every scope."""
-        for value in self._graph.values():
-            made_here = value.tensor_proto is not None or (
-                value.producer is not None and value.producer.op == "Constant"
-            )
-            tensor = self._graph.tensor(value) if made_here else None
-            if tensor is not None:
-                yield value, tensor
+        return iter(self._constants)
+
+    @cached_property
+    def _constants(self) -> list[Constant]:
+        made_here = (
+            value
+            for value in self._graph.values()
+            if value.tensor_proto is not None
+            or (value.producer is not None and value.producer.op == "Constant")
+        )
+        found = ((value, self._graph.tensor(value)) for value in made_here)
+        return [(value, tensor) for value, tensor in found if tensor is not None]
 
     def copies(self, min_bytes: int) -> Iterator[list[Copy]]:
         """Constants of `min_bytes` and more with equal elements, matrices also transposed.
@@ -329,6 +349,13 @@ class Weights:
 
     def digest(self, tensor: Tensor, *, transposed: bool = False) -> bytes | None:
         """A hash of the elements, or of the transposed matrix's; None for unreadable data."""
+        key = _key(tensor), transposed
+        if key not in self._digests:
+            self._protos.append(tensor.proto)
+            self._digests[key] = self._digest(tensor, transposed)
+        return self._digests[key]
+
+    def _digest(self, tensor: Tensor, transposed: bool) -> bytes | None:
         if not self._may_read(tensor):
             return None
         hashed = blake2b(digest_size=16)
@@ -349,11 +376,15 @@ class Weights:
         return self._readable or not tensor.is_external
 
     def _measure(self, tensor: Tensor, axis: int | None) -> Statistics | None:
-        from onnxlint.runtime.statistics import Measurement, merge
+        from onnxlint.runtime.statistics import FEW_ELEMENTS, Measurement, measure_few, merge
 
         if not self._is_measured(tensor) or not self._may_read(tensor):
             return None
         dtype = numpy_dtype(tensor.element_type)
+        is_short = tensor.size <= FEW_ELEMENTS and dtype.itemsize <= 4
+        if is_short and axis is None and not tensor.fill:
+            array = _read(tensor)
+            return None if array is None else measure_few(array, dtype, tensor.dims)
 
         def measured(start: int, stop: int | None) -> Statistics:
             seen = Measurement(dtype, tensor.dims, None if tensor.fill else axis, start)
@@ -379,7 +410,16 @@ def _key(tensor: Tensor) -> object:
         extent = tensor.extent
     except ValueError:  # an offset that is no number; preflight tells, and nothing reads it
         extent = None
+    if tensor.fill:
+        return id(tensor.proto), tensor.dims
     return id(tensor.proto) if extent is None else (extent, tensor.element_type, tensor.dims)
+
+
+def _read(tensor: Tensor) -> Array | None:
+    try:
+        return tensor.array()
+    except TensorError:
+        return None
 
 
 def _groups(marks: Array, chosen: Array) -> list[list[int]]:

@@ -7,12 +7,14 @@ rule first asks for it.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import gc
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property, partial
+from sys import intern
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from onnxlint.findings import Located, NotApplicable, Place
 from onnxlint.model.files import TensorError
@@ -20,6 +22,7 @@ from onnxlint.model.load import Model
 from onnxlint.model.names import module_path, source_line
 from onnxlint.model.operators import attribute_types
 from onnxlint.model.tensors import Tensor
+from onnxlint.model.walk import WayBack
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -34,6 +37,12 @@ if TYPE_CHECKING:
     )
 
     from onnxlint.model.tensors import Array
+
+T = TypeVar("T")
+
+FEW = 24
+"""Inputs or attributes that are searched one by one; of more, a table is made. onnx has no operator
+of as many attributes, and few nodes have as many inputs."""
 
 STANDARD_DOMAINS = ("", "ai.onnx")
 """Both spell the default operator set."""
@@ -58,10 +67,12 @@ LARGEST_FILL = 1 << 24
 """Elements of a ConstantOfShape that are looked at one by one: it may ask for any number of them.
 A choice of ours, 64 MiB of float32."""
 
-MOST_FILLS = 4
-"""Shapes of a ConstantOfShape that are such fills themselves: a damaged file may hold a circle."""
+LONGEST_SHAPE = 128
+"""Numbers of a constant that tells a shape, axes or pads: two for each of numpy's 64 axes."""
 
 _SIZE_OPS = ("Shape", "Size")
+
+_CONSTANT_OPS = ("Constant", "ConstantOfShape")
 
 _RANDOM_OPS = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike",
                "Bernoulli", "Multinomial", "Dropout")  # fmt: skip
@@ -82,13 +93,14 @@ class Value:
 
     `consumers` are the nodes that read it, those in subgraphs included, in the order of the file
     and once per slot; `yielded_to` are the owners of the subgraphs that hand it out. `is_input` is
-    true also for an initializer listed among the inputs.
+    true also for an initializer listed among the inputs. `slot` is the output of its producer.
     """
 
     name: str
     scope: Scope
     origin: Origin
     producer: Node | None = None
+    slot: int = 0
     type: TypeProto | None = None
     tensor_proto: TensorProto | None = None
     is_input: bool = False
@@ -102,6 +114,16 @@ class Value:
         if self.producer is None:
             return Place(scope=self.scope.path, value=self.name)
         return self.producer.place_of(self.name)
+
+    @property
+    def readers(self) -> Collection[Node]:
+        """The nodes that read it, each once: what walks from reader to reader needs these."""
+        return dict.fromkeys(self.consumers)
+
+    @property
+    def uses(self) -> Iterator[tuple[Node, int]]:
+        """The nodes that read it, with each slot that they do it in."""
+        return ((node, slot) for node in self.readers for slot in node.slots_of(self))
 
     @property
     def is_declared(self) -> bool:
@@ -151,11 +173,14 @@ class Node:
     domain: str = field(init=False)
     op_type: str = field(init=False)
     op: str = field(init=False)
+    _many: dict[str, AttributeProto] | None = field(init=False, default=None)
+    _slots: dict[Value, list[int]] | None = field(init=False, default=None)
+    _source: tuple[str | None, str | None] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self.name, self.op_type = self.proto.name, self.proto.op_type
+        self.name, self.op_type = self.proto.name, intern(self.proto.op_type)
         self.domain = _plain_domain(self.proto.domain)
-        self.op = f"{self.domain}::{self.op_type}" if self.domain else self.op_type
+        self.op = intern(f"{self.domain}::{self.op_type}") if self.domain else self.op_type
 
     @property
     def is_random(self) -> bool:
@@ -167,9 +192,28 @@ class Node:
         """The local function of the model that it calls."""
         return self.scope.graph.functions_by_name.get((self.domain, self.op_type))
 
+    @property
+    def scopes_inside(self) -> Sequence[Scope]:
+        """Its subgraphs, and theirs."""
+        scopes = list(self.subgraphs)
+        for scope in scopes:
+            scopes.extend(inner for node in scope.nodes for inner in node.subgraphs)
+        return scopes
+
     def input(self, slot: int) -> Value | None:
         """The value in an input slot, or None where it is omitted."""
         return self.inputs[slot] if slot < len(self.inputs) else None
+
+    def slots_of(self, value: Value) -> Sequence[int]:
+        """The input slots that read a value."""
+        if len(self.inputs) <= FEW:
+            return [slot for slot, read in enumerate(self.inputs) if read is value]
+        if self._slots is None:
+            self._slots = {}
+            for slot, read in enumerate(self.inputs):
+                if read is not None:
+                    self._slots.setdefault(read, []).append(slot)
+        return self._slots.get(value, ())
 
     @property
     def output(self) -> Value | None:
@@ -187,19 +231,33 @@ class Node:
         `default` where it is absent, refers to a function's attribute, or is of another type than
         the default or the operator's schema.
         """
-        for attribute in self.proto.attribute:
-            if attribute.name == name and not attribute.ref_attr_name:
-                known = self._attribute_types.get(name)
-                fits = known is None or attribute.type == known
-                return _attribute_value(attribute, default) if fits else default
-        return default
+        found = self._named(name)
+        if found is None or found.ref_attr_name:
+            return default
+        known = self._attribute_types.get(name)
+        fits = known is None or found.type == known
+        return _attribute_value(found, default) if fits else default
+
+    def _named(self, name: str) -> AttributeProto | None:
+        """The attribute of the name; of several the first that refers to no other one."""
+        attributes = self.proto.attribute
+        if len(attributes) <= FEW:
+            named = [attribute for attribute in attributes if attribute.name == name]
+            plain = (attribute for attribute in named if not attribute.ref_attr_name)
+            return next(plain, named[0] if named else None)
+        if self._many is None:
+            self._many = {}
+            for attribute in reversed(attributes):
+                if attribute.name not in self._many or not attribute.ref_attr_name:
+                    self._many[attribute.name] = attribute
+        return self._many.get(name)
 
     def integers(self, name: str) -> list[int] | None:
         """An attribute that is a list of integers, such as `axes`; empty where it is absent.
 
         None where it is anything else, or a function's caller decides.
         """
-        if all(attribute.name != name for attribute in self.proto.attribute):
+        if self._named(name) is None:
             return []
         found = self.attribute(name)
         is_list = isinstance(found, list) and all(isinstance(number, int) for number in found)
@@ -226,16 +284,10 @@ class Node:
 
     def place_of(self, value: str | None) -> Place:
         """The place of one of its outputs."""
-        metadata = {entry.key: entry.value for entry in self.proto.metadata_props}
-        return Place(
-            scope=self.scope.path,
-            node=self.name,
-            node_index=self.index,
-            op_type=self.op_type,
-            value=value,
-            module=module_path(self.name, metadata),
-            source=source_line(metadata),
-        )
+        if self._source is None:
+            metadata = {entry.key: entry.value for entry in self.proto.metadata_props}
+            self._source = module_path(self.name, metadata), source_line(metadata)
+        return Place(self.scope.path, self.name, self.index, self.op_type, value, *self._source)
 
     def __repr__(self) -> str:
         return f"<Node {self.op} {self.name!r} #{self.index} in {self.scope.path or 'main graph'}>"
@@ -337,9 +389,11 @@ class Scope:
         """Imported version of each domain; subgraphs use those around them."""
         if self.parent is not None:
             return self.parent.opsets
+        main = self.graph.main
+        if self is not main and not self.imports:
+            return main.opsets
         standard = {"": 1} if self.graph.model.proto.ir_version < 3 else {}
-        imports = self.imports or self.graph.main.imports
-        return standard | {domain: versions[-1] for domain, versions in imports.items()}
+        return standard | {domain: versions[-1] for domain, versions in self.imports.items()}
 
     @cached_property
     def imports(self) -> Mapping[str, list[int]]:
@@ -373,6 +427,10 @@ class Graph:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.scopes: list[Scope] = []
+        self._source = WayBack(_copied_by_identity, lambda value: value)
+        self._made = WayBack(self._shape_of_fill, self._tensor_at, self._filled)
+        self._known: dict[int, Tensor] = {}
+        self._answers: dict[tuple[Value, Callable[[Array], Any]], Any] = {}
         self.main = self._add(Scope("", self, proto=model.proto.graph))
         self.functions = [
             self._add(
@@ -390,8 +448,22 @@ class Graph:
 
     @classmethod
     def build(cls, model: Model) -> Graph:
-        """Reads the graph off a model."""
-        return cls(model)
+        """Reads the graph off a model, and keeps Python's collector from it until it is closed.
+
+        It stays as it is, and of a million nodes every look through it takes some seconds.
+        """
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return cls(model)
+        finally:
+            gc.freeze()
+            if was_enabled:
+                gc.enable()
+
+    def close(self) -> None:
+        """Lets the collector look at it again."""
+        gc.unfreeze()
 
     def _add(self, scope: Scope) -> Scope:
         self.scopes.append(scope)
@@ -456,7 +528,11 @@ class Graph:
                 yield place, sparse, self._stored(sparse.indices)
 
     def _stored(self, proto: TensorProto) -> Tensor:
-        return Tensor(proto, self.model.files, tuple(proto.dims))
+        """One tensor for each message: it keeps the message, whose id so stays its own."""
+        tensor = self._known.get(id(proto))
+        if tensor is None:
+            tensor = self._known[id(proto)] = Tensor(proto, self.model.files, tuple(proto.dims))
+        return tensor
 
     def layers(self) -> Iterator[Node]:
         """Nodes whose operator multiplies its input with weights, learned ones as a rule."""
@@ -474,14 +550,9 @@ class Graph:
 
     def source(self, value: Value) -> Value:
         """The value behind a chain of Identity nodes."""
-        seen = {value}
-        while value.producer is not None and value.producer.op == "Identity":
-            before = value.producer.input(0)
-            if before is None or before in seen:
-                break
-            seen.add(before)
-            value = before
-        return value
+        if value.producer is None or value.producer.op != "Identity":
+            return value
+        return self._source(value)
 
     def tensor(self, value: Value | None) -> Tensor | None:
         """The constant behind a value: initializer, Constant or ConstantOfShape, also by Identity.
@@ -489,38 +560,70 @@ class Graph:
         None where the value is computed, is no dense tensor, or lies inside a function whose
         attributes decide it. An initializer that a caller may override counts as constant.
         """
-        return self._tensor(value, MOST_FILLS)
-
-    def _tensor(self, value: Value | None, fills: int) -> Tensor | None:
         if value is None:
             return None
         value = self.source(value)
         if value.tensor_proto is not None:
             return self._stored(value.tensor_proto)
-        if value.producer is None:
+        if value.producer is None or value.producer.op not in _CONSTANT_OPS:
             return None
-        return self._tensor_made_by(value.producer, fills)
+        return self._made(value)
 
-    def _tensor_made_by(self, node: Node, fills: int) -> Tensor | None:
-        if node.op == "Constant":
+    def _shape_of_fill(self, value: Value) -> Value | None:
+        """The shape that a value is filled in."""
+        node = value.producer
+        shape = node.input(0) if node is not None and node.op == "ConstantOfShape" else None
+        return None if shape is None else self.source(shape)
+
+    def _tensor_at(self, value: Value) -> Tensor | None:
+        """The tensor of an initializer or a Constant."""
+        node, proto = value.producer, value.tensor_proto
+        if node is not None and node.op == "Constant":
             proto = _constant_proto(node)
-            return proto and self._stored(proto)
-        if node.op == "ConstantOfShape" and fills:
-            shape = _numbers(self._tensor(node.input(0), fills - 1))
-            if shape is None:
-                return None
-            dims = tuple(shape.reshape(-1).tolist())
-            if shape.dtype.kind not in "iu" or min(dims, default=0) < 0:
-                return None
-            return Tensor(node.tensor("value") or _zero(), self.model.files, dims, fill=True)
-        return None
+        return None if proto is None else self._stored(proto)
+
+    def _filled(self, value: Value, shape: Tensor | None) -> Tensor | None:
+        """The tensor of a ConstantOfShape."""
+        sizes = None if shape is None or shape.size > LONGEST_SHAPE else _numbers(shape)
+        if sizes is None or sizes.dtype.kind not in "iu":
+            return None
+        dims = tuple(sizes.reshape(-1).tolist())
+        if min(dims, default=0) < 0:
+            return None
+        node = value.producer
+        proto = (node.tensor("value") if node is not None else None) or _zero()
+        return Tensor(proto, self.model.files, dims, fill=True)
 
     def constant(self, value: Value | None) -> Array | None:
         """The numbers of a constant value.
 
         None where it is computed, cannot be read, or holds no real numbers but strings and such.
+        Thousands of nodes may read one large constant: `ask` looks at its numbers once for all.
         """
         return _numbers(self.tensor(value))
+
+    def ask(self, value: Value | None, question: Callable[[Array], T]) -> T | None:
+        """What a function says of a constant's numbers; None where `constant` knows none.
+
+        It is called once for each constant, however many nodes read it.
+        """
+        if value is None:
+            return None
+        key = self.source(value), question
+        if key not in self._answers:
+            array = self.constant(value)
+            self._answers[key] = None if array is None else question(array)
+        answer: T | None = self._answers[key]
+        return answer
+
+    def integers(self, value: Value | None) -> list[int] | None:
+        """The constant integers that tell a shape, axes or pads; None where there are more."""
+        tensor = self.tensor(value)
+        numbers = None if tensor is None or tensor.size > LONGEST_SHAPE else _numbers(tensor)
+        if numbers is None or numbers.dtype.kind not in "iu":
+            return None
+        integers: list[int] = numbers.reshape(-1).tolist()
+        return integers
 
     def number(self, value: Value | None) -> float | None:
         """The one number of a constant value; None where it is no constant or holds several."""
@@ -556,19 +659,26 @@ class Graph:
         drawn = (v for node in self.nodes() if node.is_random for v in node.outputs if v)
         return self.descendants([*self.inputs, *drawn])
 
-    def ancestors(self, values: Iterable[Value], *, by_numbers: bool = False) -> set[Node | Value]:
+    def ancestors(
+        self, values: Iterable[Value], *, by_numbers: bool = False, most: int | None = None
+    ) -> set[Node | Value]:
         """Every vertex that the given values depend on, themselves included.
 
         With `by_numbers` what matters by its sizes alone is left out: nothing is looked for beyond
-        Shape and Size nodes.
+        Shape and Size nodes. `most` ends the search once so many are found: who asks for each of
+        many nodes must not search the whole graph each time.
         """
-        return _reach(values, _before, _SIZE_OPS if by_numbers else ())
+        return _reach(values, _before, _SIZE_OPS if by_numbers else (), most)
 
     def descendants(
-        self, values: Iterable[Value], *, by_numbers: bool = False
+        self, values: Iterable[Value], *, by_numbers: bool = False, inside: Node | None = None
     ) -> set[Node | Value]:
-        """Every vertex that depends on the given values, themselves included; as `ancestors`."""
-        return _reach(values, _after, _SIZE_OPS if by_numbers else ())
+        """Every vertex that depends on the given values, themselves included; as `ancestors`.
+
+        With `inside` only those in the subgraphs of a node, at any depth.
+        """
+        step = _after if inside is None else partial(_after_inside, {*inside.scopes_inside})
+        return _reach(values, step, _SIZE_OPS if by_numbers else ())
 
     @cached_property
     def digraph(self) -> nx.DiGraph[Node | Value]:
@@ -583,8 +693,45 @@ class Graph:
         graph.add_nodes_from(self.values())
         graph.add_nodes_from(self.nodes())
         for vertex in list(graph):
-            graph.add_edges_from((vertex, following) for following in _after(vertex))
+            for after in _after(vertex):
+                ends = after[0].outputs if isinstance(after, tuple) else [after]
+                graph.add_edges_from((vertex, end) for end in ends if end is not None)
         return graph
+
+    @property
+    def is_acyclic(self) -> bool:
+        """Whether no value depends on itself."""
+        vertices: list[_Vertex] = [*self.values(), *self.nodes()]
+        vertices += [(node,) for node in self.nodes() if node.subgraphs]
+        waiting = Counter(after for vertex in vertices for after in _after(vertex))
+        ready = [vertex for vertex in vertices if not waiting[vertex]]
+        for vertex in ready:
+            for after in _after(vertex):
+                waiting[after] -= 1
+                if after is not None and not waiting[after]:
+                    ready.append(after)
+        return not any(waiting.values())
+
+    def parts(self) -> Iterator[set[Node | Value]]:
+        """What is live, as parts that share no vertex and no edge, in the order of the values."""
+        live, met = self.live, set[Node | Value]()
+
+        def beside(vertex: _Vertex) -> Collection[_Vertex]:
+            near = (v for v in (*_before(vertex), *_after(vertex)) if v is not None)
+            return [v for v in near if (v[0] if isinstance(v, tuple) else v) in live]
+
+        for value in self.values():
+            if value in live and value not in met:
+                part = _reach([value], beside, ())
+                met |= part
+                yield part
+
+
+_Vertex: TypeAlias = Node | Value | tuple[Node]
+"""A node alone in a tuple stands for all that its subgraphs hand out: so what they hand out and
+what the node gives are as many edges together, not as many times each other."""
+
+Step: TypeAlias = Callable[[_Vertex], Collection[_Vertex | None]]
 
 
 def _plain_domain(domain: str) -> str:
@@ -615,7 +762,8 @@ def _define(scope: Scope) -> None:
     for index, proto in enumerate(protos):
         node = Node(proto, index, scope)
         scope.nodes.append(node)
-        node.outputs = [_define_output(node, name, types.get(name)) for name in proto.output]
+        for slot, name in enumerate(proto.output):
+            node.outputs.append(_define_output(node, slot, name, types.get(name)))
     for name in output_names:
         scope.outputs.append(_output_value(scope, name))
 
@@ -641,10 +789,10 @@ def _define_initializers(scope: Scope) -> None:
         scope.values.setdefault(name, Value(name, scope, Origin.INITIALIZER))
 
 
-def _define_output(node: Node, name: str, type_proto: TypeProto | None) -> Value | None:
+def _define_output(node: Node, slot: int, name: str, type_proto: TypeProto | None) -> Value | None:
     if not name:
         return None
-    value = Value(name, node.scope, Origin.NODE, producer=node, type=type_proto)
+    value = Value(name, node.scope, Origin.NODE, node, slot, type_proto)
     if name in node.scope.values:
         node.scope.redefinitions.append(Redefinition(node.scope.values[name], node))
     else:
@@ -712,43 +860,55 @@ def _reads_ahead(node: Node, value: Value) -> bool:
     return value.producer.index >= node.index
 
 
-def _reach(start: Iterable[Value], step: Any, stop: Collection[str]) -> set[Node | Value]:
-    reached: set[Node | Value] = set(start)
-    pending: list[Node | Value] = list(reached)
-    while pending:
+def _reach(
+    start: Iterable[_Vertex], step: Step, stop: Collection[str], most: int | None = None
+) -> set[Node | Value]:
+    reached: set[_Vertex | None] = set(start)
+    pending = list(reached)
+    reached.add(None)  # what stands in an omitted slot leads nowhere
+    while pending and (most is None or len(reached) < most):
         current = pending.pop()
-        if stop and isinstance(current, Node) and current.op in stop:
+        if current is None or (stop and isinstance(current, Node) and current.op in stop):
             continue
         for vertex in step(current):
             if vertex not in reached:
                 reached.add(vertex)
                 pending.append(vertex)
-    return reached
+    return {vertex for vertex in reached if isinstance(vertex, Node | Value)}
 
 
-def _after(vertex: Node | Value) -> Iterator[Node | Value]:
+def _after(vertex: _Vertex) -> Collection[_Vertex | None]:
     """The vertices that data flows to."""
     if isinstance(vertex, Node):
-        yield from filter(None, vertex.outputs)
-        for subgraph in vertex.subgraphs:
-            yield from subgraph.inputs
-        return
-    yield from vertex.consumers
-    for owner in vertex.yielded_to:
-        yield from filter(None, owner.outputs)
+        inside = [value for subgraph in vertex.subgraphs for value in subgraph.inputs]
+        return [*vertex.outputs, *inside] if inside else vertex.outputs
+    if isinstance(vertex, tuple):
+        return vertex[0].outputs
+    handed_out = [(owner,) for owner in vertex.yielded_to]
+    return [*vertex.consumers, *handed_out] if handed_out else vertex.consumers
 
 
-def _before(vertex: Node | Value) -> Iterator[Node | Value]:
+def _after_inside(scopes: set[Scope], vertex: _Vertex) -> Collection[_Vertex | None]:
+    """Those of them that stand in these scopes."""
+    return [
+        after
+        for after in _after(vertex)
+        if after is not None and (after[0] if isinstance(after, tuple) else after).scope in scopes
+    ]
+
+
+def _before(vertex: _Vertex) -> Collection[_Vertex | None]:
     """The vertices that data comes from."""
     if isinstance(vertex, Node):
-        yield from filter(None, vertex.inputs)
-        return
+        return vertex.inputs
+    if isinstance(vertex, tuple):
+        return [value for subgraph in vertex[0].subgraphs for value in subgraph.outputs]
     if vertex.producer is not None:
-        yield vertex.producer
-        for subgraph in vertex.producer.subgraphs:
-            yield from subgraph.outputs
-    elif vertex.is_input and vertex.scope.owner is not None:
-        yield vertex.scope.owner
+        maker = vertex.producer
+        return [maker, (maker,)] if maker.subgraphs else [maker]
+    if vertex.is_input and vertex.scope.owner is not None:
+        return [vertex.scope.owner]
+    return ()
 
 
 def attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
@@ -806,6 +966,11 @@ def _attribute_value(attribute: AttributeProto, default: Any) -> Any:
     return value if fits else default
 
 
+def _copied_by_identity(value: Value) -> Value | None:
+    node = value.producer
+    return node.input(0) if node is not None and node.op == "Identity" else None
+
+
 def _constant_proto(node: Node) -> TensorProto | None:
     """The tensor that a Constant node spells in one of its seven ways."""
     import numpy as np
@@ -836,6 +1001,7 @@ def _numbers(tensor: Tensor | None) -> Array | None:
     return None if array.dtype.kind in "OSUc" else array
 
 
+@cache
 def _zero() -> TensorProto:
     """What a ConstantOfShape without a value repeats."""
     from onnx import TensorProto

@@ -35,6 +35,10 @@ BLOCK_ELEMENTS = 1 << 18
 they are long enough that threads seldom wait for the interpreter."""
 
 
+FEW_ELEMENTS = 64
+"""Up to so many elements Python adds them up in less time than numpy takes to be called."""
+
+
 class Measurement:
     """The statistics of one tensor that comes in flat blocks, in their order.
 
@@ -151,6 +155,26 @@ def measure(
     result = measurement.result
     if samples and flat.size:
         result.samples = _sample_rows(flat.reshape(samples, -1)[:MOST_SAMPLES], result.mean)
+    return result
+
+
+def measure_few(array: Array, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Statistics:
+    """The statistics of a few elements of at most 32 bits, without channels."""
+    numbers: list[float] = widened(array.reshape(-1)).tolist()
+    finite = [number for number in numbers if -math.inf < number < math.inf]
+    result = Statistics(dtype=dtype_name(dtype), shape=shape, elements=len(numbers))
+    if len(finite) < len(numbers):
+        result.positive_infinite = numbers.count(math.inf)
+        result.negative_infinite = numbers.count(-math.inf)
+        result.nan = len(numbers) - len(finite) - result.infinite
+    if finite:
+        tiny = smallest_normal(dtype)
+        result.minimum, result.maximum = min(finite), max(finite)
+        result.zeros = finite.count(0)
+        result.subnormal = sum(-tiny < number < tiny for number in finite) - result.zeros
+        result.mean = math.fsum(finite) / len(finite)
+        deviations = [number - result.mean for number in finite]
+        result.m2 = math.fsum([deviation * deviation for deviation in deviations])
     return result
 
 

@@ -22,16 +22,7 @@ _PAIRS: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-def folded(value: Value | None, graph: Graph, shapes: Shapes) -> Any:
-    """The one number or truth that a value always holds; None where it may hold several."""
-    try:
-        numbers = _Folding(graph, shapes).of(value, _DEEPEST)
-    except (TypeError, IndexError):  # operands that the operator does not take
-        return None
-    return numbers[0] if numbers is not None and len(numbers) == 1 else None
-
-
-class _Folding:
+class Folding:
     """The elements of small values in a row, None for those that are not known.
 
     Each value is computed once: there may be any number of ways to it.
@@ -39,15 +30,22 @@ class _Folding:
 
     def __init__(self, graph: Graph, shapes: Shapes) -> None:
         self._graph, self._shapes = graph, shapes
-        self._known: dict[Value, list[Any] | None] = {}
+        self._known: dict[tuple[Value, int], list[Any] | None] = {}
 
-    def of(self, value: Value | None, steps: int) -> list[Any] | None:
+    def of(self, value: Value | None) -> Any:
+        """The one number or truth that a value always holds; None where it may hold several."""
+        numbers = self._elements(value, _DEEPEST)
+        return numbers[0] if numbers is not None and len(numbers) == 1 else None
+
+    def _elements(self, value: Value | None, steps: int) -> list[Any] | None:
         if value is None or self._graph.source(value).is_input:  # also where it has a default
             return None
-        if value not in self._known:
-            self._known[value] = None  # where it depends on itself
-            self._known[value] = _kept(self._folded(value, steps))
-        return self._known[value]
+        if (value, steps) not in self._known:
+            try:
+                self._known[value, steps] = _kept(self._folded(value, steps))
+            except (TypeError, IndexError):  # operands that the operator does not take
+                self._known[value, steps] = None
+        return self._known[value, steps]
 
     def _folded(self, value: Value, steps: int) -> list[Any] | None:
         tensor = self._graph.tensor(value)
@@ -55,11 +53,11 @@ class _Folding:
             constant = self._graph.constant(value)
             return None if constant is None else constant.reshape(-1).tolist()
         node = value.producer
-        if node is None or not steps:
+        if node is None or not steps or len(node.inputs) > _LARGEST:
             return None
         if node.op == "Shape":
             return _sizes(node, self._shapes)
-        operands = [self.of(operand, steps - 1) for operand in node.inputs]
+        operands = [self._elements(operand, steps - 1) for operand in node.inputs]
         if node.op in _SAME:
             return operands[0] if operands else None
         known = [operand for operand in operands if operand is not None]

@@ -23,6 +23,10 @@ _DECIDING = ("ReduceMax", "ReduceMin", "ReduceSum", "ReduceMean", "ReduceProd", 
 _NEAR = 40
 """So many values around a softmax are looked at: masks and guards stand beside it."""
 
+_BEHIND = 1000
+"""So many vertices behind a mask are searched for the inputs that decide it: masks are made of some
+dozens of nodes."""
+
 _FLOAT16, _LOWEST_FLOAT16 = 10, -65504.0
 
 
@@ -40,42 +44,58 @@ class Masks:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._infinite: dict[tuple[Value, bool], bool] = {}
+        self._empty: dict[tuple[Value, bool, int], bool] = {}
+        self._blocked: dict[tuple[Value, bool | None], tuple[int, int] | None] = {}
+        self._beyond: dict[Value, tuple[bool, list[Value]]] = {}
+        self._numbered = {value: number for number, value in enumerate(graph.inputs)}
 
-    def before(self, softmax: Node) -> Iterator[Mask]:
-        """The places in front of a softmax where a condition puts -inf."""
-        for node in _before(softmax):
+    def before(self, value: Value | None) -> Iterator[Mask]:
+        """The places in front of a softmax that reads a value where a condition puts -inf."""
+        for node in _before(value):
             condition = node.input(0)
             if node.op == "Where" and condition is not None:
                 for slot, keeps in ((1, False), (2, True)):
                     if self._is_infinite(node.input(slot)):
                         yield Mask(node, condition, keeps)
 
-    def products(self, softmax: Node) -> Iterator[Node]:
+    def products(self, value: Value | None) -> Iterator[Node]:
         """The nodes in front of a softmax that multiply what an input decides with -inf."""
-        for node in _before(softmax):
-            others = [value for value in node.inputs if not self._is_infinite(value)]
-            if node.op == "Mul" and len(others) == 1 and others[0] in self._callers_numbers:
-                yield node
+        for node in _before(value):
+            if node.op == "Mul":
+                others = [each for each in node.inputs[:2] if not self._is_infinite(each)]
+                if len(others) == 1 and others[0] in self._callers_numbers:
+                    yield node
 
-    def blocked_rows(self, softmax: Node) -> Iterator[tuple[int, int]]:
+    def blocked_rows(self, value: Value | None) -> Iterator[tuple[int, int]]:
         """How many of how many rows (last axis) each constant mask in front of it blocks whole."""
+        for node in _before(value):
+            if node.op == "Add":
+                yield from filter(None, (self._rows(each, None) for each in node.inputs[:2]))
+            elif node.op == "Where":
+                keeps = self._is_infinite(node.input(2))
+                if keeps or self._is_infinite(node.input(1)):
+                    yield from filter(None, [self._rows(node.input(0), keeps)])
+
+    def _rows(self, value: Value | None, keeps: bool | None) -> tuple[int, int] | None:
+        """The rows of a constant mask that block whole, and all: of a condition, or of numbers."""
+        if value is None:
+            return None
+        if (value, keeps) not in self._blocked:
+            self._blocked[value, keeps] = self._counted(value, keeps)
+        return self._blocked[value, keeps]
+
+    def _counted(self, value: Value, keeps: bool | None) -> tuple[int, int] | None:
 
         import numpy as np
 
-        for node in _before(softmax):
-            if node.op == "Add":
-                constants = [self._graph.constant(value) for value in node.inputs]
-                blocked = [c == -np.inf for c in constants if c is not None and c.dtype.kind == "f"]
-            elif node.op == "Where":
-                condition = self._graph.constant(node.input(0))
-                keeps = self._is_infinite(node.input(2))
-                known = condition is not None and (keeps or self._is_infinite(node.input(1)))
-                blocked = [condition == (not keeps)] if known else []
-            else:
-                continue
-            for rows in blocked:
-                if rows.ndim and rows.any():
-                    yield int(rows.all(axis=-1).sum()), rows.size // rows.shape[-1]
+        constant = self._graph.constant(value)
+        if constant is None or (keeps is None and constant.dtype.kind != "f"):
+            return None
+        rows = constant == (-np.inf if keeps is None else not keeps)
+        if not rows.ndim or not rows.any():
+            return None
+        return int(rows.all(axis=-1).sum()), rows.size // rows.shape[-1]
 
     def can_block_a_row(self, mask: Mask) -> bool:
         """Whether a caller's numbers alone can make a mask block every entry."""
@@ -83,18 +103,19 @@ class Masks:
 
     def deciders(self, mask: Mask) -> list[Value]:
         """The model inputs on whose numbers a mask depends."""
-        behind = self._graph.ancestors([mask.condition], by_numbers=True)
-        return [value for value in self._graph.inputs if value in behind]
+        behind = self._graph.ancestors([mask.condition], by_numbers=True, most=_BEHIND)
+        return sorted(behind & self._numbered.keys(), key=self._numbered.__getitem__)
 
     def is_guarded(self, softmax: Node) -> bool:
         """Whether what a softmax gives is looked at for NaN, or replaced by a condition."""
-        pending = [softmax.output]
+        pending = [value for value in [softmax.output] if value is not None]
         for value in islice(pending, _NEAR):
-            for reader in value.consumers if value is not None else ():
-                if reader.op == "IsNaN" or (reader.op == "Where" and reader.input(0) is not value):
-                    return True
-                if reader.op in CARRIERS or reader.op in ("MatMul", "Mul"):
-                    pending.append(reader.output)
+            if value not in self._beyond:
+                self._beyond[value] = _beyond(value)
+            guarded, following = self._beyond[value]
+            if guarded:
+                return True
+            pending += following
         return False
 
     @cached_property
@@ -106,16 +127,20 @@ class Masks:
         return numbers - self._graph.descendants(outputs, by_numbers=True)
 
     def _can_empty(self, value: Value | None, keeps: bool, steps: int) -> bool:
-        node = value.producer if value is not None else None
-        if value not in self._callers_numbers or not steps:
+        if value is None or value not in self._callers_numbers or not steps:
             return False
-        if node is None:
-            return True
+        key = value, keeps, steps
+        if key not in self._empty:
+            node = value.producer
+            self._empty[key] = node is None or self._can_node_empty(node, keeps, steps)
+        return self._empty[key]
+
+    def _can_node_empty(self, node: Node, keeps: bool, steps: int) -> bool:
         if node.op in CARRIERS or node.op == "Not":
             return self._can_empty(node.input(0), keeps ^ (node.op == "Not"), steps - 1)
         if node.op in ("And", "Or"):
             some_block = (node.op == "And") == keeps
-            parts = (self._can_empty(part, keeps, steps - 1) for part in node.inputs)
+            parts = (self._can_empty(part, keeps, steps - 1) for part in node.inputs[:2])
             return any(parts) if some_block else all(parts)
         return not self._keeps_first(node, keeps) and not _keeps_diagonal(node, keeps)
 
@@ -132,12 +157,19 @@ class Masks:
 
     def _is_infinite(self, value: Value | None) -> bool:
         """Whether a constant is -inf throughout; also one that float16 turns into it."""
+        *casts, source = _carried(value)
+        if source is None:
+            return False
+        narrows = any(v.producer.attribute("to") == _FLOAT16 for v in casts)
+        if (source, narrows) not in self._infinite:
+            self._infinite[source, narrows] = self._is_below(source, narrows)
+        return self._infinite[source, narrows]
+
+    def _is_below(self, source: Value, narrows: bool) -> bool:
 
         import numpy as np
 
-        *casts, source = _carried(value)
-        narrows = any(v.producer.attribute("to") == _FLOAT16 for v in casts)
-        maker = source.producer if source is not None else None
+        maker = source.producer
         filled = maker is not None and maker.op == "ConstantOfShape"
         numbers = self._graph.fill(maker) if filled else self._graph.constant(source)
         if numbers is None or numbers.dtype.kind not in "fV" or not numbers.size:
@@ -146,9 +178,20 @@ class Masks:
         return bool((numbers.astype(np.float64) < lowest).all())
 
 
-def _before(softmax: Node) -> Iterator[Node]:
+def _beyond(value: Value) -> tuple[bool, list[Value]]:
+    """Whether a reader guards a value from NaN, and where its numbers go on to."""
+    following: list[Value] = []
+    for reader in value.readers:
+        if reader.op == "IsNaN" or (reader.op == "Where" and reader.input(0) is not value):
+            return True, []
+        if reader.op in CARRIERS or reader.op in ("MatMul", "Mul"):
+            following += filter(None, [reader.output])
+    return False, following[:_NEAR]
+
+
+def _before(read: Value | None) -> Iterator[Node]:
     """The nodes that make a softmax's input without a layer between, the nearest first."""
-    pending, seen = [softmax.input(0)], set[Node]()
+    pending, seen = [read], set[Node]()
     for value in islice(pending, _NEAR):
         node = value.producer if value is not None else None
         if node is None or node in seen:
@@ -158,14 +201,15 @@ def _before(softmax: Node) -> Iterator[Node]:
         if node.op in CARRIERS:
             pending.append(node.input(0))
         elif node.op in _SUMS:
-            pending.extend(node.inputs)
+            pending.extend(node.inputs[:2])
         elif node.op == "Where":
-            pending.extend(node.inputs[1:])
+            pending.extend(node.inputs[1:3])
 
 
 def _keeps_diagonal(node: Node, keeps: bool) -> bool:
     """Whether only places that carry the same number see each other: each sees itself."""
-    return node.op == "Equal" and keeps and len({_carried(value)[-1] for value in node.inputs}) == 1
+    compared = {_carried(value)[-1] for value in node.inputs[:2]}
+    return node.op == "Equal" and keeps and len(compared) == 1
 
 
 def _carried(value: Value | None) -> list[Value | None]:

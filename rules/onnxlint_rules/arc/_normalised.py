@@ -9,13 +9,15 @@ def normalised_layer(node: Node, layers: Layers) -> tuple[Layer, list[Node]] | N
     trail = None if value is None else layers.trail(value)
     if value is None or trail is None or trail.layer is None:
         return None
+    if not trail.alone or layers.readers(value) != 1:
+        return None
     added: list[Node] = []
     for step in trail.nodes:
         if step.op == "Add":
             added.append(step)
         elif layers.change(step) != Change.NONE:
             return None
-    return (trail.layer, added) if trail.alone and layers.readers(value) == 1 else None
+    return trail.layer, added
 
 
 def has_scale_per_feature(node: Node, layer: Layer, graph: Graph) -> bool:

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from onnxlint import Change, Layer, Layers, Node, Trail, Walk
+from onnxlint import Change, Layer, Layers, Node, Trail, Value, Walk
 
 ATTENTION = ("MatMul", "Einsum", "Attention", "MultiHeadAttention", "GroupQueryAttention")
 """Operators that multiply computed values with each other."""
@@ -25,12 +25,14 @@ def leaves_attention(layer: Layer, layers: Layers) -> bool:
 def enters_attention(layer: Layer, layers: Layers) -> bool:
     """Whether a layer's values go, shifted and laid out at most, into such a product."""
     walk = Walk([layer.node])
+    read: Value | None = None
     for node in walk:
-        change = Change.NONE if node is layer.node else layers.change(node)
+        change = Change.NONE if node is layer.node else layers.change(node, read)
         if change is None or change > Change.AFFINE:
             return layers.of(node) is None and node.op_type in ATTENTION
-        if node.output is not None and layers.readers(node.output) == 1:
-            walk.add(next((r for r in node.output.consumers if r.op != "Shape"), None))
+        read = node.output
+        if read is not None and layers.readers(read) == 1:
+            walk.add(next((r for r in read.consumers if r.op not in ("Shape", "Size")), None))
     return False
 
 

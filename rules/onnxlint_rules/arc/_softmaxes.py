@@ -1,6 +1,6 @@
 """What the rules about softmaxes share."""
 
-from onnxlint import Node, Shapes, Walk
+from onnxlint import Node, Shapes, Value, Walk, WayBack
 
 SAME_LAYOUT = frozenset({"Identity", "Cast", "Dropout"})
 """Operators that hand on their first input as it is."""
@@ -9,19 +9,36 @@ NEW_LAYOUT = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose
 """Operators that hand it on with other axes."""
 
 
-def feeder(node: Node) -> tuple[Node | None, bool]:
-    """The node whose numbers a node reads as its first input, and whether their axes stayed."""
-    same_layout = True
-    walk = Walk([node.input(0)])
-    for value in walk:
-        before = value.producer
-        if before is None:
-            break
-        if before.op not in SAME_LAYOUT | NEW_LAYOUT:
-            return before, same_layout
-        same_layout = same_layout and before.op in SAME_LAYOUT
-        walk.add(before.input(0))
-    return None, same_layout
+LAYOUTS = SAME_LAYOUT | NEW_LAYOUT
+
+
+class Feeders:
+    """Finds the node whose numbers a node reads as its first input."""
+
+    def __init__(self) -> None:
+        self._behind = WayBack(_laid_out, _made, _passed)
+
+    def of(self, node: Node) -> tuple[Node | None, bool]:
+        """That node, and whether the axes stayed; none where it is an input or the node itself."""
+        value = node.input(0)
+        made, same_layout = (None, True) if value is None else self._behind(value)
+        return (None if made is node else made), same_layout
+
+
+def _laid_out(value: Value) -> Value | None:
+    """What a value is handed on from."""
+    node = value.producer
+    return node.input(0) if node is not None and node.op in LAYOUTS else None
+
+
+def _made(value: Value) -> tuple[Node | None, bool]:
+    node = value.producer
+    return (None if node is not None and node.op in LAYOUTS else node), True
+
+
+def _passed(value: Value, behind: tuple[Node | None, bool]) -> tuple[Node | None, bool]:
+    node = value.producer
+    return behind[0], behind[1] and node is not None and node.op in SAME_LAYOUT
 
 
 def is_prediction(node: Node) -> bool:
@@ -30,8 +47,8 @@ def is_prediction(node: Node) -> bool:
     for value in walk:
         if value.is_output and value.scope.parent is None:
             return True
-        for follower in value.consumers:
-            if follower.op in SAME_LAYOUT | NEW_LAYOUT and follower.input(0) is value:
+        for follower in value.readers:
+            if follower.op in LAYOUTS and follower.input(0) is value:
                 walk.add(follower.output)
     return False
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, rule
-from onnxlint_rules.arc._softmaxes import feeder
+from onnxlint_rules.arc._softmaxes import Feeders
 
 UNITS = ("Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "HardSwish", "Mish", "Swish")
 SQUASHING = ("Sigmoid", "HardSigmoid", "Tanh")
@@ -49,8 +49,9 @@ def activation_after_activation(graph: Graph) -> Iterator[Finding]:
         y = Clip(h, low, high)
     }
     """
+    feeders = Feeders()
     for node in graph.nodes(*UNITS, *SQUASHING):
-        inner, _ = feeder(node)
+        inner, _ = feeders.of(node)
         told = None if inner is None else _judged(inner.op, node.op)
         if inner is not None and told is not None:
             reason, severity = told

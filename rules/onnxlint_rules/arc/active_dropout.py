@@ -1,6 +1,7 @@
 """ARC010 active-dropout."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from onnxlint import Finding, Graph, Node, Severity, rule
 
@@ -54,8 +55,11 @@ def _trains(graph: Graph, node: Node) -> bool:
     opset = node.scope.opsets.get("", 12)
     if opset < 12:
         return opset < 7 and not node.attribute("is_test", 0)
-    training = graph.constant(node.input(2))
-    return training is not None and bool(training.any())
+    return graph.ask(node.input(2), _any) or False
+
+
+def _any(flags: Any) -> bool:
+    return bool(flags.any())
 
 
 def _ratio(graph: Graph, node: Node) -> float:

@@ -77,16 +77,17 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 def _sized_by(searches: list[Node]) -> set[Node]:
     """The nodes that what the searches find may give their sizes to."""
     reached: set[Node] = set()
+    handed_out: set[Node] = set()
     walk = Walk([value for node in searches for value in node.outputs])
     for value in walk:
-        for reader in value.consumers:
-            slots = SIZE_KEEPERS.get(reader.op)
-            if reader in reached or (slots is not None and reader.inputs.index(value) not in slots):
-                continue
-            reached.add(reader)
-            walk.add(*reader.outputs)
-            walk.add(*(v for body in reader.subgraphs for v in body.inputs))
-        walk.add(*(v for owner in value.yielded_to for v in owner.outputs))
+        for reader, slot in value.uses:
+            if reader not in reached and slot in SIZE_KEEPERS.get(reader.op, (slot,)):
+                reached.add(reader)
+                walk.add(*reader.outputs)
+                walk.add(*(v for body in reader.subgraphs for v in body.inputs))
+        for owner in {*value.yielded_to} - handed_out:
+            handed_out.add(owner)
+            walk.add(*owner.outputs)
     return reached
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, rule
-from onnxlint_rules.arc._folding import folded
+from onnxlint_rules.arc._folding import Folding
 
 
 @rule("ARC020", "dead-if-branch", severity=Severity.INFO, ops=("If",))
@@ -54,10 +54,11 @@ def dead_if_branch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
     """
     told: set[Node] = set()
+    folding = Folding(graph, shapes)
     for node in graph.nodes("If"):
         if not told.isdisjoint(_owners(node)):
             continue
-        always, ranks = folded(node.input(0), graph, shapes), _differing_ranks(node, shapes)
+        always, ranks = folding.of(node.input(0)), _differing_ranks(node, shapes)
         if always is not None:
             told.add(node)
             yield Finding(node, f"its condition is {bool(always)} for every input")

@@ -154,8 +154,8 @@ def _normalises_last_axis(match: Match, graph: Graph, shapes: Shapes) -> bool:
     """Whether the means of a match, if it has any, run over the last axis."""
     for node in match.nodes:
         if node.op == "ReduceMean":
-            constant, shape = graph.constant(node.input(1)), shapes.of(node.input(0))
-            axes = node.integers("axes") if constant is None else constant.reshape(-1).tolist()
+            constant, shape = graph.integers(node.input(1)), shapes.of(node.input(0))
+            axes = node.integers("axes") if constant is None else constant
             rank = shape.rank if shape is not None else None
             if axes != [-1] and (rank is None or axes != [rank - 1]):
                 return False

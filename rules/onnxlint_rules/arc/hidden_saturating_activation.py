@@ -98,11 +98,11 @@ def _fed(node: Node, layers: Layers) -> list[Layer]:
         value = current.output
         if value is None or not value.consumers or value.is_output or value.yielded_to:
             return []
-        for follower in value.consumers:
-            layer, change = layers.of(follower), layers.change(follower)
+        for follower in value.readers:
+            layer, change = layers.of(follower), layers.change(follower, value)
             if layer is not None:
                 fed.append(layer)
-            elif follower.op == "MaxPool" or (change is not None and change <= Change.MIXING):
+            elif change is not None and (change <= Change.MIXING or follower.op == "MaxPool"):
                 walk.add(follower)
             elif follower.op != "Shape":
                 return []

@@ -75,8 +75,10 @@ def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
         if loop is not None and any(graph.tensor(value) is not None for value in layer.inputs):
             layers.setdefault(loop, []).append(layer)
     for loop, inside in layers.items():
-        made = graph.descendants(v for layer in inside for v in layer.outputs if v is not None)
-        carried = graph.descendants(start for start, end in _states(loop) if end in made)
+        results = (value for layer in inside for value in layer.outputs if value is not None)
+        made = graph.descendants(results, inside=loop)
+        starts = (start for start, end in _states(loop) if end in made)
+        carried = graph.descendants(starts, inside=loop)
         free = [layer for layer in inside if layer not in carried]
         step = "need nothing of the step before" if free else "need the step before"
         yield Finding(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, rule
+from onnxlint import Finding, Graph, Node, Severity, Value, rule
 from onnxlint_rules.arc._masks import Masks
 
 
@@ -59,21 +59,37 @@ def masked_softmax_nan(graph: Graph) -> Iterator[Finding]:
     """
     masks = Masks(graph)
     told: dict[str, list[Node]] = {}
+    causes: dict[Value | None, list[Cause]] = {}
     for softmax in graph.nodes("Softmax", "LogSoftmax"):
-        for cause in dict.fromkeys(_causes(softmax, masks)):
-            told.setdefault(cause, []).append(softmax)
+        value = softmax.input(0)
+        if value not in causes:
+            causes[value] = list(dict.fromkeys(_causes(value, masks)))
+        for cause, may_be_guarded in causes[value]:
+            if not (may_be_guarded and masks.is_guarded(softmax)):
+                told.setdefault(cause, []).append(softmax)
     for cause, softmaxes in told.items():
         more = f"; so in {len(softmaxes)} softmaxes" if len(softmaxes) > 1 else ""
         yield Finding(softmaxes[0], cause + more, len(softmaxes), 0, "softmaxes")
 
 
-def _causes(softmax: Node, masks: Masks) -> Iterator[str]:
-    for mask in masks.before(softmax):
-        if masks.can_block_a_row(mask) and not masks.is_guarded(softmax):
-            names = " and ".join(repr(value.name) for value in masks.deciders(mask))
-            yield f"{names} can mask all entries of a row with -inf, and nothing guards it from NaN"
-    for blocked, rows in masks.blocked_rows(softmax):
-        if blocked and not masks.is_guarded(softmax):
-            yield f"its constant mask is -inf all over in {blocked} of {rows} rows: they are NaN"
-    for node in masks.products(softmax):
-        yield f"{node.place} multiplies with -inf, which makes NaN of every 0"
+Cause = tuple[str, bool]
+"""What makes NaN, and whether a guard behind the softmax helps."""
+
+
+def _causes(value: Value | None, masks: Masks) -> Iterator[Cause]:
+    """Why a softmax that reads a value may give NaN."""
+    for mask in masks.before(value):
+        if masks.can_block_a_row(mask):
+            names = " and ".join(repr(each.name) for each in masks.deciders(mask)) or "the inputs"
+            yield (
+                f"{names} can mask all entries of a row with -inf, and nothing guards it from NaN",
+                True,
+            )
+    for blocked, rows in masks.blocked_rows(value):
+        if blocked:
+            yield (
+                f"its constant mask is -inf all over in {blocked} of {rows} rows: they are NaN",
+                True,
+            )
+    for node in masks.products(value):
+        yield f"{node.place} multiplies with -inf, which makes NaN of every 0", False

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Severity, Walk, rule
-from onnxlint_rules.arc._softmaxes import NEW_LAYOUT, SAME_LAYOUT, is_prediction
+from onnxlint_rules.arc._softmaxes import LAYOUTS, is_prediction
 
 CHOOSING = ("Softmax", "LogSoftmax", "ArgMax")
 
@@ -77,10 +77,10 @@ def _choice(node: Node) -> Node | None:
     """The softmax or argmax that a ReLU feeds and whose result is a prediction."""
     walk = Walk([node])
     for current in walk:
-        for follower in current.output.consumers if current.output else ():
+        for follower in current.output.readers if current.output else ():
             if follower.op in CHOOSING and is_prediction(follower):
                 return follower
-            if follower.op in SAME_LAYOUT | NEW_LAYOUT and follower.input(0) is current.output:
+            if follower.op in LAYOUTS and follower.input(0) is current.output:
                 walk.add(follower)
     return None
 

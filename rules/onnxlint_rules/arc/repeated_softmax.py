@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, rule
-from onnxlint_rules.arc._softmaxes import axes, feeder, is_prediction
+from onnxlint_rules.arc._softmaxes import Feeders, axes, is_prediction
 
 
 @rule(
@@ -45,8 +45,9 @@ def repeated_softmax(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = Sigmoid(attended)
     }
     """
+    feeders = Feeders()
     for node in graph.nodes("Softmax", "LogSoftmax", "Sigmoid"):
-        inner, same_layout = feeder(node)
+        inner, same_layout = feeders.of(node)
         if inner is None or inner.op not in ("Softmax", "LogSoftmax", "Sigmoid"):
             continue
         same_axes = _same_axes(node, inner, shapes) if same_layout else None

@@ -57,12 +57,13 @@ def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """
     given = _symbols(graph.inputs, shapes)
     found = _symbols((v for node in graph.nodes(*COUNTING) for v in node.outputs if v), shapes)
+    along = _Along(shapes)
     for node in graph.nodes("TopK"):
         k, axis = _k(node, graph), _axis(node, shapes)
         if k is None or axis is None or _in_branch(node):
             continue
         size = shapes.of(node.input(0)).dims[axis]
-        fewest = max(_fewest(node.input(0), axis, graph, shapes), int(size in given))
+        fewest = max(_fewest(node.input(0), axis, graph, along), int(size in given))
         if k > fewest and not isinstance(size, int):
             name = size if size in given else "its size is computed"
             yield Finding(
@@ -101,11 +102,27 @@ def _in_branch(node: Node) -> bool:
     return any(scope.owner is not None and scope.owner.op == "If" for scope in scopes)
 
 
-def _fewest(value: Value | None, axis: int, graph: Graph, shapes: Shapes) -> int:
+class _Along:
+    """Counts the entries of a Concat, once for all that read it."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        self.shapes = shapes
+        self._known: dict[tuple[Node, int], int] = {}
+
+    def known(self, concat: Node, axis: int) -> int:
+        """The entries of its parts along an axis, as far as they are known."""
+        if (concat, axis) not in self._known:
+            parts = map(self.shapes.of, concat.inputs)
+            sizes = [part.dim(axis) for part in parts if part is not None]
+            self._known[concat, axis] = sum(size for size in sizes if isinstance(size, int))
+        return self._known[concat, axis]
+
+
+def _fewest(value: Value | None, axis: int, graph: Graph, along: _Along) -> int:
     """How many entries a value has along an axis at least."""
     fewest = 0
     for _ in range(_NEAR):
-        shape = shapes.of(value)
+        shape = along.shapes.of(value)
         size = shape.dim(axis) if shape is not None else None
         node = value.producer if value is not None else None
         if isinstance(size, int):
@@ -114,8 +131,7 @@ def _fewest(value: Value | None, axis: int, graph: Graph, shapes: Shapes) -> int
             break
         rank = shape.rank if shape is not None else None
         if node.op == "Concat" and node.attribute("axis", 0) in (axis, axis - (rank or 0)):
-            sizes = [part.dim(axis) for part in map(shapes.of, node.inputs) if part is not None]
-            return fewest + sum(size for size in sizes if isinstance(size, int))
+            return fewest + along.known(node, axis)
         if node.op == "Pad":
             padding = _padding(node, axis, graph)
             if padding is None:  # the exporter computes it: it knows why it pads
@@ -129,10 +145,10 @@ def _fewest(value: Value | None, axis: int, graph: Graph, shapes: Shapes) -> int
 
 def _padding(node: Node, axis: int, graph: Graph) -> int | None:
     """How many entries a Pad puts before and behind an axis; None where that is computed."""
-    pads = graph.constant(node.input(1))
-    if pads is not None and pads.dtype.kind != "i":
+    pads = graph.integers(node.input(1))
+    if pads is None and node.input(1) is not None:
         return None
-    sizes = (node.integers("pads") or []) if pads is None else pads.reshape(-1).tolist()
+    sizes = (node.integers("pads") or []) if pads is None else pads
     if node.input(3) is not None or axis >= len(sizes) // 2:
         return None
     return int(sizes[axis] + sizes[axis + len(sizes) // 2])

@@ -49,17 +49,22 @@ def constant_output(graph: Graph) -> Iterator[Finding]:
         noise = RandomNormal <shape = [4]> ()
     }
     """
+    inputs = len(graph.inputs)
+    frozen = inputs > 0 and graph.varying.isdisjoint(graph.outputs)
+    constant = [
+        value
+        for value in graph.outputs
+        if value not in graph.varying and value.origin is not Origin.NOTHING
+    ]
     weighed = (value for node in graph.layers() for value in node.outputs if value)
-    computed = graph.descendants(weighed)
-    frozen = bool(graph.inputs) and graph.varying.isdisjoint(graph.outputs)
-    for value in graph.outputs:
-        if value not in graph.varying and value.origin is not Origin.NOTHING:
-            certain = frozen or value in computed
-            yield Finding(
-                value,
-                f"none of the {len(graph.inputs)} inputs reaches it",
-                measured=0,
-                limit=1,
-                unit="inputs that reach it",
-                severity=None if certain else Severity.WARNING,
-            )
+    computed = graph.descendants(weighed) if constant and not frozen else set()
+    for value in constant:
+        certain = frozen or value in computed
+        yield Finding(
+            value,
+            f"none of the {inputs} inputs reaches it",
+            measured=0,
+            limit=1,
+            unit="inputs that reach it",
+            severity=None if certain else Severity.WARNING,
+        )

@@ -36,12 +36,9 @@ def disconnected_component(graph: Graph) -> Iterator[Finding]:
     inputs = set(graph.inputs)
     if len(inputs) < 2:  # every part needs one of its own
         return
-    import networkx as nx
-
-    live = graph.digraph.subgraph(vertex for vertex in graph.digraph if vertex in graph.live)
     parts = [
         layers & part
-        for part in nx.weakly_connected_components(live)
+        for part in graph.parts()
         if not layers.isdisjoint(part) and not inputs.isdisjoint(part)
     ]
     for number, part in enumerate(parts[1:], start=2):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, Value, rule
 
 _BOOKKEEPING = ("Constant", "ConstantOfShape", "Shape", "Size", "Identity", "Cast", "Gather",
                 "Slice", "Concat", "Squeeze", "Unsqueeze", "Reshape", "Range")  # fmt: skip
@@ -71,21 +71,17 @@ def _within_dead(graph: Graph, node: Node) -> bool:
 
 
 def _parts(graph: Graph, dead: dict[Node, int]) -> Iterator[list[Node]]:
-    """The dead nodes, those that hang together in one list."""
+    """The dead nodes, those that share a value which no output needs in one list."""
     left = dict(dead)
+    met: set[Value] = set()
     while left:
         first, _ = left.popitem()
-        part, pending = [first], [first]
-        while pending:
-            for neighbour in filter(left.__contains__, _neighbours(graph, pending.pop())):
-                del left[neighbour]
-                part.append(neighbour)
-                pending.append(neighbour)
+        part = [first]
+        for node in part:
+            for value in (*node.inputs, *node.outputs):
+                if value is None or value in graph.live or value in met:
+                    continue
+                met.add(value)
+                beside = (*filter(None, [value.producer]), *value.consumers)
+                part += [node for node in beside if left.pop(node, None) is not None]
         yield part
-
-
-def _neighbours(graph: Graph, node: Node) -> set[Node]:
-    """Nodes that share a value with a node, other than one that outputs need."""
-    values = {value for value in (*node.inputs, *node.outputs) if value and value not in graph.live}
-    producers = {value.producer for value in values if value.producer is not None}
-    return producers.union(*(value.consumers for value in values))

@@ -96,8 +96,9 @@ def _states(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Itera
 
 def _target(node: Node, graph: Graph) -> list[int]:
     """The constant shape that a node asks for; empty where it is computed."""
-    target = graph.constant(node.input(1))
-    return [] if target is None or target.dtype != "int64" else target.reshape(-1).tolist()
+    tensor = graph.tensor(node.input(1))
+    is_shape = tensor is not None and tensor.dtype == "int64"
+    return (graph.integers(node.input(1)) or []) if is_shape else []
 
 
 def _finding(node: Node, what: str, symbol: str, size: int, also: str = "") -> Finding:

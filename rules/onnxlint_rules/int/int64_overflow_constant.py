@@ -1,17 +1,29 @@
 """INT008 int64-overflow-constant."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from onnxlint import Finding, NotApplicable, Preflight, Severity, Value, Walk, Weights, rule
+from onnxlint import (
+    Finding,
+    Graph,
+    Node,
+    NotApplicable,
+    Preflight,
+    Severity,
+    Value,
+    Weights,
+    rule,
+)
 
 INT32 = -(2**31), 2**31 - 1
+CARRIERS = ("Unsqueeze", "Reshape", "Concat", "Cast")
 SENTINEL = 2**63 - 2
 """From this magnitude on a number means "to the end", and converters clamp it."""
 
 
 @rule("INT008", "int64-overflow-constant", severity=Severity.WARNING)
-def int64_overflow_constant(weights: Weights, preflight: Preflight) -> Iterator[Finding]:
+def int64_overflow_constant(
+    graph: Graph, weights: Weights, preflight: Preflight
+) -> Iterator[Finding]:
     """An integer constant beyond what 32 bits hold.
 
     Why: phones, browsers and older TensorRT compute in int32. They cut the number off, some in
@@ -36,13 +48,15 @@ def int64_overflow_constant(weights: Weights, preflight: Preflight) -> Iterator[
     """
     if preflight.refusal is not None:
         raise NotApplicable(f"the constants were not read: {preflight.refusal}")
+    found = []
     for value, tensor in weights.constants():
-        if tensor.dtype not in ("int64", "uint32", "uint64") or _is_only_sliced_by(value):
-            continue
-        numbers = _extrema(tensor)
-        beyond = [n for n in numbers if not INT32[0] <= n <= INT32[1] and abs(n) < SENTINEL]
-        if beyond:
-            worst = max(beyond, key=abs)
+        if tensor.dtype in ("int64", "uint32", "uint64"):
+            numbers = weights.edges(tensor)
+            beyond = [n for n in numbers if not INT32[0] <= n <= INT32[1] and abs(n) < SENTINEL]
+            found += [(value, max(beyond, key=abs))] if beyond else []
+    plain = _plainly_read(graph) if found else set()
+    for value, worst in found:
+        if value in plain:
             yield Finding(
                 value,
                 f"it holds {worst}, and int32 ends at {INT32[worst > 0]}",
@@ -51,21 +65,19 @@ def int64_overflow_constant(weights: Weights, preflight: Preflight) -> Iterator[
             )
 
 
-def _extrema(tensor: Any) -> list[int]:
-    """The least and greatest number of every block; data that cannot be read has other rules."""
-    try:
-        return [int(edge) for block in tensor.blocks() for edge in (block.min(), block.max())]
-    except ValueError:
-        return []
+def _plainly_read(graph: Graph) -> set[Value]:
+    """All but bounds of Slice nodes alone, also where an exporter reshapes these for them."""
+    plain = {value for value in graph.values() if any(map(_is_plain, value.uses))}
+    pending = list(plain)
+    for value in pending:
+        maker = value.producer
+        for read in maker.inputs if maker is not None and maker.op in CARRIERS else ():
+            if read is not None and read not in plain:
+                plain.add(read)
+                pending.append(read)
+    return plain
 
 
-def _is_only_sliced_by(value: Value) -> bool:
-    """Whether it is a bound of Slice nodes alone, also where an exporter reshapes it for them."""
-    walk = Walk([value])
-    for current in walk:
-        for node in current.consumers:
-            if node.op in ("Unsqueeze", "Reshape", "Concat", "Cast"):
-                walk.add(*node.outputs)
-            elif node.op != "Slice" or node.input(0) is current:
-                return False
-    return True
+def _is_plain(use: tuple[Node, int]) -> bool:
+    node, slot = use
+    return node.op not in CARRIERS and (node.op != "Slice" or slot == 0)

@@ -1,7 +1,8 @@
 """ONX034 duplicate-initializer-name."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from onnxlint import Draft, Finding, Fix, Graph, Scope, Severity, rule
 
@@ -32,7 +33,9 @@ def duplicate_initializer_name(graph: Graph) -> Iterator[Finding]:
     }
     """
     for scope in graph.scopes:
-        for name, count in Counter(scope.initializer_names).items():
+        counts = Counter(scope.initializer_names)
+        equal = _equal(scope) if len(counts) < counts.total() else {}
+        for name, count in counts.items():
             if name and count > 1:
                 yield Finding(
                     scope.values[name],
@@ -41,15 +44,21 @@ def duplicate_initializer_name(graph: Graph) -> Iterator[Finding]:
                     limit=1,
                     unit="initializers of this name",
                     fix=Fix("keep one of the equal copies", _keep_one, scope, name)
-                    if _all_equal(scope, name)
+                    if equal.get(name, 0) == count
                     else None,
                 )
 
 
-def _all_equal(scope: Scope, name: str) -> bool:
-    copies = [tensor for tensor in scope.proto.initializer if tensor.name == name]
-    dense = len(copies) == sum(known == name for known in scope.initializer_names)
-    return dense and all(copy == copies[0] for copy in copies)
+def _equal(scope: Scope) -> dict[str, int]:
+    """How many dense initializers have each name, of those names that stand for equal ones."""
+    copies: dict[str, list[Any]] = defaultdict(list)
+    for tensor in scope.proto.initializer if scope.proto is not None else ():
+        copies[tensor.name].append(tensor)
+    return {
+        name: len(tensors)
+        for name, tensors in copies.items()
+        if all(tensor == tensors[0] for tensor in tensors[1:])
+    }
 
 
 def _keep_one(draft: Draft, scope: Scope, name: str) -> None:

@@ -107,7 +107,8 @@ def _recursive(graph: Graph) -> Iterator[Finding]:
     import networkx as nx
 
     calls = nx.DiGraph(graph.calls)
+    places = {scope: place for place, scope in enumerate(graph.scopes)}
     for part in nx.strongly_connected_components(calls):
-        first = min(part, key=graph.scopes.index)
+        first = min(part, key=places.__getitem__)
         if len(part) > 1 or calls.has_edge(first, first):
             yield Finding(first, f"it calls itself, by way of {len(part) - 1} other functions")

@@ -1,6 +1,7 @@
 """ONX026 type-constraint-violation."""
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
@@ -47,13 +48,7 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
     given = _given(graph)
     told = {failure.node for failure in shapes.failures if failure.contradicts_declaration}
     for schema, nodes in schemas.uses(graph):
-        formal, made = [*map(_formal, schema.inputs)], [*map(_formal, schema.outputs)]
-        taken = {parameter.variable for parameter in formal}
-        decided = [
-            (slot, parameter)
-            for slot, parameter in enumerate(made)
-            if parameter.variable not in taken and "(" not in parameter.variable
-        ]
+        formal, made, decided = _formals(schema)
         for node in nodes:
             if formal:
                 outputs = [] if node in told else made
@@ -86,6 +81,21 @@ class _Formal(NamedTuple):
 def _formal(parameter: Any) -> _Formal:
     types = frozenset(parameter.types)
     return _Formal(parameter.name, types, parameter.type_str, parameter.is_homogeneous)
+
+
+@cache
+def _formals(
+    schema: Any,
+) -> tuple[list[_Formal], list[_Formal], list[tuple[int, _Formal]]]:
+    """The inputs of an operator, its outputs, and those of them whose type no input gives."""
+    formal, made = [*map(_formal, schema.inputs)], [*map(_formal, schema.outputs)]
+    taken = {parameter.variable for parameter in formal}
+    decided = [
+        (slot, parameter)
+        for slot, parameter in enumerate(made)
+        if parameter.variable not in taken and "(" not in parameter.variable
+    ]
+    return formal, made, decided
 
 
 def _judge_decided(
@@ -126,10 +136,9 @@ def _only_type(value: Value | None, schemas: Schemas) -> str | None:
     """The type of a value whose operator gives no other, where inference does not tell."""
     node = None if value is None else value.producer
     schema = None if node is None else schemas.of(node)
-    if node is None or schema is None:
+    if value is None or schema is None:
         return None
-    slot = node.outputs.index(value)
-    types = schema.outputs[slot].types if slot < len(schema.outputs) else ()
+    types = schema.outputs[value.slot].types if value.slot < len(schema.outputs) else ()
     return next(iter(types)) if len(types) == 1 else None
 
 

@@ -51,8 +51,4 @@ def unsorted_nodes(graph: Graph) -> Iterator[Finding]:
 
 def _sorting(graph: Graph) -> Fix | None:
     """One fix for all findings, since an order is one of all nodes; None for a cycle."""
-    import networkx
-
-    if not networkx.is_directed_acyclic_graph(graph.digraph):
-        return None
-    return Fix("sort the nodes topologically", Draft.sort)
+    return Fix("sort the nodes topologically", Draft.sort) if graph.is_acyclic else None

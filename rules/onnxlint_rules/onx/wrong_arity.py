@@ -1,9 +1,15 @@
 """ONX025 wrong-arity."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import islice
 from typing import Any
 
 from onnxlint import Finding, Graph, Node, Schemas, Scope, Severity, Value, rule
+
+MOST_TOLD = 16
+"""Inputs of one call that are told to lack: many short calls may lack thousands each."""
 
 _OUTPUT_COUNTS = {"BatchNormalization": {1: (1, 5), 14: (1, 3)}}
 """Operators with so many outputs and no number between, from an opset on."""
@@ -75,9 +81,10 @@ def wrong_arity(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
             yield from _judge(node, "inputs", node.proto.input, *inputs)
             yield from _judge(node, "outputs", node.proto.output, *outputs)
             yield from _judge_count(node, schema.since_version)
+    needed = _needed_inputs(graph, schemas) if graph.functions else {}
     for node in graph.nodes() if graph.functions else ():
         if node.called is not None:
-            yield from _judge_call(node, node.called, schemas)
+            yield from _judge_call(node, node.called, needed[node.called])
 
 
 def _judge(
@@ -109,7 +116,9 @@ def _judge_count(node: Node, since: int) -> Iterator[Finding]:
         yield Finding(node, message, measured=count, limit=most, unit="outputs")
 
 
-def _judge_call(node: Node, function: Scope, schemas: Schemas) -> Iterator[Finding]:
+def _judge_call(
+    node: Node, function: Scope, needed: Sequence[tuple[int, str]]
+) -> Iterator[Finding]:
     """Compares a call with the function's lists; inputs that its nodes can do without may lack."""
     assert function.function is not None
     lists = {
@@ -121,23 +130,43 @@ def _judge_call(node: Node, function: Scope, schemas: Schemas) -> Iterator[Findi
             count, limit = len(names), len(formal)
             message = f"{node.op} has {count} {what} where the function has {limit}"
             yield Finding(node, message, measured=count, limit=limit, unit=what)
-    for slot, value in enumerate(function.inputs):
-        if node.input(slot) is None and _is_needed(value, schemas, set()):
-            yield Finding(node, f"{node.op} leaves out {value.name!r}, which the function needs")
+    lacking = (name for slot, name in needed if node.input(slot) is None)
+    for name in islice(lacking, MOST_TOLD):
+        yield Finding(node, f"{node.op} leaves out {name!r}, which the function needs")
 
 
-def _is_needed(value: Value, schemas: Schemas, seen: set[Value]) -> bool:
-    """Whether a node of the function, or of one that it calls, cannot do without an input."""
-    seen.add(value)
-    for reader in value.consumers:
-        schema, called = schemas.of(reader), reader.called
-        for slot in (slot for slot, read in enumerate(reader.inputs) if read is value):
-            if schema is not None and schema.inputs:
-                parameter = schema.inputs[min(slot, len(schema.inputs) - 1)]
-                if parameter.option.name != "Optional":
-                    return True
-            elif called is not None and slot < len(called.inputs):
-                inner = called.inputs[slot]
-                if inner not in seen and _is_needed(inner, schemas, seen):
-                    return True
-    return False
+def _needed_inputs(graph: Graph, schemas: Schemas) -> dict[Scope, list[tuple[int, str]]]:
+    """The inputs that a node of each function, or of one that it calls, cannot do without."""
+    inputs = [value for function in graph.functions for value in function.inputs]
+    handed_on: dict[Value, list[Value]] = defaultdict(list)
+    needed: set[Value] = set()
+    for value in inputs:
+        for reader, slot in value.uses:
+            called = reader.called
+            if called is not None and slot < len(called.inputs):
+                handed_on[called.inputs[slot]].append(value)
+            elif _must_have(schemas.of(reader), slot):
+                needed.add(value)
+    pending = list(needed)
+    for value in pending:
+        news = [outer for outer in handed_on[value] if outer not in needed]
+        needed.update(news)
+        pending += news
+    return {
+        function: [
+            (slot, value.name) for slot, value in enumerate(function.inputs) if value in needed
+        ]
+        for function in graph.functions
+    }
+
+
+def _must_have(schema: Any, slot: int) -> bool:
+    """Whether an operator cannot do without the input in a slot."""
+    options = () if schema is None else _options(schema)
+    return bool(options) and options[min(slot, len(options) - 1)] != "Optional"
+
+
+@cache
+def _options(schema: Any) -> tuple[str, ...]:
+    """Whether each input of an operator is single, optional or variadic."""
+    return tuple(parameter.option.name for parameter in schema.inputs)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Targets, rule
 
@@ -77,5 +78,8 @@ def _copies_pixels(node: Node, mode: str, graph: Graph, shapes: Shapes) -> bool:
         pairs = list(zip(before.dims, after.dims, strict=False))
         if all(isinstance(size, int) for pair in pairs for size in pair):
             return all(small > 0 and large % small == 0 for small, large in pairs)
-    scales = graph.constant(node.input(2) or node.input(1))
-    return scales is not None and scales.size > 0 and bool((scales % 1 == 0).all())
+    return graph.ask(node.input(2) or node.input(1), _are_whole) or False
+
+
+def _are_whole(scales: Any) -> bool:
+    return scales.size > 0 and bool((scales % 1 == 0).all())

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
-from onnxlint import Graph, Node, Shapes, Value, Walk
+from onnxlint import Graph, Node, Shapes, Value, WayBack
 from onnxlint_rules.qnt._parameters import DEQUANTIZE
 
 FLOAT_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -55,6 +55,7 @@ def layers(graph: Graph) -> Iterator[Layer]:
         )
         if weights is not None and graph.tensor(weights) is not None:
             yield Layer(node, data, zero_point, weights, is_8_bit=True)
+    dequantiser = Behind(DEQUANTIZE)
     for node in graph.nodes(*FLOAT_LAYERS):
         dequantised = dequantiser(node.input(1))
         weights = dequantised and dequantised.input(0)
@@ -68,18 +69,22 @@ def layers(graph: Graph) -> Iterator[Layer]:
             yield Layer(node, data, zero_point, weights, is_8_bit)
 
 
-def dequantiser(value: Value | None) -> Node | None:
-    """The node that a value is dequantised by, seen through what only moves it."""
-    return behind(value, DEQUANTIZE)
+class Behind:
+    """Finds the node with one of some operators that a value comes from by moving alone."""
 
+    def __init__(self, ops: Container[str]) -> None:
+        self._ops = ops
+        self._way = WayBack(self._before, self._found)
 
-def behind(value: Value | None, ops: Container[str]) -> Node | None:
-    """The node with one of these operators that a value comes from by moving alone."""
-    walk = Walk([value])
-    for current in walk:
-        node = current.producer
-        if node is not None and node.op in ops:
-            return node
-        if node is not None and node.op in MOVEMENTS:
-            walk.add(node.input(0))
-    return None
+    def __call__(self, value: Value | None) -> Node | None:
+        """The node; None where there is none."""
+        return None if value is None else self._way(value)
+
+    def _before(self, value: Value) -> Value | None:
+        node = value.producer
+        moved = node is not None and node.op not in self._ops and node.op in MOVEMENTS
+        return node.input(0) if moved else None
+
+    def _found(self, value: Value) -> Node | None:
+        node = value.producer
+        return node if node is not None and node.op in self._ops else None

@@ -1,6 +1,7 @@
 """QNT005 asymmetric-for-tensorrt."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from onnxlint import Finding, Graph, NotApplicable, Severity, Shapes, Targets, rule
 from onnxlint_rules.qnt._parameters import DEQUANTIZE, QUANTIZE
@@ -60,8 +61,8 @@ def asymmetric_for_tensorrt(graph: Graph, shapes: Shapes, targets: Targets) -> I
         raise NotApplicable("TensorRT is not among the targets")
     shifted, biases = [], []
     for node in graph.nodes(*STANDARD):
-        zero_point, data = graph.constant(node.input(2)), shapes.of(node.input(0))
-        if zero_point is not None and zero_point.astype(float).any():
+        data = shapes.of(node.input(0))
+        if graph.ask(node.input(2), _is_shifted):
             shifted.append(node)
         elif node.op == DEQUANTIZE[0] and data is not None and data.dtype == "int32":
             biases.append(node)
@@ -78,3 +79,7 @@ def asymmetric_for_tensorrt(graph: Graph, shapes: Shapes, targets: Targets) -> I
                 unit="nodes",
                 severity=severity,
             )
+
+
+def _is_shifted(zero_points: Any) -> bool:
+    return bool(zero_points.astype(float).any())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Observed, Severity, Trace, Value, Walk, rule
-from onnxlint_rules.qnt._layers import MOVEMENTS, behind
+from onnxlint_rules.qnt._layers import MOVEMENTS, Behind
 from onnxlint_rules.qnt._parameters import DEQUANTIZE, OPERATORS, QUANTIZE, Parameters, parameters
 
 _BOUNDED = {
@@ -60,13 +60,14 @@ def clipped_range(
         y = DequantizeLinear(q, scale, zero)
     }
     """
+    dequantiser = Behind(DEQUANTIZE)
     for given in parameters(graph):
         quantised = _quantised(given)
         seen = trace.of(quantised)
         ends = _ends(graph, given)
         if quantised is None or seen is None or ends is None:
             continue
-        if behind(given.data, DEQUANTIZE) or (trace.synthetic and _is_fed(given.data)):
+        if dequantiser(given.data) or (trace.synthetic and _is_fed(given.data)):
             continue
         clipped = _clipped(graph, given, seen, ends)
         if clipped > max_clipped_fraction:

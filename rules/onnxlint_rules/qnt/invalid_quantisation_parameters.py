@@ -1,10 +1,12 @@
 """QNT001 invalid-quantisation-parameters."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
 from math import prod
+from typing import Any
 
-from onnxlint import Finding, Graph, Severity, Shapes, rule
+from onnxlint import Finding, Graph, Severity, Shapes, Value, rule
 from onnxlint_rules.qnt._parameters import (
     DEQUANTIZE,
     OPERATORS,
@@ -69,10 +71,11 @@ def invalid_quantisation_parameters(graph: Graph, shapes: Shapes) -> Iterator[Fi
     }
     """
     told = set()
+    scales = Scales(graph)
     for found in parameters(graph):
         shared = tuple(value and graph.source(value) for value in (found.scale, found.zero_point))
         if shared not in told:
-            problems = chain(_types(found, shapes), _sizes(found, shapes), _numbers(found, graph))
+            problems = chain(_types(found, shapes), _sizes(found, shapes), _numbers(found, scales))
             for finding in islice(problems, 1):
                 told.add(shared)
                 yield finding
@@ -111,30 +114,59 @@ def _miscounted(found: Parameters, what: str, count: int, taken: int) -> Finding
     return Finding(found.node, message, measured=count, limit=taken, unit=what)
 
 
-def _numbers(found: Parameters, graph: Graph) -> Iterator[Finding]:
-    """Looks at the scales themselves."""
+@dataclass(frozen=True)
+class Wrong:
+    """One kind of wrong scales: what they are, which ones, and the first."""
 
+    kind: str
+    chosen: Any
+    first: float
+    severity: Severity = Severity.WARNING
+
+
+class Scales:
+    """What is wrong with the numbers of scales, each looked at once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._known: dict[Value, list[Wrong]] = {}
+
+    def wrong(self, value: Value | None) -> list[Wrong]:
+        """The kinds of wrong scales in a constant."""
+        if value is None:
+            return []
+        if value not in self._known:
+            self._known[value] = list(_wrong(self.graph, value))
+        return self._known[value]
+
+
+def _wrong(graph: Graph, value: Value) -> Iterator[Wrong]:
     import numpy as np
 
-    constant = graph.constant(found.scale)
+    constant = graph.constant(value)
     if constant is None or constant.dtype == object:
         return
     scales = constant.astype(np.float32).reshape(-1)
-    unusable = ~np.isfinite(scales) | (scales == 0)
-    subnormal = (np.abs(scales) < SMALLEST_NORMAL) & (scales != 0)
-    kinds = {
-        "are 0, infinite or NaN": unusable,
-        "are negative": scales < 0,
-        "are subnormal": subnormal,
-    }
-    for kind, chosen in kinds.items():
-        if chosen.any() and (chosen & found.in_use(graph, scales.size)).any():
-            first = float(scales[chosen][0])
+    for kind, chosen, severity in (
+        ("are 0, infinite or NaN", ~np.isfinite(scales) | (scales == 0), Severity.ERROR),
+        ("are negative", scales < 0, Severity.WARNING),
+        ("are subnormal", (np.abs(scales) < SMALLEST_NORMAL) & (scales != 0), Severity.WARNING),
+    ):
+        if chosen.any():
+            yield Wrong(kind, chosen, float(scales[chosen][0]), severity)
+
+
+def _numbers(found: Parameters, scales: Scales) -> Iterator[Finding]:
+    """Looks at the scales themselves."""
+    for wrong in scales.wrong(found.scale):
+        count = wrong.chosen.size
+        if (wrong.chosen & found.in_use(scales.graph, count)).any():
             yield Finding(
                 found.node,
-                f"{chosen.sum():,} of {scales.size:,} scales of {found.named} {kind}: {first:.3g}",
-                measured=first,
+                f"{wrong.chosen.sum():,} of {count:,} scales of {found.named} {wrong.kind}: "
+                f"{wrong.first:.3g}",
+                measured=wrong.first,
                 limit=SMALLEST_NORMAL,
                 unit="scale",
-                severity=Severity.ERROR if chosen is unusable else Severity.WARNING,
+                severity=wrong.severity,
             )

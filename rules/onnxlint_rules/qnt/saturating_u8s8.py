@@ -1,6 +1,7 @@
 """QNT003 saturating-u8s8."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from onnxlint import (
     Finding,
@@ -101,18 +102,18 @@ def _is_quantised(value: Value | None) -> bool:
     """Whether a result is quantised at once, or behind an activation that quantising replaces."""
     walk = Walk([value])
     for current in walk:
-        for node in current.consumers:
+        for node in current.readers:
             if node.op in QUANTIZE:
                 return True
-            if node.op in ("Relu", "Clip"):
+            if node.op in ("Relu", "Clip") and node.input(0) is current:
                 walk.add(node.output)
     return False
 
 
 def _share_of_large(layer: Layer, graph: Graph) -> float:
-    import numpy as np
+    return graph.ask(layer.weights, _large_share) or 0.0
 
-    codes = graph.constant(layer.weights)
-    if codes is None or not codes.size:
-        return 0.0
-    return float(np.count_nonzero((codes > SAFE) | (codes < -SAFE)) / codes.size)
+
+def _large_share(codes: Any) -> float:
+    large = (codes > SAFE) | (codes < -SAFE)
+    return float(large.sum() / codes.size) if codes.size else 0.0

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, rule
-from onnxlint_rules.qnt._layers import FLOAT_LAYERS, behind, layers
+from onnxlint import Finding, Graph, Node, Severity, Value, rule
+from onnxlint_rules.qnt._layers import FLOAT_LAYERS, Behind, layers
 from onnxlint_rules.qnt._parameters import DEQUANTIZE, QUANTIZE
 
 ARITHMETIC = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Neg", "Abs", "Sum", "Mean"))
@@ -90,10 +90,11 @@ def unpaired_qdq(graph: Graph) -> Iterator[Finding]:
 
 def _plain_arithmetic(graph: Graph) -> list[Node]:
     """Arithmetic on quantised numbers, of which only their scales say what they are."""
+    quantiser = Behind(QUANTIZE)
     return [
         node
         for node in graph.nodes(*ARITHMETIC)
-        if any(behind(value, QUANTIZE) is not None for value in node.inputs)
+        if any(quantiser(value) is not None for value in node.inputs)
     ]
 
 
@@ -120,25 +121,35 @@ def _round_trips(graph: Graph) -> tuple[list[Node], list[Node]]:
     """What quantises what was just dequantised: with equal parameters, and with others."""
     equal: list[Node] = []
     other: list[Node] = []
+    same = _Same(graph)
     for node in graph.nodes(*QUANTIZE):
         data = node.input(0)
         before = None if data is None else graph.source(data).producer
         if before is not None and before.op in DEQUANTIZE:
-            (equal if _is_same(node, before, graph) else other).append(node)
+            (equal if same.parameters(node, before) else other).append(node)
     return equal, other
 
 
-def _is_same(one: Node, other: Node, graph: Graph) -> bool:
-    """Whether two nodes have the same scale and zero point."""
+class _Same:
+    """Compares scales and zero points, each pair once."""
 
-    import numpy as np
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._known: dict[tuple[Value | None, Value | None], bool] = {}
 
-    for slot in (1, 2):
-        a, b = one.input(slot), other.input(slot)
-        if a is not b:
-            known = graph.constant(a), graph.constant(b)
-            if known[0] is None or known[1] is None or known[0].dtype != known[1].dtype:
-                return False
-            if not np.array_equal(*known):
-                return False
-    return one.attribute("axis", 1) == other.attribute("axis", 1)
+    def parameters(self, one: Node, other: Node) -> bool:
+        """Whether two nodes have the same scale and zero point."""
+        pairs = ((one.input(slot), other.input(slot)) for slot in (1, 2))
+        alike = all(a is b or self._equal(a, b) for a, b in pairs)
+        return alike and one.attribute("axis", 1) == other.attribute("axis", 1)
+
+    def _equal(self, one: Value | None, other: Value | None) -> bool:
+        if (one, other) not in self._known:
+            self._known[one, other] = self._compared(one, other)
+        return self._known[one, other]
+
+    def _compared(self, one: Value | None, other: Value | None) -> bool:
+        import numpy as np
+
+        a, b = self._graph.constant(one), self._graph.constant(other)
+        return a is not None and b is not None and a.dtype == b.dtype and np.array_equal(a, b)

@@ -1,8 +1,9 @@
 """WGT002 all-zero-weight."""
 
 from collections.abc import Iterator
+from itertools import islice
 
-from onnxlint import Finding, Graph, Node, Severity, Stage, Walk, Weights, rule
+from onnxlint import Finding, Graph, Node, Severity, Stage, Value, Walk, Weights, rule
 
 _ON_THE_WAY = frozenset({"Add", "BatchNormalization", "Dropout", "Identity", "Mul", "Reshape"})
 """Operators with a constant that may stand between a layer and the sum that it joins."""
@@ -43,8 +44,9 @@ def all_zero_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
         y = Gemm(x, w, b)
     }
     """
+    operands = _Operands(graph)
     for weight in weights.layers():
-        if weights.repeated(weight) == 0 and not _joins_residual(graph, weight.node):
+        if weights.repeated(weight) == 0 and not _joins_residual(weight.node, operands):
             yield Finding(
                 weight,
                 f"all {weight.tensor.size:,} weights are zero",
@@ -54,16 +56,31 @@ def all_zero_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
             )
 
 
-def _joins_residual(graph: Graph, node: Node) -> bool:
+class _Operands:
+    """Knows which nodes read several computed values: a sum may be that of thousands of layers."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._computed: dict[Node, list[Value]] = {}
+
+    def beside(self, node: Node, value: Value) -> bool:
+        """Whether a node reads a computed value beside another one."""
+        if node not in self._computed:
+            read = filter(None, dict.fromkeys(node.inputs))
+            computed = (other for other in read if self._graph.tensor(other) is None)
+            self._computed[node] = list(islice(computed, 2))
+        return any(other is not value for other in self._computed[node])
+
+
+def _joins_residual(node: Node, operands: _Operands) -> bool:
     """Whether what a layer gives is added to a value that is computed without it."""
     walk = Walk([node.output])
     for value in walk:
         if len(value.consumers) != 1:
             return False
         follower = value.consumers[0]
-        others = [other for other in follower.inputs if other is not None and other is not value]
-        computed = [other for other in others if graph.tensor(other) is None]
+        computed = operands.beside(follower, value)
         if computed or follower.op not in _ON_THE_WAY:
-            return bool(computed) and follower.op in ("Add", "Sum")
+            return computed and follower.op in ("Add", "Sum")
         walk.add(follower.output)
     return False

@@ -1,6 +1,7 @@
 """WGT009 fp16-overflow-constant."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
 
 from onnxlint import Finding, Graph, Node, NotApplicable, Severity, Targets, Value, Weights, rule
 
@@ -66,6 +67,7 @@ def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> 
     constants = [*weights.constants()]
     if not (halves or narrowed or any(tensor.dtype == "float16" for _, tensor in constants)):
         raise NotApplicable("nothing in the model is float16, and no target computes in it")
+    ways = _Ways(graph, halves)
     for value, tensor in constants:
         half = tensor.dtype == "float16"
         if not value.consumers or not (half or tensor.dtype in ("float", "double")):
@@ -85,10 +87,9 @@ def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> 
                 severity=Severity.ERROR,
             )
         elif largest > LARGEST and (halves or narrowed):
-            ends = _ends(value, halves)
-            if ends & halves:
+            if value in ways.to_float16:
                 yield _finding(value, largest, "is cast to float16", Severity.WARNING)
-            elif narrowed and any("Softmax" in node.op for node in ends):
+            elif narrowed and value in ways.to_softmax:
                 reason = "reaches a softmax that the target may compute in float16"
                 yield _finding(value, largest, reason, Severity.INFO)
 
@@ -103,17 +104,38 @@ def _finding(value: Value, largest: float, reason: str, severity: Severity) -> F
     )
 
 
-def _ends(value: Value, halves: set[Node]) -> set[Node]:
-    """The nodes that a constant gets to with its size unchanged, or added to other numbers."""
-    pending, seen, ends = [value], {value}, set()
-    while pending:
-        value = pending.pop()
-        for node in value.consumers:
-            slots = () if node in halves else _PASSING.get(node.op, ())
-            taken = slots is None or any(node.input(slot) is value for slot in slots)
-            if not taken:
-                ends.add(node)
-            elif node.output is not None and node.output not in seen:
-                seen.add(node.output)
-                pending.append(node.output)
-    return ends
+class _Ways:
+    """Where constants get to with their size unchanged, or added to other numbers."""
+
+    def __init__(self, graph: Graph, halves: set[Node]) -> None:
+        self._graph, self._halves = graph, halves
+
+    @cached_property
+    def to_float16(self) -> set[Value]:
+        """What is cast to float16 in the end."""
+        return self._to(lambda node: node in self._halves)
+
+    @cached_property
+    def to_softmax(self) -> set[Value]:
+        """What a softmax reads in the end."""
+        return self._to(lambda node: "Softmax" in node.op)
+
+    def _to(self, is_end: Callable[[Node], bool]) -> set[Value]:
+        found = {
+            value
+            for value in self._graph.values()
+            if any(is_end(node) and not self._passes(node, value) for node in value.readers)
+        }
+        pending = list(found)
+        for value in pending:
+            node = value.producer
+            for read in node.inputs if node is not None and node.output is value else ():
+                if read is not None and read not in found and self._passes(node, read):
+                    found.add(read)
+                    pending.append(read)
+        return found
+
+    def _passes(self, node: Node, value: Value) -> bool:
+        """Whether a node hands a value on."""
+        slots = () if node in self._halves else _PASSING.get(node.op, ())
+        return slots is None or any(node.input(slot) is value for slot in slots)
