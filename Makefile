@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench docs targets clean new-rule
+.PHONY: help demo test lint bench fuzz docs targets clean new-rule
 
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,6 +38,11 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other l
 	$(BIN)/python benchmarks/large_weights.py
 	$(BIN)/python benchmarks/other_linters.py
 
+N ?= 2000
+
+fuzz: $(VENV)/installed-dev  ## Lint damaged models: make fuzz N=2000; with ARGS=--run, run them too.
+	PYTHONPATH=tests $(BIN)/python -m attacks.fuzz $(N) $(ARGS)
+
 docs: $(VENV)/installed  ## Write the documentation, with a page for every rule, into site/.
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	$(BIN)/mkdocs build --quiet --strict
@@ -49,4 +54,4 @@ new-rule: $(VENV)/installed  ## Start a rule: make new-rule CODE=ACT099 NAME=my-
 	$(BIN)/python docs/new_rule.py $(CODE) $(NAME)
 
 clean:  ## Remove what the other targets made.
-	rm -rf $(VENV) site dist onnxlint/runtime/_passes.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site dist fuzz-failures onnxlint/runtime/_passes.so .pytest_cache .mypy_cache .ruff_cache .hypothesis

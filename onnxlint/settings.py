@@ -17,7 +17,7 @@ DEFAULT_SAMPLES = 8
 """Samples that are synthesised: two of each kind of noise, twice the least that shows variance."""
 
 MOST_SAMPLES = 10_000_000
-"""Samples that are run at most: a choice, seven times ImageNet's training set. More is a mistake."""
+"""Samples that are run at most: a choice, seven times ImageNet's training set."""
 
 LABELLED_SAMPLES = 1000
 """Samples that are run where labels are given: accuracies then vary by 1.6 points at most."""

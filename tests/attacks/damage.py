@@ -38,17 +38,17 @@ _TYPES = {
 """The fields of an attribute that hold its value."""
 
 
-def damaged(random: Random, seeds: Sequence[ModelProto]) -> bytes:
-    """One mutant of one of the seeds."""
+def damaged(random: Random, seeds: Sequence[ModelProto], *, gently: bool = False) -> bytes:
+    """One mutant of one of the seeds; `gently` that has a chance to run."""
     seed = random.choice(seeds)
-    if random.random() < BYTES_SHARE:
+    if random.random() < (0.02 if gently else BYTES_SHARE):
         data = seed.SerializeToString()
         for _ in range(random.choice((1, 1, 2, 4, 16))):
             data = random.choice(BYTE_KINDS)(random, data)
         return data
     model = ModelProto()
     model.CopyFrom(seed)
-    for _ in range(random.choice((1, 1, 2, 3, 6))):
+    for _ in range(1 if gently else random.choice((1, 1, 2, 3, 6))):
         random.choice(FIELD_KINDS)(random, model, seeds)
     return model.SerializeToString()
 

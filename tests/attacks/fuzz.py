@@ -88,24 +88,28 @@ class Tally:
 
     done: int = 0
     refused: int = 0
+    ran: int = 0
     failures: list[Failure] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         self.done += other.done
         self.refused += other.refused
+        self.ran += other.ran
         self.failures += other.failures
 
 
 class Fuzzer:
     """Makes mutants of the seeds, and lints them in children that it forks."""
 
-    def __init__(self, seed: int, models: Sequence[ModelProto], folder: Path) -> None:
-        self._seed, self._models, self._folder = seed, models, folder
+    def __init__(
+        self, seed: int, models: Sequence[ModelProto], folder: Path, *, gently: bool = False
+    ) -> None:
+        self._seed, self._models, self._folder, self._gently = seed, models, folder, gently
         self._plan: Plan = plan(load(None), discover(), "")
 
     def mutant(self, index: int) -> bytes:
         """The same for the same seed and index, whatever was made before."""
-        return damaged(Random(f"{self._seed}:{index}"), self._models)
+        return damaged(Random(f"{self._seed}:{index}"), self._models, gently=self._gently)
 
     def warm_up(self) -> None:
         """Imports what the linter imports, once for all children."""
@@ -193,6 +197,7 @@ class _Child:
 
     def __init__(self, fuzzer: Fuzzer, indices: Sequence[int]) -> None:
         self._indices = indices
+        self._status: int | None = None
         self._reader, writer = os.pipe()
         sys.stdout.flush()
         self._pid = os.fork()
@@ -209,76 +214,90 @@ class _Child:
 
     def follow(self) -> Tally:
         """What came of the mutants, down to the one that ended the child."""
-        tally = Tally()
+        tally, spoilt = Tally(), False
         for line in self._lines():
-            if line is None:
-                tally.failures.append(Failure(self._indices[tally.done], *self._end()))
-                tally.done += 1
-                return tally
             told = json.loads(line)
             if "begin" not in told:
                 index = self._indices[tally.done]
                 tally.failures += (Failure(index, *each) for each in told["failures"])
                 tally.refused += told["refused"]
                 tally.done += 1
-                if told["last"]:
-                    break
+                spoilt = told["last"]
+            if spoilt or tally.done == len(self._indices):
+                break
+        else:
+            tally.failures.append(Failure(self._indices[tally.done], *self._death()))
+            tally.done += 1
         self._end()
         return tally
 
-    def _lines(self) -> Iterator[bytes | None]:
-        """What the child says; None where it hangs or died, nothing more where it is through."""
+    def _lines(self) -> Iterator[bytes]:
+        """What the child says until it dies or hangs."""
         buffer, deadline = b"", time.monotonic() + HANG_SECONDS
-        done = 0
-        while done < len(self._indices):
-            ready, _, _ = select.select([self._reader], [], [], deadline - time.monotonic())
-            data = os.read(self._reader, 1 << 16) if ready else b""
+        while select.select([self._reader], [], [], max(0, deadline - time.monotonic()))[0]:
+            data = os.read(self._reader, 1 << 16)
             if not data:
-                yield None
+                self._status = os.waitpid(self._pid, 0)[1]
                 return
             *lines, buffer = (buffer + data).split(b"\n")
-            for line in lines:
+            if lines:
                 deadline = time.monotonic() + HANG_SECONDS
-                done += b'"begin"' not in line
-                yield line
+            yield from lines
 
-    def _end(self) -> tuple[str, str]:
-        """Ends the child and its own; how it ended."""
-        pid, status = os.waitpid(self._pid, os.WNOHANG)
-        with suppress(ProcessLookupError):  # it has ended, and left nobody behind
+    def _death(self) -> tuple[str, str]:
+        if self._status is None:
+            return "limits", f"not through after {HANG_SECONDS:g} s"
+        return "death", f"exit status {os.waitstatus_to_exitcode(self._status)}"
+
+    def _end(self) -> None:
+        """Ends the child, and what it left behind."""
+        with suppress(ProcessLookupError):  # it has ended, and left nothing
             os.killpg(self._pid, signal.SIGKILL)
+        if self._status is None:
+            os.waitpid(self._pid, 0)
         os.close(self._reader)
-        if pid:
-            return "death", f"exit status {os.waitstatus_to_exitcode(status)}"
-        os.waitpid(self._pid, 0)
-        return "limits", f"not through after {HANG_SECONDS:g} s"
 
 
-def run_command(folder: Path, count: int) -> Iterator[tuple[Path | None, str, str]]:
-    """Runs the command on a folder of mutants: which one failed (None: all), kind and reason."""
+@dataclass
+class Outcome:
+    """What the command made of a folder: failures as mutant (None: all), kind and reason."""
+
+    failures: list[tuple[Path | None, str, str]] = field(default_factory=list)
+    refused: int = 0
+    ran: int = 0
+
+
+def run_command(folder: Path, count: int) -> Outcome:
+    """Runs the command on a folder of so many mutants."""
+    outcome = Outcome()
+    limit = count * HANG_SECONDS
     command = [sys.executable, "-m", "onnxlint", str(folder), "--format", "json",
                "--time-limit", "20", "--memory-limit", "3GiB"]  # fmt: skip
     try:
-        done = subprocess.run(
-            command, capture_output=True, check=False, timeout=count * HANG_SECONDS
-        )
+        done = subprocess.run(command, capture_output=True, check=False, timeout=limit)
     except subprocess.TimeoutExpired:
-        yield None, "limits", f"not through after {count * HANG_SECONDS:g} s"
-        return
+        outcome.failures.append((None, "limits", f"not through after {limit:g} s"))
+        return outcome
     said = done.stderr.decode(errors="replace")
     if done.returncode not in (0, 1, 2) or "Traceback" in said or "this is a bug" in said:
-        yield None, "death", f"{said[-2000:]}\nexit status {done.returncode}"
+        reason = f"{said[-2000:]}\nexit status {done.returncode}"
+        outcome.failures.append((None, "death", reason))
     try:
         models = json.loads(done.stdout)["models"]
     except ValueError as error:
-        yield None, "no report", str(error)
-        return
+        outcome.failures.append((None, "no report", str(error)))
+        return outcome
     if len(models) != count:
-        yield None, "no report", f"{len(models)} reports for {count} models"
-    for model in models:
-        for finding in model["findings"]:
-            if finding["code"] == "LNT001":
-                yield Path(model["path"]), "crash", finding["message"]
+        outcome.failures.append((None, "no report", f"{len(models)} for {count} models"))
+    outcome.refused = sum(model["error"] is not None for model in models)
+    outcome.ran = sum(model["summary"]["samples"] is not None for model in models)
+    outcome.failures += (
+        (Path(model["path"]), "crash", finding["message"])
+        for model in models
+        for finding in model["findings"]
+        if finding["code"] == "LNT001"
+    )
+    return outcome
 
 
 class Keeper:
@@ -308,7 +327,7 @@ def fuzz_static(fuzzer: Fuzzer, count: int, first: int, keeper: Keeper) -> Tally
         for failure in part.failures:
             keeper.keep(failure, fuzzer.mutant(failure.index))
         tally.add(part)
-        if (at - first) // BATCH % 25 == 24:
+        if (at - first) // BATCH % 10 == 9:
             rate = tally.done / (time.monotonic() - start) * 60
             print(f"{tally.done} mutants, {rate:.0f} a minute", flush=True)
     return tally
@@ -323,11 +342,12 @@ def fuzz_runs(fuzzer: Fuzzer, count: int, first: int, keeper: Keeper) -> Tally:
             folder = Path(name)
             for index in indices:
                 (folder / f"{index:07}.onnx").write_bytes(fuzzer.mutant(index))
-            for path, kind, reason in run_command(folder, len(indices)):
+            outcome = run_command(folder, len(indices))
+            for path, kind, reason in outcome.failures:
                 failure = Failure(int(path.stem) if path is not None else at, kind, reason)
                 tally.failures.append(failure)
                 keeper.keep(failure, fuzzer.mutant(failure.index))
-        tally.done += len(indices)
+        tally.add(Tally(len(indices), outcome.refused, outcome.ran))
     return tally
 
 
@@ -345,12 +365,12 @@ def main() -> int:
     keeper = Keeper(given.keep)
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="onnxlint-fuzz-") as folder:
-        fuzzer = Fuzzer(seed, models, Path(folder))
+        fuzzer = Fuzzer(seed, models, Path(folder), gently=given.run)
         kind = fuzz_runs if given.run else fuzz_static
         tally = kind(fuzzer, given.count, given.first, keeper)
     minutes = (time.monotonic() - start) / 60
     print(f"{tally.done} mutants of {len(models)} seeds in {minutes:.1f} min, "
-          f"{tally.refused} refused, {len(tally.failures)} failures")  # fmt: skip
+          f"{tally.refused} refused, {tally.ran} run, {len(tally.failures)} failures")  # fmt: skip
     for alike, count in keeper.alike.most_common():
         print(f"{count:6}  {alike}")
     return 1 if tally.failures else 0
