@@ -38,6 +38,9 @@ GRACE_SECONDS = 4.0
 FAREWELL_SECONDS = 0.5
 """So long a judge that is to end may tidy up."""
 
+_LONGEST_WAIT = 3600.0
+"""Seconds; Linux counts those that are waited for in milliseconds, and not beyond 24 days."""
+
 MOST_TRIES = 3
 """How often one model is judged anew without the rule that its judge died in."""
 
@@ -123,7 +126,7 @@ class Judges:
         """What is done by now; a trial without a report is to be taken up again."""
         now = time.monotonic()
         soonest = min(server.trial.ends for server in self._servers if server.trial is not None)
-        for key, _ in self._selector.select(max(0.0, soonest - now)):
+        for key, _ in self._selector.select(min(max(0.0, soonest - now), _LONGEST_WAIT)):
             server: _Server = key.data
             trial, report = server.trial, server.hear()
             if not server.is_open:
@@ -253,6 +256,8 @@ class _Server:
         elif kind == _FOUND:
             trial.found.append(text)
             trial.rule = None
+        elif kind == _ANEW:
+            trial.found = []
         else:
             self.trial = None
             return _with_crashes(decode(text), trial)
@@ -289,8 +294,9 @@ def _ended(child: int) -> str:
     return f"was killed ({name})" if name == "SIGKILL" else f"crashed ({name})"
 
 
-_BEGINS, _FOUND, _REPORT = b"b", b"f", b"r"
-"""How a line begins that says what is begun, what a rule found, or all of it."""
+_BEGINS, _FOUND, _ANEW, _REPORT = b"b", b"f", b"a", b"r"
+"""How a line begins that says what is begun, what a rule found, that nothing found before counts,
+or all of it."""
 
 
 class _Teller(Watcher):
@@ -306,6 +312,9 @@ class _Teller(Watcher):
 
     def found(self, diagnostics: list[Diagnostic]) -> None:
         self.tell(_FOUND, json.dumps(msgspec.to_builtins(diagnostics)).encode())
+
+    def begins_anew(self) -> None:
+        self.tell(_ANEW, b"")
 
     def tell(self, kind: bytes, text: bytes) -> None:
         """Writes one line, whole."""

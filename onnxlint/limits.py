@@ -17,6 +17,9 @@ from onnxlint.settings import DEFAULT_SAMPLES, Settings
 DEFAULT_MEMORY_SHARE = 0.8
 """Without a memory limit, the share of the memory at hand that one process may take."""
 
+LONGEST_SECONDS = 1e9
+"""Thirty years; timers take no more than three hundred."""
+
 OVERTIME_SECONDS = 3.0
 """After its limit a model is not run any more, but judged for so long: rules take milliseconds."""
 
@@ -41,7 +44,7 @@ class Budget:
         """What the settings allow, from now on."""
         more = max(1.0, settings.samples / DEFAULT_SAMPLES)
         memory = settings.memory_limit or default_memory_limit()
-        return cls(settings.time_limit * more, memory)
+        return cls(min(settings.time_limit * more, LONGEST_SECONDS), memory)
 
     @property
     def left(self) -> float:

@@ -47,6 +47,9 @@ class Watcher:
     def found(self, diagnostics: list[Diagnostic]) -> None:
         """A rule judged, and this is what it found."""
 
+    def begins_anew(self) -> None:
+        """The model is judged from the start, as after it was fixed."""
+
 
 def lint(
     path: str | Path,
@@ -211,6 +214,7 @@ class Bench:
             if self._runs:
                 analyses.give(self.worker())
             judgement = Judgement(self._plan, analyses, self._watcher)
+            self._watcher.begins_anew()
             for rule in sorted(self._rules, key=_effort):
                 judgement.run(rule)
             yield judgement
