@@ -132,8 +132,8 @@ class Judges:
             if not server.is_open:
                 self._discard(server)
             if trial is None:
-                continue
-            if report is not None:
+                server.end()  # it died without a trial: nobody talks to it else
+            elif report is not None:
                 yield trial, report
             elif not server.is_open:
                 yield trial, self._after(trial, server.end())
@@ -189,9 +189,7 @@ def _partial(trial: _Trial, problem: str) -> ModelReport:
 
 
 def _with_crashes(report: ModelReport, trial: _Trial) -> ModelReport:
-    """A report, and the rules that killed judges before this one."""
-    if not trial.crashes:
-        return report
+    """A report, and the rules that killed judges before this one, in the order of reports."""
     findings = [*report.findings, *(told for _, told in trial.crashes)]
     return replace(
         report,
