@@ -61,7 +61,7 @@ def asymmetric_for_tensorrt(graph: Graph, shapes: Shapes, targets: Targets) -> I
     shifted, biases = [], []
     for node in graph.nodes(*STANDARD):
         zero_point, data = graph.constant(node.input(2)), shapes.of(node.input(0))
-        if zero_point is not None and zero_point.astype(float).any():
+        if zero_point is not None and (zero_point != 0).any():
             shifted.append(node)
         elif node.op == DEQUANTIZE[0] and data is not None and data.dtype == "int32":
             biases.append(node)

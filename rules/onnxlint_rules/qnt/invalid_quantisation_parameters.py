@@ -117,9 +117,10 @@ def _numbers(found: Parameters, graph: Graph) -> Iterator[Finding]:
     import numpy as np
 
     constant = graph.constant(found.scale)
-    if constant is None or constant.dtype == object:
+    if constant is None:
         return
-    scales = constant.astype(np.float32).reshape(-1)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        scales = constant.astype(np.float32).reshape(-1)
     unusable = ~np.isfinite(scales) | (scales == 0)
     subnormal = (np.abs(scales) < SMALLEST_NORMAL) & (scales != 0)
     kinds = {
