@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
 
+from onnxlint.analyses.inputs import Inputs
+from onnxlint.analyses.parameters import _MAKERS
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.config import Plan, load, plan
 from onnxlint.model.graph import LARGEST_FILL, Graph
@@ -269,6 +271,39 @@ def test_input_of_absurd_dims(judged, dims):
     fed = dims in ([-5, 3], [-1, 3])  # onnxruntime takes a negative size for a free one
     stopped = {"RUN001", "RUN002", "RUN010", "SEC006"} & codes(report)
     assert bool(stopped) != fed, codes(report)
+
+
+INPUT_DIMS = [[], [0], [3], ["N"], [2, 0], ["N", 3, 4], [-7, "N"], [1] * 7, ["a+b", "a"], [2**20]]
+
+
+@pytest.mark.parametrize("element_type", [TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL])
+@pytest.mark.parametrize("dims", INPUT_DIMS, ids=str)
+def test_inputs_are_made_up_for_operators_called_with_anything(tmp_path, dims, element_type):
+    """Each operator reads inputs alone, and says extreme numbers of what they mean."""
+    nodes = named_apart([
+        node
+        for shard in range(SHARDS)
+        for schema in operators(shard)
+        for node in ([calls(schema), *wrong_numbers(schema)] if schema.name in _MAKERS else [])
+    ])  # fmt: skip
+    inputs = {}
+    for node in nodes:
+        for slot in range(len(node.input)):
+            node.input[slot] = f"{node.name}.{slot}"
+            inputs[node.input[slot]] = [element_type, dims]
+    model = net(nodes, **inputs)
+    model.graph.value_info.extend(
+        helper.make_tensor_value_info(node.output[0], TensorProto.FLOAT, dims) for node in nodes
+    )
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    with open_model(str(path)) as opened:
+        graph = Graph(opened)
+        made = Inputs.build(graph, Shapes(graph, None, "not inferred"), Settings(samples=2))
+        assert made.obstacle is None or made.obstacle.endswith("too large to be made up")
+        for attempt in islice(made.attempts(), 3):
+            for feed in (attempt.feeds[0], *attempt.limits):
+                assert feed.keys() == {value.name for value in graph.inputs}
 
 
 def test_symbols_may_be_any_expression(judged):

@@ -175,7 +175,8 @@ class Masks:
         if numbers is None or numbers.dtype.kind not in "fV" or not numbers.size:
             return False
         lowest = _LOWEST_FLOAT16 if narrows else np.finfo(np.float64).min
-        return bool((numbers.astype(np.float64) < lowest).all())
+        with np.errstate(invalid="ignore"):  # NaN of a narrow type
+            return bool((numbers.astype(np.float64) < lowest).all())
 
 
 def _beyond(value: Value) -> tuple[bool, list[Value]]:

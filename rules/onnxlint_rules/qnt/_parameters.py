@@ -94,9 +94,13 @@ class Parameters:
             codes = np.moveaxis(codes, self.axis, 0)
         if codes.size % scales:
             return np.ones(scales, bool)
-        zero_point = graph.constant(self.zero_point)
-        zeros = np.zeros(1, int) if zero_point is None else zero_point.astype(int).reshape(-1, 1)
-        return (codes.astype(int).reshape(scales, -1) != zeros).any(axis=1)
+        zeros = graph.constant(self.zero_point)
+        zeros = np.zeros(1) if zeros is None else zeros
+        if zeros.size not in (1, scales):
+            return np.ones(scales, bool)
+        with np.errstate(invalid="ignore"):  # NaN of a float8
+            codes, zeros = codes.astype(np.float64), zeros.astype(np.float64)
+        return (codes.reshape(scales, -1) != zeros.reshape(-1, 1)).any(axis=1)
 
 
 def parameters(graph: Graph) -> Iterator[Parameters]:

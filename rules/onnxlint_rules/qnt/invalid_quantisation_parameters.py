@@ -146,7 +146,8 @@ def _wrong(graph: Graph, value: Value) -> Iterator[Wrong]:
     constant = graph.constant(value)
     if constant is None or constant.dtype == object:
         return
-    scales = constant.astype(np.float32).reshape(-1)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        scales = constant.astype(np.float32).reshape(-1)
     for kind, chosen, severity in (
         ("are 0, infinite or NaN", ~np.isfinite(scales) | (scales == 0), Severity.ERROR),
         ("are negative", scales < 0, Severity.WARNING),

@@ -87,12 +87,17 @@ def _eigenvalues(weight: Weight) -> Array:
     import numpy
 
     try:
-        array = weight.tensor.array().astype(numpy.float32).reshape(weight.tensor.dims)
+        array = weight.tensor.array()
     except ValueError:
         return numpy.empty(0)
+    array = array.astype(numpy.float64 if array.dtype.itemsize > 4 else numpy.float32)
     matrices = array.reshape(*array.shape[:2], -1) if array.ndim > 1 else array[..., None]
-    values = numpy.linalg.svd(numpy.moveaxis(matrices, 2, 0), compute_uv=False).reshape(-1) ** 2
-    return numpy.sort(values[values > 1e-10 * values.max()])
+    try:
+        roots = numpy.linalg.svd(numpy.moveaxis(matrices, 2, 0), compute_uv=False).reshape(-1)
+    except numpy.linalg.LinAlgError:  # numbers at the end of their type
+        return numpy.empty(0)
+    values = (roots / roots.max(initial=0) if roots.any() else roots).astype(numpy.float64) ** 2
+    return numpy.sort(values[values > 1e-10])
 
 
 def tail_exponent(values: Array) -> float | None:
