@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,8 +62,9 @@ def verdicts(cases: list[Case], jobs: int) -> Iterator[Verdict]:
     if jobs == 1:
         yield from map(run, cases)
         return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(_run_named, [case.full_name for case in cases])
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
+        yield from pool.map(_run_named, [case.full_name for case in cases])
 
 
 def line(verdict: Verdict) -> str:
