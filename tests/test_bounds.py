@@ -1,4 +1,4 @@
-"""What a small file asks for is bounded: by design where it can be, else by the limits of a child."""
+"""What a small file asks for is bounded: by design where it can be, else by a child's limits."""
 
 from __future__ import annotations
 
