@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onnxlint import Finding, Graph, Node, Schemas, Scope, Severity, Value, rule
+from onnxlint import Finding, Graph, Node, Schemas, Scope, Severity, Value, Walk, rule
 
 _OUTPUT_COUNTS = {"BatchNormalization": {1: (1, 5), 14: (1, 3)}}
 """Operators with so many outputs and no number between, from an opset on."""
@@ -122,22 +122,21 @@ def _judge_call(node: Node, function: Scope, schemas: Schemas) -> Iterator[Findi
             message = f"{node.op} has {count} {what} where the function has {limit}"
             yield Finding(node, message, measured=count, limit=limit, unit=what)
     for slot, value in enumerate(function.inputs):
-        if node.input(slot) is None and _is_needed(value, schemas, set()):
+        if node.input(slot) is None and _is_needed(value, schemas):
             yield Finding(node, f"{node.op} leaves out {value.name!r}, which the function needs")
 
 
-def _is_needed(value: Value, schemas: Schemas, seen: set[Value]) -> bool:
+def _is_needed(value: Value, schemas: Schemas) -> bool:
     """Whether a node of the function, or of one that it calls, cannot do without an input."""
-    seen.add(value)
-    for reader in value.consumers:
-        schema, called = schemas.of(reader), reader.called
-        for slot in (slot for slot, read in enumerate(reader.inputs) if read is value):
-            if schema is not None and schema.inputs:
-                parameter = schema.inputs[min(slot, len(schema.inputs) - 1)]
-                if parameter.option.name != "Optional":
-                    return True
-            elif called is not None and slot < len(called.inputs):
-                inner = called.inputs[slot]
-                if inner not in seen and _is_needed(inner, schemas, seen):
-                    return True
+    walk = Walk([value])
+    for given in walk:
+        for reader in given.consumers:
+            schema, called = schemas.of(reader), reader.called
+            for slot in (slot for slot, read in enumerate(reader.inputs) if read is given):
+                if schema is not None and schema.inputs:
+                    parameter = schema.inputs[min(slot, len(schema.inputs) - 1)]
+                    if parameter.option.name != "Optional":
+                        return True
+                elif called is not None and slot < len(called.inputs):
+                    walk.add(called.inputs[slot])
     return False
