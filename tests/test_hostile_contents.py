@@ -16,6 +16,8 @@ from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, defs, helpe
 
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.parameters import _MAKERS
+from onnxlint.analyses.schemas import Schemas
+from onnxlint.analyses.sensitivity import _Following
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.config import Plan, load, plan
 from onnxlint.model.graph import LARGEST_FILL, Graph
@@ -491,6 +493,43 @@ def test_shapes_are_known_beside_a_default_graph(judged):
     sound.raw_data = bytes(12)
     report = judged(model, run=True)
     assert not {"RUN001", "ONX027", "SEC002"} & codes(report)
+
+
+def functions_in_a_row(count: int, *, ring: bool = False) -> ModelProto:
+    """Functions that each call the next one twice; in a ring the last calls the first."""
+    model = net([helper.make_node("F0", ["x", ""], ["y"], domain="local")])
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("local", 3)]
+    for number in range(count):
+        following = number + 1 if number + 1 < count else 0
+        is_last = following == 0 and not ring
+        op, domain = ("Add", "") if is_last else (f"F{following}", "local")
+        body = [
+            helper.make_node(op, ["a", "b"], ["c"], domain=domain),
+            helper.make_node(op, ["c", "b"], ["d"], domain=domain),
+        ]
+        model.functions.append(
+            helper.make_function("local", f"F{number}", ["a", "b"], ["d"], body, opsets)
+        )
+    return model
+
+
+@pytest.mark.parametrize("ring", [False, True])
+@pytest.mark.parametrize("count", [1, 1500])
+def test_functions_that_call_each_other(tmp_path, count, ring):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(functions_in_a_row(count, ring=ring).SerializeToString())
+    with open_model(str(path)) as opened:
+        graph = Graph(opened)
+        found = list(everything_named("ONX025")(graph, Schemas.build()))
+        assert bool(found) != ring  # what the last one needs is left out
+        value, following = graph.inputs[0], _Following()
+        assert graph.outputs[0] in following.of(value) or ring
+        assert len(graph.scopes) == count + 1
+
+
+def everything_named(code: str) -> Any:
+    (rule,) = [rule for rule in everything().rules if rule.code == code]
+    return rule
 
 
 # Files
