@@ -224,10 +224,10 @@ def _reasons(case: Case, outcome: Outcome) -> Iterator[str]:
 
 def _remove(root: Path) -> None:
     for folder, names, _ in os.walk(root):
-        for name in names:
-            inner = Path(folder, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)
+        for inner in (Path(folder, name) for name in names):
+            with suppress(OSError):  # a path that is too long
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
     shutil.rmtree(root, ignore_errors=True)
 
 
