@@ -20,6 +20,7 @@ from onnxlint.analyses.schemas import Schemas
 from onnxlint.analyses.sensitivity import _Following
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.config import Plan, load, plan
+from onnxlint.limits import Budget
 from onnxlint.model.graph import LARGEST_FILL, Graph
 from onnxlint.model.load import open_model
 from onnxlint.model.names import LONGEST_SCOPES, module_path
@@ -30,7 +31,7 @@ from onnxlint.pipeline import lint_model
 from onnxlint.reports import ModelReport
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
-from onnxlint_rules.arc._folding import folded
+from onnxlint_rules.arc._folding import Folding
 
 SHARDS = 4
 """The operators are spread over so many models."""
@@ -213,11 +214,11 @@ def test_sizes_that_double_are_folded_while_they_are_small(graph_of, op, size):
     steps = "".join(f"v{i + 1} = {op} {attribute} (v{i}, v{i}) " for i in range(1, 40))
     text = f"n (float[3] x) => (float y) {{ v1 = Shape(x) {steps} y = Own(v40) }}"
     with graph_of(text) as graph:
-        shapes = Shapes(graph, None, "not inferred")
+        folding = Folding(graph, Shapes(graph, None, "not inferred", Budget(60.0, None)))
         values = graph.main.values
-        assert folded(values["v40"], graph, shapes) is None  # too deep
-        assert folded(values["v30"], graph, shapes) == {"Add": 3 * 2**29, "Sub": 0}.get(op)
-        assert folded(values["v2"], graph, shapes) == size
+        assert folding.of(values["v40"]) is None  # too deep
+        assert folding.of(values["v30"]) == {"Add": 3 * 2**29, "Sub": 0}.get(op)
+        assert folding.of(values["v2"]) == size
 
 
 def test_fill_value_that_is_no_tensor(judged):
