@@ -221,6 +221,18 @@ def test_sizes_that_double_are_folded_while_they_are_small(graph_of, op, size):
         assert folding.of(values["v2"]) == size
 
 
+@pytest.mark.parametrize("damage", [wrong_attributes, wrong_slots])
+def test_operators_are_written_out_for_targets_whatever_they_are_called_with(tmp_path, damage):
+    schemas = [s for shard in range(SHARDS) for s in operators(shard)]
+    schemas = [s for s in schemas if s.context_dependent_function_opset_versions]
+    nodes = named_apart([node for schema in schemas for node in damage(schema)])
+    path = tmp_path / "model.onnx"
+    path.write_bytes(net(nodes, *constants(), opset=27).SerializeToString())
+    settings = Settings(targets=("ort-cpu", "ort-web-1.20"))
+    report = lint_model(str(path), everything(), settings, static_only=True)
+    assert_judged(report)
+
+
 def test_fill_value_that_is_no_tensor(judged):
     shape = helper.make_node("Shape", ["x"], ["s"])
     for opset in (8, 21):
