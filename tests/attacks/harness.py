@@ -157,6 +157,7 @@ class Case:
     `limits`: whether `--time-limit` and `--memory-limit` are given. `seconds` replaces the time
     limit where another figure is the measure. `told`: exit code 2 needs a report or one sentence.
     `reports`: the command makes a report. `writes` are globs of files that it may make or change.
+    `starting`: it may be interrupted while Python starts up, whose own traceback nobody can help.
     `needs` tells why the case cannot run here, or None.
     """
 
@@ -173,6 +174,7 @@ class Case:
     told: bool = True
     reports: bool = True
     executes: bool = False
+    starting: bool = False
     writes: tuple[str, ...] = ()
     needs: Callable[[], str | None] | None = None
     module: str = ""
@@ -528,7 +530,7 @@ def standard(case: Case, outcome: Outcome) -> Iterator[str]:
         yield f"{outcome.killed}, and was killed"
     elif outcome.exit not in case.exits:
         yield f"exit code {outcome.exit}, not {' or '.join(map(str, case.exits))}"
-    yield from _bad_words(outcome)
+    yield from _bad_words(case, outcome)
     if outcome.killed is None:
         yield from _untold(case, outcome)
     if outcome.seconds > case.allowed_seconds and outcome.killed is None:
@@ -546,9 +548,14 @@ def standard(case: Case, outcome: Outcome) -> Iterator[str]:
     yield from _obeyed(outcome)
 
 
-def _bad_words(outcome: Outcome) -> Iterator[str]:
+OWN_FRAME = f'File "{REPOSITORY / "onnxlint"}{os.sep}'
+"""In a traceback: the interpreter had come as far as our code."""
+
+
+def _bad_words(case: Case, outcome: Outcome) -> Iterator[str]:
     for stream, text in (("stdout", outcome.out), ("stderr", outcome.err)):
-        if "Traceback (most recent call last)" in text:
+        ours = OWN_FRAME in text or not case.starting
+        if "Traceback (most recent call last)" in text and ours:
             last = text.strip().splitlines()[-1]
             yield f"traceback on {stream}: {last[:120]}"
         if "this is a bug in onnxlint" in text:
