@@ -41,7 +41,7 @@ def diagnostic(
         TypeError: a part of it is not what a finding has there.
     """
     if not isinstance(finding, Finding):
-        raise TypeError(f"it yielded a {type(finding).__name__}, which is not a Finding")
+        raise TypeError(f"yielded a {type(finding).__name__}, which is not a Finding")
     place = getattr(finding.subject, "place", None)
     _expect("subject", place, Place)
     _expect("message", finding.message, str)
@@ -77,7 +77,7 @@ def _plain_place(place: Place) -> Place:
 def _expect(part: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds):
         raise TypeError(
-            f"its finding has a {type(value).__name__} as {part}, which must be {kinds[0].__name__}"
+            f"finding has a {type(value).__name__} as {part} (expected {kinds[0].__name__})"
         )
 
 
@@ -109,7 +109,7 @@ def plain(value: Any) -> Any:
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "size", None) == 1:
         return plain(item())
-    raise TypeError(f"its finding holds a {type(value).__name__}, which JSON does not know")
+    raise TypeError(f"finding contains a {type(value).__name__}, which JSON does not support")
 
 
 def crash(rule: Rule, error: BaseException, budget: Budget) -> Diagnostic:
@@ -117,9 +117,9 @@ def crash(rule: Rule, error: BaseException, budget: Budget) -> Diagnostic:
     kind = type(error).__name__
     what = words(error)
     if isinstance(error, RuleTimeout):
-        what = "it took too long"
+        what = "took too long"
     elif isinstance(error, MemoryError):
-        what = f"it ran out of the {budget.allowed_memory} allowed"
+        what = f"ran out of the {budget.allowed_memory} allowed"
     return crashed(rule, what, kind, error)
 
 

@@ -123,16 +123,14 @@ class Isolated:
         _, status, usage = os.wait4(child, 0)
         peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         if expired.is_set():
-            raise Crashed(
-                f"it took longer than the {self.budget.allowed_time} allowed", at_limit=True
-            )
+            raise Crashed(f"took longer than the {self.budget.allowed_time} allowed", at_limit=True)
         return self._outcome(os.waitstatus_to_exitcode(status), peak, data)
 
     def _outcome(self, code: int, peak: int, data: bytes) -> bytes:
         own = sys.maxsize if self._limit is None else max(1, self._limit - self._inherited)
         starved = code < 0 and peak - self._inherited > _STARVED_SHARE * own
         if code == _OUT_OF_MEMORY or starved:
-            told = f"it ran out of the {own / 2**20:,.0f} MiB allowed"
+            told = f"ran out of the {own / 2**20:,.0f} MiB allowed"
             raise Crashed(told, at_limit=True)
         if code < 0:
             name = signal.Signals(-code).name

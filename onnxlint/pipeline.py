@@ -419,7 +419,7 @@ def _at_home() -> Iterator[None]:
         if home is not None and strayed:
             os.chdir(home)
     if strayed:
-        raise RuleError("it changed the working directory")
+        raise RuleError("changed the working directory")
 
 
 def _working_directory() -> str | None:

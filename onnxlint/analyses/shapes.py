@@ -253,7 +253,7 @@ def _result(inference: Isolated, budget: Budget) -> tuple[bytes, str | None]:
         return inference.result(), None
     except Crashed as error:
         less = partial(_infer, follows_constants=False)
-        loss: str | None = f"{error}, so shape inference went on without following constants"
+        loss: str | None = f"shape inference {error}, and was repeated without constants"
         if error.is_native:  # the nodes are among its complaints
             less, loss = partial(_infer_past_crashes, budget=budget), None
         elif not error.at_limit:
