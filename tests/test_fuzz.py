@@ -110,7 +110,9 @@ def test_a_failure_is_noticed_and_the_next_mutant_still_linted(act, kind, tmp_pa
     monkeypatch.setattr(fuzz, "SLOW_SECONDS", 0.3)
     fuzzer = fuzz.Fuzzer(0, [], tmp_path)
     monkeypatch.setattr(fuzzer, "mutant", lambda index: b"bad" if index in (11, 12) else b"good")
-    tally = fuzzer.run(range(10, 14))
+    tally = fuzz.Tally()
+    for part in fuzzer.run(range(10, 14)):
+        tally.add(part)
     assert [(failure.index, failure.kind) for failure in tally.failures] == [(11, kind), (12, kind)]
     assert tally.done == 4
     assert tally.refused == 2

@@ -142,14 +142,13 @@ class Fuzzer:
         gc.collect()
         gc.freeze()
 
-    def run(self, indices: Sequence[int]) -> Tally:
+    def run(self, indices: Sequence[int]) -> Iterator[Tally]:
         """Lints mutants; after one that ends its child or spoils it, another child goes on."""
-        tally, left = Tally(), list(indices)
+        left = list(indices)
         while left:
             part = _Child(self, left).follow()
-            tally.add(part)
+            yield part
             left = left[part.done :]
-        return tally
 
     def serve(self, indices: Sequence[int], pipe: int) -> None:
         """The life of a child: a line when it begins a mutant, and one when it is through."""
@@ -343,10 +342,10 @@ def fuzz_static(fuzzer: Fuzzer, count: int, first: int, keeper: Keeper) -> Tally
     tally, start = Tally(), time.monotonic()
     fuzzer.warm_up()
     for at in range(first, first + count, BATCH):
-        part = fuzzer.run(range(at, min(at + BATCH, first + count)))
-        for failure in part.failures:
-            keeper.keep(failure, fuzzer.mutant(failure.index))
-        tally.add(part)
+        for part in fuzzer.run(range(at, min(at + BATCH, first + count))):
+            for failure in part.failures:
+                keeper.keep(failure, fuzzer.mutant(failure.index))
+            tally.add(part)
         if (at - first) // BATCH % 10 == 9:
             rate = tally.done / (time.monotonic() - start) * 60
             print(f"{tally.done} mutants, {rate:.0f} a minute", flush=True)
