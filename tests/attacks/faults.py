@@ -1,4 +1,7 @@
-"""Signals, closed streams, full disks, few files, little memory, folders that are gone (H9, L2, L4–L6)."""
+"""Signals, streams, full disks, few files, little memory, folders that are gone.
+
+H9, L2, L4 to L6.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def cases() -> Iterator[Case]:
     yield from _memory()
 
 
-# --- Ctrl-C ----------------------------------------------------------------------------------------
+# --- Ctrl-C ------------------------------------------------------------------------------------
 
 MOMENTS = (0.01, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0)
 
@@ -145,7 +148,7 @@ def _says_little(outcome: Outcome) -> str | None:
     return None if len(lines) <= 1 else f"{len(lines)} lines on stderr"
 
 
-# --- being ended -----------------------------------------------------------------------------------
+# --- being ended -------------------------------------------------------------------------------
 
 
 def _terminations() -> Iterator[Case]:
@@ -196,7 +199,7 @@ def _busy_with_witness(number: int, folder: Path) -> Command:
     return Command((model, *options), meanwhile=_at(3.0, number))
 
 
-# --- what becomes of the worker --------------------------------------------------------------------
+# --- what becomes of the worker ----------------------------------------------------------------
 
 
 def _workers() -> Iterator[Case]:
@@ -229,7 +232,7 @@ def _no_nonsense(outcome: Outcome) -> str | None:
     return wrong[0] if wrong else None
 
 
-# --- streams ---------------------------------------------------------------------------------------
+# --- streams -----------------------------------------------------------------------------------
 
 
 def _closing(*descriptors: int) -> Callable[[], None]:
@@ -247,7 +250,9 @@ def _streams() -> Iterator[Case]:
     yield kind("stdin_closed", build=partial(_closed, (0,)), checks=reported, exits=(1,), slow=True)
     both = partial(_closed, (0, 2))
     yield kind("stdin_and_stderr_closed", build=both, checks=reported, exits=(1,), slow=True)
-    yield kind("stdout_closed", build=partial(_closed, (1,)), exits=(2,), checks=(says("Error", "err"),))
+    yield kind(
+        "stdout_closed", build=partial(_closed, (1,)), exits=(2,), checks=(says("Error", "err"),)
+    )
     every = partial(_closed, (0, 1, 2))
     yield kind("all_closed", build=every, exits=(2,), told=False, slow=True)
     running = partial(_closed, (0, 1, 2), options=REPORT)
@@ -260,8 +265,16 @@ def _streams() -> Iterator[Case]:
     full = partial(_full, ())
     yield kind("stdout_full", build=full, exits=(2,), checks=(says("Error", "err"),))
     text = partial(_full, ("--verbose",))
-    yield kind("stdout_full_text", build=text, exits=(2,), slow=True, checks=(says("Error", "err"),))
-    for arguments in (("rules",), ("explain", "dead-relu"), ("--help",), ("targets",), ("--version",)):
+    yield kind(
+        "stdout_full_text", build=text, exits=(2,), slow=True, checks=(says("Error", "err"),)
+    )
+    for arguments in (
+        ("rules",),
+        ("explain", "dead-relu"),
+        ("--help",),
+        ("targets",),
+        ("--version",),
+    ):
         build = partial(_other_into, arguments, Path("/dev/full"))
         yield kind(f"{arguments[0].strip('-')}_full", build=build, exits=(2,), reports=False,
                    limits=False, slow=True)  # fmt: skip
@@ -306,7 +319,7 @@ def _stdin_twice(folder: Path) -> Command:
     return Command(("-", "-", "flawed.onnx", *STATIC), stdin=model)
 
 
-# --- encodings -------------------------------------------------------------------------------------
+# --- encodings ---------------------------------------------------------------------------------
 
 
 def _encodings() -> Iterator[Case]:
@@ -351,7 +364,7 @@ def _encoded(encoding: str, form: str, folder: Path) -> Command:
     return Command(arguments, environment={"PYTHONIOENCODING": encoding})
 
 
-# --- few files -------------------------------------------------------------------------------------
+# --- few files ---------------------------------------------------------------------------------
 
 
 def _few_files() -> Iterator[Case]:
@@ -373,7 +386,7 @@ def _with_few_files(
     return Command((*paths, *options, *more), prepare=limited(nofile=number))
 
 
-# --- surroundings ----------------------------------------------------------------------------------
+# --- surroundings ------------------------------------------------------------------------------
 
 ENVIRONMENTS: dict[str, dict[str, str | None]] = {
     "no_home": {"HOME": None},
@@ -452,8 +465,12 @@ def _read_only(name: str, folder: Path) -> Command:
     model = write(folder / "model" / "flawed.onnx")
     desk = folder / "desk"
     desk.mkdir()
-    closed = {"model": (model.parent,), "working": (desk,), "temporary": (folder.parent / "tmp",),
-              "all": (model.parent, desk, folder.parent / "tmp", folder.parent / "home")}[name]
+    closed = {
+        "model": (model.parent,),
+        "working": (desk,),
+        "temporary": (folder.parent / "tmp",),
+        "all": (model.parent, desk, folder.parent / "tmp", folder.parent / "home"),
+    }[name]
 
     def prepare() -> None:
         for place in closed:
@@ -489,7 +506,7 @@ def _nothing_lost(outcome: Outcome) -> str | None:
     return found("ACT001")(outcome)
 
 
-# --- disks -----------------------------------------------------------------------------------------
+# --- disks -------------------------------------------------------------------------------------
 
 
 def _on_small_disk(size: str, folder: Path, *, keep: str = "") -> tuple[str, ...]:
@@ -522,9 +539,13 @@ def _disks() -> Iterator[Case]:
     yield kind("disk_full_output", build=output, exits=(2,), reports=False,
                checks=(_no_file("report.json"),))  # fmt: skip
     witness = partial(_full_disk, ("--save-witness", "disk/w"), nan=True)
-    yield kind("disk_full_witness", build=witness, row="M1", checks=(_nothing_lost, _no_file("*.npz")))
+    yield kind(
+        "disk_full_witness", build=witness, row="M1", checks=(_nothing_lost, _no_file("*.npz"))
+    )
     fixed = partial(_full_disk, ("--fix", "--fix-output", "disk/fixed.onnx"), big=True)
-    yield kind("disk_full_fix", build=fixed, row="faults", checks=(_no_file("fixed.onnx"),), exits=(2,))
+    yield kind(
+        "disk_full_fix", build=fixed, row="faults", checks=(_no_file("fixed.onnx"),), exits=(2,)
+    )
     spool = partial(_full_disk_spool, "disk")
     yield kind("disk_full_temporary", build=spool, exits=(2,), row="faults")
     for size in (0, 100, 1_000):
@@ -578,7 +599,7 @@ def _no_file(pattern: str) -> Callable[[Outcome], str | None]:
     return check
 
 
-# --- memory ----------------------------------------------------------------------------------------
+# --- memory ------------------------------------------------------------------------------------
 
 
 def _memory() -> Iterator[Case]:

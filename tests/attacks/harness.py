@@ -233,7 +233,7 @@ def _remove(root: Path) -> None:
     shutil.rmtree(root, ignore_errors=True)
 
 
-# --- running ---------------------------------------------------------------------------------
+# --- running -----------------------------------------------------------------------------------
 
 
 def marker(folder: Path, name: str = "executed") -> Path:
@@ -276,8 +276,8 @@ def _outcome(case: Case, root: Path) -> Outcome:
         resident=watch.resident,
         left=left,
         changed=changed,
-        temporary=tuple(sorted(os.listdir(root / "tmp"))),
-        executed=tuple(sorted(os.listdir(root / "executed"))),
+        temporary=tuple(sorted(path.name for path in (root / "tmp").iterdir())),
+        executed=tuple(sorted(path.name for path in (root / "executed").iterdir())),
         killed=watch.killed,
         as_json="json" in arguments,
         on_terminal=command.stdout == "terminal",
@@ -366,13 +366,15 @@ class Process:
 
 def processes() -> Iterator[Process]:
     """All processes of the machine, as Linux lists them."""
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             with suppress(OSError):
-                line = Path("/proc", entry, "stat").read_text(errors="replace")
+                line = (entry / "stat").read_text(errors="replace")
                 name = line[line.index("(") + 1 : line.rindex(")")]
                 rest = line[line.rindex(")") + 2 :].split()
-                yield Process(int(entry), name, rest[0], int(rest[1]), int(rest[3]), int(rest[19]))
+                yield Process(
+                    int(entry.name), name, rest[0], int(rest[1]), int(rest[3]), int(rest[19])
+                )
 
 
 class Watch:
@@ -507,7 +509,7 @@ def _changes(before: Snapshot, after: Snapshot, allowed: tuple[str, ...]) -> Ite
             yield f"{verb} {name!r}"
 
 
-# --- judging ---------------------------------------------------------------------------------
+# --- judging -----------------------------------------------------------------------------------
 
 TERMINAL_CODES = re.compile(
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]"
@@ -573,8 +575,10 @@ def _bad_words(case: Case, outcome: Outcome) -> Iterator[str]:
 
 def _untold(case: Case, outcome: Outcome) -> Iterator[str]:
     """A run that neither reports nor says why not, or says it in more than one sentence."""
-    has_report = bool(outcome.models) if outcome.as_json else bool(
-        _SUMMARY.search(COLOURS.sub("", outcome.out))
+    has_report = (
+        bool(outcome.models)
+        if outcome.as_json
+        else bool(_SUMMARY.search(COLOURS.sub("", outcome.out)))
     )
     sentences = len(_TOLD.findall(outcome.err))
     if sentences > 1:
@@ -599,10 +603,10 @@ def _obeyed(outcome: Outcome) -> Iterator[str]:
         found = codes.search(plain)
         if found is not None:
             around = plain[max(0, found.start() - 20) : found.start() + 30]
-            yield f"control character on {stream}: {ascii(around)}"
+            yield f"control character on {stream}: {around!a}"
 
 
-# --- checks ----------------------------------------------------------------------------------
+# --- checks ------------------------------------------------------------------------------------
 
 
 def found(code: str, path: str = "") -> Check:
@@ -723,7 +727,7 @@ def any_of(*checks: Check) -> Check:
     return check
 
 
-# --- surroundings ----------------------------------------------------------------------------
+# --- surroundings ------------------------------------------------------------------------------
 
 
 def canary(file: Path, content: bytes) -> Path:

@@ -35,7 +35,7 @@ def cases() -> Iterator[Case]:
     yield from _interface()
 
 
-# --- one odd path, one good ------------------------------------------------------------------------
+# --- one odd path, one good --------------------------------------------------------------------
 
 
 def _fifo(path: Path) -> None:
@@ -149,7 +149,7 @@ def _odd_for(command: str, name: str, folder: Path) -> Command:
     return Command(arguments, prepare=without_rights if name in RIGHTLESS else None)
 
 
-# --- paths that are only spelt oddly -----------------------------------------------------------------
+# --- paths that are only spelt oddly -----------------------------------------------------------
 
 SPELLINGS: dict[str, str | bytes] = {
     "of_256_letters": "a" * 256 + ".onnx",
@@ -179,7 +179,7 @@ SPELLINGS: dict[str, str | bytes] = {
 
 
 def _spellings() -> Iterator[Case]:
-    """None of them names a file: the good one is reported all the same, or one sentence says why."""
+    """None of them names a file: the good one is reported all the same, or a sentence says why."""
     for name, path in SPELLINGS.items():
         slow = name not in ("of_256_letters", "of_5000_letters")
         build = partial(_spelt, path)
@@ -240,7 +240,7 @@ def _all_complete(number: int) -> Callable[[Outcome], str | None]:
     return check
 
 
-# --- folders ---------------------------------------------------------------------------------------
+# --- folders -----------------------------------------------------------------------------------
 
 
 def _folders() -> Iterator[Case]:
@@ -311,7 +311,7 @@ def _deep_folder(folder: Path) -> Command:
     write(folder / "models" / "good.onnx")
     here = os.open(folder / "models", os.O_RDONLY)
     for _ in range(650):  # deeper than a path can be long
-        os.mkdir("deeper", dir_fd=here)  # noqa: PTH102 - a path would be too long
+        os.mkdir("deeper", dir_fd=here)
         below = os.open("deeper", os.O_RDONLY, dir_fd=here)
         os.close(here)
         here = below
@@ -319,7 +319,7 @@ def _deep_folder(folder: Path) -> Command:
     return Command(("models", *REPORT))
 
 
-# --- files that go away ----------------------------------------------------------------------------
+# --- files that go away ------------------------------------------------------------------------
 
 
 def _vanishing() -> Iterator[Case]:
@@ -385,7 +385,7 @@ def _changed_at(how: str, moment: float, folder: Path) -> Command:
     return Command(("a.onnx", "z.onnx", "--format", "json"), meanwhile=meanwhile)
 
 
-# --- where the report goes -------------------------------------------------------------------------
+# --- where the report goes ---------------------------------------------------------------------
 
 
 def _reports() -> Iterator[Case]:
@@ -423,10 +423,12 @@ def _written_to(option: str, target: str, folder: Path) -> Command:
     )
     np.savez(folder / "x.npz", x=np.ones((2, 3), np.float32))
     given = ("--config", "config.toml", "--rules", "own.toml", "--data", "x.npz")
-    return Command(("good.onnx", "other.onnx", *given, *REPORT, option, target.format(folder=folder)))
+    return Command(
+        ("good.onnx", "other.onnx", *given, *REPORT, option, target.format(folder=folder))
+    )
 
 
-# --- the same by way of Python ---------------------------------------------------------------------
+# --- the same by way of Python -----------------------------------------------------------------
 
 INTERFACE = """
 import json, sys
@@ -439,8 +441,8 @@ for path in json.load(open("paths.json")):
 
 def _interface() -> Iterator[Case]:
     """`lint` tells of a file that cannot be read; it raises for mistakes of the caller alone."""
-    yield Case("lint_of_odd_paths", "M7", _called, (_seven_told,), (0,), reports=False, limits=False,
-               needs=linux_only)  # fmt: skip
+    yield Case("lint_of_odd_paths", "M7", _called, (_seven_told,), (0,), reports=False,
+               limits=False, needs=linux_only)  # fmt: skip
 
 
 def _called(folder: Path) -> Command:

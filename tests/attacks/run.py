@@ -79,7 +79,9 @@ def line(verdict: Verdict) -> str:
     """One line about one case."""
     name = f"{verdict.case.row:<10} {verdict.case.full_name:<44}"
     if verdict.outcome is None:
-        return f"BROKE {name} {told(verdict)}" if verdict.broke else f"skip  {name} {verdict.skipped}"
+        return (
+            f"BROKE {name} {told(verdict)}" if verdict.broke else f"skip  {name} {verdict.skipped}"
+        )
     figures = f"{verdict.outcome.seconds:6.1f} s {verdict.outcome.peak / 2**20:7.0f} MiB"
     return f"{'BROKE' if verdict.broke else 'ok   '} {name} {figures}  {told(verdict)}".rstrip()
 
