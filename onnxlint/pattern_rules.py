@@ -73,6 +73,8 @@ def _rule(written: Any, number: int) -> Rule:
         raise RuleError(f"{label}: pattern, {error}") from error
     except ConfigError as error:
         raise RuleError(f"{label}: {error}") from error
+    except ValueError as error:  # Python's own, of a number of more digits than it reads
+        raise RuleError(f"{label}: pattern, {str(error).partition(';')[0]}") from error
 
 
 def _texts(written: str | list[str]) -> tuple[str, ...]:
