@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench fuzz docs targets clean new-rule
+.PHONY: help demo test lint attack bench fuzz docs targets clean new-rule
 
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -30,6 +30,9 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+attack: $(VENV)/installed-dev  ## Run every attack on the command, and tell which break it.
+	$(BIN)/python tests/attacks/run.py --jobs 2
 
 bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other linters.
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

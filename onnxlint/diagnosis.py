@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def diagnostic(
         TypeError: a part of it is not what a finding has there.
     """
     if not isinstance(finding, Finding):
-        raise TypeError(f"it yielded a {type(finding).__name__}, which is not a Finding")
+        raise TypeError(f"yielded a {type(finding).__name__}, which is not a Finding")
     place = getattr(finding.subject, "place", None)
     _expect("subject", place, Place)
     _expect("message", finding.message, str)
@@ -57,7 +56,7 @@ def diagnostic(
         name=rule.name,
         severity=min(graded, least or graded, key=lambda each: each.rank),
         message=finding.message,
-        place=replace(place, **{name: plain(getattr(place, name)) for name in _PLACE}),
+        place=_plain_place(place),
         measured=_number("measured", finding.measured),
         limit=_number("limit", finding.limit),
         unit=finding.unit,
@@ -67,18 +66,25 @@ def diagnostic(
     )
 
 
-_PLACE = tuple(Place.__dataclass_fields__)
+def _plain_place(place: Place) -> Place:
+    parts = {name: plain(getattr(place, name)) for name in Place.__dataclass_fields__}
+    for name, part in parts.items():
+        kinds = (int,) if name == "node_index" else (str,)
+        _expect(f"place.{name}", part, *kinds, type(None))
+    return Place(**parts)
 
 
 def _expect(part: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds):
         raise TypeError(
-            f"its finding has a {type(value).__name__} as {part}, which must be {kinds[0].__name__}"
+            f"finding has a {type(value).__name__} as {part} (expected {kinds[0].__name__})"
         )
 
 
 def _number(part: str, value: Any) -> float | int | None:
     value = plain(value)
+    if isinstance(value, bool):
+        value = int(value)
     _expect(part, value, float, int, type(None))
     return value  # type: ignore[no-any-return]
 
@@ -103,18 +109,28 @@ def plain(value: Any) -> Any:
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "size", None) == 1:
         return plain(item())
-    raise TypeError(f"its finding holds a {type(value).__name__}, which JSON does not know")
+    raise TypeError(f"finding contains a {type(value).__name__}, which JSON does not support")
 
 
 def crash(rule: Rule, error: BaseException, budget: Budget) -> Diagnostic:
     """What is reported instead of the findings of a rule that crashed, with its file and line."""
     kind = type(error).__name__
-    what = f"{kind}: {error}" if str(error) else kind
+    what = words(error)
     if isinstance(error, RuleTimeout):
-        what = "it took too long"
+        what = "took too long"
     elif isinstance(error, MemoryError):
-        what = f"it ran out of the {budget.allowed_memory} allowed"
+        what = f"ran out of the {budget.allowed_memory} allowed"
     return crashed(rule, what, kind, error)
+
+
+def words(error: BaseException) -> str:
+    """An exception in words, even one that cannot say its own."""
+    kind = type(error).__name__
+    try:
+        said = str(error)
+    except Exception:
+        return kind
+    return f"{kind}: {said}" if said else kind
 
 
 def crashed(rule: Rule, what: str, kind: str, error: BaseException | None = None) -> Diagnostic:

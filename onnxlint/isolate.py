@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from onnxlint.limits import Alarm, Budget, end_with_parent, limit_memory
+from onnxlint.limits import Alarm, Budget, data_size, end_with_parent, limit_memory
 
 Function = Callable[[bytes], bytes]
 
@@ -74,10 +74,20 @@ def fork(serve: Callable[[int], None]) -> tuple[int, int]:
 
 
 class Isolated:
-    """A call under way: started at once, its result taken later; within a budget."""
+    """A call under way: started at once, its result taken later; within a budget.
 
-    def __init__(self, function: Function, argument: bytes, budget: Budget) -> None:
+    `growth` is what the child may allocate beside what it inherits, in bytes; None leaves it what
+    the budget says of a process.
+    """
+
+    def __init__(
+        self, function: Function, argument: bytes, budget: Budget, growth: int | None = None
+    ) -> None:
         self._function, self.argument, self.budget = function, argument, budget
+        self._inherited = data_size()
+        self._limit = budget.memory
+        if growth is not None:
+            self._limit = min(self._inherited + growth, budget.memory or sys.maxsize)
         self._child: int | None = None
         self._pipe = -1
         if hasattr(os, "fork"):
@@ -113,16 +123,14 @@ class Isolated:
         _, status, usage = os.wait4(child, 0)
         peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         if expired.is_set():
-            raise Crashed(
-                f"it took longer than the {self.budget.allowed_time} allowed", at_limit=True
-            )
+            raise Crashed(f"took longer than the {self.budget.allowed_time} allowed", at_limit=True)
         return self._outcome(os.waitstatus_to_exitcode(status), peak, data)
 
     def _outcome(self, code: int, peak: int, data: bytes) -> bytes:
-        limit = self.budget.memory
-        starved = code < 0 and limit is not None and peak > _STARVED_SHARE * limit
+        own = sys.maxsize if self._limit is None else max(1, self._limit - self._inherited)
+        starved = code < 0 and peak - self._inherited > _STARVED_SHARE * own
         if code == _OUT_OF_MEMORY or starved:
-            told = f"it ran out of the {self.budget.allowed_memory} allowed"
+            told = f"ran out of the {own / 2**20:,.0f} MiB allowed"
             raise Crashed(told, at_limit=True)
         if code < 0:
             name = signal.Signals(-code).name
@@ -142,7 +150,7 @@ class Isolated:
     def _serve(self, writer: int) -> None:
         """The child's whole life."""
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        limit_memory(self.budget.memory)
+        limit_memory(self._limit)
         silence = os.open(Path(os.devnull), os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)

@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from onnxlint.diagnosis import crashed
+from onnxlint.diagnosis import crashed, words
 from onnxlint.findings import Diagnostic
 from onnxlint.isolate import fork
 from onnxlint.limits import STUCK, Budget
@@ -40,6 +40,9 @@ FAREWELL_SECONDS = 0.5
 
 _LONGEST_WAIT = 3600.0
 """Seconds; Linux counts those that are waited for in milliseconds, and not beyond 24 days."""
+
+HARMED = 76
+"""Exit status of a judge whose streams a rule closed: the next open file would take their place."""
 
 MOST_TRIES = 3
 """How often one model is judged anew without the rule that its judge died in."""
@@ -134,6 +137,9 @@ class Judges:
             if trial is None:
                 server.end()  # it died without a trial: nobody talks to it else
             elif report is not None:
+                if report.crashed and server.is_open:  # whatever else the rule has done to it
+                    self._discard(server)
+                    server.end()
                 yield trial, report
             elif not server.is_open:
                 yield trial, self._after(trial, server.end())
@@ -174,7 +180,7 @@ def _sentence(error: Exception) -> str:
         return "judging it takes more memory than is allowed (--memory-limit)"
     if isinstance(error, OSError):
         return f"the system refused what judging takes ({error.strerror or error})"
-    return f"this is a bug in onnxlint: {type(error).__name__}: {error}; please report it"
+    return f"this is a bug in onnxlint: {words(error)}; please report it"
 
 
 def _too_late(trial: _Trial) -> str:
@@ -286,6 +292,8 @@ def _ended(child: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     if code == STUCK:
         return "had to be ended: it took too long, and caught every interruption"
+    if code == HARMED:
+        return "had to be ended: its standard streams were closed"
     if code >= 0:
         return f"ended with exit status {code}"
     name = signal.Signals(-code).name
@@ -310,6 +318,13 @@ class _Teller(Watcher):
 
     def found(self, diagnostics: list[Diagnostic]) -> None:
         self.tell(_FOUND, json.dumps(msgspec.to_builtins(diagnostics)).encode())
+
+    def check_unharmed(self) -> None:
+        try:
+            for stream in (0, 1, 2, self._pipe):
+                os.fstat(stream)
+        except OSError:
+            os._exit(HARMED)
 
     def begins_anew(self) -> None:
         self.tell(_ANEW, b"")

@@ -9,13 +9,16 @@ import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
+from onnxlint.contained import contained
+from onnxlint.diagnosis import words
+from onnxlint.isolate import Crashed, Isolated
+from onnxlint.limits import Budget, default_memory_limit
 from onnxlint.rules import Rule, RuleError
 from onnxlint.tables import exists, real_path
 from onnxlint.unfinished import Terminated
@@ -117,7 +120,7 @@ def _add_pack(registry: Registry, entry: EntryPoint) -> None:
 
 def _loaded(label: str, package: str) -> Iterator[Rule]:
     try:
-        with redirect_stdout(sys.stderr):  # what a pack prints is no part of the report
+        with contained():  # what a pack prints is no part of the report
             root = importlib.import_module(package)
             names = [info.name for info in pkgutil.walk_packages(getattr(root, "__path__", []))]
             modules = [root, *(importlib.import_module(f"{package}.{name}") for name in names)]
@@ -186,10 +189,11 @@ def _import_file(file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise PackError(f"rule file {str(file)!r} is no Python file")
+    _try_out(file)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        with redirect_stdout(sys.stderr):
+        with contained():
             spec.loader.exec_module(module)
     except (KeyboardInterrupt, Terminated):
         del sys.modules[name]
@@ -200,6 +204,46 @@ def _import_file(file: Path) -> ModuleType:
     return module
 
 
+LOADING_SECONDS = 60.0
+"""A rule file that takes longer to load hangs: a choice, for some import large frameworks."""
+
+
+def _try_out(file: Path) -> None:
+    """Runs a file in a child first, for it may end the process, or never end.
+
+    Raises:
+        PackError: it does.
+    """
+    if not hasattr(os, "fork"):
+        return
+    budget = Budget(LOADING_SECONDS, default_memory_limit())
+    try:
+        ending = Isolated(_executed, os.fsencode(file), budget).result()
+    except Crashed as error:
+        raise _unloaded(f"rule file {str(file)!r}", str(error)) from error
+    if ending != _LOADED:
+        told = ending.decode(errors="replace") or "ends the process"
+        raise _unloaded(f"rule file {str(file)!r}", told)
+
+
+def _executed(file: bytes) -> bytes:
+    """Executes a file; other exceptions come again, and are told then."""
+    spec = importlib.util.spec_from_file_location("onnxlint_rules_on_trial", os.fsdecode(file))
+    if spec is not None and spec.loader is not None:
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        try:
+            spec.loader.exec_module(module)
+        except KeyboardInterrupt as error:  # not the user's, who would have ended the child
+            return words(error).encode()
+        except BaseException:
+            return _LOADED
+    return _LOADED
+
+
+_LOADED = b"loaded"
+
+
 def _rules_of(module: ModuleType) -> Iterator[Rule]:
     """The rules defined in a module, not those it imports."""
     for thing in vars(module).values():
@@ -208,5 +252,8 @@ def _rules_of(module: ModuleType) -> Iterator[Rule]:
 
 
 def _broken(label: str, error: BaseException) -> PackError:
-    what = str(error) if isinstance(error, RuleError) else f"{type(error).__name__}: {error}"
+    return _unloaded(label, str(error) if isinstance(error, RuleError) else words(error))
+
+
+def _unloaded(label: str, what: str) -> PackError:
     return PackError(f"{label} does not load: {what}; mend or remove it")

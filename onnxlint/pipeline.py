@@ -47,6 +47,9 @@ class Watcher:
     def found(self, diagnostics: list[Diagnostic]) -> None:
         """A rule judged, and this is what it found."""
 
+    def check_unharmed(self) -> None:
+        """A rule judged: whether this process still has what it needs."""
+
     def begins_anew(self) -> None:
         """The model is judged from the start, as after it was fixed."""
 
@@ -282,6 +285,7 @@ class Judgement:
             judged = [
                 diagnostic(rule, each, severity=severity, synthetic=synthetic) for each in found
             ]
+        self._watcher.check_unharmed()
         self._findings += judged
         self.fixes += [
             (told, each.fix) for told, each in zip(judged, found, strict=True) if each.fix
@@ -289,6 +293,7 @@ class Judgement:
         self._watcher.found(judged)
 
     def _crash(self, rule: Rule, error: BaseException) -> None:
+        self._watcher.check_unharmed()
         if isinstance(error, RuleTimeout) and self.analyses.get(Budget).is_spent:
             self._too_late.append(rule.code)  # it is the model that took too long
             return
@@ -414,7 +419,7 @@ def _at_home() -> Iterator[None]:
         if home is not None and strayed:
             os.chdir(home)
     if strayed:
-        raise RuleError("it changed the working directory")
+        raise RuleError("changed the working directory")
 
 
 def _working_directory() -> str | None:

@@ -56,7 +56,7 @@ def test_inference_that_grows_is_ended_and_told(tmp_path):
     report = lint(written(tmp_path, doubled(34)), select=["ONX027"], settings=settings)
     (lost,) = [found for found in report.findings if found.code == "LNT002"]
     assert lost.severity is Severity.WARNING
-    assert "without following constants" in lost.message
+    assert "repeated without constants" in lost.message
     assert lost.evidence["lost"] == "shape inference"
     assert report.complete
 

@@ -73,24 +73,24 @@ def random_source():
     return Random(0)
 
 
-def complain(path, chosen):
+def complain(path, way):
     return False, [("crash", "rule 'x' crashed")]
 
 
-def die(path, chosen):
+def die(path, way):
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def sleep(path, chosen):
+def sleep(path, way):
     time.sleep(60)
 
 
-def chatter(path, chosen):
+def chatter(path, way):
     os.write(2, b"RuntimeWarning: overflow\n")
     return False, []
 
 
-def toil(path, chosen):
+def toil(path, way):
     start = time.process_time()
     while time.process_time() - start < 0.5:
         pass
@@ -102,15 +102,17 @@ def toil(path, chosen):
     [(complain, "crash"), (die, "death"), (sleep, "limits"), (chatter, "noise"), (toil, "limits")],
 )
 def test_a_failure_is_noticed_and_the_next_mutant_still_linted(act, kind, tmp_path, monkeypatch):
-    def judge(path, chosen):
-        return act(path, chosen) if path.read_bytes() == b"bad" else (True, [])
+    def judge(path, way):
+        return act(path, way) if path.read_bytes() == b"bad" else (True, [])
 
     monkeypatch.setattr(fuzz, "_judge", judge)
     monkeypatch.setattr(fuzz, "HANG_SECONDS", 2.0)
     monkeypatch.setattr(fuzz, "SLOW_SECONDS", 0.3)
     fuzzer = fuzz.Fuzzer(0, [], tmp_path)
     monkeypatch.setattr(fuzzer, "mutant", lambda index: b"bad" if index in (11, 12) else b"good")
-    tally = fuzzer.run(range(10, 14))
+    tally = fuzz.Tally()
+    for part in fuzzer.run(range(10, 14)):
+        tally.add(part)
     assert [(failure.index, failure.kind) for failure in tally.failures] == [(11, kind), (12, kind)]
     assert tally.done == 4
     assert tally.refused == 2

@@ -16,8 +16,11 @@ from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, defs, helpe
 
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.parameters import _MAKERS
+from onnxlint.analyses.schemas import Schemas
+from onnxlint.analyses.sensitivity import _Following
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.config import Plan, load, plan
+from onnxlint.limits import Budget
 from onnxlint.model.graph import LARGEST_FILL, Graph
 from onnxlint.model.load import open_model
 from onnxlint.model.names import LONGEST_SCOPES, module_path
@@ -28,7 +31,7 @@ from onnxlint.pipeline import lint_model
 from onnxlint.reports import ModelReport
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
-from onnxlint_rules.arc._folding import folded
+from onnxlint_rules.arc._folding import Folding
 
 SHARDS = 4
 """The operators are spread over so many models."""
@@ -211,11 +214,23 @@ def test_sizes_that_double_are_folded_while_they_are_small(graph_of, op, size):
     steps = "".join(f"v{i + 1} = {op} {attribute} (v{i}, v{i}) " for i in range(1, 40))
     text = f"n (float[3] x) => (float y) {{ v1 = Shape(x) {steps} y = Own(v40) }}"
     with graph_of(text) as graph:
-        shapes = Shapes(graph, None, "not inferred")
+        folding = Folding(graph, Shapes(graph, None, "not inferred", Budget(60.0, None)))
         values = graph.main.values
-        assert folded(values["v40"], graph, shapes) is None  # too deep
-        assert folded(values["v30"], graph, shapes) == {"Add": 3 * 2**29, "Sub": 0}.get(op)
-        assert folded(values["v2"], graph, shapes) == size
+        assert folding.of(values["v40"]) is None  # too deep
+        assert folding.of(values["v30"]) == {"Add": 3 * 2**29, "Sub": 0}.get(op)
+        assert folding.of(values["v2"]) == size
+
+
+@pytest.mark.parametrize("damage", [wrong_attributes, wrong_slots])
+def test_operators_are_written_out_for_targets_whatever_they_are_called_with(tmp_path, damage):
+    schemas = [s for shard in range(SHARDS) for s in operators(shard)]
+    schemas = [s for s in schemas if s.context_dependent_function_opset_versions]
+    nodes = named_apart([node for schema in schemas for node in damage(schema)])
+    path = tmp_path / "model.onnx"
+    path.write_bytes(net(nodes, *constants(), opset=27).SerializeToString())
+    settings = Settings(targets=("ort-cpu", "ort-web-1.20"))
+    report = lint_model(str(path), everything(), settings, static_only=True)
+    assert_judged(report)
 
 
 def test_fill_value_that_is_no_tensor(judged):
@@ -491,6 +506,43 @@ def test_shapes_are_known_beside_a_default_graph(judged):
     sound.raw_data = bytes(12)
     report = judged(model, run=True)
     assert not {"RUN001", "ONX027", "SEC002"} & codes(report)
+
+
+def functions_in_a_row(count: int, *, ring: bool = False) -> ModelProto:
+    """Functions that each call the next one twice; in a ring the last calls the first."""
+    model = net([helper.make_node("F0", ["x", ""], ["y"], domain="local")])
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("local", 3)]
+    for number in range(count):
+        following = number + 1 if number + 1 < count else 0
+        is_last = following == 0 and not ring
+        op, domain = ("Add", "") if is_last else (f"F{following}", "local")
+        body = [
+            helper.make_node(op, ["a", "b"], ["c"], domain=domain),
+            helper.make_node(op, ["c", "b"], ["d"], domain=domain),
+        ]
+        model.functions.append(
+            helper.make_function("local", f"F{number}", ["a", "b"], ["d"], body, opsets)
+        )
+    return model
+
+
+@pytest.mark.parametrize("ring", [False, True])
+@pytest.mark.parametrize("count", [1, 1500])
+def test_functions_that_call_each_other(tmp_path, count, ring):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(functions_in_a_row(count, ring=ring).SerializeToString())
+    with open_model(str(path)) as opened:
+        graph = Graph(opened)
+        found = list(everything_named("ONX025")(graph, Schemas.build()))
+        assert bool(found) != ring  # what the last one needs is left out
+        value, following = graph.inputs[0], _Following()
+        assert graph.outputs[0] in following.of(value) or ring
+        assert len(graph.scopes) == count + 1
+
+
+def everything_named(code: str) -> Any:
+    (rule,) = [rule for rule in everything().rules if rule.code == code]
+    return rule
 
 
 # Files

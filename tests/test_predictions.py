@@ -93,7 +93,7 @@ HEADS = {
 def test_heads_of_sequences(body: str, graph_of) -> None:
     weight = "float[5, 5] w = {" + "1, " * 24 + "1}"
     text = f"n (float[N, 5, 5] x) => (float[N, 5, 5] y) <{weight}, float s = {{1}}> {{ {body} }}"
-    with graph_of(text) as graph, closing(Analyses(graph.model, graph)) as analyses:
+    with graph_of(text) as graph, closing(Analyses(Settings(), graph.model, graph)) as analyses:
         head = recognise(graph, analyses.get(Shapes), graph.outputs[0], {})
         assert (head and (head.kind, head.axis)) == HEADS[body]
 

@@ -189,8 +189,8 @@ def requests(analyses: Analyses, monkeypatch, share: float = 0) -> list[list[str
     run = Worker.run
     monkeypatch.setattr("onnxlint.analyses.runner.FETCH_SHARE", share)
     monkeypatch.setattr(
-        Worker, "run", lambda self, request: seen.append([w.name for w in request.watched])
-        or run(self, request),
+        Worker, "run", lambda self, request, **how: seen.append([w.name for w in request.watched])
+        or run(self, request, **how),
     )  # fmt: skip
     return seen
 

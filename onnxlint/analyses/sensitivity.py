@@ -101,7 +101,8 @@ class Sensitivity:
         """
         inputs = execution.inputs
         _check_meaning(inputs)
-        followers = {value.name: _followers(value) for value in graph.inputs}
+        following = _Following()
+        followers = {value.name: following.of(value) for value in graph.inputs}
         followed = {
             slot: [value for value in graph.outputs if value in followers[slot.name]]
             for slot in _exchangeable(inputs)
@@ -222,39 +223,54 @@ def _is_judged(array: Array | None) -> bool:
     return bool((finite != np.round(finite)).any())
 
 
-def _followers(start: Value) -> set[Value]:
-    """What follows a value, but for what lies behind steps and in branches that need not run."""
-    reached = {start}
-    pending = [start]
-    while pending:
-        value = pending.pop()
-        new = {
-            follower
-            for node in (*dict.fromkeys(value.consumers), *value.yielded_to)
-            if not _is_step(node)
-            for follower in _fed_by(node, value)
-        } - reached
-        reached |= new
-        pending += new
-    return reached
+class _Following:
+    """What follows values; of a function that is called often it is looked for once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Value, set[Value]] = {}
+
+    def of(self, start: Value, calls: int = 0) -> set[Value]:
+        """What follows a value, but for what lies behind steps, and branches that need not run."""
+        if start not in self._known:
+            self._known[start] = {start}  # where a function calls itself
+            self._known[start] = self._reached(start, calls)
+        return self._known[start]
+
+    def _reached(self, start: Value, calls: int) -> set[Value]:
+        reached = {start}
+        pending = [start]
+        while pending:
+            value = pending.pop()
+            new = {
+                follower
+                for node in (*dict.fromkeys(value.consumers), *value.yielded_to)
+                if not _is_step(node)
+                for follower in self._fed_by(node, value, calls)
+            } - reached
+            reached |= new
+            pending += new
+        return reached
+
+    def _fed_by(self, node: Node, value: Value, calls: int) -> Iterator[Value]:
+        """What a node passes a value on to; of a function, the outputs that follow it inside."""
+        if node.called is None or calls == MOST_CALLS:
+            yield from filter(None, node.outputs)
+            for graph in node.subgraphs:
+                yield from graph.inputs
+            return
+        for given, inside in zip(node.inputs, node.called.inputs, strict=False):
+            if given is value:
+                followers = self.of(inside, calls + 1)
+                for out, made in zip(node.outputs, node.called.outputs, strict=False):
+                    if out is not None and made in followers:
+                        yield out
+
+
+MOST_CALLS = 50
+"""Functions that call each other are looked into so deep. A choice of ours: exporters nest some."""
 
 
 def _is_step(node: Node) -> bool:
     """A loop with several outputs counts too: which of them follow which input is not seen."""
     several = len(node.outputs) > 1 and bool(node.subgraphs)
     return node.op in _STEPPED or several
-
-
-def _fed_by(node: Node, value: Value) -> Iterator[Value]:
-    """What a node passes a value on to; of a function, the outputs that follow it inside."""
-    if node.called is None:
-        yield from filter(None, node.outputs)
-        for graph in node.subgraphs:
-            yield from graph.inputs
-        return
-    for given, inside in zip(node.inputs, node.called.inputs, strict=False):
-        if given is value:
-            followers = _followers(inside)
-            for out, made in zip(node.outputs, node.called.outputs, strict=False):
-                if out is not None and made in followers:
-                    yield out

@@ -11,7 +11,7 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
-from onnxlint.isolate import Crashed, Isolated
+from onnxlint.isolate import Crashed, Function, Isolated
 from onnxlint.limits import Budget
 from onnxlint.model.dtypes import bits, dtype_name, is_float, is_integer
 from onnxlint.model.graph import Graph, Node, Scope, Value
@@ -141,7 +141,7 @@ class Shapes:
         if preflight.refusal is not None:
             return cls(graph, None, preflight.refusal, budget)
         serialized = graph.model.proto.SerializeToString()
-        inference = Isolated(_infer, serialized, _share(budget, len(serialized)))
+        inference = _isolated(_infer, serialized, budget)
         return cls(graph, inference, None, budget)
 
     def close(self) -> None:
@@ -253,14 +253,13 @@ def _result(inference: Isolated, budget: Budget) -> tuple[bytes, str | None]:
         return inference.result(), None
     except Crashed as error:
         less = partial(_infer, follows_constants=False)
-        budget = _share(budget, len(inference.argument))
-        loss: str | None = f"{error}, so shape inference went on without following constants"
+        loss: str | None = f"shape inference {error}, and was repeated without constants"
         if error.is_native:  # the nodes are among its complaints
             less, loss = partial(_infer_past_crashes, budget=budget), None
         elif not error.at_limit:
             raise
         with suppress(Crashed):
-            return Isolated(less, inference.argument, budget).result(), loss
+            return _isolated(less, inference.argument, budget).result(), loss
         raise
 
 
@@ -278,10 +277,10 @@ INFERENCE_GROWTH = 200
 """And so many times the model's bytes without its weights: 100,000 nodes take 115 times."""
 
 
-def _share(budget: Budget, size: int) -> Budget:
-    """What inference may take: what makes it grow without end leaves half the time to the rest."""
-    memory = INFERENCE_BYTES + INFERENCE_GROWTH * size
-    return Budget(budget.left / 2, min(memory, budget.memory or memory))
+def _isolated(function: Function, serialized: bytes, budget: Budget) -> Isolated:
+    """Inference under way: what makes it grow without end leaves half the time to the rest."""
+    growth = INFERENCE_BYTES + INFERENCE_GROWTH * len(serialized)
+    return Isolated(function, serialized, Budget(budget.left / 2, budget.memory), growth)
 
 
 def _scopes(graph: Graph) -> list[Scope]:

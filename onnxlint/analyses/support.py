@@ -182,7 +182,11 @@ class _Expansion:
     def _body(
         self, proto: NodeProto, schema: Any, dtypes: Dtypes, version: int
     ) -> FunctionProto | None:
-        """The function that stands for the operator; None where unknown types decide it."""
+        """The function that stands for the operator; None where something unknown decides it.
+
+        That is an unknown type, a graph of the caller's (on some of which onnx 1.23 crashes
+        natively when it writes out a SequenceMap), or a node that onnx cannot make sense of.
+        """
         from onnx import FunctionProto, TensorProto
         from onnx.helper import make_tensor_type_proto
 
@@ -192,17 +196,20 @@ class _Expansion:
             return body
         names = [dtypes.get(f"i{slot}") if name else "undefined"
                  for slot, name in enumerate(proto.input)]  # fmt: skip
-        if None in names:
+        graphs = [a for a in proto.attribute if a.HasField("g") or a.graphs]
+        if None in names or graphs:
             return None
         types = [
             make_tensor_type_proto(TensorProto.DataType.Value(str(name).upper()), None)
             for name in names
         ]
-        body.ParseFromString(
-            schema.get_context_dependent_function_with_opset_version(
+        try:
+            written = schema.get_context_dependent_function_with_opset_version(
                 version, proto.SerializeToString(), [type_.SerializeToString() for type_ in types]
             )
-        )
+        except Exception:  # each of onnx's builders raises its own kinds
+            return None
+        body.ParseFromString(written)
         return body
 
     def _is_current(self, body: FunctionProto, version: int) -> bool:

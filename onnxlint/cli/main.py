@@ -158,8 +158,9 @@ def _sentence(error: BaseException) -> str:
         return f"Error: {error}; the installation is broken, or too few files may be open"
     if isinstance(error, Exception) and error_is_told(error):
         return f"Error: {error}"
-    what = f"{type(error).__name__}: {error}"
-    return f"Error: this is a bug in onnxlint: {what}; please report it"
+    from onnxlint.diagnosis import words
+
+    return f"Error: this is a bug in onnxlint: {words(error)}; please report it"
 
 
 def _system(error: OSError) -> str:

@@ -1,9 +1,10 @@
-"""Small files that ask for much: nesting, doubling, huge counts, sparse files (H1–H4)."""
+"""Small files that ask for much: nesting, doubling, huge counts, sparse files (H1 to H4)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from attacks.harness import (
@@ -33,13 +34,13 @@ def cases() -> Iterator[Case]:
     yield from _runs()
 
 
-# --- H1: texts that native code parses by recursion ------------------------------------------------
+# --- H1: texts that native code parses by recursion --------------------------------------------
 
 
 def _typed(depth: int, kind: str) -> str:
-    opening, closing = {"seq": ("seq(", ")"), "optional": ("optional(", ")"),
-                        "map": ("map(string, ", ")"), "sparse": ("sparse_tensor(", ")")}[kind]  # fmt: skip
-    nested = opening * depth + "float[N]" + closing * depth
+    written = {"seq": "seq(", "optional": "optional(", "map": "map(string, ",
+               "sparse": "sparse_tensor("}  # fmt: skip
+    nested = written[kind] * depth + "float[N]" + ")" * depth
     return f"{HEADER}agraph ({nested} x) => (float[N] y) {{ y = Identity(x) }}"
 
 
@@ -123,7 +124,7 @@ def _deep_alone(text: Callable[[int], str], how: str, folder: Path) -> Command:
     return Command(("inspect", deep) if how == "inspect" else (deep, how))
 
 
-# --- H2: what shape inference computes -------------------------------------------------------------
+# --- H2: what shape inference computes ---------------------------------------------------------
 
 
 def _doubled(times: int, last: str = "y = Expand(x, c{times})") -> str:
@@ -263,7 +264,7 @@ def _many(folder: Path) -> Command:
     return Command((bomb, write(folder / "flawed.onnx"), *STATIC))
 
 
-# --- H2: functions in functions --------------------------------------------------------------------
+# --- H2: functions in functions ----------------------------------------------------------------
 
 FUNCTION_HEADER = '<ir_version: 10, opset_import: ["" : 21, "own" : 1]>\n'
 
@@ -273,7 +274,7 @@ def _laughs(depth: int, calls: int) -> str:
     text = [FUNCTION_HEADER, f"net (float[N] x) => (float[N] y) {{ y = own.f{depth}(x) }}"]
     for n in range(1, depth + 1):
         values = ["x", *(f"a{i}" for i in range(1, calls)), "y"]
-        lines = [f"{b} = own.f{n - 1}({a})" for a, b in zip(values, values[1:], strict=False)]
+        lines = [f"{b} = own.f{n - 1}({a})" for a, b in pairwise(values)]
         text.append(_function(n, "\n".join(lines)))
     return "\n".join([*text, _function(0, "y = Relu(x)")])
 
@@ -328,7 +329,7 @@ def _functions() -> Iterator[Case]:
         yield kind(time_limit=DYING_SECONDS, seconds=2 * DYING_SECONDS)
 
 
-# --- H3: large files -------------------------------------------------------------------------------
+# --- H3: large files ---------------------------------------------------------------------------
 
 
 def _varint(number: int) -> bytes:
@@ -365,7 +366,9 @@ def _files() -> Iterator[Case]:
         head = _varint(number << 3 | 2) + _varint(8 * GIB)
         build = partial(_beside_sparse, "sparse.onnx", 8, model + head)
         known = (_read_or_refused,)
-        yield sparse(f"unknown_field_{number}_of_8_gib", build=build, checks=known, memory_limit=GIB)
+        yield sparse(
+            f"unknown_field_{number}_of_8_gib", build=build, checks=known, memory_limit=GIB
+        )
     for name, prefix in {"graph": (7,), "node": (7, 1), "initializer": (7, 5)}.items():
         build = partial(_beside_sparse, "sparse.onnx", 8, model, prefix=prefix)
         yield sparse(f"unknown_field_of_8_gib_in_{name}", build=build, memory_limit=GIB)
@@ -443,7 +446,7 @@ def _sparse_external(folder: Path) -> Command:
     return Command((path, "--format", "json", "--verbose"))
 
 
-# --- the wire format -------------------------------------------------------------------------------
+# --- the wire format ---------------------------------------------------------------------------
 
 
 def _wire_files() -> dict[str, bytes]:
@@ -546,7 +549,7 @@ def _ported(inputs: int, outputs: int, folder: Path) -> Command:
     return Command((write(folder / "model.onnx", model), *STATIC))
 
 
-# --- H4: outputs -----------------------------------------------------------------------------------
+# --- H4: outputs -------------------------------------------------------------------------------
 
 
 def _growing(times: int, kind: str = "int64") -> str:
@@ -597,7 +600,7 @@ def _not_blamed(outcome: Outcome) -> str | None:
     return None if crash is None else f"the model is blamed: {crash['message'][:80]!r}"
 
 
-# --- bombs that are run ----------------------------------------------------------------------------
+# --- bombs that are run ------------------------------------------------------------------------
 
 
 def _of_shape(shape: str, last: str) -> str:

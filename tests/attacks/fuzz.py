@@ -29,14 +29,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from onnx import ModelProto
 
 from attacks.damage import damaged
 from attacks.seeds import seeds
 from onnxlint.config import Plan, load, plan
+from onnxlint.findings import Stage
 from onnxlint.fixing import Wish, fix_model
 from onnxlint.model.listing import listing
 from onnxlint.model.load import open_model
@@ -62,6 +65,9 @@ BATCH = 200
 
 RUN_BATCH = 40
 """Mutants of one folder that the command is run on."""
+
+TARGETS = ("ort-cpu-1.8", "ort-web", "ort-mobile", "coreml", "openvino-2023.0", "tensorrt", "qnn")
+"""Every second mutant is judged for these, too."""
 
 KEPT_PER_REASON = 5
 """Of mutants that fail alike so many are kept."""
@@ -98,6 +104,13 @@ class Tally:
         self.failures += other.failures
 
 
+class Way(NamedTuple):
+    """How a model is judged."""
+
+    plan: Plan
+    settings: Settings
+
+
 class Fuzzer:
     """Makes mutants of the seeds, and lints them in children that it forks."""
 
@@ -105,7 +118,14 @@ class Fuzzer:
         self, seed: int, models: Sequence[ModelProto], folder: Path, *, gently: bool = False
     ) -> None:
         self._seed, self._models, self._folder, self._gently = seed, models, folder, gently
-        self._plan: Plan = plan(load(None), discover(), "")
+        loaded, registry = load(None), discover()
+        plans = [plan(loaded, registry, "", stage=stage) for stage in Stage]
+        settings = (Settings(), Settings(targets=TARGETS))
+        self._ways = [Way(*each) for each in product(plans, settings)]
+
+    def way(self, index: int) -> Way:
+        """How a mutant is judged: all ways in turn."""
+        return self._ways[index % len(self._ways)]
 
     def mutant(self, index: int) -> bytes:
         """The same for the same seed and index, whatever was made before."""
@@ -118,18 +138,17 @@ class Fuzzer:
         list(infer_symbolically(self._models[0]))
         for model in self._models[:: max(1, len(self._models) // 10)]:
             path.write_bytes(model.SerializeToString())
-            _judge(path, self._plan)
+            _judge(path, self._ways[-1])
         gc.collect()
         gc.freeze()
 
-    def run(self, indices: Sequence[int]) -> Tally:
+    def run(self, indices: Sequence[int]) -> Iterator[Tally]:
         """Lints mutants; after one that ends its child or spoils it, another child goes on."""
-        tally, left = Tally(), list(indices)
+        left = list(indices)
         while left:
             part = _Child(self, left).follow()
-            tally.add(part)
+            yield part
             left = left[part.done :]
-        return tally
 
     def serve(self, indices: Sequence[int], pipe: int) -> None:
         """The life of a child: a line when it begins a mutant, and one when it is through."""
@@ -144,7 +163,7 @@ class Fuzzer:
             os.write(pipe, b'{"begin": %d}\n' % index)
             path.write_bytes(self.mutant(index))
             before, printed = _spent(), noise.stat().st_size
-            refused, complaints = _judge(path, self._plan)
+            refused, complaints = _judge(path, self.way(index))
             seconds, peak = _spent() - before, _peak()
             if noise.stat().st_size > printed:
                 said = noise.read_bytes()[printed:].decode(errors="replace")
@@ -170,12 +189,12 @@ def _peak() -> int:
     return max(resource.getrusage(who).ru_maxrss for who in whose) * 1024
 
 
-def _judge(path: Path, chosen: Plan) -> tuple[bool, list[tuple[str, str]]]:
+def _judge(path: Path, way: Way) -> tuple[bool, list[tuple[str, str]]]:
     """Whether a file is refused, and what the linter did not stand: kinds and reasons."""
     complaints: list[tuple[str, str]] = []
     refused = True
     try:
-        report = lint_model(str(path), chosen, Settings(), static_only=True)
+        report = lint_model(str(path), *way, static_only=True)
         refused = report.error is not None
         crashes = [found.message for found in report.findings if found.code == "LNT001"]
         complaints += (("crash", message) for message in crashes)
@@ -186,7 +205,7 @@ def _judge(path: Path, chosen: Plan) -> tuple[bool, list[tuple[str, str]]]:
                 listing(model.proto)
         if report.fixable and not crashes:
             wish = Wish(path.with_name("fixed.onnx"), unverified=True)
-            fix_model(str(path), chosen, Settings(), wish, static_only=True)
+            fix_model(str(path), *way, wish, static_only=True)
     except BaseException:
         complaints.append(("traceback", traceback.format_exc()))
     return refused, complaints
@@ -323,10 +342,10 @@ def fuzz_static(fuzzer: Fuzzer, count: int, first: int, keeper: Keeper) -> Tally
     tally, start = Tally(), time.monotonic()
     fuzzer.warm_up()
     for at in range(first, first + count, BATCH):
-        part = fuzzer.run(range(at, min(at + BATCH, first + count)))
-        for failure in part.failures:
-            keeper.keep(failure, fuzzer.mutant(failure.index))
-        tally.add(part)
+        for part in fuzzer.run(range(at, min(at + BATCH, first + count))):
+            for failure in part.failures:
+                keeper.keep(failure, fuzzer.mutant(failure.index))
+            tally.add(part)
         if (at - first) // BATCH % 10 == 9:
             rate = tally.done / (time.monotonic() - start) * 60
             print(f"{tally.done} mutants, {rate:.0f} a minute", flush=True)

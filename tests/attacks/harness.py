@@ -157,6 +157,7 @@ class Case:
     `limits`: whether `--time-limit` and `--memory-limit` are given. `seconds` replaces the time
     limit where another figure is the measure. `told`: exit code 2 needs a report or one sentence.
     `reports`: the command makes a report. `writes` are globs of files that it may make or change.
+    `starting`: it may be interrupted while Python starts up, whose own traceback nobody can help.
     `needs` tells why the case cannot run here, or None.
     """
 
@@ -173,6 +174,7 @@ class Case:
     told: bool = True
     reports: bool = True
     executes: bool = False
+    starting: bool = False
     writes: tuple[str, ...] = ()
     needs: Callable[[], str | None] | None = None
     module: str = ""
@@ -224,14 +226,14 @@ def _reasons(case: Case, outcome: Outcome) -> Iterator[str]:
 
 def _remove(root: Path) -> None:
     for folder, names, _ in os.walk(root):
-        for name in names:
-            inner = Path(folder, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)
+        for inner in (Path(folder, name) for name in names):
+            with suppress(OSError):  # a path that is too long
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
     shutil.rmtree(root, ignore_errors=True)
 
 
-# --- running ---------------------------------------------------------------------------------
+# --- running -----------------------------------------------------------------------------------
 
 
 def marker(folder: Path, name: str = "executed") -> Path:
@@ -274,8 +276,8 @@ def _outcome(case: Case, root: Path) -> Outcome:
         resident=watch.resident,
         left=left,
         changed=changed,
-        temporary=tuple(sorted(os.listdir(root / "tmp"))),
-        executed=tuple(sorted(os.listdir(root / "executed"))),
+        temporary=tuple(sorted(path.name for path in (root / "tmp").iterdir())),
+        executed=tuple(sorted(path.name for path in (root / "executed").iterdir())),
         killed=watch.killed,
         as_json="json" in arguments,
         on_terminal=command.stdout == "terminal",
@@ -364,13 +366,15 @@ class Process:
 
 def processes() -> Iterator[Process]:
     """All processes of the machine, as Linux lists them."""
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             with suppress(OSError):
-                line = Path("/proc", entry, "stat").read_text(errors="replace")
+                line = (entry / "stat").read_text(errors="replace")
                 name = line[line.index("(") + 1 : line.rindex(")")]
                 rest = line[line.rindex(")") + 2 :].split()
-                yield Process(int(entry), name, rest[0], int(rest[1]), int(rest[3]), int(rest[19]))
+                yield Process(
+                    int(entry.name), name, rest[0], int(rest[1]), int(rest[3]), int(rest[19])
+                )
 
 
 class Watch:
@@ -505,7 +509,7 @@ def _changes(before: Snapshot, after: Snapshot, allowed: tuple[str, ...]) -> Ite
             yield f"{verb} {name!r}"
 
 
-# --- judging ---------------------------------------------------------------------------------
+# --- judging -----------------------------------------------------------------------------------
 
 TERMINAL_CODES = re.compile(
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]"
@@ -528,7 +532,7 @@ def standard(case: Case, outcome: Outcome) -> Iterator[str]:
         yield f"{outcome.killed}, and was killed"
     elif outcome.exit not in case.exits:
         yield f"exit code {outcome.exit}, not {' or '.join(map(str, case.exits))}"
-    yield from _bad_words(outcome)
+    yield from _bad_words(case, outcome)
     if outcome.killed is None:
         yield from _untold(case, outcome)
     if outcome.seconds > case.allowed_seconds and outcome.killed is None:
@@ -546,9 +550,14 @@ def standard(case: Case, outcome: Outcome) -> Iterator[str]:
     yield from _obeyed(outcome)
 
 
-def _bad_words(outcome: Outcome) -> Iterator[str]:
+OWN_FRAME = f'File "{REPOSITORY / "onnxlint"}{os.sep}'
+"""In a traceback: the interpreter had come as far as our code."""
+
+
+def _bad_words(case: Case, outcome: Outcome) -> Iterator[str]:
     for stream, text in (("stdout", outcome.out), ("stderr", outcome.err)):
-        if "Traceback (most recent call last)" in text:
+        ours = OWN_FRAME in text or not case.starting
+        if "Traceback (most recent call last)" in text and ours:
             last = text.strip().splitlines()[-1]
             yield f"traceback on {stream}: {last[:120]}"
         if "this is a bug in onnxlint" in text:
@@ -566,8 +575,10 @@ def _bad_words(outcome: Outcome) -> Iterator[str]:
 
 def _untold(case: Case, outcome: Outcome) -> Iterator[str]:
     """A run that neither reports nor says why not, or says it in more than one sentence."""
-    has_report = bool(outcome.models) if outcome.as_json else bool(
-        _SUMMARY.search(COLOURS.sub("", outcome.out))
+    has_report = (
+        bool(outcome.models)
+        if outcome.as_json
+        else bool(_SUMMARY.search(COLOURS.sub("", outcome.out)))
     )
     sentences = len(_TOLD.findall(outcome.err))
     if sentences > 1:
@@ -592,10 +603,10 @@ def _obeyed(outcome: Outcome) -> Iterator[str]:
         found = codes.search(plain)
         if found is not None:
             around = plain[max(0, found.start() - 20) : found.start() + 30]
-            yield f"control character on {stream}: {ascii(around)}"
+            yield f"control character on {stream}: {around!a}"
 
 
-# --- checks ----------------------------------------------------------------------------------
+# --- checks ------------------------------------------------------------------------------------
 
 
 def found(code: str, path: str = "") -> Check:
@@ -716,7 +727,7 @@ def any_of(*checks: Check) -> Check:
     return check
 
 
-# --- surroundings ----------------------------------------------------------------------------
+# --- surroundings ------------------------------------------------------------------------------
 
 
 def canary(file: Path, content: bytes) -> Path:

@@ -1,4 +1,4 @@
-"""Names that a terminal obeys, that have no end, or that make code of an exporter's notes (H6, M5, L1)."""
+"""Names that a terminal obeys or that have no end, and notes of exporters (H6, M5, L1)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def cases() -> Iterator[Case]:
     yield from _paths()
 
 
-# --- one model in which every name is evil --------------------------------------------------------
+# --- one model in which every name is evil -----------------------------------------------------
 
 SOURCE = """<ir_version: 10, opset_import: ["" : 21, "own" : 1]>
 net (float[N, 3] x, bool c) => (float[N, 2] y, float[N, 2] o) <
@@ -190,9 +190,7 @@ def _evil(
 ) -> Command:  # fmt: skip
     model = write(folder / "model.onnx", renamed(text, runs=runs))
     write(folder / "other.onnx", renamed(text, runs=True))
-    return Command(
-        tuple(part.format(model=model.name) for part in arguments), stdout=stdout
-    )
+    return Command(tuple(part.format(model=model.name) for part in arguments), stdout=stdout)
 
 
 def _on_terminal(options: tuple[str, ...], folder: Path, *, command: str = "") -> Command:
@@ -218,7 +216,9 @@ def _fields() -> Iterator[Case]:
     """One model a field, so that what leaks is known by its name."""
     build = partial(_each_field, ("--verbose", "--static-only"))
     yield Case("evil_fields_text", "H6", build, slow=True)
-    yield Case("evil_fields_json", "H6", partial(_each_field, ("--static-only", *REPORT)), slow=True)
+    yield Case(
+        "evil_fields_json", "H6", partial(_each_field, ("--static-only", *REPORT)), slow=True
+    )
 
 
 def _each_field(options: tuple[str, ...], folder: Path) -> Command:
@@ -229,7 +229,7 @@ def _each_field(options: tuple[str, ...], folder: Path) -> Command:
     return Command(("fields", *options))
 
 
-# --- long names ----------------------------------------------------------------------------------
+# --- long names --------------------------------------------------------------------------------
 
 
 def _long() -> Iterator[Case]:
@@ -249,7 +249,9 @@ def _long() -> Iterator[Case]:
         yield kind(f"long_{command}", build=build, row="names")
     yield Case("slashes", "names", partial(_evil, "/a" * 100_000, ("{model}", *REPORT), True),
                slow=True)  # fmt: skip
-    yield Case("dots", "names", partial(_evil, "." * 300_000, ("{model}", *REPORT), True), slow=True)
+    yield Case(
+        "dots", "names", partial(_evil, "." * 300_000, ("{model}", *REPORT), True), slow=True
+    )
     yield Case("empty_names", "names", _empty_names, slow=True)
 
 
@@ -260,7 +262,7 @@ def _empty_names(folder: Path) -> Command:
     return Command((write(folder / "model.onnx", model), *REPORT))
 
 
-# --- M5: what exporters note ----------------------------------------------------------------------
+# --- M5: what exporters note -------------------------------------------------------------------
 
 NOTES: dict[str, str] = {
     "unhashable": "{[]: 1}",
@@ -341,7 +343,7 @@ def _all_judged(outcome: Outcome) -> str | None:
     return None if outcome.models else "no report"
 
 
-# --- names of files -------------------------------------------------------------------------------
+# --- names of files ----------------------------------------------------------------------------
 
 
 def _paths() -> Iterator[Case]:

@@ -1,4 +1,4 @@
-"""Rules of a team that misbehave: when they are read, when they judge, and in what they yield (M6, M10).
+"""Rules of a team that misbehave: as they are read, as they judge, in what they yield (M6, M10).
 
 A team's rules are trusted code, so nothing here is to be prevented. But one rule must not lose
 the findings of the others, nor turn a gate green.
@@ -29,7 +29,8 @@ from attacks.models import SOUND, write
 
 REPORT = ("--static-only", "--format", "json")
 
-TEMPLATE = '''import atexit, ctypes, gc, io, os, re, resource, signal, sys, threading, time, warnings
+TEMPLATE = '''import atexit, ctypes, gc, io, os, re, resource, signal
+import sys, threading, time, warnings
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ SECOND_NOT_LOST = both(
 """The second model's are, and the first is judged or said not to be."""
 
 
-# --- as they are read ------------------------------------------------------------------------------
+# --- as they are read --------------------------------------------------------------------------
 
 IMPORTS = {
     "exit_0": "sys.exit(0)",
@@ -146,7 +147,7 @@ def _not_silent(outcome: Outcome) -> str | None:
     return None
 
 
-# --- as they judge ---------------------------------------------------------------------------------
+# --- as they judge -----------------------------------------------------------------------------
 
 CRASHES = {
     "exception": "raise ValueError('odd')",
@@ -196,7 +197,9 @@ def _judging() -> Iterator[Case]:
     jobs = _ruled("", SPARES + "sys.exit(0)", *REPORT, "-j", "2")
     yield Case("judge_exit_in_jobs", "M6", jobs, kept, (2,), slow=True)
     text = _ruled("", SPARES + "sys.exit(0)", "--static-only")
-    yield Case("judge_exit_in_text", "M6", text, (found("LNT001"), found("ARC001")), (2,), slow=True)
+    yield Case(
+        "judge_exit_in_text", "M6", text, (found("LNT001"), found("ARC001")), (2,), slow=True
+    )
     diff = _ruled("", SPARES + "sys.exit(0)", "--diff")
     yield Case("judge_exit_in_diff", "M6", diff, exits=(2,), reports=False, told=False, slow=True)
 
@@ -209,7 +212,7 @@ def _first_is_told(outcome: Outcome) -> str | None:
     return None if model["error"] or crashed else "what went wrong is not told"
 
 
-# --- what they print -------------------------------------------------------------------------------
+# --- what they print ---------------------------------------------------------------------------
 
 PRINTS = {
     "print": "print('hello')",
@@ -248,7 +251,7 @@ def _one_summary(outcome: Outcome) -> str | None:
     return "what a rule prints stands in the report" if number else None
 
 
-# --- how they end the process ----------------------------------------------------------------------
+# --- how they end the process ------------------------------------------------------------------
 
 ENDS = {
     "os_exit_0": "os._exit(0)",
@@ -292,7 +295,7 @@ def _ending() -> Iterator[Case]:
                    slow=slow)  # fmt: skip
 
 
-# --- what they yield -------------------------------------------------------------------------------
+# --- what they yield ---------------------------------------------------------------------------
 
 FINDING = "yield Finding(Place(), {})\n"
 
@@ -318,7 +321,7 @@ YIELDS = {
     "subject_none": "yield Finding(None, 'a')",
     "subject_text": "yield Finding('a', 'a')",
     "subject_model": "yield Finding(model, 'a')",
-    "place_of_wrong_types": "yield Finding(Place(scope=3, node=b'x', node_index='1', value=4), 'a')",
+    "place_of_wrong_types": "yield Finding(Place(3, b'x', '1', 4, 5), 'a')",
     "place_of_objects": "yield Finding(Place(node=object(), node_index=1), 'a')",
     "place_huge": "yield Finding(Place(node='n', node_index=10**400), 'a')",
     "severity_text": "yield Finding(Place(), 'a', severity='error')",
@@ -387,7 +390,7 @@ def _yielding() -> Iterator[Case]:
     yield Case("evidence_witness_in_text", "M6", text, (found("ARC001"),), (1, 2), slow=True)
 
 
-# --- what never ends -------------------------------------------------------------------------------
+# --- what never ends ---------------------------------------------------------------------------
 
 ENDLESS = {
     "while": "while True: pass",
@@ -403,7 +406,8 @@ ENDLESS = {
     "native_blocked": "ctypes.PyDLL(None).sleep(10_000)",
     "big_number": "10 ** 10 ** 10",
     "reads_pipe": "r, w = os.pipe(); os.read(r, 1)",
-    "blocks_signals": "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\nwhile True: pass",
+    "blocks_signals": "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\n"
+                      "while True: pass",
     "ignores_signals": "for s in (1, 2, 14, 15): signal.signal(s, signal.SIG_IGN)\n"
                        "while True: pass",
 }  # fmt: skip
@@ -438,7 +442,7 @@ def _lnt001_of_first(outcome: Outcome) -> str | None:
     return crashed or (None if named else "no finding names AAA001")
 
 
-# --- what they change ------------------------------------------------------------------------------
+# --- what they change --------------------------------------------------------------------------
 
 CHANGES = {
     "chdir": "os.chdir('/')",
@@ -482,7 +486,7 @@ def _tampering() -> Iterator[Case]:
         yield Case(f"mutates_{name}", "M6", _ruled("", SPARES + body), checks, (1, 2), slow=True)
 
 
-# --- M10: the file is another one meanwhile ----------------------------------------------------------
+# --- M10: the file is another one meanwhile ----------------------------------------------------
 
 SWAPS = {
     "renamed_over": "Path('other.onnx').rename(model.path)",

@@ -50,7 +50,15 @@ def chosen(pattern: str) -> list[Case]:
 
 def _run_named(name: str) -> Verdict:
     case = next(case for case in discovered() if case.full_name == name)
-    return replace(run(case), case=replace(case, build=_built, checks=(), needs=None))
+    return replace(_verdict(case), case=replace(case, build=_built, checks=(), needs=None))
+
+
+def _verdict(case: Case, keep: Path | None = None) -> Verdict:
+    """What came of a case; one that cannot even be built or judged does not end the others."""
+    try:
+        return run(case, keep=keep)
+    except Exception as error:
+        return Verdict(case, None, (f"not run: {type(error).__name__}: {error}",))
 
 
 def _built(_folder: Path) -> None:  # what a verdict's case has left after its way between processes
@@ -60,7 +68,7 @@ def _built(_folder: Path) -> None:  # what a verdict's case has left after its w
 def verdicts(cases: list[Case], jobs: int) -> Iterator[Verdict]:
     """Every case's verdict, as they are done."""
     if jobs == 1:
-        yield from map(run, cases)
+        yield from map(_verdict, cases)
         return
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
@@ -71,7 +79,9 @@ def line(verdict: Verdict) -> str:
     """One line about one case."""
     name = f"{verdict.case.row:<10} {verdict.case.full_name:<44}"
     if verdict.outcome is None:
-        return f"skip  {name} {verdict.skipped}"
+        return (
+            f"BROKE {name} {told(verdict)}" if verdict.broke else f"skip  {name} {verdict.skipped}"
+        )
     figures = f"{verdict.outcome.seconds:6.1f} s {verdict.outcome.peak / 2**20:7.0f} MiB"
     return f"{'BROKE' if verdict.broke else 'ok   '} {name} {figures}  {told(verdict)}".rstrip()
 
@@ -113,12 +123,12 @@ def main() -> int:
         return 0
     start = time.monotonic()
     done = []
-    todo = (run(c, keep=given.keep) for c in cases) if given.keep else verdicts(cases, given.jobs)
+    todo = (_verdict(c, given.keep) for c in cases) if given.keep else verdicts(cases, given.jobs)
     for verdict in todo:
         done.append(verdict)
         print(line(verdict), flush=True)
     broken = [verdict for verdict in done if verdict.broke]
-    skipped = sum(verdict.outcome is None for verdict in done)
+    skipped = sum(verdict.skipped is not None for verdict in done)
     print(
         f"{len(broken)} of {len(done)} broke, {skipped} skipped, "
         f"in {time.monotonic() - start:.0f} s"

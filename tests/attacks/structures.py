@@ -105,8 +105,9 @@ def _chain(n: int, *ops: Any, weights: Iterable[TensorProto] = (), **given: Any)
 @structure
 def nodes(n: int) -> ModelProto:
     """A chain of cheap operators, two of which read the same weight."""
-    return _chain(n, "Relu", ("Add", ["w"], {}), "Sigmoid", ("Mul", ["w"], {}),
-                  weights=[_weight("w")])  # fmt: skip
+    return _chain(
+        n, "Relu", ("Add", ["w"], {}), "Sigmoid", ("Mul", ["w"], {}), weights=[_weight("w")]
+    )
 
 
 @structure
@@ -120,8 +121,9 @@ def nodes_of_one_name(n: int) -> ModelProto:
     """All nodes have the same name."""
     return _model(
         (_node("Relu", [f"v{at}"], [f"v{at + 1}"], name="n") for at in range(n)),
-        [_info("v0")], _y(f"v{n}"),
-    )  # fmt: skip
+        [_info("v0")],
+        _y(f"v{n}"),
+    )
 
 
 @structure
@@ -200,27 +202,48 @@ _deep("nots", "Not")
 _deep("wheres", ("Where", ["w", "w"], {}), weights=[_weight("w")])
 _deep("concats", ("Concat", ["w"], {"axis": 0}), weights=[_weight("w", (1, 4))])
 _deep("matmuls", ("MatMul", ["w"], {}), weights=[_weight("w", (4, 4))])
-_deep("matmuls_turned", ("MatMul", ["w"], {}), ("Transpose", (), _TURN),
-      weights=[_weight("w", (4, 4))])  # fmt: skip
+_deep(
+    "matmuls_turned",
+    ("MatMul", ["w"], {}),
+    ("Transpose", (), _TURN),
+    weights=[_weight("w", (4, 4))],
+)
 _deep("gemms", ("Gemm", ["w", "b"], {}), "Relu", weights=[_weight("w", (4, 4)), _weight("b")])
-_deep("affine_layers", ("MatMul", ["w"], {}), ("Add", ["b"], {}),
-      weights=[_weight("w", (4, 4)), _weight("b")])  # fmt: skip
-_deep("convolutions", ("Conv", ["w"], {}), ("BatchNormalization", ["b", "b", "b", "b"], {}), "Relu",
-      weights=[_weight("w", (4, 4, 1, 1)), _weight("b")])  # fmt: skip
+_deep(
+    "affine_layers",
+    ("MatMul", ["w"], {}),
+    ("Add", ["b"], {}),
+    weights=[_weight("w", (4, 4)), _weight("b")],
+)
+_deep(
+    "convolutions",
+    ("Conv", ["w"], {}),
+    ("BatchNormalization", ["b", "b", "b", "b"], {}),
+    "Relu",
+    weights=[_weight("w", (4, 4, 1, 1)), _weight("b")],
+)
 _deep("batch_norms", ("BatchNormalization", ["b", "b", "b", "b"], {}), weights=[_weight("b")])
 _deep("layer_norms", ("LayerNormalization", ["b"], {}), weights=[_weight("b")])
 _deep("poolings", ("MaxPool", (), {"kernel_shape": [1, 1]}))
-_deep("recurrences", ("LSTM", ["w", "r"], {"hidden_size": 1}),
-      weights=[_weight("w", (1, 4, 4)), _weight("r", (1, 4, 1))])  # fmt: skip
-_deep("quantisations", ("QuantizeLinear", ["s", "z"], {}), ("DequantizeLinear", ["s", "z"], {}),
-      weights=[_weight("s", ()), numpy_helper.from_array(np.array(3, np.uint8), "z")])  # fmt: skip
+_deep(
+    "recurrences",
+    ("LSTM", ["w", "r"], {"hidden_size": 1}),
+    weights=[_weight("w", (1, 4, 4)), _weight("r", (1, 4, 1))],
+)
+_deep(
+    "quantisations",
+    ("QuantizeLinear", ["s", "z"], {}),
+    ("DequantizeLinear", ["s", "z"], {}),
+    weights=[_weight("s", ()), numpy_helper.from_array(np.array(3, np.uint8), "z")],
+)
 _deep("random_operators", ("RandomNormalLike", (), {}))
 _deep("exps", "Exp", "Log", "Sqrt", "Reciprocal")
 _deep("vendor_operators", ("Gelu", (), {"domain": "com.microsoft"}))
 _deep("unknown_operators", "NoSuchOperator")
 _deep("einsums", ("Einsum", ["w"], {"equation": "ab,bc->ac"}), weights=[_weight("w", (4, 4))])
-_deep("where_masks", ("Where", ["w", "w"], {}), ("Add", ["w"], {}), "Softmax",
-      weights=[_weight("w")])  # fmt: skip
+_deep(
+    "where_masks", ("Where", ["w", "w"], {}), ("Add", ["w"], {}), "Softmax", weights=[_weight("w")]
+)
 
 
 @structure
@@ -228,8 +251,11 @@ def residuals(n: int) -> ModelProto:
     """Every block adds what it reads to what it makes: 2^n ways lead through."""
     nodes = []
     for at in range(n // 3):
-        nodes += [_node("MatMul", [f"v{at}", "w"], [f"m{at}"]), _node("Relu", [f"m{at}"], [f"r{at}"]),
-                  _node("Add", [f"v{at}", f"r{at}"], [f"v{at + 1}"])]  # fmt: skip
+        nodes += [
+            _node("MatMul", [f"v{at}", "w"], [f"m{at}"]),
+            _node("Relu", [f"m{at}"], [f"r{at}"]),
+            _node("Add", [f"v{at}", f"r{at}"], [f"v{at + 1}"]),
+        ]
     return _model(nodes, [_info("v0")], _y(f"v{n // 3}"), [_weight("w", (4, 4))])
 
 
@@ -267,8 +293,10 @@ def late_meetings(n: int) -> ModelProto:
     """Two chains side by side, and each node of one reads the other's."""
     nodes = []
     for at in range(n // 2):
-        nodes += [_node("Relu", [f"a{at}"], [f"a{at + 1}"]),
-                  _node("Add", [f"b{at}", f"a{at + 1}"], [f"b{at + 1}"])]  # fmt: skip
+        nodes += [
+            _node("Relu", [f"a{at}"], [f"a{at + 1}"]),
+            _node("Add", [f"b{at}", f"a{at + 1}"], [f"b{at + 1}"]),
+        ]
     return _model(nodes, [_info("a0"), _info("b0")], _y(f"b{n // 2}"))
 
 
@@ -402,8 +430,10 @@ def constant_nodes(n: int) -> ModelProto:
     """Constant nodes, each read by a node of its own."""
     nodes = []
     for at in range(n // 2):
-        nodes += [_node("Constant", [], [f"c{at}"], value=_weight("")),
-                  _node("Add", ["x", f"c{at}"], [f"y{at}"])]  # fmt: skip
+        nodes += [
+            _node("Constant", [], [f"c{at}"], value=_weight("")),
+            _node("Add", ["x", f"c{at}"], [f"y{at}"]),
+        ]
     return _model(nodes, _x(), _y("y0"))
 
 
@@ -412,8 +442,10 @@ def plain_constants(n: int) -> ModelProto:
     """Constant nodes that spell numbers as attributes, and fills."""
     nodes = []
     for at in range(n // 2):
-        nodes += [_node("Constant", [], [f"c{at}"], value_ints=[2, 2]),
-                  _node("ConstantOfShape", [f"c{at}"], [f"y{at}"])]  # fmt: skip
+        nodes += [
+            _node("Constant", [], [f"c{at}"], value_ints=[2, 2]),
+            _node("ConstantOfShape", [f"c{at}"], [f"y{at}"]),
+        ]
     return _model(nodes, _x(), _y("y0"))
 
 
@@ -442,8 +474,12 @@ def casts_of_a_constant(n: int) -> ModelProto:
 @structure
 def readers_of_one_weight(n: int) -> ModelProto:
     """One matrix, read by all layers."""
-    return _model((_node("MatMul", ["x", "w"], [f"y{at}"]) for at in range(n)), _x(), _y("y0"),
-                  [_weight("w", (4, 4))])  # fmt: skip
+    return _model(
+        (_node("MatMul", ["x", "w"], [f"y{at}"]) for at in range(n)),
+        _x(),
+        _y("y0"),
+        [_weight("w", (4, 4))],
+    )
 
 
 @structure
@@ -573,8 +609,10 @@ def layer_outputs(n: int) -> ModelProto:
     """Every value of a chain of layers is one, and its softmax another."""
     half, nodes = n // 2, []
     for at in range(half):
-        nodes += [_node("MatMul", [f"v{at}", "w"], [f"v{at + 1}"]),
-                  _node("Softmax", [f"v{at + 1}"], [f"s{at}"])]  # fmt: skip
+        nodes += [
+            _node("MatMul", [f"v{at}", "w"], [f"v{at + 1}"]),
+            _node("Softmax", [f"v{at + 1}"], [f"s{at}"]),
+        ]
     listed = [_info(f"v{at + 1}") for at in range(half)] + [_info(f"s{at}") for at in range(half)]
     return _model(nodes, [_info("v0")], listed, [_weight("w", (4, 4))])
 
@@ -647,8 +685,11 @@ def equal_operands(n: int) -> ModelProto:
 @structure
 def equal_operands_of_a_node(n: int) -> ModelProto:
     """One node reads what another makes n times, and a third reads that."""
-    nodes = [_node("Relu", ["x"], ["v"]), _node("Concat", ["v"] * n, ["w"], axis=0),
-             _node("Relu", ["w"], ["y"])]  # fmt: skip
+    nodes = [
+        _node("Relu", ["x"], ["v"]),
+        _node("Concat", ["v"] * n, ["w"], axis=0),
+        _node("Relu", ["w"], ["y"]),
+    ]
     return _model(nodes, _x(), _y())
 
 
@@ -682,8 +723,16 @@ def readers(n: int) -> ModelProto:
 @structure
 def different_readers(n: int) -> ModelProto:
     """The same, with operators that only carry numbers on."""
-    ops = [("Identity", {}), ("Cast", {"to": 1}), ("Transpose", _TURN), ("Dropout", {}),
-           ("Relu", {}), ("Softmax", {}), ("Shape", {}), ("Size", {})]  # fmt: skip
+    ops = [
+        ("Identity", {}),
+        ("Cast", {"to": 1}),
+        ("Transpose", _TURN),
+        ("Dropout", {}),
+        ("Relu", {}),
+        ("Softmax", {}),
+        ("Shape", {}),
+        ("Size", {}),
+    ]
     nodes = [_node("MatMul", ["x", "w"], ["v"])]
     for at in range(n):
         op, given = ops[at % len(ops)]
@@ -819,8 +868,9 @@ def attributes_of_one_name(n: int) -> ModelProto:
 @structure
 def tensor_attributes(n: int) -> ModelProto:
     """One node holds n tensors, each in an attribute of its own."""
-    node = _node("Any", ["x"], ["y"], domain="com.example",
-                 **{f"a{at}": _weight("") for at in range(n)})  # fmt: skip
+    node = _node(
+        "Any", ["x"], ["y"], domain="com.example", **{f"a{at}": _weight("") for at in range(n)}
+    )
     return _model([node], _x(), _y(), opsets=[("", 21), ("com.example", 1)])
 
 
@@ -918,8 +968,10 @@ def long_stack(n: int) -> ModelProto:
 def long_names(n: int) -> ModelProto:
     """Names of n characters each, of everything."""
     name = "a" * min(n, LONG_NAME)
-    nodes = [_node("MatMul", [f"{name}x", f"{name}w"], [f"{name}v"], name=name),
-             _node("Softmax", [f"{name}v"], [f"{name}y"], name=f"/{name}/{name}")]  # fmt: skip
+    nodes = [
+        _node("MatMul", [f"{name}x", f"{name}w"], [f"{name}v"], name=name),
+        _node("Softmax", [f"{name}v"], [f"{name}y"], name=f"/{name}/{name}"),
+    ]
     return _model(nodes, [_info(f"{name}x")], _y(f"{name}y"), [_weight(f"{name}w", (4, 4))])
 
 
@@ -946,9 +998,12 @@ def module_names(n: int) -> ModelProto:
 
 
 def _function(
-    name: str, nodes: Iterable[NodeProto], inputs: Sequence[str] = ("a",),
-    outputs: Sequence[str] = ("b",), domain: str = "local",
-) -> FunctionProto:  # fmt: skip
+    name: str,
+    nodes: Iterable[NodeProto],
+    inputs: Sequence[str] = ("a",),
+    outputs: Sequence[str] = ("b",),
+    domain: str = "local",
+) -> FunctionProto:
     opsets = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
     return helper.make_function(domain, name, inputs, outputs, [*nodes], opsets)
 
@@ -986,12 +1041,15 @@ def nested_calls(n: int) -> ModelProto:
 def nested_calls_with_layers(n: int) -> ModelProto:
     """The same, called by n nodes of the main graph, with a layer at the end."""
     half = n // 2
-    local = [_function(f"F{at}", [_node(f"F{at + 1}", ["a", "w"], ["b"], domain="local")],
-                       ("a", "w")) for at in range(half)]  # fmt: skip
+    local = [
+        _function(f"F{at}", [_node(f"F{at + 1}", ["a", "w"], ["b"], domain="local")], ("a", "w"))
+        for at in range(half)
+    ]
     local.append(_function(f"F{half}", [_node("MatMul", ["a", "w"], ["b"])], ("a", "w")))
     nodes = (_node("F0", [f"v{at}", "w"], [f"v{at + 1}"], domain="local") for at in range(half))
-    return _model(nodes, [_info("v0")], _y(f"v{half}"), [_weight("w", (4, 4))],
-                  functions=local, opsets=_LOCAL)  # fmt: skip
+    return _model(
+        nodes, [_info("v0")], _y(f"v{half}"), [_weight("w", (4, 4))], functions=local, opsets=_LOCAL
+    )
 
 
 @structure
@@ -1012,8 +1070,9 @@ def calls_of_one_function(n: int) -> ModelProto:
     inner = [_node("Relu", ["a"], ["v0"]), *_chain_of(half, ("Relu", (), {}))]
     inner.append(_node("Neg", [f"v{half}"], ["b"]))
     nodes = (_node("F", [f"v{at}"], [f"v{at + 1}"], domain="local") for at in range(half))
-    return _model(nodes, [_info("v0")], _y(f"v{half}"), functions=[_function("F", inner)],
-                  opsets=_LOCAL)  # fmt: skip
+    return _model(
+        nodes, [_info("v0")], _y(f"v{half}"), functions=[_function("F", inner)], opsets=_LOCAL
+    )
 
 
 @structure
@@ -1028,8 +1087,12 @@ def functions_of_one_name(n: int) -> ModelProto:
 def inputs_of_a_function(n: int) -> ModelProto:
     """A function of n inputs, outputs and attributes."""
     third = n // 3
-    local = _function("F", [_node("Relu", [f"a{at}"], [f"b{at}"]) for at in range(third)],
-                      [f"a{at}" for at in range(third)], [f"b{at}" for at in range(third)])  # fmt: skip
+    local = _function(
+        "F",
+        [_node("Relu", [f"a{at}"], [f"b{at}"]) for at in range(third)],
+        [f"a{at}" for at in range(third)],
+        [f"b{at}" for at in range(third)],
+    )
     local.attribute.extend(f"c{at}" for at in range(third))
     node = _node("F", ["x"] * third, [f"y{at}" for at in range(third)], domain="local")
     return _model([node], _x(), _y("y0"), functions=[local], opsets=_LOCAL)
@@ -1102,7 +1165,7 @@ def conditionals(n: int) -> ModelProto:
             [f"y{at}"],
             then_branch=_branch(f"t{at}", "x"),
             else_branch=_branch(f"e{at}", "x"),
-        )  # fmt: skip
+        )
         for at in range(n // 2)
     )
     return _model(nodes, [*_x(), _info("c", (), 9)], _y("y0"))
@@ -1118,7 +1181,7 @@ def chained_conditionals(n: int) -> ModelProto:
             [f"v{at + 1}"],
             then_branch=_branch(f"t{at}", f"v{at}"),
             else_branch=_branch(f"e{at}", f"v{at}"),
-        )  # fmt: skip
+        )
         for at in range(n // 2)
     )
     return _model(nodes, [_info("v0"), _info("c", (), 9)], _y(f"v{n // 2}"))
@@ -1169,8 +1232,15 @@ def outputs_of_a_subgraph(n: int) -> ModelProto:
         return helper.make_graph([], name, [], [_info(f"v{at}", None) for at in range(third)])
 
     nodes = [_node("Relu", ["x"], [f"v{at}"]) for at in range(third)]
-    nodes.append(_node("If", ["c"], [f"y{at}" for at in range(third)],
-                       then_branch=branch("t"), else_branch=branch("e")))  # fmt: skip
+    nodes.append(
+        _node(
+            "If",
+            ["c"],
+            [f"y{at}" for at in range(third)],
+            then_branch=branch("t"),
+            else_branch=branch("e"),
+        )
+    )
     return _model(nodes, [*_x(), _info("c", (), 9)], _y("y0"))
 
 
@@ -1182,8 +1252,10 @@ def one_value_handed_out(n: int) -> ModelProto:
         return helper.make_graph([], name, [], [_info("v", None)])
 
     nodes = [_node("Relu", ["x"], ["v"])]
-    nodes += (_node("If", ["c"], [f"y{at}"], then_branch=branch("t"), else_branch=branch("e"))
-              for at in range(n // 2))  # fmt: skip
+    nodes += (
+        _node("If", ["c"], [f"y{at}"], then_branch=branch("t"), else_branch=branch("e"))
+        for at in range(n // 2)
+    )
     return _model(nodes, [*_x(), _info("c", (), 9)], _y("y0"))
 
 
@@ -1192,8 +1264,9 @@ def shadowed_names(n: int) -> ModelProto:
     """A subgraph defines again what the main graph defines."""
     half = n // 2
     nodes = [*_chain_of(half, ("Relu", (), {}))]
-    inner = _graph("t", [_node("Neg", ["v0"], ["v1"]), *list(_chain_of(half, ("Neg", (), {})))[1:]],
-                   f"v{half}")  # fmt: skip
+    inner = _graph(
+        "t", [_node("Neg", ["v0"], ["v1"]), *list(_chain_of(half, ("Neg", (), {})))[1:]], f"v{half}"
+    )
     node = _node("If", ["c"], ["y"], then_branch=inner, else_branch=_branch("e", "v1"))
     return _model([*nodes, node], [_info("v0"), _info("c", (), 9)], _y())
 
@@ -1207,9 +1280,12 @@ def captured_values(n: int) -> ModelProto:
     inner += (
         _node("Add", ["s" if not at else f"s{at}", f"v{at}"], [f"s{at + 1}"]) for at in range(half)
     )
-    body = helper.make_graph(inner, "body",
-                             [_info("i", (), 7), _info("go", (), 9), _info("s", None)],
-                             [_info("on", (), 9), _info(f"s{half}", None)])  # fmt: skip
+    body = helper.make_graph(
+        inner,
+        "body",
+        [_info("i", (), 7), _info("go", (), 9), _info("s", None)],
+        [_info("on", (), 9), _info(f"s{half}", None)],
+    )
     nodes.append(_node("Loop", ["", "c", "x"], ["y"], body=body))
     return _model(nodes, [*_x(), _info("c", (), 9)], _y())
 
@@ -1220,13 +1296,18 @@ def loops(n: int) -> ModelProto:
     quarter, nodes = n // 4, []
     for at in range(quarter):
         body = helper.make_graph(
-            [_node("Identity", ["go"], ["on"]), _node("MatMul", ["s", "w"], ["t"])], "body",
+            [_node("Identity", ["go"], ["on"]), _node("MatMul", ["s", "w"], ["t"])],
+            "body",
             [_info("i", (), 7), _info("go", (), 9), _info("s", None)],
             [_info("on", (), 9), _info("t", None)],
-        )  # fmt: skip
+        )
         nodes.append(_node("Loop", ["m", "c", f"v{at}"], [f"v{at + 1}"], body=body))
-    return _model(nodes, [_info("v0"), _info("c", (), 9), _info("m", (), 7)], _y(f"v{quarter}"),
-                  [_weight("w", (4, 4))])  # fmt: skip
+    return _model(
+        nodes,
+        [_info("v0"), _info("c", (), 9), _info("m", (), 7)],
+        _y(f"v{quarter}"),
+        [_weight("w", (4, 4))],
+    )
 
 
 # Parts of nets
@@ -1267,8 +1348,10 @@ def normalisations(n: int) -> ModelProto:
             _node("Sqrt", [f"e{at}"], [f"r{at}"]),
             _node("Div", [f"d{at}", f"r{at}"], [f"v{at + 1}"]),
         ]
-    weights = [numpy_helper.from_array(np.array(2, np.float32), "two"),
-               numpy_helper.from_array(np.array(1e-5, np.float32), "epsilon")]  # fmt: skip
+    weights = [
+        numpy_helper.from_array(np.array(2, np.float32), "two"),
+        numpy_helper.from_array(np.array(1e-5, np.float32), "epsilon"),
+    ]
     return _model(nodes, [_info("v0")], _y(f"v{n // 7}"), weights)
 
 
@@ -1388,10 +1471,16 @@ def _read_by_all(n: int, nodes: Iterable[NodeProto], value: Callable[[int], str]
         names = [value(at) if name == "v" else name for name in read]
         all_nodes.append(_node(op, names, [f"y{at}"], **given))
     weights = [
-        _weight("w", (4, 4)), _weight("b"), _weight("k", (4, 4, 1, 1)), _weight("r", (1, 4, 4)),
-        _weight("s", ()), numpy_helper.from_array(np.array(3, np.uint8), "z"), _integers("i", 1),
-        _integers("t", -1, 4), _weight("big", (1, 4)),
-    ]  # fmt: skip
+        _weight("w", (4, 4)),
+        _weight("b"),
+        _weight("k", (4, 4, 1, 1)),
+        _weight("r", (1, 4, 4)),
+        _weight("s", ()),
+        numpy_helper.from_array(np.array(3, np.uint8), "z"),
+        _integers("i", 1),
+        _integers("t", -1, 4),
+        _weight("big", (1, 4)),
+    ]
     return _model(all_nodes, _x(), _y("y0"), weights)
 
 
@@ -1414,8 +1503,10 @@ def _readers_behind(*ops: tuple[str, Sequence[str], dict[str, Any]]) -> None:
         return _read_by_all(half, nodes, lambda at: f"v{at}")
 
     for make, what in (
-        (of_input, "behind"), (of_constant, "of_a_constant_behind"), (along_the_way, "along"),
-    ):  # fmt: skip
+        (of_input, "behind"),
+        (of_constant, "of_a_constant_behind"),
+        (along_the_way, "along"),
+    ):
         make.__name__ = f"readers_{what}_{'_'.join(op for op, _, _ in ops)}".lower()
         make.__doc__ = f"Readers of all kinds {what} many {ops[0][0]}."
         structure(make)
@@ -1452,8 +1543,17 @@ def _wide(op: str, constants: bool, **given: Any) -> None:
     structure(make)
 
 
-for _op, _given in (("Sum", {}), ("Concat", {"axis": 0}), ("Add", {}), ("Mul", {}), ("Where", {}),
-                    ("Reshape", {}), ("MatMul", {}), ("Max", {}), ("Cast", {"to": 1})):  # fmt: skip
+for _op, _given in (
+    ("Sum", {}),
+    ("Concat", {"axis": 0}),
+    ("Add", {}),
+    ("Mul", {}),
+    ("Where", {}),
+    ("Reshape", {}),
+    ("MatMul", {}),
+    ("Max", {}),
+    ("Cast", {"to": 1}),
+):
     _wide(_op, True, **_given)
     _wide(_op, False, **_given)
 
@@ -1465,10 +1565,14 @@ def _into_wide(op: str) -> None:
         third = n // 3
         nodes = []
         for at in range(third):
-            nodes += [_node("MatMul", ["x", f"w{at}"], [f"m{at}"]),
-                      _node("Sigmoid", [f"m{at}"], [f"s{at}"])]  # fmt: skip
-        nodes += [_node(op, [f"m{at}" for at in range(third)], ["a"]),
-                  _node(op, [f"s{at}" for at in range(third)], ["y"])]  # fmt: skip
+            nodes += [
+                _node("MatMul", ["x", f"w{at}"], [f"m{at}"]),
+                _node("Sigmoid", [f"m{at}"], [f"s{at}"]),
+            ]
+        nodes += [
+            _node(op, [f"m{at}" for at in range(third)], ["a"]),
+            _node(op, [f"s{at}" for at in range(third)], ["y"]),
+        ]
         zeros = (
             numpy_helper.from_array(np.zeros((4, 4), np.float32), f"w{at}") for at in range(third)
         )
@@ -1553,8 +1657,11 @@ def _concatenated(name: str, array: Any, *ops: tuple[str, Sequence[str], dict[st
     def make(n: int) -> ModelProto:
         half = n // 2
         nodes = [_node("Concat", [f"c{at}" for at in range(half)], ["v0"], axis=0)]
-        nodes += [*_chain_of(half, *ops), _node("Slice", ["x", f"v{half}", f"v{half}"], ["y"]),
-                  _node("Cast", [f"v{half}"], ["h"], to=10)]  # fmt: skip
+        nodes += [
+            *_chain_of(half, *ops),
+            _node("Slice", ["x", f"v{half}", f"v{half}"], ["y"]),
+            _node("Cast", [f"v{half}"], ["h"], to=10),
+        ]
         constants = [numpy_helper.from_array(array, f"c{at}") for at in range(half)]
         return _model(nodes, _x(), _y(), [*constants, _integers("t", -1)])
 
@@ -1589,12 +1696,19 @@ for _op, _slots in (("Reshape", 2), ("Slice", 3), ("Clip", 3), ("Squeeze", 2), (
 @structure
 def quantised_behind_clips(n: int) -> ModelProto:
     """Quantised layers behind which clips read the one before three times."""
-    nodes = [_node("DequantizeLinear", ["w", "s", "z"], ["d"]), _node("QuantizeLinear", ["x", "s", "z"], ["q"]),
-             _node("DequantizeLinear", ["q", "s", "z"], ["e"]), _node("Gemm", ["e", "d"], ["v0"])]  # fmt: skip
+    nodes = [
+        _node("DequantizeLinear", ["w", "s", "z"], ["d"]),
+        _node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        _node("DequantizeLinear", ["q", "s", "z"], ["e"]),
+        _node("Gemm", ["e", "d"], ["v0"]),
+    ]
     nodes += (_node("Clip", [f"v{at}"] * 3, [f"v{at + 1}"]) for at in range(n))
     nodes.append(_node("QuantizeLinear", [f"v{n}", "s", "z"], ["y"]))
-    weights = [numpy_helper.from_array(np.full((4, 4), 99, np.int8), "w"), _weight("s", ()),
-               numpy_helper.from_array(np.array(3, np.int8), "z")]  # fmt: skip
+    weights = [
+        numpy_helper.from_array(np.full((4, 4), 99, np.int8), "w"),
+        _weight("s", ()),
+        numpy_helper.from_array(np.array(3, np.int8), "z"),
+    ]
     return _model(nodes, _x(), _y(), weights)
 
 
@@ -1611,7 +1725,7 @@ def condition_of_doubled_sizes(n: int) -> ModelProto:
             [f"y{at}"],
             then_branch=_branch(f"t{at}", "x"),
             else_branch=_branch(f"e{at}", "x"),
-        )  # fmt: skip
+        )
         for at in range(half // 8)
     )
     tests = [_node("Equal", [f"v{half}"] * 2, [f"c{at}"]) for at in range(half // 8)]
@@ -1624,9 +1738,17 @@ def conditions_of_one_wide_node(n: int) -> ModelProto:
     third = n // 3
     nodes = [_node("Shape", ["x"], ["s"]), _node("Concat", ["s"] * third, ["v"], axis=0)]
     for at in range(third // 4):
-        nodes += [_node("Gather", ["v", "i"], [f"g{at}"]), _node("Equal", [f"g{at}", "i"], [f"c{at}"]),
-                  _node("If", [f"c{at}"], [f"y{at}"], then_branch=_branch(f"t{at}", "x"),
-                        else_branch=_branch(f"e{at}", "x"))]  # fmt: skip
+        nodes += [
+            _node("Gather", ["v", "i"], [f"g{at}"]),
+            _node("Equal", [f"g{at}", "i"], [f"c{at}"]),
+            _node(
+                "If",
+                [f"c{at}"],
+                [f"y{at}"],
+                then_branch=_branch(f"t{at}", "x"),
+                else_branch=_branch(f"e{at}", "x"),
+            ),
+        ]
     return _model(nodes, [_info("x", (2, 4))], _y("y0"), [_integers("i", 0)])
 
 
@@ -1699,8 +1821,10 @@ def unused_split(n: int) -> ModelProto:
 def calls_that_leave_out(n: int) -> ModelProto:
     """Calls that leave out what a function hands on to another, and that to another."""
     third = n // 3
-    local = [_function(f"F{at}", [_node(f"F{at + 1}", ["a", "w"], ["b"], domain="local")],
-                       ("a", "w")) for at in range(third)]  # fmt: skip
+    local = [
+        _function(f"F{at}", [_node(f"F{at + 1}", ["a", "w"], ["b"], domain="local")], ("a", "w"))
+        for at in range(third)
+    ]
     local.append(_function(f"F{third}", [_node("Clip", ["a", "w"], ["b"])], ("a", "w")))
     nodes = (_node(f"F{at}", ["x", ""], [f"y{at}"], domain="local") for at in range(third))
     return _model(nodes, _x(), _y("y0"), functions=local, opsets=_LOCAL)
@@ -1709,17 +1833,25 @@ def calls_that_leave_out(n: int) -> ModelProto:
 @structure
 def ring_behind_an_image(n: int) -> ModelProto:
     """A convolution behind a reshape to a shape that comes out of it."""
-    nodes = [_node("Reshape", ["x", "s"], ["v0"]), *_chain_of(n, ("Cast", (), {"to": 7})),
-             _node("Identity", [f"v{n}"], ["s"]), _node("Conv", ["q", "k"], ["y"])]  # fmt: skip
+    nodes = [
+        _node("Reshape", ["x", "s"], ["v0"]),
+        *_chain_of(n, ("Cast", (), {"to": 7})),
+        _node("Identity", [f"v{n}"], ["s"]),
+        _node("Conv", ["q", "k"], ["y"]),
+    ]
     return _model(nodes, [_info("x"), _info("q")], _y(), [_weight("k", (4, 4, 1, 1))])
 
 
 @structure
 def ring_behind_a_layer(n: int) -> ModelProto:
     """The same behind a layer that follows another one."""
-    nodes = [_node("MatMul", ["x", "w"], ["m0"]), _node("MatMul", ["m0", "w2"], ["m1"]),
-             _node("Reshape", ["m1", "s"], ["v0"]), *_chain_of(n, ("Cast", (), {"to": 7})),
-             _node("Identity", [f"v{n}"], ["s"])]  # fmt: skip
+    nodes = [
+        _node("MatMul", ["x", "w"], ["m0"]),
+        _node("MatMul", ["m0", "w2"], ["m1"]),
+        _node("Reshape", ["m1", "s"], ["v0"]),
+        *_chain_of(n, ("Cast", (), {"to": 7})),
+        _node("Identity", [f"v{n}"], ["s"]),
+    ]
     return _model(nodes, _x(), _y("m1"), [_weight("w", (4, 4)), _weight("w2", (4, 4))])
 
 
@@ -1734,8 +1866,12 @@ def ring_of_fills(n: int) -> ModelProto:
 @structure
 def endless_shape(n: int) -> ModelProto:
     """A fill whose shape is a fill of 2^40 elements."""
-    nodes = [_node("ConstantOfShape", ["s"], ["a"]), _node("ConstantOfShape", ["a"], ["b"]),
-             _node("ConstantOfShape", ["b"], ["c"]), _node("MatMul", ["x", "c"], ["y"])]  # fmt: skip
+    nodes = [
+        _node("ConstantOfShape", ["s"], ["a"]),
+        _node("ConstantOfShape", ["a"], ["b"]),
+        _node("ConstantOfShape", ["b"], ["c"]),
+        _node("MatMul", ["x", "c"], ["y"]),
+    ]
     nodes += (_node("Expand", ["x", "b"], [f"e{at}"]) for at in range(n))
     return _model(nodes, _x(), _y(), [_integers("s", 2**40)])
 
@@ -1753,8 +1889,17 @@ def paths_of_root(n: int) -> ModelProto:
 def hosts_everywhere(n: int) -> ModelProto:
     """Texts of lines in which a host name, a secret and a source could begin everywhere."""
     model = _model([_node("Relu", ["x"], ["y"])], _x(), _y())
-    pieces = ("://a-a.a-a.", "@a.a.a.", "a://a:a", "\\\\a.a.\\a", "/home/a/home/", "C:\\Users\\x\\",
-              "File \"/a", "-----BEGIN A", "ghp_aaaa")  # fmt: skip
+    pieces = (
+        "://a-a.a-a.",
+        "@a.a.a.",
+        "a://a:a",
+        "\\\\a.a.\\a",
+        "/home/a/home/",
+        "C:\\Users\\x\\",
+        'File "/a',
+        "-----BEGIN A",
+        "ghp_aaaa",
+    )
     lines = (f"{at}" + pieces[at % len(pieces)] * 400 for at in range(n // 200))
     model.doc_string = "\n".join(lines)
     return model

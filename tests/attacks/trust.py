@@ -1,4 +1,4 @@
-"""Code and configuration that lie beside the model or in the working folder (S1–S3, L3, L7)."""
+"""Code and configuration that lie beside the model or in the working folder (S1 to S3, L3, L7)."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ def ignored(path: str = "model.onnx", *words: str) -> Check:
 
 
 def _linted_from_desk(
-    config: str, *options: str, at: str = ".", name: str = "onnxlint.toml", model: str = "model.onnx"
-) -> Callable[[Path], Command]:  # fmt: skip
+    config: str, *options: str, at: str = ".", name: str = "onnxlint.toml"
+) -> Callable[[Path], Command]:
     def build(folder: Path) -> Command:
         plant(folder, config, at=at, name=name)
-        path = folder / "download" / model
+        path = folder / "download" / "model.onnx"
         return Command((path, *(options or STATIC)), cwd=folder / "desk")
 
     return build
@@ -243,7 +243,7 @@ def _above_working_folder(folder: Path) -> Command:
     return Command((model, *STATIC), cwd=below)
 
 
-# --- S3: a verdict by way of a configuration that was found -------------------------------------
+# --- S3: a verdict by way of a configuration that was found ------------------------------------
 
 SECRET = "18481848"
 
@@ -252,8 +252,7 @@ SILENCERS = {
     "family": '[[ignore]]\nrule = "SEC"\nreason = "fine"\n',
     "rule": '[[ignore]]\nrule = "SEC001"\nreason = "fine"\n',
     "name": '[[ignore]]\nrule = "external-data-escape"\nreason = "fine"\n',
-    "per_model": '[[per-model]]\npath = "*"\n'
-    '[[per-model.ignore]]\nrule = "ALL"\nreason = "fine"\n',
+    "per_model": '[[per-model]]\npath = "*"\n[[per-model.ignore]]\nrule = "ALL"\nreason = "fine"\n',
     "selection": 'select = ["INT003"]\n',
     "severity": '[rules.SEC001]\nseverity = "info"\n',
     "severity_of_family": '[rules.SEC]\nseverity = "info"\n',
@@ -352,9 +351,18 @@ def _odd_files() -> Iterator[Case]:
         yield Case(f"config_beside_{name}", "S3", odd(make), checks, slow=True, needs=linux_only)
 
 
-# --- S2: modules in the working folder ------------------------------------------------------------
+# --- S2: modules in the working folder ---------------------------------------------------------
 
-LISTED = ("numpy", "struct", "typing", "signal", "msgspec", "onnxruntime", "multiprocessing", "onnx")
+LISTED = (
+    "numpy",
+    "struct",
+    "typing",
+    "signal",
+    "msgspec",
+    "onnxruntime",
+    "multiprocessing",
+    "onnx",
+)
 
 SHADOWED = (
     *LISTED, "json", "re", "enum", "random", "ctypes", "tempfile", "threading", "logging",
@@ -435,7 +443,7 @@ def _package(folder: Path) -> Command:
     return Command(("model.onnx", "--format", "json"), cwd=model.parent)
 
 
-# --- L3: configurations that one gives oneself ----------------------------------------------------
+# --- L3: configurations that one gives oneself -------------------------------------------------
 
 
 def _odd_configurations() -> Iterator[tuple[str, str | bytes]]:
@@ -572,7 +580,17 @@ def _command_lines() -> Iterator[Case]:
     for value in ("1e300", "inf", "nan", "-1", "0", "1e-300", "1e19"):
         slow = value not in ("1e300", "nan")
         yield odd(f"time_limit_{value}", build=_with_options("--time-limit", value), slow=slow)
-    for value in ("9" * 400, "1e5", "inf", "0", "-1", "", "1KiB", "999999999TiB", "١٢GiB"):
+    for value in (
+        "9" * 400,
+        "1e5",
+        "inf",
+        "0",
+        "-1",
+        "",
+        "1KiB",
+        "999999999TiB",
+        "\u0661\u0662GiB",
+    ):
         name = f"memory_limit_{value if len(value) < 20 else '400_digits'}"
         yield odd(name, build=_with_options("--memory-limit", value), slow=True)
     for option, value in (("--samples", "9" * 30), ("--seed", "9" * 30), ("--jobs", "9" * 30)):
@@ -599,7 +617,7 @@ def _with_options(*options: str) -> Callable[[Path], Command]:
     return build
 
 
-# --- L7: paths of an extended file ----------------------------------------------------------------
+# --- L7: paths of an extended file -------------------------------------------------------------
 
 
 def _extended_paths() -> Iterator[Case]:
