@@ -513,12 +513,12 @@ class Graph:
         return (value for scope in self.scopes for value in scope.values.values())
 
     @cached_property
-    def tensors(self) -> Sequence[tuple[Place, Tensor]]:
+    def tensors(self) -> Sequence[tuple[Located, Tensor]]:
         """Every stored tensor: initializers, sparse ones, attributes, in every scope."""
         return [
-            (place, self._stored(proto))
+            (owner, self._stored(proto))
             for scope in self.scopes
-            for place, proto in _stored_tensors(scope)
+            for owner, proto in _stored_tensors(scope)
         ]
 
     def sparse_tensors(self) -> Iterator[tuple[Place, SparseTensorProto, Tensor]]:
@@ -934,15 +934,15 @@ def _attributes(scope: Scope) -> Iterator[tuple[Located, AttributeProto]]:
         yield from ((node, attribute) for attribute in node.proto.attribute)
 
 
-def _stored_tensors(scope: Scope) -> Iterator[tuple[Place, TensorProto]]:
+def _stored_tensors(scope: Scope) -> Iterator[tuple[Located, TensorProto]]:
     if scope.proto is not None:
         for tensor in scope.proto.initializer:
-            yield Place(scope=scope.path, value=tensor.name), tensor
+            yield scope.values[tensor.name], tensor
         for sparse in scope.proto.sparse_initializer:
-            place = Place(scope=scope.path, value=sparse.values.name)
-            yield from ((place, part) for part in (sparse.values, sparse.indices))
+            value = scope.values[sparse.values.name]
+            yield from ((value, part) for part in (sparse.values, sparse.indices))
     for owner, attribute in _attributes(scope):
-        yield from ((owner.place, tensor) for tensor in attribute_tensors(attribute))
+        yield from ((owner, tensor) for tensor in attribute_tensors(attribute))
 
 
 def _stored_sparse_tensors(scope: Scope) -> Iterator[tuple[Place, SparseTensorProto]]:
