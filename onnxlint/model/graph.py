@@ -874,18 +874,22 @@ def _reach(
             if vertex not in reached:
                 reached.add(vertex)
                 pending.append(vertex)
-    return {vertex for vertex in reached if isinstance(vertex, Node | Value)}
+    reached.discard(None)
+    reached.difference_update([vertex for vertex in reached if type(vertex) is tuple])
+    return reached  # type: ignore[return-value]
 
 
 def _after(vertex: _Vertex) -> Collection[_Vertex | None]:
     """The vertices that data flows to."""
-    if isinstance(vertex, Node):
-        inside = [value for subgraph in vertex.subgraphs for value in subgraph.inputs]
-        return [*vertex.outputs, *inside] if inside else vertex.outputs
+    if isinstance(vertex, Value):
+        if not vertex.yielded_to:
+            return vertex.consumers
+        return [*vertex.consumers, *((owner,) for owner in vertex.yielded_to)]
     if isinstance(vertex, tuple):
         return vertex[0].outputs
-    handed_out = [(owner,) for owner in vertex.yielded_to]
-    return [*vertex.consumers, *handed_out] if handed_out else vertex.consumers
+    if not vertex.subgraphs:
+        return vertex.outputs
+    return [*vertex.outputs, *(each for inner in vertex.subgraphs for each in inner.inputs)]
 
 
 def _after_inside(scopes: set[Scope], vertex: _Vertex) -> Collection[_Vertex | None]:
