@@ -12,8 +12,7 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     # a file of a module's name: from here on, so also for `__future__`, it does not.
     del sys.path[0]
 
-import importlib
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to load than all of this
 
 __version__ = "0.1.0"
 
@@ -200,7 +199,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'onnxlint' has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(_HOMES[name]), name)

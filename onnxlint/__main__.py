@@ -1,7 +1,7 @@
 """The command, also as `python -m onnxlint`: Ctrl-C ends it with 130 while it still loads, too."""
 
+import _signal as signal  # type: ignore[import-not-found]  # loads in no time
 import os
-import signal
 
 
 def _leave(*_: object) -> None:

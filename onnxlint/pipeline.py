@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -260,14 +261,17 @@ class Judgement:
             self._not_applicable[rule.code] = "the data does not fit the model's inputs"
         except DataError as error:
             self._problem = str(error)
-        except Terminated:
-            raise
-        except KeyboardInterrupt as error:
-            if not self._watcher.may_interrupt:  # it is the user's
+        except BaseException as error:  # sys.exit, too: no rule decides how the command ends
+            if self._is_not_of_a_rule(error):
                 raise
             self._crash(rule, error)
-        except BaseException as error:  # sys.exit, too: no rule decides how the command ends
-            self._crash(rule, error)
+
+    def _is_not_of_a_rule(self, error: BaseException) -> bool:
+        """Whether it is the user's, or the system's: it ends more than a rule."""
+        if isinstance(error, KeyboardInterrupt):
+            return not self._watcher.may_interrupt
+        too_few_files = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+        return isinstance(error, Terminated) or too_few_files
 
     def _judge(self, rule: Rule, wanted: dict[str, Any]) -> None:
         """Takes in what a rule yields, all of it or, if it crashes, none."""

@@ -35,7 +35,13 @@ from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
-_BUDGET = Budget(120.0, None)
+
+
+def _budget() -> Budget:
+    """What one child may take, from now on."""
+    return Budget(120.0, None)
+
+
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 
@@ -330,7 +336,7 @@ def is_valid(base: Base) -> bool:
         _lay(base, Path(folder))
         try:
             path = str(_write(base.model, Path(folder))).encode()
-            return not Isolated(_verdict, path, _BUDGET).result()
+            return not Isolated(_verdict, path, _budget()).result()
         except Crashed:
             return False
 
@@ -389,7 +395,7 @@ def judge(base: Base, kinds: list[str]) -> Outcome:
             done = len(results.read_text().splitlines())
             work = partial(_judge_in_child, base, folder, kinds, done, guarded, end)
             try:
-                Isolated(lambda _, work=work: work(), b"", _BUDGET).result()
+                Isolated(lambda _, work=work: work(), b"", _budget()).result()
                 break
             except Crashed as error:
                 done = len(results.read_text().splitlines())

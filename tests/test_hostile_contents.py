@@ -314,7 +314,9 @@ def test_inputs_are_made_up_for_operators_called_with_anything(tmp_path, dims, e
     path.write_bytes(model.SerializeToString())
     with open_model(str(path)) as opened:
         graph = Graph(opened)
-        made = Inputs.build(graph, Shapes(graph, None, "not inferred"), Settings(samples=2))
+        made = Inputs.build(
+            graph, Shapes(graph, None, "not inferred", Budget(60.0, None)), Settings(samples=2)
+        )
         assert made.obstacle is None or made.obstacle.endswith("too large to be made up")
         for attempt in islice(made.attempts(), 3):
             for feed in (attempt.feeds[0], *attempt.limits):

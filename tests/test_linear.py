@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from attacks.structures import STRUCTURES
+from attacks.structures import ONCE_SQUARE, STRUCTURES
 
 from onnxlint.config import load, plan
 from onnxlint.packs import discover
@@ -25,16 +25,6 @@ SIZE = 100
 MOST_GROWTH = 6.0
 """Of calls, where the size grows four times: a sorted list grows by more than four, a square by
 sixteen."""
-
-TESTED = (
-    "initializers", "initializers_of_one_name", "inputs", "inputs_of_one_name", "functions",
-    "functions_of_one_name", "called_functions", "calls_of_one_function", "attributes",
-    "attributes_of_one_name", "equal_readers", "different_readers", "equal_operands", "grid",
-    "caterpillar", "components", "conditionals", "chained_conditionals", "deep_subgraphs",
-    "captured_values", "guarded_masks", "identities_of_a_constant", "exporter_metadata",
-    "layer_outputs", "imports_of_one_domain", "external_tensors", "late_meetings",
-)  # fmt: skip
-"""Of the structures, those at which something grew with the square; `make attack` runs all."""
 
 
 @cache
@@ -62,7 +52,7 @@ def calls_to_judge(name: str, size: int, folder: Path) -> tuple[int, ModelReport
     return count, report
 
 
-@pytest.mark.parametrize("name", TESTED)
+@pytest.mark.parametrize("name", ONCE_SQUARE)
 def test_calls_grow_as_the_model_does(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numpy's, of sizes at the ends of their types

@@ -325,13 +325,13 @@ def test_a_working_directory_that_is_gone_is_told(write_model, tmp_path):
 
 
 def test_memory_and_time_of_a_child_are_limited():
-    memory = Budget(30.0, 256 * 1024**2)
+    memory, growth = Budget(30.0, None), 256 * 1024**2  # beside what the tests have taken
     with pytest.raises(Crashed, match="ran out of the 256 MiB") as caught:
-        Isolated(lambda size: bytes(int(size)), b"1000000000", memory).result()
+        Isolated(lambda size: bytes(int(size)), b"1000000000", memory, growth).result()
     assert caught.value.at_limit
     with pytest.raises(Crashed, match=r"longer than the 0\.5 s allowed"):
         Isolated(lambda _: time.sleep(60) or b"", b"", Budget(0.5, None)).result()
-    assert Isolated(lambda data: data[::-1], b"abc", memory).result() == b"cba"
+    assert Isolated(lambda data: data[::-1], b"abc", memory, growth).result() == b"cba"
 
 
 def test_the_default_memory_limit_is_the_containers(tmp_path):

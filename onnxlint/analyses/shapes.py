@@ -203,12 +203,15 @@ class Shapes:
         try:
             result, self._loss = _result(inference, self._budget)
             report, _, data = result.partition(b"\n")
-        except Crashed as error:
+            inferred = ModelProto.FromString(data)
+        except (
+            Exception
+        ) as error:  # the child's end, or protobuf's DecodeError: it nests too deeply
             self._problem = self._loss = f"shape inference failed: {error}"
             return
         scopes = _scopes(self._graph)
         self._failures = list(_failures(scopes, json.loads(report)))
-        self._protos = dict(_types(scopes, ModelProto.FromString(data)))
+        self._protos = dict(_types(scopes, inferred))
 
 
 def declared(value: Value) -> Shape | None:

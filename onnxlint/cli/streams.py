@@ -50,7 +50,7 @@ def leave(status: int) -> None:
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-            if stream is sys.stdout:
+            if stream is sys.stdout and status != 2:  # else that has been told
                 with contextlib.suppress(OSError, AttributeError):
                     sys.stderr.write(f"Error: standard output: {error.strerror}\n")
                 status = 2

@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlint.isolate import Crashed, Isolated
+from onnxlint.isolate import Isolated
 from onnxlint.limits import Budget
 from onnxlint.model.errors import ModelError
 from onnxlint.model.files import Files
@@ -228,7 +228,7 @@ def _parse_text(name: str, text: bytes, text_format: str, budget: Budget) -> Mod
     try:
         proto: ModelProto = ModelProto.FromString(parsing.result())
         return proto
-    except Crashed as error:
+    except Exception as error:  # the child's end, or protobuf's DecodeError: it nests too deeply
         first_line = str(error).strip().partition("\n")[0]
         raise _not_a_model(name, f"as {text_format}: {first_line}") from error
 

@@ -1946,3 +1946,14 @@ def long_symbol(n: int) -> ModelProto:
     model = unused_nodes(n)
     model.graph.input[0].CopyFrom(_info("x", (_long(), 4)))
     return model
+
+
+ONCE_SQUARE = (
+    "initializers", "initializers_of_one_name", "inputs", "inputs_of_one_name", "functions",
+    "functions_of_one_name", "called_functions", "calls_of_one_function", "attributes",
+    "attributes_of_one_name", "equal_readers", "different_readers", "equal_operands", "grid",
+    "caterpillar", "components", "conditionals", "chained_conditionals", "deep_subgraphs",
+    "captured_values", "guarded_masks", "identities_of_a_constant", "exporter_metadata",
+    "layer_outputs", "imports_of_one_domain", "external_tensors", "late_meetings",
+)  # fmt: skip
+"""Those at which something grew with the square of their size."""
