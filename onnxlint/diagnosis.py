@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,15 @@ def diagnostic(
     )
 
 
+_TEXTS = attrgetter("scope", "node", "op_type", "value", "module", "source")
+_TEXT_TYPES = {str, type(None)}
+
+
 def _plain_place(place: Place) -> Place:
+    index = place.node_index
+    is_plain = type(place) is Place and _TEXT_TYPES.issuperset(map(type, _TEXTS(place)))
+    if is_plain and (index is None or (type(index) is int and index < 1 << 63)):
+        return place  # as that of every node is
     parts = {name: plain(getattr(place, name)) for name in Place.__dataclass_fields__}
     for name, part in parts.items():
         kinds = (int,) if name == "node_index" else (str,)

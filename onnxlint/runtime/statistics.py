@@ -158,9 +158,7 @@ def measure(
     return result
 
 
-def measure_few(
-    numbers: list[float], dtype: np.dtype[Any], shape: tuple[int, ...]
-) -> Statistics:
+def measure_few(numbers: list[float], dtype: np.dtype[Any], shape: tuple[int, ...]) -> Statistics:
     """The statistics of a few elements of at most 32 bits, without channels."""
     result = Statistics(dtype=dtype_name(dtype), shape=shape, elements=len(numbers))
     total = sum(numbers)
