@@ -5,10 +5,20 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from onnxlint.findings import Diagnostic, Finding, Fix, Place, Severity
+from onnxlint.findings import (
+    LONGEST_NAME,
+    LONGEST_PATH,
+    Diagnostic,
+    Finding,
+    Fix,
+    Place,
+    Severity,
+    shortened,
+)
 from onnxlint.limits import Budget, RuleTimeout
 from onnxlint.rules import Rule
 
@@ -54,7 +64,7 @@ def diagnostic(
     return Diagnostic(
         code=rule.code,
         name=rule.name,
-        severity=min(graded, least or graded, key=lambda each: each.rank),
+        severity=graded if least is None else min(graded, least, key=lambda each: each.rank),
         message=finding.message,
         place=_plain_place(place),
         measured=_number("measured", finding.measured),
@@ -66,11 +76,23 @@ def diagnostic(
     )
 
 
+_TEXTS = attrgetter("scope", "node", "op_type", "value", "module", "source")
+_TEXT_TYPES = {str, type(None)}
+
+
 def _plain_place(place: Place) -> Place:
+    texts, index = _TEXTS(place), place.node_index
+    is_plain = type(place) is Place and _TEXT_TYPES.issuperset(map(type, texts))
+    is_short = is_plain and max(map(len, filter(None, texts)), default=0) <= LONGEST_NAME
+    if is_short and (index is None or (type(index) is int and index < 1 << 63)):
+        return place  # as that of every node is
     parts = {name: plain(getattr(place, name)) for name in Place.__dataclass_fields__}
     for name, part in parts.items():
         kinds = (int,) if name == "node_index" else (str,)
         _expect(f"place.{name}", part, *kinds, type(None))
+    for name, part in parts.items():
+        if isinstance(part, str):
+            parts[name] = shortened(part, LONGEST_PATH)
     return Place(**parts)
 
 
@@ -82,6 +104,8 @@ def _expect(part: str, value: object, *kinds: type) -> None:
 
 
 def _number(part: str, value: Any) -> float | int | None:
+    if value is None or type(value) is float:
+        return value
     value = plain(value)
     if isinstance(value, bool):
         value = int(value)

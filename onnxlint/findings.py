@@ -44,6 +44,25 @@ class NotApplicable(Exception):  # noqa: N818 - it says what a rule says, and is
     """Raised by a rule or an analysis that finds nothing in the model that it could judge."""
 
 
+LONGEST_NAME = 500
+"""Characters of a name that a place tells. A choice: exporters' have 200, and one of a hostile file
+a million, which would be told anew with each of thousands of findings."""
+
+LONGEST_PATH = 4 * LONGEST_NAME
+"""Characters of the path to a scope: it names some nodes, one within the other."""
+
+LONGEST_MESSAGE = 5_000
+"""Characters of a message; a choice, as of names: it may quote any number of them."""
+
+
+def shortened(text: str, longest: int = LONGEST_NAME) -> str:
+    """A text; of one that is longer than anybody reads, the beginning and the end."""
+    if len(text) <= longest:
+        return text
+    head, tail = text[: longest // 2], text[-longest // 4 :]
+    return f"{head}… {len(text) - len(head) - len(tail):,} characters …{tail}"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in a model a finding is, named as Netron shows it; an absent fact is `None`.
@@ -143,6 +162,10 @@ class Finding:
     severity: Severity | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     fix: Fix | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.message, str) and len(self.message) > LONGEST_MESSAGE:
+            object.__setattr__(self, "message", shortened(self.message, LONGEST_MESSAGE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from onnxlint.diagnosis import crashed, words
 from onnxlint.findings import Diagnostic
 from onnxlint.isolate import fork
@@ -190,7 +188,7 @@ def _too_late(trial: _Trial) -> str:
 
 def _partial(trial: _Trial, problem: str) -> ModelReport:
     """What is known of a case that was not judged to its end."""
-    found = [msgspec.convert(each, Diagnostic) for line in trial.found for each in json.loads(line)]
+    found = [each for line in trial.found for each in decode(line, list[Diagnostic])]
     return _with_crashes(ModelReport(trial.case.path, error=problem, findings=tuple(found)), trial)
 
 
@@ -264,7 +262,7 @@ class _Server:
             trial.found = []
         else:
             self.trial = None
-            return _with_crashes(decode(text), trial)
+            return _with_crashes(decode(text, ModelReport), trial)
         return None
 
     def end(self) -> str:
@@ -317,7 +315,7 @@ class _Teller(Watcher):
         self.tell(_BEGINS, json.dumps([doing, rule.code if rule is not None else None]).encode())
 
     def found(self, diagnostics: list[Diagnostic]) -> None:
-        self.tell(_FOUND, json.dumps(msgspec.to_builtins(diagnostics)).encode())
+        self.tell(_FOUND, encode(diagnostics))
 
     def check_unharmed(self) -> None:
         try:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
 from onnxlint.findings import Diagnostic, Severity
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -144,14 +148,22 @@ def _is_ours(finding: Diagnostic) -> bool:
     return finding.code.startswith("LNT") and finding.severity is Severity.ERROR
 
 
-def encode(report: ModelReport) -> bytes:
-    """A report for another process: JSON, for nothing that comes out of one may be executed."""
-    return json.dumps(msgspec.to_builtins(report)).encode()
+def encode(told: object) -> bytes:
+    """A report, or findings, for another process, on one line; data alone, nothing to execute.
+
+    A model may have a million findings, of which JSON takes ten times as long.
+    """
+    try:
+        return base64.b64encode(msgspec.msgpack.encode(told))
+    except (OverflowError, UnicodeEncodeError):  # integers beyond 64 bits, lone surrogates
+        return json.dumps(msgspec.to_builtins(told)).encode()
 
 
-def decode(data: bytes) -> ModelReport:
-    """The report that `encode` made."""
-    return msgspec.convert(json.loads(data), ModelReport)
+def decode(data: bytes, kind: type[T]) -> T:
+    """What `encode` made of something of this type."""
+    if data[:1] in (b"{", b"["):
+        return msgspec.convert(json.loads(data), kind)
+    return msgspec.msgpack.decode(base64.b64decode(data), type=kind)
 
 
 def exit_code(reports: Iterable[ModelReport]) -> int:

@@ -16,7 +16,7 @@ from test_worker import FOREVER
 
 from onnxlint.isolate import Crashed, Isolated
 from onnxlint.limits import Budget, _container_limits
-from onnxlint.reports import decode, encode
+from onnxlint.reports import ModelReport, decode, encode
 
 RULE = '''"""Rules of a team."""
 
@@ -362,4 +362,4 @@ def test_reports_survive_the_way_between_processes(onnxlint, write_model):
     from onnxlint import lint
 
     report = lint(write_model(FLAWED))
-    assert decode(encode(report)) == report
+    assert decode(encode(report), ModelReport) == report

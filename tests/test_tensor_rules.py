@@ -51,7 +51,7 @@ def test_every_field_of_a_well_written_tensor_is_accepted(save, dtype, field, ra
     path = save(tensor)
     with open_model(str(path)) as model:
         ((_, stored),) = Graph(model).tensors
-        assert stored.filled_fields == ["raw_data" if raw else field]
+        assert stored.filled_fields == ("raw_data" if raw else field,)
         assert stored.stored_bytes == stored.nbytes == array.nbytes
     for rule in (tensor_field_mismatch, tensor_size_mismatch, tensor_several_fields):
         assert messages(rule, path) == []

@@ -383,8 +383,8 @@ class Weights:
         dtype = numpy_dtype(tensor.element_type)
         is_short = tensor.size <= FEW_ELEMENTS and dtype.itemsize <= 4
         if is_short and axis is None and not tensor.fill:
-            array = _read(tensor)
-            return None if array is None else measure_few(array, dtype, tensor.dims)
+            numbers = tensor.numbers() or _numbers(tensor)
+            return None if numbers is None else measure_few(numbers, dtype, tensor.dims)
 
         def measured(start: int, stop: int | None) -> Statistics:
             seen = Measurement(dtype, tensor.dims, None if tensor.fill else axis, start)
@@ -415,9 +415,12 @@ def _key(tensor: Tensor) -> object:
     return id(tensor.proto) if extent is None else (extent, tensor.element_type, tensor.dims)
 
 
-def _read(tensor: Tensor) -> Array | None:
+def _numbers(tensor: Tensor) -> list[float] | None:
+    """The elements of a short tensor; None of one that cannot be read."""
+    from onnxlint.runtime.blocks import widened
+
     try:
-        return tensor.array()
+        return widened(tensor.array().reshape(-1)).tolist()  # type: ignore[no-any-return]
     except TensorError:
         return None
 

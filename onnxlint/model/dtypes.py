@@ -41,6 +41,12 @@ def numpy_dtype(element_type: int) -> np.dtype[Any]:
 
 
 @cache
+def stored_dtype(element_type: int) -> np.dtype[Any]:
+    """The same as raw data holds it: the low byte first, whatever the machine."""
+    return numpy_dtype(element_type).newbyteorder("<")
+
+
+@cache
 def is_float(element_type: int) -> bool:
     """Whether elements are floating point numbers of any width."""
     return dtype_name(element_type).startswith(("float", "bfloat", "double"))

@@ -16,7 +16,7 @@ from functools import cache, cached_property, partial
 from sys import intern
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from onnxlint.findings import Located, NotApplicable, Place
+from onnxlint.findings import Located, NotApplicable, Place, shortened
 from onnxlint.model.files import TensorError
 from onnxlint.model.load import Model
 from onnxlint.model.names import module_path, source_line
@@ -112,7 +112,7 @@ class Value:
     def place(self) -> Place:
         """Where it stands: at its producer, if a node makes it."""
         if self.producer is None:
-            return Place(scope=self.scope.path, value=self.name)
+            return Place(scope=self.scope.path, value=shortened(self.name))
         return self.producer.place_of(self.name)
 
     @property
@@ -286,8 +286,16 @@ class Node:
         """The place of one of its outputs."""
         if self._source is None:
             metadata = {entry.key: entry.value for entry in self.proto.metadata_props}
-            self._source = module_path(self.name, metadata), source_line(metadata)
-        return Place(self.scope.path, self.name, self.index, self.op_type, value, *self._source)
+            module, source = module_path(self.name, metadata), source_line(metadata)
+            self._source = module and shortened(module), source and shortened(source)
+        return Place(
+            self.scope.path,
+            shortened(self.name),
+            self.index,
+            shortened(self.op_type),
+            None if value is None else shortened(value),
+            *self._source,
+        )
 
     def __repr__(self) -> str:
         return f"<Node {self.op} {self.name!r} #{self.index} in {self.scope.path or 'main graph'}>"
@@ -305,7 +313,7 @@ class Redefinition:
         """Where the name is defined again."""
         name = self.first.name
         if self.node is None:
-            return Place(scope=self.first.scope.path, value=name)
+            return Place(scope=self.first.scope.path, value=shortened(name))
         return self.node.place_of(name)
 
 
@@ -433,9 +441,7 @@ class Graph:
         self._answers: dict[tuple[Value, Callable[[Array], Any]], Any] = {}
         self.main = self._add(Scope("", self, proto=model.proto.graph))
         self.functions = [
-            self._add(
-                Scope(f"function:{function.domain}::{function.name}", self, function=function)
-            )
+            self._add(Scope(_path_of(function), self, function=function))
             for function in model.proto.functions
         ]
         pending = deque(self.scopes)
@@ -513,12 +519,12 @@ class Graph:
         return (value for scope in self.scopes for value in scope.values.values())
 
     @cached_property
-    def tensors(self) -> Sequence[tuple[Place, Tensor]]:
+    def tensors(self) -> Sequence[tuple[Located, Tensor]]:
         """Every stored tensor: initializers, sparse ones, attributes, in every scope."""
         return [
-            (place, self._stored(proto))
+            (owner, self._stored(proto))
             for scope in self.scopes
-            for place, proto in _stored_tensors(scope)
+            for owner, proto in _stored_tensors(scope)
         ]
 
     def sparse_tensors(self) -> Iterator[tuple[Place, SparseTensorProto, Tensor]]:
@@ -814,24 +820,28 @@ def _output_value(scope: Scope, name: str) -> Value:
 
 def _subgraphs(scope: Scope) -> Iterator[Scope]:
     """The graphs in the attributes of a scope's nodes, and in the defaults of a function's."""
-    prefix = f"{scope.path}/" if scope.path else ""
+    prefix = shortened(f"{scope.path}/" if scope.path else "")
     for attribute in scope.function.attribute_proto if scope.function is not None else ():
         for branch, proto in _graphs(attribute):
             yield Scope(f"{prefix}{branch}", scope.graph, around=scope, proto=proto)
     for node in scope.nodes:
         for attribute in node.proto.attribute:
             for branch, proto in _graphs(attribute):
-                label = node.name or f"{node.op_type}_{node.index}"
+                label = shortened(node.name or f"{node.op_type}_{node.index}")
                 subgraph = Scope(f"{prefix}{label}/{branch}", scope.graph, owner=node, proto=proto)
                 node.subgraphs.append(subgraph)
                 yield subgraph
+
+
+def _path_of(function: FunctionProto) -> str:
+    return f"function:{shortened(function.domain)}::{shortened(function.name)}"
 
 
 def _graphs(attribute: AttributeProto) -> Iterator[tuple[str, GraphProto]]:
     """The graphs in an attribute, each with what it is called in the path of its scope."""
     single = [attribute.g] if attribute.HasField("g") else []
     for number, proto in enumerate([*single, *attribute.graphs]):
-        yield attribute.name + (f"[{number}]" if attribute.graphs else ""), proto
+        yield shortened(attribute.name) + (f"[{number}]" if attribute.graphs else ""), proto
 
 
 def _connect(scope: Scope) -> None:
@@ -874,18 +884,22 @@ def _reach(
             if vertex not in reached:
                 reached.add(vertex)
                 pending.append(vertex)
-    return {vertex for vertex in reached if isinstance(vertex, Node | Value)}
+    reached.discard(None)
+    reached.difference_update([vertex for vertex in reached if type(vertex) is tuple])
+    return reached  # type: ignore[return-value]
 
 
 def _after(vertex: _Vertex) -> Collection[_Vertex | None]:
     """The vertices that data flows to."""
-    if isinstance(vertex, Node):
-        inside = [value for subgraph in vertex.subgraphs for value in subgraph.inputs]
-        return [*vertex.outputs, *inside] if inside else vertex.outputs
+    if isinstance(vertex, Value):
+        if not vertex.yielded_to:
+            return vertex.consumers
+        return [*vertex.consumers, *((owner,) for owner in vertex.yielded_to)]
     if isinstance(vertex, tuple):
         return vertex[0].outputs
-    handed_out = [(owner,) for owner in vertex.yielded_to]
-    return [*vertex.consumers, *handed_out] if handed_out else vertex.consumers
+    if not vertex.subgraphs:
+        return vertex.outputs
+    return [*vertex.outputs, *(each for inner in vertex.subgraphs for each in inner.inputs)]
 
 
 def _after_inside(scopes: set[Scope], vertex: _Vertex) -> Collection[_Vertex | None]:
@@ -934,21 +948,21 @@ def _attributes(scope: Scope) -> Iterator[tuple[Located, AttributeProto]]:
         yield from ((node, attribute) for attribute in node.proto.attribute)
 
 
-def _stored_tensors(scope: Scope) -> Iterator[tuple[Place, TensorProto]]:
+def _stored_tensors(scope: Scope) -> Iterator[tuple[Located, TensorProto]]:
     if scope.proto is not None:
         for tensor in scope.proto.initializer:
-            yield Place(scope=scope.path, value=tensor.name), tensor
+            yield scope.values[tensor.name], tensor
         for sparse in scope.proto.sparse_initializer:
-            place = Place(scope=scope.path, value=sparse.values.name)
-            yield from ((place, part) for part in (sparse.values, sparse.indices))
+            value = scope.values[sparse.values.name]
+            yield from ((value, part) for part in (sparse.values, sparse.indices))
     for owner, attribute in _attributes(scope):
-        yield from ((owner.place, tensor) for tensor in attribute_tensors(attribute))
+        yield from ((owner, tensor) for tensor in attribute_tensors(attribute))
 
 
 def _stored_sparse_tensors(scope: Scope) -> Iterator[tuple[Place, SparseTensorProto]]:
     if scope.proto is not None:
         for sparse in scope.proto.sparse_initializer:
-            yield Place(scope=scope.path, value=sparse.values.name), sparse
+            yield Place(scope=scope.path, value=shortened(sparse.values.name)), sparse
     for owner, attribute in _attributes(scope):
         yield from ((owner.place, sparse) for sparse in _sparse_tensors(attribute))
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from onnxlint.findings import Place
 from onnxlint.model.conditions import attribute_of, compared, holds
-from onnxlint.model.graph import STANDARD_DOMAINS, Graph, Node, Value
+from onnxlint.model.graph import FEW, STANDARD_DOMAINS, Graph, Node, Value
 from onnxlint.model.pattern_text import (
     Anything,
     Condition,
     Line,
+    Literal,
     Name,
     Omitted,
     Operand,
@@ -28,6 +29,7 @@ from onnxlint.model.pattern_text import (
     parse,
     suggestion,
 )
+from onnxlint.model.tensors import Tensor
 
 __all__ = ["Match", "Pattern", "PatternError"]
 
@@ -46,7 +48,7 @@ class Match(Mapping[str, Value]):
     def __init__(self, text: PatternText, found: _Found) -> None:
         self._found = found
         self._makers = text.makers
-        self.last: Node = found.taken[0]
+        self.last: Node = next(iter(found.taken))
         self.nodes: tuple[Node, ...] = tuple(
             sorted(found.taken, key=lambda node: (node.scope.path, node.index))
         )
@@ -107,10 +109,10 @@ class Pattern:
     @property
     def certain_nodes(self) -> set[str]:
         """The names of values that a node makes in every match."""
-        return {
-            name for name in self.certain
-            if all(name in text.makers and text.makers[name][0].least for text in self.parsed)
-        }  # fmt: skip
+        made = [
+            {name for name, lines in text.makers.items() if lines[0].least} for text in self.parsed
+        ]
+        return self.certain.intersection(*made)
 
     def matches(self, graph: Graph) -> Iterator[Match]:
         """Where it fits, at most once for each node that its last line stands for.
@@ -138,14 +140,14 @@ class Pattern:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Found:
-    """What is known so far; every step makes a new one, so that steps can be taken back."""
+    """What is known so far. Every step that adds to it takes that back before the next one."""
 
-    values: Mapping[str, Value] = field(default_factory=dict)
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    nodes: Mapping[Line, Node] = field(default_factory=dict)
-    taken: tuple[Node, ...] = ()
+    values: dict[str, Value] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    nodes: dict[Line, Node] = field(default_factory=dict)
+    taken: dict[Node, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +158,37 @@ class _Again:
     count: int
 
 
+class _Slots:
+    """The slots of a node that no operand took yet, in their order; each can be taken and given."""
+
+    def __init__(self, count: int) -> None:
+        self._next = [*range(1, count + 1), 0]  # a ring, the last of which is before the first
+        self._before = [count, *range(count)]
+
+    def __iter__(self) -> Iterator[int]:
+        """The slots, each of which is taken while it is looked at."""
+        slot = self._next[-1]
+        while slot != len(self._next) - 1:
+            before, after = self._before[slot], self._next[slot]
+            self._next[before], self._before[after] = after, before
+            yield slot
+            self._next[before], self._before[after] = slot, slot
+            slot = after
+
+
 @dataclass(frozen=True, slots=True)
 class _Swapped:
-    """Operands that fit these values in any order."""
+    """Operands, from the one of a number on, that fit the values in the free slots in any order."""
 
     operands: tuple[Operand | _Again, ...]
     values: tuple[Value | None, ...]
+    free: _Slots
+    at: int = 0
 
 
 _Goal = tuple[Operand | _Again, Value | None] | _Swapped
 _Goals = tuple[_Goal, Any] | None
 """What is still to be shown: the first goal, and the others in the same form."""
-
-_State = tuple[_Goals, _Found]
-
 
 _CONSTANT_OPS = frozenset({"Constant", "ConstantOfShape", "Identity"})
 """What a constant comes from, if not from an initializer."""
@@ -190,9 +209,15 @@ class _Search:
     def __init__(self, graph: Graph, text: PatternText) -> None:
         self._graph = graph
         self._text = text
+        self._found = _Found()
+        self._inputs = {*graph.inputs}
+        self._operands: dict[Node, int] = {}
+        self._fitting: dict[tuple[Line, Node, int], bool] = {}
+        self._held: dict[tuple[Tensor, str, Literal], bool] = {}
         self._makers = text.makers
         self._group = {line: group for group in text.groups for line in group}
         self._needs = {line: [*self._needed(line)] for line in text.lines}
+        self._least_depth = self._depth_of_lines()
         self._private = [told for told in text.properties if told.property == "private"]
         self._checks: dict[str, list[Callable[[Value], bool]]] = {}
         for condition in text.conditions:
@@ -212,14 +237,50 @@ class _Search:
             elif makers and makers[0].least:
                 yield _Need(slot, frozenset(op for each in makers for op in each.ops), makers)
 
+    def _depth_of_lines(self) -> int:
+        """How many nodes in a row the pattern needs at least."""
+        depths: dict[Line, int] = {}
+        for line in self._text.lines:
+            ways = (
+                [depths[each] for each in need.makers] for need in self._needs[line] if need.makers
+            )
+            depths[line] = 1 + max(map(min, ways), default=0)
+        return min(depths[line] for line in self._text.groups[-1])
+
+    @cached_property
+    def _depths(self) -> dict[Node, int]:
+        """How many nodes in a row end with each; none for one that stands before what it reads."""
+        depths: dict[Node, int] = {}
+        for node in self._graph.nodes():
+            makers = [value.producer for value in node.inputs if value and value.producer]
+            if all(maker in depths or maker.scope is not node.scope for maker in makers):
+                depths[node] = 1 + max((depths.get(maker, 0) for maker in makers), default=0)
+        return depths
+
+    def _is_too_near(self, node: Node) -> bool:
+        """Whether fewer nodes stand before a node than the pattern needs."""
+        if self._least_depth <= FEW:
+            return False
+        return self._depths.get(node, self._least_depth) < self._least_depth
+
     def _may_fit(self, line: Line, node: Node, depth: int = 1) -> bool:
         """Whether the producers of a node's operands, and theirs, are what the line needs."""
-        for need in self._needs[line]:
-            swapped = node.op in COMMUTATIVE
-            values = node.inputs if swapped else node.inputs[need.slot : need.slot + 1]
-            if not any(self._may_be(need, value, depth) for value in values):
-                return False
-        return True
+        if len(node.inputs) <= FEW:
+            return self._has_needed(line, node, depth)
+        key = line, node, depth
+        if key not in self._fitting:
+            self._fitting[key] = self._has_needed(line, node, depth)
+        return self._fitting[key]
+
+    def _has_needed(self, line: Line, node: Node, depth: int) -> bool:
+        if not line.more_operands and self._given(node) > len(line.operands):
+            return False
+        if node.op in COMMUTATIVE:
+            needs = {(need.ops, need.makers): need for need in self._needs[line]}.values()
+            return all(
+                any(self._may_be(need, value, depth) for value in node.inputs) for need in needs
+            )
+        return all(self._may_be(need, node.input(need.slot), depth) for need in self._needs[line])
 
     def _may_be(self, need: _Need, value: Value | None, depth: int) -> bool:
         if value is None:
@@ -235,165 +296,189 @@ class _Search:
             node.op in line.ops and self._may_fit(line, node, depth - 1) for line in need.makers
         )
 
+    def _given(self, node: Node) -> int:
+        """How many inputs a node has without those that are omitted at the end."""
+        if node not in self._operands:
+            given = (slot + 1 for slot in reversed(range(len(node.inputs))) if node.inputs[slot])
+            self._operands[node] = next(given, 0)
+        return self._operands[node]
+
     def at(self, node: Node) -> Match | None:
         """The first match whose last node this is."""
-        last = self._text.groups[-1]
-        ways = [self._take(line, node, 0, None, _Found()) for line in reversed(last)]
+        if self._is_too_near(node):
+            return None
+        self._found = _Found()
+        ways = [self._take(line, node, 0, None) for line in reversed(self._text.groups[-1])]
         while ways:
-            state = next(ways[-1], None)
-            if state is None:
+            goals = next(ways[-1], _NO_WAY)
+            if isinstance(goals, _NoWay):
                 ways.pop()
-                continue
-            goals, found = state
-            if goals is not None:
-                ways.append(self._step(*goals, found))
-            elif all(self._is_private(told, found) for told in self._private):
-                return Match(self._text, found)
+            elif goals is not None:
+                ways.append(self._step(*goals))
+            elif all(map(self._is_private, self._private)):
+                return Match(self._text, self._found)
         return None
 
-    def _step(self, goal: _Goal, rest: _Goals, found: _Found) -> Iterator[_State]:
+    def _step(self, goal: _Goal, rest: _Goals) -> Iterator[_Goals]:
         """Every way to reach the first goal, with what is to be shown then."""
         if isinstance(goal, _Swapped):
-            yield from _swap(goal, rest, found)
+            yield from _swap(goal, rest)
             return
         operand, value = goal
         if isinstance(operand, Anything):
-            yield rest, found
+            yield rest
         elif value is None or isinstance(operand, Omitted):
             if value is None and isinstance(operand, Omitted):
-                yield rest, found
+                yield rest
         elif isinstance(operand, Name):
-            yield from self._name(operand.text, value, rest, found)
+            yield from self._name(operand.text, value, rest)
         elif isinstance(operand, _Again):
-            yield from self._make(operand.lines, value, operand.count, rest, found)
-        elif holds(self._graph.tensor(value), "==", operand):
-            yield rest, found
+            yield from self._make(operand.lines, value, operand.count, rest)
+        elif self._holds(value, "==", operand):
+            yield rest
 
-    def _name(self, name: str, value: Value, rest: _Goals, found: _Found) -> Iterator[_State]:
+    def _name(self, name: str, value: Value, rest: _Goals) -> Iterator[_Goals]:
         """Lets a name stand for a value, and asks for what makes it."""
-        known = name in found.values
-        bound = self._bind(name, value, found)
-        if bound is None:
+        known = name in self._found.values
+        if not self._bind(name, value):
             return
         if known or name not in self._makers:
-            yield rest, bound
+            yield rest
         else:
-            yield from self._make(self._makers[name], value, 0, rest, bound)
+            yield from self._make(self._makers[name], value, 0, rest)
+        if not known:
+            del self._found.values[name]
 
-    def _bind(self, name: str, value: Value | None, found: _Found) -> _Found | None:
-        if name in found.values:
-            return found if found.values[name] is value else None
+    def _bind(self, name: str, value: Value | None) -> bool:
+        """Lets a name stand for a value, if it may."""
+        if name in self._found.values:
+            return self._found.values[name] is value
         if value is None or not all(check(value) for check in self._checks.get(name, ())):
-            return None
-        return _Found({**found.values, name: value}, found.attributes, found.nodes, found.taken)
+            return False
+        self._found.values[name] = value
+        return True
 
     def _make(
-        self, lines: tuple[Line, ...], value: Value, count: int, rest: _Goals, found: _Found
-    ) -> Iterator[_State]:
+        self, lines: tuple[Line, ...], value: Value, count: int, rest: _Goals
+    ) -> Iterator[_Goals]:
         """Lets lines that stand for `count` nodes already make a value: by one more, by none."""
         node, first = value.producer, lines[0]
         if node is not None and count < first.most and (first.least or node.output is value):
             for line in lines:
-                yield from self._take(line, node, count, rest, found)
+                yield from self._take(line, node, count, rest)
         if count >= first.least:
-            yield ((first.through, value), rest), found
+            yield (first.through, value), rest
 
-    def _take(
-        self, line: Line, node: Node, count: int, rest: _Goals, found: _Found
-    ) -> Iterator[_State]:
+    def _take(self, line: Line, node: Node, count: int, rest: _Goals) -> Iterator[_Goals]:
         """Lets a line stand for a node."""
-        if node.op not in line.ops or node in found.taken or not _fits(line, node):
-            return
-        if not self._may_fit(line, node):
+        found = self._found
+        if node.op not in line.ops or node in found.taken or not self._may_fit(line, node):
             return  # as most nodes do not: nothing else is looked at
         attributes = _named_attributes(line, node, found.attributes)
         if attributes is None:
             return
-        bound: _Found | None = _Found(
-            found.values, attributes, {line: node, **found.nodes}, (*found.taken, node)
-        )
-        for slot, name in enumerate(line.outputs) if count == 0 else ():
-            if bound is not None and name is not None:
-                value = node.outputs[slot] if slot < len(node.outputs) else None
-                bound = self._bind(name, value, bound)
-        if bound is not None:
+        is_first = line not in found.nodes
+        known = {name for name in line.outputs if name in found.values}
+        found.attributes |= attributes
+        found.nodes.setdefault(line, node)
+        found.taken[node] = None
+        if count or all(self._bind(name, value) for name, value in _named(line, node)):
             again = None if line.least else _Again(self._group[line], count + 1)
-            yield _operand_goals(line, node, again, rest), bound
+            yield self._operand_goals(line, node, again, rest)
+        for name in attributes:
+            del found.attributes[name]
+        if is_first:
+            del found.nodes[line]
+        del found.taken[node]
+        for made in line.outputs if not count else ():
+            if made is not None and made not in known:
+                found.values.pop(made, None)
+
+    def _operand_goals(self, line: Line, node: Node, again: _Again | None, rest: _Goals) -> _Goals:
+        """What is to be shown of a node's operands, before what was to be shown anyway."""
+        operands: tuple[Operand | _Again, ...] = line.operands
+        if again is not None:
+            operands = tuple(again if each is line.through else each for each in operands)
+        values = node.inputs[: self._given(node)]
+        values += [None] * (len(operands) - len(values))
+        if node.op in COMMUTATIVE:
+            return _Swapped(operands, tuple(values), _Slots(len(values))), rest
+        for goal in reversed([*zip(operands, values, strict=False)]):
+            rest = goal, rest
+        return rest
+
+    def _holds(self, value: Value, comparison: str, expected: Literal) -> bool:
+        """Whether a constant compares so, which is looked up once for all that read it."""
+        tensor = self._graph.tensor(value)
+        if tensor is None:
+            return False
+        key = tensor, comparison, expected
+        if key not in self._held:
+            self._held[key] = holds(tensor, comparison, expected)
+        return self._held[key]
 
     def _fulfils(self, condition: Condition) -> Callable[[Value], bool]:
         expected = condition.expected
         assert not isinstance(expected, Name)
-        return lambda value: holds(self._graph.tensor(value), condition.comparison, expected)
+        return lambda value: self._holds(value, condition.comparison, expected)
 
     def _is(self, told: Property) -> Callable[[Value], bool]:
         graph = self._graph
         checks: dict[str, Callable[[Value], bool]] = {
             "constant": lambda value: graph.tensor(value) is not None,
-            "input": lambda value: value in graph.inputs,
+            "input": lambda value: value in self._inputs,
             "output": lambda value: value.is_output and value.scope is graph.main,
         }
         check = checks[told.property]
         return lambda value: check(value) is told.wanted
 
-    def _is_private(self, told: Property, found: _Found) -> bool:
-        value = found.values.get(told.subject)
+    def _is_private(self, told: Property) -> bool:
+        value = self._found.values.get(told.subject)
         if value is None:
             return True
-        inside = all(node in found.taken for node in value.consumers)
+        inside = all(node in self._found.taken for node in value.consumers)
         return (inside and not value.is_output and not value.yielded_to) is told.wanted
 
 
-def _swap(goal: _Swapped, rest: _Goals, found: _Found) -> Iterator[_State]:
+class _NoWay:
+    """Stands for the end of the ways, where None is that nothing is left to be shown."""
+
+
+_NO_WAY = _NoWay()
+
+
+def _swap(goal: _Swapped, rest: _Goals) -> Iterator[_Goals]:
     """The first of the operands is each of the values in turn."""
-    if not goal.operands:
-        yield rest, found
+    if goal.at == len(goal.operands):
+        yield rest
         return
-    operand, *others = goal.operands
-    for slot, value in enumerate(goal.values):
-        left = _Swapped(tuple(others), goal.values[:slot] + goal.values[slot + 1 :])
-        yield ((operand, value), (left, rest)), found
+    left = _Swapped(goal.operands, goal.values, goal.free, goal.at + 1)
+    for slot in goal.free:
+        yield (goal.operands[goal.at], goal.values[slot]), (left, rest)
 
 
-def _given(node: Node) -> list[Value | None]:
-    """A node's inputs without those that are omitted at the end."""
-    values = list(node.inputs)
-    while values and values[-1] is None:
-        values.pop()
-    return values
+def _named(line: Line, node: Node) -> Iterator[tuple[str, Value | None]]:
+    """The names of a line's outputs, with the values that a node makes there."""
+    for slot, name in enumerate(line.outputs):
+        if name is not None:
+            yield name, node.outputs[slot] if slot < len(node.outputs) else None
 
 
-def _fits(line: Line, node: Node) -> bool:
-    """Whether a node has no more operands than its line."""
-    return line.more_operands or len(_given(node)) <= len(line.operands)
-
-
-def _operand_goals(line: Line, node: Node, again: _Again | None, rest: _Goals) -> _Goals:
-    """What is to be shown of a node's operands, before what was to be shown anyway."""
-    operands: tuple[Operand | _Again, ...] = line.operands
-    if again is not None:
-        operands = tuple(again if each is line.through else each for each in operands)
-    values = _given(node)
-    values += [None] * (len(operands) - len(values))
-    if node.op in COMMUTATIVE:
-        return _Swapped(operands, tuple(values)), rest
-    for goal in reversed([*zip(operands, values, strict=False)]):
-        rest = goal, rest
-    return rest
-
-
-def _named_attributes(line: Line, node: Node, known: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The attributes that have a name, with those of one node more; None where one is wrong."""
+def _named_attributes(line: Line, node: Node, known: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The attributes of a node that a line gives a name first; None where one is wrong."""
+    named: dict[str, Any] = {}
     for condition in line.attributes:
         value = attribute_of(node, condition.subject)
         expected: Any = condition.expected
         if value is None:
             return None
         if isinstance(expected, Name):
-            known = {expected.text: value, **known}
-            expected = known[expected.text]
+            if expected.text not in known:
+                named.setdefault(expected.text, value)
+            expected = known[expected.text] if expected.text in known else named[expected.text]
         if not compared(value, condition.comparison, expected):
             return None
-    return known
+    return named
 
 
 @cache

@@ -118,11 +118,6 @@ class PatternText:
         return {name: group for group in self.groups for name in group[0].outputs if name}
 
     @property
-    def values(self) -> set[str]:
-        """The names of values that it speaks of."""
-        return {name.text for line in self.lines for name in line.named}.union(self.makers)
-
-    @property
     def certain(self) -> set[str]:
         """The names, of values and attributes, that every match knows.
 
@@ -162,23 +157,27 @@ class _Token:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    position = 0
+    position, line, start = 0, 1, 0
     while position < len(text):
-        line = text.count("\n", 0, position) + 1
-        column = position - text.rfind("\n", 0, position)
+        column = position - start + 1
         found = _TOKEN.match(text, position)
         if found is None:
             raise PatternError(f"line {line}, column {column}: {text[position]!r} means nothing")
         position = found.end()
         if found.lastgroup != "space":
             yield _Token(str(found.lastgroup), found[0], line, column)
-    yield _Token("end", "", text.count("\n") + 1, len(text) - text.rfind("\n"))
+        elif "\n" in found[0]:
+            line += found[0].count("\n")
+            start = text.rfind("\n", 0, position) + 1
+    yield _Token("end", "", line, position - start + 1)
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
         self._tokens = list(_tokens(text))
         self._at = 0
+        self._made: set[str] = set()
+        self._read: set[str] = set()
 
     @property
     def _next(self) -> _Token:
@@ -212,10 +211,10 @@ class _Parser:
         subjects: list[_Token] = []
         while self._next.kind != "end":
             if self._next.text == "|" and groups:
-                groups[-1].append(self._alternative(groups))
+                groups[-1].append(self._alternative(groups[-1][0]))
                 continue
             if self._accept("where") is None:
-                groups.append([self._line(groups)])
+                groups.append([self._line()])
                 continue
             subjects.append(self._next)
             told = self._where()
@@ -224,48 +223,47 @@ class _Parser:
             else:
                 conditions.append(told)
         read = PatternText(tuple(map(tuple, groups)), tuple(conditions), tuple(properties))
+        known = self._made | self._read
         for token in subjects:
-            if token.text not in read.values:
-                hint = suggestion(token.text, read.values)
+            if token.text not in known:
+                hint = suggestion(token.text, known)
                 raise self._error(f"no node makes or reads {token.text!r}{hint}", token)
         _check(read)
         return read
 
-    def _line(self, above: list[list[Line]]) -> Line:
+    def _line(self) -> Line:
         start = self._next
         mark = self._accept("?", "*")
-        made, read = _names(above)
         outputs: list[str | None] = []
+        own: set[str] = set()
         while not outputs or self._accept(","):
             token = self._next
             name = self._value_name("the name of an output")
-            if name in {*made, *outputs}:
+            if name in self._made or name in own:
                 raise self._error(f"{name!r} is made twice; give one of them another name", token)
-            if name in read:
+            if name in self._read:
                 raise self._error(f"{name!r} is read by a line above; put this one before", token)
             outputs.append(None if name == "_" else name)
+            own.update(filter(None, outputs[-1:]))
         if mark is not None and (len(outputs) > 1 or outputs == [None]):
             raise self._error("an optional node has one output, with a name", start)
         most = MOST_REPEATS if mark == "*" else 1
-        return self._node(start, tuple(outputs), made, 0 if mark else 1, most)
+        return self._node(start, tuple(outputs), 0 if mark else 1, most)
 
-    def _alternative(self, above: list[list[Line]]) -> Line:
+    def _alternative(self, first: Line) -> Line:
         """A line that begins with `|`: another way to make what the line above makes."""
         start = self._take()
-        first = above[-1][0]
         for number, name in enumerate(first.outputs):
             if number:
                 self._expect(",", "an output")
             if self._accept(name or "_") is None:
                 written = ", ".join(each or "_" for each in first.outputs)
                 raise self._error(f"an alternative makes what the line above makes, {written}")
-        return self._node(start, first.outputs, _names(above[:-1])[0], first.least, first.most)
+        self._made.difference_update(filter(None, first.outputs))
+        return self._node(start, first.outputs, first.least, first.most)
 
-    def _node(
-        self, start: _Token, outputs: tuple[str | None, ...], made: Collection[str],
-        least: int, most: int,
-    ) -> Line:  # fmt: skip
-        """What stands from the equals sign on."""
+    def _node(self, start: _Token, outputs: tuple[str | None, ...], least: int, most: int) -> Line:
+        """What stands from the equals sign on; what it makes and reads is known from then on."""
         self._expect("=", "the outputs")
         ops = [self._operator()]
         while self._accept("|"):
@@ -274,9 +272,11 @@ class _Parser:
         self._expect("(", "operator and attributes" if attributes else "the operator")
         operands, more = self._operands()
         named = [operand for operand in operands if isinstance(operand, Name)]
-        through = next((name for name in named if name.text in made), next(iter(named), None))
+        through = next((each for each in named if each.text in self._made), next(iter(named), None))
         if least == 0 and through is None:
             raise self._error("an optional node must read a value that it may hand on", start)
+        self._made.update(filter(None, outputs))
+        self._read.update(name.text for name in named)
         return Line(start.line, outputs, tuple(ops), attributes, operands, more, least, most,
                     through or Anything())  # fmt: skip
 
@@ -382,13 +382,6 @@ class _Parser:
             hint = suggestion(found.text, PROPERTIES)
             raise self._error(f"expected one of {', '.join(PROPERTIES)}{hint}")
         return Property(subject, found.text, wanted)
-
-
-def _names(groups: list[list[Line]]) -> tuple[set[str], set[str]]:
-    """The names of values that lines make, and of those that they read."""
-    lines = [line for group in groups for line in group]
-    made = {name for line in lines for name in line.outputs if name}
-    return made, {name.text for line in lines for name in line.named}
 
 
 def _check(read: PatternText) -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from onnxlint.findings import NotApplicable, Place
+from onnxlint.findings import Located, NotApplicable, Place
 from onnxlint.model.dtypes import bits
 from onnxlint.model.graph import Graph, Node, attribute_tensors
 from onnxlint.model.load import Model
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 ALLOCATION_BUDGET_BYTES = 2 * 1024**3
 """What constants may ask a runtime to allocate: protobuf's own limit of a model, 2 GiB."""
+
+
+LEAST_EXCESS = 32
+"""Bytes that no tensor asks for beyond what its data may be packed from: a message that says dtype
+and dims has 4 itself."""
 
 
 class Danger(StrEnum):
@@ -140,11 +145,11 @@ def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
 
 def _externals(graph: Graph) -> Iterator[External]:
     spans = graph.model.files.spans
-    for place, stored in graph.tensors:
+    for owner, stored in graph.tensors:
         tensor = stored.proto
         if tensor.data_location != 1 and not tensor.external_data:
             continue
-        external = External(place, tensor, {e.key: e.value for e in tensor.external_data})
+        external = External(owner.place, tensor, {e.key: e.value for e in tensor.external_data})
         if external.location == INLINE and _range(external) in spans:
             continue
         yield external
@@ -238,33 +243,33 @@ def _allocation(graph: Graph) -> Iterator[Hazard]:
     total = sum(size for _, size, _ in requests)
     if total <= ALLOCATION_BUDGET_BYTES:
         return
-    place, size, what = max(requests, key=lambda request: request[1])
+    owner, size, what = max(requests, key=lambda request: request[1])
     message = (
         f"constants ask for {total:,} bytes where {ALLOCATION_BUDGET_BYTES:,} are allowed; "
         f"{what} alone for {size:,}"
     )
-    yield Hazard(Danger.ALLOCATION, place, message, total, ALLOCATION_BUDGET_BYTES)
+    yield Hazard(Danger.ALLOCATION, owner.place, message, total, ALLOCATION_BUDGET_BYTES)
 
 
-def _requests(graph: Graph) -> Iterator[tuple[Place, int, str]]:
+def _requests(graph: Graph) -> Iterator[tuple[Located, int, str]]:
     for node in graph.nodes(*_REQUESTED_ELEMENTS):
         elements = _REQUESTED_ELEMENTS[node.op](graph, node)
         if elements:
-            yield node.place, elements * _element_bytes(graph, node), node.op
+            yield node, elements * _element_bytes(graph, node), node.op
     for scope in graph.scopes:
         for value in scope.inputs:
-            yield value.place, _declared_bytes(value.type), f"input {value.name!r}"
+            yield value, _declared_bytes(value.type), f"input {value.name!r}"
 
 
-def _hollow_initializers(graph: Graph) -> Iterator[tuple[Place, int, str]]:
+def _hollow_initializers(graph: Graph) -> Iterator[tuple[Located, int, str]]:
     """Initializers whose dims ask for more than their data fills: the excess."""
-    for place, tensor in graph.tensors:
+    for owner, tensor in graph.tensors:
         proto = tensor.proto
-        if proto.data_location == 1 or proto.string_data:
+        if tensor.nbytes <= LEAST_EXCESS or proto.data_location == 1 or proto.string_data:
             continue
-        excess = tensor_bytes(proto) - 8 * proto.ByteSize()  # a varint packs 8 bytes into 1
+        excess = tensor.nbytes - 8 * proto.ByteSize()  # a varint packs 8 bytes into 1
         if excess > 0:
-            yield place, excess, f"tensor {proto.name!r}"
+            yield owner, excess, f"tensor {proto.name!r}"
 
 
 def _declared_bytes(type_proto: object) -> int:

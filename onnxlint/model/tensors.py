@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from onnxlint.model.dtypes import bits, dtype_name, numpy_dtype
+from onnxlint.model.dtypes import bits, dtype_name, numpy_dtype, stored_dtype
 from onnxlint.model.files import Files, TensorError
 from onnxlint.model.wire import INLINE
 
@@ -22,8 +23,13 @@ TYPED_FIELDS = (
 )  # fmt: skip
 """The fields of a TensorProto that hold its elements one by one."""
 
+_TYPED = frozenset(TYPED_FIELDS)
+
 LARGEST_COUNT = 2**63 - 1
 """Elements are counted up to here, as int64 does; the dims of a file may multiply to any number."""
+
+FLOAT32 = 1
+"""The number of float32 among ONNX's element types."""
 
 BLOCK_BYTES = 256 * 1024
 """Large tensors are read in pieces of this size, which stay in a core's cache."""
@@ -42,18 +48,29 @@ def element_count(dims: Iterable[int]) -> int:
     return count
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Tensor:
     """One constant of a model: an initializer, a Constant node's value, a filled shape.
 
-    `dims` is its shape, `element_type` the ONNX number of its dtype. `fill` is set for a
-    ConstantOfShape, whose single element stands for all.
+    `dims` is its shape, `element_type` the ONNX number of its dtype, `size` the number of elements,
+    none where the file says nonsense such as a negative one. `fill` is set for a ConstantOfShape,
+    whose single element stands for all. Nothing of it changes: of a million, each is made once.
     """
 
     proto: TensorProto
     files: Files
     dims: tuple[int, ...]
     fill: bool = False
+    element_type: int = field(init=False)
+    size: int = field(init=False)
+    _filled: tuple[str, ...] | None = field(init=False, default=None)
+    _place: dict[str, str] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.element_type = self.proto.data_type
+        self.size = element_count(self.dims)
+        if self.proto.data_location == 1:
+            self._place = {entry.key: entry.value for entry in self.proto.external_data}
 
     @property
     def name(self) -> str:
@@ -61,19 +78,9 @@ class Tensor:
         return self.proto.name
 
     @property
-    def element_type(self) -> int:
-        """The ONNX number of the dtype."""
-        return self.proto.data_type
-
-    @property
     def dtype(self) -> str:
         """The specification's name of the dtype, e.g. `float16`."""
-        return dtype_name(self.proto.data_type)
-
-    @property
-    def size(self) -> int:
-        """Number of elements; none where the file says nonsense such as a negative size."""
-        return element_count(self.dims)
+        return dtype_name(self.element_type)
 
     @property
     def nbytes(self) -> int:
@@ -83,25 +90,29 @@ class Tensor:
     @property
     def is_external(self) -> bool:
         """Whether its data lies in another file than the model."""
-        return self._external is not None and self._external.get("location") != INLINE
+        return self._place is not None and self._place.get("location") != INLINE
 
     @property
     def typed_field(self) -> str | None:
         """The field that may hold its elements one by one; None for a dtype that onnx lacks."""
-        from onnx.helper import tensor_dtype_to_field
-
-        return None if self.dtype == "undefined" else tensor_dtype_to_field(self.element_type)
+        return _typed_field(self.element_type)
 
     @property
-    def filled_fields(self) -> list[str]:
+    def filled_fields(self) -> tuple[str, ...]:
         """Its fields that hold data or say where it lies, in the order of the specification."""
-        locations = {entry.value for entry in self.proto.external_data if entry.key == "location"}
-        filled = [field for field in TYPED_FIELDS if getattr(self.proto, field)]
-        if self.proto.raw_data or INLINE in locations:
-            filled.append("raw_data")
-        if locations - {INLINE}:
-            filled.append("external_data")
-        return filled
+        if self._filled is None:
+            given = [field.name for field, content in self.proto.ListFields() if content]
+            filled = [name for name in given if name in _TYPED]
+            locations: set[str] = set()
+            if "external_data" in given:
+                entries = self.proto.external_data
+                locations = {entry.value for entry in entries if entry.key == "location"}
+            if "raw_data" in given or INLINE in locations:
+                filled.append("raw_data")
+            if locations - {INLINE}:
+                filled.append("external_data")
+            self._filled = _one_of_all(tuple(filled))
+        return self._filled
 
     @property
     def stored_bytes(self) -> int | None:
@@ -126,20 +137,14 @@ class Tensor:
         Raises:
             TensorError: the offset or the length is no number.
         """
-        if self._external is None:
+        if self._place is None:
             return None
-        length = self._external.get("length")
+        length = self._place.get("length")
         try:
             size = int(length) if length is not None else self.nbytes
-            return self._external.get("location", ""), int(self._external.get("offset") or 0), size
+            return self._place.get("location", ""), int(self._place.get("offset") or 0), size
         except ValueError as error:
             raise TensorError("its offset or length is no number") from error
-
-    @cached_property
-    def _external(self) -> dict[str, str] | None:
-        if self.proto.data_location != 1:
-            return None
-        return {entry.key: entry.value for entry in self.proto.external_data}
 
     def array(self) -> Array:
         """The elements with shape `dims`: a read-only view of the mapped file where it can be.
@@ -160,14 +165,29 @@ class Tensor:
 
         if self.fill:
             return np.broadcast_to(self._repeated(), self.dims)
-        self.require_data()
         raw = self._raw()
+        self._require(raw)
         if raw is None:
             return numpy_helper.to_array(self.proto)
         if (bits(self.element_type) or 8) < 8:
             return numpy_helper.to_array(self._with_raw(bytes(raw)))
-        dtype = numpy_dtype(self.element_type).newbyteorder("<")
-        return np.frombuffer(raw, dtype, self.size).reshape(self.dims)
+        return np.frombuffer(raw, stored_dtype(self.element_type), self.size).reshape(self.dims)
+
+    def numbers(self) -> list[float] | None:
+        """All elements as Python's numbers; None where they are no float32, or cannot be read.
+
+        For a few of them this takes a tenth of the time that an array takes.
+        """
+        if self.fill or self.element_type != FLOAT32 or sys.byteorder != "little":
+            return None
+        try:
+            raw = self._raw()
+        except TensorError:
+            return None
+        if raw is None or len(raw) != self.nbytes:
+            return None
+        numbers: list[float] = raw.cast("f").tolist()  # type: ignore[assignment]
+        return numbers
 
     def _repeated(self) -> Array:
         """The one element of a fill."""
@@ -179,21 +199,24 @@ class Tensor:
         Raises:
             TensorError: there is less data than the dims need.
         """
+        self._require(None if self.fill else self._raw())
+
+    def _require(self, raw: memoryview | None) -> None:
         if min(self.dims, default=0) < 0:
             raise TensorError(f"its dims {list(self.dims)} are negative")
         if self.fill:
             return
         if bits(self.element_type) is None and self.size > len(self.proto.string_data):
             raise TensorError(f"holds {len(self.proto.string_data)} of {self.size} strings")
-        raw = self._raw()
         held = self.stored_bytes if raw is None else len(raw)
         if held is not None and held < self.nbytes:
             raise TensorError(f"holds {held} bytes where its dims need {self.nbytes}")
 
     def _raw(self) -> memoryview | None:
         """The elements as they lie in a file; None where only protobuf fields hold them."""
-        if self.extent is not None:
-            return self.files.view(*self.extent)
+        extent = self.extent
+        if extent is not None:
+            return self.files.view(*extent)
         if self.proto.HasField("raw_data"):
             return memoryview(self.proto.raw_data)
         return None
@@ -215,8 +238,8 @@ class Tensor:
             TensorError: the data does not fit dtype and dims, or cannot be read.
         """
         width = bits(self.element_type)
-        self.require_data()
         raw = None if self.fill else self._raw()
+        self._require(raw)
         if raw is None or width is None or width == 6:
             yield from self._typed_blocks(step, start, stop)
             return
@@ -247,13 +270,26 @@ class Tensor:
         return self.files.pieces(location, start + offset, length, step)
 
 
+@cache
+def _typed_field(element_type: int) -> str | None:
+    from onnx.helper import tensor_dtype_to_field
+
+    return None if dtype_name(element_type) == "undefined" else tensor_dtype_to_field(element_type)
+
+
+@cache
+def _one_of_all(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The same tuple for equal ones."""
+    return names
+
+
 def _elements(data: memoryview, element_type: int, width: int) -> Array:
     """Raw bytes as elements, those of less than a byte unpacked."""
     import numpy as np
 
     dtype = numpy_dtype(element_type)
     if width >= 8:
-        return np.frombuffer(data, dtype.newbyteorder("<"))
+        return np.frombuffer(data, stored_dtype(element_type))
     shifts = np.arange(0, 8, width, dtype=np.uint8)
     fields = (np.frombuffer(data, np.uint8)[:, None] >> shifts & ((1 << width) - 1)).reshape(-1)
     if dtype_name(element_type).startswith("int"):  # a byte holds a signed one with its sign

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from operator import attrgetter
 from typing import Any
 
 from onnxlint import __version__
-from onnxlint.findings import Diagnostic, Severity
+from onnxlint.findings import Diagnostic, Place, Severity
 from onnxlint.printable import json_text
 from onnxlint.reports import Mending, ModelReport
 
 REPORT_VERSION = 1
+
+_PLACE = tuple(field.name for field in fields(Place))
+_IN_PLACE = attrgetter(*_PLACE)
 
 
 def render(reports: Iterable[ModelReport], packs: Mapping[str, str]) -> str:
@@ -49,7 +53,7 @@ def _finding(finding: Diagnostic) -> dict[str, Any]:
         "name": finding.name,
         "severity": finding.severity.value,
         "message": finding.message,
-        "place": asdict(finding.place),
+        "place": dict(zip(_PLACE, _IN_PLACE(finding.place), strict=True)),
         "measured": finding.measured,
         "limit": finding.limit,
         "unit": finding.unit,

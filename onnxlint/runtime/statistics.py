@@ -158,23 +158,25 @@ def measure(
     return result
 
 
-def measure_few(array: Array, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Statistics:
+def measure_few(numbers: list[float], dtype: np.dtype[Any], shape: tuple[int, ...]) -> Statistics:
     """The statistics of a few elements of at most 32 bits, without channels."""
-    numbers: list[float] = widened(array.reshape(-1)).tolist()
-    finite = [number for number in numbers if -math.inf < number < math.inf]
     result = Statistics(dtype=dtype_name(dtype), shape=shape, elements=len(numbers))
-    if len(finite) < len(numbers):
+    total = sum(numbers)
+    if total - total:  # NaN, for one of them is NaN or infinite: 64 others never reach as far
         result.positive_infinite = numbers.count(math.inf)
         result.negative_infinite = numbers.count(-math.inf)
-        result.nan = len(numbers) - len(finite) - result.infinite
-    if finite:
-        tiny = smallest_normal(dtype)
-        result.minimum, result.maximum = min(finite), max(finite)
-        result.zeros = finite.count(0)
-        result.subnormal = sum(-tiny < number < tiny for number in finite) - result.zeros
-        result.mean = math.fsum(finite) / len(finite)
-        deviations = [number - result.mean for number in finite]
-        result.m2 = math.fsum([deviation * deviation for deviation in deviations])
+        numbers = [number for number in numbers if math.isfinite(number)]
+        result.nan = result.elements - result.infinite - len(numbers)
+        total = sum(numbers)
+    if not numbers:
+        return result
+    low, high, tiny = min(numbers), max(numbers), smallest_normal(dtype)
+    result.minimum, result.maximum = low, high
+    if low < tiny:
+        result.zeros = numbers.count(0)
+        result.subnormal = sum(-tiny < number < tiny for number in numbers) - result.zeros
+    result.mean = mean = total / len(numbers)
+    result.m2 = sum([(number - mean) ** 2 for number in numbers])
     return result
 
 

@@ -300,11 +300,11 @@ def evaluate(symbol: str, sizes: Mapping[str, int]) -> int | None:
 
 
 def _cheap_batch(slots: list[Slot], sizes: Mapping[str, int], samples: int) -> int:
-    symbol = _batch_symbol(slots) or ""
+    of_one = {**sizes, _batch_symbol(slots) or "": 1}
     elements = 0
     for slot in slots:
         width = EMBEDDED_ELEMENTS if slot.meaning is Meaning.INDEX else 1
-        elements += width * element_count(_shape(slot, {**sizes, symbol: 1}))
+        elements += width * element_count(_shape(slot, of_one))
     return max(1, min(samples, SMALL_BATCH_ELEMENTS // max(1, elements)))
 
 

@@ -55,7 +55,7 @@ def _identity(node: Node, same: Mapping[Value, Value]) -> Hashable:
     """What decides a node's result: equal for two nodes, they compute the same."""
     if node.subgraphs or node.is_random:
         return node
-    inputs = tuple(same.get(value, value) if value else None for value in node.inputs)
-    attributes = sorted(a.SerializeToString(deterministic=True) for a in node.proto.attribute)
-    outputs = tuple(value is not None for value in node.outputs)
-    return node.scope, node.op, inputs, outputs, tuple(attributes)
+    inputs = [same.get(value, value) if value else None for value in node.inputs]
+    attributes = sorted([a.SerializeToString(deterministic=True) for a in node.proto.attribute])
+    outputs = len(node.outputs), *(at for at, each in enumerate(node.outputs) if each is None)
+    return node.scope, node.op, tuple(inputs), outputs, tuple(attributes)

@@ -39,12 +39,12 @@ def tensor_field_mismatch(graph: Graph) -> Iterator[Finding]:
         y = Mul(x, w)
     }
     """
-    for place, tensor in graph.tensors:
+    for owner, tensor in graph.tensors:
         own = tensor.typed_field
-        allowed = [own] if tensor.dtype == "string" else [own, "raw_data", "external_data"]
+        allowed = (own,) if tensor.dtype == "string" else (own, "raw_data", "external_data")
         wrong = [field for field in tensor.filled_fields if field not in allowed]
         if own is not None and wrong:
             yield Finding(
-                place,
+                owner,
                 f"tensor {tensor.name!r} keeps {tensor.dtype} data in {wrong[0]}, not in {own}",
             )

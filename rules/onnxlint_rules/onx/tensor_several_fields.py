@@ -41,11 +41,11 @@ def tensor_several_fields(graph: Graph) -> Iterator[Finding]:
     >>> model.graph.initializer[0].ClearField("float_data")
     >>> model.graph.initializer[0].raw_data = bytes(8)
     """
-    for place, tensor in graph.tensors:
+    for owner, tensor in graph.tensors:
         filled = tensor.filled_fields
         if len(filled) > 1:
             yield Finding(
-                place,
+                owner,
                 f"tensor {tensor.name!r} has data in {len(filled)} fields where 1 is allowed: "
                 f"{', '.join(filled)}",
                 measured=len(filled),

@@ -42,7 +42,7 @@ def tensor_size_mismatch(graph: Graph) -> Iterator[Finding]:
     >>> model.graph.initializer[0].ClearField("int32_data")
     >>> model.graph.initializer[0].raw_data = bytes(2)
     """
-    for place, tensor in graph.tensors:
+    for owner, tensor in graph.tensors:
         fields = tensor.filled_fields
         if len(fields) > 1 or not {*fields} <= {"raw_data", tensor.typed_field}:
             continue
@@ -52,7 +52,7 @@ def tensor_size_mismatch(graph: Graph) -> Iterator[Finding]:
             stored, needed, unit = tensor.stored_bytes, tensor.nbytes, "bytes"
         if stored is not None and stored != needed:
             yield Finding(
-                place,
+                owner,
                 f"tensor {tensor.name!r} holds {stored:,} {unit} where "
                 f"{tensor.dtype}{list(tensor.dims)} needs {needed:,}",
                 measured=stored,

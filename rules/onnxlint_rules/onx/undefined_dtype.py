@@ -44,10 +44,10 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
     from onnx import TensorProto
 
     known = set(TensorProto.DataType.values())
-    for place, tensor in graph.tensors:
+    for owner, tensor in graph.tensors:
         problem = _problem(tensor.element_type, known)
         if problem is not None:
-            yield Finding(place, f"tensor {tensor.name!r} has {problem}")
+            yield Finding(owner, f"tensor {tensor.name!r} has {problem}")
     interface = {*graph.main.inputs, *graph.outputs}
     for scope in graph.scopes:
         problems = {}

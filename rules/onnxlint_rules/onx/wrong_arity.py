@@ -78,9 +78,10 @@ def wrong_arity(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
         inputs = schema.inputs, schema.min_input, schema.max_input
         outputs = schema.outputs, schema.min_output, schema.max_output
         for node in nodes:
-            yield from _judge(node, "inputs", node.proto.input, *inputs)
-            yield from _judge(node, "outputs", node.proto.output, *outputs)
-            yield from _judge_count(node, schema.since_version)
+            yield from _judge(node, "inputs", node.inputs, *inputs)
+            yield from _judge(node, "outputs", node.outputs, *outputs)
+            if node.op in _OUTPUT_COUNTS:
+                yield from _judge_count(node, schema.since_version)
     needed = _needed_inputs(graph, schemas) if graph.functions else {}
     for node in graph.nodes() if graph.functions else ():
         if node.called is not None:
@@ -88,18 +89,18 @@ def wrong_arity(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
 
 
 def _judge(
-    node: Node, what: str, names: Sequence[str], formal: Sequence[Any], least: int, most: int
+    node: Node, what: str, given: list[Value | None], formal: Sequence[Any], least: int, most: int
 ) -> Iterator[Finding]:
     """Compares one side of a node with the formal parameters of its operator."""
-    if not least <= len(names) <= most:
-        count, limit = len(names), least if len(names) < least else most
+    if not least <= len(given) <= most:
+        count, limit = len(given), least if len(given) < least else most
         bound = "at least" if count < least else "at most"
         message = f"{node.op} has {count} {what} where {bound} {limit} are asked for"
         yield Finding(node, message, measured=count, limit=limit, unit=what)
         return
-    for slot, name in enumerate(names):
+    for slot, value in enumerate(given) if None in given else ():
         parameter = formal[min(slot, len(formal) - 1)]
-        if not name and (
+        if value is None and (
             parameter.option.name == "Single"
             or (parameter.option.name == "Variadic" and what == "inputs")
         ):
@@ -108,8 +109,8 @@ def _judge(
 
 def _judge_count(node: Node, since: int) -> Iterator[Finding]:
     """Judges a number of outputs that lies between the two that are allowed."""
-    by_opset = _OUTPUT_COUNTS.get(node.op, {})
-    least, most = by_opset[max(v for v in by_opset if v <= since)] if by_opset else (0, 0)
+    by_opset = _OUTPUT_COUNTS[node.op]
+    least, most = by_opset[max(v for v in by_opset if v <= since)]
     count = len(node.proto.output)
     if least < count < most:
         message = f"{node.op} has {count} outputs where {least} or {most} are asked for"

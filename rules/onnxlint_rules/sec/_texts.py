@@ -15,9 +15,11 @@ def texts(graph: Graph) -> Iterator[Text]:
     for scope in graph.scopes:
         yield from _of(scope, scope.function or scope.proto)
         for node in scope.nodes:
-            yield from _of(node, node.proto)
+            if node.proto.doc_string or node.proto.metadata_props:  # as hardly any does
+                yield from _of(node, node.proto)
         for proto in _described(scope):
-            yield from _of(Place(scope=scope.path, value=proto.name), proto)
+            if proto.doc_string or proto.metadata_props:
+                yield from _of(Place(scope=scope.path, value=proto.name), proto)
 
 
 def _described(scope: Scope) -> Iterator[Any]:
