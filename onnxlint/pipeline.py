@@ -219,6 +219,8 @@ class Bench:
                 analyses.give(self.worker())
             judgement = Judgement(self._plan, analyses, self._watcher)
             self._watcher.begins_anew()
+            self._watcher.begins("shape inference")
+            analyses.start(kind for rule in self._rules for kind in rule.requests.values())
             for rule in sorted(self._rules, key=_effort):
                 judgement.run(rule)
             yield judgement

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import typing
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from typing import Any, TypeVar
 
@@ -20,7 +22,8 @@ class Analyses:
     """Gives rules the analyses they ask for, and builds each at most once.
 
     An analysis is a class with a classmethod `build`, whose parameters name by their types the
-    analyses that it is built from; one with a method `close` is closed at the end.
+    analyses that it is built from; one with a method `close` is closed at the end. One whose
+    `works_beside` is true has its work done by a process of its own, and is built first.
     """
 
     def __init__(self, *given: object) -> None:
@@ -47,6 +50,14 @@ class Analyses:
                 self._failed[kind] = error
                 raise
         return self._known[kind]  # type: ignore[no-any-return]
+
+    def start(self, kinds: Iterable[type]) -> None:
+        """Builds what goes on in processes of its own, if these analyses are or need such."""
+        needed = frozenset[type]().union(*map(closure, kinds))
+        for kind in sorted(needed, key=lambda each: each.__qualname__):
+            if getattr(kind, "works_beside", False):
+                with suppress(Exception):  # whoever asks for it is told
+                    self.get(kind)
 
     def give(self, thing: object) -> None:
         """Adds what no analysis builds: the model, the worker."""

@@ -123,6 +123,8 @@ class InferenceFailure:
 class Shapes:
     """The inferred type of every value, and the nodes where inference fails."""
 
+    works_beside = True
+
     def __init__(
         self, graph: Graph, inference: Isolated | None, problem: str | None, budget: Budget
     ) -> None:

@@ -85,7 +85,7 @@ def infer(
     inferred, complaints = _infer_stubbornly(model, nodes, data_prop=follows_constants)
     complaints += (f"(op_type:, node name: {name}): {misfit}" for name, misfit in misfits.items())
     _infer_functions(inferred, data_prop=follows_constants)
-    for name, node in tagged(inferred).items():
+    for name, node in tagged(inferred).items() if veiled else ():
         node.domain, node.op_type = veiled.get(name, (node.domain, node.op_type))
     if follows_constants and _stopped_short(inferred):
         inferred = _infer_symbolically(inferred)
