@@ -55,10 +55,14 @@ class Choices(msgspec.Struct, **TABLE):
     targets: list[str] = []
 
 
+LONGEST_GLOB = 1_000
+"""Characters of a glob. A choice: `fnmatch` looks through what follows each of its brackets."""
+
+
 class PerModel(Choices, **TABLE):
     """Choices for the models whose path matches the glob `path`."""
 
-    path: str  # type: ignore[misc]  # keyword-only, which mypy cannot see
+    path: Annotated[str, msgspec.Meta(max_length=LONGEST_GLOB)]  # type: ignore[misc]  # keyword-only
 
 
 class Config(Choices, **TABLE):

@@ -21,6 +21,7 @@ from onnxlint.findings import (
 )
 from onnxlint.limits import Budget, RuleTimeout
 from onnxlint.rules import Rule
+from onnxlint.unfinished import Terminated
 
 CRASHED = ("LNT001", "rule-crashed")
 """A rule raised, hung, or yielded what is no finding, instead of judging."""
@@ -152,7 +153,9 @@ def words(error: BaseException) -> str:
     kind = type(error).__name__
     try:
         said = str(error)
-    except Exception:
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException:  # sys.exit, too
         return kind
     return f"{kind}: {said}" if said else kind
 

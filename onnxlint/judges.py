@@ -40,7 +40,8 @@ _LONGEST_WAIT = 3600.0
 """Seconds; Linux counts those that are waited for in milliseconds, and not beyond 24 days."""
 
 HARMED = 76
-"""Exit status of a judge whose streams a rule closed: the next open file would take their place."""
+"""Exit status of a judge whose streams a rule closed, so that the next open file would take their
+place, or whose limits a rule changed."""
 
 MOST_TRIES = 3
 """How often one model is judged anew without the rule that its judge died in."""
@@ -291,7 +292,7 @@ def _ended(child: int) -> str:
     if code == STUCK:
         return "had to be ended: it took too long, and caught every interruption"
     if code == HARMED:
-        return "had to be ended: its standard streams were closed"
+        return "had to be ended: its standard streams were closed, or its limits changed"
     if code >= 0:
         return f"ended with exit status {code}"
     name = signal.Signals(-code).name
@@ -310,6 +311,7 @@ class _Teller(Watcher):
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
+        self._limits = _limits()
 
     def begins(self, doing: str, rule: Rule | None = None) -> None:
         self.tell(_BEGINS, json.dumps([doing, rule.code if rule is not None else None]).encode())
@@ -323,8 +325,11 @@ class _Teller(Watcher):
                 os.fstat(stream)
         except OSError:
             os._exit(HARMED)
+        if _limits() != self._limits:
+            os._exit(HARMED)
 
     def begins_anew(self) -> None:
+        self._limits = _limits()
         self.tell(_ANEW, b"")
 
     def tell(self, kind: bytes, text: bytes) -> None:
@@ -332,6 +337,16 @@ class _Teller(Watcher):
         left = memoryview(kind + text + b"\n")
         while left:
             left = left[os.write(self._pipe, left) :]
+
+
+def _limits() -> list[tuple[int, int]]:
+    """What this process may have of files and memory, where the platform tells."""
+    try:
+        import resource
+    except ImportError:
+        return []
+    kinds = (resource.RLIMIT_NOFILE, resource.RLIMIT_DATA, resource.RLIMIT_AS)
+    return [resource.getrlimit(kind) for kind in kinds]
 
 
 def _serve(judge: Judge, requests: int, replies: int, inherited: Collection[int]) -> None:

@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from onnxlint.isolate import Crashed, Function, Isolated
-from onnxlint.limits import Budget
+from onnxlint.limits import Alarm, Budget
 from onnxlint.model.dtypes import bits, dtype_name, is_float, is_integer
 from onnxlint.model.graph import Graph, Node, Scope, Value
 from onnxlint.model.preflight import Preflight
@@ -196,7 +196,8 @@ class Shapes:
         if self._protos is None:
             self._protos = {}
             if self._inference is not None:
-                self._take(self._inference)
+                with Alarm.waiting():  # no rule's time: any may be the first to ask
+                    self._take(self._inference)
         return self._protos
 
     def _take(self, inference: Isolated) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -230,11 +229,11 @@ def command(
     if diff:
         from onnxlint.cli.fix import show_diff
 
-        sys.exit(show_diff(reports, output, quiet=quiet))
+        raise SystemExit(show_diff(reports, output, quiet=quiet))
     show = _shown(quiet, reports)
     packs = planner.registry.packs if planner.registry is not None else {}
     write_report(_rendered(reports, format_, packs, show, verbose), output)
-    sys.exit(exit_code(reports))
+    raise SystemExit(exit_code(reports))  # a rule may have replaced sys.exit
 
 
 def _linted(

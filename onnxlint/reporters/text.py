@@ -100,11 +100,13 @@ def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
             marks = click.style(" [synthetic]", dim=True) if finding.synthetic else ""
             marks += click.style(" [fixable]", fg="green") if finding.fix is not None else ""
             yield f"    {printable(_where(finding.place))}{printable(finding.message)}{marks}"
-            if "witness" in finding.evidence:
-                yield f"      replay it with --data {printable(finding.evidence['witness'])}"
-            if "witness_problem" in finding.evidence:
-                yield f"      witness not saved: {printable(finding.evidence['witness_problem'])}"
+            for key, told in _WITNESS:
+                if key in finding.evidence:
+                    yield f"      {told} {printable(str(finding.evidence[key]))}"
     yield from _folded(findings, shown)
+
+
+_WITNESS = ("witness", "replay it with --data"), ("witness_problem", "witness not saved:")
 
 
 def _where(place: Place) -> str:

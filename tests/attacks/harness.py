@@ -541,7 +541,7 @@ def standard(case: Case, outcome: Outcome) -> Iterator[str]:
         yield f"took {outcome.peak / GIB:.1f} GiB (limit {case.memory_limit / GIB:g})"
     if outcome.left:
         yield f"left running: {', '.join(outcome.left)}"
-    if outcome.temporary:
+    if outcome.temporary and outcome.exit != -signal.SIGKILL:  # after which nobody tidies up
         yield f"left in the temporary folder: {', '.join(outcome.temporary[:3])}"
     if outcome.changed:
         yield "; ".join(outcome.changed[:3])

@@ -26,6 +26,7 @@ from attacks.harness import (
     linux_only,
 )
 from attacks.models import SOUND, write
+from onnxlint.packs import LOADING_SECONDS
 
 REPORT = ("--static-only", "--format", "json")
 
@@ -133,7 +134,8 @@ def _at_import() -> Iterator[Case]:
         codes = {"os_exit_0": (2,), "kill": (2, -9), "segfault": (2, -11), "abort": (2, -6)}
         yield refused(f"import_{name}", build=_ruled(head, ""), checks=(_not_silent,), slow=slow,
                       exits=codes.get(name, (2,)), told=name not in codes)  # fmt: skip
-    yield refused("import_endless", build=_ruled("while True: pass", ""), time_limit=5, slow=True)
+    yield refused("import_endless", build=_ruled("while True: pass", ""), seconds=LOADING_SECONDS,
+                  slow=True)  # fmt: skip
     for name, head in HARMLESS_IMPORTS.items():
         slow = name not in ("print", "chdir")
         kept = partial(Case, row="M6", exits=(1, 2), checks=NOT_LOST, slow=slow)
