@@ -38,6 +38,7 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other l
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python benchmarks/runtime_analysers.py
 	$(BIN)/python benchmarks/large_graph.py
+	$(BIN)/python benchmarks/judges.py
 	$(BIN)/python benchmarks/large_weights.py
 	$(BIN)/python benchmarks/other_linters.py
 
