@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -365,6 +366,14 @@ class Weights:
         except TensorError:
             return None
         return hashed.digest()
+
+    def is_surely_finite(self, tensor: Tensor) -> bool:
+        """Whether a few numbers are all finite, seen without their statistics; of others, False."""
+        from onnxlint.runtime.statistics import FEW_ELEMENTS
+
+        if tensor.size > FEW_ELEMENTS or not self._may_read(tensor):
+            return False
+        return math.isfinite(sum(tensor.numbers() or [math.nan]))
 
     def _is_measured(self, tensor: Tensor) -> bool:
         if is_float(tensor.element_type):

@@ -244,16 +244,23 @@ def _serialized(text_format: str, text: bytes) -> bytes:
 
 def _has_broken_text(proto: ModelProto) -> bool:
     """Whether a text field holds no UTF-8, for which protobuf gives bytes instead of a string."""
+    from onnx import TensorProto
+
     pending: list[Any] = [proto]
-    while pending:
-        for field, value in pending.pop().ListFields():
-            if field.type == field.TYPE_STRING:
-                try:
+    try:
+        while pending:
+            message = pending.pop()
+            is_tensor = type(message) is TensorProto  # of a million, in a quarter of the time
+            if is_tensor and not (message.external_data or message.metadata_props):
+                "".join((message.name, message.doc_string))
+                continue
+            for field, value in message.ListFields():
+                if field.type == field.TYPE_STRING:
                     "".join(value)  # one text or several; bytes cannot be joined to a text
-                except TypeError:
-                    return True
-            elif field.type == field.TYPE_MESSAGE:
-                pending.extend((value,) if hasattr(value, "ListFields") else value)
+                elif field.type == field.TYPE_MESSAGE:
+                    pending.extend((value,) if hasattr(value, "ListFields") else value)
+    except TypeError:
+        return True
     return False
 
 

@@ -40,7 +40,7 @@ def nonfinite_weight(weights: Weights) -> Iterator[Finding]:
     >>> model.graph.initializer[0].float_data[1] = float("-inf")
     """
     for value, tensor in weights.constants():
-        seen = weights.of(tensor)
+        seen = None if weights.is_surely_finite(tensor) else weights.of(tensor)
         if seen is None:
             continue
         in_layer = any(node.op in _LAYERS for node in value.consumers)
