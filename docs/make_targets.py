@@ -138,6 +138,11 @@ def _probe(domain: str, opset: int, ir_version: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
+REFUSED_AT_RUN = dict.fromkeys(("GRU", "LSTM", "com.microsoft::AttnLSTM"), frozenset({"double"}))
+"""Types that a kernel is registered for, and refuses in its first run: "LSTM operator does not
+support double yet" (onnxruntime 1.16 to 1.32)."""
+
+
 def _limits(loaded: set[str]) -> dict[str, Any]:
     newest: dict[str, int] = {}
     for probe in loaded:
@@ -153,8 +158,12 @@ def _rows(kernels: list[Any], schemas: list[Any], types: list[str]) -> dict[str,
     for domain, op, (since, until), constraints in kernels:
         if domain not in INTERNAL:
             slots = formal[domain, op, since]
-            row = {_slots(name, *slots): set(map(_short, v)) for name, v in constraints.items()}
             name = f"{domain}::{op}" if domain else op
+            refused = REFUSED_AT_RUN.get(name, frozenset())
+            row = {
+                _slots(constraint, *slots): set(map(_short, taken)) - refused
+                for constraint, taken in constraints.items()
+            }
             found[name].setdefault((since, until), []).append(row)
     return {
         op: [

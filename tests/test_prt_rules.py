@@ -83,6 +83,17 @@ def test_an_operator_is_judged_by_version_and_type() -> None:
     )
 
 
+def test_a_kernel_that_is_registered_in_vain_is_none() -> None:
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    net (double[T, N, 2] x, double[1, 8, 2] w, double[1, 8, 2] r) => (double[T, 1, N, 2] y)
+    {
+        y = LSTM <hidden_size = 2> (x, w, r)
+    }"""
+    (finding,) = findings(operator_unsupported, text, "ort-cpu-1.20")
+    assert "it has LSTM, not for double" in finding.message
+    assert findings(operator_unsupported, text.replace("double", "float"), "ort-cpu-1.20") == ()
+
+
 def test_nothing_is_said_of_what_is_not_known() -> None:
     unknown_type = "net (float[N] x) => (y) { h = own.f(x) y = Max(h, h) }"
     header = '<ir_version: 10, opset_import: ["" : 21, "own" : 1]>'

@@ -65,6 +65,22 @@ def test_failing_run_names_node_reason_and_inputs() -> None:
     assert "x float32[4]" in found.message
 
 
+@pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3)])
+def test_a_kernel_that_refuses_a_dtype_refuses_every_input(operator: str, gates: int) -> None:
+    ones = ", ".join(["1"] * gates * 4)
+    weights = f"double[1, {gates * 2}, 2]"
+    text = f"""net (double[T, N, 2] x) => (double[T, 1, N, 2] y)
+    <{weights} w = {{{ones}}}, {weights} r = {{{ones}}}>
+    {{
+        y = {operator} <hidden_size = 2> (x, w, r)
+    }}"""
+    (found,) = judged(execution_failure, text).findings
+    assert found.severity is Severity.ERROR
+    assert found.place.op_type == operator
+    assert "does not support double" in found.message
+    assert judged(execution_failure, text.replace("double", "float")).findings == ()
+
+
 def test_time_limit_ends_in_a_finding() -> None:
     text = """n (float[N] x) => (float[N] y)
     <int64 n = {1000000000}, bool go = {1}> {

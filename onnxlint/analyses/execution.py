@@ -159,7 +159,7 @@ class Execution:
         self.log = runner.log
 
     def _refused(self, refusals: list[Refusal]) -> None:
-        if self.synthetic and self.inputs.guessed:
+        if self.synthetic and self.inputs.guessed and not refusals[0].is_of_dtype:
             self.no_valid_input = f"no synthesised input is valid: {refusals[0]}"
         else:
             self.execution_failure = refusals[0]

@@ -51,6 +51,13 @@ MESSAGE_LENGTH = 300
 _DECORATION = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from .*? failed:")
 
 
+_DTYPE_REFUSED = re.compile(
+    r"(?:does not support|not supported for|[Uu]nsupported (?:data ?)?type:?|not implemented for)"
+    r" (?:tensor\()?(?:type )?(?:double|float16|bfloat16|float|u?int\d+|bool|string|complex\d+)\b"
+)
+"""How a kernel says that it is registered for a dtype, and does not compute in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What onnxruntime refused: at which place, why in our words, and its own message.
@@ -62,6 +69,11 @@ class Refusal:
     reason: str
     message: str
     fed: str = ""
+
+    @property
+    def is_of_dtype(self) -> bool:
+        """Whether a kernel refuses a dtype, and so whatever is fed."""
+        return _DTYPE_REFUSED.search(self.message) is not None
 
     def __str__(self) -> str:
         own = shorten(self.message, MESSAGE_LENGTH, placeholder=" …")
