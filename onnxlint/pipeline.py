@@ -349,9 +349,20 @@ class Judgement:
             not_run=tuple(self._too_late),
             samples=execution.samples if execution is not None and ran else None,
             data=execution.inputs.description if execution is not None and ran else None,
+            not_executed=self._not_executed(),
             trace=self._trace(),
             metrics=metrics,
         )
+
+    def _not_executed(self) -> str | None:
+        """Why nothing ran, where something was to run."""
+        from onnxlint.analyses.execution import Execution
+
+        execution = self.analyses.have(Execution)
+        if execution is not None:
+            return execution.failure
+        problem = self.analyses.failure(Execution)
+        return None if problem is None else str(problem)
 
     def _losses(self) -> Iterator[Diagnostic]:
         """What could not be judged, so that silence about it is no praise."""

@@ -100,9 +100,10 @@ class ModelReport:
     `error` says why the file, or the data for it, could not be used. `not_applicable` gives, by
     code, the reason why a rule had nothing to judge; `crashed` the codes of rules that raised,
     `not_run` those for which no time was left. `samples` were fed, from `data`; both are None where
-    nothing ran. `mending` is None unless fixes were asked for; `findings` are then those that
-    remain. `trace` has a row for each value that was watched; None unless a full trace was asked
-    for. `metrics` is None without labels, `configuration` where no file held.
+    nothing ran, and `not_executed` then tells why, unless nothing was to run. `mending` is None
+    unless fixes were asked for; `findings` are then those that remain. `trace` has a row for each
+    value that was watched; None unless a full trace was asked for. `metrics` is None without
+    labels, `configuration` where no file held.
     """
 
     path: str
@@ -121,6 +122,7 @@ class ModelReport:
     metrics: Metrics | None = None
     configuration: Configuration | None = None
     not_run: tuple[str, ...] = ()
+    not_executed: str | None = None
 
     @property
     def failing(self) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from click import unstyle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +14,7 @@ from onnxlint.analyses import Analyses, limits
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.findings import Diagnostic, Severity
 from onnxlint.model.load import open_model
+from onnxlint.reporters.text import render
 from onnxlint.rules import Rule
 from onnxlint.runtime.synthesis import Meaning, Slot, attempts
 from onnxlint.settings import InputContract, Settings
@@ -18,6 +22,7 @@ from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.act.dead_relu import dead_relu
 from onnxlint_rules.act.inf_origin import inf_origin
 from onnxlint_rules.act.nan_origin import nan_origin
+from onnxlint_rules.gra.unused_node import unused_node
 from onnxlint_rules.run.execution_failure import execution_failure
 from onnxlint_rules.run.no_valid_input import no_valid_input
 
@@ -234,6 +239,21 @@ def test_no_valid_input_names_the_command():
     text = "net (float[N, T] x, int64[2] p) => (float[A, B] y) { y = Reshape(x, p) }"
     (found,) = reported(no_valid_input, text)
     assert "model.onnx --data samples.npz" in found.message
+
+
+def test_that_nothing_was_run_is_said_first():
+    text = "net (float[N, T] x, int64[2] p) => (float[A, B] y) { y = Reshape(x, p) }"
+    with saved(Example.parse(text)) as path:
+        unfed = run_rule(no_valid_input, path)
+        static = run_rule(unused_node, path)
+    fed = replace(unfed, path="fed.onnx", not_executed=None, samples=8, data="synthesised samples")
+    summary = unstyle(render([unfed])).splitlines()[-1]
+    assert summary.startswith("not run (no synthesised input is valid); 0 errors, 0 warnings, 1 in")
+    assert "nothing run" not in summary
+    summary = unstyle(render([unfed, fed])).splitlines()[-1]
+    assert summary.startswith("1 of 2 models not run; 0 errors")
+    assert static.not_executed is None  # nothing was to run
+    assert "nothing run" in unstyle(render([static])).splitlines()[-1]
 
 
 def test_feeds_are_the_same_each_time_and_few_are_kept(monkeypatch):

@@ -67,6 +67,10 @@ class Analyses:
         """The analysis of this type if something already built it."""
         return self._known.get(kind)
 
+    def failure(self, kind: type) -> Exception | None:
+        """Why this analysis cannot be had; None where it can, or nobody asked for it."""
+        return self._failed.get(kind)
+
     def close(self) -> None:
         """Closes the analyses that hold processes; what was given belongs to the giver."""
         for analysis in reversed(self._built):

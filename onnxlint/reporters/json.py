@@ -39,6 +39,7 @@ def _model(report: ModelReport) -> dict[str, Any]:
             "not_run": list(report.not_run),
             "samples": report.samples,
             "data": report.data,
+            "not_executed": report.not_executed,
         },
         "metrics": report.metrics and asdict(report.metrics),
         "findings": [_finding(finding) for finding in report.findings],

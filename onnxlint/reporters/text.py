@@ -124,7 +124,19 @@ def _summary(reports: list[ModelReport]) -> str:
     unread = sum(report.error is not None for report in reports)
     failed = f", {_counted(unread, 'model')} not linted" if unread else ""
     told = click.style(words, fg=colour) + click.style(failed, fg="red") + _how(reports)
-    return told + _fixes(reports) + "".join(_metrics(reports))
+    return _not_executed(reports) + told + _fixes(reports) + "".join(_metrics(reports))
+
+
+def _not_executed(reports: list[ModelReport]) -> str:
+    """That models were not run, before anything else: much less is known of them."""
+    not_executed = [report for report in reports if report.not_executed is not None]
+    if not not_executed:
+        return ""
+    if len(reports) > 1:
+        told = f"{len(not_executed)} of {_counted(len(reports), 'model')} not run; "
+    else:
+        told = f"not run ({printable((not_executed[0].not_executed or '').partition(':')[0])}); "
+    return click.style(told, fg="yellow")
 
 
 def _metrics(reports: list[ModelReport]) -> Iterator[str]:
@@ -171,7 +183,9 @@ def _how(reports: list[ModelReport]) -> str:
     models = f" in {_counted(len(done), 'model')}" if len(reports) > 1 else ""
     rules = max(report.rules_run for report in done)
     ran = [report for report in done if report.samples]
-    data = f" on {ran[0].samples} {printable(ran[0].data or '')}" if ran else ", nothing run"
+    data = "" if any(report.not_executed for report in done) else ", nothing run"
+    if ran:
+        data = f" on {ran[0].samples} {printable(ran[0].data or '')}"
     if ran and not ran[0].data.startswith("synthesised"):  # type: ignore[union-attr]
         samples = _counted(ran[0].samples or 0, "sample")
         data = f" on {samples} of {printable(ran[0].data or '')}"
