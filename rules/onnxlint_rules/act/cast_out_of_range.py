@@ -1,0 +1,77 @@
+"""ACT016 cast-out-of-range."""
+
+import math
+from collections.abc import Iterator
+
+from onnxlint import Finding, Graph, Node, Observed, Severity, Trace, rule
+
+
+@rule("ACT016", "cast-out-of-range", severity=Severity.WARNING, ops=("Cast",))
+def cast_out_of_range(graph: Graph, trace: Trace) -> Iterator[Finding]:
+    """A cast of float numbers to an integer type that cannot hold them, seen in the runs.
+
+    Why: the specification leaves the result of such a cast open. Of -3.0 some processors make a
+    uint8 of 253, others 0, so the same model gives other answers on another device
+    (onnxruntime issue 25207). Numbers are cut off before they are compared: -0.9 becomes 0 and is
+    within uint8. An info where only made-up samples show it and no layer comes before the cast:
+    then it may be that no user feeds such numbers.
+    Fix: put a Clip to the range of the integer type before the Cast, or cast to a wider type.
+
+    Bad:
+    # a sharpened picture, between about -300 and 500
+    net (float[N, 1, 4, 4] x) => (uint8[N, 1, 4, 4] y)
+    <float[1, 1, 3, 3] w = {-1, -1, -1, -1, 9, -1, -1, -1, -1}, float scale = {255}>
+    {
+        sharp = Conv <pads = [1, 1, 1, 1]> (x, w)
+        wide = Mul(sharp, scale)
+        y = Cast <to = 2> (wide)
+    }
+
+    Good:
+    net (float[N, 1, 4, 4] x) => (uint8[N, 1, 4, 4] y)
+    <float[1, 1, 3, 3] w = {-1, -1, -1, -1, 9, -1, -1, -1, -1}, float scale = {255},
+     float least = {0}>
+    {
+        sharp = Conv <pads = [1, 1, 1, 1]> (x, w)
+        wide = Mul(sharp, scale)
+        kept = Clip(wide, least, scale)
+        y = Cast <to = 2> (kept)
+    }
+
+    Good:
+    # wide enough
+    net (float[N, 1, 4, 4] x) => (int32[N, 1, 4, 4] y)
+    <float[1, 1, 3, 3] w = {-1, -1, -1, -1, 9, -1, -1, -1, -1}, float scale = {255}>
+    {
+        sharp = Conv <pads = [1, 1, 1, 1]> (x, w)
+        wide = Mul(sharp, scale)
+        y = Cast <to = 6> (wide)
+    }
+    """
+    for node in graph.main.nodes:
+        seen = trace.of(node.input(0)) if node.op == "Cast" else None
+        if seen is not None and seen.statistics.finite:
+            yield from _judge(graph, node, seen, trace.synthetic)
+
+
+def _judge(graph: Graph, node: Node, seen: Observed, synthetic: bool) -> Iterator[Finding]:
+    import numpy as np
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    wanted = tensor_dtype_to_np_dtype(node.attribute("to", 1))
+    if wanted.kind not in "iu" or not seen.statistics.dtype.startswith(("float", "bfloat")):
+        return
+    limits = np.iinfo(wanted)
+    low, high = seen.statistics.minimum, seen.statistics.maximum
+    if limits.min <= math.trunc(low) and math.trunc(high) <= limits.max:
+        return
+    worst, limit = (low, limits.min) if math.trunc(low) < limits.min else (high, limits.max)
+    behind_layer = not graph.ancestors([seen.value]).isdisjoint(graph.layers())
+    yield Finding(
+        node,
+        f"it casts {low:.4g} to {high:.4g} to {wanted}, which holds {limits.min:,} to "
+        f"{limits.max:,}; what lies outside differs between devices",
+        measured=worst,
+        limit=int(limit),
+        severity=Severity.INFO if synthetic and not behind_layer else None,
+    )
