@@ -114,17 +114,36 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
 def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
     """What `chosen` leaves out, and the ends of fused kernels do not show: see `_is_hidden`.
 
-    And every ReLU, for its zeros are none any more where something is added. Numbers that only
-    moved were seen before.
+    And every ReLU, for its zeros are none any more where something is added, and what a first batch
+    normalisation reads. Numbers that only moved were seen before.
     """
     made = _constant_values(graph)
+    normalised = {node.input(0) for node in first_normalisations(graph)}
+
+    def tells(value: Value) -> bool:
+        node = value.producer
+        if value in normalised:
+            return True
+        return (
+            node is not None
+            and node.op not in _SELDOM_NEW
+            and (node.op == "Relu" or _is_hidden(value, made))
+        )
+
     return [
         watch
         for watch in chosen(graph, shapes, every=True)
         if watch.name not in known and not watch.sizes_only
-        if (node := graph.main.values[watch.name].producer) and node.op not in _SELDOM_NEW
-        if node.op == "Relu" or _is_hidden(graph.main.values[watch.name], made)
+        if tells(graph.main.values[watch.name])
     ]
+
+
+def first_normalisations(graph: Graph) -> list[Node]:
+    """The batch normalisations of the main graph that inputs reach through no other one."""
+    every = [node for node in graph.main.nodes if node.op == "BatchNormalization"]
+    outputs = [value for node in every for value in node.outputs if value is not None]
+    behind = graph.descendants(outputs)
+    return [node for node in every if node not in behind]
 
 
 def _is_hidden(value: Value, constants: set[Value]) -> bool:

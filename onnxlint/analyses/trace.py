@@ -288,6 +288,12 @@ class Trace:
             if observed is not None:
                 yield ObservedNode(node, observed)
 
+    def first_normalisations(self) -> list[Node]:
+        """Batch normalisations that inputs reach through no other one; what they read is seen."""
+        from onnxlint.analyses.probes import first_normalisations
+
+        return first_normalisations(self._graph)
+
     def gates_itself(self, node: Node) -> bool:
         """Whether a sigmoid or tanh only gates its own input, as in SiLU and GELU."""
         from onnxlint.analyses.probes import gates_itself
