@@ -27,6 +27,7 @@ from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.cmp.baseline_not_beaten import baseline_not_beaten
 from onnxlint_rules.dat.class_imbalance import class_imbalance
 from onnxlint_rules.prd.miscalibrated import miscalibrated
+from onnxlint_rules.prd.permuted_classes import permuted_classes
 
 DIGITS = Path(__file__).parent.parent / "fixtures" / "digits"
 HELD_OUT = DIGITS / "held_out.npz"
@@ -499,3 +500,47 @@ def test_a_missing_scikit_learn_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(DataError, match=r"pip install 'onnxlint\[baseline\]'"):
         baselines.classified(np.ones((60, 2)), np.ones(60), 0)
+
+
+# Classes that stand for others
+
+
+ANY_HEAD = "net (float[N, 6] x) => (float[N, 6] y) { y = Softmax(x) }"
+
+
+def permuted(folder, scores, classes):
+    """What PRD012 says of rows of scores beside their classes."""
+    np.savez(folder / "data.npz", x=np.float32(scores))
+    np.save(folder / "labels.npy", np.int64(classes))
+    given = {"data": folder / "data.npz", "labels": LabelSource(folder / "labels.npy")}
+    with saved(Example.parse(ANY_HEAD)) as path:
+        report = run_rule(permuted_classes, path, settings=Settings(**given, samples=1000))
+    assert report.error is None, report
+    return report.findings
+
+
+def test_classes_that_are_shifted_or_exchanged_are_named(tmp_path):
+    classes = np.repeat(np.arange(6), 20)
+    noise = np.random.default_rng(0).normal(0, 0.5, (120, 6))
+    assert permuted(tmp_path, np.eye(6)[classes] * 5 + noise, classes) == ()
+
+    shifted = classes[classes < 5]  # a background class in front
+    (found,) = permuted(tmp_path, np.eye(6)[shifted + 1] * 5 + noise[:100], shifted)
+    assert found.evidence["map"] == {str(at): str(at + 1) for at in range(5)}
+
+    exchanged = np.array([0, 1, 3, 2, 4, 5])[classes]
+    (found,) = permuted(tmp_path, np.eye(6)[exchanged] * 5 + noise, classes)
+    assert found.evidence["map"] == {"2": "3", "3": "2"}
+    assert found.message.endswith("as others: 2 as 3, 3 as 2; the accuracy is 66.7%")
+
+
+def test_a_bad_model_is_not_a_permuted_one(tmp_path):
+    random = np.random.default_rng(1)
+    classes = np.repeat(np.arange(6), 20)
+    assert permuted(tmp_path, random.normal(size=(120, 6)), classes) == ()  # learned nothing
+    always = np.eye(6)[np.zeros(120, int)] + random.normal(0, 0.1, (120, 6))
+    assert permuted(tmp_path, always, classes) == ()
+    merged = np.array([0, 1, 1, 3, 4, 5])[classes]  # two classes are one
+    assert permuted(tmp_path, np.eye(6)[merged] * 5, classes) == ()
+    few = np.arange(6)
+    assert permuted(tmp_path, np.eye(6)[few[::-1]], few) == ()  # one sample of each
