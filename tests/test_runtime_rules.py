@@ -11,6 +11,7 @@ from onnxlint.pipeline import ModelReport, lint_model
 from onnxlint.rules import Rule
 from onnxlint.settings import OutputContract, Settings
 from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.act.fp16_headroom import fp16_headroom
 from onnxlint_rules.act.inf_origin import inf_origin
 from onnxlint_rules.act.nan_origin import nan_origin
 from onnxlint_rules.act.saturated_activation import saturated_activation
@@ -245,3 +246,30 @@ def test_arithmetic_behind_a_softmax(
     with saved(Example.parse(text)) as path:
         report = lint_model(str(path), plan, Settings())
     assert [found.severity for found in report.findings] == expected
+
+
+ATTENTION = """net (float16[N, 4, 16] x) => (float16[N, 4, 4] y)
+<float16 gain = {20672}, float16 eighth = {12288}>
+{
+    q = Mul(x, gain)
+    k = Mul(x, gain)
+    t = Transpose <perm = [0, 2, 1]> (k)
+    BODY
+    y = Softmax <axis = 2> (logits)
+}"""
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        ("product = MatMul(q, t) logits = Mul(product, eighth)", {"ACT009"}),
+        ("small = Mul(q, eighth) logits = MatMul(small, t)", set()),
+    ],
+)
+def test_what_a_fused_kernel_hides_in_float16_is_seen(body: str, codes: set[str]) -> None:
+    """On the CPU a product and its scale become one kernel, which computes in float32."""
+    text = ATTENTION.replace("BODY", body)  # gain 38: 38² · 16 · 2.5 = 57,760
+    with saved(Example.parse(text)) as path:
+        report = run_rule(fp16_headroom, path)
+    warned = {found.code for found in report.findings if found.severity is not Severity.INFO}
+    assert warned == codes, report

@@ -114,15 +114,21 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
 def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
     """What `chosen` leaves out, and the ends of fused kernels do not show: see `_is_hidden`.
 
-    And every ReLU, for its zeros are none any more where something is added, and what a first batch
-    normalisation reads. Numbers that only moved were seen before.
+    And every ReLU, for its zeros are none any more where something is added, what a first batch
+    normalisation reads, and all of float16: the CPU's fused kernels keep in float32 what a GPU
+    rounds, or overflows. Numbers that only moved were seen before.
     """
     made = _constant_values(graph)
     normalised = {node.input(0) for node in first_normalisations(graph)}
 
+    def is_half(value: Value) -> bool:
+        shape = shapes.of(value)
+        moved = value.producer is not None and value.producer.op in _SELDOM_NEW
+        return shape is not None and shape.dtype == "float16" and not moved
+
     def tells(value: Value) -> bool:
         node = value.producer
-        if value in normalised:
+        if value in normalised or is_half(value):
             return True
         return (
             node is not None
