@@ -50,7 +50,8 @@ def of_itself(node: Node, shapes: Shapes) -> str | None:
         return None
     shape = shapes.of(value)
     finds_nan = node.op in FINDS_NAN and (shape is None or shape.is_float)
-    if finds_nan or (node.op in ("Sub", "Mod") and _finds_infinity(node)):
+    makes_zeros = node.op == "Sub" and shape is not None and shape.is_integer
+    if finds_nan or makes_zeros or (node.op in ("Sub", "Mod") and _finds_infinity(node)):
         return None
     return OF_ITSELF[node.op]
 

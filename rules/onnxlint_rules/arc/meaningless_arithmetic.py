@@ -18,7 +18,9 @@ def meaningless_arithmetic(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     division has nothing left to round. x - x, x / x, a product with 0 and a comparison that no
     value can pass are the same for every input: a wrong operand, or a threshold that is no longer
     the one of training. Sizes and constants are exempt, and so are the ways to ask for NaN (x == x)
-    and infinity. An info where a comparison always holds: a threshold that somebody turned off.
+    and infinity. An info where a comparison always holds, a threshold
+    that somebody turned off, and for a product with 0 in a vector: a term of a formula. Integers
+    are subtracted from themselves to get zeros of a shape.
     Fix: `(a + b - 1) / b` for a ceiling of positive integers; for the others the operand or number
     that was meant.
 
@@ -114,10 +116,17 @@ def meaningless_arithmetic(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             with_constant(node, graph) if computed.intersection(filter(None, node.inputs)) else None
         )
         if found is not None:
-            threshold_off = found[0] == "true" and node.op not in ("And", "Or")
-            severity = Severity.INFO if threshold_off else None
+            severity = Severity.INFO if _is_turned_off(node, found[0], shapes) else None
             message = f"{node.op} with the constant {found[1]} is always {found[0]}"
             yield Finding(node, message, severity=severity)
+
+
+def _is_turned_off(node: Node, result: str, shapes: Shapes) -> bool:
+    """Whether somebody turned a threshold off, or a term of a formula over few numbers."""
+    if node.op == "Mul":
+        shape = shapes.of(node.output)
+        return shape is None or shape.rank is None or shape.rank < 2
+    return result == "true" and node.op not in ("And", "Or")
 
 
 def _fed(graph: Graph) -> list[Value]:
