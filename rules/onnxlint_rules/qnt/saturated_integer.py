@@ -17,10 +17,10 @@ BIAS_SLOTS = {"QLinearConv": 8, "com.microsoft::QGemm": 6} | dict.fromkeys(DEQUA
 """Where an int32 bias is read."""
 
 INT32_END = 2**31 - 128
-"""From here on float32 knows no number below 2³¹: what was clipped and went through it."""
+"""From here on float32 has no number below the end: what went through it was clipped."""
 
 _FEWEST_CODES = 16
-"""Different codes of a weight; with fewer it is binary or ternary, which has its ends on purpose."""
+"""Different codes of a weight; with fewer it is binary or ternary: its ends are meant."""
 
 _NEIGHBOURS = 8
 """Codes beside the end that it is compared with."""
