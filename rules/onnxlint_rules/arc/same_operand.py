@@ -27,7 +27,7 @@ def same_operand(graph: Graph, layers: Layers, shapes: Shapes) -> Iterator[Findi
     queries multiplied with themselves for queries with keys. All shapes fit, the model trains and
     runs, and one branch is lost. Exempt are squares, Gram matrices without a softmax, angles that
     rotary positions repeat, copies along the batch axis and of three and more (gray to colour),
-    sizes and constants. What is constant for every input, x - x, is ARC023's.
+    sizes, vectors, entries that a matrix is put together of, and constants. What is constant for every input, x - x, is ARC023's.
     Fix: give the operator its other operand; where twice the value is meant, multiply by 2.
 
     Bad:
@@ -119,14 +119,18 @@ def _is_meant(node: Node, shapes: Shapes) -> bool:
     """Whether a concatenation repeats what it reads on purpose."""
     if node.op != "Concat":
         return False
-    axis, shape = node.attribute("axis", 0), shapes.of(node.input(0))
-    along_batch = axis == 0 or (
-        shape is not None and shape.rank is not None and axis == -shape.rank
-    )
-    copies = len(node.inputs) > 2 and len({*node.inputs}) == 1
-    maker = node.inputs[0].producer if node.inputs[0] else None
-    turned = maker is not None and maker.op in ROTARY
-    return along_batch or copies or turned or _leads_to(node, ROTARY)
+    axis, repeated = node.attribute("axis", 0), _repeated(node.inputs)
+    shape = shapes.of(repeated)
+    rank = None if shape is None else shape.rank
+    if axis == 0 or (rank is not None and (rank < 2 or axis == -rank)):
+        return True
+    maker = repeated.producer if repeated else None
+    if maker is not None and maker.op in ROTARY:
+        return True
+    if len(node.inputs) > 2:
+        is_entry = shape is None or shape.dim(axis) in (1, None)
+        return is_entry or len({*node.inputs}) == 1
+    return _leads_to(node, ROTARY)
 
 
 def _leads_to(node: Node, ops: frozenset[str]) -> bool:
