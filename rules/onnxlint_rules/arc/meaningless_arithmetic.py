@@ -17,10 +17,9 @@ def meaningless_arithmetic(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     `-(-a // b)`, gives the floor (tensorflow-onnx issue 2174), and a Ceil behind an integer
     division has nothing left to round. x - x, x / x, a product with 0 and a comparison that no
     value can pass are the same for every input: a wrong operand, or a threshold that is no longer
-    the one of training. Sizes and constants are exempt, and so are the ways to ask for NaN (x == x)
-    and infinity. An info where a comparison always holds, a threshold
-    that somebody turned off, and for a product with 0 in a vector: a term of a formula. Integers
-    are subtracted from themselves to get zeros of a shape.
+    the one of training. Sizes and constants are exempt, ways to ask for NaN (x == x) and infinity,
+    and x - x of integers, which makes zeros. An info where a comparison always holds (a threshold
+    that somebody turned off), and for a product with 0 in a vector (a term of a formula).
     Fix: `(a + b - 1) / b` for a ceiling of positive integers; for the others the operand or number
     that was meant.
 

@@ -27,7 +27,8 @@ def same_operand(graph: Graph, layers: Layers, shapes: Shapes) -> Iterator[Findi
     queries multiplied with themselves for queries with keys. All shapes fit, the model trains and
     runs, and one branch is lost. Exempt are squares, Gram matrices without a softmax, angles that
     rotary positions repeat, copies along the batch axis and of three and more (gray to colour),
-    sizes, vectors, entries that a matrix is put together of, and constants. What is constant for every input, x - x, is ARC023's.
+    sizes, vectors, entries that a matrix is put together of, and constants. What is constant for
+    every input, x - x, is ARC023's.
     Fix: give the operator its other operand; where twice the value is meant, multiply by 2.
 
     Bad:

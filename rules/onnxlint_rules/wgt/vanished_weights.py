@@ -22,8 +22,8 @@ def vanished_weights(
     them to nothing: a weight decay that was too strong, a layer that the loss does not need, or one
     damaged outlier beside a sound layer, which sets the scale of its quantisation as well. Small
     layers and lookup tables are exempt. Weights that are exactly 0 were pruned: an info, since a
-    runtime multiplies with them all the same. Both limits are choices of this
-    project's, far beyond what is left of a sound layer after quantisation to 16 bits.
+    runtime multiplies with them all the same. Both limits are a choice of ours: 1e-5 is less than
+    what 16 bits can tell from 0 beside the largest weight.
     Fix: look at the training of this layer (weight decay, learning rate), or remove it; a pruned
     layer is worth a sparse format or fewer channels.
 
