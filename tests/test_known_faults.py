@@ -37,5 +37,5 @@ def test_names_are_unique_and_each_has_its_report():
     ],
 )
 def test_producer_and_versions(producer, version, expected):
-    fault = Fault("f", "y = Relu(x)", "m", "r", "u", "b", "g", "pytorch", "2.1", "2.11")
+    fault = Fault("f", "y = Relu(x)", "m", "r", "u", "b", "g", "pytorch", "2.1", before="2.11")
     assert fault.may_be_in(producer, version) is expected

@@ -1,10 +1,10 @@
 """The knowledge base of ARC025: `[[fault]]` tables in `known_faults/*.toml`, read when asked for.
 
 A fault is known by `producer` (the model's, in any capitals; none: any), `since` and `before`
-(versions of it, the latter excluded), a `pattern` or several (docs/patterns.md), `named` (an
-expression that is found in the name or metadata of the last node) and `samples` ("nan": only where
-the user's data holds NaN). `bad` and `good` are an example and a near miss, in ONNX text; the tests
-run them.
+(versions of it, the latter excluded), `until_opset` (the last one that shows it), a `pattern` or
+several (docs/patterns.md), `named` (an expression that is found in the name or metadata of the last
+node) and `samples` ("nan": only where the user's data holds NaN). `bad` and `good` are an example
+and a near miss, in ONNX text; the tests run them.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Fault:
     producer: str = ""
     since: str = ""
     before: str = ""
+    until_opset: int = 0
     named: str = ""
     samples: str = ""
 
@@ -50,6 +51,8 @@ class Fault:
 
     def matches(self, graph: Graph) -> Iterator[Match]:
         """Where its pattern fits, at a node that is named so."""
+        if 0 < self.until_opset < graph.main.opsets.get("", 0):
+            return
         texts = [self.pattern] if isinstance(self.pattern, str) else self.pattern
         for match in Pattern(*texts).matches(graph):
             proto = match.last.proto
