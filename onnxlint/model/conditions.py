@@ -62,7 +62,10 @@ def _elements(tensor: Tensor) -> list[Any]:
 
 
 def compared(found: Any, comparison: str, expected: Any) -> bool:
-    """Whether an attribute, or the elements of a constant, compare so."""
+    """Whether an attribute, or the elements of a constant, compare so.
+
+    Of a list of numbers, compared with one number, all must.
+    """
     if comparison == "!=":
         return not compared(found, "==", expected)
     if isinstance(expected, tuple | list):
@@ -71,6 +74,8 @@ def compared(found: Any, comparison: str, expected: Any) -> bool:
             and len(found) == len(expected)
             and all(compared(one, "==", other) for one, other in zip(found, expected, strict=True))
         )
+    if isinstance(found, list) and found and isinstance(expected, int | float):
+        return all(compared(one, comparison, expected) for one in found)
     if isinstance(found, int | float) and isinstance(expected, int | float):
         return _number(found, comparison, expected, isinstance(found, int))
     return comparison == "==" and type(found) is type(expected) and bool(found == expected)

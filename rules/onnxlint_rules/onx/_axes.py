@@ -1,0 +1,72 @@
+"""Attributes that name an axis of an input, and which axes there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from onnxlint import Graph, Node, Shapes
+from onnxlint.model.conditions import attribute_of
+
+OF_FIRST = (
+    "ArgMax", "ArgMin", "Compress", "Concat", "Gather", "GatherElements", "Hardmax",
+    "LayerNormalization", "LogSoftmax", "LpNormalization", "RMSNormalization", "Scatter",
+    "ScatterElements", "Softmax", "Split", "SplitToSequence", "TopK", "Unique",
+)  # fmt: skip
+"""Operators whose `axis` is one of their first input."""
+
+SCALED = ("QuantizeLinear", "DequantizeLinear")
+"""Operators that read `axis` where the scale is no single number."""
+
+LISTS = ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
+         "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Squeeze")  # fmt: skip
+"""Operators whose `axes`, as long as they are an attribute, are those of their first input."""
+
+BETWEEN = ("Flatten", "OneHot")
+"""Operators whose `axis` may also stand behind the last one: Flatten cuts there, OneHot adds it."""
+
+OPS = (*OF_FIRST, *SCALED, *LISTS, *BETWEEN)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAxis:
+    """An axis that an attribute names, and the least and largest that there are."""
+
+    attribute: str
+    axis: int
+    least: int
+    most: int
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is one of them."""
+        return self.least <= self.axis <= self.most
+
+
+def named_axes(node: Node, graph: Graph, shapes: Shapes) -> Iterator[NamedAxis]:
+    """The axes that the attributes of a node name, where the rank is known."""
+    shape = shapes.of(node.input(0))
+    rank = None if shape is None else shape.rank
+    if rank is None or (node.op in SCALED and not _per_axis(node, graph, shapes)):
+        return
+    most = rank if node.op in BETWEEN else rank - 1
+    least = -rank - 1 if node.op == "OneHot" else -rank
+    name = "axes" if node.op in LISTS else "axis"
+    found = node.integers("axes") if name == "axes" else attribute_of(node, "axis")
+    for axis in found if isinstance(found, list) else [found]:
+        if isinstance(axis, int):
+            yield NamedAxis(name, axis, least, most)
+
+
+def _per_axis(node: Node, graph: Graph, shapes: Shapes) -> bool:
+    """Whether a scale has more than one number, so that the axis is read."""
+    tensor = graph.tensor(node.input(1))
+    if tensor is not None:
+        return len(tensor.dims) > 0 and tensor.size > 1
+    scale = shapes.of(node.input(1))
+    return (
+        scale is not None
+        and scale.rank == 1
+        and isinstance(scale.dim(0), int)
+        and scale.dim(0) != 1
+    )

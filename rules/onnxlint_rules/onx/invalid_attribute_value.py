@@ -1,0 +1,158 @@
+"""ONX038 invalid-attribute-value."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, rule
+from onnxlint_rules.onx._axes import OPS, named_axes
+from onnxlint_rules.onx._listed_values import LISTED, NUMBERS, Listed
+
+GATES = {"RNN": 1, "GRU": 2, "LSTM": 3}
+"""Activations of a recurrent operator, in each direction."""
+
+
+@rule("ONX038", "invalid-attribute-value", severity=Severity.ERROR)
+def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> Iterator[Finding]:
+    """An attribute whose value is none of those that the specification lists for it.
+
+    Why: most runtimes refuse the model. Some take the default without a word, and compute something
+    else: onnxruntime 1.32 takes any unknown `reduction` of a scatter for "none", and that of a loss
+    for "sum". A warning where onnxruntime takes the value for what it means, such as "sigmoid" for
+    "Sigmoid" in a GRU: other runtimes refuse it or fall back (tensorflow-onnx issue 566). Axes are
+    judged where the rank is known; what shape inference refuses is ONX027's.
+    Fix: write the value as the operator's page at the imported opset lists it.
+
+    Bad:
+    net (float[2, 1, 4, 4] x) => (float[2, 1, 8, 8] y)
+    <float[4] scales = {1, 1, 2, 2}>
+    {
+        y = Resize <mode = "bilinear"> (x, "", scales)
+    }
+
+    Bad:
+    # onnxruntime takes it for "none", and loses updates
+    net (float[4] x, float[2] updates) => (float[4] y)
+    <int64[2] indices = {1, 1}>
+    {
+        y = ScatterElements <reduction = "sum"> (x, indices, updates)
+    }
+
+    Bad:
+    # a warning: onnxruntime does not look at capitals here
+    net (float[S, 1, 2] x, float[1, 6, 2] w, float[1, 6, 2] r) => (float[S, 1, 1, 2] y)
+    {
+        y = GRU <hidden_size = 2, activations = ["sigmoid", "Tanh"]> (x, w, r)
+    }
+
+    Bad:
+    # three in each direction
+    net (float[S, 1, 2] x, float[1, 8, 2] w, float[1, 8, 2] r) => (float[S, 1, 1, 2] y)
+    {
+        y = LSTM <hidden_size = 2, activations = ["Sigmoid", "Tanh"]> (x, w, r)
+    }
+
+    Bad:
+    net (float[2, 3] x) => (float[2, 3] y)
+    <float[3] scale = {1, 1, 1}>
+    {
+        y = LayerNormalization <axis = 2> (x, scale)
+    }
+
+    Bad:
+    <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
+    net (float[N, 2] x) => (float[N, 1] y)
+    {
+        y = ai.onnx.ml.LinearRegressor <coefficients = [1.0, 2.0], post_transform = "softmax"> (x)
+    }
+
+    Good:
+    <ir_version: 8, opset_import: ["" : 17]>
+    net (float[2, 1, 4, 4] x) => (float[2, 1, 8, 8] y)
+    <float[4] scales = {1, 1, 2, 2}>
+    {
+        y = Resize <mode = "linear", coordinate_transformation_mode = "asymmetric"> (x, "", scales)
+    }
+
+    Good:
+    # the schema's own default of RNN is two activations, for both directions
+    net (float[S, 1, 2] x, float[1, 2, 2] w, float[1, 2, 2] r) => (float[S, 1, 1, 2] y)
+    {
+        y = RNN <hidden_size = 2, activations = ["Tanh", "Tanh"]> (x, w, r)
+    }
+
+    Good:
+    # Flatten may cut behind the last axis, and nobody reads the axis of a single scale
+    net (float[2, 3] x) => (uint8[6, 1] y)
+    <float scale = {0.1}, uint8 zero = {0}>
+    {
+        flat = Flatten <axis = 2> (x)
+        y = QuantizeLinear <axis = 5> (flat, scale, zero)
+    }
+    """
+    refused = {failure.node for failure in shapes.failures}
+    for schema, nodes in schemas.uses(graph):
+        op = nodes[0].op
+        for name, by_opset in LISTED.get(op, {}).items():
+            if name in schema.attributes:
+                listed = _at(by_opset, nodes[0])
+                yield from (f for n in nodes if listed for f in _judge(n, name, listed))
+        for name, limits in NUMBERS.get(op, {}).items():
+            yield from (f for node in nodes for f in _judge_number(node, name, *limits))
+        if op in GATES:
+            yield from (f for node in nodes for f in _judge_count(node))
+        if op in OPS:
+            told = (node for node in nodes if node not in refused)
+            yield from (f for node in told for f in _judge_axes(node, graph, shapes))
+
+
+def _at(by_opset: Mapping[int, Listed], node: Node) -> Listed | None:
+    """The list that holds at the opset of a node's scope."""
+    opset = node.scope.opsets[node.domain]
+    known = [since for since in by_opset if since <= opset]
+    return by_opset[max(known)] if known else None
+
+
+def _judge(node: Node, name: str, listed: Listed) -> Iterator[Finding]:
+    for value in _texts(node.attribute(name)):
+        if value in listed.values:
+            continue
+        taken = listed.knows(value)
+        message = f"{name} is {value!r}; {node.op} takes {', '.join(listed.values)}"
+        if taken:
+            message += " (onnxruntime takes it all the same)"
+        elif listed.otherwise:
+            message += f" (onnxruntime silently computes with {listed.otherwise!r})"
+        yield Finding(node, message, severity=Severity.WARNING if taken else None)
+
+
+def _texts(found: Any) -> list[str]:
+    """The different texts of an attribute, in their order."""
+    texts = found if isinstance(found, list) else [found]
+    plain = (text.decode(errors="replace") if isinstance(text, bytes) else text for text in texts)
+    return list(dict.fromkeys(text for text in plain if isinstance(text, str)))
+
+
+def _judge_number(node: Node, name: str, least: int, most: int | None) -> Iterator[Finding]:
+    found = node.attribute(name)
+    if isinstance(found, int) and not (least <= found <= (found if most is None else most)):
+        limit = f"at least {least}" if most is None else f"{least} to {most}"
+        yield Finding(node, f"{name} is {found} (limit {limit})", found, least, name)
+
+
+def _judge_count(node: Node) -> Iterator[Finding]:
+    """A recurrent operator has its activations once for each direction, or none at all."""
+    given, direction = node.attribute("activations", []), node.attribute("direction", "forward")
+    refers = any(a.name == "direction" and a.ref_attr_name for a in node.proto.attribute)
+    wanted = GATES[node.op] * (2 if direction == "bidirectional" else 1)
+    fits = len(given) in (0, wanted) or (node.op == "RNN" and len(given) == 2)
+    if not fits and not refers:
+        message = f"{len(given)} activations; {node.op} with direction {direction!r} has {wanted}"
+        yield Finding(node, message, len(given), wanted, "activations")
+
+
+def _judge_axes(node: Node, graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    for named in named_axes(node, graph, shapes):
+        if not named.is_there:
+            limit = f"{named.least} to {named.most}"
+            message = f"{named.attribute} is {named.axis}, outside the input's axes (limit {limit})"
+            yield Finding(node, message, named.axis, named.most, "axis")

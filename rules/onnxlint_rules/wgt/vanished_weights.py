@@ -1,0 +1,105 @@
+"""WGT015 vanished-weights."""
+
+from collections.abc import Iterator
+
+from onnxlint import Finding, Severity, Stage, Weight, Weights, rule
+
+_SPARE = 1e-6
+"""Of the mean square, for rounding."""
+
+
+@rule("WGT015", "vanished-weights", severity=Severity.WARNING, stages=[Stage.TRAINED])
+def vanished_weights(
+    weights: Weights,
+    *,
+    relative: float = 1e-5,
+    most_vanished: float = 0.95,
+    min_weights: int = 256,
+) -> Iterator[Finding]:
+    """A layer nearly all of whose weights are next to nothing beside its largest ones.
+
+    Why: more than 95% of the weights below 1e-5 of the layer's largest one say that training drove
+    them to nothing: a weight decay that was too strong, a layer that the loss does not need, or one
+    damaged outlier beside a sound layer, which sets the scale of its quantisation as well. Small
+    layers and lookup tables are exempt. Weights that are exactly 0 were pruned: an info, since a
+    runtime multiplies with them all the same. Both limits are a choice of ours: 1e-5 is less than
+    what 16 bits can tell from 0 beside the largest weight.
+    Fix: look at the training of this layer (weight decay, learning rate), or remove it; a pruned
+    layer is worth a sparse format or fewer channels.
+
+    Bad:
+    net (float[N, 32] x) => (float[N, 32] y)
+    {
+        y = MatMul(x, w)
+    }
+    >>> import numpy as np
+    >>> from onnx import numpy_helper
+    >>> w = np.random.default_rng(0).normal(0, 1e-9, (32, 32)).astype(np.float32)
+    >>> w[:, 0] = 0.5
+    >>> model.graph.initializer.append(numpy_helper.from_array(w, "w"))
+
+    Bad:
+    # pruned: an info
+    net (float[N, 32] x) => (float[N, 32] y)
+    {
+        y = MatMul(x, w)
+    }
+    >>> import numpy as np
+    >>> from onnx import numpy_helper
+    >>> w = np.zeros((32, 32), np.float32)
+    >>> w[0] = np.linspace(0.1, 0.9, 32)
+    >>> model.graph.initializer.append(numpy_helper.from_array(w, "w"))
+
+    Good:
+    net (float[N, 32] x) => (float[N, 32] y)
+    {
+        y = MatMul(x, w)
+    }
+    >>> import numpy as np
+    >>> from onnx import numpy_helper
+    >>> w = np.random.default_rng(0).standard_t(2, (32, 32)).astype(np.float32)
+    >>> model.graph.initializer.append(numpy_helper.from_array(w, "w"))
+
+    Good:
+    # half of it is pruned
+    net (float[N, 32] x) => (float[N, 32] y)
+    {
+        y = MatMul(x, w)
+    }
+    >>> import numpy as np
+    >>> from onnx import numpy_helper
+    >>> w = np.random.default_rng(0).normal(0, 1, (32, 32)).astype(np.float32)
+    >>> w[:16] = 0
+    >>> model.graph.initializer.append(numpy_helper.from_array(w, "w"))
+    """
+    for weight, seen in weights.judged():
+        largest = max(abs(seen.minimum), abs(seen.maximum))
+        if seen.elements < min_weights or seen.finite < seen.elements or not largest:
+            continue
+        mean_square = seen.variance + seen.mean**2
+        if mean_square > (1 - most_vanished + _SPARE) * largest**2:
+            continue  # so many of them are large: their squares say it without a look at each
+        zeros = seen.zeros / seen.elements
+        tiny = zeros if zeros > most_vanished else _share_below(weight, largest * relative)
+        if tiny > most_vanished:
+            pruned = zeros > most_vanished or zeros > tiny / 2
+            what = "0" if pruned else f"below {relative:g} of the largest, {largest:.3g}"
+            yield Finding(
+                weight,
+                f"{tiny:.1%} of weights are {what} (limit {most_vanished:.0%})",
+                measured=tiny,
+                limit=most_vanished,
+                unit="fraction of weights",
+                severity=Severity.INFO if pruned else None,
+            )
+
+
+def _share_below(weight: Weight, limit: float) -> float:
+    """The share of a weight's elements whose magnitude is below a limit."""
+    below = 0
+    try:
+        for block in weight.tensor.blocks():
+            below += int((abs(block.astype("float64")) < limit).sum())
+    except ValueError:  # it cannot be read any more
+        return 0.0
+    return below / weight.tensor.size
