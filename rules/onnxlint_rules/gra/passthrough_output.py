@@ -15,9 +15,9 @@ def passthrough_output(graph: Graph) -> Iterator[Finding]:
 
     Why: a runtime may give back its own uninitialised buffer for an output that no node writes:
     onnxruntime returned 0 where 2.3 was fed (issue 26339). And whoever reads the output believes
-    that the network computed it. A warning where the model gives out nothing else, and an info where
-    Identity nodes stand between, which run correctly and which exporters put there. An Identity
-    that somebody gave a name of its own is wanted, and not reported.
+    that the network computed it. A warning where the model gives out nothing else, and an info
+    where Identity nodes stand between, which run correctly and which exporters put there. An
+    Identity that somebody gave a name of its own is wanted, and not reported.
     Fix: return what the network computed; if the input is wanted, put an Identity between. The
     output then needs a name of its own: callers that fetch it by name must follow.
 
