@@ -203,7 +203,7 @@ def together(
 
 def _all_of(fixes: list[Fix]) -> Fix | None:
     """One fix that makes several; those that findings share are made once."""
-    different = list({(fix.edit, fix.operands): fix for fix in fixes}.values())
+    different = list({id(fix): fix for fix in fixes}.values())
     if len(different) < 2:
         return different[0] if different else None
     exact = all(fix.exact for fix in different)
