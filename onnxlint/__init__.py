@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace import Observed, Trace
     from onnxlint.analyses.weights import Weight, Weights
     from onnxlint.analyses.witnesses import Witnesses
-    from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage
+    from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage, together
     from onnxlint.model.draft import Draft, FixError
     from onnxlint.model.graph import Graph, Node, Origin, Scope, Value
     from onnxlint.model.load import Model
@@ -126,6 +126,7 @@ _HOMES = {
     "Witnesses": "onnxlint.analyses.witnesses",
     "lint": "onnxlint.pipeline",
     "rule": "onnxlint.rules",
+    "together": "onnxlint.findings",
 }
 
 __all__ = [
@@ -196,6 +197,7 @@ __all__ = [
     "Witnesses",
     "lint",
     "rule",
+    "together",
 ]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -166,6 +166,53 @@ class Finding:
     def __post_init__(self) -> None:
         if isinstance(self.message, str) and len(self.message) > LONGEST_MESSAGE:
             object.__setattr__(self, "message", shortened(self.message, LONGEST_MESSAGE))
+
+
+SHOWN_PLACES = 5
+"""Places that a finding of many names; a choice: the first ones show what they have in common."""
+
+
+def together(
+    findings: Iterable[Finding], unit: str, *, at: Located | None = None
+) -> Iterator[Finding]:
+    """One finding for those of one cause, one a severity: they stand or fall together.
+
+    It tells the first of them, at its place or `at` another; how many there are, as so many of
+    `unit`, and where the first ones are, is its evidence. Its fix makes all their fixes.
+    """
+    groups: dict[Severity | None, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.severity, []).append(finding)
+    for group in groups.values():
+        first, count = group[0], len(group)
+        if count == 1:
+            yield first if at is None else replace(first, subject=at)
+            continue
+        places = [str(finding.subject.place) for finding in group[:SHOWN_PLACES]]
+        yield replace(
+            first,
+            subject=first.subject if at is None else at,
+            message=f"{first.message} ({count:,} {unit})",
+            measured=count,
+            limit=0,
+            unit=unit,
+            evidence={**first.evidence, "count": count, "places": places},
+            fix=_all_of([finding.fix for finding in group if finding.fix is not None]),
+        )
+
+
+def _all_of(fixes: list[Fix]) -> Fix | None:
+    """One fix that makes several; those that findings share are made once."""
+    different = list({id(fix): fix for fix in fixes}.values())
+    if len(different) < 2:
+        return different[0] if different else None
+    exact = all(fix.exact for fix in different)
+    return Fix(different[0].description, _make_all, *different, exact=exact)
+
+
+def _make_all(draft: Draft, *fixes: Fix) -> None:
+    for fix in fixes:
+        fix.apply(draft)
 
 
 @dataclass(frozen=True, slots=True)

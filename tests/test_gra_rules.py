@@ -231,7 +231,7 @@ def test_sound_graphs_get_no_finding(rule: Rule, text: str) -> None:
         pytest.param(
             duplicate_node_name,
             "net (float[2] x) => (float[2] y) { [n] a = Relu(x) [n] b = Exp(a) [n] y = Neg(b) }",
-            [("warning", None)],
+            [("error", None)],
             id="three of a name are one finding",
         ),
         pytest.param(

@@ -163,7 +163,7 @@ def relu(changes: str) -> str:
             NESTED + ">>> nodes = model.graph.node\n"
             ">>> nodes.append(nodes[0])\n"
             ">>> del nodes[0]",
-            2,
+            1,
             id="subgraphs that read ahead, the inner one too",
         ),
         pytest.param(

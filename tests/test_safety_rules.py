@@ -285,8 +285,9 @@ def with_text(folder: Path, text: str) -> Path:
 )
 def test_what_a_text_leaks(tmp_path: Path, text: str, kind: str, sample: str) -> None:
     (found,) = findings(local_path_leak, with_text(tmp_path, text))
-    assert found.severity is Severity.WARNING
-    assert found.message.startswith(f"{kind} stand in 1 texts, first in its doc_string: ")
+    personal = kind in ("user directories", "secrets")
+    assert found.severity is (Severity.WARNING if personal else Severity.INFO)
+    assert found.message.startswith(f"{kind} in 1 text, first in doc_string of model: ")
     assert repr(sample)[:-1] in found.message
 
 
@@ -328,9 +329,11 @@ def test_texts_of_every_level_are_read_and_secrets_are_never_shown_whole(tmp_pat
     for holder in [*holders, *model.functions[0].node]:
         holder.metadata_props.add(key="note", value="/home/a/x\nhttps://me:pass@example.com/")
     path.write_bytes(model.SerializeToString())
-    found = findings(local_path_leak, path)
-    assert [one.measured for one in found] == [len(holders) + 1, len(holders) + 3]
-    assert "pass" not in "".join(one.message for one in found)
+    (found,) = findings(local_path_leak, path)
+    counts = {"user directories": len(holders) + 3, "secrets": len(holders) + 1}
+    assert (found.measured, found.evidence) == (len(holders) + 3, counts)
+    assert str(found.place) == "model"
+    assert "pass" not in found.message
 
 
 @pytest.mark.parametrize(

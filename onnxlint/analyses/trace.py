@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution import Execution
 from onnxlint.findings import Place, Severity
+from onnxlint.model.dtypes import is_float
 from onnxlint.model.graph import Graph, Node, Scope, Value
 from onnxlint.reports import TraceRow
 
@@ -22,7 +23,7 @@ Bad = Callable[["Statistics"], int]
 """Counts the elements that are not as they should be."""
 
 MASK_BYTES = 16 * 1024 * 1024
-"""Constants up to this size are searched for NaN and infinities when an origin is sought."""
+"""Constants up to this size are searched for NaN and infinities that a node may have hidden."""
 
 MEASURED_FEEDS = 64
 """Runs whose inputs are measured, where a rule compares what was seen with what was fed."""
@@ -387,24 +388,25 @@ class Trace:
         after = any(self._is_bad(value, ran, bad) for value in node.outputs)
         if after is not born:
             return False
-        return any(self._is_bad(value, ran, bad) for value in _read(node)) is not born
+        largest = math.inf if born else MASK_BYTES  # few nodes are bad, and all are looked at else
+        return any(self._is_bad(value, ran, bad, largest) for value in _read(node)) is not born
 
-    def _is_bad(self, value: Value | None, ran: Ran, bad: Bad) -> bool:
+    def _is_bad(self, value: Value | None, ran: Ran, bad: Bad, largest: float = 0.0) -> bool:
         if value is None:
             return False
-        seen = ran.statistics.get(value.name) or self._constant(value)
+        seen = ran.statistics.get(value.name) or self._constant(value, largest)
         return seen is not None and bool(bad(seen))
 
-    def _constant(self, value: Value) -> Statistics | None:
-        """The statistics of a constant that a node reads, small enough to hold a mask."""
+    def _constant(self, value: Value, largest: float) -> Statistics | None:
+        """The statistics of a constant of floats that a node reads, of at most so many bytes."""
         from onnxlint.runtime.statistics import measure
 
+        tensor = self._graph.tensor(value)
+        if tensor is None or not is_float(tensor.element_type) or tensor.nbytes > largest:
+            return None
         if value not in self._constants:
-            tensor = self._graph.tensor(value)
-            small = tensor is not None and tensor.nbytes <= MASK_BYTES
-            array = self._graph.constant(value) if small else None
-            known = array is not None and array.dtype.kind == "f"
-            self._constants[value] = measure(array) if known and array is not None else None
+            array = self._graph.constant(value)
+            self._constants[value] = None if array is None else measure(array)
         return self._constants[value]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.findings import Located, NotApplicable, Place
@@ -33,10 +35,15 @@ class Danger(StrEnum):
 
     ESCAPE = "escape"
     HARDLINK = "hardlink"
+    LINK = "link"
     MISSING = "missing"
     BOUNDS = "bounds"
     ALLOCATION = "allocation"
     OVERSIZED = "oversized"
+
+
+_HARMLESS = (Danger.HARDLINK, Danger.LINK)
+"""What is worth knowing, and no danger to whoever opens the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ class Preflight:
     @property
     def refusal(self) -> str | None:
         """Why native code must not open this file; None if it may."""
-        blocking = [hazard for hazard in self.hazards if hazard.danger is not Danger.HARDLINK]
+        blocking = [hazard for hazard in self.hazards if hazard.danger not in _HARMLESS]
         return blocking[0].message if blocking else None
 
     def of(self, *dangers: Danger) -> Iterator[Hazard]:
@@ -196,8 +203,17 @@ def _check(model: Model, group: list[External]) -> Iterator[Hazard]:
     if status.st_nlink > 1:
         message = f"{named} is a hard link: {status.st_nlink} names lead to its bytes, not 1"
         yield Hazard(Danger.HARDLINK, first.place, message, status.st_nlink, 1)
+    if _passes_link(model, path):
+        message = f"{named} is reached through a symbolic link, which onnx.load refuses"
+        yield Hazard(Danger.LINK, first.place, message)
     for external in group:
         yield from _check_bounds(external, status.st_size)
+
+
+def _passes_link(model: Model, path: Path) -> bool:
+    """Whether a link leads to a file of the folder; that of a hub's cache holds nothing else."""
+    steps = itertools.takewhile(lambda step: step != model.files.folder, (path, *path.parents))
+    return not model.files.model_file.is_symlink() and any(step.is_symlink() for step in steps)
 
 
 def _counted(group: list[External]) -> str:

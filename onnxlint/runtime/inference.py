@@ -72,6 +72,8 @@ def infer(
     model = ModelProto.FromString(serialized)
     _import_veil(model)
     nodes = tagged(model)
+    for container in containers(model):
+        _fill_sparse(container)
     for name in passing_by:
         _veil(nodes[name])
     _spell_alike(model, nodes.values())
@@ -101,6 +103,18 @@ def tagged(model: ModelProto) -> dict[str, NodeProto]:
             node.name = f"{NODE_TAG}{number}:{index}"
             nodes[node.name] = node
     return nodes
+
+
+def _fill_sparse(container: Container) -> None:
+    """Declares sparse initializers as the dense tensors that onnxruntime makes of them."""
+    if isinstance(container, GraphProto) and container.sparse_initializer:
+        known = {info.name for info in (*container.input, *container.value_info)}
+        for sparse in container.sparse_initializer:
+            name = sparse.values.name
+            if name not in known:
+                dense = helper.make_tensor_type_proto(sparse.values.data_type, sparse.dims)
+                container.value_info.append(ValueInfoProto(name=name, type=dense))
+        del container.sparse_initializer[:]
 
 
 def _spell_alike(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
@@ -140,6 +154,15 @@ def _misfit(node: NodeProto) -> str | None:
         return f"{len(node.output)} outputs, and num_outputs is {numbers['num_outputs']}"
     if operator == "GatherND" and numbers.get("batch_dims", 0) < 0:
         return f"batch_dims is {numbers['batch_dims']}, and must not be negative"
+    return _misspelled_equation(node) if operator == "Einsum" else None
+
+
+def _misspelled_equation(node: NodeProto) -> str | None:
+    """Dots beyond one ellipsis in a term, at which onnx and onnxruntime never come to an end."""
+    equations = [a.s.decode(errors="replace") for a in node.attribute if a.name == "equation"]
+    for term in re.split(r",|->", equations[0]) if equations else ():
+        if "." in term.replace("...", "", 1):
+            return f"term {term[:50]!r} of the equation has dots beyond one ellipsis"
     return None
 
 

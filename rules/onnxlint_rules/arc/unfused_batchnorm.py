@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Change, Finding, Graph, Layers, Severity, rule
+from onnxlint import Change, Finding, Graph, Layers, Severity, rule, together
 from onnxlint_rules.arc._normalised import has_scale_per_feature, normalised_layer
 
 
@@ -14,7 +14,7 @@ def unfused_batchnorm(graph: Graph, layers: Layers) -> Iterator[Finding]:
     the layer can do at no cost. onnxruntime folds it when it loads the model; other runtimes pass
     over the maps once more, and quantisation sees values that nobody needs. PyTorch's dynamo
     exporter leaves it (PyTorch issue 141116). Left alone where the layer's values are used
-    elsewhere, too.
+    elsewhere, too. Once per model, at the first.
     Fix: fold it at export (`torch.nn.utils.fusion.fuse_conv_bn_eval`, onnxslim, onnxsim), except
     where the model is to be trained on.
 
@@ -38,6 +38,10 @@ def unfused_batchnorm(graph: Graph, layers: Layers) -> Iterator[Finding]:
         y = BatchNormalization(active, s, o, m, v)
     }
     """
+    yield from together(_foldable(graph, layers), "operators")
+
+
+def _foldable(graph: Graph, layers: Layers) -> Iterator[Finding]:
     for node in graph.nodes("BatchNormalization"):
         found = normalised_layer(node, layers)
         if found is None or layers.change(node) != Change.AFFINE:

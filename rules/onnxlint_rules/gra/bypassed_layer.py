@@ -6,6 +6,9 @@ from onnxlint import Change, Finding, Graph, Layer, Layers, Origin, Severity, Tr
 
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")
 
+_MAGNITUDES = frozenset({"Abs", "Pow", "ReduceL1", "ReduceL2", "ReduceSumSquare", "LpPool"})
+"""No activations: what they give of two layers is summed to the length of one vector."""
+
 
 @rule("GRA021", "bypassed-layer", severity=Severity.WARNING, ops=LAYERS)
 def bypassed_layer(graph: Graph, layers: Layers) -> Iterator[Finding]:
@@ -17,7 +20,8 @@ def bypassed_layer(graph: Graph, layers: Layers) -> Iterator[Finding]:
     input, or two such layers whose activations are summed at once: a chain has become a fan.
     Parallel branches are left alone: those that are concatenated, multiplied (gates, attention),
     subtracted or compared, that have layers of their own before they meet or lead to different
-    outputs, that differ in kernel or width (Inception), or share their weights (Siamese).
+    outputs, that differ in kernel or width (Inception), or share their weights (Siamese); and those
+    whose squares or magnitudes are summed, as the real and imaginary part of a spectrum are.
     Fix: give the second layer the result of the first.
 
     Bad:
@@ -49,6 +53,20 @@ def bypassed_layer(graph: Graph, layers: Layers) -> Iterator[Finding]:
         b = MatMul(x, w)
         y = Mul(gate, b)
     }
+
+    Good:
+    # a short-time Fourier transform: the power of its real and imaginary part
+    net (float[N, 1, T] x) => (float[N, 2, M] y)
+    <float[2, 1, 4] cosines = {1, 1, 1, 1, 1, 0, -1, 0}, float two = {2},
+     float[2, 1, 4] sines = {0, 0, 0, 0, 0, 1, 0, -1}>
+    {
+        real = Conv <strides = [2]> (x, cosines)
+        imaginary = Conv <strides = [2]> (x, sines)
+        a = Pow(real, two)
+        b = Pow(imaginary, two)
+        power = Add(a, b)
+        y = Sqrt(power)
+    }
     """
     live = graph.live
     kinds: dict[Hashable, Layer] = {}
@@ -75,7 +93,8 @@ def _are_siblings(one: Trail, other: Trail, layers: Layers) -> bool:
         return False
     if _start(one.layer, layers) is None or _kind(one.layer, layers) != _kind(other.layer, layers):
         return False
-    return [node.op for node in one.nodes] == [node.op for node in other.nodes]
+    ops = [node.op for node in one.nodes]
+    return ops == [node.op for node in other.nodes] and not _MAGNITUDES.intersection(ops)
 
 
 def _start(layer: Layer, layers: Layers) -> Value | None:

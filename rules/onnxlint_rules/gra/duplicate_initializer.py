@@ -1,8 +1,9 @@
 """GRA013 duplicate-initializer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from onnxlint import Draft, Finding, Fix, Graph, Severity, Value, Weights, rule
+from onnxlint import Draft, Finding, Fix, Graph, Severity, Value, Weights, rule, together
 
 
 @rule("GRA013", "duplicate-initializer", severity=Severity.WARNING)
@@ -13,7 +14,8 @@ def duplicate_initializer(
 
     Why: tied weights, such as an embedding and the layer that turns back into words, came apart at
     the export: the file, and the memory of the runtime, hold both (a model of 2.1 GiB became 3.0,
-    optimum issue 1326). Equal small constants are common and cost nothing: hence the 64 KiB.
+    optimum issue 1326). Equal small constants are common and cost nothing: hence the 64 KiB. Once
+    per model, at the largest.
     Fix: let every reader use one of them (behind a Transpose where need be), or store them at the
     same place of the external data. `--fix` does the first where none is transposed.
 
@@ -43,6 +45,13 @@ def duplicate_initializer(
     >>> w[0, 0] = 1
     >>> model.graph.initializer.append(numpy_helper.from_array(w, "v"))
     """
+    found = sorted(_copied(graph, weights, min_bytes), key=lambda each: -(each.measured or 0))
+    wasted = sum(finding.measured or 0 for finding in found)
+    for finding in together(found, f"constants, {wasted:,} bytes for nothing"):
+        yield replace(finding, measured=wasted, limit=min_bytes, unit="bytes")
+
+
+def _copied(graph: Graph, weights: Weights, min_bytes: int) -> Iterator[Finding]:
     for copies in weights.copies(min_bytes):
         (first, tensor, _), *others = copies
         wasted = len(others) * tensor.nbytes
@@ -51,8 +60,6 @@ def duplicate_initializer(
             f"its {tensor.nbytes:,} bytes are stored {len(copies)} times, {wasted:,} of them for "
             f"nothing: also as {', '.join(copy.value.name for copy in others)}",
             measured=wasted,
-            limit=min_bytes,
-            unit="bytes",
             fix=None
             if any(copy.transposed for copy in others)
             else _sharing(graph, [copy.value for copy in copies]),

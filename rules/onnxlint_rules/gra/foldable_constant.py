@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Severity, rule, together
 
 _KEPT = (
     "ConstantOfShape",
@@ -23,8 +23,9 @@ def foldable_constant(graph: Graph) -> Iterator[Finding]:
 
     Why: it computes the same at every call. Some runtimes fold it when they load the model, others
     compute it every time, and converters that want a constant operand refuse the model. Only the
-    last node of such a part is told. Left out are operators that make large tensors of small ones,
-    and dequantised weights, which are stored so on purpose.
+    last node of such a part counts, and the model has one finding, at the first of them. Left out
+    are operators that make large tensors of small ones, and dequantised weights, which are stored
+    so on purpose.
     Fix: export with constant folding, or run onnxslim or onnxsim.
 
     Bad:
@@ -44,6 +45,10 @@ def foldable_constant(graph: Graph) -> Iterator[Finding]:
         y = Mul(x, scale)
     }
     """
+    yield from together(_foldable(graph), "nodes")
+
+
+def _foldable(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes():
         if node in graph.varying or node.scope.in_function or node.op in _KEPT:
             continue

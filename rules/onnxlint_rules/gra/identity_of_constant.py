@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule, together
 
 _CONSTANT_SLOTS = {
     "Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1),
@@ -25,7 +25,8 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
     fusion and quantisation pass the layer by. An info where it is a bias: PyTorch's TorchScript
     exporter stores equal ones once and hands them on through an Identity, which importers see
     through there; and where weights are cast, which are stored in a narrow type to save space. Left
-    out are parameters of normalisations, which PyTorch shares like biases.
+    out are parameters of normalisations, which PyTorch shares like biases. Once per model and
+    severity.
     Fix: fold the node: give the operand the initializer itself, cast beforehand. `--fix` folds an
     Identity; a cast changes numbers, and stays.
 
@@ -46,14 +47,21 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
         y = Add(x, v)
     }
     """
+    yield from together(_between(graph), "nodes")
+
+
+def _between(graph: Graph) -> Iterator[Finding]:
+    """A finding for every node that stands between a constant and an operand."""
     layers = set(graph.layers())
+    told = set()
     for node in graph.nodes(*_CONSTANT_SLOTS):
         for slot in _CONSTANT_SLOTS[node.op]:
             value = node.input(slot)
             maker = value.producer if value is not None else None
             if maker is not None and maker.op in ("Identity", "Cast"):
                 source = maker.input(0)
-                if source is not None and source.tensor_proto is not None:
+                if source is not None and source.tensor_proto is not None and maker not in told:
+                    told.add(maker)
                     message = f"it stands between {source.name!r} and input {slot} of {node.place}"
                     stored_small = maker.op == "Cast" and node in layers
                     harmless = stored_small or slot == _BIAS_SLOTS.get(node.op)

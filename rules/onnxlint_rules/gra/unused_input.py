@@ -10,7 +10,8 @@ def unused_input(graph: Graph) -> Iterator[Finding]:
     """A model input that no output depends on.
 
     Why: every caller must prepare and feed it, and nothing comes of it. Mostly `forward` forgot
-    it, or tracing turned what it controlled (a mask, a length, a flag) into a constant.
+    it, or tracing turned what it controlled (a mask, a length, a flag) into a constant. A model
+    without any output has the rule no-outputs.
     Fix: use it in `forward`; if tracing lost it, export with an example in which it matters. If it
     is not needed, remove it from the signature.
 
@@ -32,7 +33,7 @@ def unused_input(graph: Graph) -> Iterator[Finding]:
         >
     }
     """
-    for value in graph.inputs:
+    for value in graph.inputs if graph.outputs else ():
         if value not in graph.live:
             readers = len(value.consumers)
             message = f"no output depends on it; nodes that read it: {readers}"

@@ -15,7 +15,8 @@ def unused_node(graph: Graph) -> Iterator[Finding]:
 
     Why: a layer was computed and its result dropped, as when `forward` assigns to `y` and goes on
     with `x`: the model runs, and is not the network that was meant. At best the nodes are ballast.
-    Nodes that hang together are one finding, at the last of them.
+    Nodes that hang together are one finding, at the last of them. A model without any output has
+    the rule no-outputs.
     Where they only make constants and shapes, nothing was forgotten: the finding is an info, and
     `--fix` removes them. A forgotten layer is for a person to look at.
     Fix: use the result in `forward`, or remove the nodes, which changes no output.
@@ -46,6 +47,8 @@ def unused_node(graph: Graph) -> Iterator[Finding]:
         score, index = TopK(x, k)
     }
     """
+    if not graph.outputs:
+        return
     dead = {
         node: position
         for position, node in enumerate(graph.nodes())

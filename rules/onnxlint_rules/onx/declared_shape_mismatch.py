@@ -11,10 +11,10 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A declared type or shape that the node, or the initializer, behind it does not have.
 
     Why: engines and clients that trust the declaration prepare the wrong buffer; onnxruntime warns
-    at every run for a shape, and refuses the model for an element type. An error for these and for
-    the shapes of the model's outputs, which callers rely on, and for an input that is not what its
-    initializer is, which onnxruntime refuses; a warning elsewhere. Only the first
-    contradiction along a path is told: what follows from it is no finding of its own.
+    at every run for a shape, and refuses the model for an element type. An error for the latter,
+    and for an input that is not what its initializer is, which onnxruntime refuses; a warning
+    elsewhere. Only the first contradiction along a path is told: what follows from it is no
+    finding of its own.
     Fix: delete the stale `value_info` and infer the shapes again, or mend the output's declaration.
     `--fix` deletes; what an output is declared to be is a promise, and a person's to change.
 
@@ -51,7 +51,7 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         difference = _difference(value, declared)
         if difference is not None:
             told = True
-            certain = value.is_input or value.is_output or difference == "type"
+            certain = value.is_input or difference == "type"
             yield Finding(
                 value,
                 f"its declared {difference} is not that of its initializer, {shapes.of(value)}",
@@ -68,8 +68,7 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         node = failure.node
         if node in downstream:
             continue
-        is_output = node.scope is graph.main and any(v and v.is_output for v in node.outputs)
-        certain = is_output or "elem type" in failure.reason
+        certain = "elem type" in failure.reason
         yield Finding(
             node,
             failure.reason,

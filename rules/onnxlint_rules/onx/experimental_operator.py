@@ -4,13 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
+from onnxlint_rules.onx._experimental import FORMER, was_experimental
 
 
 @rule("ONX010", "experimental-operator", severity=Severity.WARNING)
 def experimental_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
-    """An operator that the specification marks as experimental, or of a preview domain.
+    """An operator that the specification marks or marked as experimental, or of a preview domain.
 
-    Why: it may change or vanish without a new version, and few runtimes have it. Once per operator.
+    Why: it may change or vanish without a new version, and few runtimes have it. Affine, Crop,
+    ImageScaler and their like did vanish; onnxruntime still runs them up to opset 9. Once per
+    operator.
     Fix: spell it with stable operators, or make sure that every target has it.
 
     Bad:
@@ -18,6 +21,13 @@ def experimental_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     net (float r, int64 t, float[1] x, float[1] g, float[1] h) => (float[1] x2, float[1] h2)
     {
         x2, h2 = ai.onnx.preview.training.Adagrad(r, t, x, g, h)
+    }
+
+    Bad:
+    <ir_version: 3, opset_import: ["" : 7]>
+    net (float[1, 1, 2, 2] x) => (float[1, 1, 2, 2] y)
+    {
+        y = Affine <alpha = 2.0, beta = 1.0> (x)
     }
 
     Good:
@@ -31,6 +41,9 @@ def experimental_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
         preview = schema.domain.startswith("ai.onnx.preview")
         if preview or schema.support_level.name == "EXPERIMENTAL":
             users[nodes[0].op] += nodes
+    for node in graph.nodes(*FORMER):
+        if was_experimental(node) and schemas.lacks(node):
+            users[node.op].append(node)
     for op, nodes in users.items():
         message = f"{op} is experimental; nodes that use it: {len(nodes)}"
         yield Finding(nodes[0], message, measured=len(nodes), limit=0, unit="nodes")

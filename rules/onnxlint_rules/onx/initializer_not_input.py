@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Severity, Value, rule
 
 
-@rule("ONX036", "initializer-not-input", severity=Severity.WARNING)
+@rule("ONX036", "initializer-not-input", severity=Severity.ERROR)
 def initializer_not_input(graph: Graph) -> Iterator[Finding]:
     """Initializers that are no inputs, in a model of an IR version before 4.
 
     Why: up to IR 3 an initializer is the default of an input and cannot stand alone. onnx's checker
-    refuses the model, and readers that keep to the version find no definition; onnxruntime 1.32
-    does not mind, so a warning. Once per model.
+    refuses the model, and readers that keep to the version find no definition. onnxruntime 1.32
+    refuses it where no node of the same graph reads the initializer; else it does not mind, and
+    this is a warning. Once per model.
     Fix: raise `ir_version` to 4 or more, which is what the initializers are written for.
 
     Bad:
@@ -34,12 +35,20 @@ def initializer_not_input(graph: Graph) -> Iterator[Finding]:
         alone = [
             value for scope in graph.scopes for value in scope.initializers if not value.is_input
         ]
+        unread = [value for value in alone if not _is_read_beside(value)]
         if alone:
+            fatal = f", {len(unread)} of them unread" if unread else ""
             yield Finding(
-                alone[0],
+                (unread or alone)[0],
                 f"IR version {version} wants initializers among the inputs, and {len(alone)} are "
-                f"not",
+                f"not{fatal}",
                 measured=len(alone),
                 limit=0,
                 unit="initializers",
+                severity=None if unread else Severity.WARNING,
             )
+
+
+def _is_read_beside(value: Value) -> bool:
+    """Whether the initializer's own graph uses it; a subgraph's reading does not count."""
+    return value.is_output or any(reader.scope is value.scope for reader in value.consumers)

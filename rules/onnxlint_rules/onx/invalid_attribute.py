@@ -5,8 +5,9 @@ from typing import Any
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
 
-_SINGLE: dict[int, Any] = {1: "f", 2: "i", 3: "s", 4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
-"""The field of each type of attribute that is no list: a list may be empty."""
+_NEVER_EMPTY: dict[int, Any] = {4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
+"""The field of each type of attribute that has no default. A list may be empty; of 0, 0.0 and ""
+nothing is written by writers of proto3, and onnx's checker and onnxruntime read these."""
 
 _ALTERNATIVES = {"ai.onnx.ml::ZipMap": ("classlabels_int64s", "classlabels_strings")}
 """Operators that need one of these attributes, though the schema calls each of them optional."""
@@ -45,6 +46,27 @@ def invalid_attribute(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
         y = LeakyRelu <alpha = 0.5> (x)
     }
     >>> model.graph.node[0].attribute[0].ClearField("type")
+
+    Bad:
+    # a tensor has no value that could be left out
+    net (float[2] x) => (float[2] y)
+    {
+        c = Constant <value = float[2] {1, 2}> ()
+        y = Add(x, c)
+    }
+    >>> model.graph.node[0].attribute[0].ClearField("t")
+
+    Good:
+    # a writer of proto3 leaves out an axis of 0, a slope of 0.0 and an empty text
+    net (float[N, 2] x) => (float[M, 2] y)
+    {
+        z = LeakyRelu <alpha = 0.5> (x)
+        p = MaxPool <auto_pad = "NOTSET", kernel_shape = [1]> (z)
+        y = Concat <axis = 0> (x, z)
+    }
+    >>> model.graph.node[0].attribute[0].ClearField("f")
+    >>> model.graph.node[1].attribute[0].ClearField("s")
+    >>> model.graph.node[2].attribute[0].ClearField("i")
 
     Good:
     net (float[N] x) => (float[N] y)
@@ -92,5 +114,5 @@ def _problems(node: Node, known: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _lacks_value(attribute: Any) -> bool:
-    field = _SINGLE.get(attribute.type)
+    field = _NEVER_EMPTY.get(attribute.type)
     return field is not None and not attribute.ref_attr_name and not attribute.HasField(field)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Scope, Severity, Value, rule
 
 
 @rule("ONX015", "shadowed-name", severity=Severity.ERROR)
@@ -11,7 +11,9 @@ def shadowed_name(graph: Graph) -> Iterator[Finding]:
 
     Why: a name means one tensor wherever it is visible, so runtimes refuse the model, and tools
     that inline or hoist nodes connect readers to the wrong tensor. A subgraph's own input that is
-    named so is read as meant by onnxruntime and by onnx's checker, and gets a warning.
+    named so is read as meant by onnxruntime and by onnx's checker, and gets a warning. What the
+    outer graph computes after the subgraph's node, or with it, cannot be seen from inside, and may
+    have the same name.
     Fix: give the inner tensor a name of its own.
 
     Bad:
@@ -32,13 +34,35 @@ def shadowed_name(graph: Graph) -> Iterator[Finding]:
             else_branch = b () => (float[N] q) { h = Abs(x) q = Neg(h) }
         >
     }
+
+    Good:
+    # the node's own output, and one of a later node
+    net (bool flag, float[N] x) => (float[N] y, float[N] late)
+    {
+        y = If(flag) <
+            then_branch = a () => (float[N] y) { late = Exp(x) y = Relu(late) },
+            else_branch = b () => (float[N] y) { y = Neg(x) }
+        >
+        late = Exp(y)
+    }
     """
     for scope in graph.scopes:
         for value in scope.values.values() if scope.parent else ():
             outer = scope.parent.lookup(value.name)
-            if outer is not None:
+            if outer is not None and not _comes_later(outer, scope, graph):
                 yield Finding(
                     value,
                     f"{value.name!r} is also the name of an outer {outer.origin} ({outer.place})",
                     severity=Severity.WARNING if value.is_input else None,
                 )
+
+
+def _comes_later(outer: Value, scope: Scope, graph: Graph) -> bool:
+    """Whether a value is made by the node that a scope stands in, or by one after it."""
+    while scope.owner is not None and scope.owner.scope is not outer.scope:
+        scope = scope.owner.scope
+    owner, producer = scope.owner, outer.producer
+    if owner is None or producer is None or producer.index < owner.index:
+        return False
+    made = [value for value in owner.outputs if value is not None]
+    return owner is producer or producer not in graph.ancestors(made)  # in an unsorted file

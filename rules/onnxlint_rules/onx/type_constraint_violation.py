@@ -15,7 +15,9 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
     """A type that an operator does not take or give, or that does not go with another input's.
 
     Why: runtimes refuse the model when they load it; nothing is converted silently in ONNX.
-    Half-converted float16 models fail so, with a Cast or a constant that kept its old type.
+    Half-converted float16 models fail so, with a Cast or a constant that kept its old type. A
+    warning for a Constant of a type that its opset does not have: onnxruntime reads it as an
+    initializer, and only onnx's full check refuses it.
     Fix: cast the input, or convert the constant, to the type that the operator asks for.
 
     Bad:
@@ -105,7 +107,11 @@ def _judge_decided(
     for slot, parameter in decided:
         found = _type(node.outputs[slot] if slot < len(node.outputs) else None, shapes)
         if found is not None and found not in parameter.types:
-            yield Finding(node, f"{node.op} gives no {found} as output {slot} ({parameter.name})")
+            yield Finding(
+                node,
+                f"{node.op} gives no {found} as output {slot} ({parameter.name})",
+                severity=Severity.WARNING if node.op == "Constant" else None,
+            )
 
 
 def _judge(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Draft, Finding, Fix, Graph, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Node, Scope, Severity, Value, rule, together
 
 
 @rule("ONX011", "unsorted-nodes", severity=Severity.ERROR)
@@ -12,7 +12,8 @@ def unsorted_nodes(graph: Graph) -> Iterator[Finding]:
     Why: the specification wants nodes in topological order, and most importers read them once, in
     the order of the file. onnxruntime sorts for itself, so the model works there and fails, or is
     silently wrong, elsewhere. A node that feeds itself through others has no order at all.
-    Functions have a rule of their own, function-not-sorted-or-ssa.
+    Functions have a rule of their own, function-not-sorted-or-ssa. Once per model, at the first
+    such node.
     Fix: sort the nodes topologically, in subgraphs too; this changes no result.
 
     Bad:
@@ -43,10 +44,15 @@ def unsorted_nodes(graph: Graph) -> Iterator[Finding]:
     scopes = [scope for scope in graph.scopes if not scope.in_function]
     unsorted = [(scope, node, value) for scope in scopes for node, value in scope.unsorted]
     fix = _sorting(graph) if unsorted else None
-    for scope, node, value in unsorted:
-        where = f"node {node.index}" if value.scope is scope else "a subgraph before it"
-        message = f"{value.name!r} is read in {where} and made by {value.place} after that"
-        yield Finding(node, message, fix=fix)
+    findings = (
+        Finding(node, _told(scope, node, value), fix=fix) for scope, node, value in unsorted
+    )
+    yield from together(findings, "nodes")
+
+
+def _told(scope: Scope, node: Node, value: Value) -> str:
+    where = f"node {node.index}" if value.scope is scope else "a subgraph before it"
+    return f"{value.name!r} is read in {where} and made by {value.place} after that"
 
 
 def _sorting(graph: Graph) -> Fix | None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Behaviour, Finding, Severity, rule
+from onnxlint import Behaviour, Finding, Graph, NotApplicable, Severity, rule
 from onnxlint_rules.run._sameness import severity
 
 
 @rule("RUN007", "optimisation-divergence", severity=Severity.WARNING)
 def optimisation_divergence(
-    behaviour: Behaviour, *, max_difference: float = 0.01
+    graph: Graph, behaviour: Behaviour, *, max_difference: float = 0.01
 ) -> Iterator[Finding]:
     """Outputs that change when onnxruntime optimises the model, or a level that cannot run it.
 
@@ -48,6 +48,8 @@ def optimisation_divergence(
         y = DequantizeLinear(yq, s, z)
     }
     """
+    if not graph.outputs:
+        raise NotApplicable("the model has no output")
     for divergence in behaviour.divergences:
         difference, refusal = divergence.difference, divergence.refusal
         if refusal is not None and divergence.level == "none":

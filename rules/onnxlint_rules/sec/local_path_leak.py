@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from onnxlint import Draft, Finding, Fix, Graph, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Place, Severity, rule
 from onnxlint_rules.sec._texts import Text, texts
 
 _NOBODY = (
@@ -51,6 +51,9 @@ KINDS = {
 of machines and images are nobody's, and the places of installed libraries are everybody's."""
 
 
+_PERSONAL = {"user directories", "secrets"}
+"""Kinds that name somebody, or open something."""
+
 LONGEST = 4096
 """Characters of a line that are read: a path has no more on Linux, and some searches would take
 the square of a line's length on one that is made for it."""
@@ -63,8 +66,10 @@ def local_path_leak(graph: Graph) -> Iterator[Finding]:
     Why: PyTorch's exporter writes the stack trace of every operator into the model, paths and lines
     of source included (`pkg.torch.onnx.stack_trace`), and tools note where they read their data.
     With the model go the names of users, projects and machines, and now and then a token (PyTorch
-    issue 18882, Keras issue 20826). Silent where only installed libraries or relative paths are
-    named. Once for each kind; of a secret only the beginning is shown.
+    issue 18882, Keras issue 20826). A warning where a user's directory or a secret is named; an
+    info of paths that many machines have (`/workspace/net.py`, as in a container) and of hosts.
+    Silent where only installed libraries or relative paths are named. Once per model; of a secret
+    only the beginning is shown.
     Fix: clear `doc_string` and `metadata_props` of the model, its graphs, functions, nodes and
     values before it ships; change a secret that was published. `--fix` leaves the last part of a
     path, cuts hosts out, and clears a text that holds a secret.
@@ -72,6 +77,12 @@ def local_path_leak(graph: Graph) -> Iterator[Finding]:
     Bad:
     net (float[N] x) => (float[N] y) { y = Relu(x) }
     >>> trace = 'File "/home/alice/secret_project/net.py", line 41, in forward'
+    >>> model.graph.node[0].metadata_props.add(key="pkg.torch.onnx.stack_trace", value=trace)
+
+    Bad:
+    # the path of a container, an info
+    net (float[N] x) => (float[N] y) { y = Relu(x) }
+    >>> trace = 'File "/workspace/net.py", line 41, in forward'
     >>> model.graph.node[0].metadata_props.add(key="pkg.torch.onnx.stack_trace", value=trace)
 
     Bad:
@@ -87,24 +98,34 @@ def local_path_leak(graph: Graph) -> Iterator[Finding]:
     """
     known: dict[str, dict[str, str]] = {}
     told: dict[str, list[tuple[Text, str]]] = defaultdict(list)
+    leaking = 0
     for text in texts(graph):
         samples: dict[str, str] = {}
         for line in text[2].splitlines():
             if line not in known:
                 known[line] = _samples(line)
             samples |= known[line]
+        leaking += bool(samples)
         for kind, sample in samples.items():
             told[kind].append((text, sample))
-    for kind, found in told.items():
-        (holder, field, _), sample = found[0]
+    kinds = [kind for kind in KINDS if kind in told]
+    if kinds:
         yield Finding(
-            holder,
-            f"{kind} stand in {len(found)} texts, first in its {field}: {sample!r}",
-            measured=len(found),
+            Place(),
+            "; ".join(_told(kind, told[kind]) for kind in kinds),
+            measured=leaking,
             limit=0,
             unit="texts",
-            fix=Fix("cut them out of the texts", _clean, kind),
+            severity=None if _PERSONAL.intersection(kinds) else Severity.INFO,
+            evidence={kind: len(told[kind]) for kind in kinds},
+            fix=Fix("cut them out of the texts", _clean, *kinds),
         )
+
+
+def _told(kind: str, found: list[tuple[Text, str]]) -> str:
+    (holder, field, _), sample = found[0]
+    count = f"{len(found):,} text{'s' * (len(found) > 1)}"
+    return f"{kind} in {count}, first in {field} of {holder.place}: {sample!r}"
 
 
 def _samples(line: str) -> dict[str, str]:
@@ -117,29 +138,31 @@ def _samples(line: str) -> dict[str, str]:
     return samples
 
 
-def _clean(draft: Draft, kind: str) -> None:
+def _clean(draft: Draft, *kinds: str) -> None:
     """Cleans every text in the model's protobuf, wherever it stands."""
     pending: list[Any] = [draft.model]
     while pending:
         proto = pending.pop()
         for field, content in proto.ListFields():
             if field.name == "doc_string":
-                proto.doc_string = _without(kind, content)
+                proto.doc_string = _without(kinds, content)
             elif field.name == "metadata_props":
                 for entry in content:
-                    entry.value = _without(kind, entry.value)
+                    entry.value = _without(kinds, entry.value)
             elif field.type == field.TYPE_MESSAGE:
                 pending += [content] if hasattr(content, "ListFields") else content
 
 
-def _without(kind: str, text: str) -> str:
-    lines = text.splitlines(keepends=True)
-    if not any(kind in _samples(line) for line in lines):
-        return text
-    if kind == "secrets":
-        return ""
-    pattern = KINDS[kind][1]
-    return "".join(pattern.sub(_SHORT[kind], line[:LONGEST]) + line[LONGEST:] for line in lines)
+def _without(kinds: tuple[str, ...], text: str) -> str:
+    for kind in kinds:
+        lines = text.splitlines(keepends=True)
+        if not any(kind in _samples(line) for line in lines):
+            continue
+        if kind == "secrets":
+            return ""
+        find, short = KINDS[kind][1], _SHORT[kind]
+        text = "".join(find.sub(short, line[:LONGEST]) + line[LONGEST:] for line in lines)
+    return text
 
 
 _SHORT: dict[str, Callable[[re.Match[str]], str]] = {
