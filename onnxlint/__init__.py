@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.limits import Limits
     from onnxlint.analyses.outputs import Outputs
-    from onnxlint.analyses.predictions import Predictions
+    from onnxlint.analyses.predictions import Misnomer, Predictions
     from onnxlint.analyses.promises import Promises
     from onnxlint.analyses.propagation import Propagation, Reach
     from onnxlint.analyses.reference import OutputDifference, Reference
@@ -83,6 +83,7 @@ _HOMES = {
     "Layers": "onnxlint.analyses.layers",
     "Limits": "onnxlint.analyses.limits",
     "Match": "onnxlint.model.pattern",
+    "Misnomer": "onnxlint.analyses.predictions",
     "Model": "onnxlint.model.load",
     "Node": "onnxlint.model.graph",
     "NotApplicable": "onnxlint.findings",
@@ -153,6 +154,7 @@ __all__ = [
     "Layers",
     "Limits",
     "Match",
+    "Misnomer",
     "Model",
     "Node",
     "NotApplicable",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.heads import Head, recognise
 from onnxlint.analyses.outputs import Outputs
-from onnxlint.analyses.predictions import Head, Prediction, recognise
+from onnxlint.analyses.predictions import Prediction, Predictions
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.worker import Worker
 from onnxlint.findings import Severity
@@ -96,6 +98,93 @@ def test_heads_of_sequences(body: str, graph_of) -> None:
     with graph_of(text) as graph, closing(Analyses(Settings(), graph.model, graph)) as analyses:
         head = recognise(graph, analyses.get(Shapes), graph.outputs[0], {})
         assert (head and (head.kind, head.axis)) == HEADS[body]
+
+
+@contextmanager
+def analysed(path: Path) -> Iterator[Analyses]:
+    """The analyses of a model that is run on synthetic inputs."""
+    with (
+        open_model(str(path)) as model,
+        closing(Worker(30, None)) as worker,
+        closing(Analyses(Settings(), model, worker)) as analyses,
+    ):
+        yield analyses
+
+
+ML = '<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]> '
+TREE = """label, %s = ai.onnx.ml.TreeEnsembleClassifier<classlabels_int64s = [0, 1],
+    class_ids = [0, 0], class_nodeids = [1, 2], class_treeids = [0, 0], class_weights = [%s],
+    nodes_falsenodeids = [2, 0, 0], nodes_truenodeids = [1, 0, 0], nodes_featureids = [0, 0, 0],
+    nodes_modes = ["BRANCH_LEQ", "LEAF", "LEAF"], nodes_nodeids = [0, 1, 2],
+    nodes_treeids = [0, 0, 0], nodes_values = [0.0, 0.0, 0.0], post_transform = "%s">(x)"""
+LINEAR = """label, %s = ai.onnx.ml.LinearClassifier<classlabels_ints = [0, 1, 2],
+    coefficients = [1.0, 0.0, 0.0, 1.0, -1.0, -1.0], intercepts = [0.1, 0.2, 0.3],
+    post_transform = "%s">(x)"""
+CLASSIFIER = ML + "n (float[N, 2] x) => (int64[N] label, float[N, %d] %s) { %s }"
+
+SEEN = {
+    (2, "p", TREE % ("p", "0.2, 0.9", "NONE")): "probabilities",
+    (2, "p", TREE % ("p", "-0.2, 0.9", "NONE")): "margins",
+    (2, "p", TREE % ("p", "-0.2, 0.9", "LOGISTIC")): "probabilities",
+    (3, "p", LINEAR % ("p", "NONE")): "margins",
+    (3, "p", LINEAR % ("p", "SOFTMAX")): "softmax",
+    (3, "p", LINEAR % ("p", "LOGISTIC")): "sigmoid",
+    (3, "p", LINEAR % ("q", "LOGISTIC") + ' p = ai.onnx.ml.Normalizer<norm = "L1">(q)'):
+        "probabilities",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", SEEN, ids=str)
+def test_what_classifiers_give_is_seen(model: tuple[int, str, str], write_model) -> None:
+    classes, name, body = model
+    path = write_model(CLASSIFIER % (classes, name, body))
+    with analysed(path) as analyses:
+        (prediction,) = analyses.get(Predictions)
+        assert prediction.head.kind == SEEN[model]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "told"),
+    [
+        ("probabilities", LINEAR % ("probabilities", "NONE"), True),
+        ("output_probability", LINEAR % ("output_probability", "NONE"), True),
+        ("classProbs", LINEAR % ("classProbs", "NONE"), True),
+        ("scores", LINEAR % ("scores", "NONE"), False),
+        ("log_probs", LINEAR % ("log_probs", "NONE"), False),
+        ("problem", LINEAR % ("problem", "NONE"), False),
+        ("probabilities", LINEAR % ("probabilities", "SOFTMAX"), False),
+        ("probabilities", LINEAR % ("q", "NONE") + " probabilities = Sigmoid(q)", False),
+        ("probabilities", LINEAR % ("q", "SOFTMAX") + " probabilities = Log(q)", True),
+    ],
+)
+def test_names_that_promise_probabilities(name: str, body: str, told: bool) -> None:
+    found = findings(not_a_distribution, CLASSIFIER % (3, name, body))
+    assert [one.severity for one in found] == [Severity.WARNING] * told
+
+
+@pytest.mark.parametrize(("transform", "told"), [("NONE", True), ("SOFTMAX", False)])
+def test_maps_of_probabilities(transform: str, told: bool) -> None:
+    text = f"""{ML} n (float[N, 2] x) => (int64[N] label, seq(map(int64, float)) probabilities)
+    {{ {LINEAR % ("p", transform)}
+      probabilities = ai.onnx.ml.ZipMap<classlabels_int64s = [0, 1, 2]>(p) }}"""
+    assert bool(findings(not_a_distribution, text)) is told
+
+
+@pytest.mark.parametrize(
+    ("shape", "body"),
+    [
+        ("N, 4, 5", "y = Softmax(x)"),
+        ("N, 20", "p = Softmax(x) y = Flatten(p)"),
+        ("N, 4, 5", "p = LogSoftmax<axis = -2>(x) y = Identity(p)"),
+        ("N, 4, 5", "y = Softmax<axis = 2>(x)"),
+        ("N, 1, 4, 5", "p = Softmax(x) y = Unsqueeze<axes = [1]>(p)"),
+    ],
+)
+def test_old_softmaxes_run_over_several_axes(shape: str, body: str) -> None:
+    text = f"""<ir_version: 6, opset_import: ["" : 11]>
+    n (float[N, 4, 5] x, float[N, 2] z) => (float[{shape}] y, float[N, 2] other)
+    {{ {body} other = Softmax(z) }}"""
+    assert not findings(not_a_distribution, text)
 
 
 def test_quantised_probabilities_need_not_sum_to_1() -> None:
