@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.baselines import Baselines
     from onnxlint.analyses.behaviour import Behaviour, ResizedAxis
     from onnxlint.analyses.data import Data, FedInput
+    from onnxlint.analyses.decisions import Decided, Decisions, Mismatch
     from onnxlint.analyses.differences import Difference
     from onnxlint.analyses.divergence import FirstDivergence
     from onnxlint.analyses.execution import Execution
@@ -65,6 +66,8 @@ _HOMES = {
     "Change": "onnxlint.analyses.layers",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.data",
+    "Decided": "onnxlint.analyses.decisions",
+    "Decisions": "onnxlint.analyses.decisions",
     "Difference": "onnxlint.analyses.differences",
     "Draft": "onnxlint.model.draft",
     "Execution": "onnxlint.analyses.execution",
@@ -83,6 +86,7 @@ _HOMES = {
     "Layers": "onnxlint.analyses.layers",
     "Limits": "onnxlint.analyses.limits",
     "Match": "onnxlint.model.pattern",
+    "Mismatch": "onnxlint.analyses.decisions",
     "Misnomer": "onnxlint.analyses.predictions",
     "Model": "onnxlint.model.load",
     "Node": "onnxlint.model.graph",
@@ -136,6 +140,8 @@ __all__ = [
     "Change",
     "Danger",
     "Data",
+    "Decided",
+    "Decisions",
     "Difference",
     "Draft",
     "Execution",
@@ -154,6 +160,7 @@ __all__ = [
     "Layers",
     "Limits",
     "Match",
+    "Mismatch",
     "Misnomer",
     "Model",
     "Node",

@@ -28,6 +28,7 @@ from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.prd.constant_top1 import constant_top1
 from onnxlint_rules.prd.duplicate_outputs import duplicate_outputs
 from onnxlint_rules.prd.input_insensitive import input_insensitive
+from onnxlint_rules.prd.label_score_mismatch import label_score_mismatch
 from onnxlint_rules.prd.not_a_distribution import not_a_distribution
 from onnxlint_rules.prd.output_range import output_range
 from onnxlint_rules.prd.overconfident import overconfident
@@ -391,3 +392,46 @@ def test_declared_range_of_a_real_export(model: str, lowest: float, fires: bool)
     report = run_rule(output_range, path, settings=settings)
     assert report.complete
     assert bool(report.findings) is fires
+
+
+def labelled(body: str, classes: int = 3) -> str:
+    return f"{ML} n (float[N, 3] x) => (int64[N] label, float[N, {classes}] p) {{ {body} }}"
+
+
+ARGMAX = "ArgMax<axis = 1, keepdims = 0>"
+LABELS = {
+    labelled(TREE % ("p", "0.2, 0.9", "NONE"), 2): [],
+    labelled(TREE % ("p", "-0.2, 0.9", "LOGISTIC"), 2): [],
+    # ai.onnx.ml cuts the sum at 0.5 where all weights are positive, before the sigmoid
+    labelled(TREE % ("p", "0.2, 0.4", "LOGISTIC"), 2): [Severity.WARNING],
+    labelled(f"p = Softmax(x) label = {ARGMAX}(p)"): [],
+    labelled(f"p = Softmax(x) h = Neg(x) label = {ARGMAX}(h)"): [Severity.WARNING],
+    labelled("p = Softmax(x) label = ArgMin<axis = 1, keepdims = 0>(p)"): [Severity.ERROR],
+    # a class that counts for nothing, as a detector's background
+    labelled(f"""p = Softmax(x) one = Constant<value = int64[1] {{1}}>()
+        two = Constant<value = int64[1] {{2}}>() h = Slice(p, one, two, one)
+        label = {ARGMAX}(h)"""): [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LABELS, ids=range(len(LABELS)))
+def test_labels_and_scores(text: str) -> None:
+    assert [found.severity for found in findings(label_score_mismatch, text)] == LABELS[text]
+
+
+SVM = """label, p = ai.onnx.ml.SVMClassifier<classlabels_ints = [0, 1], coefficients = [1.0, -1.0],
+    kernel_params = [0.5, 0.0, 3.0], kernel_type = "LINEAR", rho = [0.1],
+    support_vectors = [1.0, 0.5, 0.1, -1.0, 0.2, 0.1], vectors_per_class = [1, 1],
+    prob_a = [%s], prob_b = [%s]>(x)"""
+
+
+@pytest.mark.parametrize(
+    ("estimate", "told"),
+    [(("-1.5", "0.0"), []), (("-1.5", "0.9"), [Severity.INFO]), (("1.5", "0.0"), [Severity.ERROR])],
+)
+def test_estimates_may_be_off_at_the_boundary(estimate, told, tmp_path) -> None:
+    x = np.linspace(-1, 1, 40, dtype=np.float32).repeat(3).reshape(40, 3)
+    np.save(tmp_path / "x.npy", x)
+    text = labelled(SVM % estimate, 2)
+    report = judged(label_score_mismatch, text, data=tmp_path / "x.npy", samples=40)
+    assert [found.severity for found in report.findings] == told
