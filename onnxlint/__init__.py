@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from onnxlint.analyses.activations import Activations
     from onnxlint.analyses.baselines import Baselines
     from onnxlint.analyses.behaviour import Behaviour, ResizedAxis
+    from onnxlint.analyses.collapses import Collapse, Collapses
+    from onnxlint.analyses.constancy import Constancy
     from onnxlint.analyses.data import Data, FedInput
     from onnxlint.analyses.decisions import Decided, Decisions, Mismatch
     from onnxlint.analyses.differences import Difference
@@ -64,6 +66,9 @@ _HOMES = {
     "Baselines": "onnxlint.analyses.baselines",
     "Behaviour": "onnxlint.analyses.behaviour",
     "Change": "onnxlint.analyses.layers",
+    "Collapse": "onnxlint.analyses.collapses",
+    "Collapses": "onnxlint.analyses.collapses",
+    "Constancy": "onnxlint.analyses.constancy",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.data",
     "Decided": "onnxlint.analyses.decisions",
@@ -138,6 +143,9 @@ __all__ = [
     "Baselines",
     "Behaviour",
     "Change",
+    "Collapse",
+    "Collapses",
+    "Constancy",
     "Danger",
     "Data",
     "Decided",

@@ -25,6 +25,7 @@ from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
 from onnxlint.settings import OutputContract, Settings
 from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.prd.collapsed_prediction import collapsed_prediction
 from onnxlint_rules.prd.constant_top1 import constant_top1
 from onnxlint_rules.prd.duplicate_outputs import duplicate_outputs
 from onnxlint_rules.prd.input_insensitive import input_insensitive
@@ -318,8 +319,8 @@ TWO = """n (float[N, 2] x, float[N, 2] z) => (float[N, 2] y, float[N, 2] v)
         ("d = Mul(z, zero) y = Add(x, d) v = Exp(z)", []),  # it moves the other output
         ("d = Mul(x, zero) e = Mul(z, zero) s = Add(d, e) y = Cos(s) v = Exp(s)", []),  # whole
         ("d = Mul(x, zero) e = Mul(z, zero) s = Add(d, e) t = Add(s, one) y = Exp(t) v = Sin(t)",
-         ["y", "v"]),
-        # PRD002 judges heads
+         []),  # PRD002 proves it
+        # and judges heads
         ("d = Mul(x, zero) e = Mul(z, zero) s = Add(d, e) y = Softmax(s) v = Exp(x)", []),
         ("m = Greater(z, zero) f = Cast<to = 1>(m) d = Mul(f, zero) y = Add(x, d) v = Exp(x)", []),
         ("s = Shape(z) y = Reshape(x, s) v = Exp(x)", []),
@@ -435,3 +436,84 @@ def test_estimates_may_be_off_at_the_boundary(estimate, told, tmp_path) -> None:
     text = labelled(SVM % estimate, 2)
     report = judged(label_score_mismatch, text, data=tmp_path / "x.npy", samples=40)
     assert [found.severity for found in report.findings] == told
+
+
+OPEN = (
+    '<ir_version: 9, opset_import: ["" : 17, "ai.onnx.ml" : 3]> n (float[N, 4] x) => (%s) <%s> {%s}'
+)
+ONE = "float[4, 1] w = {1, 2, -3, 4}"
+LEAVES = """y = ai.onnx.ml.TreeEnsembleRegressor<n_targets = 1, nodes_falsenodeids = [2, 0, 0],
+    nodes_truenodeids = [1, 0, 0], nodes_featureids = [0, 0, 0], nodes_nodeids = [0, 1, 2],
+    nodes_modes = ["BRANCH_LEQ", "LEAF", "LEAF"], nodes_treeids = [0, 0, 0],
+    nodes_values = [%s, 0.0, 0.0], target_ids = [0, 0], target_nodeids = [1, 2],
+    target_treeids = [0, 0], target_weights = [%s]>(x)"""
+W, I = Severity.WARNING, Severity.INFO  # noqa: E741
+COLLAPSES = {
+    ("float[N, 1] y", ONE, "t = MatMul(x, w) y = Div(t, t)"): [W],
+    ("float[N, 1] y", ONE, 't = MatMul(x, w) y = ai.onnx.ml.Normalizer<norm = "L2">(t)'): [W],
+    ("float[N, 1] y", ONE, "t = MatMul(x, w) y = LpNormalization(t)"): [W],
+    ("float[N, 1] y", ONE, "t = MatMul(x, w) m = ReduceMean<axes = [1]>(t) y = Sub(t, m)"): [W],
+    ("float[N, 1] y", ONE, "t = MatMul(x, w) s = Softmax(t) y = Mul(s, s)"): [],  # ARC002's
+    ("float[N, 1] y", ONE + ", float big = {99}",
+     "t = MatMul(x, w) r = Relu(t) s = Add(r, big) y = Sigmoid(s)"): [W],
+    ("float[N, 4] y", "float[4] z = {0, 0, 0, 0}, float[4] b = {1, 2, 3, 4.5}",
+     "t = Mul(x, z) y = Add(t, b)"): [W],
+    ("float[N, 1] y", "", LEAVES % ("0.0", "2.5, 2.5")): [W],
+    ("float[N, 1] y", "", LEAVES % ("99.0", "2.5, 3.5")): [I],  # only synthetic inputs say so
+    ("float[N, 1] y", "", LEAVES % ("0.0", "2.5, 3.5")): [],
+    ("float[N, 1] y", ONE + ", float low = {-999}", "t = MatMul(x, w) s = Add(t, low) y = Relu(s)"):
+        [I],
+    # constant for a reason
+    ("float[N, 1] y, float[N, 4] z", ONE + ", float nil = {0}", "y = MatMul(x, w) z = Mul(x, nil)"):
+        [I],
+    ("float[N, 1] y, float[M] z", ONE + ", float[1] c = {1}, int64[2] a = {0, 1}",
+     "y = MatMul(x, w) s = Shape(x) f = Cast<to = 1>(s) z = Mul(f, c)"): [],
+    ("float[N, 1] y, float[4, 1] z", ONE, "y = MatMul(x, w) z = Identity(w)"): [],
+    ("float[N, 1] y, float[N, 4] flags", ONE + ", float low = {-999}",
+     "y = MatMul(x, w) b = Less(x, low) flags = Cast<to = 1>(b)"): [],
+    ("int64[N] y", "", "y = ArgMax<axis = 1, keepdims = 0, select_last_index = 1>(x)"): None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", COLLAPSES, ids=lambda form: form[2][:40])
+def test_outputs_that_are_always_the_same(form: tuple[str, str, str]) -> None:
+    text = OPEN % form
+    if COLLAPSES[form] is None:
+        assert "PRD002" in judged(collapsed_prediction, text).not_applicable
+    else:
+        found = findings(collapsed_prediction, text)
+        assert [one.severity for one in found] == COLLAPSES[form]
+
+
+def test_what_the_users_data_shows_is_a_warning(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((20, 4), np.float32))
+    for form, told in COLLAPSES.items():
+        if told == [I] and "nil" not in form[1]:
+            (found,) = judged(
+                collapsed_prediction, OPEN % form, data=tmp_path / "x.npy", samples=20
+            ).findings
+            assert found.severity is W
+            assert "20 samples" in found.message
+
+
+@pytest.mark.parametrize(
+    ("words", "pattern", "told"),
+    [
+        ('"जीवन", "गणित"', "[a-zA-Z0-9_]+", [W]),
+        ('"जीवन", "गणित"', "\\\\w\\\\w+", [W]),
+        ('"जीवन", "go"', "[a-zA-Z0-9_]+", [I]),
+        ('"जीवन", "गणित"', "[^ ]+", [I]),
+    ],
+)
+def test_words_that_no_token_can_be(words: str, pattern: str, told: list[Severity]) -> None:
+    text = f"""<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+    n (string[N] x) => (float[N, 2] y) <float[2, 2] w = {{1, 2, 3, 5}}>
+    {{
+        t = com.microsoft.Tokenizer<mark = 0, mincharnum = 1, pad_value = "#",
+            tokenexp = "{pattern}">(x)
+        c = TfIdfVectorizer<max_gram_length = 1, min_gram_length = 1, max_skip_count = 0,
+            mode = "TF", ngram_counts = [0], ngram_indexes = [0, 1], pool_strings = [{words}]>(t)
+        h = MatMul(c, w)
+        y = Softmax(h)
+    }}"""
+    assert [found.severity for found in findings(collapsed_prediction, text)] == told
