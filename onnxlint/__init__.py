@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from onnxlint.analyses.activations import Activations
     from onnxlint.analyses.baselines import Baselines
     from onnxlint.analyses.behaviour import Behaviour, ResizedAxis
+    from onnxlint.analyses.collapses import Collapse, Collapses
+    from onnxlint.analyses.constancy import Constancy
     from onnxlint.analyses.data import Data, FedInput
+    from onnxlint.analyses.decisions import Decided, Decisions, Mismatch
     from onnxlint.analyses.differences import Difference
     from onnxlint.analyses.divergence import FirstDivergence
     from onnxlint.analyses.execution import Execution
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.limits import Limits
     from onnxlint.analyses.outputs import Outputs
-    from onnxlint.analyses.predictions import Predictions
+    from onnxlint.analyses.predictions import Misnomer, Predictions
     from onnxlint.analyses.promises import Promises
     from onnxlint.analyses.propagation import Propagation, Reach
     from onnxlint.analyses.reference import OutputDifference, Reference
@@ -63,8 +66,13 @@ _HOMES = {
     "Baselines": "onnxlint.analyses.baselines",
     "Behaviour": "onnxlint.analyses.behaviour",
     "Change": "onnxlint.analyses.layers",
+    "Collapse": "onnxlint.analyses.collapses",
+    "Collapses": "onnxlint.analyses.collapses",
+    "Constancy": "onnxlint.analyses.constancy",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.data",
+    "Decided": "onnxlint.analyses.decisions",
+    "Decisions": "onnxlint.analyses.decisions",
     "Difference": "onnxlint.analyses.differences",
     "Draft": "onnxlint.model.draft",
     "Execution": "onnxlint.analyses.execution",
@@ -83,6 +91,8 @@ _HOMES = {
     "Layers": "onnxlint.analyses.layers",
     "Limits": "onnxlint.analyses.limits",
     "Match": "onnxlint.model.pattern",
+    "Mismatch": "onnxlint.analyses.decisions",
+    "Misnomer": "onnxlint.analyses.predictions",
     "Model": "onnxlint.model.load",
     "Node": "onnxlint.model.graph",
     "NotApplicable": "onnxlint.findings",
@@ -134,8 +144,13 @@ __all__ = [
     "Baselines",
     "Behaviour",
     "Change",
+    "Collapse",
+    "Collapses",
+    "Constancy",
     "Danger",
     "Data",
+    "Decided",
+    "Decisions",
     "Difference",
     "Draft",
     "Execution",
@@ -154,6 +169,8 @@ __all__ = [
     "Layers",
     "Limits",
     "Match",
+    "Mismatch",
+    "Misnomer",
     "Model",
     "Node",
     "NotApplicable",

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from onnxlint.analyses import Analyses, behaviour
 from onnxlint.analyses.behaviour import Behaviour, other_sizes
 from onnxlint.analyses.differences import compare
+from onnxlint.analyses.heads import Head
 from onnxlint.analyses.journal import Journal
-from onnxlint.analyses.predictions import Head
 from onnxlint.analyses.rounding import Rounding
 from onnxlint.analyses.sizes import Sizes
 from onnxlint.analyses.worker import Worker

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.heads import Head, recognise
 from onnxlint.analyses.outputs import Outputs
-from onnxlint.analyses.predictions import Head, Prediction, recognise
+from onnxlint.analyses.predictions import Prediction, Predictions
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.worker import Worker
 from onnxlint.findings import Severity
@@ -23,9 +25,11 @@ from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
 from onnxlint.settings import OutputContract, Settings
 from onnxlint.testing import Example, run_rule, saved
+from onnxlint_rules.prd.collapsed_prediction import collapsed_prediction
 from onnxlint_rules.prd.constant_top1 import constant_top1
 from onnxlint_rules.prd.duplicate_outputs import duplicate_outputs
 from onnxlint_rules.prd.input_insensitive import input_insensitive
+from onnxlint_rules.prd.label_score_mismatch import label_score_mismatch
 from onnxlint_rules.prd.not_a_distribution import not_a_distribution
 from onnxlint_rules.prd.output_range import output_range
 from onnxlint_rules.prd.overconfident import overconfident
@@ -96,6 +100,93 @@ def test_heads_of_sequences(body: str, graph_of) -> None:
     with graph_of(text) as graph, closing(Analyses(Settings(), graph.model, graph)) as analyses:
         head = recognise(graph, analyses.get(Shapes), graph.outputs[0], {})
         assert (head and (head.kind, head.axis)) == HEADS[body]
+
+
+@contextmanager
+def analysed(path: Path) -> Iterator[Analyses]:
+    """The analyses of a model that is run on synthetic inputs."""
+    with (
+        open_model(str(path)) as model,
+        closing(Worker(30, None)) as worker,
+        closing(Analyses(Settings(), model, worker)) as analyses,
+    ):
+        yield analyses
+
+
+ML = '<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]> '
+TREE = """label, %s = ai.onnx.ml.TreeEnsembleClassifier<classlabels_int64s = [0, 1],
+    class_ids = [0, 0], class_nodeids = [1, 2], class_treeids = [0, 0], class_weights = [%s],
+    nodes_falsenodeids = [2, 0, 0], nodes_truenodeids = [1, 0, 0], nodes_featureids = [0, 0, 0],
+    nodes_modes = ["BRANCH_LEQ", "LEAF", "LEAF"], nodes_nodeids = [0, 1, 2],
+    nodes_treeids = [0, 0, 0], nodes_values = [0.0, 0.0, 0.0], post_transform = "%s">(x)"""
+LINEAR = """label, %s = ai.onnx.ml.LinearClassifier<classlabels_ints = [0, 1, 2],
+    coefficients = [1.0, 0.0, 0.0, 1.0, -1.0, -1.0], intercepts = [0.1, 0.2, 0.3],
+    post_transform = "%s">(x)"""
+CLASSIFIER = ML + "n (float[N, 2] x) => (int64[N] label, float[N, %d] %s) { %s }"
+
+SEEN = {
+    (2, "p", TREE % ("p", "0.2, 0.9", "NONE")): "probabilities",
+    (2, "p", TREE % ("p", "-0.2, 0.9", "NONE")): "margins",
+    (2, "p", TREE % ("p", "-0.2, 0.9", "LOGISTIC")): "probabilities",
+    (3, "p", LINEAR % ("p", "NONE")): "margins",
+    (3, "p", LINEAR % ("p", "SOFTMAX")): "softmax",
+    (3, "p", LINEAR % ("p", "LOGISTIC")): "sigmoid",
+    (3, "p", LINEAR % ("q", "LOGISTIC") + ' p = ai.onnx.ml.Normalizer<norm = "L1">(q)'):
+        "probabilities",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", SEEN, ids=str)
+def test_what_classifiers_give_is_seen(model: tuple[int, str, str], write_model) -> None:
+    classes, name, body = model
+    path = write_model(CLASSIFIER % (classes, name, body))
+    with analysed(path) as analyses:
+        (prediction,) = analyses.get(Predictions)
+        assert prediction.head.kind == SEEN[model]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "told"),
+    [
+        ("probabilities", LINEAR % ("probabilities", "NONE"), True),
+        ("output_probability", LINEAR % ("output_probability", "NONE"), True),
+        ("classProbs", LINEAR % ("classProbs", "NONE"), True),
+        ("scores", LINEAR % ("scores", "NONE"), False),
+        ("log_probs", LINEAR % ("log_probs", "NONE"), False),
+        ("problem", LINEAR % ("problem", "NONE"), False),
+        ("probabilities", LINEAR % ("probabilities", "SOFTMAX"), False),
+        ("probabilities", LINEAR % ("q", "NONE") + " probabilities = Sigmoid(q)", False),
+        ("probabilities", LINEAR % ("q", "SOFTMAX") + " probabilities = Log(q)", True),
+    ],
+)
+def test_names_that_promise_probabilities(name: str, body: str, told: bool) -> None:
+    found = findings(not_a_distribution, CLASSIFIER % (3, name, body))
+    assert [one.severity for one in found] == [Severity.WARNING] * told
+
+
+@pytest.mark.parametrize(("transform", "told"), [("NONE", True), ("SOFTMAX", False)])
+def test_maps_of_probabilities(transform: str, told: bool) -> None:
+    text = f"""{ML} n (float[N, 2] x) => (int64[N] label, seq(map(int64, float)) probabilities)
+    {{ {LINEAR % ("p", transform)}
+      probabilities = ai.onnx.ml.ZipMap<classlabels_int64s = [0, 1, 2]>(p) }}"""
+    assert bool(findings(not_a_distribution, text)) is told
+
+
+@pytest.mark.parametrize(
+    ("shape", "body"),
+    [
+        ("N, 4, 5", "y = Softmax(x)"),
+        ("N, 20", "p = Softmax(x) y = Flatten(p)"),
+        ("N, 4, 5", "p = LogSoftmax<axis = -2>(x) y = Identity(p)"),
+        ("N, 4, 5", "y = Softmax<axis = 2>(x)"),
+        ("N, 1, 4, 5", "p = Softmax(x) y = Unsqueeze<axes = [1]>(p)"),
+    ],
+)
+def test_old_softmaxes_run_over_several_axes(shape: str, body: str) -> None:
+    text = f"""<ir_version: 6, opset_import: ["" : 11]>
+    n (float[N, 4, 5] x, float[N, 2] z) => (float[{shape}] y, float[N, 2] other)
+    {{ {body} other = Softmax(z) }}"""
+    assert not findings(not_a_distribution, text)
 
 
 def test_quantised_probabilities_need_not_sum_to_1() -> None:
@@ -228,8 +319,8 @@ TWO = """n (float[N, 2] x, float[N, 2] z) => (float[N, 2] y, float[N, 2] v)
         ("d = Mul(z, zero) y = Add(x, d) v = Exp(z)", []),  # it moves the other output
         ("d = Mul(x, zero) e = Mul(z, zero) s = Add(d, e) y = Cos(s) v = Exp(s)", []),  # whole
         ("d = Mul(x, zero) e = Mul(z, zero) s = Add(d, e) t = Add(s, one) y = Exp(t) v = Sin(t)",
-         ["y", "v"]),
-        # PRD002 judges heads
+         []),  # PRD002 proves it
+        # and judges heads
         ("d = Mul(x, zero) e = Mul(z, zero) s = Add(d, e) y = Softmax(s) v = Exp(x)", []),
         ("m = Greater(z, zero) f = Cast<to = 1>(m) d = Mul(f, zero) y = Add(x, d) v = Exp(x)", []),
         ("s = Shape(z) y = Reshape(x, s) v = Exp(x)", []),
@@ -302,3 +393,127 @@ def test_declared_range_of_a_real_export(model: str, lowest: float, fires: bool)
     report = run_rule(output_range, path, settings=settings)
     assert report.complete
     assert bool(report.findings) is fires
+
+
+def labelled(body: str, classes: int = 3) -> str:
+    return f"{ML} n (float[N, 3] x) => (int64[N] label, float[N, {classes}] p) {{ {body} }}"
+
+
+ARGMAX = "ArgMax<axis = 1, keepdims = 0>"
+LABELS = {
+    labelled(TREE % ("p", "0.2, 0.9", "NONE"), 2): [],
+    labelled(TREE % ("p", "-0.2, 0.9", "LOGISTIC"), 2): [],
+    # ai.onnx.ml cuts the sum at 0.5 where all weights are positive, before the sigmoid
+    labelled(TREE % ("p", "0.2, 0.4", "LOGISTIC"), 2): [Severity.WARNING],
+    labelled(f"p = Softmax(x) label = {ARGMAX}(p)"): [],
+    labelled(f"p = Softmax(x) h = Neg(x) label = {ARGMAX}(h)"): [Severity.WARNING],
+    labelled("p = Softmax(x) label = ArgMin<axis = 1, keepdims = 0>(p)"): [Severity.ERROR],
+    # a class that counts for nothing, as a detector's background
+    labelled(f"""p = Softmax(x) one = Constant<value = int64[1] {{1}}>()
+        two = Constant<value = int64[1] {{2}}>() h = Slice(p, one, two, one)
+        label = {ARGMAX}(h)"""): [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LABELS, ids=range(len(LABELS)))
+def test_labels_and_scores(text: str) -> None:
+    assert [found.severity for found in findings(label_score_mismatch, text)] == LABELS[text]
+
+
+SVM = """label, p = ai.onnx.ml.SVMClassifier<classlabels_ints = [0, 1], coefficients = [1.0, -1.0],
+    kernel_params = [0.5, 0.0, 3.0], kernel_type = "LINEAR", rho = [0.1],
+    support_vectors = [1.0, 0.5, 0.1, -1.0, 0.2, 0.1], vectors_per_class = [1, 1],
+    prob_a = [%s], prob_b = [%s]>(x)"""
+
+
+@pytest.mark.parametrize(
+    ("estimate", "told"),
+    [(("-1.5", "0.0"), []), (("-1.5", "0.9"), [Severity.INFO]), (("1.5", "0.0"), [Severity.ERROR])],
+)
+def test_estimates_may_be_off_at_the_boundary(estimate, told, tmp_path) -> None:
+    x = np.linspace(-1, 1, 40, dtype=np.float32).repeat(3).reshape(40, 3)
+    np.save(tmp_path / "x.npy", x)
+    text = labelled(SVM % estimate, 2)
+    report = judged(label_score_mismatch, text, data=tmp_path / "x.npy", samples=40)
+    assert [found.severity for found in report.findings] == told
+
+
+OPEN = (
+    '<ir_version: 9, opset_import: ["" : 17, "ai.onnx.ml" : 3]> n (float[N, 4] x) => (%s) <%s> {%s}'
+)
+ONE = "float[4, 1] w = {1, 2, -3, 4}"
+LEAVES = """y = ai.onnx.ml.TreeEnsembleRegressor<n_targets = 1, nodes_falsenodeids = [2, 0, 0],
+    nodes_truenodeids = [1, 0, 0], nodes_featureids = [0, 0, 0], nodes_nodeids = [0, 1, 2],
+    nodes_modes = ["BRANCH_LEQ", "LEAF", "LEAF"], nodes_treeids = [0, 0, 0],
+    nodes_values = [%s, 0.0, 0.0], target_ids = [0, 0], target_nodeids = [1, 2],
+    target_treeids = [0, 0], target_weights = [%s]>(x)"""
+W, I = Severity.WARNING, Severity.INFO  # noqa: E741
+COLLAPSES = {
+    ("float[N, 1] y", ONE, "t = MatMul(x, w) y = Div(t, t)"): [W],
+    ("float[N, 1] y", ONE, 't = MatMul(x, w) y = ai.onnx.ml.Normalizer<norm = "L2">(t)'): [W],
+    ("float[N, 1] y", ONE, "t = MatMul(x, w) y = LpNormalization(t)"): [W],
+    ("float[N, 1] y", ONE, "t = MatMul(x, w) m = ReduceMean<axes = [1]>(t) y = Sub(t, m)"): [W],
+    ("float[N, 1] y", ONE, "t = MatMul(x, w) s = Softmax(t) y = Mul(s, s)"): [],  # ARC002's
+    ("float[N, 1] y", ONE + ", float big = {99}",
+     "t = MatMul(x, w) r = Relu(t) s = Add(r, big) y = Sigmoid(s)"): [W],
+    ("float[N, 4] y", "float[4] z = {0, 0, 0, 0}, float[4] b = {1, 2, 3, 4.5}",
+     "t = Mul(x, z) y = Add(t, b)"): [W],
+    ("float[N, 1] y", "", LEAVES % ("0.0", "2.5, 2.5")): [W],
+    ("float[N, 1] y", "", LEAVES % ("99.0", "2.5, 3.5")): [I],  # only synthetic inputs say so
+    ("float[N, 1] y", "", LEAVES % ("0.0", "2.5, 3.5")): [],
+    ("float[N, 1] y", ONE + ", float low = {-999}", "t = MatMul(x, w) s = Add(t, low) y = Relu(s)"):
+        [I],
+    # constant for a reason
+    ("float[N, 1] y, float[N, 4] z", ONE + ", float nil = {0}", "y = MatMul(x, w) z = Mul(x, nil)"):
+        [I],
+    ("float[N, 1] y, float[M] z", ONE + ", float[1] c = {1}, int64[2] a = {0, 1}",
+     "y = MatMul(x, w) s = Shape(x) f = Cast<to = 1>(s) z = Mul(f, c)"): [],
+    ("float[N, 1] y, float[4, 1] z", ONE, "y = MatMul(x, w) z = Identity(w)"): [],
+    ("float[N, 1] y, float[N, 4] flags", ONE + ", float low = {-999}",
+     "y = MatMul(x, w) b = Less(x, low) flags = Cast<to = 1>(b)"): [],
+    ("int64[N] y", "", "y = ArgMax<axis = 1, keepdims = 0, select_last_index = 1>(x)"): None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", COLLAPSES, ids=lambda form: form[2][:40])
+def test_outputs_that_are_always_the_same(form: tuple[str, str, str]) -> None:
+    text = OPEN % form
+    if COLLAPSES[form] is None:
+        assert "PRD002" in judged(collapsed_prediction, text).not_applicable
+    else:
+        found = findings(collapsed_prediction, text)
+        assert [one.severity for one in found] == COLLAPSES[form]
+
+
+def test_what_the_users_data_shows_is_a_warning(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((20, 4), np.float32))
+    for form, told in COLLAPSES.items():
+        if told == [I] and "nil" not in form[1]:
+            (found,) = judged(
+                collapsed_prediction, OPEN % form, data=tmp_path / "x.npy", samples=20
+            ).findings
+            assert found.severity is W
+            assert "20 samples" in found.message
+
+
+@pytest.mark.parametrize(
+    ("words", "pattern", "told"),
+    [
+        ('"जीवन", "गणित"', "[a-zA-Z0-9_]+", [W]),
+        ('"जीवन", "गणित"', "\\\\w\\\\w+", [W]),
+        ('"जीवन", "go"', "[a-zA-Z0-9_]+", [I]),
+        ('"जीवन", "गणित"', "[^ ]+", [I]),
+    ],
+)
+def test_words_that_no_token_can_be(words: str, pattern: str, told: list[Severity]) -> None:
+    text = f"""<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+    n (string[N] x) => (float[N, 2] y) <float[2, 2] w = {{1, 2, 3, 5}}>
+    {{
+        t = com.microsoft.Tokenizer<mark = 0, mincharnum = 1, pad_value = "#",
+            tokenexp = "{pattern}">(x)
+        c = TfIdfVectorizer<max_gram_length = 1, min_gram_length = 1, max_skip_count = 0,
+            mode = "TF", ngram_counts = [0], ngram_indexes = [0, 1], pool_strings = [{words}]>(t)
+        h = MatMul(c, w)
+        y = Softmax(h)
+    }}"""
+    assert [found.severity for found in findings(collapsed_prediction, text)] == told

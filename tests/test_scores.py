@@ -112,6 +112,39 @@ def test_what_a_calibrated_model_stays_below(count):
 # Which output the labels belong to
 
 
+FOREST = """<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
+n (float[N, 2] x) => (int64[N] label, %s y) {
+    label, %s = ai.onnx.ml.TreeEnsembleClassifier<classlabels_int64s = [3, 7],
+        class_ids = [0, 0], class_nodeids = [1, 2], class_treeids = [0, 0],
+        class_weights = [%s], nodes_falsenodeids = [2, 0, 0], nodes_truenodeids = [1, 0, 0],
+        nodes_featureids = [0, 0, 0], nodes_modes = ["BRANCH_LEQ", "LEAF", "LEAF"],
+        nodes_nodeids = [0, 1, 2], nodes_treeids = [0, 0, 0], nodes_values = [0.0, 0.0, 0.0]>(x)
+    %s
+}"""
+ZIPPED = "y = ai.onnx.ml.ZipMap<classlabels_int64s = [3, 7]>(p)"
+
+
+@pytest.mark.parametrize(
+    "form", [("float[N, 2]", "y", ""), ("seq(map(int64, float))", "p", ZIPPED)], ids=["rows", "map"]
+)
+def test_votes_of_trees_are_probabilities_as_they_are(form, tmp_path):
+    kind, name, end = form
+    x = np.float32([[-1, 0], [1, 0], [1, 0], [-1, 0]])
+    text = FOREST % (kind, name, "0.25, 0.75", end)
+    with scored(tmp_path, text, x=x, y=[3, 7, 7, 7]) as scores:
+        assert (scores.output.value.name, scores.accuracy) == ("y", 0.75)
+        assert scores.log_loss == pytest.approx(-(3 * np.log(0.75) + np.log(0.25)) / 4, rel=1e-5)
+        assert scores.calibration_error == pytest.approx(0, abs=1e-6)
+
+
+def test_margins_have_no_log_loss(tmp_path):
+    text = FOREST % ("float[N, 2]", "y", "-1.25, 0.75", "")
+    x = np.float32([[-1, 0], [1, 0], [1, 0], [-1, 0]])
+    with scored(tmp_path, text, x=x, y=[3, 7, 7, 7]) as scores:
+        assert (scores.output.value.name, scores.accuracy) == ("label", 0.75)
+        assert (scores.log_loss, scores.calibration_error) == (None, None)
+
+
 SOFTMAX = "n (float[N, 3] x) => (float[N, 3] y) { y = Softmax(x) }"
 ROWS = np.float32([[2, 0, 0], [0, 1, 0], [0, 0, 3], [1, 0, 0]])
 

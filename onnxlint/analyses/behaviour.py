@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.differences import Difference, compare
 from onnxlint.analyses.execution import Execution
-from onnxlint.analyses.predictions import recognise
+from onnxlint.analyses.heads import recognise
 from onnxlint.analyses.refusals import Refusal, read_refusal
 from onnxlint.analyses.reruns import Reruns
 from onnxlint.analyses.rounding import Rounding

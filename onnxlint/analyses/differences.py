@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.predictions import Head, differing_decisions
+from onnxlint.analyses.heads import Head, differing_decisions
 from onnxlint.analyses.rounding import Rounding, finite_parts
 from onnxlint.findings import Place
 from onnxlint.model.graph import Value

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from onnxlint.analyses.heads import table_of
 from onnxlint.analyses.rounding import same_array
 from onnxlint.analyses.trace import Observed, Trace
 from onnxlint.findings import Place
@@ -16,6 +17,7 @@ from onnxlint.model.walk import Walk
 
 if TYPE_CHECKING:
     from onnxlint.model.tensors import Array
+    from onnxlint.runtime.messages import Ran
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,3 +103,8 @@ class Outputs:
             )
             for value in graph.outputs
         ])  # fmt: skip
+
+
+def tabled(value: Value, ran: Ran) -> Array | None:
+    """What an output gave in a run; of maps the table that they were made of."""
+    return ran.outputs.get(table_of(value).name)

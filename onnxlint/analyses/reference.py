@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.divergence import FirstDivergence, LayerDifferences
 from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.heads import Head, differing_decisions, recognise
 from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.other import Both, OtherModel, names_of
 from onnxlint.analyses.pairing import Side
-from onnxlint.analyses.predictions import Head, differing_decisions, recognise
 from onnxlint.analyses.rounding import Distance, Rounding
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.weights import Weights

@@ -6,6 +6,7 @@ import math
 from collections.abc import Container, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from onnxlint.analyses.heads import table_of
 from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.refusals import Refusal, read_refusal
 from onnxlint.analyses.shapes import Shapes
@@ -86,6 +87,7 @@ class Runner:
             outputs = {value.name for value in self._graph.outputs}
             watches = [watch for watch in watches if watch.name in outputs]
             self._load(watches, level)
+        self.kept += _tables(self._graph, watches)
         self._regroup(watches, self._guessed(watches))
 
     def open_inside(self, known: Container[str], *, constants: bool) -> bool:
@@ -240,6 +242,13 @@ def kept_outputs(graph: Graph, shapes: Shapes) -> Iterator[str]:
         room -= shape.nbytes(unknown=8)
         if room >= 0:
             yield value.name
+
+
+def _tables(graph: Graph, watches: list[Watch]) -> Iterator[str]:
+    """What is watched of the tensors that outputs made of maps come from."""
+    names = {watch.name for watch in watches}
+    tables = ((value, table_of(value)) for value in graph.outputs)
+    return (table.name for value, table in tables if table is not value and table.name in names)
 
 
 def runnable(model: Model, watched: list[str]) -> tuple[bytes, Path]:

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.heads import Head, probabilities, recognise, spread_classes
 from onnxlint.analyses.labels import Labels
-from onnxlint.analyses.outputs import Output, Outputs
-from onnxlint.analyses.predictions import Head, probabilities, recognise, spread_classes
+from onnxlint.analyses.outputs import Output, Outputs, tabled
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.findings import Place
 from onnxlint.model.errors import DataError
@@ -67,19 +67,28 @@ class Scores:
         truths = labels.of(samples, are_all=samples < settings.samples)
         known = {}
         for output in outputs:
-            gathered = _gathered(output, samples)
+            gathered = _gathered(output, samples, execution)
             if gathered is not None:
                 known[output] = gathered
-        heads = {out: recognise(graph, shapes, out.value, settings.outputs) for out in known}
-        for output, array in known.items():
-            head = heads[output]
-            found = _classified(graph, output, head, array, truths) if head else None
-            if found is not None:
+        read = ((out, recognise(graph, shapes, out.value, settings.outputs)) for out in known)
+        heads = {out: _settled(head, known[out]) for out, head in read if head is not None}
+        classified = [
+            found for output, head in heads.items() if head is not None
+            and (found := _classified(graph, output, head, known[output], truths)) is not None
+        ]  # fmt: skip
+        for found in classified:
+            if found.probabilities is not None:
                 return found
         for output, array in known.items():
-            found = _named(output, array, truths) or _regressed(output, array, truths)
-            if found is not None:
-                return found
+            named = _named(output, array, truths)
+            if named is not None:
+                return named
+        if classified:
+            return classified[0]
+        for output, array in known.items():
+            regressed = _regressed(output, array, truths)
+            if regressed is not None:
+                return regressed
         raise DataError(_misfit(graph, labels, truths, known, outputs))
 
     @property
@@ -190,15 +199,21 @@ class Scores:
         )
 
 
-def _gathered(output: Output, samples: int) -> Array | None:
+def _gathered(output: Output, samples: int, execution: Execution) -> Array | None:
     """An output over all samples, which lie along its first axis; None where they do not."""
     import numpy as np
 
-    arrays = [array for array in output.arrays if array.ndim]
+    tables = (tabled(output.value, ran) for ran in execution.runs)
+    arrays = [array for array in tables if array is not None and array.ndim]
     if not arrays or len({array.shape[1:] for array in arrays}) != 1:
         return None
     together = np.concatenate(arrays)
     return together[:samples] if len(together) >= samples else None
+
+
+def _settled(head: Head, array: Array) -> Head | None:
+    """The head as its numbers show it; None where it is none, after all."""
+    return head.settled(spread_classes(array, head)) if array.dtype.kind == "f" else None
 
 
 def _classified(
@@ -209,7 +224,7 @@ def _classified(
 
     if array.dtype.kind != "f":
         return None
-    raw = spread_classes(array, head.axis).astype(np.float64)
+    raw = spread_classes(array, head).astype(np.float64)
     p = np.nan_to_num(probabilities(raw, head.kind), nan=0.0)
     classes = p.shape[-1]
     names = _class_names(graph, classes)
@@ -224,7 +239,8 @@ def _classified(
     kept = truths.reshape(-1) >= 0  # what is below 0 is padding, as -100 is to PyTorch's losses
     truths, p = truths.reshape(-1)[kept], p.reshape(-1, classes)[kept]
     predicted = (p[:, 0] > 0.5).astype(np.int64) if classes == 1 else p.argmax(axis=1)
-    return Scores(output, "classification", len(labels), truths, predicted, p, names)
+    told = None if head.kind == "margins" else p
+    return Scores(output, "classification", len(labels), truths, predicted, told, names)
 
 
 def _multi_label(output: Output, p: Array, labels: Array) -> Scores:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.heads import recognise
 from onnxlint.analyses.inputs import Inputs
-from onnxlint.analyses.predictions import recognise
 from onnxlint.analyses.reruns import Reruns
 from onnxlint.analyses.rounding import same_array
 from onnxlint.analyses.shapes import Shapes

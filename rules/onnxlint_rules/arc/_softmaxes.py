@@ -65,3 +65,12 @@ def axes(node: Node, shapes: Shapes) -> range | None:
     if rank is None or not -rank <= axis < rank:
         return None
     return range(axis % rank, rank if flattens else axis % rank + 1)
+
+
+def runs_over_rows(node: Node, shapes: Shapes) -> bool:
+    """Whether a softmax normalises each row, along the last axis; where unknown it may."""
+    shape, over = shapes.of(node.input(0)), axes(node, shapes)
+    if shape is None or over is None:
+        return True
+    several = [axis for axis in over if shape.dim(axis) != 1]
+    return len(several) < 2 and over[-1] == (shape.rank or 0) - 1

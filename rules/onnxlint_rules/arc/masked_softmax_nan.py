@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Value, rule
+from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
 from onnxlint_rules.arc._masks import Masks
+from onnxlint_rules.arc._softmaxes import runs_over_rows
 
 
 @rule("ARC014", "masked-softmax-nan", severity=Severity.WARNING, ops=("Softmax", "LogSoftmax"))
-def masked_softmax_nan(graph: Graph) -> Iterator[Finding]:
+def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A softmax whose entries an input can mask with -inf, all of them, and nothing guards it.
 
     Why: a softmax over nothing but -inf is NaN. A sample that is padding only, as the last batch of
@@ -47,6 +48,16 @@ def masked_softmax_nan(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
+    <ir_version: 6, opset_import: ["" : 11]>
+    # until opset 12 a softmax runs over all axes from `axis` on: one row of these is not all
+    net (float[N, 2, 2] scores) => (float[N, 2, 2] y)
+    <float[2, 2] mask = {-inf, -inf, 0, 0}>
+    {
+        masked = Add(scores, mask)
+        y = Softmax <axis = 1> (masked)
+    }
+
+    Good:
     # a row that is masked whole is replaced
     net (float[N, H, T, T] scores, bool[N, 1, 1, T] padding) => (float[N, H, T, T] y)
     <float low = {-inf}, float zero = {0}>
@@ -61,6 +72,8 @@ def masked_softmax_nan(graph: Graph) -> Iterator[Finding]:
     told: dict[str, list[Node]] = {}
     causes: dict[Value | None, list[Cause]] = {}
     for softmax in graph.nodes("Softmax", "LogSoftmax"):
+        if not runs_over_rows(softmax, shapes):
+            continue
         value = softmax.input(0)
         if value not in causes:
             causes[value] = list(dict.fromkeys(_causes(value, masks)))

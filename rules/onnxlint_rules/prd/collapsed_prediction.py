@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, NotApplicable, Predictions, Severity, Stage, rule
+from onnxlint import Collapse, Collapses, Finding, Severity, Stage, Trace, rule
 
 
 @rule("PRD002", "collapsed-prediction", severity=Severity.WARNING, stages=(Stage.TRAINED,))
 def collapsed_prediction(
-    predictions: Predictions, *, min_spread: float = 0.001
+    collapses: Collapses, trace: Trace, *, min_spread: float = 0.001, min_samples: int = 8
 ) -> Iterator[Finding]:
     """A trained model that predicts nearly the same for every sample.
 
@@ -15,6 +15,13 @@ def collapsed_prediction(
     training collapsed, the weights were never loaded, or a layer on the way is constant. The
     spread is the largest difference between two samples, relative to the largest output; float32
     rounding makes 0.000001 of it and any model that looks at its input far more than the limit.
+    Outputs that are not recognised as predictions must be equal but for rounding. A warning where
+    the graph proves it for every input (all-zero weights, a value divided by itself, a softmax or
+    normalisation over an axis of size 1, trees of one leaf, bounds that leave one number), and on
+    the user's data, for unrecognised outputs from `min-samples` samples on; on synthetic inputs,
+    which a sound model may take all for one class, an info. Outputs made of sizes alone are exempt,
+    as are flags and counts; zeros and ones in the shape of a value, beside other outputs, are an
+    info.
     Fix: compare with the framework's own output for two inputs; look for dead and all-zero layers
     (ACT003, WGT002) before the head.
 
@@ -26,6 +33,38 @@ def collapsed_prediction(
         y = Softmax(logits)
     }
 
+    Bad:
+    # no head, and always 1
+    net (float[N, 2] x) => (float[N, 1] p)
+    <float[2, 1] w = {1, 2}>
+    {
+        logit = MatMul(x, w)
+        score = Sigmoid(logit)
+        flat = Div(score, score)
+        p = Identity(flat)
+    }
+
+    Bad:
+    <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
+    # shares of a single column
+    net (float[N, 2] x) => (float[N, 1] p)
+    <float[2, 1] w = {1, 2}>
+    {
+        logit = MatMul(x, w)
+        score = Sigmoid(logit)
+        p = ai.onnx.ml.Normalizer <norm = "L1"> (score)
+    }
+
+    Good:
+    # a grid in the shape of the features, beside what is predicted
+    net (float[N, 2] x) => (float[N, 2] y, float[N, 2] grid)
+    <float[2, 2] w = {1, 2, 3, 4.5}, float[1, 2] cells = {0, 1}>
+    {
+        y = MatMul(x, w)
+        size = Shape(y)
+        grid = Expand(cells, size)
+    }
+
     Good:
     net (float[N, 2] x) => (float[N, 3] y)
     <float[2, 3] w = {0, 0, 0, 0.1, 0, 0}, float[3] b = {1, 2, 3}>
@@ -34,16 +73,38 @@ def collapsed_prediction(
         y = Softmax(logits)
     }
     """
-    judged = [prediction for prediction in predictions if prediction.rows > 1]
-    if not judged:
-        raise NotApplicable("a single prediction cannot be compared with another")
-    for prediction in judged:
-        if prediction.spread < min_spread:
-            yield Finding(
-                prediction,
-                f"all {prediction.rows:,} predictions are nearly the same: they differ by "
-                f"{prediction.spread:.2g} of the largest value, less than {min_spread:g}",
-                measured=prediction.spread,
-                limit=min_spread,
-                unit="fraction of the largest value",
-            )
+    for collapse in collapses.within(min_spread):
+        yield Finding(
+            collapse,
+            _told(collapse, trace.samples, min_spread),
+            measured=collapse.spread,
+            limit=min_spread,
+            unit="fraction of the largest value",
+            severity=_severity(collapse, trace, min_samples),
+        )
+
+
+def _told(collapse: Collapse, samples: int, limit: float) -> str:
+    """What was seen, and from where on no input matters."""
+    seen = f"the output is the same for all {samples:,} samples"
+    if collapse.is_head:
+        seen = (
+            f"all {collapse.rows:,} predictions on {samples:,} samples are nearly the same: spread "
+            f"{collapse.spread:.2g} of the largest value (limit {limit:g})"
+        )
+    elif not collapse.is_equal:
+        seen = "the output holds only the sign of a number"
+    proof = collapse.proof
+    if proof is None or proof.ended_at is None:
+        return seen
+    return f"{seen}, and so for every input: {proof.ended_at.place}: {proof.why}"
+
+
+def _severity(collapse: Collapse, trace: Trace, min_samples: int) -> Severity:
+    """A warning where it is proven or the user's data shows it."""
+    if collapse.is_meant:
+        return Severity.INFO
+    if collapse.proof is not None:
+        return Severity.WARNING
+    enough = collapse.is_head or trace.samples >= min_samples
+    return Severity.WARNING if enough and not trace.synthetic else Severity.INFO

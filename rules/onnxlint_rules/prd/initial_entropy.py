@@ -38,6 +38,8 @@ def initial_entropy(
     }
     """
     for prediction in predictions:
+        if not prediction.is_probable:
+            continue
         expected, seen = prediction.expected_entropy, prediction.entropy
         if abs(seen - expected) > max_deviation * expected:
             count = 2 if prediction.head.kind == "sigmoid" else prediction.classes

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Sensitivity, Severity, Stage, Tried, rule
+from onnxlint import Constancy, Finding, Sensitivity, Severity, Stage, Tried, rule
 
 
 @rule("PRD005", "input-insensitive", severity=Severity.ERROR, stages=(Stage.TRAINED,))
-def input_insensitive(sensitivity: Sensitivity, *, min_samples: int = 8) -> Iterator[Finding]:
+def input_insensitive(
+    sensitivity: Sensitivity, constancy: Constancy, *, min_samples: int = 8
+) -> Iterator[Finding]:
     """An input that changes no output, though the outputs are computed from it.
 
     Why: a whole input is ignored. Its branch is dead, multiplied by zero or masked away, or it was
@@ -14,7 +16,8 @@ def input_insensitive(sensitivity: Sensitivity, *, min_samples: int = 8) -> Iter
     other valid values while all others are held, and not one bit of an output changes. Inputs that
     act in steps (by a comparison, an index of a maximum, a branch) are not judged. An error on the
     user's data, from `min-samples` samples on, and for an input of more than one number a sample;
-    else a warning. Outputs that no input changes and that are predictions are PRD002's.
+    else a warning. Outputs that no input changes are PRD002's where they are predictions, or where
+    the graph proves it.
     Fix: follow the input through the graph to the layer behind which its values no longer differ
     (ACT003, ACT007, WGT002 find dead and zero layers); compare with the framework's own output for
     two values of it.
@@ -38,6 +41,8 @@ def input_insensitive(sensitivity: Sensitivity, *, min_samples: int = 8) -> Iter
     }
     """
     for output, tried in sensitivity.unmoved.items():
+        if constancy.proof(output) is not None:
+            continue
         names = ", ".join(repr(each.input.name) for each in tried)
         yield Finding(
             output,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Predictions, Severity, Trace, rule
+from onnxlint import Finding, Misnomer, Predictions, Severity, Trace, rule
 
 
 @rule("PRD003", "not-a-distribution", severity=Severity.ERROR)
@@ -13,11 +13,15 @@ def not_a_distribution(
 
     Why: thresholds, calibration and every loss on logarithms take them for probabilities. The
     softmax runs over the batch instead of the classes, or arithmetic after it (smoothing, weights
-    of classes) forgot to normalise. The tolerance covers a float16 softmax over thousands of
-    classes; quantised probabilities are rounded further, and left alone. An error where every
-    prediction is off or the data is the user's, else a warning.
-    Fix: give the softmax the axis of the classes; divide by the sum after arithmetic. An output
-    that is no distribution: name it in the configuration (`outputs`).
+    of classes) forgot to normalise. An output that is named after probabilities promises them,
+    too: an SVM trained without probabilities gives margins under sklearn-onnx's `probabilities`.
+    Before opset 13 a softmax is a distribution over all axes from `axis` on. The tolerance covers a
+    float16 softmax over thousands of classes; quantised probabilities are rounded further, and
+    exempt. An error where every prediction is off or the data is the user's, else a warning; a
+    warning where only the name promises.
+    Fix: give the softmax the axis of the classes; divide by the sum after arithmetic; train the
+    classifier with probabilities, or name the output after what it holds. An output that is not a
+    distribution: declare it in the configuration (`outputs`).
 
     Bad:
     # smoothing that adds probability
@@ -35,6 +39,36 @@ def not_a_distribution(
         y = Softmax <axis = 0> (x)
     }
 
+    Bad:
+    <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
+    # an SVM without probabilities
+    net (float[N, 2] x) => (int64[N] label, float[N, 2] probabilities)
+    {
+        label, probabilities = ai.onnx.ml.SVMClassifier <
+            classlabels_ints = [0, 1], coefficients = [1.0, -1.0], kernel_params = [0.5, 0.0, 3.0],
+            kernel_type = "LINEAR", rho = [0.1], support_vectors = [1.0, 0.5, -1.0, 0.2],
+            vectors_per_class = [1, 1]> (x)
+    }
+
+    Good:
+    <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
+    # the same, by another name
+    net (float[N, 2] x) => (int64[N] label, float[N, 2] scores)
+    {
+        label, scores = ai.onnx.ml.SVMClassifier <
+            classlabels_ints = [0, 1], coefficients = [1.0, -1.0], kernel_params = [0.5, 0.0, 3.0],
+            kernel_type = "LINEAR", rho = [0.1], support_vectors = [1.0, 0.5, -1.0, 0.2],
+            vectors_per_class = [1, 1]> (x)
+    }
+
+    Good:
+    <ir_version: 6, opset_import: ["" : 11]>
+    # over both axes at once, as opset 11 has it
+    net (float[N, 4, 5] x) => (float[N, 4, 5] y)
+    {
+        y = Softmax <axis = 1> (x)
+    }
+
     Good:
     net (float[N, 4] x) => (float[N, 4] y)
     <float keep = {0.6}, float extra = {0.1}>
@@ -46,14 +80,27 @@ def not_a_distribution(
     """
     for prediction in predictions:
         off = prediction.deviations > tolerance
-        if off.any() and not prediction.head.quantised:
+        if off.any() and prediction.is_probable and not prediction.head.quantised:
             worst = float(prediction.deviations.max())
             yield Finding(
                 prediction,
-                f"{off.sum():,} of {off.size:,} predictions are no distribution: they are off by "
-                f"up to {worst:.3g}, and {tolerance:g} is tolerated",
+                f"{off.sum():,} of {off.size:,} predictions are not a distribution: off by up to "
+                f"{worst:.3g} (limit {tolerance:g})",
                 measured=worst,
                 limit=tolerance,
                 unit="probability",
                 severity=None if off.all() else trace.severity(Severity.ERROR),
             )
+    for misnomer in predictions.misnomers:
+        yield Finding(misnomer, _told(misnomer), severity=Severity.WARNING)
+
+
+def _told(misnomer: Misnomer) -> str:
+    """What the output holds, and where that comes from."""
+    low, high = misnomer.low, misnomer.high
+    what = f"holds values from {low:.3g} to {high:.3g}"
+    if low >= 0 and high <= 1:
+        what = f"its rows sum to {misnomer.least:.3g} to {misnomer.most:.3g}, not 1"
+    head = misnomer.head
+    source = f": raw scores of {head.node.op}" if head and head.node and head.by_classifier else ""
+    return f"output {misnomer.value.name!r} is named after probabilities, but {what}{source}"

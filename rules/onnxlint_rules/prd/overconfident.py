@@ -38,7 +38,7 @@ def overconfident(
     """
     if not trace.is_noise:
         raise NotApplicable("only pure noise tells, and the model was fed something else")
-    for prediction in predictions:
+    for prediction in filter(lambda each: each.is_probable, predictions):
         confidence = float(prediction.confidence.mean())
         if prediction.is_multi_label or prediction.spread < min_spread:
             continue
