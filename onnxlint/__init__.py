@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.activations import Activations
     from onnxlint.analyses.baselines import Baselines
     from onnxlint.analyses.behaviour import Behaviour, ResizedAxis
+    from onnxlint.analyses.bounds import Bounds
     from onnxlint.analyses.data import Data, FedInput
     from onnxlint.analyses.differences import Difference
     from onnxlint.analyses.divergence import FirstDivergence
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.shapes import Shapes
     from onnxlint.analyses.support import Support
     from onnxlint.analyses.targets import Target, Targets
-    from onnxlint.analyses.trace import Observed, Trace
+    from onnxlint.analyses.trace import Observed, ObservedNode, Trace
     from onnxlint.analyses.weights import Weight, Weights
     from onnxlint.analyses.witnesses import Witnesses
     from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage
@@ -62,6 +63,7 @@ _HOMES = {
     "Activations": "onnxlint.analyses.activations",
     "Baselines": "onnxlint.analyses.baselines",
     "Behaviour": "onnxlint.analyses.behaviour",
+    "Bounds": "onnxlint.analyses.bounds",
     "Change": "onnxlint.analyses.layers",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.data",
@@ -87,6 +89,7 @@ _HOMES = {
     "Node": "onnxlint.model.graph",
     "NotApplicable": "onnxlint.findings",
     "Observed": "onnxlint.analyses.trace",
+    "ObservedNode": "onnxlint.analyses.trace",
     "Origin": "onnxlint.model.graph",
     "OutputDifference": "onnxlint.analyses.reference",
     "Outputs": "onnxlint.analyses.outputs",
@@ -132,6 +135,7 @@ __all__ = [
     "Activations",
     "Baselines",
     "Behaviour",
+    "Bounds",
     "Change",
     "Danger",
     "Data",
@@ -157,6 +161,7 @@ __all__ = [
     "Node",
     "NotApplicable",
     "Observed",
+    "ObservedNode",
     "Origin",
     "OutputDifference",
     "Outputs",
