@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.shapes import Shapes
     from onnxlint.analyses.support import Support
     from onnxlint.analyses.targets import Target, Targets
+    from onnxlint.analyses.ties import Ties
     from onnxlint.analyses.trace import Observed, ObservedNode, Trace
     from onnxlint.analyses.weights import Weight, Weights
     from onnxlint.analyses.witnesses import Witnesses
@@ -117,6 +118,7 @@ _HOMES = {
     "Target": "onnxlint.analyses.targets",
     "Targets": "onnxlint.analyses.targets",
     "Tolerance": "onnxlint.analyses.expected",
+    "Ties": "onnxlint.analyses.ties",
     "Trace": "onnxlint.analyses.trace",
     "Trail": "onnxlint.analyses.layers",
     "Tried": "onnxlint.analyses.sensitivity",
@@ -188,6 +190,7 @@ __all__ = [
     "Support",
     "Target",
     "Targets",
+    "Ties",
     "Tolerance",
     "Trace",
     "Trail",

@@ -149,6 +149,11 @@ class Behaviour:
         """Nothing runs yet."""
         return cls(graph, shapes, execution, reruns, rounding, settings)
 
+    @property
+    def feed(self) -> Feed:
+        """What everything is measured on."""
+        return self._feeds[0]
+
     @cached_property
     def repetitions(self) -> list[Repeat]:
         """Every output that differs, however little, when the same is fed again in one session.
@@ -188,20 +193,21 @@ class Behaviour:
             NotApplicable: no axis of the inputs is sure to count samples, there is one sample, the
                 pair cannot be run, or it would take too long.
         """
-        first, second = self._pair
+        first, second = self.pair
         self._afford(runs=3)
         alone = [self._run(first), self._run(second)]
-        together = self._together = self._run(self._as_one(first, second))
+        together = self._together = self._run(self.as_one(first, second))
         self._sample_axes = dict(self._counting_axes(alone, together))
         return [
-            self._compared(value, _joined(*_both(alone, value), axis), together[value.name])
+            self._compared(value, joined(*_both(alone, value), axis), together[value.name])
             for value, axis in self._sample_axes.items()
         ]
 
-    def _as_one(self, first: Feed, second: Feed) -> Feed:
+    def as_one(self, first: Feed, second: Feed) -> Feed:
+        """Two samples as one feed."""
         axes = self.sizes.batch_axes
         return {
-            name: _joined(first[name], second[name], axes[name]) if name in axes else first[name]
+            name: joined(first[name], second[name], axes[name]) if name in axes else first[name]
             for name in first
         }
 
@@ -216,13 +222,13 @@ class Behaviour:
         axis = self._sample_axes[value]
         try:
             self._afford(runs=2)
-            twice = [self._run(self._as_one(sample, sample)) for sample in self._pair]
+            twice = [self._run(self.as_one(sample, sample)) for sample in self.pair]
         except NotApplicable:
             return True
         one, other = _both(twice, value)
-        firsts, seconds = (_joined(one.take([at], axis), other.take([at], axis), axis)
+        firsts, seconds = (joined(one.take([at], axis), other.take([at], axis), axis)
                            for at in (0, 1))  # fmt: skip
-        mixed = _joined(one.take([0], axis), other.take([1], axis), axis)
+        mixed = joined(one.take([0], axis), other.take([1], axis), axis)
         return any(
             self._compared(value, *pair).exceeds(limit)
             for pair in ((firsts, seconds), (mixed, self._together[value.name]))
@@ -339,7 +345,7 @@ class Behaviour:
         return "all"
 
     @property
-    def _pair(self) -> tuple[Feed, Feed]:
+    def pair(self) -> tuple[Feed, Feed]:
         """Two samples, each as a feed of its own."""
         sizes = self.sizes
         if not sizes.batch_axes:
@@ -367,7 +373,7 @@ class Behaviour:
             one, other = _both(alone, value)
             if one.shape != other.shape:
                 continue
-            axis = _grown_axis(one.shape, together[value.name].shape)
+            axis = grown_axis(one.shape, together[value.name].shape)
             if axis is not None:
                 yield value, axis
 
@@ -454,13 +460,14 @@ def _both(runs: list[Outputs], value: Value) -> tuple[Array, Array]:
     return one, other
 
 
-def _joined(one: Array, other: Array, axis: int) -> Array:
+def joined(one: Array, other: Array, axis: int) -> Array:
+    """Two arrays, one behind the other."""
     import numpy as np
 
     return np.concatenate([one, other], axis)
 
 
-def _grown_axis(one: tuple[int, ...], two: tuple[int, ...]) -> int | None:
+def grown_axis(one: tuple[int, ...], two: tuple[int, ...]) -> int | None:
     """The only axis that differs, if it has size 1 for one sample and 2 for two."""
     if len(one) != len(two):
         return None

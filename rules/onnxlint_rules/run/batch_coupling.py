@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Behaviour, Finding, Graph, Severity, rule
-from onnxlint_rules.run._sameness import severity
+from onnxlint import Behaviour, Finding, Graph, Severity, Ties, rule
+from onnxlint_rules.run._sameness import severity, told
 
 BY_DESIGN = ("DynamicQuantizeLinear", "com.microsoft::DynamicQuantizeMatMul",
              "com.microsoft::DynamicQuantizeLSTM")  # fmt: skip
@@ -12,7 +12,7 @@ BY_DESIGN = ("DynamicQuantizeLinear", "com.microsoft::DynamicQuantizeMatMul",
 
 @rule("RUN005", "batch-coupling", severity=Severity.WARNING)
 def batch_coupling(
-    graph: Graph, behaviour: Behaviour, *, max_difference: float = 0.01
+    graph: Graph, behaviour: Behaviour, ties: Ties, *, max_difference: float = 0.01
 ) -> Iterator[Finding]:
     """A prediction for one sample that depends on which other sample is run with it.
 
@@ -23,7 +23,7 @@ def batch_coupling(
     are left out, and so are models whose first axis may hold the parts of one sample. What rounds
     otherwise in a larger batch, whoever is in it, is no coupling: each is run with itself to tell.
     For the limit see `nondeterministic`; dynamic quantisation, which takes one scale for the whole
-    batch by design, is an info.
+    batch by design, is an info, and so is a tie between scores that agree within rounding.
     Fix: call `model.eval()` before the export; give the axis of the classes to softmax and mean.
 
     Bad:
@@ -54,12 +54,14 @@ def batch_coupling(
             continue
         if not behaviour.depends_on_company(difference, max_difference):
             continue
+        tie = ties.in_company(difference, max_difference)
         before = graph.ancestors([difference.value])
         by_design = any(node in before for node in graph.nodes(*BY_DESIGN))
-        grave = severity(behaviour, difference)
+        grave = severity(behaviour, difference, tie)
         yield Finding(
             difference,
-            f"a sample run together with another gives another result than alone, {difference}",
+            "a sample run together with another gives another result than alone, "
+            f"{told(difference, tie)}",
             measured=difference.measured,
             limit=difference.limit(max_difference),
             unit="fraction of the peak",
