@@ -149,11 +149,6 @@ class Behaviour:
         """Nothing runs yet."""
         return cls(graph, shapes, execution, reruns, rounding, settings)
 
-    @property
-    def feed(self) -> Feed:
-        """What everything is measured on."""
-        return self._feeds[0]
-
     @cached_property
     def repetitions(self) -> list[Repeat]:
         """Every output that differs, however little, when the same is fed again in one session.
@@ -185,6 +180,26 @@ class Behaviour:
             return False
         return all(repeat.difference.value is not value for repeat in self.repetitions)
 
+    @property
+    def feed(self) -> Feed:
+        """What everything is measured on."""
+        return self._feeds[0]
+
+    @property
+    def company(self) -> tuple[Feed, Feed, Feed]:
+        """Two samples, each as a feed of its own, and both as one feed.
+
+        Raises:
+            NotApplicable: there are no two.
+        """
+        first, second = self._pair
+        return first, second, self._as_one(first, second)
+
+    @property
+    def batch_is_unsure(self) -> bool:
+        """Whether there is a free first axis that no name tells to count samples."""
+        return self.sizes.batch is not None and not self.sizes.batch_is_sure
+
     @cached_property
     def couplings(self) -> list[Difference]:
         """How each output of a sample differs when another sample is run with it.
@@ -193,21 +208,20 @@ class Behaviour:
             NotApplicable: no axis of the inputs is sure to count samples, there is one sample, the
                 pair cannot be run, or it would take too long.
         """
-        first, second = self.pair
+        first, second = self._pair
         self._afford(runs=3)
         alone = [self._run(first), self._run(second)]
-        together = self._together = self._run(self.as_one(first, second))
+        together = self._together = self._run(self._as_one(first, second))
         self._sample_axes = dict(self._counting_axes(alone, together))
         return [
-            self._compared(value, joined(*_both(alone, value), axis), together[value.name])
+            self._compared(value, _joined(*_both(alone, value), axis), together[value.name])
             for value, axis in self._sample_axes.items()
         ]
 
-    def as_one(self, first: Feed, second: Feed) -> Feed:
-        """Two samples as one feed."""
+    def _as_one(self, first: Feed, second: Feed) -> Feed:
         axes = self.sizes.batch_axes
         return {
-            name: joined(first[name], second[name], axes[name]) if name in axes else first[name]
+            name: _joined(first[name], second[name], axes[name]) if name in axes else first[name]
             for name in first
         }
 
@@ -222,13 +236,13 @@ class Behaviour:
         axis = self._sample_axes[value]
         try:
             self._afford(runs=2)
-            twice = [self._run(self.as_one(sample, sample)) for sample in self.pair]
+            twice = [self._run(self._as_one(sample, sample)) for sample in self._pair]
         except NotApplicable:
             return True
         one, other = _both(twice, value)
-        firsts, seconds = (joined(one.take([at], axis), other.take([at], axis), axis)
+        firsts, seconds = (_joined(one.take([at], axis), other.take([at], axis), axis)
                            for at in (0, 1))  # fmt: skip
-        mixed = joined(one.take([0], axis), other.take([1], axis), axis)
+        mixed = _joined(one.take([0], axis), other.take([1], axis), axis)
         return any(
             self._compared(value, *pair).exceeds(limit)
             for pair in ((firsts, seconds), (mixed, self._together[value.name]))
@@ -241,7 +255,7 @@ class Behaviour:
         Raises:
             NotApplicable: it would take too long.
         """
-        if self.sizes.batch is None or self.sizes.batch_is_doubtful:
+        if self.sizes.batch is None or self.batch_is_unsure or self.sizes.batch_is_doubtful:
             return None
         base = self._feeds[0]
         counts = {base[name].shape[axis] for name, axis in self.sizes.batch_axes.items()}
@@ -298,7 +312,14 @@ class Behaviour:
         Raises:
             NotApplicable: it would take too long.
         """
-        return [self._axis(symbol) for symbol in self.sizes.others[:MOST_SYMBOLS]]
+        return [self._axis(symbol) for symbol in self._axes_to_vary[:MOST_SYMBOLS]]
+
+    @property
+    def _axes_to_vary(self) -> list[str]:
+        """The symbols of any size: a first axis, too, that no name calls a batch."""
+        others = self.sizes.others
+        first = self.sizes.batch if self.batch_is_unsure else None
+        return others if first is None or first in others else [first, *others]
 
     @cached_property
     def divergences(self) -> list[Divergence]:
@@ -345,7 +366,7 @@ class Behaviour:
         return "all"
 
     @property
-    def pair(self) -> tuple[Feed, Feed]:
+    def _pair(self) -> tuple[Feed, Feed]:
         """Two samples, each as a feed of its own."""
         sizes = self.sizes
         if not sizes.batch_axes:
@@ -373,14 +394,14 @@ class Behaviour:
             one, other = _both(alone, value)
             if one.shape != other.shape:
                 continue
-            axis = grown_axis(one.shape, together[value.name].shape)
+            axis = _grown_axis(one.shape, together[value.name].shape)
             if axis is not None:
                 yield value, axis
 
     def _axis(self, symbol: str) -> ResizedAxis:
         base = self.sizes.base[symbol]
         trials: list[Resized] = []
-        tied = self.sizes.tied(symbol)
+        tied = list(dict.fromkeys([symbol, *self.sizes.tied(symbol)]))
         for together in ([symbol], tied) if len(tied) > 1 else ([symbol],):
             for size in other_sizes(base):
                 self._afford(runs=max(1, size / base) ** len(together))
@@ -460,14 +481,19 @@ def _both(runs: list[Outputs], value: Value) -> tuple[Array, Array]:
     return one, other
 
 
-def joined(one: Array, other: Array, axis: int) -> Array:
-    """Two arrays, one behind the other."""
+def _joined(one: Array, other: Array, axis: int) -> Array:
     import numpy as np
 
     return np.concatenate([one, other], axis)
 
 
-def grown_axis(one: tuple[int, ...], two: tuple[int, ...]) -> int | None:
+def beside(one: Array, other: Array, both: Array) -> tuple[Array, Array] | None:
+    """Two samples along the axis that counts them, as `both` has them; None where none does."""
+    axis = _grown_axis(one.shape, both.shape) if one.shape == other.shape else None
+    return None if axis is None else (_joined(one, other, axis), both)
+
+
+def _grown_axis(one: tuple[int, ...], two: tuple[int, ...]) -> int | None:
     """The only axis that differs, if it has size 1 for one sample and 2 for two."""
     if len(one) != len(two):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.behaviour import Behaviour, grown_axis, joined
+from onnxlint.analyses.behaviour import Behaviour, beside
 from onnxlint.analyses.decisions import Decided
 from onnxlint.analyses.differences import Difference, compare
 from onnxlint.analyses.reruns import Reruns
@@ -60,11 +60,11 @@ class Ties:
 
     def in_company(self, difference: Difference, limit: float) -> Node | None:
         """The same of a sample alone and with another one."""
-        pair = self._behaviour.pair
+        *pair, both = self._behaviour.company
 
         def seen(names: list[str]) -> Seen:
             alone = [self._reruns.watched(sample, names) for sample in pair]
-            return _by_sample(alone, self._reruns.watched(self._behaviour.as_one(*pair), names))
+            return _by_sample(alone, self._reruns.watched(both, names))
 
         return self._tie(difference, limit, seen)
 
@@ -102,8 +102,7 @@ def _by_sample(alone: list[Outputs], together: Outputs) -> Seen:
     def seen(value: Value) -> tuple[Array, Array] | None:
         if any(value.name not in outputs for outputs in (*alone, together)):
             return None
-        (one, other), both = (outputs[value.name] for outputs in alone), together[value.name]
-        axis = grown_axis(one.shape, both.shape) if one.shape == other.shape else None
-        return None if axis is None else (joined(one, other, axis), both)
+        one, other = (outputs[value.name] for outputs in alone)
+        return beside(one, other, together[value.name])
 
     return seen

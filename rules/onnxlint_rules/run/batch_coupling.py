@@ -10,6 +10,10 @@ BY_DESIGN = ("DynamicQuantizeLinear", "com.microsoft::DynamicQuantizeMatMul",
 """Operators that choose a scale for all samples together."""
 
 
+MANY_AXES = 3
+"""From so many axes on the first one mostly counts samples. A choice of ours."""
+
+
 @rule("RUN005", "batch-coupling", severity=Severity.WARNING)
 def batch_coupling(
     graph: Graph, behaviour: Behaviour, ties: Ties, *, max_difference: float = 0.01
@@ -24,6 +28,8 @@ def batch_coupling(
     otherwise in a larger batch, whoever is in it, is no coupling: each is run with itself to tell.
     For the limit see `nondeterministic`; dynamic quantisation, which takes one scale for the whole
     batch by design, is an info, and so is a tie between scores that agree within rounding.
+    Where no name tells that the first axis counts samples it is never an error, and an info where
+    the inputs have two axes, as frames by bands and points of a set have.
     Fix: call `model.eval()` before the export; give the axis of the classes to softmax and mean.
 
     Bad:
@@ -58,6 +64,8 @@ def batch_coupling(
         before = graph.ancestors([difference.value])
         by_design = any(node in before for node in graph.nodes(*BY_DESIGN))
         grave = severity(behaviour, difference, tie)
+        if behaviour.batch_is_unsure:
+            grave = max(grave, _unsure(behaviour), key=lambda each: each.rank)
         yield Finding(
             difference,
             "a sample run together with another gives another result than alone, "
@@ -67,3 +75,13 @@ def batch_coupling(
             unit="fraction of the peak",
             severity=Severity.INFO if by_design and grave is not Severity.ERROR else grave,
         )
+
+
+def _unsure(behaviour: Behaviour) -> Severity:
+    """The gravest that is said of a first axis whose name does not tell what it counts.
+
+    Of two axes it may well be that of frames or points, and the other one that of their features.
+    """
+    slots = (behaviour.sizes.slot(name) for name in behaviour.sizes.batch_axes)
+    is_table = all(slot is not None and len(slot.dims) < MANY_AXES for slot in slots)
+    return Severity.INFO if is_table else Severity.WARNING
