@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from onnxlint.analyses.activations import Activations
     from onnxlint.analyses.baselines import Baselines
     from onnxlint.analyses.behaviour import Behaviour, ResizedAxis
+    from onnxlint.analyses.bounds import Bounds
+    from onnxlint.analyses.chosen import ChosenLabel, ChosenLabels, Mismatch
     from onnxlint.analyses.collapses import Collapse, Collapses
     from onnxlint.analyses.constancy import Constancy
     from onnxlint.analyses.data import Data, FedInput
-    from onnxlint.analyses.decisions import Decided, Decisions, Mismatch
     from onnxlint.analyses.differences import Difference
     from onnxlint.analyses.divergence import FirstDivergence
     from onnxlint.analyses.execution import Execution
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
     from onnxlint.analyses.shapes import Shapes
     from onnxlint.analyses.support import Support
     from onnxlint.analyses.targets import Target, Targets
-    from onnxlint.analyses.trace import Observed, Trace
+    from onnxlint.analyses.ties import Ties
+    from onnxlint.analyses.trace import Observed, ObservedNode, Trace
     from onnxlint.analyses.weights import Weight, Weights
     from onnxlint.analyses.witnesses import Witnesses
     from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage, together
@@ -65,14 +67,15 @@ _HOMES = {
     "Activations": "onnxlint.analyses.activations",
     "Baselines": "onnxlint.analyses.baselines",
     "Behaviour": "onnxlint.analyses.behaviour",
+    "Bounds": "onnxlint.analyses.bounds",
     "Change": "onnxlint.analyses.layers",
+    "ChosenLabel": "onnxlint.analyses.chosen",
+    "ChosenLabels": "onnxlint.analyses.chosen",
     "Collapse": "onnxlint.analyses.collapses",
     "Collapses": "onnxlint.analyses.collapses",
     "Constancy": "onnxlint.analyses.constancy",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.data",
-    "Decided": "onnxlint.analyses.decisions",
-    "Decisions": "onnxlint.analyses.decisions",
     "Difference": "onnxlint.analyses.differences",
     "Draft": "onnxlint.model.draft",
     "Execution": "onnxlint.analyses.execution",
@@ -91,12 +94,13 @@ _HOMES = {
     "Layers": "onnxlint.analyses.layers",
     "Limits": "onnxlint.analyses.limits",
     "Match": "onnxlint.model.pattern",
-    "Mismatch": "onnxlint.analyses.decisions",
+    "Mismatch": "onnxlint.analyses.chosen",
     "Misnomer": "onnxlint.analyses.predictions",
     "Model": "onnxlint.model.load",
     "Node": "onnxlint.model.graph",
     "NotApplicable": "onnxlint.findings",
     "Observed": "onnxlint.analyses.trace",
+    "ObservedNode": "onnxlint.analyses.trace",
     "Origin": "onnxlint.model.graph",
     "OutputDifference": "onnxlint.analyses.reference",
     "Outputs": "onnxlint.analyses.outputs",
@@ -124,6 +128,7 @@ _HOMES = {
     "Target": "onnxlint.analyses.targets",
     "Targets": "onnxlint.analyses.targets",
     "Tolerance": "onnxlint.analyses.expected",
+    "Ties": "onnxlint.analyses.ties",
     "Trace": "onnxlint.analyses.trace",
     "Trail": "onnxlint.analyses.layers",
     "Tried": "onnxlint.analyses.sensitivity",
@@ -143,14 +148,15 @@ __all__ = [
     "Activations",
     "Baselines",
     "Behaviour",
+    "Bounds",
     "Change",
+    "ChosenLabel",
+    "ChosenLabels",
     "Collapse",
     "Collapses",
     "Constancy",
     "Danger",
     "Data",
-    "Decided",
-    "Decisions",
     "Difference",
     "Draft",
     "Execution",
@@ -175,6 +181,7 @@ __all__ = [
     "Node",
     "NotApplicable",
     "Observed",
+    "ObservedNode",
     "Origin",
     "OutputDifference",
     "Outputs",
@@ -201,6 +208,7 @@ __all__ = [
     "Support",
     "Target",
     "Targets",
+    "Ties",
     "Tolerance",
     "Trace",
     "Trail",

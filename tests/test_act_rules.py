@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from onnxlint.findings import Severity
+from onnxlint.reports import ModelReport
 from onnxlint.rules import Rule
 from onnxlint.settings import Settings
 from onnxlint.testing import Example, run_rule, saved
@@ -17,6 +18,7 @@ from onnxlint_rules.act.empty_intermediate import empty_intermediate
 from onnxlint_rules.act.exploding_activation import exploding_activation
 from onnxlint_rules.act.fp16_headroom import fp16_headroom
 from onnxlint_rules.act.rank_collapse import rank_collapse
+from onnxlint_rules.act.saturated_activation import saturated_activation
 from onnxlint_rules.act.subnormal_activations import subnormal_activations
 from onnxlint_rules.act.unnormalised_layer_input import unnormalised_layer_input
 from onnxlint_rules.act.vanishing_activation import vanishing_activation
@@ -31,6 +33,13 @@ CONSTANTS = {
     "huge": "float huge = {1e9}",
     "mote": "float mote = {1e-7}",
     "sunk": "float[4] sunk = {-99, -99, -99, 0}",
+    "lots": "float lots = {3000}",
+    "some": "float some = {16}",
+    "few": "float few = {8}",
+    "two": "float two = {2}",
+    "root": "float root = {-0.5}",
+    "fair": "float[4, 4] fair = {30, 0, 0, 0, 0, 30, 0, 0, 0, 0, 30, 0, 0, 0, 0, 30}",
+    "tall": "float[8, 2] tall = {1, 2, 3, 4, 5, 6, 7, 8, 8, 7, 6, 5, 4, 3, 2, 1}",
     "speck": "float speck = {1e-14}",
     "one": "float one = {1}",
     "keep": "bool[4] keep = {1, 1, 1, 0}",
@@ -42,8 +51,8 @@ CONSTANTS = {
 """Constants that the bodies below may read."""
 
 
-def told(rule: Rule, body: str, data: Path | None = None, **options: object) -> list[str]:
-    """The operators at which a rule speaks."""
+def reported(rule: Rule, body: str, data: Path | None = None, **options: object) -> ModelReport:
+    """What a rule says of a body of nodes."""
     words = body.replace("(", " ").replace(")", " ").replace(",", " ").split()
     constants = ", ".join(text for name, text in CONSTANTS.items() if name in words)
     text = f"net (float[N, 4] x) => (float[A, B] y) <{constants}> {{ {body} }}"
@@ -53,7 +62,13 @@ def told(rule: Rule, body: str, data: Path | None = None, **options: object) -> 
         report = run_rule(rule, path, settings=settings, **options)
     assert report.complete, report
     assert all(found.severity is not Severity.ERROR for found in report.findings)
-    return [f"{found.place.op_type} {found.place.value}" for found in report.findings]
+    return report
+
+
+def told(rule: Rule, body: str, data: Path | None = None, **options: object) -> list[str]:
+    """The operators at which a rule speaks."""
+    found = reported(rule, body, data, **options).findings
+    return [f"{each.place.op_type} {each.place.value}" for each in found]
 
 
 GROW = (
@@ -75,6 +90,91 @@ GROW = (
 )
 def test_exploding_activations(body, places):
     assert told(exploding_activation, body) == places
+
+
+SQUARES = "p = Pow(x, big) m = ReduceMean<keepdims = 1>(p, first) e = Add(m, mote) "
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        (SQUARES + "r = Sqrt(e) y = Div(x, r)", []),  # an RMS norm
+        (SQUARES + "r = Pow(e, root) y = Mul(x, r)", []),
+        (SQUARES + "r = Sqrt(e) i = Reciprocal(r) y = Mul(x, i)", []),
+        ("a = Mul(x, huge) s = Mul(a, a) t = MatMul(s, w) c = Clip(t, mote) y = Log(c)", []),
+        ("a = Mul(x, lots) s = Mul(a, a) t = MatMul(s, w) c = Clip(t, mote) y = Log(c)", []),
+        (SQUARES + "y = Mul(x, e)", ["Pow p"]),
+        (SQUARES + "r = Sqrt(e) z = Div(x, r) y = Add(z, p)", ["Pow p"]),  # read elsewhere, too
+        ("a = MatMul(x, fair) b = Relu(a) c = MatMul(b, fair) y = Relu(c)", ["Relu y"]),
+    ],
+)  # fmt: skip
+def test_squares_under_a_root_may_be_large(body, places, tmp_path):
+    np.savez(tmp_path / "data.npz", x=np.full((4, 4), 30000, np.float32))
+    data = None if "fair" in body else tmp_path / "data.npz"
+    body = body.replace("big", "two")
+    assert told(exploding_activation, body, data) == places
+
+
+@pytest.mark.parametrize(
+    ("body", "data", "severities"),
+    [
+        (GROW, False, [Severity.INFO]),  # noise
+        (GROW, True, [Severity.WARNING]),
+        (GROW.replace("large", "fair"), True, [Severity.INFO]),  # a factor of 100 alone
+        ("s = Sigmoid(x) a = MatMul(s, w) b = Add(a, huge) y = Neg(b)", False, [Severity.WARNING]),
+        ("s = Sigmoid(x) a = MatMul(s, w) b = Mul(a, huge) y = Neg(b)", False, [Severity.INFO]),
+    ],
+)
+def test_noise_alone_proves_no_explosion(body, data, severities, tmp_path):
+    np.savez(tmp_path / "data.npz", x=np.ones((4, 4), np.float32))
+    report = reported(exploding_activation, body, tmp_path / "data.npz" if data else None)
+    assert [found.severity for found in report.findings] == severities
+
+
+SATURATED = "a = Mul(x, huge) s = Sigmoid(a) "
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        (SATURATED + "y = MatMul(s, w)", ["Sigmoid None"]),
+        (SATURATED + "h = Concat<axis = 1>(s, s) y = MatMul(h, tall)", ["Sigmoid None"]),
+        (SATURATED + "h = Neg(s) k = Mul(h, one) y = MatMul(k, w)", ["Sigmoid None"]),
+        (SATURATED + "y = Concat<axis = 1>(s, s)", []),
+        (SATURATED + "r = Unsqueeze(s, second) t = Transpose(r) y = Squeeze(t)", []),
+        (SATURATED + "y = Gather<axis = 1>(s, first)", []),
+        (SATURATED + "m = ReduceMax<keepdims = 1>(s, first) y = Identity(m)", []),
+        (SATURATED + "v, y = TopK(s, first)", []),
+        (SATURATED + "d = Mul(s, one) g = Add(d, far) y = Mul(g, far)", []),  # decoded boxes
+        (SATURATED + "o = Sigmoid(x) y = Mul(s, o)", []),  # objectness times classes
+        ("a = Mul(x, huge) s = Tanh(a) y = Slice(s, first, second)", []),
+        ("a = MatMul(x, w) b = Mul(a, huge) s = Sigmoid(b) y = Mul(a, s)", []),  # a gate
+        ("a = MatMul(x, w) r = Relu(a) b = MatMul(r, w) c = Mul(b, huge) s = Sigmoid(c)"
+         " u = Unsqueeze(s, second) v = Squeeze(u, second) h = Mul(v, x) y = MatMul(h, w)", []),
+        ("a = Mul(x, huge) s = Sigmoid(a) k = Cos(x) h = Mul(s, k) y = MatMul(h, w)",
+         ["Sigmoid None"]),  # scales what it does not come from
+        ("a = Mul(x, lots) s = Sigmoid(a) y = MatMul(s, w)", ["Sigmoid None"]),
+    ],
+)  # fmt: skip
+def test_scores_and_gates_may_be_sure(body, places):
+    assert told(saturated_activation, body) == places
+
+
+@pytest.mark.parametrize(
+    ("op", "factor", "severities"),
+    [
+        ("Sigmoid", "huge", [Severity.WARNING]),
+        ("Tanh", "huge", [Severity.WARNING]),
+        ("Sigmoid", "some", [Severity.INFO]),
+        ("Tanh", "few", [Severity.INFO]),
+        ("Sigmoid", "one", []),
+        ("Tanh", "one", []),
+    ],
+)
+def test_neurons_that_are_nearly_saturated_are_an_info(op, factor, severities):
+    body = f"a = Mul(x, {factor}) s = {op}(a) y = MatMul(s, w)"
+    found = reported(saturated_activation, body).findings
+    assert [each.severity for each in found] == severities
 
 
 SHRINK = (
@@ -237,6 +337,35 @@ def test_tails_of_a_softmax_are_no_subnormal_activations(body, places):
     assert told(subnormal_activations, body) == places
 
 
+HALF = """net (float16[8, 4, 8] x) => (float16[A, B, C] y)
+<float far = {9}, float wee = {1e-4}, float two = {1.414},
+ float unit = {1}, float half = {0.5}>
+{ f = Cast<to = 10>(far) m = Cast<to = 10>(wee) r = Cast<to = 10>(two) o = Cast<to = 10>(unit)
+  q = Cast<to = 10>(half) %s }"""
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        ("a = Mul(x, f) s = Softmax(a) t = Transpose<perm = [0, 2, 1]>(s) y = Mul(t, o)", []),
+        ("b = Sub(x, f) s = Sigmoid(b) h = Mul(b, s) y = Add(h, x)", []),  # SiLU
+        (
+            "b = Sub(x, f) d = Div(b, r) e = Erf(d) g = Add(e, o) h = Mul(b, g) k = Mul(h, q)"
+            " y = Add(k, x)",
+            [],
+        ),  # GELU
+        ("b = Sub(x, f) s = Sigmoid(b) c = Concat<axis = 1>(s, s) y = Mul(c, o)", []),
+        ("a = Mul(x, m) y = Add(a, a)", ["Mul a"]),
+        ("s = Sigmoid(x) a = Mul(s, m) y = Add(a, x)", ["Mul a"]),
+    ],
+)
+def test_tails_in_float16(body, places):
+    with saved(Example.parse(HALF % body)) as path:
+        report = run_rule(subnormal_activations, path)
+    assert report.complete, report
+    assert [f"{f.place.op_type} {f.place.value}" for f in report.findings] == places
+
+
 WIDE = 16
 
 
@@ -272,3 +401,13 @@ def test_samples_that_are_alike_themselves_collapse_nothing(tmp_path):
     with saved(Example.parse(collapse(0.2, 0.5))) as path:
         report = run_rule(rank_collapse, path, settings=Settings(data=tmp_path / "data.npz"))
     assert "alike" in report.not_applicable["ACT015"]
+
+
+@pytest.mark.parametrize(("rows", "places"), [(300, ["Relu None"]), (100, [])])
+def test_a_layer_that_hardly_ever_speaks(rows, places, tmp_path):
+    x = np.full((rows, 4), -1, np.float32)
+    x[:2] = 1  # each channel of two samples
+    np.savez(tmp_path / "data.npz", x=x)
+    body = "a = MatMul(x, w) h = Relu(a) n = Exp(h) y = Add(h, n)"
+    data = {"settings": {"samples": rows}}
+    assert told(dead_relu, body, tmp_path / "data.npz", **data) == places

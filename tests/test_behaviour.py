@@ -494,3 +494,46 @@ def test_what_would_take_too_long_is_left(rule: Rule, monkeypatch: pytest.Monkey
     monkeypatch.setattr(behaviour, "BUDGET_SHARE", 0.0)
     told = reason(judged(rule, SOFTMAX))
     assert "running the model again would take about" in told
+
+
+# First axes that no name calls a batch
+
+
+FRAMES = """net (float[%s, 4%s] x) => (float[%s, 4%s] y) <float[4, 4] w = {1, 0, 0, 0, 0, 1, 0, 0,
+0, 0, 1, 0, 0, 0, 0, 1}, int64[2] half = {-1, 8}, int64[2] back = {-1, 4}, int64[2] two = {2, -1},
+float[4, 4] four = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}> { %s }"""
+PAIRS = "p = Reshape(x, half) y = Reshape(p, back)"  # an even number of frames
+
+
+@pytest.mark.parametrize(
+    ("symbol", "more", "body", "severities"),
+    [
+        ("input_dim_0", "", PAIRS, []),
+        ("s77", "", PAIRS, []),
+        ("batch", "", PAIRS, [Severity.ERROR]),
+        ("input_dim_0", "", "y = MatMul(four, x)", [Severity.WARNING]),  # works at one size only
+        ("N", "", "y = MatMul(four, x)", [Severity.ERROR]),
+    ],
+)
+def test_an_unsure_first_axis_is_varied_like_any_other(symbol, more, body, severities, tmp_path):
+    text = FRAMES % (symbol, more, symbol, more, body)
+    data = fed(tmp_path, x=np.arange(16, dtype=np.float32).reshape(4, 4))
+    report = judged(dynamic_axis_broken, text, data=data)
+    assert [found.severity for found in report.findings] == severities
+
+
+@pytest.mark.parametrize(
+    ("symbol", "more", "severity"),
+    [
+        ("batch", "", Severity.ERROR),
+        ("input_dim_0", "", Severity.INFO),  # frames by bands, points of a set
+        ("input_dim_0", ", 2, 2", Severity.WARNING),
+        ("batch", ", 2, 2", Severity.ERROR),
+    ],
+)
+def test_company_along_an_unsure_first_axis_is_no_error(symbol, more, severity, tmp_path):
+    text = FRAMES % (symbol, more, symbol, more, "y = Softmax<axis = 0>(x)")
+    shape = (4, 4, 2, 2) if more else (4, 4)
+    data = fed(tmp_path, x=np.random.default_rng(0).normal(size=shape).astype(np.float32))
+    (found,) = judged(batch_coupling, text, data=data).findings
+    assert found.severity is severity

@@ -192,6 +192,22 @@ def test_the_command_itself_never_imports_what_is_native(write_model):
     assert done.returncode == 0, done.stderr
 
 
+def test_inspect_counts_what_was_learnt(onnxlint, write_model):
+    """Weights, biases, gains: not running statistics, ratios, limits and scalars of arithmetic."""
+    path = write_model("""n (float[N, 2, 6, 6] x) => (float[N, 1] y)
+    <float[3, 2, 3, 3] k = {1}, float[3] g = {1}, float[3] b = {0}, float[3] m = {0},
+     float[3] v = {1}, float ratio = {0.5}, float low = {0}, float high = {6}, float[1] two = {2},
+     float[48, 1] w = {1}, float[1] bias = {1}, int64[2] shape = {0, 48}> {
+        c = Conv(x, k) n = BatchNormalization(c, g, b, m, v) d = Dropout(n, ratio)
+        r = Clip(d, low, high) h = Mul(r, two) f = Reshape(h, shape)
+        p = MatMul(f, w) y = Add(p, bias)
+    }""")
+    done = onnxlint("inspect", path, "--json", "--static-only")
+    counts = {layer["op"]: layer["parameters"] for layer in json.loads(done.stdout)["layers"]}
+    learnt = {"Conv": 54, "BatchNormalization": 6, "MatMul": 48, "Add": 1}
+    assert {op: count for op, count in counts.items() if count} == learnt
+
+
 def test_inspect_shows_layers(onnxlint, write_model):
     done = onnxlint("inspect", write_model(FLAWED), "--json")
     described = json.loads(done.stdout)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from onnxlint.config import load, plan
-from onnxlint.findings import Diagnostic, Severity
+from onnxlint.findings import Diagnostic, Severity, Stage
 from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
 from onnxlint.rules import Rule
@@ -197,6 +197,32 @@ def test_features_of_a_dense_layer(text, data, sentences, tmp_path):
     assert len(found) == len(sentences), [each.message for each in found]
     assert all(sentence in each.message for each, sentence in zip(found, sentences, strict=True))
     assert all(each.severity is Severity.WARNING for each in found)
+
+
+MANY = RANDOM.standard_normal((400, 3))
+
+
+@pytest.mark.parametrize(
+    ("mean", "bias", "stage", "severities"),
+    [
+        (0, NONE, Stage.TRAINED, []),
+        (0.1, NONE, Stage.TRAINED, []),
+        (0.6, NONE, Stage.TRAINED, [Severity.INFO]),
+        (2, NONE, Stage.TRAINED, [Severity.WARNING]),
+        (4, NONE, Stage.TRAINED, [Severity.WARNING]),
+        (4, NONE, Stage.INIT, [Severity.WARNING]),
+        (4, "0.1, -0.1, 0.2, 0", Stage.TRAINED, [Severity.WARNING]),  # as biases are drawn
+        (4, "-0.4, -1.2, -2.4, -0.4", Stage.TRAINED, []),  # takes it back
+        (4, "-0.4, -1.2, -2.4, -0.4", Stage.INIT, [Severity.WARNING]),  # by chance
+    ],
+)
+def test_random_weights_take_no_offset_back(mean, bias, stage, severities, tmp_path):
+    np.savez(tmp_path / "data.npz", x=(MANY + mean).astype(np.float32))
+    settings = Settings(data=tmp_path / "data.npz", samples=400, stage=stage)
+    with saved(Example.parse(DENSE % (USUAL, bias))) as path:
+        report = run_rule(unnormalised_input, path, settings=settings, stage=stage)
+    assert report.complete, report
+    assert [found.severity for found in report.findings] == severities
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper, save
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.propagation import Propagation
 from onnxlint.analyses.worker import Workers
-from onnxlint.findings import NotApplicable
+from onnxlint.findings import NotApplicable, Severity
 from onnxlint.model.load import open_model
 from onnxlint.settings import Settings
 from onnxlint.testing import Example, saved
@@ -294,3 +294,29 @@ def test_the_same_model_gives_the_same_numbers(workers):
         with analyses_of(path, workers) as analyses:
             seen.append(analyses.get(Propagation).evidence())
     assert seen[0] == seen[1]
+
+
+STEEP = """n (float[N, 2] x) => (float[N, 2] y)
+<float[2, 2] w = {{{0}, 0, 0, {0}}}, float[2, 2] v = {{1, 0.2, -0.2, 1}}> {{
+    [first] a = MatMul(x, v) ra = Relu(a)
+    [second] b = MatMul(ra, w) rb = Relu(b)
+    [third] c = MatMul(rb, w) rc = Relu(c)
+    [fourth] y = MatMul(rc, v)
+}}"""
+
+
+@pytest.mark.parametrize(
+    ("factor", "vanishing", "exploding"),
+    [
+        (0.01, [(Severity.INFO, "first")], []),  # 1e-4
+        (0.1, [], []),
+        (5, [], []),
+        (20, [], [(Severity.INFO, "first")]),  # 400
+        (1e5, [], [(Severity.WARNING, "first")]),
+        (1e-5, [(Severity.WARNING, "first")], []),
+    ],
+)
+def test_a_first_layer_far_from_the_last_is_an_info(factor, vanishing, exploding):
+    text = STEEP.format(factor)
+    for rule, expected in ((vanishing_gradient, vanishing), (exploding_gradient, exploding)):
+        assert [(one.severity, one.place.node) for one in findings(rule, text)] == expected

@@ -382,6 +382,26 @@ def test_imbalance_of_held_out_digits(sevens, ratios, tmp_path):
     assert [finding.measured for finding in report.findings] == pytest.approx(ratios)
 
 
+@pytest.mark.parametrize(
+    ("counts", "severities"),
+    [
+        ([100, 8], [Severity.WARNING]),
+        ([110, *[100] * 19, 9], [Severity.INFO]),  # one rare class among many
+        ([900, *[10] * 9], [Severity.WARNING]),
+        ([100] * 5, []),
+    ],
+)
+def test_one_rare_class_among_balanced_ones_is_an_info(counts, severities, tmp_path):
+    truths = np.repeat(np.arange(len(counts)), counts)
+    np.save(tmp_path / "l.npy", truths)
+    np.save(tmp_path / "x.npy", np.eye(len(counts), dtype=np.float32)[truths])
+    given = {"data": tmp_path / "x.npy", "labels": LabelSource(tmp_path / "l.npy")}
+    text = f"n (float[N, {len(counts)}] x) => (float[N, {len(counts)}] y) {{ y = Softmax(x) }}"
+    with saved(Example.parse(text)) as path:
+        report = run_rule(class_imbalance, path, settings=Settings(samples=20, **given))
+    assert [finding.severity for finding in report.findings] == severities
+
+
 def test_counts_of_a_regression_are_no_classes(tmp_path):
     text = "n (float[N, 1] x) => (float[N, 1] y) { y = Exp(x) }"
     np.save(tmp_path / "l.npy", [1] * 200 + [2])
@@ -438,6 +458,51 @@ def test_baselines_of_a_regression(weights, unbeaten, tmp_path):
     assert {finding.severity for finding in report.findings} <= {Severity.WARNING}
     assert len(report.findings) == bool(unbeaten)
     assert all(name in found.message for found in report.findings for name in unbeaten)
+
+
+PLANE = """n (float[N, 2] x) => (float[N, 1] y) <float[2, 1] w = {%s}>
+{ y = MatMul(x, w) }"""
+
+
+@pytest.mark.parametrize(
+    ("weights", "unbeaten"),
+    [
+        ("1, 2", []),
+        ("1.01, 2", []),  # no worse than chance explains
+        ("0.5, 2", ["linear regression"]),
+        ("-1, -2", ["mean", "linear regression"]),
+    ],
+)
+def test_a_model_of_one_layer_is_compared_with_linear_baselines(weights, unbeaten, tmp_path):
+    pytest.importorskip("sklearn")
+    random = np.random.default_rng(0)
+    x = random.standard_normal((200, 2)).astype(np.float32)
+    np.savez(tmp_path / "d.npz", x=x, y=x @ [1, 2] + 0.1 * random.standard_normal(200))
+    given = {"data": tmp_path / "d.npz", "labels": LabelSource(tmp_path / "d.npz", "y")}
+    with (
+        saved(Example.parse(PLANE % weights)) as path,
+        analysed(path, baseline=True, **given) as analyses,
+    ):
+        assert analyses.get(Baselines).unbeaten == unbeaten
+
+
+@pytest.mark.parametrize(
+    ("slope", "unbeaten"), [("5, -5, 5, -5", []), ("-5, 5, 5, -5", ["logistic regression"])]
+)
+def test_a_classifier_of_one_layer_is_compared_with_linear_baselines(slope, unbeaten, tmp_path):
+    pytest.importorskip("sklearn")
+    random = np.random.default_rng(0)
+    x = random.standard_normal((200, 2)).astype(np.float32)
+    truths = (x.sum(axis=1) + 0.3 * random.standard_normal(200) < 0).astype(int)
+    np.savez(tmp_path / "d.npz", x=x, y=truths)
+    text = "n (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {%s}>"
+    text += " { h = MatMul(x, w) y = Softmax(h) }"
+    given = {"data": tmp_path / "d.npz", "labels": LabelSource(tmp_path / "d.npz", "y")}
+    with (
+        saved(Example.parse(text % slope)) as path,
+        analysed(path, baseline=True, **given) as analyses,
+    ):
+        assert [n for n in analyses.get(Baselines).unbeaten if "log" in n] == unbeaten
 
 
 @pytest.mark.parametrize(

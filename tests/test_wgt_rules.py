@@ -194,7 +194,7 @@ def uniform(fan_in, *shape):
         ("y = Conv(x, w)", uniform(27, 64, 3, 3, 3), 0),
         ("y = Conv(x, w)", random(64, 3, 3, 3, scale=(2 / 576) ** 0.5), 0),
         (MATMUL, random(1024, 4096, scale=0.02), 0),
-        (MATMUL, random(20, 30, scale=1), 0),
+        (MATMUL, random(20, 30, scale=0.8), 0),
         (MATMUL, random(512, 512, scale=1), 1),
         (MATMUL, random(512, 512, scale=1e-4), 1),
         (MATMUL, np.zeros((512, 512), "float32"), 0),
@@ -208,6 +208,23 @@ def test_initialisations(judge, body, array, count):
     expected = [(WARNING, "w")] * count
     assert judge(poor_initialisation, body, Stage.INIT, w=array) == expected
     assert judge(poor_initialisation, body, Stage.TRAINED, w=array) == []
+
+
+@pytest.mark.parametrize(
+    ("activation", "scale", "expected"),
+    [
+        ("Relu", 4 * (2 / 256) ** 0.5, [INFO]),
+        ("Relu", 2 * (2 / 256) ** 0.5, []),
+        ("Tanh", 3.5 * (1 / 256) ** 0.5, [INFO]),
+        ("Relu", 3.5 * (1 / 256) ** 0.5, []),  # Kaiming's is wider
+        ("Tanh", 0.02 / 24**0.5, []),  # narrow, as the ends of residual branches are
+        ("Relu", 1, [WARNING]),
+    ],
+)
+def test_a_scheme_goes_with_the_activation(judge, activation, scale, expected):
+    body = f"h = MatMul(x, w) b = Add(h, w) y = {activation}(b)"
+    found = judge(poor_initialisation, body, Stage.INIT, w=random(256, 256, scale=scale))
+    assert found == [(severity, "w") for severity in expected]
 
 
 def test_layers_of_one_shape_have_one_variance(judge):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
+from onnxlint.analyses import passages
 from onnxlint.analyses.layers import Layer, Layers, Trail
 from onnxlint.analyses.probes import ends_kernel, quantiser
 from onnxlint.analyses.trace import Observed, Trace
@@ -180,6 +181,22 @@ class Activations:
         return min(
             (one.similarity for one in differing if one.similarity is not None), default=None
         )
+
+    def is_score(self, value: Value) -> bool:
+        """Whether it reaches an output with no layer on the way: moved, chosen from, decoded."""
+        return passages.is_score(self._layers, value)
+
+    def is_gate(self, node: Node) -> bool:
+        """Whether all that it gives is multiplied with what it was computed from."""
+        return passages.is_gate(self._graph, node)
+
+    def is_compressed(self, value: Value) -> bool:
+        """Whether a root or a logarithm is taken of it, or of its sums, before anything else."""
+        return passages.is_compressed(self._graph, self._layers, value)
+
+    def has_tails(self, value: Value) -> bool:
+        """Whether its numbers run out to 0 by design, as probabilities and gates do."""
+        return passages.has_tails(self._graph, value)
 
     def varies(self, value: Value) -> bool:
         """Whether a value's numbers depend on an input that was not the same for every sample.

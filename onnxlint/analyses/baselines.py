@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,10 @@ MAX_NUMBERS = 1 << 24
 """Features of all samples together: more would take minutes and gigabytes to fit."""
 
 
+DOUBT = 1.645
+"""Standard errors that a linear model may be worse by than a linear baseline: 95%, one-sided. Two
+root mean squares differ by about one over the root of the samples."""
+
 _KERNELS = ("ai.onnx.ml::SVM", "ai.onnx.ml::Tree")
 
 
@@ -31,7 +36,7 @@ class Baselines:
     """By name, the accuracy of each baseline, or its RMSE in a regression.
 
     `unbeaten` are those that the model is no better than. A model without a mistake beats all; a
-    linear one is no worse for being as good as another.
+    linear one is no worse for being as good as another, and is compared with what chance explains.
     """
 
     figures: Mapping[str, float]
@@ -58,17 +63,33 @@ class Baselines:
         features = _features(execution, scores.samples)
         if scores.task == "regression":
             figures = baselines.regressed(features, scores.truths, settings.seed)
-            return cls(figures, _unbeaten(graph, scores.rmse or 0.0, figures))
+            doubt = DOUBT / math.sqrt(scores.samples)
+            return cls(figures, _unbeaten(graph, scores.rmse or 0.0, figures, doubt))
         if len(set(scores.truths.tolist())) < 2:
             raise Unavailable("all labels are of one class")
         figures = baselines.classified(features, scores.truths, settings.seed)
         missed = {name: 1 - accuracy for name, accuracy in figures.items()}
-        return cls(figures, _unbeaten(graph, float(1 - scores.right.mean()), missed))
+        own = float(1 - scores.right.mean())
+        return cls(figures, _unbeaten(graph, own, missed, _doubt_of_share(own, scores.samples)))
 
 
-def _unbeaten(graph: Graph, own: float, errors: Mapping[str, float]) -> list[str]:
-    unbeaten = [name for name, error in errors.items() if own and own >= error]
-    return [name for name in unbeaten if "regression" not in name or not _is_linear(graph)]
+def _unbeaten(graph: Graph, own: float, errors: Mapping[str, float], doubt: float) -> list[str]:
+    """Those with no more errors; of a linear model, linear ones with fewer than chance explains."""
+    is_linear = _is_linear(graph)
+    limits = {
+        name: error + doubt * max(own, error) if is_linear and "regression" in name else error
+        for name, error in errors.items()
+    }
+    return [name for name, limit in limits.items() if own and _is_reached(own, limit, errors[name])]
+
+
+def _is_reached(own: float, limit: float, error: float) -> bool:
+    return own >= limit if limit == error else own > limit
+
+
+def _doubt_of_share(share: float, samples: int) -> float:
+    """What chance makes of the difference of two shares of errors, relative to the larger one."""
+    return DOUBT * math.sqrt(2 * (1 - share) / (max(share, 1 / samples) * samples))
 
 
 def _is_linear(graph: Graph) -> bool:

@@ -180,6 +180,26 @@ class Behaviour:
             return False
         return all(repeat.difference.value is not value for repeat in self.repetitions)
 
+    @property
+    def feed(self) -> Feed:
+        """What everything is measured on."""
+        return self._feeds[0]
+
+    @property
+    def company(self) -> tuple[Feed, Feed, Feed]:
+        """Two samples, each as a feed of its own, and both as one feed.
+
+        Raises:
+            NotApplicable: there are no two.
+        """
+        first, second = self._pair
+        return first, second, self._as_one(first, second)
+
+    @property
+    def batch_is_unsure(self) -> bool:
+        """Whether there is a free first axis that no name tells to count samples."""
+        return self.sizes.batch is not None and not self.sizes.batch_is_sure
+
     @cached_property
     def couplings(self) -> list[Difference]:
         """How each output of a sample differs when another sample is run with it.
@@ -235,7 +255,7 @@ class Behaviour:
         Raises:
             NotApplicable: it would take too long.
         """
-        if self.sizes.batch is None or self.sizes.batch_is_doubtful:
+        if self.sizes.batch is None or self.batch_is_unsure or self.sizes.batch_is_doubtful:
             return None
         base = self._feeds[0]
         counts = {base[name].shape[axis] for name, axis in self.sizes.batch_axes.items()}
@@ -292,7 +312,14 @@ class Behaviour:
         Raises:
             NotApplicable: it would take too long.
         """
-        return [self._axis(symbol) for symbol in self.sizes.others[:MOST_SYMBOLS]]
+        return [self._axis(symbol) for symbol in self._axes_to_vary[:MOST_SYMBOLS]]
+
+    @property
+    def _axes_to_vary(self) -> list[str]:
+        """The symbols of any size: a first axis, too, that no name calls a batch."""
+        others = self.sizes.others
+        first = self.sizes.batch if self.batch_is_unsure else None
+        return others if first is None or first in others else [first, *others]
 
     @cached_property
     def divergences(self) -> list[Divergence]:
@@ -374,7 +401,7 @@ class Behaviour:
     def _axis(self, symbol: str) -> ResizedAxis:
         base = self.sizes.base[symbol]
         trials: list[Resized] = []
-        tied = self.sizes.tied(symbol)
+        tied = list(dict.fromkeys([symbol, *self.sizes.tied(symbol)]))
         for together in ([symbol], tied) if len(tied) > 1 else ([symbol],):
             for size in other_sizes(base):
                 self._afford(runs=max(1, size / base) ** len(together))
@@ -458,6 +485,12 @@ def _joined(one: Array, other: Array, axis: int) -> Array:
     import numpy as np
 
     return np.concatenate([one, other], axis)
+
+
+def beside(one: Array, other: Array, both: Array) -> tuple[Array, Array] | None:
+    """Two samples along the axis that counts them, as `both` has them; None where none does."""
+    axis = _grown_axis(one.shape, both.shape) if one.shape == other.shape else None
+    return None if axis is None else (_joined(one, other, axis), both)
 
 
 def _grown_axis(one: tuple[int, ...], two: tuple[int, ...]) -> int | None:

@@ -86,14 +86,22 @@ class FedInput:
         """
         import numpy as np
 
+        weight, unbiased = self.opening.weight, self.unbiased_means
+        if weight is None or unbiased is None:
+            return None
+        bias, mean = self.opening.bias, unbiased
+        if bias is not None and bias.size in (1, mean.size):
+            mean = mean + bias.reshape(-1)
+        return mean, np.sqrt(self.features.spread**2 @ (weight**2).sum(axis=2))
+
+    @property
+    def unbiased_means(self) -> Array | None:
+        """Means of the first layer's units before its bias is added."""
         weight, features = self.opening.weight, self.features
         if weight is None or len(weight) != len(features.mean):
             return None
-        bias = self.opening.bias
-        mean = features.mean @ weight.sum(axis=2)
-        if bias is not None and bias.size in (1, mean.size):
-            mean = mean + bias.reshape(-1)
-        return mean, np.sqrt(features.spread**2 @ (weight**2).sum(axis=2))
+        means: Array = features.mean @ weight.sum(axis=2)
+        return means
 
 
 class Data:

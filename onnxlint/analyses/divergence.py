@@ -54,6 +54,7 @@ class LayerDifferences:
 
     def __init__(self, both: Both, run: int, outputs: dict[Value, Value]) -> None:
         self._both, self._run, self._outputs = both, run, outputs
+        self._known_likes: dict[float, dict[Value, Value]] = {}
         self._pairing = paired(both.mine, both.theirs, both.inputs)
 
     def first(self, outputs: list[Value], limit: float, epsilon: float) -> FirstDivergence | None:
@@ -63,7 +64,7 @@ class LayerDifferences:
         Going back from the outputs, what agrees is not passed: a value that differs and makes
         nothing differ only has the name of another one. None where no value differs.
         """
-        likes = self._likes(limit)
+        likes = self._likes_within(limit)
         limits = {
             value: min(limit, STEPS_OF_A_LAYER * epsilon * math.sqrt(layer))
             for layer, value in enumerate(likes, 1)
@@ -76,6 +77,16 @@ class LayerDifferences:
         like = likes[first]
         compared = len(likes.keys() - self._outputs.keys())
         return FirstDivergence(first, like, self._errors[first, like], limits[first], compared)
+
+    def error(self, value: Value, limit: float) -> float | None:
+        """How far a value is from its like; None where it has none, or holds no floats."""
+        likes = self._likes_within(limit)
+        return self._errors[value, likes[value]] if value in likes else None
+
+    def _likes_within(self, limit: float) -> dict[Value, Value]:
+        if limit not in self._known_likes:
+            self._known_likes[limit] = self._likes(limit)
+        return self._known_likes[limit]
 
     def _likes(self, limit: float) -> dict[Value, Value]:
         """The nearer like of each value, in the order of the file."""

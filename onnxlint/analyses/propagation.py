@@ -149,6 +149,24 @@ class Propagation:
             )
         return found
 
+    def to_last(self, layer: Reach) -> float:
+        """The gradient at a layer by that at the last one; 1 where that has none."""
+        last = self.layers[0].gradient
+        return layer.gradient / last if last else 1.0
+
+    def beyond(self, judge: Callable[[float], bool]) -> Reach | None:
+        """The layer nearest to the output of which `judge` is true, if it is of the first one.
+
+        It judges the gradient by that of the last layer.
+
+        Raises:
+            NotApplicable: as `first`.
+        """
+        if not self.layers or not judge(self.to_last(self.layers[-1])):
+            return None
+        last = self.layers[0].gradient
+        return self.first(lambda gradient: judge(gradient / last))
+
     def behind(self, layer: Reach) -> list[Reach]:
         """The layers between a layer and the output, from the output on."""
         return self.layers[: self.layers.index(layer)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
+from onnxlint.analyses.decisions import DECIDING, Decided
 from onnxlint.analyses.divergence import FirstDivergence, LayerDifferences
 from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.heads import Head, differing_decisions, recognise
@@ -20,7 +21,7 @@ from onnxlint.analyses.weights import Weights
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
 from onnxlint.findings import Place
 from onnxlint.model.errors import DataError
-from onnxlint.model.graph import Graph, Value
+from onnxlint.model.graph import Graph, Node, Value
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class OutputDifference:
     changed: int = 0
     decisions: int = 0
     distances: list[Distance] = field(default_factory=list)
+    changed_by_run: list[int] = field(default_factory=list)
 
     @property
     def place(self) -> Place:
@@ -60,7 +62,9 @@ class OutputDifference:
     @property
     def worst_run(self) -> int:
         """The run in which it is farthest."""
-        errors = [distance.relative for distance in self.distances]
+        errors: list[float] = [distance.relative for distance in self.distances]
+        if self.misfit or not errors:
+            errors = [float(changed) for changed in self.changed_by_run]
         return max(range(len(errors)), key=errors.__getitem__, default=0)
 
     @property
@@ -70,6 +74,11 @@ class OutputDifference:
 
     def add(self, got: Array, wanted: Array) -> None:
         """Compares one run."""
+        before = self.changed
+        self._add(got, wanted)
+        self.changed_by_run.append(got.size if self.misfit else self.changed - before)
+
+    def _add(self, got: Array, wanted: Array) -> None:
         if got.shape != wanted.shape:
             self.misfit = f"has shape {list(got.shape)}, and the reference's {list(wanted.shape)}"
         elif (got.dtype.kind == "f") != (wanted.dtype.kind == "f"):
@@ -110,6 +119,8 @@ class Reference:
         self.outputs: list[OutputDifference] = []
         """The outputs that both models have, in the order of this one."""
         self._other = other
+        self._decided = Decided(mine.graph)
+        self._compared_layers: dict[int, LayerDifferences] = {}
         self._both = Both(mine, other, execution.attempt.feeds, worker)
 
     @classmethod
@@ -144,10 +155,29 @@ class Reference:
         None where no layer differs, or none can be compared.
         """
         run = max(outputs, key=lambda output: output.error).worst_run
-        likes = {output.value: output.like for output in self.outputs}
-        layers = LayerDifferences(self._both, run, likes)
+        layers = self._layers(run)
         epsilon = math.inf if self.quantised else self.epsilon
         return layers.first([output.value for output in outputs], limit, epsilon)
+
+    def tie(self, output: OutputDifference, limit: float) -> Node | None:
+        """The node that makes an output differ by deciding between what agrees within the limit."""
+        if self._decided.behind(output.value) is None:
+            return None
+        layers = self._layers(output.worst_run)
+
+        def agrees(value: Value) -> bool | None:
+            error = layers.error(value, limit)
+            if error is None:  # integers are not compared: a decision is taken for another one
+                return False if value.producer and value.producer.op in DECIDING else None
+            return error <= limit
+
+        return self._decided.tie(output.value, agrees)
+
+    def _layers(self, run: int) -> LayerDifferences:
+        if run not in self._compared_layers:
+            likes = {output.value: output.like for output in self.outputs}
+            self._compared_layers[run] = LayerDifferences(self._both, run, likes)
+        return self._compared_layers[run]
 
     def _head(self, value: Value, like: Value, settings: Settings) -> Head | None:
         """What an output predicts, as one of the models tells: a quantised one may not."""

@@ -104,6 +104,18 @@ class Reruns:
         """
         return self._model.outputs(feed, self.kept, level=level, fresh=fresh)
 
+    def watched(
+        self, feed: dict[str, Array], names: list[str], level: Level | None = None,
+        *, fresh: bool = False,
+    ) -> dict[str, Array]:  # fmt: skip
+        """Values of one run by name, fetched beside the outputs; as `outputs`.
+
+        Fetched, a value is not fused with what reads it.
+        """
+        outputs = [name for name in self.kept if name in names]
+        inner = [name for name in names if name not in outputs]
+        return self._model.outputs(feed, [*outputs, *inner], inner, level, fresh=fresh)
+
     @property
     def spent(self) -> float:
         """Seconds that all of it took so far."""

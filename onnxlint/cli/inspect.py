@@ -18,13 +18,13 @@ from onnxlint.settings import DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT
 if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
     from onnxlint.analyses.trace import Trace
-    from onnxlint.model.graph import Graph, Node
+    from onnxlint.model.graph import Graph
     from onnxlint.settings import Settings
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One node as the linter sees it; `parameters` counts elements of its own initializers."""
+    """One node as the linter sees it; `parameters` counts what was learnt."""
 
     index: int
     module: str | None
@@ -141,6 +141,7 @@ def _header(graph: Graph, path: str) -> dict[str, Any]:
 
 
 def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
+    from onnxlint.analyses.learnt import learnt_parameters
     from onnxlint.analyses.shapes import Shapes
     from onnxlint.model.graph import Graph
 
@@ -156,21 +157,10 @@ def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
             node=node.name,
             output=node.output.name if node.output else None,
             shape=str(shape) if shape is not None else None,
-            parameters=_parameters(graph, node),
+            parameters=learnt_parameters(graph, node),
             minimum=seen.statistics.minimum if seen is not None and finite else None,
             maximum=seen.statistics.maximum if seen is not None and finite else None,
         )
-
-
-def _parameters(graph: Graph, node: Node) -> int:
-    """Elements of the float constants that the node reads first."""
-    tensors = [graph.tensor(value) for value in node.inputs
-               if value is not None and value.consumers[0] is node]  # fmt: skip
-    return sum(
-        t.size
-        for t in tensors
-        if t is not None and t.dtype.startswith(("float", "double", "bfloat"))
-    )
 
 
 def _print(head: dict[str, Any], layers: list[Layer]) -> None:

@@ -2,18 +2,25 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Severity, Trace, rule
+from onnxlint import Activations, Finding, Node, Observed, ObservedNode, Severity, Trace, rule
 
 
 @rule("ACT004", "saturated-activation", severity=Severity.WARNING, ops=("Sigmoid", "Tanh"))
-def saturated_activation(trace: Trace, *, max_saturated_fraction: float = 0.5) -> Iterator[Finding]:
-    """A hidden sigmoid or tanh most of whose outputs are at their limit.
+def saturated_activation(
+    trace: Trace, activations: Activations,
+    *, max_saturated_fraction: float = 0.5, max_neuron_level: float = 0.85,
+) -> Iterator[Finding]:  # fmt: skip
+    """A hidden sigmoid or tanh whose outputs are mostly saturated.
 
     Why: at the limit the slope is zero in the dtype's precision, so nothing below learns any more,
     and the layer passes on signs instead of numbers. Counted are the outputs that are 1 in
-    magnitude, in float32 from inputs of about ±8.9 (tanh) and 17.5 (sigmoid) on, and those of a
-    sigmoid below the dtype's epsilon. The limit of one half is TheDeepChecker's. Left alone are
-    outputs of the model, which may be sure, and the gates of SiLU and GELU, made to saturate.
+    magnitude, in float32 from inputs of ±8.7 (tanh) and 17.4 (sigmoid) on, as onnxruntime computes
+    them, and those of a sigmoid below the dtype's epsilon, from -16 on; half of them is our limit
+    for a warning. An info are neurons close to their limits, by TheDeepChecker's figures: more than
+    half of them with a mean distance from the middle above 0.85 of what is possible. Exempt are
+    scores, which may be sure, however they are moved, sorted or decoded on their way to an output,
+    and gates: those of SiLU and GELU, and those that scale what they were computed from (squeeze
+    and excitation, attention gates).
     Fix: normalise the layer's input or scale its weights down at initialisation; lower the
     learning rate; use ReLU or GELU in hidden layers.
 
@@ -27,6 +34,29 @@ def saturated_activation(trace: Trace, *, max_saturated_fraction: float = 0.5) -
     }
 
     Good:
+    # the scores of a detector
+    net (float[N, 4] x) => (float[N, 2] scores, int64[N, 2] boxes)
+    <float big = {1000}, int64[1] two = {2}>
+    {
+        wide = Mul(x, big)
+        p = Sigmoid(wide)
+        all = Concat <axis = 1> (p, p)
+        scores, boxes = TopK(all, two)
+    }
+
+    Good:
+    # squeeze and excitation
+    net (float[N, 4, 8] x) => (float[N, 4, 8] y)
+    <float[4, 4] w = {900, 0, 0, 0, 0, 900, 0, 0, 0, 0, 900, 0, 0, 0, 0, 900}, int64[1] last = {2}>
+    {
+        pooled = ReduceMean <keepdims = 0> (x, last)
+        wide = MatMul(pooled, w)
+        gate = Sigmoid(wide)
+        tall = Unsqueeze(gate, last)
+        y = Mul(x, tall)
+    }
+
+    Good:
     # SiLU
     net (float[N, 4] x) => (float[N, 4] y)
     <float big = {1000}>
@@ -37,17 +67,43 @@ def saturated_activation(trace: Trace, *, max_saturated_fraction: float = 0.5) -
     }
     """
     for activation in trace.nodes("Sigmoid", "Tanh"):
-        if activation.output.value.is_output or trace.gates_itself(activation.node):
+        saturated, close = _saturated(activation), _neurons_beyond(activation, max_neuron_level)
+        if max(saturated, close) <= max_saturated_fraction:
             continue
-        saturated = activation.output.fraction_of_magnitudes(at_least=1.0)
-        if activation.node.op == "Sigmoid":
-            saturated += activation.output.fraction_of_magnitudes(below=activation.output.epsilon)
-        if saturated > max_saturated_fraction:
-            yield Finding(
-                activation,
-                f"{saturated:.0%} of its outputs on {activation.output.of_samples} samples are at "
-                f"its limit, more than {max_saturated_fraction:.0%}",
-                measured=saturated,
-                limit=max_saturated_fraction,
-                unit="fraction of outputs",
-            )
+        if _may_saturate(activation.node, trace, activations):
+            continue
+        grave = saturated > max_saturated_fraction
+        what = f"{saturated:.0%} of outputs are" if grave else f"{close:.0%} of neurons are nearly"
+        yield Finding(
+            activation,
+            f"{what} saturated on {activation.output.of_samples} samples "
+            f"(limit {max_saturated_fraction:.0%})",
+            measured=saturated if grave else close,
+            limit=max_saturated_fraction,
+            unit="fraction of outputs" if grave else "fraction of neurons",
+            severity=None if grave else Severity.INFO,
+        )
+
+
+def _may_saturate(node: Node, trace: Trace, activations: Activations) -> bool:
+    """Whether it scores or gates."""
+    if trace.gates_itself(node) or (node.op == "Sigmoid" and activations.is_gate(node)):
+        return True
+    return node.output is not None and activations.is_score(node.output)
+
+
+def _saturated(activation: ObservedNode) -> float:
+    """The fraction of outputs whose slope is 0 in the dtype's precision."""
+    seen: Observed = activation.output
+    least = seen.fraction_of_magnitudes(below=seen.epsilon)
+    return seen.fraction_of_magnitudes(at_least=1.0) + least * (activation.node.op == "Sigmoid")
+
+
+def _neurons_beyond(activation: ObservedNode, level: float) -> float:
+    """The fraction of neurons that are further than this from the middle, on average."""
+    rows = activation.output.samples
+    if rows is None:
+        return 0.0
+    outputs = rows[:, 1:]
+    distances = abs(2 * outputs - 1 if activation.node.op == "Sigmoid" else outputs)
+    return float((distances.mean(axis=0) > level).mean())

@@ -13,7 +13,9 @@ def baseline_not_beaten(baselines: Baselines, scores: Scores) -> Iterator[Findin
     simpler than thought, the labels or the preprocessing do not belong to the model, or training
     failed. Compared on the same samples are scikit-learn's majority class and logistic regression
     (the mean and a ridge regression for numbers) on the flattened, standardised inputs, each
-    predicting samples that it was not fitted on (five folds). From 50 samples on.
+    predicting samples that it was not fitted on (five folds). From 50 samples on. A model of one
+    layer is linear itself: it counts where a linear baseline is better by more than chance (1.645
+    standard errors).
     Fix: check that samples and labels belong together and are prepared as in training; over-fit a
     few samples to see that the network can learn; or ship the simpler model.
 

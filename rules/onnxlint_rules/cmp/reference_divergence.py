@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import isinf
 
-from onnxlint import Finding, FirstDivergence, OutputDifference, Reference, Severity, rule
+from onnxlint import Finding, FirstDivergence, Node, OutputDifference, Reference, Severity, rule
 
 STEPS = 10
 """Steps of a dtype coarser than float32 that rounding may add up to: 1% in float16."""
@@ -32,7 +32,8 @@ def reference_divergence(
     error). Sound exports of many networks showed 2e-7 between two exporters, 0.03% in float16, and
     up to 4% in int8 on real data, without a changed decision among 200 samples: the limits are more
     than twice the worst, or 10 steps of a coarser dtype. Layers of float32 may differ by 100 steps,
-    and the n-th by root n times as much.
+    and the n-th by root n times as much. A tie is an info: TopK, ArgMax, NonMaxSuppression or a
+    threshold choose otherwise between scores that agree within the limit.
     Fix: look at the layer that is named: keep it in float32, calibrate it anew, leave the fusion
     out. What lies before it agrees.
 
@@ -65,6 +66,11 @@ def reference_divergence(
     else:
         limit = max(max_error, STEPS * reference.epsilon)
     far = [output for output in reference.outputs if output.misfit or output.error > limit]
+    ties = {output: reference.tie(output, limit) for output in far}
+    told = [output for output in far if ties[output] is None]
+    if far and not told:
+        yield from _tie(reference, ties, limit)
+    far = told
     if not far:
         return
     worst = max(far, key=lambda output: (bool(output.misfit), output.error))
@@ -83,6 +89,24 @@ def reference_divergence(
         unit="relative L2 error",
         evidence={"outputs": {o.value.name: o.misfit or o.error for o in far}},
         severity=severity,
+    )
+
+
+def _tie(
+    reference: Reference, ties: dict[OutputDifference, Node | None], limit: float
+) -> Iterator[Finding]:
+    """Only decisions differ, between scores that agree."""
+    worst = max(ties, key=lambda output: (bool(output.misfit), output.error))
+    node = ties[worst]
+    assert node is not None
+    yield Finding(
+        worst,
+        f"{_told(worst, len(ties), reference.samples)}: a tie, {node.place} decides between scores "
+        f"that agree within {_share(limit)}",
+        measured=None if worst.misfit else worst.error,
+        limit=limit,
+        unit="relative L2 error",
+        severity=Severity.INFO,
     )
 
 

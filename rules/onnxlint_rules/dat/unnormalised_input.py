@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Data, FedInput, Finding, NotApplicable, Severity, rule
+from onnxlint import Data, FedInput, Finding, NotApplicable, Settings, Severity, Stage, rule
 
 
 @rule("DAT003", "unnormalised-input", severity=Severity.WARNING)
 def unnormalised_input(
-    data: Data, *, max_mean: float = 0.2, max_scale_ratio: float = 100.0, min_samples: int = 8
-) -> Iterator[Finding]:
+    data: Data, settings: Settings,
+    *, max_mean: float = 0.2, max_scale_ratio: float = 100.0, min_samples: int = 8,
+) -> Iterator[Finding]:  # fmt: skip
     """Features far from 0, or of very different sizes, that go straight into an affine layer.
 
     Why: the largest feature drowns the others, and an offset pushes all units to one side, so
-    training is slow or ends in a bad place. A mean counts from a fifth of the spread over samples
-    on, plus what chance gives so few samples. Left alone is what does no harm: graphs that
-    normalise by themselves, trees and kernels, flags of 0 and 1, tables within -1…1, images in
-    0…1 or whatever scale the weights make up for, and a first layer whose weights and bias bring
-    its units back to their own size. Raw bytes of images are an info: some nets are trained so.
+    training is slow or ends in a bad place. A mean counts from a fifth of a standard deviation on
+    (SageMaker's rule), plus what chance gives so few samples: as an info, and as a warning where
+    that of the typical feature is a whole one, which is ours. Exempt is what does no harm: graphs
+    that normalise by themselves, trees and kernels, flags of 0 and 1, tables within -1…1, images
+    in 0…1 or whatever scale the weights make up for, and a trained first layer whose bias takes
+    at least half of the offset back. Random weights with a mean of 0 take none back. Raw bytes of
+    images are an info: some nets are trained so.
     Fix: subtract the mean and divide by the standard deviation of the training's data, for each
     feature, best in the graph itself.
 
@@ -54,7 +57,7 @@ def unnormalised_input(
         if fed.is_image:
             yield from _raw_pixels(fed)
         else:
-            yield from _table(fed, max_mean, max_scale_ratio)
+            yield from _table(fed, max_mean, max_scale_ratio, settings.stage)
 
 
 RAW_PIXELS = 16.0
@@ -62,6 +65,13 @@ RAW_PIXELS = 16.0
 
 LARGE_UNITS = 10.0
 """Units of a layer that was made for its input have a spread of about 1."""
+
+
+GRAVE_SHIFT = 1.0
+"""Standard deviations: beyond, hardly any number of a typical feature has the other sign."""
+
+TAKEN_BACK = 0.5
+"""A trained bias leaves no more of the offset of a typical unit. A choice of ours."""
 
 
 def _raw_pixels(fed: FedInput) -> Iterator[Finding]:
@@ -83,7 +93,9 @@ def _raw_pixels(fed: FedInput) -> Iterator[Finding]:
         )
 
 
-def _table(fed: FedInput, max_mean: float, max_scale_ratio: float) -> Iterator[Finding]:
+def _table(
+    fed: FedInput, max_mean: float, max_scale_ratio: float, stage: Stage
+) -> Iterator[Finding]:
     import numpy as np
 
     seen = fed.features
@@ -95,15 +107,17 @@ def _table(fed: FedInput, max_mean: float, max_scale_ratio: float) -> Iterator[F
     shift = np.abs(seen.mean) / spread
     chance = 3 / np.sqrt(np.maximum(seen.count, 1))
     shifted = shift > max_mean + chance
-    if shifted.sum() > judged.sum() / 2 and not _is_taken_back(fed):
+    is_excused = stage is Stage.TRAINED and _is_taken_back(fed)
+    if shifted.sum() > judged.sum() / 2 and not is_excused:
         worst = int(np.nanargmax(shift))
         yield Finding(
             fed,
             f"{shifted.sum()} of {judged.sum()} features are not centred: the mean of feature "
-            f"{worst} is {shift[worst]:.3g} times its spread, more than {max_mean:g}",
+            f"{worst} is {shift[worst]:.3g} standard deviations from 0 (limit {max_mean:g})",
             measured=float(shift[worst]),
             limit=max_mean,
-            unit="spreads",
+            unit="standard deviations",
+            severity=None if float(np.nanmedian(shift)) >= GRAVE_SHIFT else Severity.INFO,
         )
     varying = (seen.count > 1) & ~seen.constant & ~seen.flags
     if varying.sum() > 1:
@@ -111,13 +125,17 @@ def _table(fed: FedInput, max_mean: float, max_scale_ratio: float) -> Iterator[F
 
 
 def _is_taken_back(fed: FedInput) -> bool:
-    """Whether the first layer's own offset brings its typical unit near 0 again."""
+    """Whether the first layer's bias brings its typical unit nearer to 0, by half at least."""
     import numpy as np
 
-    if fed.units is None:
+    if fed.units is None or fed.unbiased_means is None:
         return False
     mean, spread = fed.units
-    return float(np.median(np.abs(mean) / np.maximum(spread, 1e-30))) < 3
+    before, after = (
+        float(np.median(np.abs(means) / np.maximum(spread, 1e-30)))
+        for means in (fed.unbiased_means, mean)
+    )
+    return after <= before * TAKEN_BACK
 
 
 def _sizes(fed: FedInput, spread: object, max_ratio: float) -> Iterator[Finding]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Decided, Decisions, Finding, Mismatch, Severity, rule
+from onnxlint import ChosenLabel, ChosenLabels, Finding, Mismatch, Severity, rule
 
 
 @rule("PRD010", "label-score-mismatch", severity=Severity.ERROR)
-def label_score_mismatch(decisions: Decisions, *, clear_margin: float = 0.01) -> Iterator[Finding]:
+def label_score_mismatch(
+    decisions: ChosenLabels, *, clear_margin: float = 0.01
+) -> Iterator[Finding]:
     """A classifier whose label is not the class of its own highest score.
 
     Why: one caller reads the label, another the scores, and they get different answers for the same
@@ -110,7 +112,7 @@ def label_score_mismatch(decisions: Decisions, *, clear_margin: float = 0.01) ->
         )
 
 
-def _severity(decided: Decided, mismatches: list[Mismatch], is_clear: bool) -> Severity:
+def _severity(decided: ChosenLabel, mismatches: list[Mismatch], is_clear: bool) -> Severity:
     """An error only where no threshold of the operator explains it."""
     if decided.is_estimated and not decided.is_inverted(mismatches):
         return Severity.INFO

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Behaviour, Finding, Graph, Severity, rule
-from onnxlint_rules.run._sameness import severity
+from onnxlint import Behaviour, Finding, Graph, Severity, Ties, rule
+from onnxlint_rules.run._sameness import severity, told
 
 BY_DESIGN = ("DynamicQuantizeLinear", "com.microsoft::DynamicQuantizeMatMul",
              "com.microsoft::DynamicQuantizeLSTM")  # fmt: skip
 """Operators that choose a scale for all samples together."""
 
 
+MANY_AXES = 3
+"""From so many axes on the first one mostly counts samples. A choice of ours."""
+
+
 @rule("RUN005", "batch-coupling", severity=Severity.WARNING)
 def batch_coupling(
-    graph: Graph, behaviour: Behaviour, *, max_difference: float = 0.01
+    graph: Graph, behaviour: Behaviour, ties: Ties, *, max_difference: float = 0.01
 ) -> Iterator[Finding]:
     """A prediction for one sample that depends on which other sample is run with it.
 
@@ -23,7 +27,9 @@ def batch_coupling(
     are left out, and so are models whose first axis may hold the parts of one sample. What rounds
     otherwise in a larger batch, whoever is in it, is no coupling: each is run with itself to tell.
     For the limit see `nondeterministic`; dynamic quantisation, which takes one scale for the whole
-    batch by design, is an info.
+    batch by design, is an info, and so is a tie between scores that agree within rounding.
+    Where no name tells that the first axis counts samples it is never an error, and an info where
+    the inputs have two axes, as frames by bands and points of a set have.
     Fix: call `model.eval()` before the export; give the axis of the classes to softmax and mean.
 
     Bad:
@@ -54,14 +60,28 @@ def batch_coupling(
             continue
         if not behaviour.depends_on_company(difference, max_difference):
             continue
+        tie = ties.in_company(difference, max_difference)
         before = graph.ancestors([difference.value])
         by_design = any(node in before for node in graph.nodes(*BY_DESIGN))
-        grave = severity(behaviour, difference)
+        grave = severity(behaviour, difference, tie)
+        if behaviour.batch_is_unsure:
+            grave = max(grave, _unsure(behaviour), key=lambda each: each.rank)
         yield Finding(
             difference,
-            f"a sample run together with another gives another result than alone, {difference}",
+            "a sample run together with another gives another result than alone, "
+            f"{told(difference, tie)}",
             measured=difference.measured,
             limit=difference.limit(max_difference),
             unit="fraction of the peak",
             severity=Severity.INFO if by_design and grave is not Severity.ERROR else grave,
         )
+
+
+def _unsure(behaviour: Behaviour) -> Severity:
+    """The gravest that is said of a first axis whose name does not tell what it counts.
+
+    Of two axes it may well be that of frames or points, and the other one that of their features.
+    """
+    slots = (behaviour.sizes.slot(name) for name in behaviour.sizes.batch_axes)
+    is_table = all(slot is not None and len(slot.dims) < MANY_AXES for slot in slots)
+    return Severity.INFO if is_table else Severity.WARNING

@@ -7,16 +7,16 @@ from onnxlint import Behaviour, Finding, NotApplicable, ResizedAxis, Severity, r
 
 @rule("RUN006", "dynamic-axis-broken", severity=Severity.ERROR)
 def dynamic_axis_broken(behaviour: Behaviour) -> Iterator[Finding]:
-    """An axis that is declared free, and that works at one size alone.
+    """An axis that is declared dynamic, and that works at only one size.
 
     Why: the model says that it takes any size and was only ever run at the one of its export; the
     first other batch fails in production (onnxruntime issue 10463, PyTorch issue 99613). The batch
-    is tried at 1, 2 and 3, and each must do: a refusal is an error where the axis is named as a
-    batch, and so is an output that loses an axis or does not grow with its input. Every other free
-    axis is halved, doubled and lengthened by one, alone and together with those of the same size,
-    and it suffices that one of these does: strides, windows, position tables and skip connections
-    have sizes that they cannot take. Where none does, the size may be fixed by design, so this is
-    a warning.
+    is tried at 1, 2 and 3, and each must do: a refusal is an error, and so is an output that loses
+    an axis or does not grow with its input. Every other dynamic axis, among them a first one that
+    no name tells to be a batch (frames, points, `input_dim_0`), is halved, doubled and lengthened
+    by one, alone and together with those of the same size, and it suffices that one of these does:
+    strides, windows, position tables and skip connections have sizes that they cannot take. Where
+    none does, the size may be fixed by design, so this is a warning.
     Fix: export with the dynamic axes that the code supports, and with code that reads sizes from
     its input where a Python number stands; declare the size where it is fixed.
 
@@ -68,7 +68,6 @@ def dynamic_axis_broken(behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _batch(axis: ResizedAxis, behaviour: Behaviour) -> Iterator[Finding]:
-    severity = Severity.ERROR if behaviour.sizes.batch_is_sure else Severity.WARNING
     if axis.refused:
         trial = axis.refused[0]
         sizes = ", ".join(str(refused.size) for refused in axis.refused)
@@ -79,7 +78,6 @@ def _batch(axis: ResizedAxis, behaviour: Behaviour) -> Iterator[Finding]:
             measured=trial.size,
             limit=axis.base,
             unit=f"size of {axis.symbol}",
-            severity=severity,
         )
         return
     for change in behaviour.misshapen:
@@ -90,7 +88,6 @@ def _batch(axis: ResizedAxis, behaviour: Behaviour) -> Iterator[Finding]:
             measured=change.size,
             limit=change.usual_size,
             unit=f"size of {axis.symbol}",
-            severity=severity,
         )
 
 

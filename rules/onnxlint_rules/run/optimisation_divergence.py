@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Behaviour, Finding, Graph, NotApplicable, Severity, rule
-from onnxlint_rules.run._sameness import severity
+from onnxlint import Behaviour, Finding, Graph, NotApplicable, Severity, Ties, rule
+from onnxlint_rules.run._sameness import severity, told
 
 
 @rule("RUN007", "optimisation-divergence", severity=Severity.WARNING)
 def optimisation_divergence(
-    graph: Graph, behaviour: Behaviour, *, max_difference: float = 0.01
+    graph: Graph, behaviour: Behaviour, ties: Ties, *, max_difference: float = 0.01
 ) -> Iterator[Finding]:
     """Outputs that change when onnxruntime optimises the model, or a level that cannot run it.
 
     Why: what ships is the optimised model, and what was verified may be another: a fused kernel
     ignored an attribute, a rewrite assumed a range. A debugger, another engine or the next release
     of onnxruntime runs the model as it is written. For the limit see `nondeterministic`; the level
-    at which the difference begins is named.
+    at which the difference begins is named. A tie between scores that agree is an info.
     Fix: look at the operators that this level fuses; mend what the written model does not say
     rightly (often a quantisation axis), or report the difference to onnxruntime.
 
@@ -55,21 +55,22 @@ def optimisation_divergence(
         if refusal is not None and divergence.level == "none":
             yield Finding(refusal, f"onnxruntime runs it only when it optimises it: {refusal}")
         elif refusal is not None:
-            told = "onnxruntime runs it as written, and not optimised, from level "
+            begun = "onnxruntime runs it as written, and not optimised, from level "
             yield Finding(
-                refusal, f"{told}{divergence.level!r} on: {refusal}", severity=Severity.ERROR
+                refusal, f"{begun}{divergence.level!r} on: {refusal}", severity=Severity.ERROR
             )
         if difference is None or not difference.exceeds(max_difference):
             continue
         if not behaviour.repeats(difference.value):
             continue
+        tie = ties.between_levels(difference, max_difference)
         level = behaviour.first_divergent(difference, max_difference)
         yield Finding(
             difference,
             f"it differs from the model as written when onnxruntime optimises it, from level "
-            f"{level!r} on, {difference}",
+            f"{level!r} on, {told(difference, tie)}",
             measured=difference.measured,
             limit=difference.limit(max_difference),
             unit="fraction of the peak",
-            severity=severity(behaviour, difference),
+            severity=severity(behaviour, difference, tie),
         )
