@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.meanings import NotFeedableError, is_guess, slot_of
+from onnxlint.analyses.hints.caches import tied
+from onnxlint.analyses.hints.ties import Ties, dims_by, ties_of
+from onnxlint.analyses.meanings import NotFeedableError, input_dims, is_guess, slot_of
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.sizes import Sizes
 from onnxlint.model.errors import DataError, Misfit, MisfitError
@@ -30,7 +32,8 @@ class Inputs:
 
     `obstacle` says why no sample can be made; `guessed` is true where a synthesised sample may be
     invalid, because sizes or parameters had to be guessed. `parameters` are the inputs whose
-    numbers are shapes, axes, bounds and the like.
+    numbers are shapes, axes, bounds and the like. `sizes` are those of symbols that the graph
+    tells.
     """
 
     slots: list[Slot] = field(default_factory=list)
@@ -39,6 +42,7 @@ class Inputs:
     synthetic: bool = True
     settings: Settings = field(default_factory=Settings)
     parameters: frozenset[str] = frozenset()
+    sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, settings: Settings) -> Inputs:
@@ -46,11 +50,18 @@ class Inputs:
         from onnxlint.runtime.synthesis import Meaning, choices, free_symbols
 
         synthetic, contracts = settings.data is None, settings.inputs
+        dims = {value: input_dims(shapes, value) for value in graph.inputs}
+        dims_of = dims_by(shapes, dims)
         try:
-            slots = [slot_of(graph, shapes, value, contracts.get(value.name))
+            slots = [slot_of(graph, shapes, value, contracts.get(value.name), dims_of)
                      for value in graph.inputs]  # fmt: skip
         except NotFeedableError as error:
             return cls(obstacle=str(error), synthetic=synthetic, settings=settings)
+        ties = Ties()
+        if synthetic:
+            symbols = [dim for slot in slots for dim in slot.dims if isinstance(dim, str)]
+            ties = ties_of(graph, list(dict.fromkeys(symbols)), dims_of) if symbols else ties
+            slots = tied(graph, slots, ties)
         if synthetic and next(choices(slots, settings.samples), None) is None:
             return cls(slots, TOO_LARGE, settings=settings)
         parameters = frozenset(v.name for v in graph.inputs if is_guess(shapes, v))
@@ -59,7 +70,7 @@ class Inputs:
             or bool(free_symbols(slots))
             or bool(parameters)
         )
-        return cls(slots, None, guessed, synthetic, settings, parameters)
+        return cls(slots, None, guessed, synthetic, settings, parameters, ties.sizes)
 
     def attempts(self) -> Iterator[Attempt]:
         """Feeds to try in turn until the model runs: of the user's data there is one.
@@ -71,7 +82,7 @@ class Inputs:
 
         settings = self.settings
         if settings.data is None:
-            yield from attempts(self.slots, settings.samples, settings.seed)
+            yield from attempts(self.slots, settings.samples, settings.seed, self.sizes)
             return
         from onnxlint.runtime.data.batching import samples_in
 

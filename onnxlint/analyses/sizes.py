@@ -99,14 +99,26 @@ class Sizes:
 
     def with_batch(self, feed: Feed, rows: list[int]) -> Feed:
         """The feed with these samples alone; what has no batch axis stays."""
-        return {
+        taken = {
             name: array.take(rows, self.batch_axes[name]) if name in self.batch_axes else array
             for name, array in feed.items()
         }
+        return self._bounded(taken, {**self.base, self.batch or "": len(rows)})
 
     def resized(self, feed: Feed, changes: Mapping[str, int]) -> Feed:
         """The feed cut, or repeated, to other sizes; symbols that follow from these follow."""
-        return feed | dict(self._resized(feed, {**self.base, **changes}, changes))
+        sizes = {**self.base, **changes}
+        return self._bounded(feed | dict(self._resized(feed, sizes, changes)), sizes)
+
+    def _bounded(self, feed: Feed, sizes: Mapping[str, int]) -> Feed:
+        """With indices that stay below lengths which follow the sizes."""
+        from onnxlint.runtime.slots import bounded
+
+        return feed | {
+            slot.name: bounded(slot, feed[slot.name], sizes)
+            for slot in self._slots
+            if slot.follows_sizes
+        }
 
     def _resized(
         self, feed: Feed, sizes: Mapping[str, int], changes: Mapping[str, int]
