@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.hints.caches import tied
 from onnxlint.analyses.hints.ties import Ties, dims_by, ties_of
+from onnxlint.analyses.hints.vectors import counted
 from onnxlint.analyses.meanings import NotFeedableError, input_dims, is_guess, slot_of
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.sizes import Sizes
@@ -61,7 +62,8 @@ class Inputs:
         if synthetic:
             symbols = [dim for slot in slots for dim in slot.dims if isinstance(dim, str)]
             ties = ties_of(graph, list(dict.fromkeys(symbols)), dims_of) if symbols else ties
-            slots = tied(graph, slots, ties)
+            pairs = zip(graph.inputs, tied(graph, slots, ties), strict=True)
+            slots = [counted(shapes, value, slot) for value, slot in pairs]
         if synthetic and next(choices(slots, settings.samples), None) is None:
             return cls(slots, TOO_LARGE, settings=settings)
         parameters = frozenset(v.name for v in graph.inputs if is_guess(shapes, v))

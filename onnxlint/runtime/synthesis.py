@@ -213,7 +213,8 @@ def _consistent(sizes: Mapping[str, int]) -> dict[str, int]:
     followed = dict(sizes)
     for symbol in sizes:
         size = evaluate(symbol, followed)
-        followed[symbol] = followed[symbol] if size is None else max(1, size)
+        if size is not None and size != followed[symbol]:
+            followed[symbol] = max(1, size)
     return followed
 
 

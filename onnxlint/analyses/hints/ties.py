@@ -47,20 +47,36 @@ class Ties:
 
 def ties_of(graph: Graph, symbols: list[str], dims: Dims) -> Ties:
     """What the nodes of the main graph demand of the symbols, in the order of the inputs."""
-    ties = Ties()
-    ties.same |= _totals(symbols)
-    known = set(symbols)
-    for one, other in _pairs(graph, dims):
-        for left, right in ((one, other), (other, one)):
-            if left not in known or not isinstance(left, str) or right in (None, 1, left):
-                continue
-            if isinstance(right, int):
-                ties.sizes.setdefault(left, right)
-            elif right is not None and _is_told(right, known) and ties.renamed(right) != left:
-                if left not in ties.same and not _mentions(right, left):
-                    ties.same[left] = right
-                break
+    ties, inner, known = Ties(same=_totals(symbols)), dict[str, Dim](), set(symbols)
+    for pair in _pairs(graph, dims):
+        one, other = (inner.get(dim, dim) if isinstance(dim, str) else dim for dim in pair)
+        if not _tie(ties, known, one, other) and not _tie(ties, known, other, one):
+            _name(inner, known, one, other)
+            _name(inner, known, other, one)
     return ties
+
+
+def _tie(ties: Ties, known: set[str], symbol: Dim | None, other: Dim | None) -> bool:
+    """Keeps what an input's symbol has to be; whether the pair is done with."""
+    if not isinstance(symbol, str) or symbol not in known or other in (None, 1, symbol):
+        return False
+    if isinstance(other, int):
+        ties.sizes.setdefault(symbol, other)
+        return True
+    if other is None or not _is_told(other, known) or symbol in ties.same:
+        return False
+    if symbol in other or ties.renamed(other) == symbol:
+        return False
+    ties.same[symbol] = other
+    return True
+
+
+def _name(inner: dict[str, Dim], known: set[str], symbol: Dim | None, other: Dim | None) -> None:
+    """Keeps what a symbol of no input stands for."""
+    if not isinstance(symbol, str) or not isinstance(other, str):
+        return
+    if _is_told(other, known) and not _is_told(symbol, known):
+        inner.setdefault(symbol, other)
 
 
 def _totals(symbols: list[str]) -> dict[str, str]:
@@ -78,10 +94,6 @@ def _is_told(dim: str, known: set[str]) -> bool:
     from onnxlint.runtime.slots import evaluate
 
     return dim in known or evaluate(dim, dict.fromkeys(known, 2)) is not None
-
-
-def _mentions(dim: str, symbol: str) -> bool:
-    return symbol in dim
 
 
 def _pairs(graph: Graph, dims: Dims) -> Iterator[Pair]:
@@ -124,8 +136,13 @@ def _product(node: Node, dims: Dims) -> Iterator[Pair]:
 
 
 def _beside(node: Node, dims: Dims) -> Iterator[Pair]:
-    """All axes but the one that is joined are equal."""
+    """All axes but the one that is joined are equal; that one is a sum."""
     shapes = [found for value in node.inputs if (found := dims(value))]
+    made, at = dims(node.output), node.attribute("axis", 0)
+    if made and len(shapes) == len(node.inputs) and -len(made) <= at < len(made):
+        parts = [shape[at] for shape in shapes if len(shape) == len(made)]
+        if len(parts) == len(shapes) and None not in parts:
+            yield made[at], " + ".join(map(str, parts))
     for other in shapes[1:]:
         if len(other) != len(shapes[0]):
             return
@@ -184,6 +201,8 @@ def _cached(node: Node, dims: Dims) -> Iterator[Pair]:
         return
     heads = node.attribute(of_queries, 0)
     heads_kept = node.attribute(of_keys, 0) or heads
+    if node.op_type == "GroupQueryAttention":
+        yield key[2], 0  # it takes several samples of several steps with an empty cache only
     yield key[2], value[2]
     if heads_kept:
         yield key[1], heads_kept
