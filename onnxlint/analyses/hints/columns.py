@@ -46,7 +46,7 @@ def columns_of(graph: Graph, shapes: Shapes, value: Value, width: int | str | No
     """One for each column, or one for all elements; none where nothing is said."""
     from onnxlint.runtime.slots import Column
 
-    known = width if isinstance(width, int) and 1 < width <= MOST_COLUMNS else None
+    known = width if isinstance(width, int) and 0 < width <= MOST_COLUMNS else None
     said: dict[int, Column] = {}
     for view, told in _told(graph, shapes, _View(value, tuple(range(known)) if known else None)):
         if view.columns is None or not known:
@@ -57,7 +57,9 @@ def columns_of(graph: Graph, shapes: Shapes, value: Value, width: int | str | No
     if not said or not isinstance(width, int):
         return []
     every = [said.get(at, Column()) for at in range(width)]
-    return every[:1] if len(set(every)) == 1 else every
+    if {*every} == {Column()}:
+        return []
+    return every[:1] if len({*every}) == 1 else every
 
 
 def _told(graph: Graph, shapes: Shapes, first: _View) -> Iterator[tuple[_View, list[Column]]]:

@@ -66,7 +66,7 @@ def with_columns(graph: Graph, shapes: Shapes, value: Value, slot: Slot, uses: U
         from onnxlint.runtime.slots import Column
 
         return replace(slot, columns=(Column(_numerals(slot)),))
-    return replace(slot, columns=tuple(columns)) if _fit(slot, columns) else slot
+    return replace(slot, columns=_fitting(slot, columns))
 
 
 _BOXED = frozenset({"MaxRoiPool", "RoiAlign"})
@@ -106,13 +106,13 @@ def _numerals(slot: Slot) -> tuple[str, ...]:
     return tuple(map(str, numbers)) if fixed else NUMERIC_TEXT
 
 
-def _fit(slot: Slot, columns: Iterable[object]) -> bool:
-    """Whether what is said is text for text, and numbers for numbers."""
-    from onnxlint.runtime.slots import Column
-
-    known = [column for column in columns if isinstance(column, Column)]
-    options = [option for column in known for option in column.options]
+def _fitting(slot: Slot, columns: Iterable[Column]) -> tuple[Column, ...]:
+    """What is said with text for text alone, numbers for numbers; nothing if too little is left."""
     is_text = slot.dtype == "str"
-    if is_text and not all(column.options for column in known):
-        return False
-    return bool(known) and all(isinstance(option, str) is is_text for option in options)
+    fitting = []
+    for column in columns:
+        kept = tuple(each for each in column.options if isinstance(each, str) is is_text)
+        if not kept and (column.options or is_text):
+            return ()
+        fitting.append(replace(column, options=kept))
+    return tuple(fitting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from onnxlint.model.graph import Graph, Node
@@ -90,16 +91,16 @@ def _thinned(values: list[float | int | str]) -> list[float | int | str]:
 
 
 def _with_unknown(node: Node, known: Sequence[float | int | str]) -> tuple[float | int | str, ...]:
-    """The values, repeated for one unknown where the node takes any."""
+    """The values, repeated for one unknown where the node takes any, of text and of numbers."""
     if node.op == "ai.onnx.ml::OneHotEncoder" and not node.attribute("zeros", 1):
         return tuple(known)
-    unknown: float | int | str = UNKNOWN_TEXT
     numbers = [each for each in known if not isinstance(each, str)]
+    unknown: list[float | int | str] = [UNKNOWN_TEXT] if len(numbers) < len(known) else []
     if numbers:
-        finite = [each for each in numbers if each - each == 0]
-        unknown = max(finite, default=0) + 1
+        finite = [each for each in numbers if isfinite(each)]
+        unknown.append(max(finite, default=0) + 1)
     times = -(-KNOWN_PER_UNKNOWN // len(known))
-    return (*(tuple(known) * times), unknown)
+    return (*(tuple(known) * times), *unknown)
 
 
 def _texts(words: list[str], joint: str) -> Iterator[str]:
