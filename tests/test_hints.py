@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.endless import MOST_TRIPS
+from onnxlint.analyses.hints.refused import corrected
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.findings import Diagnostic, Severity
 from onnxlint.model.load import open_model
@@ -355,7 +356,11 @@ def test_a_cache_and_what_comes_new_make_the_whole(names, inputs_of):
 
 LOOP = """g (float a, float b, bool start) => (float last) {{
     last = Loop({count}, start, b)
-    <body = body (int64 i, bool go, float v) => (bool more, float next) {{ next = {step} two = Constant<value = float {{2}}>() more = {end} }}>
+    <body = body (int64 i, bool go, float v) => (bool more, float next) {{
+        next = {step}
+        two = Constant<value = float {{2}}>()
+        more = {end}
+    }}>
 }}"""
 
 
@@ -381,6 +386,33 @@ def test_a_loop_that_need_not_end_is_no_crash(count, step, end, ends):
         return
     assert [each.severity for each in found] == [Severity.INFO]
     assert f"{MOST_TRIPS:,} iterations" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message", "found"),
+    [
+        ({"N": 8, "F": 9}, "axis by a dimension other than 1. 9 by 13", {"F": 13}),
+        ({"N": 8, "F": 9}, "axis by a dimension other than 1. 13 by 9", {"F": 13}),
+        ({"N": 9, "F": 9}, "for the following indices index: 1 Got: 9 Expected: 4", {"F": 4}),
+        ({"N": 8, "F": 9}, "GEMM: Dimension mismatch, W: {13,4} K: 9 N:4", {"F": 13}),
+        ({"N": 8, "F": 9}, "C: 9 kernel channels: 3 group: 2", {"F": 6}),
+        ({"N": 8, "F": 9}, "C: 7 kernel channels: 3 group: 2", {}),
+        ({"N": 9, "F": 2}, "Got: 9 Expected: 4", {}),
+        ({"N": 8, "F": 9}, "Integer overflow", {}),
+    ],
+)
+def test_refusals_that_name_sizes(sizes, message, found):
+    assert corrected([Slot("x", "float32", ("N", "F"))], sizes, "N", message) == found
+
+
+def test_a_refusal_is_heeded_once():
+    text = f"""g (float[N, H] x, bool[1] yes) => (float[N, 4] y)
+    <float[13, 4] w = {{{", ".join("1" * 52)}}}> {{
+        y = If(yes) <then_branch = a () => (float[A, B] p) {{ p = Gemm(x, w) }},
+                     else_branch = b () => (float[A, B] q) {{ r = Gemm(x, w) q = Neg(r) }}>
+    }}"""
+    for rule in NO_FAULT:
+        assert not reported(rule, text)
 
 
 def test_the_same_seed_gives_the_same_values(inputs_of):

@@ -151,18 +151,26 @@ class Execution:
             return
         refusals: list[Refusal] = []
         for attempt in self.inputs.attempts():
-            try:
-                self.runs, self.statistics = runner.run_all(attempt)
-            except RunFailure as error:
-                refusals.append(replace(runner.refusal(error), fed=told(attempt.feeds[0])))
-                if is_endless(str(error)):
-                    break
+            if self._try(runner, attempt, refusals) or is_endless(refusals[-1].message):
+                break
+            if len(refusals) > 1:
                 continue
-            self.attempt = attempt
-            break
+            again = self.inputs.corrected(attempt, refusals[0].message)
+            if again is not None and self._try(runner, again, refusals):
+                break
         if self.attempt is None:
             self._refused(refusals)
         self.log = runner.log
+
+    def _try(self, runner: Runner, attempt: Attempt, refusals: list[Refusal]) -> bool:
+        """Runs all feeds of an attempt; whether it could."""
+        try:
+            self.runs, self.statistics = runner.run_all(attempt)
+        except RunFailure as error:
+            refusals.append(replace(runner.refusal(error), fed=told(attempt.feeds[0])))
+            return False
+        self.attempt = attempt
+        return True
 
     def _refused(self, refusals: list[Refusal]) -> None:
         if is_endless(refusals[-1].message):

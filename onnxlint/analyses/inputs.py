@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.hints.caches import tied
+from onnxlint.analyses.hints.refused import corrected
 from onnxlint.analyses.hints.ties import Ties, dims_by, ties_of
 from onnxlint.analyses.hints.vectors import counted
 from onnxlint.analyses.meanings import NotFeedableError, input_dims, is_guess, slot_of
@@ -91,6 +92,18 @@ class Inputs:
         first = self.fed.feeds[0]
         sizes = Sizes(self.slots, first).base
         yield Attempt(sizes, samples_in(first, self.slots), self.fed.feeds, self.fed.samples)
+
+    def corrected(self, attempt: Attempt, refusal: str) -> Attempt | None:
+        """Synthetic input of the sizes that onnxruntime's refusal of another names, if it does."""
+        from onnxlint.runtime.synthesis import attempts, batch_symbol
+
+        if not self.synthetic:
+            return None
+        sizes = corrected(self.slots, attempt.sizes, batch_symbol(self.slots), refusal)
+        known = {**self.sizes, **sizes}
+        settings = self.settings
+        others = attempts(self.slots, settings.samples, settings.seed, known) if sizes else ()
+        return next((other for other in others if sizes.items() <= other.sizes.items()), None)
 
     @property
     def fed(self) -> Fed:

@@ -63,7 +63,7 @@ def attempts(
     """Feeds with the likeliest sizes first; the others are for models that refuse those."""
     samples = min(samples, MOST_SAMPLES)
     for sizes in choices(slots, samples, known):
-        yield _attempt(slots, sizes, _batch_symbol(slots), samples, seed)
+        yield _attempt(slots, sizes, batch_symbol(slots), samples, seed)
 
 
 def choices(
@@ -95,15 +95,15 @@ def _choice(
 ) -> dict[str, int]:
     sizes = _sizes(slots, spatial, sequence, signal)
     sizes |= {symbol: size for symbol, size in known.items() if symbol in sizes}
-    batch_symbol = _batch_symbol(slots)
-    if batch_symbol is not None and batch_symbol not in known:
-        sizes[batch_symbol] = batch or _cheap_batch(slots, sizes, samples)
+    counted = batch_symbol(slots)
+    if counted is not None and counted not in known:
+        sizes[counted] = batch or _cheap_batch(slots, sizes, samples)
     return _consistent(sizes)
 
 
 def batch_axes(slots: list[Slot]) -> dict[str, int | None]:
     """The axis of each input that counts samples; None where none does."""
-    symbol, size = _batch_symbol(slots), fixed_batch(slots)
+    symbol, size = batch_symbol(slots), fixed_batch(slots)
     if symbol is None:
         return {slot.name: 0 if size and slot.dims[:1] == (size,) else None for slot in slots}
     first: dict[str, int | None] = {
@@ -114,7 +114,7 @@ def batch_axes(slots: list[Slot]) -> dict[str, int | None]:
 
 def fixed_batch(slots: list[Slot]) -> int | None:
     """The number of samples that every run takes; None where it is free, or cannot be told."""
-    if _batch_symbol(slots) is not None:
+    if batch_symbol(slots) is not None:
         return None
     firsts = {slot.dims[0] for slot in slots if len(slot.dims) > 1}
     first = firsts.pop() if len(firsts) == 1 else None
@@ -124,13 +124,13 @@ def fixed_batch(slots: list[Slot]) -> int | None:
 def free_symbols(slots: list[Slot]) -> set[str]:
     """The symbols whose size is a guess: all but the batch."""
     symbols = {dim for slot in slots for dim in slot.dims if isinstance(dim, str)}
-    return symbols - {_batch_symbol(slots) or ""}
+    return symbols - {batch_symbol(slots) or ""}
 
 
 def _attempt(
-    slots: list[Slot], sizes: dict[str, int], batch_symbol: str | None, samples: int, seed: int
+    slots: list[Slot], sizes: dict[str, int], counted: str | None, samples: int, seed: int
 ) -> Attempt:
-    batch = sizes[batch_symbol] if batch_symbol else fixed_batch(slots) or 1
+    batch = sizes[counted] if counted else fixed_batch(slots) or 1
     steps = _steps(slots, sizes)
 
     def feed(run: int) -> dict[str, Array]:
@@ -139,17 +139,17 @@ def _attempt(
         return {slot.name: array_of(slot, dims, rng, run, batch, steps) for slot, dims in shapes}
 
     feeds = Feeds(max(1, -(-samples // batch)), feed)
-    limits = _at_limits(slots, sizes, batch_symbol)
+    limits = _at_limits(slots, sizes, counted)
     return Attempt(sizes, batch, feeds, limits=limits)
 
 
 def _at_limits(
-    slots: list[Slot], sizes: Mapping[str, int], batch_symbol: str | None
+    slots: list[Slot], sizes: Mapping[str, int], counted: str | None
 ) -> list[dict[str, Array]]:
     """A sample of zeros and one of the least and largest numbers: in one run, if it takes two."""
     axes = batch_axes(slots)
-    if batch_symbol is not None:
-        sizes = _consistent({**sizes, batch_symbol: min(2, sizes[batch_symbol])})
+    if counted is not None:
+        sizes = _consistent({**sizes, counted: min(2, sizes[counted])})
     steps = _steps(slots, sizes)
     zeros, ends = (
         {
@@ -181,7 +181,7 @@ def _steps(slots: list[Slot], sizes: Mapping[str, int]) -> int:
     return _shape(chosen, sizes)[-1 if chosen.is_signal else 1]
 
 
-def _batch_symbol(slots: list[Slot]) -> str | None:
+def batch_symbol(slots: list[Slot]) -> str | None:
     """The symbol of the first axis, unless its name tells of time."""
     return next((str(slot.dims[0]) for slot in slots if counts_samples(slot)), None)
 
@@ -219,7 +219,7 @@ def _consistent(sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 def _cheap_batch(slots: list[Slot], sizes: Mapping[str, int], samples: int) -> int:
-    of_one = {**sizes, _batch_symbol(slots) or "": 1}
+    of_one = {**sizes, batch_symbol(slots) or "": 1}
     elements = 0
     for slot in slots:
         width = EMBEDDED_ELEMENTS if slot.meaning is Meaning.INDEX else 1
