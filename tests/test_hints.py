@@ -11,6 +11,7 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.endless import MOST_TRIPS
 from onnxlint.analyses.hints.refused import corrected
 from onnxlint.analyses.inputs import Inputs
+from onnxlint.analyses.sizes import Sizes
 from onnxlint.findings import Diagnostic, Severity
 from onnxlint.model.load import open_model
 from onnxlint.rules import Rule
@@ -413,6 +414,32 @@ def test_a_refusal_is_heeded_once():
     }}"""
     for rule in NO_FAULT:
         assert not reported(rule, text)
+
+
+@pytest.mark.parametrize(
+    ("declared", "nodes", "first", "last"),
+    [
+        ("float[N, T] audio", "y = Relu(audio)", 16000, 48000),
+        ("float[N, T] x, int64 sr", "y = Slice(x, start, end) s = Neg(sr)", 16000, 48000),
+        ("float[N, 1, T] x", "y = Conv(x, k)", 16000, 48000),
+        ("float[N, T] x", "y = Slice(x, start, end)", 8, 48000),
+        ("float[N, T] x", "y = Relu(x)", 8, 32),
+    ],
+)
+def test_sound_is_fed_where_something_says_so(declared, nodes, first, last, inputs_of):
+    text = f"""g ({declared}) => (float[A, B] y) <int64[2] start = {{0, 0}},
+    int64[2] end = {{9, 9}}, float[1, 1, 3] k = {{1, 2, 1}}> {{ {nodes} }}"""
+    tried = [[*attempt.feeds[0].values()][0].shape[-1] for attempt in inputs_of(text).attempts()]
+    assert (tried[0], max(tried)) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("name", "doubtful"),
+    [("input_dim_0", True), ("x_dynamic_axes_1", True), ("batch", False), ("N", False)],
+)
+def test_a_name_that_an_exporter_made_up_is_no_batch(name, doubtful):
+    slots = [Slot("x", "float32", (name, 3))]
+    assert Sizes(slots, {"x": np.zeros((2, 3))}).batch_is_doubtful is doubtful
 
 
 def test_the_same_seed_gives_the_same_values(inputs_of):

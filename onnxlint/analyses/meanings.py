@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
@@ -76,10 +77,16 @@ _MASKING = {
 }  # fmt: skip
 """Slots in which integers that look nothing up leave things out, by 0 and 1."""
 
-_SIGNAL = frozenset({"Conv", "DFT", "If", "Pad", "STFT", "Slice"})
-"""Operators that cut frames from a signal, or a branch of which does."""
+_SPECTRAL = frozenset({"DFT", "STFT"})
+"""Operators that read a signal in fine steps, and nothing else."""
 
-_SIGNAL_NAMES = ("audio", "signal", "wav")
+_FRAMING = frozenset({"Conv", "If", "Pad", "Slice"})
+"""Operators that may cut frames from a signal, or a branch of which does."""
+
+_SIGNAL_NAMES = ("audio", "signal", "wav", "speech", "sound", "pcm")
+
+_RATES = re.compile(r"^(sr|rate)$|sampl\w*_?rate", re.IGNORECASE)
+"""Names of inputs that tell how many samples a second has."""
 
 
 class NotFeedableError(Exception):
@@ -116,7 +123,9 @@ def slot_of(
     uses = list(_uses(value))
     dims = input_dims(shapes, value)
     given = _given(shapes, value, dims)
-    slot = Slot(value.name, FEEDABLE[shape.dtype], dims, is_signal=_is_signal(value, uses, dims))
+    likely = _signal(graph, value, uses, dims)
+    slot = Slot(value.name, FEEDABLE[shape.dtype], dims, is_signal=likely is True,
+                may_be_signal=likely is None)  # fmt: skip
     if given is not None:
         return replace(slot, meaning=Meaning.GIVEN, given=tuple(given))
     if is_float(shape.element_type):
@@ -216,13 +225,24 @@ def _are_whole(exponents: Array) -> bool:
     return not (exponents % 1 != 0).any()
 
 
-def _is_signal(value: Value, uses: list[tuple[Node, int]], dims: tuple[int | str, ...]) -> bool:
-    """Whether the last axis is time in fine steps: a signal of one channel that frames cut up."""
-    shaped = len(dims) == 2 or (len(dims) == 3 and dims[1] == 1)
-    if not shaped or not isinstance(dims[-1], str):
+def _signal(
+    graph: Graph, value: Value, uses: list[tuple[Node, int]], dims: tuple[int | str, ...]
+) -> bool | None:
+    """Whether the last axis is time in fine steps: a signal of one channel that frames cut up.
+
+    None where it may be, and nothing says so: a name, a spectrum, or a rate beside it.
+    """
+    has_channel = len(dims) == 3 and dims[1] == 1
+    if not (len(dims) == 2 or has_channel) or not isinstance(dims[-1], str):
         return False
+    nodes = [node for node, _ in uses]
     named = any(word in value.name.lower() for word in _SIGNAL_NAMES)
-    return named or any(node.op in _SIGNAL or node.scope is not value.scope for node, _ in uses)
+    rated = any(_RATES.search(other.name) for other in graph.inputs)
+    convolved = has_channel and any(node.op == "Conv" for node in nodes)
+    if named or convolved or any(node.op in _SPECTRAL for node in nodes):
+        return True
+    framed = any(node.op in _FRAMING or node.scope is not value.scope for node in nodes)
+    return rated or None if framed else False
 
 
 _SIZED = {

@@ -72,7 +72,8 @@ class Slot:
     `lowest` the least index; `bounds` tell both once sizes are known. `range` is the least and the
     largest number, `given` the numbers where no others are valid, `columns` what the model says of
     all elements, or of each column, `exact` a dim and what is added
-    to it where no other number is valid. `is_signal`: the last axis is time in fine steps.
+    to it where no other number is valid. `is_signal`: the last axis is time in fine steps;
+    `may_be_signal`: that is tried where shorter ones do not run.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Slot:
     range: tuple[float, float] | None = None
     given: tuple[float, ...] = ()
     is_signal: bool = False
+    may_be_signal: bool = False
     lowest: int = 0
     bounds: tuple[Bound, ...] = ()
     columns: tuple[Column, ...] = ()

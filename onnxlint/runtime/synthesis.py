@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 import numpy as np
@@ -74,9 +74,10 @@ def choices(
     First those with the sizes that the graph tells: `known`. It may be that not all of it runs.
     """
     seen: list[Mapping[str, int]] = []
-    for fixed in [known, {}] if known else [{}]:
+    fine = [replace(slot, is_signal=True) if slot.may_be_signal else slot for slot in slots]
+    for now, fixed in [(slots, known or {}), (fine, known or {}), (slots, {})]:
         for likely in zip_longest(SPATIAL_SIZES, SEQUENCE_SIZES, SIGNAL_SIZES, BATCH_SIZES):
-            sizes = _choice(slots, samples, fixed, *likely)
+            sizes = _choice(now, samples, fixed, *likely)
             if sizes in seen:
                 continue
             seen.append(sizes)
