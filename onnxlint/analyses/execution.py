@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
+from onnxlint.analyses.endless import MOST_TRIPS, is_endless
 from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.refusals import Refusal
 from onnxlint.analyses.runner import AS_WRITTEN, Runner, nbytes, told
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.sizes import Sizes
-from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
+from onnxlint.analyses.worker import LimitReached, RunFailure, Worker, WorkerDied
 from onnxlint.model.graph import Graph
 from onnxlint.model.preflight import Preflight
 
@@ -36,7 +37,8 @@ class Execution:
     """The failures, or the runs, of one model.
 
     At most one of `session_failure` and `crash` is set; with `execution_failure` there are no runs.
-    `unoptimisable` tells why it runs as it is written alone.
+    `over_limit`: it was ended for its time or memory. `unoptimisable` tells why it runs as it is
+    written alone.
     `runs` holds what each feed gave at the shipped optimisation level, and `statistics` what was
     watched in all of them; `inner` is what stands inside the fused kernels of these, watched in
     other runs of the first `inner_samples`. `close_runs` are those of the same feeds, each with its
@@ -49,6 +51,7 @@ class Execution:
     unoptimisable: Refusal | None = None
     execution_failure: Refusal | None = None
     crash: str | None = None
+    over_limit: bool = False
     no_valid_input: str | None = None
     runs: list[Ran] = field(default_factory=list)
     statistics: dict[str, Statistics] = field(default_factory=dict)
@@ -72,14 +75,15 @@ class Execution:
         if preflight.refusal is not None:
             raise Unavailable(f"the model was not run: {preflight.refusal}")
         execution = cls(inputs)
-        runner = execution.runner = Runner(graph, shapes, worker)
+        runner = execution.runner = Runner(graph, shapes, worker, synthetic=inputs.synthetic)
         try:
             execution._run(runner)
         except WorkerDied as error:
             execution.crash = str(error)
+            execution.over_limit = isinstance(error, LimitReached)
             return execution
         if execution.attempt is not None:
-            another = Runner(graph, shapes, worker, execution.level)
+            another = Runner(graph, shapes, worker, execution.level, synthetic=inputs.synthetic)
             seen_inside = execution._look_inside(another, execution.attempt)
             if not all(ran.is_finite for ran in [*execution.runs, *seen_inside]):
                 execution._look_closely(runner, execution.attempt)
@@ -147,19 +151,34 @@ class Execution:
             return
         refusals: list[Refusal] = []
         for attempt in self.inputs.attempts():
-            try:
-                self.runs, self.statistics = runner.run_all(attempt)
-            except RunFailure as error:
-                refusals.append(replace(runner.refusal(error), fed=told(attempt.feeds[0])))
+            if self._try(runner, attempt, refusals) or is_endless(refusals[-1].message):
+                break
+            if len(refusals) > 1:
                 continue
-            self.attempt = attempt
-            break
-        else:
+            again = self.inputs.corrected(attempt, refusals[0].message)
+            if again is not None and self._try(runner, again, refusals):
+                break
+        if self.attempt is None:
             self._refused(refusals)
         self.log = runner.log
 
+    def _try(self, runner: Runner, attempt: Attempt, refusals: list[Refusal]) -> bool:
+        """Runs all feeds of an attempt; whether it could."""
+        try:
+            self.runs, self.statistics = runner.run_all(attempt)
+        except RunFailure as error:
+            refusals.append(replace(runner.refusal(error), fed=told(attempt.feeds[0])))
+            return False
+        self.attempt = attempt
+        return True
+
     def _refused(self, refusals: list[Refusal]) -> None:
-        if self.synthetic and self.inputs.guessed and not refusals[0].is_of_dtype:
+        if is_endless(refusals[-1].message):
+            self.no_valid_input = (
+                f"a Loop that only its condition ends goes on after {MOST_TRIPS:,} iterations of "
+                "synthetic input"
+            )
+        elif self.synthetic and self.inputs.guessed and not refusals[0].is_of_dtype:
             self.no_valid_input = f"no synthesised input is valid: {refusals[0]}"
         else:
             self.execution_failure = refusals[0]

@@ -8,7 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.meanings import NotFeedableError, is_guess, slot_of
+from onnxlint.analyses.hints.caches import tied
+from onnxlint.analyses.hints.refused import corrected
+from onnxlint.analyses.hints.ties import Ties, dims_by, ties_of
+from onnxlint.analyses.hints.vectors import counted
+from onnxlint.analyses.meanings import NotFeedableError, input_dims, is_guess, slot_of
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.sizes import Sizes
 from onnxlint.model.errors import DataError, Misfit, MisfitError
@@ -30,7 +34,8 @@ class Inputs:
 
     `obstacle` says why no sample can be made; `guessed` is true where a synthesised sample may be
     invalid, because sizes or parameters had to be guessed. `parameters` are the inputs whose
-    numbers are shapes, axes, bounds and the like.
+    numbers are shapes, axes, bounds and the like. `sizes` are those of symbols that the graph
+    tells.
     """
 
     slots: list[Slot] = field(default_factory=list)
@@ -39,6 +44,7 @@ class Inputs:
     synthetic: bool = True
     settings: Settings = field(default_factory=Settings)
     parameters: frozenset[str] = frozenset()
+    sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, settings: Settings) -> Inputs:
@@ -46,11 +52,19 @@ class Inputs:
         from onnxlint.runtime.synthesis import Meaning, choices, free_symbols
 
         synthetic, contracts = settings.data is None, settings.inputs
+        dims = {value: input_dims(shapes, value) for value in graph.inputs}
+        dims_of = dims_by(shapes, dims)
         try:
-            slots = [slot_of(graph, shapes, value, contracts.get(value.name))
+            slots = [slot_of(graph, shapes, value, contracts.get(value.name), dims_of)
                      for value in graph.inputs]  # fmt: skip
         except NotFeedableError as error:
             return cls(obstacle=str(error), synthetic=synthetic, settings=settings)
+        ties = Ties()
+        if synthetic:
+            symbols = [dim for slot in slots for dim in slot.dims if isinstance(dim, str)]
+            ties = ties_of(graph, list(dict.fromkeys(symbols)), dims_of) if symbols else ties
+            pairs = zip(graph.inputs, tied(graph, slots, ties), strict=True)
+            slots = [counted(shapes, value, slot) for value, slot in pairs]
         if synthetic and next(choices(slots, settings.samples), None) is None:
             return cls(slots, TOO_LARGE, settings=settings)
         parameters = frozenset(v.name for v in graph.inputs if is_guess(shapes, v))
@@ -59,7 +73,7 @@ class Inputs:
             or bool(free_symbols(slots))
             or bool(parameters)
         )
-        return cls(slots, None, guessed, synthetic, settings, parameters)
+        return cls(slots, None, guessed, synthetic, settings, parameters, ties.sizes)
 
     def attempts(self) -> Iterator[Attempt]:
         """Feeds to try in turn until the model runs: of the user's data there is one.
@@ -71,13 +85,25 @@ class Inputs:
 
         settings = self.settings
         if settings.data is None:
-            yield from attempts(self.slots, settings.samples, settings.seed)
+            yield from attempts(self.slots, settings.samples, settings.seed, self.sizes)
             return
         from onnxlint.runtime.data.batching import samples_in
 
         first = self.fed.feeds[0]
         sizes = Sizes(self.slots, first).base
         yield Attempt(sizes, samples_in(first, self.slots), self.fed.feeds, self.fed.samples)
+
+    def corrected(self, attempt: Attempt, refusal: str) -> Attempt | None:
+        """Synthetic input of the sizes that onnxruntime's refusal of another names, if it does."""
+        from onnxlint.runtime.synthesis import attempts, batch_symbol
+
+        if not self.synthetic:
+            return None
+        sizes = corrected(self.slots, attempt.sizes, batch_symbol(self.slots), refusal)
+        known = {**self.sizes, **sizes}
+        settings = self.settings
+        others = attempts(self.slots, settings.samples, settings.seed, known) if sizes else ()
+        return next((other for other in others if sizes.items() <= other.sizes.items()), None)
 
     @property
     def fed(self) -> Fed:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
+from onnxlint.analyses.hints.bounds import Dims, bounds_of
+from onnxlint.analyses.hints.numbers import is_measured, is_quantised, with_columns
 from onnxlint.analyses.parameters import parameter
 from onnxlint.analyses.shapes import Shape, Shapes
 from onnxlint.model.dtypes import is_float
@@ -15,6 +18,7 @@ from onnxlint.settings import InputContract
 
 if TYPE_CHECKING:
     from onnxlint.model.tensors import Array
+    from onnxlint.runtime.slots import Bound
     from onnxlint.runtime.synthesis import Slot
 
 FEEDABLE = {
@@ -73,17 +77,32 @@ _MASKING = {
 }  # fmt: skip
 """Slots in which integers that look nothing up leave things out, by 0 and 1."""
 
-_SIGNAL = frozenset({"Conv", "DFT", "If", "Pad", "STFT", "Slice"})
-"""Operators that cut frames from a signal, or a branch of which does."""
+_SPECTRAL = frozenset({"DFT", "STFT"})
+"""Operators that read a signal in fine steps, and nothing else."""
 
-_SIGNAL_NAMES = ("audio", "signal", "wav")
+_FRAMING = frozenset({"Conv", "If", "Pad", "Slice"})
+"""Operators that may cut frames from a signal, or a branch of which does."""
+
+_SIGNAL_NAMES = ("audio", "signal", "wav", "speech", "sound", "pcm")
+
+_RATES = re.compile(r"^(sr|rate)$|sampl\w*_?rate", re.IGNORECASE)
+"""Names of inputs that tell how many samples a second has."""
 
 
 class NotFeedableError(Exception):
     """An input that nothing can be fed to: which, and why."""
 
 
-def slot_of(graph: Graph, shapes: Shapes, value: Value, contract: InputContract | None) -> Slot:
+def input_dims(shapes: Shapes, value: Value) -> tuple[int | str, ...]:
+    """The dims of an input, symbols where nothing is declared or told."""
+    shape = shapes.of(value)
+    count = len(shape.dims or ()) if shape is not None else 0
+    return tuple(_dim(shapes, value, shape, axis) for axis in range(count) if shape is not None)
+
+
+def slot_of(
+    graph: Graph, shapes: Shapes, value: Value, contract: InputContract | None, dims_of: Dims
+) -> Slot:
     """What can be fed to an input; its declared range holds for what is made up.
 
     Raises:
@@ -102,15 +121,19 @@ def slot_of(graph: Graph, shapes: Shapes, value: Value, contract: InputContract 
         axes = f"{len(shape.dims)} axes (limit {MOST_AXES})"
         raise NotFeedableError(f"input {value.name!r} has {axes}")
     uses = list(_uses(value))
-    dims = tuple(_dim(shapes, value, shape, axis) for axis in range(len(shape.dims)))
+    dims = input_dims(shapes, value)
     given = _given(shapes, value, dims)
-    slot = Slot(value.name, FEEDABLE[shape.dtype], dims, is_signal=_is_signal(value, uses, dims))
+    likely = _signal(graph, value, uses, dims)
+    slot = Slot(value.name, FEEDABLE[shape.dtype], dims, is_signal=likely is True,
+                may_be_signal=likely is None)  # fmt: skip
     if given is not None:
         return replace(slot, meaning=Meaning.GIVEN, given=tuple(given))
     if is_float(shape.element_type):
-        return _float_slot(graph, slot, uses, contract)
-    slot = replace(slot, range=contract.range if contract is not None else None)
-    return _other_slot(graph, shapes, slot, uses)
+        slot = _float_slot(graph, slot, uses, contract)
+    else:
+        slot = replace(slot, range=contract.range if contract is not None else None)
+        slot = _other_slot(graph, shapes, slot, uses, bounds_of(graph, shapes, value, dims_of))
+    return slot if slot.range is not None else with_columns(graph, shapes, value, slot, uses)
 
 
 def is_guess(shapes: Shapes, value: Value) -> bool:
@@ -135,22 +158,29 @@ def _float_slot(
     return replace(slot, meaning=Meaning.POSITIVE) if positive else slot
 
 
-def _other_slot(graph: Graph, shapes: Shapes, slot: Slot, uses: list[tuple[Node, int]]) -> Slot:
+def _other_slot(
+    graph: Graph,
+    shapes: Shapes,
+    slot: Slot,
+    uses: list[tuple[Node, int]],
+    bounds: list[Bound],
+) -> Slot:
     """What integers, text and truths mean."""
+    from onnxlint.runtime.slots import resolved
     from onnxlint.runtime.synthesis import Meaning, counts_samples
 
     if slot.dtype == "str":
-        return replace(slot, meaning=Meaning.TEXT)
-    rows = [_rows(shapes, node) for node, at in uses if _TABLES.get(node.op, (-1,))[0] == at]
-    known = [count for count in rows if count]
-    if known:
-        return replace(slot, meaning=Meaning.INDEX, bound=min(known))
+        return replace(slot, meaning=Meaning.TEXT, bounds=tuple(bounds))
+    if bounds and slot.dtype != "bool":
+        return resolved(replace(slot, meaning=Meaning.INDEX, bounds=tuple(bounds)), {})
     name, rank = slot.name.lower(), len(slot.dims)
     if slot.dtype == "bool" or "mask" in name:
         return replace(slot, meaning=Meaning.MASK)
     if any(node.op in ("Div", "Mod") and at == 1 for node, at in uses):
         return replace(slot, meaning=Meaning.INDEX, bound=9, range=slot.range or (1, 8))
-    if rank >= 3 and slot.dtype in ("int8", "uint8"):
+    if slot.dtype in ("int8", "uint8") and (rank >= 3 or is_quantised(uses)):
+        return replace(slot, meaning=Meaning.PIXEL, lowest=-128 if is_quantised(uses) else 0)
+    if rank >= 2 and is_measured(graph, uses):
         return replace(slot, meaning=Meaning.PIXEL)
     if "len" in name or (rank == 1 and counts_samples(slot)):
         return replace(slot, meaning=Meaning.LENGTH)
@@ -195,13 +225,24 @@ def _are_whole(exponents: Array) -> bool:
     return not (exponents % 1 != 0).any()
 
 
-def _is_signal(value: Value, uses: list[tuple[Node, int]], dims: tuple[int | str, ...]) -> bool:
-    """Whether the last axis is time in fine steps: a signal of one channel that frames cut up."""
-    shaped = len(dims) == 2 or (len(dims) == 3 and dims[1] == 1)
-    if not shaped or not isinstance(dims[-1], str):
+def _signal(
+    graph: Graph, value: Value, uses: list[tuple[Node, int]], dims: tuple[int | str, ...]
+) -> bool | None:
+    """Whether the last axis is time in fine steps: a signal of one channel that frames cut up.
+
+    None where it may be, and nothing says so: a name, a spectrum, or a rate beside it.
+    """
+    has_channel = len(dims) == 3 and dims[1] == 1
+    if not (len(dims) == 2 or has_channel) or not isinstance(dims[-1], str):
         return False
+    nodes = [node for node, _ in uses]
     named = any(word in value.name.lower() for word in _SIGNAL_NAMES)
-    return named or any(node.op in _SIGNAL or node.scope is not value.scope for node, _ in uses)
+    rated = any(_RATES.search(other.name) for other in graph.inputs)
+    convolved = has_channel and any(node.op == "Conv" for node in nodes)
+    if named or convolved or any(node.op in _SPECTRAL for node in nodes):
+        return True
+    framed = any(node.op in _FRAMING or node.scope is not value.scope for node in nodes)
+    return rated or None if framed else False
 
 
 _SIZED = {

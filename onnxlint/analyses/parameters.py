@@ -66,6 +66,20 @@ def _ratios(shapes: Shapes, node: Node, count: int) -> Numbers | None:
     return [after[axis] / before[axis] for axis in axes]
 
 
+def _same_size(shapes: Shapes, node: Node, count: int) -> Numbers:
+    """The output's size over the input's; 1 where it is free."""
+    return _ratios(shapes, node, count) or [1] * count
+
+
+def _expanded(shapes: Shapes, node: Node, count: int) -> Numbers:
+    """The output's dims; where they are free, those that leave the input as it is."""
+    return _target(shapes, node, count) or [1] * count
+
+
+def _resized(shapes: Shapes, node: Node, count: int) -> Numbers | None:
+    return _target(shapes, node, count) or _dims(shapes, node, 0)
+
+
 def _repeats(shapes: Shapes, node: Node, count: int) -> Numbers | None:
     return _ratios(shapes, node, count) or [1] * count
 
@@ -133,7 +147,7 @@ _MAKERS: dict[str, dict[int, Maker]] = {
     "CumProd": {1: _always(0)},
     "CumSum": {1: _always(0)},
     "Dropout": {1: _always(0.5), 2: _always(0)},
-    "Expand": {1: _target},
+    "Expand": {1: _expanded},
     "GRU": {4: _sequence},
     "HammingWindow": _LENGTHS,
     "HannWindow": _LENGTHS,
@@ -147,13 +161,13 @@ _MAKERS: dict[str, dict[int, Maker]] = {
     "RNN": {4: _sequence},
     "Range": {0: _always(0), 1: _always(8), 2: _always(1)},
     "Reshape": {1: _target},
-    "Resize": {2: _ratios, 3: _target},
+    "Resize": {2: _same_size, 3: _resized},
     "Slice": {1: _always(0), 2: _always(END), 3: _axes, 4: _always(1)},
     "Split": {1: _parts},
     "Squeeze": {1: _removable},
     "Tile": {1: _repeats},
     "Unsqueeze": {1: _axes},
-    "Upsample": {1: _ratios},
+    "Upsample": {1: _same_size},
     **{f"Reduce{kind}": {1: _axes} for kind in (
         "Max", "Mean", "Min", "Prod", "Sum", "L1", "L2", "LogSum", "LogSumExp", "SumSquare",
     )},

@@ -25,7 +25,10 @@ class LoadedModel:
     takes only as it is written runs so.
     """
 
-    def __init__(self, graph: Graph, worker: Worker, level: Level = "all") -> None:
+    def __init__(
+        self, graph: Graph, worker: Worker, level: Level = "all", *, synthetic: bool = False
+    ) -> None:
+        self._synthetic = synthetic
         self._graph, self._worker, self._level = graph, worker, level
         self.spent = 0.0
         self._loaded: object = None
@@ -59,7 +62,7 @@ class LoadedModel:
             self._level = AS_WRITTEN
 
     def _load_at(self, wanted: tuple[str, ...], level: Level) -> None:
-        data, folder = runnable(self._graph.model, list(wanted))
+        data, folder = runnable(self._graph.model, list(wanted), synthetic=self._synthetic)
         self.spent += self._worker.load(data, folder, level)
         self._loaded = wanted, level, self._worker.session
 
@@ -80,7 +83,7 @@ class Reruns:
         self.load_seconds = execution.load_seconds
         too_large = execution.runner.withheld if execution.runner is not None else ()
         self.kept = [name for name in kept_outputs(graph, shapes) if name not in too_large]
-        self._model = LoadedModel(graph, worker, execution.level)
+        self._model = LoadedModel(graph, worker, execution.level, synthetic=execution.synthetic)
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> Reruns:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Container, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from onnxlint.analyses.endless import bound_loops
 from onnxlint.analyses.heads import table_of
 from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.refusals import Refusal, read_refusal
@@ -48,8 +49,10 @@ class Runner:
     """One model in the worker: which values are watched, and in which groups they are fetched."""
 
     def __init__(
-        self, graph: Graph, shapes: Shapes, worker: Worker, level: Level = "all"
+        self, graph: Graph, shapes: Shapes, worker: Worker, level: Level = "all",
+        *, synthetic: bool = False,
     ) -> None:  # fmt: skip
+        self._synthetic = synthetic
         self._graph, self._shapes, self._worker, self.level = graph, shapes, worker, level
         self._groups: list[list[Watch]] = []
         self._sizes: Mapping[str, int] = {}
@@ -120,7 +123,9 @@ class Runner:
         return read_refusal(self._graph, str(error))
 
     def _load(self, watches: list[Watch], level: Level) -> None:
-        data, folder = runnable(self._graph.model, [watch.name for watch in watches])
+        data, folder = runnable(
+            self._graph.model, [watch.name for watch in watches], synthetic=self._synthetic
+        )
         self.load_seconds = self._worker.load(data, folder, level)
         self._session = self._worker.session
 
@@ -251,10 +256,11 @@ def _tables(graph: Graph, watches: list[Watch]) -> Iterator[str]:
     return (table.name for value, table in tables if table is not value and table.name in names)
 
 
-def runnable(model: Model, watched: list[str]) -> tuple[bytes, Path]:
+def runnable(model: Model, watched: list[str], *, synthetic: bool = False) -> tuple[bytes, Path]:
     """The serialized model with the watched values as outputs, and the folder of its weights.
 
-    They stay in their files: the worker is told where those are, links followed.
+    They stay in their files: the worker is told where those are, links followed. On `synthetic`
+    input a loop must end.
 
     Raises:
         RunFailure: the model refers to a file that must not be opened.
@@ -264,6 +270,8 @@ def runnable(model: Model, watched: list[str]) -> tuple[bytes, Path]:
 
     proto = ModelProto()
     proto.CopyFrom(model.proto)
+    if synthetic:
+        bound_loops(proto)
     try:
         folder = _point_to_files(model.files, proto)
     except TensorError as error:

@@ -200,7 +200,8 @@ class _Trials:
     def _candidates(self, slot: Slot, base: Array) -> Iterator[Array]:
         import numpy as np
 
-        from onnxlint.runtime.synthesis import batch_axes, redrawn
+        from onnxlint.runtime.draws import redrawn
+        from onnxlint.runtime.synthesis import batch_axes
 
         if self._inputs.synthetic:
             seed = self._inputs.settings.seed

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Execution, Finding, Place, Severity, rule
+from onnxlint import Execution, Finding, Graph, Place, Severity, rule
 
 
 @rule("RUN003", "runtime-crash", severity=Severity.ERROR)
-def runtime_crash(execution: Execution) -> Iterator[Finding]:
+def runtime_crash(graph: Graph, execution: Execution) -> Iterator[Finding]:
     """A model that crashes onnxruntime, never ends, or takes more memory than is allowed.
 
     Why: it will do the same to the server that loads it, and take the other requests along. The
@@ -34,4 +34,6 @@ def runtime_crash(execution: Execution) -> Iterator[Finding]:
     }
     """
     if execution.crash is not None:
-        yield Finding(Place(), execution.crash)
+        hangs_on_data = execution.synthetic and any(graph.nodes("Loop"))
+        severity = Severity.WARNING if hangs_on_data and execution.over_limit else None
+        yield Finding(Place(), execution.crash, severity=severity)

@@ -1,0 +1,1 @@
+"""What a model says of its inputs: vocabularies, thresholds, offsets, index bounds, sizes."""

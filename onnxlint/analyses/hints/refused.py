@@ -1,0 +1,44 @@
+"""What onnxruntime's refusal of a run says of the sizes that it wants."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from onnxlint.runtime.slots import Slot
+
+_PAIRS = tuple(map(re.compile, (
+    r"other than 1\. (?P<a>\d+) by (?P<b>\d+)",
+    r"[Gg]ot:? (?P<a>\d+),? [Ee]xpected:? (?P<b>\d+)",
+    r"[Ee]xpected:? (?P<b>\d+),? (?:but )?[Gg]ot:? (?P<a>\d+)",
+    r"W: \{(?P<b>\d+),\d+\} K: (?P<a>\d+)",
+    r"C: (?P<a>\d+) kernel channels: (?P<b>\d+) group: (?P<times>\d+)",
+)))  # fmt: skip
+"""Two sizes that should be the same; what is wanted is the second, or it is not known which."""
+
+
+def corrected(
+    slots: list[Slot], sizes: Mapping[str, int], batch: str | None, message: str
+) -> dict[str, int]:
+    """Sizes of symbols that had one of two sizes which should be the same: now the other.
+
+    The batch stays. Empty where the message names no such sizes, or no symbol has them.
+    """
+    dims = {dim for slot in slots for dim in slot.dims if isinstance(dim, str)}
+    for had, wanted in _pairs(message):
+        for old, new in ((had, wanted), (wanted, had)):
+            found = {symbol: new for symbol, size in sizes.items() if size == old}
+            found = {symbol: new for symbol in found if symbol in dims and symbol != batch}
+            if found and new > 0:
+                return found
+    return {}
+
+
+def _pairs(message: str) -> Iterator[tuple[int, int]]:
+    for pattern in _PAIRS:
+        for match in pattern.finditer(message):
+            groups = match.groupdict()
+            yield int(groups["a"]), int(groups["b"]) * int(groups.get("times") or 1)
