@@ -241,7 +241,7 @@ def test_a_model_that_gives_another_result_each_time_is_left_alone(write_model, 
     numbers = iter(range(100))
 
     def another(self, request: Run) -> Ran:
-        return Ran({}, {name: np.array([next(numbers)]) for name in request.kept}, 0.0, 0.0)
+        return Ran({}, {name: np.array([next(numbers)]) for name in request.kept})
 
     monkeypatch.setattr(Worker, "run", another)
     with closing(Workers()) as workers:

@@ -54,7 +54,6 @@ class Runner:
         self._sizes: Mapping[str, int] = {}
         self.kept: list[str] = []
         self.withheld: set[str] = set()
-        self.load_seconds = 0.0
         self._session: int | None = None
         worker.start()
         self._logged = len(worker.log())
@@ -119,7 +118,7 @@ class Runner:
 
     def _load(self, watches: list[Watch], level: Level) -> None:
         data, folder = runnable(self._graph.model, [watch.name for watch in watches])
-        self.load_seconds = self._worker.load(data, folder, level)
+        self._worker.load(data, folder, level)
         self._session = self._worker.session
 
     def run_all(self, attempt: Attempt) -> tuple[list[Ran], dict[str, Statistics]]:
@@ -169,8 +168,6 @@ class Runner:
             ran.statistics.update(more.statistics)
             ran.types.update(more.types)
             ran.is_finite &= more.is_finite
-            ran.seconds += more.seconds
-            ran.probing += more.probing
         ran.fed = {name: array.shape for name, array in feeds.items()}
         if others:
             watches = [watch for group in self._groups for watch in group]

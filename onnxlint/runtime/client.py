@@ -80,11 +80,10 @@ class Worker:
 
     def load(
         self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False
-    ) -> float:
+    ) -> None:
         """Creates a session on a serialized model, whose external data lies in `folder`.
 
         With `in_order` nodes run as they stand in the file: what stands late is not kept waiting.
-        Returns the seconds that onnxruntime took.
 
         Raises:
             RunFailure: onnxruntime cannot create it.
@@ -97,7 +96,6 @@ class Worker:
         load = Load(model, str(folder.resolve()), level, in_order)
         reply = self._ask(load, "creating a session")
         assert isinstance(reply, Loaded)
-        return reply.seconds
 
     def run(self, request: Run, *, whole: bool = True) -> Ran:
         """Runs the session once; with `whole`, outputs that are too large to send are a failure.
