@@ -168,10 +168,11 @@ def crashed(rule: Rule, what: str, kind: str, error: BaseException | None = None
     return Diagnostic(code, name, Severity.ERROR, message, Place(), evidence=evidence)
 
 
-def incomplete(message: str, *, lost: str, is_error: bool = False, **evidence: Any) -> Diagnostic:
+def incomplete(
+    message: str, *, lost: str, severity: Severity = Severity.WARNING, **evidence: Any
+) -> Diagnostic:
     """What was not judged, and why: an error where the job is not done."""
     code, name = INCOMPLETE
-    severity = Severity.ERROR if is_error else Severity.WARNING
     return Diagnostic(code, name, severity, message, Place(), evidence={"lost": lost, **evidence})
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from onnxlint.model.graph import Graph
     from onnxlint.model.load import Model
     from onnxlint.model.preflight import Preflight
+
+MOST_GUILTY = 3
+"""Fixes of one rule that may change outputs, before the others of that rule are not tried."""
 
 MAX_ROUNDS = 10
 """A chain of fixes that make each other possible is seldom longer than three."""
@@ -89,6 +93,11 @@ class _Task:
 
     fix: Fix
     findings: list[Diagnostic]
+
+    @property
+    def code(self) -> str:
+        """The rule's."""
+        return self.findings[0].code
 
 
 class _Repair:
@@ -209,19 +218,44 @@ class _Repair:
             tasks = fit  # what failed may have left traces in the draft
 
     def _settled(self, graph: Graph, made: list[_Task], doubtful: list[_Task]) -> list[_Task]:
-        """`made`, and those of the doubtful that change no output, found by halving."""
-        if not doubtful:
-            return made
-        together = [*made, *doubtful]
-        difference = self._difference(graph, together)
-        if difference is None:
-            return together
-        if len(doubtful) == 1:
-            self._refuse(doubtful[0], f"verification failed: {difference}")
-            return made
-        half = len(doubtful) // 2
-        made = self._settled(graph, made, doubtful[:half])
-        return self._settled(graph, made, doubtful[half:])
+        """`made`, and those of the doubtful that change no output.
+
+        One after the other of those that do is found by halving: it costs the logarithm of their
+        number. Where several are of one rule, all others of that rule are refused.
+        """
+        guilty: Counter[str] = Counter()
+        while doubtful:
+            difference = self._difference(graph, [*made, *doubtful])
+            if difference is None:
+                return [*made, *doubtful]
+            number, difference = self._first_guilty(graph, made, doubtful, difference)
+            task = doubtful[number]
+            self._refuse(task, f"verification failed: {difference}")
+            guilty[task.code] += 1
+            made, doubtful = [*made, *doubtful[:number]], doubtful[number + 1 :]
+            if guilty[task.code] >= MOST_GUILTY:
+                doubtful = self._without(doubtful, task.code)
+        return made
+
+    def _first_guilty(
+        self, graph: Graph, made: list[_Task], doubtful: list[_Task], difference: str
+    ) -> tuple[int, str]:
+        """The first that changes an output after those before it, if all together do."""
+        harmless, harmful = 0, len(doubtful)
+        while harmful - harmless > 1:
+            middle = (harmless + harmful) // 2
+            found = self._difference(graph, [*made, *doubtful[:middle]])
+            if found is None:
+                harmless = middle
+            else:
+                harmful, difference = middle, found
+        return harmless, difference
+
+    def _without(self, tasks: list[_Task], code: str) -> list[_Task]:
+        for task in tasks:
+            if task.code == code:
+                self._refuse(task, f"not tried: {MOST_GUILTY} fixes of {code} changed outputs")
+        return [task for task in tasks if task.code != code]
 
     def _difference(self, graph: Graph, tasks: list[_Task]) -> str | None:
         from onnxlint.model.graph import Graph as Reread

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Analyses, T, closure
 from onnxlint.config import Config, Loaded, Plan, load_for, parse_bytes, plan
 from onnxlint.diagnosis import crash, diagnostic, incomplete
-from onnxlint.findings import Diagnostic, Fix, NotApplicable, Stage
+from onnxlint.findings import Diagnostic, Fix, NotApplicable, Severity, Stage
 from onnxlint.limits import Alarm, Budget, RuleTimeout
 from onnxlint.model.errors import DataError, MisfitError, ModelError
 from onnxlint.reports import Metrics, ModelReport, TraceRow
@@ -190,7 +190,7 @@ class Bench:
         if self._workers is None:
             self._workers = self._stack.enter_context(closing(Workers()))
         worker = self._workers.with_limits(self._settings.time_limit, self._settings.memory_limit)
-        worker.budget = self.budget
+        worker.serve(self.budget)
         return worker
 
     @contextmanager
@@ -378,12 +378,33 @@ class Judgement:
                 f"judging took longer than the {budget.allowed_time} allowed; "
                 f"{len(self._too_late)} rules were not run (--time-limit allows more)",
                 lost="rules",
-                is_error=True,
+                severity=Severity.ERROR,
                 rules=self._too_late,
             )
+        yield from self._runs_left_out()
         witnesses = self.analyses.have(Witnesses)
         for problem in witnesses.problems if witnesses is not None else ():
-            yield incomplete(problem, lost="witness", is_error=True)
+            yield incomplete(problem, lost="witness", severity=Severity.ERROR)
+
+    def _runs_left_out(self) -> Iterator[Diagnostic]:
+        """What was not run: at the user's limits, and because it costs too much."""
+        from onnxlint.analyses.work import Work
+        from onnxlint.analyses.worker import Worker
+
+        worker, work = self.analyses.have(Worker), self.analyses.have(Work)
+        told = {finding.message for finding in self._findings}
+        for message in dict.fromkeys(worker.cut_short if worker is not None else ()):
+            if message not in told:
+                yield incomplete(f"{message}; what it was run for is not judged", lost="runs")
+        if work is not None and work.left_out:
+            asked = [str(question) for question in work.left_out]
+            yield incomplete(
+                f"a run of this model takes about {work.sample:.0e} operations, so it was not run "
+                f"for: {', '.join(asked)} (--trace full runs all)",
+                lost="runs",
+                severity=Severity.INFO,
+                questions=asked,
+            )
 
     def _metrics(self) -> Metrics | None:
         """How the model meets the labels, whatever rules were selected."""

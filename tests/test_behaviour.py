@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxlint.analyses import Analyses, behaviour
+from onnxlint.analyses import Analyses, work
 from onnxlint.analyses.behaviour import Behaviour, other_sizes
 from onnxlint.analyses.differences import compare
 from onnxlint.analyses.heads import Head
@@ -489,11 +489,16 @@ def test_warnings_are_read_once_and_cleaned() -> None:
 @pytest.mark.parametrize(
     "rule", [nondeterministic, batch_coupling, dynamic_axis_broken, optimisation_divergence]
 )
-def test_what_would_take_too_long_is_left(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(behaviour, "LEAST_BUDGET", 0.0)
-    monkeypatch.setattr(behaviour, "BUDGET_SHARE", 0.0)
-    told = reason(judged(rule, SOFTMAX))
-    assert "running the model again would take about" in told
+def test_what_would_cost_too_much_is_left(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "FREE_OPERATIONS", 0.0)
+    monkeypatch.setattr(work, "LOOKS", 0.0)
+    report = judged(rule, SOFTMAX)
+    (left,) = report.findings
+    assert (left.code, left.severity) == ("LNT002", Severity.INFO)
+    (question,) = left.evidence["questions"]
+    (told,) = report.not_applicable.values()
+    assert told.startswith(question)
+    assert "where looking again at this model may take" in told
 
 
 # First axes that no name calls a batch

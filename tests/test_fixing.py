@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import stat
@@ -24,8 +25,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxlint import Draft, Finding, Fix, FixError, Graph, Severity, rule
 from onnxlint.analyses.worker import Worker, Workers
 from onnxlint.config import Plan, load, plan
-from onnxlint.findings import Stage
-from onnxlint.fixing import Wish, fix_model
+from onnxlint.findings import Diagnostic, Place, Stage
+from onnxlint.fixing import MOST_GUILTY, Wish, _Repair, _Task, fix_model
 from onnxlint.model.draft import FixConflictError, sort_nodes
 from onnxlint.model.load import open_model
 from onnxlint.model.save import _copy
@@ -241,7 +242,7 @@ def test_a_model_that_gives_another_result_each_time_is_left_alone(write_model, 
     numbers = iter(range(100))
 
     def another(self, request: Run) -> Ran:
-        return Ran({}, {name: np.array([next(numbers)]) for name in request.kept}, 0.0, 0.0)
+        return Ran({}, {name: np.array([next(numbers)]) for name in request.kept})
 
     monkeypatch.setattr(Worker, "run", another)
     with closing(Workers()) as workers:
@@ -942,6 +943,68 @@ def test_fixes_that_get_in_each_others_way_wait_for_each_other(tmp_path, workers
     assert report.mending.refused == ()
     assert report.fixable == 0
     assert len(onnx.load(path).graph.initializer) == 1
+
+
+def test_what_differs_only_unoptimised_is_fixed(tmp_path, workers):
+    """A constant is packed, and summed in another order, than what an Identity gives."""
+    rng = np.random.default_rng(0)
+    text = """net (float[1, 100] x) => (float[1, 100] y)
+    { v = Identity(w) h = MatMul(x, v) a = Tanh(h) u = Identity(w) y = MatMul(a, u) }"""
+    model = model_from_text(text)
+    weight = rng.standard_normal((100, 100)).astype(np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(weight, "w"))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    before = outputs(path, noise(path))
+    report = fixed(path, identity_of_constant, workers=workers)
+    assert report.mending.refused == ()
+    assert {finding.code for finding in report.mending.fixed} == {"GRA018"}
+    after = outputs(path, noise(path))
+    assert any((one != other).any() for one, other in zip(before, after, strict=True))
+
+
+def searched(tasks: list[_Task], guilty: set[int]) -> tuple[_Repair, list[_Task], int]:
+    """What is settled, and after how many comparisons, if these tasks change outputs."""
+    repair = object.__new__(_Repair)
+    repair._refused, comparisons = {}, 0
+    wrong = [tasks[number] for number in guilty]
+
+    def difference(_graph, together):
+        nonlocal comparisons
+        comparisons += 1
+        return "output 'y' differs" if any(task in wrong for task in together) else None
+
+    repair._difference = difference
+    return repair, repair._settled(None, [], tasks), comparisons
+
+
+def some_tasks(codes: list[str]) -> list[_Task]:
+    return [
+        _Task(Fix(str(number), _double), [
+            Diagnostic(code, "rule", Severity.WARNING, str(number), Place(node_index=number))
+        ])
+        for number, code in enumerate(codes)
+    ]  # fmt: skip
+
+
+@hypothesis.given(st.integers(1, 64), st.sets(st.integers(0, 63), max_size=5))
+def test_the_fixes_that_change_outputs_are_found_by_halving(count, wrong):
+    tasks = some_tasks([f"R{number}" for number in range(count)])
+    guilty = {number for number in wrong if number < count}
+    repair, made, comparisons = searched(tasks, guilty)
+    assert made == [task for number, task in enumerate(tasks) if number not in guilty]
+    assert len(repair._refused) == len(guilty)
+    assert comparisons <= 1 + len(guilty) * (1 + math.ceil(math.log2(count)))
+
+
+def test_fixes_of_a_rule_that_are_all_wrong_are_not_all_tried():
+    tasks = some_tasks(["BAD"] * 53 + ["GOOD"] * 5)
+    repair, made, comparisons = searched(tasks, set(range(53)))
+    assert made == tasks[53:]
+    assert comparisons <= 1 + MOST_GUILTY * 7
+    reasons = [reason for _, reason in repair._refused.values()]
+    assert reasons.count("verification failed: output 'y' differs") == MOST_GUILTY
+    assert reasons.count(f"not tried: {MOST_GUILTY} fixes of BAD changed outputs") == 50
 
 
 # The draft

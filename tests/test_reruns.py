@@ -39,7 +39,6 @@ def test_every_level_gives_the_small_outputs() -> None:
             outputs = reruns.outputs(feed, level)
             assert list(outputs) == ["y"]
             np.testing.assert_array_equal(outputs["y"], [[-1, 0, -3]])
-        assert reruns.spent > 0
 
 
 def test_a_level_stays_loaded_until_somebody_else_loads() -> None:

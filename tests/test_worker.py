@@ -13,6 +13,7 @@ import pytest
 from conftest import FLAWED
 
 from onnxlint.config import load, plan
+from onnxlint.findings import Severity
 from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
 from onnxlint.runtime.client import Worker
@@ -65,6 +66,17 @@ def test_death_is_a_finding_and_static_ones_stay(module, sentence, write_model, 
 
 def test_endless_model_is_ended(write_model):
     assert "longer than the 8 s allowed" in crash_of(lint_with(write_model(FOREVER), time_limit=8))
+
+
+def test_what_a_limit_left_out_is_told(write_model, monkeypatch):
+    """Also where the rule that tells of a limit is not selected."""
+    monkeypatch.setattr(Worker, "module", "workers.hanging")
+    path = write_model(FLAWED)
+    chosen = plan(load(None), discover(), str(path), select=["RUN004"])
+    report = lint_model(str(path), chosen, Settings(time_limit=4))
+    (lost,) = [finding for finding in report.findings if finding.code == "LNT002"]
+    assert "longer than the 4 s allowed; what it was run for is not judged" in lost.message
+    assert lost.severity is Severity.WARNING
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is capped where the platform can")

@@ -18,6 +18,7 @@ from onnxlint.model.graph import Graph
 if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, ModelProto
 
+    from onnxlint.model.load import Model
     from onnxlint.runtime.messages import Array, Level
     from onnxlint.runtime.synthesis import Attempt
 
@@ -39,11 +40,17 @@ _WAYS = (_Way(), _Way(sort=True), _Way("all"))
 """Tried in turn: onnxruntime sorts no subgraphs, and some kernels exist only when fused."""
 
 
+_SHIPPED = _Way("all")
+"""As the model is loaded where it is used."""
+
+
 class Agreement:
     """Outputs of a model, and the comparison with those of its mended copies.
 
-    onnxruntime optimises nothing meanwhile: a fused kernel rounds otherwise than its parts, and a
-    mended model may well be fused better. So equal means equal in every bit. Names of nodes and
+    onnxruntime optimises nothing at first: a fused kernel rounds otherwise than its parts, and a
+    mended model may well be fused better. So equal means equal in every bit. What differs there may
+    be equal as it ships: a weight that is shared is packed, and summed, in another order. That will
+    do as well. Names of nodes and
     `value_info` are left out, and nodes are sorted where onnxruntime demands it: these are no part
     of what is computed, and onnxruntime refuses models over some that a fix mends.
     """
@@ -54,25 +61,49 @@ class Agreement:
         self._worker = worker
         self._way = _WAYS[0]
         self._attempt: Attempt | None = None
+        self._model, self._candidate = graph.model, graph.model
         self._expected: Outputs = []
         self._accepted: Outputs = []
+        self._shipped: Outputs | None = None
         self.obstacle = self._prepare(graph, inputs, execution)
         """Why nothing can be compared; None where it can."""
 
     def difference(self, graph: Graph, *, exact: bool) -> str | None:
         """How a mended copy differs, in a few words; None where its outputs are equal."""
         try:
-            outputs = self._outputs(graph)
+            told = self._compared(graph.model, self._way, self._expected, exact)
+            if told is None or not self._is_equal_as_shipped(graph.model, exact):
+                return told
+            self._accepted = self._outputs(graph.model, self._way)
         except (RunFailure, WorkerDied) as error:
             return f"the mended model does not run: {_told(graph, error)}"
-        told = _difference(self._expected, outputs, exact)
-        if told is None:
-            self._accepted = outputs
-        return told
+        return None
 
     def accept(self) -> None:
         """Takes the outputs compared last for those to compare with from now on."""
         self._expected = self._accepted or self._expected
+        self._model, self._shipped = self._candidate, None
+
+    def _compared(self, model: Model, way: _Way, expected: Outputs, exact: bool) -> str | None:
+        """Runs feed after feed until outputs differ."""
+        outputs: Outputs = []
+        for before, after in zip(expected, self._runs(model, way), strict=True):
+            told = _difference(before, after, exact)
+            if told is not None:
+                return told
+            outputs.append(after)
+        self._accepted, self._candidate = outputs, model
+        return None
+
+    def _is_equal_as_shipped(self, model: Model, exact: bool) -> bool:
+        if self._way.level == _SHIPPED.level:
+            return False
+        try:
+            if self._shipped is None:
+                self._shipped = self._outputs(self._model, _SHIPPED)
+            return self._compared(model, _SHIPPED, self._shipped, exact) is None
+        except RunFailure:
+            return False
 
     def _prepare(self, graph: Graph, inputs: Inputs, execution: Execution | None) -> str | None:
         if inputs.obstacle is not None:
@@ -86,7 +117,7 @@ class Agreement:
                 return f"the model does not run: {problem}{hint}"
             if not any(self._expected):
                 return "the model has no output that can be compared"
-            if _difference(self._expected, self._outputs(graph), exact=True) is not None:
+            if self._compared(graph.model, self._way, self._expected, exact=True) is not None:
                 return "two runs of the model on the same inputs differ"
         except (RunFailure, WorkerDied) as error:
             return f"the model does not run: {_told(graph, error)}"
@@ -97,7 +128,7 @@ class Agreement:
         refusals: list[RunFailure] = []
         for self._way in _WAYS:
             try:
-                self._load(graph)
+                self._load(graph.model, self._way)
                 break
             except RunFailure as error:
                 refusals.append(error)
@@ -105,41 +136,44 @@ class Agreement:
             return _told(graph, refusals[0])
         for self._attempt in attempts:
             try:
-                self._expected = self._run(graph)
+                self._expected = list(self._run(graph.model))
                 return None
             except RunFailure as error:
                 refusals.append(error)
         return _told(graph, refusals[-1]) if refusals else "there is no input to try"
 
-    def _outputs(self, graph: Graph) -> Outputs:
-        self._load(graph)
-        return self._run(graph)
+    def _outputs(self, model: Model, way: _Way) -> Outputs:
+        return list(self._runs(model, way))
 
-    def _load(self, graph: Graph) -> None:
-        plain = _plain(graph.model.proto)
-        if self._way.sort:
+    def _runs(self, model: Model, way: _Way) -> Iterator[dict[str, Array]]:
+        self._load(model, way)
+        yield from self._run(model)
+
+    def _load(self, model: Model, way: _Way) -> None:
+        plain = _plain(model.proto)
+        if way.sort:
             _sort(plain)
-        data, folder = runnable(replace(graph.model, proto=plain), [])
-        self._worker.load(data, folder, self._way.level)
+        data, folder = runnable(replace(model, proto=plain), [])
+        self._worker.load(data, folder, way.level)
 
-    def _run(self, graph: Graph) -> Outputs:
+    def _run(self, model: Model) -> Iterator[dict[str, Array]]:
+        """The outputs of feed after feed."""
         from onnxlint.runtime.messages import Run
 
         assert self._attempt is not None
-        names = [value.name for value in graph.outputs]
-        runs = [self._worker.run(Run(feed, [], names)) for feed in self._attempt.feeds]
-        return [run.outputs for run in runs]
+        names = [output.name for output in model.proto.graph.output]
+        for feed in self._attempt.feeds:
+            yield self._worker.run(Run(feed, [], names)).outputs
 
 
-def _difference(expected: Outputs, outputs: Outputs, exact: bool) -> str | None:
-    for one, other in zip(expected, outputs, strict=True):
-        if len(one) != len(other):
-            return f"{len(other)} outputs instead of {len(one)}"
-        for name, before, after in zip(one, one.values(), other.values(), strict=True):
-            if before.dtype != after.dtype or before.shape != after.shape:
-                return f"output {name!r} has another type or shape"
-            if not _equal(before, after, exact):
-                return f"output {name!r} differs"
+def _difference(one: dict[str, Array], other: dict[str, Array], exact: bool) -> str | None:
+    if len(one) != len(other):
+        return f"{len(other)} outputs instead of {len(one)}"
+    for name, before, after in zip(one, one.values(), other.values(), strict=True):
+        if before.dtype != after.dtype or before.shape != after.shape:
+            return f"output {name!r} has another type or shape"
+        if not _equal(before, after, exact):
+            return f"output {name!r} differs"
     return None
 
 

@@ -16,6 +16,7 @@ from onnxlint.analyses.reruns import Reruns
 from onnxlint.analyses.rounding import Rounding
 from onnxlint.analyses.shapes import Shapes, declared
 from onnxlint.analyses.sizes import Sizes
+from onnxlint.analyses.work import MOST_SYMBOLS, Question, Work
 from onnxlint.analyses.worker import LimitReached, RunFailure, WorkerDied
 from onnxlint.findings import NotApplicable, Place
 from onnxlint.model.graph import Graph, Node, Value
@@ -27,25 +28,12 @@ if TYPE_CHECKING:
     Outputs = dict[str, Array]
     Feed = dict[str, Array]
 
-BUDGET_SHARE = 2.0
-"""All that is run here may take so many times the seconds that `Execution` took: looking twice is
-worth about as much as looking once, and a gate that takes far longer gets switched off."""
-
-LEAST_BUDGET = 3.0
-"""Seconds that may be taken in any case: the time in which the linter starts."""
-
 SUSPICIOUS = 0.001
 """A difference of two sessions, as a share of the peak in float32, that asks for a third: rounding
 reached 0.0012 on the 205 models of the corpus, and 0.00001 on most."""
 
 BETWEEN: tuple[Level, ...] = ("basic", "extended")
 """The levels of optimisation between nothing and all."""
-
-BATCHES = (1, 2, 3)
-"""Batch sizes that are tried: alone, the least company, and the least that is odd."""
-
-MOST_SYMBOLS = 6
-"""So many free sizes beside the batch are varied: more than height, width, time, and two states."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +98,8 @@ class Behaviour:
     """Runs the model again, and tells how the outputs differ; every question is asked once.
 
     Everything is measured on the first feed. All numbers are there; whether they are more than
-    rounding, a rule judges by a limit. A question that would take too long is not applicable.
+    rounding, a rule judges by a limit. A question that would cost too much is not applicable, which
+    `Work` settles. What follows up a difference that was found is asked in any case.
     """
 
     def __init__(
@@ -121,6 +110,7 @@ class Behaviour:
         reruns: Reruns,
         rounding: Rounding,
         settings: Settings,
+        work: Work,
     ) -> None:
         self.synthetic = execution.synthetic
         self._rounding = rounding
@@ -129,8 +119,7 @@ class Behaviour:
         self._heads = {v: recognise(graph, shapes, v, settings.outputs) for v in graph.outputs}
         self._feeds = reruns.attempt.feeds
         self._first_outputs = execution.runs[0].outputs
-        self._budget = max(LEAST_BUDGET, BUDGET_SHARE * execution.seconds)
-        self._spent = 0.0
+        self._work = work
         self._together: Outputs = {}
         self._sample_axes: dict[Value, int] = {}
         self.sizes = Sizes(execution.inputs.slots, self._feeds[0])
@@ -145,11 +134,12 @@ class Behaviour:
         reruns: Reruns,
         rounding: Rounding,
         settings: Settings,
+        work: Work,
     ) -> Behaviour:
         """Nothing runs yet."""
-        return cls(graph, shapes, execution, reruns, rounding, settings)
+        return cls(graph, shapes, execution, reruns, rounding, settings, work)
 
-    @cached_property
+    @property
     def repetitions(self) -> list[Repeat]:
         """Every output that differs, however little, when the same is fed again in one session.
 
@@ -157,15 +147,18 @@ class Behaviour:
         something else: watched or not, a sound model gives the same but for rounding.
 
         Raises:
-            NotApplicable: it would take too long.
+            NotApplicable: it would cost too much.
         """
-        self._afford(runs=2, loads=1)
+        self._work.check(Question.REPEATED)
+        return self._repetitions
+
+    @cached_property
+    def _repetitions(self) -> list[Repeat]:
         feed = self._feeds[0]
         first, second = self._run(feed), self._run(feed)
         found = [(difference, True) for difference in self._differences(first, second)]
         seen = {difference.value for difference, _ in found}
         if any(d.exceeds(SUSPICIOUS) for d in self._differences(self._first_outputs, first)):
-            self._afford(runs=1, loads=1)
             anew = self._differences(first, self._run(feed, fresh=True))
             found += [(difference, False) for difference in anew if difference.value not in seen]
         return [Repeat(d, within, self._rounding.drawn_by(d.value)) for d, within in found]
@@ -178,7 +171,7 @@ class Behaviour:
         """
         if self._rounding.drawn_by(value) is not None:
             return False
-        return all(repeat.difference.value is not value for repeat in self.repetitions)
+        return all(repeat.difference.value is not value for repeat in self._repetitions)
 
     @property
     def feed(self) -> Feed:
@@ -206,10 +199,10 @@ class Behaviour:
 
         Raises:
             NotApplicable: no axis of the inputs is sure to count samples, there is one sample, the
-                pair cannot be run, or it would take too long.
+                pair cannot be run, or it would cost too much.
         """
         first, second = self._pair
-        self._afford(runs=3)
+        self._work.check(Question.COMPANY)
         alone = [self._run(first), self._run(second)]
         together = self._together = self._run(self._as_one(first, second))
         self._sample_axes = dict(self._counting_axes(alone, together))
@@ -235,7 +228,6 @@ class Behaviour:
         value = coupling.value
         axis = self._sample_axes[value]
         try:
-            self._afford(runs=2)
             twice = [self._run(self._as_one(sample, sample)) for sample in self._pair]
         except NotApplicable:
             return True
@@ -253,7 +245,7 @@ class Behaviour:
         """What came of other batch sizes; None where no axis is sure to count samples.
 
         Raises:
-            NotApplicable: it would take too long.
+            NotApplicable: it would cost too much.
         """
         if self.sizes.batch is None or self.batch_is_unsure or self.sizes.batch_is_doubtful:
             return None
@@ -261,15 +253,14 @@ class Behaviour:
         counts = {base[name].shape[axis] for name, axis in self.sizes.batch_axes.items()}
         if len(counts) != 1 or not (count := counts.pop()):
             return None
-        sizes = [size for size in BATCHES if size != count]
-        self._afford(runs=sum(max(1, size / count) for size in sizes))
+        self._work.check(Question.BATCH)
         trials = [
             self._trial(
                 self.sizes.batch,
                 size,
                 self.sizes.with_batch(base, [row % count for row in range(size)]),
             )
-            for size in sizes
+            for size in self._work.batches(count)
         ]
         return ResizedAxis(self.sizes.batch, count, self._place_of(self.sizes.batch), trials)
 
@@ -278,7 +269,7 @@ class Behaviour:
         """Outputs that lose an axis, or do not grow with the batch that they are declared to have.
 
         Raises:
-            NotApplicable: it would take too long.
+            NotApplicable: it would cost too much.
         """
         if self.batch is None:
             return []
@@ -307,11 +298,13 @@ class Behaviour:
         """The other free sizes; each was varied until it was taken once.
 
         Where an axis alone is refused, those of the same size are varied with it: two symbols may
-        stand for one size.
+        stand for one size. None are there where that would cost too much.
 
         Raises:
-            NotApplicable: it would take too long.
+            NotApplicable: one of the sizes alone would cost too much.
         """
+        if not self._axes_to_vary or not self._work.asks(Question.AXES):
+            return []
         return [self._axis(symbol) for symbol in self._axes_to_vary[:MOST_SYMBOLS]]
 
     @property
@@ -326,16 +319,21 @@ class Behaviour:
         """How the outputs of the optimised model differ from those of the model as written.
 
         Raises:
-            NotApplicable: it would take too long.
+            NotApplicable: it would cost too much.
         """
         if self._unoptimisable is not None:
             return [Divergence(self._first_refused(), refusal=self._unoptimisable)]
-        self._afford(runs=2, loads=2)
+        self._work.check(Question.OPTIMISED)
         written = self._written
         if isinstance(written, Refusal):
             return [Divergence("none", refusal=written)]
-        shipped = self._run(self._feeds[0])
-        return [Divergence("all", difference=d) for d in self._differences(written, shipped)]
+        found = self._differences(written, self._shipped)
+        return [Divergence("all", difference=d) for d in found]
+
+    @cached_property
+    def _shipped(self) -> Outputs:
+        """What the first feed gives at the usual level."""
+        return self._run(self._feeds[0])
 
     @cached_property
     def _written(self) -> Outputs | Refusal:
@@ -346,7 +344,6 @@ class Behaviour:
         """The lowest level of optimisation at which the model cannot be run."""
         with contextlib.suppress(NotApplicable):
             for level in BETWEEN:
-                self._afford(runs=1, loads=1)
                 if isinstance(self._attempted(self._feeds[0], level), Refusal):
                     return level
         return "all"
@@ -355,7 +352,6 @@ class Behaviour:
         """The lowest level of optimisation at which an output differs by more than the limit."""
         for level in BETWEEN:
             try:
-                self._afford(runs=1, loads=1)
                 other = self._run(self._feeds[0], level)
             except NotApplicable:
                 break
@@ -404,7 +400,7 @@ class Behaviour:
         tied = list(dict.fromkeys([symbol, *self.sizes.tied(symbol)]))
         for together in ([symbol], tied) if len(tied) > 1 else ([symbol],):
             for size in other_sizes(base):
-                self._afford(runs=max(1, size / base) ** len(together))
+                self._work.check_size(max(1, size / base) ** len(together))
                 feed = self.sizes.resized(self._feeds[0], dict.fromkeys(together, size))
                 trials.append(self._trial(symbol, size, feed))
                 if trials[-1].refusal is None:
@@ -445,7 +441,6 @@ class Behaviour:
     def _attempted(
         self, feed: Feed, level: Level | None = None, *, fresh: bool = False
     ) -> Outputs | Refusal:
-        spent = self._reruns.spent
         try:
             return self._reruns.outputs(feed, level, fresh=fresh)
         except RunFailure as error:
@@ -454,16 +449,6 @@ class Behaviour:
             raise NotApplicable(f"it cannot be run again: {error}") from error
         except WorkerDied as error:
             return Refusal(self._graph.main.place, str(error), "")
-        finally:
-            self._spent += self._reruns.spent - spent
-
-    def _afford(self, runs: float, loads: int = 0) -> None:
-        cost = runs * self._reruns.run_seconds + loads * self._reruns.load_seconds
-        if self._spent + cost > self._budget:
-            raise NotApplicable(
-                f"running the model again would take about {cost:.1f} s more, and "
-                f"{max(0, self._budget - self._spent):.1f} s are left"
-            )
 
 
 def other_sizes(base: int) -> list[int]:

@@ -59,7 +59,6 @@ class Execution:
     inner_samples: int = 0
     close_runs: list[Ran] = field(default_factory=list)
     attempt: Attempt | None = None
-    load_seconds: float = 0.0
     runner: Runner | None = None
     log: str = ""
 
@@ -95,11 +94,6 @@ class Execution:
         if self.attempt is None or self.attempt.samples is None:
             return len(self.runs) * (self.attempt.samples_per_run if self.attempt else 1)
         return self.attempt.samples
-
-    @property
-    def seconds(self) -> float:
-        """What loading and running it took, statistics included, without the closer look."""
-        return self.load_seconds + sum(ran.seconds + ran.probing for ran in self.runs)
 
     @property
     def synthetic(self) -> bool:
@@ -145,7 +139,6 @@ class Execution:
     def _run(self, runner: Runner) -> None:
         if not self._open(runner):
             return
-        self.load_seconds = runner.load_seconds
         if self.inputs.obstacle is not None:
             self.no_valid_input = self.inputs.obstacle
             return

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.refusals import Refusal
 from onnxlint.analyses.runner import Runner, told
+from onnxlint.analyses.work import Question, Work
 from onnxlint.analyses.worker import RunFailure, WorkerDied
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from onnxlint.runtime.synthesis import Attempt
 
     Feed = dict[str, Array]
-
-LONGEST_SECONDS = 0.2
-"""Models of which a run takes longer are not run again for this."""
 
 
 class Limits:
@@ -38,12 +36,12 @@ class Limits:
         self.failure: Refusal | None = None
 
     @classmethod
-    def build(cls, execution: Execution) -> Limits:
-        """Runs the samples at the limits, where the others ran and took little time."""
+    def build(cls, execution: Execution, work: Work) -> Limits:
+        """Runs the samples at the limits, where the others ran and it costs little."""
         limits, attempt, runner = cls(), execution.attempt, execution.runner
         if attempt is None or runner is None or not execution.synthetic:
             return limits
-        if max(ran.seconds for ran in execution.runs) > LONGEST_SECONDS:
+        if not attempt.limits or not work.asks(Question.LIMITS):
             return limits
         with contextlib.suppress(RunFailure, WorkerDied):  # the usual samples are what must run
             if not runner.is_open:

@@ -22,6 +22,7 @@ from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.refusals import read_refusal
 from onnxlint.analyses.runner import runnable
 from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.work import Question, Work
 from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
 from onnxlint.findings import NotApplicable, Place
 from onnxlint.model.graph import Graph, Node, Value
@@ -44,12 +45,8 @@ READ_BYTES = 256 * 1024 * 1024
 """Runs for further directions are made while all values and weights together come to no more: by
 size and not by time, so that the same model gives the same numbers on every machine."""
 
-MAX_SECONDS = 20.0
-"""Models that take longer for one feed are left alone: the doubled one takes two to three times
-that, and must stay within the time limit of a run."""
-
 MAX_NODES = 20_000
-"""So are larger graphs: onnxruntime's time to load one grows with the square of its nodes."""
+"""Larger graphs are not measured: onnxruntime loads them in time that grows with their square."""
 
 DOUBTFUL = 1e5
 """Beyond this product, and again at every hundredfold, it is measured again from the layer itself:
@@ -106,25 +103,23 @@ class Propagation:
 
     @classmethod
     def build(
-        cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker
+        cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker, work: Work
     ) -> Propagation:
         """Runs the model beside its copy on the first samples.
 
         Raises:
-            NotApplicable: there is no chain of layers to measure.
-            Unavailable: it cannot be measured, or would take too long.
+            NotApplicable: there is no chain of layers to measure, or it would cost too much.
+            Unavailable: it cannot be measured.
         """
         attempt = execution.attempt
         if not execution.ran or attempt is None:
             raise Unavailable(execution.failure or "the model did not run")
-        limit = min(MAX_SECONDS, execution.inputs.settings.time_limit / 4)
-        if execution.runs[0].seconds > limit:
-            raise Unavailable(f"the model is slow: a run takes more than {limit:g} s")
         if len(graph.main.nodes) > MAX_NODES:
             raise Unavailable(f"the model has more than {MAX_NODES:,} nodes")
         if graph.main.opsets.get("", 0) < _oldest_opset():
             raise Unavailable(f"it is measured from opset {_oldest_opset()} on")
         chain = longest_chain(graph, shapes)
+        work.check(Question.GRADIENTS)
         try:
             meter = _Meter(graph, shapes, chain, execution, worker)
             gains, gradients = meter.measure()

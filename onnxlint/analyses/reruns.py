@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LoadedModel:
-    """A model in the worker, loaded whenever something else is; `spent` is what that and runs took.
+    """A model in the worker, loaded again whenever something else was.
 
     `watched` values can be fetched beside the outputs; while they and the level of optimisation
     stay the same, so does the session. `level` is that of a user who names none: what onnxruntime
@@ -30,7 +30,6 @@ class LoadedModel:
     ) -> None:
         self._synthetic = synthetic
         self._graph, self._worker, self._level = graph, worker, level
-        self.spent = 0.0
         self._loaded: object = None
 
     def outputs(
@@ -49,7 +48,6 @@ class LoadedModel:
         if fresh or self._loaded != (wanted, level or self._level, self._worker.session):
             self._load(wanted, level)
         ran = self._worker.run(Run(feed, [], list(dict.fromkeys(names))))
-        self.spent += ran.seconds
         return ran.outputs
 
     def _load(self, wanted: tuple[str, ...], level: Level | None) -> None:
@@ -63,7 +61,7 @@ class LoadedModel:
 
     def _load_at(self, wanted: tuple[str, ...], level: Level) -> None:
         data, folder = runnable(self._graph.model, list(wanted), synthetic=self._synthetic)
-        self.spent += self._worker.load(data, folder, level)
+        self._worker.load(data, folder, level)
         self._loaded = wanted, level, self._worker.session
 
 
@@ -72,15 +70,12 @@ class Reruns:
 
     It is loaded when it is first run, and stays loaded from user to user, until another level of
     optimisation is asked for. `kept` names the outputs that `outputs` gives, those which are small
-    enough to be held. Every run costs about `run_seconds`, every change of the
-    level about `load_seconds`: a user decides by them how often to run.
+    enough to be held.
     """
 
     def __init__(self, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> None:
         assert execution.attempt is not None
         self.attempt: Attempt = execution.attempt
-        self.run_seconds = min(ran.seconds for ran in execution.runs)
-        self.load_seconds = execution.load_seconds
         too_large = execution.runner.withheld if execution.runner is not None else ()
         self.kept = [name for name in kept_outputs(graph, shapes) if name not in too_large]
         self._model = LoadedModel(graph, worker, execution.level, synthetic=execution.synthetic)
@@ -118,8 +113,3 @@ class Reruns:
         outputs = [name for name in self.kept if name in names]
         inner = [name for name in names if name not in outputs]
         return self._model.outputs(feed, [*outputs, *inner], inner, level, fresh=fresh)
-
-    @property
-    def spent(self) -> float:
-        """Seconds that all of it took so far."""
-        return self._model.spent

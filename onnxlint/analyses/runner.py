@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from onnxlint.analyses.endless import bound_loops
@@ -56,9 +57,10 @@ class Runner:
         self._graph, self._shapes, self._worker, self.level = graph, shapes, worker, level
         self._groups: list[list[Watch]] = []
         self._sizes: Mapping[str, int] = {}
+        self._measuring: dict[str, str] = {}
+        self._measured = False
         self.kept: list[str] = []
         self.withheld: set[str] = set()
-        self.load_seconds = 0.0
         self._session: int | None = None
         worker.start()
         self._logged = len(worker.log())
@@ -85,7 +87,7 @@ class Runner:
         self.kept = list(kept_outputs(self._graph, self._shapes))
         level = AS_WRITTEN if closely else self.level
         try:
-            self._load(watches, level)
+            self._load_measuring(watches, level)
         except RunFailure:
             outputs = {value.name for value in self._graph.outputs}
             watches = [watch for watch in watches if watch.name in outputs]
@@ -109,7 +111,7 @@ class Runner:
         else:
             watches = probes.inside(self._graph, self._shapes, known)
         if watches:
-            self._load(watches, self.level)
+            self._load_measuring(watches, self.level)
             self._regroup(watches, self._guessed(watches))
         return bool(watches)
 
@@ -122,12 +124,68 @@ class Runner:
         """What onnxruntime refused, placed in the graph."""
         return read_refusal(self._graph, str(error))
 
-    def _load(self, watches: list[Watch], level: Level) -> None:
+    def _load_measuring(self, watches: list[Watch], level: Level) -> None:
+        """Loads it so that a run can tell the sizes that are not known, unless that is in the way.
+
+        What is no tensor has no size, and what is unknown may be no tensor.
+        """
+        unknown = [watch.name for watch in watches if not self._is_sized(watch.name)]
+        try:
+            self._load(watches, level, unknown)
+        except RunFailure:
+            if not unknown:
+                raise
+            self._load(watches, level)
+
+    def _load(self, watches: list[Watch], level: Level, unknown: Sequence[str] = ()) -> None:
+        self._measuring = {name: f"onnxlint-size:{name}" for name in unknown}
+        names = [watch.name for watch in watches]
         data, folder = runnable(
-            self._graph.model, [watch.name for watch in watches], synthetic=self._synthetic
+            self._graph.model, names, self._measuring, synthetic=self._synthetic
         )
-        self.load_seconds = self._worker.load(data, folder, level)
+        self._worker.load(data, folder, level)
         self._session = self._worker.session
+        self._measured = False
+
+    def _is_sized(self, name: str) -> bool:
+        """Whether the sizes of what is fed tell that of a value."""
+        shape = self._shapes.of(self._graph.main.values[name])
+        if shape is None or shape.dims is None:
+            return False
+        return all(isinstance(dim, int) or dim in self._symbols for dim in shape.dims)
+
+    @cached_property
+    def _symbols(self) -> frozenset[str]:
+        """The free sizes of the inputs."""
+        fed = filter(None, map(self._shapes.of, self._graph.inputs))
+        return frozenset(dim for s in fed for dim in s.dims or () if isinstance(dim, str))
+
+    def _measure(self, feed: dict[str, Array], samples: int) -> None:
+        """Groups what is watched by the sizes that it has when this is fed.
+
+        What inference does not know a run tells that fetches nothing else.
+        """
+        from onnxlint.runtime.messages import Run
+
+        self._measured = True
+        watches = [watch for group in self._groups for watch in group]
+        sizes = self._guessed(watches)
+        if self._measuring:
+            names = list(self._measuring.values())
+            outputs = self._worker.run(Run(feed, [], names, samples=samples)).outputs
+            sizes |= {
+                name: math.prod(outputs[measuring].tolist()) * self._width(name)
+                for name, measuring in self._measuring.items()
+            }
+        self._regroup(watches, sizes)
+        if len(self._groups) > FEW_GROUPS and not self._measuring:
+            self._worker.run(Run(feed, [], [], 0, samples))
+            self._regroup(watches, sizes)
+
+    def _width(self, name: str) -> int:
+        """Bytes of an element; those of float32 where that is not known."""
+        shape = self._shapes.of(self._graph.main.values[name])
+        return shape.bits // 8 if shape is not None and shape.bits >= 8 else 4
 
     def run_all(self, attempt: Attempt) -> tuple[list[Ran], dict[str, Statistics]]:
         """Runs all feeds; the statistics of all of them together.
@@ -135,15 +193,9 @@ class Runner:
         Raises:
             RunFailure: onnxruntime cannot run one of them.
         """
-        from onnxlint.runtime.messages import Run
-
         runs: list[Ran] = []
-        watches, self._sizes = [watch for group in self._groups for watch in group], attempt.sizes
-        self._regroup(watches, self._guessed(watches))
+        self._sizes, self._measured = attempt.sizes, False
         try:
-            if len(self._groups) > FEW_GROUPS:
-                self._worker.run(Run(attempt.feeds[0], [], [], 0, attempt.samples_per_run))
-                self._regroup(watches, self._guessed(watches))
             for feed in attempt.feeds:
                 ran = self.run(feed, attempt.samples_per_run, adding=True)
                 if runs and ran.types == runs[-1].types:
@@ -166,6 +218,8 @@ class Runner:
         """
         from onnxlint.runtime.messages import Run
 
+        if not self._measured:
+            self._measure(feeds, samples)
         first, *others = self._groups
         room = KEPT_BYTES_A_SAMPLE * samples
         ran = self._worker.run(Run(feeds, first, self.kept, room, samples, adding), whole=False)
@@ -176,8 +230,6 @@ class Runner:
             ran.statistics.update(more.statistics)
             ran.types.update(more.types)
             ran.is_finite &= more.is_finite
-            ran.seconds += more.seconds
-            ran.probing += more.probing
         ran.fed = {name: array.shape for name, array in feeds.items()}
         if others:
             watches = [watch for group in self._groups for watch in group]
@@ -256,17 +308,23 @@ def _tables(graph: Graph, watches: list[Watch]) -> Iterator[str]:
     return (table.name for value, table in tables if table is not value and table.name in names)
 
 
-def runnable(model: Model, watched: list[str], *, synthetic: bool = False) -> tuple[bytes, Path]:
+def runnable(
+    model: Model,
+    watched: list[str],
+    measured: Mapping[str, str] | None = None,
+    *,
+    synthetic: bool = False,
+) -> tuple[bytes, Path]:
     """The serialized model with the watched values as outputs, and the folder of its weights.
 
-    They stay in their files: the worker is told where those are, links followed. On `synthetic`
-    input a loop must end.
+    The shapes of those `measured` are outputs, too, by the names given. On `synthetic` input a loop
+    must end. Weights stay in their files: the worker is told where those are, links followed.
 
     Raises:
         RunFailure: the model refers to a file that must not be opened.
     """
     from onnx import ModelProto
-    from onnx.helper import make_empty_tensor_value_info
+    from onnx.helper import make_empty_tensor_value_info, make_node
 
     proto = ModelProto()
     proto.CopyFrom(model.proto)
@@ -280,6 +338,9 @@ def runnable(model: Model, watched: list[str], *, synthetic: bool = False) -> tu
     proto.graph.output.extend(
         make_empty_tensor_value_info(name) for name in watched if name not in outputs
     )
+    for name, shape in (measured or {}).items():
+        proto.graph.node.append(make_node("Shape", [name], [shape], name=shape))
+        proto.graph.output.append(make_empty_tensor_value_info(shape))
     return bytes(proto.SerializeToString()), folder
 
 

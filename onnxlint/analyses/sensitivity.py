@@ -14,6 +14,7 @@ from onnxlint.analyses.inputs import Inputs
 from onnxlint.analyses.reruns import Reruns
 from onnxlint.analyses.rounding import same_array
 from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.work import Question, Work
 from onnxlint.analyses.worker import RunFailure, WorkerDied
 from onnxlint.findings import Place
 from onnxlint.model.graph import STEPPED, Graph, Node, Value
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
 
 VARIATIONS = 2
 """How often each input is changed, at most."""
-
-SHARE = 1.0
-"""What all of it may cost where all is well, as a multiple of the runs that were made anyway."""
-
-FREE_SECONDS = 1.0
-"""What it may cost in any case."""
 
 _STEPPED = STEPPED | {
     "Compress", "If", "NonMaxSuppression", "OneHot", "Unique", "ai.onnx.ml::SVMClassifier",
@@ -92,12 +87,13 @@ class Sensitivity:
 
     @classmethod
     def build(
-        cls, graph: Graph, shapes: Shapes, settings: Settings, execution: Execution, reruns: Reruns
-    ) -> Sensitivity:
+        cls, graph: Graph, shapes: Shapes, settings: Settings, execution: Execution,
+        reruns: Reruns, work: Work,
+    ) -> Sensitivity:  # fmt: skip
         """Changes one input after the other, on the first run of the samples.
 
         Raises:
-            Unavailable: there is nothing to compare, or it would take too long.
+            NotApplicable: there is nothing to compare, or it would cost too much.
         """
         inputs = execution.inputs
         _check_meaning(inputs)
@@ -112,7 +108,7 @@ class Sensitivity:
             raise Unavailable("no output follows an input that could be another")
         if len(inputs.slots) == 1 and all(_varies(execution, out) for out in followed[slots[0]]):
             return cls([], (), inputs.synthetic)  # the samples have shown it already
-        _check_cost(len(slots), execution, reruns)
+        work.check(Question.SENSITIVITY)
         try:
             trials = _Trials(reruns, inputs)
             results = [
@@ -156,14 +152,6 @@ def _exchangeable(inputs: Inputs) -> list[Slot]:
     free = (slot for slot in inputs.slots if slot.name not in inputs.parameters)
     fixed = (Meaning.MASK, Meaning.COUNT, Meaning.LENGTH, Meaning.GIVEN)
     return [slot for slot in free if slot.meaning not in fixed]
-
-
-def _check_cost(count: int, execution: Execution, reruns: Reruns) -> None:
-    ran = sum(run.seconds for run in execution.runs)
-    cost = (count + 1) * reruns.run_seconds + reruns.load_seconds
-    if cost > max(FREE_SECONDS, SHARE * ran):
-        told = f"{count} inputs changed in turn would take about {cost:.1f} s"
-        raise Unavailable(f"{told}, more than {SHARE:g} times what the samples took")
 
 
 class _Trials:

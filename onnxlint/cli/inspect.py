@@ -101,7 +101,7 @@ def _looked(path: bytes, *, settings: Settings, static_only: bool) -> bytes:
     with closing(Workers()) as workers, closing(Analyses(settings, budget)) as analyses:
         if not static_only:
             worker = workers.with_limits(settings.time_limit, settings.memory_limit)
-            worker.budget = budget
+            worker.serve(budget)
             analyses.give(worker)
         try:
             with open_model(model, budget) as opened:

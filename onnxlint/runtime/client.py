@@ -61,8 +61,15 @@ class Worker:
         self._dying: list[subprocess.Popen[bytes]] = []
         self.session = 0
         """Counts the sessions, and the ends of the process, so that users know theirs."""
+        self.cut_short: list[str] = []
+        """What limits ended, of the model that it runs."""
         self.peak = 0
         """Bytes of memory that the process took at most, as far as it told."""
+
+    def serve(self, budget: Budget) -> None:
+        """Is for the model that has this budget from now on."""
+        if budget is not self.budget:
+            self.budget, self.cut_short = budget, []
 
     def start(self) -> None:
         """Starts the process if there is none, or the last one died."""
@@ -80,11 +87,10 @@ class Worker:
 
     def load(
         self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False
-    ) -> float:
+    ) -> None:
         """Creates a session on a serialized model, whose external data lies in `folder`.
 
         With `in_order` nodes run as they stand in the file: what stands late is not kept waiting.
-        Returns the seconds that onnxruntime took.
 
         Raises:
             RunFailure: onnxruntime cannot create it.
@@ -97,7 +103,6 @@ class Worker:
         load = Load(model, str(folder.resolve()), level, in_order)
         reply = self._ask(load, "creating a session")
         assert isinstance(reply, Loaded)
-        return reply.seconds
 
     def run(self, request: Run, *, whole: bool = True) -> Ran:
         """Runs the session once; with `whole`, outputs that are too large to send are a failure.
@@ -164,23 +169,28 @@ class Worker:
         allowed = self._allowed_seconds()
         if not allowed:
             raise self._out_of_time(doing)
-        alarm = threading.Timer(allowed, process.kill)  # while it does not read what it is sent
-        alarm.daemon = True
+        is_late = threading.Event()
+
+        def end() -> None:
+            is_late.set()
+            process.kill()
+
+        alarm = threading.Timer(allowed, end)
+        alarm.daemon = True  # it ends also a worker that does not read what it is sent
         alarm.start()
         try:
             with Alarm.waiting():
                 reply = _exchange(process, request, time.monotonic() + allowed)
         except TimeoutError:
-            late = self._out_of_time(doing)
-            self._end()
-            raise late from None
+            is_late.set()
+            reply = None
         except ValueError as error:
             self._end()
             raise WorkerDied(f"{doing} made the worker talk nonsense: {error}") from error
         finally:
             alarm.cancel()
         if reply is None:
-            death = self._death(doing)
+            death = self._out_of_time(doing) if is_late.is_set() else self._death(doing)
             self._end()
             raise death
         if isinstance(reply, Failed):
@@ -194,7 +204,11 @@ class Worker:
     def _out_of_time(self, doing: str) -> LimitReached:
         is_spent = self.budget is not None and self.budget.is_spent
         limit = self.budget.seconds if self.budget is not None and is_spent else self.time_limit
-        return LimitReached(f"{doing} took longer than the {limit:g} s allowed")
+        return self._cut_short(f"{doing} took longer than the {limit:g} s allowed")
+
+    def _cut_short(self, message: str) -> LimitReached:
+        self.cut_short.append(message)
+        return LimitReached(message)
 
     def _raise(self, message: str, doing: str) -> None:
         if "bad_alloc" in message or "Failed to allocate memory" in message:
@@ -212,7 +226,7 @@ class Worker:
 
     def _out_of_memory(self, doing: str) -> LimitReached:
         allowed = f"{(self.memory_limit or 0) / 2**20:,.0f} MiB"
-        return LimitReached(f"{doing} ran out of the {allowed} allowed")
+        return self._cut_short(f"{doing} ran out of the {allowed} allowed")
 
 
 class Workers:

@@ -8,10 +8,10 @@ from then on, and the others are inferred all the same.
 from __future__ import annotations
 
 import json
-import time
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from itertools import count
 
 from onnx import ModelProto
 
@@ -23,8 +23,9 @@ from onnxlint.runtime.inference import Container, functions_of, infer, subgraphs
 _MOST_CRASHES = 8
 """A choice of ours: nodes that are looked for before the model is left without shapes."""
 
-_SECONDS_TO_SEARCH = 60.0
-"""100,000 nodes need 17 tries a crash; whoever waits would rather do without shapes."""
+_MOST_NODES = 3_000_000
+"""Nodes of all tries together: of 100,000 a crash needs 17 tries, which take half a minute; whoever
+waits would rather do without shapes."""
 
 
 def infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
@@ -33,9 +34,9 @@ def infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
     Raises:
         Crashed: there are too many such nodes, the search takes too long, or it finds none.
     """
-    deadline = time.monotonic() + min(_SECONDS_TO_SEARCH, budget.left)
     attempt = partial(_attempt, serialized, budget)
     order = list(_in_order(ModelProto.FromString(serialized)))
+    tries = count(1)
     told: dict[str, str] = {}
     while True:
         try:
@@ -44,7 +45,7 @@ def infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
         except Crashed as error:
             if not error.is_native or len(told) == _MOST_CRASHES:
                 raise
-            node = _first_crash(attempt, [n for n in order if n not in told], told, deadline)
+            node = _first_crash(attempt, [n for n in order if n not in told], told, tries)
             if node is None:
                 raise
             told[node] = f"onnx's shape inference crashes here ({error.signal})"
@@ -60,17 +61,19 @@ def _first_crash(
     attempt: Callable[[Collection[str]], bytes],
     order: list[str],
     passed_by: Collection[str],
-    deadline: float,
+    tries: Iterator[int],
 ) -> str | None:
     """The first node that makes inference crash when the nodes up to it are inferred."""
 
     def crashes(uncovered: int) -> bool:
-        if time.monotonic() > deadline:
+        if next(tries) * len(order) > _MOST_NODES:
             raise Crashed("it takes too long to find where native code crashes")
         try:
             attempt([*passed_by, *order[uncovered:]])
         except Crashed as error:
-            return error.is_native
+            if not error.is_native:  # a limit: whether it would crash behind is not known
+                raise
+            return True
         return False
 
     uncovered = bisect_left(range(len(order)), True, key=crashes)

@@ -144,13 +144,11 @@ class Total(msgspec.Struct, tag=True):
 
 
 class Loaded(msgspec.Struct, tag=True):
-    """The session exists; `seconds` is the time that onnxruntime took to create it."""
-
-    seconds: float = 0.0
+    """The session exists."""
 
 
 class Ran(msgspec.Struct, tag=True):
-    """What one run gave; `seconds` is the time inside onnxruntime, `probing` that of statistics.
+    """What one run gave.
 
     `types` tells dtype and shape of everything watched, `fed` the shapes of the inputs, `withheld`
     the names of outputs that were too large to send.
@@ -161,8 +159,6 @@ class Ran(msgspec.Struct, tag=True):
 
     statistics: dict[str, Statistics]
     outputs: dict[str, Array]
-    seconds: float
-    probing: float
     types: dict[str, Seen] = {}
     fed: dict[str, tuple[int, ...]] = {}
     withheld: list[str] = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -84,24 +83,21 @@ def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if request.in_order:
         options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
-    start = time.perf_counter()
     try:
         session = ort.InferenceSession(request.model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own kinds share no public base
         return None, Failed(str(error))
-    return session, Loaded(time.perf_counter() - start)
+    return session, Loaded()
 
 
 def _run(session: onnxruntime.InferenceSession | None, request: Run, totals: Totals) -> Reply:
     if session is None:
         return Failed("there is no session")
     names = list(dict.fromkeys([*request.kept, *(watch.name for watch in request.watched)]))
-    start = time.perf_counter()
     try:
         fetched = _execute(session, names, request.feeds)
     except Exception as error:  # onnxruntime's own kinds share no public base
         return Failed(str(error))
-    middle = time.perf_counter()
     arrays = {w.name: fetched[w.name] for w in request.watched if _is_array(fetched[w.name])}
     totals = totals if request.adding else Totals()
     is_finite = totals.add(request.watched, arrays, request.samples)
@@ -110,8 +106,6 @@ def _run(session: onnxruntime.InferenceSession | None, request: Run, totals: Tot
         statistics={} if request.adding else totals.statistics(),
         outputs=outputs,
         withheld=withheld,
-        seconds=middle - start,
-        probing=time.perf_counter() - middle,
         types={name: _type(array) for name, array in arrays.items()},
         is_finite=is_finite,
         peak=_peak_memory(),

@@ -1,0 +1,118 @@
+"""Compares reports made free, beside busy processes, on one core, and without compiled passes.
+
+    python tests/same_answers.py [MODEL ...] [--busy 4]
+
+Without models, a dozen fixtures are linted. What differs is printed, and the exit status is 1. It
+takes minutes, so `make test` leaves it out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import onnxlint
+import onnxlint_rules
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+SPIN = "while True: pass"
+MODELS = 12
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s [MODEL ...] [--busy N]")
+    parser.add_argument("models", nargs="*", type=Path)
+    parser.add_argument("--busy", type=int, default=4, help="busy processes beside it")
+    parser.add_argument("--args", default="", help="more arguments of onnxlint")
+    chosen = parser.parse_args()
+    models = chosen.models or some_fixtures()
+    arguments = chosen.args.split()
+    free = {model: report(model, arguments) for model in models}
+    different = 0
+    for name, condition in conditions(chosen.busy):
+        with condition as environment:
+            for model in models:
+                changes = list(differences(free[model], report(model, arguments, **environment)))
+                different += bool(changes)
+                for change in changes:
+                    print(f"{name}: {model}: {change}")
+        print(f"{name}: done")
+    print(f"{len(models)} models, {different} reports differ")
+    return min(1, different)
+
+
+def some_fixtures() -> list[Path]:
+    """As many from all folders."""
+    models = sorted(FIXTURES.rglob("*.onnx"))
+    return models[:: -(-len(models) // MODELS)]
+
+
+def conditions(busy: int) -> Iterator[tuple[str, Any]]:
+    yield f"beside {busy} busy processes", beside(busy)
+    if hasattr(os, "sched_setaffinity"):
+        yield "on one core", on_one_core()
+    yield "without compiled passes", without_passes()
+
+
+@contextmanager
+def beside(busy: int) -> Iterator[dict[str, Any]]:
+    with ExitStack() as stack:
+        for _ in range(busy):
+            process = subprocess.Popen([sys.executable, "-c", SPIN])
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        yield {}
+
+
+@contextmanager
+def on_one_core() -> Iterator[dict[str, Any]]:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield {}
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@contextmanager
+def without_passes() -> Iterator[dict[str, Any]]:
+    """A copy of the packages without the library."""
+    with tempfile.TemporaryDirectory() as folder:
+        for package in (onnxlint, onnxlint_rules):
+            source = Path(package.__path__[0])
+            ignored = shutil.ignore_patterns("*.so", "__pycache__")
+            shutil.copytree(source, Path(folder, source.name), ignore=ignored)
+        yield {"folder": folder}
+
+
+def report(model: Path, arguments: list[str], folder: str | None = None) -> dict[str, Any]:
+    command = [sys.executable, "-P", "-m", "onnxlint", str(model), "--format", "json", *arguments]
+    environment = {**os.environ, "PYTHONPATH": folder} if folder else None
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    found = json.loads(done.stdout)
+    return {"status": done.returncode, **found["models"][0]}
+
+
+def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
+    """Where two reports differ, but for times."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted({*one, *other} - {"seconds"}):
+            yield from differences(one.get(key), other.get(key), f"{path}.{key}")
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for index, pair in enumerate(zip(one, other, strict=True)):
+            yield from differences(*pair, f"{path}[{index}]")
+    elif one != other:
+        yield f"{path}: {one!r} became {other!r}"[:400]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
