@@ -93,7 +93,7 @@ def _lost(node: Node, graph: Graph, shapes: Shapes) -> tuple[int, int] | None:
     """How many updates meet another one before them, of how many; None for computed indices."""
     indices = _constant(node.input(1), graph)
     data = shapes.of(node.input(0))
-    if indices is None or indices.size == 0 or indices.dtype.kind not in "iu":
+    if indices is None or not indices.ndim or indices.size == 0 or indices.dtype.kind not in "iu":
         return None
     if node.op == "ScatterND":
         sizes = [] if data is None else [data.dim(axis) for axis in range(indices.shape[-1])]

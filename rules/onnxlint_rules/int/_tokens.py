@@ -11,7 +11,7 @@ from unicodedata import category
 Fits = Callable[[str], bool]
 
 LONGEST = 256
-"""Characters of a word that is looked at; a choice, words have less."""
+"""Characters of a word, and of an expression, that are looked at; a choice, both have less."""
 
 MOST_REPEATS = 1 << 16
 
@@ -59,6 +59,8 @@ def items_of(expression: str) -> tuple[Item, ...]:
     Raises:
         UnknownExpressionError: it is more than that.
     """
+    if len(expression) > LONGEST:
+        raise UnknownExpressionError(expression[:LONGEST])
     inner = re.sub(r"^\(\?u\)", "", expression)
     while (found := re.fullmatch(r"\((?:\?:)?((?:[^()\\]|\\.)*)\)", inner)) is not None:
         inner = found[1]

@@ -1,6 +1,7 @@
 """INT010 rejects-unknown-category."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from onnxlint import Finding, Graph, Node, Severity, Value, rule
@@ -19,6 +20,10 @@ _MOVING = frozenset({
 _INDEXED = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "OneHot": 0,
             "ai.onnx.ml::ArrayFeatureExtractor": 1}  # fmt: skip
 """The slot of the index."""
+
+
+_NEAR = 16
+"""So many values before and behind an encoder are looked at."""
 
 
 @rule(
@@ -100,7 +105,7 @@ def _categories(node: Node) -> set[Any]:
 
 def _gives_only(value: Value | None, listed: set[Any]) -> bool:
     """Whether what comes before can give nothing but listed categories, as far as it is known."""
-    for _ in range(8):
+    for _ in range(_NEAR):
         maker = value.producer if value is not None else None
         if maker is None:
             return False
@@ -134,7 +139,7 @@ def _gives_integers(node: Node) -> bool:
 def _index_reader(node: Node) -> Node | None:
     """The first node that uses a code as an index, behind what only moves it."""
     walk = Walk(node.outputs)
-    for value in walk:
+    for value in islice(walk, _NEAR):
         for reader, slot in value.uses:
             if _INDEXED.get(reader.op) == slot:
                 return reader

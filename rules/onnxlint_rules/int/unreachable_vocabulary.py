@@ -102,6 +102,8 @@ def _grams(node: Node) -> Iterator[tuple[str, ...]]:
     """The entries of a vocabulary, each as its words."""
     pool = [_text(each) for each in node.attribute("pool_strings", [])]
     starts = [*(node.integers("ngram_counts") or []), len(pool)]
+    if starts != sorted(starts):
+        return
     for length, (start, end) in enumerate(pairwise(starts), 1):
         if 0 <= start <= end <= len(pool):
             yield from (tuple(pool[at : at + length]) for at in range(start, end, length))
