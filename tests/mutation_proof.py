@@ -69,8 +69,6 @@ LESSER = (
            "onnxruntime runs a model of IR 3 whose initializers are no inputs"),
     Lesser(r"FunctionOp imports version 9999", "ONX042",
            "an onnx that knows the opset may know that the operators did not change"),
-    Lesser(r"is deprecated in domain_version of (?!9999)", "ONX009",
-           "onnxruntime runs some operators that their opset has deprecated"),
     Lesser(r"typestr: \w+, has unsupported type|Inferred elem type", "ONX037",
            "onnxruntime runs a model with a value_info that has no name"),
     Lesser(r"Inferred shape and existing shape differ", "ONX028",

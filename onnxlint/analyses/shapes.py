@@ -36,13 +36,15 @@ _MISSING_INPUT = re.compile(
     r"expected to have type but instead is null|Input \d+ is out of bounds"
     r"|inputs are expected to have tensor type"  # QLinearConv's words for it
     r"|Mismatched type: (?:inferred=0 |inferred=\d+ declared=0)"  # of an If's branches
-    r"|[Tt]ype (?:for input at index \d+ )?is null|expected to have type info"  # of sequences
-    r"|Scan input \d+ was not a tensor|zero_point pair is expected to have"  # and other types'
 )
-"""Also where the type of an input is unknown, as behind a custom operator; what is of the wrong
-type is found by the types alone."""
 
-_CRASHES = "onnx's shape inference crashes"
+_MISSING_TYPE = re.compile(
+    r"[Tt]ype (?:for input at index \d+ )?is null|expected to have type info"
+    r"|Scan input \d+ was not a tensor|zero_point pair is expected to have"
+    r"|onnx's shape inference crashes"  # as at a LabelEncoder
+)
+"""What onnx says where it does not know an input's type, as behind a custom operator; what is of
+the wrong type is found by the types alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +223,12 @@ class Shapes:
         scopes = _scopes(self._graph)
         self._protos = dict(_types(scopes, inferred))
         failures = _failures(scopes, json.loads(report))
-        self._failures = [failure for failure in failures if not self._is_blind_crash(failure)]
+        self._failures = [failure for failure in failures if not self._lacks_type(failure)]
 
-    def _is_blind_crash(self, failure: InferenceFailure) -> bool:
-        """Whether onnx crashes for want of an input's type, as at a LabelEncoder: no misfit."""
+    def _lacks_type(self, failure: InferenceFailure) -> bool:
+        """Whether onnx fails because it does not know the type of what a node reads: no misfit."""
         given = (value for value in failure.node.inputs if value is not None)
-        return failure.reason.startswith(_CRASHES) and any(
+        return _MISSING_TYPE.search(failure.reason) is not None and any(
             self.type_of(value) is None and value.tensor_proto is None for value in given
         )
 
