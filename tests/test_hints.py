@@ -429,7 +429,9 @@ def test_a_refusal_is_heeded_once():
 def test_sound_is_fed_where_something_says_so(declared, nodes, first, last, inputs_of):
     text = f"""g ({declared}) => (float[A, B] y) <int64[2] start = {{0, 0}},
     int64[2] end = {{9, 9}}, float[1, 1, 3] k = {{1, 2, 1}}> {{ {nodes} }}"""
-    tried = [[*attempt.feeds[0].values()][0].shape[-1] for attempt in inputs_of(text).attempts()]
+    tried = [
+        next(iter(attempt.feeds[0].values())).shape[-1] for attempt in inputs_of(text).attempts()
+    ]
     assert (tried[0], max(tried)) == (first, last)
 
 
