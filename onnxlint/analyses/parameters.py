@@ -164,6 +164,7 @@ _MAKERS: dict[str, dict[int, Maker]] = {
     "Resize": {2: _same_size, 3: _resized},
     "Slice": {1: _always(0), 2: _always(END), 3: _axes, 4: _always(1)},
     "Split": {1: _parts},
+    "SplitToSequence": {1: _parts},
     "Squeeze": {1: _removable},
     "Tile": {1: _repeats},
     "Unsqueeze": {1: _axes},
