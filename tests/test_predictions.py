@@ -517,3 +517,15 @@ def test_words_that_no_token_can_be(words: str, pattern: str, told: list[Severit
         y = Softmax(h)
     }}"""
     assert [found.severity for found in findings(collapsed_prediction, text)] == told
+
+
+def test_one_probability_for_each_row_is_not_one_row_of_classes(graph_of) -> None:
+    text = "n (float[N, 3] x, float[3] w) => (float[N] prob) { prob = MatMul(x, w) }"
+    with graph_of(text) as graph, closing(Analyses(Settings(), graph.model, graph)) as analyses:
+        head = recognise(graph, analyses.get(Shapes), graph.outputs[0], {})
+        assert (head.kind, head.axis, head.by_name) == ("scores", None, True)
+    squashed = (
+        "n (float[N, 3] x, float[3] w) => (float[N] prob) { h = MatMul(x, w) prob = Sigmoid(h) }"
+    )
+    assert findings(not_a_distribution, text)
+    assert not findings(not_a_distribution, squashed)
