@@ -458,6 +458,8 @@ COLLAPSES = {
      "t = MatMul(x, w) r = Relu(t) s = Add(r, big) y = Sigmoid(s)"): [W],
     ("float[N, 4] y", "float[4] z = {0, 0, 0, 0}, float[4] b = {1, 2, 3, 4.5}",
      "t = Mul(x, z) y = Add(t, b)"): [W],
+    ("float[N, 4] y", "float one = {1}, float nil = {0}",
+     "q = QuantizeLinear(x, one) y = DequantizeLinear(q, nil)"): [W],
     ("float[N, 1] y", "", LEAVES % ("0.0", "2.5, 2.5")): [W],
     ("float[N, 1] y", "", LEAVES % ("99.0", "2.5, 3.5")): [I],  # only synthetic inputs say so
     ("float[N, 1] y", "", LEAVES % ("0.0", "2.5, 3.5")): [],

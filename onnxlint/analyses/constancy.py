@@ -160,6 +160,8 @@ class Constancy:
             rest = [fact for at, fact in enumerate(read) if at not in factors]
             if all(fact.fixed for fact in rest):
                 return "an operand is all zero"
+        if node.op == "DequantizeLinear" and len(read) > 1 and read[1].is_zero:
+            return "its scale is zero"
         if self._is_divided_by_itself(node):
             return "a value is divided by itself"
         if node.op == "Sub" and self._root(node.input(0)) is self._root(node.input(1)):
