@@ -404,7 +404,7 @@ LABELS = {
     labelled(TREE % ("p", "0.2, 0.9", "NONE"), 2): [],
     labelled(TREE % ("p", "-0.2, 0.9", "LOGISTIC"), 2): [],
     # ai.onnx.ml cuts the sum at 0.5 where all weights are positive, before the sigmoid
-    labelled(TREE % ("p", "0.2, 0.4", "LOGISTIC"), 2): [Severity.WARNING],
+    labelled(TREE % ("p", "0.2, 0.4", "LOGISTIC"), 2): [Severity.INFO],
     labelled(f"p = Softmax(x) label = {ARGMAX}(p)"): [],
     labelled(f"p = Softmax(x) h = Neg(x) label = {ARGMAX}(h)"): [Severity.WARNING],
     labelled("p = Softmax(x) label = ArgMin<axis = 1, keepdims = 0>(p)"): [Severity.ERROR],
