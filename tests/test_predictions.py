@@ -404,7 +404,7 @@ LABELS = {
     labelled(TREE % ("p", "0.2, 0.9", "NONE"), 2): [],
     labelled(TREE % ("p", "-0.2, 0.9", "LOGISTIC"), 2): [],
     # ai.onnx.ml cuts the sum at 0.5 where all weights are positive, before the sigmoid
-    labelled(TREE % ("p", "0.2, 0.4", "LOGISTIC"), 2): [Severity.WARNING],
+    labelled(TREE % ("p", "0.2, 0.4", "LOGISTIC"), 2): [Severity.INFO],
     labelled(f"p = Softmax(x) label = {ARGMAX}(p)"): [],
     labelled(f"p = Softmax(x) h = Neg(x) label = {ARGMAX}(h)"): [Severity.WARNING],
     labelled("p = Softmax(x) label = ArgMin<axis = 1, keepdims = 0>(p)"): [Severity.ERROR],
@@ -458,6 +458,8 @@ COLLAPSES = {
      "t = MatMul(x, w) r = Relu(t) s = Add(r, big) y = Sigmoid(s)"): [W],
     ("float[N, 4] y", "float[4] z = {0, 0, 0, 0}, float[4] b = {1, 2, 3, 4.5}",
      "t = Mul(x, z) y = Add(t, b)"): [W],
+    ("float[N, 4] y", "float one = {1}, float nil = {0}",
+     "q = QuantizeLinear(x, one) y = DequantizeLinear(q, nil)"): [W],
     ("float[N, 1] y", "", LEAVES % ("0.0", "2.5, 2.5")): [W],
     ("float[N, 1] y", "", LEAVES % ("99.0", "2.5, 3.5")): [I],  # only synthetic inputs say so
     ("float[N, 1] y", "", LEAVES % ("0.0", "2.5, 3.5")): [],
@@ -517,3 +519,15 @@ def test_words_that_no_token_can_be(words: str, pattern: str, told: list[Severit
         y = Softmax(h)
     }}"""
     assert [found.severity for found in findings(collapsed_prediction, text)] == told
+
+
+def test_one_probability_for_each_row_is_not_one_row_of_classes(graph_of) -> None:
+    text = "n (float[N, 3] x, float[3] w) => (float[N] prob) { prob = MatMul(x, w) }"
+    with graph_of(text) as graph, closing(Analyses(Settings(), graph.model, graph)) as analyses:
+        head = recognise(graph, analyses.get(Shapes), graph.outputs[0], {})
+        assert (head.kind, head.axis, head.by_name) == ("scores", None, True)
+    squashed = (
+        "n (float[N, 3] x, float[3] w) => (float[N] prob) { h = MatMul(x, w) prob = Sigmoid(h) }"
+    )
+    assert findings(not_a_distribution, text)
+    assert not findings(not_a_distribution, squashed)

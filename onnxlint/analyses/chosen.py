@@ -121,9 +121,8 @@ class ChosenLabel:
 
     @property
     def has_own_threshold(self) -> bool:
-        """Whether ai.onnx.ml cuts the raw sum of two classes' trees at 0.5, transformed or not."""
-        is_tree = self.source.op == "ai.onnx.ml::TreeEnsembleClassifier" and len(self.names) == 2
-        return is_tree and self.source.attribute("post_transform", "NONE") != "NONE"
+        """Whether ai.onnx.ml's runtimes label two classes of trees by a cut of their own."""
+        return self.source.op == "ai.onnx.ml::TreeEnsembleClassifier" and len(self.names) == 2
 
 
 class ChosenLabels:

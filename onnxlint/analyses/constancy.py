@@ -43,7 +43,7 @@ _FACTORS: Mapping[str, tuple[int, ...]] = {
     "Mul": (0, 1), "MatMul": (0, 1), "Gemm": (0, 1), "Conv": (0, 1), "ConvTranspose": (0, 1),
     f"{_MS}FusedMatMul": (0, 1), "BatchNormalization": (0, 1), "LayerNormalization": (0, 1),
     "InstanceNormalization": (0, 1), "GroupNormalization": (0, 1), "RMSNormalization": (0, 1),
-    "LSTM": (0, 1), "GRU": (0, 1), "RNN": (0, 1),
+    "DequantizeLinear": (0, 1), "LSTM": (0, 1), "GRU": (0, 1), "RNN": (0, 1),
 }  # fmt: skip
 """Slots of which one that is all zero takes the others out; what is added stands in later ones."""
 

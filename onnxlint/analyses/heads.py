@@ -75,6 +75,11 @@ class Head:
         return self.kind == "logits" and self.node is not None
 
     @property
+    def by_name(self) -> bool:
+        """Whether nothing but the output's name speaks for it."""
+        return self.kind == "scores" and self.node is None
+
+    @property
     def by_classifier(self) -> bool:
         """Whether an operator gives it that does nothing but classify."""
         return self.node is not None and self.node.op in CLASSIFIERS
@@ -109,7 +114,7 @@ def recognise(
     if contract is not None and contract.head is not None:
         return None if contract.head == "none" else Head(value, contract.head)
     passing, quantised = _TRANSPARENT | _QUANTISING, False
-    unknown = Head(value, "scores") if promises_probabilities(value.name) else None
+    unknown = _promised_head(shapes, value)
     walk = Walk([value.producer])
     for node in walk:
         if node.op not in passing and not _alters(graph, node):
@@ -122,6 +127,14 @@ def recognise(
         return None
     head = _head_of(graph, shapes, value, node) or unknown
     return replace(head, quantised=True) if head is not None and quantised else head
+
+
+def _promised_head(shapes: Shapes, value: Value) -> Head | None:
+    """The head that an output's name alone promises."""
+    if not promises_probabilities(value.name):
+        return None
+    shape = shapes.of(value)
+    return Head(value, "scores", None if shape is not None and shape.rank == 1 else -1)
 
 
 def _head_of(graph: Graph, shapes: Shapes, value: Value, node: Node) -> Head | None:

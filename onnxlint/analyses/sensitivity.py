@@ -119,7 +119,10 @@ class Sensitivity:
         tried = [result for result in results if result is not None]
         if not tried:
             raise Unavailable("no output of numbers, or no other valid values of an input")
-        heads = {v for v in graph.outputs if recognise(graph, shapes, v, settings.outputs)}
+        heads = {
+            value for value in graph.outputs
+            if (head := recognise(graph, shapes, value, settings.outputs)) and not head.by_name
+        }  # fmt: skip
         return cls(tried, heads, inputs.synthetic)
 
 

@@ -15,11 +15,11 @@ def label_score_mismatch(
     sample: names in another order than the columns, a label from another layer, or an SVM whose
     scores have the other sign (sklearn-onnx issue 990). Any input shows that, synthetic ones too.
     Ties are exempt. An error where a score is ahead by more than `clear_margin` (of 1, or of the
-    range of the scores; a choice, far above rounding), else a warning. A warning also where
-    ai.onnx.ml cuts the sum of two classes' trees before it is transformed, and where the label is
-    chosen by other numbers than these scores. Scores estimated by
-    Platt's method may differ from the label near the boundary, in scikit-learn too: an info, unless
-    nearly all rows differ.
+    range of the scores; a choice, far above rounding), else a warning. A warning also where the
+    label is chosen by other numbers than these scores. An info for trees of two classes, whose raw
+    sum onnxruntime cuts at 0.5 or 0 whatever the columns say, and for scores estimated by Platt's
+    method, which differ from the label near the boundary in scikit-learn, too, unless nearly all
+    rows differ.
     Fix: give the scores and the label of one layer, with the names in the order of the columns;
     compare both with the framework's own for a few samples.
 
@@ -114,7 +114,8 @@ def label_score_mismatch(
 
 def _severity(decided: ChosenLabel, mismatches: list[Mismatch], is_clear: bool) -> Severity:
     """An error only where no threshold of the operator explains it."""
+    if decided.has_own_threshold:
+        return Severity.INFO
     if decided.is_estimated and not decided.is_inverted(mismatches):
         return Severity.INFO
-    sure = is_clear and decided.is_tied and not decided.has_own_threshold
-    return Severity.ERROR if sure else Severity.WARNING
+    return Severity.ERROR if is_clear and decided.is_tied else Severity.WARNING
