@@ -451,5 +451,5 @@ def test_a_rule_that_is_off_runs_by_its_code_or_name(select, runs):
 def test_a_rule_that_is_off_is_shown_as_such(onnxlint):
     listed = onnxlint("rules", "WGT")
     assert "info, off" in next(line for line in listed.stdout.splitlines() if "WGT013" in line)
-    assert listed.stdout.rstrip().endswith("13 rules, 1 off by default")
+    assert listed.stdout.rstrip().endswith("15 rules, 1 off by default")
     assert "--select WGT013" in onnxlint("explain", "WGT013").stdout
