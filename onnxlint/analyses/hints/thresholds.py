@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from onnxlint.analyses.hints.stored import elements
 from onnxlint.analyses.hints.vocabularies import MOST_OPTIONS
 from onnxlint.model.graph import Graph, Node
 
@@ -64,15 +65,7 @@ def _branches(node: Node) -> Iterator[tuple[int, float, object]]:
 
 def _numbers(node: Node, *names: str) -> list[object]:
     """A list, or the elements of a tensor, of the first of these attributes that is there."""
-    from onnx import TensorProto, numpy_helper
-
-    for name in names:
-        found = node.attribute(name)
-        if isinstance(found, TensorProto):
-            return [] if found.external_data else numpy_helper.to_array(found).reshape(-1).tolist()
-        if found:
-            return list(found)
-    return []
+    return next((found for name in names if (found := elements(node, name))), [])
 
 
 def _sides(splits: Sequence[float]) -> Iterator[float]:

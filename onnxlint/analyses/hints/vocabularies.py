@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from onnxlint.analyses.hints.stored import elements
 from onnxlint.model.graph import Graph, Node
 
 if TYPE_CHECKING:
-    from onnx import TensorProto
-
     from onnxlint.runtime.slots import Column
 
 MOST_OPTIONS = 256
@@ -67,22 +66,12 @@ def splits_text(node: Node) -> str | None:
 
 def _listed(graph: Graph, node: Node) -> Iterator[float | int | str]:
     for name in _LISTS[node.op]:
-        found = node.attribute(name)
-        if found is None:
-            continue
-        yield from (_tensor(found) if name == "keys_tensor" else _plain(found))
+        yield from _plain(elements(node, name))
 
 
 def _plain(found: Sequence[float | int | str | bytes]) -> Iterator[float | int | str]:
     for each in found:
         yield each.decode(errors="replace") if isinstance(each, bytes) else each
-
-
-def _tensor(tensor: TensorProto) -> Iterator[float | int | str]:
-    from onnx import numpy_helper
-
-    if not tensor.external_data:
-        yield from _plain(numpy_helper.to_array(tensor).reshape(-1).tolist())
 
 
 def _thinned(values: list[float | int | str]) -> list[float | int | str]:
