@@ -53,7 +53,7 @@ def _branches(node: Node) -> Iterator[tuple[int, float, object]]:
     """(feature, threshold, mode) of every inner node of the trees."""
     if not node.op.startswith("ai.onnx.ml::TreeEnsemble"):
         return
-    features = node.attribute("nodes_featureids", [])
+    features = [int(at) for at in elements(node, "nodes_featureids") if isinstance(at, int)]
     values = _numbers(node, "nodes_splits", "nodes_values_as_tensor", "nodes_values")
     modes = _numbers(node, "nodes_modes")
     if not modes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from onnxlint.analyses.hints.stored import elements
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.model.graph import Graph, Node, Value
 
@@ -223,13 +224,13 @@ def _tabular(node: Node, dims: Dims) -> Iterator[Pair]:
     if not table or len(table) < 2:
         return
     for name, parts in _LISTS.get(node.op_type, ()):
-        found = len(node.attribute(name, []))
-        count = len(node.attribute(parts, [])) if parts else 1
+        found = len(elements(node, name))
+        count = len(elements(node, parts)) if parts else 1
         if found > 1 and count and not found % count:
             yield table[-1], found // count
             return
     if node.op_type.startswith("TreeEnsemble"):
-        features = node.attribute("nodes_featureids", [])
+        features = [int(at) for at in elements(node, "nodes_featureids") if isinstance(at, int)]
         if features:
             yield table[-1], max(features) + 1
 
