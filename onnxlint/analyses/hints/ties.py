@@ -48,7 +48,7 @@ class Ties:
 
 def ties_of(graph: Graph, symbols: list[str], dims: Dims) -> Ties:
     """What the nodes of the main graph demand of the symbols, in the order of the inputs."""
-    ties, inner, known = Ties(same=_totals(symbols)), dict[str, Dim](), set(symbols)
+    ties, inner, known = Ties(same=_totals(symbols)), dict[str, Dim](), dict.fromkeys(symbols, 2)
     for pair in _pairs(graph, dims):
         one, other = (inner.get(dim, dim) if isinstance(dim, str) else dim for dim in pair)
         if not _tie(ties, known, one, other) and not _tie(ties, known, other, one):
@@ -57,7 +57,7 @@ def ties_of(graph: Graph, symbols: list[str], dims: Dims) -> Ties:
     return ties
 
 
-def _tie(ties: Ties, known: set[str], symbol: Dim | None, other: Dim | None) -> bool:
+def _tie(ties: Ties, known: Mapping[str, int], symbol: Dim | None, other: Dim | None) -> bool:
     """Keeps what an input's symbol has to be; whether the pair is done with."""
     if not isinstance(symbol, str) or symbol not in known or other in (None, 1, symbol):
         return False
@@ -72,7 +72,9 @@ def _tie(ties: Ties, known: set[str], symbol: Dim | None, other: Dim | None) -> 
     return True
 
 
-def _name(inner: dict[str, Dim], known: set[str], symbol: Dim | None, other: Dim | None) -> None:
+def _name(
+    inner: dict[str, Dim], known: Mapping[str, int], symbol: Dim | None, other: Dim | None
+) -> None:
     """Keeps what a symbol of no input stands for."""
     if not isinstance(symbol, str) or not isinstance(other, str):
         return
@@ -90,11 +92,11 @@ def _totals(symbols: list[str]) -> dict[str, str]:
     return found
 
 
-def _is_told(dim: str, known: set[str]) -> bool:
+def _is_told(dim: str, known: Mapping[str, int]) -> bool:
     """Whether it is an input's symbol, or a sum or a product of such."""
     from onnxlint.runtime.slots import evaluate
 
-    return dim in known or evaluate(dim, dict.fromkeys(known, 2)) is not None
+    return dim in known or evaluate(dim, known) is not None
 
 
 def _pairs(graph: Graph, dims: Dims) -> Iterator[Pair]:
@@ -119,9 +121,15 @@ def _pairs(graph: Graph, dims: Dims) -> Iterator[Pair]:
 
 
 def _aligned(shapes: list[tuple[Dim | None, ...] | None]) -> Iterator[Pair]:
-    for at, one in enumerate(shapes):
-        for other in shapes[at + 1 :]:
-            yield from zip(reversed(one or ()), reversed(other or ()), strict=False)
+    """Broadcast dims but ones are equal: along each axis one, a number if any, with the others."""
+    columns: dict[int, list[Dim]] = {}
+    for shape in shapes:
+        for at, dim in enumerate(reversed(shape or ())):
+            if dim is not None and dim != 1:
+                columns.setdefault(at, []).append(dim)
+    for dims in columns.values():
+        first = next((dim for dim in dims if isinstance(dim, int)), dims[0])
+        yield from ((first, dim) for dim in dict.fromkeys(dims) if dim != first)
 
 
 def _product(node: Node, dims: Dims) -> Iterator[Pair]:
