@@ -52,7 +52,7 @@ def fed(tmp_path: Path, **arrays: object) -> Path:
 
 
 def reason(report: ModelReport) -> str:
-    assert not report.findings
+    assert {found.code for found in report.findings} <= {"LNT002"}  # what a limit left out
     return " ".join(report.not_applicable.values())
 
 

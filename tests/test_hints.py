@@ -11,7 +11,6 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.endless import MOST_TRIPS
 from onnxlint.analyses.hints.refused import corrected
 from onnxlint.analyses.inputs import Inputs
-from onnxlint.analyses.sizes import Sizes
 from onnxlint.findings import Diagnostic, Severity
 from onnxlint.model.load import open_model
 from onnxlint.rules import Rule
@@ -433,15 +432,6 @@ def test_sound_is_fed_where_something_says_so(declared, nodes, first, last, inpu
         next(iter(attempt.feeds[0].values())).shape[-1] for attempt in inputs_of(text).attempts()
     ]
     assert (tried[0], max(tried)) == (first, last)
-
-
-@pytest.mark.parametrize(
-    ("name", "doubtful"),
-    [("input_dim_0", True), ("x_dynamic_axes_1", True), ("batch", False), ("N", False)],
-)
-def test_a_name_that_an_exporter_made_up_is_no_batch(name, doubtful):
-    slots = [Slot("x", "float32", (name, 3))]
-    assert Sizes(slots, {"x": np.zeros((2, 3))}).batch_is_doubtful is doubtful
 
 
 def test_the_same_seed_gives_the_same_values(inputs_of):

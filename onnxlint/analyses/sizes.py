@@ -19,11 +19,6 @@ _OTHER = re.compile(r"node|point|token|edge|atom|box|roi|frame|sample|num_|count
 """Names of first axes along which the parts belong together, as the nodes of one graph do."""
 
 
-_MADE_UP = re.compile(r"_dim_?\d+$|dynamic_axes_\d+$|^unknown|^DynamicDimension", re.IGNORECASE)
-"""Names that exporters and tools give any free axis, from PyTorch's `input_dim_0` on. tf2onnx's
-`unk__1` is none of them: a first axis that TensorFlow does not know is the batch."""
-
-
 class Sizes:
     """The symbols of the inputs, and which of their axes they name.
 
@@ -81,15 +76,11 @@ class Sizes:
     def batch_is_doubtful(self) -> bool:
         """Whether the first axis may well hold parts of one sample.
 
-        So it is where its name says so or was made up by an exporter, where first axes have
-        several names or an input has free axes and no batch, as nodes and edges of a graph, and
-        where there is but one axis, as of a recording.
+        So it is where its name says so, where first axes have several names or an input has free
+        axes and no batch, as nodes and edges of a graph, and where there is but one axis, as of a
+        recording.
         """
-        named = (
-            self.batch is not None
-            and not self.batch_is_sure
-            and (_OTHER.search(self.batch) or _MADE_UP.search(self.batch))
-        )
+        named = self.batch is not None and not self.batch_is_sure and _OTHER.search(self.batch)
         apart = any(
             slot.name not in self.batch_axes and any(isinstance(dim, str) for dim in slot.dims)
             for slot in self._slots
