@@ -23,12 +23,13 @@ FLAWED = """net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4,
 
 ENDLESS = """net (int64[1] x) => (int64[1] y) {
     c = Constant <value = bool {1}> ()
-    y = Loop (, c, x) <body = b (int64 i, bool going, int64[1] a) => (bool again, int64[1] n) {
+    n = Constant <value = int64 {2147483647}> ()
+    y = Loop (n, c, x) <body = b (int64 i, bool going, int64[1] a) => (bool again, int64[1] d) {
         again = Identity(going)
-        n = Add(a, a)
+        d = Add(a, a)
     }>
 }"""
-"""Runs for ever."""
+"""Runs for an hour. Without a count, made-up input would end it."""
 
 
 def parsed(text: str) -> ModelProto:
