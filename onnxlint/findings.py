@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -180,24 +181,75 @@ def together(
     It tells the first of them, at its place or `at` another; how many there are, as so many of
     `unit`, and where the first ones are, is its evidence. Its fix makes all their fixes.
     """
-    groups: dict[Severity | None, list[Finding]] = {}
+    groups: dict[Severity | None, _Group] = {}
     for finding in findings:
-        groups.setdefault(finding.severity, []).append(finding)
+        group = groups.get(finding.severity)
+        if group is None:
+            group = groups[finding.severity] = _Group(finding)
+        group.add(finding)
     for group in groups.values():
-        first, count = group[0], len(group)
+        yield group.finding(unit, at)
+
+
+MOST_FINDINGS = 1_000
+"""Findings of one rule and severity that are told one by one: a choice, far beyond what anybody
+reads, so that a report does not grow with a model of a million faults."""
+
+
+def folded(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings of a rule; those beyond `MOST_FINDINGS` of a severity as one.
+
+    Raises:
+        TypeError: one of them is no finding.
+    """
+    counts: Counter[Severity | None] = Counter()
+
+    def beyond() -> Iterator[Finding]:
+        for finding in findings:
+            if not isinstance(finding, Finding):
+                raise TypeError(f"yielded a {type(finding).__name__}, which is not a Finding")
+            severity = finding.severity if isinstance(finding.severity, Severity) else None
+            counts[severity] += 1
+            if counts[severity] < MOST_FINDINGS:
+                told.append(finding)
+            else:
+                yield finding
+
+    told: list[Finding] = []
+    rest = list(together(beyond(), "such findings"))
+    yield from told
+    yield from rest
+
+
+class _Group:
+    """Findings that are told as one; of most of them only the fix is kept."""
+
+    def __init__(self, first: Finding) -> None:
+        self._first = first
+        self._count = 0
+        self._places: list[str] = []
+        self._fixes: list[Fix] = []
+
+    def add(self, finding: Finding) -> None:
+        self._count += 1
+        if len(self._places) < SHOWN_PLACES:
+            self._places.append(str(finding.subject.place))
+        if finding.fix is not None:
+            self._fixes.append(finding.fix)
+
+    def finding(self, unit: str, at: Located | None) -> Finding:
+        first, count = self._first, self._count
         if count == 1:
-            yield first if at is None else replace(first, subject=at)
-            continue
-        places = [str(finding.subject.place) for finding in group[:SHOWN_PLACES]]
-        yield replace(
+            return first if at is None else replace(first, subject=at)
+        return replace(
             first,
             subject=first.subject if at is None else at,
             message=f"{first.message} ({count:,} {unit})",
             measured=count,
             limit=0,
             unit=unit,
-            evidence={**first.evidence, "count": count, "places": places},
-            fix=_all_of([finding.fix for finding in group if finding.fix is not None]),
+            evidence={**first.evidence, "count": count, "places": self._places},
+            fix=_all_of(self._fixes),
         )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Analyses, T, closure
 from onnxlint.config import Config, Loaded, Plan, load_for, parse_bytes, plan
 from onnxlint.diagnosis import crash, diagnostic, incomplete
-from onnxlint.findings import Diagnostic, Fix, NotApplicable, Severity, Stage
+from onnxlint.findings import Diagnostic, Fix, NotApplicable, Severity, Stage, folded
 from onnxlint.limits import Alarm, Budget, RuleTimeout
 from onnxlint.model.errors import DataError, MisfitError, ModelError
 from onnxlint.reports import Metrics, ModelReport, TraceRow
@@ -285,7 +285,7 @@ class Judgement:
             redirect_stdout(sys.stderr),
             Alarm.after(seconds if self._watcher.may_interrupt else None),
         ):
-            found = [*(rule(**wanted, **self._plan.options.get(rule.code, {})) or ())]
+            found = [*folded(rule(**wanted, **self._plan.options.get(rule.code, {})) or ())]
             severity = self._plan.severity_of(rule)
             synthetic = needs_runtime(rule) and self._ran_on_synthetic()
             judged = [

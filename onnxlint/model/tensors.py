@@ -25,6 +25,11 @@ TYPED_FIELDS = (
 
 _TYPED = frozenset(TYPED_FIELDS)
 
+_USUAL_FIELDS = ("dims", "data_type", "name", "raw_data")
+"""What nearly every tensor of a file fills, so that of a million it is seen at a glance."""
+
+_RAW_ALONE = ("raw_data",)
+
 LARGEST_COUNT = 2**63 - 1
 """Elements are counted up to here, as int64 does; the dims of a file may multiply to any number."""
 
@@ -37,14 +42,13 @@ BLOCK_BYTES = 256 * 1024
 
 def element_count(dims: Iterable[int]) -> int:
     """How many elements dims ask for; none where one is negative, and no more than any runtime."""
-    sizes = tuple(dims)
-    if min(sizes, default=1) <= 0:
-        return 0
     count = 1
-    for size in sizes:
+    for size in dims:
+        if size <= 0:
+            return 0
         count *= size
         if count > LARGEST_COUNT:
-            return LARGEST_COUNT
+            count = LARGEST_COUNT
     return count
 
 
@@ -53,8 +57,9 @@ class Tensor:
     """One constant of a model: an initializer, a Constant node's value, a filled shape.
 
     `dims` is its shape, `element_type` the ONNX number of its dtype, `size` the number of elements,
-    none where the file says nonsense such as a negative one. `fill` is set for a ConstantOfShape,
-    whose single element stands for all. Nothing of it changes: of a million, each is made once.
+    none where the file says nonsense such as a negative one, `nbytes` the bytes that they take in
+    raw form, 0 of strings. `fill` is set for a ConstantOfShape, whose single element stands for
+    all. Nothing of it changes: of a million, each is made once.
     """
 
     proto: TensorProto
@@ -63,12 +68,14 @@ class Tensor:
     fill: bool = False
     element_type: int = field(init=False)
     size: int = field(init=False)
+    nbytes: int = field(init=False)
     _filled: tuple[str, ...] | None = field(init=False, default=None)
     _place: dict[str, str] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.element_type = self.proto.data_type
         self.size = element_count(self.dims)
+        self.nbytes = (self.size * (bits(self.element_type) or 0) + 7) // 8
         if self.proto.data_location == 1:
             self._place = {entry.key: entry.value for entry in self.proto.external_data}
 
@@ -81,11 +88,6 @@ class Tensor:
     def dtype(self) -> str:
         """The specification's name of the dtype, e.g. `float16`."""
         return dtype_name(self.element_type)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the elements take in raw form; 0 for strings."""
-        return (self.size * (bits(self.element_type) or 0) + 7) // 8
 
     @property
     def is_external(self) -> bool:
@@ -101,7 +103,10 @@ class Tensor:
     def filled_fields(self) -> tuple[str, ...]:
         """Its fields that hold data or say where it lies, in the order of the specification."""
         if self._filled is None:
-            given = [field.name for field, content in self.proto.ListFields() if content]
+            given = tuple([field.name for field, content in self.proto.ListFields() if content])
+            if given == _USUAL_FIELDS:
+                self._filled = _RAW_ALONE
+                return _RAW_ALONE
             filled = [name for name in given if name in _TYPED]
             locations: set[str] = set()
             if "external_data" in given:
@@ -113,6 +118,11 @@ class Tensor:
                 filled.append("external_data")
             self._filled = _one_of_all(tuple(filled))
         return self._filled
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether raw bytes in the model file are all the data that it has."""
+        return self.filled_fields == _RAW_ALONE
 
     @property
     def stored_bytes(self) -> int | None:

@@ -1,8 +1,12 @@
 """GRA002 unused-initializer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from onnxlint import Draft, Finding, Fix, Graph, Origin, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Origin, Severity, Value, rule
+
+SHOWN = 5
+"""Leftovers that the evidence names; a choice: the first show where they come from."""
 
 
 @rule("GRA002", "unused-initializer", severity=Severity.WARNING)
@@ -12,7 +16,7 @@ def unused_initializer(graph: Graph) -> Iterator[Finding]:
     Why: it is stored, shipped and loaded for nothing. Often it is the trace of a layer that the
     exporter left out, or of a counter such as `num_batches_tracked` that only training needs. An
     info where it has not two axes and so is no layer's weight: exporters leave sizes, labels and
-    counters behind that nobody misses.
+    counters behind that nobody misses; these are told together.
     Fix: if its layer should be in the graph, export again with the layer in use; else remove it,
     which is safe.
 
@@ -34,17 +38,40 @@ def unused_initializer(graph: Graph) -> Iterator[Finding]:
         >
     }
     """
+    leftovers: list[Value] = []
     for value in graph.values():
         used = value.consumers or value.yielded_to or value.is_output
         if value.origin is Origin.INITIALIZER and not used:
             tensor = graph.tensor(value)
-            size = tensor.nbytes if tensor is not None else 0
-            is_small = tensor is not None and sum(dim > 1 for dim in tensor.dims) < 2
-            yield Finding(
-                value,
-                f"none of the model's nodes reads its {size:,} bytes",
-                measured=size,
-                unit="bytes",
-                severity=Severity.INFO if is_small else None,
-                fix=Fix("remove the initializer", Draft.remove, value),
-            )
+            if tensor is not None and len([size for size in tensor.dims if size > 1]) < 2:
+                leftovers.append(value)
+            else:
+                yield _unread(value, tensor.nbytes if tensor is not None else 0)
+    if leftovers:
+        yield _unread_together(graph, leftovers)
+
+
+def _unread(value: Value, size: int) -> Finding:
+    return Finding(
+        value,
+        f"none of the model's nodes reads its {size:,} bytes",
+        measured=size,
+        unit="bytes",
+        fix=Fix("remove the initializer", Draft.remove, value),
+    )
+
+
+def _unread_together(graph: Graph, values: list[Value]) -> Finding:
+    """One info for all of them: a million would else be a million findings."""
+    tensors = [graph.tensor(value) for value in values]
+    size = sum(tensor.nbytes for tensor in tensors if tensor is not None)
+    first = replace(_unread(values[0], size), severity=Severity.INFO)
+    if len(values) == 1:
+        return first
+    return replace(
+        first,
+        message=f"none of the model's nodes reads it and {len(values) - 1:,} more of at most one "
+        f"axis, {size:,} bytes in all",
+        evidence={"count": len(values), "places": [str(each.place) for each in values[:SHOWN]]},
+        fix=Fix("remove the initializers", Draft.remove, *values),
+    )
