@@ -179,6 +179,8 @@ def _sentence(error: Exception) -> str:
         return "judging it takes more memory than is allowed (--memory-limit)"
     if isinstance(error, OSError):
         return f"the system refused what judging takes ({error.strerror or error})"
+    if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
+        return f"{error}; the installation is broken, or too little memory is allowed"
     return f"this is a bug in onnxlint: {words(error)}; please report it"
 
 
