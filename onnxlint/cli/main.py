@@ -155,7 +155,8 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "Error: the memory does not suffice; lint fewer models at a time"
     if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
-        return f"Error: {error}; the installation is broken, or too little memory or too few files are allowed"
+        cause = "the installation is broken, or too little memory or too few files are allowed"
+        return f"Error: {error}; {cause}"
     if isinstance(error, Exception) and error_is_told(error):
         return f"Error: {error}"
     from onnxlint.diagnosis import words
