@@ -8,12 +8,14 @@ import pytest
 from conftest import findings
 from onnx import helper, numpy_helper
 
-from onnxlint import Finding, Place, Severity, together
+from onnxlint import Finding, Fix, Place, Severity, together
+from onnxlint.findings import MOST_FINDINGS, folded
 from onnxlint.testing import run_rule
 from onnxlint_rules.arc.unfused_batchnorm import unfused_batchnorm
 from onnxlint_rules.gra.duplicate_initializer import duplicate_initializer
 from onnxlint_rules.gra.foldable_constant import foldable_constant
 from onnxlint_rules.gra.identity_of_constant import identity_of_constant
+from onnxlint_rules.gra.unused_initializer import unused_initializer
 from onnxlint_rules.onx.declared_shape_mismatch import declared_shape_mismatch
 from onnxlint_rules.onx.unsorted_nodes import unsorted_nodes
 from onnxlint_rules.sec.local_path_leak import local_path_leak
@@ -38,6 +40,37 @@ def test_the_first_is_told_and_the_others_are_counted():
     assert first.evidence == {"count": 7, "places": [f"'{i}'" for i in range(5)]}
     assert (first.measured, other) == (COUNT, one)
     assert not list(together([], "nodes"))
+
+
+def test_of_a_million_faults_a_thousand_are_told_one_by_one():
+    made = []
+    fixes = [Fix("mend", lambda _draft, i: made.append(i), i) for i in range(MOST_FINDINGS + 4)]
+    many = [Finding(Place(value=str(i)), "m", fix=fix) for i, fix in enumerate(fixes)]
+    info = Finding(Place(), "other", severity=Severity.INFO)
+    *told, last = folded([*many[:2], info, *many[2:]])
+    assert told == [*many[:2], info, *many[2 : MOST_FINDINGS - 1]]
+    assert (last.message, last.measured) == ("m (5 such findings)", 5)
+    last.fix.apply(None)
+    assert made == list(range(MOST_FINDINGS - 1, MOST_FINDINGS + 4))
+    assert list(folded([*many[:MOST_FINDINGS]])) == many[:MOST_FINDINGS]
+
+
+def test_what_is_no_finding_is_told_by_its_type():
+    with pytest.raises(TypeError, match="yielded a str, which is not a Finding"):
+        list(folded([Finding(Place(), "m"), "text"]))
+
+
+def test_leftovers_are_told_together_and_layers_weights_one_by_one():
+    weights = "float[2] a = {1, 2}, float[2, 2] v = {1, 2, 3, 4}, int64 b = {3}, int64[1] c = {3}"
+    text = f"net (float[N, 2] x) => (float[N, 2] y) <{weights}> {{ y = Relu(x) }}"
+    infos = [found for found in findings(unused_initializer, text) if found.severity == "info"]
+    (warning,) = [found for found in findings(unused_initializer, text) if found not in infos]
+    assert (warning.place.value, warning.measured) == ("v", 16)
+    (info,) = infos
+    assert info.message == (
+        "none of the model's nodes reads it and 2 more of at most one axis, 24 bytes in all"
+    )
+    assert info.evidence == {"count": 3, "places": ["'a'", "'b'", "'c'"]}
 
 
 @pytest.mark.parametrize(
