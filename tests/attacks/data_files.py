@@ -37,8 +37,11 @@ def hostile(*names: str, readable: bool = False) -> Callable[[Write], Write]:
     return register
 
 
-def written(name: str, content: bytes) -> None:
-    FILES[name] = lambda path: path.write_bytes(content) and None
+def written(name: str, content: bytes | Callable[[], bytes]) -> None:
+    """Registers a file's content; what is large is made when it is asked for."""
+    FILES[name] = lambda path: path.write_bytes(
+        content if isinstance(content, bytes) else content()
+    )
 
 
 # numpy's headers
@@ -99,8 +102,8 @@ for _name, _header in HEADERS.items():
 
 written("header_longer.npy", npy(header("(4, 2)"), bytes(32), length=60_000))
 written("header_4_gib.npy", npy(header("(4, 2)"), bytes(32), version=2, length=4 * GIB - 1))
-written("header_megabytes.npy", npy(b" " * (8 << 20), version=2))
-written("header_megabytes_nested.npy", npy(b"(" * (8 << 20), version=2))
+written("header_megabytes.npy", lambda: npy(b" " * (8 << 20), version=2))
+written("header_megabytes_nested.npy", lambda: npy(b"(" * (8 << 20), version=2))
 written("version_9.npy", npy(header("(4, 2)"), bytes(32), version=9))
 written("cut_off.npy", npy(header("(4, 2)"), bytes(31)))
 written("promise_8_eib.npy", npy(header("(9999999999999999, 2)"), bytes(64)))
@@ -310,23 +313,23 @@ written("end_lies.npz", struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 9, 9, 999, 4 * 
 # CSV
 
 
-written("wide_quote.csv", b'a,b\n1,"' + b"2\n" * 2_000_000)
-written("quotes.csv", b'"' * 5_000_001)
-written("rows_of_quotes.csv", b"1,2\n" + b'"\n",' * 5_000_000)
-written("empty_lines.csv", b"\n" * 10_000_000)
-written("empty_lines_between.csv", b"1,2\n" + b"\r\n" * 3_000_000 + b"3,4\n")
-written("one_line.csv", b"1," * 9_000_000)
-written("long_cell.csv", b"a,b\n" + b"1" * 3_000_000 + b",2\n")
+written("wide_quote.csv", lambda: b'a,b\n1,"' + b"2\n" * 2_000_000)
+written("quotes.csv", lambda: b'"' * 5_000_001)
+written("rows_of_quotes.csv", lambda: b"1,2\n" + b'"\n",' * 5_000_000)
+written("empty_lines.csv", lambda: b"\n" * 10_000_000)
+written("empty_lines_between.csv", lambda: b"1,2\n" + b"\r\n" * 3_000_000 + b"3,4\n")
+written("one_line.csv", lambda: b"1," * 9_000_000)
+written("long_cell.csv", lambda: b"a,b\n" + b"1" * 3_000_000 + b",2\n")
 written("digits.csv", b"a,b\n" + b"9" * 5_000 + b",2\n")
 written("digits_label.csv", b"a,b\n1," + b"8" * 100_000 + b"\n")
-written("zeros.csv", b"a,b\n" + bytes(1 << 20))
+written("zeros.csv", lambda: b"a,b\n" + bytes(1 << 20))
 written("bytes.csv", bytes(range(256)) * 1000)
-written("commas.csv", b"a,b\n" + b"," * 4_000_000)
-written("spaces.csv", b" " * (20 << 20))
+written("commas.csv", lambda: b"a,b\n" + b"," * 4_000_000)
+written("spaces.csv", lambda: b" " * (20 << 20))
 written("utf16.csv", "a,b\n1,2\n".encode("utf-16"))
 written("same_names.csv", b",".join([b"a"] * 100_000) + b"\n" + b"1," * 99_999 + b"1\n")
 written("more_cells.csv", b"a,b\n1,2\n" + b"1," * 100_000 + b"\n")
-written("too_many_columns.csv", b"1," * 1_000_001 + b"\n")
+written("too_many_columns.csv", lambda: b"1," * 1_000_001 + b"\n")
 
 
 @hostile("sparse.csv", "sparse.tsv")
