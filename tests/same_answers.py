@@ -95,11 +95,17 @@ def without_passes() -> Iterator[dict[str, Any]]:
 
 
 def report(model: Path, arguments: list[str], folder: str | None = None) -> dict[str, Any]:
-    command = [sys.executable, "-P", "-m", "onnxlint", str(model), "--format", "json", *arguments]
+    return reports([model], arguments, folder)[0]
+
+
+def reports(
+    models: list[Path], arguments: list[str], folder: str | None = None
+) -> list[dict[str, Any]]:
+    """What one command says of some models."""
+    command = [sys.executable, "-P", "-m", "onnxlint", *map(str, models), "--format", "json"]
     environment = {**os.environ, "PYTHONPATH": folder} if folder else None
-    done = subprocess.run(command, capture_output=True, env=environment, check=False)
-    found = json.loads(done.stdout)
-    return {"status": done.returncode, **found["models"][0]}
+    done = subprocess.run([*command, *arguments], capture_output=True, env=environment, check=False)
+    return [{"status": done.returncode, **each} for each in json.loads(done.stdout)["models"]]
 
 
 def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:

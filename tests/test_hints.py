@@ -267,6 +267,8 @@ def test_columns_hold_what_is_said_of_them(columns: list[Column], dtype: str):
         { y = RoiAlign(x, rois, where) }""",
         """g (float[1, 3, 8, 8] x, float[2, 5] rois) => (float[2, 3, 2, 2] y)
         { y = MaxRoiPool<pooled_shape = [2, 2]>(x, rois) }""",
+        """g (float[1, 1, 2, 2] x, int64[1, 1, 2, 2] at, int64[4] size) => (float[1, 1, 5, 5] y)
+        { y = MaxUnpool<kernel_shape = [2, 2], strides = [2, 2]>(x, at, size) }""",
         "g (float[2, 3, 4] x, float[S] s) => (float[A, B, C] y) { y = Resize(x, , s) }",
         "g (float[2, 3, 4] x, int64[S] s) => (float[A, B, C] y) { y = Resize(x, , , s) }",
         "g (float[2, 1, 4] x, int64[K] axes) => (float[A, B] y) { y = Squeeze(x, axes) }",

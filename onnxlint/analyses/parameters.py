@@ -155,6 +155,7 @@ _MAKERS: dict[str, dict[int, Maker]] = {
     "MelWeightMatrix": {
         0: _always(8), 1: _always(64), 2: _always(8000), 3: _always(0), 4: _always(4000),
     },
+    "MaxUnpool": {2: _target},
     "NonMaxSuppression": {2: _always(4), 3: _always(0.5), 4: _always(0.1)},
     "OneHot": {1: _depth, 2: _always(0, 1)},
     "Pad": {1: _always(0), 3: _axes},

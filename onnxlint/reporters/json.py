@@ -10,9 +10,13 @@ from typing import Any
 from onnxlint import __version__
 from onnxlint.findings import Diagnostic, Place, Severity
 from onnxlint.printable import json_text
-from onnxlint.reports import Mending, ModelReport
+from onnxlint.reports import Mending, ModelReport, TraceRow
 
 REPORT_VERSION = 1
+
+DIGITS = 9
+"""Significant digits of what was measured, as many as float32 has: behind them stands only in which
+order it was added up, and that is another on another machine."""
 
 _PLACE = tuple(field.name for field in fields(Place))
 _IN_PLACE = attrgetter(*_PLACE)
@@ -44,7 +48,7 @@ def _model(report: ModelReport) -> dict[str, Any]:
         "metrics": report.metrics and asdict(report.metrics),
         "findings": [_finding(finding) for finding in report.findings],
         "mending": report.mending and _mending(report.mending),
-        "trace": None if report.trace is None else [asdict(row) for row in report.trace],
+        "trace": None if report.trace is None else [_row(row) for row in report.trace],
     }
 
 
@@ -55,14 +59,22 @@ def _finding(finding: Diagnostic) -> dict[str, Any]:
         "severity": finding.severity.value,
         "message": finding.message,
         "place": dict(zip(_PLACE, _IN_PLACE(finding.place), strict=True)),
-        "measured": finding.measured,
-        "limit": finding.limit,
+        "measured": _shortened(finding.measured),
+        "limit": _shortened(finding.limit),
         "unit": finding.unit,
         "evidence": dict(finding.evidence),
         "synthetic": finding.synthetic,
         "fix": finding.fix,
         "fingerprint": finding.fingerprint,
     }
+
+
+def _row(row: TraceRow) -> dict[str, Any]:
+    return {name: _shortened(seen) for name, seen in asdict(row).items()}
+
+
+def _shortened(number: Any) -> Any:
+    return float(f"{number:.{DIGITS}g}") if isinstance(number, float) else number
 
 
 def _mending(mending: Mending) -> dict[str, Any]:

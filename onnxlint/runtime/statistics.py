@@ -254,7 +254,7 @@ def _sample_rows(samples: Array, mean: float) -> Array:
         rows[0, 0] = mean
         return rows
     with np.errstate(over="ignore", invalid="ignore"):
-        rows[:, 0] = samples.mean(axis=1, dtype=rows.dtype)
+        rows[:, 0] = samples.mean(axis=1, dtype=np.float64)
     return rows
 
 

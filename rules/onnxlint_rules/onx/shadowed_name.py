@@ -10,7 +10,9 @@ def shadowed_name(graph: Graph) -> Iterator[Finding]:
     """A name in a subgraph that the graph around it defines too.
 
     Why: a name means one tensor wherever it is visible, so runtimes refuse the model, and tools
-    that inline or hoist nodes connect readers to the wrong tensor. A subgraph's own input that is
+    that inline or hoist nodes connect readers to the wrong tensor. onnx's checker lets an
+    initializer of a branch pass; where the other branch reads the outer tensor, onnxruntime (1.32)
+    reads that in both, and the answer is wrong without a word. A subgraph's own input that is
     named so is read as meant by onnxruntime and by onnx's checker, and gets a warning. What the
     outer graph computes after the subgraph's node, or with it, cannot be seen from inside, and may
     have the same name.
@@ -23,6 +25,15 @@ def shadowed_name(graph: Graph) -> Iterator[Finding]:
         y = If(flag) <
             then_branch = a () => (float[N] h) { h = Relu(x) },
             else_branch = b () => (float[N] q) { q = Neg(h) }
+        >
+    }
+
+    Bad:
+    net (bool flag, float[2] w, float[2] x) => (float[2] y)
+    {
+        y = If(flag) <
+            then_branch = a () => (float[2] p) <float[2] w = {1, 2}> { p = Mul(w, x) },
+            else_branch = b () => (float[2] q) { q = Add(w, x) }
         >
     }
 

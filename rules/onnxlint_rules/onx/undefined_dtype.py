@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Severity, Value, rule
+from onnxlint_rules.onx._types import gap
 
 
 @rule("ONX021", "undefined-dtype", severity=Severity.ERROR)
@@ -12,8 +13,8 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
 
     Why: without it the bytes of a tensor mean nothing, and a declaration contradicts whatever the
     node computes. onnxruntime refuses the model. The same holds for a number that stands for no
-    type. Inputs and outputs of the model without any type have the rules untyped-input and
-    untyped-output.
+    type, and for a sequence, an optional or a map that does not say what it holds. Inputs and
+    outputs of the model without any type have the rules untyped-input and untyped-output.
     Fix: set the type; delete a `value_info` that knows none and let it be inferred.
 
     Bad:
@@ -32,6 +33,19 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
         y = Exp(h)
     }
     >>> model.graph.value_info[0].type.tensor_type.elem_type = 0
+
+    Bad:
+    # a sequence of nothing, in a branch
+    net (bool flag, float[2] x) => (float[2] y)
+    {
+        y = If(flag) <
+            then_branch = a () => (float[2] p) <seq(float[2]) s, int64 at = {0}>
+                { s = SequenceConstruct(x) p = SequenceAt(s, at) },
+            else_branch = b () => (float[2] q) { q = Neg(x) }
+        >
+    }
+    >>> branch = model.graph.node[0].attribute[0].g
+    >>> branch.value_info[0].type.sequence_type.ClearField("elem_type")
 
     Good:
     net (float[2] x) => (float[2] y)
@@ -52,12 +66,27 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
     for scope in graph.scopes:
         problems = {}
         for value, declared in scope.declarations:
-            number = _element_type(declared)
-            problem = None if number is None else _problem(number, known)
-            if problem is not None and (value.is_typed or value not in interface):
+            problem = _declared_problem(declared, known)
+            if problem is not None and (value not in interface or _is_complete(value)):
                 problems[value] = problem
         for value, problem in problems.items():
             yield Finding(value, f"its declaration has {problem}")
+
+
+def _declared_problem(declared: Any, known: set[int]) -> str | None:
+    """What is wrong with a declaration that says something, be it of a sequence or a map."""
+    if declared.WhichOneof("value") is None:
+        return None
+    number = _element_type(declared)
+    if number is None:
+        lacks = gap(declared)
+        return f"no {lacks}" if lacks is not None else None
+    return _problem(number, known)
+
+
+def _is_complete(value: Value) -> bool:
+    """Whether the file says elsewhere what it is; untyped-input and untyped-output judge that."""
+    return value.is_typed and (value.tensor_proto is not None or gap(value.type) is None)
 
 
 def _element_type(declared: Any) -> int | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, rule
+from onnxlint_rules.onx._types import gap
 
 
 @rule("ONX017", "untyped-input", severity=Severity.ERROR)
@@ -10,7 +11,8 @@ def untyped_input(graph: Graph) -> Iterator[Finding]:
     """A model input without a type, or with an undefined element type.
 
     Why: the type is part of the signature; without it onnxruntime refuses the model.
-    An initializer for the input does not give it one.
+    An initializer for the input does not give it one. The same holds for a sequence, an optional or
+    a map that does not say what it holds, and for an opaque type without a name.
     Fix: set the input's type; `onnx.helper.make_tensor_value_info` writes a complete one.
 
     Bad:
@@ -27,13 +29,35 @@ def untyped_input(graph: Graph) -> Iterator[Finding]:
     }
     >>> model.graph.input[0].type.tensor_type.elem_type = 0
 
+    Bad:
+    net (seq(float[N]) x, int64 at) => (float[N] y)
+    {
+        y = SequenceAt(x, at)
+    }
+    >>> model.graph.input[0].type.sequence_type.ClearField("elem_type")
+
+    Bad:
+    <ir_version: 10, opset_import: ["" : 21, "com.example" : 1]>
+    net (float[N] x) => (float[N] y)
+    {
+        y = com.example.Read(x)
+    }
+    >>> model.graph.input[0].type.opaque_type.domain = "com.example"
+
     Good:
     net (float[N] x) => (float[N] y)
     {
         y = Relu(x)
     }
+
+    Good:
+    <ir_version: 10, opset_import: ["" : 21, "ai.onnx.ml" : 3]>
+    net (map(int64, float) x, optional(seq(float[N])) s) => (float[1, 3] y)
+    {
+        y = ai.onnx.ml.CastMap<map_form = "SPARSE", max_map = 3>(x)
+    }
     """
     for value in graph.main.inputs:
-        kind = value.type.WhichOneof("value") if value.type is not None else None
-        if kind is None or (kind == "tensor_type" and not value.type.tensor_type.elem_type):
-            yield Finding(value, "the input has no element type")
+        lacks = gap(value.type) if value.type is not None else "element type"
+        if lacks is not None:
+            yield Finding(value, f"the input has no {lacks}")

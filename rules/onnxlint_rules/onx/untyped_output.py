@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Origin, Severity, rule
+from onnxlint_rules.onx._types import gap
 
 
 @rule("ONX018", "untyped-output", severity=Severity.ERROR)
@@ -10,7 +11,8 @@ def untyped_output(graph: Graph) -> Iterator[Finding]:
     """A model output without a type, or with an undefined element type.
 
     Why: the type is part of the signature; without it callers cannot
-    prepare what they receive, and onnx's checker refuses the model.
+    prepare what they receive, and onnx's checker refuses the model. The same holds for a sequence,
+    an optional or a map that does not say what it holds, and for an opaque type without a name.
     Fix: set the output's type; `onnx.helper.make_tensor_value_info` writes a complete one.
 
     Bad:
@@ -27,6 +29,29 @@ def untyped_output(graph: Graph) -> Iterator[Finding]:
     }
     >>> model.graph.output[0].type.tensor_type.elem_type = 0
 
+    Bad:
+    net (float[N] x) => (seq(float[N]) y)
+    {
+        y = SequenceConstruct(x)
+    }
+    >>> model.graph.output[0].type.sequence_type.ClearField("elem_type")
+
+    Bad:
+    <ir_version: 10, opset_import: ["" : 21, "com.example" : 1]>
+    net (float[N] x) => (float[N] y)
+    {
+        y = com.example.Handle(x)
+    }
+    >>> model.graph.output[0].type.opaque_type.domain = "com.example"
+
+    Good:
+    <ir_version: 10, opset_import: ["" : 21, "com.example" : 1]>
+    net (float[N] x) => (float[N] y)
+    {
+        y = com.example.Handle(x)
+    }
+    >>> model.graph.output[0].type.opaque_type.name = "Handle"
+
     Good:
     net (float[N] x) => (float[N] y)
     {
@@ -35,9 +60,6 @@ def untyped_output(graph: Graph) -> Iterator[Finding]:
     """
     assert graph.main.proto is not None
     for value, info in zip(graph.outputs, graph.main.proto.output, strict=True):
-        kind = info.type.WhichOneof("value")
-        is_typed = kind is not None and (
-            kind != "tensor_type" or info.type.tensor_type.elem_type != 0
-        )
-        if not is_typed and value.origin is not Origin.NOTHING:
-            yield Finding(value, "the output has no element type")
+        lacks = gap(info.type)
+        if lacks is not None and value.origin is not Origin.NOTHING:
+            yield Finding(value, f"the output has no {lacks}")
