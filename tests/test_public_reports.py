@@ -71,9 +71,9 @@ def test_page_tells_every_report():
     told = rows()
     assert [*told] == [report.thread for report in (*FOUND, *UNSEEN)]
     for report in FOUND:
-        verdict = "found after mending" if report.mended else "found"
         rule = next(rule for rule in discover().rules if rule.code == report.rule)
-        assert told[report.thread][2:] == [f"{rule.code} {rule.name} ({report.severity})", verdict]
+        says = f"{rule.code} {rule.name} ({report.severity})"
+        assert told[report.thread][1:] == [report.defect, says, report.verdict]
     assert all(told[report.thread][3].startswith("cannot be seen") for report in UNSEEN)
 
 

@@ -5,35 +5,6 @@ from reports.report import Report
 
 REPORTS = (
     Report(
-        "pytorch/pytorch#162570",
-        "atan2 spelled out as Atan(y / x): the angle of silence is NaN",
-        rule="ACT001",
-        place="slope",
-        says="NaN",
-        severity=Severity.ERROR,
-        bad="""
-        # data: frames = [[0.4, -0.7, 0.2], [0.0, 0.0, 0.0], [-0.3, 0.9, 0.5], [0.8, 0.1, -0.6]]
-        net (float[N, 3] frames) => (float[N, 2] angle)
-        <float[3, 2] sin = {0.1, 0.9, 0.8, -0.5, -0.6, 0.3},
-         float[3, 2] cos = {0.9, 0.2, -0.4, 0.7, 0.5, 0.8}>
-        {
-            [imaginary] y = MatMul(frames, sin)
-            [real] x = MatMul(frames, cos)
-            [slope] slope = Div(y, x)
-            [arc] angle = Atan(slope)
-        }
-        """,
-        repair=(
-            ("0.5, 0.8}>", "0.5, 0.8},\n         float zero = {0}, float one = {1}>"),
-            (
-                "[slope] slope = Div(y, x)",
-                "[none] none = Equal(x, zero)\n"
-                "            [safe] safe = Where(none, one, x)\n"
-                "            [slope] slope = Div(y, safe)",
-            ),
-        ),
-    ),
-    Report(
         "microsoft/onnxruntime#13798",
         "a mean over the unmasked tokens, divided by 0 where all are masked",
         rule="ACT001",

@@ -29,6 +29,12 @@ class Report:
     """Whether onnxlint had to be mended before it found this."""
 
     @property
+    def verdict(self) -> str:
+        """In the words of the page."""
+        told = "found after mending" if self.mended else "found"
+        return f"{told}, with a sample that shows it" if "# data:" in self.bad else told
+
+    @property
     def twin(self) -> str:
         text = self.bad
         for wrong, right in self.repair:

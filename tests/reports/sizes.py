@@ -55,6 +55,7 @@ REPORTS = (
         place="attend",
         says="fits 1 and 8",
         severity=Severity.WARNING,
+        mended=True,
         bad="""
         net (float[batch, 5, 4] memory) => (float[batch, 2, 5] y)
         <float[1, 2, 4] query = {0.4, -0.3, 0.8, 0.1, -0.6, 0.5, 0.2, 0.9},
@@ -111,6 +112,7 @@ REPORTS = (
         place="add",
         says="fits 1 and 5",
         severity=Severity.WARNING,
+        mended=True,
         bad="""
         net (float[batch, nodes, nodes] bias) => (float[batch, nodes, nodes] y)
         <float[1, 1, 1] token = {0.3}, int64[3] shape = {1, 5, 5}>
@@ -192,6 +194,7 @@ REPORTS = (
         place="share",
         says="together",
         severity=Severity.WARNING,
+        mended=True,
         bad="""
         # data: x = [[0.09, -0.08, 0.07, 0.05], [-13.0, 12.0, 8.0, 41.0],
         # data:      [-0.08, 0.03, 0.06, -0.09]]

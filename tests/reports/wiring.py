@@ -222,4 +222,22 @@ REPORTS = (
         """,
         repair=(("float[1, 3]", "float[50, 3]"),),
     ),
+    Report(
+        "microsoft/onnxruntime#3205",
+        "MXNet's slopes of a PReLU, one for each channel, lie along the width",
+        rule="ONX027",
+        place="relu0",
+        says="slope has shape [3]",
+        severity=Severity.ERROR,
+        mended=True,
+        bad="""
+        net (float[N, 1, 5, 5] x) => (float[N, 3, 5, 5] y)
+        <float[3, 1, 1, 1] w = {0.4, -0.7, 0.9}, float[3] slope = {0.25, 0.1, 0.2}>
+        {
+            [conv0] h = Conv(x, w)
+            [relu0] y = PRelu(h, slope)
+        }
+        """,
+        repair=(("float[3] slope", "float[3, 1, 1] slope"),),
+    ),
 )
