@@ -83,17 +83,23 @@ class Refusal:
 def read_refusal(graph: Graph, text: str) -> Refusal:
     """Finds place and reason in a message of onnxruntime."""
     message = " ".join(_DECORATION.sub("", text).split())
-    mark = next(filter(None, (pattern.search(message) for pattern in _WHERE)), None)
-    node = _named(graph, **mark.groupdict()) if mark else None
+    marks = next(filter(None, ([*pattern.finditer(message)] for pattern in _WHERE)), [])
+    named = (_named(graph, **mark.groupdict()) for mark in reversed(marks))  # innermost first
+    node = next(filter(None, named), None)
     found = ((pattern.search(message), reason) for pattern, reason in _WHY)
     reasons = (reason.format(*match.groups()) for match, reason in found if match)
     place = graph.main.place if node is None else node.place
     return Refusal(place, next(reasons, ""), message)
 
 
+_FUSION = re.compile(r"^fused |/\w*(?:Fusion|Fused)\w*/?$")
+"""What onnxruntime puts around the name of a node that it fused with others."""
+
+
 def _named(graph: Graph, node: str = "", op: str = "") -> Node | None:
-    """The node of this name; without a name the only one of this operator."""
+    """The node of this name, be it fused; without a name the only one of this operator."""
     if node:
-        return next((known for known in graph.nodes() if known.name == node), None)
+        names = {node, _FUSION.sub("", _FUSION.sub("", node))}
+        return next((known for known in graph.nodes() if known.name and known.name in names), None)
     nodes = list(graph.nodes(op.replace(":", "::")))
     return nodes[0] if len(nodes) == 1 else None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Activations, Finding, Severity, Trace, rule
+from onnxlint.analyses.reference import least_share
 
 
 @rule("ACT011", "subnormal-activations", severity=Severity.WARNING)
@@ -14,9 +15,10 @@ def subnormal_activations(
     Why: a CPU computes with subnormal numbers many times slower (models ran 5 to 30 times slower
     for it), a GPU often takes them for 0, and they have fewer digits the smaller they are. Values
     that small carry nothing: the layers before have all but vanished. One of a hundred, the limit,
-    is enough to be felt; it is ours. Not reported are values with tails, wherever they were moved:
-    probabilities, gates, the states of recurrent layers, SiLU and GELU run out into such numbers,
-    in float16 from 6e-5 on. Only the first value on a path is reported.
+    is enough to be felt; it is ours. Of a few elements a single one is no such share: the least
+    that is likely counts (95%, Wilson's bound). Not reported are values with tails, wherever they
+    were moved: probabilities, gates, the states of recurrent layers, SiLU and GELU run out into
+    such numbers, in float16 from 6e-5 on. Only the first value on a path is reported.
     Fix: find out why the numbers shrink: decayed weights (WGT005), an activation that vanishes
     (ACT005); or set `session.set_denormal_as_zero` in onnxruntime.
 
@@ -37,6 +39,13 @@ def subnormal_activations(
     }
 
     Good:
+    # squares of ordinary numbers in float16: one of 32 happens to be that small
+    net (float16[N, 4] x) => (float16[N, 4] y)
+    {
+        y = Mul(x, x)
+    }
+
+    Good:
     # SiLU in float16
     net (float16[N, 64] x) => (float16[N, 64] y)
     <float far = {-9}>
@@ -51,7 +60,7 @@ def subnormal_activations(
     many = (
         seen
         for seen in activations.computed()
-        if seen.statistics.subnormal > max_fraction * seen.statistics.elements
+        if least_share(seen.statistics.subnormal, seen.statistics.elements) > max_fraction
         and not activations.has_tails(seen.value)
     )
     for seen in activations.firsts(many):

@@ -9,15 +9,18 @@ POOLS = ("MaxPool", "AveragePool", "LpPool")
 
 @rule("ARC012", "kernel-exceeds-input", severity=Severity.WARNING, ops=("Conv", *POOLS))
 def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A window that is larger than its padded input, or that steps over parts of it.
+    """A window that is larger than its padded input, lies beyond it, or steps over parts of it.
 
     Why: onnxruntime refuses to run a convolution whose kernel does not fit into the padded input,
     and gives an empty or a shrunken result for a pooling: the image is smaller than the network was
     built for. A convolution is an error, unless it stands in a branch that may never be taken. A
     stride beyond the kernel leaves pixels out that nothing looks at. Windows of size 1 are left
     alone, as they thin out on purpose: the shortcuts of ResNet, the pools of feature pyramids. So
-    is a window that is applied once only.
-    Fix: pad, use a smaller window or feed a larger image; use a stride no larger than the kernel.
+    is a window that is applied once only. Before opset 22 a pooling with `ceil_mode` has a last
+    window even where that starts behind the data: shape inference counts it, onnxruntime and
+    PyTorch drop it, and where it is kept it has nothing to average and gives NaN (onnx issue 4958).
+    Fix: pad, use a smaller window or feed a larger image; use a stride no larger than the kernel;
+    leave `ceil_mode` and padding out, or export with opset 22.
 
     Bad:
     net (float[N, 1, 4, 4] x) => (float[N, 1, H, W] y)
@@ -30,6 +33,23 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     net (float[N, 1, H, W] x) => (float[N, 1, K, L] y)
     {
         y = MaxPool <kernel_shape = [2, 2], strides = [3, 3]> (x)
+    }
+
+    Bad:
+    <ir_version: 8, opset_import: ["" : 17]>
+    # windows at 0, 2 and 4, and the data ends at 3
+    net (float[N, 1, 4, 4] x) => (float[N, 1, H, W] y)
+    {
+        y = AveragePool <kernel_shape = [2, 2], strides = [2, 2], pads = [0, 0, 1, 1],
+                         ceil_mode = 1> (x)
+    }
+
+    Good:
+    <ir_version: 8, opset_import: ["" : 17]>
+    # the last window still reads two rows
+    net (float[N, 1, 6, 6] x) => (float[N, 1, 3, 3] y)
+    {
+        y = MaxPool <kernel_shape = [3, 3], strides = [2, 2], ceil_mode = 1> (x)
     }
 
     Good:
@@ -62,6 +82,13 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
                     severity=Severity.ERROR if fails else Severity.WARNING,
                 )
                 break
+            if size is not None and _starts_behind(node, axis, window, stride, size):
+                yield Finding(
+                    node,
+                    f"along axis {axis + 2} the last window, added by ceil_mode, starts in the "
+                    "padding: runtimes drop it or make NaN of it",
+                )
+                break
             if stride > window > 1 and (size is None or size >= window + stride):
                 yield Finding(
                     node,
@@ -72,6 +99,20 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
                     unit="values",
                 )
                 break
+
+
+DROPPED_BY_SPECIFICATION = 22
+"""From this opset on a last window behind the data does not count."""
+
+
+def _starts_behind(node: Node, axis: int, window: int, stride: int, size: int) -> bool:
+    """Whether the last window of a pooling starts where the padding behind the data does."""
+    early = node.scope.opsets.get("", 0) < DROPPED_BY_SPECIFICATION
+    if node.op not in POOLS or not early or not node.attribute("ceil_mode"):
+        return False
+    pads = node.integers("pads") or []
+    behind = sum(pads[len(pads) // 2 :][axis : axis + 1])
+    return -(-(size - window) // stride) * stride >= size - behind
 
 
 def _windows(node: Node, graph: Graph) -> Iterator[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """INT002 baked-batch."""
 
 from collections.abc import Iterator
+from itertools import product
 from math import prod
 
 from onnxlint import Finding, Graph, Node, NotApplicable, Severity, Shapes, rule
@@ -9,14 +10,23 @@ from onnxlint_rules.int._growth import Growths
 STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}
 """Input slots of the initial states of recurrent layers."""
 
+BROADCAST = ("Add", "Sub", "Mul", "Div", "Where", "MatMul")
+"""Operators that stretch an operand of size 1 to the other's size, and take no other."""
 
-@rule("INT002", "baked-batch", severity=Severity.WARNING, ops=("Reshape", "Expand", *STATES))
+
+@rule(
+    "INT002",
+    "baked-batch",
+    severity=Severity.WARNING,
+    ops=("Reshape", "Expand", *STATES, *BROADCAST),
+)
 def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A symbolic size, of the batch as a rule, and a constant on its path that fits one size alone.
 
     Why: tracing wrote the batch size of the example into a shape or an initial state. The model
     says that it takes any batch, and fails at the first other one, in production (onnxruntime issue
-    10463, PyTorch issue 99613, onnx issue 3182). Only what the element counts prove is reported.
+    10463, PyTorch issue 99613, onnx issue 3182). Only what the element counts prove is reported,
+    and constants that were repeated for the example's size (rf-detr issue 949).
     Fix: export from code that asks for `x.shape[0]`, or reshapes with -1, where a Python number
     stands; in the file, put -1 in the number's place.
 
@@ -34,6 +44,32 @@ def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     <float[1, 3, 1] w = {1, 2, 3}, float[1, 3, 1] r = {1, 2, 3}, float[1, 2, 1] start = {0, 0}>
     {
         y = GRU <hidden_size = 1> (x, w, r, "", "", start)
+    }
+
+    Bad:
+    # queries for a batch of 8
+    net (float[batch, 5, 4] memory) => (float[batch, 2, 5] y)
+    <float[1, 2, 4] query = {1, 2, 3, 4, 5, 6, 7, 8}, int64[3] repeats = {8, 1, 1}>
+    {
+        queries = Tile(query, repeats)
+        keys = Transpose <perm = [0, 2, 1]> (memory)
+        y = MatMul(queries, keys)
+    }
+
+    Good:
+    net (float[batch, 3, 4] x) => (float[batch, 3, 4] y)
+    <float[1, 3, 4] positions = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}>
+    {
+        y = Add(x, positions)
+    }
+
+    Good:
+    # the other operand has the same free size
+    net (float[batch, 4] x) => (float[batch, 4] y)
+    <float one = {1}>
+    {
+        h = Mul(x, one)
+        y = Add(x, h)
     }
 
     Good:
@@ -55,6 +91,8 @@ def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             yield from _expand(node, graph, shapes, growths)
         elif node.op in STATES:
             yield from _states(node, graph, shapes, growths)
+        elif node.op in BROADCAST:
+            yield from _broadcast(node, graph, shapes, growths)
 
 
 def _reshape(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
@@ -92,6 +130,21 @@ def _states(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Itera
     known = state is not None and len(state.dims) == 3
     if known and data is not None and data.dim(axis) in growths.symbols:
         yield _finding(node, "initial state", data.dim(axis), state.dims[axis])
+
+
+def _broadcast(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
+    """Compares what is made of constants alone with the free sizes of the other operand."""
+    operands = [value for value in node.inputs if value is not None]
+    fixed = [shapes.of(value) for value in operands if value not in graph.varying]
+    free = [shapes.of(value) for value in operands if value in graph.varying]
+    inner = 2 if node.op == "MatMul" else 0  # its last two axes are not stretched
+    for constant, other in product(filter(None, fixed), filter(None, free)):
+        for axis in range(-1 - inner, -1 - (constant.rank or 0), -1):
+            size, symbol = constant.dim(axis), other.dim(axis)
+            if isinstance(size, int) and size > 1 and symbol in growths.symbols:
+                shape = [*(constant.dims or ())]
+                yield _finding(node, f"operand of shape {shape}", symbol, size, "1 and ")
+                return
 
 
 def _target(node: Node, graph: Graph) -> list[int]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, NotApplicable, Severity, Shapes, rule
+from onnxlint import Finding, Graph, NotApplicable, Severity, Shapes, rule
+from onnxlint_rules.onx._operands import OPS, misfits
 
 
 @rule("ONX027", "shape-conflict", severity=Severity.ERROR)
-def shape_conflict(shapes: Shapes) -> Iterator[Finding]:
+def shape_conflict(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A node whose inputs and attributes do not fit each other.
 
     Why: the node will fail at its first run, or already when the model is loaded. Shape inference
@@ -14,7 +15,10 @@ def shape_conflict(shapes: Shapes) -> Iterator[Finding]:
     an input, or contradict a declared type, are left to undefined-value, wrong-arity and
     declared-shape-mismatch. Some misfits end the process of whatever infers shapes, onnxruntime's
     included, as a Split with more outputs than its `num_outputs` does: where nothing else can be
-    told of a node, it is told that inference crashes there.
+    told of a node, it is told that inference crashes there. Beside what onnx's inference compares,
+    biases, the weights of recurrent layers, the C of Gemm and the slope of PRelu are held against
+    the sizes that they go with: onnxruntime refuses these only when the node runs (PyTorch issue
+    166797).
     Fix: compare the shapes in the message with the layer's definition; a transposed weight and a
     forgotten Reshape are the usual causes.
 
@@ -30,10 +34,51 @@ def shape_conflict(shapes: Shapes) -> Iterator[Finding]:
         y = Concat <axis = 1> (x, z)
     }
 
+    Bad:
+    # a bias for 2 of 3 channels
+    net (float[N, 1, 4, 4] x, float[3, 1, 1, 1] w, float[2] b) => (float[N, 3, 4, 4] y)
+    {
+        y = Conv(x, w, b)
+    }
+
+    Bad:
+    # R of another hidden size
+    net (float[S, N, 2] x, float[1, 8, 2] w, float[1, 8, 3] r) => (float[S, 1, N, 2] y)
+    {
+        y = LSTM <hidden_size = 2> (x, w, r)
+    }
+
+    Bad:
+    net (float[N, 3] x, float[3, 4] w, float[3] c) => (float[N, 4] y)
+    {
+        y = Gemm(x, w, c)
+    }
+
     Good:
     net (float[N, 3] x, float[3, 2] w) => (float[N, 2] y)
     {
         y = MatMul(x, w)
+    }
+
+    Good:
+    # a transposed convolution has its output channels second, once for each group
+    net (float[N, 4, 4, 4] x, float[4, 3, 1, 1] w, float[6] b) => (float[N, 6, 4, 4] y)
+    {
+        y = ConvTranspose <group = 2> (x, w, b)
+    }
+
+    Good:
+    net (float[S, N, 2] x, float[2, 8, 2] w, float[2, 8, 2] r, float[2, 16] b)
+        => (float[S, 2, N, 2] y)
+    {
+        y = LSTM <hidden_size = 2, direction = "bidirectional"> (x, w, r, b)
+    }
+
+    Good:
+    net (float[N, 3] x, float[3, 4] w, float[1, 1] c, float[4] slope) => (float[N, 4] y)
+    {
+        h = Gemm(x, w, c)
+        y = PRelu(h, slope)
     }
     """
     if shapes.problem is not None:
@@ -43,3 +88,7 @@ def shape_conflict(shapes: Shapes) -> Iterator[Finding]:
             inputs = ", ".join(str(shapes.of(value) or "?") for value in failure.node.inputs)
             where = f"in its {failure.inner_op}: " if failure.inner_op else ""
             yield Finding(failure.node, f"{where}{failure.reason} (inputs: {inputs})")
+    broken = {failure.node for failure in shapes.failures}
+    for node in graph.nodes(*OPS):
+        if node not in broken:
+            yield from (Finding(node, misfit) for misfit in misfits(node, shapes))

@@ -17,7 +17,8 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
     Why: runtimes refuse the model when they load it; nothing is converted silently in ONNX.
     Half-converted float16 models fail so, with a Cast or a constant that kept its old type. A
     warning for a Constant of a type that its opset does not have: onnxruntime reads it as an
-    initializer, and only onnx's full check refuses it.
+    initializer, and only onnx's full check refuses it. Before opset 28 Mod takes floats with
+    `fmod` = 1 only (onnxruntime issue 1258).
     Fix: cast the input, or convert the constant, to the type that the operator asks for.
 
     Bad:
@@ -40,11 +41,24 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
         y = Cast <to = 19> (x)
     }
 
+    Bad:
+    net (float16[N] x, float16[N] m) => (float16[N] y)
+    {
+        y = Mod(x, m)
+    }
+
     Good:
     net (float[N] x, int64[N] i) => (float[N] y)
     {
         f = Cast <to = 1> (i)
         y = Add(x, f)
+    }
+
+    Good:
+    net (float[N] x, float[N] m, int32[N] i, int32[N] n) => (float[N] y, int32[N] j)
+    {
+        y = Mod <fmod = 1> (x, m)
+        j = Mod(i, n)
     }
     """
     given = _given(graph)
@@ -56,6 +70,20 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
                 outputs = [] if node in told else made
                 yield from _judge(node, formal, outputs, shapes, schemas, given)
             yield from _judge_decided(node, decided, shapes)
+            if node.op == "Mod":
+                yield from _judge_mod(node, shapes)
+
+
+MOD_OF_FLOATS = 28
+"""From this opset on Mod takes floats with either rounding."""
+
+
+def _judge_mod(node: Node, shapes: Shapes) -> Iterator[Finding]:
+    """Judges the type that an attribute decides: onnxruntime 1.32 refuses the node when it runs."""
+    shape = shapes.of(node.input(0))
+    early = node.scope.opsets.get("", 0) < MOD_OF_FLOATS
+    if early and shape is not None and shape.is_float and node.attribute("fmod", 0) == 0:
+        yield Finding(node, f"Mod takes no tensor({shape.dtype}) where fmod is 0; integers only")
 
 
 def _given(graph: Graph) -> dict[Value, str]:

@@ -1,0 +1,110 @@
+"""Operands whose sizes another operand decides, which onnx's shape inference does not compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from onnxlint import Node, Shapes
+from onnxlint.analyses.shapes import Dim, Shape
+
+GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+"""Gates of a recurrent operator: so many times its weights have the hidden size."""
+
+Wanted = tuple[int, str, tuple[Dim, ...]]
+"""A slot, the name of its operand, and the sizes that it has to have."""
+
+
+def misfits(node: Node, shapes: Shapes) -> Iterator[str]:
+    """What is wrong with the sizes of a node's operands, as far as they are known."""
+    wanted = _WANTED.get(node.op)
+    for slot, name, sizes in wanted(node, shapes) if wanted else ():
+        found = _sizes(node, slot, shapes)
+        if found is not None and not _fits(found, sizes):
+            yield f"{name} has shape {_told(found)} where it takes {_told(sizes)}"
+    if node.op in _ONE_WAY:
+        yield from _beyond(node, shapes)
+
+
+def _fits(found: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> bool:
+    """Whether sizes may be those: what is not fixed may be anything."""
+    both = zip(found, wanted, strict=False)
+    return len(found) == len(wanted) and all(
+        a == b for a, b in both if isinstance(a, int) and isinstance(b, int)
+    )
+
+
+def _beyond(node: Node, shapes: Shapes) -> Iterator[str]:
+    """An operand that may only be stretched to the sizes of the result, and does not fit them."""
+    slot, name, result = _ONE_WAY[node.op]
+    found, sizes = _sizes(node, slot, shapes), result(node, shapes)
+    if found is None or sizes is None:
+        return
+    pairs = zip(reversed(found), reversed(sizes), strict=False)
+    known = ((a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
+    if len(found) > len(sizes) or any(a not in (1, b) for a, b in known):
+        yield f"{name} has shape {_told(found)}, which does not stretch to {_told(sizes)}"
+
+
+def _convolution(node: Node, shapes: Shapes) -> Iterator[Wanted]:
+    weight = 3 if node.op == "QLinearConv" else 1
+    kernel, group = _sizes(node, weight, shapes), node.attribute("group", 1)
+    if kernel is None or len(kernel) < 3 or not isinstance(group, int):
+        return
+    across = kernel[1] if node.op == "ConvTranspose" else kernel[0]
+    channels = across * group if node.op == "ConvTranspose" and isinstance(across, int) else across
+    yield 8 if node.op == "QLinearConv" else 2, "bias", (channels,)
+
+
+def _instance_norm(node: Node, shapes: Shapes) -> Iterator[Wanted]:
+    data = _sizes(node, 0, shapes)
+    if data is not None and len(data) > 2:
+        yield 1, "scale", (data[1],)
+        yield 2, "B", (data[1],)
+
+
+def _recurrent(node: Node, shapes: Shapes) -> Iterator[Wanted]:
+    data, hidden = _sizes(node, 0, shapes), node.attribute("hidden_size")
+    if data is None or len(data) != 3 or not isinstance(hidden, int):
+        return
+    ways = 2 if node.attribute("direction", "forward") in (b"bidirectional", "bidirectional") else 1
+    gated = GATES[node.op] * hidden
+    yield 1, "W", (ways, gated, data[2])
+    yield 2, "R", (ways, gated, hidden)
+    yield 3, "B", (ways, 2 * gated)
+    if node.op == "LSTM":
+        yield 7, "P", (ways, 3 * hidden)
+
+
+def _product(node: Node, shapes: Shapes) -> tuple[Dim, ...] | None:
+    """The sizes of Gemm's result."""
+    a, b = _sizes(node, 0, shapes), _sizes(node, 1, shapes)
+    if a is None or b is None or len(a) != 2 or len(b) != 2:
+        return None
+    return a[1 if node.attribute("transA") else 0], b[0 if node.attribute("transB") else 1]
+
+
+def _first(node: Node, shapes: Shapes) -> tuple[Dim, ...] | None:
+    return _sizes(node, 0, shapes)
+
+
+def _sizes(node: Node, slot: int, shapes: Shapes) -> tuple[Dim, ...] | None:
+    shape: Shape | None = shapes.of(node.input(slot))
+    return None if shape is None else shape.dims
+
+
+def _told(sizes: tuple[Dim, ...]) -> str:
+    return f"[{', '.join(str('?' if size is None else size) for size in sizes)}]"
+
+
+_WANTED: Mapping[str, Callable[[Node, Shapes], Iterator[Wanted]]] = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "QLinearConv"), _convolution),
+    **dict.fromkeys(GATES, _recurrent),
+    "InstanceNormalization": _instance_norm,
+}
+_ONE_WAY: Mapping[str, tuple[int, str, Callable[[Node, Shapes], tuple[Dim, ...] | None]]] = {
+    "Gemm": (2, "C", _product),
+    "PRelu": (1, "slope", _first),
+}
+
+OPS = (*_WANTED, *_ONE_WAY)
+"""Operators whose operands are compared."""
