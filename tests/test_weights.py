@@ -195,8 +195,8 @@ def test_threads_give_what_one_gives(weights_of, monkeypatch, external):
 @pytest.mark.parametrize("external", [False, True])
 def test_a_file_is_read_in_several_places_at_a_time(weights_of, external):
     array = np.random.default_rng(3).normal(size=(40, 1000)).astype("float32")
-    weights = weights_of("n (float[N, 40] x) => (float[N, M] y) <float w = {0}> { y = MatMul(x, w) }",
-                         external, w=array)  # fmt: skip
+    text = "n (float[N, 40] x) => (float[N, M] y) <float w = {0}> { y = MatMul(x, w) }"
+    weights = weights_of(text, external, w=array)
     ((_, tensor),) = weights.constants()
     assert tensor.extent is not None  # 160,000 bytes stay where they are
     readers = zip(tensor.blocks(1000), tensor.blocks(1000, 20_000), strict=False)
