@@ -147,6 +147,10 @@ SATURATED = "a = Mul(x, huge) s = Sigmoid(a) "
         (SATURATED + "v, y = TopK(s, first)", []),
         (SATURATED + "d = Mul(s, one) g = Add(d, far) y = Mul(g, far)", []),  # decoded boxes
         (SATURATED + "o = Sigmoid(x) y = Mul(s, o)", []),  # objectness times classes
+        (SATURATED + "c = Mul(s, one) y = Add(x, c)", []),  # a bounded correction of the input
+        (SATURATED + "y = Sub(x, s)", []),
+        (SATURATED + "y = Sub(s, x)", ["Sigmoid None"]),
+        (SATURATED + "c = Add(x, s) y = MatMul(c, w)", ["Sigmoid None"]),  # a layer reads it
         ("a = Mul(x, huge) s = Tanh(a) y = Slice(s, first, second)", []),
         ("a = MatMul(x, w) b = Mul(a, huge) s = Sigmoid(b) y = Mul(a, s)", []),  # a gate
         ("a = MatMul(x, w) r = Relu(a) b = MatMul(r, w) c = Mul(b, huge) s = Sigmoid(c)"
@@ -175,6 +179,16 @@ def test_neurons_that_are_nearly_saturated_are_an_info(op, factor, severities):
     body = f"a = Mul(x, {factor}) s = {op}(a) y = MatMul(s, w)"
     found = reported(saturated_activation, body).findings
     assert [each.severity for each in found] == severities
+
+
+@pytest.mark.parametrize("data", [False, True])
+def test_two_thirds_saturated_by_noise_are_an_info(data, tmp_path):
+    np.savez(tmp_path / "data.npz", x=np.array([[1, -1, 0.7, 0.1]] * 8, np.float32))
+    body = "a = Mul(x, some) s = Tanh(a) y = MatMul(s, w)"
+    report = reported(saturated_activation, body, tmp_path / "data.npz" if data else None)
+    (found,) = report.findings
+    assert found.severity is (Severity.WARNING if data else Severity.INFO)
+    assert found.unit == "fraction of outputs"
 
 
 SHRINK = (

@@ -533,6 +533,12 @@ def test_an_unsure_first_axis_is_varied_like_any_other(symbol, more, body, sever
         ("batch", "", Severity.ERROR),
         ("input_dim_0", "", Severity.INFO),  # frames by bands, points of a set
         ("input_dim_0", ", 2, 2", Severity.WARNING),
+        ("x_dim_0", ", 2, 2", Severity.WARNING),
+        ("x_dynamic_axes_1", ", 2, 2", Severity.WARNING),
+        ("s6", ", 2, 2", Severity.WARNING),
+        ("unk__314", ", 2, 2", Severity.WARNING),
+        ("D", ", 2, 2", Severity.INFO),  # somebody's own name, and none for samples
+        ("bs", ", 2, 2", Severity.ERROR),
         ("batch", ", 2, 2", Severity.ERROR),
     ],
 )

@@ -174,13 +174,14 @@ def test_each_tensor_is_read_once(weights_of, monkeypatch):
     assert reads == {"w": 1, "v": 1}
 
 
-def test_threads_give_what_one_gives(weights_of, monkeypatch):
+@pytest.mark.parametrize("external", [False, True])
+def test_threads_give_what_one_gives(weights_of, monkeypatch, external):
     array = np.random.default_rng(2).normal(size=(300, 1000)).astype("float32")
     text = "n (float[N, 300] x) => (float[N, M] y) <float w = {0}> { y = MatMul(x, w) }"
     seen = []
     for elements in (1_000_000, 70_001):
         monkeypatch.setattr("onnxlint.analyses.weights.THREAD_ELEMENTS", elements)
-        weights = weights_of(text, True, w=array)
+        weights = weights_of(text, external, w=array)
         (weight,) = weights.layers()
         seen.append((weights.of(weight.tensor), weights.channels(weight)))
     (whole, channels), (parts, parts_channels) = seen
@@ -189,6 +190,19 @@ def test_threads_give_what_one_gives(weights_of, monkeypatch):
     assert np.array_equal(channels.minimum, array.min(axis=0))
     assert np.array_equal(parts_channels.maximum, array.max(axis=0))
     assert channels.minimum.tolist() == parts_channels.minimum.tolist()
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_a_file_is_read_in_several_places_at_a_time(weights_of, external):
+    array = np.random.default_rng(3).normal(size=(40, 1000)).astype("float32")
+    text = "n (float[N, 40] x) => (float[N, M] y) <float w = {0}> { y = MatMul(x, w) }"
+    weights = weights_of(text, external, w=array)
+    ((_, tensor),) = weights.constants()
+    assert tensor.extent is not None  # 160,000 bytes stay where they are
+    readers = zip(tensor.blocks(1000), tensor.blocks(1000, 20_000), strict=False)
+    for row, (here, there) in enumerate(readers):
+        assert np.array_equal(here, array[row])
+        assert np.array_equal(there, array[row + 20])
 
 
 NUMBERS = [name for name, _ in TensorProto.DataType.items()

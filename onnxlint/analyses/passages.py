@@ -51,8 +51,8 @@ GELU, and scales of attention. A choice of ours."""
 def is_score(layers: Layers, value: Value) -> bool:
     """Whether it reaches an output with no layer on the way: moved, chosen from, decoded.
 
-    Decoding is arithmetic with what no input decides (grids, strides, anchors), and products of
-    scores.
+    Decoding is arithmetic with what no input decides (grids, strides, anchors), products of scores,
+    and a sum with an input itself, which the score corrects.
     """
     walk = Walk([value])
     for at in walk:
@@ -60,9 +60,20 @@ def is_score(layers: Layers, value: Value) -> bool:
             return True
         for node in at.consumers:
             others = [read for read in node.inputs if read is not None and read is not at]
-            if node.op in _DECIDING or (node.op in _ARITHMETIC and _decodes(layers, others)):
+            decoded = node.op in _ARITHMETIC and _decodes(layers, others)
+            if decoded or node.op in _DECIDING or _corrects(node, at):
                 walk.add(*node.outputs)
     return False
+
+
+def _corrects(node: Node, correction: Value) -> bool:
+    """Whether it corrects an input, as watermarks, denoisers and retouchers do."""
+    if node.op == "Sub" and node.input(1) is not correction:
+        return False
+    others = [read for read in node.inputs if read is not None and read is not correction]
+    return node.op in ("Add", "Sub") and all(
+        any(source.is_input for source in _sources(other)) for other in others
+    )
 
 
 def _decodes(layers: Layers, others: Iterable[Value]) -> bool:

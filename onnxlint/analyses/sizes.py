@@ -18,6 +18,11 @@ _SURE = re.compile(r"batch|^(n|b|bs)$", re.IGNORECASE)
 _OTHER = re.compile(r"node|point|token|edge|atom|box|roi|frame|sample|num_|count", re.IGNORECASE)
 """Names of first axes along which the parts belong together, as the nodes of one graph do."""
 
+_MADE_UP = re.compile(
+    r"((^|_)dim_?|unk__|Dimension\.|_axes_|^[sud])\d+$|^(None|-1|\?)$|\[", re.IGNORECASE
+)
+"""Names that exporters give to axes which nobody named, and ours."""
+
 
 class Sizes:
     """The symbols of the inputs, and which of their axes they name.
@@ -71,6 +76,13 @@ class Sizes:
     def batch_is_sure(self) -> bool:
         """Whether the name tells that any number of samples may be fed."""
         return self.batch is not None and _SURE.search(self.batch) is not None
+
+    @property
+    def batch_is_something_else(self) -> bool:
+        """Whether somebody chose a name for the first axis, and none that tells of samples."""
+        if self.batch is None or self.batch_is_sure:
+            return False
+        return _MADE_UP.search(self.batch) is None
 
     @property
     def batch_is_doubtful(self) -> bool:

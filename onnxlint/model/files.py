@@ -52,15 +52,14 @@ class Files:
     def pieces(self, location: str, offset: int, length: int, step: int) -> Iterator[memoryview]:
         """The bytes from an offset on, `step` at a time; each piece overwrites the one before."""
         buffer = memoryview(bytearray(min(step, length)))
+        end = offset + length
         try:
             with self._opened(location) as file:
-                file.seek(offset)
-                while length > 0:
-                    got = file.readinto(buffer[:length])
-                    if not got:
+                for start in range(offset, end, max(1, len(buffer))):
+                    piece = buffer[: end - start]
+                    if not _fill(piece, file, start):
                         raise TensorError(f"{self._name(location)} ends too early")
-                    yield buffer[:got]
-                    length -= got
+                    yield piece
         except OSError as error:
             raise TensorError(f"{self._name(location)}: {error.strerror}") from error
 
@@ -145,6 +144,24 @@ class Files:
         self._maps.clear()
         if self._model is not None:
             self._model.close()
+
+
+def _fill(buffer: memoryview, file: FileIO, offset: int) -> bool:
+    """Fills it with the bytes at an offset; false where the file ends before.
+
+    The file's own position is nobody's: a duplicated handle shares it with everyone else who reads
+    the file at the same time, forked processes among them.
+    """
+    while buffer:
+        if hasattr(os, "preadv"):
+            got = os.preadv(file.fileno(), [buffer], offset)
+        else:  # Windows, where nothing is forked
+            file.seek(offset)
+            got = file.readinto(buffer)
+        if not got:
+            return False
+        buffer, offset = buffer[got:], offset + got
+    return True
 
 
 def opened(path: Path) -> FileIO:

@@ -8,7 +8,8 @@ from onnxlint import Activations, Finding, Node, Observed, ObservedNode, Severit
 @rule("ACT004", "saturated-activation", severity=Severity.WARNING, ops=("Sigmoid", "Tanh"))
 def saturated_activation(
     trace: Trace, activations: Activations,
-    *, max_saturated_fraction: float = 0.5, max_neuron_level: float = 0.85,
+    *, max_saturated_fraction: float = 0.5, max_on_synthetic: float = 0.75,
+    max_neuron_level: float = 0.85,
 ) -> Iterator[Finding]:  # fmt: skip
     """A hidden sigmoid or tanh whose outputs are mostly saturated.
 
@@ -16,11 +17,13 @@ def saturated_activation(
     and the layer passes on signs instead of numbers. Counted are the outputs that are 1 in
     magnitude, in float32 from inputs of ±8.7 (tanh) and 17.4 (sigmoid) on, as onnxruntime computes
     them, and those of a sigmoid below the dtype's epsilon, from -16 on; half of them is our limit
-    for a warning. An info are neurons close to their limits, by TheDeepChecker's figures: more than
-    half of them with a mean distance from the middle above 0.85 of what is possible. Exempt are
-    scores, which may be sure, however they are moved, sorted or decoded on their way to an output,
-    and gates: those of SiLU and GELU, and those that scale what they were computed from (squeeze
-    and excitation, attention gates).
+    for a warning, and three quarters on synthetic samples, whose scale is a guess (a tanh of a
+    watermarking net is saturated to 60% by them, to 38% by pictures). An info are neurons close to
+    their limits, by TheDeepChecker's figures: more than half of them with a mean distance from the
+    middle above 0.85 of what is possible. Exempt are scores, which may be sure, however they are
+    moved, sorted or decoded on their way to an output, corrections that are added to an input on
+    that way, and gates: those of SiLU and GELU, and those that scale what they were computed from
+    (squeeze and excitation, attention gates).
     Fix: normalise the layer's input or scale its weights down at initialisation; lower the
     learning rate; use ReLU or GELU in hidden layers.
 
@@ -42,6 +45,17 @@ def saturated_activation(
         p = Sigmoid(wide)
         all = Concat <axis = 1> (p, p)
         scores, boxes = TopK(all, two)
+    }
+
+    Good:
+    # a watermark: what is added to the input is bounded
+    net (float[N, 4] x) => (float[N, 4] y)
+    <float big = {1000}, float strength = {0.01}>
+    {
+        wide = Mul(x, big)
+        mark = Tanh(wide)
+        small = Mul(mark, strength)
+        y = Add(x, small)
     }
 
     Good:
@@ -72,15 +86,16 @@ def saturated_activation(
             continue
         if _may_saturate(activation.node, trace, activations):
             continue
-        grave = saturated > max_saturated_fraction
-        what = f"{saturated:.0%} of outputs are" if grave else f"{close:.0%} of neurons are nearly"
+        many = saturated > max_saturated_fraction
+        grave = many and (not trace.synthetic or saturated > max_on_synthetic)
+        what = f"{saturated:.0%} of outputs are" if many else f"{close:.0%} of neurons are nearly"
         yield Finding(
             activation,
             f"{what} saturated on {activation.output.of_samples} samples "
             f"(limit {max_saturated_fraction:.0%})",
-            measured=saturated if grave else close,
+            measured=saturated if many else close,
             limit=max_saturated_fraction,
-            unit="fraction of outputs" if grave else "fraction of neurons",
+            unit="fraction of outputs" if many else "fraction of neurons",
             severity=None if grave else Severity.INFO,
         )
 

@@ -31,7 +31,8 @@ def batch_coupling(
     one large neighbour takes the digits of all others (fastembed-rs issue 107). A tie between
     scores that agree within rounding is an info.
     Where no name tells that the first axis counts samples it is never an error, and an info where
-    the inputs have two axes, as frames by bands and points of a set have.
+    somebody chose another name for it (sets, siblings, frames) or where the inputs have two axes,
+    as frames by bands and points of a set have.
     Fix: call `model.eval()` before the export; give the axis of the classes to softmax and mean.
 
     Bad:
@@ -92,10 +93,12 @@ def batch_coupling(
 
 
 def _unsure(behaviour: Behaviour) -> Severity:
-    """The gravest that is said of a first axis whose name does not tell what it counts.
+    """The gravest that is said of a first axis whose name does not tell that it counts samples.
 
     Of two axes it may well be that of frames or points, and the other one that of their features.
     """
+    if behaviour.sizes.batch_is_something_else:
+        return Severity.INFO
     slots = (behaviour.sizes.slot(name) for name in behaviour.sizes.batch_axes)
     is_table = all(slot is not None and len(slot.dims) < MANY_AXES for slot in slots)
     return Severity.INFO if is_table else Severity.WARNING
