@@ -12,6 +12,7 @@ from onnxlint.analyses.heads import table_of
 from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.refusals import Refusal, read_refusal
 from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.tapping import can_tap, tap
 from onnxlint.analyses.worker import RunFailure, Worker
 from onnxlint.model.files import TensorError
 from onnxlint.model.graph import Graph
@@ -59,6 +60,7 @@ class Runner:
         self._sizes: Mapping[str, int] = {}
         self._measuring: dict[str, str] = {}
         self._measured = False
+        self._taps: list[str] = []
         self.kept: list[str] = []
         self.withheld: set[str] = set()
         self._session: int | None = None
@@ -87,7 +89,7 @@ class Runner:
         self.kept = list(kept_outputs(self._graph, self._shapes))
         level = AS_WRITTEN if closely else self.level
         try:
-            self._load_measuring(watches, level)
+            self._load_watching(watches, level)
         except RunFailure:
             outputs = {value.name for value in self._graph.outputs}
             watches = [watch for watch in watches if watch.name in outputs]
@@ -111,7 +113,7 @@ class Runner:
         else:
             watches = probes.inside(self._graph, self._shapes, known)
         if watches:
-            self._load_measuring(watches, self.level)
+            self._load_watching(watches, self.level, tapping=not constants)
             self._regroup(watches, self._guessed(watches))
         return bool(watches)
 
@@ -123,6 +125,23 @@ class Runner:
     def refusal(self, error: RunFailure) -> Refusal:
         """What onnxruntime refused, placed in the graph."""
         return read_refusal(self._graph, str(error))
+
+    def _load_watching(self, watches: list[Watch], level: Level, *, tapping: bool = True) -> None:
+        """Loads it with taps on what is watched, else with more outputs.
+
+        Graph outputs are fetched as they are, and what is kept whole is fetched, too.
+        """
+        fetched = {value.name for value in self._graph.outputs} | {*_tables(self._graph, watches)}
+        self._taps = [w.name for w in watches if w.name not in fetched]
+        if self._taps and tapping and can_tap():
+            try:
+                self._load(watches, level)
+            except RunFailure:  # a sequence is none that can be tapped
+                pass
+            else:
+                return
+        self._taps = []
+        self._load_measuring(watches, level)
 
     def _load_measuring(self, watches: list[Watch], level: Level) -> None:
         """Loads it so that a run can tell the sizes that are not known, unless that is in the way.
@@ -139,11 +158,11 @@ class Runner:
 
     def _load(self, watches: list[Watch], level: Level, unknown: Sequence[str] = ()) -> None:
         self._measuring = {name: f"onnxlint-size:{name}" for name in unknown}
-        names = [watch.name for watch in watches]
+        names = [watch.name for watch in watches if watch.name not in self._taps]
         data, folder = runnable(
-            self._graph.model, names, self._measuring, synthetic=self._synthetic
+            self._graph.model, names, self._measuring, self._taps, synthetic=self._synthetic
         )
-        self._worker.load(data, folder, level)
+        self._worker.load(data, folder, level, taps=self._taps)
         self._session = self._worker.session
         self._measured = False
 
@@ -247,7 +266,7 @@ class Runner:
     def _regroup(self, watches: list[Watch], sizes: dict[str, int]) -> None:
         """Splits what is watched by the bytes of each value; without any, nothing is fetched."""
         by_name = {watch.name: watch for watch in watches}
-        room = max(FETCH_BUDGET_BYTES, int(FETCH_SHARE * self._worker.peak))
+        room = math.inf if self._taps else max(FETCH_BUDGET_BYTES, FETCH_SHARE * self._worker.peak)
         parts = grouped({name: sizes.get(name, 0) for name in by_name}, room)
         self._groups = [[by_name[name] for name in part] for part in parts] or [[]]
 
@@ -272,7 +291,7 @@ def nbytes(dtype: str, shape: tuple[int, ...]) -> int:
     return math.prod(shape) * (8 if dtype == "str" else np.dtype(dtype).itemsize)
 
 
-def grouped(sizes: Mapping[_Thing, int], room: int) -> Iterator[list[_Thing]]:
+def grouped(sizes: Mapping[_Thing, int], room: float) -> Iterator[list[_Thing]]:
     """Parts of things that take so many bytes each, of `room` bytes together at most.
 
     One that is larger than that is a part by itself.
@@ -312,13 +331,14 @@ def runnable(
     model: Model,
     watched: list[str],
     measured: Mapping[str, str] | None = None,
+    tapped: Sequence[str] = (),
     *,
     synthetic: bool = False,
 ) -> tuple[bytes, Path]:
     """The serialized model with the watched values as outputs, and the folder of its weights.
 
-    The shapes of those `measured` are outputs, too, by the names given. On `synthetic` input a loop
-    must end. Weights stay in their files: the worker is told where those are, links followed.
+    The shapes of those `measured` are outputs, too, by the names given; those `tapped` are shown in
+    the run. On `synthetic` input a loop must end. Weights stay in their files: the worker is told where those are, links followed.
 
     Raises:
         RunFailure: the model refers to a file that must not be opened.
@@ -341,6 +361,8 @@ def runnable(
     for name, shape in (measured or {}).items():
         proto.graph.node.append(make_node("Shape", [name], [shape], name=shape))
         proto.graph.output.append(make_empty_tensor_value_info(shape))
+    if tapped:
+        tap(proto, tapped)
     return bytes(proto.SerializeToString()), folder
 
 

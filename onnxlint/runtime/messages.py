@@ -111,12 +111,14 @@ class Load(msgspec.Struct, tag=True):
 
     The folder is given as text or bytes and travels as bytes: its name need not be UTF-8.
     `in_order` runs the nodes as they stand in the file, and keeps no memory for the next run.
+    `taps` are the names of the values that taps in the model show, in the order of their numbers.
     """
 
     model: bytes
     folder: Any
     level: Level = "all"
     in_order: bool = False
+    taps: list[str] = []
 
     def __post_init__(self) -> None:
         self.folder = os.fsencode(self.folder)
