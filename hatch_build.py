@@ -34,7 +34,9 @@ class CompiledPasses(BuildHookInterface[Any]):
             compile_passes([Path(self.root, source) for source in SOURCES], library)
         except (OSError, subprocess.CalledProcessError) as error:
             library.unlink(missing_ok=True)
-            self.app.display_warning(f"{SOURCES} are not compiled, numpy takes their place: {error}")
+            self.app.display_warning(
+                f"{SOURCES} are not compiled, numpy takes their place: {error}"
+            )
             return
         build_data["artifacts"].append(LIBRARY)
         build_data["pure_python"] = False

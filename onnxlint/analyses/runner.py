@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -206,8 +206,12 @@ class Runner:
         shape = self._shapes.of(self._graph.main.values[name])
         return shape.bits // 8 if shape is not None and shape.bits >= 8 else 4
 
-    def run_all(self, attempt: Attempt) -> tuple[list[Ran], dict[str, Statistics]]:
-        """Runs all feeds; the statistics of all of them together.
+    def run_all(
+        self, attempt: Attempt, enough: Callable[[Ran], int] | None = None
+    ) -> tuple[list[Ran], dict[str, Statistics]]:
+        """Runs all feeds, or as many as are `enough`; the statistics of all of them together.
+
+        How many those are the first run tells.
 
         Raises:
             RunFailure: onnxruntime cannot run one of them.
@@ -215,11 +219,15 @@ class Runner:
         runs: list[Ran] = []
         self._sizes, self._measured = attempt.sizes, False
         try:
-            for feed in attempt.feeds:
+            most = len(attempt.feeds)
+            while len(runs) < most:
+                feed = attempt.feeds[len(runs)]
                 ran = self.run(feed, attempt.samples_per_run, adding=True)
                 if runs and ran.types == runs[-1].types:
                     ran.types = runs[-1].types  # once in memory, not a thousand times
                 runs.append(ran)
+                if enough is not None:
+                    most = min(len(attempt.feeds), enough(runs[0]))
             _forget(runs, self.withheld)
         except RunFailure:
             self._worker.total()  # of no use without the others
@@ -338,7 +346,8 @@ def runnable(
     """The serialized model with the watched values as outputs, and the folder of its weights.
 
     The shapes of those `measured` are outputs, too, by the names given; those `tapped` are shown in
-    the run. On `synthetic` input a loop must end. Weights stay in their files: the worker is told where those are, links followed.
+    the run. On `synthetic` input a loop must end. Weights stay in their files: the worker is told
+    where those are, links followed.
 
     Raises:
         RunFailure: the model refers to a file that must not be opened.

@@ -189,7 +189,8 @@ def _encode_array(value: Any) -> Any:
         raise NotImplementedError(f"cannot send {type(value).__name__}")
     if value.dtype.kind in "OUS":
         return ["str", value.shape, [str(text) for text in value.reshape(-1).tolist()]]
-    return [value.dtype.str, value.shape, np.ascontiguousarray(value).tobytes()]
+    data = np.ascontiguousarray(value).reshape(-1).view(np.uint8).data  # not copied twice
+    return [value.dtype.str, value.shape, data]
 
 
 def _decode_array(kind: type, value: Any) -> Any:

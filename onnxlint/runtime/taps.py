@@ -102,7 +102,8 @@ def _array(dtype: int, data: int | None, shape: tuple[int, ...]) -> Array | None
     if not math.prod(shape) or data is None:
         return np.empty(shape, kind)
     memory = (ctypes.c_char * (math.prod(shape) * kind.itemsize)).from_address(data)
-    return np.frombuffer(memory, kind).reshape(shape)
+    found: Array = np.frombuffer(memoryview(memory), kind).reshape(shape)
+    return found
 
 
 @cache
