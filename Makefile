@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-$(VENV)/installed: pyproject.toml hatch_build.py onnxlint/runtime/passes.c
+$(VENV)/installed: pyproject.toml hatch_build.py onnxlint/runtime/passes.c onnxlint/runtime/taps.c
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable .

@@ -1,4 +1,7 @@
-"""Compiles the passes over tensors on installation; without a C compiler, numpy does the same."""
+"""Compiles the passes over tensors on installation; without a C compiler, numpy does the same.
+
+And the operator that shows values while a model runs; without it they are fetched as outputs.
+"""
 
 import os
 import shlex
@@ -11,7 +14,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from packaging.tags import platform_tags
 
-SOURCE = "onnxlint/runtime/passes.c"
+SOURCES = ["onnxlint/runtime/passes.c", "onnxlint/runtime/taps.c"]
 LIBRARY = "onnxlint/runtime/_passes.so"
 FLAGS = [
     "-O3", "-fPIC", "-shared", "-fno-math-errno", "-fassociative-math", "-fno-signed-zeros",
@@ -28,22 +31,24 @@ class CompiledPasses(BuildHookInterface[Any]):
         """Compiles; what cannot be compiled is told and left out."""
         library = Path(self.root, LIBRARY)
         try:
-            compile_passes(Path(self.root, SOURCE), library)
+            compile_passes([Path(self.root, source) for source in SOURCES], library)
         except (OSError, subprocess.CalledProcessError) as error:
             library.unlink(missing_ok=True)
-            self.app.display_warning(f"{SOURCE} is not compiled, numpy takes its place: {error}")
+            self.app.display_warning(
+                f"{SOURCES} are not compiled, numpy takes their place: {error}"
+            )
             return
         build_data["artifacts"].append(LIBRARY)
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{next(platform_tags())}"
 
 
-def compile_passes(source: Path, library: Path) -> None:
+def compile_passes(sources: list[Path], library: Path) -> None:
     """Compiles with $CC, else with what Python was compiled with, else with cc."""
     if sys.platform == "win32":
         raise OSError("it is not written for Windows' compiler")
     compiler = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
     made = library.with_suffix(".new")  # whoever loads the library meanwhile gets the old one
-    command = [*shlex.split(compiler), *FLAGS, "-o", str(made), str(source)]
+    command = [*shlex.split(compiler), *FLAGS, "-o", str(made), *map(str, sources)]
     subprocess.run(command, check=True, capture_output=True)
     made.replace(library)

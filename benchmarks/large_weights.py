@@ -79,7 +79,8 @@ def _processes(large: Path, small: Path) -> None:
     }
     floor = 0.0
     for label, command in commands.items():
-        wall, peak = watched(command)
+        spent = watched(command)
+        wall, peak = spent.wall, spent.peak
         floor = floor or peak
         more = f"{(peak - floor) / MIB:>8.0f} MiB beyond the first" if peak != floor else ""
         print(f"{label:<26}{wall:>7.2f} s{peak / MIB:>8.0f} MiB{more}")

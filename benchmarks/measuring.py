@@ -1,10 +1,11 @@
-"""What the benchmarks share: wall time and peak memory of a command and all its children."""
+"""What the benchmarks share: time and peak memory of a command and all its children."""
 
 from __future__ import annotations
 
 import subprocess
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
@@ -17,22 +18,39 @@ ROUNDS = 3
 MIB = 2**20
 
 
+@dataclass
+class Spent:
+    """What a command and all its children took: seconds by the clock, and of all cores; bytes."""
+
+    wall: float = 0.0
+    peak: int = 0
+    of_process: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def cpu(self) -> float:
+        """Seconds that cores worked, user and system, as far as they were seen."""
+        return sum(self.of_process.values())
+
+
 def best(command: list[str]) -> tuple[float, float]:
     """The shortest wall time in seconds, and the highest peak in bytes, of some rounds."""
     rounds = [watched(command) for _ in range(ROUNDS)]
-    return min(wall for wall, _ in rounds), max(peak for _, peak in rounds)
+    return min(spent.wall for spent in rounds), max(spent.peak for spent in rounds)
 
 
-def watched(command: list[str]) -> tuple[float, float]:
+def watched(command: list[str]) -> Spent:
+    """Runs it, and looks at its processes every few milliseconds."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    root, peak = psutil.Process(process.pid), 0
+    root, spent = psutil.Process(process.pid), Spent()
     while process.poll() is None:
         with suppress(psutil.Error):
             family = [root, *root.children(recursive=True)]
-            peak = max(peak, sum(map(_pss, family)))
+            spent.peak = max(spent.peak, sum(map(_pss, family)))
+            spent.of_process |= {one.pid: cpu for one in family if (cpu := _cpu(one))}
         time.sleep(0.02)
-    return time.perf_counter() - start, peak
+    spent.wall = time.perf_counter() - start
+    return spent
 
 
 def _pss(process: psutil.Process) -> int:
@@ -40,3 +58,10 @@ def _pss(process: psutil.Process) -> int:
         return int(process.memory_full_info().pss)
     except psutil.Error:
         return 0
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.Error:
+        return 0.0

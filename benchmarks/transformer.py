@@ -5,40 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper, save_model
+from builder import Builder
+from onnx import ModelProto, TensorProto, helper, save_model
 
 LAYERS, WIDTH, HEADS, LENGTH, VOCABULARY = 12, 512, 8, 128, 8000
 
 
-class _Builder:
-    """Nodes and weights in their order."""
-
-    def __init__(self) -> None:
-        self.nodes: list[object] = []
-        self.weights: list[TensorProto] = []
-        self._random = np.random.default_rng(0)
-
-    def op(self, op: str, *inputs: str, **attributes: object) -> str:
-        name = f"{op.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, inputs, [name], name=name, **attributes))
-        return name
-
-    def constant(self, array: np.ndarray) -> str:
-        name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(array, name))
-        return name
-
-    def matrix(self, rows: int, columns: int) -> str:
-        scale = np.float32(rows**-0.5)
-        return self.constant(self._random.standard_normal((rows, columns), np.float32) * scale)
-
-    def shape(self, *dims: int) -> str:
-        return self.constant(np.array(dims, np.int64))
-
-    def dense(self, x: str, rows: int, columns: int) -> str:
-        product = self.op("MatMul", x, self.matrix(rows, columns))
-        return self.op("Add", product, self.constant(np.zeros(columns, np.float32)))
-
+class _Transformer(Builder):
     def norm(self, x: str) -> str:
         scale, bias = (self.constant(np.full(WIDTH, v, np.float32)) for v in (1, 0))
         return self.op("LayerNormalization", x, scale, bias, axis=-1)
@@ -69,7 +42,7 @@ def write_transformer(path: Path) -> None:
 
 
 def _transformer() -> ModelProto:
-    net = _Builder()
+    net = _Transformer()
     mask = net.op("Cast", "attention_mask", to=TensorProto.FLOAT)
     turned = net.op("Sub", net.constant(np.float32(1)), mask)
     lowered = net.op("Mul", turned, net.constant(np.float32(-10_000)))

@@ -388,19 +388,32 @@ class Judgement:
 
     def _runs_left_out(self) -> Iterator[Diagnostic]:
         """What was not run: at the user's limits, and because it costs too much."""
-        from onnxlint.analyses.work import Work
         from onnxlint.analyses.worker import Worker
 
-        worker, work = self.analyses.have(Worker), self.analyses.have(Work)
+        worker = self.analyses.have(Worker)
         told = {finding.message for finding in self._findings}
         for message in dict.fromkeys(worker.cut_short if worker is not None else ()):
             if message not in told:
                 yield incomplete(f"{message}; what it was run for is not judged", lost="runs")
-        if work is not None and work.left_out:
-            asked = [str(question) for question in work.left_out]
+        yield from self._too_expensive()
+
+    def _too_expensive(self) -> Iterator[Diagnostic]:
+        """What was not run because a run of the model costs much."""
+        from onnxlint.analyses.execution import Execution
+        from onnxlint.analyses.work import Work
+
+        work, execution = self.analyses.have(Work), self.analyses.have(Execution)
+        asked = [str(question) for question in work.left_out] if work is not None else []
+        told = [f"it was not run for: {', '.join(asked)}"] if asked else []
+        if execution is not None and execution.runs_left_out:
+            runs = len(execution.runs)
+            usual = runs + execution.runs_left_out
+            told.insert(0, f"{runs} instead of {usual} runs on synthetic samples were made")
+        if told:
+            size = self.analyses.get(Work).sample
             yield incomplete(
-                f"a run of this model takes about {work.sample:.0e} operations, so it was not run "
-                f"for: {', '.join(asked)} (--trace full runs all)",
+                f"a run of this model takes about {size:.0e} operations, so {', and '.join(told)} "
+                "(--trace full runs all)",
                 lost="runs",
                 severity=Severity.INFO,
                 questions=asked,

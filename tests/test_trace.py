@@ -5,13 +5,18 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from functools import reduce
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from onnx import ModelProto
 
 from onnxlint import Activations, Graph, Settings, Shapes, Trace
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.probes import chosen
+from onnxlint.analyses.tapping import can_tap
 from onnxlint.analyses.worker import Worker, Workers
 from onnxlint.model.load import open_model
 from onnxlint.runtime.statistics import merge
@@ -180,14 +185,10 @@ DEEP = """net (float[N, 64] x) => (float[N, 64] y)
 { a = Sigmoid(x) b = Exp(a) c = Sigmoid(b) y = Exp(c) }"""
 
 
-def requests(analyses: Analyses, monkeypatch, share: float = 0) -> list[list[str]]:
-    """What is watched in each run that the worker is asked for from now on.
-
-    `share` is how much of what the worker takes may be fetched at once.
-    """
+def requests(analyses: Analyses, monkeypatch) -> list[list[str]]:
+    """What is watched in each run that the worker is asked for from now on."""
     seen = []
     run = Worker.run
-    monkeypatch.setattr("onnxlint.analyses.runner.FETCH_SHARE", share)
     monkeypatch.setattr(
         Worker, "run", lambda self, request, **how: seen.append([w.name for w in request.watched])
         or run(self, request, **how),
@@ -196,47 +197,48 @@ def requests(analyses: Analyses, monkeypatch, share: float = 0) -> list[list[str
 
 
 @pytest.mark.parametrize(
-    ("budget", "first"),
-    [(4 * 64 * 4, [["a", "b", "c", "y"]]), (2 * 64 * 4, [["a", "b"], ["c", "y"]])],
-)
-def test_real_sizes_decide_what_is_fetched_at_once(budget, first, analysed, monkeypatch):
-    monkeypatch.setattr("onnxlint.analyses.runner.FETCH_BUDGET_BYTES", budget)
-    analyses = analysed(DEEP, samples=3)
-    monkeypatch.setattr("onnxlint.runtime.synthesis.SMALL_BATCH_ELEMENTS", 64)  # one at a time
-    seen = requests(analyses, monkeypatch)
-    analyses.get(Trace)
-    assert seen == 3 * first
-
-
-@pytest.mark.parametrize(
-    ("budget", "groups"),
-    [(128, [["i", "a", "b", "c", "y"]]), (64, [["i"], ["a", "b", "c", "y"]]),
-     (32, [["i"], ["a", "b"], ["c", "y"]])],
-)  # fmt: skip
-def test_sizes_that_only_a_run_shows_are_measured_before_anything_is_fetched(
-    budget, groups, analysed, monkeypatch
-):
-    """`i` has 8 elements of 8 bytes, the others 4 of 4."""
-    monkeypatch.setattr("onnxlint.analyses.runner.FETCH_BUDGET_BYTES", budget)
-    analyses = analysed(
+    "text",
+    [
+        """net (float[N, 4] x) => (float[N, 4] y) <int64 zero = {0}>
+        { a = Sigmoid(x) s = SequenceConstruct(a, x) b = SequenceAt(s, zero) y = Exp(b) }""",
         """net (float[N, 4] x) => (float[M] y)
         { i = NonZero(x) r = Transpose(i) a = GatherND(x, r) b = Exp(a) c = Exp(b) y = Exp(c) }""",
-        samples=3,
-    )
-    monkeypatch.setattr("onnxlint.runtime.synthesis.SMALL_BATCH_ELEMENTS", 4)  # one at a time
-    seen = requests(analyses, monkeypatch)
-    analyses.get(Trace)
-    assert seen == [[], *groups * 3]
+        """net (float[2, 3] x) => (float[] y)
+        { s = Shape(x) f = Cast<to = 1>(s) r = Sqrt(f) t = ReduceSum<keepdims = 0>(x)
+          m = ReduceSum<keepdims = 0>(r) y = Mul(t, m) }""",
+        """net (string[N] x) => (string[K] y, float[K] n) { y, i, j, k = Unique(x)
+        n = Cast<to = 1>(k) }""",
+        "net (double[N, 3] x) => (float16[N, 3] y) { a = Exp(x) b = Cast<to = 10>(a) y = Neg(b) }",
+    ],
+)
+@pytest.mark.parametrize("closely", [True, False])
+def test_taps_show_what_fetching_gives(text, closely, analysed, monkeypatch):
+    def seen() -> tuple[Any, Any]:
+        analyses = analysed(text, samples=3, full_trace=closely)
+        execution = analyses.get(Execution)
+        assert execution.failure is None
+        return (
+            [(ran.types, ran.is_finite, [*ran.outputs]) for ran in execution.runs],
+            {name: msgspec.to_builtins(found, enc_hook=repr)
+             for name, found in (execution.statistics | execution.inner).items()},
+        )  # fmt: skip
+
+    shown = seen()
+    monkeypatch.setattr("onnxlint.analyses.runner.can_tap", lambda: False)
+    assert shown == seen()
 
 
-def test_a_model_that_takes_much_memory_may_be_asked_for_more_at_once(analysed, monkeypatch):
-    monkeypatch.setattr("onnxlint.analyses.runner.FETCH_BUDGET_BYTES", 64 * 4)
-    monkeypatch.setattr("onnxlint.runtime.synthesis.SMALL_BATCH_ELEMENTS", 64)  # one at a time
-    analyses = analysed(DEEP, samples=2)
-    analyses.get(Worker).peak = 0  # other tests had the same one
-    seen = requests(analyses, monkeypatch, share=0.25)
-    analyses.get(Trace)
-    assert seen == [[], ["a", "b", "c", "y"], ["a", "b", "c", "y"]]
+def test_what_is_watched_is_no_output(analysed, monkeypatch):
+    """An output of the graph stays in memory until the run ends."""
+    kept = []
+    load = Worker.load
+    monkeypatch.setattr(
+        Worker, "load", lambda self, model, *args, **how:
+        kept.append([o.name for o in ModelProto.FromString(model).graph.output])
+        or load(self, model, *args, **how),
+    )  # fmt: skip
+    analysed("net (float[N, 4] x) => (float[N, 4] y) { a = Sigmoid(x) y = Exp(a) }").get(Trace)
+    assert {*map(tuple, kept)} == ({("y",)} if can_tap() else {("y", "a"), ("y",)})
 
 
 CHAIN = """net (float[%s, 4] x) => (float[A, 4] y) <float[4] w = {1, 2, 3, 4}>

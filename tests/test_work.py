@@ -11,7 +11,7 @@ import pytest
 
 import onnxlint
 import onnxlint_rules
-from onnxlint.analyses import Analyses, work
+from onnxlint.analyses import Analyses, operations
 from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.work import Question, Work
 from onnxlint.analyses.worker import Worker
@@ -92,7 +92,7 @@ def beyond_elements(node: str, read: str, made: str, constants: str) -> float:
         elements = 1
         for size in made[made.index("[") + 1 : -1].split(","):
             elements *= int(size)
-        return found.run - work.A_NODE - work.AN_ELEMENT * elements
+        return found.run - operations.A_NODE - operations.AN_ELEMENT * elements
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_sizes_that_inference_does_not_know_are_those_of_the_run() -> None:
     text = """n (float[batch, 4] x) => (float[m] y)
     { i = NonZero(x) r = Transpose(i) a = GatherND(x, r) y = Exp(a) }"""
     with worked(text, samples=8) as found:
-        assert found.run >= 4 * work.A_NODE + work.AN_ELEMENT * (2 * 32 + 32)
+        assert found.run >= 4 * operations.A_NODE + operations.AN_ELEMENT * (2 * 32 + 32)
 
 
 # What is asked
@@ -164,4 +164,4 @@ def test_calls_nested_without_end_are_counted_so_far() -> None:
     head = '<ir_version: 10, opset_import: ["" : 17, "own" : 1]>'
     text = f"{head} n (float[1, 4] x) => (float[1, 4] y) {{ y = own.F70(x) }} {functions}"
     with worked(text, samples=1) as found:
-        assert found.run > 50 * work.A_NODE
+        assert found.run > 50 * operations.A_NODE

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from onnxlint.analyses.other import Both
 from onnxlint.analyses.pairing import Pair, Side, paired, seen_by_readers
 from onnxlint.analyses.rounding import Distance
-from onnxlint.analyses.runner import FETCH_BUDGET_BYTES, grouped
 from onnxlint.analyses.worker import RunFailure, WorkerDied
 from onnxlint.findings import Place
 from onnxlint.model.errors import DataError
@@ -18,6 +17,9 @@ from onnxlint.model.graph import Value
 
 FLOATS = ("float", "float16", "double")
 """Types of what is compared layer by layer."""
+
+FETCH_BUDGET_BYTES = 128 * 1024 * 1024
+"""Values are fetched in groups of about this size, so that depth does not cost memory."""
 
 MOST_GROUPS = 32
 """Values are fetched in so many groups of `FETCH_BUDGET_BYTES`; of more of them, every n-th."""
@@ -136,7 +138,7 @@ class LayerDifferences:
             pair: size for number, (pair, size) in enumerate(sizes.items())
             if number % step == 0 or pair[0] in self._outputs
         }  # fmt: skip
-        return grouped(chosen, FETCH_BUDGET_BYTES)
+        return _grouped(chosen, FETCH_BUDGET_BYTES)
 
     @property
     def _sizes(self) -> dict[Pair, int]:
@@ -149,6 +151,23 @@ class LayerDifferences:
             for value, like in sorted(pairs, key=lambda pair: _index(pair[0]))
             if _may_be_float(mine, value) and _may_be_float(theirs, like)
         }
+
+
+def _grouped(sizes: Mapping[Pair, int], room: int) -> Iterator[list[Pair]]:
+    """Parts of the pairs that take so many bytes each, of `room` bytes together at most.
+
+    One that is larger than that is a part by itself.
+    """
+    group: list[Pair] = []
+    left = room
+    for pair, size in sizes.items():
+        if size > left and group:
+            yield group
+            group, left = [], room
+        group.append(pair)
+        left -= size
+    if group:
+        yield group
 
 
 def _fetched(pair: Pair) -> tuple[str, str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.endless import MOST_TRIPS, is_endless
 from onnxlint.analyses.inputs import Inputs
+from onnxlint.analyses.operations import affordable_runs, loading, running, watching
 from onnxlint.analyses.refusals import Refusal
 from onnxlint.analyses.runner import AS_WRITTEN, Runner, nbytes, told
 from onnxlint.analyses.shapes import Shapes
@@ -16,6 +18,7 @@ from onnxlint.analyses.sizes import Sizes
 from onnxlint.analyses.worker import LimitReached, RunFailure, Worker, WorkerDied
 from onnxlint.model.graph import Graph
 from onnxlint.model.preflight import Preflight
+from onnxlint.settings import DEFAULT_SAMPLES
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Level, Ran, Statistics
@@ -43,7 +46,8 @@ class Execution:
     watched in all of them; `inner` is what stands inside the fused kernels of these, watched in
     other runs of the first `inner_samples`. `close_runs` are those of the same feeds, each with its
     own statistics of every value and nothing fused, made where NaN or infinities show. `log` is
-    what onnxruntime printed until then.
+    what onnxruntime printed until then. `runs_left_out` counts synthetic feeds that were not run,
+    because a run of the model costs much.
     """
 
     inputs: Inputs
@@ -61,6 +65,7 @@ class Execution:
     attempt: Attempt | None = None
     runner: Runner | None = None
     log: str = ""
+    runs_left_out: int = 0
 
     @classmethod
     def build(
@@ -76,7 +81,7 @@ class Execution:
         execution = cls(inputs)
         runner = execution.runner = Runner(graph, shapes, worker, synthetic=inputs.synthetic)
         try:
-            execution._run(runner)
+            execution._run(runner, graph, shapes)
         except WorkerDied as error:
             execution.crash = str(error)
             execution.over_limit = isinstance(error, LimitReached)
@@ -136,33 +141,42 @@ class Execution:
         self.unoptimisable = refusal
         return True
 
-    def _run(self, runner: Runner) -> None:
+    def _run(self, runner: Runner, graph: Graph, shapes: Shapes) -> None:
         if not self._open(runner):
             return
         if self.inputs.obstacle is not None:
             self.no_valid_input = self.inputs.obstacle
             return
         refusals: list[Refusal] = []
+        costs = _Costs(graph, shapes)
         for attempt in self.inputs.attempts():
-            if self._try(runner, attempt, refusals) or is_endless(refusals[-1].message):
+            if self._try(runner, attempt, costs, refusals) or is_endless(refusals[-1].message):
                 break
             if len(refusals) > 1:
                 continue
             again = self.inputs.corrected(attempt, refusals[0].message)
-            if again is not None and self._try(runner, again, refusals):
+            if again is not None and self._try(runner, again, costs, refusals):
                 break
         if self.attempt is None:
             self._refused(refusals)
         self.log = runner.log
 
-    def _try(self, runner: Runner, attempt: Attempt, refusals: list[Refusal]) -> bool:
-        """Runs all feeds of an attempt; whether it could."""
+    def _try(
+        self, runner: Runner, attempt: Attempt, costs: _Costs, refusals: list[Refusal]
+    ) -> bool:
+        """Runs all feeds of an attempt, or those that cost little enough; whether it could."""
+        settings = self.inputs.settings
+        chosen = not self.synthetic or settings.samples != DEFAULT_SAMPLES or settings.full_trace
+        enough = None if chosen else partial(costs.affordable, attempt)
         try:
-            self.runs, self.statistics = runner.run_all(attempt)
+            self.runs, self.statistics = runner.run_all(attempt, enough)
         except RunFailure as error:
             refusals.append(replace(runner.refusal(error), fed=told(attempt.feeds[0])))
             return False
         self.attempt = attempt
+        self.runs_left_out = len(attempt.feeds) - len(self.runs)
+        if self.runs_left_out:
+            self.attempt = replace(attempt, feeds=attempt.feeds[: len(self.runs)])
         return True
 
     def _refused(self, refusals: list[Refusal]) -> None:
@@ -216,3 +230,15 @@ class Execution:
         with contextlib.suppress(RunFailure, WorkerDied):
             runner.open(closely=True)
             self.close_runs = [runner.run_closely(feed) for feed in attempt.feeds]
+
+
+class _Costs:
+    """How many runs of a model are made on synthetic samples."""
+
+    def __init__(self, graph: Graph, shapes: Shapes) -> None:
+        self._graph, self._shapes = graph, shapes
+
+    def affordable(self, attempt: Attempt, first: Ran) -> int:
+        """By what the first run showed."""
+        run = running(self._graph, self._shapes, attempt.sizes, first.types)
+        return affordable_runs(loading(self._graph), run, watching(first.types))

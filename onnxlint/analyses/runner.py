@@ -1,17 +1,18 @@
-"""One model in the worker: what is watched there, and in which groups it is fetched."""
+"""One model in the worker, and what is watched there."""
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from onnxlint.analyses.endless import bound_loops
 from onnxlint.analyses.heads import table_of
 from onnxlint.analyses.meanings import FEEDABLE
 from onnxlint.analyses.refusals import Refusal, read_refusal
 from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.tapping import can_tap, tap
 from onnxlint.analyses.worker import RunFailure, Worker
 from onnxlint.model.files import TensorError
 from onnxlint.model.graph import Graph
@@ -26,18 +27,6 @@ if TYPE_CHECKING:
     from onnxlint.runtime.messages import Array, Level, Ran, Statistics, Watch
     from onnxlint.runtime.synthesis import Attempt
 
-_Thing = TypeVar("_Thing")
-
-FETCH_BUDGET_BYTES = 128 * 1024 * 1024
-"""Watched values are fetched in groups of about this size, so that depth does not cost memory."""
-
-FETCH_SHARE = 0.3
-"""Or of this share of what the model takes anyway, where that is more, for each group costs a run:
-1.3 times its memory are the goal."""
-
-FEW_GROUPS = 2
-"""Of more groups, a run that watches nothing tells first how much the model takes."""
-
 KEPT_BYTES_A_SAMPLE = 4 * 1024 * 1024
 """Outputs up to this size together are kept whole, for the prediction rules: a choice, 32 MiB in
 the samples that are run by default."""
@@ -47,7 +36,7 @@ AS_WRITTEN: Level = "none"
 
 
 class Runner:
-    """One model in the worker: which values are watched, and in which groups they are fetched."""
+    """One model in the worker, and which values are watched."""
 
     def __init__(
         self, graph: Graph, shapes: Shapes, worker: Worker, level: Level = "all",
@@ -55,10 +44,7 @@ class Runner:
     ) -> None:  # fmt: skip
         self._synthetic = synthetic
         self._graph, self._shapes, self._worker, self.level = graph, shapes, worker, level
-        self._groups: list[list[Watch]] = []
-        self._sizes: Mapping[str, int] = {}
-        self._measuring: dict[str, str] = {}
-        self._measured = False
+        self._watches: list[Watch] = []
         self.kept: list[str] = []
         self.withheld: set[str] = set()
         self._session: int | None = None
@@ -87,13 +73,11 @@ class Runner:
         self.kept = list(kept_outputs(self._graph, self._shapes))
         level = AS_WRITTEN if closely else self.level
         try:
-            self._load_measuring(watches, level)
+            self._load_watching(watches, level)
         except RunFailure:
             outputs = {value.name for value in self._graph.outputs}
-            watches = [watch for watch in watches if watch.name in outputs]
-            self._load(watches, level)
-        self.kept += _tables(self._graph, watches)
-        self._regroup(watches, self._guessed(watches))
+            self._load([watch for watch in watches if watch.name in outputs], level)
+        self.kept += _tables(self._graph, self._watches)
 
     def open_inside(self, known: Container[str], *, constants: bool) -> bool:
         """Loads the model with probes on what fused kernels hide, if they do.
@@ -111,8 +95,7 @@ class Runner:
         else:
             watches = probes.inside(self._graph, self._shapes, known)
         if watches:
-            self._load_measuring(watches, self.level)
-            self._regroup(watches, self._guessed(watches))
+            self._load_watching(watches, self.level, tapping=not constants)
         return bool(watches)
 
     @property
@@ -124,83 +107,47 @@ class Runner:
         """What onnxruntime refused, placed in the graph."""
         return read_refusal(self._graph, str(error))
 
-    def _load_measuring(self, watches: list[Watch], level: Level) -> None:
-        """Loads it so that a run can tell the sizes that are not known, unless that is in the way.
+    def _load_watching(self, watches: list[Watch], level: Level, *, tapping: bool = True) -> None:
+        """Loads it with taps on what is watched, else with more outputs.
 
-        What is no tensor has no size, and what is unknown may be no tensor.
+        Graph outputs are fetched as they are, and what is kept whole is fetched, too.
         """
-        unknown = [watch.name for watch in watches if not self._is_sized(watch.name)]
-        try:
-            self._load(watches, level, unknown)
-        except RunFailure:
-            if not unknown:
-                raise
-            self._load(watches, level)
+        fetched = {value.name for value in self._graph.outputs} | {*_tables(self._graph, watches)}
+        taps = [watch.name for watch in watches if watch.name not in fetched]
+        if taps and tapping and can_tap():
+            with contextlib.suppress(RunFailure):  # what is no tensor cannot be tapped
+                self._load(watches, level, taps)
+                return
+        self._load(watches, level)
 
-    def _load(self, watches: list[Watch], level: Level, unknown: Sequence[str] = ()) -> None:
-        self._measuring = {name: f"onnxlint-size:{name}" for name in unknown}
-        names = [watch.name for watch in watches]
-        data, folder = runnable(
-            self._graph.model, names, self._measuring, synthetic=self._synthetic
-        )
-        self._worker.load(data, folder, level)
+    def _load(self, watches: list[Watch], level: Level, taps: Sequence[str] = ()) -> None:
+        names = [watch.name for watch in watches if watch.name not in taps]
+        data, folder = runnable(self._graph.model, names, taps, synthetic=self._synthetic)
+        self._worker.load(data, folder, level, taps=taps)
         self._session = self._worker.session
-        self._measured = False
+        self._watches = watches
 
-    def _is_sized(self, name: str) -> bool:
-        """Whether the sizes of what is fed tell that of a value."""
-        shape = self._shapes.of(self._graph.main.values[name])
-        if shape is None or shape.dims is None:
-            return False
-        return all(isinstance(dim, int) or dim in self._symbols for dim in shape.dims)
+    def run_all(
+        self, attempt: Attempt, enough: Callable[[Ran], int] | None = None
+    ) -> tuple[list[Ran], dict[str, Statistics]]:
+        """Runs all feeds, or as many as are `enough`; the statistics of all of them together.
 
-    @cached_property
-    def _symbols(self) -> frozenset[str]:
-        """The free sizes of the inputs."""
-        fed = filter(None, map(self._shapes.of, self._graph.inputs))
-        return frozenset(dim for s in fed for dim in s.dims or () if isinstance(dim, str))
-
-    def _measure(self, feed: dict[str, Array], samples: int) -> None:
-        """Groups what is watched by the sizes that it has when this is fed.
-
-        What inference does not know a run tells that fetches nothing else.
-        """
-        from onnxlint.runtime.messages import Run
-
-        self._measured = True
-        watches = [watch for group in self._groups for watch in group]
-        sizes = self._guessed(watches)
-        if self._measuring:
-            names = list(self._measuring.values())
-            outputs = self._worker.run(Run(feed, [], names, samples=samples)).outputs
-            sizes |= {
-                name: math.prod(outputs[measuring].tolist()) * self._width(name)
-                for name, measuring in self._measuring.items()
-            }
-        self._regroup(watches, sizes)
-        if len(self._groups) > FEW_GROUPS and not self._measuring:
-            self._worker.run(Run(feed, [], [], 0, samples))
-            self._regroup(watches, sizes)
-
-    def _width(self, name: str) -> int:
-        """Bytes of an element; those of float32 where that is not known."""
-        shape = self._shapes.of(self._graph.main.values[name])
-        return shape.bits // 8 if shape is not None and shape.bits >= 8 else 4
-
-    def run_all(self, attempt: Attempt) -> tuple[list[Ran], dict[str, Statistics]]:
-        """Runs all feeds; the statistics of all of them together.
+        How many those are the first run tells.
 
         Raises:
             RunFailure: onnxruntime cannot run one of them.
         """
         runs: list[Ran] = []
-        self._sizes, self._measured = attempt.sizes, False
         try:
-            for feed in attempt.feeds:
+            most = len(attempt.feeds)
+            while len(runs) < most:
+                feed = attempt.feeds[len(runs)]
                 ran = self.run(feed, attempt.samples_per_run, adding=True)
                 if runs and ran.types == runs[-1].types:
                     ran.types = runs[-1].types  # once in memory, not a thousand times
                 runs.append(ran)
+                if enough is not None:
+                    most = min(len(attempt.feeds), enough(runs[0]))
             _forget(runs, self.withheld)
         except RunFailure:
             self._worker.total()  # of no use without the others
@@ -208,7 +155,7 @@ class Runner:
         return runs, self._worker.total()
 
     def run(self, feeds: dict[str, Array], samples: int = 1, *, adding: bool = False) -> Ran:
-        """Runs one feed; several times where the watched values are too many to fetch at once.
+        """Runs one feed.
 
         `samples` is how many the first axis of what is fed counts; with `adding` the statistics
         stay in the worker.
@@ -218,22 +165,12 @@ class Runner:
         """
         from onnxlint.runtime.messages import Run
 
-        if not self._measured:
-            self._measure(feeds, samples)
-        first, *others = self._groups
         room = KEPT_BYTES_A_SAMPLE * samples
-        ran = self._worker.run(Run(feeds, first, self.kept, room, samples, adding), whole=False)
+        request = Run(feeds, self._watches, self.kept, room, samples, adding)
+        ran = self._worker.run(request, whole=False)
         self.withheld.update(ran.withheld)
         self.kept = [name for name in self.kept if name not in ran.withheld]
-        for group in others:
-            more = self._worker.run(Run(feeds, group, [], 0, samples, adding))
-            ran.statistics.update(more.statistics)
-            ran.types.update(more.types)
-            ran.is_finite &= more.is_finite
         ran.fed = {name: array.shape for name, array in feeds.items()}
-        if others:
-            watches = [watch for group in self._groups for watch in group]
-            self._regroup(watches, {name: nbytes(*seen) for name, seen in ran.types.items()})
         return ran
 
     def run_closely(self, feed: dict[str, Array]) -> Ran:
@@ -243,18 +180,6 @@ class Runner:
             RunFailure: onnxruntime cannot run it.
         """
         return _with_inputs(self.run(feed), feed)
-
-    def _regroup(self, watches: list[Watch], sizes: dict[str, int]) -> None:
-        """Splits what is watched by the bytes of each value; without any, nothing is fetched."""
-        by_name = {watch.name: watch for watch in watches}
-        room = max(FETCH_BUDGET_BYTES, int(FETCH_SHARE * self._worker.peak))
-        parts = grouped({name: sizes.get(name, 0) for name in by_name}, room)
-        self._groups = [[by_name[name] for name in part] for part in parts] or [[]]
-
-    def _guessed(self, watches: list[Watch]) -> dict[str, int]:
-        """Bytes of each watched value before it is seen; unknown sizes are taken as 16."""
-        shapes = {w.name: self._shapes.of(self._graph.main.values[w.name]) for w in watches}
-        return {name: shape.nbytes(16, self._sizes) for name, shape in shapes.items() if shape}
 
 
 def _forget(runs: list[Ran], names: set[str]) -> None:
@@ -270,23 +195,6 @@ def nbytes(dtype: str, shape: tuple[int, ...]) -> int:
     import numpy as np
 
     return math.prod(shape) * (8 if dtype == "str" else np.dtype(dtype).itemsize)
-
-
-def grouped(sizes: Mapping[_Thing, int], room: int) -> Iterator[list[_Thing]]:
-    """Parts of things that take so many bytes each, of `room` bytes together at most.
-
-    One that is larger than that is a part by itself.
-    """
-    group: list[_Thing] = []
-    left = room
-    for thing, size in sizes.items():
-        if size > left and group:
-            yield group
-            group, left = [], room
-        group.append(thing)
-        left -= size
-    if group:
-        yield group
 
 
 def kept_outputs(graph: Graph, shapes: Shapes) -> Iterator[str]:
@@ -311,20 +219,20 @@ def _tables(graph: Graph, watches: list[Watch]) -> Iterator[str]:
 def runnable(
     model: Model,
     watched: list[str],
-    measured: Mapping[str, str] | None = None,
+    tapped: Sequence[str] = (),
     *,
     synthetic: bool = False,
 ) -> tuple[bytes, Path]:
     """The serialized model with the watched values as outputs, and the folder of its weights.
 
-    The shapes of those `measured` are outputs, too, by the names given. On `synthetic` input a loop
-    must end. Weights stay in their files: the worker is told where those are, links followed.
+    Those `tapped` are shown in the run. On `synthetic` input a loop must end. Weights stay in their
+    files: the worker is told where those are, links followed.
 
     Raises:
         RunFailure: the model refers to a file that must not be opened.
     """
     from onnx import ModelProto
-    from onnx.helper import make_empty_tensor_value_info, make_node
+    from onnx.helper import make_empty_tensor_value_info
 
     proto = ModelProto()
     proto.CopyFrom(model.proto)
@@ -338,9 +246,8 @@ def runnable(
     proto.graph.output.extend(
         make_empty_tensor_value_info(name) for name in watched if name not in outputs
     )
-    for name, shape in (measured or {}).items():
-        proto.graph.node.append(make_node("Shape", [name], [shape], name=shape))
-        proto.graph.output.append(make_empty_tensor_value_info(shape))
+    if tapped:
+        tap(proto, tapped)
     return bytes(proto.SerializeToString()), folder
 
 

@@ -1,50 +1,21 @@
-"""What running a model costs, in operations: the same on every machine, however busy it is.
-
-One operation is one multiplication and addition. What else is done is put in as many as take about
-as long; all figures are rough, for they only have to tell cheap from dear.
-"""
+"""Which questions are asked by running a model again, by what that costs in operations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
 from math import inf
-from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.operations import A_NODE_JUDGED, FREE_OPERATIONS, loading, running, watching
 from onnxlint.analyses.shapes import Shapes
 from onnxlint.analyses.sizes import Sizes
 from onnxlint.findings import NotApplicable
-from onnxlint.model.graph import Graph, Node, Scope, Value
-from onnxlint.model.tensors import element_count
+from onnxlint.model.graph import Graph
+from onnxlint.settings import DEFAULT_SAMPLES
 
-if TYPE_CHECKING:
-    from onnxlint.runtime.messages import Seen
-
-AN_ELEMENT = 20
-"""Operations for one element that is written: memory gives a twentieth of what cores multiply."""
-
-A_NODE = 500_000
-"""Operations for calling a kernel: about ten microseconds."""
-
-A_NODE_LOADED = 5_000_000
-"""Operations for a node when a session is created and optimised: about 0.1 ms."""
-
-A_WEIGHT_LOADED = 300
-"""Operations for a weight that is read, copied and brought into the order that kernels want."""
-
-UNKNOWN_TRIPS = 16
-"""Rounds of a loop whose number no shape tells."""
-
-MOST_CALLS = 50
-"""Functions that call each other are counted so deep."""
-
-FREE_OPERATIONS = 1e11
-"""What looking again may cost in any case: one to three seconds, as long as starting takes."""
-
-LOOKS = 5.0
-"""What it may cost where a model takes more, as a multiple of loading it and running one sample:
-with the samples of `Execution`, about ten times what a user's own try would cost."""
+TIMES = 10.0
+"""What judging may cost, as a multiple of loading a model and running one sample."""
 
 BATCHES = (1, 2, 3)
 """Batch sizes that are tried: alone, the least company, and the least that is odd."""
@@ -69,6 +40,8 @@ class Question(StrEnum):
 class Work:
     """The operations of loading a model, and of running one sample or the first feed.
 
+    `watching` are those of the statistics of a sample, `spent` what was done before any question.
+
     What may be asked is settled beforehand for all questions, whichever rules are selected: so no
     answer depends on what was asked before. `left_out` are those that were to be asked all the
     same; of what is not `limited` there are none.
@@ -76,10 +49,11 @@ class Work:
 
     def __init__(
         self, load: float, run: float, *, samples: int = 1, inputs: int = 1, symbols: int = 0,
-        limited: bool = True,
+        has_batch: bool = True, watching: float = 0.0, spent: float = 0.0, limited: bool = True,
     ) -> None:  # fmt: skip
         self.load, self.run, self.samples = load, run, max(1, samples)
-        self._inputs, self._symbols, self._limited = inputs, symbols, limited
+        self._inputs, self._symbols, self._has_batch = inputs, symbols, has_batch
+        self._watching, self._spent, self._limited = watching, spent, limited
         self.left_out: list[Question] = []
         self._settled = self._settle()
 
@@ -89,13 +63,20 @@ class Work:
         attempt, inputs = execution.attempt, execution.inputs
         if not execution.ran or attempt is None:
             return cls(0.0, 0.0)
-        estimate = _Estimate(shapes, attempt.sizes, execution.runs[0].types)
+        sizes = Sizes(inputs.slots, attempt.feeds[0])
+        load, seen = loading(graph), execution.runs[0].types
+        run, look = running(graph, shapes, attempt.sizes, seen), watching(seen)
+        traced = min(execution.samples, DEFAULT_SAMPLES) + execution.inner_samples
+        judged = A_NODE_JUDGED * sum(1 for _ in graph.nodes())
         return cls(
-            loading(graph),
-            estimate.of(graph.main),
+            load,
+            run,
             samples=attempt.samples_per_run,
             inputs=len(inputs.slots),
-            symbols=len(Sizes(inputs.slots, attempt.feeds[0]).others),
+            symbols=len(sizes.others),
+            has_batch=sizes.batch is not None,
+            watching=look / attempt.samples_per_run,
+            spent=2 * load + traced * (run + look) / attempt.samples_per_run + judged,
             limited=not inputs.settings.full_trace,
         )
 
@@ -106,10 +87,10 @@ class Work:
 
     @property
     def budget(self) -> float:
-        """What all questions together may cost."""
+        """What all questions together may cost: what the samples left of it."""
         if not self._limited:
             return inf
-        return max(FREE_OPERATIONS, LOOKS * (self.load + self.sample))
+        return max(FREE_OPERATIONS, TIMES * (self.load + self.sample) - self._spent)
 
     def batches(self, usual: int) -> list[int]:
         """The batch sizes to try beside the usual one; of a large model, the cheapest."""
@@ -149,12 +130,13 @@ class Work:
     def _costs(self) -> Mapping[Question, float]:
         """About what each takes, in the order in which they are settled."""
         load, run, sample = self.load, self.run, self.sample
+        batches = load + sum(self.batches(self.samples)) * sample
         return {
-            Question.BATCH: load + sum(self.batches(self.samples)) * sample,
-            Question.LIMITS: load + 2 * sample,
+            Question.BATCH: batches if self._has_batch else 0.0,
+            Question.LIMITS: load + 2 * (sample + self._watching),
             Question.OPTIMISED: 2 * load + 2 * run,
             Question.AXES: min(self._symbols, MOST_SYMBOLS) * run,
-            Question.COMPANY: 4 * sample,
+            Question.COMPANY: 4 * sample if self._has_batch else 0.0,
             Question.SENSITIVITY: (self._inputs + 1) * run,
             Question.REPEATED: 2 * run,
             Question.GRADIENTS: 2 * load + 3 * run,
@@ -167,94 +149,3 @@ class Work:
                 left -= cost
                 found.add(question)
         return frozenset(found)
-
-
-def loading(graph: Graph) -> float:
-    """Operations of creating a session."""
-    nodes = sum(1 for _ in graph.nodes())
-    weights = sum(tensor.size for _, tensor in graph.tensors)
-    return nodes * A_NODE_LOADED + weights * A_WEIGHT_LOADED
-
-
-class _Estimate:
-    """Counts what the nodes do, with the sizes that were seen, inferred or else guessed."""
-
-    def __init__(self, shapes: Shapes, sizes: Mapping[str, int], seen: Mapping[str, Seen]) -> None:
-        self._shapes, self._sizes, self._seen = shapes, sizes, seen
-        self._elements: dict[Value, int] = {}
-        self._functions: dict[Scope, float] = {}
-        self._depth = 0
-
-    def of(self, scope: Scope) -> float:
-        """The operations of all nodes of a graph."""
-        return sum(map(self._of_node, scope.nodes))
-
-    def _of_node(self, node: Node) -> float:
-        fed = (value for value in node.inputs if value is not None and value.tensor_proto is None)
-        read = max(map(self._count, fed), default=1)
-        written = 0
-        for value in filter(None, node.outputs):
-            if value not in self._elements and self._dims(value) is None:
-                self._elements[value] = read  # nothing is known: as large as what was read
-            written += self._count(value)
-        once = A_NODE + AN_ELEMENT * max(written, 1) + self._products(node, written)
-        inside = sum(map(self.of, node.subgraphs))
-        if node.called is not None:
-            inside += self._of_function(node.called)
-        return once + inside * (self._trips(node) if node.op in ("Loop", "Scan") else 1)
-
-    def _of_function(self, function: Scope) -> float:
-        """Counted once; nothing where it calls itself, or calls are nested deeper than any are."""
-        if function not in self._functions and self._depth < MOST_CALLS:
-            self._functions[function] = 0.0
-            self._depth += 1
-            self._functions[function] = self.of(function)
-            self._depth -= 1
-        return self._functions.get(function, 0.0)
-
-    def _products(self, node: Node, written: int) -> float:
-        """Multiplications and additions."""
-        op = node.op.rpartition("::")[2]
-        second = node.input(1)
-        if op.startswith(("Conv", "QLinearConv", "FusedConv", "DeformConv", "NhwcConv")):
-            kernel = node.input(3) if op.startswith("QLinear") else second
-            each = element_count((self._dims(kernel) or (1,))[1:])
-            return each * (self._count(node.input(0)) if "Transpose" in op else written)
-        if "MatMul" in op or "Gemm" in op:
-            return written * (self._dims(node.input(0)) or (1,))[0 if node.attribute("transA", 0)
-                                                                 else -1]  # fmt: skip
-        if op in ("LSTM", "GRU", "RNN"):
-            steps = element_count((self._dims(node.input(0)) or (1,))[:2])
-            return steps * (self._count(second) + self._count(node.input(2)))
-        if "Attention" in op:
-            return 2 * written * max((self._dims(node.input(0)) or (1,))[1:] or (1,))
-        if op.startswith("TreeEnsemble"):
-            return AN_ELEMENT * max(1, written) * len(set(node.integers("nodes_treeids") or [0]))
-        return 0.0
-
-    def _trips(self, node: Node) -> int:
-        """Rounds: as long as what a Scan reads, or as what it or a Loop collects."""
-        scanned = (
-            [*node.inputs[-1:], *node.outputs[-1:]] if node.op == "Scan" else node.outputs[-1:]
-        )
-        known = (self._dims(value) for value in scanned if value is not None)
-        return max((dims[0] for dims in known if dims), default=UNKNOWN_TRIPS)
-
-    def _count(self, value: Value | None) -> int:
-        if value is None:
-            return 0
-        if value not in self._elements:
-            self._elements[value] = element_count(self._dims(value) or ())
-        return self._elements[value]
-
-    def _dims(self, value: Value | None) -> tuple[int, ...] | None:
-        """The sizes of a value; None where they are not known."""
-        if value is None:
-            return None
-        if value.name in self._seen and not value.scope.path:
-            return self._seen[value.name][1]
-        shape = self._shapes.of(value)
-        if shape is None or shape.dims is None:
-            return None
-        dims = [d if isinstance(d, int) else self._sizes.get(d or "", 0) for d in shape.dims]
-        return None if 0 in dims and 0 not in shape.dims else tuple(dims)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,11 +87,13 @@ class Worker:
         )
 
     def load(
-        self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False
-    ) -> None:
+        self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False,
+        taps: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         """Creates a session on a serialized model, whose external data lies in `folder`.
 
         With `in_order` nodes run as they stand in the file: what stands late is not kept waiting.
+        `taps` are the names of what is tapped in it, by number.
 
         Raises:
             RunFailure: onnxruntime cannot create it.
@@ -100,7 +103,7 @@ class Worker:
 
         self.start()
         self.session += 1
-        load = Load(model, str(folder.resolve()), level, in_order)
+        load = Load(model, str(folder.resolve()), level, in_order, [*taps])
         reply = self._ask(load, "creating a session")
         assert isinstance(reply, Loaded)
 

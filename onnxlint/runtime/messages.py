@@ -111,12 +111,14 @@ class Load(msgspec.Struct, tag=True):
 
     The folder is given as text or bytes and travels as bytes: its name need not be UTF-8.
     `in_order` runs the nodes as they stand in the file, and keeps no memory for the next run.
+    `taps` are the names of the values that taps in the model show, in the order of their numbers.
     """
 
     model: bytes
     folder: Any
     level: Level = "all"
     in_order: bool = False
+    taps: list[str] = []
 
     def __post_init__(self) -> None:
         self.folder = os.fsencode(self.folder)
@@ -187,7 +189,8 @@ def _encode_array(value: Any) -> Any:
         raise NotImplementedError(f"cannot send {type(value).__name__}")
     if value.dtype.kind in "OUS":
         return ["str", value.shape, [str(text) for text in value.reshape(-1).tolist()]]
-    return [value.dtype.str, value.shape, np.ascontiguousarray(value).tobytes()]
+    data = np.ascontiguousarray(value).reshape(-1).view(np.uint8).data  # not copied twice
+    return [value.dtype.str, value.shape, data]
 
 
 def _decode_array(kind: type, value: Any) -> Any:

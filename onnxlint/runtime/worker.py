@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from onnxlint.runtime.messages import (
     Total,
     Totalled,
 )
+from onnxlint.runtime.taps import Taps
 from onnxlint.runtime.totals import Totals
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ _LEVELS = {
 }  # fmt: skip
 
 
+class Session(NamedTuple):
+    """A model that is loaded, and the taps in it."""
+
+    model: onnxruntime.InferenceSession
+    taps: Taps
+
+
 def main() -> None:
     """Serves requests until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -48,7 +56,7 @@ def main() -> None:
     requests, replies = sys.stdin.buffer, _private_stdout()
     import onnxruntime  # noqa: F401 - before the first request, while the linter reads the model
 
-    session: onnxruntime.InferenceSession | None = None
+    session: Session | None = None
     totals = Totals()
     reply: Reply
     while (request := messages.read_request(requests)) is not None:
@@ -70,9 +78,10 @@ def _private_stdout() -> BinaryIO:
     return replies
 
 
-def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
+def _load(request: Load) -> tuple[Session | None, Reply]:
     import onnxruntime as ort
 
+    taps = Taps(request.taps)
     options = ort.SessionOptions()
     level = getattr(ort.GraphOptimizationLevel, _LEVELS[request.level])
     options.graph_optimization_level = level
@@ -84,32 +93,54 @@ def _load(request: Load) -> tuple[onnxruntime.InferenceSession | None, Reply]:
     if request.in_order:
         options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
     try:
+        taps.register(options)
         session = ort.InferenceSession(request.model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own kinds share no public base
         return None, Failed(str(error))
-    return session, Loaded()
+    return Session(session, taps), Loaded()
 
 
-def _run(session: onnxruntime.InferenceSession | None, request: Run, totals: Totals) -> Reply:
+def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
     if session is None:
         return Failed("there is no session")
-    names = list(dict.fromkeys([*request.kept, *(watch.name for watch in request.watched)]))
-    try:
-        fetched = _execute(session, names, request.feeds)
-    except Exception as error:  # onnxruntime's own kinds share no public base
-        return Failed(str(error))
-    arrays = {w.name: fetched[w.name] for w in request.watched if _is_array(fetched[w.name])}
-    totals = totals if request.adding else Totals()
-    is_finite = totals.add(request.watched, arrays, request.samples)
+    seen = _Seeing(request, totals if request.adding else Totals())
+    fetched_names = [watch.name for watch in request.watched if watch.name not in session.taps]
+    names = list(dict.fromkeys([*request.kept, *fetched_names]))
+    with session.taps.shown_to(seen.take):
+        try:
+            fetched = _execute(session.model, names, request.feeds)
+        except Exception as error:  # onnxruntime's own kinds share no public base
+            return Failed(str(error))
+    seen.take_all({n: fetched[n] for n in fetched_names if _is_array(fetched[n])})
     outputs, withheld = _sent(request, fetched)
     return Ran(
-        statistics={} if request.adding else totals.statistics(),
+        statistics={} if request.adding else seen.totals.statistics(),
         outputs=outputs,
         withheld=withheld,
-        types={name: _type(array) for name, array in arrays.items()},
-        is_finite=is_finite,
+        types={w.name: seen.types[w.name] for w in request.watched if w.name in seen.types},
+        is_finite=seen.is_finite,
         peak=_peak_memory(),
     )
+
+
+class _Seeing:
+    """Takes the statistics of what one run shows and gives."""
+
+    def __init__(self, request: Run, totals: Totals) -> None:
+        self._watches = {watch.name: watch for watch in request.watched}
+        self._samples = request.samples
+        self.totals = totals
+        self.types: dict[str, Seen] = {}
+        self.is_finite = True
+
+    def take(self, name: str, array: Array) -> None:
+        if name in self._watches:
+            self.take_all({name: array})
+
+    def take_all(self, arrays: dict[str, Array]) -> None:
+        watched = [self._watches[name] for name in arrays]
+        self.is_finite &= self.totals.add(watched, arrays, self._samples)
+        self.types |= {name: _type(array) for name, array in arrays.items()}
 
 
 def _sent(request: Run, fetched: dict[str, Any]) -> tuple[dict[str, Array], list[str]]:
