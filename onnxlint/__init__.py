@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.journal import Journal
     from onnxlint.analyses.labels import Labels
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
-    from onnxlint.analyses.limits import Limits
+    from onnxlint.analyses.limits import Limits, Strayed
     from onnxlint.analyses.outputs import Outputs
     from onnxlint.analyses.predictions import Misnomer, Predictions
     from onnxlint.analyses.promises import Promises
@@ -124,6 +124,7 @@ _HOMES = {
     "Severity": "onnxlint.findings",
     "Shapes": "onnxlint.analyses.shapes",
     "Stage": "onnxlint.findings",
+    "Strayed": "onnxlint.analyses.limits",
     "Support": "onnxlint.analyses.support",
     "Target": "onnxlint.analyses.targets",
     "Targets": "onnxlint.analyses.targets",
@@ -205,6 +206,7 @@ __all__ = [
     "Severity",
     "Shapes",
     "Stage",
+    "Strayed",
     "Support",
     "Target",
     "Targets",

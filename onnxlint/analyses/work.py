@@ -61,6 +61,7 @@ class Question(StrEnum):
     OPTIMISED = "the unoptimised model"
     AXES = "other sizes of dynamic axes"
     COMPANY = "two samples together"
+    ONE_STEP = "sequences of one step"
     SENSITIVITY = "one input changed at a time"
     REPEATED = "the same input twice"
     GRADIENTS = "small changes followed through the layers"
@@ -151,10 +152,11 @@ class Work:
         load, run, sample = self.load, self.run, self.sample
         return {
             Question.BATCH: load + sum(self.batches(self.samples)) * sample,
-            Question.LIMITS: load + 2 * sample,
+            Question.LIMITS: load + 3 * sample,
             Question.OPTIMISED: 2 * load + 2 * run,
             Question.AXES: min(self._symbols, MOST_SYMBOLS) * run,
             Question.COMPANY: 4 * sample,
+            Question.ONE_STEP: run,
             Question.SENSITIVITY: (self._inputs + 1) * run,
             Question.REPEATED: 2 * run,
             Question.GRADIENTS: 2 * load + 3 * run,
