@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.baselines import Baselines
     from onnxlint.analyses.behaviour import Behaviour, ResizedAxis
     from onnxlint.analyses.bounds import Bounds
+    from onnxlint.analyses.channels import BrokenChannels
     from onnxlint.analyses.chosen import ChosenLabel, ChosenLabels, Mismatch
     from onnxlint.analyses.collapses import Collapse, Collapses
     from onnxlint.analyses.constancy import Constancy
@@ -68,6 +69,7 @@ _HOMES = {
     "Baselines": "onnxlint.analyses.baselines",
     "Behaviour": "onnxlint.analyses.behaviour",
     "Bounds": "onnxlint.analyses.bounds",
+    "BrokenChannels": "onnxlint.analyses.channels",
     "Change": "onnxlint.analyses.layers",
     "ChosenLabel": "onnxlint.analyses.chosen",
     "ChosenLabels": "onnxlint.analyses.chosen",
@@ -150,6 +152,7 @@ __all__ = [
     "Baselines",
     "Behaviour",
     "Bounds",
+    "BrokenChannels",
     "Change",
     "ChosenLabel",
     "ChosenLabels",
