@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.limits import Limits, Strayed
     from onnxlint.analyses.outputs import Outputs
+    from onnxlint.analyses.positions import Orderless, Positions, Unread
     from onnxlint.analyses.predictions import Misnomer, Predictions
     from onnxlint.analyses.promises import Promises
     from onnxlint.analyses.propagation import Propagation, Reach
@@ -103,12 +104,14 @@ _HOMES = {
     "NotApplicable": "onnxlint.findings",
     "Observed": "onnxlint.analyses.trace",
     "ObservedNode": "onnxlint.analyses.trace",
+    "Orderless": "onnxlint.analyses.positions",
     "Origin": "onnxlint.model.graph",
     "OutputDifference": "onnxlint.analyses.reference",
     "Outputs": "onnxlint.analyses.outputs",
     "Pattern": "onnxlint.model.pattern",
     "PatternError": "onnxlint.model.pattern",
     "Place": "onnxlint.findings",
+    "Positions": "onnxlint.analyses.positions",
     "Predictions": "onnxlint.analyses.predictions",
     "Preflight": "onnxlint.model.preflight",
     "Promises": "onnxlint.analyses.promises",
@@ -136,6 +139,7 @@ _HOMES = {
     "Trail": "onnxlint.analyses.layers",
     "Tried": "onnxlint.analyses.sensitivity",
     "Unavailable": "onnxlint.analyses",
+    "Unread": "onnxlint.analyses.positions",
     "Value": "onnxlint.model.graph",
     "Walk": "onnxlint.model.walk",
     "WayBack": "onnxlint.model.walk",
@@ -186,12 +190,14 @@ __all__ = [
     "NotApplicable",
     "Observed",
     "ObservedNode",
+    "Orderless",
     "Origin",
     "OutputDifference",
     "Outputs",
     "Pattern",
     "PatternError",
     "Place",
+    "Positions",
     "Predictions",
     "Preflight",
     "Promises",
@@ -219,6 +225,7 @@ __all__ = [
     "Trail",
     "Tried",
     "Unavailable",
+    "Unread",
     "Value",
     "Walk",
     "WayBack",

@@ -49,6 +49,12 @@ with the samples of `Execution`, about ten times what a user's own try would cos
 BATCHES = (1, 2, 3)
 """Batch sizes that are tried: alone, the least company, and the least that is odd."""
 
+SAMPLES_CHANGED = 4
+"""So many samples are changed at once, part by part: what saturates for one may not for others."""
+
+PARTS = 64
+"""So many changes of a part of an input at most: of three axes, in two other values each."""
+
 MOST_SYMBOLS = 6
 """So many free sizes beside the batch are varied: more than height, width, time, and two states."""
 
@@ -65,6 +71,8 @@ class Question(StrEnum):
     SENSITIVITY = "one input changed at a time"
     REPEATED = "the same input twice"
     GRADIENTS = "small changes followed through the layers"
+    ORDER = "the sequence shuffled"
+    POSITIONS = "a part of one input changed at a time"
 
 
 class Work:
@@ -160,6 +168,8 @@ class Work:
             Question.SENSITIVITY: (self._inputs + 1) * run,
             Question.REPEATED: 2 * run,
             Question.GRADIENTS: 2 * load + 3 * run,
+            Question.ORDER: 3 * sample * min(SAMPLES_CHANGED, self.samples),
+            Question.POSITIONS: PARTS * sample * min(SAMPLES_CHANGED, self.samples),
         }
 
     def _settle(self) -> frozenset[Question]:
