@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.baselines import Baselines
     from onnxlint.analyses.behaviour import Behaviour, ResizedAxis
     from onnxlint.analyses.bounds import Bounds
+    from onnxlint.analyses.channels import BrokenChannels
     from onnxlint.analyses.chosen import ChosenLabel, ChosenLabels, Mismatch
     from onnxlint.analyses.collapses import Collapse, Collapses
     from onnxlint.analyses.constancy import Constancy
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from onnxlint.analyses.journal import Journal
     from onnxlint.analyses.labels import Labels
     from onnxlint.analyses.layers import Change, Layer, Layers, Trail
-    from onnxlint.analyses.limits import Limits
+    from onnxlint.analyses.limits import Limits, Strayed
     from onnxlint.analyses.outputs import Outputs
+    from onnxlint.analyses.positions import Orderless, Positions, Unread
     from onnxlint.analyses.predictions import Misnomer, Predictions
     from onnxlint.analyses.promises import Promises
     from onnxlint.analyses.propagation import Propagation, Reach
@@ -68,6 +70,7 @@ _HOMES = {
     "Baselines": "onnxlint.analyses.baselines",
     "Behaviour": "onnxlint.analyses.behaviour",
     "Bounds": "onnxlint.analyses.bounds",
+    "BrokenChannels": "onnxlint.analyses.channels",
     "Change": "onnxlint.analyses.layers",
     "ChosenLabel": "onnxlint.analyses.chosen",
     "ChosenLabels": "onnxlint.analyses.chosen",
@@ -101,12 +104,14 @@ _HOMES = {
     "NotApplicable": "onnxlint.findings",
     "Observed": "onnxlint.analyses.trace",
     "ObservedNode": "onnxlint.analyses.trace",
+    "Orderless": "onnxlint.analyses.positions",
     "Origin": "onnxlint.model.graph",
     "OutputDifference": "onnxlint.analyses.reference",
     "Outputs": "onnxlint.analyses.outputs",
     "Pattern": "onnxlint.model.pattern",
     "PatternError": "onnxlint.model.pattern",
     "Place": "onnxlint.findings",
+    "Positions": "onnxlint.analyses.positions",
     "Predictions": "onnxlint.analyses.predictions",
     "Preflight": "onnxlint.model.preflight",
     "Promises": "onnxlint.analyses.promises",
@@ -124,6 +129,7 @@ _HOMES = {
     "Severity": "onnxlint.findings",
     "Shapes": "onnxlint.analyses.shapes",
     "Stage": "onnxlint.findings",
+    "Strayed": "onnxlint.analyses.limits",
     "Support": "onnxlint.analyses.support",
     "Target": "onnxlint.analyses.targets",
     "Targets": "onnxlint.analyses.targets",
@@ -133,6 +139,7 @@ _HOMES = {
     "Trail": "onnxlint.analyses.layers",
     "Tried": "onnxlint.analyses.sensitivity",
     "Unavailable": "onnxlint.analyses",
+    "Unread": "onnxlint.analyses.positions",
     "Value": "onnxlint.model.graph",
     "Walk": "onnxlint.model.walk",
     "WayBack": "onnxlint.model.walk",
@@ -149,6 +156,7 @@ __all__ = [
     "Baselines",
     "Behaviour",
     "Bounds",
+    "BrokenChannels",
     "Change",
     "ChosenLabel",
     "ChosenLabels",
@@ -182,12 +190,14 @@ __all__ = [
     "NotApplicable",
     "Observed",
     "ObservedNode",
+    "Orderless",
     "Origin",
     "OutputDifference",
     "Outputs",
     "Pattern",
     "PatternError",
     "Place",
+    "Positions",
     "Predictions",
     "Preflight",
     "Promises",
@@ -205,6 +215,7 @@ __all__ = [
     "Severity",
     "Shapes",
     "Stage",
+    "Strayed",
     "Support",
     "Target",
     "Targets",
@@ -214,6 +225,7 @@ __all__ = [
     "Trail",
     "Tried",
     "Unavailable",
+    "Unread",
     "Value",
     "Walk",
     "WayBack",

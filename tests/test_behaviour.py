@@ -287,6 +287,40 @@ def test_a_scale_for_the_whole_batch_is_by_design() -> None:
     assert all(finding.severity is Severity.INFO for finding in report.findings)
 
 
+DYNAMIC = """n (float[batch, 4] x) => (float[batch, 3] y) <float[4, 3] w = {1, 2, -1, 3, -1, 2,
+1, 1, 0, 2, 1, 1}> {
+    q, s, z = DynamicQuantizeLinear(x) d = DequantizeLinear(q, s, z)
+    l = MatMul(d, w) y = Softmax<axis = 1>(l)
+}"""
+
+
+@pytest.mark.parametrize(
+    ("loud", "severity"), [(1.0, None), (4.0, None), (3000.0, Severity.WARNING)]
+)
+def test_dynamic_quantisation_is_as_grave_as_its_effect(loud, severity, tmp_path) -> None:
+    rows = np.random.default_rng(0).uniform(0.1, 1, (4, 4)).astype(np.float32)
+    rows[2] *= loud
+    report = judged(batch_coupling, DYNAMIC, data=fed(tmp_path, x=rows))
+    assert [found.severity for found in report.findings] == ([severity] if severity else [])
+
+
+def test_dynamic_quantisation_that_decides_nothing_is_an_info(tmp_path) -> None:
+    text = DYNAMIC.replace("y = Softmax<axis = 1>(l)", "y = Identity(l)")
+    rows = np.full((4, 4), 0.51, np.float32)
+    rows[1, 0] = 16.0
+    report = judged(batch_coupling, text, data=fed(tmp_path, x=rows))
+    assert all(found.severity is Severity.INFO for found in report.findings)
+
+
+def test_dynamic_quantisation_of_weights_and_tokens_of_one_scale(tmp_path) -> None:
+    text = """n (int64[batch, 6] ids) => (float[batch, 6, 3] y)
+    <float[3, 2] table = {1, 2, -1, 3, -2, 2}, float[2, 3] w = {1, 2, -1, 3, -1, 2}> {
+        e = Gather(table, ids) h = Tanh(e) q, s, z = DynamicQuantizeLinear(h)
+        d = DequantizeLinear(q, s, z) y = MatMul(d, w)
+    }"""
+    assert not judged(batch_coupling, text).findings
+
+
 def test_random_outputs_are_not_blamed_on_the_batch() -> None:
     text = """n (float[batch, 4] x) => (float[batch, 4] y)
     { noise = RandomNormalLike(x) y = Add(x, noise) }"""

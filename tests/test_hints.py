@@ -224,7 +224,7 @@ def test_what_the_graph_bounds_lies_within_the_bound(
         return
     free = Slot("x", "float32", ("N", 2))
     attempt = next(attempts([free, slot], 4, seed, {"N": size, "T": 4}))
-    for feed in [*attempt.feeds, *attempt.limits]:
+    for feed in [*attempt.feeds, *(boundary.feed for boundary in attempt.limits)]:
         rows = len(feed["x"])
         for low, high in filter(None, (bound.ends({"N": rows}) for bound in bounds)):
             if (
@@ -250,7 +250,7 @@ def test_what_the_graph_bounds_lies_within_the_bound(
 def test_columns_hold_what_is_said_of_them(columns: list[Column], dtype: str):
     slot = Slot("x", dtype, ("N", len(columns)), columns=tuple(columns))
     attempt = next(attempts([slot], 16, 0))
-    for feed in [*attempt.feeds, *attempt.limits]:
+    for feed in [*attempt.feeds, *(boundary.feed for boundary in attempt.limits)]:
         assert feed["x"].dtype == dtype
         for at, told in enumerate(columns):
             low = 0 if dtype == "uint8" else -np.inf

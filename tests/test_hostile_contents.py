@@ -319,7 +319,7 @@ def test_inputs_are_made_up_for_operators_called_with_anything(tmp_path, dims, e
         )
         assert made.obstacle is None or made.obstacle.endswith("too large to be made up")
         for attempt in islice(made.attempts(), 3):
-            for feed in (attempt.feeds[0], *attempt.limits):
+            for feed in (attempt.feeds[0], *(boundary.feed for boundary in attempt.limits)):
                 assert feed.keys() == {value.name for value in graph.inputs}
 
 

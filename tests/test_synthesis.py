@@ -55,7 +55,7 @@ def test_what_is_made_up_is_valid(made: list[Slot], samples: int, seed: int) -> 
         wanted = tuple(sizes[dim] if isinstance(dim, str) else dim for dim in slot.dims)
         for feed in feeds:
             assert feed[slot.name].shape == wanted
-        for feed in [*feeds, *attempt.limits]:
+        for feed in [*feeds, *(boundary.feed for boundary in attempt.limits)]:
             check(slot, feed[slot.name])
 
 
@@ -193,6 +193,10 @@ UNGUARDED = """net (float[N, 4] x) => (float[N, 4] y) <int64[1] last = {1}>
 { square = Mul(x, x) sum = ReduceSum(square, last) size = Sqrt(sum) y = Div(x, size) }"""
 
 
+OPSET_17 = '<ir_version: 8, opset_import: ["" : 17]> '
+"""Where most reductions have their axes as an attribute."""
+
+
 def reported(rule: Rule, text: str, **settings: object) -> tuple[Diagnostic, ...]:
     with saved(Example.parse(text)) as path:
         report = run_rule(rule, path, settings=Settings(**settings))
@@ -200,10 +204,10 @@ def reported(rule: Rule, text: str, **settings: object) -> tuple[Diagnostic, ...
     return report.findings
 
 
-def test_a_norm_of_zero_is_an_info(tmp_path, monkeypatch):
+def test_a_norm_of_zero_is_a_warning(tmp_path, monkeypatch):
     (found,) = reported(nan_origin, UNGUARDED)
-    assert (found.severity, found.place.op_type) == (Severity.INFO, "Div")
-    assert "of made-up samples at the limits alone" in found.message
+    assert (found.severity, found.place.op_type) == (Severity.WARNING, "Div")
+    assert "on an all-zero sample, and on no usual sample" in found.message
     assert found.synthetic
     guarded = UNGUARDED.replace("size = Sqrt", "size = Exp")
     assert not reported(nan_origin, guarded)
@@ -228,12 +232,158 @@ def test_limits_are_no_part_of_the_trace():
     assert found.measured == 1.0
 
 
-def test_what_fails_at_the_limits_alone_is_an_info():
+OF_SAMPLES = "net (float[N, 2, 8, 8] x) => (float[N, 2, 8, 8] y)"
+
+FLAT = {
+    "flat picture": (
+        f"""{OF_SAMPLES}
+        {{ m = ReduceMean<axes = [2, 3]>(x) a = Sub(x, m) v = ReduceSumSquare<axes = [2, 3]>(a)
+        d = Sqrt(v) y = Div(a, d) }}""",
+        "Div", "an all-zero sample",
+    ),
+    "range of a sample": (
+        f"""{OF_SAMPLES} {{ l = ReduceMin<axes = [1, 2, 3]>(x) h = ReduceMax<axes = [1, 2, 3]>(x)
+        r = Sub(h, l) a = Sub(x, l) y = Div(a, r) }}""",
+        "Div", "an all-zero sample",
+    ),
+    "constant, where zero is taken care of": (
+        f"""{OF_SAMPLES} <float none = {{0}}, float one = {{1}}>
+        {{ h = ReduceMax<axes = [1, 2, 3]>(x) l = ReduceMin<axes = [1, 2, 3]>(x) z = Equal(h, none)
+        r0 = Sub(h, l) r = Where(z, one, r0) a = Sub(x, l) y = Div(a, r) }}""",
+        "Div", "a constant sample",
+    ),
+    "own normalisation": (
+        f"{OF_SAMPLES} {{ y = MeanVarianceNormalization<axes = [1, 2, 3]>(x) }}",
+        "MeanVarianceNormalization", "an all-zero sample",
+    ),
+    "padding alone": (
+        """net (int64[N, T] ids) => (float[N, 3] y)
+        <float[4, 3] e = {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3}, int64 none = {0},
+        int64[1] t = {1}, int64[1] l = {2}>
+        { p = Equal(ids, none) k = Not(p) m = Cast<to = 1>(k) m1 = Unsqueeze(m, l)
+        h = Gather(e, ids) a = Mul(h, m1) s = ReduceSum<keepdims = 0>(a, t)
+        c = ReduceSum(m, t) y = Div(s, c) }""",
+        "Div", "an all-zero sample",
+    ),
+    "decided on NaN": (
+        """net (float[N, 8] x) => (int64[N, 1] y)
+        { n = ReduceL1<axes = [1]>(x) p = Div(x, n) y = ArgMax<axis = 1>(p) }""",
+        "Div", "an all-zero sample",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_what_flat_samples_do_is_named_with_its_node(name):
+    text, op, told = FLAT[name]
+    (found,) = reported(nan_origin, OPSET_17 + text)
+    assert (found.severity, found.place.op_type) == (Severity.WARNING, op)
+    assert f"on {told}," in found.message
+
+
+GUARDED = [
+    "e = Max(n, little) y = Div(x, e)",
+    "e = Add(n, little) y = Div(x, e)",
+    "e = Clip(n, little) y = Div(x, e)",
+    "z = Equal(n, none) e = Where(z, little, n) y = Div(x, e)",
+    "z = Equal(n, none) d = Div(x, n) y = Where(z, none, d)",
+    "d = Div(x, n) b = IsNaN(d) y = Where(b, none, d)",
+]
+
+
+@pytest.mark.parametrize("nodes", GUARDED)
+def test_guarded_divisions_are_no_warning(nodes):
+    text = f"""{OPSET_17} net (float[N, 4] x) => (float[N, 4] y)
+    <float little = {{1e-6}}, float none = {{0}}>
+    {{ n = ReduceL1<axes = [1]>(x) {nodes} }}"""
+    for rule in (nan_origin, inf_origin, execution_failure):
+        assert all(found.severity is Severity.INFO for found in reported(rule, text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "net (float[N, 4] x, float[N, 4] scale) => (float[N, 4] y) { y = Div(x, scale) }",
+        "net (float[N, 4] x) => (float[N, 4] y) { y = Log(x) }",
+        """net (int64[N, T] ids, int64[N, T] attention_mask) => (float[N, 1] y)
+        <float[4, 1] e = {1, 2, 3, 4}, int64[1] t = {1}, int64[1] l = {2}>
+        { h = Gather(e, ids) m = Cast<to = 1>(attention_mask) m1 = Unsqueeze(m, l) a = Mul(h, m1)
+        s = ReduceSum<keepdims = 0>(a, t) c = ReduceSum(m, t) y = Div(s, c) }""",
+        """net (float[N, 4] x, int64[N, 4] near) => (float[N, 4] y)
+        { f = Cast<to = 1>(near) y = Div(x, f) }""",
+    ],
+)
+def test_zero_where_the_graph_rules_it_out_is_not_tried(text):
+    for rule in (nan_origin, inf_origin):
+        assert all(found.severity is Severity.INFO for found in reported(rule, text))
+
+
+def test_an_infinity_that_a_zero_sample_makes_is_told_once():
+    text = f"""{OPSET_17} net (float[N, 4] x) => (float[N, 4] y)
+    {{ n = ReduceL1<axes = [1]>(x) r = Reciprocal(n) y = Mul(x, r) }}"""
+    assert not reported(nan_origin, text)
+    (found,) = reported(inf_origin, text)
+    assert (found.severity, found.place.op_type) == (Severity.WARNING, "Reciprocal")
+
+
+def test_one_step_that_a_free_axis_allows_is_tried():
+    text = """net (float[1, steps, 4] x) => (float[1, 1, 4] y)
+    <float one = {1}, int64 second = {1}>
+    { m = ReduceMean<axes = [1]>(x) a = Sub(x, m) s = ReduceSumSquare<axes = [1]>(a)
+    h = Shape(x) t = Gather(h, second) c = Cast<to = 1>(t) c1 = Sub(c, one) y = Div(s, c1) }"""
+    text = OPSET_17 + text
+    (found,) = reported(nan_origin, text)
+    assert found.severity is Severity.WARNING
+    assert "on one step ('steps' = 1)" in found.message
+    assert not reported(nan_origin, text.replace("c1 = Sub", "c1 = Max"))
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        (
+            """net (float[1, steps, 4] x, int64 span) => (int64 y)
+            <int64 second = {1}, int64 one = {1}>
+            { h = Shape(x) t = Gather(h, second) g = Sub(t, one) y = Div(span, g) }""",
+            Severity.WARNING,
+        ),
+        (
+            """net (float[1, steps, 4] x) => (float[A, B] y) <float[4, 4] w = {1, 2, 3, 4, 5, 6,
+            7, 8, 9, 1, 2, 3, 4, 5, 6, 7}, int64 second = {1}>
+            { s = Squeeze(x) r = Gather<axis = 1>(s, second) z = Relu(s) y = MatMul(z, w) }""",
+            Severity.WARNING,
+        ),
+        (
+            """net (float[1, 2, steps] x) => (float[1, 1, fewer] y)
+            <float[1, 2, 3] w = {1, 2, 3, 4, 5, 6}> { y = Conv(x, w) }""",
+            Severity.INFO,
+        ),
+        (
+            """net (int64 first, int64 steps) => (int64[n] y) <int64 one = {1}, int64 none = {0}>
+            { g = Sub(steps, one) d = Div(first, g) r = Range(none, steps, one) y = Mul(r, d) }""",
+            Severity.WARNING,
+        ),
+    ],
+)
+def test_what_fails_on_one_step_alone(text, severity):
+    (found,) = reported(execution_failure, text)
+    assert found.severity is severity
+    assert "one step ('steps' = 1)" in found.message
+
+
+def test_one_step_may_be_usual():
+    text = f"""{OPSET_17} net (float[N, steps, 4] x) => (float[N, steps, 4] y)
+    {{ m = ReduceMean<axes = [1]>(x) y = Sub(x, m) }}"""
+    for rule in (nan_origin, inf_origin, execution_failure):
+        assert not reported(rule, text)
+
+
+def test_what_fails_on_zeros_alone_is_a_warning():
     text = """net (float[1, 3] x) => (int64[2] y) <int64 first = {0}>
     { at = NonZero(x) y = Gather<axis = 1>(at, first) }"""
     (found,) = reported(execution_failure, text)
-    assert found.severity is Severity.INFO
-    assert "all zeros, or the least and largest numbers, as x float32[1, 3] fail" in found.message
+    assert found.severity is Severity.WARNING
+    assert "an all-zero sample, fed as x float32[1, 3], fails" in found.message
 
 
 def test_no_valid_input_names_the_command():

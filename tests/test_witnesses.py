@@ -99,7 +99,10 @@ def test_a_fault_at_the_limits_has_a_witness(tmp_path, write_model):
     { square = Mul(x, x) sum = ReduceSum(square, last) size = Sqrt(sum) [d] y = Div(x, size) }"""
     model = write_model(text)
     (found,) = run_rule(nan_origin, model, settings=Settings(witnesses=tmp_path)).findings
-    assert found.evidence == {"at_limits": True, "witness": str(tmp_path / "model-ACT001-d.npz")}
+    assert found.evidence == {
+        "at_limits": "an all-zero sample",
+        "witness": str(tmp_path / "model-ACT001-d.npz"),
+    }
     assert np.array_equal(np.load(found.evidence["witness"])["x"], np.zeros((1, 4)))
     replayed = Settings(data=tmp_path / "model-ACT001-d.npz")
     assert run_rule(nan_origin, model, settings=replayed).findings

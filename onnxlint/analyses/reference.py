@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
+from onnxlint.analyses.channels import BrokenChannels, Channels
 from onnxlint.analyses.decisions import DECIDING, Decided
 from onnxlint.analyses.divergence import FirstDivergence, LayerDifferences
 from onnxlint.analyses.execution import Execution
@@ -46,6 +47,7 @@ class OutputDifference:
     decisions: int = 0
     distances: list[Distance] = field(default_factory=list)
     changed_by_run: list[int] = field(default_factory=list)
+    channels: Channels = field(default_factory=Channels)
 
     @property
     def place(self) -> Place:
@@ -85,6 +87,7 @@ class OutputDifference:
             self.misfit = f"is {got.dtype}, and the reference's {wanted.dtype}"
         elif got.dtype.kind == "f":
             self.distances.append(Distance.between(got, wanted))
+            self.channels.add(got, wanted)
             self._count_decisions(got, wanted)
         else:
             self.changed += int((got != wanted).sum())
@@ -158,6 +161,12 @@ class Reference:
         layers = self._layers(run)
         epsilon = math.inf if self.quantised else self.epsilon
         return layers.first([output.value for output in outputs], limit, epsilon)
+
+    def broken_channels(self, output: OutputDifference) -> BrokenChannels | None:
+        """The channels of an output of which nothing is left, though others agree."""
+        if output.misfit or not output.distances:
+            return None
+        return output.channels.broken(self.epsilon, quantised=self.quantised)
 
     def tie(self, output: OutputDifference, limit: float) -> Node | None:
         """The node that makes an output differ by deciding between what agrees within the limit."""

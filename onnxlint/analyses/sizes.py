@@ -68,6 +68,11 @@ class Sizes:
             if symbol not in self._counted or self.batch_is_doubtful
         ]
 
+    @property
+    def names(self) -> list[str]:
+        """The inputs that are fed."""
+        return [slot.name for slot in self._slots]
+
     def slot(self, name: str) -> Slot | None:
         """What is known of an input."""
         return next((slot for slot in self._slots if slot.name == name), None)

@@ -20,6 +20,12 @@ TIMES = 10.0
 BATCHES = (1, 2, 3)
 """Batch sizes that are tried: alone, the least company, and the least that is odd."""
 
+SAMPLES_CHANGED = 4
+"""So many samples are changed at once, part by part: what saturates for one may not for others."""
+
+PARTS = 64
+"""So many changes of a part of an input at most: of three axes, in two other values each."""
+
 MOST_SYMBOLS = 6
 """So many free sizes beside the batch are varied: more than height, width, time, and two states."""
 
@@ -32,9 +38,12 @@ class Question(StrEnum):
     OPTIMISED = "the unoptimised model"
     AXES = "other sizes of dynamic axes"
     COMPANY = "two samples together"
+    ONE_STEP = "sequences of one step"
     SENSITIVITY = "one input changed at a time"
     REPEATED = "the same input twice"
     GRADIENTS = "small changes followed through the layers"
+    ORDER = "the sequence shuffled"
+    POSITIONS = "a part of one input changed at a time"
 
 
 class Work:
@@ -133,13 +142,16 @@ class Work:
         batches = load + sum(self.batches(self.samples)) * sample
         return {
             Question.BATCH: batches if self._has_batch else 0.0,
-            Question.LIMITS: load + 2 * (sample + self._watching),
+            Question.LIMITS: load + 3 * (sample + self._watching),
             Question.OPTIMISED: 2 * load + 2 * run,
             Question.AXES: min(self._symbols, MOST_SYMBOLS) * run,
             Question.COMPANY: 4 * sample if self._has_batch else 0.0,
+            Question.ONE_STEP: run,
             Question.SENSITIVITY: (self._inputs + 1) * run,
             Question.REPEATED: 2 * run,
             Question.GRADIENTS: 2 * load + 3 * run,
+            Question.ORDER: 3 * sample * min(SAMPLES_CHANGED, self.samples),
+            Question.POSITIONS: PARTS * sample * min(SAMPLES_CHANGED, self.samples),
         }
 
     def _settle(self) -> frozenset[Question]:

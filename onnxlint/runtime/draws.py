@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import Enum
 from functools import partial
 from math import ceil, floor
 from typing import Any
@@ -13,23 +14,41 @@ from onnxlint.runtime.messages import Array
 from onnxlint.runtime.slots import Column, Meaning, Slot
 
 
-def limit(slot: Slot, shape: tuple[int, ...], steps: int, zero: bool) -> Array:
-    """Zeros, or what comes next to them; else the numbers at the ends of what is valid."""
+class Limit(Enum):
+    """What a sample at the limits is made of: zeros or the least, one number, or both ends."""
+
+    ZERO = "zero"
+    FLAT = "flat"
+    ENDS = "ends"
+
+
+FLAT = {Limit.ZERO: 0.0, Limit.FLAT: 0.5}
+"""The number of a flat sample: grey, where images go from 0 to 1; its sums are exact."""
+
+
+def limit(slot: Slot, shape: tuple[int, ...], steps: int, of: Limit) -> Array:
+    """Zeros, or what comes next to them; one number; else those at the ends of what is valid."""
     if slot.columns:
-        return _typed(_by_columns(slot, shape, partial(_end, zero=zero)), slot).copy()
+        return _typed(_by_columns(slot, shape, partial(_end, limit=of)), slot).copy()
     match slot.meaning:
         case Meaning.NOISE:
-            made = np.zeros(shape) if zero else _ends(slot.range, shape)
+            made = _ends(slot.range, shape) if of is Limit.ENDS else np.full(shape, FLAT[of])
         case Meaning.POSITIVE:
-            made = np.full(shape, LEAST_POSITIVE if zero else 0.99)
+            made = np.full(shape, FLAT.get(of, 0.99) or LEAST_POSITIVE)
         case Meaning.INDEX | Meaning.PIXEL:
-            made = np.full(shape, _integer_range(slot, *_whole_numbers(slot))[0 if zero else 1])
+            low, high = _integer_range(slot, *_whole_numbers(slot))
+            middle = (low + high + 1) // 2
+            made = np.full(shape, {Limit.ZERO: low, Limit.FLAT: middle, Limit.ENDS: high}[of])
         case Meaning.MASK:
             length = shape[-1] if shape else 1
-            made = np.broadcast_to(np.arange(length) < (length if zero else 1), shape or (1,))
+            made = np.broadcast_to(
+                np.arange(length) < (1 if of is Limit.ENDS else length), shape or (1,)
+            )
             made = made.reshape(shape)
         case Meaning.LENGTH:
             made = np.full(shape, steps)
+        case Meaning.TEXT if of is Limit.ZERO:
+            made = np.full(shape, "", object)
         case _:
             made = _GENERATORS[slot.meaning](slot, shape, np.random.default_rng(0))
     return _typed(made, slot).copy()
@@ -218,13 +237,17 @@ def _drawn(rng: np.random.Generator, column: Column, shape: tuple[int, ...]) -> 
     return _picked(column, rng.integers(0, len(column.options), shape))
 
 
-def _end(column: Column, shape: tuple[int, ...], zero: bool) -> Array:
-    """The first or the last option; zeros, or four deviations from the middle in turns."""
+def _end(column: Column, shape: tuple[int, ...], limit: Limit) -> Array:
+    """An option from either end of the list, or its middle; else zeros, the centre, both ends."""
+    if column.has_words and limit is Limit.ZERO:
+        return np.full(shape, "", object)
     if column.options:
-        return _picked(column, np.full(shape, 0 if zero else len(column.options) - 1))
-    if zero:
-        return np.zeros(shape)
-    return column.centre + column.spread * _ends(None, shape)
+        last = len(column.options) - 1
+        at = {Limit.ZERO: 0, Limit.FLAT: last // 2, Limit.ENDS: last}[limit]
+        return _picked(column, np.full(shape, at))
+    if limit is Limit.ENDS:
+        return column.centre + column.spread * _ends(None, shape)
+    return np.zeros(shape) if limit is Limit.ZERO else np.full(shape, column.centre)
 
 
 def _picked(column: Column, at: Array) -> Array:

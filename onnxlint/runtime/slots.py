@@ -38,12 +38,14 @@ class Column:
     """What the model says of one column of an input, or of all elements.
 
     `options` are the values that it knows, or one from each side of its thresholds; where there are
-    none, numbers lie around `centre` with the standard deviation `spread`.
+    none, numbers lie around `centre` with the standard deviation `spread`. `has_words`: the options
+    are texts that are split into words, and so may be empty.
     """
 
     options: tuple[float | int | str, ...] = ()
     centre: float = 0.0
     spread: float = 1.0
+    has_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from itertools import zip_longest
 import numpy as np
 
 from onnxlint.model.tensors import element_count
-from onnxlint.runtime.draws import array_of, limit
+from onnxlint.runtime.draws import Limit, array_of, limit
 from onnxlint.runtime.feeds import Feeds
 from onnxlint.runtime.messages import Array
 from onnxlint.runtime.slots import Dim as Dim
@@ -43,18 +43,30 @@ runs at the size of its example alone, a small one as a rule."""
 
 
 @dataclass(frozen=True)
+class Boundary:
+    """One sample at the limits of what is valid, told in a few words.
+
+    `ordinary`: callers send such samples, black pictures and empty texts, sooner or later.
+    """
+
+    told: str
+    feed: dict[str, Array]
+    ordinary: bool = False
+
+
+@dataclass(frozen=True)
 class Attempt:
     """A choice of sizes, and the runs it gives: each a feed of all inputs.
 
     `samples` is how many they hold; None where every run holds `samples_per_run`. `limits` are more
-    runs, of a few samples at the limits of what is valid: all zeros, least and largest numbers.
+    runs, of one sample each, at the limits of what is valid.
     """
 
     sizes: Mapping[str, int]
     samples_per_run: int
     feeds: Sequence[dict[str, Array]]
     samples: int | None = None
-    limits: list[dict[str, Array]] = field(default_factory=list)
+    limits: list[Boundary] = field(default_factory=list)
 
 
 def attempts(
@@ -144,28 +156,44 @@ def _attempt(
     return Attempt(sizes, batch, feeds, limits=limits)
 
 
-def _at_limits(
-    slots: list[Slot], sizes: Mapping[str, int], counted: str | None
-) -> list[dict[str, Array]]:
-    """A sample of zeros and one of the least and largest numbers: in one run, if it takes two."""
-    axes = batch_axes(slots)
+def _at_limits(slots: list[Slot], sizes: Mapping[str, int], counted: str | None) -> list[Boundary]:
+    """A sample of zeros, one of the same number throughout, and one of the ends of what is valid.
+
+    They are run apart, for a fault is to be told of one of them; what is left of zeros where they
+    are not valid is another constant.
+    """
     if counted is not None:
-        sizes = _consistent({**sizes, counted: min(2, sizes[counted])})
+        sizes = _consistent({**sizes, counted: 1})
     steps = _steps(slots, sizes)
-    zeros, ends = (
-        {
-            slot.name: limit(resolved(slot, sizes), _shape(slot, sizes), steps, zero)
-            for slot in slots
-        }
-        for zero in (True, False)
+    zero, flat, ends = (
+        {s.name: limit(resolved(s, sizes), _shape(s, sizes), steps, of) for s in slots}
+        for of in Limit
     )
-    together = [name for name, axis in axes.items() if axis is not None]
-    if not together or any(zeros[name].shape[axes[name] or 0] < 2 for name in together):
-        return [zeros, ends]
-    for name in together:
-        odd = (slice(None),) * (axes[name] or 0) + (slice(1, None, 2),)
-        zeros[name][odd] = ends[name][odd]
-    return [zeros]
+    boundaries = [_ordinary(slots, zero), _ordinary(slots, flat)]
+    if boundaries[1].told == boundaries[0].told and _same(zero, flat):
+        del boundaries[1]
+    return [*boundaries, Boundary("a sample of the minimum and maximum values", ends)]
+
+
+_NAMELESS = frozenset({Meaning.MASK, Meaning.COUNT, Meaning.LENGTH, Meaning.GIVEN})
+"""What only goes with a sample, and says nothing of its content."""
+
+
+def _ordinary(slots: list[Slot], feed: dict[str, Array]) -> Boundary:
+    """Zeros or any constant, by what is in it; columns that each have their own are no constant."""
+    content = [feed[slot.name].reshape(-1) for slot in slots if slot.meaning not in _NAMELESS]
+    content = [array for array in content if array.size]
+    if content and all(array.dtype == object and not any(array) for array in content):
+        return Boundary("an empty text", feed, ordinary=True)
+    if content and not any(array.astype(bool).any() for array in content):
+        return Boundary("an all-zero sample", feed, ordinary=True)
+    is_constant = all((array == array[0]).all() for array in content)
+    told = "a constant sample" if is_constant else "a sample of values that are listed"
+    return Boundary(told, feed, ordinary=is_constant and bool(content))
+
+
+def _same(one: dict[str, Array], other: dict[str, Array]) -> bool:
+    return all(np.array_equal(array, other[name]) for name, array in one.items())
 
 
 def _steps(slots: list[Slot], sizes: Mapping[str, int]) -> int:

@@ -49,7 +49,7 @@ def vocabulary(
     if not known:
         return []
     if joint is not None:
-        return [Column(tuple(_texts([str(word) for word in known], joint)))]
+        return [Column(tuple(_texts([str(word) for word in known], joint)), has_words=True)]
     return [Column(_with_unknown(node, known))]
 
 

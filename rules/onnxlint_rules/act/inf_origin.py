@@ -2,7 +2,18 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Activations, Finding, Layers, Limits, Node, Severity, Trace, Witnesses, rule
+from onnxlint import (
+    Activations,
+    Finding,
+    Layers,
+    Limits,
+    Node,
+    Severity,
+    Strayed,
+    Trace,
+    Witnesses,
+    rule,
+)  # fmt: skip
 from onnxlint_rules.act._at_limits import at_limits
 
 
@@ -17,7 +28,8 @@ def inf_origin(
     are left alone: attention masks are made of them. A warning on made-up samples, and for a
     logarithm of zero, which makes masks too; an info where no input's numbers go into that
     logarithm (of distances between positions, say, which T5 puts into buckets), for the sum of two
-    masks before a softmax, and where zeros, or the least and largest numbers alone, make them.
+    masks before a softmax, and where only the extremes of what is valid make them. What only an
+    all-zero or constant sample shows is a warning where it reaches an output.
     Fix: subtract the maximum before an exponential, guard the divisor with an epsilon, normalise
     before the values grow, or compute this part in float32.
 
@@ -52,8 +64,12 @@ def inf_origin(
             evidence=witnesses.of(origin, "ACT002"),
             severity=trace.severity(_on_data(origin.node, layers, activations), origin.node.output),
         )
+
+    def gravest(strayed: Strayed, node: Node) -> Severity | None:
+        return max(_on_data(node, layers, activations), Severity.WARNING, key=lambda s: s.rank)
+
     yield from at_limits(
-        trace, limits, witnesses, lambda seen: seen.infinite, "infinities are", "ACT002"
+        trace, limits, witnesses, lambda seen: seen.infinite, "infinities are", "ACT002", gravest
     )
 
 

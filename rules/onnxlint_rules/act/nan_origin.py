@@ -1,8 +1,9 @@
 """ACT001 nan-origin."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from onnxlint import Finding, Graph, Limits, Node, Severity, Trace, Witnesses, rule
+from onnxlint import Finding, Graph, Limits, Node, Severity, Strayed, Trace, Witnesses, rule
 from onnxlint_rules.act._at_limits import at_limits
 from onnxlint_rules.wgt._marks import is_mark
 
@@ -17,8 +18,10 @@ def nan_origin(
     later node hides it and the prediction looks healthy. Only the origin is reported, not what it
     taints, and not behind an overflow, which ACT002 reports. NaN that a constant holds is not made
     here (see nonfinite-weight), nor is NaN that the model fills in where it has no answer. A
-    warning on made-up samples, which may lie outside what the model will see; an info where zeros,
-    or the least and largest numbers alone, make it.
+    warning on made-up samples, which may lie outside what the model will see, and where only an
+    all-zero or constant sample, an empty text or a sequence of one step makes it: black pictures
+    and silence come. An info where only the extremes of what is valid make it, or where it reaches
+    no output.
     Fix: keep the operand inside the operator's domain: an epsilon under a logarithm, a square root
     or a division, the maximum subtracted before an exponential, a large negative number instead of
     -inf in a mask.
@@ -42,17 +45,51 @@ def nan_origin(
     }
     >>> model.graph.node[1].attribute[0].t.float_data[0] = float("nan")
 
+    Bad:
+    <ir_version: 8, opset_import: ["" : 17]>
+    # a sample of zeros has no length
+    net (float[N, 4] x) => (float[N, 4] y)
+    {
+        length = ReduceL2 <axes = [1]> (x)
+        y = Div(x, length)
+    }
+
+    Bad:
+    <ir_version: 8, opset_import: ["" : 17]>
+    # of one step there is no spread: 0 / (steps - 1)
+    net (float[N, steps, 4] x) => (float[N, 1, 4] y)
+    <float one = {1}, int64 second = {1}>
+    {
+        mean = ReduceMean <axes = [1]> (x)
+        away = Sub(x, mean)
+        sum = ReduceSumSquare <axes = [1]> (away)
+        shape = Shape(x)
+        steps = Gather(shape, second)
+        count = Cast <to = 1> (steps)
+        less = Sub(count, one)
+        y = Div(sum, less)
+    }
+
     Good:
     net (float[N, 4] x) => (float[N, 4] y)
     {
         squares = Mul(x, x)
         y = Sqrt(squares)
     }
+
+    Good:
+    <ir_version: 8, opset_import: ["" : 17]>
+    # guarded before the division
+    net (float[N, 4] x) => (float[N, 4] y)
+    <float little = {1e-12}>
+    {
+        length = ReduceL2 <axes = [1]> (x)
+        least = Max(length, little)
+        y = Div(x, least)
+    }
     """
-    overflows = {origin.node for origin in trace.origins(lambda seen: seen.infinite)}
     for origin in trace.origins(lambda seen: seen.nan):
-        read = (value for value in origin.node.inputs if value is not None)
-        if _fills_in(origin.node, graph) or not overflows.isdisjoint(graph.ancestors(read)):
+        if _fills_in(origin.node, graph) or _is_behind_infinities(origin.node, graph, trace):
             continue
         yield Finding(
             origin,
@@ -63,7 +100,23 @@ def nan_origin(
             evidence=witnesses.of(origin, "ACT001"),
             severity=trace.severity(Severity.ERROR, origin.node.output),
         )
-    yield from at_limits(trace, limits, witnesses, lambda seen: seen.nan, "NaN is", "ACT001")
+
+    def gravest(strayed: Strayed, node: Node) -> Severity | None:
+        behind = _is_behind_infinities(node, graph, trace, [strayed.ran])
+        return None if behind else Severity.WARNING
+
+    yield from at_limits(
+        trace, limits, witnesses, lambda seen: seen.nan, "NaN is", "ACT001", gravest
+    )
+
+
+def _is_behind_infinities(
+    node: Node, graph: Graph, trace: Trace, runs: list[Any] | None = None
+) -> bool:
+    """Whether what a node reads depends on one that makes infinities, in the trace or in others."""
+    before = graph.ancestors([value for value in node.inputs if value is not None])
+    origins = trace.origins(lambda seen: seen.infinite, runs)
+    return any(origin.node in before for origin in origins)
 
 
 def _fills_in(node: Node, graph: Graph) -> bool:

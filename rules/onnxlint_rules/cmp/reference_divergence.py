@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 from math import isinf
 
-from onnxlint import Finding, FirstDivergence, Node, OutputDifference, Reference, Severity, rule
+from onnxlint import (
+    BrokenChannels,
+    Finding,
+    FirstDivergence,
+    Node,
+    OutputDifference,
+    Reference,
+    Severity,
+    rule,
+)  # fmt: skip
 
 STEPS = 10
 """Steps of a dtype coarser than float32 that rounding may add up to: 1% in float16."""
@@ -11,6 +20,9 @@ STEPS = 10
 UNRELATED = 1.0
 """The error of an output that is zero, or anything else that is as long and has nothing in common:
 these make 1 to 1.4."""
+
+MOST_NAMED = 8
+"""So many broken channels are listed; more are counted."""
 
 SMALL = 1e-3
 """Below it shares are not written in percent."""
@@ -34,6 +46,9 @@ def reference_divergence(
     than twice the worst, or 10 steps of a coarser dtype. Layers of float32 may differ by 100 steps,
     and the n-th by root n times as much. A tie is an info: TopK, ArgMax, NonMaxSuppression or a
     threshold choose otherwise between scores that agree within the limit.
+    Of an output that agrees as a whole, a channel that is constant where the reference's varies, or
+    of which more is wrong than right, is named: scores from 0 to 1 vanish beside coordinates when
+    both are quantised with one scale. What is as small as the rounding of the others is noise.
     Fix: look at the layer that is named: keep it in float32, calibrate it anew, leave the fusion
     out. What lies before it agrees.
 
@@ -48,6 +63,30 @@ def reference_divergence(
     }
     >>> _ = (folder / "reference.onnx").write_bytes(model.SerializeToString())
     >>> model.graph.initializer[1].float_data[0] = 1.1
+
+    Bad:
+    # one scale for what goes to 640 and what goes to 1
+    # config: reference = "reference.onnx"
+    net (float[N, 2, 8] x) => (float[N, 2, 8] y)
+    <float[2, 1] w = {640, 1}>
+    {
+        s = Sigmoid(x)
+        y = Mul(s, w)
+    }
+    >>> _ = (folder / "reference.onnx").write_bytes(model.SerializeToString())
+    >>> model.graph.initializer[0].float_data[1] = 0
+
+    Good:
+    # a channel of rounding errors alone
+    # config: reference = "reference.onnx"
+    net (float[N, 2, 8] x) => (float[N, 2, 8] y)
+    <float[2, 1] w = {1, 1e-9}>
+    {
+        s = Sigmoid(x)
+        y = Mul(s, w)
+    }
+    >>> _ = (folder / "reference.onnx").write_bytes(model.SerializeToString())
+    >>> model.graph.initializer[0].float_data[1] = 0
 
     Good:
     # the same under other names
@@ -72,6 +111,7 @@ def reference_divergence(
         yield from _tie(reference, ties, limit)
     far = told
     if not far:
+        yield from _channels(reference)
         return
     worst = max(far, key=lambda output: (bool(output.misfit), output.error))
     first = reference.first_divergent(far, limit)
@@ -90,6 +130,43 @@ def reference_divergence(
         evidence={"outputs": {o.value.name: o.misfit or o.error for o in far}},
         severity=severity,
     )
+
+
+def _channels(reference: Reference) -> Iterator[Finding]:
+    """Outputs that agree as a whole, for other channels are larger, and of which some are lost."""
+    for output in reference.outputs:
+        broken = reference.broken_channels(output)
+        if broken is None:
+            continue
+        uncalibrated = reference.quantised and reference.noise
+        yield Finding(
+            output,
+            f"output {output.value.name!r} differs from the reference's by {_share(output.error)} "
+            f"as a whole, and {_lost(broken)} on {reference.samples} samples",
+            measured=broken.error,
+            limit=broken.limit,
+            unit="relative L2 error of a channel",
+            evidence={"axis": broken.axis, "channels": broken.channels},
+            severity=Severity.INFO if uncalibrated else Severity.WARNING,
+        )
+
+
+def _lost(broken: BrokenChannels) -> str:
+    count, first, last = len(broken.channels), broken.channels[0], broken.channels[-1]
+    named = f"{first} to {last}" if count == last - first + 1 and count > 1 else _listed(broken)
+    of = f"of {broken.size} along axis {broken.axis}"
+    what = f"channel {named} {of}" if count == 1 else f"channels {named} {of}"
+    if broken.constant is not None:
+        verb = "is" if count == 1 else "are"
+        return f"{what} {verb} {broken.constant:.4g} throughout, where the reference's varies"
+    verb = "differs" if count == 1 else "differ"
+    return f"{what} {verb} by up to {_share(broken.error)}"
+
+
+def _listed(broken: BrokenChannels) -> str:
+    named = ", ".join(map(str, broken.channels[:MOST_NAMED]))
+    more = len(broken.channels) - MOST_NAMED
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _tie(

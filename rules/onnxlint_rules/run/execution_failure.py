@@ -10,8 +10,10 @@ def execution_failure(execution: Execution, limits: Limits) -> Iterator[Finding]
     """A model that loads and cannot be run.
 
     Why: the model passes every check of the file and fails with the first request: a Reshape keeps
-    the batch of the export, a look-up runs past its table, sizes do not broadcast. An info where a
-    made-up sample of zeros, or of the least and largest numbers, fails and others do not.
+    the batch of the export, a look-up runs past its table, sizes do not broadcast. A warning
+    where usual samples run and an all-zero or constant one, or a sequence of one step, fails; an
+    info where the extremes of what is valid fail, or where windows over the steps, sizes or
+    parameters may explain it.
     Fix: follow the node that is named to the layer it came from; export with dynamic axes where
     sizes vary, and with an example input that is not of size 1.
 
@@ -21,6 +23,28 @@ def execution_failure(execution: Execution, limits: Limits) -> Iterator[Finding]
     {
         picked = Gather(w, rows)
         y = Concat <axis = 0> (picked, x)
+    }
+
+    Bad:
+    # integers, and one step
+    net (float[N, steps, 2] x, int64 span) => (int64 y)
+    <int64 second = {1}, int64 one = {1}>
+    {
+        shape = Shape(x)
+        steps = Gather(shape, second)
+        gaps = Sub(steps, one)
+        y = Div(span, gaps)
+    }
+
+    Good:
+    net (float[N, steps, 2] x, int64 span) => (int64 y)
+    <int64 second = {1}, int64 one = {1}>
+    {
+        shape = Shape(x)
+        steps = Gather(shape, second)
+        gaps = Sub(steps, one)
+        least = Max(gaps, one)
+        y = Div(span, least)
     }
 
     Good:
@@ -34,6 +58,14 @@ def execution_failure(execution: Execution, limits: Limits) -> Iterator[Finding]
     refusal = execution.execution_failure
     if refusal is not None:
         yield Finding(refusal, f"a run on {refusal.fed} fails: {refusal}")
-    if limits.failure is not None:
-        told = f"all zeros, or the least and largest numbers, as {limits.failure.fed} fail"
-        yield Finding(limits.failure, f"{told}: {limits.failure}", severity=Severity.INFO)
+    places = {refusal.place} if refusal is not None else set()
+    for refused in limits.refused:
+        why = refused.refusal
+        if why.place in places:
+            continue
+        places.add(why.place)
+        yield Finding(
+            why,
+            f"usual samples run, and {refused.boundary.told}, fed as {why.fed}, fails: {why}",
+            severity=Severity.WARNING if refused.sure else Severity.INFO,
+        )
