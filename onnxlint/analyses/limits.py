@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.refusals import Refusal
 from onnxlint.analyses.runner import Runner, told
+from onnxlint.analyses.within import Within
 from onnxlint.analyses.work import Question, Work
 from onnxlint.analyses.worker import RunFailure, WorkerDied
 
 if TYPE_CHECKING:
+    from onnxlint.analyses.within import InnerRun
     from onnxlint.runtime.messages import Array, Ran
     from onnxlint.runtime.synthesis import Attempt
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 class Limits:
     """The runs at the limits that gave NaN or infinities, every value watched, and their feeds.
 
+    `inner` are the steps of subgraphs and functions in these runs that show them.
     None where the user's data was fed. `failure` is what onnxruntime refused there, though it takes
     other samples of the same shape.
     """
@@ -33,10 +36,11 @@ class Limits:
     def __init__(self) -> None:
         self.runs: list[Ran] = []
         self.feeds: list[Feed] = []
+        self.inner: list[InnerRun] = []
         self.failure: Refusal | None = None
 
     @classmethod
-    def build(cls, execution: Execution, work: Work) -> Limits:
+    def build(cls, execution: Execution, work: Work, within: Within) -> Limits:
         """Runs the samples at the limits, where the others ran and it costs little."""
         limits, attempt, runner = cls(), execution.attempt, execution.runner
         if attempt is None or runner is None or not execution.synthetic:
@@ -50,6 +54,7 @@ class Limits:
             if odd:
                 runner.open(closely=True)
             limits.runs, limits.feeds = [runner.run_closely(feed) for feed in odd], odd
+            limits.inner = within.look(odd) if odd else []
         return limits
 
     def _is_odd(self, runner: Runner, feed: Feed, attempt: Attempt) -> bool:

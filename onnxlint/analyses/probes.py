@@ -7,7 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.shapes import Shapes
-from onnxlint.model.graph import MOVING, Graph, Node, Value
+from onnxlint.model.graph import MOVING, Graph, Node, Scope, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Quantisation, Watch
@@ -83,18 +83,22 @@ _KEEPING = _ELEMENTWISE | {"Cast", "Dropout", "Identity", "Softmax", "LogSoftmax
 _CHANNELS_LAST = frozenset({"Gemm", "MatMul", "LayerNormalization"})
 
 
-def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
-    """Values of the main graph to watch: floats, and integers that stand for them.
+def chosen(
+    graph: Graph, shapes: Shapes, *, every: bool = False, scope: Scope | None = None
+) -> list[Watch]:
+    """Values of the main graph, or another scope, to watch: floats, and integers that stand for
+    them.
 
     `every` takes all that depend on an input. Of what may be empty, at least the size is watched.
     """
     from onnxlint.runtime.messages import Watch
 
-    constants = _constant_values(graph)
+    scope = scope or graph.main
+    constants = _constant_values(scope)
     sizes = _Sizes(graph, shapes)
     axes: dict[Value, int | None] = {}
     watches = []
-    for node in graph.main.nodes:
+    for node in scope.nodes:
         for value in filter(None, node.outputs):
             axis = axes[value] = _channel_axis(node, shapes, value, axes)
             is_constant = value in constants
@@ -118,7 +122,7 @@ def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
     normalisation reads, and all of float16: the CPU's fused kernels keep in float32 what a GPU
     rounds, or overflows. Numbers that only moved were seen before.
     """
-    made = _constant_values(graph)
+    made = _constant_values(graph.main)
     normalised = {node.input(0) for node in first_normalisations(graph)}
 
     def is_half(value: Value) -> bool:
@@ -168,12 +172,13 @@ def _is_hidden(value: Value, constants: set[Value]) -> bool:
     return False
 
 
-def constants(graph: Graph, shapes: Shapes) -> list[Watch]:
-    """The floats that nodes of the main graph make of constants alone: the same in every run."""
+def constants(graph: Graph, shapes: Shapes, scope: Scope | None = None) -> list[Watch]:
+    """The floats that nodes of the main graph, or another scope, make of constants alone."""
     from onnxlint.runtime.messages import Watch
 
-    made, sizes = _constant_values(graph), _Sizes(graph, shapes)
-    wanted = (value for value in graph.main.values.values() if value in made)
+    scope = scope or graph.main
+    made, sizes = _constant_values(scope), _Sizes(graph, shapes)
+    wanted = (value for value in scope.values.values() if value in made)
     return [
         Watch(value.name, counts_samples=False) for value in wanted if sizes.may_be_float(value)
     ]
@@ -232,10 +237,10 @@ def quantised(graph: Graph, node: Node, value: Value) -> Quantisation | None:
     return Quantisation(float(scale), int(zero)) if isfinite(zero) else None
 
 
-def _constant_values(graph: Graph) -> set[Value]:
+def _constant_values(scope: Scope) -> set[Value]:
     """Values that depend on no input: watching them would undo constant folding."""
     constants: set[Value] = set()
-    for node in graph.main.nodes:
+    for node in scope.nodes:
         read = [value for value in node.inputs if value is not None]
         if node.subgraphs or node.op.startswith("Random"):
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -328,19 +328,32 @@ def runnable(
 
     proto = ModelProto()
     proto.CopyFrom(model.proto)
+    for name, shape in (measured or {}).items():
+        proto.graph.node.append(make_node("Shape", [name], [shape], name=shape))
+        proto.graph.output.append(make_empty_tensor_value_info(shape))
+    return serialised(proto, model.files, watched, synthetic=synthetic)
+
+
+def serialised(
+    proto: ModelProto, files: Files, watched: Iterable[str], *, synthetic: bool
+) -> tuple[bytes, Path]:
+    """A model that may be changed, with the watched values as outputs, and the folder of weights.
+
+    Raises:
+        RunFailure: the model refers to a file that must not be opened.
+    """
+    from onnx.helper import make_empty_tensor_value_info
+
     if synthetic:
         bound_loops(proto)
     try:
-        folder = _point_to_files(model.files, proto)
+        folder = _point_to_files(files, proto)
     except TensorError as error:
         raise RunFailure(str(error)) from error
     outputs = {output.name for output in proto.graph.output}
     proto.graph.output.extend(
         make_empty_tensor_value_info(name) for name in watched if name not in outputs
     )
-    for name, shape in (measured or {}).items():
-        proto.graph.node.append(make_node("Shape", [name], [shape], name=shape))
-        proto.graph.output.append(make_empty_tensor_value_info(shape))
     return bytes(proto.SerializeToString()), folder
 
 

@@ -13,7 +13,7 @@ def at_limits(
 ) -> Iterator[Finding]:
     """Infos on nodes that make something bad of zeros, or of the least and largest numbers."""
     known = {origin.node for origin in trace.origins(bad)}
-    for origin in trace.origins(bad, limits.runs):
+    for origin in trace.origins(bad, limits.runs, limits.inner):
         if origin.node not in known:
             yield Finding(
                 origin,

@@ -51,8 +51,8 @@ def nan_origin(
     """
     overflows = {origin.node for origin in trace.origins(lambda seen: seen.infinite)}
     for origin in trace.origins(lambda seen: seen.nan):
-        read = (value for value in origin.node.inputs if value is not None)
-        if _fills_in(origin.node, graph) or not overflows.isdisjoint(graph.ancestors(read)):
+        read = graph.ancestors(origin.sources)
+        if _fills_in(origin.node, graph) or not overflows.isdisjoint(read):
             continue
         yield Finding(
             origin,
@@ -68,5 +68,5 @@ def nan_origin(
 
 def _fills_in(node: Node, graph: Graph) -> bool:
     """Whether a node gives the same numbers for every input, which are a mark of no answer."""
-    is_same = node.op == "ConstantOfShape" or node not in graph.varying
+    is_same = node.op == "ConstantOfShape" or not (node.scope.in_function or node in graph.varying)
     return is_same and node.output is not None and is_mark(node.output)
