@@ -54,7 +54,9 @@ def nan_origins(analyses: Analyses) -> list[str]:
 
 HEAD = '<ir_version: 8, opset_import: ["": 17, "my": 1]>\n'
 
-BRANCHES = HEAD + """net (float[N, 4] x, float[N, 4] c) => (float[N, 4] y)
+BRANCHES = (
+    HEAD
+    + """net (float[N, 4] x, float[N, 4] c) => (float[N, 4] y)
 <float zero = {0}>
 {
     total = ReduceSum <keepdims = 0> (c)
@@ -63,6 +65,7 @@ BRANCHES = HEAD + """net (float[N, 4] x, float[N, 4] c) => (float[N, 4] y)
         then_branch = a () => (float[N, 4] t) { square = Mul(x, x) t = Sqrt(square) },
         else_branch = b () => (float[N, 4] e) { below = Neg(c) e = Exp(below) }>
 }"""
+)
 
 
 @pytest.mark.parametrize(("sign", "taken"), [(1, "then"), (-1, "else")])
@@ -78,7 +81,9 @@ def test_only_the_branch_that_is_taken_is_seen(analysed, tmp_path, sign, taken):
         assert seen(analyses, "If_2/then_branch", "square").samples.shape == (3, 5)
 
 
-LOOP = HEAD + """net (float[N, 4] x) => (float[N, 4] y, float[T, N, 4] all)
+LOOP = (
+    HEAD
+    + """net (float[N, 4] x) => (float[N, 4] y, float[T, N, 4] all)
 <int64 most = {5}, bool yes = {1}, float half = {0.5}>
 {
     y, all = Loop (most, yes, x) <body = b (int64 i, bool going, float[N, 4] s)
@@ -91,6 +96,7 @@ LOOP = HEAD + """net (float[N, 4] x) => (float[N, 4] y, float[T, N, 4] all)
         next = Sqrt(less)
     }>
 }"""
+)
 
 
 def test_each_step_of_a_loop_is_seen_by_itself(analysed, tmp_path):
@@ -106,7 +112,9 @@ def test_each_step_of_a_loop_is_seen_by_itself(analysed, tmp_path):
 
 
 def test_steps_of_a_loop_may_have_different_shapes(analysed):
-    analyses = analysed(HEAD + """net (float[N, 4] x) => (float[M, 4] y)
+    analyses = analysed(
+        HEAD
+        + """net (float[N, 4] x) => (float[M, 4] y)
     <int64 most = {4}, bool yes = {1}>
     {
         y = Loop (most, yes, x) <body = b (int64 i, bool on, float[K, 4] s)
@@ -116,19 +124,23 @@ def test_steps_of_a_loop_may_have_different_shapes(analysed):
             positive = Relu(s)
             next = Concat <axis = 0> (s, positive)
         }>
-    }""")
+    }"""
+    )
     assert seen(analyses, "Loop_0/body", "positive").statistics.elements == 8 * 4 * (1 + 2 + 4 + 8)
 
 
 def test_scans_are_seen_in_the_order_of_their_directions(analysed, tmp_path):
     np.savez(tmp_path / "d.npz", x=np.arange(6, dtype="f4").reshape(1, 2, 3))
-    text = HEAD + """net (float[1, 2, 3] x) => (float[1, 2] last, float[3, 1, 2] y)
+    text = (
+        HEAD
+        + """net (float[1, 2, 3] x) => (float[1, 2] last, float[3, 1, 2] y)
     <float[1, 2] first = {0, 0}>
     {
         last, y = Scan <num_scan_inputs = 1, scan_input_axes = [2], scan_input_directions = [1],
             body = b (float[1, 2] s, float[1, 2] part) => (float[1, 2] total, float[1, 2] root)
             { total = Sub(part, s) root = Sqrt(total) }> (first, x)
     }"""
+    )
     analyses = analysed(text, data=tmp_path / "d.npz")
     # [2, 5] - 0 = [2, 5]; [1, 4] - [2, 5] = -1; [0, 3] + 1
     total = seen(analyses, "Scan_0/body", "total").statistics
@@ -136,7 +148,9 @@ def test_scans_are_seen_in_the_order_of_their_directions(analysed, tmp_path):
     assert nan_origins(analyses) == ["Scan_0/body Sqrt"]
 
 
-FUNCTIONS = HEAD + """net (float[N, 4] x) => (float[N, 4] y, float[N, 4] z)
+FUNCTIONS = (
+    HEAD
+    + """net (float[N, 4] x) => (float[N, 4] y, float[N, 4] z)
 <float[4] w = {1, 2, 3, 4}>
 {
     h = Relu(x)
@@ -154,6 +168,7 @@ scaled <factor> (a, weight, missing) => (out)
 <domain: "my", opset_import: ["": 17]>
 root <shift> (a) => (out) { kept = Abs(a) same = Mul(kept, a) out = Sqrt(same) }
 """
+)
 
 
 def test_functions_are_seen_with_what_each_call_gives_them(analysed, tmp_path):
@@ -168,7 +183,9 @@ def test_functions_are_seen_with_what_each_call_gives_them(analysed, tmp_path):
 
 
 def test_bodies_within_bodies_are_seen(analysed):
-    analyses = analysed(HEAD + """net (float[N, 4] x) => (float[N, 4] y)
+    analyses = analysed(
+        HEAD
+        + """net (float[N, 4] x) => (float[N, 4] y)
     <int64 most = {3}, bool yes = {1}, float[4, 4] w = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0,
      0, 1}>
     {
@@ -184,14 +201,17 @@ def test_bodies_within_bodies_are_seen(analysed):
         }>
     }
     <domain: "my", opset_import: ["": 17]>
-    bad (a) => (out) { square = Mul(a, a) below = Neg(square) out = Log(below) }""")
+    bad (a) => (out) { square = Mul(a, a) below = Neg(square) out = Log(below) }"""
+    )
     assert nan_origins(analyses) == ["function:my::bad Log"]
     assert seen(analyses, "Loop_0/body/If_3/else_branch", "q").statistics.elements == 2 * 8 * 4
     assert seen(analyses, "Loop_0/body/If_3/then_branch", "h").statistics.elements == 8 * 4
 
 
 def test_what_cannot_be_looked_into_is_told_at_its_node(analysed):
-    analyses = analysed(HEAD + """net (float[N, 4] x) => (float[N, 4] y)
+    analyses = analysed(
+        HEAD
+        + """net (float[N, 4] x) => (float[N, 4] y)
     <int64 most = {2}, bool yes = {1}, int64 at = {0}>
     {
         empty = SequenceEmpty()
@@ -205,7 +225,8 @@ def test_what_cannot_be_looked_into_is_told_at_its_node(analysed):
             next = SequenceInsert(s, bad)
         }>
         y = SequenceAt(list, at)
-    }""")
+    }"""
+    )
     within = analyses.get(Within)
     assert [(body.scope.path, reason) for body, reason in within.unseen] == [
         ("Loop_1/body", "'empty' was not kept")

@@ -12,6 +12,7 @@ from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.within import Within
 from onnxlint.findings import Place, Severity
+from onnxlint.model.crossings import in_order
 from onnxlint.model.dtypes import is_float
 from onnxlint.model.graph import Graph, Node, Scope, Value
 from onnxlint.reports import TraceRow
@@ -323,12 +324,12 @@ class Trace:
         return gates_itself(self._graph, node)
 
     def values(self) -> Iterator[Observed]:
-        """Everything that was watched, in the order of the file: subgraphs and functions last.
+        """Everything that was watched, in the order of the file, what is inside a node before it.
 
         What is quantised once; and once more as it was before, where that was watched.
         """
         told: set[int] = set()
-        for node in self._graph.nodes():
+        for node in in_order(self._graph):
             is_main = node.scope is self._graph.main
             for value in filter(None, node.outputs):
                 fused = self._inside(value) if is_main else None
@@ -346,12 +347,16 @@ class Trace:
             types = [ran.types.get(value.name) for ran in execution.runs]
             if all(seen is not None and 0 in seen[1] for seen in types):
                 yield Observed(value, execution.statistics[value.name], self.samples)
+        for value, seen in self.within.statistics.items():
+            if not seen.elements:
+                yield Observed(value, seen, self.within.samples[value])
 
     def rows(self) -> Iterator[TraceRow]:
         """Everything that was watched, for the report."""
         for observed in self.values():
             seen, value = observed.statistics, observed.value
             row = TraceRow(
+                scope=value.scope.path,
                 value=value.name,
                 node=value.producer.name if value.producer else "",
                 op_type=value.producer.op if value.producer else "",
