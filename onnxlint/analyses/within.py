@@ -338,9 +338,20 @@ class _Inside:
         ran = self._look.fetch(feed, first, [], self._samples)
         for group in others:
             ran.statistics |= self._look.fetch(feed, group, [], self._samples).statistics
-        fed = {name: array for name, array in feed.items() if array.dtype.kind == "f"}
+        fed = {name: array for name, array in {**self._constants_given(), **feed}.items()
+               if array.dtype.kind == "f"}  # fmt: skip
         ran.statistics |= {name: measure(array) for name, array in fed.items()}
         return ran
+
+    def _constants_given(self) -> Feed:
+        """The constants that a function is called with, by what it calls them."""
+        scope = self._body.scope
+        if scope.function is None:
+            return {}
+        pairs = zip(scope.inputs, self._body.owner.inputs, strict=False)
+        arrays = {formal.name: self._graph.constant(value) for formal, value in pairs
+                  if value is not None and value.tensor_proto is not None}  # fmt: skip
+        return {name: array for name, array in arrays.items() if array is not None}
 
 
 def _is_finite(array: Array) -> bool:

@@ -48,8 +48,8 @@ def cast_out_of_range(graph: Graph, trace: Trace) -> Iterator[Finding]:
         y = Cast <to = 6> (wide)
     }
     """
-    for node in graph.main.nodes:
-        seen = trace.of(node.input(0)) if node.op == "Cast" else None
+    for node in graph.nodes("Cast"):
+        seen = trace.of(node.input(0))
         if seen is not None and seen.statistics.finite:
             yield from _judge(graph, node, seen, trace.synthetic)
 
