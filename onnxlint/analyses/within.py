@@ -6,7 +6,6 @@ that is watched inside can keep a model from running, and each step of a loop is
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -130,18 +129,22 @@ class _Look:
 
     def into(self, feeds: dict[int, Feed]) -> None:
         """Runs the model on these feeds, and all that stands inside."""
-        with contextlib.suppress(WorkerDied):
-            self._from_main(feeds)
-            while self._waiting:
-                body, visits = self._waiting.popleft()
-                self._met += 1
+        self._from_main(feeds)
+        while self._waiting:
+            body, visits = self._waiting.popleft()
+            self._met += 1
+            try:
                 if self._met > MOST_BODIES:
-                    self.within.unseen.append((body, f"{MOST_BODIES} others were looked into"))
-                    continue
-                try:
-                    _Inside(self, body, self._per_run).visit(visits)
-                except (RunFailure, Unknown) as reason:
-                    self.within.unseen.append((body, str(reason)))
+                    raise Unknown(f"{MOST_BODIES} others were looked into")
+                _Inside(self, body, self._per_run).visit(visits)
+            except (RunFailure, Unknown) as reason:
+                self.within.unseen.append((body, str(reason)))
+            except WorkerDied as death:  # of others it would die, too, or take as long
+                self.within.unseen += [(each, str(death)) for each in [body, *self._bodies()]]
+                return
+
+    def _bodies(self) -> Iterator[Body]:
+        return (body for body, _ in self._waiting)
 
     def _from_main(self, feeds: dict[int, Feed]) -> None:
         """Runs the main graph for what the bodies of its nodes read."""
@@ -162,7 +165,7 @@ class _Look:
                                for name, array in self.fetch(feed, [], names, self._per_run)
                                .outputs.items() if name in main.values}  # fmt: skip
                 visits.append(Visit(at, values))
-        except RunFailure as reason:
+        except (RunFailure, WorkerDied) as reason:
             self.within.unseen += [(body, str(reason)) for body in inner]
             return
         self.wait_for(inner, visits)
@@ -265,7 +268,7 @@ class _Inside:
         constant = None if value is None else self._graph.constant(value)
         if constant is None:
             name = "" if value is None else value.name
-            raise Unknown(f"{name!r} was not kept")
+            raise Unknown(f"{name!r}, which it reads, is no tensor or too large to be kept")
         return constant
 
     def _surroundings(self, known: dict[Value, Array]) -> tuple[Feed, dict[str, TensorProto]]:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layer:
-    """One node as the linter sees it; `parameters` counts what was learnt."""
+    """One node as the linter sees it; `parameters` counts what was learnt.
+
+    `scope` is the path of the subgraph or function it stands in, empty for the main graph.
+    """
 
     index: int
     module: str | None
@@ -35,6 +38,7 @@ class Layer:
     parameters: int
     minimum: float | None = None
     maximum: float | None = None
+    scope: str = ""
 
 
 @click.command("inspect")
@@ -143,10 +147,11 @@ def _header(graph: Graph, path: str) -> dict[str, Any]:
 def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
     from onnxlint.analyses.learnt import learnt_parameters
     from onnxlint.analyses.shapes import Shapes
+    from onnxlint.model.crossings import in_order
     from onnxlint.model.graph import Graph
 
     graph, shapes = analyses.get(Graph), analyses.get(Shapes)
-    for node in graph.main.nodes:
+    for node in in_order(graph):
         shape = shapes.of(node.output)
         seen = trace.of(node.output) if trace is not None else None
         finite = seen is not None and seen.statistics.finite
@@ -160,6 +165,7 @@ def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
             parameters=learnt_parameters(graph, node),
             minimum=seen.statistics.minimum if seen is not None and finite else None,
             maximum=seen.statistics.maximum if seen is not None and finite else None,
+            scope=node.scope.path,
         )
 
 
@@ -182,7 +188,8 @@ def _print(head: dict[str, Any], layers: list[Layer]) -> None:
         side: Literal["left", "right"] = "right" if heading == "Parameters" else "left"
         table.add_column(heading, justify=side, no_wrap=whole)
     for layer in layers:
-        module = layer.module or layer.node or f"#{layer.index}"
+        named = layer.module or layer.node or f"#{layer.index}"
+        module = f"{layer.scope} {named}" if layer.scope else named
         seen = "" if layer.minimum is None else f"{layer.minimum:.4g} … {layer.maximum:.4g}"
         count = f"{layer.parameters:,}" if layer.parameters else ""
         cells = (module, layer.op, layer.output or "", layer.shape or "?", count, seen)
