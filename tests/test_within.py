@@ -282,3 +282,37 @@ def test_reports_show_values_inside(onnxlint, write_model):
     inner = {layer["scope"]: layer for layer in layers if layer["op"] == "Mul"}
     assert inner["function:my::root"]["maximum"] > 0
     assert "function:my::root #0" in onnxlint("inspect", path).stdout
+
+
+INTEGERS = (
+    HEAD
+    + """net (int64[N, 2] x) => (int32[N, 2] y, int64[N, 2] z)
+<int64 two = {2}, bool yes = {1}, int64[1] axis = {1}>
+{
+    more = Add(x, two)
+    y = Cast <to = 6> (more)
+    size = Shape(x)
+    narrow = Cast <to = 6> (size)
+    z = If (yes) <then_branch = a () => (int64[N, 2] t) { t = Mul(more, two) },
+                  else_branch = b () => (int64[N, 2] e) { e = Neg(more) }>
+}"""
+)
+
+
+def test_integers_are_watched_where_a_cast_narrows_them(analysed, tmp_path):
+    np.savez(tmp_path / "d.npz", x=np.array([[1, 2], [3_000_000_000, 4]]))
+    analyses = analysed(INTEGERS, data=tmp_path / "d.npz")
+    trace, main = analyses.get(Trace), analyses.get(Graph).main
+    more = trace.integers(main.values["more"])
+    assert (more.statistics.minimum, more.statistics.maximum) == (3, 3_000_000_002)
+    assert trace.of(main.values["more"]) is None  # no rule for floats gets to see it
+    assert [seen.value.name for seen in trace.values()] == []
+    assert trace.integers(main.values["size"]) is None  # sizes fit
+
+
+def test_a_full_trace_shows_all_integers(analysed, tmp_path):
+    np.savez(tmp_path / "d.npz", x=np.array([[1, 2], [3, 4]]))
+    analyses = analysed(INTEGERS, data=tmp_path / "d.npz", full_trace=True)
+    rows = {row.value: row for row in analyses.get(Trace).rows()}
+    assert {"more", "y", "size", "narrow", "t", "z"} <= rows.keys()
+    assert (rows["t"].scope, rows["t"].minimum, rows["t"].maximum) == ("If_4/then_branch", 6, 12)

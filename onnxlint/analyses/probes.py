@@ -7,6 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.shapes import Shapes
+from onnxlint.model.dtypes import integer_range
 from onnxlint.model.graph import MOVING, Graph, Node, Scope, Value
 
 if TYPE_CHECKING:
@@ -84,17 +85,20 @@ _CHANNELS_LAST = frozenset({"Gemm", "MatMul", "LayerNormalization"})
 
 
 def chosen(
-    graph: Graph, shapes: Shapes, *, every: bool = False, scope: Scope | None = None
-) -> list[Watch]:
-    """Values of the main graph, or another scope, to watch: floats, and integers that stand for
-    them.
+    graph: Graph, shapes: Shapes, *, every: bool = False, integers: bool = False,
+    scope: Scope | None = None,
+) -> list[Watch]:  # fmt: skip
+    """Values of the main graph, or another scope, to watch: floats, and integers that mean them.
 
-    `every` takes all that depend on an input. Of what may be empty, at least the size is watched.
+    `every` takes all that depend on an input, and `integers` those that stand for themselves, too;
+    else these are watched where a cast narrows them. Of what may be empty, at least the size is
+    watched.
     """
     from onnxlint.runtime.messages import Watch
 
     scope = scope or graph.main
     constants = _constant_values(scope)
+    narrowed = _narrowed(graph, shapes, scope)
     sizes = _Sizes(graph, shapes)
     axes: dict[Value, int | None] = {}
     watches = []
@@ -112,7 +116,27 @@ def chosen(
                 watches.append(Watch(value.name, axis, sizes.counts_samples(value)))
             elif not is_constant and sizes.may_be_empty(node, value):
                 watches.append(Watch(value.name, sizes_only=True))
+            elif not is_constant and (integers or value in narrowed) and sizes.is_whole(value):
+                counts = sizes.counts_samples(value)
+                watches.append(Watch(value.name, counts_samples=counts, integers=True))
     return watches
+
+
+def _narrowed(graph: Graph, shapes: Shapes, scope: Scope) -> set[Value]:
+    """Integers that a cast puts into a type which holds fewer; sizes always fit."""
+    read: set[Value] = set()
+    for node in scope.nodes:
+        value = node.input(0) if node.op == "Cast" else None
+        shape = shapes.of(value)
+        wanted = integer_range(node.attribute("to", 0))
+        if value is not None and shape is not None and wanted and shape.is_integer:
+            given = integer_range(shape.element_type)
+            if given and not wanted[0] <= given[0] <= given[1] <= wanted[1]:
+                read.add(value)
+    if not read:
+        return set()
+    fed = [*graph.inputs, *(value for each in graph.functions for value in each.inputs)]
+    return read & graph.descendants(fed, by_numbers=True)
 
 
 def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
@@ -143,7 +167,7 @@ def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
     return [
         watch
         for watch in chosen(graph, shapes, every=True)
-        if watch.name not in known and not watch.sizes_only
+        if watch.name not in known and not (watch.sizes_only or watch.integers)
         if tells(graph.main.values[watch.name])
     ]
 
@@ -216,6 +240,11 @@ class _Sizes:
         """Whether it has integers that onnxruntime hands to numpy as they are."""
         shape = self._shapes.of(value)
         return shape is not None and shape.dtype in ("int8", "uint8", "int16", "uint16")
+
+    def is_whole(self, value: Value) -> bool:
+        """Whether it has integers that numpy knows."""
+        shape = self._shapes.of(value)
+        return shape is not None and integer_range(shape.element_type) is not None
 
     def may_be_float(self, value: Value) -> bool:
         """Whether it has floats of a type that numpy knows."""

@@ -81,7 +81,7 @@ class Runner:
         """
         from onnxlint.analyses.probes import chosen, constants
 
-        watches = chosen(self._graph, self._shapes, every=every or closely)
+        watches = chosen(self._graph, self._shapes, every=every or closely, integers=every)
         if closely:
             watches += constants(self._graph, self._shapes)
         self.kept = list(kept_outputs(self._graph, self._shapes))

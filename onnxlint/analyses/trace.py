@@ -57,6 +57,11 @@ class Observed:
         """Where the value stands."""
         return self.value.place
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its elements are integers, which stand for themselves."""
+        return self.statistics.dtype.startswith(("int", "uint"))
+
     def made_by(self, *ops: str) -> bool:
         """Whether a node of one of these operators gives it."""
         return self.value.producer is not None and self.value.producer.op in ops
@@ -279,7 +284,18 @@ class Trace:
         """What was seen of a value, or None where it was not watched, or always empty.
 
         Of what is only quantised, it is what the integers stand for; of an input what was fed.
+        Other integers are none of these: see `integers`.
         """
+        found = self._of(value)
+        is_fed = value is not None and value.producer is None and not value.scope.path
+        return None if found is None or (found.is_whole and not is_fed) else found
+
+    def integers(self, value: Value | None) -> Observed | None:
+        """What was seen of integers that stand for themselves, as `of` tells it of floats."""
+        found = self._of(value)
+        return found if found is not None and found.is_whole else None
+
+    def _of(self, value: Value | None) -> Observed | None:
         if value is None or value.scope is not self._graph.main:
             return None if value is None else self._within(value)
         watched, count = self.execution.statistics, self.samples
@@ -352,8 +368,10 @@ class Trace:
                 yield Observed(value, seen, self.within.samples[value])
 
     def rows(self) -> Iterator[TraceRow]:
-        """Everything that was watched, for the report."""
-        for observed in self.values():
+        """Everything that was watched, integers too, for the report."""
+        nodes = in_order(self._graph)
+        whole = filter(None, (self.integers(value) for node in nodes for value in node.outputs))
+        for observed in (*self.values(), *whole):
             seen, value = observed.statistics, observed.value
             row = TraceRow(
                 scope=value.scope.path,

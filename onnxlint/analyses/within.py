@@ -205,7 +205,8 @@ class _Inside:
         self._graph, self._within = look.graph, look.within
         scope = body.scope
         self._inner = list(body.inside())
-        self._watches = chosen(look.graph, look.shapes, every=True, scope=scope)
+        full = look.execution.inputs.settings.full_trace
+        self._watches = chosen(look.graph, look.shapes, every=True, integers=full, scope=scope)
         self._constants = constants(look.graph, look.shapes, scope)
         wanted = [*carried(body), *wanted_by(self._inner, scope)]
         made = (value for value in wanted if value.scope is scope and value.producer is not None)

@@ -17,8 +17,8 @@ from onnxlint.settings import DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT
 
 if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
-    from onnxlint.analyses.trace import Trace
-    from onnxlint.model.graph import Graph
+    from onnxlint.analyses.trace import Observed, Trace
+    from onnxlint.model.graph import Graph, Value
     from onnxlint.settings import Settings
 
 
@@ -153,7 +153,7 @@ def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
     graph, shapes = analyses.get(Graph), analyses.get(Shapes)
     for node in in_order(graph):
         shape = shapes.of(node.output)
-        seen = trace.of(node.output) if trace is not None else None
+        seen = _seen(trace, node.output) if trace is not None else None
         finite = seen is not None and seen.statistics.finite
         yield Layer(
             index=node.index,
@@ -167,6 +167,10 @@ def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
             maximum=seen.statistics.maximum if seen is not None and finite else None,
             scope=node.scope.path,
         )
+
+
+def _seen(trace: Trace, value: Value | None) -> Observed | None:
+    return trace.of(value) or trace.integers(value)
 
 
 def _print(head: dict[str, Any], layers: list[Layer]) -> None:
