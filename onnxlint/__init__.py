@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.support import Support
     from onnxlint.analyses.targets import Target, Targets
     from onnxlint.analyses.ties import Ties
-    from onnxlint.analyses.trace import Observed, ObservedNode, Trace
+    from onnxlint.analyses.trace import Contamination, Observed, ObservedNode, Trace
     from onnxlint.analyses.weights import Weight, Weights
     from onnxlint.analyses.witnesses import Witnesses
     from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage, together
@@ -77,6 +77,7 @@ _HOMES = {
     "Collapse": "onnxlint.analyses.collapses",
     "Collapses": "onnxlint.analyses.collapses",
     "Constancy": "onnxlint.analyses.constancy",
+    "Contamination": "onnxlint.analyses.trace",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.data",
     "Difference": "onnxlint.analyses.differences",
@@ -163,6 +164,7 @@ __all__ = [
     "Collapse",
     "Collapses",
     "Constancy",
+    "Contamination",
     "Danger",
     "Data",
     "Difference",

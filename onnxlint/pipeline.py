@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Analyses, T, closure
 from onnxlint.config import Config, Loaded, Plan, load_for, parse_bytes, plan
 from onnxlint.diagnosis import crash, diagnostic, incomplete
-from onnxlint.findings import Diagnostic, Fix, NotApplicable, Severity, Stage, folded
+from onnxlint.findings import (
+    SHOWN_PLACES,
+    Diagnostic,
+    Fix,
+    NotApplicable,
+    Severity,
+    Stage,
+    folded,
+)
 from onnxlint.limits import Alarm, Budget, RuleTimeout
 from onnxlint.model.errors import DataError, MisfitError, ModelError
 from onnxlint.reports import Metrics, ModelReport, TraceRow
@@ -417,6 +425,23 @@ class Judgement:
                 lost="runs",
                 severity=Severity.INFO,
                 questions=asked,
+            )
+        yield from self._unwatched()
+
+    def _unwatched(self) -> Iterator[Diagnostic]:
+        """Subgraphs and functions that were not looked into."""
+        from onnxlint.analyses.within import Within
+
+        within = self.analyses.have(Within)
+        unseen = within.unseen if within is not None else []
+        reasons = {str(body.owner.place): reason for body, reason in unseen}
+        for place, reason in list(reasons.items())[:1]:
+            count = f" ({len(reasons):,} nodes)" if len(reasons) > 1 else ""
+            yield incomplete(
+                f"values inside {place} are not watched: {reason}{count}",
+                lost="runs",
+                severity=Severity.INFO,
+                places=[*reasons][:SHOWN_PLACES],
             )
 
     def _metrics(self) -> Metrics | None:

@@ -50,6 +50,7 @@ class Mending:
 class TraceRow:
     """What was seen of one value over all samples, as `--trace full` reports it.
 
+    `scope` is the path of the subgraph or function that the value is in, empty for the main graph.
     `p1`, `p50` and `p99` are quantiles, right within a factor of two; all numbers but the counts
     are over finite elements, and None where there are none.
     """
@@ -71,6 +72,7 @@ class TraceRow:
     p1: float | None = None
     p50: float | None = None
     p99: float | None = None
+    scope: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
@@ -9,8 +10,10 @@ from onnxlint.analyses import passages
 from onnxlint.analyses.layers import Layer, Layers, Trail
 from onnxlint.analyses.probes import ends_kernel, quantiser
 from onnxlint.analyses.trace import Observed, Trace
+from onnxlint.model.crossings import in_order
 from onnxlint.model.dtypes import is_float
 from onnxlint.model.graph import MOVING, STEPPED, Graph, Node, Value
+from onnxlint.model.walk import Walk
 
 MASK_NUMBER = -1e4
 """A constant with a number as low makes masks: the least of those used is float16's -1e4."""
@@ -131,10 +134,8 @@ class Activations:
         after: set[Node | Value] = set()
         for observed in found:
             if observed.value not in after:
-                after |= {
-                    observed.value,
-                    *self._graph.descendants([observed.value], by_numbers=True),
-                }
+                crossings = self._graph.crossings
+                after |= crossings.descendants([observed.value], by_numbers=True)
                 yield observed
 
     @cached_property
@@ -209,10 +210,18 @@ class Activations:
     def _varying(self) -> set[Value]:
         fed = (self._trace.of(value) for value in self._graph.inputs)
         varying = {one.value for one in fed if one is not None and one.spread}
-        for node in self._graph.main.nodes:
+        before = self._graph.crossings.backwards
+
+        def varies(value: Value | None) -> bool:
+            return value in varying or (
+                value is not None and not varying.isdisjoint(before.get(value, ()))
+            )
+
+        for node in in_order(self._graph):
             read = node.inputs[:1] if node.op == "CastLike" else node.inputs
-            if not varying.isdisjoint(filter(None, read)) and not self._levels(node):
+            if any(map(varies, read)) and not self._levels(node):
                 varying.update(filter(None, node.outputs))
+            varying.update(value for value in node.outputs if value is not None and varies(value))
         return varying
 
     def _levels(self, node: Node) -> bool:
@@ -230,19 +239,30 @@ class Activations:
 
     @cached_property
     def _masked(self) -> set[Value]:
-        sources = {value for value in self._graph.main.values.values() if self._makes_masks(value)}
-        masked = set(sources)
-        for node in self._graph.main.nodes:
-            if node.op == "Attention":  # its scores, which it hands out with their mask
-                masked.update(filter(None, node.outputs[3:]))
-            read = masked.intersection(filter(None, node.inputs))
-            if (node.op in _MASKING and read) or (node.op not in _UNMASKING and read - sources):
-                masked.update(filter(None, node.outputs))
+        sources = {value for value in self._graph.values() if self._makes_masks(value)}
+        masked, nodes = set(sources), list(in_order(self._graph))
+        onwards, count = self._graph.crossings.onwards, -1
+        while count < len(masked):
+            count = len(masked) if onwards else sys.maxsize  # without crossings once is enough
+            for node in nodes:
+                masked.update(_masked_by(node, masked, sources))
+            for value in [value for value in masked if value in onwards]:
+                masked.update(onwards[value])
+                sources.update(onwards[value] if value in sources else ())
         return masked
 
     def _makes_masks(self, value: Value) -> bool:
         if _MASKING.isdisjoint(node.op for node in value.consumers):
             return False
+        walk = Walk([value])
+        for source in walk:
+            walk.add(*self._graph.crossings.backwards.get(source, ()))
+            if self._holds_mask(source, value):
+                return True
+        return False
+
+    def _holds_mask(self, value: Value, read: Value) -> bool:
+        """Whether a constant, or what it is called where it is read, has a mask's numbers."""
         if value.producer is not None and value.producer.op == "ConstantOfShape":
             array = self._graph.fill(value.producer)
         else:
@@ -253,7 +273,16 @@ class Activations:
             return False
         if array.min() <= MASK_NUMBER:
             return True
-        return bool(array.max() >= SUBTRACTED_NUMBER) and _is_subtracted(value)
+        return bool(array.max() >= SUBTRACTED_NUMBER) and _is_subtracted(read)
+
+
+def _masked_by(node: Node, masked: set[Value], sources: set[Value]) -> Iterator[Value]:
+    """What a node gives that is masked, by what it reads."""
+    read = masked.intersection(filter(None, node.inputs))
+    if (node.op in _MASKING and read) or (node.op not in _UNMASKING and read - sources):
+        yield from filter(None, node.outputs)
+    elif node.op == "Attention":  # its scores, which it hands out with their mask
+        yield from filter(None, node.outputs[3:])
 
 
 def _is_subtracted(value: Value) -> bool:

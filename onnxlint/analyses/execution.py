@@ -196,8 +196,7 @@ class Execution:
         With a full trace that is what no input changes: one run shows it.
         """
         full = self.inputs.settings.full_trace
-        wanted = 1 if full else self._inner_samples()
-        few = self._few(attempt, wanted)
+        few = self._few(attempt, 1) if full else self.few(attempt)
         with contextlib.suppress(RunFailure, WorkerDied):  # as it ships it did run
             if runner.open_inside(self.statistics, constants=full):
                 runs, seen = runner.run_all(few)
@@ -208,6 +207,10 @@ class Execution:
                     self.inner_samples = min(len(runs) * few.samples_per_run, self.samples)
                 return runs
         return []
+
+    def few(self, attempt: Attempt) -> Attempt:
+        """The runs that are made again to look closer: of eight samples, or of two large ones."""
+        return self._few(attempt, self._inner_samples())
 
     def _inner_samples(self) -> int:
         watched = sum(nbytes(*seen) for seen in self.runs[0].types.values())

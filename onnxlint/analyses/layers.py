@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -155,6 +155,10 @@ class Layers:
             trail = Trail(trail.origin, trail.layer, node, trail, gravest, alone)
             self._trails[after] = trail
         return trail
+
+    def onwards(self, value: Value) -> Sequence[Value]:
+        """What a value is where it is handed into or out of a subgraph or function."""
+        return self._graph.crossings.onwards.get(value, ())
 
     def readers(self, value: Value) -> int:
         """How many slots, outputs and subgraphs read a value's numbers; its size alone is none."""

@@ -17,11 +17,13 @@ from onnxlint.analyses.refusals import Refusal
 from onnxlint.analyses.runner import Runner, told
 from onnxlint.analyses.sizes import Sizes
 from onnxlint.analyses.steps import Shortened, folds_steps, shortened
+from onnxlint.analyses.within import Within
 from onnxlint.analyses.work import Question, Work
 from onnxlint.analyses.worker import RunFailure, WorkerDied
 from onnxlint.model.graph import Graph, Value
 
 if TYPE_CHECKING:
+    from onnxlint.analyses.within import InnerRun
     from onnxlint.runtime.messages import Array, Ran
     from onnxlint.runtime.synthesis import Boundary
 
@@ -36,11 +38,13 @@ class Strayed:
     """A run at the limits that gave NaN or infinities, every value watched.
 
     `reaches`: an output holds some of them, or was decided on them.
+    `inner` are the steps of subgraphs and functions that show them.
     """
 
     boundary: Boundary
     ran: Ran
     reaches: bool
+    inner: list[InnerRun]
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Limits:
         self.refused: list[Refused] = []
 
     @classmethod
-    def build(cls, graph: Graph, execution: Execution, work: Work) -> Limits:
+    def build(cls, graph: Graph, execution: Execution, work: Work, within: Within) -> Limits:
         """Runs the samples at the limits, where the others ran and it costs little."""
         limits, attempt, runner = cls(), execution.attempt, execution.runner
         if attempt is None or runner is None or not execution.synthetic:
@@ -77,7 +81,7 @@ class Limits:
             if short and work.asks(Question.ONE_STEP):
                 trials.run_short(short)
             limits.refused = trials.refused
-            limits.strayed = trials.looked_at_closely()
+            limits.strayed = trials.looked_at_closely(within)
         return limits
 
 
@@ -104,12 +108,15 @@ class _Trials:
         for each in short:
             self._try_short(each)
 
-    def looked_at_closely(self) -> list[Strayed]:
+    def looked_at_closely(self, within: Within) -> list[Strayed]:
         """What gave NaN or infinities, run again with every value watched."""
         if self._odd:
             self._runner.open(closely=True)
         runs = [(boundary, self._runner.run_closely(boundary.feed)) for boundary in self._odd]
-        return [Strayed(boundary, ran, self._reaches(ran)) for boundary, ran in runs]
+        return [
+            Strayed(boundary, ran, self._reaches(ran), within.look([boundary.feed]))
+            for boundary, ran in runs
+        ]
 
     def _open(self) -> None:
         if not self._runner.is_open:

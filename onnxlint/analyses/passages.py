@@ -52,12 +52,14 @@ def is_score(layers: Layers, value: Value) -> bool:
     """Whether it reaches an output with no layer on the way: moved, chosen from, decoded.
 
     Decoding is arithmetic with what no input decides (grids, strides, anchors), products of scores,
-    and a sum with an input itself, which the score corrects.
+    and a sum with an input itself, which the score corrects. What a function gives may be a score
+    wherever it is called.
     """
     walk = Walk([value])
     for at in walk:
-        if at.is_output:
+        if at.is_output and (at.scope.owner is None or not layers.onwards(at)):
             return True
+        walk.add(*layers.onwards(at))
         for node in at.consumers:
             others = [read for read in node.inputs if read is not None and read is not at]
             decoded = node.op in _ARITHMETIC and _decodes(layers, others)
@@ -97,23 +99,24 @@ def is_gate(graph: Graph, node: Node) -> bool:
 
     So do squeeze and excitation, spatial attention and attention gates.
     """
-    readers = [reader for value in _moved(node.output) for reader in value.consumers]
+    readers = [reader for value in _moved(graph, node.output) for reader in value.consumers]
     readers = [reader for reader in readers if reader.op not in MOVING]
     if not readers or any(reader.op != "Mul" for reader in readers):
         return False
     before, gates = (
         graph.ancestors([node.output]) if node.output else set(),
-        set(_moved(node.output)),
+        set(_moved(graph, node.output)),
     )
     gated = [v for reader in readers for v in reader.inputs if v is not None and v not in gates]
     return all(not _sources(value).isdisjoint(before) for value in gated)
 
 
-def _moved(value: Value | None) -> list[Value]:
-    """The value, and what it is elsewhere."""
+def _moved(graph: Graph, value: Value | None) -> list[Value]:
+    """The value, and what it is elsewhere, outside of its scope too."""
     walk, found = Walk([value]), []
     for at in walk:
         found.append(at)
+        walk.add(*graph.crossings.onwards.get(at, ()))
         walk.add(*(node.output for node in at.consumers if node.op in MOVING))
     return found
 
@@ -158,6 +161,7 @@ def has_tails(graph: Graph, value: Value) -> bool:
     walk = Walk([value])
     for at in walk:
         node = at.producer
+        walk.add(*graph.crossings.backwards.get(at, ()))
         if node is None:
             continue
         if node.op in _TAILED:

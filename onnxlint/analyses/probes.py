@@ -7,7 +7,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.shapes import Shapes
-from onnxlint.model.graph import MOVING, Graph, Node, Value
+from onnxlint.model.dtypes import integer_range
+from onnxlint.model.graph import MOVING, Graph, Node, Scope, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.messages import Quantisation, Watch
@@ -83,18 +84,25 @@ _KEEPING = _ELEMENTWISE | {"Cast", "Dropout", "Identity", "Softmax", "LogSoftmax
 _CHANNELS_LAST = frozenset({"Gemm", "MatMul", "LayerNormalization"})
 
 
-def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
-    """Values of the main graph to watch: floats, and integers that stand for them.
+def chosen(
+    graph: Graph, shapes: Shapes, *, every: bool = False, integers: bool = False,
+    scope: Scope | None = None,
+) -> list[Watch]:  # fmt: skip
+    """Values of the main graph, or another scope, to watch: floats, and integers that mean them.
 
-    `every` takes all that depend on an input. Of what may be empty, at least the size is watched.
+    `every` takes all that depend on an input, and `integers` those that stand for themselves, too;
+    else these are watched where a cast narrows them. Of what may be empty, at least the size is
+    watched.
     """
     from onnxlint.runtime.messages import Watch
 
-    constants = _constant_values(graph)
+    scope = scope or graph.main
+    constants = _constant_values(scope)
+    narrowed = _narrowed(graph, shapes, scope)
     sizes = _Sizes(graph, shapes)
     axes: dict[Value, int | None] = {}
     watches = []
-    for node in graph.main.nodes:
+    for node in scope.nodes:
         for value in filter(None, node.outputs):
             axis = axes[value] = _channel_axis(node, shapes, value, axes)
             is_constant = value in constants
@@ -108,7 +116,27 @@ def chosen(graph: Graph, shapes: Shapes, *, every: bool = False) -> list[Watch]:
                 watches.append(Watch(value.name, axis, sizes.counts_samples(value)))
             elif not is_constant and sizes.may_be_empty(node, value):
                 watches.append(Watch(value.name, sizes_only=True))
+            elif not is_constant and (integers or value in narrowed) and sizes.is_whole(value):
+                counts = sizes.counts_samples(value)
+                watches.append(Watch(value.name, counts_samples=counts, integers=True))
     return watches
+
+
+def _narrowed(graph: Graph, shapes: Shapes, scope: Scope) -> set[Value]:
+    """Integers that a cast puts into a type which holds fewer; sizes always fit."""
+    read: set[Value] = set()
+    for node in scope.nodes:
+        value = node.input(0) if node.op == "Cast" else None
+        shape = shapes.of(value)
+        wanted = integer_range(node.attribute("to", 0))
+        if value is not None and shape is not None and wanted and shape.is_integer:
+            given = integer_range(shape.element_type)
+            if given and not wanted[0] <= given[0] <= given[1] <= wanted[1]:
+                read.add(value)
+    if not read:
+        return set()
+    fed = [*graph.inputs, *(value for each in graph.functions for value in each.inputs)]
+    return read & graph.descendants(fed, by_numbers=True)
 
 
 def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
@@ -118,7 +146,7 @@ def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
     normalisation reads, and all of float16: the CPU's fused kernels keep in float32 what a GPU
     rounds, or overflows. Numbers that only moved were seen before.
     """
-    made = _constant_values(graph)
+    made = _constant_values(graph.main)
     normalised = {node.input(0) for node in first_normalisations(graph)}
 
     def is_half(value: Value) -> bool:
@@ -139,7 +167,7 @@ def inside(graph: Graph, shapes: Shapes, known: Container[str]) -> list[Watch]:
     return [
         watch
         for watch in chosen(graph, shapes, every=True)
-        if watch.name not in known and not watch.sizes_only
+        if watch.name not in known and not (watch.sizes_only or watch.integers)
         if tells(graph.main.values[watch.name])
     ]
 
@@ -168,12 +196,13 @@ def _is_hidden(value: Value, constants: set[Value]) -> bool:
     return False
 
 
-def constants(graph: Graph, shapes: Shapes) -> list[Watch]:
-    """The floats that nodes of the main graph make of constants alone: the same in every run."""
+def constants(graph: Graph, shapes: Shapes, scope: Scope | None = None) -> list[Watch]:
+    """The floats that nodes of the main graph, or another scope, make of constants alone."""
     from onnxlint.runtime.messages import Watch
 
-    made, sizes = _constant_values(graph), _Sizes(graph, shapes)
-    wanted = (value for value in graph.main.values.values() if value in made)
+    scope = scope or graph.main
+    made, sizes = _constant_values(scope), _Sizes(graph, shapes)
+    wanted = (value for value in scope.values.values() if value in made)
     return [
         Watch(value.name, counts_samples=False) for value in wanted if sizes.may_be_float(value)
     ]
@@ -212,6 +241,11 @@ class _Sizes:
         shape = self._shapes.of(value)
         return shape is not None and shape.dtype in ("int8", "uint8", "int16", "uint16")
 
+    def is_whole(self, value: Value) -> bool:
+        """Whether it has integers that numpy knows."""
+        shape = self._shapes.of(value)
+        return shape is not None and integer_range(shape.element_type) is not None
+
     def may_be_float(self, value: Value) -> bool:
         """Whether it has floats of a type that numpy knows."""
         shape = self._shapes.of(value)
@@ -232,10 +266,10 @@ def quantised(graph: Graph, node: Node, value: Value) -> Quantisation | None:
     return Quantisation(float(scale), int(zero)) if isfinite(zero) else None
 
 
-def _constant_values(graph: Graph) -> set[Value]:
+def _constant_values(scope: Scope) -> set[Value]:
     """Values that depend on no input: watching them would undo constant folding."""
     constants: set[Value] = set()
-    for node in graph.main.nodes:
+    for node in scope.nodes:
         read = [value for value in node.inputs if value is not None]
         if node.subgraphs or node.op.startswith("Random"):
             continue

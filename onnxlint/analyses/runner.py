@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.endless import bound_loops
@@ -67,7 +67,7 @@ class Runner:
         """
         from onnxlint.analyses.probes import chosen, constants
 
-        watches = chosen(self._graph, self._shapes, every=every or closely)
+        watches = chosen(self._graph, self._shapes, every=every or closely, integers=every)
         if closely:
             watches += constants(self._graph, self._shapes)
         self.kept = list(kept_outputs(self._graph, self._shapes))
@@ -232,14 +232,27 @@ def runnable(
         RunFailure: the model refers to a file that must not be opened.
     """
     from onnx import ModelProto
-    from onnx.helper import make_empty_tensor_value_info
 
     proto = ModelProto()
     proto.CopyFrom(model.proto)
+    return serialised(proto, model.files, watched, tapped, synthetic=synthetic)
+
+
+def serialised(
+    proto: ModelProto, files: Files, watched: Iterable[str], tapped: Sequence[str] = (), *,
+    synthetic: bool,
+) -> tuple[bytes, Path]:  # fmt: skip
+    """A model that may be changed, with the watched values as outputs, and the folder of weights.
+
+    Raises:
+        RunFailure: the model refers to a file that must not be opened.
+    """
+    from onnx.helper import make_empty_tensor_value_info
+
     if synthetic:
         bound_loops(proto)
     try:
-        folder = _point_to_files(model.files, proto)
+        folder = _point_to_files(files, proto)
     except TensorError as error:
         raise RunFailure(str(error)) from error
     outputs = {output.name for output in proto.graph.output}

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution import Execution
+from onnxlint.analyses.within import Within
 from onnxlint.findings import Place, Severity
+from onnxlint.model.crossings import in_order
 from onnxlint.model.dtypes import is_float
 from onnxlint.model.graph import Graph, Node, Scope, Value
 from onnxlint.reports import TraceRow
 
 if TYPE_CHECKING:
+    from onnxlint.analyses.bodies import Body
+    from onnxlint.analyses.within import InnerRun
     from onnxlint.runtime.messages import Array, Ran, Statistics
 
 
@@ -52,6 +56,11 @@ class Observed:
     def place(self) -> Place:
         """Where the value stands."""
         return self.value.place
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its elements are integers, which stand for themselves."""
+        return self.statistics.dtype.startswith(("int", "uint"))
 
     def made_by(self, *ops: str) -> bool:
         """Whether a node of one of these operators gives it."""
@@ -199,7 +208,8 @@ class ObservedNode:
 class Contamination:
     """A node at which what `bad` counts is born or hidden, and in how many runs.
 
-    `first_run` is the first of them, counted from 0.
+    `first_run` is the first of them, counted from 0. `bodies` are those in which the node was seen,
+    where it is not one of the main graph.
     """
 
     node: Node
@@ -208,11 +218,19 @@ class Contamination:
     first_run: int
     born: bool
     bad: Bad
+    bodies: tuple[Body, ...] = ()
 
     @property
     def place(self) -> Place:
         """Where the node stands."""
         return self.node.place
+
+    @property
+    def sources(self) -> Iterator[Value]:
+        """What the node reads, and those that run it: a loop reads what its last step gave."""
+        for node in (self.node, *(node for body in self.bodies for node in body.calls)):
+            yield from filter(None, node.inputs)
+        yield from (value for body in self.bodies if body.repeats for value in body.scope.outputs)
 
 
 class Trace:
@@ -221,15 +239,15 @@ class Trace:
     `samples` is how many were run; `synthetic` says that they were made up.
     """
 
-    def __init__(self, graph: Graph, execution: Execution) -> None:
+    def __init__(self, graph: Graph, execution: Execution, within: Within) -> None:
         self._graph = graph
-        self.execution = execution
+        self.execution, self.within = execution, within
         self.samples = execution.samples
         self.synthetic = execution.synthetic
         self._constants: dict[Value, Statistics | None] = {}
 
     @classmethod
-    def build(cls, graph: Graph, execution: Execution) -> Trace:
+    def build(cls, graph: Graph, execution: Execution, within: Within) -> Trace:
         """Merges the statistics of all runs.
 
         Raises:
@@ -237,7 +255,7 @@ class Trace:
         """
         if not execution.ran:
             raise Unavailable(execution.failure or "the model did not run")
-        return cls(graph, execution)
+        return cls(graph, execution, within)
 
     @property
     def is_noise(self) -> bool:
@@ -266,9 +284,20 @@ class Trace:
         """What was seen of a value, or None where it was not watched, or always empty.
 
         Of what is only quantised, it is what the integers stand for; of an input what was fed.
+        Other integers are none of these: see `integers`.
         """
+        found = self._of(value)
+        is_fed = value is not None and value.producer is None and not value.scope.path
+        return None if found is None or (found.is_whole and not is_fed) else found
+
+    def integers(self, value: Value | None) -> Observed | None:
+        """What was seen of integers that stand for themselves, as `of` tells it of floats."""
+        found = self._of(value)
+        return found if found is not None and found.is_whole else None
+
+    def _of(self, value: Value | None) -> Observed | None:
         if value is None or value.scope is not self._graph.main:
-            return None
+            return None if value is None else self._within(value)
         watched, count = self.execution.statistics, self.samples
         seen = watched.get(value.name) or watched.get(_quantised_name(value))
         if seen is None and value.producer is None:
@@ -277,13 +306,22 @@ class Trace:
             return self._inside(value)
         return Observed(value, seen, count) if seen.elements else None
 
+    def _within(self, value: Value) -> Observed | None:
+        """What was seen of a value in a subgraph or a function."""
+        for name in (value.name, _quantised_name(value)):
+            inner = value.scope.values.get(name)
+            seen = None if inner is None else self.within.statistics.get(inner)
+            if inner is not None and seen is not None:
+                return Observed(value, seen, self.within.samples[inner]) if seen.elements else None
+        return None
+
     def _inside(self, value: Value) -> Observed | None:
         """What a fused kernel hides of a value, or its quantised numbers."""
         seen, count = self.execution.inner.get(value.name), self.execution.inner_samples
         return Observed(value, seen, count) if seen is not None and seen.elements else None
 
     def nodes(self, *ops: str) -> Iterator[ObservedNode]:
-        """Nodes of the main graph (of these operators) whose first output was watched."""
+        """Nodes (of these operators) whose first output was watched."""
         for node in self._graph.nodes(*ops):
             observed = self.of(node.output)
             if observed is not None:
@@ -302,14 +340,16 @@ class Trace:
         return gates_itself(self._graph, node)
 
     def values(self) -> Iterator[Observed]:
-        """Everything that was watched, in the order of the file.
+        """Everything that was watched, in the order of the file, what is inside a node before it.
 
         What is quantised once; and once more as it was before, where that was watched.
         """
         told: set[int] = set()
-        for node in self._graph.main.nodes:
+        for node in in_order(self._graph):
+            is_main = node.scope is self._graph.main
             for value in filter(None, node.outputs):
-                for observed in filter(None, (self.of(value), self._inside(value))):
+                fused = self._inside(value) if is_main else None
+                for observed in filter(None, (self.of(value), fused)):
                     if id(observed.statistics) not in told:
                         told.add(id(observed.statistics))
                         yield observed
@@ -323,12 +363,18 @@ class Trace:
             types = [ran.types.get(value.name) for ran in execution.runs]
             if all(seen is not None and 0 in seen[1] for seen in types):
                 yield Observed(value, execution.statistics[value.name], self.samples)
+        for value, seen in self.within.statistics.items():
+            if not seen.elements:
+                yield Observed(value, seen, self.within.samples[value])
 
     def rows(self) -> Iterator[TraceRow]:
-        """Everything that was watched, for the report."""
-        for observed in self.values():
+        """Everything that was watched, integers too, for the report."""
+        nodes = in_order(self._graph)
+        whole = filter(None, (self.integers(value) for node in nodes for value in node.outputs))
+        for observed in (*self.values(), *whole):
             seen, value = observed.statistics, observed.value
             row = TraceRow(
+                scope=value.scope.path,
                 value=value.name,
                 node=value.producer.name if value.producer else "",
                 op_type=value.producer.op if value.producer else "",
@@ -355,22 +401,31 @@ class Trace:
         """
         if not self.synthetic or on_data is not Severity.ERROR:
             return on_data
-        depends = origin is None or not self._graph.ancestors([origin]).isdisjoint(
-            self._graph.inputs
-        )
+        if origin is None or origin.scope.in_function:
+            return Severity.WARNING  # what its callers give depends, as a rule
+        depends = not self._graph.ancestors([origin]).isdisjoint(self._graph.inputs)
         return Severity.WARNING if depends else on_data
 
-    def origins(self, bad: Bad, runs: list[Ran] | None = None) -> list[Contamination]:
+    def origins(
+        self, bad: Bad, runs: list[Ran] | None = None, inner: list[InnerRun] | None = None
+    ) -> list[Contamination]:
         """Nodes whose output is bad (`bad` counts elements) though no input of theirs is.
 
         In the order of the file; each with the number of runs in which it was so. `runs` are others
-        than those of the trace, with every value watched.
+        than those of the trace, with every value watched, and `inner` the steps in them. A node
+        whose body shows the origin is none.
         """
-        return list(self._located(bad, self.execution.close_runs if runs is None else runs, True))
+        if runs is None:
+            runs, inner = self.execution.close_runs, self.within.close_runs
+        inside = self._located_inside(bad, inner or [], True)
+        behind = {node for found in inside for body in found.bodies for node in body.calls}
+        found = [*self._located(bad, runs, True), *inside]
+        return [one for one in found if one.node not in behind]
 
     def swallowers(self, bad: Bad) -> list[Contamination]:
         """Nodes with a bad input though none of their outputs is: what they give looks healthy."""
-        return list(self._located(bad, self.execution.close_runs, False))
+        inside = self._located_inside(bad, self.within.close_runs, False)
+        return [*self._located(bad, self.execution.close_runs, False), *inside]
 
     def _located(self, bad: Bad, runs: list[Ran], born: bool) -> Iterator[Contamination]:
         for node in self._graph.main.nodes:
@@ -380,9 +435,26 @@ class Trace:
             if at:
                 yield Contamination(node, len(at), len(runs), at[0], born, bad)
 
+    def _located_inside(self, bad: Bad, runs: list[InnerRun], born: bool) -> list[Contamination]:
+        """The same of subgraphs and functions, each node once for all steps and calls."""
+        met: dict[Node, list[InnerRun]] = {}
+        for run in runs:
+            for node in run.body.scope.nodes:
+                constant = self._graph.tensor(node.output) is not None
+                if not constant and self._is_located(node, run.ran, bad, born):
+                    met.setdefault(node, []).append(run)
+        of_runs = self.within.of_runs
+        return [
+            Contamination(
+                node, len(at := {run.run for run in found}), max(of_runs, len(at)), min(at), born,
+                bad, tuple(dict.fromkeys(run.body for run in found)),
+            )
+            for node, found in met.items()
+        ]  # fmt: skip
+
     def shows(self, found: Contamination, ran: Ran) -> bool:
         """Whether another run, with every value watched, shows the same at the same node."""
-        return self._is_located(found.node, ran, found.bad, found.born)
+        return not found.bodies and self._is_located(found.node, ran, found.bad, found.born)
 
     def _is_located(self, node: Node, ran: Ran, bad: Bad, born: bool) -> bool:
         after = any(self._is_bad(value, ran, bad) for value in node.outputs)

@@ -17,14 +17,17 @@ from onnxlint.settings import DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT
 
 if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
-    from onnxlint.analyses.trace import Trace
-    from onnxlint.model.graph import Graph
+    from onnxlint.analyses.trace import Observed, Trace
+    from onnxlint.model.graph import Graph, Value
     from onnxlint.settings import Settings
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One node as the linter sees it; `parameters` counts what was learnt."""
+    """One node as the linter sees it; `parameters` counts what was learnt.
+
+    `scope` is the path of the subgraph or function it stands in, empty for the main graph.
+    """
 
     index: int
     module: str | None
@@ -35,6 +38,7 @@ class Layer:
     parameters: int
     minimum: float | None = None
     maximum: float | None = None
+    scope: str = ""
 
 
 @click.command("inspect")
@@ -143,12 +147,13 @@ def _header(graph: Graph, path: str) -> dict[str, Any]:
 def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
     from onnxlint.analyses.learnt import learnt_parameters
     from onnxlint.analyses.shapes import Shapes
+    from onnxlint.model.crossings import in_order
     from onnxlint.model.graph import Graph
 
     graph, shapes = analyses.get(Graph), analyses.get(Shapes)
-    for node in graph.main.nodes:
+    for node in in_order(graph):
         shape = shapes.of(node.output)
-        seen = trace.of(node.output) if trace is not None else None
+        seen = _seen(trace, node.output) if trace is not None else None
         finite = seen is not None and seen.statistics.finite
         yield Layer(
             index=node.index,
@@ -160,7 +165,12 @@ def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
             parameters=learnt_parameters(graph, node),
             minimum=seen.statistics.minimum if seen is not None and finite else None,
             maximum=seen.statistics.maximum if seen is not None and finite else None,
+            scope=node.scope.path,
         )
+
+
+def _seen(trace: Trace, value: Value | None) -> Observed | None:
+    return trace.of(value) or trace.integers(value)
 
 
 def _print(head: dict[str, Any], layers: list[Layer]) -> None:
@@ -182,7 +192,8 @@ def _print(head: dict[str, Any], layers: list[Layer]) -> None:
         side: Literal["left", "right"] = "right" if heading == "Parameters" else "left"
         table.add_column(heading, justify=side, no_wrap=whole)
     for layer in layers:
-        module = layer.module or layer.node or f"#{layer.index}"
+        named = layer.module or layer.node or f"#{layer.index}"
+        module = f"{layer.scope} {named}" if layer.scope else named
         seen = "" if layer.minimum is None else f"{layer.minimum:.4g} … {layer.maximum:.4g}"
         count = f"{layer.parameters:,}" if layer.parameters else ""
         cells = (module, layer.op, layer.output or "", layer.shape or "?", count, seen)

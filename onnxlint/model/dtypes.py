@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -56,3 +57,16 @@ def is_float(element_type: int) -> bool:
 def is_integer(element_type: int) -> bool:
     """Whether elements are integers of any width; booleans are not."""
     return dtype_name(element_type).startswith(("int", "uint"))
+
+
+@cache
+def integer_range(element_type: int) -> tuple[int, int] | None:
+    """The least and the largest number of an integer type that numpy has; None of other types."""
+    found = _INTEGER.fullmatch(dtype_name(element_type))
+    if found is None:
+        return None
+    width = int(found[2])
+    return (0, 2**width - 1) if found[1] else (-(2 ** (width - 1)), 2 ** (width - 1) - 1)
+
+
+_INTEGER = re.compile(r"(u?)int(8|16|32|64)")

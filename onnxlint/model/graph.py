@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         TypeProto,
     )
 
+    from onnxlint.model.crossings import Crossings
     from onnxlint.model.tensors import Array
 
 T = TypeVar("T")
@@ -685,6 +686,13 @@ class Graph:
         """
         step = _after if inside is None else partial(_after_inside, {*inside.scopes_inside})
         return _reach(values, step, _SIZE_OPS if by_numbers else ())
+
+    @cached_property
+    def crossings(self) -> Crossings:
+        """Where values go in and out of subgraphs and functions, slot by slot."""
+        from onnxlint.model.crossings import Crossings
+
+        return Crossings(self)
 
     @cached_property
     def digraph(self) -> nx.DiGraph[Node | Value]:

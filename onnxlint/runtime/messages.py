@@ -96,7 +96,8 @@ class Watch(msgspec.Struct, frozen=True):
     """A value to take statistics of, and the axis of its channels (None: it has none).
 
     `counts_samples` says that its first axis may count the samples; `sizes_only` that it is of
-    interest only where it is empty; `quantisation` what its integers stand for.
+    interest only where it is empty; `quantisation` what its integers stand for, and `integers` that
+    they count as they are.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Watch(msgspec.Struct, frozen=True):
     counts_samples: bool = True
     sizes_only: bool = False
     quantisation: Quantisation | None = None
+    integers: bool = False
 
 
 class Load(msgspec.Struct, tag=True):

@@ -76,13 +76,15 @@ def _part(watch: Watch, array: Array, rows: int | None) -> Part:
 
 def _measured(watch: Watch, array: Array, rows: int | None) -> Statistics | None:
     """numpy's statistics of a tensor; None where it is of no interest unless it is empty."""
-    if not array.size:
+    if not array.size and not watch.integers:
         return Statistics(dtype=str(array.dtype), shape=array.shape)
     if watch.sizes_only:
         return None
     axis = _channel_axis(watch, array)
     if watch.quantisation is not None and array.dtype.kind in "iu":
         return measure_quantised(array, watch.quantisation, axis, rows)
+    if watch.integers and array.dtype.kind in "iu" and array.size:
+        return measure(array, None, rows)
     return measure(array, axis, rows) if array.dtype.kind == "f" else None
 
 

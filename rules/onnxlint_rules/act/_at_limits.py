@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from onnxlint import Finding, Limits, Node, Severity, Strayed, Trace, Witnesses
+from onnxlint import Contamination, Finding, Limits, Severity, Strayed, Trace, Witnesses
 
 Bad = Callable[[Any], int]
 
-Gravest = Callable[[Strayed, Node], Severity | None]
+Gravest = Callable[[Strayed, Contamination], Severity | None]
 """How grave it may be that a node shows it; None where it is not to be reported."""
 
 
@@ -22,8 +22,8 @@ def at_limits(
     known = {origin.node for origin in trace.origins(bad)}
     for strayed in limits.strayed:
         told = strayed.boundary.told
-        for origin in trace.origins(bad, [strayed.ran]):
-            grave = gravest(strayed, origin.node) if origin.node not in known else None
+        for origin in trace.origins(bad, [strayed.ran], strayed.inner):
+            grave = gravest(strayed, origin) if origin.node not in known else None
             if grave is None:
                 continue
             known.add(origin.node)

@@ -5,16 +5,22 @@ from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Observed, Severity, Trace, rule
 
+_NUMBERS = ("float", "bfloat", "int", "uint")
+
+_BITWISE = frozenset({"BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "Mod"})
+
 
 @rule("ACT016", "cast-out-of-range", severity=Severity.WARNING, ops=("Cast",))
 def cast_out_of_range(graph: Graph, trace: Trace) -> Iterator[Finding]:
-    """A cast of float numbers to an integer type that cannot hold them, seen in the runs.
+    """A cast of numbers to an integer type that cannot hold them, seen in the runs.
 
-    Why: the specification leaves the result of such a cast open. Of -3.0 some processors make a
-    uint8 of 253, others 0, so the same model gives other answers on another device
-    (onnxruntime issue 25207). Numbers are cut off before they are compared: -0.9 becomes 0 and is
-    within uint8. An info where only made-up samples show it and no layer comes before the cast:
-    then it may be that no user feeds such numbers.
+    Why: the specification leaves the result of such a cast of floats open. Of -3.0 some processors
+    make a uint8 of 253, others 0, so the same model gives other answers on another device
+    (onnxruntime issue 25207). Integers wrap around, and an id beyond int32 becomes another one.
+    Numbers are cut off before they are compared: -0.9 becomes 0 and is within uint8. Exempt are
+    integers of which bits or a remainder are taken, as of hashes. An info where only made-up
+    samples show it and no layer comes before the cast: then it may be that no user feeds such
+    numbers.
     Fix: put a Clip to the range of the integer type before the Cast, or cast to a wider type.
 
     Bad:
@@ -38,6 +44,36 @@ def cast_out_of_range(graph: Graph, trace: Trace) -> Iterator[Finding]:
         y = Cast <to = 2> (kept)
     }
 
+    Bad:
+    # ids beyond int32
+    # data: id = [[3000000000, 7]]
+    net (int64[N, 2] id) => (int32[N, 2] y)
+    <int64 one = {1}>
+    {
+        next = Add(id, one)
+        y = Cast <to = 6> (next)
+    }
+
+    Good:
+    # data: id = [[2000000000, 7]]
+    net (int64[N, 2] id) => (int32[N, 2] y)
+    <int64 one = {1}>
+    {
+        next = Add(id, one)
+        y = Cast <to = 6> (next)
+    }
+
+    Good:
+    # a hash: only its low bits are wanted
+    # data: id = [[3000000000, 7]]
+    net (int64[N, 2] id) => (int32[N, 2] y)
+    <int64 prime = {2654435761}, int32 buckets = {1000}>
+    {
+        hash = Mul(id, prime)
+        low = Cast <to = 6> (hash)
+        y = Mod(low, buckets)
+    }
+
     Good:
     # wide enough
     net (float[N, 1, 4, 4] x) => (int32[N, 1, 4, 4] y)
@@ -48,9 +84,10 @@ def cast_out_of_range(graph: Graph, trace: Trace) -> Iterator[Finding]:
         y = Cast <to = 6> (wide)
     }
     """
-    for node in graph.main.nodes:
-        seen = trace.of(node.input(0)) if node.op == "Cast" else None
-        if seen is not None and seen.statistics.finite:
+    for node in graph.nodes("Cast"):
+        value = node.input(0)
+        seen = trace.of(value) or trace.integers(value)
+        if seen is not None and seen.statistics.finite and not _is_cut_on_purpose(node, seen):
             yield from _judge(graph, node, seen, trace.synthetic)
 
 
@@ -59,7 +96,7 @@ def _judge(graph: Graph, node: Node, seen: Observed, synthetic: bool) -> Iterato
     from onnx.helper import tensor_dtype_to_np_dtype
 
     wanted = tensor_dtype_to_np_dtype(node.attribute("to", 1))
-    if wanted.kind not in "iu" or not seen.statistics.dtype.startswith(("float", "bfloat")):
+    if wanted.kind not in "iu" or not seen.statistics.dtype.startswith(_NUMBERS):
         return
     limits = np.iinfo(wanted)
     low, high = seen.statistics.minimum, seen.statistics.maximum
@@ -67,11 +104,20 @@ def _judge(graph: Graph, node: Node, seen: Observed, synthetic: bool) -> Iterato
         return
     worst, limit = (low, limits.min) if math.trunc(low) < limits.min else (high, limits.max)
     behind_layer = not graph.ancestors([seen.value]).isdisjoint(graph.layers())
+    numbers = f"{low:,.0f} to {high:,.0f}" if seen.is_whole else f"{low:.4g} to {high:.4g}"
+    outcome = "wraps around" if seen.is_whole else "differs between devices"
     yield Finding(
         node,
-        f"it casts {low:.4g} to {high:.4g} to {wanted}, which holds {limits.min:,} to "
-        f"{limits.max:,}; what lies outside differs between devices",
+        f"it casts {numbers} to {wanted}, which holds {limits.min:,} to {limits.max:,}; "
+        f"what lies outside {outcome}",
         measured=worst,
         limit=int(limit),
         severity=Severity.INFO if synthetic and not behind_layer else None,
     )
+
+
+def _is_cut_on_purpose(node: Node, seen: Observed) -> bool:
+    """Whether integers are cut as hashes and random numbers are: bits, or a remainder, of them."""
+    makers = [seen.value.producer] if seen.value.producer is not None else []
+    readers = node.output.consumers if node.output is not None else []
+    return seen.is_whole and any(near.op in _BITWISE for near in (*makers, *readers))

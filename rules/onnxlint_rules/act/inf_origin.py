@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from onnxlint import (
     Activations,
+    Contamination,
     Finding,
     Layers,
     Limits,
@@ -65,8 +66,10 @@ def inf_origin(
             severity=trace.severity(_on_data(origin.node, layers, activations), origin.node.output),
         )
 
-    def gravest(strayed: Strayed, node: Node) -> Severity | None:
-        return max(_on_data(node, layers, activations), Severity.WARNING, key=lambda s: s.rank)
+    def gravest(strayed: Strayed, origin: Contamination) -> Severity | None:
+        return max(
+            _on_data(origin.node, layers, activations), Severity.WARNING, key=lambda s: s.rank
+        )
 
     yield from at_limits(
         trace, limits, witnesses, lambda seen: seen.infinite, "infinities are", "ACT002", gravest

@@ -1,9 +1,19 @@
 """ACT001 nan-origin."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from onnxlint import Finding, Graph, Limits, Node, Severity, Strayed, Trace, Witnesses, rule
+from onnxlint import (
+    Contamination,
+    Finding,
+    Graph,
+    Limits,
+    Node,
+    Severity,
+    Strayed,
+    Trace,
+    Witnesses,
+    rule,
+)
 from onnxlint_rules.act._at_limits import at_limits
 from onnxlint_rules.wgt._marks import is_mark
 
@@ -89,7 +99,7 @@ def nan_origin(
     }
     """
     for origin in trace.origins(lambda seen: seen.nan):
-        if _fills_in(origin.node, graph) or _is_behind_infinities(origin.node, graph, trace):
+        if _fills_in(origin.node, graph) or _is_behind_infinities(origin, graph, trace):
             continue
         yield Finding(
             origin,
@@ -101,8 +111,8 @@ def nan_origin(
             severity=trace.severity(Severity.ERROR, origin.node.output),
         )
 
-    def gravest(strayed: Strayed, node: Node) -> Severity | None:
-        behind = _is_behind_infinities(node, graph, trace, [strayed.ran])
+    def gravest(strayed: Strayed, origin: Contamination) -> Severity | None:
+        behind = _is_behind_infinities(origin, graph, trace, strayed)
         return None if behind else Severity.WARNING
 
     yield from at_limits(
@@ -111,15 +121,16 @@ def nan_origin(
 
 
 def _is_behind_infinities(
-    node: Node, graph: Graph, trace: Trace, runs: list[Any] | None = None
+    origin: Contamination, graph: Graph, trace: Trace, strayed: Strayed | None = None
 ) -> bool:
     """Whether what a node reads depends on one that makes infinities, in the trace or in others."""
-    before = graph.ancestors([value for value in node.inputs if value is not None])
-    origins = trace.origins(lambda seen: seen.infinite, runs)
-    return any(origin.node in before for origin in origins)
+    before = graph.ancestors(origin.sources)
+    others = ([strayed.ran], strayed.inner) if strayed is not None else (None, None)
+    origins = trace.origins(lambda seen: seen.infinite, *others)
+    return any(other.node in before for other in origins)
 
 
 def _fills_in(node: Node, graph: Graph) -> bool:
     """Whether a node gives the same numbers for every input, which are a mark of no answer."""
-    is_same = node.op == "ConstantOfShape" or node not in graph.varying
+    is_same = node.op == "ConstantOfShape" or not (node.scope.in_function or node in graph.varying)
     return is_same and node.output is not None and is_mark(node.output)

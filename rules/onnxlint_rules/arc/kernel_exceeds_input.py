@@ -6,10 +6,13 @@ from onnxlint import Finding, Graph, Node, Severity, Shapes, rule
 
 POOLS = ("MaxPool", "AveragePool", "LpPool")
 
+MOST_WINDOWS = 1_000
+"""Windows of one axis, and elements of one, that are looked at where a dilation is as large."""
+
 
 @rule("ARC012", "kernel-exceeds-input", severity=Severity.WARNING, ops=("Conv", *POOLS))
 def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A window that is larger than its padded input, lies beyond it, or steps over parts of it.
+    """A window larger than its padded input, in the padding alone, or that steps over parts.
 
     Why: onnxruntime refuses to run a convolution whose kernel does not fit into the padded input,
     and gives an empty or a shrunken result for a pooling: the image is smaller than the network was
@@ -19,6 +22,9 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     is a window that is applied once only. Before opset 22 a pooling with `ceil_mode` has a last
     window even where that starts behind the data: shape inference counts it, onnxruntime and
     PyTorch drop it, and where it is kept it has nothing to average and gives NaN (onnx issue 4958).
+    In padding as wide as the kernel, or with a dilation that steps over the input, a pooling has
+    nothing to pool: it outputs the lowest number of its type, or 0 / 0. The former is an error:
+    onnxruntime refuses it.
     Fix: pad, use a smaller window or feed a larger image; use a stride no larger than the kernel;
     leave `ceil_mode` and padding out, or export with opset 22.
 
@@ -52,6 +58,33 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = MaxPool <kernel_shape = [3, 3], strides = [2, 2], ceil_mode = 1> (x)
     }
 
+    Bad:
+    # the first window lies in the padding
+    net (float[N, 1, H, W] x) => (float[N, 1, K, L] y)
+    {
+        y = MaxPool <kernel_shape = [2, 2], pads = [2, 0, 0, 0]> (x)
+    }
+
+    Bad:
+    # elements 0 and 4 of 1 + 3 + 1
+    net (float[N, 1, 3] x) => (float[N, 1, L] y)
+    {
+        y = MaxPool <kernel_shape = [2], dilations = [4], pads = [1, 1]> (x)
+    }
+
+    Good:
+    # each window has an element of the input
+    net (float[N, 1, 3] x) => (float[N, 1, L] y)
+    {
+        y = MaxPool <kernel_shape = [2], dilations = [3], pads = [1, 1]> (x)
+    }
+
+    Good:
+    net (float[N, 1, H, W] x) => (float[N, 1, K, L] y)
+    {
+        y = AveragePool <kernel_shape = [3, 3], pads = [2, 2, 2, 2]> (x)
+    }
+
     Good:
     # a shortcut of a residual block
     net (float[N, 1, H, W] x) => (float[N, 1, K, L] y)
@@ -68,37 +101,80 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
     """
     for node in graph.nodes("Conv", *POOLS):
-        for axis, (window, stride) in enumerate(_windows(node, graph)):
-            size = _padded_size(node, shapes, axis)
-            if size is not None and window > size:
-                fails = node.op == "Conv" and node.scope.parent is None
-                yield Finding(
-                    node,
-                    f"along axis {axis + 2} its window of {window} exceeds the {size} values of "
-                    "the padded input",
-                    measured=window,
-                    limit=size,
-                    unit="values",
-                    severity=Severity.ERROR if fails else Severity.WARNING,
-                )
-                break
-            if size is not None and _starts_behind(node, axis, window, stride, size):
-                yield Finding(
-                    node,
-                    f"along axis {axis + 2} the last window, added by ceil_mode, starts in the "
-                    "padding: runtimes drop it or make NaN of it",
-                )
-                break
-            if stride > window > 1 and (size is None or size >= window + stride):
-                yield Finding(
-                    node,
-                    f"along axis {axis + 2} it steps by {stride} with a window of {window}, so "
-                    f"{stride - window} of {stride} values are not looked at",
-                    measured=stride,
-                    limit=window,
-                    unit="values",
-                )
-                break
+        yield from _judge_windows(node, graph, shapes)
+        if node.op in POOLS:
+            yield from _judge_padding(node, shapes)
+
+
+def _judge_windows(node: Node, graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+    """Windows larger than the input, or with gaps between them; the first axis where it is so."""
+    for axis, (window, stride) in enumerate(_windows(node, graph)):
+        size = _padded_size(node, shapes, axis)
+        if size is not None and window > size:
+            fails = node.op == "Conv" and node.scope.parent is None
+            yield Finding(
+                node,
+                f"along axis {axis + 2} its window of {window} exceeds the {size} values of "
+                "the padded input",
+                measured=window,
+                limit=size,
+                unit="values",
+                severity=Severity.ERROR if fails else Severity.WARNING,
+            )
+            break
+        if size is not None and _starts_behind(node, axis, window, stride, size):
+            yield Finding(
+                node,
+                f"along axis {axis + 2} the last window, added by ceil_mode, starts in the "
+                "padding: runtimes drop it or make NaN of it",
+            )
+            break
+        if stride > window > 1 and (size is None or size >= window + stride):
+            yield Finding(
+                node,
+                f"along axis {axis + 2} it steps by {stride} with a window of {window}, so "
+                f"{stride - window} of {stride} values are not looked at",
+                measured=stride,
+                limit=window,
+                unit="values",
+            )
+            break
+
+
+def _judge_padding(node: Node, shapes: Shapes) -> Iterator[Finding]:
+    """Windows of a pooling that see nothing but padding; the first axis where it is so."""
+    kernel, pads = node.integers("kernel_shape") or [], node.integers("pads") or []
+    if len(pads) != 2 * len(kernel) or node.attribute("auto_pad", "NOTSET") != "NOTSET":
+        return
+    shape = shapes.of(node.input(0))
+    steps = node.integers("dilations") or [1] * len(kernel)
+    strides = node.integers("strides") or [1] * len(kernel)
+    for axis, (size, step, stride) in enumerate(zip(kernel, steps, strides, strict=False)):
+        ends = pads[axis], pads[axis + len(kernel)]
+        dim = None if shape is None else shape.dim(axis + 2)
+        refused = max(ends) >= size > 0
+        if refused or _steps_over(dim, size, step, stride, ends):
+            is_error = refused and node.scope.parent is None
+            yield Finding(
+                node,
+                f"along axis {axis + 2} a window of {size}"
+                + (f" (dilation {step})" if step > 1 else "")
+                + f" covers only padding, which is {max(ends)} wide",
+                measured=max(ends),
+                limit=size - 1,
+                unit="values",
+                severity=Severity.ERROR if is_error else Severity.WARNING,
+            )
+            break
+
+
+def _steps_over(dim: object, size: int, step: int, stride: int, ends: tuple[int, int]) -> bool:
+    """Whether a dilated window of a fixed axis has its elements on both sides of the input."""
+    if not isinstance(dim, int) or step <= dim or stride < 1 or not 0 < size <= MOST_WINDOWS:
+        return False  # steps as small hit the input
+    starts = range(-ends[0], dim + ends[1] - step * (size - 1), stride)
+    windows = ([start + step * at for at in range(size)] for start in starts[:MOST_WINDOWS])
+    return any(all(not 0 <= at < dim for at in window) for window in windows)
 
 
 DROPPED_BY_SPECIFICATION = 22

@@ -18,7 +18,7 @@ BROADCAST = ("Add", "Sub", "Mul", "Div", "Where", "MatMul")
     "INT002",
     "baked-batch",
     severity=Severity.WARNING,
-    ops=("Reshape", "Expand", *STATES, *BROADCAST),
+    ops=("Reshape", "Expand", "Split", *STATES, *BROADCAST),
 )
 def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A symbolic size, of the batch as a rule, and a constant on its path that fits one size alone.
@@ -72,6 +72,30 @@ def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = Add(x, h)
     }
 
+    Bad:
+    # so three steps, no other number
+    net (float[N, steps, 8] x) => (float[N, 1, 8] y, float[N, 2, 8] z)
+    <int64[2] sizes = {1, 2}>
+    {
+        h = Relu(x)
+        y, z = Split <axis = 1> (h, sizes)
+    }
+
+    Good:
+    # the axis that is split has a fixed size
+    net (float[N, steps, 3] x) => (float[N, steps, 1] y, float[N, steps, 2] z)
+    <int64[2] sizes = {1, 2}>
+    {
+        y, z = Split <axis = -1> (x, sizes)
+    }
+
+    Good:
+    # in halves, whatever the size
+    net (float[N, steps, 3] x) => (float[N, a, 3] y, float[N, b, 3] z)
+    {
+        y, z = Split <axis = 1, num_outputs = 2> (x)
+    }
+
     Good:
     # the leading 4 is no batch
     net (float[batch, 4, 8] x) => (float[4, M] y)
@@ -89,6 +113,8 @@ def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             yield from _reshape(node, graph, shapes, growths)
         elif node.op == "Expand":
             yield from _expand(node, graph, shapes, growths)
+        elif node.op == "Split":
+            yield from _split(node, graph, shapes, growths)
         elif node.op in STATES:
             yield from _states(node, graph, shapes, growths)
         elif node.op in BROADCAST:
@@ -119,6 +145,15 @@ def _expand(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Itera
     for dim, size in zip(reversed(data.dims), reversed(sizes), strict=False):
         if dim in growths.symbols and size > 1:
             yield _finding(node, f"shape {sizes}", dim, size, "1 and ")
+
+
+def _split(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
+    """Compares the constant sizes of the parts with the axis that is split: they are its sum."""
+    data, given = shapes.of(node.input(0)), node.input(1)
+    sizes = node.integers("split") if given is None else graph.integers(given)
+    dim = None if data is None else data.dim(node.attribute("axis", 0))
+    if sizes and dim in growths.symbols:
+        yield _finding(node, f"split sizes {sizes}", str(dim), sum(sizes))
 
 
 def _states(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, NotApplicable, Severity, Shapes, rule
 from onnxlint_rules.onx._operands import OPS, misfits
+from onnxlint_rules.onx._reflections import too_wide
 
 
 @rule("ONX027", "shape-conflict", severity=Severity.ERROR)
@@ -18,7 +19,8 @@ def shape_conflict(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     told of a node, it is told that inference crashes there. Beside what onnx's inference compares,
     biases, the weights of recurrent layers, the C of Gemm and the slope of PRelu are held against
     the sizes that they go with: onnxruntime refuses these only when the node runs (PyTorch issue
-    166797).
+    166797). A Pad reflects no more than what lies behind the edge: onnxruntime refuses to run it
+    beyond; a warning in a branch that may not be taken.
     Fix: compare the shapes in the message with the layer's definition; a transposed weight and a
     forgotten Reshape are the usual causes.
 
@@ -52,6 +54,45 @@ def shape_conflict(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     net (float[N, 3] x, float[3, 4] w, float[3] c) => (float[N, 4] y)
     {
         y = Gemm(x, w, c)
+    }
+
+    Bad:
+    # four numbers have three behind each edge
+    net (float[N, 4] x) => (float[N, 8] y)
+    <int64[4] pads = {0, 4, 0, 0}>
+    {
+        y = Pad <mode = "reflect"> (x, pads)
+    }
+
+    Bad:
+    # one number is cut off, and two are left behind the edge
+    net (float[N, 4] x) => (float[N, 6] y)
+    <int64[2] pads = {3, -1}, float zero = {0}, int64[1] last = {-1}>
+    {
+        y = Pad <mode = "reflect"> (x, pads, zero, last)
+    }
+
+    Good:
+    net (float[N, 4] x) => (float[N, 10] y)
+    <int64[4] pads = {0, 3, 0, 3}>
+    {
+        y = Pad <mode = "reflect"> (x, pads)
+    }
+
+    Good:
+    # an edge can be repeated any number of times
+    net (float[N, 4] x) => (float[N, 8] y)
+    <int64[4] pads = {0, 4, 0, 0}>
+    {
+        y = Pad <mode = "edge"> (x, pads)
+    }
+
+    Good:
+    # of an axis that may be of any size nothing is known
+    net (float[N, T] x) => (float[N, M] y)
+    <int64[4] pads = {0, 4, 0, 0}>
+    {
+        y = Pad <mode = "reflect"> (x, pads)
     }
 
     Good:
@@ -92,3 +133,14 @@ def shape_conflict(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     for node in graph.nodes(*OPS):
         if node not in broken:
             yield from (Finding(node, misfit) for misfit in misfits(node, shapes))
+    for node in graph.nodes("Pad"):
+        for found in too_wide(node, graph, shapes):
+            yield Finding(
+                node,
+                f"axis {found.axis} has {found.there} values behind its edge to reflect, and "
+                f"{found.wanted} are asked for",
+                measured=found.wanted,
+                limit=found.there,
+                unit="values",
+                severity=None if node.scope.parent is None else Severity.WARNING,
+            )

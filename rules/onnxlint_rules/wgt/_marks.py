@@ -16,6 +16,9 @@ _MOVES = frozenset({
 })  # fmt: skip
 """Operators that give the elements of their first input as they are."""
 
+_CROSSED = frozenset({"If", "Loop", "Scan"})
+"""Operators through which it goes in and out."""
+
 _HARMLESS = frozenset({"Shape", "Size", "IsNaN"})
 """What may read it besides: no number comes of it."""
 
@@ -28,7 +31,7 @@ def is_mark(value: Value) -> bool:
         is_given = is_given or _is_given_out(reached)
         for op, slot, made in _uses(reached):
             chosen = op in _CHOICES and slot in (_CHOICES[op] or (slot,))
-            if not chosen and not (op in _MOVES and slot == 0) and op != "If":
+            if not chosen and not (op in _MOVES and slot == 0) and op not in _CROSSED:
                 return False
             is_chosen = is_chosen or chosen
             fresh = [each for each in made if each is not None and each not in seen]
@@ -40,10 +43,13 @@ def is_mark(value: Value) -> bool:
 def _uses(value: Value) -> Iterator[tuple[str, int, list[Value | None]]]:
     """The operators that read it or hand it out, the slot, and what they make of it."""
     for node, slot in value.uses:
-        if node.op not in _HARMLESS:
+        is_crossed = node.called is not None or node.op in _CROSSED
+        if node.op not in _HARMLESS and not is_crossed:
             yield node.op, slot, node.outputs
     for owner in value.yielded_to:
-        yield owner.op, 0, owner.outputs
+        if owner.op not in _CROSSED:
+            yield owner.op, 0, owner.outputs
+    yield "If", 0, [*value.scope.graph.crossings.onwards.get(value, ())]
 
 
 def _is_given_out(value: Value) -> bool:
