@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -48,6 +49,13 @@ def findings(rule: Rule, text: str, stage: Stage = Stage.TRAINED) -> tuple[Diagn
 def severities(rule: Rule, text: str) -> list[Severity]:
     """The severities alone of what a rule says."""
     return [found.severity for found in findings(rule, text)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collected() -> Iterator[None]:
+    """What a module leaves behind is freed: a fork copies it, and there are thousands of them."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def left_out(found: Work) -> set[Question]:
 
 
 def test_everything_is_asked_of_a_small_model() -> None:
-    assert not left_out(Work(1e9, 1e9, samples=8, inputs=3, symbols=2))
+    assert not left_out(Work(1e8, 1e8, samples=8, inputs=3, symbols=2))
 
 
 def test_the_last_questions_are_left_out_of_a_large_one() -> None:
