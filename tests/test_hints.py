@@ -398,11 +398,27 @@ def test_a_loop_that_need_not_end_is_no_crash(count, step, end, ends):
         ({"N": 8, "F": 9}, "C: 9 kernel channels: 3 group: 2", {"F": 6}),
         ({"N": 8, "F": 9}, "C: 7 kernel channels: 3 group: 2", {}),
         ({"N": 9, "F": 2}, "Got: 9 Expected: 4", {}),
+        ({"N": 8, "F": 8}, "Input shape:{8,24,8}, requested shape:{-1,2520}", {"F": 105}),
+        ({"N": 8, "F": 24}, "Input shape:{8,24,8}, requested shape:{-1,2520}", {"F": 315}),
+        ({"N": 8, "F": 8}, "Input shape:{8,24,8}, requested shape:{-1,2521}", {}),
+        ({"N": 8, "F": 8}, "Input shape:{8,24,8}, requested shape:{2,-1}", {}),
+        ({"N": 8, "F": 8}, "Input shape:{8}, requested shape:{-1,3}", {}),
         ({"N": 8, "F": 9}, "Integer overflow", {}),
     ],
 )
 def test_refusals_that_name_sizes(sizes, message, found):
     assert corrected([Slot("x", "float32", ("N", "F"))], sizes, "N", message) == found
+
+
+@pytest.mark.parametrize("window", [(9, 3), (3, 35), (15, 35)])
+def test_windows_over_frames_and_bands_get_enough_of_both(window):
+    high, wide = window
+    text = f"""g (float[input_dim_0, input_dim_1] x) => (float[A, B] y) <int64[2] two = {{0, 1}},
+    float[1, 1, {high}, {wide}] w = {{{", ".join("1" * (high * wide))}}}> {{
+        image = Unsqueeze(x, two) seen = Conv(image, w) y = Squeeze(seen, two)
+    }}"""
+    for rule in NO_FAULT:
+        assert not reported(rule, text)
 
 
 def test_a_refusal_is_heeded_once():
