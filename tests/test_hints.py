@@ -400,11 +400,58 @@ def test_a_loop_that_need_not_end_is_no_crash(count, step, end, ends):
         ({"N": 8, "F": 9}, "C: 9 kernel channels: 3 group: 2", {"F": 6}),
         ({"N": 8, "F": 9}, "C: 7 kernel channels: 3 group: 2", {}),
         ({"N": 9, "F": 2}, "Got: 9 Expected: 4", {}),
+        ({"N": 8, "F": 8}, "Input shape:{8,24,8}, requested shape:{-1,2520}", {"F": 105}),
+        ({"N": 8, "F": 24}, "Input shape:{8,24,8}, requested shape:{-1,2520}", {"F": 315}),
+        ({"N": 8, "F": 8}, "Input shape:{8,24,8}, requested shape:{-1,2521}", {}),
+        ({"N": 8, "F": 8}, "Input shape:{8,24,8}, requested shape:{2,-1}", {}),
+        ({"N": 8, "F": 8}, "Input shape:{8}, requested shape:{-1,3}", {}),
         ({"N": 8, "F": 9}, "Integer overflow", {}),
     ],
 )
 def test_refusals_that_name_sizes(sizes, message, found):
     assert corrected([Slot("x", "float32", ("N", "F"))], sizes, "N", message) == found
+
+
+BAND = """g (float[N, 6] x, float low, float high) => (float[N, 6] y)
+<float[6] table = {{50, 80, 130, 210, 340, 550}}, float none = {{-1e30}}> {{
+    over = {} under = {} inside = And(over, under)
+    kept = Where(inside, x, none) y = Softmax(kept)
+}}"""
+
+
+@pytest.mark.parametrize(
+    ("over", "under"),
+    [
+        ("GreaterOrEqual(table, low)", "LessOrEqual(table, high)"),
+        ("LessOrEqual(low, table)", "GreaterOrEqual(high, table)"),
+        ("Less(low, table)", "Greater(high, table)"),
+    ],
+)
+def test_limits_of_a_band_leave_some_of_it(over, under, inputs_of):
+    inputs = inputs_of(BAND.format(over, under))
+    for feed in next(iter(inputs.attempts())).feeds:
+        assert 50 <= feed["low"] < feed["high"] <= 550
+
+
+def test_each_graph_of_a_batch_has_a_node(inputs_of):
+    text = """g (float[nodes, 3] x, int64[nodes] batch, float[graphs] slots) => (float[graphs] y)
+    { zero = Sub(slots, slots) ones = ReduceMax<axes = [1], keepdims = 0>(x)
+      y = ScatterElements<axis = 0, reduction = "add">(zero, batch, ones) }"""
+    inputs = inputs_of(text)
+    for feed in next(iter(inputs.attempts())).feeds:
+        slots = min(len(feed["slots"]), len(feed["batch"]))
+        assert set(range(slots)) <= set(feed["batch"].tolist())
+
+
+@pytest.mark.parametrize("window", [(9, 3), (3, 35), (15, 35)])
+def test_windows_over_frames_and_bands_get_enough_of_both(window):
+    high, wide = window
+    text = f"""g (float[input_dim_0, input_dim_1] x) => (float[A, B] y) <int64[2] two = {{0, 1}},
+    float[1, 1, {high}, {wide}] w = {{{", ".join("1" * (high * wide))}}}> {{
+        image = Unsqueeze(x, two) seen = Conv(image, w) y = Squeeze(seen, two)
+    }}"""
+    for rule in NO_FAULT:
+        assert not reported(rule, text)
 
 
 def test_a_refusal_is_heeded_once():

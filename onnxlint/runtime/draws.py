@@ -170,7 +170,14 @@ def _positive(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> A
 
 
 def _index(slot: Slot, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    return _integers(slot, *_whole_numbers(slot), shape, rng)
+    """Any valid ones; those that tell which part of a list an entry belongs to leave none empty."""
+    lowest, highest = _whole_numbers(slot)
+    made = _integers(slot, lowest, highest, shape, rng)
+    if len(shape) == 1 and slot.follows_sizes and slot.range is None:
+        every = np.arange(lowest, highest + 1)[: len(made)]
+        made[: len(every)] = every
+        made.sort()
+    return made
 
 
 def _whole_numbers(slot: Slot) -> tuple[int, int]:

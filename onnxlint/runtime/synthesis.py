@@ -42,6 +42,11 @@ BATCH_SIZES = (None, 1, 1, 2, 1, 4, 3)
 runs at the size of its example alone, a small one as a rule."""
 
 
+LONG_SIZES = (64, 128, 256)
+"""Tried for all free axes, the first one too, where all else is refused: a chain of windows wants
+a picture or a spectrogram of frames by bands, whose first axis counts frames."""
+
+
 @dataclass(frozen=True)
 class Boundary:
     """One sample at the limits of what is valid, told in a few words.
@@ -86,15 +91,21 @@ def choices(
     First those with the sizes that the graph tells: `known`. It may be that not all of it runs.
     """
     seen: list[Mapping[str, int]] = []
+    for sizes in _choices(slots, samples, known or {}):
+        if sizes in seen:
+            continue
+        seen.append(sizes)
+        if sum(element_count(_shape(slot, sizes)) for slot in slots) <= MOST_ELEMENTS:
+            yield sizes
+
+
+def _choices(slots: list[Slot], samples: int, known: Mapping[str, int]) -> Iterator[dict[str, int]]:
     fine = [replace(slot, is_signal=True) if slot.may_be_signal else slot for slot in slots]
-    for now, fixed in [(slots, known or {}), (fine, known or {}), (slots, {})]:
+    for now, fixed in [(slots, known), (fine, known), (slots, {})]:
         for likely in zip_longest(SPATIAL_SIZES, SEQUENCE_SIZES, SIGNAL_SIZES, BATCH_SIZES):
-            sizes = _choice(now, samples, fixed, *likely)
-            if sizes in seen:
-                continue
-            seen.append(sizes)
-            if sum(element_count(_shape(slot, sizes)) for slot in slots) <= MOST_ELEMENTS:
-                yield sizes
+            yield _choice(now, samples, fixed, *likely)
+    for size in LONG_SIZES:
+        yield _choice(slots, samples, known, size, size, size, size)
 
 
 def _choice(

@@ -60,6 +60,9 @@ def with_columns(graph: Graph, shapes: Shapes, value: Value, slot: Slot, uses: U
         return slot
     if slot.meaning not in (Meaning.NOISE, Meaning.TEXT, Meaning.INDEX, Meaning.PIXEL):
         return slot
+    limit = None if slot.dims not in ((), (1,)) else _limit(graph, uses)
+    if limit is not None and slot.meaning is Meaning.NOISE:
+        return replace(slot, columns=(limit,))
     width = slot.dims[-1] if slot.dims else None
     columns = columns_of(graph, shapes, value, width)
     if not columns and slot.meaning is Meaning.TEXT and _is_read_as_number(uses):
@@ -90,6 +93,28 @@ def _boxes(shapes: Shapes, node: Node) -> tuple[Column, ...]:
     (left, right), (top, bottom) = ends(-1), ends(-2)
     corners = (left, top, right, bottom)
     return corners if node.op == "RoiAlign" else (Column((0,)), *corners)
+
+
+_COMPARING = {"Less": 1, "LessOrEqual": 1, "Greater": 0, "GreaterOrEqual": 0}
+"""The slot of what must be the larger number for the answer to be yes."""
+
+_SIDE = 0.2
+"""A limit cuts off so much of a table, or nothing. A choice of ours."""
+
+
+def _limit(graph: Graph, uses: Uses) -> Column | None:
+    """A number that the entries of a table are compared with: most of them pass."""
+    from onnxlint.runtime.slots import Column
+
+    for node, at in uses:
+        table = graph.constant(node.input(1 - at)) if node.op in _COMPARING else None
+        if table is None or table.size < 2 or table.dtype.kind not in "fiu":
+            continue
+        ends = sorted(map(float, table.reshape(-1)))
+        inside = int((len(ends) - 1) * _SIDE)
+        ordered = ends[::-1] if at == _COMPARING[node.op] else ends
+        return Column((ordered[0], ordered[inside]))
+    return None
 
 
 def _is_read_as_number(uses: Iterable[tuple[Node, int]]) -> bool:

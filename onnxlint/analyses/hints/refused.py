@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ _PAIRS = tuple(map(re.compile, (
     r"C: (?P<a>\d+) kernel channels: (?P<b>\d+) group: (?P<times>\d+)",
 )))  # fmt: skip
 """Two sizes that should be the same; what is wanted is the second, or it is not known which."""
+
+_RESHAPED = re.compile(r"[Ii]nput shape:\{(?P<from>[\d,]+)\}, requested shape:\{(?P<to>[\d,-]+)\}")
 
 
 def corrected(
@@ -42,3 +45,17 @@ def _pairs(message: str) -> Iterator[tuple[int, int]]:
         for match in pattern.finditer(message):
             groups = match.groupdict()
             yield int(groups["a"]), int(groups["b"]) * int(groups.get("times") or 1)
+    for match in _RESHAPED.finditer(message):
+        yield from _folded(*([int(dim) for dim in text.split(",")] for text in match.groups()))
+
+
+def _folded(shape: list[int], wanted: list[int]) -> Iterator[tuple[int, int]]:
+    """Sizes that the last ones of a shape would have, so that they fold into what is wanted last.
+
+    As maps by bands do into the features of a layer: {8, 24, 8} into {-1, 2520} with 105 bands.
+    """
+    folded = prod(shape[1:])
+    for size in shape[1:]:
+        rest = folded // size if size else 0
+        if rest and wanted[1:] and wanted[0] == -1 and prod(wanted[1:]) % rest == 0:
+            yield size, prod(wanted[1:]) // rest
