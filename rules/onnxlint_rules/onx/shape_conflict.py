@@ -18,7 +18,7 @@ def shape_conflict(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     told of a node, it is told that inference crashes there. Beside what onnx's inference compares,
     biases, the weights of recurrent layers, the C of Gemm and the slope of PRelu are held against
     the sizes that they go with: onnxruntime refuses these only when the node runs (PyTorch issue
-    166797).
+    166797); a warning in a branch that may not be taken.
     Fix: compare the shapes in the message with the layer's definition; a transposed weight and a
     forgotten Reshape are the usual causes.
 
@@ -91,4 +91,5 @@ def shape_conflict(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     broken = {failure.node for failure in shapes.failures}
     for node in graph.nodes(*OPS):
         if node not in broken:
-            yield from (Finding(node, misfit) for misfit in misfits(node, shapes))
+            severity = None if node.scope.parent is None else Severity.WARNING
+            yield from (Finding(node, m, severity=severity) for m in misfits(node, shapes))
