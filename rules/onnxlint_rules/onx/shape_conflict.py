@@ -20,7 +20,7 @@ def shape_conflict(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     biases, the weights of recurrent layers, the C of Gemm and the slope of PRelu are held against
     the sizes that they go with: onnxruntime refuses these only when the node runs (PyTorch issue
     166797). A Pad reflects no more than what lies behind the edge: onnxruntime refuses to run it
-    beyond; a warning in a branch that may not be taken.
+    beyond. Both are warnings in a branch that may not be taken.
     Fix: compare the shapes in the message with the layer's definition; a transposed weight and a
     forgotten Reshape are the usual causes.
 
@@ -132,7 +132,8 @@ def shape_conflict(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     broken = {failure.node for failure in shapes.failures}
     for node in graph.nodes(*OPS):
         if node not in broken:
-            yield from (Finding(node, misfit) for misfit in misfits(node, shapes))
+            severity = None if node.scope.parent is None else Severity.WARNING
+            yield from (Finding(node, m, severity=severity) for m in misfits(node, shapes))
     for node in graph.nodes("Pad"):
         for found in too_wide(node, graph, shapes):
             yield Finding(
