@@ -75,8 +75,10 @@ def _scan(body: Body, read: Read, most: int) -> Steps:
     import numpy as np
 
     node, count = body.owner, _scanned(body.owner)
+    if body.scope.opsets.get("", 0) < 9:
+        raise Unknown("a Scan before opset 9 is not looked into")
     arrays, names = [*map(read, node.inputs)], [value.name for value in body.scope.inputs]
-    if body.scope.opsets.get("", 0) < 9 or len(names) != len(arrays) or not 0 < count <= len(names):
+    if len(names) != len(arrays) or not 0 < count <= len(names):
         raise Unknown("its body has another number of inputs")
     states, scanned = arrays[:-count], arrays[-count:]
     axes = node.integers("scan_input_axes") or [0] * count
