@@ -192,13 +192,53 @@ def test_plain_scaling_beside_normalisations_with_statistics_is_an_info():
         ("l = ai.onnx.ml.LabelEncoder <keys_strings = [\"a\"], values_int64s = [0]> (c) "
          "y = Cast <to = 1> (l)", []),
         ("l = ai.onnx.ml.LabelEncoder <keys_strings = [\"a\"], values_int64s = [0]> (c) "
-         "k = Squeeze(l) y = OneHot(k, depth, values)", ["warning"]),
+         "k = Squeeze(l) y = OneHot(k, depth, values)", []),  # a column of its own
     ],
 )  # fmt: skip
 def test_encoders(nodes, expected):
     text = f"""{ML} net (string[N] c) => (float[A, B] y)
         <int64 depth = {{2}}, float[2] values = {{0, 1}}> {{ {nodes} }}"""
     assert severities(rejects_unknown_category, text) == expected
+
+
+TWO = "values_int64s = [0, 1]"
+
+
+@pytest.mark.parametrize(
+    ("keys", "encoder", "nodes", "expected"),
+    [
+        ("a b", TWO, "y = OneHot(l, depth, values)", ["warning"]),
+        ("a b", TWO, "y = Gather(two, l)", ["warning"]),
+        ("a b", TWO, "y = Gather(three, l)", []),
+        ("a b", TWO, "m = Max(l, none) y = Gather(three, m)", ["warning"]),
+        ("a b", TWO, "m = Clip(l, none, depth) y = Gather(three, m)", ["warning"]),
+        ("a b", TWO, "m = Abs(l) y = Gather(three, m)", ["warning"]),
+        ("a b", TWO, "m = Relu(l) y = Gather(three, m)", ["warning"]),
+        ("a b", TWO, "m = Add(l, one) y = Gather(three, m)", []),
+        ("other b", TWO, "m = Max(l, none) y = Gather(two, m)", []),
+        ("<unk> b", TWO, "m = Relu(l) y = Gather(two, m)", []),
+        ("a b", f"{TWO}, default_int64 = 0", "y = Gather(three, l)", ["warning"]),
+        ("a b", f"{TWO}, default_int64 = 2", "y = Gather(three, l)", []),
+        ("a b", f"{TWO}, default_int64 = 2", "y = Gather(two, l)", ["warning"]),
+        ("a b", f"{TWO}, default_int64 = 2", "y = OneHot(l, depth, values)", []),
+        ("a b", f"{TWO}, default_int64 = 0", "y = Cast<to = 1>(l)", []),
+    ],
+)
+def test_the_row_of_an_unknown_category(keys, encoder, nodes, expected):
+    listed = ", ".join(f'"{key}"' for key in keys.split())
+    text = f"""{ML} net (string[N] c) => (float[A, B] y)
+        <int64 depth = {{2}}, float[2] values = {{0, 1}}, int64 none = {{0}}, int64 one = {{1}},
+        float[2, 1] two = {{1, 2}}, float[3, 1] three = {{1, 2, 3}}>
+        {{ l = ai.onnx.ml.LabelEncoder <keys_strings = [{listed}], {encoder}> (c) {nodes} }}"""
+    assert severities(rejects_unknown_category, text) == expected
+
+
+def test_a_class_that_is_looked_up_is_listed():
+    text = f"""{ML} net (float[N, 2] x) => (float[N, 1] y) <float[2, 1] two = {{1, 2}}>
+        {{ best = ArgMax<axis = 1, keepdims = 0>(x)
+        l = ai.onnx.ml.LabelEncoder <keys_int64s = [0, 1], values_int64s = [1, 0],
+        default_int64 = 0> (best) y = Gather(two, l) }}"""
+    assert severities(rejects_unknown_category, text) == []
 
 
 @pytest.mark.parametrize(

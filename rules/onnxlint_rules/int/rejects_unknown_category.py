@@ -1,29 +1,16 @@
 """INT010 rejects-unknown-category."""
 
+import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from onnxlint import Finding, Graph, Node, Severity, Value, rule
-from onnxlint.model.walk import Walk
+from onnxlint_rules.int._codes import MOVING, NEAR, index_reader, rows
 
 ENCODER = "ai.onnx.ml::OneHotEncoder"
 
 MAPPERS = ("ai.onnx.ml::LabelEncoder", "ai.onnx.ml::CategoryMapper")
 """Operators that give a default, -1 where none is set, for what they do not list."""
-
-_MOVING = frozenset({
-    "Cast", "Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze",
-})  # fmt: skip
-"""What a code goes through on its way to a table."""
-
-_INDEXED = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "OneHot": 0,
-            "ai.onnx.ml::ArrayFeatureExtractor": 1}  # fmt: skip
-"""The slot of the index."""
-
-
-_NEAR = 16
-"""So many values before and behind an encoder are looked at."""
 
 
 @rule(
@@ -38,8 +25,11 @@ def rejects_unknown_category(graph: Graph) -> Iterator[Finding]:
     Why: a OneHotEncoder with `zeros=0` ends the run at the first category that it does not list,
     and with it every other sample of the batch; `drop="first"` of scikit-learn takes one off the
     list that the data does have (sklearn-onnx issue 402). A LabelEncoder gives its default, which
-    is -1 unless set: as an index that is the last row of a table, the wrong one without a word.
-    Exempt is what an encoder before it can only give listed categories.
+    is -1 unless set: as an index that is the last row of a table, the wrong one without a word. So
+    is 0, where -1 is clipped to it, or another listed number as the default: scikit-learn refuses
+    an `unknown_value` that stands for a category already. Exempt are a row of its own, a category
+    whose name says that it takes in others (`unknown`, `other`, `rare`), and what an encoder before
+    it can only give listed categories.
     Fix: `zeros=1` (in scikit-learn `handle_unknown="ignore"`), or a row of the table for unknown
     categories and its number as `default_int64`.
 
@@ -58,6 +48,17 @@ def rejects_unknown_category(graph: Graph) -> Iterator[Finding]:
         code = ai.onnx.ml.LabelEncoder <
             keys_strings = ["green", "red"], values_int64s = [0, 1]> (colour)
         y = Gather(table, code)
+    }
+
+    Bad:
+    <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
+    net (string[N] colour) => (float[N, 2] y)
+    <float[2, 2] table = {1, 2, 3, 4}, int64 none = {0}>
+    {
+        code = ai.onnx.ml.LabelEncoder <
+            keys_strings = ["green", "red"], values_int64s = [0, 1]> (colour)
+        least = Max(code, none)
+        y = Gather(table, least)
     }
 
     Good:
@@ -79,6 +80,17 @@ def rejects_unknown_category(graph: Graph) -> Iterator[Finding]:
 
     Good:
     <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
+    # -1 is the last row, and it is nobody else's
+    net (string[N] colour) => (float[N, 2] y)
+    <float[3, 2] table = {1, 2, 3, 4, 0, 0}>
+    {
+        code = ai.onnx.ml.LabelEncoder <
+            keys_strings = ["green", "red"], values_int64s = [0, 1]> (colour)
+        y = Gather(table, code)
+    }
+
+    Good:
+    <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
     net (float[N, 3] x) => (float[N, 1, 3] y)
     {
         best = ArgMax <axis = 1> (x)
@@ -91,21 +103,55 @@ def rejects_unknown_category(graph: Graph) -> Iterator[Finding]:
             message = f"a category that is not listed ends the run ({len(listed)} listed, zeros=0)"
             yield Finding(node, message, len(listed), unit="categories")
     for node in graph.nodes(*MAPPERS):
-        default = node.attribute("default_int64", -1)
-        reader = _index_reader(node) if _gives_integers(node) and default < 0 else None
-        if reader is not None:
-            message = f"an unknown category becomes index {default} of {reader.place}"
-            yield Finding(node, message, default, 0, "index")
+        told = _confused(node, graph) if _gives_integers(node) else None
+        if told is not None and not _gives_only(node.input(0), {*_table(node)}):
+            default = node.attribute("default_int64", -1)
+            yield Finding(node, f"an unknown category becomes {told}", default, 0, "index")
+
+
+def _confused(node: Node, graph: Graph) -> str | None:
+    """Where the default of an encoder leads to in a table; None where that is nobody's row."""
+    found = index_reader(node.output, graph)
+    if found is None:
+        return None
+    reader, code = found
+    count, default = rows(reader, graph), code(node.attribute("default_int64", -1))
+    told = f"index {default} of {reader.place}"
+    if count is not None and not -count <= default < count:
+        return f"{told}, which has {count} rows" if reader.op != "OneHot" else None
+    row = default % count if count else default
+    known = next((key for key, number in _table(node).items() if code(number) == row), None)
+    if known is not None:
+        return None if _STANDS_IN.search(str(known)) else f"{told}, the row of {known!r}"
+    return told if default < 0 and count is None else None
+
+
+_STANDS_IN = re.compile(r"unk|other|oov|missing|nan|none|null|pad|default|rare|misc|^\W*$", re.I)
+"""Names of categories that take in what is not known, on purpose."""
+
+
+def _table(node: Node) -> dict[Any, int]:
+    """What an encoder of integers knows, and the number that it gives for each."""
+    if node.op == MAPPERS[0] and node.attribute("values_int64s", []):
+        keys = next((node.attribute(name, []) for name in _KEYS if node.attribute(name, [])), [])
+        return dict(zip(map(_text, keys), node.attribute("values_int64s", []), strict=False))
+    words = node.attribute("classes_strings", [])  # of the first LabelEncoder: their order counts
+    numbers = node.attribute("cats_int64s", []) or range(len(words))
+    words = words or node.attribute("cats_strings", [])
+    return dict(zip(map(_text, words), numbers, strict=False))
+
+
+_KEYS = ("keys_strings", "keys_int64s", "keys_floats")
 
 
 def _categories(node: Node) -> set[Any]:
     texts = [text for name in ("cats_strings", "cats_int64s") for text in node.attribute(name, [])]
-    return {text.decode(errors="replace") if isinstance(text, bytes) else text for text in texts}
+    return {*map(_text, texts)}
 
 
 def _gives_only(value: Value | None, listed: set[Any]) -> bool:
     """Whether what comes before can give nothing but listed categories, as far as it is known."""
-    for _ in range(_NEAR):
+    for _ in range(NEAR):
         maker = value.producer if value is not None else None
         if maker is None:
             return False
@@ -114,7 +160,7 @@ def _gives_only(value: Value | None, listed: set[Any]) -> bool:
         if maker.op in MAPPERS:
             given = _given(maker)
             return bool(given) and given <= listed
-        if maker.op not in _MOVING or maker.op == "Concat":
+        if maker.op not in MOVING or maker.op == "Concat":
             return False
         value = maker.input(0)
     return False
@@ -127,22 +173,14 @@ def _given(node: Node) -> set[Any]:
     if node.op == MAPPERS[0] and numbers:
         return {*numbers, node.attribute("default_int64", -1)}
     default = node.attribute("default_string", "_Unused")
-    return {default, *(t.decode(errors="replace") if isinstance(t, bytes) else t for t in texts)}
+    return {default, *map(_text, texts)}
+
+
+def _text(told: Any) -> Any:
+    return told.decode(errors="replace") if isinstance(told, bytes) else told
 
 
 def _gives_integers(node: Node) -> bool:
     if node.op != MAPPERS[0]:  # a CategoryMapper turns words into numbers, if it reads words
         return True
     return bool(node.attribute("values_int64s", []) or node.attribute("classes_strings", []))
-
-
-def _index_reader(node: Node) -> Node | None:
-    """The first node that uses a code as an index, behind what only moves it."""
-    walk = Walk(node.outputs)
-    for value in islice(walk, _NEAR):
-        for reader, slot in value.uses:
-            if _INDEXED.get(reader.op) == slot:
-                return reader
-            if reader.op in _MOVING:
-                walk.add(reader.output)
-    return None
