@@ -14,6 +14,9 @@ from onnxlint.reports import Mending, ModelReport
 
 REPORT_VERSION = 1
 
+DIGITS = 9
+"""Of measured numbers: further ones depend on the order in which elements are added up."""
+
 _PLACE = tuple(field.name for field in fields(Place))
 _IN_PLACE = attrgetter(*_PLACE)
 
@@ -55,14 +58,18 @@ def _finding(finding: Diagnostic) -> dict[str, Any]:
         "severity": finding.severity.value,
         "message": finding.message,
         "place": dict(zip(_PLACE, _IN_PLACE(finding.place), strict=True)),
-        "measured": finding.measured,
-        "limit": finding.limit,
+        "measured": _rounded(finding.measured),
+        "limit": _rounded(finding.limit),
         "unit": finding.unit,
         "evidence": dict(finding.evidence),
         "synthetic": finding.synthetic,
         "fix": finding.fix,
         "fingerprint": finding.fingerprint,
     }
+
+
+def _rounded(number: float | int | None) -> float | int | None:
+    return float(f"{number:.{DIGITS}g}") if isinstance(number, float) else number
 
 
 def _mending(mending: Mending) -> dict[str, Any]:

@@ -13,24 +13,15 @@ import numpy as np
 from onnxlint.runtime.messages import Array, Statistics
 from onnxlint.runtime.passes import EXPONENT_BUCKETS
 
-FLOAT32_SQUARE_LIMIT = 1e16
-"""Above this, the squares of a block may sum up beyond float32's 3.4e38, and below its reciprocal
-they vanish: the block is scaled to about 1, in float64, then."""
-
-MILD_CANCELLATION = 0.1
-"""The sum of squares less the mean's share keeps 5 digits of float32 while a tenth is left."""
+SQUARE_LIMIT = 1e120
+"""Above this, the squares of a block may sum up beyond float64's 1.8e308, and below its reciprocal
+they vanish: the block is scaled to about 1 then."""
 
 SHORT_STRETCH = 64
 """Neighbours of one channel below which numpy is slow to find their extremes."""
 
 FLOAT16_BITS = np.int32(-0x70002000)
 """Sign, exponent and fraction of a float16 at the places where a float32 has them."""
-
-LANES = 1024
-"""Sums that go side by side through a block."""
-
-SHORT_BLOCK = 1 << 14
-"""Elements that a matrix library's dot product, in 16 lanes or more, sums up exactly enough."""
 
 _BITS = {
     width: (np.dtype(f"i{width}"), np.dtype(f"u{width}"), -(1 << 8 * width - 1)) for width in (4, 8)
@@ -56,7 +47,7 @@ class _Scratch(threading.local):
 
 
 _SCRATCH = _Scratch()
-_BOOL = np.dtype(bool)
+_BOOL, _DOUBLE = np.dtype(bool), np.dtype(np.float64)
 
 
 def measure_block(block: Array, low: float, high: float, tiny: float) -> Statistics:
@@ -104,38 +95,14 @@ def _bits_of(number: float, unsigned: np.dtype[Any]) -> int:
 
 
 def _moments(block: Array, magnitude: float) -> tuple[float, float]:
-    """Mean, and the sum of squared deviations from it."""
-    if magnitude > FLOAT32_SQUARE_LIMIT or 0 < magnitude < 1 / FLOAT32_SQUARE_LIMIT:
+    """Mean, and the sum of squared deviations from it: in float64, as the compiled passes do it."""
+    if magnitude > SQUARE_LIMIT or 0 < magnitude < 1 / SQUARE_LIMIT:
         scale = 2.0 ** (math.frexp(magnitude)[1] // 2)  # twice, for its square is out of range
         mean, m2 = _moments(block.astype(np.float64) / scale / scale, 1.0)
         return mean * scale * scale, m2 * scale * scale * scale * scale
-    mean = _sum(block) / block.size
-    squares = float(np.dot(block, block))
-    m2 = squares - block.size * mean * mean
-    if m2 < MILD_CANCELLATION * squares:
-        centred = np.subtract(block, block.dtype.type(mean), out=_SCRATCH.like(block, block.dtype))
-        m2 = float(np.dot(centred, centred))
-    return mean, m2
-
-
-def _sum(block: Array) -> float:
-    """In lanes that are added up at the end: as exact as numpy's own, in a third of the time.
-
-    A product with ones has some lanes of its own, enough for a short block.
-    """
-    if block.size <= SHORT_BLOCK:
-        return float(np.dot(block, _ones(SHORT_BLOCK, block.dtype)[: block.size]))
-    rows = block.size // LANES
-    total = float(np.add.reduce(block[rows * LANES :]))
-    if rows:
-        lanes = _ones(rows, block.dtype) @ block[: rows * LANES].reshape(rows, LANES)
-        total += float(np.add.reduce(lanes))
-    return total
-
-
-@cache
-def _ones(count: int, dtype: np.dtype[Any]) -> Array:
-    return np.ones(count, dtype)
+    mean = float(np.add.reduce(block, dtype=np.float64)) / block.size
+    centred = np.subtract(block, mean, out=_SCRATCH.like(block, _DOUBLE), dtype=np.float64)
+    return mean, float(np.dot(centred, centred))
 
 
 def exponents(subset: Array, *, some_subnormal: bool) -> tuple[Array, Array]:
