@@ -2,8 +2,8 @@
 
     python tests/same_answers.py [MODEL ...] [--busy 4]
 
-Without models, a dozen fixtures are linted. What differs is printed, and the exit status is 1. It
-takes minutes, so `make test` leaves it out.
+Without models, sixty are linted: fixtures of all folders, and two light models of the onnx package.
+What differs is printed, and the exit status is 1. It takes minutes, so `make test` leaves it out.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 import onnxlint
 import onnxlint_rules
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SPIN = "while True: pass"
-MODELS = 12
+LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+MODELS = 60
 
 
 def main() -> int:
@@ -34,26 +37,28 @@ def main() -> int:
     parser.add_argument("--busy", type=int, default=4, help="busy processes beside it")
     parser.add_argument("--args", default="", help="more arguments of onnxlint")
     chosen = parser.parse_args()
-    models = chosen.models or some_fixtures()
+    models = chosen.models or some_models()
     arguments = chosen.args.split()
-    free = {model: report(model, arguments) for model in models}
-    different = 0
+    free = reports(models, arguments)
+    different = set()
     for name, condition in conditions(chosen.busy):
         with condition as environment:
-            for model in models:
-                changes = list(differences(free[model], report(model, arguments, **environment)))
-                different += bool(changes)
-                for change in changes:
-                    print(f"{name}: {model}: {change}")
-        print(f"{name}: done")
-    print(f"{len(models)} models, {different} reports differ")
-    return min(1, different)
+            others = reports(models, arguments, **environment)
+        for model, one, other in zip(models, free, others, strict=True):
+            for change in differences(one, other):
+                different.add(model)
+                print(f"{name}: {model}: {change}")
+        print(f"{name}: done", flush=True)
+    print(f"{len(models)} models, the reports of {len(different)} differ")
+    return min(1, len(different))
 
 
-def some_fixtures() -> list[Path]:
-    """As many from all folders."""
-    models = sorted(FIXTURES.rglob("*.onnx"))
-    return models[:: -(-len(models) // MODELS)]
+def some_models() -> list[Path]:
+    """As many from all folders of fixtures, and two whose runs take a while."""
+    light = [LIGHT / f"light_{name}.onnx" for name in ("squeezenet", "shufflenet")]
+    fixtures = sorted(FIXTURES.rglob("*.onnx"))
+    wanted = MODELS - len(light)
+    return [*light, *(fixtures[at * len(fixtures) // wanted] for at in range(wanted))]
 
 
 def conditions(busy: int) -> Iterator[tuple[str, Any]]:

@@ -16,6 +16,7 @@ from onnxlint.analyses.execution import Execution
 from onnxlint.analyses.work import Question, Work
 from onnxlint.analyses.worker import Worker
 from onnxlint.model.load import open_model
+from onnxlint.pipeline import lint
 from onnxlint.settings import Settings
 from onnxlint.testing import Example, saved
 
@@ -143,6 +144,48 @@ def test_the_last_questions_are_left_out_of_a_large_one() -> None:
     assert Question.BATCH not in left_out(found)
     spent = sum(cost for question, cost in found._costs.items() if found.asks(question))
     assert spent <= found.budget
+
+
+def test_what_the_samples_took_is_not_spent_again() -> None:
+    free, spent = (Work(load=1e10, run=3e10, spent=ops) for ops in (0.0, 2.5e11))
+    assert left_out(free) < left_out(spent)
+    assert Question.BATCH in left_out(Work(load=1e10, run=3e10, spent=1e12))
+
+
+def test_a_batch_that_no_input_has_costs_nothing() -> None:
+    with_batch, without = (Work(1e9, 1.2e10, has_batch=has) for has in (True, False))
+    assert left_out(without) < left_out(with_batch)
+
+
+@pytest.mark.parametrize(
+    ("load", "run", "statistics", "runs"),
+    [
+        (1e9, 1e9, 1e8, 27),  # as many as are free
+        (1e9, 6e10, 5e9, 3),
+        (4e10, 1.6e10, 1e9, 11),  # what is dear to load may be run more often
+        (0.0, 1e12, 1e12, 2),  # fewer tell nothing
+        (0.0, 0.0, 0.0, 3e10),
+    ],
+)
+def test_runs_on_synthetic_samples_have_a_budget(load, run, statistics, runs) -> None:
+    assert operations.affordable_runs(load, run, statistics) == runs
+
+
+SINGLE = "n (float[1, 4] x) => (float[1, 4] y) { y = Exp(x) }"
+
+
+@pytest.mark.parametrize(
+    ("settings", "fewer"), [({}, True), ({"samples": 7}, False), ({"full_trace": True}, False)]
+)
+def test_fewer_synthetic_samples_are_run_of_an_expensive_model(
+    settings, fewer, monkeypatch
+) -> None:
+    monkeypatch.setattr(operations, "FREE_OPERATIONS", 0.0)
+    monkeypatch.setattr(operations, "SAMPLES", 0.0)
+    with saved(Example.parse(SINGLE)) as path:
+        report = lint(path, settings=Settings(**settings))
+        told = [found.message for found in report.findings if found.code == "LNT002"]
+    assert any("2 instead of 8 runs" in message for message in told) is fewer
 
 
 def test_what_was_asked_before_changes_nothing() -> None:
