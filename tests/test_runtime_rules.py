@@ -31,6 +31,14 @@ def judged(rule: Rule, text: str, stage: Stage = Stage.TRAINED, **settings: obje
     return report
 
 
+def test_a_locale_that_this_machine_lacks_is_a_warning() -> None:
+    text = """net (string[4] x) => (string[A] y)
+    { y = StringNormalizer <case_change_action = "LOWER", locale = "xx_YY.UTF-8"> (x) }"""
+    (found,) = judged(session_failure, text).findings
+    assert found.severity is Severity.WARNING
+    assert "locale 'xx_YY.UTF-8' is not installed on this machine" in found.message
+
+
 def fed(tmp_path: Path, **arrays: list[object]) -> Path:
     """The user's data as a file."""
     path = tmp_path / "data.npz"

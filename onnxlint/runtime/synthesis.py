@@ -245,7 +245,24 @@ def _sizes(slots: list[Slot], spatial: int, sequence: int, signal: int) -> dict[
                 is_spatial = axis >= 2 and len(slot.dims) >= 4 and not is_timed
                 is_time = slot.is_signal and axis == len(slot.dims) - 1
                 sizes[dim] = signal if is_time else spatial if is_spatial else sequence
+    for members, groups in _groups(slots):
+        if sizes.get(groups, 0) >= sizes[members]:
+            sizes[groups] = max(1, sizes[members] // MEMBERS)
     return _consistent(sizes)
+
+
+MEMBERS = 4
+"""A list that says which group each entry belongs to has so many for each: a norm of a graph of one
+node is 0 everywhere. A choice of ours."""
+
+
+def _groups(slots: list[Slot]) -> Iterator[tuple[str, str]]:
+    """The axis of each list of indices, and another one that the indices go along."""
+    for slot in slots:
+        if slot.meaning is Meaning.INDEX and len(slot.dims) == 1 and isinstance(slot.dims[0], str):
+            for bound in slot.bounds:
+                if isinstance(bound.size, str) and bound.size != slot.dims[0]:
+                    yield slot.dims[0], bound.size
 
 
 def _consistent(sizes: Mapping[str, int]) -> dict[str, int]:

@@ -1,8 +1,12 @@
 """RUN001 session-failure."""
 
+import re
 from collections.abc import Iterator
 
 from onnxlint import Execution, Finding, Severity, rule
+
+_LOCALE = re.compile(r"construct locale with name:([\w.@-]+)")
+"""How onnxruntime's StringNormalizer refuses a locale that the machine has not installed."""
 
 
 @rule("RUN001", "session-failure", severity=Severity.ERROR)
@@ -11,9 +15,10 @@ def session_failure(execution: Execution) -> Iterator[Finding]:
 
     Why: no session, no prediction. The file breaks the specification, or asks for an operator,
     opset or dtype that the installed onnxruntime has no CPU kernel for; onnx's own checker passes
-    many such models.
+    many such models. A warning where this machine lacks the locale that a StringNormalizer names,
+    as slim containers do.
     Fix: mend what the message names; for a missing kernel or opset export to an older opset, cast
-    to float32, or deploy with a newer onnxruntime.
+    to float32, or deploy with a newer onnxruntime; install the locale, or name "C".
 
     Bad:
     net (float[N, 4] x) => (float[N, 4] y)
@@ -29,5 +34,14 @@ def session_failure(execution: Execution) -> Iterator[Finding]:
     }
     """
     refusal = execution.session_failure
-    if refusal is not None:
+    if refusal is None:
+        return
+    locale = _LOCALE.search(str(refusal))
+    if locale is None:
         yield Finding(refusal, f"onnxruntime cannot load the model: {refusal}")
+        return
+    message = (
+        f"onnxruntime cannot load the model here: locale {locale[1]!r} is not installed on this "
+        "machine, and StringNormalizer needs it"
+    )
+    yield Finding(refusal, message, severity=Severity.WARNING)
