@@ -491,7 +491,7 @@ def test_warnings_are_read_once_and_cleaned() -> None:
 )
 def test_what_would_cost_too_much_is_left(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work, "FREE_OPERATIONS", 0.0)
-    monkeypatch.setattr(work, "LOOKS", 0.0)
+    monkeypatch.setattr(work, "TIMES", 0.0)
     report = judged(rule, SOFTMAX)
     (left,) = report.findings
     assert (left.code, left.severity) == ("LNT002", Severity.INFO)
