@@ -210,7 +210,7 @@ def test_a_norm_of_zero_is_an_info(tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", np.ones((3, 4), np.float32))
     assert not reported(nan_origin, UNGUARDED, data=tmp_path / "x.npy")
     monkeypatch.setattr(work, "FREE_OPERATIONS", 0)
-    monkeypatch.setattr(work, "LOOKS", 0)
+    monkeypatch.setattr(work, "TIMES", 0)
     assert [found.code for found in reported(nan_origin, UNGUARDED)] == ["LNT002"]
 
 
