@@ -37,6 +37,7 @@ attack: $(VENV)/installed-dev  ## Run every attack on the command, and tell whic
 bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other linters.
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python benchmarks/runtime_analysers.py
+	$(BIN)/python benchmarks/budget.py
 	$(BIN)/python benchmarks/large_graph.py
 	$(BIN)/python benchmarks/judges.py
 	$(BIN)/python benchmarks/large_weights.py

@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,6 @@ os.environ.update(ONE_BLAS_THREAD)  # as in the worker; before numpy reads it
 
 import numpy as np
 from measuring import LIGHT, MIB, best
-from onnxruntime import InferenceSession
 from transformer import write_transformer
 
 from onnxlint.analyses import Analyses
@@ -141,17 +140,22 @@ def _print_traces(models: list[Path]) -> None:
 def _trace(model: Path, *, every: bool) -> tuple[int, float, float]:
     """How many values are watched; milliseconds of a plain run, and of a traced one."""
     data, watches, kept, feed, folder = _prepared(model, every=every)
+    taps = [watch.name for watch in watches if watch.name not in kept]
     request = Run(feed, watches, kept, adding=True)
     rounds = []
     for _ in range(ROUNDS):
-        plain = _milliseconds(partial(_session(model.read_bytes(), model.parent).run, None, feed))
-        traced = _milliseconds(partial(worker._run, _session(data, folder), request, Totals()))
+        plain = _milliseconds(
+            partial(_session(model.read_bytes(), model.parent).model.run, None, feed)
+        )
+        traced = _milliseconds(
+            partial(worker._run, _session(data, folder, taps), request, Totals())
+        )
         rounds.append((plain, traced))
     return len(watches), *map(min, zip(*rounds, strict=True))
 
 
-def _session(model: bytes, folder: Path) -> InferenceSession:
-    session, _ = worker._load(Load(model, str(folder)))
+def _session(model: bytes, folder: Path, taps: Sequence[str] = ()) -> worker.Session:
+    session, _ = worker._load(Load(model, str(folder), taps=[*taps]))
     assert session is not None
     return session
 
@@ -173,10 +177,11 @@ def _prepared(
         analyses = Analyses(Settings(samples=1), opened)
         graph, shapes, inputs = (analyses.get(kind) for kind in (Graph, Shapes, Inputs))
         watches = chosen(graph, shapes, every=every)
-        data, folder = runnable(graph.model, [watch.name for watch in watches])
+        kept = [value.name for value in graph.outputs]
+        tapped = [watch.name for watch in watches if watch.name not in kept]
+        data, folder = runnable(graph.model, [], tapped)
         feed = next(iter(inputs.attempts())).feeds[0]
         analyses.close()
-    kept = [value.name for value in graph.outputs]
     return data, watches, kept, {k: np.asarray(v) for k, v in feed.items()}, folder
 
 

@@ -14,11 +14,14 @@ UNSEEN = -1
 """The number of a tap that shows nothing."""
 
 
-def can_tap() -> bool:
-    """Whether there is an operator for it: it is compiled on installation."""
+def can_tap(model: ModelProto) -> bool:
+    """Whether there is an operator for it, which is compiled on installation.
+
+    What imports no opset is refused by onnxruntime, and would not be if it imported ours.
+    """
     from onnxlint.runtime.taps import LIBRARY
 
-    return LIBRARY.exists()
+    return LIBRARY.exists() and bool(model.opset_import)
 
 
 def tap(model: ModelProto, names: Sequence[str]) -> None:
