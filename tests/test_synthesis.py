@@ -281,6 +281,13 @@ def test_what_flat_samples_do_is_named_with_its_node(name):
     assert f"on {told}," in found.message
 
 
+def test_a_scalar_beside_a_flat_sample():
+    text = f"""{OPSET_17} net (float[N, 4] x, float gain) => (float[N, 4] y)
+    {{ n = ReduceL1<axes = [1]>(x) d = Div(x, n) y = Mul(d, gain) }}"""
+    (found,) = reported(nan_origin, text)
+    assert (found.severity, found.place.op_type) == (Severity.WARNING, "Div")
+
+
 GUARDED = [
     "e = Max(n, little) y = Div(x, e)",
     "e = Add(n, little) y = Div(x, e)",

@@ -185,6 +185,11 @@ class _Trials:
 
 def _alike(usual: Feed, feed: Feed) -> Feed | None:
     """Usual samples cut to the shapes of others; None where they are no larger."""
-    cut = {name: usual[name][tuple(map(slice, array.shape))] for name, array in feed.items()}
+    import numpy as np
+
+    cut = {
+        name: np.asarray(usual[name][tuple(map(slice, array.shape))])
+        for name, array in feed.items()
+    }
     same = all(array.shape == feed[name].shape for name, array in cut.items())
     return cut if same else None
