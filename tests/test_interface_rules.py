@@ -1,8 +1,9 @@
 import pytest
-from conftest import findings
+from conftest import findings, severities
 
 from onnxlint_rules.int.anonymous_dimension import anonymous_dimension
 from onnxlint_rules.int.baked_batch import baked_batch
+from onnxlint_rules.int.float64_interface import float64_interface
 from onnxlint_rules.int.int64_overflow_constant import int64_overflow_constant
 from onnxlint_rules.int.non_tensor_output import non_tensor_output
 from onnxlint_rules.int.unbounded_lookup import unbounded_lookup
@@ -131,3 +132,20 @@ def test_the_smallest_table_is_the_limit():
     }
     """
     assert [finding.measured for finding in findings(unbounded_lookup, text)] == [2]
+
+
+# Double precision
+
+
+@pytest.mark.parametrize(
+    ("read", "nodes", "expected"),
+    [
+        ("float", "h = MatMul(x, w) y = Cast<to = 11>(h)", ["info"]),
+        ("float", "d = Cast<to = 11>(x) y = MatMul(d, v)", ["warning"]),
+        ("double", "h = Cast<to = 1>(x) m = MatMul(h, w) y = Cast<to = 11>(m)", ["warning"]),
+    ],
+)
+def test_double_that_only_comes_out_refuses_nobody(read, nodes, expected):
+    weights = "<float[2, 1] w = {1, 2}, double[2, 1] v = {1, 2}>"
+    text = f"net ({read}[N, 2] x) => (double[N, 1] y) {weights} {{ {nodes} }}"
+    assert severities(float64_interface, text) == expected

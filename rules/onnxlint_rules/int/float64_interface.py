@@ -11,7 +11,8 @@ def float64_interface(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 
     Why: it is numpy's default that slipped into the export. Callers who feed float32 are refused,
     GPUs and many runtimes have no float64 kernels (onnxruntime issues 2874, 6320, 8382), and where
-    they have, they are slow. Classical models (ai.onnx.ml) mean it: their thresholds need it.
+    they have, they are slow. An info where only outputs are float64 and no layer computes in it:
+    that refuses nobody. Classical models (ai.onnx.ml) mean it: their thresholds need it.
     Fix: cast the model and its example input to float32 before the export.
 
     Bad:
@@ -33,11 +34,14 @@ def float64_interface(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """
     if any(node.domain == "ai.onnx.ml" for node in graph.nodes()):
         raise NotApplicable("the model has classical operators (ai.onnx.ml), which need float64")
-    if not any(graph.tensor(value) for node in graph.layers() for value in node.inputs):
+    weights = [graph.tensor(value) for node in graph.layers() for value in node.inputs]
+    dtypes = {weight.dtype for weight in weights if weight is not None}
+    if not dtypes:
         raise NotApplicable("no layer of the model has constant weights")
     interface = [*graph.inputs, *graph.outputs]
     types = {value: shapes.of(value) for value in interface}
     wide = [value for value, shape in types.items() if shape and shape.dtype == "double"]
+    harmless = "double" not in dtypes and not any(value.is_input for value in wide)
     if wide:
         names = ", ".join(value.name for value in wide)
         yield Finding(
@@ -46,4 +50,5 @@ def float64_interface(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             measured=len(wide),
             limit=0,
             unit="inputs and outputs",
+            severity=Severity.INFO if harmless else None,
         )
