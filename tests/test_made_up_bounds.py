@@ -123,7 +123,7 @@ def test_made_up_indices_stay_within_what_they_index(model: Indexing) -> None:
         closing(Analyses(Settings(), opened)) as analyses,
     ):
         attempt = next(analyses.get(Inputs).attempts())
-    for feed in [*attempt.feeds, *attempt.limits]:
+    for feed in [*attempt.feeds, *(edge.feed for edge in attempt.limits)]:
         for reached, size, signed in model.reached(feed["i"], rows=len(feed["t"])):
             assert (reached < size).all()
             assert (reached >= (-size if signed else 0)).all()
