@@ -479,3 +479,37 @@ def test_zip_map_needs_its_labels() -> None:
     assert not findings(invalid_attribute, text)
     (found,) = findings(invalid_attribute, text.replace("<classlabels_int64s = [0, 1]>", ""))
     assert "classlabels_strings" in found.message
+
+
+# Operators that onnxruntime expands, or whose operands nobody compares before they run
+
+NORMALISED = """<ir_version: 10, opset_import: ["" : %d]>
+net (float[2, 4, 3] x, float%s s, float%s b, int64%s t) => (float[2, 4, 3] y)
+{ u = %s y = Relu(x) }"""
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sizes", "opset", "fits"),
+    [
+        ("GroupNormalization<num_groups = 3>(x, s, b)", "[4]", 21, False),
+        ("GroupNormalization<num_groups = 2>(x, s, b)", "[4]", 21, True),
+        ("GroupNormalization<num_groups = 2>(x, s, b)", "[1]", 21, True),
+        ("GroupNormalization<num_groups = 2>(x, s, b)", "[2]", 21, False),
+        ("GroupNormalization<num_groups = 2>(x, s, b)", "[2]", 18, True),
+        ("LayerNormalization(x, s)", "[4]", 21, False),
+        ("LayerNormalization(x, s)", "[3]", 21, True),
+        ("LayerNormalization(x, s)", "[1, 4, 1]", 21, True),
+        ("LayerNormalization<axis = 1>(x, s, b)", "[4, 3]", 21, True),
+        ("LayerNormalization(x, , b)", "[N]", 21, True),
+        ("RMSNormalization(x, s)", "[2]", 23, False),
+        ("Clip(x, s)", "[1]", 21, True),
+        ("Clip(x, s)", "", 21, True),
+        ("Clip(x, , s)", "[3]", 21, False),
+        ('SoftmaxCrossEntropyLoss<reduction = "none">(x, t)', "[2, 3]", 21, True),
+        ('SoftmaxCrossEntropyLoss<reduction = "none">(x, t)', "[2, 4]", 21, False),
+        ('SoftmaxCrossEntropyLoss<reduction = "none">(x, t, b)', "[2, 3]", 21, False),
+    ],
+)
+def test_operands_fit_the_sizes_that_they_go_with(nodes, sizes, opset, fits):
+    found = findings(shape_conflict, NORMALISED % (opset, sizes, sizes, sizes, nodes))
+    assert bool(found) is not fits

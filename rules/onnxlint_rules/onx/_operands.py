@@ -21,8 +21,9 @@ def misfits(node: Node, shapes: Shapes) -> Iterator[str]:
         found = _sizes(node, slot, shapes)
         if found is not None and not _fits(found, sizes):
             yield f"{name} has shape {_told(found)} where it takes {_told(sizes)}"
-    if node.op in _ONE_WAY:
-        yield from _beyond(node, shapes)
+    yield from _beyond(node, shapes)
+    if node.op == "GroupNormalization":
+        yield from _uneven_groups(node, shapes)
 
 
 def _fits(found: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> bool:
@@ -35,14 +36,21 @@ def _fits(found: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> bool:
 
 def _beyond(node: Node, shapes: Shapes) -> Iterator[str]:
     """An operand that may only be stretched to the sizes of the result, and does not fit them."""
-    slot, name, result = _ONE_WAY[node.op]
-    found, sizes = _sizes(node, slot, shapes), result(node, shapes)
-    if found is None or sizes is None:
-        return
-    pairs = zip(reversed(found), reversed(sizes), strict=False)
-    known = ((a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
-    if len(found) > len(sizes) or any(a not in (1, b) for a, b in known):
-        yield f"{name} has shape {_told(found)}, which does not stretch to {_told(sizes)}"
+    for slot, name, result in _ONE_WAY.get(node.op, ()):
+        found, sizes = _sizes(node, slot, shapes), result(node, shapes)
+        if found is None or sizes is None:
+            continue
+        pairs = zip(reversed(found), reversed(sizes), strict=False)
+        known = ((a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
+        if len(found) > len(sizes) or any(a not in (1, b) for a, b in known):
+            yield f"{name} has shape {_told(found)}, which does not stretch to {_told(sizes)}"
+
+
+def _uneven_groups(node: Node, shapes: Shapes) -> Iterator[str]:
+    data, groups = _sizes(node, 0, shapes), node.attribute("num_groups")
+    channels = data[1] if data is not None and len(data) > 1 else None
+    if isinstance(channels, int) and isinstance(groups, int) and groups > 0 and channels % groups:
+        yield f"num_groups is {groups}, which does not divide its {channels} channels"
 
 
 def _convolution(node: Node, shapes: Shapes) -> Iterator[Wanted]:
@@ -60,6 +68,25 @@ def _instance_norm(node: Node, shapes: Shapes) -> Iterator[Wanted]:
     if data is not None and len(data) > 2:
         yield 1, "scale", (data[1],)
         yield 2, "B", (data[1],)
+
+
+BY_CHANNEL = 21
+"""From this opset on GroupNormalization has a scale for each channel, before for each group."""
+
+
+def _grouped(node: Node, shapes: Shapes) -> tuple[Dim, ...] | None:
+    """How many scales a GroupNormalization takes; one for all runs, too."""
+    if node.scope.opsets.get("", 0) < BY_CHANNEL:
+        return (node.attribute("num_groups"),)
+    data = _sizes(node, 0, shapes)
+    return data[1:2] if data is not None and len(data) > 1 else None
+
+
+def _cross_entropy(node: Node, shapes: Shapes) -> Iterator[Wanted]:
+    scores = _sizes(node, 0, shapes)
+    if scores is not None and len(scores) > 1:
+        yield 1, "labels", (scores[0], *scores[2:])
+        yield 2, "weights", (scores[1],)
 
 
 def _recurrent(node: Node, shapes: Shapes) -> Iterator[Wanted]:
@@ -87,6 +114,10 @@ def _first(node: Node, shapes: Shapes) -> tuple[Dim, ...] | None:
     return _sizes(node, 0, shapes)
 
 
+def _one(_node: Node, _shapes: Shapes) -> tuple[Dim, ...]:
+    return (1,)
+
+
 def _sizes(node: Node, slot: int, shapes: Shapes) -> tuple[Dim, ...] | None:
     shape: Shape | None = shapes.of(node.input(slot))
     return None if shape is None else shape.dims
@@ -100,10 +131,18 @@ _WANTED: Mapping[str, Callable[[Node, Shapes], Iterator[Wanted]]] = {
     **dict.fromkeys(("Conv", "ConvTranspose", "QLinearConv"), _convolution),
     **dict.fromkeys(GATES, _recurrent),
     "InstanceNormalization": _instance_norm,
+    "SoftmaxCrossEntropyLoss": _cross_entropy,
 }
-_ONE_WAY: Mapping[str, tuple[int, str, Callable[[Node, Shapes], tuple[Dim, ...] | None]]] = {
-    "Gemm": (2, "C", _product),
-    "PRelu": (1, "slope", _first),
+
+Stretched = tuple[int, str, Callable[[Node, Shapes], tuple[Dim, ...] | None]]
+
+_ONE_WAY: Mapping[str, tuple[Stretched, ...]] = {
+    "Clip": ((1, "min", _one), (2, "max", _one)),
+    "Gemm": ((2, "C", _product),),
+    "GroupNormalization": ((1, "scale", _grouped), (2, "bias", _grouped)),
+    "LayerNormalization": ((1, "scale", _first), (2, "bias", _first)),
+    "PRelu": ((1, "slope", _first),),
+    "RMSNormalization": ((1, "scale", _first),),
 }
 
 OPS = (*_WANTED, *_ONE_WAY)

@@ -17,10 +17,11 @@ def shape_conflict(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     declared-shape-mismatch. Some misfits end the process of whatever infers shapes, onnxruntime's
     included, as a Split with more outputs than its `num_outputs` does: where nothing else can be
     told of a node, it is told that inference crashes there. Beside what onnx's inference compares,
-    biases, the weights of recurrent layers, the C of Gemm and the slope of PRelu are held against
-    the sizes that they go with: onnxruntime refuses these only when the node runs (PyTorch issue
-    166797). A Pad reflects no more than what lies behind the edge: onnxruntime refuses to run it
-    beyond. Both are warnings in a branch that may not be taken.
+    biases, the weights of recurrent layers, the C of Gemm, the slope of PRelu, the limits of Clip,
+    scales of normalisations and labels of losses are held against the sizes that they go with:
+    onnxruntime refuses these only when the node runs or is expanded (PyTorch issue 166797). A Pad
+    reflects no more than what lies behind the edge: onnxruntime refuses to run it beyond. Both are
+    warnings in a branch that may not be taken.
     Fix: compare the shapes in the message with the layer's definition; a transposed weight and a
     forgotten Reshape are the usual causes.
 
