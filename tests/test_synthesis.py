@@ -426,3 +426,16 @@ def test_feeds_are_the_same_each_time_and_few_are_kept(monkeypatch):
     assert len({array.tobytes() for array in arrays}) == 5
     with pytest.raises(IndexError):
         feeds[5]
+
+
+def test_indices_beside_content_stay_as_they_are():
+    """An all-zero sample of a graph would else have all its nodes in one part."""
+    text = """net (float[nodes, 3] x, int64[nodes] batch, float[graphs] slots) => (float[graphs] y)
+    <int64[1] last = {1}> { most = ReduceMax<keepdims = 0>(x, last) same = Sub(most, most)
+      one = Exp(same) zero = Sub(slots, slots)
+      count = ScatterElements<axis = 0, reduction = "add">(zero, batch, one) y = Log(count) }"""
+    assert not reported(inf_origin, text)
+    text = """net (int64[N, 4] x) => (float[N] y)
+    <float[9] table = {0, 1, 2, 3, 4, 5, 6, 7, 8}, int64[1] last = {1}>
+    { h = Gather(table, x) most = ReduceMax<keepdims = 0>(h, last) y = Reciprocal(most) }"""
+    assert "on an all-zero sample" in reported(inf_origin, text)[0].message

@@ -171,16 +171,25 @@ def _at_limits(slots: list[Slot], sizes: Mapping[str, int], counted: str | None)
     """A sample of zeros, one of the same number throughout, and one of the ends of what is valid.
 
     They are run apart, for a fault is to be told of one of them; what is left of zeros where they
-    are not valid is another constant.
+    are not valid is another constant. Indices beside content stay as they are: an image is black
+    whatever its label, but no graph has all its edges at one node.
     """
-    if counted is not None:
+    content = [s for s in slots if s.meaning not in _NAMELESS]
+    beside = [s for s in content if s.meaning is Meaning.INDEX and not s.columns]
+    beside = beside if len(beside) < len(content) else []
+    if counted is not None and not beside:
         sizes = _consistent({**sizes, counted: 1})
     steps = _steps(slots, sizes)
-    zero, flat, ends = (
-        {s.name: limit(resolved(s, sizes), _shape(s, sizes), steps, of) for s in slots}
-        for of in Limit
-    )
-    boundaries = [_ordinary(slots, zero), _ordinary(slots, flat)]
+
+    def made(slot: Slot, of: Limit) -> Array:
+        told, shape = resolved(slot, sizes), _shape(slot, sizes)
+        if slot in beside and of is not Limit.ENDS:
+            return array_of(told, shape, np.random.default_rng(0), 0, 1, steps)
+        return limit(told, shape, steps, of)
+
+    zero, flat, ends = ({slot.name: made(slot, of) for slot in slots} for of in Limit)
+    content = [slot for slot in content if slot not in beside]
+    boundaries = [_ordinary(content, zero), _ordinary(content, flat)]
     if boundaries[1].told == boundaries[0].told and _same(zero, flat):
         del boundaries[1]
     return [*boundaries, Boundary("a sample of the minimum and maximum values", ends)]
@@ -191,8 +200,8 @@ _NAMELESS = frozenset({Meaning.MASK, Meaning.COUNT, Meaning.LENGTH, Meaning.GIVE
 
 
 def _ordinary(slots: list[Slot], feed: dict[str, Array]) -> Boundary:
-    """Zeros or any constant, by what is in it; columns that each have their own are no constant."""
-    content = [feed[slot.name].reshape(-1) for slot in slots if slot.meaning not in _NAMELESS]
+    """Zeros or any constant, by its content; columns that each have their own are no constant."""
+    content = [feed[slot.name].reshape(-1) for slot in slots]
     content = [array for array in content if array.size]
     if content and all(array.dtype == object and not any(array) for array in content):
         return Boundary("an empty text", feed, ordinary=True)
