@@ -405,6 +405,8 @@ def test_a_loop_that_need_not_end_is_no_crash(count, step, end, ends):
         ({"N": 8, "F": 8}, "Input shape:{8,24,8}, requested shape:{-1,2521}", {}),
         ({"N": 8, "F": 8}, "Input shape:{8,24,8}, requested shape:{2,-1}", {}),
         ({"N": 8, "F": 8}, "Input shape:{8}, requested shape:{-1,3}", {}),
+        ({"N": 64, "F": 64}, "Input shape:{54,26,10}, requested shape:{-1,1060}", {"F": 144}),
+        ({"N": 64, "F": 20}, "Input shape:{54,26,10}, requested shape:{-1,1060}", {}),
         ({"N": 8, "F": 9}, "Integer overflow", {}),
     ],
 )

@@ -434,7 +434,7 @@ def test_indices_beside_content_stay_as_they_are():
     <int64[1] last = {1}> { most = ReduceMax<keepdims = 0>(x, last) same = Sub(most, most)
       one = Exp(same) zero = Sub(slots, slots)
       count = ScatterElements<axis = 0, reduction = "add">(zero, batch, one) y = Log(count) }"""
-    assert not reported(inf_origin, text)
+    assert not [found for found in reported(inf_origin, text) if found.severity != "info"]
     text = """net (int64[N, 4] x) => (float[N] y)
     <float[9] table = {0, 1, 2, 3, 4, 5, 6, 7, 8}, int64[1] last = {1}>
     { h = Gather(table, x) most = ReduceMax<keepdims = 0>(h, last) y = Reciprocal(most) }"""

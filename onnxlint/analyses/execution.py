@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from onnxlint.runtime.messages import Level, Ran, Statistics
     from onnxlint.runtime.synthesis import Attempt
 
+MOST_HEEDED = 3
+"""So many refusals are taken at their word: a choice, each costs a run or two."""
+
 INNER_SAMPLES = 8
 """Samples that are run again to look inside fused kernels: as many as are made up by default."""
 
@@ -148,15 +151,15 @@ class Execution:
             self.no_valid_input = self.inputs.obstacle
             return
         refusals: list[Refusal] = []
-        costs = _Costs(graph, shapes)
+        costs, heeded = _Costs(graph, shapes), MOST_HEEDED
         for attempt in self.inputs.attempts():
             if self._try(runner, attempt, costs, refusals) or is_endless(refusals[-1].message):
                 break
-            if len(refusals) > 1:
-                continue
-            again = self.inputs.corrected(attempt, refusals[0].message)
-            if again is not None and self._try(runner, again, costs, refusals):
-                break
+            again = self.inputs.corrected(attempt, refusals[-1].message) if heeded else None
+            if again is not None:
+                heeded -= 1
+                if self._try(runner, again, costs, refusals):
+                    break
         if self.attempt is None:
             self._refused(refusals)
         self.log = runner.log

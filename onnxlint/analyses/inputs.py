@@ -94,13 +94,16 @@ class Inputs:
         yield Attempt(sizes, samples_in(first, self.slots), self.fed.feeds, self.fed.samples)
 
     def corrected(self, attempt: Attempt, refusal: str) -> Attempt | None:
-        """Synthetic input of the sizes that onnxruntime's refusal of another names, if it does."""
+        """Synthetic input of the sizes that onnxruntime's refusal of another names, if it does.
+
+        All other sizes stay.
+        """
         from onnxlint.runtime.synthesis import attempts, batch_symbol
 
         if not self.synthetic:
             return None
         sizes = corrected(self.slots, attempt.sizes, batch_symbol(self.slots), refusal)
-        known = {**self.sizes, **sizes}
+        known = {**attempt.sizes, **sizes}
         settings = self.settings
         others = attempts(self.slots, settings.samples, settings.seed, known) if sizes else ()
         return next((other for other in others if sizes.items() <= other.sizes.items()), None)

@@ -31,12 +31,16 @@ def corrected(
     The batch stays. Empty where the message names no such sizes, or no symbol has them.
     """
     dims = {dim for slot in slots for dim in slot.dims if isinstance(dim, str)}
+    free = {name: size for name, size in sizes.items() if name in dims and name != batch}
     for had, wanted in _pairs(message):
         for old, new in ((had, wanted), (wanted, had)):
-            found = {symbol: new for symbol, size in sizes.items() if size == old}
-            found = {symbol: new for symbol in found if symbol in dims and symbol != batch}
+            found = {symbol: new for symbol, size in free.items() if size == old}
             if found and new > 0:
                 return found
+    for had, wanted in _folds(message):
+        longer = {name: size + wanted - had for name, size in free.items() if size > had}
+        if len(longer) == 1 and min(longer.values()) > 0:  # windows took the same from either
+            return longer
     return {}
 
 
@@ -45,6 +49,10 @@ def _pairs(message: str) -> Iterator[tuple[int, int]]:
         for match in pattern.finditer(message):
             groups = match.groupdict()
             yield int(groups["a"]), int(groups["b"]) * int(groups.get("times") or 1)
+    yield from _folds(message)
+
+
+def _folds(message: str) -> Iterator[tuple[int, int]]:
     for match in _RESHAPED.finditer(message):
         yield from _folded(*([int(dim) for dim in text.split(",")] for text in match.groups()))
 
