@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -184,7 +184,7 @@ class Shapes:
         if value is None:
             return None
         if value.tensor_proto is not None:
-            return Shape(value.tensor_proto.data_type, tuple(value.tensor_proto.dims))
+            return _stored(value.tensor_proto.data_type, tuple(value.tensor_proto.dims))
         inferred = self._known().get(id(value))
         known = None if inferred is None else self._read(inferred)
         return known if known is not None else declared(value)
@@ -231,6 +231,12 @@ class Shapes:
         return _MISSING_TYPE.search(failure.reason) is not None and any(
             self.type_of(value) is None and value.tensor_proto is None for value in given
         )
+
+
+@lru_cache(maxsize=4096)
+def _stored(element_type: int, dims: tuple[int, ...]) -> Shape:
+    """The type of a constant: of a million, few differ."""
+    return Shape(element_type, dims)
 
 
 def declared(value: Value) -> Shape | None:

@@ -130,6 +130,8 @@ class Tensor:
         width = bits(self.element_type)
         if width is None or self.is_external:
             return None
+        if self._place is None and self.is_raw:
+            return len(self.proto.raw_data)
         try:
             raw = self._raw()
         except ValueError:

@@ -101,7 +101,7 @@ def _is_told(dim: str, known: Mapping[str, int]) -> bool:
 
 def _pairs(graph: Graph, dims: Dims) -> Iterator[Pair]:
     """Dims of values that a node wants to be equal; of broadcasts either may be 1."""
-    for node in graph.main.nodes:
+    for node in filter(_reads_values, graph.main.nodes):
         if node.op in _BROADCASTING:
             yield from _aligned([dims(value) for value in node.inputs])
         elif node.op in ("MatMul", "Gemm"):
@@ -118,6 +118,11 @@ def _pairs(graph: Graph, dims: Dims) -> Iterator[Pair]:
             yield from _tabular(node, dims)
         elif node.op in _VECTORS:
             yield from _vectors(node, dims)
+
+
+def _reads_values(node: Node) -> bool:
+    """Whether it reads more than initializers, whose sizes tie no others."""
+    return any(value is not None and value.tensor_proto is None for value in node.inputs)
 
 
 def _aligned(shapes: list[tuple[Dim | None, ...] | None]) -> Iterator[Pair]:
