@@ -143,6 +143,7 @@ class Shapes:
         self._loss: str | None = None
         self._protos: dict[int, TypeProto] | None = None
         self._shapes: dict[bytes, Shape | None] = {}
+        self._told: dict[Value, Shape | None] = {}
         self._failures: list[InferenceFailure] = []
 
     @classmethod
@@ -183,6 +184,13 @@ class Shapes:
         """The type of a value: inferred, else declared; None for no tensor or an unknown one."""
         if value is None:
             return None
+        try:
+            return self._told[value]
+        except KeyError:
+            found = self._told[value] = self._found(value)
+            return found
+
+    def _found(self, value: Value) -> Shape | None:
         if value.tensor_proto is not None:
             return _stored(value.tensor_proto.data_type, tuple(value.tensor_proto.dims))
         inferred = self._known().get(id(value))
