@@ -522,7 +522,7 @@ CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f]")
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 """What the command itself writes to a terminal."""
 
-_SUMMARY = re.compile(r"^\d[\d,]* errors?, ", re.MULTILINE)
+_SUMMARY = re.compile(r"^(?:not run \(.*\); )?\d[\d,]* errors?, ", re.MULTILINE)
 _TOLD = re.compile(r"^(Error: .|interrupted$)", re.MULTILINE)
 
 
