@@ -5,8 +5,8 @@
 A plain process loads the model into onnxruntime and runs it once. Without models: a U-Net, a YOLO,
 VGG-16 and a transformer with random weights, made for the run. Time is that of all cores, user and
 system, of a process and its children, beyond what the same command takes for a model of one node:
-so it hardly depends on what else the machine does. Memory is the peak of the summed proportional
-set size, start included. The goals are 10 and 2 times.
+so it hardly depends on what else the machine does; the median of three rounds. Memory is the peak
+of the summed proportional set size, start included. The goals are 10 and 2 times.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from builder import Builder
-from measuring import MIB, watched
+from measuring import MIB, typical
 from networks import NETWORKS, write
 from runtime_analysers import PLAIN
 from transformer import write_transformer
@@ -29,11 +29,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="onnxlint-bench-") as folder:
         models = options.models or _made(Path(folder))
-        starting = [watched(command).cpu for command in _commands(_one_node(Path(folder)))]
+        starting = [typical(command).cpu for command in _commands(_one_node(Path(folder)))]
         print(f"{'model':<16}{'plain s':>9}{'onnxlint s':>12}{'ratio':>7}"
               f"{'plain MiB':>11}{'onnxlint MiB':>14}{'ratio':>7}")  # fmt: skip
         for model in models:
-            plain, lint = map(watched, _commands(model))
+            plain, lint = map(typical, _commands(model))
             worked = plain.cpu - starting[0], lint.cpu - starting[1]
             print(f"{model.stem:<16}{worked[0]:>9.2f}{worked[1]:>12.2f}"
                   f"{worked[1] / worked[0]:>7.1f}{plain.peak / MIB:>11.0f}{lint.peak / MIB:>14.0f}"
