@@ -29,15 +29,15 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="onnxlint-bench-") as folder:
         models = options.models or _made(Path(folder))
-        starting = [typical(command).cpu for command in _commands(_one_node(Path(folder)))]
+        starting = [typical(command)[0] for command in _commands(_one_node(Path(folder)))]
         print(f"{'model':<16}{'plain s':>9}{'onnxlint s':>12}{'ratio':>7}"
               f"{'plain MiB':>11}{'onnxlint MiB':>14}{'ratio':>7}")  # fmt: skip
         for model in models:
-            plain, lint = map(typical, _commands(model))
-            worked = plain.cpu - starting[0], lint.cpu - starting[1]
-            print(f"{model.stem:<16}{worked[0]:>9.2f}{worked[1]:>12.2f}"
-                  f"{worked[1] / worked[0]:>7.1f}{plain.peak / MIB:>11.0f}{lint.peak / MIB:>14.0f}"
-                  f"{lint.peak / plain.peak:>7.2f}", flush=True)  # fmt: skip
+            (plain, plain_peak), (lint, lint_peak) = map(typical, _commands(model))
+            plain, lint = plain - starting[0], lint - starting[1]
+            print(f"{model.stem:<16}{plain:>9.2f}{lint:>12.2f}{lint / plain:>7.1f}"
+                  f"{plain_peak / MIB:>11.0f}{lint_peak / MIB:>14.0f}"
+                  f"{lint_peak / plain_peak:>7.2f}", flush=True)  # fmt: skip
 
 
 def _commands(model: Path) -> list[list[str]]:

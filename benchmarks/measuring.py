@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -25,8 +24,13 @@ class Spent:
     """What a command and all its children took: seconds by the clock, and of all cores; bytes."""
 
     wall: float = 0.0
-    cpu: float = 0.0
     peak: int = 0
+    of_process: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def cpu(self) -> float:
+        """Seconds that cores worked, user and system, as far as they were seen."""
+        return sum(self.of_process.values())
 
 
 def best(command: list[str]) -> tuple[float, float]:
@@ -36,24 +40,24 @@ def best(command: list[str]) -> tuple[float, float]:
 
 
 def watched(command: list[str]) -> Spent:
-    """Runs it, and looks at the memory of its processes every few milliseconds."""
-    start, worked = time.perf_counter(), _children_cpu()
+    """Runs it, and looks at its processes every few milliseconds."""
+    start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     root, spent = psutil.Process(process.pid), Spent()
     while process.poll() is None:
         with suppress(psutil.Error):
             family = [root, *root.children(recursive=True)]
             spent.peak = max(spent.peak, sum(map(_pss, family)))
+            spent.of_process |= {one.pid: cpu for one in family if (cpu := _cpu(one))}
         time.sleep(0.005)
-    spent.wall, spent.cpu = time.perf_counter() - start, _children_cpu() - worked
+    spent.wall = time.perf_counter() - start
     return spent
 
 
-def typical(command: list[str]) -> Spent:
-    """The median of its times over some rounds, and the highest of the peaks that were seen."""
+def typical(command: list[str]) -> tuple[float, int]:
+    """The median of the processor seconds over some rounds, and the highest peak in bytes."""
     rounds = [watched(command) for _ in range(ROUNDS)]
-    wall, cpu = median(spent.wall for spent in rounds), median(spent.cpu for spent in rounds)
-    return Spent(wall, cpu, max(spent.peak for spent in rounds))
+    return median(spent.cpu for spent in rounds), max(spent.peak for spent in rounds)
 
 
 def _pss(process: psutil.Process) -> int:
@@ -63,7 +67,8 @@ def _pss(process: psutil.Process) -> int:
         return 0
 
 
-def _children_cpu() -> float:
-    """Seconds, user and system, of all children that ended, and of theirs that were waited for."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def _cpu(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.Error:
+        return 0.0
