@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-$(VENV)/installed: pyproject.toml hatch_build.py onnxlint/runtime/passes.c onnxlint/runtime/taps.c
+$(VENV)/installed: pyproject.toml hatch_build.py onnxlint/runtime/statistics/passes.c onnxlint/runtime/worker/taps.c
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable .
@@ -53,10 +53,10 @@ docs: $(VENV)/installed  ## Write the documentation, with a page for every rule,
 	$(BIN)/mkdocs build --quiet --strict
 
 targets: $(VENV)/installed  ## Read off the installed onnxruntime what it runs.
-	$(BIN)/python docs/make_targets.py
+	$(BIN)/python tools/docs/make_targets.py
 
 new-rule: $(VENV)/installed  ## Start a rule: make new-rule CODE=ACT099 NAME=my-rule
-	$(BIN)/python docs/new_rule.py $(CODE) $(NAME)
+	$(BIN)/python tools/docs/new_rule.py $(CODE) $(NAME)
 
 clean:  ## Remove what the other targets made.
 	rm -rf $(VENV) site dist fuzz-failures onnxlint/runtime/_passes.so .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,7 +14,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from packaging.tags import platform_tags
 
-SOURCES = ["onnxlint/runtime/passes.c", "onnxlint/runtime/taps.c"]
+SOURCES = ["onnxlint/runtime/statistics/passes.c", "onnxlint/runtime/worker/taps.c"]
 LIBRARY = "onnxlint/runtime/_passes.so"
 FLAGS = [
     "-O3", "-fPIC", "-shared", "-fno-math-errno", "-fassociative-math", "-fno-signed-zeros",

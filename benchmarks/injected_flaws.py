@@ -26,13 +26,13 @@ import onnx
 from flaws import FLAWS, Specimen
 from onnx.external_data_helper import convert_model_from_external_data
 
-from onnxlint.analyses.worker import Workers
+from onnxlint.analyses.execution.worker import Workers
 from onnxlint.config import load, plan
-from onnxlint.findings import Stage
-from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
-from onnxlint.reports import ModelReport
+from onnxlint.report import ModelReport
+from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
+from onnxlint.severity import Stage
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from onnxlint.config import load, plan
 from onnxlint.judges import Case, Judges
-from onnxlint.limits import Budget
-from onnxlint.packs import discover
 from onnxlint.pipeline import Watcher, lint_model
-from onnxlint.reports import ModelReport
+from onnxlint.report import ModelReport
+from onnxlint.rules.packs import discover
+from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

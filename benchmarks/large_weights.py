@@ -23,9 +23,9 @@ import numpy as np
 from measuring import MIB, watched
 from onnx import ModelProto, TensorProto, helper
 
-from onnxlint.analyses.weights import Weights
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
+from onnxlint.analyses.static.weights import Weights
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
 from onnxlint.model.preflight import Preflight
 
 SIDE = 4096

@@ -44,8 +44,8 @@ from onnx import (
 )
 
 from onnxlint.config import Plan, load, plan
-from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
+from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
 
 CHECK_MODEL = checker.check_model

@@ -30,15 +30,15 @@ from measuring import LIGHT, MIB, best
 from transformer import write_transformer
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.inputs import Inputs
-from onnxlint.analyses.probes import chosen
-from onnxlint.analyses.runner import runnable
-from onnxlint.analyses.shapes import Shapes
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
-from onnxlint.runtime import worker
-from onnxlint.runtime.messages import Array, Load, Run, Watch
-from onnxlint.runtime.totals import Totals
+from onnxlint.analyses.execution.probed_session import runnable
+from onnxlint.analyses.execution.probes import chosen
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
+from onnxlint.runtime.protocol import Array, Load, Run, Watch
+from onnxlint.runtime.statistics.accumulate import Totals
+from onnxlint.runtime.worker import __main__ as worker
 from onnxlint.settings import DEFAULT_SAMPLES, Settings
 
 DEFAULT = [LIGHT / f"light_{name}.onnx" for name in ("resnet50", "densenet121", "vgg19")]

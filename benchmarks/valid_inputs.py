@@ -17,10 +17,10 @@ import click
 from rule_frequency import _named, _valid
 
 from onnxlint.analyses import Analyses, Unavailable
-from onnxlint.analyses.execution import Execution
-from onnxlint.analyses.worker import Workers
-from onnxlint.model.errors import ModelError
-from onnxlint.model.load import open_model
+from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.worker import Workers
+from onnxlint.model.file.errors import ModelError
+from onnxlint.model.file.load import open_model
 from onnxlint.settings import Settings
 
 

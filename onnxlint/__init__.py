@@ -14,141 +14,144 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
 
 TYPE_CHECKING = False  # as `typing` has it, which takes longer to load than all of this
 
-__version__ = "0.1.0"
+from onnxlint.version import __version__ as __version__  # noqa: E402
 
 if TYPE_CHECKING:
     from onnxlint.analyses import Unavailable
-    from onnxlint.analyses.activations import Activations
-    from onnxlint.analyses.baselines import Baselines
-    from onnxlint.analyses.behaviour import Behaviour, ResizedAxis
-    from onnxlint.analyses.bounds import Bounds
-    from onnxlint.analyses.channels import BrokenChannels
-    from onnxlint.analyses.chosen import ChosenLabel, ChosenLabels, Mismatch
-    from onnxlint.analyses.collapses import Collapse, Collapses
-    from onnxlint.analyses.constancy import Constancy
-    from onnxlint.analyses.data import Data, FedInput
-    from onnxlint.analyses.differences import Difference
-    from onnxlint.analyses.divergence import FirstDivergence
-    from onnxlint.analyses.execution import Execution
-    from onnxlint.analyses.expected import Expected, Tolerance
-    from onnxlint.analyses.inputs import Inputs
-    from onnxlint.analyses.journal import Journal
-    from onnxlint.analyses.labels import Labels
-    from onnxlint.analyses.layers import Change, Layer, Layers, Trail
-    from onnxlint.analyses.limits import Limits, Strayed
-    from onnxlint.analyses.outputs import Outputs
-    from onnxlint.analyses.positions import Orderless, Positions, Unread
-    from onnxlint.analyses.predictions import Misnomer, Predictions
-    from onnxlint.analyses.promises import Promises
-    from onnxlint.analyses.propagation import Propagation, Reach
-    from onnxlint.analyses.reference import OutputDifference, Reference
-    from onnxlint.analyses.reruns import Reruns
-    from onnxlint.analyses.rounding import Rounding
-    from onnxlint.analyses.schemas import Schemas
-    from onnxlint.analyses.scores import Scores
-    from onnxlint.analyses.sensitivity import Sensitivity, Tried
-    from onnxlint.analyses.shapes import Shapes
-    from onnxlint.analyses.support import Support
-    from onnxlint.analyses.targets import Target, Targets
-    from onnxlint.analyses.ties import Ties
-    from onnxlint.analyses.trace import Contamination, Observed, ObservedNode, Trace
-    from onnxlint.analyses.weights import Weight, Weights
-    from onnxlint.analyses.witnesses import Witnesses
-    from onnxlint.findings import Finding, Fix, NotApplicable, Place, Severity, Stage, together
-    from onnxlint.model.draft import Draft, FixError
-    from onnxlint.model.graph import Graph, Node, Origin, Scope, Value
-    from onnxlint.model.load import Model
-    from onnxlint.model.pattern import Match, Pattern, PatternError
+    from onnxlint.analyses.comparison.broken_channels import BrokenChannels
+    from onnxlint.analyses.comparison.declared_outputs import Promises
+    from onnxlint.analyses.comparison.first_divergence import FirstDivergence
+    from onnxlint.analyses.comparison.reference import OutputDifference, Reference
+    from onnxlint.analyses.comparison.stored_outputs import Expected, Tolerance
+    from onnxlint.analyses.execution.boundary_runs import Limits, Strayed
+    from onnxlint.analyses.execution.execution import Execution
+    from onnxlint.analyses.execution.reruns import Reruns
+    from onnxlint.analyses.execution.runtime_warnings import Journal
+    from onnxlint.analyses.inputs.inputs import Inputs
+    from onnxlint.analyses.inputs.user_data import Data, FedInput
+    from onnxlint.analyses.predictions.baselines import Baselines
+    from onnxlint.analyses.predictions.chosen_labels import ChosenLabel, ChosenLabels, Mismatch
+    from onnxlint.analyses.predictions.collapsed_outputs import Collapse, Collapses
+    from onnxlint.analyses.predictions.labels import Labels
+    from onnxlint.analyses.predictions.outputs import Outputs
+    from onnxlint.analyses.predictions.predictions import Misnomer, Predictions
+    from onnxlint.analyses.predictions.scores import Scores
+    from onnxlint.analyses.stability.behaviour import Behaviour, ResizedAxis
+    from onnxlint.analyses.stability.decision_ties import Ties
+    from onnxlint.analyses.stability.output_difference import Difference
+    from onnxlint.analyses.stability.positions import Orderless, Positions, Unread
+    from onnxlint.analyses.stability.sensitivity import Sensitivity, Tried
+    from onnxlint.analyses.static.constant_values import Constancy
+    from onnxlint.analyses.static.layers import Change, Layer, Layers, Trail
+    from onnxlint.analyses.static.precision import Rounding
+    from onnxlint.analyses.static.schemas import Schemas
+    from onnxlint.analyses.static.shapes import Shapes
+    from onnxlint.analyses.static.value_bounds import Bounds
+    from onnxlint.analyses.static.weights import Weight, Weights
+    from onnxlint.analyses.targets.operator_support import Support
+    from onnxlint.analyses.targets.targets import Target, Targets
+    from onnxlint.analyses.trace.activations import Activations
+    from onnxlint.analyses.trace.gradient_propagation import Propagation, Reach
+    from onnxlint.analyses.trace.trace import Contamination, Observed, ObservedNode, Trace
+    from onnxlint.analyses.trace.witnesses import Witnesses
+    from onnxlint.findings import Finding, together
+    from onnxlint.fix import Fix
+    from onnxlint.model.edit.draft import Draft, FixError
+    from onnxlint.model.file.load import Model
+    from onnxlint.model.graph.graph import Graph, Node, Origin, Scope, Value
+    from onnxlint.model.graph.place import NotApplicable, Place
+    from onnxlint.model.graph.walk import Walk, WayBack
+    from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight
-    from onnxlint.model.walk import Walk, WayBack
     from onnxlint.pipeline import lint
-    from onnxlint.rules import rule
+    from onnxlint.rules.rule import rule
     from onnxlint.settings import Settings
+    from onnxlint.severity import Severity, Stage
 
 _HOMES = {
-    "Activations": "onnxlint.analyses.activations",
-    "Baselines": "onnxlint.analyses.baselines",
-    "Behaviour": "onnxlint.analyses.behaviour",
-    "Bounds": "onnxlint.analyses.bounds",
-    "BrokenChannels": "onnxlint.analyses.channels",
-    "Change": "onnxlint.analyses.layers",
-    "ChosenLabel": "onnxlint.analyses.chosen",
-    "ChosenLabels": "onnxlint.analyses.chosen",
-    "Collapse": "onnxlint.analyses.collapses",
-    "Collapses": "onnxlint.analyses.collapses",
-    "Constancy": "onnxlint.analyses.constancy",
-    "Contamination": "onnxlint.analyses.trace",
+    "Activations": "onnxlint.analyses.trace.activations",
+    "Baselines": "onnxlint.analyses.predictions.baselines",
+    "Behaviour": "onnxlint.analyses.stability.behaviour",
+    "Bounds": "onnxlint.analyses.static.value_bounds",
+    "BrokenChannels": "onnxlint.analyses.comparison.broken_channels",
+    "Change": "onnxlint.analyses.static.layers",
+    "ChosenLabel": "onnxlint.analyses.predictions.chosen_labels",
+    "ChosenLabels": "onnxlint.analyses.predictions.chosen_labels",
+    "Collapse": "onnxlint.analyses.predictions.collapsed_outputs",
+    "Collapses": "onnxlint.analyses.predictions.collapsed_outputs",
+    "Constancy": "onnxlint.analyses.static.constant_values",
+    "Contamination": "onnxlint.analyses.trace.trace",
     "Danger": "onnxlint.model.preflight",
-    "Data": "onnxlint.analyses.data",
-    "Difference": "onnxlint.analyses.differences",
-    "Draft": "onnxlint.model.draft",
-    "Execution": "onnxlint.analyses.execution",
-    "Expected": "onnxlint.analyses.expected",
+    "Data": "onnxlint.analyses.inputs.user_data",
+    "Difference": "onnxlint.analyses.stability.output_difference",
+    "Draft": "onnxlint.model.edit.draft",
+    "Execution": "onnxlint.analyses.execution.execution",
+    "Expected": "onnxlint.analyses.comparison.stored_outputs",
     "External": "onnxlint.model.preflight",
-    "FedInput": "onnxlint.analyses.data",
+    "FedInput": "onnxlint.analyses.inputs.user_data",
     "Finding": "onnxlint.findings",
-    "FirstDivergence": "onnxlint.analyses.divergence",
-    "Fix": "onnxlint.findings",
-    "FixError": "onnxlint.model.draft",
-    "Graph": "onnxlint.model.graph",
-    "Inputs": "onnxlint.analyses.inputs",
-    "Journal": "onnxlint.analyses.journal",
-    "Labels": "onnxlint.analyses.labels",
-    "Layer": "onnxlint.analyses.layers",
-    "Layers": "onnxlint.analyses.layers",
-    "Limits": "onnxlint.analyses.limits",
-    "Match": "onnxlint.model.pattern",
-    "Mismatch": "onnxlint.analyses.chosen",
-    "Misnomer": "onnxlint.analyses.predictions",
-    "Model": "onnxlint.model.load",
-    "Node": "onnxlint.model.graph",
-    "NotApplicable": "onnxlint.findings",
-    "Observed": "onnxlint.analyses.trace",
-    "ObservedNode": "onnxlint.analyses.trace",
-    "Orderless": "onnxlint.analyses.positions",
-    "Origin": "onnxlint.model.graph",
-    "OutputDifference": "onnxlint.analyses.reference",
-    "Outputs": "onnxlint.analyses.outputs",
-    "Pattern": "onnxlint.model.pattern",
-    "PatternError": "onnxlint.model.pattern",
-    "Place": "onnxlint.findings",
-    "Positions": "onnxlint.analyses.positions",
-    "Predictions": "onnxlint.analyses.predictions",
+    "FirstDivergence": "onnxlint.analyses.comparison.first_divergence",
+    "Fix": "onnxlint.fix",
+    "FixError": "onnxlint.model.edit.draft",
+    "Graph": "onnxlint.model.graph.graph",
+    "Inputs": "onnxlint.analyses.inputs.inputs",
+    "Journal": "onnxlint.analyses.execution.runtime_warnings",
+    "Labels": "onnxlint.analyses.predictions.labels",
+    "Layer": "onnxlint.analyses.static.layers",
+    "Layers": "onnxlint.analyses.static.layers",
+    "Limits": "onnxlint.analyses.execution.boundary_runs",
+    "Match": "onnxlint.model.patterns.matcher",
+    "Mismatch": "onnxlint.analyses.predictions.chosen_labels",
+    "Misnomer": "onnxlint.analyses.predictions.predictions",
+    "Model": "onnxlint.model.file.load",
+    "Node": "onnxlint.model.graph.graph",
+    "NotApplicable": "onnxlint.model.graph.place",
+    "Observed": "onnxlint.analyses.trace.trace",
+    "ObservedNode": "onnxlint.analyses.trace.trace",
+    "Orderless": "onnxlint.analyses.stability.positions",
+    "Origin": "onnxlint.model.graph.graph",
+    "OutputDifference": "onnxlint.analyses.comparison.reference",
+    "Outputs": "onnxlint.analyses.predictions.outputs",
+    "Pattern": "onnxlint.model.patterns.matcher",
+    "PatternError": "onnxlint.model.patterns.matcher",
+    "Place": "onnxlint.model.graph.place",
+    "Positions": "onnxlint.analyses.stability.positions",
+    "Predictions": "onnxlint.analyses.predictions.predictions",
     "Preflight": "onnxlint.model.preflight",
-    "Promises": "onnxlint.analyses.promises",
-    "Propagation": "onnxlint.analyses.propagation",
-    "Reach": "onnxlint.analyses.propagation",
-    "Reference": "onnxlint.analyses.reference",
-    "Reruns": "onnxlint.analyses.reruns",
-    "ResizedAxis": "onnxlint.analyses.behaviour",
-    "Rounding": "onnxlint.analyses.rounding",
-    "Schemas": "onnxlint.analyses.schemas",
-    "Scope": "onnxlint.model.graph",
-    "Scores": "onnxlint.analyses.scores",
-    "Sensitivity": "onnxlint.analyses.sensitivity",
+    "Promises": "onnxlint.analyses.comparison.declared_outputs",
+    "Propagation": "onnxlint.analyses.trace.gradient_propagation",
+    "Reach": "onnxlint.analyses.trace.gradient_propagation",
+    "Reference": "onnxlint.analyses.comparison.reference",
+    "Reruns": "onnxlint.analyses.execution.reruns",
+    "ResizedAxis": "onnxlint.analyses.stability.behaviour",
+    "Rounding": "onnxlint.analyses.static.precision",
+    "Schemas": "onnxlint.analyses.static.schemas",
+    "Scope": "onnxlint.model.graph.graph",
+    "Scores": "onnxlint.analyses.predictions.scores",
+    "Sensitivity": "onnxlint.analyses.stability.sensitivity",
     "Settings": "onnxlint.settings",
-    "Severity": "onnxlint.findings",
-    "Shapes": "onnxlint.analyses.shapes",
-    "Stage": "onnxlint.findings",
-    "Strayed": "onnxlint.analyses.limits",
-    "Support": "onnxlint.analyses.support",
-    "Target": "onnxlint.analyses.targets",
-    "Targets": "onnxlint.analyses.targets",
-    "Tolerance": "onnxlint.analyses.expected",
-    "Ties": "onnxlint.analyses.ties",
-    "Trace": "onnxlint.analyses.trace",
-    "Trail": "onnxlint.analyses.layers",
-    "Tried": "onnxlint.analyses.sensitivity",
+    "Severity": "onnxlint.severity",
+    "Shapes": "onnxlint.analyses.static.shapes",
+    "Stage": "onnxlint.severity",
+    "Strayed": "onnxlint.analyses.execution.boundary_runs",
+    "Support": "onnxlint.analyses.targets.operator_support",
+    "Target": "onnxlint.analyses.targets.targets",
+    "Targets": "onnxlint.analyses.targets.targets",
+    "Tolerance": "onnxlint.analyses.comparison.stored_outputs",
+    "Ties": "onnxlint.analyses.stability.decision_ties",
+    "Trace": "onnxlint.analyses.trace.trace",
+    "Trail": "onnxlint.analyses.static.layers",
+    "Tried": "onnxlint.analyses.stability.sensitivity",
     "Unavailable": "onnxlint.analyses",
-    "Unread": "onnxlint.analyses.positions",
-    "Value": "onnxlint.model.graph",
-    "Walk": "onnxlint.model.walk",
-    "WayBack": "onnxlint.model.walk",
-    "Weight": "onnxlint.analyses.weights",
-    "Weights": "onnxlint.analyses.weights",
-    "Witnesses": "onnxlint.analyses.witnesses",
+    "Unread": "onnxlint.analyses.stability.positions",
+    "Value": "onnxlint.model.graph.graph",
+    "Walk": "onnxlint.model.graph.walk",
+    "WayBack": "onnxlint.model.graph.walk",
+    "Weight": "onnxlint.analyses.static.weights",
+    "Weights": "onnxlint.analyses.static.weights",
+    "Witnesses": "onnxlint.analyses.trace.witnesses",
     "lint": "onnxlint.pipeline",
-    "rule": "onnxlint.rules",
+    "rule": "onnxlint.rules.rule",
     "together": "onnxlint.findings",
 }
 

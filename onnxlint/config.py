@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from onnxlint.findings import Severity, Stage
-from onnxlint.packs import PackError, Registry, discover
-from onnxlint.reports import Configuration
-from onnxlint.rules import Option, Rule
+from onnxlint.report import Configuration
+from onnxlint.rules.packs import PackError, Registry, discover
+from onnxlint.rules.rule import Option, Rule
+from onnxlint.safety.trust import GUARDED_FAMILIES, declarations, is_ours
 from onnxlint.settings import (
     DEFAULT_TIME_LIMIT,
     LONGEST_TIME_LIMIT,
@@ -23,7 +23,8 @@ from onnxlint.settings import (
     InputContract,
     OutputContract,
 )
-from onnxlint.tables import (
+from onnxlint.severity import Severity, Stage
+from onnxlint.toml_tables import (
     OWN_FILE,
     TABLE,
     ConfigError,
@@ -32,7 +33,6 @@ from onnxlint.tables import (
     own_table,
     real_path,
 )
-from onnxlint.trust import GUARDED_FAMILIES, declarations, is_ours
 
 
 class Ignore(msgspec.Struct, **TABLE):
@@ -380,7 +380,7 @@ def _targets(
         named = tuple(dict.fromkeys([*own, *more]))
     if not named:
         return ()
-    from onnxlint.analyses.targets import TargetError, resolve
+    from onnxlint.analyses.targets.targets import TargetError, resolve
 
     try:
         for name in named:

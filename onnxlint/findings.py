@@ -1,143 +1,20 @@
-"""Findings: what a rule reports, where, and how grave it is."""
+"""Findings: what a rule reports, and where."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
-if TYPE_CHECKING:
-    from onnxlint.model.draft import Draft
-
-
-class Severity(StrEnum):
-    """How grave a finding is.
-
-    `ERROR`: the model will fail, or silently give wrong answers. `WARNING`: likely a defect, or a
-    cost worth knowing. `INFO`: worth a look.
-    """
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-
-    @property
-    def rank(self) -> int:
-        """0 for the gravest, so that sorting puts errors first."""
-        return _RANKS[self]
-
-
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
-
-
-class Stage(StrEnum):
-    """How far the model's training is: it decides which predictions are to be expected of it."""
-
-    INIT = "init"
-    TRAINED = "trained"
-
-
-class NotApplicable(Exception):  # noqa: N818 - it says what a rule says, and is no failure
-    """Raised by a rule or an analysis that finds nothing in the model that it could judge."""
-
-
-LONGEST_NAME = 500
-"""Characters of a name that a place tells. A choice: exporters' have 200, and one of a hostile file
-a million, which would be told anew with each of thousands of findings."""
-
-LONGEST_PATH = 4 * LONGEST_NAME
-"""Characters of the path to a scope: it names some nodes, one within the other."""
+from onnxlint.fix import Fix, all_of
+from onnxlint.model.graph.place import Located, Place, shortened
+from onnxlint.severity import Severity
 
 LONGEST_MESSAGE = 5_000
 """Characters of a message; a choice, as of names: it may quote any number of them."""
-
-
-def shortened(text: str, longest: int = LONGEST_NAME) -> str:
-    """A text; of one that is longer than anybody reads, the beginning and the end."""
-    if len(text) <= longest:
-        return text
-    head, tail = text[: longest // 2], text[-longest // 4 :]
-    return f"{head}… {len(text) - len(head) - len(tail):,} characters …{tail}"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a model a finding is, named as Netron shows it; an absent fact is `None`.
-
-    `scope` is empty for the main graph, else the path to a subgraph (`If_3/then_branch`) or a
-    function (`function:domain::Name`). `node_index` counts the nodes of that scope from 0.
-    """
-
-    scope: str = ""
-    node: str | None = None
-    node_index: int | None = None
-    op_type: str | None = None
-    value: str | None = None
-    module: str | None = None
-    source: str | None = None
-
-    @property
-    def place(self) -> Place:
-        """Itself, so that a place can stand wherever a located thing can."""
-        return self
-
-    def __str__(self) -> str:
-        return " ".join(part for part in (self.scope, self._what()) if part) or "model"
-
-    def _what(self) -> str:
-        if self.node_index is None:
-            return repr(self.value) if self.value is not None else ""
-        name = repr(self.node) if self.node else f"#{self.node_index}"
-        return f"{self.op_type} {name}"
-
-
-class Located(Protocol):
-    """Anything that a finding can point at: a node, a value, a scope, a place."""
-
-    @property
-    def place(self) -> Place:
-        """Where it stands in the model."""
-        ...
-
-
-@dataclass(frozen=True, init=False, eq=False)
-class Fix:
-    """A safe repair of one finding; `onnxlint --fix` applies it, and keeps it if it held.
-
-    `edit` gets a draft of the model and the `operands`, which are the rule's own vertices:
-    `Fix("remove the initializer", Draft.remove, value)`. Several findings may share one fix.
-
-    Args:
-        description: what it does, as an order.
-        edit: changes the draft; called only when the fix is applied.
-        operands: what `edit` gets after the draft.
-        exact: whether all outputs stay equal bit by bit; if not, within rounding of their dtype.
-    """
-
-    description: str
-    edit: Callable[..., None]
-    operands: tuple[Any, ...]
-    exact: bool
-
-    def __init__(
-        self,
-        description: str,
-        edit: Callable[..., None],
-        *operands: Any,
-        exact: bool = True,
-    ) -> None:
-        object.__setattr__(self, "description", description)
-        object.__setattr__(self, "edit", edit)
-        object.__setattr__(self, "operands", operands)
-        object.__setattr__(self, "exact", exact)
-
-    def apply(self, draft: Draft) -> None:
-        """Makes the repair in a draft of the model."""
-        self.edit(draft, *self.operands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,22 +126,8 @@ class _Group:
             limit=0,
             unit=unit,
             evidence={**first.evidence, "count": count, "places": self._places},
-            fix=_all_of(self._fixes),
+            fix=all_of(self._fixes),
         )
-
-
-def _all_of(fixes: list[Fix]) -> Fix | None:
-    """One fix that makes several; those that findings share are made once."""
-    different = list({id(fix): fix for fix in fixes}.values())
-    if len(different) < 2:
-        return different[0] if different else None
-    exact = all(fix.exact for fix in different)
-    return Fix(different[0].description, _make_all, *different, exact=exact)
-
-
-def _make_all(draft: Draft, *fixes: Fix) -> None:
-    for fix in fixes:
-        fix.apply(draft)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.config import Plan
-from onnxlint.findings import Diagnostic, Fix, NotApplicable
-from onnxlint.model.errors import DataError, ModelError
+from onnxlint.findings import Diagnostic
+from onnxlint.fix import Fix
+from onnxlint.model.file.errors import DataError, ModelError
+from onnxlint.model.graph.place import NotApplicable
 from onnxlint.pipeline import Bench, Judgement, Watcher
-from onnxlint.printable import printable
-from onnxlint.reports import Mending, ModelReport
+from onnxlint.report import Mending, ModelReport
+from onnxlint.safety.printable import printable
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.agreement import Agreement
-    from onnxlint.analyses.worker import Workers
-    from onnxlint.model.graph import Graph
-    from onnxlint.model.load import Model
+    from onnxlint.analyses.comparison.fix_verification import Agreement
+    from onnxlint.analyses.execution.worker import Workers
+    from onnxlint.model.file.load import Model
+    from onnxlint.model.graph.graph import Graph
     from onnxlint.model.preflight import Preflight
 
 MOST_GUILTY = 3
@@ -134,7 +136,7 @@ class _Repair:
 
     def _round(self, judgement: Judgement) -> bool:
         """Makes what can be made of one judgement's fixes; whether the model changed."""
-        from onnxlint.model.graph import Graph
+        from onnxlint.model.graph.graph import Graph
 
         tasks = self._tasks(judgement)
         if not tasks:
@@ -181,9 +183,9 @@ class _Repair:
         """Runs the original; why there is nothing to compare with, if so."""
         if not self._may_run:
             return "the model was not to be run"
-        from onnxlint.analyses.agreement import Agreement
-        from onnxlint.analyses.execution import Execution
-        from onnxlint.analyses.inputs import Inputs
+        from onnxlint.analyses.comparison.fix_verification import Agreement
+        from onnxlint.analyses.execution.execution import Execution
+        from onnxlint.analyses.inputs.inputs import Inputs
 
         try:
             inputs = judgement.analyses.get(Inputs)
@@ -197,15 +199,17 @@ class _Repair:
 
     def _compatible(self, graph: Graph, made: list[_Task], tasks: list[_Task]) -> list[_Task]:
         """The tasks that can be done together; those in each other's way wait a round."""
-        from onnxlint.model.draft import Draft, FixConflictError, FixError
+        from onnxlint.model.edit.draft import Draft, FixConflictError, FixError
 
         while True:
             draft, fit = Draft(graph), []
             for task in made:
-                draft.apply(task.fix)
+                with draft.step():
+                    task.fix.apply(draft)
             for task in tasks:
                 try:
-                    draft.apply(task.fix)
+                    with draft.step():
+                        task.fix.apply(draft)
                     fit.append(task)
                 except FixConflictError:
                     continue
@@ -258,7 +262,7 @@ class _Repair:
         return [task for task in tasks if task.code != code]
 
     def _difference(self, graph: Graph, tasks: list[_Task]) -> str | None:
-        from onnxlint.model.graph import Graph as Reread
+        from onnxlint.model.graph.graph import Graph as Reread
 
         if self._agreement is None:
             return None
@@ -266,11 +270,12 @@ class _Repair:
         return self._agreement.difference(mended, exact=all(task.fix.exact for task in tasks))
 
     def _mended(self, graph: Graph, tasks: list[_Task]) -> Model:
-        from onnxlint.model.draft import Draft
+        from onnxlint.model.edit.draft import Draft
 
         draft = Draft(graph)
         for task in tasks:
-            draft.apply(task.fix)
+            with draft.step():
+                task.fix.apply(draft)
         return draft.finish()
 
     def _refuse(self, task: _Task, reason: str) -> None:
@@ -284,8 +289,8 @@ def _write(repair: _Repair, wish: Wish, later: ExitStack) -> Path | None:
     With a target the model is written even where nothing was mended: what reads the target next
     must not find an older one.
     """
-    from onnxlint.model.save import check_target, data_beside, write, write_copy
-    from onnxlint.writing import replacing
+    from onnxlint.model.edit.save import check_target, data_beside, write, write_copy
+    from onnxlint.safety.writing import replacing
 
     original, model = repair.original, repair.model
     changed = model is not original
@@ -311,8 +316,8 @@ def _with_target(report: ModelReport, target: Path | None) -> ModelReport:
 
 def diff_of(before: Model, after: Model) -> str:
     """What mending changed, as a unified diff of two listings; empty where it is nothing."""
-    from onnxlint.model.diff import unified
-    from onnxlint.model.listing import listing
+    from onnxlint.model.edit.text_diff import unified
+    from onnxlint.model.edit.text_listing import listing
 
     if before is after:
         return ""

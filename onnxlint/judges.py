@@ -21,14 +21,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from onnxlint.diagnosis import crashed, words
 from onnxlint.findings import Diagnostic
-from onnxlint.isolate import fork
-from onnxlint.limits import STUCK, Budget
 from onnxlint.pipeline import Watcher
-from onnxlint.reports import ModelReport, decode, encode
-from onnxlint.rules import Rule
-from onnxlint.unfinished import remove_unfinished
+from onnxlint.report import ModelReport, decode, encode
+from onnxlint.rules.diagnosis import crashed, words
+from onnxlint.rules.rule import Rule
+from onnxlint.safety.forked import fork
+from onnxlint.safety.limits import STUCK, Budget
+from onnxlint.safety.unfinished import remove_unfinished
 
 GRACE_SECONDS = 4.0
 """After its limit a model's judge has so long to end by itself, and to say what it found."""

@@ -14,26 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses import Analyses, T, closure
 from onnxlint.config import Config, Loaded, Plan, load_for, parse_bytes, plan
-from onnxlint.diagnosis import crash, diagnostic, incomplete
-from onnxlint.findings import (
-    SHOWN_PLACES,
-    Diagnostic,
-    Fix,
-    NotApplicable,
-    Severity,
-    Stage,
-    folded,
-)
-from onnxlint.limits import Alarm, Budget, RuleTimeout
-from onnxlint.model.errors import DataError, MisfitError, ModelError
-from onnxlint.reports import Metrics, ModelReport, TraceRow
-from onnxlint.rules import Rule, RuleError
+from onnxlint.findings import SHOWN_PLACES, Diagnostic, folded
+from onnxlint.fix import Fix
+from onnxlint.model.file.errors import DataError, MisfitError, ModelError
+from onnxlint.model.graph.place import NotApplicable
+from onnxlint.report import Metrics, ModelReport, TraceRow
+from onnxlint.rules.diagnosis import crash, diagnostic, incomplete
+from onnxlint.rules.rule import Rule, RuleError
+from onnxlint.safety.limits import Alarm, Budget, RuleTimeout
+from onnxlint.safety.unfinished import Terminated
 from onnxlint.settings import DEFAULT_SAMPLES, LABELLED_SAMPLES, LabelSource, Settings
-from onnxlint.unfinished import Terminated
+from onnxlint.severity import Severity, Stage
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.worker import Worker, Workers
-    from onnxlint.model.load import Model
+    from onnxlint.analyses.execution.worker import Worker, Workers
+    from onnxlint.model.file.load import Model
 
 RULE_SHARE = 0.25
 """Of the time limit, what one rule may take before it counts as hanging; the median rule takes a
@@ -147,7 +142,7 @@ def lint_model(
 
 def needs_runtime(rule: Rule) -> bool:
     """Whether a rule asks for an analysis that runs the model."""
-    from onnxlint.analyses.worker import Worker
+    from onnxlint.analyses.execution.worker import Worker
 
     return any(Worker in closure(kind) for kind in rule.requests.values())
 
@@ -193,7 +188,7 @@ class Bench:
 
     def worker(self) -> Worker:
         """The process that runs the model, started."""
-        from onnxlint.analyses.worker import Workers
+        from onnxlint.analyses.execution.worker import Workers
 
         if self._workers is None:
             self._workers = self._stack.enter_context(closing(Workers()))
@@ -208,7 +203,7 @@ class Bench:
         Raises:
             ModelError: there is no readable model.
         """
-        from onnxlint.model.load import open_model, open_spooled
+        from onnxlint.model.file.load import open_model, open_spooled
 
         self._watcher.begins("reading the model")
         with (
@@ -317,7 +312,7 @@ class Judgement:
         self._watcher.found([told])
 
     def _check_applicable(self, rule: Rule) -> None:
-        from onnxlint.model.graph import Graph
+        from onnxlint.model.graph.graph import Graph
 
         if self._plan.stage not in rule.stages:
             wanted = " or ".join(sorted(rule.stages))
@@ -332,7 +327,7 @@ class Judgement:
         return None if {str(each) for each in misfits} <= told else str(self._misfit)
 
     def _ran_on_synthetic(self) -> bool:
-        from onnxlint.analyses.execution import Execution
+        from onnxlint.analyses.execution.execution import Execution
 
         execution = self.analyses.have(Execution)
         fed = execution is not None and execution.session_failure is None
@@ -340,7 +335,7 @@ class Judgement:
 
     def report(self, path: str, sha256: str) -> ModelReport:
         """Everything in its stable order."""
-        from onnxlint.analyses.execution import Execution
+        from onnxlint.analyses.execution.execution import Execution
 
         metrics = self._metrics()
         self._findings += self._losses()
@@ -364,7 +359,7 @@ class Judgement:
 
     def _not_executed(self) -> str | None:
         """Why nothing ran, where something was to run."""
-        from onnxlint.analyses.execution import Execution
+        from onnxlint.analyses.execution.execution import Execution
 
         execution = self.analyses.have(Execution)
         if execution is not None:
@@ -374,8 +369,8 @@ class Judgement:
 
     def _losses(self) -> Iterator[Diagnostic]:
         """What could not be judged, so that silence about it is no praise."""
-        from onnxlint.analyses.shapes import Shapes
-        from onnxlint.analyses.witnesses import Witnesses
+        from onnxlint.analyses.static.shapes import Shapes
+        from onnxlint.analyses.trace.witnesses import Witnesses
 
         budget = self.analyses.get(Budget)
         shapes = self.analyses.have(Shapes)
@@ -396,7 +391,7 @@ class Judgement:
 
     def _runs_left_out(self) -> Iterator[Diagnostic]:
         """What was not run: at the user's limits, and because it costs too much."""
-        from onnxlint.analyses.worker import Worker
+        from onnxlint.analyses.execution.worker import Worker
 
         worker = self.analyses.have(Worker)
         told = {finding.message for finding in self._findings}
@@ -407,8 +402,8 @@ class Judgement:
 
     def _too_expensive(self) -> Iterator[Diagnostic]:
         """What was not run because a run of the model costs much."""
-        from onnxlint.analyses.execution import Execution
-        from onnxlint.analyses.work import Work
+        from onnxlint.analyses.execution.execution import Execution
+        from onnxlint.analyses.execution.run_budget import Work
 
         work, execution = self.analyses.have(Work), self.analyses.have(Execution)
         asked = [str(question) for question in work.left_out] if work is not None else []
@@ -430,7 +425,7 @@ class Judgement:
 
     def _unwatched(self) -> Iterator[Diagnostic]:
         """Subgraphs and functions that were not looked into."""
-        from onnxlint.analyses.within import Within
+        from onnxlint.analyses.execution.body_values import Within
 
         within = self.analyses.have(Within)
         unseen = within.unseen if within is not None else []
@@ -446,9 +441,9 @@ class Judgement:
 
     def _metrics(self) -> Metrics | None:
         """How the model meets the labels, whatever rules were selected."""
-        from onnxlint.analyses.baselines import Baselines
-        from onnxlint.analyses.scores import Scores
-        from onnxlint.analyses.worker import Worker
+        from onnxlint.analyses.execution.worker import Worker
+        from onnxlint.analyses.predictions.baselines import Baselines
+        from onnxlint.analyses.predictions.scores import Scores
 
         settings = self.analyses.get(Settings)
         if settings.labels is None or self.analyses.have(Worker) is None:
@@ -472,7 +467,7 @@ class Judgement:
         return None
 
     def _trace(self) -> tuple[TraceRow, ...] | None:
-        from onnxlint.analyses.trace import Trace
+        from onnxlint.analyses.trace.trace import Trace
 
         trace = self.analyses.have(Trace)
         if trace is None or not self.analyses.get(Settings).full_trace:

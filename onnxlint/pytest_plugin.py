@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from onnxlint.rules import Rule
+    from onnxlint.rules.rule import Rule
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,7 +23,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     named = [Path(path) for path in parent.config.getini("onnxlint_rules")]
     if not any(file_path.is_relative_to(path) for path in named):
         return None
-    from onnxlint.packs import RULE_SUFFIXES
+    from onnxlint.rules.packs import RULE_SUFFIXES
 
     if file_path.suffix not in RULE_SUFFIXES:
         return None
@@ -32,8 +32,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 class _RuleFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
-        from onnxlint.packs import PackError, rules_of_file
-        from onnxlint.printable import printable
+        from onnxlint.rules.packs import PackError, rules_of_file
+        from onnxlint.safety.printable import printable
 
         try:
             rules = rules_of_file(self.path)
@@ -49,7 +49,7 @@ class _RuleItem(pytest.Item):
         self._rule = rule
 
     def runtest(self) -> None:
-        from onnxlint.printable import printable_lines
+        from onnxlint.safety.printable import printable_lines
         from onnxlint.testing import problems
 
         found = problems(self._rule)

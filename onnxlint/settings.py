@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from onnxlint.findings import Stage
-from onnxlint.tables import TABLE
+from onnxlint.severity import Stage
+from onnxlint.toml_tables import TABLE
 
 DEFAULT_SAMPLES = 8
 """Samples that are synthesised: two of each kind of noise, twice the least that shows variance."""

@@ -24,18 +24,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.config import Config, Loaded, Plan
-from onnxlint.findings import Severity, Stage
 from onnxlint.fixing import Wish, fix_model
 from onnxlint.pipeline import lint_model, settings_of
-from onnxlint.reports import ModelReport
-from onnxlint.rules import Rule
+from onnxlint.report import ModelReport
+from onnxlint.rules.rule import Rule
 from onnxlint.settings import LABELLED_SAMPLES, LabelSource, Settings
-from onnxlint.tables import ConfigError, converted
+from onnxlint.severity import Severity, Stage
+from onnxlint.toml_tables import ConfigError, converted
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from onnxlint.analyses.worker import Workers
+    from onnxlint.analyses.execution.worker import Workers
 
 HEADER = '<ir_version: 10, opset_import: ["" : 21]>\n'
 """Put before an example that has none of its own."""

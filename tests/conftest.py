@@ -13,10 +13,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from onnxlint.findings import Diagnostic, Severity, Stage
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
-from onnxlint.rules import Rule
+from onnxlint.findings import Diagnostic
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
+from onnxlint.rules.rule import Rule
+from onnxlint.severity import Severity, Stage
 from onnxlint.testing import Example, model_from_text, run_rule, saved
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxlint.findings import Severity
-from onnxlint.reports import ModelReport
-from onnxlint.rules import Rule
+from onnxlint.report import ModelReport
+from onnxlint.rules.rule import Rule
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.act.constant_activation import constant_activation
 from onnxlint_rules.act.dead_relu import dead_relu

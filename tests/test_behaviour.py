@@ -13,21 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxlint.analyses import Analyses, work
-from onnxlint.analyses.behaviour import Behaviour, other_sizes
-from onnxlint.analyses.differences import compare
-from onnxlint.analyses.heads import Head
-from onnxlint.analyses.journal import Journal
-from onnxlint.analyses.rounding import Rounding
-from onnxlint.analyses.sizes import Sizes
-from onnxlint.analyses.worker import Worker
-from onnxlint.findings import Severity
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
+from onnxlint.analyses import Analyses
+from onnxlint.analyses.execution import run_budget
+from onnxlint.analyses.execution.runtime_warnings import Journal
+from onnxlint.analyses.execution.worker import Worker
+from onnxlint.analyses.inputs.dynamic_axes import Sizes
+from onnxlint.analyses.stability.behaviour import Behaviour, other_sizes
+from onnxlint.analyses.stability.output_difference import compare
+from onnxlint.analyses.static.output_heads import Head
+from onnxlint.analyses.static.precision import Rounding
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
 from onnxlint.pipeline import ModelReport
-from onnxlint.rules import Rule
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.rules.rule import Rule
+from onnxlint.runtime.feeds.synthesis import Slot
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.run.batch_coupling import batch_coupling
 from onnxlint_rules.run.declared_shape_violated import declared_shape_violated
@@ -524,8 +525,8 @@ def test_warnings_are_read_once_and_cleaned() -> None:
     "rule", [nondeterministic, batch_coupling, dynamic_axis_broken, optimisation_divergence]
 )
 def test_what_would_cost_too_much_is_left(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "FREE_OPERATIONS", 0.0)
-    monkeypatch.setattr(work, "TIMES", 0.0)
+    monkeypatch.setattr(run_budget, "FREE_OPERATIONS", 0.0)
+    monkeypatch.setattr(run_budget, "TIMES", 0.0)
     report = judged(rule, SOFTMAX)
     (left,) = report.findings
     assert (left.code, left.severity) == ("LNT002", Severity.INFO)

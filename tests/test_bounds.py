@@ -9,15 +9,15 @@ import pytest
 from conftest import SOUND
 from onnx import FunctionProto, ModelProto, helper
 
-from onnxlint.analyses.shapes import INFERENCE_BYTES
-from onnxlint.findings import Severity
-from onnxlint.limits import Budget
-from onnxlint.model.errors import ModelError
-from onnxlint.model.load import open_model
-from onnxlint.model.wire import WireError, skeleton
+from onnxlint.analyses.static.shapes import INFERENCE_BYTES
+from onnxlint.model.file.errors import ModelError
+from onnxlint.model.file.load import open_model
+from onnxlint.model.file.protobuf_wire import WireError, skeleton
 from onnxlint.pipeline import lint
-from onnxlint.runtime.inference import DEEPEST_CALLS, infer
+from onnxlint.runtime.shape_inference.inference import DEEPEST_CALLS, infer
+from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import model_from_text
 
 OPSETS = [helper.make_opsetid("", 21), helper.make_opsetid("own", 1)]
@@ -120,7 +120,7 @@ def test_large_unknown_fields_are_skipped(tmp_path):
 
 
 def test_more_than_protobuf_reads_is_refused_before_it_is_copied(monkeypatch):
-    monkeypatch.setattr("onnxlint.model.wire.PROTO_LIMIT_BYTES", 50)
+    monkeypatch.setattr("onnxlint.model.file.protobuf_wire.PROTO_LIMIT_BYTES", 50)
     data = model_from_text(SOUND).SerializeToString()
     with pytest.raises(WireError, match="protobuf refuses"):
         skeleton(memoryview(data))
@@ -137,7 +137,7 @@ GROWING = """net (float[16] x) => (float[N] y) {
 
 
 def test_outputs_of_unknown_size_are_looked_at_and_not_kept(tmp_path, monkeypatch):
-    from onnxlint.runtime import client
+    from onnxlint.runtime.worker import client
 
     seen = []
     monkeypatch.setattr(client.Worker, "run", spying(client.Worker.run, seen))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxlint.analyses.channels import Channels
+from onnxlint.analyses.comparison.broken_channels import Channels
 
 EPSILON = float(np.finfo(np.float32).eps)
 

@@ -6,8 +6,8 @@ import pytest
 from conftest import FLAWED
 
 from onnxlint.config import ConfigError, find, load, parse_bytes, plan
-from onnxlint.findings import Severity, Stage
-from onnxlint.packs import discover
+from onnxlint.rules.packs import discover
+from onnxlint.severity import Severity, Stage
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from pathlib import Path
 import onnx
 import pytest
 
-from onnxlint.analyses.worker import Workers
+from onnxlint.analyses.execution.worker import Workers
 from onnxlint.config import load, plan
-from onnxlint.findings import Severity
-from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
-from onnxlint.reports import ModelReport
+from onnxlint.report import ModelReport
+from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 LIGHT = sorted((DATA / "light").glob("*.onnx"))

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlint.config import load
-from onnxlint.model.errors import DataError, MisfitError
+from onnxlint.model.file.errors import DataError, MisfitError
 from onnxlint.runtime.data import delimited, read
 from onnxlint.runtime.data.batching import batched
 from onnxlint.runtime.data.fitting import Fitted
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.runtime.feeds.synthesis import Slot
 from onnxlint.settings import InputContract
-from onnxlint.tables import ConfigError
+from onnxlint.toml_tables import ConfigError
 
 TABLE = [Slot("x", "float32", ("N", 2))]
 IMAGE = [Slot("x", "float32", ("N", 3, 4, 6))]

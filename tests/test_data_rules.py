@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from onnxlint.config import load, plan
-from onnxlint.findings import Diagnostic, Severity, Stage
-from onnxlint.packs import discover
+from onnxlint.findings import Diagnostic
 from onnxlint.pipeline import lint_model
-from onnxlint.rules import Rule
-from onnxlint.runtime.features import measure_features
+from onnxlint.rules.packs import discover
+from onnxlint.rules.rule import Rule
+from onnxlint.runtime.statistics.features import measure_features
 from onnxlint.settings import InputContract, Settings
+from onnxlint.severity import Severity, Stage
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.dat.constant_feature import constant_feature
 from onnxlint_rules.dat.duplicate_samples import duplicate_samples

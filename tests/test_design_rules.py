@@ -2,8 +2,9 @@
 
 import pytest
 
-from onnxlint.findings import Diagnostic, Severity, Stage
-from onnxlint.rules import Rule
+from onnxlint.findings import Diagnostic
+from onnxlint.rules.rule import Rule
+from onnxlint.severity import Severity, Stage
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.arc.active_dropout import active_dropout
 from onnxlint_rules.arc.repeated_softmax import repeated_softmax

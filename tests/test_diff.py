@@ -7,7 +7,7 @@ import difflib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxlint.model.diff import unified
+from onnxlint.model.edit.text_diff import unified
 
 LINES = st.lists(st.sampled_from("abcdefgh"), max_size=12)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlint.packs import discover
+from onnxlint.rules.packs import discover
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference.py"
 

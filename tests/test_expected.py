@@ -10,13 +10,13 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from onnxlint.analyses.expected import Comparison, Tolerance
-from onnxlint.analyses.worker import Workers
+from onnxlint.analyses.comparison.stored_outputs import Comparison, Tolerance
+from onnxlint.analyses.execution.worker import Workers
 from onnxlint.config import Plan
-from onnxlint.findings import Severity, Stage
 from onnxlint.pipeline import lint_model
-from onnxlint.reports import ModelReport
+from onnxlint.report import ModelReport
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity, Stage
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.cmp.expected_output_mismatch import expected_output_mismatch
 

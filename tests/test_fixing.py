@@ -23,19 +23,21 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxlint import Draft, Finding, Fix, FixError, Graph, Severity, rule
-from onnxlint.analyses.worker import Worker, Workers
+from onnxlint.analyses.execution.worker import Worker, Workers
 from onnxlint.config import Plan, load, plan
-from onnxlint.findings import Diagnostic, Place, Stage
+from onnxlint.findings import Diagnostic
 from onnxlint.fixing import MOST_GUILTY, Wish, _Repair, _Task, fix_model
-from onnxlint.model.draft import FixConflictError, sort_nodes
-from onnxlint.model.load import open_model
-from onnxlint.model.save import _copy
-from onnxlint.packs import discover
+from onnxlint.model.edit.draft import FixConflictError, sort_nodes
+from onnxlint.model.edit.save import _copy
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.place import Place
 from onnxlint.pipeline import lint_model
-from onnxlint.reports import exit_code
-from onnxlint.rules import Rule
-from onnxlint.runtime.messages import Ran, Run
+from onnxlint.report import exit_code
+from onnxlint.rules.packs import discover
+from onnxlint.rules.rule import Rule
+from onnxlint.runtime.protocol import Ran, Run
 from onnxlint.settings import Settings
+from onnxlint.severity import Stage
 from onnxlint.testing import Example, model_from_text, problems, run_rule, saved
 from onnxlint_rules.gra.duplicate_initializer import duplicate_initializer
 from onnxlint_rules.gra.duplicate_node_name import duplicate_node_name
@@ -568,7 +570,7 @@ def test_a_file_that_grows_is_copied_as_it_was(external, tmp_path, monkeypatch):
                 more.write(bytes(1000))
             return super().read(size)
 
-    monkeypatch.setattr("onnxlint.model.save.opened", Growing)
+    monkeypatch.setattr("onnxlint.model.edit.save.opened", Growing)
     with (tmp_path / "copy").open("wb") as copy:
         _copy(data, copy)
     assert (tmp_path / "copy").read_bytes() == before
@@ -1041,15 +1043,17 @@ def test_an_output_is_not_redirected(draft):
 def test_two_fixes_do_not_take_the_same_part(draft):
     made = draft(BALLAST)
     lost = made.graph.main.values["forgotten"]
-    made.apply(Fix("", Draft.remove, lost))
-    with pytest.raises(FixConflictError):
-        made.apply(Fix("", Draft.need, lost))
+    with made.step():
+        made.remove(lost)
+    with pytest.raises(FixConflictError), made.step():
+        made.need(lost)
 
 
 def test_the_model_that_a_draft_is_of_stays_as_it_is(draft):
     made = draft(BALLAST)
     before = made.graph.model.proto.SerializeToString()
-    made.apply(Fix("", Draft.remove, *made.graph.main.values.values()))
+    with made.step():
+        made.remove(*made.graph.main.values.values())
     made.finish()
     assert made.graph.model.proto.SerializeToString() == before
 

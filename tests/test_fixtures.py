@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from onnxlint.analyses.worker import Workers
+from onnxlint.analyses.execution.worker import Workers
 from onnxlint.config import Loaded, load, plan
-from onnxlint.findings import Severity, Stage
-from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
+from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity, Stage
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 MODELS: list[dict[str, Any]] = tomllib.loads((FIXTURES / "expected.toml").read_text())["models"]

@@ -3,7 +3,7 @@
 import pytest
 from conftest import findings, severities
 
-from onnxlint.findings import Severity
+from onnxlint.severity import Severity
 from onnxlint_rules.arc.data_dependent_shape import data_dependent_shape
 from onnxlint_rules.arc.dead_if_branch import dead_if_branch
 from onnxlint_rules.arc.decomposed_normalisation import decomposed_normalisation

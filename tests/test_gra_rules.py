@@ -1,7 +1,7 @@
 import pytest
 from conftest import findings
 
-from onnxlint.rules import Rule
+from onnxlint.rules.rule import Rule
 from onnxlint_rules.gra.cancelling_transposes import cancelling_transposes
 from onnxlint_rules.gra.cast_chain import cast_chain
 from onnxlint_rules.gra.constant_output import constant_output

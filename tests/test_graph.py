@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from onnxlint.model.graph import Graph, Origin
-from onnxlint.model.load import open_model
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph, Origin
 
 BRANCHES = """net (float[N] x, bool c, float[N] dead) => (float[N] y) <float[1] w = {2}> {
     h = Mul(x, w)

@@ -8,15 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.endless import MOST_TRIPS
-from onnxlint.analyses.hints.refused import corrected
-from onnxlint.analyses.inputs import Inputs
-from onnxlint.findings import Diagnostic, Severity
-from onnxlint.model.load import open_model
-from onnxlint.rules import Rule
-from onnxlint.runtime.slots import Bound, Column, Meaning, Slot, bounded, resolved
-from onnxlint.runtime.synthesis import attempts
+from onnxlint.analyses.inputs.hints.refused_sizes import corrected
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.analyses.static.endless_loops import MOST_TRIPS
+from onnxlint.findings import Diagnostic
+from onnxlint.model.file.load import open_model
+from onnxlint.rules.rule import Rule
+from onnxlint.runtime.feeds.input_slots import Bound, Column, Meaning, Slot, bounded, resolved
+from onnxlint.runtime.feeds.synthesis import attempts
 from onnxlint.settings import InputContract, Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.prd.collapsed_prediction import collapsed_prediction
 from onnxlint_rules.run.declared_shape_violated import declared_shape_violated

@@ -14,21 +14,21 @@ import numpy as np
 import pytest
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
 
-from onnxlint.analyses.inputs import Inputs
-from onnxlint.analyses.parameters import _MAKERS
-from onnxlint.analyses.schemas import Schemas
-from onnxlint.analyses.sensitivity import _Following
-from onnxlint.analyses.shapes import Shapes
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.analyses.inputs.valid_operands import _MAKERS
+from onnxlint.analyses.stability.sensitivity import _Following
+from onnxlint.analyses.static.schemas import Schemas
+from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.config import Plan, load, plan
-from onnxlint.limits import Budget
-from onnxlint.model.graph import LARGEST_FILL, Graph
-from onnxlint.model.load import open_model
-from onnxlint.model.names import LONGEST_SCOPES, module_path
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.exporter_metadata import LONGEST_SCOPES, module_path
+from onnxlint.model.graph.graph import LARGEST_FILL, Graph
+from onnxlint.model.graph.walk import Walk
 from onnxlint.model.preflight import Preflight, all_tensors
-from onnxlint.model.walk import Walk
-from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
-from onnxlint.reports import ModelReport
+from onnxlint.report import ModelReport
+from onnxlint.rules.packs import discover
+from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
 from onnxlint_rules.arc._folding import Folding

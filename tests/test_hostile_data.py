@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from onnxlint.model.errors import DataError, MisfitError
-from onnxlint.runtime import scoring
+from onnxlint.model.file.errors import DataError, MisfitError
 from onnxlint.runtime.data import (
     cells,
+    csv_parquet,
     delimited,
     files,
     generators,
@@ -31,11 +31,11 @@ from onnxlint.runtime.data import (
     images,
     labels,
     read,
-    tables,
 )
 from onnxlint.runtime.data.batching import batched
 from onnxlint.runtime.data.fitting import Fitted, paired
-from onnxlint.runtime.synthesis import Slot, attempts
+from onnxlint.runtime.feeds.synthesis import Slot, attempts
+from onnxlint.runtime.metrics import scoring
 from onnxlint.settings import MOST_SAMPLES, LabelSource, Settings
 from onnxlint.testing import run_rule
 from onnxlint_rules.dat.duplicate_samples import duplicate_samples
@@ -283,9 +283,9 @@ def test_time_of_a_table_grows_with_its_columns(columns, tmp_path):
 
 def test_texts_of_a_column_are_kept_once(tmp_path):
     (tmp_path / "d.csv").write_text("x,y\n" + "1,one class\n2,another\n" * 100)
-    found = tables.column(tmp_path / "d.csv", {"y"}, "y")
+    found = csv_parquet.column(tmp_path / "d.csv", {"y"}, "y")
     assert len({id(cell) for cell in found}) == 2
-    numbers = tables.column(tmp_path / "d.csv", {"y"}, "x")
+    numbers = csv_parquet.column(tmp_path / "d.csv", {"y"}, "x")
     assert numbers.dtype == np.int64
 
 
@@ -293,7 +293,7 @@ def test_a_column_of_text_is_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(delimited, "LARGEST_BYTES", 5_000)
     (tmp_path / "d.csv").write_text("x,y\n" + "".join(f"1,name {n}\n" for n in range(100)))
     with pytest.raises(DataError, match="takes more than 0 GiB as text"):
-        tables.column(tmp_path / "d.csv", {"y"}, "y")
+        csv_parquet.column(tmp_path / "d.csv", {"y"}, "y")
 
 
 @pytest.mark.parametrize(

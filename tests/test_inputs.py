@@ -8,11 +8,11 @@ import pytest
 from onnx import numpy_helper
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.inputs import Inputs
-from onnxlint.model.errors import DataError
-from onnxlint.model.load import open_model
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.model.file.errors import DataError
+from onnxlint.model.file.load import open_model
 from onnxlint.runtime.data import read
-from onnxlint.runtime.synthesis import Meaning, Slot, attempts
+from onnxlint.runtime.feeds.synthesis import Meaning, Slot, attempts
 from onnxlint.settings import Settings
 
 LANGUAGE_MODEL = """net (int64[batch, sequence] input_ids, int64[batch, sequence] attention_mask)

@@ -11,12 +11,12 @@ import onnxruntime
 import pytest
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.bounds import Bounds
-from onnxlint.findings import Severity
-from onnxlint.limits import Budget
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
+from onnxlint.analyses.static.value_bounds import Bounds
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
+from onnxlint.safety.limits import Budget
 from onnxlint.settings import InputContract, Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, model_from_text, run_rule, saved
 from onnxlint_rules.act.dead_relu import dead_relu
 

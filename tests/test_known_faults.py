@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from onnxlint.rules import Documentation
+from onnxlint.rules.rule import Documentation
 from onnxlint.testing import problems
 from onnxlint_rules.arc._known_faults import Fault, known_faults
 from onnxlint_rules.arc.known_exporter_fault import known_exporter_fault

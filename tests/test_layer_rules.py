@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from onnxlint.findings import Diagnostic, Severity
-from onnxlint.rules import Rule
+from onnxlint.findings import Diagnostic
+from onnxlint.rules.rule import Rule
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.arc.activation_after_activation import activation_after_activation
 from onnxlint_rules.arc.ambiguous_softmax_axis import ambiguous_softmax_axis

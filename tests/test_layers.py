@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from onnxlint import Change, Graph, Layers
-from onnxlint.model.load import open_model
+from onnxlint.model.file.load import open_model
 from onnxlint.testing import Example, saved
 
 HEADER = "n (float[N, 2, 4, 4] x) => (float y)"

@@ -14,9 +14,9 @@ import pytest
 from attacks.structures import ONCE_SQUARE, STRUCTURES
 
 from onnxlint.config import load, plan
-from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
-from onnxlint.reports import ModelReport
+from onnxlint.report import ModelReport
+from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
 
 SIZE = 100

@@ -13,17 +13,17 @@ import onnxruntime
 import pytest
 from attacks import layouts
 
-from onnxlint.analyses.runner import runnable
-from onnxlint.analyses.worker import RunFailure, Workers
+from onnxlint.analyses.execution.probed_session import runnable
+from onnxlint.analyses.execution.worker import RunFailure, Workers
 from onnxlint.config import load, plan
-from onnxlint.findings import Severity
-from onnxlint.model.files import TensorError, opened
-from onnxlint.model.load import open_model
-from onnxlint.model.wire import INLINE
-from onnxlint.packs import discover
+from onnxlint.model.file.load import open_model
+from onnxlint.model.file.mapped_files import TensorError, opened
+from onnxlint.model.file.protobuf_wire import INLINE
 from onnxlint.pipeline import lint_model
-from onnxlint.reports import ModelReport
+from onnxlint.report import ModelReport
+from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:

@@ -13,16 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxlint.analyses.runner import runnable
+from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.config import load, plan
-from onnxlint.model.errors import ModelError
-from onnxlint.model.files import TensorError
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
+from onnxlint.model.file.errors import ModelError
+from onnxlint.model.file.load import open_model
+from onnxlint.model.file.mapped_files import TensorError
+from onnxlint.model.file.protobuf_wire import WireError, skeleton
+from onnxlint.model.graph.graph import Graph
 from onnxlint.model.preflight import Preflight
-from onnxlint.model.wire import WireError, skeleton
-from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
+from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
 

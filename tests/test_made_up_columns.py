@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.inputs import Inputs
-from onnxlint.model.load import open_model
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.model.file.load import open_model
 from onnxlint.settings import Settings
 from onnxlint.testing import Example, saved
 

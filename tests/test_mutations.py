@@ -1,6 +1,6 @@
 """What onnx's checker rejects gets an error of ours, at the right place: a sample of it.
 
-`python tests/mutation_proof.py` runs the whole set. docs/checker.md tells what is beyond the
+`python tools/tests/mutation_proof.py` runs the whole set. docs/checker.md tells what is beyond the
 checker; each of its rows is tried here.
 """
 

@@ -1,7 +1,8 @@
 import pytest
 
-from onnxlint.findings import Diagnostic, Severity
-from onnxlint.rules import Rule
+from onnxlint.findings import Diagnostic
+from onnxlint.rules.rule import Rule
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.onx.conflicting_attribute_values import conflicting_attribute_values
 from onnxlint_rules.onx.declared_shape_mismatch import declared_shape_mismatch

@@ -16,7 +16,7 @@ import pytest
 from attacks import layouts
 from conftest import SOUND
 
-from onnxlint.printable import INVISIBLE, json_text, printable, printable_lines
+from onnxlint.safety.printable import INVISIBLE, json_text, printable, printable_lines
 
 OBEYED = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x200B, 0x2010),
                                  *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029,

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxlint.packs import PackError, discover, rules_in_path
-from onnxlint.rules import RuleError, rule
+from onnxlint.rules.packs import PackError, discover, rules_in_path
+from onnxlint.rules.rule import RuleError, rule
 from onnxlint.testing import Example, problems
 
 pytest_plugins = ["pytester"]

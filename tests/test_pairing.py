@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.pairing import Pairing, Side, paired, seen_by_readers
-from onnxlint.analyses.shapes import Shapes
-from onnxlint.analyses.weights import Weights
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
+from onnxlint.analyses.comparison.value_pairing import Pairing, Side, paired, seen_by_readers
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.static.weights import Weights
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
 

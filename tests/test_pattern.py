@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper
 
 from onnxlint import Graph, Pattern, PatternError
-from onnxlint.model.load import open_model
+from onnxlint.model.file.load import open_model
 
 
 @pytest.fixture

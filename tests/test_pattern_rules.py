@@ -9,7 +9,7 @@ from conftest import FLAWED, SOUND
 
 from onnxlint import lint
 from onnxlint.config import load
-from onnxlint.packs import PackError, rules_in_path
+from onnxlint.rules.packs import PackError, rules_in_path
 from onnxlint.testing import problems
 
 pytest_plugins = ["pytester"]

@@ -9,8 +9,9 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from onnxlint.findings import Diagnostic, Severity
+from onnxlint.findings import Diagnostic
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import run_rule
 from onnxlint_rules.prd.unread_positions import unread_positions
 

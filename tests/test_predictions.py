@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.heads import Head, recognise
-from onnxlint.analyses.outputs import Outputs
-from onnxlint.analyses.predictions import Prediction, Predictions
-from onnxlint.analyses.shapes import Shapes
-from onnxlint.analyses.worker import Worker
-from onnxlint.findings import Severity
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
-from onnxlint.reports import ModelReport
-from onnxlint.rules import Rule
+from onnxlint.analyses.execution.worker import Worker
+from onnxlint.analyses.predictions.outputs import Outputs
+from onnxlint.analyses.predictions.predictions import Prediction, Predictions
+from onnxlint.analyses.static.output_heads import Head, recognise
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
+from onnxlint.report import ModelReport
+from onnxlint.rules.rule import Rule
 from onnxlint.settings import OutputContract, Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.prd.collapsed_prediction import collapsed_prediction
 from onnxlint_rules.prd.constant_top1 import constant_top1

@@ -14,9 +14,9 @@ import pytest
 from conftest import FLAWED, SOUND
 from test_worker import FOREVER
 
-from onnxlint.isolate import Crashed, Isolated
-from onnxlint.limits import Budget, _container_limits
-from onnxlint.reports import ModelReport, decode, encode
+from onnxlint.report import ModelReport, decode, encode
+from onnxlint.safety.forked import Crashed, Isolated
+from onnxlint.safety.limits import Budget, _container_limits
 
 RULE = '''"""Rules of a team."""
 

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper, save
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.propagation import Propagation
-from onnxlint.analyses.worker import Workers
-from onnxlint.findings import NotApplicable, Severity
-from onnxlint.model.load import open_model
+from onnxlint.analyses.execution.worker import Workers
+from onnxlint.analyses.trace.gradient_propagation import Propagation
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.place import NotApplicable
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, saved
 from onnxlint_rules.act.exploding_gradient import exploding_gradient
 from onnxlint_rules.act.vanishing_gradient import vanishing_gradient

@@ -8,7 +8,7 @@ import pytest
 from conftest import findings as findings_of
 
 from onnxlint.findings import Diagnostic
-from onnxlint.rules import Rule
+from onnxlint.rules.rule import Rule
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.prt.bfloat16_on_cpu import bfloat16_on_cpu
 from onnxlint_rules.prt.float16_on_cpu import float16_on_cpu

@@ -15,11 +15,12 @@ import pytest
 from reports import FOUND, UNSEEN
 from reports.report import Report
 
-from onnxlint.analyses.worker import Workers
+from onnxlint.analyses.execution.worker import Workers
 from onnxlint.config import Loaded, load, plan
-from onnxlint.findings import Diagnostic, Severity
-from onnxlint.packs import discover
+from onnxlint.findings import Diagnostic
 from onnxlint.pipeline import lint_model
+from onnxlint.rules.packs import discover
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, saved
 
 PAGE = Path(__file__).parent.parent / "docs" / "public_reports.md"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import findings
 
-from onnxlint.findings import Severity
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import run_rule
 from onnxlint_rules.qnt.asymmetric_for_tensorrt import asymmetric_for_tensorrt
 from onnxlint_rules.qnt.clipped_range import clipped_range

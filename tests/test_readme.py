@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from onnxlint.config import load, plan
-from onnxlint.packs import discover, rules_in_path
+from onnxlint.rules.packs import discover, rules_in_path
 from onnxlint.settings import OutputContract
 from onnxlint.testing import problems
 

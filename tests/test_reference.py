@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxlint.analyses.reference import least_share
-from onnxlint.analyses.rounding import Distance
-from onnxlint.findings import Diagnostic, Severity
-from onnxlint.reports import ModelReport
+from onnxlint.analyses.comparison.reference import least_share
+from onnxlint.analyses.static.precision import Distance
+from onnxlint.findings import Diagnostic
+from onnxlint.report import ModelReport
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import model_from_text, run_rule
 from onnxlint_rules.cmp.reference_divergence import reference_divergence
 
@@ -314,8 +315,8 @@ def test_what_is_drawn_is_not_compared(save):
 
 
 def test_outputs_too_large_to_be_kept_are_run_again(save, monkeypatch):
-    monkeypatch.setattr("onnxlint.analyses.runner.KEPT_BYTES_A_SAMPLE", 1)
-    monkeypatch.setattr("onnxlint.analyses.divergence.FETCH_BUDGET_BYTES", 2048)
+    monkeypatch.setattr("onnxlint.analyses.execution.probed_session.KEPT_BYTES_A_SAMPLE", 1)
+    monkeypatch.setattr("onnxlint.analyses.comparison.first_divergence.FETCH_BUDGET_BYTES", 2048)
     model = deep()
     paths = save(model, "model.onnx"), save(deep(), "other.onnx")
     assert found(*paths) is None

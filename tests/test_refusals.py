@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onnxlint.analyses.refusals import read_refusal
+from onnxlint.analyses.execution.runtime_errors import read_refusal
 
 NESTED = """net (float[3, 4] x, bool ask) => (float[] y) {
     [choose] y = If (ask) <

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from onnxlint.findings import Diagnostic, Place, Severity
+from onnxlint.findings import Diagnostic
+from onnxlint.model.graph.place import Place
+from onnxlint.report import Mending, Metrics, ModelReport, exit_code
 from onnxlint.reporters import json as json_reporter
 from onnxlint.reporters import text
-from onnxlint.reports import Mending, Metrics, ModelReport, exit_code
+from onnxlint.severity import Severity
 
 GOLDEN = Path(__file__).parent / "golden"
 

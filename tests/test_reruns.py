@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from onnxlint.analyses import Analyses, Unavailable
-from onnxlint.analyses.reruns import Reruns
-from onnxlint.analyses.worker import RunFailure, Worker, WorkerDied
-from onnxlint.model.load import open_model
+from onnxlint.analyses.execution.reruns import Reruns
+from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
+from onnxlint.model.file.load import open_model
 from onnxlint.settings import Settings
 from onnxlint.testing import Example, saved
 

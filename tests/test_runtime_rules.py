@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from onnxlint.config import Plan
-from onnxlint.findings import Severity, Stage
 from onnxlint.pipeline import ModelReport, lint_model
-from onnxlint.rules import Rule
+from onnxlint.rules.rule import Rule
 from onnxlint.settings import OutputContract, Settings
+from onnxlint.severity import Severity, Stage
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.act.fp16_headroom import fp16_headroom
 from onnxlint_rules.act.inf_origin import inf_origin

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from onnxlint.findings import Diagnostic, Severity
-from onnxlint.rules import Rule
+from onnxlint.findings import Diagnostic
+from onnxlint.rules.rule import Rule
+from onnxlint.severity import Severity
 from onnxlint.testing import model_from_text, run_rule
 from onnxlint_rules.sec.allocation_bomb import allocation_bomb
 from onnxlint_rules.sec.code_executing_operator import code_executing_operator

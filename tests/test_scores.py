@@ -14,15 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses, Unavailable
-from onnxlint.analyses.baselines import Baselines
-from onnxlint.analyses.scores import Scores
-from onnxlint.analyses.worker import Worker
-from onnxlint.findings import Severity
-from onnxlint.model.errors import DataError
-from onnxlint.model.load import open_model
-from onnxlint.runtime import scoring
+from onnxlint.analyses.execution.worker import Worker
+from onnxlint.analyses.predictions.baselines import Baselines
+from onnxlint.analyses.predictions.scores import Scores
+from onnxlint.model.file.errors import DataError
+from onnxlint.model.file.load import open_model
 from onnxlint.runtime.data import labels
+from onnxlint.runtime.metrics import scoring
 from onnxlint.settings import LabelSource, Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.cmp.baseline_not_beaten import baseline_not_beaten
 from onnxlint_rules.dat.class_imbalance import class_imbalance
@@ -593,11 +593,11 @@ def test_what_labels_need(arguments, onnxlint, write_model, tmp_path):
 
 
 def test_a_missing_scikit_learn_is_told(monkeypatch):
-    from onnxlint.runtime import baselines
+    from onnxlint.runtime.metrics import sklearn_baselines
 
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(DataError, match=r"pip install 'onnxlint\[baseline\]'"):
-        baselines.classified(np.ones((60, 2)), np.ones(60), 0)
+        sklearn_baselines.classified(np.ones((60, 2)), np.ones(60), 0)
 
 
 # Classes that stand for others

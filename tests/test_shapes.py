@@ -16,9 +16,9 @@ import pytest
 
 from onnxlint import Shapes
 from onnxlint.analyses import Analyses
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
-from onnxlint.runtime import inference
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
+from onnxlint.runtime.shape_inference import inference
 from onnxlint.settings import Settings
 
 Write = Callable[..., Path]
@@ -264,7 +264,7 @@ def test_the_linters_process_never_loads_onnxruntime(write_model: Write) -> None
     code = (
         "import sys\n"
         "from onnxlint.config import load, plan\n"
-        "from onnxlint.packs import discover\n"
+        "from onnxlint.rules.packs import discover\n"
         "from onnxlint.pipeline import lint_model\n"
         "from onnxlint.settings import Settings\n"
         f"path = {str(path)!r}\n"

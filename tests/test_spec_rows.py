@@ -8,7 +8,7 @@ import pytest
 from conftest import findings, severities
 from onnx import TensorProto, helper, parser
 
-from onnxlint.findings import Severity
+from onnxlint.severity import Severity
 from onnxlint.testing import run_rule
 from onnxlint_rules.gra.duplicate_node_name import duplicate_node_name
 from onnxlint_rules.onx.deprecated_operator import deprecated_operator

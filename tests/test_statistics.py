@@ -10,17 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from onnxlint.analyses.trace import Observed
-from onnxlint.runtime import statistics, totals
-from onnxlint.runtime.messages import Quantisation, Statistics, Watch
-from onnxlint.runtime.passes import MOST_SAMPLES, SAMPLE_ELEMENTS, compiled
-from onnxlint.runtime.statistics import (
+from onnxlint.analyses.trace.trace import Observed
+from onnxlint.runtime.protocol import Quantisation, Statistics, Watch
+from onnxlint.runtime.statistics import accumulate
+from onnxlint.runtime.statistics import measure as measuring
+from onnxlint.runtime.statistics.accumulate import Totals
+from onnxlint.runtime.statistics.compiled import MOST_SAMPLES, SAMPLE_ELEMENTS, compiled
+from onnxlint.runtime.statistics.measure import (
     Measurement,
     measure,
     measure_quantised,
     merge,
 )
-from onnxlint.runtime.totals import Totals
 
 
 @pytest.fixture(params=["compiled passes", "numpy"], autouse=True, scope="module")
@@ -32,7 +33,7 @@ def by(request):
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
-        for module in (statistics, totals):
+        for module in (measuring, accumulate):
             patch.setattr(module, "compiled", lambda: None)
         yield
 

@@ -10,14 +10,16 @@ from click import unstyle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxlint.analyses import Analyses, work
-from onnxlint.analyses.inputs import Inputs
-from onnxlint.findings import Diagnostic, Severity
-from onnxlint.model.load import open_model
+from onnxlint.analyses import Analyses
+from onnxlint.analyses.execution import run_budget
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.findings import Diagnostic
+from onnxlint.model.file.load import open_model
 from onnxlint.reporters.text import render
-from onnxlint.rules import Rule
-from onnxlint.runtime.synthesis import Meaning, Slot, attempts
+from onnxlint.rules.rule import Rule
+from onnxlint.runtime.feeds.synthesis import Meaning, Slot, attempts
 from onnxlint.settings import InputContract, Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint_rules.act.dead_relu import dead_relu
 from onnxlint_rules.act.inf_origin import inf_origin
@@ -213,8 +215,8 @@ def test_a_norm_of_zero_is_a_warning(tmp_path, monkeypatch):
     assert not reported(nan_origin, guarded)
     np.save(tmp_path / "x.npy", np.ones((3, 4), np.float32))
     assert not reported(nan_origin, UNGUARDED, data=tmp_path / "x.npy")
-    monkeypatch.setattr(work, "FREE_OPERATIONS", 0)
-    monkeypatch.setattr(work, "TIMES", 0)
+    monkeypatch.setattr(run_budget, "FREE_OPERATIONS", 0)
+    monkeypatch.setattr(run_budget, "TIMES", 0)
     assert [found.code for found in reported(nan_origin, UNGUARDED)] == ["LNT002"]
 
 
@@ -415,7 +417,7 @@ def test_that_nothing_was_run_is_said_first():
 
 
 def test_feeds_are_the_same_each_time_and_few_are_kept(monkeypatch):
-    monkeypatch.setattr("onnxlint.runtime.feeds.KEPT_FEEDS_BYTES", 3 * 8 * 4)
+    monkeypatch.setattr("onnxlint.runtime.feeds.lazy_feeds.KEPT_FEEDS_BYTES", 3 * 8 * 4)
     feeds = next(attempts([Slot("x", "float32", (1, 8))], 5, 0)).feeds
     arrays = [feed["x"] for feed in feeds]
     assert len(feeds) == len(arrays) == 5

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.support import Support
-from onnxlint.analyses.targets import (
+from onnxlint.analyses.targets.operator_support import Support
+from onnxlint.analyses.targets.targets import (
     FOLDER,
     Target,
     TargetError,
@@ -23,10 +23,10 @@ from onnxlint.analyses.targets import (
     resolve,
 )
 from onnxlint.config import ConfigError, load, plan
-from onnxlint.findings import NotApplicable
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
-from onnxlint.packs import discover
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.place import NotApplicable
+from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
 
 TABLES = [file.stem for file in FOLDER.glob("*.json")]

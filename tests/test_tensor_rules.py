@@ -3,8 +3,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
 from onnxlint.testing import run_rule
 from onnxlint_rules.gra.duplicate_initializer import duplicate_initializer
 from onnxlint_rules.onx.invalid_sparse_tensor import invalid_sparse_tensor

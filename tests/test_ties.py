@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
-from onnxlint.analyses.decisions import Decided
-from onnxlint.findings import Diagnostic, Severity
-from onnxlint.rules import Rule
+from onnxlint.analyses.static.decisions import Decided
+from onnxlint.findings import Diagnostic
+from onnxlint.rules.rule import Rule
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 from onnxlint.testing import Example, model_from_text, run_rule, saved
 from onnxlint_rules.cmp.reference_divergence import reference_divergence
 from onnxlint_rules.run.batch_coupling import batch_coupling

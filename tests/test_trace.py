@@ -14,12 +14,12 @@ from onnx import ModelProto
 
 from onnxlint import Activations, Graph, Settings, Shapes, Trace
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.execution import Execution
-from onnxlint.analyses.probes import chosen
-from onnxlint.analyses.worker import Worker, Workers
-from onnxlint.model.load import open_model
-from onnxlint.runtime.statistics import merge
-from onnxlint.runtime.taps import LIBRARY
+from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.probes import chosen
+from onnxlint.analyses.execution.worker import Worker, Workers
+from onnxlint.model.file.load import open_model
+from onnxlint.runtime import COMPILED
+from onnxlint.runtime.statistics.measure import merge
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def test_taps_show_what_fetching_gives(text, closely, analysed, monkeypatch):
         )  # fmt: skip
 
     shown = seen()
-    monkeypatch.setattr("onnxlint.analyses.runner.can_tap", lambda model: False)
+    monkeypatch.setattr("onnxlint.analyses.execution.probed_session.can_tap", lambda model: False)
     assert shown == seen()
 
 
@@ -238,7 +238,7 @@ def test_what_is_watched_is_no_output(analysed, monkeypatch):
         or load(self, model, *args, **how),
     )  # fmt: skip
     analysed("net (float[N, 4] x) => (float[N, 4] y) { a = Sigmoid(x) y = Exp(a) }").get(Trace)
-    assert {*map(tuple, kept)} == ({("y",)} if LIBRARY.exists() else {("y", "a"), ("y",)})
+    assert {*map(tuple, kept)} == ({("y",)} if COMPILED.exists() else {("y", "a"), ("y",)})
 
 
 CHAIN = """net (float[%s, 4] x) => (float[A, 4] y) <float[4] w = {1, 2, 3, 4}>
@@ -259,7 +259,7 @@ def test_some_samples_show_what_fused_kernels_hide(
     batch, limit, runs, samples, analysed, monkeypatch
 ):
     """Watched are two values of four floats."""
-    monkeypatch.setattr("onnxlint.analyses.execution.INNER_BYTES", limit)
+    monkeypatch.setattr("onnxlint.analyses.execution.execution.INNER_BYTES", limit)
     analyses = analysed(CHAIN % batch)
     seen = requests(analyses, monkeypatch)
     trace = analyses.get(Trace)

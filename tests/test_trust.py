@@ -10,9 +10,9 @@ from conftest import FLAWED, SOUND
 
 from onnxlint import lint
 from onnxlint.config import load, load_for, plan
-from onnxlint.findings import Severity, Stage
-from onnxlint.packs import discover
-from onnxlint.tables import ConfigError
+from onnxlint.rules.packs import discover
+from onnxlint.severity import Severity, Stage
+from onnxlint.toml_tables import ConfigError
 
 CODE = "open({!r}, 'w').close()\n"
 

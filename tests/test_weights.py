@@ -7,12 +7,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnxlint.analyses.weights import Weights
-from onnxlint.model.graph import Graph
-from onnxlint.model.load import open_model
+from onnxlint.analyses.static.weights import Weights
+from onnxlint.model.file.load import open_model
+from onnxlint.model.file.tensors import Tensor
+from onnxlint.model.graph.graph import Graph
 from onnxlint.model.preflight import Preflight
-from onnxlint.model.tensors import Tensor
-from onnxlint.runtime.statistics import channel_hashes
+from onnxlint.runtime.statistics.measure import channel_hashes
 from onnxlint.testing import model_from_text
 
 RANDOM = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
@@ -180,7 +180,7 @@ def test_threads_give_what_one_gives(weights_of, monkeypatch, external):
     text = "n (float[N, 300] x) => (float[N, M] y) <float w = {0}> { y = MatMul(x, w) }"
     seen = []
     for elements in (1_000_000, 70_001):
-        monkeypatch.setattr("onnxlint.analyses.weights.THREAD_ELEMENTS", elements)
+        monkeypatch.setattr("onnxlint.analyses.static.weights.THREAD_ELEMENTS", elements)
         weights = weights_of(text, external, w=array)
         (weight,) = weights.layers()
         seen.append((weights.of(weight.tensor), weights.channels(weight)))

@@ -8,9 +8,9 @@ import pytest
 from onnx import numpy_helper
 
 from onnxlint.config import load, plan
-from onnxlint.findings import Severity, Stage
-from onnxlint.packs import discover
+from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity, Stage
 from onnxlint.testing import model_from_text, run_rule
 from onnxlint_rules.wgt.all_zero_weight import all_zero_weight
 from onnxlint_rules.wgt.constant_weight import constant_weight

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from onnxlint.analyses import targets
-from onnxlint.runtime import passes
+from onnxlint.analyses.targets import targets
+from onnxlint.runtime.statistics import compiled
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,7 +38,7 @@ def test_without_a_compiler_the_wheel_is_for_any_machine(tmp_path):
     assert not any(name.endswith(".so") for name in zipfile.ZipFile(wheel).namelist())
 
 
-@pytest.mark.skipif(passes.compiled() is None, reason="no C compiler was there on installation")
+@pytest.mark.skipif(compiled.compiled() is None, reason="no C compiler was there on installation")
 def test_the_wheel_holds_the_compiled_passes(tmp_path):
     wheel = build(ROOT, tmp_path)
     assert "py3-none-" in wheel.name
@@ -58,7 +58,7 @@ def test_wheel_finds_its_rules(tmp_path):
         "import onnxlint, onnxlint_rules, sys\n"
         "print(onnxlint.__file__, onnxlint_rules.__file__, file=sys.stderr)\n"
         "from onnxlint.cli.main import cli\n"
-        "from onnxlint.analyses.targets import families, resolve\n"
+        "from onnxlint.analyses.targets.targets import families, resolve\n"
         "print(*(resolve(name).name for name in families()), file=sys.stderr)\n"
         "cli.main(['rules', '--format', 'json'], standalone_mode=False)\n"
     )

@@ -10,9 +10,9 @@ import pytest
 
 from onnxlint import Graph, Settings, Trace
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.within import Within
-from onnxlint.analyses.worker import Workers
-from onnxlint.model.load import open_model
+from onnxlint.analyses.execution.body_values import Within
+from onnxlint.analyses.execution.worker import Workers
+from onnxlint.model.file.load import open_model
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.reruns import Reruns
-from onnxlint.analyses.trace import Trace
-from onnxlint.analyses.witnesses import Witnesses
-from onnxlint.analyses.worker import Worker, WorkerDied
-from onnxlint.model.load import open_model
+from onnxlint.analyses.execution.reruns import Reruns
+from onnxlint.analyses.execution.worker import Worker, WorkerDied
+from onnxlint.analyses.trace.trace import Trace
+from onnxlint.analyses.trace.witnesses import Witnesses
+from onnxlint.model.file.load import open_model
 from onnxlint.runtime.data import archives, read
 from onnxlint.runtime.data.saving import save
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.runtime.feeds.synthesis import Slot
 from onnxlint.settings import Settings
 from onnxlint.testing import run_rule
 from onnxlint_rules.act.nan_origin import nan_origin

@@ -1,4 +1,4 @@
-"""What running costs in operations, and that no clock decides what is reported."""
+"""What running costs in operation_counts, and that no clock decides what is reported."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import pytest
 
 import onnxlint
 import onnxlint_rules
-from onnxlint.analyses import Analyses, operations
-from onnxlint.analyses.execution import Execution
-from onnxlint.analyses.work import Question, Work
-from onnxlint.analyses.worker import Worker
-from onnxlint.model.load import open_model
+from onnxlint.analyses import Analyses
+from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.run_budget import Question, Work
+from onnxlint.analyses.execution.worker import Worker
+from onnxlint.analyses.static import operation_counts
+from onnxlint.model.file.load import open_model
 from onnxlint.pipeline import lint
 from onnxlint.settings import Settings
 from onnxlint.testing import Example, saved
 
 CLOCKS = {
-    "onnxlint/limits.py": "the user's own limit of time, whose end is reported (LNT002)",
-    "onnxlint/runtime/client.py": "waits for the worker until that limit",
+    "onnxlint/safety/limits.py": "the user's own limit of time, whose end is reported (LNT002)",
+    "onnxlint/runtime/worker/client.py": "waits for the worker until that limit",
     "onnxlint/judges.py": "ends a judge that outlives that limit",
     "onnxlint/pipeline.py": "tells how long judging took",
     "onnxlint/fixing.py": "tells how long fixing took",
@@ -93,7 +94,7 @@ def beyond_elements(node: str, read: str, made: str, constants: str) -> float:
         elements = 1
         for size in made[made.index("[") + 1 : -1].split(","):
             elements *= int(size)
-        return found.run - operations.A_NODE - operations.AN_ELEMENT * elements
+        return found.run - operation_counts.A_NODE - operation_counts.AN_ELEMENT * elements
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,9 @@ def test_sizes_that_inference_does_not_know_are_those_of_the_run() -> None:
     text = """n (float[batch, 4] x) => (float[m] y)
     { i = NonZero(x) r = Transpose(i) a = GatherND(x, r) y = Exp(a) }"""
     with worked(text, samples=8) as found:
-        assert found.run >= 4 * operations.A_NODE + operations.AN_ELEMENT * (2 * 32 + 32)
+        assert found.run >= 4 * operation_counts.A_NODE + operation_counts.AN_ELEMENT * (
+            2 * 32 + 32
+        )
 
 
 # What is asked
@@ -168,7 +171,7 @@ def test_a_batch_that_no_input_has_costs_nothing() -> None:
     ],
 )
 def test_runs_on_synthetic_samples_have_a_budget(load, run, statistics, runs) -> None:
-    assert operations.affordable_runs(load, run, statistics) == runs
+    assert operation_counts.affordable_runs(load, run, statistics) == runs
 
 
 SINGLE = "n (float[1, 4] x) => (float[1, 4] y) { y = Exp(x) }"
@@ -180,8 +183,8 @@ SINGLE = "n (float[1, 4] x) => (float[1, 4] y) { y = Exp(x) }"
 def test_fewer_synthetic_samples_are_run_of_an_expensive_model(
     settings, fewer, monkeypatch
 ) -> None:
-    monkeypatch.setattr(operations, "FREE_OPERATIONS", 0.0)
-    monkeypatch.setattr(operations, "SAMPLES", 0.0)
+    monkeypatch.setattr(operation_counts, "FREE_OPERATIONS", 0.0)
+    monkeypatch.setattr(operation_counts, "SAMPLES", 0.0)
     with saved(Example.parse(SINGLE)) as path:
         report = lint(path, settings=Settings(**settings))
         told = [found.message for found in report.findings if found.code == "LNT002"]
@@ -207,4 +210,4 @@ def test_calls_nested_without_end_are_counted_so_far() -> None:
     head = '<ir_version: 10, opset_import: ["" : 17, "own" : 1]>'
     text = f"{head} n (float[1, 4] x) => (float[1, 4] y) {{ y = own.F70(x) }} {functions}"
     with worked(text, samples=1) as found:
-        assert found.run > 50 * operations.A_NODE
+        assert found.run > 50 * operation_counts.A_NODE

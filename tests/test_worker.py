@@ -13,11 +13,11 @@ import pytest
 from conftest import FLAWED
 
 from onnxlint.config import load, plan
-from onnxlint.findings import Severity
-from onnxlint.packs import discover
 from onnxlint.pipeline import lint_model
-from onnxlint.runtime.client import Worker
+from onnxlint.rules.packs import discover
+from onnxlint.runtime.worker.client import Worker
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 
 FOREVER = """net (float[1] x) => (float[1] y) {
     trip = Constant<value: tensor = int64 {2147483647}>()
@@ -135,7 +135,7 @@ def wait_for(condition, seconds=10.0):
 
 
 def test_the_worker_inherits_what_it_needs_and_no_secret(monkeypatch, tmp_path):
-    from onnxlint.runtime.client import _environment
+    from onnxlint.runtime.worker.client import _environment
 
     for name in ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "PYTHONSTARTUP", "PATHS"):
         monkeypatch.setenv(name, "secret")

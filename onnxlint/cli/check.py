@@ -15,8 +15,7 @@ from onnxlint.cli.judging import judged
 from onnxlint.cli.models import expand
 from onnxlint.cli.planning import Job, Options, Planner
 from onnxlint.cli.streams import require_working_directory
-from onnxlint.findings import Severity, Stage
-from onnxlint.reports import ModelReport
+from onnxlint.report import ModelReport
 from onnxlint.settings import (
     DEFAULT_SAMPLES,
     DEFAULT_TIME_LIMIT,
@@ -24,6 +23,7 @@ from onnxlint.settings import (
     LONGEST_TIME_LIMIT,
     MOST_SAMPLES,
 )
+from onnxlint.severity import Severity, Stage
 
 
 def _names(
@@ -213,7 +213,7 @@ def command(
         }
     )  # fmt: skip
     from onnxlint.cli.output import check_report, write_report
-    from onnxlint.reports import exit_code
+    from onnxlint.report import exit_code
 
     models_by_path = expand(models)
     planner = Planner(options)
@@ -239,8 +239,8 @@ def command(
 def _linted(
     tasks: list[Job], options: Options, parallel: int, quiet: bool
 ) -> Iterator[ModelReport]:
-    from onnxlint.model.errors import ModelError
-    from onnxlint.model.load import spooled
+    from onnxlint.model.file.errors import ModelError
+    from onnxlint.model.file.load import spooled
 
     with ExitStack() as stack:
         spool = None

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onnxlint.printable import printable, printable_lines
+from onnxlint.safety.printable import printable, printable_lines
 
 if TYPE_CHECKING:
-    from onnxlint.rules import Rule
+    from onnxlint.rules.rule import Rule
 
 
 @click.command("explain")

@@ -12,9 +12,9 @@ import click
 
 from onnxlint.cli.output import fixed_models, is_same, named_files, write_report
 from onnxlint.fixing import Wish, fix_model
-from onnxlint.printable import printable
-from onnxlint.reports import ModelReport
-from onnxlint.writing import obstacle
+from onnxlint.report import ModelReport
+from onnxlint.safety.printable import printable
+from onnxlint.safety.writing import obstacle
 
 if TYPE_CHECKING:
     from onnxlint.cli.planning import Options

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from onnxlint.printable import json_text, printable
+from onnxlint.safety.printable import json_text, printable
 from onnxlint.settings import DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT
 
 if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
-    from onnxlint.analyses.trace import Observed, Trace
-    from onnxlint.model.graph import Graph, Value
+    from onnxlint.analyses.trace.trace import Observed, Trace
+    from onnxlint.model.graph.graph import Graph, Value
     from onnxlint.settings import Settings
 
 
@@ -63,8 +63,8 @@ def command(
 ) -> None:  # fmt: skip
     """Show a model's layers by module: shapes, parameters, and the ranges observed in a run."""
     from onnxlint.config import parse_bytes
-    from onnxlint.isolate import Crashed, Isolated
-    from onnxlint.limits import Budget
+    from onnxlint.safety.forked import Crashed, Isolated
+    from onnxlint.safety.limits import Budget
     from onnxlint.settings import Settings
 
     settings = Settings(
@@ -95,11 +95,11 @@ _RAW = "surrogateescape"
 def _looked(path: bytes, *, settings: Settings, static_only: bool) -> bytes:
     """What there is to show, as JSON; in a child process, for the model may be anybody's."""
     from onnxlint.analyses import Analyses
-    from onnxlint.analyses.worker import Workers
-    from onnxlint.limits import Budget
-    from onnxlint.model.errors import ModelError
-    from onnxlint.model.graph import Graph
-    from onnxlint.model.load import open_model
+    from onnxlint.analyses.execution.worker import Workers
+    from onnxlint.model.file.errors import ModelError
+    from onnxlint.model.file.load import open_model
+    from onnxlint.model.graph.graph import Graph
+    from onnxlint.safety.limits import Budget
 
     model, budget = path.decode("utf-8", _RAW), Budget.build(settings)
     with closing(Workers()) as workers, closing(Analyses(settings, budget)) as analyses:
@@ -120,8 +120,8 @@ def _looked(path: bytes, *, settings: Settings, static_only: bool) -> bytes:
 
 def _trace(analyses: Analyses, static_only: bool) -> tuple[Trace | None, str | None]:
     """What was observed; or, where nothing was though it was asked for, the reason."""
-    from onnxlint.analyses.trace import Trace
-    from onnxlint.findings import NotApplicable
+    from onnxlint.analyses.trace.trace import Trace
+    from onnxlint.model.graph.place import NotApplicable
 
     if static_only:
         return None, None
@@ -145,10 +145,10 @@ def _header(graph: Graph, path: str) -> dict[str, Any]:
 
 
 def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
-    from onnxlint.analyses.learnt import learnt_parameters
-    from onnxlint.analyses.shapes import Shapes
-    from onnxlint.model.crossings import in_order
-    from onnxlint.model.graph import Graph
+    from onnxlint.analyses.static.shapes import Shapes
+    from onnxlint.analyses.static.trained_parameters import learnt_parameters
+    from onnxlint.model.graph.crossings import in_order
+    from onnxlint.model.graph.graph import Graph
 
     graph, shapes = analyses.get(Graph), analyses.get(Shapes)
     for node in in_order(graph):

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnxlint.reports import ModelReport
+from onnxlint.report import ModelReport
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.worker import Workers
+    from onnxlint.analyses.execution.worker import Workers
     from onnxlint.cli.planning import Job
     from onnxlint.fixing import Wish
     from onnxlint.pipeline import Watcher
@@ -23,9 +23,9 @@ def judged(
     spool: Path | None,
 ) -> Iterator[ModelReport]:  # fmt: skip
     """A report for each job, in their order; `spool` is standard input in a file."""
-    from onnxlint.analyses.worker import Workers
+    from onnxlint.analyses.execution.worker import Workers
     from onnxlint.judges import Case, Judges
-    from onnxlint.limits import Budget
+    from onnxlint.safety.limits import Budget
 
     able = [job for job in jobs if job.plan is not None and job.settings is not None]
     rules = {rule for job in able if job.plan is not None for rule in job.plan.rules}
@@ -49,8 +49,8 @@ def _judged(
     watcher: Watcher, without: Collection[str],
 ) -> ModelReport:  # fmt: skip
     """One job done, in the judge's process."""
-    from onnxlint.limits import Budget, limit_memory
     from onnxlint.pipeline import lint_model
+    from onnxlint.safety.limits import Budget, limit_memory
 
     assert job.plan is not None
     assert job.settings is not None
@@ -78,7 +78,7 @@ def _progress(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from onnxlint.printable import printable
+    from onnxlint.safety.printable import printable
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from onnxlint.cli.streams import leave, prepare_streams
-from onnxlint.printable import printable_lines
-from onnxlint.unfinished import Terminated, remove_unfinished
+from onnxlint.safety.printable import printable_lines
+from onnxlint.safety.unfinished import Terminated, remove_unfinished
 
 COMMANDS = {
     "check": "Lint models (the default command).",
@@ -159,7 +159,7 @@ def _sentence(error: BaseException) -> str:
         return f"Error: {error}; {cause}"
     if isinstance(error, Exception) and error_is_told(error):
         return f"Error: {error}"
-    from onnxlint.diagnosis import words
+    from onnxlint.rules.diagnosis import words
 
     return f"Error: this is a bug in onnxlint: {words(error)}; please report it"
 
@@ -179,6 +179,6 @@ def error_is_told(error: Exception) -> bool:
     for module, name in (("tables", "ConfigError"), ("packs", "PackError")):
         loaded = sys.modules.get(f"onnxlint.{module}")
         told += [getattr(loaded, name)] if loaded is not None else []
-    errors = sys.modules.get("onnxlint.model.errors")
+    errors = sys.modules.get("onnxlint.model.file.errors")
     told += [errors.ModelError, errors.DataError] if errors is not None else []
     return isinstance(error, tuple(told))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from onnxlint.tables import exists, is_file
+from onnxlint.toml_tables import exists, is_file
 
 FOLDER_SUFFIXES = (".onnx", ".onnxtxt", ".onnxtext")
 

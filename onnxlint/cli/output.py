@@ -13,7 +13,7 @@ import click
 
 from onnxlint.cli.models import FOLDER_SUFFIXES
 from onnxlint.cli.streams import CLOSED
-from onnxlint.writing import replacing
+from onnxlint.safety.writing import replacing
 
 if TYPE_CHECKING:
     from onnxlint.cli.planning import Job, Options

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onnxlint.findings import Severity, Stage
-from onnxlint.tables import ConfigError, exists, is_file
+from onnxlint.severity import Severity, Stage
+from onnxlint.toml_tables import ConfigError, exists, is_file
 
 if TYPE_CHECKING:
     from onnxlint.config import Loaded, Plan
     from onnxlint.fixing import Wish
-    from onnxlint.packs import Registry
+    from onnxlint.rules.packs import Registry
     from onnxlint.settings import Settings
 
 
@@ -132,7 +132,7 @@ class Planner:
         )
 
     def _discovered(self, paths: tuple[Path, ...], required: tuple[str, ...]) -> Registry:
-        from onnxlint.packs import discover
+        from onnxlint.rules.packs import discover
 
         key = paths, required
         if key not in self._registries:

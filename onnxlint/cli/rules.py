@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnxlint.printable import json_text, printable
+from onnxlint.safety.printable import json_text, printable
 
 if TYPE_CHECKING:
-    from onnxlint.rules import Rule
+    from onnxlint.rules.rule import Rule
 
 
 @click.command("rules")

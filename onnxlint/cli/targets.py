@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.targets import Target
+    from onnxlint.analyses.targets.targets import Target
 
 
 @click.command("targets")
 @click.argument("name", metavar="[TARGET]", required=False)
 def command(name: str | None) -> None:
     """List the targets for --target; of one TARGET, say what is known of it, and from where."""
-    from onnxlint.analyses.targets import TargetError, resolve
+    from onnxlint.analyses.targets.targets import TargetError, resolve
 
     if name is None:
         _table()
@@ -30,7 +30,7 @@ def command(name: str | None) -> None:
 
 def description(target: Target) -> Iterator[str]:
     """The lines of a target's page."""
-    from onnxlint.analyses.targets import releases
+    from onnxlint.analyses.targets.targets import releases
 
     yield click.style(f"{target.name}", bold=True) + f": {target.title}"
     known = [release.version for release in releases(target.family)]
@@ -58,7 +58,7 @@ def _table() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from onnxlint.analyses.targets import families, family, releases
+    from onnxlint.analyses.targets.targets import families, family, releases
 
     table = Table(box=None, pad_edge=False)
     for heading in ("Target", "Releases", "What it is"):

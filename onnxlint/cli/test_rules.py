@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from onnxlint.printable import printable_lines
+from onnxlint.safety.printable import printable_lines
 
 
 @click.command("test-rules")
@@ -20,7 +20,7 @@ def command(paths: tuple[Path, ...], select: tuple[str, ...]) -> None:
     installed packs and the rules of the configuration are tested.
     """
     from onnxlint.config import find, load
-    from onnxlint.packs import rules_in_path
+    from onnxlint.rules.packs import rules_in_path
     from onnxlint.testing import problems
 
     rules = [rule for path in paths for rule in rules_in_path(path)]

@@ -11,12 +11,12 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnxlint.findings import Located, NotApplicable, Place
-from onnxlint.model.dtypes import bits
-from onnxlint.model.graph import Graph, Node, attribute_tensors
-from onnxlint.model.load import Model
-from onnxlint.model.tensors import Tensor, element_count
-from onnxlint.model.wire import INLINE, PROTO_LIMIT_BYTES
+from onnxlint.model.file.dtypes import bits
+from onnxlint.model.file.load import Model
+from onnxlint.model.file.protobuf_wire import INLINE, PROTO_LIMIT_BYTES
+from onnxlint.model.file.tensors import Tensor, element_count
+from onnxlint.model.graph.graph import Graph, Node, attribute_tensors
+from onnxlint.model.graph.place import Located, NotApplicable, Place
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, TensorProto

@@ -7,10 +7,12 @@ from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any
 
-from onnxlint import __version__
-from onnxlint.findings import Diagnostic, Place, Severity
-from onnxlint.printable import json_text
-from onnxlint.reports import Mending, ModelReport, TraceRow
+from onnxlint.findings import Diagnostic
+from onnxlint.model.graph.place import Place
+from onnxlint.report import Mending, ModelReport, TraceRow
+from onnxlint.safety.printable import json_text
+from onnxlint.severity import Severity
+from onnxlint.version import __version__
 
 REPORT_VERSION = 1
 

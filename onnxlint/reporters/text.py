@@ -7,9 +7,11 @@ from itertools import groupby
 
 import click
 
-from onnxlint.findings import Diagnostic, Place, Severity
-from onnxlint.printable import printable
-from onnxlint.reports import Mending, Metrics, ModelReport
+from onnxlint.findings import Diagnostic
+from onnxlint.model.graph.place import Place
+from onnxlint.report import Mending, Metrics, ModelReport
+from onnxlint.safety.printable import printable
+from onnxlint.severity import Severity
 
 FOLD_AFTER = 3
 """Findings of one rule that are shown for one model; the others are counted."""

@@ -1,6 +1,7 @@
 """Running a model: the worker process, its messages, statistics of tensors, synthesised inputs."""
 
 import os
+from pathlib import Path
 
 # From 1.29 on, onnxruntime's Linux wheels tell their maker the names and hashes of the models that
 # they load, and leave a file in the temporary folder. Whoever wants that sets it to 0.
@@ -24,3 +25,6 @@ next one needs: ResNet-50 took 403 MiB, and takes 385 where weights of 8 MiB and
 and returned. Smaller ones, or the heap's end, returned at once would have to be mapped anew in
 every run.
 """
+
+COMPILED = Path(__file__).with_name("_passes.so")
+"""The compiled passes and taps; there is none where no C compiler was at hand on installation."""

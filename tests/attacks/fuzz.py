@@ -39,17 +39,17 @@ from onnx import ModelProto
 from attacks.damage import damaged
 from attacks.seeds import seeds
 from onnxlint.config import Plan, load, plan
-from onnxlint.findings import Stage
 from onnxlint.fixing import Wish, fix_model
-from onnxlint.model.listing import listing
-from onnxlint.model.load import open_model
-from onnxlint.packs import discover
+from onnxlint.model.edit.text_listing import listing
+from onnxlint.model.file.load import open_model
 from onnxlint.pipeline import lint_model
 from onnxlint.reporters import json as json_report
 from onnxlint.reporters import text as text_report
-from onnxlint.runtime import inference
-from onnxlint.runtime.symbolic import infer_symbolically
+from onnxlint.rules.packs import discover
+from onnxlint.runtime.shape_inference import inference
+from onnxlint.runtime.shape_inference.ort_symbolic import infer_symbolically
 from onnxlint.settings import Settings
+from onnxlint.severity import Stage
 
 SLOW_SECONDS = 10.0
 """What one mutant may take, in seconds of processor time; a usual one takes 0.03."""

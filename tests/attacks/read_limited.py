@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from onnxlint.model.errors import DataError
+from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data import labels, read
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.runtime.feeds.synthesis import Slot
 from onnxlint.settings import InputContract
 
 LIMIT = 1 << 30

@@ -26,7 +26,7 @@ from attacks.harness import (
     linux_only,
 )
 from attacks.models import SOUND, write
-from onnxlint.packs import LOADING_SECONDS
+from onnxlint.rules.packs import LOADING_SECONDS
 
 REPORT = ("--static-only", "--format", "json")
 
@@ -174,11 +174,11 @@ CRASHES = {
     "unicode_error": "raise UnicodeDecodeError('utf-8', b'x', 0, 1, 'odd')",
     "import_error": "import no_such_module",
     "chained": "try: 1 / 0\nexcept Exception as e: raise ValueError('second') from e",
-    "data_error": "from onnxlint.model.errors import DataError\nraise DataError('odd')",
-    "model_error": "from onnxlint.model.errors import ModelError\nraise ModelError('a', 'b', 'c')",
+    "data_error": "from onnxlint.model.file.errors import DataError\nraise DataError('odd')",
+    "model_error": "from onnxlint.model.file.errors import ModelError as E\nraise E('a', 'b', 'c')",
     "click_exit": "import click\nraise click.exceptions.Exit(0)",
     "click_abort": "import click\nraise click.Abort",
-    "worker_died": "from onnxlint.runtime.client import WorkerDied\nraise WorkerDied('odd')",
+    "worker_died": "from onnxlint.runtime.worker.client import WorkerDied\nraise WorkerDied('odd')",
 }
 
 UNTOLD = ("data_error", "model_error")

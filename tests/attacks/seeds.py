@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, defs, helper, numpy_helper
 
-from onnxlint.packs import discover
+from onnxlint.rules.packs import discover
 from onnxlint.testing import Example
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 ONNX text has float16 constants as bit patterns: 15360 is 1.0.
 """
 
-from onnxlint.findings import Severity
+from onnxlint.severity import Severity
 from reports.report import Report
 
 REPORTS = (

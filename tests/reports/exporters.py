@@ -1,6 +1,6 @@
 """Exports that are valid and mean another thing than the framework's layer."""
 
-from onnxlint.findings import Severity
+from onnxlint.severity import Severity
 from reports.report import Report
 
 REPORTS = (

@@ -1,6 +1,6 @@
 """Arithmetic that ends in NaN or infinity, or in an answer that means nothing."""
 
-from onnxlint.findings import Severity
+from onnxlint.severity import Severity
 from reports.report import Report
 
 REPORTS = (

@@ -1,6 +1,6 @@
 """Quantised models with parameters that do not fit."""
 
-from onnxlint.findings import Severity
+from onnxlint.severity import Severity
 from reports.report import Report
 
 REPORTS = (

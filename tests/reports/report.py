@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from onnxlint.findings import Severity
+from onnxlint.severity import Severity
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Sizes of the exporting run that stayed in the graph, and samples that meet others."""
 
-from onnxlint.findings import Severity
+from onnxlint.severity import Severity
 from reports.report import Report
 
 REPORTS = (

@@ -1,6 +1,6 @@
 """Graphs that are put together wrongly: names, order, operands, declarations."""
 
-from onnxlint.findings import Severity
+from onnxlint.severity import Severity
 from reports.report import Report
 
 REPORTS = (

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from onnxlint.runtime import messages
+from onnxlint.runtime import protocol
 
-messages.read_request(sys.stdin.buffer)
+protocol.read_request(sys.stdin.buffer)
 os.kill(os.getpid(), signal.SIGSEGV)

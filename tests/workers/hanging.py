@@ -3,7 +3,7 @@
 import sys
 import time
 
-from onnxlint.runtime import messages
+from onnxlint.runtime import protocol
 
-messages.read_request(sys.stdin.buffer)
+protocol.read_request(sys.stdin.buffer)
 time.sleep(600)

@@ -3,9 +3,9 @@
 import sys
 import time
 
-from onnxlint.runtime import messages
+from onnxlint.runtime import protocol
 
-messages.read_request(sys.stdin.buffer)
+protocol.read_request(sys.stdin.buffer)
 sys.stdout.buffer.write(b"\x04\0\0\0\0\0\0\0cos\n")
 sys.stdout.buffer.flush()
 time.sleep(600)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from onnxlint.model.errors import DataError
-from onnxlint.runtime.data import arrays, generators, images, tables, test_sets
+from onnxlint.model.file.errors import DataError
+from onnxlint.runtime.data import arrays, csv_parquet, generators, images, test_sets
 from onnxlint.runtime.data.batching import batched, whole_batches
 from onnxlint.runtime.data.files import guarded, is_folder
 from onnxlint.runtime.data.fitting import Fed, fitted
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.runtime.feeds.synthesis import Slot
 from onnxlint.settings import MOST_SAMPLES, InputContract
 
 LOOKED_AT_SAMPLES = 1000
@@ -47,14 +47,14 @@ def _read(
     rows = whole_batches(slots, samples)
     looked_at = max(rows, LOOKED_AT_SAMPLES)
     suffix = path.suffix.lower()
-    if suffix in tables.SUFFIXES:
-        found = tables.read(path, slots, rows, looked_at, without)
+    if suffix in csv_parquet.SUFFIXES:
+        found = csv_parquet.read(path, slots, rows, looked_at, without)
     elif images.files(path):
         found = images.read(path, slots, rows, contracts)
     elif is_folder(path) or suffix in arrays.SUFFIXES:
         found = arrays.read(path, slots, rows, looked_at, without)
     else:
-        known = ", ".join([*arrays.SUFFIXES, *tables.SUFFIXES])
+        known = ", ".join([*arrays.SUFFIXES, *csv_parquet.SUFFIXES])
         remedy = f"give {known}, a folder of .npy or images, test_data_set_*, or module:function"
         raise DataError(f"{path}: is of no known kind; {remedy}")
     return batched(fitted(found, slots), slots, samples)

@@ -16,7 +16,7 @@ from typing import IO
 import numpy as np
 
 from onnxlint.runtime.data import files
-from onnxlint.runtime.messages import Array
+from onnxlint.runtime.protocol import Array
 
 LARGEST_DIRECTORY = 8 * 1024**2
 """Bytes of an archive's list of members: 100,000 names. In memory it takes thirty times that."""

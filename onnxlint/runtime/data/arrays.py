@@ -19,15 +19,15 @@ from typing import IO, Any
 
 import numpy as np
 
-from onnxlint.model.errors import DataError
+from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data import archives, files
 from onnxlint.runtime.data.archives import Member
 from onnxlint.runtime.data.batching import Cut
 from onnxlint.runtime.data.fitting import TEXT_KINDS, paired, slot_dtype
 from onnxlint.runtime.data.headers import read_header
 from onnxlint.runtime.data.wording import quoted, shortened
-from onnxlint.runtime.messages import Array
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.runtime.feeds.synthesis import Slot
+from onnxlint.runtime.protocol import Array
 
 SUFFIXES = (".npz", ".npy")
 

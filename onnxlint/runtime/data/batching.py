@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxlint.model.errors import Misfit, MisfitError
-from onnxlint.runtime.data.fitting import Fed, Fitted
-from onnxlint.runtime.messages import Array
-from onnxlint.runtime.synthesis import Slot, batch_axes, fixed_batch
+from onnxlint.model.file.errors import Misfit, MisfitError
+from onnxlint.runtime.data.fitting import Fed, Fitted, fitted
+from onnxlint.runtime.feeds.synthesis import Slot, batch_axes, fixed_batch
+from onnxlint.runtime.protocol import Array
 
 LARGEST_BATCH = 32
 """Samples that are run together where the model takes any number."""
@@ -129,3 +129,22 @@ def _filled(feed: Feed, cut: Cut, missing: int) -> dict[str, Array]:
                 raise MisfitError([Misfit(name, told, cause)])
             filled[name] = np.concatenate([array, last.repeat(missing, axis)], axis)
     return filled
+
+
+def fed_as_given(feeds: list[dict[str, Array]], slots: list[Slot]) -> Fed:
+    """Feeds that are runs already; a sample without its batch axis becomes a batch of one.
+
+    Raises:
+        MisfitError: they do not fit.
+    """
+    ranks = {slot.name: len(slot.dims) for slot in slots}
+    runs, samples = [], 0
+    converted: dict[str, str] = {}
+    for feed in feeds:
+        if feed and all(array.ndim == ranks.get(name, 0) - 1 for name, array in feed.items()):
+            feed = {name: array[None] for name, array in feed.items()}
+        run = fitted(feed, slots, as_given=True)
+        runs.append(run.arrays)
+        converted.update(run.converted)
+        samples += samples_in(run.arrays, slots)
+    return Fed(runs, samples, converted)

@@ -15,7 +15,7 @@ from typing import IO
 
 import numpy as np
 
-from onnxlint.model.errors import DataError
+from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data import files
 from onnxlint.runtime.data.arrays import LARGEST_BYTES, LOOKED_AT_BYTES, TEXT_BYTES
 from onnxlint.runtime.data.cells import (
@@ -26,7 +26,7 @@ from onnxlint.runtime.data.cells import (
     number,
 )
 from onnxlint.runtime.data.wording import quoted
-from onnxlint.runtime.messages import Array
+from onnxlint.runtime.protocol import Array
 
 LONGEST_ROW = 1 << 24
 """Characters of a row; a file without line ends, or with a quote that never ends, is none."""

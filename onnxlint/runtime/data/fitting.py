@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from onnxlint.model.errors import Misfit, MisfitError
+from onnxlint.model.file.errors import Misfit, MisfitError
 from onnxlint.runtime.data.wording import LONGEST_QUOTE, listed
-from onnxlint.runtime.messages import Array
-from onnxlint.runtime.synthesis import Slot, batch_axes
+from onnxlint.runtime.feeds.synthesis import Slot, batch_axes
+from onnxlint.runtime.protocol import Array
 
 TEXT_KINDS = "OUST"
 """Kinds of numpy dtypes that are fed as text."""
@@ -105,27 +105,6 @@ def fitted(arrays: Mapping[str, Array], slots: list[Slot], *, as_given: bool = F
     if misfits:
         raise MisfitError(misfits)
     return Fitted(found, converted)
-
-
-def fed_as_given(feeds: list[dict[str, Array]], slots: list[Slot]) -> Fed:
-    """Feeds that are runs already; a sample without its batch axis becomes a batch of one.
-
-    Raises:
-        MisfitError: they do not fit.
-    """
-    from onnxlint.runtime.data.batching import samples_in
-
-    ranks = {slot.name: len(slot.dims) for slot in slots}
-    runs, samples = [], 0
-    converted: dict[str, str] = {}
-    for feed in feeds:
-        if feed and all(array.ndim == ranks.get(name, 0) - 1 for name, array in feed.items()):
-            feed = {name: array[None] for name, array in feed.items()}
-        run = fitted(feed, slots, as_given=True)
-        runs.append(run.arrays)
-        converted.update(run.converted)
-        samples += samples_in(run.arrays, slots)
-    return Fed(runs, samples, converted)
 
 
 def slot_dtype(slot: Slot) -> np.dtype[Any]:

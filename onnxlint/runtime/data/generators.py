@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from onnxlint.model.errors import DataError
+from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data.arrays import LARGEST_BYTES, TEXT_BYTES
-from onnxlint.runtime.data.batching import batched
+from onnxlint.runtime.data.batching import batched, fed_as_given
 from onnxlint.runtime.data.files import is_there
-from onnxlint.runtime.data.fitting import Fed, fed_as_given, fitted
+from onnxlint.runtime.data.fitting import Fed, fitted
 from onnxlint.runtime.data.wording import shortened
-from onnxlint.runtime.messages import Array
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.runtime.feeds.synthesis import Slot
+from onnxlint.runtime.protocol import Array
 
 OVERHEAD_BYTES = 1024
 """What a feed takes beside its elements: without it, endless empty ones would take any memory."""

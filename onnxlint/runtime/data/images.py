@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxlint.model.errors import DataError
+from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data.arrays import LARGEST_BYTES
 from onnxlint.runtime.data.files import is_folder, names, opened, size_of, tree
 from onnxlint.runtime.data.fitting import slot_dtype
 from onnxlint.runtime.data.wording import shortened
-from onnxlint.runtime.messages import Array
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.runtime.feeds.synthesis import Slot
+from onnxlint.runtime.protocol import Array
 from onnxlint.settings import InputContract
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from onnxlint.model.errors import DataError
-from onnxlint.runtime.data import arrays, tables
+from onnxlint.model.file.errors import DataError
+from onnxlint.runtime.data import arrays, csv_parquet
 from onnxlint.runtime.data.files import guarded, is_folder
 from onnxlint.runtime.data.fitting import TEXT_KINDS
 from onnxlint.runtime.data.wording import listed, quoted
-from onnxlint.runtime.messages import Array
+from onnxlint.runtime.protocol import Array
 
 USUAL_NAMES = ("label", "labels", "y", "target", "targets", "class")
 """How the column, or array, of the labels is called where nobody names it."""
@@ -31,13 +31,13 @@ def _read(file: Path, key: str | None) -> Array:
     if is_folder(file):
         raise DataError(f"{file}: is a folder; labels are one file, name it")
     suffix = file.suffix.lower()
-    if suffix in tables.SUFFIXES:
+    if suffix in csv_parquet.SUFFIXES:
         expected = {key} if key else set(USUAL_NAMES)
-        name = _chosen(file, key, tables.names(file, expected))
-        return tables.column(file, expected, name)
+        name = _chosen(file, key, csv_parquet.names(file, expected))
+        return csv_parquet.column(file, expected, name)
     if suffix in arrays.SUFFIXES:
-        return tables.whole_numbers(arrays.whole(file, _chosen(file, key, arrays.names(file))))
-    known = ", ".join([*arrays.SUFFIXES, *tables.SUFFIXES])
+        return csv_parquet.whole_numbers(arrays.whole(file, _chosen(file, key, arrays.names(file))))
+    known = ", ".join([*arrays.SUFFIXES, *csv_parquet.SUFFIXES])
     raise DataError(f"{file}: labels are read from {known}")
 
 

@@ -14,12 +14,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from onnxlint.model.errors import DataError
+from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data import files
 from onnxlint.runtime.data.arrays import LARGEST_BYTES, LOOKED_AT_BYTES, TEXT_BYTES
 from onnxlint.runtime.data.cells import MOST_NUMBERS, NotANumberError, affordable, number
 from onnxlint.runtime.data.wording import quoted, shortened
-from onnxlint.runtime.messages import Array
+from onnxlint.runtime.protocol import Array
 
 LARGEST_FOOTER = 32 * 1024**2
 """Bytes of what a file says of its columns: some 100 for each, in each group of rows."""

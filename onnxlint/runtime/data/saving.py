@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from onnxlint.model.errors import DataError
+from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data import archives, files
-from onnxlint.runtime.messages import Array
+from onnxlint.runtime.protocol import Array
 
 
 def save(folder: Path, names: Sequence[str], arrays: Mapping[str, Array], mark: bytes) -> Path:

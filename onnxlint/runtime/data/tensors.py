@@ -15,13 +15,13 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from onnxlint.model.dtypes import bits, dtype_name, numpy_dtype
-from onnxlint.model.errors import DataError
+from onnxlint.model.file.dtypes import bits, dtype_name, numpy_dtype
+from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data.arrays import LARGEST_BYTES, taken
 from onnxlint.runtime.data.files import opened, size_of
 from onnxlint.runtime.data.headers import MOST_DIMS
 from onnxlint.runtime.data.wording import shortened
-from onnxlint.runtime.messages import Array
+from onnxlint.runtime.protocol import Array
 
 if TYPE_CHECKING:
     from onnx import TensorProto

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from onnxlint.model.errors import DataError
+from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data.arrays import LARGEST_BYTES
+from onnxlint.runtime.data.batching import fed_as_given
 from onnxlint.runtime.data.files import is_folder, names
-from onnxlint.runtime.data.fitting import Fed, fed_as_given
+from onnxlint.runtime.data.fitting import Fed
 from onnxlint.runtime.data.tensors import read_tensor
-from onnxlint.runtime.messages import Array
-from onnxlint.runtime.synthesis import Slot
+from onnxlint.runtime.feeds.synthesis import Slot
+from onnxlint.runtime.protocol import Array
 
 
 def folders(path: Path) -> list[Path]:

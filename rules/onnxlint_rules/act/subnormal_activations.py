@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Activations, Finding, Severity, Trace, rule
-from onnxlint.analyses.reference import least_share
+from onnxlint.analyses.comparison.reference import least_share
 
 
 @rule("ACT011", "subnormal-activations", severity=Severity.WARNING)

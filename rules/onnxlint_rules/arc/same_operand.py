@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Change, Finding, Graph, Layers, Node, Severity, Shapes, Value, rule
-from onnxlint.model.walk import Walk
+from onnxlint.model.graph.walk import Walk
 
 SELECTING = frozenset({"Max", "Min", "And", "Or", "Where", "BitwiseAnd", "BitwiseOr"})
 """Of one value twice these give that value."""

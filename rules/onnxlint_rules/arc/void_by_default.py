@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from onnxlint import Finding, Graph, Node, Severity, rule
-from onnxlint.model.conditions import attribute_of
+from onnxlint.model.patterns.conditions import attribute_of
 
 
 @rule(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from onnxlint import Graph, Node, Value
-from onnxlint.model.walk import Walk
+from onnxlint.model.graph.walk import Walk
 
 Code = Callable[[int], int]
 

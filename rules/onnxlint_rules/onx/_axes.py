@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from onnxlint import Graph, Node, Shapes
-from onnxlint.model.conditions import attribute_of
+from onnxlint.model.patterns.conditions import attribute_of
 
 OF_FIRST = (
     "ArgMax", "ArgMin", "Compress", "Concat", "Gather", "GatherElements", "Hardmax",

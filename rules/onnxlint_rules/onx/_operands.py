@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from onnxlint import Node, Shapes
-from onnxlint.analyses.shapes import Dim, Shape
+from onnxlint.analyses.static.shapes import Dim, Shape
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 """Gates of a recurrent operator: so many times its weights have the hidden size."""

@@ -1,0 +1,1 @@
+"""The model beside another: a reference, stored outputs, its own declarations, its fix."""

@@ -1,0 +1,181 @@
+"""The model that `--reference` names: opened as carefully as the first, and fed the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Analyses, Unavailable
+from onnxlint.analyses.comparison.value_pairing import Side
+from onnxlint.analyses.execution.reruns import LoadedModel
+from onnxlint.analyses.execution.runtime_errors import read_refusal
+from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.analyses.static.precision import Rounding
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.static.weights import Weights
+from onnxlint.model.file.errors import DataError, MisfitError, ModelError
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph, Value
+from onnxlint.model.preflight import Preflight
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.protocol import Array
+
+    Feed = dict[str, Array]
+    Outputs = dict[str, Array]
+    Names = Sequence[tuple[str, str]]
+    Job = tuple[int, Names]
+
+NO_REFERENCE = "it compares with another model: give it with --reference"
+
+
+class OtherModel:
+    """What is known of the reference; `inputs` has its input for each of the linted model's."""
+
+    def __init__(self, analyses: Analyses, name: str, graph: Graph, worker: Worker) -> None:
+        self.name = name
+        self.side = Side(analyses.get(Graph), analyses.get(Shapes), analyses.get(Weights))
+        self.rounding = analyses.get(Rounding)
+        self._inputs = analyses.get(Inputs)
+        self.inputs = self._paired(graph)
+        self._runner = LoadedModel(self.side.graph, worker)
+        self._stack = ExitStack()
+
+    @classmethod
+    def build(cls, graph: Graph, settings: Settings, worker: Worker) -> OtherModel:
+        """Opens the file, unless that is unsafe.
+
+        Raises:
+            Unavailable: there is no reference.
+            DataError: it cannot be read, or has other inputs.
+        """
+        if settings.reference is None:
+            raise Unavailable(NO_REFERENCE)
+        name = f"the reference {settings.reference}"
+        with ExitStack() as stack:
+            try:
+                model = stack.enter_context(open_model(str(settings.reference)))
+            except ModelError as error:
+                raise DataError(f"{name} {error.problem}; {error.remedy}") from error
+            analyses = stack.enter_context(closing(Analyses(replace(settings, data=None), model)))
+            refusal = analyses.get(Preflight).refusal
+            if refusal is not None:
+                raise DataError(f"{name} is not opened: {refusal}")
+            other = cls(analyses, name, graph, worker)
+            other._stack = stack.pop_all()
+        return other
+
+    def close(self) -> None:
+        """Closes its files."""
+        self._stack.close()
+
+    def feeds(self, feed: Feed) -> list[tuple[Feed, Feed]]:
+        """What to feed the linted model, and what the reference: the same samples.
+
+        That is the feed itself, or parts of it where the reference takes a fixed number of samples.
+
+        Raises:
+            DataError: it takes other types, shapes or numbers.
+        """
+        from onnxlint.runtime.data.batching import batched, samples_in
+        from onnxlint.runtime.data.fitting import fitted
+
+        slots = self._inputs.slots
+        names = {other.name: mine.name for mine, other in self.inputs.items()}
+        renamed = {name: feed[mine] for name, mine in names.items()}
+        try:
+            return [(feed, fitted(renamed, slots, as_given=True).arrays)]
+        except MisfitError as misfit:
+            try:
+                parts = batched(fitted(renamed, slots), slots, samples_in(renamed, slots)).feeds
+            except (MisfitError, LookupError):
+                remedy = "give samples that fit both with --data, or swap the two models"
+                told = f"{self.name} does not take the samples of the model: {misfit}; {remedy}"
+                raise DataError(told) from misfit
+        return [(self._mine(part, feed), part) for part in parts]
+
+    def outputs(self, feed: Feed, names: Iterable[str], watched: Iterable[str] = ()) -> Outputs:
+        """The named values of one run.
+
+        Raises:
+            DataError: it cannot be run.
+        """
+        try:
+            return self._runner.outputs(feed, names, watched)
+        except RunFailure as error:
+            refusal = read_refusal(self.side.graph, str(error))
+            raise DataError(f"{self.name} does not run: {refusal}") from error
+        except WorkerDied as error:
+            raise DataError(f"{self.name} does not run: {error}") from error
+
+    def _mine(self, part: Feed, feed: Feed) -> Feed:
+        """A part in the types of the linted model."""
+        names = {mine.name: other.name for mine, other in self.inputs.items()}
+        return {
+            name: part[names[name]].astype(array.dtype) if name in names else array
+            for name, array in feed.items()
+        }
+
+    def _paired(self, graph: Graph) -> dict[Value, Value]:
+        """The inputs by name, else by order where there are as many."""
+        if self._inputs.obstacle is not None:
+            raise DataError(f"{self.name} cannot be fed: {self._inputs.obstacle}")
+        theirs = self.side.graph.inputs
+        named = {value.name: value for value in graph.inputs}
+        if all(value.name in named for value in theirs):
+            return {named[value.name]: value for value in theirs}
+        if len(theirs) == len(graph.inputs):
+            return dict(zip(graph.inputs, theirs, strict=True))
+        told = f"has inputs {names_of(theirs)}, the model {names_of(graph.inputs)}"
+        raise DataError(f"{self.name} {told}; give a model that takes the same")
+
+
+class Both:
+    """The two models on the same feeds, `cut` where the reference wants fewer samples at once."""
+
+    def __init__(
+        self, mine: Side, other: OtherModel, feeds: Iterable[Feed], worker: Worker
+    ) -> None:
+        parts = [other.feeds(feed) for feed in feeds]
+        self.mine, self.theirs, self.inputs = mine, other.side, other.inputs
+        self.cut = any(len(part) > 1 for part in parts)
+        self.feeds = [pair for part in parts for pair in part]
+        self._runner, self._other = LoadedModel(mine.graph, worker), other
+
+    def run(
+        self, jobs: Sequence[Job], watched: Names = (), known: Sequence[Outputs] = ()
+    ) -> Iterator[tuple[Outputs, Outputs]]:
+        """What both give for the names of each job, on the feed of its number.
+
+        Which one begins changes from job to job, so that they are loaded seldom; `known` are the
+        linted model's outputs where it need not run again.
+
+        Raises:
+            RunFailure: onnxruntime refuses to load or to run the linted model.
+            WorkerDied: it crashed or went over a limit.
+            DataError: the reference does.
+        """
+        for turn, (run, names) in enumerate(jobs):
+            if turn % 2:
+                wanted = self._theirs(run, names, watched)
+                yield known[turn] if known else self._mine(run, names, watched), wanted
+            else:
+                got = known[turn] if known else self._mine(run, names, watched)
+                yield got, self._theirs(run, names, watched)
+
+    def _mine(self, run: int, names: Names, watched: Names) -> Outputs:
+        mine, asked = ([name for name, _ in pairs] for pairs in (names, watched))
+        return self._runner.outputs(self.feeds[run][0], mine, asked)
+
+    def _theirs(self, run: int, names: Names, watched: Names) -> Outputs:
+        theirs, asked = ([name for _, name in pairs] for pairs in (names, watched))
+        return self._other.outputs(self.feeds[run][1], theirs, asked)
+
+
+def names_of(values: Iterable[Value]) -> str:
+    """The names of inputs or outputs, for a sentence."""
+    return ", ".join(repr(value.name) for value in values) or "none"

@@ -1,0 +1,195 @@
+"""What happens at the limits of what is valid: zeros, one number throughout, extremes, one step.
+
+Such samples are made up, and rarer than others in practice: they are run apart, one by one, and
+none of their numbers goes into the statistics of the trace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses.execution.body_values import Within
+from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.probed_session import Runner, told
+from onnxlint.analyses.execution.run_budget import Question, Work
+from onnxlint.analyses.execution.runtime_errors import Refusal
+from onnxlint.analyses.execution.single_steps import Shortened, folds_steps, shortened
+from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
+from onnxlint.analyses.inputs.dynamic_axes import Sizes
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.analyses.static.decisions import DECIDING
+from onnxlint.model.graph.graph import Graph, Value
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.execution.body_values import InnerRun
+    from onnxlint.runtime.feeds.synthesis import Boundary
+    from onnxlint.runtime.protocol import Array, Ran
+
+    Feed = dict[str, Array]
+
+_SIZES = ("count", "length", "given")
+"""Meanings of inputs that say how large something is, and may not be valid."""
+
+
+@dataclass(frozen=True)
+class Strayed:
+    """A run at the limits that gave NaN or infinities, every value watched.
+
+    `reaches`: an output holds some of them, or was decided on them.
+    `inner` are the steps of subgraphs and functions that show them.
+    """
+
+    boundary: Boundary
+    ran: Ran
+    reaches: bool
+    inner: list[InnerRun]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A sample at the limits that onnxruntime refuses, though it takes others of its kind.
+
+    `sure`: nothing in it but data was made up, and nothing says that it is refused by design.
+    """
+
+    boundary: Boundary
+    refusal: Refusal
+    sure: bool
+
+
+class Limits:
+    """The samples at the limits that went wrong; none where the user's data was fed."""
+
+    def __init__(self) -> None:
+        self.strayed: list[Strayed] = []
+        self.refused: list[Refused] = []
+
+    @classmethod
+    def build(cls, graph: Graph, execution: Execution, work: Work, within: Within) -> Limits:
+        """Runs the samples at the limits, where the others ran and it costs little."""
+        limits, attempt, runner = cls(), execution.attempt, execution.runner
+        if attempt is None or runner is None or not execution.synthetic:
+            return limits
+        sizes = Sizes(execution.inputs.slots, attempt.feeds[0])
+        trials = _Trials(graph, execution.inputs, runner, sizes, attempt.feeds[0])
+        short = list(shortened(graph, sizes, attempt.feeds[0]))
+        with contextlib.suppress(RunFailure, WorkerDied):  # the usual samples are what must run
+            if attempt.limits and work.asks(Question.LIMITS):
+                trials.run(attempt.limits)
+            if short and work.asks(Question.ONE_STEP):
+                trials.run_short(short)
+            limits.refused = trials.refused
+            limits.strayed = trials.looked_at_closely(within)
+        return limits
+
+
+class _Trials:
+    """Runs sample after sample; keeps what is refused, and what gives NaN or infinities."""
+
+    def __init__(
+        self, graph: Graph, inputs: Inputs, runner: Runner, sizes: Sizes, usual: Feed
+    ) -> None:
+        self._graph, self._runner, self._sizes, self._usual = graph, runner, sizes, usual
+        self._sure = not inputs.parameters and not any(s.meaning in _SIZES for s in inputs.slots)
+        self.refused: list[Refused] = []
+        self._odd: list[Boundary] = []
+
+    def run(self, boundaries: list[Boundary]) -> None:
+        """Runs them as the model ships."""
+        self._open()
+        for boundary in boundaries:
+            self._try(boundary)
+
+    def run_short(self, short: list[Shortened]) -> None:
+        """Runs one step; where it is refused, it is asked whether more are taken."""
+        self._open()
+        for each in short:
+            self._try_short(each)
+
+    def looked_at_closely(self, within: Within) -> list[Strayed]:
+        """What gave NaN or infinities, run again with every value watched."""
+        if self._odd:
+            self._runner.open(closely=True)
+        runs = [(boundary, self._runner.run_closely(boundary.feed)) for boundary in self._odd]
+        return [
+            Strayed(boundary, ran, self._reaches(ran), within.look([boundary.feed]))
+            for boundary, ran in runs
+        ]
+
+    def _open(self) -> None:
+        if not self._runner.is_open:
+            self._runner.open()
+
+    def _try(self, boundary: Boundary) -> None:
+        usual = _alike(self._usual, boundary.feed)
+        found = self._attempted(boundary.feed)
+        if not isinstance(found, Refusal):
+            if not found:
+                self._odd.append(self._named(boundary, usual))
+        elif usual is None or not isinstance(self._attempted(usual), Refusal):
+            self.refused.append(Refused(boundary, found, self._sure and boundary.ordinary))
+        else:
+            self._try_in_company(boundary)
+
+    def _try_in_company(self, boundary: Boundary) -> None:
+        """A model that takes no single sample is fed as many of them as it was before."""
+        count = self._sizes.base.get(self._sizes.batch or "", 1)
+        feed = self._sizes.with_batch(boundary.feed, [0] * count)
+        same = all(feed[name].shape == array.shape for name, array in self._usual.items())
+        if count > 1 and same:
+            self._try(replace(boundary, feed=feed))
+
+    def _try_short(self, short: Shortened) -> None:
+        from onnxlint.runtime.feeds.synthesis import Boundary
+
+        told, refusal = f"one step ({short.what!r} = 1)", None
+        for feed in short.one:
+            found = self._attempted(feed)
+            if not isinstance(found, Refusal):
+                if not found:
+                    self._odd.append(Boundary(told, feed, ordinary=True))
+                return
+            refusal = found
+        runs_with_more = self._runs_any(short.more)
+        if refusal is not None and runs_with_more:
+            node = next((n for n in self._graph.nodes() if n.place == refusal.place), None)
+            sure = self._runs_any(short.two) and not folds_steps(self._graph, node)
+            self.refused.append(Refused(Boundary(told, short.one[-1]), refusal, sure))
+
+    def _named(self, boundary: Boundary, usual: Feed | None) -> Boundary:
+        """Where any single sample does the same, that is what is told."""
+        if usual is None or self._attempted(usual) is not False:
+            return boundary
+        return replace(boundary, told="a single sample", feed=usual, ordinary=True)
+
+    def _runs_any(self, feeds: list[Feed]) -> bool:
+        return any(not isinstance(self._attempted(feed), Refusal) for feed in feeds)
+
+    def _attempted(self, feed: Feed) -> bool | Refusal:
+        """Whether all that is watched is finite; else why it is refused."""
+        try:
+            return self._runner.run(feed).is_finite
+        except RunFailure as error:
+            return replace(self._runner.refusal(error), fed=told(feed))
+
+    def _reaches(self, ran: Ran) -> bool:
+        def is_bad(value: Value | None) -> bool:
+            seen = ran.statistics.get(value.name) if value is not None else None
+            return seen is not None and bool(seen.nan or seen.infinite)
+
+        deciding = (value for node in self._graph.nodes(*DECIDING) for value in node.inputs)
+        return any(map(is_bad, [*self._graph.outputs, *deciding]))
+
+
+def _alike(usual: Feed, feed: Feed) -> Feed | None:
+    """Usual samples cut to the shapes of others; None where they are no larger."""
+    import numpy as np
+
+    cut = {
+        name: np.asarray(usual[name][tuple(map(slice, array.shape))])
+        for name, array in feed.items()
+    }
+    same = all(array.shape == feed[name].shape for name, array in cut.items())
+    return cut if same else None

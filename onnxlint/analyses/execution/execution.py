@@ -1,0 +1,250 @@
+"""What happened when the model ran: in a worker process, with intermediate outputs watched."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.analyses.execution.probed_session import AS_WRITTEN, Runner, nbytes, told
+from onnxlint.analyses.execution.runtime_errors import Refusal
+from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker, WorkerDied
+from onnxlint.analyses.inputs.dynamic_axes import Sizes
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.analyses.static.endless_loops import MOST_TRIPS, is_endless
+from onnxlint.analyses.static.operation_counts import affordable_runs, loading, running, watching
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.preflight import Preflight
+from onnxlint.settings import DEFAULT_SAMPLES
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.feeds.synthesis import Attempt
+    from onnxlint.runtime.protocol import Level, Ran, Statistics
+
+MOST_HEEDED = 3
+"""So many refusals are taken at their word: a choice, each costs a run or two."""
+
+INNER_SAMPLES = 8
+"""Samples that are run again to look inside fused kernels: as many as are made up by default."""
+
+INNER_BYTES = 4 * 1024 * 1024
+"""Of models whose watched values take more than this a sample, two samples are run again.
+
+Two tell whether something is constant, and cost a quarter of a trace of eight. Bytes decide, not
+seconds, so that a report is the same on every machine.
+"""
+
+
+@dataclass
+class Execution:
+    """The failures, or the runs, of one model.
+
+    At most one of `session_failure` and `crash` is set; with `execution_failure` there are no runs.
+    `over_limit`: it was ended for its time or memory. `unoptimisable` tells why it runs as it is
+    written alone.
+    `runs` holds what each feed gave at the shipped optimisation level, and `statistics` what was
+    watched in all of them; `inner` is what stands inside the fused kernels of these, watched in
+    other runs of the first `inner_samples`. `close_runs` are those of the same feeds, each with its
+    own statistics of every value and nothing fused, made where NaN or infinities show. `log` is
+    what onnxruntime printed until then. `runs_left_out` counts synthetic feeds that were not run,
+    because a run of the model costs much.
+    """
+
+    inputs: Inputs
+    session_failure: Refusal | None = None
+    unoptimisable: Refusal | None = None
+    execution_failure: Refusal | None = None
+    crash: str | None = None
+    over_limit: bool = False
+    no_valid_input: str | None = None
+    runs: list[Ran] = field(default_factory=list)
+    statistics: dict[str, Statistics] = field(default_factory=dict)
+    inner: dict[str, Statistics] = field(default_factory=dict)
+    inner_samples: int = 0
+    close_runs: list[Ran] = field(default_factory=list)
+    attempt: Attempt | None = None
+    runner: Runner | None = None
+    log: str = ""
+    runs_left_out: int = 0
+
+    @classmethod
+    def build(
+        cls, graph: Graph, preflight: Preflight, shapes: Shapes, inputs: Inputs, worker: Worker
+    ) -> Execution:
+        """Runs the model on its inputs; every way to fail is recorded, none is raised.
+
+        Raises:
+            Unavailable: preflight forbids native code to open the file.
+        """
+        if preflight.refusal is not None:
+            raise Unavailable(f"the model was not run: {preflight.refusal}")
+        execution = cls(inputs)
+        runner = execution.runner = Runner(graph, shapes, worker, synthetic=inputs.synthetic)
+        try:
+            execution._run(runner, graph, shapes)
+        except WorkerDied as error:
+            execution.crash = str(error)
+            execution.over_limit = isinstance(error, LimitReached)
+            return execution
+        if execution.attempt is not None:
+            another = Runner(graph, shapes, worker, execution.level, synthetic=inputs.synthetic)
+            seen_inside = execution._look_inside(another, execution.attempt)
+            if not all(ran.is_finite for ran in [*execution.runs, *seen_inside]):
+                execution._look_closely(runner, execution.attempt)
+        return execution
+
+    @property
+    def samples(self) -> int:
+        """How many samples were run."""
+        if self.attempt is None or self.attempt.samples is None:
+            return len(self.runs) * (self.attempt.samples_per_run if self.attempt else 1)
+        return self.attempt.samples
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the samples were made up."""
+        return self.inputs.synthetic
+
+    @property
+    def ran(self) -> bool:
+        """Whether there is anything to look at."""
+        return bool(self.runs)
+
+    @property
+    def failure(self) -> str | None:
+        """Why there is nothing to look at, in a few words."""
+        if self.session_failure is not None:
+            return "onnxruntime cannot load the model"
+        if self.execution_failure is not None:
+            return "onnxruntime cannot run the model"
+        return self.crash or self.no_valid_input
+
+    @property
+    def level(self) -> Level:
+        """The level of optimisation at which it ran: the usual one, if onnxruntime takes it."""
+        return "all" if self.unoptimisable is None else AS_WRITTEN
+
+    def _open(self, runner: Runner) -> bool:
+        """Loads it as it ships, else as it is written."""
+        every = self.inputs.settings.full_trace
+        try:
+            runner.open(every=every)
+            return True
+        except RunFailure as error:
+            refusal = runner.refusal(error)
+        runner.level = AS_WRITTEN
+        try:
+            runner.open(every=every)
+        except RunFailure:
+            self.session_failure = refusal
+            return False
+        self.unoptimisable = refusal
+        return True
+
+    def _run(self, runner: Runner, graph: Graph, shapes: Shapes) -> None:
+        if not self._open(runner):
+            return
+        if self.inputs.obstacle is not None:
+            self.no_valid_input = self.inputs.obstacle
+            return
+        refusals: list[Refusal] = []
+        costs, heeded = _Costs(graph, shapes), MOST_HEEDED
+        for attempt in self.inputs.attempts():
+            if self._try(runner, attempt, costs, refusals) or is_endless(refusals[-1].message):
+                break
+            again = self.inputs.corrected(attempt, refusals[-1].message) if heeded else None
+            if again is not None:
+                heeded -= 1
+                if self._try(runner, again, costs, refusals):
+                    break
+        if self.attempt is None:
+            self._refused(refusals)
+        self.log = runner.log
+
+    def _try(
+        self, runner: Runner, attempt: Attempt, costs: _Costs, refusals: list[Refusal]
+    ) -> bool:
+        """Runs all feeds of an attempt, or those that cost little enough; whether it could."""
+        settings = self.inputs.settings
+        chosen = not self.synthetic or settings.samples != DEFAULT_SAMPLES or settings.full_trace
+        enough = None if chosen else partial(costs.affordable, attempt)
+        try:
+            self.runs, self.statistics = runner.run_all(attempt, enough)
+        except RunFailure as error:
+            refusals.append(replace(runner.refusal(error), fed=told(attempt.feeds[0])))
+            return False
+        self.attempt = attempt
+        self.runs_left_out = len(attempt.feeds) - len(self.runs)
+        if self.runs_left_out:
+            self.attempt = replace(attempt, feeds=attempt.feeds[: len(self.runs)])
+        return True
+
+    def _refused(self, refusals: list[Refusal]) -> None:
+        if is_endless(refusals[-1].message):
+            self.no_valid_input = (
+                f"a Loop that only its condition ends goes on after {MOST_TRIPS:,} iterations of "
+                "synthetic input"
+            )
+        elif self.synthetic and self.inputs.guessed and not refusals[0].is_of_dtype:
+            self.no_valid_input = f"no synthesised input is valid: {refusals[0]}"
+        else:
+            self.execution_failure = refusals[0]
+
+    def _look_inside(self, runner: Runner, attempt: Attempt) -> list[Ran]:
+        """Runs some samples again for what was not watched, unless some kernel is only fused.
+
+        With a full trace that is what no input changes: one run shows it.
+        """
+        full = self.inputs.settings.full_trace
+        few = self._few(attempt, 1) if full else self.few(attempt)
+        with contextlib.suppress(RunFailure, WorkerDied):  # as it ships it did run
+            if runner.open_inside(self.statistics, constants=full):
+                runs, seen = runner.run_all(few)
+                if full:
+                    self.statistics |= seen
+                else:
+                    self.inner = seen
+                    self.inner_samples = min(len(runs) * few.samples_per_run, self.samples)
+                return runs
+        return []
+
+    def few(self, attempt: Attempt) -> Attempt:
+        """The runs that are made again to look closer: of eight samples, or of two large ones."""
+        return self._few(attempt, self._inner_samples())
+
+    def _inner_samples(self) -> int:
+        watched = sum(nbytes(*seen) for seen in self.runs[0].types.values())
+        per_run = self.attempt.samples_per_run if self.attempt is not None else 1
+        return INNER_SAMPLES if watched <= INNER_BYTES * per_run else 2
+
+    def _few(self, attempt: Attempt, samples: int) -> Attempt:
+        """The runs that hold so many samples; fewer of the first run, if they can be told apart."""
+        from onnxlint.runtime.feeds.synthesis import Attempt
+
+        per_run = attempt.samples_per_run
+        axes = Sizes(self.inputs.slots, attempt.feeds[0])
+        if samples >= per_run or not axes.batch_axes:
+            return replace(attempt, feeds=attempt.feeds[: -(-samples // per_run)])
+        feed = axes.with_batch(attempt.feeds[0], list(range(samples)))
+        return Attempt(Sizes(self.inputs.slots, feed).base, samples, [feed])
+
+    def _look_closely(self, runner: Runner, attempt: Attempt) -> None:
+        """Runs again with every value watched, unless some kernel exists only when fused."""
+        with contextlib.suppress(RunFailure, WorkerDied):
+            runner.open(closely=True)
+            self.close_runs = [runner.run_closely(feed) for feed in attempt.feeds]
+
+
+class _Costs:
+    """How many runs of a model are made on synthetic samples."""
+
+    def __init__(self, graph: Graph, shapes: Shapes) -> None:
+        self._graph, self._shapes = graph, shapes
+
+    def affordable(self, attempt: Attempt, first: Ran) -> int:
+        """By what the first run showed."""
+        run = running(self._graph, self._shapes, attempt.sizes, first.types)
+        return affordable_runs(loading(self._graph), run, watching(first.types))

@@ -1,0 +1,323 @@
+"""One model in the worker, and what is watched there."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses.execution.runtime_errors import Refusal, read_refusal
+from onnxlint.analyses.execution.tapped_model import can_tap, tap
+from onnxlint.analyses.execution.worker import RunFailure, Worker
+from onnxlint.analyses.inputs.input_semantics import FEEDABLE
+from onnxlint.analyses.static.endless_loops import bound_loops
+from onnxlint.analyses.static.output_heads import table_of
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.file.mapped_files import TensorError
+from onnxlint.model.graph.graph import Graph
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onnx import ModelProto, TensorProto
+
+    from onnxlint.model.file.load import Model
+    from onnxlint.model.file.mapped_files import Files
+    from onnxlint.runtime.feeds.synthesis import Attempt
+    from onnxlint.runtime.protocol import Array, Level, Ran, Statistics, Watch
+
+KEPT_BYTES_A_SAMPLE = 4 * 1024 * 1024
+"""Outputs up to this size together are kept whole, for the prediction rules: a choice, 32 MiB in
+the samples that are run by default."""
+
+AS_WRITTEN: Level = "none"
+"""The level at which onnxruntime changes nothing."""
+
+
+class Runner:
+    """One model in the worker, and which values are watched."""
+
+    def __init__(
+        self, graph: Graph, shapes: Shapes, worker: Worker, level: Level = "all",
+        *, synthetic: bool = False,
+    ) -> None:  # fmt: skip
+        self._synthetic = synthetic
+        self._graph, self._shapes, self._worker, self.level = graph, shapes, worker, level
+        self._watches: list[Watch] = []
+        self.kept: list[str] = []
+        self.withheld: set[str] = set()
+        self._session: int | None = None
+        worker.start()
+        self._logged = len(worker.log())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what it loaded still is: others use the worker, too."""
+        return self._session == self._worker.session
+
+    def open(self, *, every: bool = False, closely: bool = False) -> None:
+        """Loads the model with its probes; where they are in the way, without them.
+
+        `every` float that depends on an input is watched instead of those where kernels end;
+        `closely` takes the others, too, and keeps onnxruntime from fusing anything.
+
+        Raises:
+            RunFailure: onnxruntime cannot load the model.
+        """
+        from onnxlint.analyses.execution.probes import chosen, constants
+
+        watches = chosen(self._graph, self._shapes, every=every or closely, integers=every)
+        if closely:
+            watches += constants(self._graph, self._shapes)
+        self.kept = list(kept_outputs(self._graph, self._shapes))
+        level = AS_WRITTEN if closely else self.level
+        try:
+            self._load_watching(watches, level)
+        except RunFailure:
+            outputs = {value.name for value in self._graph.outputs}
+            self._load([watch for watch in watches if watch.name in outputs], level)
+        self.kept += _tables(self._graph, self._watches)
+
+    def open_inside(self, known: Container[str], *, constants: bool) -> bool:
+        """Loads the model with probes on what fused kernels hide, if they do.
+
+        On what is made of `constants` alone instead: beside the others, such probes would undo
+        constant folding, and cost as much in every run.
+
+        Raises:
+            RunFailure: onnxruntime cannot load the model.
+        """
+        from onnxlint.analyses.execution import probes
+
+        if constants:
+            watches = probes.constants(self._graph, self._shapes)
+        else:
+            watches = probes.inside(self._graph, self._shapes, known)
+        if watches:
+            self._load_watching(watches, self.level, tapping=not constants)
+        return bool(watches)
+
+    @property
+    def log(self) -> str:
+        """What was printed about this model."""
+        return self._worker.log()[self._logged :]
+
+    def refusal(self, error: RunFailure) -> Refusal:
+        """What onnxruntime refused, placed in the graph."""
+        return read_refusal(self._graph, str(error))
+
+    def _load_watching(self, watches: list[Watch], level: Level, *, tapping: bool = True) -> None:
+        """Loads it with taps on what is watched, else with more outputs.
+
+        Graph outputs are fetched as they are, and what is kept whole is fetched, too.
+        """
+        fetched = {value.name for value in self._graph.outputs} | {*_tables(self._graph, watches)}
+        taps = [watch.name for watch in watches if watch.name not in fetched]
+        if taps and tapping and can_tap(self._graph.model.proto):
+            with contextlib.suppress(RunFailure):  # what is no tensor cannot be tapped
+                self._load(watches, level, taps)
+                return
+        self._load(watches, level)
+
+    def _load(self, watches: list[Watch], level: Level, taps: Sequence[str] = ()) -> None:
+        names = [watch.name for watch in watches if watch.name not in taps]
+        data, folder = runnable(self._graph.model, names, taps, synthetic=self._synthetic)
+        self._worker.load(data, folder, level, taps=taps)
+        self._session = self._worker.session
+        self._watches = watches
+
+    def run_all(
+        self, attempt: Attempt, enough: Callable[[Ran], int] | None = None
+    ) -> tuple[list[Ran], dict[str, Statistics]]:
+        """Runs all feeds, or as many as are `enough`; the statistics of all of them together.
+
+        How many those are the first run tells.
+
+        Raises:
+            RunFailure: onnxruntime cannot run one of them.
+        """
+        runs: list[Ran] = []
+        try:
+            most = len(attempt.feeds)
+            while len(runs) < most:
+                feed = attempt.feeds[len(runs)]
+                ran = self.run(feed, attempt.samples_per_run, adding=True)
+                if runs and ran.types == runs[-1].types:
+                    ran.types = runs[-1].types  # once in memory, not a thousand times
+                runs.append(ran)
+                if enough is not None:
+                    most = min(len(attempt.feeds), enough(runs[0]))
+            _forget(runs, self.withheld)
+        except RunFailure:
+            self._worker.total()  # of no use without the others
+            raise
+        return runs, self._worker.total()
+
+    def run(self, feeds: dict[str, Array], samples: int = 1, *, adding: bool = False) -> Ran:
+        """Runs one feed.
+
+        `samples` is how many the first axis of what is fed counts; with `adding` the statistics
+        stay in the worker.
+
+        Raises:
+            RunFailure: onnxruntime cannot run it.
+        """
+        from onnxlint.runtime.protocol import Run
+
+        room = KEPT_BYTES_A_SAMPLE * samples
+        request = Run(feeds, self._watches, self.kept, room, samples, adding)
+        ran = self._worker.run(request, whole=False)
+        self.withheld.update(ran.withheld)
+        self.kept = [name for name in self.kept if name not in ran.withheld]
+        ran.fed = {name: array.shape for name, array in feeds.items()}
+        return ran
+
+    def run_closely(self, feed: dict[str, Array]) -> Ran:
+        """Runs one feed, with the statistics of what is fed among the others.
+
+        Raises:
+            RunFailure: onnxruntime cannot run it.
+        """
+        return _with_inputs(self.run(feed), feed)
+
+
+def _forget(runs: list[Ran], names: set[str]) -> None:
+    """An output that was too large in one run is held of none."""
+    for ran in runs if names else ():
+        for name in [*ran.outputs]:
+            if name in names or name.partition("[")[0] in names:
+                del ran.outputs[name]
+
+
+def nbytes(dtype: str, shape: tuple[int, ...]) -> int:
+    """Bytes of an array of a numpy dtype; of strings, those of their addresses."""
+    import numpy as np
+
+    return math.prod(shape) * (8 if dtype == "str" else np.dtype(dtype).itemsize)
+
+
+def kept_outputs(graph: Graph, shapes: Shapes) -> Iterator[str]:
+    """Outputs that numpy can hold, while they are small enough together."""
+    room = KEPT_BYTES_A_SAMPLE
+    for value in graph.outputs:
+        shape = shapes.of(value)
+        if shape is None or shape.dtype not in FEEDABLE:
+            continue
+        room -= shape.nbytes(unknown=8)
+        if room >= 0:
+            yield value.name
+
+
+def _tables(graph: Graph, watches: list[Watch]) -> Iterator[str]:
+    """What is watched of the tensors that outputs made of maps come from."""
+    names = {watch.name for watch in watches}
+    tables = ((value, table_of(value)) for value in graph.outputs)
+    return (table.name for value, table in tables if table is not value and table.name in names)
+
+
+def runnable(
+    model: Model,
+    watched: list[str],
+    tapped: Sequence[str] = (),
+    *,
+    synthetic: bool = False,
+) -> tuple[bytes, Path]:
+    """The serialized model with the watched values as outputs, and the folder of its weights.
+
+    Those `tapped` are shown in the run. On `synthetic` input a loop must end. Weights stay in their
+    files: the worker is told where those are, links followed.
+
+    Raises:
+        RunFailure: the model refers to a file that must not be opened.
+    """
+    from onnx import ModelProto
+
+    proto = ModelProto()
+    proto.CopyFrom(model.proto)
+    return serialised(proto, model.files, watched, tapped, synthetic=synthetic)
+
+
+def serialised(
+    proto: ModelProto, files: Files, watched: Iterable[str], tapped: Sequence[str] = (), *,
+    synthetic: bool,
+) -> tuple[bytes, Path]:  # fmt: skip
+    """A model that may be changed, with the watched values as outputs, and the folder of weights.
+
+    Raises:
+        RunFailure: the model refers to a file that must not be opened.
+    """
+    from onnx.helper import make_empty_tensor_value_info
+
+    if synthetic:
+        bound_loops(proto)
+    try:
+        folder = _point_to_files(files, proto)
+    except TensorError as error:
+        raise RunFailure(str(error)) from error
+    outputs = {output.name for output in proto.graph.output}
+    proto.graph.output.extend(
+        make_empty_tensor_value_info(name) for name in watched if name not in outputs
+    )
+    if tapped:
+        tap(proto, tapped)
+    return bytes(proto.SerializeToString()), folder
+
+
+def _point_to_files(files: Files, model: ModelProto) -> Path:
+    """Makes every tensor name the file itself that holds its data, seen from one folder.
+
+    onnxruntime opens nothing outside of one folder, wherever links lead. It knows data in the model
+    file for initializers of the main graph alone: that of others is put back, and so is what no
+    location can tell.
+    """
+    from onnx import TensorProto
+
+    from onnxlint.model.file.protobuf_wire import INLINE
+    from onnxlint.model.preflight import all_tensors
+
+    tensors = [
+        (number, tensor, {entry.key: entry.value for entry in tensor.external_data})
+        for number, tensor in enumerate(all_tensors(model))
+        if tensor.external_data
+    ]
+    locations = {entries.get("location", "") for _, _, entries in tensors}
+    folder, names = files.gathered(locations - {""})
+    for number, tensor, entries in tensors:
+        location = entries.get("location", "")
+        in_main_graph = number < len(model.graph.initializer)
+        if location in names and (location != INLINE or in_main_graph):
+            for entry in tensor.external_data:
+                if entry.key == "location":
+                    entry.value = names[location]
+        elif location and tensor.data_location == TensorProto.EXTERNAL:
+            _put_back(tensor, files.view(location, *_extent(tensor, entries)))
+    return folder
+
+
+def _extent(tensor: TensorProto, entries: Mapping[str, str]) -> tuple[int, int]:
+    """Offset and length of a tensor's data; without a length its dims and dtype tell it."""
+    from onnxlint.model.preflight import tensor_bytes
+
+    return int(entries.get("offset") or 0), int(entries.get("length") or tensor_bytes(tensor))
+
+
+def _put_back(tensor: TensorProto, data: memoryview) -> None:
+    del tensor.external_data[:]
+    tensor.ClearField("data_location")
+    tensor.raw_data = bytes(data)
+
+
+def told(feed: dict[str, Array]) -> str:
+    """The inputs of a run: names, dtypes and shapes."""
+    return ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in feed.items())
+
+
+def _with_inputs(ran: Ran, feed: dict[str, Array]) -> Ran:
+    """Adds the statistics of what was fed, to tell NaN in the data from NaN of the model."""
+    from onnxlint.runtime.statistics.measure import measure
+
+    ran.statistics.update(
+        {name: measure(array) for name, array in feed.items() if array.dtype.kind == "f"}
+    )
+    return ran

@@ -1,0 +1,115 @@
+"""The model as it ships, run again: without probes, at any level of optimisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.probed_session import AS_WRITTEN, kept_outputs, runnable
+from onnxlint.analyses.execution.worker import RunFailure, Worker
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.graph import Graph
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.feeds.synthesis import Attempt
+    from onnxlint.runtime.protocol import Array, Level
+
+
+class LoadedModel:
+    """A model in the worker, loaded again whenever something else was.
+
+    `watched` values can be fetched beside the outputs; while they and the level of optimisation
+    stay the same, so does the session. `level` is that of a user who names none: what onnxruntime
+    takes only as it is written runs so.
+    """
+
+    def __init__(
+        self, graph: Graph, worker: Worker, level: Level = "all", *, synthetic: bool = False
+    ) -> None:
+        self._synthetic = synthetic
+        self._graph, self._worker, self._level = graph, worker, level
+        self._loaded: object = None
+
+    def outputs(
+        self, feed: dict[str, Array], names: Iterable[str], watched: Iterable[str] = (),
+        level: Level | None = None, *, fresh: bool = False,
+    ) -> dict[str, Array]:  # fmt: skip
+        """The named values of one run; `fresh` runs it in a new session.
+
+        Raises:
+            RunFailure: onnxruntime refuses to load the model at this level, or to run this feed.
+            WorkerDied: it crashed or went over a limit; the next call starts anew.
+        """
+        from onnxlint.runtime.protocol import Run
+
+        wanted = tuple(dict.fromkeys(watched))
+        if fresh or self._loaded != (wanted, level or self._level, self._worker.session):
+            self._load(wanted, level)
+        ran = self._worker.run(Run(feed, [], list(dict.fromkeys(names))))
+        return ran.outputs
+
+    def _load(self, wanted: tuple[str, ...], level: Level | None) -> None:
+        try:
+            self._load_at(wanted, level or self._level)
+        except RunFailure:
+            if level is not None or self._level == AS_WRITTEN:
+                raise
+            self._load_at(wanted, AS_WRITTEN)
+            self._level = AS_WRITTEN
+
+    def _load_at(self, wanted: tuple[str, ...], level: Level) -> None:
+        data, folder = runnable(self._graph.model, list(wanted), synthetic=self._synthetic)
+        self._worker.load(data, folder, level)
+        self._loaded = wanted, level, self._worker.session
+
+
+class Reruns:
+    """Runs the model again, on the feeds of `Execution` or on others.
+
+    It is loaded when it is first run, and stays loaded from user to user, until another level of
+    optimisation is asked for. `kept` names the outputs that `outputs` gives, those which are small
+    enough to be held.
+    """
+
+    def __init__(self, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> None:
+        assert execution.attempt is not None
+        self.attempt: Attempt = execution.attempt
+        too_large = execution.runner.withheld if execution.runner is not None else ()
+        self.kept = [name for name in kept_outputs(graph, shapes) if name not in too_large]
+        self._model = LoadedModel(graph, worker, execution.level, synthetic=execution.synthetic)
+
+    @classmethod
+    def build(cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> Reruns:
+        """Nothing is loaded yet.
+
+        Raises:
+            Unavailable: the model did not run.
+        """
+        if not execution.ran:
+            raise Unavailable(execution.failure or "the model did not run")
+        return cls(graph, shapes, execution, worker)
+
+    def outputs(
+        self, feed: dict[str, Array], level: Level | None = None, *, fresh: bool = False
+    ) -> dict[str, Array]:
+        """The outputs of one run by name, as `Execution` ran it; `fresh` is in a new session.
+
+        Raises:
+            RunFailure: onnxruntime refuses to load the model at this level, or to run this feed.
+            WorkerDied: it crashed or went over a limit; the next call starts anew.
+        """
+        return self._model.outputs(feed, self.kept, level=level, fresh=fresh)
+
+    def watched(
+        self, feed: dict[str, Array], names: list[str], level: Level | None = None,
+        *, fresh: bool = False,
+    ) -> dict[str, Array]:  # fmt: skip
+        """Values of one run by name, fetched beside the outputs; as `outputs`.
+
+        Fetched, a value is not fused with what reads it.
+        """
+        outputs = [name for name in self.kept if name in names]
+        inner = [name for name in names if name not in outputs]
+        return self._model.outputs(feed, [*outputs, *inner], inner, level, fresh=fresh)

@@ -1,0 +1,169 @@
+"""Which questions are asked by running a model again, by what that costs in operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from math import inf
+
+from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.inputs.dynamic_axes import Sizes
+from onnxlint.analyses.static.operation_counts import (
+    A_NODE_JUDGED,
+    FREE_OPERATIONS,
+    loading,
+    running,
+    watching,
+)
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.place import NotApplicable
+from onnxlint.settings import DEFAULT_SAMPLES
+
+TIMES = 10.0
+"""What judging may cost, as a multiple of loading a model and running one sample."""
+
+BATCHES = (1, 2, 3)
+"""Batch sizes that are tried: alone, the least company, and the least that is odd."""
+
+SAMPLES_CHANGED = 4
+"""So many samples are changed at once, part by part: what saturates for one may not for others."""
+
+PARTS = 64
+"""So many changes of a part of an input at most: of three axes, in two other values each."""
+
+MOST_SYMBOLS = 6
+"""So many free sizes beside the batch are varied: more than height, width, time, and two states."""
+
+
+class Question(StrEnum):
+    """What is asked by running again; those least likely to find something come last."""
+
+    BATCH = "other batch sizes"
+    LIMITS = "samples at the limits"
+    OPTIMISED = "the unoptimised model"
+    AXES = "other sizes of dynamic axes"
+    COMPANY = "two samples together"
+    ONE_STEP = "sequences of one step"
+    SENSITIVITY = "one input changed at a time"
+    REPEATED = "the same input twice"
+    GRADIENTS = "small changes followed through the layers"
+    ORDER = "the sequence shuffled"
+    POSITIONS = "a part of one input changed at a time"
+
+
+class Work:
+    """The operations of loading a model, and of running one sample or the first feed.
+
+    `watching` are those of the statistics of a sample, `spent` what was done before any question.
+
+    What may be asked is settled beforehand for all questions, whichever rules are selected: so no
+    answer depends on what was asked before. `left_out` are those that were to be asked all the
+    same; of what is not `limited` there are none.
+    """
+
+    def __init__(
+        self, load: float, run: float, *, samples: int = 1, inputs: int = 1, symbols: int = 0,
+        has_batch: bool = True, watching: float = 0.0, spent: float = 0.0, limited: bool = True,
+    ) -> None:  # fmt: skip
+        self.load, self.run, self.samples = load, run, max(1, samples)
+        self._inputs, self._symbols, self._has_batch = inputs, symbols, has_batch
+        self._watching, self._spent, self._limited = watching, spent, limited
+        self.left_out: list[Question] = []
+        self._settled = self._settle()
+
+    @classmethod
+    def build(cls, graph: Graph, shapes: Shapes, execution: Execution) -> Work:
+        """Reads it off what the first run showed, and off shapes; nothing where it did not run."""
+        attempt, inputs = execution.attempt, execution.inputs
+        if not execution.ran or attempt is None:
+            return cls(0.0, 0.0)
+        sizes = Sizes(inputs.slots, attempt.feeds[0])
+        load, seen = loading(graph), execution.runs[0].types
+        run, look = running(graph, shapes, attempt.sizes, seen), watching(seen)
+        traced = min(execution.samples, DEFAULT_SAMPLES) + execution.inner_samples
+        judged = A_NODE_JUDGED * sum(1 for _ in graph.nodes())
+        return cls(
+            load,
+            run,
+            samples=attempt.samples_per_run,
+            inputs=len(inputs.slots),
+            symbols=len(sizes.others),
+            has_batch=sizes.batch is not None,
+            watching=look / attempt.samples_per_run,
+            spent=2 * load + traced * (run + look) / attempt.samples_per_run + judged,
+            limited=not inputs.settings.full_trace,
+        )
+
+    @property
+    def sample(self) -> float:
+        """The operations of one sample."""
+        return self.run / self.samples
+
+    @property
+    def budget(self) -> float:
+        """What all questions together may cost: what the samples left of it."""
+        if not self._limited:
+            return inf
+        return max(FREE_OPERATIONS, TIMES * (self.load + self.sample) - self._spent)
+
+    def batches(self, usual: int) -> list[int]:
+        """The batch sizes to try beside the usual one; of a large model, the cheapest."""
+        sizes = [size for size in BATCHES if size != usual]
+        return sizes if sum(sizes) * self.sample <= FREE_OPERATIONS / 2 else sizes[:1]
+
+    def asks(self, question: Question) -> bool:
+        """Whether it is to be asked; if not, the report will say so."""
+        if question not in self._settled and question not in self.left_out:
+            self.left_out.append(question)
+        return question in self._settled
+
+    def check(self, question: Question) -> None:
+        """Refuses what is not to be asked.
+
+        Raises:
+            NotApplicable: the questions before it take what may be spent.
+        """
+        if not self.asks(question):
+            raise NotApplicable(
+                f"{question}: about {self._costs[question]:.1g} operations, where looking again at "
+                f"this model may take {self.budget:.1g} in all (--trace full lifts the limit)"
+            )
+
+    def check_size(self, times: float) -> None:
+        """Refuses a run that costs so many times what the first feed did.
+
+        Raises:
+            NotApplicable: that alone is more than may be spent.
+        """
+        cost = times * self.run
+        if times > 1 and cost > self.budget:
+            told = f"a larger size would take about {cost:.1g} operations"
+            raise NotApplicable(f"{told} (limit {self.budget:.1g}; --trace full lifts it)")
+
+    @property
+    def _costs(self) -> Mapping[Question, float]:
+        """About what each takes, in the order in which they are settled."""
+        load, run, sample = self.load, self.run, self.sample
+        batches = load + sum(self.batches(self.samples)) * sample
+        return {
+            Question.BATCH: batches if self._has_batch else 0.0,
+            Question.LIMITS: load + 3 * (sample + self._watching),
+            Question.OPTIMISED: 2 * load + 2 * run,
+            Question.AXES: min(self._symbols, MOST_SYMBOLS) * run,
+            Question.COMPANY: 4 * sample if self._has_batch else 0.0,
+            Question.ONE_STEP: run,
+            Question.SENSITIVITY: (self._inputs + 1) * run,
+            Question.REPEATED: 2 * run,
+            Question.GRADIENTS: 2 * load + 3 * run,
+            Question.ORDER: 3 * sample * min(SAMPLES_CHANGED, self.samples),
+            Question.POSITIONS: PARTS * sample * min(SAMPLES_CHANGED, self.samples),
+        }
+
+    def _settle(self) -> frozenset[Question]:
+        left, found = self.budget, set[Question]()
+        for question, cost in self._costs.items():
+            if cost <= left:
+                left -= cost
+                found.add(question)
+        return frozenset(found)

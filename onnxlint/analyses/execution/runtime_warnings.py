@@ -1,0 +1,67 @@
+"""What onnxruntime had to say about the model while it loaded and ran it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.runtime_errors import read_refusal
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.place import Place
+
+_WARNING = re.compile(
+    r"\[W:onnxruntime:[^\]]*? (?P<source>\S+)\] (?P<text>.*?)"
+    r"(?=\x1b\[|\n[^\n]*\d{4}-\d\d-\d\d \d\d:|\Z)",
+    re.DOTALL,
+)
+"""The warnings in a log: the function that warns, and what it says, over several lines maybe."""
+
+_ELSEWHERE = re.compile(
+    r"CleanUnusedInitializersAndNodeArgs|VerifyOutputSizes|affinity|Discovery|/sys/class"
+    r"|GetPciBusId|\bGPU\b|appears in graph inputs|can't constant fold|in-place optimi"
+)
+"""What rules tell in their own words (unused initializers, initializers among the inputs, shapes of
+outputs), what the machine is like, and what this build of onnxruntime could do faster."""
+
+_CHANGING = re.compile(r"0x[0-9a-fA-F]+|/onnxruntime_src/\S+")
+"""Parts of a message that say nothing of the model."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A warning, where in the graph it belongs, and how often it came, with other numbers or not.
+
+    `text` is the first of these.
+    """
+
+    place: Place
+    text: str
+    times: int
+
+
+class Journal:
+    """The warnings, each once."""
+
+    def __init__(self, graph: Graph, execution: Execution) -> None:
+        self._graph, self._execution = graph, execution
+
+    @classmethod
+    def build(cls, graph: Graph, execution: Execution) -> Journal:
+        """Nothing is read yet."""
+        return cls(graph, execution)
+
+    @cached_property
+    def warnings(self) -> list[Entry]:
+        """In the order in which they came first."""
+        texts: dict[str, list[str]] = {}
+        for found in _WARNING.finditer(self._execution.log):
+            if _ELSEWHERE.search(found["source"]) or _ELSEWHERE.search(found["text"]):
+                continue
+            text = " ".join(_CHANGING.sub("", found["text"]).split())
+            texts.setdefault(re.sub(r"\d+", "0", text), []).append(text)
+        return [
+            Entry(read_refusal(self._graph, came[0]).place, came[0], len(came))
+            for came in texts.values()
+        ]

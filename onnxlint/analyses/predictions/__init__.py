@@ -1,0 +1,1 @@
+"""The outputs as predictions, beside labels and simple baselines."""

@@ -1,0 +1,69 @@
+"""The labels that the user gave: what should come out, sample by sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.model.file.errors import DataError
+from onnxlint.model.graph.place import Place
+from onnxlint.settings import LabelSource, Settings
+
+if TYPE_CHECKING:
+    from onnxlint.model.file.tensors import Array
+
+NO_LABELS = "it judges against labels: give them with --labels, beside --data"
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """All labels of the file: int64, float or text (dtype object), a row for each sample."""
+
+    array: Array
+    source: LabelSource
+
+    @property
+    def place(self) -> Place:
+        """Nowhere in the model."""
+        return Place()
+
+    @cached_property
+    def counts(self) -> Mapping[str, int] | None:
+        """How many labels there are of each class; None where they are no classes, one a sample."""
+        single = self.array.size == len(self.array)
+        if not single or self.array.dtype.kind == "f":
+            return None
+        return Counter(map(str, self.array.reshape(-1).tolist()))
+
+    @classmethod
+    def build(cls, settings: Settings) -> Labels:
+        """Reads them.
+
+        Raises:
+            Unavailable: none were given.
+            DataError: they cannot be read, or there are no samples that they belong to.
+        """
+        from onnxlint.runtime.data import labels
+
+        source = settings.labels
+        if source is None:
+            raise Unavailable(NO_LABELS)
+        if settings.data is None:
+            raise DataError(f"{source}: labels belong to samples; give those, too (--data)")
+        return cls(labels.read(source.file, source.key), source)
+
+    def of(self, samples: int, *, are_all: bool) -> Array:
+        """Those of the first samples; `are_all` says that the data holds no more.
+
+        Raises:
+            DataError: their number is another.
+        """
+        count = len(self.array)
+        if count < samples or (are_all and count > samples):
+            told = f"{self.source}: {count:,} labels for {samples:,} samples"
+            raise DataError(f"{told}; one label, or one row of them, belongs to each sample")
+        return self.array[:samples]

@@ -1,0 +1,110 @@
+"""What the model gave: its outputs as they were over all samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses.static.output_heads import table_of
+from onnxlint.analyses.static.precision import same_array
+from onnxlint.analyses.trace.trace import Observed, Trace
+from onnxlint.model.graph.graph import MOVING, Graph, Value
+from onnxlint.model.graph.place import Place
+from onnxlint.model.graph.walk import Walk
+
+if TYPE_CHECKING:
+    from onnxlint.model.file.tensors import Array
+    from onnxlint.runtime.protocol import Ran
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """One output of the model; `arrays` holds it run by run, and is empty where it was too large.
+
+    `seen` are its statistics, of a float output that was watched.
+    """
+
+    value: Value
+    arrays: list[Array]
+    seen: Observed | None
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return self.value.place
+
+    @cached_property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the largest number over all samples, NaN apart; None where none is known.
+
+        Infinities are numbers here.
+        """
+        if self.seen is not None:
+            counts = self.seen.statistics
+            low = -math.inf if counts.negative_infinite else counts.minimum
+            high = math.inf if counts.positive_infinite else counts.maximum
+            return (low, high) if low <= high else None
+        numbers = [array for array in self.arrays if array.dtype.kind in "iub" and array.size]
+        if not numbers:
+            return None
+        return float(min(a.min() for a in numbers)), float(max(a.max() for a in numbers))
+
+    @cached_property
+    def is_telling(self) -> bool:
+        """Whether no second output can well be equal to it by chance.
+
+        It holds floating-point numbers that differ, and not only whole ones.
+        """
+        import numpy as np
+
+        arrays = [array.reshape(-1) for array in self.arrays if array.dtype.kind == "f"]
+        flat = np.concatenate(arrays) if arrays else np.empty(0)
+        finite = flat[np.isfinite(flat)]
+        return bool(finite.size and np.ptp(finite) and (finite != np.round(finite)).any())
+
+    def equals(self, other: Output) -> bool:
+        """Whether both were the same in every run, NaN for NaN."""
+        return len(self.arrays) == len(other.arrays) and all(
+            map(same_array, self.arrays, other.arrays)
+        )
+
+    @property
+    def origin(self) -> Value:
+        """What its numbers are, behind operators that only move them."""
+        value = self.value
+        walk = Walk([value])
+        for value in walk:
+            if value.producer is not None and value.producer.op in MOVING:
+                walk.add(value.producer.input(0))
+        return value
+
+
+class Outputs:
+    """The outputs of the model in their order."""
+
+    def __init__(self, outputs: list[Output]) -> None:
+        self._outputs = outputs
+
+    def __iter__(self) -> Iterator[Output]:
+        return iter(self._outputs)
+
+    @classmethod
+    def build(cls, graph: Graph, trace: Trace) -> Outputs:
+        """Gathers what every run gave."""
+        runs = trace.execution.runs
+        return cls([
+            Output(
+                value,
+                [ran.outputs[value.name] for ran in runs if value.name in ran.outputs],
+                trace.of(value),
+            )
+            for value in graph.outputs
+        ])  # fmt: skip
+
+
+def tabled(value: Value, ran: Ran) -> Array | None:
+    """What an output gave in a run; of maps the table that they were made of."""
+    return ran.outputs.get(table_of(value).name)

@@ -1,0 +1,268 @@
+"""Whether the outputs change when one input does, all others being held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.reruns import Reruns
+from onnxlint.analyses.execution.run_budget import Question, Work
+from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.analyses.static.output_heads import recognise
+from onnxlint.analyses.static.precision import same_array
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.graph import STEPPED, Graph, Node, Value
+from onnxlint.model.graph.place import Place
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.model.file.tensors import Array
+    from onnxlint.runtime.feeds.synthesis import Slot
+
+VARIATIONS = 2
+"""How often each input is changed, at most."""
+
+_STEPPED = STEPPED | {
+    "Compress", "If", "NonMaxSuppression", "OneHot", "Unique", "ai.onnx.ml::SVMClassifier",
+}  # fmt: skip
+"""Operators that need not answer to a change of what they read, or answer in steps."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One input that was changed, and which outputs could follow it smoothly.
+
+    `followed` are those that did change, in some element; the others did in none, in any of
+    `variations` of the input over `samples` samples. A sample has `size` numbers of the input.
+    """
+
+    input: Value
+    outputs: tuple[Value, ...]
+    followed: frozenset[Value]
+    variations: int
+    samples: int
+    size: int
+
+    @property
+    def place(self) -> Place:
+        """The input's."""
+        return self.input.place
+
+
+class Sensitivity:
+    """What each input changed.
+
+    Left out are inputs without a second valid value, and outputs that hold whole numbers alone.
+    """
+
+    def __init__(self, tried: list[Tried], heads: Collection[Value], synthetic: bool) -> None:
+        self._tried = tried
+        self._heads = heads
+        self.synthetic = synthetic
+
+    @cached_property
+    def _moved(self) -> frozenset[Value]:
+        return frozenset[Value]().union(*(tried.followed for tried in self._tried))
+
+    @cached_property
+    def unmoved(self) -> Mapping[Value, list[Tried]]:
+        """The outputs that no input changed, each with the inputs tried: predictions apart."""
+        found: dict[Value, list[Tried]] = {}
+        for tried in self._tried:
+            for output in tried.outputs:
+                if output not in self._moved and output not in self._heads:
+                    found.setdefault(output, []).append(tried)
+        return found
+
+    @cached_property
+    def idle(self) -> list[Tried]:
+        """The inputs that changed no output, though others changed one that could follow them."""
+        idle = (tried for tried in self._tried if not tried.followed)
+        return [tried for tried in idle if not self._moved.isdisjoint(tried.outputs)]
+
+    @classmethod
+    def build(
+        cls, graph: Graph, shapes: Shapes, settings: Settings, execution: Execution,
+        reruns: Reruns, work: Work,
+    ) -> Sensitivity:  # fmt: skip
+        """Changes one input after the other, on the first run of the samples.
+
+        Raises:
+            NotApplicable: there is nothing to compare, or it would cost too much.
+        """
+        inputs = execution.inputs
+        _check_meaning(inputs)
+        following = _Following()
+        followers = {value.name: following.of(value) for value in graph.inputs}
+        followed = {
+            slot: [value for value in graph.outputs if value in followers[slot.name]]
+            for slot in _exchangeable(inputs)
+        }
+        slots = [slot for slot, outputs in followed.items() if outputs]
+        if not slots:
+            raise Unavailable("no output follows an input that could be another")
+        if len(inputs.slots) == 1 and all(_varies(execution, out) for out in followed[slots[0]]):
+            return cls([], (), inputs.synthetic)  # the samples have shown it already
+        work.check(Question.SENSITIVITY)
+        try:
+            trials = _Trials(reruns, inputs)
+            results = [
+                trials.of(graph.main.values[slot.name], slot, followed[slot]) for slot in slots
+            ]
+        except (RunFailure, WorkerDied) as error:
+            raise Unavailable(f"the model does not run with one input changed: {error}") from error
+        tried = [result for result in results if result is not None]
+        if not tried:
+            raise Unavailable("no output of numbers, or no other valid values of an input")
+        heads = {
+            value for value in graph.outputs
+            if (head := recognise(graph, shapes, value, settings.outputs)) and not head.by_name
+        }  # fmt: skip
+        return cls(tried, heads, inputs.synthetic)
+
+
+def _varies(execution: Execution, output: Value) -> bool:
+    """Whether an output differs from sample to sample."""
+    arrays = [ran.outputs[output.name] for ran in execution.runs if output.name in ran.outputs]
+    if any(not same_array(arrays[0], array) for array in arrays[1:]):
+        return True
+    first = arrays[0] if arrays and arrays[0].ndim else None
+    # slices, for the elements of an array of strings are no arrays
+    rows = [] if first is None else [first[at : at + 1] for at in range(len(first))]
+    return any(not same_array(rows[0], row) for row in rows[1:])
+
+
+def _check_meaning(inputs: Inputs) -> None:
+    """Refuses where a made-up length or index may be one with which the others do not matter."""
+    from onnxlint.runtime.feeds.synthesis import Meaning
+
+    sizes = (Meaning.COUNT, Meaning.LENGTH, Meaning.GIVEN)
+    counted = {slot.name for slot in inputs.slots if slot.meaning in sizes}
+    made_up = sorted(counted | inputs.parameters)
+    if inputs.synthetic and made_up:
+        raise Unavailable(f"input {made_up[0]!r} was made up, and may switch others off: give data")
+
+
+def _exchangeable(inputs: Inputs) -> list[Slot]:
+    """The inputs with numbers to exchange; a mask may well hide what is not read anyway."""
+    from onnxlint.runtime.feeds.synthesis import Meaning
+
+    free = (slot for slot in inputs.slots if slot.name not in inputs.parameters)
+    fixed = (Meaning.MASK, Meaning.COUNT, Meaning.LENGTH, Meaning.GIVEN)
+    return [slot for slot in free if slot.meaning not in fixed]
+
+
+class _Trials:
+    """The first feed, what it gives, and what it gives with one input changed."""
+
+    def __init__(self, reruns: Reruns, inputs: Inputs) -> None:
+        self._reruns, self._inputs = reruns, inputs
+        self._feeds = reruns.attempt.feeds
+        self._base = reruns.outputs(self._feeds[0])
+        self._samples = reruns.attempt.samples_per_run
+
+    def of(self, value: Value, slot: Slot, outputs: list[Value]) -> Tried | None:
+        """What one input changed; None where there is nothing to try, or to compare."""
+        judged = [output for output in outputs if _is_judged(self._base.get(output.name))]
+        followed: set[Value] = set()
+        tried = 0
+        for array in self._others(slot):
+            if len(followed) == len(judged):
+                break
+            tried += 1
+            after = self._reruns.outputs({**self._feeds[0], slot.name: array})
+            followed |= {v for v in judged if not same_array(self._base[v.name], after[v.name])}
+        if not tried:
+            return None
+        size = self._feeds[0][slot.name].size // max(1, self._samples)
+        return Tried(value, tuple(judged), frozenset(followed), tried, self._samples, size)
+
+    def _others(self, slot: Slot) -> Iterator[Array]:
+        """Other valid values: those of other samples, else newly made up."""
+        base = self._feeds[0][slot.name]
+        found = [array for array in self._candidates(slot, base) if not same_array(base, array)]
+        yield from found[:VARIATIONS]
+
+    def _candidates(self, slot: Slot, base: Array) -> Iterator[Array]:
+        import numpy as np
+
+        from onnxlint.runtime.feeds.random_values import redrawn
+        from onnxlint.runtime.feeds.synthesis import batch_axes
+
+        if self._inputs.synthetic:
+            seed = self._inputs.settings.seed
+            yield from redrawn(slot, base.shape, self._samples, seed, VARIATIONS)
+            return
+        axis = batch_axes(self._inputs.slots)[slot.name]
+        if axis is not None and base.shape[axis] > 1:
+            yield from (np.roll(base, step, axis) for step in (1, base.shape[axis] // 2))
+        others = (feed[slot.name] for feed in self._feeds[1:])
+        yield from (array for array in others if array.shape == base.shape)
+
+
+def _is_judged(array: Array | None) -> bool:
+    """Whether it holds numbers that are not whole: those of labels, flags and counts are."""
+    import numpy as np
+
+    if array is None or array.dtype.kind != "f":
+        return False
+    finite = array[np.isfinite(array)]
+    return bool((finite != np.round(finite)).any())
+
+
+class _Following:
+    """What follows values; of a function that is called often it is looked for once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Value, set[Value]] = {}
+
+    def of(self, start: Value, calls: int = 0) -> set[Value]:
+        """What follows a value, but for what lies behind steps, and branches that need not run."""
+        if start not in self._known:
+            self._known[start] = {start}  # where a function calls itself
+            self._known[start] = self._reached(start, calls)
+        return self._known[start]
+
+    def _reached(self, start: Value, calls: int) -> set[Value]:
+        reached = {start}
+        pending = [start]
+        while pending:
+            value = pending.pop()
+            new = {
+                follower
+                for node in (*dict.fromkeys(value.consumers), *value.yielded_to)
+                if not _is_step(node)
+                for follower in self._fed_by(node, value, calls)
+            } - reached
+            reached |= new
+            pending += new
+        return reached
+
+    def _fed_by(self, node: Node, value: Value, calls: int) -> Iterator[Value]:
+        """What a node passes a value on to; of a function, the outputs that follow it inside."""
+        if node.called is None or calls == MOST_CALLS:
+            yield from filter(None, node.outputs)
+            for graph in node.subgraphs:
+                yield from graph.inputs
+            return
+        for given, inside in zip(node.inputs, node.called.inputs, strict=False):
+            if given is value:
+                followers = self.of(inside, calls + 1)
+                for out, made in zip(node.outputs, node.called.outputs, strict=False):
+                    if out is not None and made in followers:
+                        yield out
+
+
+MOST_CALLS = 50
+"""Functions that call each other are looked into so deep. A choice of ours: exporters nest some."""
+
+
+def _is_step(node: Node) -> bool:
+    """A loop with several outputs counts too: which of them follow which input is not seen."""
+    several = len(node.outputs) > 1 and bool(node.subgraphs)
+    return node.op in _STEPPED or several

@@ -1,0 +1,360 @@
+"""dtype and symbolic shape of every value, by onnx's shape inference in a child process."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from math import prod
+from typing import TYPE_CHECKING
+
+from onnxlint.model.file.dtypes import bits, dtype_name, is_float, is_integer
+from onnxlint.model.graph.graph import Graph, Node, Scope, Value
+from onnxlint.model.preflight import Preflight
+from onnxlint.safety.forked import Crashed, Function, Isolated
+from onnxlint.safety.limits import Alarm, Budget
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, TensorShapeProto, TypeProto
+
+Dim = int | str | None
+"""A fixed size, a symbol, or unknown."""
+
+_FAILURE = re.compile(
+    r"\(op_type:(?P<op>[^,()]*), node name: onnxlint-node:(?P<key>\d+):(?P<index>\d+)\): *"
+)
+_INNER = re.compile(r"Inference error\(s\): \(op_type:(?P<op>[^,()]*)[^()]*\): *")
+_PREFIXES = re.compile(r"\[(?:Shape|Type)InferenceError\] *")
+_CONTRADICTS_DECLARATION = re.compile(r"Inferred (?:shape and existing shape|elem type) differ")
+_MISTAKEN = re.compile(r"Invalid rank for \w+ broadcasting")
+"""onnx 1.23, on constants that it takes for shapes and cannot combine; they may well broadcast."""
+
+_MISSING_INPUT = re.compile(
+    r"expected to have type but instead is null|Input \d+ is out of bounds"
+    r"|inputs are expected to have tensor type"  # QLinearConv's words for it
+    r"|Mismatched type: (?:inferred=0 |inferred=\d+ declared=0)"  # of an If's branches
+)
+
+_MISSING_TYPE = re.compile(
+    r"[Tt]ype (?:for input at index \d+ )?is null|expected to have type info"
+    r"|Scan input \d+ was not a tensor|zero_point pair is expected to have"
+    r"|onnx's shape inference crashes"  # as at a LabelEncoder
+)
+"""What onnx says where it does not know an input's type, as behind a custom operator; what is of
+the wrong type is found by the types alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The type of a tensor: ONNX element type, and dims (None: not even the rank is known)."""
+
+    element_type: int
+    dims: tuple[Dim, ...] | None
+
+    @property
+    def dtype(self) -> str:
+        """The specification's name of the element type."""
+        return dtype_name(self.element_type)
+
+    @property
+    def bits(self) -> int:
+        """Bits of one element; 0 for strings."""
+        return bits(self.element_type) or 0
+
+    @property
+    def is_float(self) -> bool:
+        """Whether elements are floating point numbers."""
+        return is_float(self.element_type)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether elements are integers; booleans are not."""
+        return is_integer(self.element_type)
+
+    @property
+    def rank(self) -> int | None:
+        """Number of dimensions, None where unknown."""
+        return None if self.dims is None else len(self.dims)
+
+    def dim(self, axis: int) -> Dim:
+        """One dim, negative axes from the end; None where it is unknown or out of range."""
+        if self.dims is None or not -len(self.dims) <= axis < len(self.dims):
+            return None
+        return self.dims[axis]
+
+    def nbytes(self, unknown: int = 1, sizes: Mapping[str, int] | None = None) -> int:
+        """Bytes of the tensor: `sizes` are those of symbols, `unknown` that of all others."""
+        known = sizes or {}
+        dims = [dim if isinstance(dim, int) else known.get(dim or "", unknown)
+                for dim in self.dims or ()]  # fmt: skip
+        return prod(dims) * (bits(self.element_type) or 8) // 8
+
+    def __str__(self) -> str:
+        dims = "?" if self.dims is None else ", ".join(str(d or "?") for d in self.dims)
+        return f"{self.dtype}[{dims}]"
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceFailure:
+    """A node at which shape inference fails, and onnx's reason."""
+
+    node: Node
+    reason: str
+    inner_op: str | None = None
+    """The operator that fails, where the node's own operator expands to several."""
+
+    @property
+    def is_missing_input(self) -> bool:
+        """Whether an input, or the type of one, is not there."""
+        return _MISSING_INPUT.search(self.reason) is not None
+
+    @property
+    def contradicts_declaration(self) -> bool:
+        """Whether the file declares another type for an output than the one inferred."""
+        return _CONTRADICTS_DECLARATION.match(self.reason) is not None
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether inputs and attributes do not fit each other.
+
+        What fails inside the expansion of a standard operator does not count: onnx 1.23 fails so
+        at a valid MeanVarianceNormalization without `axes`. Nor does `_MISTAKEN`.
+        """
+        inside_standard = self.inner_op is not None and self.node.called is None
+        mistaken = inside_standard or _MISTAKEN.search(self.reason) is not None
+        return not (mistaken or self.is_missing_input or self.contradicts_declaration)
+
+
+class Shapes:
+    """The inferred type of every value, and the nodes where inference fails."""
+
+    works_beside = True
+
+    def __init__(
+        self, graph: Graph, inference: Isolated | None, problem: str | None, budget: Budget
+    ) -> None:
+        self._graph = graph
+        self._inference = inference
+        self._budget = budget
+        self._problem = problem
+        self._loss: str | None = None
+        self._protos: dict[int, TypeProto] | None = None
+        self._shapes: dict[bytes, Shape | None] = {}
+        self._told: dict[Value, Shape | None] = {}
+        self._failures: list[InferenceFailure] = []
+
+    @classmethod
+    def build(cls, graph: Graph, preflight: Preflight, budget: Budget) -> Shapes:
+        """Starts inference in a child process; the first question waits for its answer."""
+        if preflight.refusal is not None:
+            return cls(graph, None, preflight.refusal, budget)
+        serialized = graph.model.proto.SerializeToString()
+        inference = _isolated(_infer, serialized, budget)
+        return cls(graph, inference, None, budget)
+
+    def close(self) -> None:
+        """Ends inference that nobody asked for."""
+        if self._inference is not None:
+            self._inference.close()
+
+    @property
+    def loss(self) -> str | None:
+        """What rules could not see because inference died; None where it did not, or was not asked.
+
+        A model that is not to be opened has no inference, and its findings say why.
+        """
+        return self._loss
+
+    @property
+    def problem(self) -> str | None:
+        """Why inference could not be done at all; the declared types are known all the same."""
+        self._known()
+        return self._problem
+
+    @property
+    def failures(self) -> list[InferenceFailure]:
+        """Every node at which inference fails, not only the first."""
+        self._known()
+        return self._failures
+
+    def of(self, value: Value | None) -> Shape | None:
+        """The type of a value: inferred, else declared; None for no tensor or an unknown one."""
+        if value is None:
+            return None
+        try:
+            return self._told[value]
+        except KeyError:
+            found = self._told[value] = self._found(value)
+            return found
+
+    def _found(self, value: Value) -> Shape | None:
+        if value.tensor_proto is not None:
+            return _stored(value.tensor_proto.data_type, tuple(value.tensor_proto.dims))
+        inferred = self._known().get(id(value))
+        known = None if inferred is None else self._read(inferred)
+        return known if known is not None else declared(value)
+
+    def type_of(self, value: Value) -> TypeProto | None:
+        """The whole type, be it a sequence's, of a value that no initializer gives."""
+        return self._known().get(id(value)) or value.type
+
+    def _read(self, type_proto: TypeProto) -> Shape | None:
+        """Most values of a model have one of few types: each is taken apart once."""
+        key = type_proto.SerializeToString()
+        if key not in self._shapes:
+            self._shapes[key] = _shape(type_proto)
+        return self._shapes[key]
+
+    def _known(self) -> dict[int, TypeProto]:
+        if self._protos is None:
+            self._protos = {}
+            if self._inference is not None:
+                with Alarm.waiting():  # no rule's time: any may be the first to ask
+                    self._take(self._inference)
+        return self._protos
+
+    def _take(self, inference: Isolated) -> None:
+        from onnx import ModelProto
+
+        try:
+            result, self._loss = _result(inference, self._budget)
+            report, _, data = result.partition(b"\n")
+            inferred = ModelProto.FromString(data)
+        except (
+            Exception
+        ) as error:  # the child's end, or protobuf's DecodeError: it nests too deeply
+            self._problem = self._loss = f"shape inference failed: {error}"
+            return
+        scopes = _scopes(self._graph)
+        self._protos = dict(_types(scopes, inferred))
+        failures = _failures(scopes, json.loads(report))
+        self._failures = [failure for failure in failures if not self._lacks_type(failure)]
+
+    def _lacks_type(self, failure: InferenceFailure) -> bool:
+        """Whether onnx fails because it does not know the type of what a node reads: no misfit."""
+        given = (value for value in failure.node.inputs if value is not None)
+        return _MISSING_TYPE.search(failure.reason) is not None and any(
+            self.type_of(value) is None and value.tensor_proto is None for value in given
+        )
+
+
+@lru_cache(maxsize=4096)
+def _stored(element_type: int, dims: tuple[int, ...]) -> Shape:
+    """The type of a constant: of a million, few differ."""
+    return Shape(element_type, dims)
+
+
+def declared(value: Value) -> Shape | None:
+    """The type that the file declares for a value, if it is a tensor's."""
+    return None if value.type is None else _shape(value.type)
+
+
+def _shape(type_proto: TypeProto) -> Shape | None:
+    if not type_proto.HasField("tensor_type"):
+        return None
+    tensor = type_proto.tensor_type
+    if not tensor.elem_type:
+        return None
+    if not tensor.HasField("shape"):
+        return Shape(tensor.elem_type, None)
+    return Shape(tensor.elem_type, tuple(map(_dim, tensor.shape.dim)))
+
+
+def _dim(dim: TensorShapeProto.Dimension) -> Dim:
+    """A negative size, as old exporters write for a free one, is unknown: onnxruntime takes any."""
+    if dim.HasField("dim_value"):
+        return dim.dim_value if dim.dim_value >= 0 else None
+    return dim.dim_param or None
+
+
+def _infer(serialized: bytes, *, follows_constants: bool = True) -> bytes:
+    from onnxlint.runtime.shape_inference.inference import (
+        infer,  # in the child: onnx is not for every run
+    )
+
+    return infer(serialized, follows_constants=follows_constants)
+
+
+def _result(inference: Isolated, budget: Budget) -> tuple[bytes, str | None]:
+    """What inference tells; where it dies, what it tells of less, and what that leaves out.
+
+    Native code crashes at some nodes: then of all others. It takes too long or too much: then
+    without following constants.
+
+    Raises:
+        Crashed: that does not help either.
+    """
+    try:
+        return inference.result(), None
+    except Crashed as error:
+        less = partial(_infer, follows_constants=False)
+        loss: str | None = f"shape inference {error}, and was repeated without constants"
+        if error.is_native:  # the nodes are among its complaints
+            less, loss = partial(_infer_past_crashes, budget=budget), None
+        elif not error.at_limit:
+            raise
+        with suppress(Crashed):
+            return _isolated(less, inference.argument, budget).result(), loss
+        raise
+
+
+def _infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
+    from onnxlint.runtime.shape_inference.crashes import infer_past_crashes
+
+    return infer_past_crashes(serialized, budget)
+
+
+INFERENCE_BYTES = 1024**3
+"""Memory that shape inference gets for any model; weights are not in it. A choice: the greediest of
+our fixtures takes 0.3 GiB, most of it for onnxruntime's symbolic inference."""
+
+INFERENCE_GROWTH = 200
+"""And so many times the model's bytes without its weights: 100,000 nodes take 115 times."""
+
+
+def _isolated(function: Function, serialized: bytes, budget: Budget) -> Isolated:
+    """Inference under way: what makes it grow without end leaves half the time to the rest."""
+    growth = INFERENCE_BYTES + INFERENCE_GROWTH * len(serialized)
+    return Isolated(function, serialized, Budget(budget.left / 2, budget.memory), growth)
+
+
+def _scopes(graph: Graph) -> list[Scope]:
+    """The scopes in the order of the containers that inference numbers."""
+    ordered: list[Scope] = []
+    for root in (graph.main, *graph.functions):
+        pending = [root]
+        for scope in pending:
+            pending.extend(inner for node in scope.nodes for inner in node.subgraphs)
+        ordered += pending
+    return ordered
+
+
+def _types(scopes: list[Scope], inferred: ModelProto) -> Iterator[tuple[int, TypeProto]]:
+    from onnxlint.runtime.shape_inference.inference import containers, types_in
+
+    for scope, container in zip(scopes, containers(inferred), strict=True):
+        for name, type_proto in types_in(container):
+            value = scope.values.get(name)
+            if value is not None:
+                yield id(value), type_proto
+
+
+def _failures(scopes: list[Scope], message: str) -> Iterator[InferenceFailure]:
+    """Reads onnx's messages: of nested failures the innermost node is the one."""
+    seen = set()
+    for line in message.splitlines():
+        marks = [*_FAILURE.finditer(line)]
+        if not marks:
+            continue
+        mark = marks[-1]
+        node = scopes[int(mark["key"])].nodes[int(mark["index"])]
+        if node not in seen:
+            seen.add(node)
+            reason = _PREFIXES.sub("", line[mark.end() :]).strip()
+            inner_op = None
+            while inner := _INNER.match(reason):
+                inner_op, reason = inner["op"], reason[inner.end() :]
+            yield InferenceFailure(node, reason.rstrip(".") or "no reason given", inner_op)

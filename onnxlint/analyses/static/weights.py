@@ -1,0 +1,458 @@
+"""Statistics of the constants, each read once, in blocks, and only when somebody asks."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from hashlib import blake2b
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+from onnxlint.analyses.static.stored_weights import Stored, channel_axis, stored
+from onnxlint.model.file.dtypes import bits, is_float, numpy_dtype
+from onnxlint.model.file.mapped_files import TensorError
+from onnxlint.model.file.tensors import BLOCK_BYTES, Tensor
+from onnxlint.model.graph.graph import Graph, Node, Value
+from onnxlint.model.graph.place import Place
+from onnxlint.model.preflight import Preflight
+
+if TYPE_CHECKING:
+    from onnx import TensorProto
+
+    from onnxlint.runtime.protocol import Array, Statistics
+
+WEIGHT_SLOTS = {
+    "Conv": (1,), "ConvTranspose": (1,), "DeformConv": (1,), "Gemm": (1,), "MatMul": (0, 1),
+    "Gather": (0,), "LSTM": (1, 2), "GRU": (1, 2), "RNN": (1, 2),
+}  # fmt: skip
+"""Input slots that hold learned weights of two and more dims."""
+
+THREAD_ELEMENTS = 8 * 1024 * 1024
+"""Tensors in a file that hold more are read by several threads, so many elements at a time."""
+
+MOST_THREADS = 4
+"""Threads that read one tensor: more of them wait for memory only."""
+
+WIDEST_INTEGER = 32
+"""Bits of an integer up to which its statistics are exact."""
+
+Constant = tuple[Value, Tensor]
+"""A constant value and its data."""
+
+
+class Copy(NamedTuple):
+    """A constant whose elements are those of another one, in their order or `transposed`."""
+
+    value: Value
+    tensor: Tensor
+    transposed: bool
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A constant that a layer multiplies with or looks up in: the layer, its slot, the tensor.
+
+    The constant may stand behind Cast, Transpose, Reshape or DequantizeLinear: `tensor` is what is
+    stored, `dims` what the layer gets, `value` the name of the constant.
+    """
+
+    node: Node
+    slot: int
+    stored: Stored
+
+    @property
+    def value(self) -> Value:
+        """The constant."""
+        return self.stored.value
+
+    @property
+    def tensor(self) -> Tensor:
+        """Its data."""
+        return self.stored.tensor
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Its shape as the layer gets it."""
+        return self.stored.dims
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether integers are stored that a DequantizeLinear scales."""
+        return self.stored.quantised is not None
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the layer looks rows up in it."""
+        return self.node.op == "Gather"
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each output channel sees one input channel alone."""
+        groups = self.node.attribute("group", 1) if "Conv" in self.node.op else 1
+        return groups > 1 and self.dims[1] == 1
+
+    @property
+    def outputs(self) -> int:
+        """How many output channels the layer has, in all groups."""
+        axis = channel_axis(self.node, self.slot, self.dims)
+        if axis is not None:
+            return self.dims[axis]
+        return 0 if self.is_table else self.dims[1] * int(self.node.attribute("group", 1))
+
+    @property
+    def fan_in(self) -> int:
+        """How many products an output element of the layer adds up."""
+        return self._fans[0]
+
+    @property
+    def fan_out(self) -> int:
+        """How many output elements an input element goes to."""
+        return self._fans[1]
+
+    @property
+    def _fans(self) -> tuple[int, int]:
+        window = prod(self.dims[2:])
+        if "Conv" in self.node.op:
+            first, second = self.dims[0] * window, self.dims[1] * window
+            return (first, second) if self.node.op == "ConvTranspose" else (second, first)
+        rows, columns = self.dims[-2:]
+        turned = self.node.op != "MatMul" and not (
+            self.node.op == "Gemm" and not self.node.attribute("transB", 0)
+        )
+        turned = turned or (self.node.op == "MatMul" and self.slot == 0)
+        return (columns, rows) if turned else (rows, columns)
+
+    @property
+    def place(self) -> Place:
+        """At the layer, with the weight's name."""
+        return self.node.place_of(self.value.name)
+
+
+class Channels(NamedTuple):
+    """Extrema of a weight's output channels, as the layer gets them; one element a channel."""
+
+    minimum: Array
+    maximum: Array
+
+    @property
+    def magnitude(self) -> Array:
+        """The largest magnitude in each channel."""
+        import numpy as np
+
+        return np.maximum(np.abs(self.minimum), np.abs(self.maximum))
+
+
+class Weights:
+    """The model's constants and their statistics."""
+
+    def __init__(self, graph: Graph, preflight: Preflight) -> None:
+        self._graph = graph
+        self._readable = preflight.refusal is None
+        self._statistics: dict[object, Statistics | None] = {}
+        self._edges: dict[object, list[int]] = {}
+        self._digests: dict[object, bytes | None] = {}
+        self._protos: list[TensorProto] = []
+
+    @classmethod
+    def build(cls, graph: Graph, preflight: Preflight) -> Weights:
+        """Reads nothing yet."""
+        return cls(graph, preflight)
+
+    def of(self, tensor: Tensor) -> Statistics | None:
+        """The statistics of a float tensor or a quantised weight, with channels if a layer has it.
+
+        None for other integers, booleans and strings, and for unreadable data.
+        """
+        key = _key(tensor)
+        if key not in self._statistics:
+            self._protos.append(tensor.proto)  # kept, so that its id stays its own
+            self._statistics[key] = self._measure(tensor, self._axes.get(key))
+        return self._statistics[key]
+
+    def edges(self, tensor: Tensor) -> list[int]:
+        """The least and the largest number of each block of a tensor of integers."""
+        key = _key(tensor)
+        if key not in self._edges:
+            self._protos.append(tensor.proto)
+            try:
+                blocks = ((int(block.min()), int(block.max())) for block in tensor.blocks())
+                self._edges[key] = [number for edges in blocks for number in edges]
+            except ValueError:
+                self._edges[key] = []
+        return self._edges[key]
+
+    def layers(self) -> Iterator[Weight]:
+        """The constant weights (two and more dims) of layers; a shared one at its first layer."""
+        return iter(self._layers)
+
+    def judged(self) -> Iterator[tuple[Weight, Statistics]]:
+        """The weights that layers multiply with, not quantised, with elements and statistics."""
+        for weight in self._layers:
+            seen = None if weight.is_quantised or weight.is_table else self.of(weight.tensor)
+            if seen is not None and seen.elements:
+                yield weight, seen
+
+    def repeated(self, weight: Weight) -> float | None:
+        """The number that every element of a weight is, as the layer gets it; None if they differ.
+
+        An empty weight has none, nor has one with NaN or infinities.
+        """
+        seen = self.of(weight.tensor)
+        if seen is None or not seen.elements or seen.finite < seen.elements:
+            return None
+        low, high = seen.minimum, seen.maximum
+        if weight.is_quantised and low == high:
+            channels = self.channels(weight)
+            if channels is None:
+                return None
+            low, high = float(channels.minimum.min()), float(channels.maximum.max())
+        return low if low == high else None
+
+    def channels(self, weight: Weight) -> Channels | None:
+        """Extrema of the output channels as the layer gets them, those of quantised weights scaled.
+
+        None where they lie scattered, hold NaN or infinities, or cannot be read.
+        """
+        import numpy as np
+
+        seen = self.of(weight.tensor)
+        axis = weight.stored.axis
+        if seen is None or axis is None or seen.channel_axis != axis or seen.finite < seen.elements:
+            return None
+        low, high = seen.channel_minimum, seen.channel_maximum
+        if low is None or high is None:
+            return None
+        low, high = low.astype(np.float64), high.astype(np.float64)
+        if weight.is_quantised:
+            scaling = self.scaling(weight)
+            if scaling is None:
+                return None
+            scale, zero = scaling
+            low, high = (low - zero) * scale, (high - zero) * scale
+        return Channels(low, high)
+
+    def scaling(self, weight: Weight) -> tuple[Array, Array] | None:
+        """Scale and zero point of each output channel of a quantised weight, if each has one."""
+        import numpy as np
+
+        node, axis = weight.stored.quantised, weight.stored.quantised_axis
+        scale = None if node is None else self._graph.constant(node.input(1))
+        if node is None or axis is None or scale is None or node.attribute("block_size", 0):
+            return None
+        zero = self._graph.constant(node.input(2))
+        zero = np.zeros(1) if zero is None else zero
+        if object in (scale.dtype, zero.dtype):  # strings
+            return None
+        count = weight.tensor.dims[weight.stored.axis or 0]
+        by_channel = node.attribute("axis", 1) in (axis, axis - len(weight.tensor.dims))
+        if not all(part.size == 1 or (by_channel and part.size == count) for part in (scale, zero)):
+            return None
+        scale, zero = (part.reshape(-1).astype(np.float64) for part in (scale, zero))
+        return np.broadcast_to(scale, count), np.broadcast_to(zero, count)
+
+    def equal_channels(self, weight: Weight) -> list[list[int]]:
+        """Groups of output channels that are the same to the last bit, those of zeros left out.
+
+        The tensor is read again only where channels agree in their extrema.
+        """
+        import numpy as np
+
+        from onnxlint.runtime.statistics.measure import channel_hashes
+
+        channels, scaling = self.channels(weight), self.scaling(weight)
+        if channels is None or (weight.is_quantised and scaling is None) or weight.tensor.fill:
+            return []
+        pairs = zip(channels.minimum.tolist(), channels.maximum.tolist(), strict=True)
+        if len(set(pairs)) == len(channels.minimum):
+            return []
+        marks = np.stack([*channels, *(scaling or ())], axis=1)
+        alive = np.flatnonzero(channels.magnitude > 0)
+        suspects = [at for group in _groups(marks, alive) for at in group]
+        if not suspects:
+            return []
+        tensor = weight.tensor
+        try:
+            hashes = channel_hashes(tensor.blocks(), tensor.dims, weight.stored.axis or 0)
+        except TensorError:
+            return []
+        return _groups(np.column_stack([marks, hashes.view(np.float64)]), np.array(suspects))
+
+    @cached_property
+    def _layers(self) -> list[Weight]:
+        known: set[Value] = set()
+        layers = []
+        for node in self._graph.nodes(*WEIGHT_SLOTS):
+            for slot in WEIGHT_SLOTS[node.op]:
+                found = stored(self._graph, node, slot)
+                if found is None or not (is_float(found.tensor.element_type) or found.quantised):
+                    continue
+                source = self._graph.source(found.value)
+                if source not in known:
+                    known.add(source)
+                    layers.append(Weight(node, slot, found))
+        return layers
+
+    @cached_property
+    def _axes(self) -> dict[object, int | None]:
+        """The axis of the output channels of each weight."""
+        return {_key(weight.tensor): weight.stored.axis for weight in self._layers[::-1]}
+
+    def constants(self) -> Iterator[Constant]:
+        """Every initializer and Constant of the model, in every scope."""
+        return iter(self._constants)
+
+    @cached_property
+    def _constants(self) -> list[Constant]:
+        made_here = (
+            value
+            for value in self._graph.values()
+            if value.tensor_proto is not None
+            or (value.producer is not None and value.producer.op == "Constant")
+        )
+        found = ((value, self._graph.tensor(value)) for value in made_here)
+        return [(value, tensor) for value, tensor in found if tensor is not None]
+
+    def copies(self, min_bytes: int) -> Iterator[list[Copy]]:
+        """Constants of `min_bytes` and more with equal elements, matrices also transposed.
+
+        Only what agrees in dtype, size and extrema is compared; data that tensors share in a file
+        counts once.
+        """
+        alike: dict[object, list[Constant]] = {}
+        for value, tensor in self.constants():
+            if tensor.nbytes >= min_bytes:
+                seen = self.of(tensor)
+                extrema = seen and (seen.minimum, seen.maximum)
+                key = tensor.element_type, tensor.size, extrema
+                alike.setdefault(key, []).append((value, tensor))
+        for candidates in alike.values():
+            if len(candidates) > 1:
+                yield from self._equal(candidates)
+
+    def _equal(self, candidates: list[Constant]) -> Iterator[list[Copy]]:
+        groups: dict[object, dict[object, Copy]] = {}
+        for value, tensor in candidates:
+            digest = self.digest(tensor)
+            if digest is None:
+                continue
+            key: object = (tensor.dims, digest)
+            transposed = False
+            if key not in groups and len(tensor.dims) == 2:
+                turned = (tensor.dims[::-1], self.digest(tensor, transposed=True))
+                key, transposed = (turned, True) if turned in groups else (key, False)
+            copy = Copy(value, tensor, transposed)
+            groups.setdefault(key, {}).setdefault(tensor.extent or value, copy)
+        return (list(group.values()) for group in groups.values() if len(group) > 1)
+
+    def digest(self, tensor: Tensor, *, transposed: bool = False) -> bytes | None:
+        """A hash of the elements, or of the transposed matrix's; None for unreadable data."""
+        key = _key(tensor), transposed
+        if key not in self._digests:
+            self._protos.append(tensor.proto)
+            self._digests[key] = self._digest(tensor, transposed)
+        return self._digests[key]
+
+    def _digest(self, tensor: Tensor, transposed: bool) -> bytes | None:
+        if not self._may_read(tensor):
+            return None
+        hashed = blake2b(digest_size=16)
+        try:
+            for block in _transposed(tensor) if transposed else tensor.blocks():
+                hashed.update(block.tobytes())
+        except TensorError:
+            return None
+        return hashed.digest()
+
+    def is_surely_finite(self, tensor: Tensor) -> bool:
+        """Whether a few numbers are all finite, seen without their statistics; of others, False."""
+        from onnxlint.runtime.statistics.measure import FEW_ELEMENTS
+
+        if tensor.size > FEW_ELEMENTS or not self._may_read(tensor):
+            return False
+        return math.isfinite(sum(tensor.numbers() or [math.nan]))
+
+    def _is_measured(self, tensor: Tensor) -> bool:
+        if is_float(tensor.element_type):
+            return True
+        width = bits(tensor.element_type)
+        return _key(tensor) in self._axes and width is not None and width <= WIDEST_INTEGER
+
+    def _may_read(self, tensor: Tensor) -> bool:
+        return self._readable or not tensor.is_external
+
+    def _measure(self, tensor: Tensor, axis: int | None) -> Statistics | None:
+        from onnxlint.runtime.statistics.measure import (
+            FEW_ELEMENTS,
+            Measurement,
+            measure_few,
+            merge,
+        )
+
+        if not self._is_measured(tensor) or not self._may_read(tensor):
+            return None
+        dtype = numpy_dtype(tensor.element_type)
+        is_short = tensor.size <= FEW_ELEMENTS and dtype.itemsize <= 4
+        if is_short and axis is None and not tensor.fill:
+            numbers = tensor.numbers() or _numbers(tensor)
+            return None if numbers is None else measure_few(numbers, dtype, tensor.dims)
+
+        def measured(start: int, stop: int | None) -> Statistics:
+            seen = Measurement(dtype, tensor.dims, None if tensor.fill else axis, start)
+            for block in tensor.blocks(seen.step, start, stop):
+                seen.add(block)
+            return seen.result
+
+        starts = range(0, tensor.size, THREAD_ELEMENTS)
+        try:
+            tensor.require_data()
+            if len(starts) < 2 or tensor.extent is None or tensor.fill:
+                return measured(0, None)
+            stops = (min(start + THREAD_ELEMENTS, tensor.size) for start in starts)
+            with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+                return reduce(merge, pool.map(measured, starts, stops))
+        except TensorError:
+            return None
+
+
+def _key(tensor: Tensor) -> object:
+    """The same for tensors of one stored piece of data."""
+    try:
+        extent = tensor.extent
+    except ValueError:  # an offset that is no number; preflight tells, and nothing reads it
+        extent = None
+    if tensor.fill:
+        return id(tensor.proto), tensor.dims
+    return id(tensor.proto) if extent is None else (extent, tensor.element_type, tensor.dims)
+
+
+def _numbers(tensor: Tensor) -> list[float] | None:
+    """The elements of a short tensor; None of one that cannot be read."""
+    from onnxlint.runtime.statistics.numpy_passes import widened
+
+    try:
+        return widened(tensor.array().reshape(-1)).tolist()  # type: ignore[no-any-return]
+    except TensorError:
+        return None
+
+
+def _groups(marks: Array, chosen: Array) -> list[list[int]]:
+    """Groups of two and more of the chosen rows that are equal bit by bit."""
+    import numpy as np
+
+    rows = np.ascontiguousarray(marks[chosen])
+    keys = rows.view(f"V{rows.shape[1] * rows.itemsize}").reshape(-1)
+    _, which, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    shared = np.flatnonzero(counts > 1)
+    return [chosen[which == group].tolist() for group in shared]
+
+
+def _transposed(tensor: Tensor) -> Iterator[Array]:
+    """The rows of the transposed matrix, some at a time."""
+    matrix = tensor.array().T
+    step = max(1, BLOCK_BYTES // max(1, matrix[:1].nbytes))
+    for start in range(0, len(matrix), step):
+        yield matrix[start : start + step]

@@ -1,0 +1,1 @@
+"""Where the model is to run, and which of its nodes each target runs."""

@@ -1,0 +1,1 @@
+"""What was seen of the intermediate values: statistics, activations, gradients, witnesses."""

@@ -1,0 +1,292 @@
+"""What runs through the layers: which of the watched values are theirs, and what they depend on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from onnxlint.analyses.execution.probes import ends_kernel, quantiser
+from onnxlint.analyses.static import value_origins
+from onnxlint.analyses.static.layers import Layer, Layers, Trail
+from onnxlint.analyses.trace.trace import Observed, Trace
+from onnxlint.model.file.dtypes import is_float
+from onnxlint.model.graph.crossings import in_order
+from onnxlint.model.graph.graph import MOVING, STEPPED, Graph, Node, Value
+from onnxlint.model.graph.walk import Walk
+
+MASK_NUMBER = -1e4
+"""A constant with a number as low makes masks: the least of those used is float16's -1e4."""
+
+SUBTRACTED_NUMBER = 6.5e4
+"""A constant as large makes masks where its multiples are subtracted, as XLNet's 1e30 and, in
+float16, 65500."""
+
+SMALL_CONSTANT = 1 << 24
+"""Elements of a constant up to which it is searched for such a number."""
+
+_MASKING = frozenset(
+    {"Add", "Sub", "Mul", "Sum", "Where", "Expand", "Concat", "ScatterND", "Trilu"}
+)
+"""Operators that build a mask of a constant, or apply it."""
+
+_UNMASKING = frozenset({
+    "Softmax", "LogSoftmax", "Sigmoid", "Tanh", "Exp", "LayerNormalization", "MatMul", "Gemm",
+    "Conv",
+})  # fmt: skip
+"""Operators that the numbers of a mask do not outlive."""
+
+_SQUASHING = frozenset({
+    "Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Exp", "Log", "Softplus", "Pow",
+})  # fmt: skip
+"""Operators whose outputs have a scale of their own."""
+
+_STEPS = STEPPED | {
+    "BitShift", "Mod", "ai.onnx.ml::LabelEncoder", "ai.onnx.ml::OneHotEncoder",
+}  # fmt: skip
+"""Operators that may well give the same for different inputs."""
+
+_AFFINE = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum")
+
+_JOINS = ("Add", "Sum", "Concat")
+"""Operators in which branches meet."""
+
+
+class Activations:
+    """The watched values of a model's layers, from its inputs onwards."""
+
+    def __init__(self, graph: Graph, layers: Layers, trace: Trace) -> None:
+        self._graph, self._layers, self._trace = graph, layers, trace
+
+    @classmethod
+    def build(cls, graph: Graph, layers: Layers, trace: Trace) -> Activations:
+        """Looks at nothing yet."""
+        return cls(graph, layers, trace)
+
+    def of_layers(self) -> Iterator[Observed]:
+        """What affine layers give, with what fuses with them: sums, normalisations, activations.
+
+        What a softmax, a sigmoid or an exponential gives is no layer's: it has its own scale. Nor
+        is what a mask was applied to.
+        """
+        return (seen for seen in self._from_layers() if self._ends_kernel(seen.value))
+
+    def of_layers_and_branches(self) -> Iterator[Observed]:
+        """The same, and what layers give to a sum that they fuse with."""
+        for seen in self._from_layers():
+            if self._ends_kernel(seen.value) or self.is_added(seen.value):
+                yield seen
+
+    def _from_layers(self) -> Iterator[Observed]:
+        for observed in self._trace.values():
+            trail = self._layers.trail(observed.value)
+            squashed = not _SQUASHING.isdisjoint(node.op for node in trail.nodes)
+            if self._starts_at_layer(trail) and not squashed and not self.is_masked(observed.value):
+                yield observed
+
+    def _ends_kernel(self, value: Value) -> bool:
+        """Whether nothing that fuses follows, or it is quantised, or an output."""
+        node = value.producer
+        ends = node is not None and ends_kernel(self._graph, node, value)
+        return ends or value.is_output or quantiser(value) is not None
+
+    def _starts_at_layer(self, trail: Trail) -> bool:
+        join = trail.origin.producer
+        if trail.layer is not None or join is None or join.op not in _JOINS:
+            return trail.layer is not None
+        return any(self._layers.trail(value).layer for value in join.inputs if value is not None)
+
+    def into_layers(self) -> Iterator[tuple[Layer, Observed]]:
+        """What layers multiply with their weights, each value with the first layer that reads it.
+
+        Values that are only moved on the way to the layer count as seen where they were watched.
+        """
+        met: set[Value] = set()
+        for layer in sorted(self._layers, key=lambda layer: layer.node.index):
+            observed = self._seen_before_moving(layer.data)
+            if observed is not None and observed.value not in met:
+                met.add(observed.value)
+                yield layer, observed
+
+    def _seen_before_moving(self, value: Value) -> Observed | None:
+        """The value, or the first one that it is the same numbers of, as it was watched."""
+        trail: Trail | None = self._layers.trail(value)
+        seen = None
+        while trail is not None:
+            seen = self._trace.of(value) or seen
+            node = trail.last
+            if node is None or node.op not in MOVING:
+                break
+            value = next(read for read in node.inputs if read is not None)
+            trail = trail.before
+        return seen
+
+    def computed(self) -> Iterator[Observed]:
+        """What was watched and depends on an input, in the order of the file."""
+        return (seen for seen in self._trace.values() if self._layers.is_computed(seen.value))
+
+    def empty(self) -> Iterator[Observed]:
+        """What depends on an input and had no element in any run, in the order of the file."""
+        return (seen for seen in self._trace.empty() if self._layers.is_computed(seen.value))
+
+    def firsts(self, found: Iterable[Observed]) -> Iterator[Observed]:
+        """Those that come from none of the others; they must be in the order of the file."""
+        after: set[Node | Value] = set()
+        for observed in found:
+            if observed.value not in after:
+                crossings = self._graph.crossings
+                after |= crossings.descendants([observed.value], by_numbers=True)
+                yield observed
+
+    @cached_property
+    def input_rms(self) -> float:
+        """Root mean square of the floats that were fed; where none were, of the first layer's."""
+        fed = (self._trace.of(value) for value in self._graph.inputs)
+        sizes = [one.statistics.rms for one in fed if one and "float" in one.statistics.dtype]
+        if any(sizes):
+            return max(sizes)
+        return next((seen.statistics.rms for seen in self.of_layers() if seen.statistics.rms), 0.0)
+
+    def is_added(self, value: Value) -> bool:
+        """Whether it goes into nothing but sums and concatenations, maybe moved on the way."""
+        readers = list(value.consumers)
+        for node in readers:
+            if node.op in MOVING and node.output is not None:
+                readers += node.output.consumers
+        added = all(node.op in _JOINS or node.op in MOVING for node in readers)
+        return added and not value.is_output and any(node.op in _JOINS for node in readers)
+
+    def has_zero_layer(self, seen: Observed) -> bool:
+        """Whether a value comes from an affine layer whose weight is all zero.
+
+        Of weights that are computed, what the layer gives tells: nothing but zeros.
+        """
+        layer = self._layers.trail(seen.value).layer
+        weight = self._graph.constant(layer.weight) if layer is not None else None
+        if weight is not None and not weight.any():
+            return True
+        node = seen.value.producer
+        if seen.peak or node is None or node.op not in _AFFINE:
+            return False
+        return not all(self._layers.is_computed(value) for value in node.inputs[:2])
+
+    def input_similarity(self) -> float | None:
+        """The cosine between two samples of the float input that tells them apart best.
+
+        None where other inputs tell them apart, or none does.
+        """
+        fed = [self._trace.of(value) for value in self._graph.inputs]
+        differing = [one for one in fed if one is not None and one.spread]
+        if not all("float" in one.statistics.dtype for one in differing):
+            return None
+        return min(
+            (one.similarity for one in differing if one.similarity is not None), default=None
+        )
+
+    def is_score(self, value: Value) -> bool:
+        """Whether it reaches an output with no layer on the way: moved, chosen from, decoded."""
+        return value_origins.is_score(self._layers, value)
+
+    def is_gate(self, node: Node) -> bool:
+        """Whether all that it gives is multiplied with what it was computed from."""
+        return value_origins.is_gate(self._graph, node)
+
+    def is_compressed(self, value: Value) -> bool:
+        """Whether a root or a logarithm is taken of it, or of its sums, before anything else."""
+        return value_origins.is_compressed(self._graph, self._layers, value)
+
+    def has_tails(self, value: Value) -> bool:
+        """Whether its numbers run out to 0 by design, as probabilities and gates do."""
+        return value_origins.has_tails(self._graph, value)
+
+    def varies(self, value: Value) -> bool:
+        """Whether a value's numbers depend on an input that was not the same for every sample.
+
+        A dependence by comparisons, rounding or sizes alone, which many inputs may share, is none.
+        """
+        return value in self._varying
+
+    @cached_property
+    def _varying(self) -> set[Value]:
+        fed = (self._trace.of(value) for value in self._graph.inputs)
+        varying = {one.value for one in fed if one is not None and one.spread}
+        before = self._graph.crossings.backwards
+
+        def varies(value: Value | None) -> bool:
+            return value in varying or (
+                value is not None and not varying.isdisjoint(before.get(value, ()))
+            )
+
+        for node in in_order(self._graph):
+            read = node.inputs[:1] if node.op == "CastLike" else node.inputs
+            if any(map(varies, read)) and not self._levels(node):
+                varying.update(filter(None, node.outputs))
+            varying.update(value for value in node.outputs if value is not None and varies(value))
+        return varying
+
+    def _levels(self, node: Node) -> bool:
+        """Whether it may well give the same for different inputs."""
+        if node.op == "Cast":
+            return not is_float(node.attribute("to", 1))
+        if node.op == "Mul":  # by zero, as an exporter writes zeros of some size
+            constants = (self._graph.constant(value) for value in node.inputs)
+            return any(array is not None and not array.any() for array in constants)
+        return node.op in _STEPS or (node.op == "Sub" and node.input(0) is node.input(1))
+
+    def is_masked(self, value: Value) -> bool:
+        """Whether large negative constants were put among its numbers, or added to them."""
+        return value in self._masked
+
+    @cached_property
+    def _masked(self) -> set[Value]:
+        sources = {value for value in self._graph.values() if self._makes_masks(value)}
+        masked, nodes = set(sources), list(in_order(self._graph))
+        onwards, count = self._graph.crossings.onwards, -1
+        while count < len(masked):
+            count = len(masked) if onwards else sys.maxsize  # without crossings once is enough
+            for node in nodes:
+                masked.update(_masked_by(node, masked, sources))
+            for value in [value for value in masked if value in onwards]:
+                masked.update(onwards[value])
+                sources.update(onwards[value] if value in sources else ())
+        return masked
+
+    def _makes_masks(self, value: Value) -> bool:
+        if _MASKING.isdisjoint(node.op for node in value.consumers):
+            return False
+        walk = Walk([value])
+        for source in walk:
+            walk.add(*self._graph.crossings.backwards.get(source, ()))
+            if self._holds_mask(source, value):
+                return True
+        return False
+
+    def _holds_mask(self, value: Value, read: Value) -> bool:
+        """Whether a constant, or what it is called where it is read, has a mask's numbers."""
+        if value.producer is not None and value.producer.op == "ConstantOfShape":
+            array = self._graph.fill(value.producer)
+        else:
+            tensor = self._graph.tensor(value)
+            is_small = tensor is not None and tensor.size <= SMALL_CONSTANT
+            array = self._graph.constant(value) if is_small else None
+        if array is None or not array.size or array.dtype.kind != "f":
+            return False
+        if array.min() <= MASK_NUMBER:
+            return True
+        return bool(array.max() >= SUBTRACTED_NUMBER) and _is_subtracted(read)
+
+
+def _masked_by(node: Node, masked: set[Value], sources: set[Value]) -> Iterator[Value]:
+    """What a node gives that is masked, by what it reads."""
+    read = masked.intersection(filter(None, node.inputs))
+    if (node.op in _MASKING and read) or (node.op not in _UNMASKING and read - sources):
+        yield from filter(None, node.outputs)
+    elif node.op == "Attention":  # its scores, which it hands out with their mask
+        yield from filter(None, node.outputs[3:])
+
+
+def _is_subtracted(value: Value) -> bool:
+    """Whether its multiples are taken off something."""
+    products = [node.output for node in value.consumers if node.op == "Mul"]
+    readers = [(product, node) for product in products if product for node in product.consumers]
+    return any(node.op == "Sub" and node.input(1) is product for product, node in readers)

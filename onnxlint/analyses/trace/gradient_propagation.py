@@ -1,0 +1,357 @@
+"""How a small change of the input grows or fades on its way to the output, layer by layer.
+
+This is the forward reading of vanishing and exploding gradients. A change v in a random direction
+becomes J v, where J is the Jacobian, and grows by the ratio of their RMS. Squared and averaged over
+directions that is the square sum of J over the number of its rows: as much as the squared length of
+the gradient J^T u of a random u of length 1 at the output. The changes are scaled back wherever
+everything passes one value, so their product follows the gradient as far down as it goes, in
+float32, without running anything backwards.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Unavailable
+from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.execution.probed_session import runnable
+from onnxlint.analyses.execution.run_budget import Question, Work
+from onnxlint.analyses.execution.runtime_errors import read_refusal
+from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
+from onnxlint.analyses.static.dominators import Chain, longest_chain
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.graph import Graph, Node, Value
+from onnxlint.model.graph.place import NotApplicable, Place
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.perturbed_copy import Plan
+
+STEP = 1e-2
+"""Size of the changes, as a part of what they change. Against PyTorch's gradients on thirteen
+architectures 1e-1 to 1e-4 give the same within a fifth; of these it leaves float16 the most room.
+"""
+
+LARGE_STEP = 0.1
+"""Size of a change that has to come through where smaller ones did not."""
+
+DIRECTIONS = 32
+"""Random directions to average over: each sample has one of its own in every run."""
+
+READ_BYTES = 256 * 1024 * 1024
+"""Runs for further directions are made while all values and weights together come to no more: by
+size and not by time, so that the same model gives the same numbers on every machine."""
+
+MAX_NODES = 20_000
+"""Larger graphs are not measured: onnxruntime loads them in time that grows with their square."""
+
+DOUBTFUL = 1e5
+"""Beyond this product, and again at every hundredfold, it is measured again from the layer itself:
+a change that came through all layers before it may go in an exceptional direction."""
+
+MAX_CHECKS = 2
+"""How often at most."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far gradients reach down: to what `node`, a layer, gives.
+
+    `gradient` is the length of the gradient at `value`, for one of length 1 and random direction
+    at the output. `gain` is how much longer a small change gets on the way to `value` from the last
+    one before it: `gradient` is the product of all gains behind, and no less than 1 where another
+    output leaves beside the layer.
+    """
+
+    node: Node
+    value: Value
+    gain: float
+    gradient: float
+
+    @property
+    def place(self) -> Place:
+        """Where the layer stands."""
+        return self.node.place
+
+
+class Propagation:
+    """How gradients that begin at `output` reach the layers before it.
+
+    `layers` holds them from the output to the input, of parallel ones the last; `gradient` is the
+    length of the gradient at `source`.
+    """
+
+    def __init__(
+        self, chain: Chain, gains: list[float], gradients: list[float], *, is_blank: bool
+    ) -> None:
+        self._is_blank = is_blank
+        self.source, self.output = chain.cuts[0], chain.ends[0].value
+        self.gradient = gradients[0]
+        values = [*chain.cuts[1:], self.output]
+        leaving = {end.after for end in chain.ends[1:]}
+        least = (1.0 if number in leaving else 0.0 for number in range(len(values)))
+        behind = map(max, [*gradients[1:], 1.0], least)
+        reached = zip(chain.layers, values, gains, behind, strict=True)
+        layers = [Reach(layer[-1], value, gain, g) for layer, value, gain, g in reached if layer]
+        table = self.source.producer
+        if table is not None and table.op == "Gather":  # embeddings are learned, too
+            layers.insert(0, Reach(table, self.source, 1.0, self.gradient))
+        self.layers = layers[::-1]
+
+    @classmethod
+    def build(
+        cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker, work: Work
+    ) -> Propagation:
+        """Runs the model beside its copy on the first samples.
+
+        Raises:
+            NotApplicable: there is no chain of layers to measure, or it would cost too much.
+            Unavailable: it cannot be measured.
+        """
+        attempt = execution.attempt
+        if not execution.ran or attempt is None:
+            raise Unavailable(execution.failure or "the model did not run")
+        if len(graph.main.nodes) > MAX_NODES:
+            raise Unavailable(f"the model has more than {MAX_NODES:,} nodes")
+        if graph.main.opsets.get("", 0) < _oldest_opset():
+            raise Unavailable(f"it is measured from opset {_oldest_opset()} on")
+        chain = longest_chain(graph, shapes)
+        work.check(Question.GRADIENTS)
+        try:
+            meter = _Meter(graph, shapes, chain, execution, worker)
+            gains, gradients = meter.measure()
+        except RunFailure as error:
+            why = read_refusal(graph, str(error))
+            raise Unavailable(f"the model does not run beside its copy: {why}") from error
+        except WorkerDied as error:
+            raise Unavailable(f"beside its copy: {error}") from error
+        return cls(chain, gains, gradients, is_blank=_is_blank(graph, chain))
+
+    def first(self, judge: Callable[[float], bool]) -> Reach | None:
+        """The layer nearest to the output whose gradient is as asked for.
+
+        Raises:
+            NotApplicable: there is one, but training would normalise what this model does not.
+        """
+        found = next((layer for layer in self.layers if judge(layer.gradient)), None)
+        if found is not None and self._is_blank:
+            raise NotApplicable(
+                "batch normalisation with the statistics of an untrained model does nothing here: "
+                "gradients in training are others"
+            )
+        return found
+
+    def to_last(self, layer: Reach) -> float:
+        """The gradient at a layer by that at the last one; 1 where that has none."""
+        last = self.layers[0].gradient
+        return layer.gradient / last if last else 1.0
+
+    def beyond(self, judge: Callable[[float], bool]) -> Reach | None:
+        """The layer nearest to the output of which `judge` is true, if it is of the first one.
+
+        It judges the gradient by that of the last layer.
+
+        Raises:
+            NotApplicable: as `first`.
+        """
+        if not self.layers or not judge(self.to_last(self.layers[-1])):
+            return None
+        last = self.layers[0].gradient
+        return self.first(lambda gradient: judge(gradient / last))
+
+    def behind(self, layer: Reach) -> list[Reach]:
+        """The layers between a layer and the output, from the output on."""
+        return self.layers[: self.layers.index(layer)]
+
+    def evidence(self) -> list[dict[str, object]]:
+        """All layers with their numbers, from the output to the input."""
+        return [
+            {"node": layer.node.name, "value": layer.value.name,
+             "gain": layer.gain, "gradient": layer.gradient}
+            for layer in self.layers
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One run, or several averaged: gains from cut to cut, and from cuts to the outputs beside."""
+
+    gains: list[float]
+    sides: list[float]
+
+    def gradient(self, start: int) -> float:
+        """The product from one cut on, by the strongest way."""
+        product = 1.0
+        for gain, side in zip(self.gains[start:][::-1], self.sides[start:][::-1], strict=True):
+            product = max(gain * product, side)
+        return product
+
+
+class _Meter:
+    """The doubled model in the worker, and what it says."""
+
+    def __init__(
+        self, graph: Graph, shapes: Shapes, chain: Chain, execution: Execution, worker: Worker
+    ) -> None:
+        import numpy as np
+
+        from onnxlint.runtime.perturbed_copy import twin
+
+        assert execution.attempt is not None
+        self._random = np.random.default_rng(execution.inputs.settings.seed)
+        self._graph, self._chain, self._worker = graph, chain, worker
+        self._plan = _plan(graph, shapes, chain)
+        self._feeds = cycle(execution.attempt.feeds)
+        samples = max(1, execution.attempt.samples_per_run)
+        shapes_of_all = map(shapes.of, graph.main.values.values())
+        size = sum(shape.nbytes(unknown=samples) for shape in shapes_of_all if shape is not None)
+        self._runs = max(1, min(-(-DIRECTIONS // samples), READ_BYTES // max(1, size)))
+        model = replace(graph.model, proto=twin(graph.model.proto, self._plan))
+        # Optimising takes longer than it saves in so few runs. In the order of the file model and
+        # copy go side by side; else every cut would wait in memory until its copy comes.
+        data, folder = runnable(model, [])
+        worker.load(data, folder, "none", in_order=True)
+
+    def measure(self) -> tuple[list[float], list[float]]:
+        """The gain of every stretch and the gradient at every cut.
+
+        Raises:
+            NotApplicable: the weights of a layer are all zero.
+            Unavailable: the values are not finite, or too coarse to follow a change.
+        """
+        readings = self._readings(0, STEP)
+        means = _mean(readings)
+        for gain, layers in zip(means.gains, self._chain.layers, strict=True):
+            if not gain:
+                self._doubt(layers)
+        gradients = [_rms([reading.gradient(0) for reading in readings])]
+        return means.gains, [*gradients, *self._checked(means)]
+
+    def _doubt(self, layers: list[Node]) -> None:
+        """Whether there is another reason that no change comes through."""
+        if "float16" in self._plan.cuts.values():
+            raise Unavailable("float16 is too coarse to follow a small change through the model")
+        if any(_is_zero(self._graph, layer) for layer in layers):
+            raise NotApplicable(f"the weights of {layers[-1].place} are all zero: nothing passes")
+
+    def _checked(self, means: _Reading) -> list[float]:
+        """The gradients at all cuts but the first, from the output on, doubtful ones measured."""
+        gradients: list[float] = []
+        product, checks, doubtful = 1.0, MAX_CHECKS, DOUBTFUL
+        for cut in reversed(range(1, len(means.gains))):
+            before, product = product, max(means.gains[cut] * product, means.sides[cut])
+            if before and not product:
+                product = self._from(cut, LARGE_STEP)
+            elif checks and not 1 / doubtful < product < doubtful:
+                product = self._from(cut, STEP)
+                checks, doubtful = checks - 1, doubtful * 100
+            gradients.append(product)
+        return gradients[::-1]
+
+    def _from(self, cut: int, step: float) -> float:
+        """The gradient at a cut by changes that begin there."""
+        return _rms([reading.gradient(cut) for reading in self._readings(cut, step)])
+
+    def _readings(self, start: int, step: float) -> list[_Reading]:
+        return [self._run(start, step) for _ in range(self._runs)]
+
+    def _run(self, start: int, step: float) -> _Reading:
+        import numpy as np
+
+        from onnxlint.runtime import perturbed_copy
+        from onnxlint.runtime.protocol import Run
+
+        control = {
+            perturbed_copy.STEP: np.array(step),
+            perturbed_copy.START: np.array(start),
+            perturbed_copy.NOISE: self._random.standard_normal(
+                perturbed_copy.NOISE_LENGTH, np.float32
+            ),
+        }
+        feeds = {**next(self._feeds), **control}
+        ran = self._worker.run(Run(feeds, [], perturbed_copy.outputs(self._plan)))
+        numbers = {name: float(array) for name, array in ran.outputs.items()}
+        if not all(map(math.isfinite, numbers.values())):
+            raise Unavailable("some values on the way are not finite")
+        return self._read(numbers)
+
+    def _read(self, numbers: dict[str, float]) -> _Reading:
+        from onnxlint.runtime.perturbed_copy import arrived, found, made
+
+        count = len(self._chain.cuts)
+        sent = [numbers[made(cut)] for cut in range(count)]
+        got = [*(numbers[found(cut)] for cut in range(1, count)), numbers[arrived(0)]]
+        sides = [0.0] * count
+        for number, end in list(enumerate(self._chain.ends))[1:]:
+            gain = numbers[arrived(number)] / sent[end.after]
+            sides[end.after] = max(sides[end.after], gain)
+        return _Reading([one / other for one, other in zip(got, sent, strict=True)], sides)
+
+
+def _plan(graph: Graph, shapes: Shapes, chain: Chain) -> Plan:
+    from onnxlint.runtime.perturbed_copy import Plan
+
+    needed = graph.ancestors([end.value for end in chain.ends])
+    kept = [node for node in graph.main.nodes if node in needed]
+    types = ((cut.name, shapes.of(cut)) for cut in chain.cuts)
+    return Plan(
+        cuts={name: shape.dtype for name, shape in types if shape is not None},
+        ends=[end.value.name for end in chain.ends],
+        kept={node.index for node in kept},
+        doubled={node.index for node in kept if node in chain.flow},
+        flowing={vertex.name for vertex in chain.flow if isinstance(vertex, Value)},
+    )
+
+
+def _is_blank(graph: Graph, chain: Chain) -> bool:
+    """Whether batch normalisations look as they do before training: with mean 0 and variance 1.
+
+    Where they were folded into convolutions, all that is left of them are biases of 0.
+    """
+    nodes = [vertex for vertex in chain.flow if isinstance(vertex, Node)]
+    norms = [node for node in nodes if node.op == "BatchNormalization"]
+    if any(_is_all(graph, n.input(3), 0) and _is_all(graph, n.input(4), 1) for n in norms):
+        return True
+    normalised = {norm.input(0) for norm in norms}
+    convolutions = [n for n in nodes if n.op == "Conv" and n.output not in normalised]
+    bare = [n for n in convolutions if n.input(2) is None or _is_all(graph, n.input(2), 0)]
+    return len(bare) > len(convolutions) / 2
+
+
+def _is_all(graph: Graph, value: Value | None, number: float) -> bool:
+    constant = graph.constant(value)
+    return constant is not None and bool((constant == number).all())
+
+
+def _is_zero(graph: Graph, layer: Node) -> bool:
+    """Whether the largest constant that it reads is all zero."""
+    constants = (graph.constant(value) for value in layer.inputs)
+    largest = max((c for c in constants if c is not None), key=lambda c: c.size, default=None)
+    return largest is not None and not largest.any()
+
+
+def _oldest_opset() -> int:
+    from onnxlint.runtime.perturbed_copy import OLDEST_OPSET
+
+    return OLDEST_OPSET
+
+
+def _mean(readings: list[_Reading]) -> _Reading:
+    gains = [reading.gains for reading in readings]
+    sides = [reading.sides for reading in readings]
+    return _Reading(list(_columns(gains)), list(_columns(sides)))
+
+
+def _columns(rows: list[list[float]]) -> Iterator[float]:
+    return (_rms(list(column)) for column in zip(*rows, strict=True))
+
+
+def _rms(numbers: list[float]) -> float:
+    """By ratios to the largest one, for their squares may be out of range."""
+    largest = max(numbers)
+    if not largest:
+        return 0.0
+    return largest * math.sqrt(sum((n / largest) ** 2 for n in numbers) / len(numbers))

@@ -1,0 +1,159 @@
+"""Inputs that show where NaN or infinity is born or hidden, saved for a person to replay."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses.execution.probed_session import Runner
+from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.trace.trace import Contamination, Trace
+from onnxlint.model.file.errors import DataError
+from onnxlint.model.graph.graph import Graph, Node
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.protocol import Array
+
+    Feed = dict[str, Array]
+
+MOST_RUNS = 64
+"""Runs that are spent on making one witness smaller."""
+
+FINEST_CUT = 32
+"""An input is zeroed whole, then by halves, down to so many pieces."""
+
+
+LONGEST_PART = 48
+"""Characters of the model's and of the node's name in a file's: with the rule's code and a hash it
+stays below 143 bytes, which eCryptfs allows; other file systems allow 255."""
+
+
+class Witnesses:
+    """Saves the smallest input found for a contamination, where `--save-witness` asks for it.
+
+    `problems` says, in a sentence each, why witnesses were not saved; their findings stay.
+    """
+
+    def __init__(self, trace: Trace, runner: Runner, folder: Path | None, model: str) -> None:
+        self._trace, self._runner = trace, runner
+        self._folder, self._model = folder, model
+        self.problems: list[str] = []
+
+    @classmethod
+    def build(
+        cls, graph: Graph, shapes: Shapes, trace: Trace, worker: Worker, settings: Settings
+    ) -> Witnesses:
+        """Runs and writes nothing yet.
+
+        Raises:
+            Unavailable: the model did not run.
+        """
+        return cls(trace, Runner(graph, shapes, worker), settings.witnesses, graph.model.path)
+
+    def of(
+        self, found: Contamination, code: str, feeds: Sequence[Feed] | None = None
+    ) -> dict[str, str]:
+        """Where the witness was saved, as evidence of a finding; empty where none was asked for.
+
+        `feeds` are those of the runs that it was found in, if not of the trace. Where it cannot be
+        saved, the evidence says why.
+        """
+        attempt = self._trace.execution.attempt
+        if self._folder is None or attempt is None:
+            return {}
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            feed = (attempt.feeds if feeds is None else feeds)[found.first_run]
+            with suppress(RunFailure, WorkerDied):
+                feed = self._smallest(found, feed)
+            return {"witness": str(self._saved(self._folder, found.node, code, feed))}
+        except (OSError, ValueError, MemoryError, DataError) as error:
+            problem = f"{self._folder}: {_reason(error)}; give another folder (--save-witness)"
+        if problem not in self.problems:
+            self.problems.append(problem)
+        return {"witness_problem": problem}
+
+    def _saved(self, folder: Path, node: Node, code: str, feed: Feed) -> Path:
+        from onnxlint.runtime.data.saving import save
+
+        whose = repr((code, node.scope.path, node.index, node.name))
+        of_model = repr((whose, str(Path(self._model).absolute())))
+        stem = Path(self._model).stem if self._model != "-" else "model"
+        parts = (stem, code, node.name or f"{node.op}_{node.index}")
+        safe = "-".join(map(_safe, parts))
+        first = safe if safe == "-".join(parts) else f"{safe}-{_hash(whose)}"
+        names = [f"{first}.npz", f"{safe}-{_hash(of_model)}.npz"]
+        mark = f"onnxlint witness {_hash(of_model, 16)}"
+        return save(folder, names, feed, mark.encode())
+
+    def _smallest(self, found: Contamination, feed: Feed) -> Feed:
+        """One sample of the feed, with as much of it zeroed as the fault allows."""
+        if not self._runner.is_open:
+            self._runner.open(closely=True)
+        feed = next((one for one in _single(feed) if self._shows(found, one)), feed)
+        runs = 0
+        for name, pieces in _cuts(feed):
+            for piece in range(pieces):
+                smaller = _zeroed(feed, name, piece, pieces)
+                if smaller is None:
+                    continue
+                runs += 1
+                if runs > MOST_RUNS:
+                    return feed
+                if self._shows(found, smaller):
+                    feed = smaller
+        return feed
+
+    def _shows(self, found: Contamination, feed: Feed) -> bool:
+        try:
+            return self._trace.shows(found, self._runner.run_closely(feed))
+        except RunFailure:
+            return False  # the model takes no other number of samples, or no zeros there
+
+
+def _single(feed: Feed) -> Iterator[Feed]:
+    """Each sample alone, where the first axis of every input may count them."""
+    counts = {array.shape[:1] for array in feed.values()}
+    samples = next(iter(counts), ()) if len(counts) == 1 else ()
+    for at in range(*samples) if samples > (1,) else ():
+        yield {name: array[at : at + 1] for name, array in feed.items()}
+
+
+def _cuts(feed: Feed) -> Iterator[tuple[str, int]]:
+    """Inputs of numbers, and into how many pieces to cut them: coarse cuts first."""
+    pieces = 1
+    while pieces <= FINEST_CUT:
+        yield from ((name, min(pieces, array.size)) for name, array in feed.items()
+                    if array.dtype.kind in "fiu" and array.size)  # fmt: skip
+        pieces *= 2
+
+
+def _zeroed(feed: Feed, name: str, piece: int, pieces: int) -> Feed | None:
+    """The feed with one piece of one input zeroed; None where it is zero."""
+    array = feed[name].copy()
+    flat = array.reshape(-1)
+    start, stop = (flat.size * at // pieces for at in (piece, piece + 1))
+    if not flat[start:stop].any():
+        return None
+    flat[start:stop] = 0
+    return {**feed, name: array}
+
+
+def _safe(name: str) -> str:
+    """A part of a file's name: short, of characters that every file system and shell takes."""
+    return re.sub(r"^[.-]+|[^A-Za-z0-9_.-]+", "_", name)[:LONGEST_PART]
+
+
+def _hash(text: str, size: int = 4) -> str:
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=size).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    strerror = getattr(error, "strerror", None)
+    return f"cannot be written ({strerror or str(error) or type(error).__name__})"

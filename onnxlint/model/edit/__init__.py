@@ -1,0 +1,1 @@
+"""Editable copies of a model, written whole, and compared as text."""

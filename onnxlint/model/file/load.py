@@ -1,0 +1,269 @@
+"""Reads a model file without trusting it: mapped, parsed as plain protobuf, nothing executed."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import stat
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onnxlint.model.file.errors import ModelError
+from onnxlint.model.file.mapped_files import Files
+from onnxlint.model.file.protobuf_wire import Skeleton, WireError, skeleton
+from onnxlint.safety.forked import Isolated
+from onnxlint.safety.limits import Budget
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+TEXT_FORMATS = {
+    ".json": "json",
+    ".onnxjson": "json",
+    ".textproto": "textproto",
+    ".prototxt": "textproto",
+    ".pbtxt": "textproto",
+    ".txtpb": "textproto",
+    ".onnxtxt": "onnxtxt",
+    ".onnxtext": "onnxtxt",
+}
+"""Endings of the textual formats that onnx itself reads, and its names for them."""
+
+MODEL_SUFFIXES = (".onnx", *TEXT_FORMATS)
+
+LARGEST_TEXT = 256 * 1024**2
+"""Bytes of a textual model that are read: a choice. Parsing takes some twenty times as much memory,
+and what is larger is written in binary by everybody."""
+
+HASHED_AT_ONCE = 16 * 1024**2
+
+
+@dataclass(eq=False)
+class Model:
+    """One ONNX file with its external data.
+
+    `proto` is the parsed model; raw data of large tensors stays in the file and is reached through
+    `files` (see `onnxlint.model.file.mapped_files`). `path` is as the user wrote it, `sha256` the
+    hash of the bytes that were parsed (without external data), 64 hex digits.
+    """
+
+    path: str
+    proto: ModelProto
+    files: Files
+    size: int
+    sha256: str
+
+    @cached_property
+    def explained_bytes(self) -> int | None:
+        """Bytes of the file that ONNX's fields account for; None in a textual format.
+
+        The rest is in fields that onnx does not know, or in copies that later ones replace.
+        """
+        if self.files.model_file.suffix.lower() in TEXT_FORMATS:
+            return None
+        known = type(self.proto)()
+        known.CopyFrom(self.proto)
+        known.DiscardUnknownFields()
+        size: int = known.ByteSize() + sum(length for _, length in self.files.spans)
+        return size
+
+
+@contextmanager
+def open_model(path: str, budget: Budget | None = None) -> Iterator[Model]:
+    """Reads the model at `path` (`-`: standard input) and keeps its files open meanwhile.
+
+    Text is parsed in a child process, within `budget`; without one, within the default limits.
+
+    Raises:
+        ModelError: there is no readable model.
+    """
+    budget = budget or Budget.build(Settings())
+    if path != "-":
+        with _read(path, Path(path), Path(path).parent, budget) as model:
+            yield model
+        return
+    with spooled() as spool, _read("<stdin>", spool, Path.cwd(), budget) as model:
+        yield model
+
+
+@contextmanager
+def open_spooled(spool: Path, budget: Budget) -> Iterator[Model]:
+    """The model of standard input, which `spooled` put into a file.
+
+    Raises:
+        ModelError: there is no readable model.
+    """
+    with _read("<stdin>", spool, Path.cwd(), budget) as model:
+        yield model
+
+
+@contextmanager
+def spooled() -> Iterator[Path]:
+    """Standard input as a file, which is gone afterwards.
+
+    Raises:
+        ModelError: standard input is closed.
+    """
+    if sys.stdin is None:
+        raise ModelError("<stdin>", "standard input is closed", "name a file instead of '-'")
+    with tempfile.NamedTemporaryFile(prefix="onnxlint-", suffix=".onnx") as spool:
+        while block := sys.stdin.buffer.read(1 << 20):
+            spool.write(block)
+        spool.flush()
+        yield Path(spool.name)
+
+
+@contextmanager
+def _read(name: str, file: Path, folder: Path, budget: Budget) -> Iterator[Model]:
+    files = Files(file, folder)
+    try:
+        yield _opened(name, files, budget)
+    finally:
+        files.close()
+
+
+def _opened(name: str, files: Files, budget: Budget) -> Model:
+    try:
+        size = _size(name, files.model_file)
+        proto, sha256 = _parse(name, files, budget)
+    except (OSError, ValueError) as error:  # a NUL in its name is a ValueError
+        problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+        raise ModelError(name, problem, "check the path and its permissions") from error
+    if not proto.HasField("graph"):
+        raise ModelError(name, "holds no graph", "is it an ONNX model?")
+    if _has_broken_text(proto):
+        raise ModelError(name, "holds text that is no UTF-8", "it is damaged: export it again")
+    return Model(name, proto, files, size, sha256)
+
+
+def _size(name: str, file: Path) -> int:
+    status = file.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise ModelError(
+            name, "is a directory", "name a file in it, or a glob such as 'DIR/*.onnx'"
+        )
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device never ends
+        raise ModelError(name, "is not a regular file", "pipe it to standard input: onnxlint -")
+    if status.st_size == 0:
+        raise ModelError(name, "is empty", "export or download it again")
+    return status.st_size
+
+
+def _parse(name: str, files: Files, budget: Budget) -> tuple[ModelProto, str]:
+    """The model, and the hash of what it was read from; `files` learn where its tensors are."""
+    from onnx import ModelProto
+
+    text_format = TEXT_FORMATS.get(files.model_file.suffix.lower())
+    if text_format is not None:
+        text = _text(name, files.model_file)
+        proto = _parse_text(name, text, text_format, budget)
+        return proto, hashlib.sha256(text).hexdigest()
+    data = files.map_model()
+    reduced = _reduced(name, data)
+    files.spans = reduced.spans
+    try:
+        return ModelProto.FromString(reduced.data), _hash(data)
+    except Exception as error:  # protobuf's DecodeError, which it does not export alike everywhere
+        raise _not_a_model(name, str(error)) from error
+
+
+def _hash(data: mmap.mmap) -> str:
+    """The hash of a mapped file, whose pages are given back as it goes on."""
+    digest = hashlib.sha256()
+    with memoryview(data) as view:
+        for start in range(0, len(view), HASHED_AT_ONCE):
+            digest.update(view[start : start + HASHED_AT_ONCE])
+            if hasattr(mmap, "MADV_DONTNEED"):
+                data.madvise(mmap.MADV_DONTNEED, start, min(HASHED_AT_ONCE, len(view) - start))
+    return digest.hexdigest()
+
+
+def _reduced(name: str, data: mmap.mmap) -> Skeleton:
+    if data[:24] == b"version https://git-lfs.":
+        raise ModelError(name, "is a Git LFS pointer, not the model", "run 'git lfs pull'")
+    try:
+        with memoryview(data) as buffer:
+            return skeleton(buffer, known=_known_fields())
+    except WireError as error:
+        raise _not_a_model(name, str(error)) from error
+
+
+def _known_fields() -> dict[str, frozenset[int]]:
+    """The numbers of the fields that the installed onnx knows, by kind of message."""
+    import onnx
+
+    protos: dict[str, Any] = {
+        "Model": onnx.ModelProto, "Graph": onnx.GraphProto, "Function": onnx.FunctionProto,
+        "Node": onnx.NodeProto, "Attribute": onnx.AttributeProto, "Tensor": onnx.TensorProto,
+        "SparseTensor": onnx.SparseTensorProto,
+    }  # fmt: skip
+    return {
+        kind: frozenset(field.number for field in proto.DESCRIPTOR.fields)
+        for kind, proto in protos.items()
+    }
+
+
+def _text(name: str, file: Path) -> bytes:
+    with file.open("rb") as handle:
+        text = handle.read(LARGEST_TEXT + 1)
+    if len(text) > LARGEST_TEXT:
+        problem = f"is larger than textual models may be (limit {LARGEST_TEXT // 2**20} MiB)"
+        raise ModelError(name, problem, "save it as .onnx")
+    return text
+
+
+def _parse_text(name: str, text: bytes, text_format: str, budget: Budget) -> ModelProto:
+    """Reads text in a process of its own: the readers are native, or recurse as the text nests."""
+    from onnx import ModelProto
+
+    parsing = Isolated(partial(_serialized, text_format), text, budget)
+    try:
+        proto: ModelProto = ModelProto.FromString(parsing.result())
+        return proto
+    except Exception as error:  # the child's end, or protobuf's DecodeError: it nests too deeply
+        first_line = str(error).strip().partition("\n")[0]
+        raise _not_a_model(name, f"as {text_format}: {first_line}") from error
+
+
+def _serialized(text_format: str, text: bytes) -> bytes:
+    import onnx
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the format is experimental
+        model = onnx.load_model_from_string(text, format=text_format)
+    return bytes(model.SerializeToString())
+
+
+def _has_broken_text(proto: ModelProto) -> bool:
+    """Whether a text field holds no UTF-8, for which protobuf gives bytes instead of a string."""
+    from onnx import TensorProto
+
+    pending: list[Any] = [proto]
+    try:
+        while pending:
+            message = pending.pop()
+            is_tensor = type(message) is TensorProto  # of a million, in a quarter of the time
+            if is_tensor and not (message.external_data or message.metadata_props):
+                "".join((message.name, message.doc_string))
+                continue
+            for field, value in message.ListFields():
+                if field.type == field.TYPE_STRING:
+                    "".join(value)  # one text or several; bytes cannot be joined to a text
+                elif field.type == field.TYPE_MESSAGE:
+                    pending.extend((value,) if hasattr(value, "ListFields") else value)
+    except TypeError:
+        return True
+    return False
+
+
+def _not_a_model(name: str, reason: str) -> ModelError:
+    problem = f"is not an ONNX model ({reason})"
+    return ModelError(name, problem, "it may be truncated: export or download it again")

@@ -1,0 +1,92 @@
+"""Where values go in and out of subgraphs and functions, slot by slot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from onnxlint.model.graph.graph import Graph, Node, Scope, Value
+
+Pair = tuple[Value, Value]
+
+
+class Crossings:
+    """What values of one scope become in another: edges that the graph itself keeps coarse.
+
+    `onwards` leads from what is handed in or out to what it becomes, `backwards` the other way. A
+    function has them for all of its calls together.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.onwards: dict[Value, list[Value]] = {}
+        self.backwards: dict[Value, list[Value]] = {}
+        self._graph = graph
+        for node in graph.nodes():
+            for before, after in _pairs(node):
+                self.onwards.setdefault(before, []).append(after)
+                self.backwards.setdefault(after, []).append(before)
+
+    def descendants(
+        self, values: Iterable[Value], *, by_numbers: bool = False
+    ) -> set[Node | Value]:
+        """Those of the graph, through calls of functions, too."""
+        return self._all(values, by_numbers=by_numbers)
+
+    def _all(self, values: Iterable[Value], *, by_numbers: bool) -> set[Node | Value]:
+        found: set[Node | Value] = set()
+        pending = list(values)
+        while pending:
+            new = self._graph.descendants(pending, by_numbers=by_numbers) - found
+            found |= new
+            handed = (self.onwards.get(each, ()) for each in new if isinstance(each, Value))
+            pending = [value for value in chain(*handed) if value not in found]
+        return found
+
+
+def _pairs(node: Node) -> Iterator[Pair]:
+    called = node.called
+    if called is not None:
+        yield from _zipped(node.inputs, called.inputs)
+        yield from _zipped(called.outputs, node.outputs)
+        return
+    for scope in node.subgraphs:
+        if node.op == "If":
+            yield from _zipped(scope.outputs, node.outputs)
+        elif node.op == "Loop":
+            yield from _zipped(node.inputs, scope.inputs)
+            yield from _zipped(scope.outputs[1:], node.outputs)
+            yield from _zipped(scope.outputs[1 : len(node.inputs) - 1], scope.inputs[2:])
+        elif node.op == "Scan":
+            yield from _zipped(node.inputs, scope.inputs)
+            yield from _zipped(scope.outputs, node.outputs)
+            states = max(0, len(node.inputs) - node.attribute("num_scan_inputs", 0))
+            yield from _zipped(scope.outputs[:states], scope.inputs)
+
+
+def _zipped(before: Iterable[Value | None], after: Iterable[Value | None]) -> Iterator[Pair]:
+    for one, other in zip(before, after, strict=False):
+        if one is not None and other is not None:
+            yield one, other
+
+
+def in_order(graph: Graph) -> Iterator[Node]:
+    """All nodes of the main graph, those of what a node runs before it, each scope once."""
+    met: set[Scope] = {graph.main}
+    stack: list[Iterator[Node]] = [iter(graph.main.nodes)]
+    owners: list[Node] = []
+    while stack:
+        node = next(stack[-1], None)
+        if node is None:
+            stack.pop()
+            if owners:
+                yield owners.pop()
+            continue
+        called = node.called
+        inner = [scope for scope in (*node.subgraphs, *([called] if called else ()))
+                 if scope not in met]  # fmt: skip
+        if not inner:
+            yield node
+            continue
+        met.update(inner)
+        owners.append(node)
+        stack.append(chain(*(scope.nodes for scope in inner)))

@@ -1,0 +1,1 @@
+"""Graph patterns in ONNX text: parsed, and matched against a graph."""

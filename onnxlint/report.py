@@ -1,0 +1,179 @@
+"""What one model's lint gave, as the reporters and the exit code see it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from onnxlint.findings import Diagnostic
+from onnxlint.severity import Severity
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The configuration file that held for a model.
+
+    One that lies with the model, and not at or above the working directory, is not trusted:
+    `ignored` are its keys that had no effect.
+    """
+
+    file: str
+    trusted: bool = True
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mending:
+    """What `--fix` did to one model.
+
+    `fixed` are the findings that are gone, `refused` those whose fix was left out, each with the
+    reason. `written` is the file that now holds the mended model; None where nothing was written.
+    `unverified` says why no run proves the fixes; `problem` why the model could not be written.
+    `diff` shows the change as text, where it was asked for.
+    """
+
+    fixed: tuple[Diagnostic, ...] = ()
+    refused: tuple[tuple[Diagnostic, str], ...] = ()
+    written: str | None = None
+    unverified: str | None = None
+    problem: str | None = None
+    diff: str = ""
+
+
+@dataclass(frozen=True)
+class TraceRow:
+    """What was seen of one value over all samples, as `--trace full` reports it.
+
+    `scope` is the path of the subgraph or function that the value is in, empty for the main graph.
+    `p1`, `p50` and `p99` are quantiles, right within a factor of two; all numbers but the counts
+    are over finite elements, and None where there are none.
+    """
+
+    value: str
+    node: str
+    op_type: str
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int
+    nan: int
+    infinite: int
+    zeros: int
+    subnormal: int
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    deviation: float | None = None
+    p1: float | None = None
+    p50: float | None = None
+    p99: float | None = None
+    scope: str = ""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How well one output meets the labels of `samples` samples; None is what does not apply.
+
+    `task` is `classification`, `multi-label` or `regression`. `recall` is by class, `baselines`
+    by name what simple models reach on the same samples: accuracy, or RMSE in a regression.
+    """
+
+    output: str
+    task: str
+    samples: int
+    accuracy: float | None = None
+    recall: Mapping[str, float] | None = None
+    log_loss: float | None = None
+    calibration_error: float | None = None
+    rmse: float | None = None
+    r2: float | None = None
+    baselines: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """All that one model's lint gave.
+
+    `error` says why the file, or the data for it, could not be used. `not_applicable` gives, by
+    code, the reason why a rule had nothing to judge; `crashed` the codes of rules that raised,
+    `not_run` those for which no time was left. `samples` were fed, from `data`; both are None where
+    nothing ran, and `not_executed` then tells why, unless nothing was to run. `mending` is None
+    unless fixes were asked for; `findings` are then those that remain. `trace` has a row for each
+    value that was watched; None unless a full trace was asked for. `metrics` is None without
+    labels, `configuration` where no file held.
+    """
+
+    path: str
+    sha256: str | None = None
+    error: str | None = None
+    findings: tuple[Diagnostic, ...] = ()
+    rules_run: int = 0
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
+    crashed: tuple[str, ...] = ()
+    samples: int | None = None
+    data: str | None = None
+    seconds: float = 0.0
+    fail_on: Severity = Severity.ERROR
+    mending: Mending | None = None
+    trace: tuple[TraceRow, ...] | None = None
+    metrics: Metrics | None = None
+    configuration: Configuration | None = None
+    not_run: tuple[str, ...] = ()
+    not_executed: str | None = None
+
+    @property
+    def failing(self) -> bool:
+        """Whether a finding is at or above the severity that fails a gate."""
+        return any(finding.severity.rank <= self.fail_on.rank for finding in self.findings)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the linter could do its whole job: no error of its own is among the findings."""
+        unwritten = self.mending is not None and self.mending.problem is not None
+        unjudged = self.crashed or self.not_run or any(map(_is_ours, self.findings))
+        return self.error is None and not unwritten and not unjudged
+
+    @property
+    def fixable(self) -> int:
+        """How many findings `--fix` could mend."""
+        return sum(finding.fix is not None for finding in self.findings)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings have this severity."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+
+def _is_ours(finding: Diagnostic) -> bool:
+    return finding.code.startswith("LNT") and finding.severity is Severity.ERROR
+
+
+def encode(told: object) -> bytes:
+    """A report, or findings, for another process, on one line; data alone, nothing to execute.
+
+    A model may have a million findings, of which JSON takes ten times as long.
+    """
+    try:
+        return base64.b64encode(msgspec.msgpack.encode(told))
+    except (OverflowError, UnicodeEncodeError):  # integers beyond 64 bits, lone surrogates
+        return json.dumps(msgspec.to_builtins(told)).encode()
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """What `encode` made of something of this type."""
+    if data[:1] in (b"{", b"["):
+        return msgspec.convert(json.loads(data), kind)
+    return msgspec.msgpack.decode(base64.b64decode(data), type=kind)
+
+
+def exit_code(reports: Iterable[ModelReport]) -> int:
+    """0: nothing at or above `fail_on`; 1: something is; 2: the job could not be done."""
+    done = list(reports)
+    if not all(report.complete for report in done):
+        return 2
+    return int(any(report.failing for report in done))

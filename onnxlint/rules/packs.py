@@ -1,0 +1,259 @@
+"""Finds rules: those of installed packs by entry point, a team's own by path."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+from onnxlint.rules.diagnosis import words
+from onnxlint.rules.rule import Rule, RuleError
+from onnxlint.safety.contained import contained
+from onnxlint.safety.forked import Crashed, Isolated
+from onnxlint.safety.limits import Budget, default_memory_limit
+from onnxlint.safety.unfinished import Terminated
+from onnxlint.toml_tables import exists, real_path
+
+ENTRY_POINT_GROUP = "onnxlint.rules"
+
+RESERVED_PREFIX = "LNT"
+"""Codes of the engine's own findings; no pack may claim them."""
+
+
+class PackError(Exception):
+    """A pack that does not load or breaks the contract: which, what, and what to do."""
+
+
+@dataclass
+class Registry:
+    """Every rule that was found, in the order of their codes, and the packs they came with."""
+
+    packs: dict[str, str] = field(default_factory=dict)
+    _rules: dict[str, Rule] = field(default_factory=dict)
+    _owners: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> list[Rule]:
+        """All rules, by code."""
+        return sorted(self._rules.values(), key=lambda rule: rule.code)
+
+    def add(self, rule: Rule, owner: str) -> None:
+        """Takes a rule in.
+
+        Raises:
+            PackError: its code or name is taken, or reserved.
+        """
+        if rule.family == RESERVED_PREFIX:
+            raise PackError(f"{owner}: code {rule.code} is reserved for onnxlint itself; rename it")
+        for taken in (self._rules.get(rule.code), self.named(rule.name)):
+            if taken is not None and taken is not rule:
+                raise PackError(
+                    f"{owner}: rule {rule.code} {rule.name!r} clashes with {taken.code} "
+                    f"{taken.name!r} of {self._owners[taken.code]}; give it another code and name"
+                )
+        self._rules[rule.code] = rule
+        self._owners[rule.code] = owner
+
+    def named(self, name: str) -> Rule | None:
+        """The rule of this name."""
+        return next((rule for rule in self._rules.values() if rule.name == name), None)
+
+    def owner(self, rule: Rule) -> str:
+        """The pack or file a rule came from."""
+        return self._owners[rule.code]
+
+    def select(self, selector: str) -> list[Rule]:
+        """The rules that a code, a prefix or a name means.
+
+        Raises:
+            PackError: it means none; the message suggests what may have been meant.
+        """
+        chosen = [rule for rule in self.rules if rule.matches(selector)]
+        if not chosen:
+            known = [word for rule in self.rules for word in (rule.name, rule.code)]
+            known += {rule.family for rule in self.rules}
+            near = get_close_matches(selector, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "'onnxlint rules' lists them"
+            raise PackError(f"no rule is called {selector!r}; {hint}")
+        return chosen
+
+
+def discover(paths: Iterable[Path] = (), require: Iterable[str] = ()) -> Registry:
+    """All rules of installed packs and of the given files and folders.
+
+    Raises:
+        PackError: a pack or file does not load, breaks the contract, or is required and missing.
+    """
+    registry = Registry()
+    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP)):
+        _add_pack(registry, entry)
+    for path in paths:
+        for rule in rules_in_path(path):
+            registry.add(rule, str(path))
+    for name in require:
+        if name not in registry.packs and name not in {rule.family for rule in registry.rules}:
+            raise PackError(f"the configuration requires pack {name!r}, which is not installed")
+    return registry
+
+
+def _add_pack(registry: Registry, entry: EntryPoint) -> None:
+    distribution = entry.dist.name if entry.dist else entry.value
+    pack = entry.value.partition(".")[0]
+    registry.packs[pack] = entry.dist.version if entry.dist else ""
+    for rule in _loaded(f"pack {distribution!r} ({entry.value})", entry.value):
+        if rule.family != entry.name:
+            raise PackError(
+                f"pack {distribution!r} claims prefix {entry.name!r} but holds {rule.code}; "
+                "an entry point's name must be the prefix of all its rules"
+            )
+        registry.add(rule, pack)
+
+
+def _loaded(label: str, package: str) -> Iterator[Rule]:
+    try:
+        with contained():  # what a pack prints is no part of the report
+            root = importlib.import_module(package)
+            names = [info.name for info in pkgutil.walk_packages(getattr(root, "__path__", []))]
+            modules = [root, *(importlib.import_module(f"{package}.{name}") for name in names)]
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException as error:  # sys.exit, too
+        raise _broken(label, error) from error
+    for module in modules:
+        yield from _rules_of(module)
+
+
+RULE_SUFFIXES = (".py", ".toml")
+"""Files that may hold rules: functions with `@rule`, and `[[rule]]` tables."""
+
+
+def rules_in_path(path: Path) -> list[Rule]:
+    """The rules of a file in Python or TOML, or of every such file below a folder.
+
+    Raises:
+        PackError: there is no such file, it holds no rule, or it does not load.
+    """
+    if not exists(path):
+        raise PackError(f"rule path {str(path)!r} does not exist; check --rules and 'rule-paths'")
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(file for file in path.rglob("*") if file.suffix in RULE_SUFFIXES)
+    )
+    rules = [rule for file in files for rule in rules_of_file(file)]
+    if not rules:
+        raise PackError(
+            f"rule path {str(path)!r} holds no rule; a rule is a function with @rule, "
+            "or a [[rule]] table in TOML"
+        )
+    return rules
+
+
+def rules_of_file(file: Path) -> list[Rule]:
+    """The rules of one file in Python or TOML; none is no error.
+
+    Raises:
+        PackError: it does not load.
+    """
+    if file.suffix == ".toml":
+        return _rules_of_tables(file)
+    return list(_rules_of(_import_file(file)))
+
+
+def _rules_of_tables(file: Path) -> list[Rule]:
+    from onnxlint.rules.toml_rules import rules_of
+    from onnxlint.toml_tables import ConfigError
+
+    try:
+        return [*rules_of(file)]
+    except RuleError as error:
+        raise PackError(f"{file}: {error}") from error
+    except ConfigError as error:
+        raise PackError(str(error)) from error
+
+
+def _import_file(file: Path) -> ModuleType:
+    digest = hashlib.sha256(os.fsencode(real_path(file))).hexdigest()[:12]
+    name = f"onnxlint_rules_at_{digest}_{file.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise PackError(f"rule file {str(file)!r} is no Python file")
+    _try_out(file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        with contained():
+            spec.loader.exec_module(module)
+    except (KeyboardInterrupt, Terminated):
+        del sys.modules[name]
+        raise
+    except BaseException as error:
+        del sys.modules[name]
+        raise _broken(f"rule file {str(file)!r}", error) from error
+    return module
+
+
+LOADING_SECONDS = 60.0
+"""A rule file that takes longer to load hangs: a choice, for some import large frameworks."""
+
+
+def _try_out(file: Path) -> None:
+    """Runs a file in a child first, for it may end the process, or never end.
+
+    Raises:
+        PackError: it does.
+    """
+    if not hasattr(os, "fork"):
+        return
+    budget = Budget(LOADING_SECONDS, default_memory_limit())
+    try:
+        ending = Isolated(_executed, os.fsencode(file), budget).result()
+    except Crashed as error:
+        raise _unloaded(f"rule file {str(file)!r}", str(error)) from error
+    if ending != _LOADED:
+        told = ending.decode(errors="replace") or "ends the process"
+        raise _unloaded(f"rule file {str(file)!r}", told)
+
+
+def _executed(file: bytes) -> bytes:
+    """Executes a file; other exceptions come again, and are told then."""
+    spec = importlib.util.spec_from_file_location("onnxlint_rules_on_trial", os.fsdecode(file))
+    if spec is not None and spec.loader is not None:
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        try:
+            spec.loader.exec_module(module)
+        except KeyboardInterrupt as error:  # not the user's, who would have ended the child
+            return words(error).encode()
+        except BaseException:
+            return _LOADED
+    return _LOADED
+
+
+_LOADED = b"loaded"
+
+
+def _rules_of(module: ModuleType) -> Iterator[Rule]:
+    """The rules defined in a module, not those it imports."""
+    for thing in vars(module).values():
+        if isinstance(thing, Rule) and thing.function.__module__ == module.__name__:
+            yield thing
+
+
+def _broken(label: str, error: BaseException) -> PackError:
+    return _unloaded(label, str(error) if isinstance(error, RuleError) else words(error))
+
+
+def _unloaded(label: str, what: str) -> PackError:
+    return PackError(f"{label} does not load: {what}; mend or remove it")

@@ -1,0 +1,191 @@
+"""What a rule is: a function that gets the analyses its signature asks for, and yields findings."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from onnxlint.findings import Finding
+from onnxlint.severity import Severity, Stage
+
+RuleFunction = Callable[..., Iterable[Finding]]
+
+_CODE = re.compile(r"[A-Z]{3,8}\d{3}")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SECTION = re.compile(r"^(Why|Fix|Bad|Good):[ \t]*(.*)$", re.MULTILINE)
+
+
+class RuleError(Exception):
+    """A rule that is not written as a rule must be: which, what, and how it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documentation:
+    """A rule's docstring in its parts; `bad` and `good` are example models in ONNX text.
+
+    `patterns` are those of a rule that is nothing but a graph pattern.
+    """
+
+    summary: str
+    why: str = ""
+    fix: str = ""
+    bad: tuple[str, ...] = ()
+    good: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, docstring: str) -> Documentation:
+        """Splits a docstring at its `Why:`, `Fix:`, `Bad:` and `Good:` lines."""
+        text = inspect.cleandoc(docstring)
+        marks = [*_SECTION.finditer(text)]
+        summary = text[: marks[0].start()] if marks else text
+        sections: dict[str, list[str]] = {"Why": [], "Fix": [], "Bad": [], "Good": []}
+        for mark, following in zip(marks, [*marks[1:], None], strict=True):
+            end = following.start() if following else len(text)
+            body = f"{mark[2]}\n{inspect.cleandoc(text[mark.end() : end])}".strip()
+            sections[mark[1]].append(body)
+        return cls(
+            summary.strip(),
+            "\n".join(sections["Why"]),
+            "\n".join(sections["Fix"]),
+            tuple(sections["Bad"]),
+            tuple(sections["Good"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A keyword-only parameter of a rule: what a team may set in its configuration."""
+
+    type: Any
+    default: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A rule: code and name are its public identity, the rest says when and on what it runs.
+
+    `documented` is what a rule written in TOML says of itself; others have a docstring.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    function: RuleFunction
+    ops: frozenset[str] = frozenset()
+    stages: frozenset[Stage] = frozenset(Stage)
+    pack: str = field(default="", compare=False)
+    default: bool = True
+    documented: Documentation | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Iterable[Finding]:
+        """Runs the rule's function itself."""
+        return self.function(*args, **kwargs)
+
+    @property
+    def family(self) -> str:
+        """The letters of its code."""
+        return self.code.rstrip("0123456789")
+
+    @cached_property
+    def documentation(self) -> Documentation:
+        """What its docstring says, or its table."""
+        return self.documented or Documentation.parse(self.function.__doc__ or "")
+
+    @cached_property
+    def requests(self) -> Mapping[str, type]:
+        """The analyses it asks for: parameter name to type."""
+        hints = self._hints
+        return {
+            parameter.name: hints[parameter.name]
+            for parameter in inspect.signature(self.function).parameters.values()
+            if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+        }
+
+    @cached_property
+    def options(self) -> Mapping[str, Option]:
+        """What can be configured: option name (with hyphens) to type and default."""
+        hints = self._hints
+        return {
+            parameter.name.replace("_", "-"): Option(hints[parameter.name], parameter.default)
+            for parameter in inspect.signature(self.function).parameters.values()
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        }
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        try:
+            return typing.get_type_hints(self.function)
+        except (NameError, AttributeError, TypeError, ImportError) as error:
+            raise RuleError(f"rule {self.code}: a type in its signature: {error}") from error
+
+    def is_chosen_by(self, selector: str) -> bool:
+        """Whether a selector makes it run: one that is off by default wants its code or name."""
+        return self.matches(selector) and (self.default or selector in (self.code, self.name))
+
+    def matches(self, selector: str) -> bool:
+        """Whether a code, a code prefix or a name means this rule; `ALL` means every one."""
+        return selector in (self.name, "ALL") or (
+            selector[:1].isupper() and self.code.startswith(selector)
+        )
+
+
+def rule(
+    code: str,
+    name: str,
+    *,
+    severity: Severity,
+    ops: Iterable[str] = (),
+    stages: Iterable[Stage] = tuple(Stage),
+    default: bool = True,
+) -> Callable[[RuleFunction], Rule]:
+    """Makes a function a rule.
+
+    Its positional parameters name by their types the analyses it gets; its keyword-only parameters
+    are its options and need types and defaults. Its docstring documents and tests it.
+
+    Args:
+        code: three letters of the family and three digits, never reused.
+        name: lower case with hyphens; reads well after "allow".
+        severity: of its findings, unless one says otherwise.
+        ops: operators it looks at; in a model without any of them it is not applicable.
+        stages: the stages of training in which it makes sense.
+        default: whether it runs unasked; if not, its code or name must be selected, for `ALL` and
+            prefixes leave it out: `--select ALL,WGT013`.
+
+    Raises:
+        RuleError: code, name, signature or docstring are not as they must be.
+    """
+
+    def decorate(function: RuleFunction) -> Rule:
+        return checked(
+            Rule(code, name, severity, function, frozenset(ops), frozenset(stages), default=default)
+        )
+
+    return decorate
+
+
+def checked(made: Rule) -> Rule:
+    """The rule, if code, name, signature and documentation are as they must be.
+
+    Raises:
+        RuleError: they are not.
+    """
+    if not _CODE.fullmatch(made.code):
+        raise RuleError(f"rule code {made.code!r} must be capital letters and three digits")
+    if not _NAME.fullmatch(made.name):
+        raise RuleError(f"rule {made.code}: name {made.name!r} must be words joined by hyphens")
+    for parameter in inspect.signature(made.function).parameters.values():
+        if parameter.annotation is inspect.Parameter.empty:
+            raise RuleError(f"rule {made.code}: parameter {parameter.name!r} needs a type")
+        keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        if keyword_only and parameter.default is inspect.Parameter.empty:
+            raise RuleError(f"rule {made.code}: option {parameter.name!r} needs a default")
+    if not made.function.__doc__ and made.documented is None:
+        raise RuleError(f"rule {made.code}: it needs a docstring, which documents and tests it")
+    return made

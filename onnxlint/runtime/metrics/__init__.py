@@ -1,0 +1,1 @@
+"""How well predictions meet labels, and what simple baselines reach."""

@@ -1,0 +1,1 @@
+"""Shape inference by native code, as it runs in a child process."""

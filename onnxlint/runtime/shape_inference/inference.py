@@ -1,0 +1,485 @@
+"""Shape inference of a whole model, as it runs in a child process.
+
+Onnx's own inference does the main work, and three things go on around it. A node at which it would
+break off is veiled, so that the others are inferred all the same. The bodies of local
+functions, which it leaves out, are inferred as models of their own, with the types that their calls
+give them. And where contrib operators or data-dependent sizes stop it, onnxruntime's symbolic
+inference goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import ChainMap
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from onnx import (
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TypeProto,
+    ValueInfoProto,
+    defs,
+    helper,
+    shape_inference,
+)
+
+if TYPE_CHECKING:
+    from onnx import AttributeProto
+
+NODE_TAG = "onnxlint-node:"
+"""Every node is named by this, the number of its container and its index, so that messages tell."""
+
+SYMBOLIC_NODE_LIMIT = 3_000
+"""Symbolic inference takes some ms a node; larger graphs keep what onnx's inference knows."""
+
+_MOST_BROKEN_NODES = 100
+_TAG = re.compile(rf"{NODE_TAG}\d+:\d+")
+
+_VEIL = ("ai.onnx.ml", "FeatureVectorizer")
+"""An operator that has a schema, and no inference."""
+
+_STAND_INS = dict.fromkeys(
+    ("BiasDropout", "BiasGelu", "BiasSoftmax", "FastGelu", "Gelu", "QLinearLeakyRelu",
+     "QLinearSigmoid", "QLinearSoftmax", "QuickGelu", "SkipLayerNormalization",
+     "SkipSimplifiedLayerNormalization"), "Identity",
+) | {"FusedConv": "Conv", "FusedGemm": "Gemm", "FusedMatMul": "MatMul"}  # fmt: skip
+"""Operators of com.microsoft, and standard ones whose first output has the same type."""
+
+_TRANSPOSING = ("transA", "transB", "transBatchA", "transBatchB")
+
+_HELPED_DOMAINS = ("", "com.microsoft")
+"""Domains of which symbolic inference may know operators that onnx's does not."""
+
+Container: TypeAlias = GraphProto | FunctionProto
+Types: TypeAlias = MutableMapping[str, TypeProto]
+Call: TypeAlias = tuple[NodeProto, Types]
+
+
+def infer(
+    serialized: bytes, *, passing_by: Collection[str] = (), follows_constants: bool = True
+) -> bytes:
+    """A line of JSON with onnx's complaints, then the model with the inferred types.
+
+    The types of all values of a function stand in its `value_info`. Nothing is inferred of the
+    nodes whose tags are in `passing_by`. Constants are followed to the sizes that they give,
+    unless that asks for too much memory.
+    """
+    model = ModelProto.FromString(serialized)
+    _import_veil(model)
+    nodes = tagged(model)
+    for container in containers(model):
+        _fill_sparse(container)
+    for name in passing_by:
+        _veil(nodes[name])
+    _spell_alike(model, nodes.values())
+    misfits = {name: misfit for name, node in nodes.items() if (misfit := _misfit(node))}
+    for name in misfits:
+        _veil(nodes[name])
+    hidden = dict([*_unknown(model, nodes), *_endless_calls(model, nodes)])
+    veiled = {name: (node.domain, node.op_type) for name, node in hidden.items()}
+    for name in veiled:
+        _stand_in(nodes[name])
+    inferred, complaints = _infer_stubbornly(model, nodes, data_prop=follows_constants)
+    complaints += (f"(op_type:, node name: {name}): {misfit}" for name, misfit in misfits.items())
+    _infer_functions(inferred, data_prop=follows_constants)
+    for name, node in tagged(inferred).items() if veiled else ():
+        node.domain, node.op_type = veiled.get(name, (node.domain, node.op_type))
+    if follows_constants and _stopped_short(inferred):
+        inferred = _infer_symbolically(inferred)
+    del inferred.graph.initializer[:]  # they say their own type
+    return json.dumps("\n".join(complaints)).encode() + b"\n" + bytes(inferred.SerializeToString())
+
+
+def tagged(model: ModelProto) -> dict[str, NodeProto]:
+    """Gives every node a name that tells where it stands, its tag: the nodes by their tags."""
+    nodes = {}
+    for number, container in enumerate(containers(model)):
+        for index, node in enumerate(container.node):
+            node.name = f"{NODE_TAG}{number}:{index}"
+            nodes[node.name] = node
+    return nodes
+
+
+def _fill_sparse(container: Container) -> None:
+    """Declares sparse initializers as the dense tensors that onnxruntime makes of them."""
+    if isinstance(container, GraphProto) and container.sparse_initializer:
+        known = {info.name for info in (*container.input, *container.value_info)}
+        for sparse in container.sparse_initializer:
+            name = sparse.values.name
+            if name not in known:
+                dense = helper.make_tensor_type_proto(sparse.values.data_type, sparse.dims)
+                container.value_info.append(ValueInfoProto(name=name, type=dense))
+        del container.sparse_initializer[:]
+
+
+def _spell_alike(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
+    """Writes the standard domain as the empty one, the only spelling that onnx always knows."""
+    importers = (entry for part in (model, *model.functions) for entry in part.opset_import)
+    for part in (*nodes, *importers):
+        if part.domain == "ai.onnx":
+            part.domain = ""
+
+
+def containers(model: ModelProto) -> Iterator[Container]:
+    """The main graph and each function, each followed by its subgraphs, breadth first."""
+    for root in (model.graph, *model.functions):
+        pending: list[Container] = [root]
+        for container in pending:
+            yield container
+            for node in container.node:
+                pending.extend(subgraphs(node))
+
+
+def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
+    """The graphs that a node owns."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def _misfit(node: NodeProto) -> str | None:
+    """What onnx's inference does not ask about, and then reads beyond its memory.
+
+    It may crash, and it may give any shape.
+    """
+    numbers = {a.name: a.i for a in node.attribute if a.HasField("i") and not a.ref_attr_name}
+    operator = node.op_type if not node.domain else ""
+    if operator == "Split" and len(node.output) > numbers.get("num_outputs", len(node.output)):
+        return f"{len(node.output)} outputs, and num_outputs is {numbers['num_outputs']}"
+    if operator == "GatherND" and numbers.get("batch_dims", 0) < 0:
+        return f"batch_dims is {numbers['batch_dims']}, and must not be negative"
+    return _misspelled_equation(node) if operator == "Einsum" else None
+
+
+def _misspelled_equation(node: NodeProto) -> str | None:
+    """Dots beyond one ellipsis in a term, at which onnx and onnxruntime never come to an end."""
+    equations = [a.s.decode(errors="replace") for a in node.attribute if a.name == "equation"]
+    for term in re.split(r",|->", equations[0]) if equations else ():
+        if "." in term.replace("...", "", 1):
+            return f"term {term[:50]!r} of the equation has dots beyond one ellipsis"
+    return None
+
+
+def _unknown(model: ModelProto, nodes: Mapping[str, NodeProto]) -> Iterator[tuple[str, NodeProto]]:
+    """Nodes without a schema, which make onnx keep its complaints, or with too few inputs for it.
+
+    At the latter it breaks off, as it does where the operator's domain is not imported.
+    """
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    for function in model.functions:
+        versions = {entry.domain: entry.version for entry in function.opset_import} | versions
+    least: dict[tuple[str, str], float] = dict.fromkeys(functions_of(model), 0)
+    for name, node in nodes.items():
+        operator = (node.domain, node.op_type)
+        if operator not in least:
+            least[operator] = _least_inputs(*operator, versions)
+        if len(node.input) < least[operator]:
+            yield name, node
+
+
+LARGEST_EXPANSION = 1_000_000
+"""Nodes that the functions of a model may come to when each call is replaced by its body: onnx
+infers every call anew. A choice; exported models have a few thousand."""
+
+DEEPEST_CALLS = 90
+"""Functions in functions; native code calls itself for each, and from 100 on onnx 1.23 infers
+nothing at all. Exported models have fewer than 10."""
+
+
+def _endless_calls(
+    model: ModelProto, nodes: Mapping[str, NodeProto]
+) -> Iterator[tuple[str, NodeProto]]:
+    """Calls of functions that call others without end, or nearly so."""
+    functions = functions_of(model)
+    if not functions:
+        return
+    sizes: dict[tuple[str, str], tuple[int, int]] = {}
+    called = {key: list(_called(function, functions)) for key, function in functions.items()}
+    for key in _postorder(called):
+        inner = [sizes.get(callee, (LARGEST_EXPANSION, 0)) for callee in called[key]]  # a circle
+        size = len(functions[key].node) + sum(each for each, _ in inner)
+        sizes[key] = (
+            min(size, LARGEST_EXPANSION + 1),
+            1 + max((depth for _, depth in inner), default=0),
+        )
+    for name, node in nodes.items():
+        size, depth = sizes.get((node.domain, node.op_type), (0, 0))
+        if size > LARGEST_EXPANSION or depth > DEEPEST_CALLS:
+            yield name, node
+
+
+def _postorder(called: Mapping[tuple[str, str], list[tuple[str, str]]]) -> list[tuple[str, str]]:
+    """Every function after those that it calls; without recursion, for chains may be long."""
+    order: list[tuple[str, str]] = []
+    entered: set[tuple[str, str]] = set()
+    for start in called:
+        if start in entered:
+            continue
+        entered.add(start)
+        pending = [(start, iter(called[start]))]
+        while pending:
+            key, callees = pending[-1]
+            callee = next((each for each in callees if each not in entered), None)
+            if callee is None:
+                order.append(key)
+                pending.pop()
+            else:
+                entered.add(callee)
+                pending.append((callee, iter(called[callee])))
+    return order
+
+
+def _least_inputs(domain: str, op_type: str, versions: Mapping[str, int]) -> float:
+    try:
+        return defs.get_schema(op_type, versions.get(domain, 0), domain).min_input
+    except defs.SchemaError:
+        return float("inf")
+
+
+def _veil(node: NodeProto) -> None:
+    """Makes it a node of which onnx infers nothing, and has nothing to complain."""
+    node.domain, node.op_type = _VEIL
+
+
+def _stand_in(node: NodeProto) -> None:
+    """Puts an operator in a contrib operator's place that infers the same; else the veil."""
+    stand_in = _STAND_INS.get(node.op_type) if node.domain == "com.microsoft" else None
+    transposes = any(a.name in _TRANSPOSING and a.i for a in node.attribute)
+    if stand_in is None or (stand_in == "MatMul" and transposes):
+        _veil(node)
+    else:
+        node.domain, node.op_type = "", stand_in
+
+
+def _import_veil(model: ModelProto) -> None:
+    for importer in (model, *model.functions):
+        imported = {entry.domain for entry in importer.opset_import}
+        if _VEIL[0] not in imported and (imported or importer is model):
+            importer.opset_import.append(helper.make_opsetid(_VEIL[0], 1))
+
+
+def functions_of(model: ModelProto) -> dict[tuple[str, str], FunctionProto]:
+    """The local functions by the domain and name that a node calls them by."""
+    return {(function.domain, function.name): function for function in model.functions}
+
+
+def _infer_stubbornly(
+    model: ModelProto, nodes: Mapping[str, NodeProto], *, data_prop: bool
+) -> tuple[ModelProto, list[str]]:
+    """Infers what can be inferred; each node that makes onnx give up is passed by from then on.
+
+    Onnx asks less of the shape of what it follows as a constant, and where it follows none, it asks
+    what its checker does: it is heard both ways.
+    """
+    complaints: list[str] = []
+    inferred = None
+    for _ in range(_MOST_BROKEN_NODES):
+        inferred = _infer_strictly(model, complaints, data_prop=data_prop)
+        if inferred is not None:
+            break
+        try:
+            inferred = shape_inference.infer_shapes(model, data_prop=data_prop)
+            break
+        except shape_inference.InferenceError as error:
+            tags = _TAG.findall(str(error))
+        broken = nodes.get(tags[-1]) if tags else None
+        if broken is None or (broken.domain, broken.op_type) == _VEIL:
+            break
+        _veil(broken)
+    if data_prop:
+        _infer_strictly(model, complaints, data_prop=False)
+    return inferred or model, complaints
+
+
+def _infer_strictly(
+    model: ModelProto, complaints: list[str], *, data_prop: bool
+) -> ModelProto | None:
+    try:
+        return shape_inference.infer_shapes(model, strict_mode=True, data_prop=data_prop)
+    except shape_inference.InferenceError as error:
+        complaints.append(str(error))
+        return None
+
+
+def _infer_functions(model: ModelProto, *, data_prop: bool) -> None:
+    """Infers the body of every function that is called, its callers first."""
+    functions = functions_of(model)
+    sites: dict[tuple[str, str], list[Call]] = {key: [] for key in functions}
+    _note_calls(sites, model.graph)
+    called = {key: list(_called(function, functions)) for key, function in functions.items()}
+    for key in reversed(_postorder(called)):
+        if sites[key]:
+            _infer_function(functions[key], sites[key], model, data_prop=data_prop)
+            _note_calls(sites, functions[key])
+
+
+def _note_calls(sites: dict[tuple[str, str], list[Call]], container: Container) -> None:
+    pending = [(container, _types(container))] if sites else []
+    for inner, types in pending:
+        for node in inner.node:
+            if (node.domain, node.op_type) in sites:
+                sites[node.domain, node.op_type].append((node, types))
+            for graph in subgraphs(node):
+                visible: ChainMap[str, TypeProto] = ChainMap(_types(graph), types)
+                pending.append((graph, visible))
+
+
+def types_in(container: Container) -> Iterator[tuple[str, TypeProto]]:
+    """Name and type of the container's values, initializers left out."""
+    infos: list[ValueInfoProto] = list(container.value_info)
+    if isinstance(container, GraphProto):
+        infos += (*container.input, *container.output)
+    return ((info.name, info.type) for info in infos)
+
+
+def _types(container: Container) -> Types:
+    types = dict(types_in(container))
+    for tensor in container.initializer if isinstance(container, GraphProto) else ():
+        types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
+    return types
+
+
+def _called(
+    container: Container, functions: Mapping[tuple[str, str], FunctionProto]
+) -> Iterator[tuple[str, str]]:
+    pending = [container]
+    for inner in pending:
+        for node in inner.node:
+            if (node.domain, node.op_type) in functions:
+                yield node.domain, node.op_type
+            pending.extend(subgraphs(node))
+
+
+def _infer_function(
+    function: FunctionProto, calls: list[Call], model: ModelProto, *, data_prop: bool
+) -> None:
+    """Infers a body as a graph, and writes the types of all its values to `value_info`."""
+    graph = helper.make_graph(_bound(function, [node for node, _ in calls]), "body", [], [])
+    for slot, name in enumerate(function.input):
+        given = [types.get(_name(node.input, slot)) for node, types in calls]
+        graph.input.append(ValueInfoProto(name=name, type=_common_type(given)))
+    graph.output.extend(ValueInfoProto(name=name) for name in function.output)
+    graph.value_info.extend(function.value_info)
+    body = helper.make_model(graph, ir_version=model.ir_version, functions=model.functions,
+                             opset_imports=function.opset_import or model.opset_import)  # fmt: skip
+    _import_veil(body)
+    with suppress(shape_inference.InferenceError):  # what it declares is known all the same
+        body = shape_inference.infer_shapes(body, data_prop=data_prop)
+    _give_back_references(function, body.graph)
+    del function.value_info[:], function.node[:]
+    function.node.extend(body.graph.node)
+    known = (*body.graph.input, *body.graph.output, *body.graph.value_info)
+    function.value_info.extend({info.name: info for info in known}.values())
+
+
+def _give_back_references(function: FunctionProto, body: GraphProto) -> None:
+    """Undoes `_bind`: a graph that was bound is no container of the model, and has no number."""
+    for node, template in zip(body.node, function.node, strict=True):
+        for attribute, original in zip(node.attribute, template.attribute, strict=True):
+            if original.ref_attr_name:
+                attribute.CopyFrom(original)
+
+
+def _name(names: Sequence[str], slot: int) -> str:
+    return names[slot] if slot < len(names) else ""
+
+
+def _bound(function: FunctionProto, calls: list[NodeProto]) -> list[NodeProto]:
+    """A body's nodes with the attributes of the calls; veiled where the calls do not agree."""
+    defaults = {attribute.name: attribute for attribute in function.attribute_proto}
+    given = [defaults | {a.name: a for a in call.attribute} for call in calls]
+    nodes = []
+    for template in function.node:
+        node = NodeProto()
+        node.CopyFrom(template)
+        for attribute in node.attribute:
+            if attribute.ref_attr_name and not _bind(attribute, given):
+                _veil(node)
+        nodes.append(node)
+    return nodes
+
+
+def _bind(attribute: AttributeProto, given: list[dict[str, AttributeProto]]) -> bool:
+    """Gives a reference to a function's attribute the value that all calls agree on."""
+    values = [attributes.get(attribute.ref_attr_name) for attributes in given]
+    first = values[0]
+    if first is None or any(value != first for value in values):
+        return False
+    name = attribute.name
+    attribute.CopyFrom(first)
+    attribute.name = name
+    return True
+
+
+def _common_type(types: Sequence[TypeProto | None]) -> TypeProto | None:
+    """The type that holds at every call: a dim that differs is unknown, as is any other type."""
+    first = types[0]
+    if first is None or all(other == first for other in types):
+        return first
+    if any(other is None or not other.HasField("tensor_type") for other in types):
+        return None
+    tensors = [other.tensor_type for other in types if other is not None]
+    if len({tensor.elem_type for tensor in tensors}) > 1:
+        return None
+    ranks = {len(tensor.shape.dim) if tensor.HasField("shape") else None for tensor in tensors}
+    dims: list[int | str | None] | None = None
+    if len(ranks) == 1 and None not in ranks:
+        axes = zip(*(tensor.shape.dim for tensor in tensors), strict=True)
+        dims = [_size(axis[0]) if len(set(map(_size, axis))) == 1 else None for axis in axes]
+    return helper.make_tensor_type_proto(tensors[0].elem_type, dims)
+
+
+def _size(dim: Any) -> int | str | None:
+    return dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
+
+
+def _stopped_short(model: ModelProto) -> bool:
+    """Whether there is an operator of known inputs whose output is unknown, and read."""
+    graph = model.graph
+    if len(graph.node) > SYMBOLIC_NODE_LIMIT:
+        return False
+    types = _types(graph)
+    read = {name for container in containers(model) for node in container.node
+            for name in node.input}  # fmt: skip
+    read.update(output.name for output in graph.output)
+    return any(
+        node.domain in _HELPED_DOMAINS
+        and node.op_type != "If"  # unknown where its branches differ, and so it stays
+        and all(_is_known(types.get(name)) for name in node.input if name)
+        and not all(_is_known(types.get(name)) for name in read.intersection(node.output))
+        for node in graph.node
+    )
+
+
+def _is_known(info: TypeProto | None) -> bool:
+    if info is None or not info.HasField("tensor_type"):
+        return info is not None and info.WhichOneof("value") is not None
+    return info.tensor_type.HasField("shape") and None not in map(_size, info.tensor_type.shape.dim)
+
+
+def _infer_symbolically(model: ModelProto) -> ModelProto:
+    """Adds what onnxruntime's tool knows and onnx does not, and what follows from it."""
+    from onnxlint.runtime.shape_inference.ort_symbolic import infer_symbolically
+
+    types = _types(model.graph)
+    for info in infer_symbolically(model):
+        if not _is_known(types.get(info.name)):
+            _forget_tags(info.type)
+            model.graph.value_info.append(info)
+    try:
+        return shape_inference.infer_shapes(model, data_prop=True)
+    except shape_inference.InferenceError:
+        return model
+
+
+def _forget_tags(info: TypeProto) -> None:
+    """A symbol that the tool made up after a node's name says nothing."""
+    for dim in info.tensor_type.shape.dim:
+        if _TAG.search(dim.dim_param):
+            dim.Clear()

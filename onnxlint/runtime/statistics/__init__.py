@@ -1,0 +1,1 @@
+"""Statistics of tensors: in compiled passes or in numpy, added up over runs."""

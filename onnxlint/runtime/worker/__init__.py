@@ -1,0 +1,1 @@
+"""The worker process that runs onnxruntime, and the client that talks to it."""

@@ -1,0 +1,165 @@
+"""Runs one function on bytes in a child process, so that a crash of native code stays there."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from onnxlint.safety.limits import Alarm, Budget, data_size, end_with_parent, limit_memory
+
+Function = Callable[[bytes], bytes]
+
+_NATIVE = {"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"}
+
+_OUT_OF_MEMORY = 3
+"""Exit status of a child that was refused memory."""
+
+_STARVED_SHARE = 0.4
+"""A native crash beyond this share of the limit is laid to it: what doubles its memory dies so."""
+
+
+class Crashed(Exception):  # noqa: N818 - it says what became of the child
+    """The child died; the message says how, and `signal` names the one that ended it."""
+
+    def __init__(self, message: str, signal_name: str = "", *, at_limit: bool = False) -> None:
+        super().__init__(message)
+        self.signal = signal_name
+        self.at_limit = at_limit
+
+    @property
+    def is_native(self) -> bool:
+        """Whether native code stumbled; a child that took too long or too much was ended."""
+        return self.signal in _NATIVE and not self.at_limit
+
+
+def fork(serve: Callable[[int], None]) -> tuple[int, int]:
+    """Forks a child that calls `serve` with the end of a pipe to write to, and then leaves.
+
+    Returns the child's process and the end to read from. The child ends when this process does;
+    what it prints is nobody's, and it runs nothing of what its parent set up for its own end.
+    """
+    reader, writer = os.pipe()
+    parent = os.getpid()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or full
+            stream.flush()
+    try:
+        with warnings.catch_warnings():
+            # Python 3.12 warns of threads: the child touches none of their locks.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise
+    if child:
+        os.close(writer)
+        return child, reader
+    try:
+        os.close(reader)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        end_with_parent(parent)
+        faulthandler.disable()  # the parent tells of a crash
+        serve(writer)
+    finally:
+        os._exit(1)
+
+
+class Isolated:
+    """A call under way: started at once, its result taken later; within a budget.
+
+    `growth` is what the child may allocate beside what it inherits, in bytes; None leaves it what
+    the budget says of a process.
+    """
+
+    def __init__(
+        self, function: Function, argument: bytes, budget: Budget, growth: int | None = None
+    ) -> None:
+        self._function, self.argument, self.budget = function, argument, budget
+        self._inherited = data_size()
+        self._limit = budget.memory
+        if growth is not None:
+            self._limit = min(self._inherited + growth, budget.memory or sys.maxsize)
+        self._child: int | None = None
+        self._pipe = -1
+        if hasattr(os, "fork"):
+            self._fork()
+
+    def _fork(self) -> None:
+        self._child, self._pipe = fork(self._serve)
+
+    def result(self) -> bytes:
+        """What the function returned.
+
+        Raises:
+            Crashed: the child died, took too long or too much, or the function raised.
+        """
+        if self._child is None:  # no fork on this platform: run here, unprotected
+            try:
+                return self._function(self.argument)
+            except Exception as error:
+                raise Crashed(f"{type(error).__name__}: {error}") from error
+        child, self._child = self._child, None
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            os.kill(child, signal.SIGKILL)
+
+        alarm = threading.Timer(self.budget.left, expire)
+        alarm.daemon = True
+        alarm.start()
+        with Alarm.waiting(), os.fdopen(self._pipe, "rb") as pipe:
+            data = pipe.read()
+        alarm.cancel()
+        _, status, usage = os.wait4(child, 0)
+        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        if expired.is_set():
+            raise Crashed(f"took longer than the {self.budget.allowed_time} allowed", at_limit=True)
+        return self._outcome(os.waitstatus_to_exitcode(status), peak, data)
+
+    def _outcome(self, code: int, peak: int, data: bytes) -> bytes:
+        own = sys.maxsize if self._limit is None else max(1, self._limit - self._inherited)
+        starved = code < 0 and peak - self._inherited > _STARVED_SHARE * own
+        if code == _OUT_OF_MEMORY or starved:
+            told = f"ran out of the {own / 2**20:,.0f} MiB allowed"
+            raise Crashed(told, at_limit=True)
+        if code < 0:
+            name = signal.Signals(-code).name
+            raise Crashed(f"native code crashed ({name})", name)
+        if code > 0:
+            raise Crashed(data.decode(errors="replace"))
+        return data
+
+    def close(self) -> None:
+        """Ends a child whose result nobody took."""
+        if self._child is not None:
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+            os.close(self._pipe)
+            self._child = None
+
+    def _serve(self, writer: int) -> None:
+        """The child's whole life."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        limit_memory(self._limit)
+        silence = os.open(Path(os.devnull), os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        try:
+            data, status = self._function(self.argument), 0
+        except MemoryError:
+            os._exit(_OUT_OF_MEMORY)
+        except Exception:
+            data, status = traceback.format_exc(limit=0).strip().encode(), 1
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(data)
+        os._exit(status)
