@@ -9,7 +9,7 @@ import pytest
 
 from onnxlint.rules.packs import discover
 
-REFERENCE = Path(__file__).parent.parent / "docs" / "reference.py"
+REFERENCE = Path(__file__).parent.parent / "tools" / "docs" / "reference.py"
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import onnx
 from onnx import helper
 
 from onnxlint.model.file.load import open_model
-from onnxlint.model.graph.graph import Graph, Origin
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Origin
 
 BRANCHES = """net (float[N] x, bool c, float[N] dead) => (float[N] y) <float[1] w = {2}> {
     h = Mul(x, w)

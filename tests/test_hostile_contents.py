@@ -22,7 +22,8 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.config import Plan, load, plan
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.exporter_metadata import LONGEST_SCOPES, module_path
-from onnxlint.model.graph.graph import LARGEST_FILL, Graph
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.stored_tensors import LARGEST_FILL
 from onnxlint.model.graph.walk import Walk
 from onnxlint.model.preflight import Preflight, all_tensors
 from onnxlint.pipeline import lint_model

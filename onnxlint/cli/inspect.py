@@ -18,7 +18,8 @@ from onnxlint.settings import DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT
 if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
     from onnxlint.analyses.trace.trace import Observed, Trace
-    from onnxlint.model.graph.graph import Graph, Value
+    from onnxlint.model.graph.graph import Graph
+    from onnxlint.model.graph.nodes import Value
     from onnxlint.settings import Settings
 
 
@@ -151,7 +152,7 @@ def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
     from onnxlint.model.graph.graph import Graph
 
     graph, shapes = analyses.get(Graph), analyses.get(Shapes)
-    for node in in_order(graph):
+    for node in in_order(graph.main):
         shape = shapes.of(node.output)
         seen = _seen(trace, node.output) if trace is not None else None
         finite = seen is not None and seen.statistics.finite

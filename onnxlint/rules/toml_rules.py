@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from onnxlint.findings import Finding
-from onnxlint.model.graph.graph import Graph, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Value
 from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
 from onnxlint.model.patterns.parser import suggestion
 from onnxlint.rules.rule import Documentation, Rule, RuleError, RuleFunction, checked
@@ -92,7 +93,7 @@ def _made(table: RuleTable, pattern: Pattern) -> Rule:
 
     def judge(graph: Graph) -> Iterator[Finding]:
         for match in pattern.matches(graph):
-            words = {name: _words(match, name) for name in names}
+            words = {name: _words(graph, match, name) for name in names}
             yield Finding(
                 match if table.at is None else match.node(table.at) or match,
                 table.message.format(**words),
@@ -129,14 +130,14 @@ def _names(table: RuleTable, pattern: Pattern) -> list[str]:
     return names
 
 
-def _words(match: Match, name: str) -> str:
+def _words(graph: Graph, match: Match, name: str) -> str:
     """What a message says for a name: a node, a constant's number, or a value's name."""
     if name not in match:
         return str(match.attribute(name))
     node = match.node(name)
-    return str(node.place) if node is not None else _value_words(match[name])
+    return str(node.place) if node is not None else _value_words(graph, match[name])
 
 
-def _value_words(value: Value) -> str:
-    number = value.scope.graph.number(value)
+def _value_words(graph: Graph, value: Value) -> str:
+    number = graph.number(value)
     return repr(value.name) if number is None else str(number)

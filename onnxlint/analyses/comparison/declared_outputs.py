@@ -11,7 +11,8 @@ from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.inputs.input_semantics import FEEDABLE
 from onnxlint.analyses.static.shapes import Shape, Shapes, declared
-from onnxlint.model.graph.graph import Graph, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Ran, Seen

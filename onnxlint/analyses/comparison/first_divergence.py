@@ -12,7 +12,7 @@ from onnxlint.analyses.comparison.value_pairing import Pair, Side, paired, seen_
 from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
 from onnxlint.analyses.static.precision import Distance
 from onnxlint.model.file.errors import DataError
-from onnxlint.model.graph.graph import Value
+from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import Place
 
 FLOATS = ("float", "float16", "double")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.static.precision import Rounding, finite_parts
-from onnxlint.model.graph.graph import Graph, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:

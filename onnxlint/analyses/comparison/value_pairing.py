@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.weights import Weights
-from onnxlint.model.graph.graph import LAYERS, Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import LAYERS
 
 if TYPE_CHECKING:
     from onnxlint.model.file.tensors import Tensor

@@ -18,7 +18,8 @@ from onnxlint.analyses.execution.probes import chosen, constants
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.body_models import Body, as_model, bodies, wanted_by
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.model.graph.graph import Graph, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Value
 
 if TYPE_CHECKING:
     from onnx import TensorProto

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from textwrap import shorten
 
-from onnxlint.model.graph.graph import Graph, Node
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node
 from onnxlint.model.graph.place import Place
 
 _WHERE = tuple(map(re.compile, (

@@ -8,7 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
-from onnxlint.model.graph.graph import MOVING, Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import MOVING
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:

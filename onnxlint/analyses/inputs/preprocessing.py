@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.layers import Layer, Layers
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.model.graph.graph import Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.predictions.scores import Scores
-from onnxlint.model.graph.graph import LAYERS, Graph
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.operators import LAYERS
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from onnxlint.analyses.static.constant_values import Constancy, Fact
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.activations import Activations
 from onnxlint.analyses.trace.trace import Observed, Trace
-from onnxlint.model.graph.graph import Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 

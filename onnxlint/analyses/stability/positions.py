@@ -15,7 +15,9 @@ from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.preprocessing import Openings
 from onnxlint.analyses.static.precision import Distance, Rounding, same_array
-from onnxlint.model.graph.graph import MOVING, Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import MOVING
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:

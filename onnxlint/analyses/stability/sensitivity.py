@@ -16,7 +16,9 @@ from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.static.output_heads import recognise
 from onnxlint.analyses.static.precision import same_array
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.model.graph.graph import STEPPED, Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import STEPPED
 from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 

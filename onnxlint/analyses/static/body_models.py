@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from onnxlint.model.graph.graph import Graph, Node, Scope, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Scope, Value
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, NodeProto, TensorProto

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.tokenizer_vocabulary import counts_nothing
 from onnxlint.model.file.dtypes import is_float
-from onnxlint.model.graph.graph import MOVING, Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import MOVING
 
 if TYPE_CHECKING:
     from onnxlint.model.file.tensors import Array

@@ -8,7 +8,9 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.model.graph.graph import LAYERS, MOVING, Graph, Node, Scope, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.operators import LAYERS, MOVING
 from onnxlint.model.graph.place import NotApplicable
 
 MAX_SOURCES = 8

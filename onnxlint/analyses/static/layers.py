@@ -8,7 +8,8 @@ from enum import IntEnum
 from functools import cached_property
 from math import prod
 
-from onnxlint.model.graph.graph import FEW, Graph, Node, Scope, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import FEW, Node, Scope, Value
 from onnxlint.model.graph.walk import WayBack
 
 

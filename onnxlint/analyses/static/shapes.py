@@ -12,7 +12,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from onnxlint.model.file.dtypes import bits, dtype_name, is_float, is_integer
-from onnxlint.model.graph.graph import Graph, Node, Scope, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.safety.forked import Crashed, Function, Isolated
 from onnxlint.safety.limits import Alarm, Budget

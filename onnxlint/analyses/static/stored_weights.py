@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import prod
 
 from onnxlint.model.file.tensors import Tensor
-from onnxlint.model.graph.graph import Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
 
 RESHAPES = ("Reshape", "Squeeze", "Unsqueeze")
 """Operators that leave the elements in their order."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnxlint.model.graph.graph import Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
 
 _WEIGHTED = frozenset({
     "Conv", "ConvTranspose", "Einsum", "GRU", "Gemm", "GroupNormalization",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from onnxlint.analyses.static.layers import Layers
-from onnxlint.model.graph.graph import MOVING, Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import MOVING
 from onnxlint.model.graph.walk import Walk
 
 _PICKING = MOVING | {

@@ -12,7 +12,9 @@ from onnxlint.analyses.static.layers import Layer, Layers, Trail
 from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
-from onnxlint.model.graph.graph import MOVING, STEPPED, Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import MOVING, STEPPED
 from onnxlint.model.graph.walk import Walk
 
 MASK_NUMBER = -1e4
@@ -217,7 +219,7 @@ class Activations:
                 value is not None and not varying.isdisjoint(before.get(value, ()))
             )
 
-        for node in in_order(self._graph):
+        for node in in_order(self._graph.main):
             read = node.inputs[:1] if node.op == "CastLike" else node.inputs
             if any(map(varies, read)) and not self._levels(node):
                 varying.update(filter(None, node.outputs))
@@ -240,7 +242,7 @@ class Activations:
     @cached_property
     def _masked(self) -> set[Value]:
         sources = {value for value in self._graph.values() if self._makes_masks(value)}
-        masked, nodes = set(sources), list(in_order(self._graph))
+        masked, nodes = set(sources), list(in_order(self._graph.main))
         onwards, count = self._graph.crossings.onwards, -1
         while count < len(masked):
             count = len(masked) if onwards else sys.maxsize  # without crossings once is enough

@@ -24,7 +24,8 @@ from onnxlint.analyses.execution.runtime_errors import read_refusal
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.dominators import Chain, longest_chain
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.model.graph.graph import Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.place import NotApplicable, Place
 
 if TYPE_CHECKING:

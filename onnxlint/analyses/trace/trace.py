@@ -13,7 +13,8 @@ from onnxlint.analyses.execution.body_values import Within
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
-from onnxlint.model.graph.graph import Graph, Node, Scope, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.place import Place
 from onnxlint.report import TraceRow
 from onnxlint.severity import Severity
@@ -346,7 +347,7 @@ class Trace:
         What is quantised once; and once more as it was before, where that was watched.
         """
         told: set[int] = set()
-        for node in in_order(self._graph):
+        for node in in_order(self._graph.main):
             is_main = node.scope is self._graph.main
             for value in filter(None, node.outputs):
                 fused = self._inside(value) if is_main else None
@@ -370,7 +371,7 @@ class Trace:
 
     def rows(self) -> Iterator[TraceRow]:
         """Everything that was watched, integers too, for the report."""
-        nodes = in_order(self._graph)
+        nodes = in_order(self._graph.main)
         whole = filter(None, (self.integers(value) for node in nodes for value in node.outputs))
         for observed in (*self.values(), *whole):
             seen, value = observed.statistics, observed.value

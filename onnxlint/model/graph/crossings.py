@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from onnxlint.model.graph.graph import Graph, Node, Scope, Value
+from onnxlint.model.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.operators import SIZE_OPS
+from onnxlint.model.graph.traversal import flows_to, reach
 
 Pair = tuple[Value, Value]
 
@@ -17,11 +19,10 @@ class Crossings:
     function has them for all of its calls together.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, nodes: Iterable[Node]) -> None:
         self.onwards: dict[Value, list[Value]] = {}
         self.backwards: dict[Value, list[Value]] = {}
-        self._graph = graph
-        for node in graph.nodes():
+        for node in nodes:
             for before, after in _pairs(node):
                 self.onwards.setdefault(before, []).append(after)
                 self.backwards.setdefault(after, []).append(before)
@@ -36,7 +37,7 @@ class Crossings:
         found: set[Node | Value] = set()
         pending = list(values)
         while pending:
-            new = self._graph.descendants(pending, by_numbers=by_numbers) - found
+            new = reach(pending, flows_to, SIZE_OPS if by_numbers else ()) - found
             found |= new
             handed = (self.onwards.get(each, ()) for each in new if isinstance(each, Value))
             pending = [value for value in chain(*handed) if value not in found]
@@ -69,10 +70,10 @@ def _zipped(before: Iterable[Value | None], after: Iterable[Value | None]) -> It
             yield one, other
 
 
-def in_order(graph: Graph) -> Iterator[Node]:
+def in_order(main: Scope) -> Iterator[Node]:
     """All nodes of the main graph, those of what a node runs before it, each scope once."""
-    met: set[Scope] = {graph.main}
-    stack: list[Iterator[Node]] = [iter(graph.main.nodes)]
+    met: set[Scope] = {main}
+    stack: list[Iterator[Node]] = [iter(main.nodes)]
     owners: list[Node] = []
     while stack:
         node = next(stack[-1], None)

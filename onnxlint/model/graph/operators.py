@@ -1,45 +1,29 @@
-"""What the installed onnx says of an operator, whatever version a file asks for."""
+"""What is known of operators, beyond their schemas: one table a trait, each with its reason."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING
+LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN")
+"""Operators that multiply their input with weights."""
 
-if TYPE_CHECKING:
-    from onnx.defs import OpSchema
+MOVING = frozenset({
+    "Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze",
+})  # fmt: skip
+"""Operators that give all numbers of their first input, in another shape, order or type maybe."""
 
-_NEWEST_VERSION = 2**31 - 1
-"""The largest version that onnx can be asked for, a C int; files hold 64 bits."""
+STEPPED = frozenset({
+    "And", "ArgMax", "ArgMin", "Ceil", "Equal", "Floor", "Greater", "GreaterOrEqual", "IsInf",
+    "IsNaN", "Less", "LessOrEqual", "NonZero", "Not", "Or", "Round", "Shape", "Sign", "Size", "Xor",
+    "ai.onnx.ml::Binarizer", "ai.onnx.ml::TreeEnsemble", "ai.onnx.ml::TreeEnsembleClassifier",
+    "ai.onnx.ml::TreeEnsembleRegressor",
+})  # fmt: skip
+"""Operators that may well give the same for different inputs."""
 
+SIZE_OPS = ("Shape", "Size")
+"""Operators that read the size of a value, and none of its elements."""
 
-@cache
-def schema_of(domain: str, op_type: str, version: int) -> OpSchema | None:
-    """The schema of an operator at an opset version of its domain; None where there is none."""
-    from onnx import defs
+CONSTANT_OPS = ("Constant", "ConstantOfShape")
+"""Operators whose output the file alone decides."""
 
-    if version < 1:
-        return None
-    try:
-        return defs.get_schema(op_type, min(version, _NEWEST_VERSION), domain)
-    except defs.SchemaError:
-        return None
-
-
-@cache
-def attribute_types(domain: str, op_type: str, version: int) -> Mapping[str, int]:
-    """The types of an operator's attributes, as `AttributeProto` numbers them."""
-    schema = schema_of(domain, op_type, version)
-    attributes = {} if schema is None else schema.attributes
-    return {name: _numbers_of_types()[a.type] for name, a in attributes.items()}
-
-
-@cache
-def _numbers_of_types() -> Mapping[object, int]:
-    """The number in a file of each type of attribute that a schema names."""
-    from onnx import AttributeProto
-    from onnx.defs import OpSchema
-
-    numbers = AttributeProto.AttributeType.items()
-    known = [(name, number) for name, number in numbers if hasattr(OpSchema.AttrType, name)]
-    return {getattr(OpSchema.AttrType, name): number for name, number in known}
+RANDOM_OPS = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike",
+               "Bernoulli", "Multinomial", "Dropout")  # fmt: skip
+"""Operators that may give another result at every run on the same input."""

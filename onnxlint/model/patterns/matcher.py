@@ -13,7 +13,8 @@ from functools import cache, cached_property
 from typing import Any
 
 from onnxlint.model.file.tensors import Tensor
-from onnxlint.model.graph.graph import FEW, STANDARD_DOMAINS, Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import FEW, STANDARD_DOMAINS, Node, Value
 from onnxlint.model.graph.place import Place
 from onnxlint.model.patterns.conditions import attribute_of, compared, holds
 from onnxlint.model.patterns.parser import (

@@ -133,4 +133,4 @@ def _is_behind_infinities(
 def _fills_in(node: Node, graph: Graph) -> bool:
     """Whether a node gives the same numbers for every input, which are a mark of no answer."""
     is_same = node.op == "ConstantOfShape" or not (node.scope.in_function or node in graph.varying)
-    return is_same and node.output is not None and is_mark(node.output)
+    return is_same and node.output is not None and is_mark(graph, node.output)

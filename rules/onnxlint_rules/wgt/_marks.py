@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Value
+from onnxlint import Graph, Value
 
 _CHOICES = {
     "Where": (1, 2), "Pad": (2,), "ScatterND": (0, 2), "ScatterElements": (0, 2), "Concat": None,
@@ -23,13 +23,13 @@ _HARMLESS = frozenset({"Shape", "Size", "IsNaN"})
 """What may read it besides: no number comes of it."""
 
 
-def is_mark(value: Value) -> bool:
+def is_mark(graph: Graph, value: Value) -> bool:
     """Whether a value is chosen beside others, by Where and its like, and then only given out."""
     seen, pending = {value}, [value]
     is_chosen = is_given = False
     for reached in pending:
         is_given = is_given or _is_given_out(reached)
-        for op, slot, made in _uses(reached):
+        for op, slot, made in _uses(graph, reached):
             chosen = op in _CHOICES and slot in (_CHOICES[op] or (slot,))
             if not chosen and not (op in _MOVES and slot == 0) and op not in _CROSSED:
                 return False
@@ -40,7 +40,7 @@ def is_mark(value: Value) -> bool:
     return is_chosen and is_given
 
 
-def _uses(value: Value) -> Iterator[tuple[str, int, list[Value | None]]]:
+def _uses(graph: Graph, value: Value) -> Iterator[tuple[str, int, list[Value | None]]]:
     """The operators that read it or hand it out, the slot, and what they make of it."""
     for node, slot in value.uses:
         is_crossed = node.called is not None or node.op in _CROSSED
@@ -49,7 +49,7 @@ def _uses(value: Value) -> Iterator[tuple[str, int, list[Value | None]]]:
     for owner in value.yielded_to:
         if owner.op not in _CROSSED:
             yield owner.op, 0, owner.outputs
-    yield "If", 0, [*value.scope.graph.crossings.onwards.get(value, ())]
+    yield "If", 0, [*graph.crossings.onwards.get(value, ())]
 
 
 def _is_given_out(value: Value) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Severity, Value, Weights, rule
+from onnxlint import Finding, Graph, Severity, Value, Weights, rule
 from onnxlint_rules.wgt._marks import is_mark
 
 _LAYERS = frozenset({
@@ -16,7 +16,7 @@ _STORED_AS = frozenset({"Cast", "Identity", "Transpose", "Reshape"})
 
 
 @rule("WGT001", "nonfinite-weight", severity=Severity.ERROR)
-def nonfinite_weight(weights: Weights) -> Iterator[Finding]:
+def nonfinite_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
     """A constant that holds NaN, or a layer's weight or bias that holds infinities.
 
     Why: training diverged, or a conversion to half precision overflowed, before the checkpoint was
@@ -70,7 +70,7 @@ def nonfinite_weight(weights: Weights) -> Iterator[Finding]:
         if seen is None:
             continue
         bad = seen.nan + (seen.infinite if seen.nan or _in_layer(value) else 0)
-        if bad and not is_mark(value):
+        if bad and not is_mark(graph, value):
             yield Finding(
                 value,
                 f"{bad:,} of {seen.elements:,} elements are NaN or infinite, and none may be",

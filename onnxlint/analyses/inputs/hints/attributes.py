@@ -6,7 +6,7 @@ from typing import Any
 
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import Tensor
-from onnxlint.model.graph.graph import Node
+from onnxlint.model.graph.nodes import Node
 
 
 def elements(node: Node, name: str) -> list[Any]:
@@ -17,7 +17,7 @@ def elements(node: Node, name: str) -> list[Any]:
         return list(found) if isinstance(found, (list, tuple)) else []
     if tensor.external_data:
         return []
-    stored = Tensor(tensor, node.scope.graph.model.files, tuple(tensor.dims))
+    stored = Tensor(tensor, node.scope.shared.model.files, tuple(tensor.dims))
     try:
         return list(stored.array().reshape(-1).tolist())
     except TensorError:

@@ -7,7 +7,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.inputs.hints.attributes import elements
-from onnxlint.model.graph.graph import Graph, Node
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column

@@ -10,7 +10,8 @@ from onnxlint.analyses.inputs.hints.categories import splits_text, vocabulary
 from onnxlint.analyses.inputs.hints.scales import scales
 from onnxlint.analyses.inputs.hints.thresholds import thresholds
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.model.graph.graph import Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column

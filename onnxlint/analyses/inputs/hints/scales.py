@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from onnxlint.model.graph.graph import Graph, Node
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,103 @@
+"""The tensors that a scope stores: initializers, attributes, the parts of sparse ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+from onnxlint.model.file.mapped_files import TensorError
+from onnxlint.model.file.tensors import Tensor
+from onnxlint.model.graph.nodes import Node, Scope
+from onnxlint.model.graph.place import Located, Place, shortened
+
+if TYPE_CHECKING:
+    from onnx import AttributeProto, SparseTensorProto, TensorProto
+
+    from onnxlint.model.file.tensors import Array
+
+LARGEST_FILL = 1 << 24
+"""Elements of a ConstantOfShape that are looked at one by one: it may ask for any number of them.
+A choice of ours, 64 MiB of float32."""
+
+
+def attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
+    """The tensors in an attribute, the parts of sparse ones included, those of subgraphs not."""
+    if attribute.HasField("t"):
+        yield attribute.t
+    yield from attribute.tensors
+    for sparse in _sparse_tensors(attribute):
+        yield from (sparse.values, sparse.indices)
+
+
+def _sparse_tensors(attribute: AttributeProto) -> Iterator[SparseTensorProto]:
+    if attribute.HasField("sparse_tensor"):
+        yield attribute.sparse_tensor
+    yield from attribute.sparse_tensors
+
+
+def _attributes(scope: Scope) -> Iterator[tuple[Located, AttributeProto]]:
+    """The attributes of a scope's nodes, and the defaults of a function, with their owners."""
+    if scope.function is not None:
+        yield from ((scope, attribute) for attribute in scope.function.attribute_proto)
+    for node in scope.nodes:
+        yield from ((node, attribute) for attribute in node.proto.attribute)
+
+
+def stored_tensors(scope: Scope) -> Iterator[tuple[Located, TensorProto]]:
+    """Every tensor, with what holds it."""
+    if scope.proto is not None:
+        for tensor in scope.proto.initializer:
+            yield scope.values[tensor.name], tensor
+        for sparse in scope.proto.sparse_initializer:
+            value = scope.values[sparse.values.name]
+            yield from ((value, part) for part in (sparse.values, sparse.indices))
+    for owner, attribute in _attributes(scope):
+        yield from ((owner, tensor) for tensor in attribute_tensors(attribute))
+
+
+def stored_sparse_tensors(scope: Scope) -> Iterator[tuple[Place, SparseTensorProto]]:
+    """Every sparse tensor, with its place."""
+    if scope.proto is not None:
+        for sparse in scope.proto.sparse_initializer:
+            yield Place(scope=scope.path, value=shortened(sparse.values.name)), sparse
+    for owner, attribute in _attributes(scope):
+        yield from ((owner.place, sparse) for sparse in _sparse_tensors(attribute))
+
+
+def constant_proto(node: Node) -> TensorProto | None:
+    """The tensor that a Constant node spells in one of its seven ways."""
+    import numpy as np
+    from onnx import AttributeProto, numpy_helper
+
+    tensor = node.tensor("value")
+    if tensor is not None:
+        return tensor
+    kinds = {"value_float": ("float32", AttributeProto.FLOAT),
+             "value_floats": ("float32", AttributeProto.FLOATS),
+             "value_int": ("int64", AttributeProto.INT),
+             "value_ints": ("int64", AttributeProto.INTS)}  # fmt: skip
+    types = {a.name: a.type for a in node.proto.attribute if not a.ref_attr_name}
+    for name, (dtype, attribute_type) in kinds.items():
+        if types.get(name) == attribute_type:
+            return numpy_helper.from_array(np.asarray(node.attribute(name), dtype))
+    return None
+
+
+def elements(tensor: Tensor | None) -> Array | None:
+    """The elements of a tensor that can be read, if they are real numbers."""
+    if tensor is None or (tensor.fill and tensor.size > LARGEST_FILL):
+        return None
+    try:
+        array = tensor.array()
+    except TensorError:
+        return None
+    return None if array.dtype.kind in "OSUc" else array
+
+
+@cache
+def zero() -> TensorProto:
+    """What a ConstantOfShape without a value repeats."""
+    from onnx import TensorProto
+
+    return TensorProto(data_type=TensorProto.FLOAT, dims=[1], float_data=[0.0])
