@@ -176,7 +176,7 @@ def _system(error: OSError) -> str:
 def error_is_told(error: Exception) -> bool:
     """Whether an error's message is already the sentence that a person needs."""
     told: list[Any] = []
-    for module, name in (("tables", "ConfigError"), ("packs", "PackError")):
+    for module, name in (("toml_tables", "ConfigError"), ("rules.packs", "PackError")):
         loaded = sys.modules.get(f"onnxlint.{module}")
         told += [getattr(loaded, name)] if loaded is not None else []
     errors = sys.modules.get("onnxlint.model.file.errors")
