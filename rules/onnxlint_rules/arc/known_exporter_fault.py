@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Inputs, Severity, rule
+from onnxlint import Finding, Graph, Inputs, Severity, Shapes, rule
 from onnxlint_rules.arc._known_faults import known_faults
 
 
 @rule("ARC025", "known-exporter-fault", severity=Severity.WARNING)
-def known_exporter_fault(graph: Graph, inputs: Inputs) -> Iterator[Finding]:
+def known_exporter_fault(graph: Graph, inputs: Inputs, shapes: Shapes) -> Iterator[Finding]:
     """What a faulty version of an exporter is known to write.
 
     Why: the model loads, runs and computes something else than what was trained, and nothing in the
@@ -34,12 +34,13 @@ def known_exporter_fault(graph: Graph, inputs: Inputs) -> Iterator[Finding]:
     for fault in known_faults():
         if not fault.may_be_in(proto.producer_name, proto.producer_version):
             continue
-        matches = [*fault.matches(graph)]
+        matches = [*fault.matches(graph, shapes)]
         if matches and (not fault.samples or _holds_nan(inputs)):
             count = f" ({len(matches)} nodes)" if len(matches) > 1 else ""
             evidence = {"fault": fault.name, "remedy": fault.remedy, "reference": fault.reference}
             message = f"{fault.message}{count}; {fault.remedy} ({fault.reference})"
-            yield Finding(matches[0], message, evidence=evidence)
+            severity = Severity(fault.severity) if fault.severity else None
+            yield Finding(matches[0], message, severity=severity, evidence=evidence)
 
 
 def _holds_nan(inputs: Inputs) -> bool:
