@@ -11,9 +11,11 @@ def known_exporter_fault(graph: Graph, inputs: Inputs, shapes: Shapes) -> Iterat
     """What a faulty version of an exporter is known to write.
 
     Why: the model loads, runs and computes something else than what was trained, and nothing in the
-    file contradicts itself: only that this exporter means another thing by the layer says so. Each
+    file contradicts itself: only that this exporter means another thing by the layer says so. Some
+    faults a runtime refuses, which other rules report too: here stand their cause and remedy. Each
     fault has a public report, named in the finding; they are data, in `known_faults/*.toml` beside
-    this rule: producer, versions, pattern, message, remedy, reference.
+    this rule: producer, versions, pattern, message, remedy, reference. An info where only a
+    declaration is at odds.
     Fix: as the finding says; where an exporter was repaired, a new export.
 
     Bad:
