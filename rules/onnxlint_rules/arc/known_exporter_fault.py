@@ -39,7 +39,12 @@ def known_exporter_fault(graph: Graph, inputs: Inputs, shapes: Shapes) -> Iterat
         matches = [*fault.matches(graph, shapes)]
         if matches and (not fault.samples or _holds_nan(inputs)):
             count = f" ({len(matches)} nodes)" if len(matches) > 1 else ""
-            evidence = {"fault": fault.name, "remedy": fault.remedy, "reference": fault.reference}
+            evidence = {
+                "fault": fault.name,
+                "exporter": fault.exporter or fault.producer,
+                "remedy": fault.remedy,
+                "reference": fault.reference,
+            }
             message = f"{fault.message}{count}; {fault.remedy} ({fault.reference})"
             severity = Severity(fault.severity) if fault.severity else None
             yield Finding(matches[0], message, severity=severity, evidence=evidence)
