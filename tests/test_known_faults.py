@@ -4,7 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from onnxlint import Graph, Shapes
+from onnxlint.analyses import Analyses
+from onnxlint.model.file.load import open_model
 from onnxlint.rules.rule import Documentation
+from onnxlint.settings import Settings
 from onnxlint.testing import problems
 from onnxlint_rules.arc._known_faults import Fault, known_faults
 from onnxlint_rules.arc.known_exporter_fault import known_exporter_fault
@@ -20,7 +24,8 @@ def test_entry_finds_its_example_alone(fault, monkeypatch):
 
 def test_names_are_unique_and_each_has_its_report():
     faults = known_faults()
-    assert len({fault.name for fault in faults}) == len(faults)
+    assert len({fault.name for fault in faults}) == len(faults) >= 25
+    assert len({fault.exporter or fault.producer for fault in faults}) >= 8
     assert all(fault.reference.startswith("https://github.com/") for fault in faults)
 
 
@@ -39,3 +44,64 @@ def test_names_are_unique_and_each_has_its_report():
 def test_producer_and_versions(producer, version, expected):
     fault = Fault("f", "y = Relu(x)", "m", "r", "u", "b", "g", "pytorch", "2.1", before="2.11")
     assert fault.may_be_in(producer, version) is expected
+
+
+ADD = """
+<ir_version: 8, opset_import: ["" : 17]>
+net (float[N, C, 4] x, float[C, N] of) => (float[N, C, 4] y)
+<float[4] b = {1, 2, 0, 4}>
+{
+    a = Exp(x)
+    y = Add(a, b)
+}
+"""
+
+
+def is_found(path, conditions):
+    fault = Fault("f", "y = Add(a, b)", "m", "r", "u", "b", "g", **conditions)
+    with open_model(str(path)) as model:
+        analyses = Analyses(Settings(), model)
+        try:
+            return bool([*fault.matches(analyses.get(Graph), analyses.get(Shapes))])
+        finally:
+            analyses.close()
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ({"types": {"a": ["float", "double"], "b": ["float"]}}, True),
+        ({"types": {"a": ["float16"]}}, False),
+        ({"types": {"absent": ["float"]}}, False),
+        ({"shapes": {"a": ["n", "_", 4], "b": [4]}}, True),
+        ({"shapes": {"a": ["_", "=C", 4]}}, True),
+        ({"shapes": {"a": ["_", "=N", 4]}}, False),
+        ({"shapes": {"a": ["_", "..."], "b": ["_", "..."]}}, True),
+        ({"shapes": {"b": ["_", "_", "..."]}}, False),
+        ({"shapes": {"a": ["_", "_"]}}, False),
+        ({"shapes": {"a": ["_", "_", "_", "_"]}}, False),
+        ({"shapes": {"b": ["c"], "a": ["_", "_", "c"]}}, True),
+        ({"shapes": {"b": ["c"], "a": ["_", "c", "_"]}}, False),
+        ({"shapes": {"b": ["c"], "a": ["_", "not c", "_"]}}, True),
+        ({"shapes": {"b": ["not 1"]}}, True),
+        ({"shapes": {"b": ["not 4"]}}, False),
+        ({"shapes": {"a": ["n", "c", "_"], "of": ["c", "n"]}}, True),
+        ({"shapes": {"a": ["n", "c", "_"], "of": ["n", "c"]}}, False),
+        ({"shapes": {"a": ["?", "?", "_"]}}, True),
+        ({"shapes": {"a": ["_", "_", "?"]}}, False),
+        ({"shapes": {"absent": ["_"]}}, False),
+        ({"filled": {"b": 0.75}}, True),
+        ({"filled": {"b": 0.76}}, False),
+        ({"filled": {"a": 0.1}}, False),
+        ({"unless": "s = Sqrt(x)\ny = Add(s, _)"}, True),
+        ({"unless": "s = Exp(x)\ny = Add(s, _)"}, False),
+    ],
+    ids=str,
+)
+def test_conditions_on_what_a_pattern_found(conditions, expected, write_model):
+    assert is_found(write_model(ADD), conditions) is expected
+
+
+def test_a_declared_shape_counts_before_the_inferred_one(write_model):
+    path = write_model(ADD.replace("(float[N, C, 4] y)", "(float[M] y)"))
+    assert is_found(path, {"shapes": {"y": ["=M"]}})

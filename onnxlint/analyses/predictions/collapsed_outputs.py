@@ -13,8 +13,8 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.activations import Activations
 from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.place import Place
+from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:

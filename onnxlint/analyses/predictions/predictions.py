@@ -22,8 +22,8 @@ from onnxlint.analyses.static.output_heads import (
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.trace import Trace
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Value
-from onnxlint.model.graph.place import Place
+from onnxlint.model.graph.graph.nodes import Value
+from onnxlint.model.graph.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
