@@ -13,6 +13,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import onnxlint.runtime.symbolic  # every fork for shape inference would import it anew
 from onnxlint.findings import Diagnostic, Severity, Stage
 from onnxlint.model.graph import Graph
 from onnxlint.model.load import open_model
