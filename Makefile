@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint attack bench fuzz docs targets clean new-rule
+.PHONY: help demo test test-all lint attack bench fuzz docs targets clean new-rule
 
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -24,6 +24,9 @@ demo: $(VENV)/installed  ## Install, and lint a flawed model.
 
 test: lint  ## Install, and run every check.
 	$(BIN)/pytest -n auto
+
+test-all: lint  ## Run every check, and every case of those that are sampled.
+	$(BIN)/pytest -n auto -m "slow or not slow"
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

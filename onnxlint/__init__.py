@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from onnxlint.model.edit.draft import Draft, FixError
     from onnxlint.model.file.load import Model
     from onnxlint.model.graph.graph import Graph
-    from onnxlint.model.graph.graph.nodes import Node, Origin, Scope, Value
-    from onnxlint.model.graph.graph.place import NotApplicable, Place
+    from onnxlint.model.graph.nodes import Node, Origin, Scope, Value
+    from onnxlint.model.graph.place import NotApplicable, Place
     from onnxlint.model.graph.walk import Walk, WayBack
     from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight
@@ -105,17 +105,17 @@ _HOMES = {
     "Mismatch": "onnxlint.analyses.predictions.chosen_labels",
     "Misnomer": "onnxlint.analyses.predictions.predictions",
     "Model": "onnxlint.model.file.load",
-    "Node": "onnxlint.model.graph.graph.nodes",
-    "NotApplicable": "onnxlint.model.graph.graph.place",
+    "Node": "onnxlint.model.graph.nodes",
+    "NotApplicable": "onnxlint.model.graph.place",
     "Observed": "onnxlint.analyses.trace.trace",
     "ObservedNode": "onnxlint.analyses.trace.trace",
     "Orderless": "onnxlint.analyses.stability.positions",
-    "Origin": "onnxlint.model.graph.graph.nodes",
+    "Origin": "onnxlint.model.graph.nodes",
     "OutputDifference": "onnxlint.analyses.comparison.reference",
     "Outputs": "onnxlint.analyses.predictions.outputs",
     "Pattern": "onnxlint.model.patterns.matcher",
     "PatternError": "onnxlint.model.patterns.matcher",
-    "Place": "onnxlint.model.graph.graph.place",
+    "Place": "onnxlint.model.graph.place",
     "Positions": "onnxlint.analyses.stability.positions",
     "Predictions": "onnxlint.analyses.predictions.predictions",
     "Preflight": "onnxlint.model.preflight",
@@ -127,7 +127,7 @@ _HOMES = {
     "ResizedAxis": "onnxlint.analyses.stability.behaviour",
     "Rounding": "onnxlint.analyses.static.precision",
     "Schemas": "onnxlint.analyses.static.schemas",
-    "Scope": "onnxlint.model.graph.graph.nodes",
+    "Scope": "onnxlint.model.graph.nodes",
     "Scores": "onnxlint.analyses.predictions.scores",
     "Sensitivity": "onnxlint.analyses.stability.sensitivity",
     "Settings": "onnxlint.settings",
@@ -145,7 +145,7 @@ _HOMES = {
     "Tried": "onnxlint.analyses.stability.sensitivity",
     "Unavailable": "onnxlint.analyses",
     "Unread": "onnxlint.analyses.stability.positions",
-    "Value": "onnxlint.model.graph.graph.nodes",
+    "Value": "onnxlint.model.graph.nodes",
     "Walk": "onnxlint.model.graph.walk",
     "WayBack": "onnxlint.model.graph.walk",
     "Weight": "onnxlint.analyses.static.weights",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from onnxlint.fix import Fix, all_of
-from onnxlint.model.graph.graph.place import Located, Place, shortened
+from onnxlint.model.graph.place import Located, Place, shortened
 from onnxlint.severity import Severity
 
 LONGEST_MESSAGE = 5_000

@@ -19,7 +19,7 @@ from onnxlint.config import Plan
 from onnxlint.findings import Diagnostic
 from onnxlint.fix import Fix
 from onnxlint.model.file.errors import DataError, ModelError
-from onnxlint.model.graph.graph.place import NotApplicable
+from onnxlint.model.graph.place import NotApplicable
 from onnxlint.pipeline import Bench, Judgement, Watcher
 from onnxlint.report import Mending, ModelReport
 from onnxlint.safety.printable import printable

@@ -17,7 +17,7 @@ from onnxlint.config import Config, Loaded, Plan, load_for, parse_bytes, plan
 from onnxlint.findings import SHOWN_PLACES, Diagnostic, folded
 from onnxlint.fix import Fix
 from onnxlint.model.file.errors import DataError, MisfitError, ModelError
-from onnxlint.model.graph.graph.place import NotApplicable
+from onnxlint.model.graph.place import NotApplicable
 from onnxlint.report import Metrics, ModelReport, TraceRow
 from onnxlint.rules.diagnosis import crash, diagnostic, incomplete
 from onnxlint.rules.rule import Rule, RuleError

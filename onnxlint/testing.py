@@ -14,12 +14,14 @@ beside it say what the syntax cannot:
 
 from __future__ import annotations
 
+import atexit
 import re
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,13 +166,23 @@ def saved(example: Example) -> Iterator[Path]:
         yield path
 
 
+@cache
+def shared_workers() -> Workers:
+    """The process that runs models for every call from here: to start one takes half a second."""
+    from onnxlint.analyses.execution.worker import Workers
+
+    workers = Workers()
+    atexit.register(workers.close)
+    return workers
+
+
 def run_rule(
     rule: Rule, model: str | Path, *, stage: Stage = Stage.TRAINED,
     settings: Settings | None = None, **options: Any,
 ) -> ModelReport:  # fmt: skip
     """What one rule says of a model, with these options; nothing else is run."""
     plan = Plan((rule,), {}, {rule.code: options}, stage, Severity.ERROR, {})
-    return lint_model(str(model), plan, settings or Settings())
+    return lint_model(str(model), plan, settings or Settings(), workers=shared_workers())
 
 
 def fix_by_rule(
@@ -180,6 +192,7 @@ def fix_by_rule(
     """Mends a model by the fixes of one rule; verified by a run, where the model runs."""
     plan = Plan((rule,), {}, {rule.code: options}, stage, Severity.ERROR, {})
     wish = Wish(Path(target), unverified=True)
+    workers = workers or shared_workers()
     return fix_model(str(model), plan, settings or Settings(), wish, workers=workers)
 
 

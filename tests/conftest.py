@@ -17,6 +17,7 @@ from onnxlint.findings import Diagnostic
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.rules.rule import Rule
+from onnxlint.runtime.shape_inference import ort_symbolic  # noqa: F401 - once, not in each fork
 from onnxlint.severity import Severity, Stage
 from onnxlint.testing import Example, model_from_text, run_rule, saved
 

@@ -425,3 +425,39 @@ def test_a_layer_that_hardly_ever_speaks(rows, places, tmp_path):
     body = "a = MatMul(x, w) h = Relu(a) n = Exp(h) y = Add(h, n)"
     data = {"settings": {"samples": rows}}
     assert told(dead_relu, body, tmp_path / "data.npz", **data) == places
+
+
+DENSE = "a = MatMul(x, w) h = Relu(a) n = Exp(h) y = Add(h, n)"
+
+
+@pytest.mark.parametrize(
+    ("rows", "silent", "severity"),
+    [
+        pytest.param(8, 3, Severity.INFO, id="a rare event is not in 8 samples"),
+        pytest.param(199, 3, Severity.INFO, id="just too few"),
+        pytest.param(200, 3, Severity.WARNING, id="enough"),
+        pytest.param(8, 4, Severity.WARNING, id="nothing passes the layer"),
+    ],
+)
+def test_silence_on_data_counts_by_looks(rows, silent, severity, tmp_path):
+    x = np.ones((rows, 4), np.float32)
+    x[:, :silent] = -1
+    np.savez(tmp_path / "data.npz", x=x)
+    settings = Settings(data=tmp_path / "data.npz", samples=rows)
+    text = (
+        "net (float[N, 4] x) => (float[N, 4] y)"
+        " <float[4, 4] w = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}> {" + DENSE + "}"
+    )
+    with saved(Example.parse(text)) as path:
+        report = run_rule(dead_relu, path, settings=settings)
+    assert [found.severity for found in report.findings] == [severity]
+
+
+def test_positions_of_a_convolution_are_looks(tmp_path):
+    x = np.ones((8, 1, 6, 6), np.float32)
+    np.savez(tmp_path / "data.npz", x=x)
+    text = """net (float[N, 1, 6, 6] x) => (float[N, 3, 6, 6] y)
+    <float[3, 1, 1, 1] w = {-1, -1, 1}> { c = Conv(x, w) y = Relu(c) }"""
+    with saved(Example.parse(text)) as path:
+        report = run_rule(dead_relu, path, settings=Settings(data=tmp_path / "data.npz"))
+    assert [found.severity for found in report.findings] == [Severity.WARNING]

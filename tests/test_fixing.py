@@ -21,7 +21,6 @@ from attacks import layouts
 from conftest import FLAWED, SOUND
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from onnxlint.model.graph.graph.place import Place
 
 from onnxlint import Draft, Finding, Fix, FixError, Graph, Severity, rule
 from onnxlint.analyses.execution.worker import Worker, Workers
@@ -31,6 +30,7 @@ from onnxlint.fixing import MOST_GUILTY, Wish, _Repair, _Task, fix_model
 from onnxlint.model.edit.draft import FixConflictError, sort_nodes
 from onnxlint.model.edit.save import _copy
 from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.place import Place
 from onnxlint.pipeline import lint_model
 from onnxlint.report import exit_code
 from onnxlint.rules.packs import discover

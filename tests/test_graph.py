@@ -6,10 +6,10 @@ import networkx as nx
 import numpy as np
 import onnx
 from onnx import helper
-from onnxlint.model.graph.graph.nodes import Origin
 
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Origin
 
 BRANCHES = """net (float[N] x, bool c, float[N] dead) => (float[N] y) <float[1] w = {2}> {
     h = Mul(x, w)

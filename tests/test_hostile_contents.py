@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
-from onnxlint.model.graph.graph.stored_tensors import LARGEST_FILL
 
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.inputs.valid_operands import _MAKERS
@@ -24,6 +23,7 @@ from onnxlint.config import Plan, load, plan
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.exporter_metadata import LONGEST_SCOPES, module_path
 from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.stored_tensors import LARGEST_FILL
 from onnxlint.model.graph.walk import Walk
 from onnxlint.model.preflight import Preflight, all_tensors
 from onnxlint.pipeline import lint_model

@@ -531,3 +531,36 @@ def test_one_probability_for_each_row_is_not_one_row_of_classes(graph_of) -> Non
     )
     assert findings(not_a_distribution, text)
     assert not findings(not_a_distribution, squashed)
+
+
+DETECTORS = {
+    "sigmoid": """net (float[N, 2] x) => (float[N, 1] p)
+    <float[2, 1] w = {WEIGHTS}, float[1] b = {7}> { z = Gemm(x, w, b) p = Sigmoid(z) }""",
+    "softmax": """net (float[N, 2] x) => (float[N, 3] p)
+    <float[2, 3] w = {WEIGHTS, WEIGHTS}, float[3] b = {20, 0, -2}>
+    { z = Gemm(x, w, b) p = Softmax(z) }""",
+}
+"""Sure of "none" for all that holds no event."""
+
+
+@pytest.mark.parametrize("head", DETECTORS)
+@pytest.mark.parametrize(
+    ("rows", "scale", "severity"),
+    [
+        pytest.param(8, 1, Severity.INFO, id="no event in 8 samples"),
+        pytest.param(299, 1, Severity.INFO, id="just too few"),
+        pytest.param(300, 1, Severity.WARNING, id="enough"),
+        pytest.param(8, 0, Severity.WARNING, id="the same for every input"),
+        pytest.param(8, 1e-4, Severity.WARNING, id="the bias alone decides"),
+    ],
+)
+def test_a_detector_may_be_sure_of_few_samples(head, rows, scale, severity, tmp_path):
+    x = np.random.default_rng(0).uniform(0.1, 3, (rows, 2)).astype(np.float32) * (scale or 1)
+    np.savez(tmp_path / "data.npz", x=x)
+    count = 2 if head == "sigmoid" else 3
+    weights = ", ".join(f"{number * bool(scale)}" for number in range(1, count + 1))
+    text = DETECTORS[head].replace("WEIGHTS", weights)
+    settings = Settings(data=tmp_path / "data.npz", samples=rows)
+    with saved(Example.parse(text)) as path:
+        report = run_rule(collapsed_prediction, path, settings=settings)
+    assert [found.severity for found in report.findings] == [severity]

@@ -14,12 +14,12 @@ from conftest import findings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper, save
-from onnxlint.model.graph.graph.place import NotApplicable
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution.worker import Workers
 from onnxlint.analyses.trace.gradient_propagation import Propagation
 from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.place import NotApplicable
 from onnxlint.settings import Settings
 from onnxlint.severity import Severity
 from onnxlint.testing import Example, saved

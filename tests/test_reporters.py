@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from onnxlint.model.graph.graph.place import Place
 
 from onnxlint.findings import Diagnostic
+from onnxlint.model.graph.place import Place
 from onnxlint.report import Mending, Metrics, ModelReport, exit_code
 from onnxlint.reporters import json as json_reporter
 from onnxlint.reporters import text

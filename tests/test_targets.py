@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from onnxlint.model.graph.graph.place import NotApplicable
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.targets.operator_support import Support
@@ -26,6 +25,7 @@ from onnxlint.analyses.targets.targets import (
 from onnxlint.config import ConfigError, load, plan
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.place import NotApplicable
 from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, TypeVar
 
-from onnxlint.model.graph.graph.place import NotApplicable
+from onnxlint.model.graph.place import NotApplicable
 
 T = TypeVar("T")
 

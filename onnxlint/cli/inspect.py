@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
     from onnxlint.analyses.trace.trace import Observed, Trace
     from onnxlint.model.graph.graph import Graph
-    from onnxlint.model.graph.graph.nodes import Value
+    from onnxlint.model.graph.nodes import Value
     from onnxlint.settings import Settings
 
 
@@ -122,7 +122,7 @@ def _looked(path: bytes, *, settings: Settings, static_only: bool) -> bytes:
 def _trace(analyses: Analyses, static_only: bool) -> tuple[Trace | None, str | None]:
     """What was observed; or, where nothing was though it was asked for, the reason."""
     from onnxlint.analyses.trace.trace import Trace
-    from onnxlint.model.graph.graph.place import NotApplicable
+    from onnxlint.model.graph.place import NotApplicable
 
     if static_only:
         return None, None

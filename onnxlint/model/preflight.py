@@ -16,9 +16,9 @@ from onnxlint.model.file.load import Model
 from onnxlint.model.file.protobuf_wire import INLINE, PROTO_LIMIT_BYTES
 from onnxlint.model.file.tensors import Tensor, element_count
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node
-from onnxlint.model.graph.graph.place import Located, NotApplicable, Place
-from onnxlint.model.graph.graph.stored_tensors import attribute_tensors
+from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.place import Located, NotApplicable, Place
+from onnxlint.model.graph.stored_tensors import attribute_tensors
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, TensorProto

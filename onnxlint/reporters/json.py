@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from onnxlint.findings import Diagnostic
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.place import Place
 from onnxlint.report import Mending, ModelReport, TraceRow
 from onnxlint.safety.printable import json_text
 from onnxlint.severity import Severity

@@ -8,7 +8,7 @@ from itertools import groupby
 import click
 
 from onnxlint.findings import Diagnostic
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.place import Place
 from onnxlint.report import Mending, Metrics, ModelReport
 from onnxlint.safety.printable import printable
 from onnxlint.severity import Severity

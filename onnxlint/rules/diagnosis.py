@@ -11,7 +11,7 @@ from typing import Any
 
 from onnxlint.findings import Diagnostic, Finding
 from onnxlint.fix import Fix
-from onnxlint.model.graph.graph.place import LONGEST_NAME, LONGEST_PATH, Place, shortened
+from onnxlint.model.graph.place import LONGEST_NAME, LONGEST_PATH, Place, shortened
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.limits import Budget, RuleTimeout
 from onnxlint.safety.unfinished import Terminated

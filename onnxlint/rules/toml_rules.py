@@ -12,7 +12,7 @@ import msgspec
 
 from onnxlint.findings import Finding
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Value
+from onnxlint.model.graph.nodes import Value
 from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
 from onnxlint.model.patterns.parser import suggestion
 from onnxlint.rules.rule import Documentation, Rule, RuleError, RuleFunction, checked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -64,6 +65,7 @@ def fork(serve: Callable[[int], None]) -> tuple[int, int]:
         os.close(writer)
         return child, reader
     try:
+        gc.freeze()  # to look for garbage in what is inherited would copy it, page by page
         os.close(reader)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         end_with_parent(parent)

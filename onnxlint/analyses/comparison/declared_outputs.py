@@ -12,7 +12,7 @@ from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.inputs.input_semantics import FEEDABLE
 from onnxlint.analyses.static.shapes import Shape, Shapes, declared
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Value
+from onnxlint.model.graph.nodes import Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Ran, Seen

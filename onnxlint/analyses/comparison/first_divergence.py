@@ -12,8 +12,8 @@ from onnxlint.analyses.comparison.value_pairing import Pair, Side, paired, seen_
 from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
 from onnxlint.analyses.static.precision import Distance
 from onnxlint.model.file.errors import DataError
-from onnxlint.model.graph.graph.nodes import Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.place import Place
 
 FLOATS = ("float", "float16", "double")
 """Types of what is compared layer by layer."""

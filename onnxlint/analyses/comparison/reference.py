@@ -22,8 +22,8 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.weights import Weights
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:

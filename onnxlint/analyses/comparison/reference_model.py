@@ -19,7 +19,7 @@ from onnxlint.analyses.static.weights import Weights
 from onnxlint.model.file.errors import DataError, MisfitError, ModelError
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Value
+from onnxlint.model.graph.nodes import Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.settings import Settings
 

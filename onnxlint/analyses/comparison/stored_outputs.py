@@ -11,8 +11,8 @@ from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.static.precision import Rounding, finite_parts
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Array

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.weights import Weights
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import LAYERS
 
 if TYPE_CHECKING:

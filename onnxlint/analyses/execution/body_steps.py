@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from onnxlint.analyses.static.body_models import Body, branch
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Array

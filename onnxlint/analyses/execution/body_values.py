@@ -19,7 +19,7 @@ from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.body_models import Body, as_model, bodies, wanted_by
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Value
+from onnxlint.model.graph.nodes import Value
 
 if TYPE_CHECKING:
     from onnx import TensorProto

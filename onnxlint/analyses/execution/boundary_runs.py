@@ -21,7 +21,7 @@ from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.static.decisions import DECIDING
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Value
+from onnxlint.model.graph.nodes import Value
 
 if TYPE_CHECKING:
     from onnxlint.analyses.execution.body_values import InnerRun

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.dtypes import integer_range
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.operators import MOVING
 
 if TYPE_CHECKING:

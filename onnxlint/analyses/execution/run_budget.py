@@ -17,7 +17,7 @@ from onnxlint.analyses.static.operation_counts import (
 )
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.place import NotApplicable
+from onnxlint.model.graph.place import NotApplicable
 from onnxlint.settings import DEFAULT_SAMPLES
 
 TIMES = 10.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from textwrap import shorten
 
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.place import Place
 
 _WHERE = tuple(map(re.compile, (
     r"running (?P<op>\S+) node\. Name:'(?P<node>[^']*)'",

@@ -9,7 +9,7 @@ from functools import cached_property
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.runtime_errors import read_refusal
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.place import Place
 
 _WARNING = re.compile(
     r"\[W:onnxruntime:[^\]]*? (?P<source>\S+)\] (?P<text>.*?)"

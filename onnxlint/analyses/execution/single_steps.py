@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import MOVING
 from onnxlint.model.graph.walk import Walk
 

@@ -14,7 +14,7 @@ from onnxlint.analyses.inputs.valid_operands import parameter
 from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.settings import InputContract
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.static.layers import Layer, Layers
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:

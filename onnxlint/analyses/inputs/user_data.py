@@ -11,8 +11,8 @@ from onnxlint.analyses import Unavailable
 from onnxlint.analyses.inputs.inputs import NO_DATA, Inputs
 from onnxlint.analyses.inputs.preprocessing import Opening, Openings
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.place import Place
 from onnxlint.settings import InputContract
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.model.graph.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node
 
 Numbers = Sequence[float]
 

@@ -21,8 +21,8 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.trace import Trace
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import Settings
 

@@ -13,8 +13,8 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.activations import Activations
 from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class Collapse:
 
     `spread` is the largest difference relative to the largest number, `rows` are predictions;
     `is_head` says that it is recognised as a prediction, `alone` that no other float output
-    differs from sample to sample.
+    differs from sample to sample. `log_odds_spread` is what the spread is before probabilities
+    that are all near 0 or 1 were made of it, else 0.
     """
 
     value: Value
@@ -55,6 +56,7 @@ class Collapse:
     is_head: bool
     proof: Fact | None
     alone: bool
+    log_odds_spread: float = 0.0
 
     @property
     def place(self) -> Place:
@@ -116,7 +118,8 @@ class Collapses:
         for each in same[:MOST_OUTPUTS]:
             value, proof = each.head.value, self._constancy.proof(each.head.value)
             if proof is None or not _is_softmax(proof):
-                yield Collapse(value, each.rows, each.spread, True, proof, alone)
+                odds = each.log_odds_spread
+                yield Collapse(value, each.rows, each.spread, True, proof, alone, odds)
         for seen in self._others[:MOST_OUTPUTS]:
             is_steady = seen.value in steady
             if not is_steady and self._normaliser is None:

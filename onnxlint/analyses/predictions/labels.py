@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.model.file.errors import DataError
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.place import Place
 from onnxlint.settings import LabelSource, Settings
 
 if TYPE_CHECKING:

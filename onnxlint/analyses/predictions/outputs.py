@@ -12,9 +12,9 @@ from onnxlint.analyses.static.output_heads import table_of
 from onnxlint.analyses.static.precision import same_array
 from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from onnxlint.analyses.static.output_heads import (
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.trace import Trace
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 100_000
 """Predictions (samples, tokens or pixels) that are looked at, over all samples."""
+
+UNSURE = 0.01
+"""What is farther from 0 and 1 is no sure answer: a choice, 4.6 in log-odds."""
+
+FINE_STEPS = 80
+"""What is nearer to 1 than so many steps of rounding, or to a sigmoid's 0, is taken as that far
+away: a step changes the log-odds by more than 1%. A softmax rounds its small shares finely."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +124,25 @@ class Prediction:
 
         peak = np.abs(self.raw).max()
         return float(np.ptp(self.raw, axis=0).max() / peak) if peak else 0.0
+
+    @cached_property
+    def log_odds_spread(self) -> float:
+        """The largest difference between two rows in log-odds, relative to the largest of them.
+
+        0 where not every answer of every row is sure: within 1% of 0 or 1.
+        """
+        import numpy as np
+
+        if not self.is_probable or not self.raw.size:
+            return 0.0
+        p, rest = self.probabilities, 1 - self.probabilities
+        if (np.minimum(p, rest) > UNSURE).any():
+            return 0.0
+        precision = np.finfo(self.raw.dtype if self.raw.dtype.kind == "f" else np.float32)
+        coarse = float(precision.eps) * FINE_STEPS
+        least = coarse if self.head.kind == "sigmoid" else float(precision.tiny)
+        odds = np.log(np.maximum(p, least)) - np.log(np.maximum(rest, coarse))
+        return float(np.ptp(odds, axis=0).max() / np.abs(odds).max())
 
     @cached_property
     def deviations(self) -> Array:

@@ -15,7 +15,7 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics
 from onnxlint.settings import Settings
 

@@ -19,8 +19,8 @@ from onnxlint.analyses.static.output_heads import recognise
 from onnxlint.analyses.static.precision import Rounding
 from onnxlint.analyses.static.shapes import Shapes, declared
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
-from onnxlint.model.graph.graph.place import NotApplicable, Place
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.place import NotApplicable, Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from onnxlint.analyses.stability.output_difference import Difference, compare
 from onnxlint.analyses.static.decisions import Decided
 from onnxlint.analyses.static.precision import Rounding
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Array

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.output_heads import Head, differing_decisions
 from onnxlint.analyses.static.precision import Rounding, finite_parts
-from onnxlint.model.graph.graph.nodes import Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Array

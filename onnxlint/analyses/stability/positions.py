@@ -16,9 +16,9 @@ from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.preprocessing import Openings
 from onnxlint.analyses.static.precision import Distance, Rounding, same_array
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
     from onnxlint.model.file.tensors import Array

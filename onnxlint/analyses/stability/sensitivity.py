@@ -17,9 +17,9 @@ from onnxlint.analyses.static.output_heads import recognise
 from onnxlint.analyses.static.precision import same_array
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import STEPPED
+from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:

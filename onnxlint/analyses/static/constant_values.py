@@ -17,7 +17,7 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.tokenizer_vocabulary import counts_nothing
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import MOVING
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Scope, Value
-from onnxlint.model.graph.graph.place import NotApplicable
+from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.operators import LAYERS, MOVING
+from onnxlint.model.graph.place import NotApplicable
 
 MAX_SOURCES = 8
 """Values tried as the start of the chain: a model with more inputs has them for its cache."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from math import prod
 
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import FEW, Node, Scope, Value
+from onnxlint.model.graph.nodes import FEW, Node, Scope, Value
 from onnxlint.model.graph.walk import WayBack
 
 

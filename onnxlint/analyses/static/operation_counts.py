@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.tensors import element_count
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.nodes import Node, Scope, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Seen

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import OutputContract
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Array

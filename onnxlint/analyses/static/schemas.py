@@ -7,8 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node
-from onnxlint.model.graph.graph.operator_schemas import schema_of
+from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.operator_schemas import schema_of
 
 if TYPE_CHECKING:
     from onnx.defs import OpSchema

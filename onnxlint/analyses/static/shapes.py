@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.model.file.dtypes import bits, dtype_name, is_float, is_integer
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.safety.forked import Crashed, Function, Isolated
 from onnxlint.safety.limits import Alarm, Budget

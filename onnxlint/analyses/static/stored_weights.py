@@ -8,7 +8,7 @@ from math import prod
 
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 
 RESHAPES = ("Reshape", "Squeeze", "Unsqueeze")
 """Operators that leave the elements in their order."""

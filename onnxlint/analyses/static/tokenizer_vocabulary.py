@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from onnxlint.model.graph.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node
 from onnxlint.model.graph.walk import Walk
 
 _PLAIN = re.compile(r"(?:(?:\[[^\[\]\\]+\]|\\w|\\d)[+*]?){1,3}")

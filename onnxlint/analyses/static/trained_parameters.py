@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 
 _WEIGHTED = frozenset({
     "Conv", "ConvTranspose", "Einsum", "GRU", "Gemm", "GroupNormalization",

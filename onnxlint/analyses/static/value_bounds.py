@@ -12,7 +12,7 @@ from onnxlint.analyses.static.layers import Layer, Layers
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import MOVING
 from onnxlint.model.graph.walk import Walk
 

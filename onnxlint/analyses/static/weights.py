@@ -17,8 +17,8 @@ from onnxlint.model.file.dtypes import bits, is_float, numpy_dtype
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import BLOCK_BYTES, Tensor
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.place import Place
 from onnxlint.model.preflight import Preflight
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from onnxlint.analyses.static.schemas import Schemas
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.targets.targets import Target
 from onnxlint.model.file.dtypes import dtype_name
-from onnxlint.model.graph.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node
 
 if TYPE_CHECKING:
     from onnx import FunctionProto, NodeProto

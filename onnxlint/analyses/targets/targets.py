@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from onnxlint.model.graph.graph.place import NotApplicable
+from onnxlint.model.graph.place import NotApplicable
 from onnxlint.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "targets"

@@ -13,7 +13,7 @@ from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import MOVING, STEPPED
 from onnxlint.model.graph.walk import Walk
 

@@ -25,8 +25,8 @@ from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.dominators import Chain, longest_chain
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
-from onnxlint.model.graph.graph.place import NotApplicable, Place
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.place import NotApplicable, Place
 
 if TYPE_CHECKING:
     from onnxlint.runtime.perturbed_copy import Plan

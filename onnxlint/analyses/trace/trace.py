@@ -14,8 +14,8 @@ from onnxlint.analyses.execution.execution import Execution
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Scope, Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.place import Place
 from onnxlint.report import TraceRow
 from onnxlint.severity import Severity
 

@@ -15,7 +15,7 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.trace import Contamination, Trace
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlint.model.file.tensors import TYPED_FIELDS
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.nodes import Node, Scope, Value
 
 if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, ModelProto, NodeProto

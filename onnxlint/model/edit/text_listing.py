@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.model.file.dtypes import dtype_name
-from onnxlint.model.graph.graph.stored_tensors import attribute_tensors
+from onnxlint.model.graph.stored_tensors import attribute_tensors
 from onnxlint.safety.printable import printable
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from onnxlint.model.graph.graph.nodes import Node, Origin, Redefinition, Scope, Value
-from onnxlint.model.graph.graph.place import shortened
+from onnxlint.model.graph.nodes import Node, Origin, Redefinition, Scope, Value
+from onnxlint.model.graph.place import shortened
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, FunctionProto, GraphProto, TypeProto

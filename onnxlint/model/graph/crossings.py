@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from onnxlint.model.graph.graph.nodes import Node, Scope, Value
-from onnxlint.model.graph.graph.traversal import flows_to, reach
+from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.operators import SIZE_OPS
+from onnxlint.model.graph.traversal import flows_to, reach
 
 Pair = tuple[Value, Value]
 

@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxlint.model.file.load import Model
 from onnxlint.model.file.tensors import Tensor
+from onnxlint.model.graph.build import connect, define, path_of, subgraphs
 from onnxlint.model.graph.crossings import Crossings
-from onnxlint.model.graph.graph.build import connect, define, path_of, subgraphs
-from onnxlint.model.graph.graph.nodes import ModelScopes, Node, Origin, Scope, Value, plain_domain
-from onnxlint.model.graph.graph.place import Located, NotApplicable, Place
-from onnxlint.model.graph.graph.stored_tensors import (
+from onnxlint.model.graph.nodes import ModelScopes, Node, Origin, Scope, Value, plain_domain
+from onnxlint.model.graph.operators import CONSTANT_OPS, LAYERS, SIZE_OPS
+from onnxlint.model.graph.place import Located, NotApplicable, Place
+from onnxlint.model.graph.stored_tensors import (
     constant_proto,
     elements,
     stored_sparse_tensors,
     stored_tensors,
     zero,
 )
-from onnxlint.model.graph.graph.traversal import (
+from onnxlint.model.graph.traversal import (
     Vertex,
     comes_from,
     flows_to,
     flows_to_inside,
     reach,
 )
-from onnxlint.model.graph.operators import CONSTANT_OPS, LAYERS, SIZE_OPS
 from onnxlint.model.graph.walk import WayBack
 
 if TYPE_CHECKING:

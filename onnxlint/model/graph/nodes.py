@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlint.model.file.load import Model
 from onnxlint.model.graph.exporter_metadata import module_path, source_line
-from onnxlint.model.graph.graph.operator_schemas import attribute_types
-from onnxlint.model.graph.graph.place import Place, shortened
+from onnxlint.model.graph.operator_schemas import attribute_types
 from onnxlint.model.graph.operators import RANDOM_OPS
+from onnxlint.model.graph.place import Place, shortened
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, TensorProto, TypeProto

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import Tensor
-from onnxlint.model.graph.graph.nodes import Node, Scope
-from onnxlint.model.graph.graph.place import Located, Place, shortened
+from onnxlint.model.graph.nodes import Node, Scope
+from onnxlint.model.graph.place import Located, Place, shortened
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, SparseTensorProto, TensorProto

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import TypeAlias
 
-from onnxlint.model.graph.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.nodes import Node, Scope, Value
 
 Vertex: TypeAlias = Node | Value | tuple[Node]
 """A node alone in a tuple stands for all that its subgraphs hand out: so what they hand out and

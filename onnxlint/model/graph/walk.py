@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from onnxlint.model.graph.graph.nodes import Value
+    from onnxlint.model.graph.nodes import Value
 
 T = TypeVar("T", bound=Hashable)
 R = TypeVar("R")

@@ -10,8 +10,8 @@ from typing import Any
 
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import Tensor
-from onnxlint.model.graph.graph.nodes import Node
-from onnxlint.model.graph.graph.operator_schemas import schema_of
+from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.operator_schemas import schema_of
 from onnxlint.model.patterns.parser import Literal
 
 TOLERANCE = 1 / 256

@@ -14,8 +14,8 @@ from typing import Any
 
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import FEW, STANDARD_DOMAINS, Node, Value
-from onnxlint.model.graph.graph.place import Place
+from onnxlint.model.graph.nodes import FEW, STANDARD_DOMAINS, Node, Value
+from onnxlint.model.graph.place import Place
 from onnxlint.model.patterns.conditions import attribute_of, compared, holds
 from onnxlint.model.patterns.parser import (
     Anything,

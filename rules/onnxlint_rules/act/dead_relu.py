@@ -17,9 +17,11 @@ def dead_relu(
     units for good, and the model still trains and exports without a complaint. The limit of one
     half leaves alone what sparsity regularisation and small samples bring about. Synthetic samples
     are noise, for which a sparse layer may be silent, so there it is an info, unless weights and
-    bounds prove the channels zero for every input. On the user's data, from `min-samples` on, it
-    is an info, too, that fewer than one of a hundred outputs are above zero, as SageMaker's rule
-    for dead ReLUs counts them.
+    bounds prove the channels zero for every input. On the user's data it is a warning where no
+    channel is left, or each was looked at `min-samples` times (samples, times the positions of a
+    convolution): a unit that one look in a hundred wakes, as in a detector of a rare event, is
+    silent on 8 samples in 92% of cases. From so many samples on it is an info, too, that fewer than
+    one of a hundred outputs are above zero, as SageMaker's rule for dead ReLUs counts them.
     Fix: lower the learning rate or the bias before this layer, normalise its input, or use a
     LeakyReLU; then train again. If the sparsity is wanted, raise `max-dead-fraction`.
 
@@ -60,7 +62,7 @@ def dead_relu(
                 yield from _rarely_active(relu, min_activity)
             continue
         proven = _proven(relu.node, bounds) > max_dead_fraction
-        is_open = trace.synthetic and not proven
+        is_open = trace.synthetic or (dead < 1 and _looks(relu) < min_samples)
         samples = f"{trace.samples} {'synthetic ' if trace.synthetic else ''}samples"
         yield Finding(
             relu,
@@ -69,8 +71,15 @@ def dead_relu(
             measured=dead,
             limit=max_dead_fraction,
             unit="fraction of channels",
-            severity=Severity.INFO if is_open else None,
+            severity=Severity.INFO if is_open and not proven else None,
         )
+
+
+def _looks(relu: ObservedNode) -> float:
+    """How often each channel was looked at: samples, times positions within them."""
+    seen = relu.output
+    channels = len(seen.channels.maximum) if seen.channels is not None else 1
+    return seen.statistics.finite / channels
 
 
 def _proven(relu: Node, bounds: Bounds) -> float:

@@ -7,8 +7,9 @@ from onnxlint import Collapse, Collapses, Finding, Severity, Stage, Trace, rule
 
 @rule("PRD002", "collapsed-prediction", severity=Severity.WARNING, stages=(Stage.TRAINED,))
 def collapsed_prediction(
-    collapses: Collapses, trace: Trace, *, min_spread: float = 0.001, min_samples: int = 8
-) -> Iterator[Finding]:
+    collapses: Collapses, trace: Trace,
+    *, min_spread: float = 0.001, min_samples: int = 8, min_sure_samples: int = 300,
+) -> Iterator[Finding]:  # fmt: skip
     """A trained model that predicts nearly the same for every sample.
 
     Why: the prediction does not depend on the input, be it always one class or always all alike:
@@ -19,9 +20,11 @@ def collapsed_prediction(
     the graph proves it for every input (all-zero weights, a value divided by itself, a softmax or
     normalisation over an axis of size 1, trees of one leaf, bounds that leave one number), and on
     the user's data, for unrecognised outputs from `min-samples` samples on; on synthetic inputs,
-    which a sound model may take all for one class, an info. Outputs made of sizes alone are exempt,
-    as are flags and counts; zeros and ones in the shape of a value, beside other outputs, are an
-    info.
+    which a sound model may take all for one class, an info. So may a detector of a rare event:
+    where all probabilities are near 0 or 1 and the log-odds differ by more than the limit, it is
+    an info below `min-sure-samples` (that none of 300 samples holds the event says, with 95%
+    confidence, that fewer than 1% do). Outputs made of sizes alone are exempt, as are flags and
+    counts; zeros and ones in the shape of a value, beside other outputs, are an info.
     Fix: compare with the framework's own output for two inputs; look for dead and all-zero layers
     (ACT003, WGT002) before the head.
 
@@ -55,6 +58,16 @@ def collapsed_prediction(
         p = ai.onnx.ml.Normalizer <norm = "L1"> (score)
     }
 
+    Bad:
+    # sure of one class, and by the bias alone
+    # data: x = [[0.1, 3], [2, -1], [0.5, 0.5], [-1, 1]]
+    net (float[N, 2] x) => (float[N, 1] p)
+    <float[2, 1] w = {0.0001, 0.0001}, float[1] b = {6}>
+    {
+        logit = Gemm(x, w, b)
+        p = Sigmoid(logit)
+    }
+
     Good:
     # a grid in the shape of the features, beside what is predicted
     net (float[N, 2] x) => (float[N, 2] y, float[N, 2] grid)
@@ -80,7 +93,7 @@ def collapsed_prediction(
             measured=collapse.spread,
             limit=min_spread,
             unit="fraction of the largest value",
-            severity=_severity(collapse, trace, min_samples),
+            severity=_severity(collapse, trace, min_samples, min_sure_samples, min_spread),
         )
 
 
@@ -92,6 +105,8 @@ def _told(collapse: Collapse, samples: int, limit: float) -> str:
             f"all {collapse.rows:,} predictions on {samples:,} samples are nearly the same: spread "
             f"{collapse.spread:.2g} of the largest value (limit {limit:g})"
         )
+        if collapse.log_odds_spread >= limit:
+            seen += f"; log-odds differ by {collapse.log_odds_spread:.2g} of the largest"
     elif not collapse.is_equal:
         seen = "the output holds only the sign of a number"
     proof = collapse.proof
@@ -100,11 +115,16 @@ def _told(collapse: Collapse, samples: int, limit: float) -> str:
     return f"{seen}, and so for every input: {proof.ended_at.place}: {proof.why}"
 
 
-def _severity(collapse: Collapse, trace: Trace, min_samples: int) -> Severity:
-    """A warning where it is proven or the user's data shows it."""
+def _severity(
+    collapse: Collapse, trace: Trace, least: int, least_if_sure: int, limit: float
+) -> Severity:
+    """A warning where it is proven or enough of the user's data shows it."""
     if collapse.is_meant:
         return Severity.INFO
     if collapse.proof is not None:
         return Severity.WARNING
-    enough = collapse.is_head or trace.samples >= min_samples
-    return Severity.WARNING if enough and not trace.synthetic else Severity.INFO
+    needed = 0 if collapse.is_head else least
+    if collapse.log_odds_spread >= limit:
+        needed = least_if_sure
+    is_shown = trace.samples >= needed and not trace.synthetic
+    return Severity.WARNING if is_shown else Severity.INFO

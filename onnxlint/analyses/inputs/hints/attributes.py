@@ -6,7 +6,7 @@ from typing import Any
 
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import Tensor
-from onnxlint.model.graph.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node
 
 
 def elements(node: Node, name: str) -> list[Any]:

@@ -11,7 +11,7 @@ from onnxlint.analyses.inputs.hints.scales import scales
 from onnxlint.analyses.inputs.hints.thresholds import thresholds
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column

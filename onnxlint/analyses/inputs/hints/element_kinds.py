@@ -10,7 +10,7 @@ from onnxlint.analyses.inputs.hints.categories import NUMERIC_TEXT
 from onnxlint.analyses.inputs.hints.columns import columns_of
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column, Slot

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.inputs.valid_operands import parameter
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Slot

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.inputs.hints.attributes import elements
 from onnxlint.analyses.inputs.hints.categories import MOST_OPTIONS
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column

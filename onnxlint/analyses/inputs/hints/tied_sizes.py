@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from onnxlint.analyses.inputs.hints.attributes import elements
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 
 Dim = int | str
 Dims = Callable[[Value | None], tuple[Dim | None, ...] | None]
