@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.differences import Difference
     from onnxlint.analyses.divergence import FirstDivergence
     from onnxlint.analyses.execution import Execution
+    from onnxlint.analyses.expansions import Expansions
     from onnxlint.analyses.expected import Expected, Tolerance
     from onnxlint.analyses.inputs import Inputs
     from onnxlint.analyses.journal import Journal
@@ -83,6 +84,7 @@ _HOMES = {
     "Difference": "onnxlint.analyses.differences",
     "Draft": "onnxlint.model.draft",
     "Execution": "onnxlint.analyses.execution",
+    "Expansions": "onnxlint.analyses.expansions",
     "Expected": "onnxlint.analyses.expected",
     "External": "onnxlint.model.preflight",
     "FedInput": "onnxlint.analyses.data",
@@ -170,6 +172,7 @@ __all__ = [
     "Difference",
     "Draft",
     "Execution",
+    "Expansions",
     "Expected",
     "External",
     "FedInput",
