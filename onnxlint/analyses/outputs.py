@@ -73,13 +73,23 @@ class Output:
 
     @property
     def origin(self) -> Value:
-        """What its numbers are, behind operators that only move them."""
+        """What its numbers are, behind operators that only move them and nodes that hold others."""
         value = self.value
         walk = Walk([value])
         for value in walk:
             if value.producer is not None and value.producer.op in MOVING:
                 walk.add(value.producer.input(0))
+            else:
+                walk.add(_handed_by(value))
         return value
+
+
+def _handed_by(value: Value) -> Value | None:
+    """What a value is where it was handed on from; None where that is several, or used again."""
+    crossings = value.scope.graph.crossings
+    before = crossings.backwards.get(value, ())
+    only = before[0] if len(before) == 1 else None
+    return only if only is not None and len(crossings.onwards[only]) == 1 else None
 
 
 class Outputs:
