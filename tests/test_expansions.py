@@ -102,8 +102,8 @@ def test_alike_nodes_are_asked_once(
         return [None] * len(questions)
 
     monkeypatch.setattr(expansions, "_answers", answers)
-    nodes = "".join(f"a{n} = Clip(x, low, high) " for n in range(20))
-    path = write_model(f"net (float[2, 3] x, float low, float high) => (float[2, 3] y) "
+    nodes = "".join(f"a{n} = ReduceL2(x, axes) " for n in range(20))
+    path = write_model(f"net (float[2, 3] x) => (float[2, 1] y) <int64[1] axes = {{1}}> "
                        f"{{ {nodes} y = Sum(a1, a2) }}")  # fmt: skip
     assert severities(path) == set()
     assert asked == [1]

@@ -213,8 +213,7 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
             )
 
 
-_REFUSED = ("Attention", "Clip", "GroupNormalization", "LayerNormalization", "PRelu",
-            "RotaryEmbedding")  # fmt: skip
+_REFUSED = ("Attention", "RotaryEmbedding")
 """Operators of which onnxruntime 1.32 refuses what does not fit inside; it was tried."""
 
 
