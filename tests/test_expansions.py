@@ -119,7 +119,7 @@ def test_a_crash_of_native_code_is_not_told_of_others(
         raise AssertionError
 
     monkeypatch.setattr(child, "_complaint", crash)
-    assert severities(written(tmp_path, *MISFITS["keys of another size"])) == set()
+    assert severities(written(tmp_path, *MISFITS["a mask of another length"])) == set()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ def attention(node: Node, shapes: Shapes) -> Iterator[Wanted]:
         if found is not None and len(found) == len(query) > 2:
             yield slot, name, (query[0], *[None] * (len(query) - 1))
     if key is not None and value is not None and len(key) == len(value) == 4:
-        yield 2, "V", (None, key[1], None, None)
+        yield 2, "V", (None, key[1], key[2], None)
+        yield 1, "K", (None, None, None, query[3] if len(query) == 4 else None)
 
 
 def rotary(node: Node, shapes: Shapes) -> Iterator[Wanted]:
