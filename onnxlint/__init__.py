@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.stability.positions import Orderless, Positions, Unread
     from onnxlint.analyses.stability.sensitivity import Sensitivity, Tried
     from onnxlint.analyses.static.constant_values import Constancy
+    from onnxlint.analyses.static.expansions import Expansions
     from onnxlint.analyses.static.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.static.precision import Rounding
     from onnxlint.analyses.static.schemas import Schemas
@@ -87,6 +88,7 @@ _HOMES = {
     "Difference": "onnxlint.analyses.stability.output_difference",
     "Draft": "onnxlint.model.edit.draft",
     "Execution": "onnxlint.analyses.execution.execution",
+    "Expansions": "onnxlint.analyses.static.expansions",
     "Expected": "onnxlint.analyses.comparison.stored_outputs",
     "External": "onnxlint.model.preflight",
     "FedInput": "onnxlint.analyses.inputs.user_data",
@@ -174,6 +176,7 @@ __all__ = [
     "Difference",
     "Draft",
     "Execution",
+    "Expansions",
     "Expected",
     "External",
     "FedInput",

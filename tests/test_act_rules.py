@@ -434,8 +434,8 @@ DENSE = "a = MatMul(x, w) h = Relu(a) n = Exp(h) y = Add(h, n)"
     ("rows", "silent", "severity"),
     [
         pytest.param(8, 3, Severity.INFO, id="a rare event is not in 8 samples"),
-        pytest.param(199, 3, Severity.INFO, id="just too few"),
-        pytest.param(200, 3, Severity.WARNING, id="enough"),
+        pytest.param(31, 3, Severity.INFO, id="just too few"),
+        pytest.param(32, 3, Severity.WARNING, id="enough"),
         pytest.param(8, 4, Severity.WARNING, id="nothing passes the layer"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.static.output_heads import table_of
 from onnxlint.analyses.static.precision import same_array
 from onnxlint.analyses.trace.trace import Observed, Trace
+from onnxlint.model.graph.crossings import Crossings
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.operators import MOVING
@@ -32,6 +33,7 @@ class Output:
     value: Value
     arrays: list[Array]
     seen: Observed | None
+    crossings: Crossings
 
     @property
     def place(self) -> Place:
@@ -75,13 +77,21 @@ class Output:
 
     @property
     def origin(self) -> Value:
-        """What its numbers are, behind operators that only move them."""
+        """What its numbers are, behind operators that only move them and nodes that hold others."""
         value = self.value
         walk = Walk([value])
         for value in walk:
             if value.producer is not None and value.producer.op in MOVING:
                 walk.add(value.producer.input(0))
+            else:
+                walk.add(self._handed_by(value))
         return value
+
+    def _handed_by(self, value: Value) -> Value | None:
+        """What it is where it was handed on from; None where that is several, or used again."""
+        before = self.crossings.backwards.get(value, ())
+        only = before[0] if len(before) == 1 else None
+        return only if only is not None and len(self.crossings.onwards[only]) == 1 else None
 
 
 class Outputs:
@@ -102,6 +112,7 @@ class Outputs:
                 value,
                 [ran.outputs[value.name] for ran in runs if value.name in ran.outputs],
                 trace.of(value),
+                graph.crossings,
             )
             for value in graph.outputs
         ])  # fmt: skip

@@ -60,7 +60,8 @@ _Constant = tuple[Value, tuple[int, ...]]
 class Layer:
     """An affine layer: `inputs` features to `outputs` features by a constant weight.
 
-    `weight` is the stored tensor behind what the node reads, `dims` are those that the node sees.
+    `weight` is the stored tensor behind what the node reads, in a function that of its first call;
+    `dims` are those that the node sees.
     `axis` is where the features stand in what it reads and gives, None where that differs;
     `groups` counts parts that see none of each other, `kernel` is empty for a dense layer.
     """
@@ -204,8 +205,16 @@ class Layers:
     def _computed(self) -> set[Node | Value | None]:
         graph = self._graph
         drawn = (v for node in graph.nodes() if node.is_random for v in node.outputs if v)
+        start = [*graph.inputs, *drawn]
+        reached = graph.crossings.descendants(start, by_numbers=True) if graph.functions else ()
         fed = (value for scope in graph.functions for value in scope.inputs)
-        return {*graph.descendants([*graph.inputs, *fed, *drawn], by_numbers=True)}
+        fed = (value for value in fed if value in reached or not self._given(value))
+        return {*graph.descendants([*start, *fed], by_numbers=True)}
+
+    def _given(self, value: Value) -> Sequence[Value]:
+        """What the calls of a function give for an input of it; empty for any other value."""
+        is_formal = value.producer is None and value.scope.function is not None
+        return self._graph.crossings.backwards.get(value, ()) if is_formal else ()
 
     @cached_property
     def _layers(self) -> dict[Node, Layer]:
@@ -229,10 +238,18 @@ class Layers:
         return None if value is None else self._weights(value)
 
     def _before_turning(self, value: Value) -> Value | None:
-        node = value.producer
-        if node is None or node.op not in _SAME_WEIGHT or self._graph.tensor(value) is not None:
+        if self._graph.tensor(value) is not None:
             return None
-        return node.input(0)
+        node = value.producer
+        if node is None:  # calls may give other weights, but of the same size
+            given = self._given(value)
+            sizes = {self._dims(each) for each in given}
+            return given[0] if len(given) == 1 or (len(sizes) == 1 and None not in sizes) else None
+        return node.input(0) if node.op in _SAME_WEIGHT else None
+
+    def _dims(self, value: Value) -> tuple[int, ...] | None:
+        tensor = self._graph.tensor(value)
+        return None if tensor is None else tensor.dims
 
     def _stored(self, value: Value) -> _Constant | None:
         tensor = self._graph.tensor(value)

@@ -28,6 +28,7 @@ _FAILURE = re.compile(
     r"\(op_type:(?P<op>[^,()]*), node name: onnxlint-node:(?P<key>\d+):(?P<index>\d+)\): *"
 )
 _INNER = re.compile(r"Inference error\(s\): \(op_type:(?P<op>[^,()]*)[^()]*\): *")
+_INSIDE = re.compile(r"\(op_type:(?P<op>[^,()]*)[^()]*\): *")
 _PREFIXES = re.compile(r"\[(?:Shape|Type)InferenceError\] *")
 _CONTRADICTS_DECLARATION = re.compile(r"Inferred (?:shape and existing shape|elem type) differ")
 _MISTAKEN = re.compile(r"Invalid rank for \w+ broadcasting")
@@ -359,3 +360,17 @@ def _failures(scopes: list[Scope], message: str) -> Iterator[InferenceFailure]:
             while inner := _INNER.match(reason):
                 inner_op, reason = inner["op"], reason[inner.end() :]
             yield InferenceFailure(node, reason.rstrip(".") or "no reason given", inner_op)
+
+
+def told_inside(message: str) -> tuple[str | None, str]:
+    """The first operator that does not fit, and onnx's reason; empty where it only lacks inputs.
+
+    `message` is of the inference of a whole model, which goes on behind the first failure.
+    """
+    for inside in re.split(r"(?=\(op_type:)", message)[1:]:
+        if (mark := _INSIDE.match(inside)) is None:
+            continue
+        reason = _PREFIXES.sub("", inside[mark.end() :]).strip().rstrip(".")
+        if not (_MISSING_INPUT.search(reason) or _MISTAKEN.search(reason)):
+            return mark["op"], reason
+    return None, ""

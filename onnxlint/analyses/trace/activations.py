@@ -81,10 +81,21 @@ class Activations:
 
     def _from_layers(self) -> Iterator[Observed]:
         for observed in self._trace.values():
-            trail = self._layers.trail(observed.value)
-            squashed = not _SQUASHING.isdisjoint(node.op for node in trail.nodes)
-            if self._starts_at_layer(trail) and not squashed and not self.is_masked(observed.value):
+            if self._comes_from_layer(observed.value) and not self.is_masked(observed.value):
                 yield observed
+
+    def _comes_from_layer(self, value: Value) -> bool:
+        """Whether a trail back starts at a layer, maybe through calls, with no squashing on it."""
+        found, walk = False, Walk([value])
+        for at in walk:
+            trail = self._layers.trail(at)
+            if not _SQUASHING.isdisjoint(node.op for node in trail.nodes):
+                return False
+            if self._starts_at_layer(trail):
+                found = True
+            else:
+                walk.add(*self._graph.crossings.backwards.get(trail.origin, ()))
+        return found
 
     def _ends_kernel(self, value: Value) -> bool:
         """Whether nothing that fuses follows, or it is quantised, or an output."""
@@ -112,15 +123,14 @@ class Activations:
 
     def _seen_before_moving(self, value: Value) -> Observed | None:
         """The value, or the first one that it is the same numbers of, as it was watched."""
-        trail: Trail | None = self._layers.trail(value)
-        seen = None
-        while trail is not None:
-            seen = self._trace.of(value) or seen
-            node = trail.last
-            if node is None or node.op not in MOVING:
-                break
-            value = next(read for read in node.inputs if read is not None)
-            trail = trail.before
+        seen, walk = None, Walk([value])
+        for at in walk:
+            seen = self._trace.of(at) or seen
+            node = self._layers.trail(at).last
+            if node is not None and node.op in MOVING:
+                walk.add(next(read for read in node.inputs if read is not None))
+            elif node is None:  # of several calls the first
+                walk.add(*self._graph.crossings.backwards.get(at, ())[:1])
         return seen
 
     def computed(self) -> Iterator[Observed]:
@@ -149,14 +159,26 @@ class Activations:
             return max(sizes)
         return next((seen.statistics.rms for seen in self.of_layers() if seen.statistics.rms), 0.0)
 
+    def leaves(self, value: Value) -> bool:
+        """Whether it is an output of the model, maybe handed out of what stands in its nodes."""
+        outputs = (each for each in self._handed(value) if each.scope is self._graph.main)
+        return any(each.is_output for each in outputs)
+
+    def _handed(self, value: Value) -> Iterator[Value]:
+        walk = Walk([value])
+        for each in walk:
+            yield each
+            walk.add(*self._graph.crossings.onwards.get(each, ()))
+
     def is_added(self, value: Value) -> bool:
         """Whether it goes into nothing but sums and concatenations, maybe moved on the way."""
-        readers = list(value.consumers)
-        for node in readers:
-            if node.op in MOVING and node.output is not None:
-                readers += node.output.consumers
+        readers, walk = [], Walk([value])
+        for each in walk:
+            walk.add(*self._graph.crossings.onwards.get(each, ()))
+            readers += [node for node in each.consumers if node.called is None]
+            walk.add(*(node.output for node in each.consumers if node.op in MOVING))
         added = all(node.op in _JOINS or node.op in MOVING for node in readers)
-        return added and not value.is_output and any(node.op in _JOINS for node in readers)
+        return added and not self.leaves(value) and any(node.op in _JOINS for node in readers)
 
     def has_zero_layer(self, seen: Observed) -> bool:
         """Whether a value comes from an affine layer whose weight is all zero.
@@ -219,11 +241,15 @@ class Activations:
                 value is not None and not varying.isdisjoint(before.get(value, ()))
             )
 
-        for node in in_order(self._graph.main):
-            read = node.inputs[:1] if node.op == "CastLike" else node.inputs
-            if any(map(varies, read)) and not self._levels(node):
-                varying.update(filter(None, node.outputs))
-            varying.update(value for value in node.outputs if value is not None and varies(value))
+        nodes, count = list(in_order(self._graph.main)), -1
+        while count < len(varying):
+            count = len(varying) if self._graph.functions else sys.maxsize  # bodies of many calls
+            for node in nodes:
+                read = node.inputs[:1] if node.op == "CastLike" else node.inputs
+                made = [value for value in node.outputs if value is not None]
+                if node.called is None and any(map(varies, read)) and not self._levels(node):
+                    varying.update(made)
+                varying.update(value for value in made if varies(value))
         return varying
 
     def _levels(self, node: Node) -> bool:

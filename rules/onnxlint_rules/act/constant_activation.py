@@ -49,7 +49,7 @@ def constant_activation(
     constant = (
         seen
         for seen in activations.computed()
-        if not seen.value.is_output
+        if not activations.leaves(seen.value)
         and seen.is_constant(max_spread)
         and seen.sample_size >= min_elements
         and activations.varies(seen.value)

@@ -58,7 +58,7 @@ def rank_collapse(
     alike = (
         seen
         for seen in activations.of_layers()
-        if not seen.value.is_output
+        if not activations.leaves(seen.value)
         and seen.sample_size >= min_elements
         and seen.of_samples > 2
         and (seen.similarity or 0.0) > max_cosine

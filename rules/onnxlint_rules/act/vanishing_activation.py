@@ -55,7 +55,7 @@ def vanishing_activation(
     small = (
         seen
         for seen in activations.of_layers_and_branches()
-        if 0 < seen.statistics.rms < limits[seen.value] and not seen.value.is_output
+        if 0 < seen.statistics.rms < limits[seen.value] and not activations.leaves(seen.value)
     )
     for seen in activations.firsts(small):
         rms, limit = seen.statistics.rms, limits[seen.value]

@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from onnxlint import Node, Shapes
-from onnxlint.analyses.static.shapes import Dim, Shape
+from onnxlint.analyses.static.shapes import Dim
+from onnxlint_rules.onx._layouts import Wanted, affine, attention, rotary, sizes, uneven
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 """Gates of a recurrent operator: so many times its weights have the hidden size."""
-
-Wanted = tuple[int, str, tuple[Dim, ...]]
-"""A slot, the name of its operand, and the sizes that it has to have."""
 
 
 def misfits(node: Node, shapes: Shapes) -> Iterator[str]:
     """What is wrong with the sizes of a node's operands, as far as they are known."""
     wanted = _WANTED.get(node.op)
-    for slot, name, sizes in wanted(node, shapes) if wanted else ():
-        found = _sizes(node, slot, shapes)
-        if found is not None and not _fits(found, sizes):
-            yield f"{name} has shape {_told(found)} where it takes {_told(sizes)}"
+    for slot, name, taken in wanted(node, shapes) if wanted else ():
+        found = sizes(node, slot, shapes)
+        if found is not None and not _fits(found, taken):
+            yield f"{name} has shape {_told(found)} where it takes {_told(taken)}"
     yield from _beyond(node, shapes)
-    if node.op == "GroupNormalization":
-        yield from _uneven_groups(node, shapes)
+    yield from _uneven_groups(node, shapes) if node.op == "GroupNormalization" else ()
+    yield from uneven(node, shapes)
 
 
 def _fits(found: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> bool:
@@ -37,17 +35,17 @@ def _fits(found: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> bool:
 def _beyond(node: Node, shapes: Shapes) -> Iterator[str]:
     """An operand that may only be stretched to the sizes of the result, and does not fit them."""
     for slot, name, result in _ONE_WAY.get(node.op, ()):
-        found, sizes = _sizes(node, slot, shapes), result(node, shapes)
-        if found is None or sizes is None:
+        found, whole = sizes(node, slot, shapes), result(node, shapes)
+        if found is None or whole is None:
             continue
-        pairs = zip(reversed(found), reversed(sizes), strict=False)
+        pairs = zip(reversed(found), reversed(whole), strict=False)
         known = ((a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
-        if len(found) > len(sizes) or any(a not in (1, b) for a, b in known):
-            yield f"{name} has shape {_told(found)}, which does not stretch to {_told(sizes)}"
+        if len(found) > len(whole) or any(a not in (1, b) for a, b in known):
+            yield f"{name} has shape {_told(found)}, which does not stretch to {_told(whole)}"
 
 
 def _uneven_groups(node: Node, shapes: Shapes) -> Iterator[str]:
-    data, groups = _sizes(node, 0, shapes), node.attribute("num_groups")
+    data, groups = sizes(node, 0, shapes), node.attribute("num_groups")
     channels = data[1] if data is not None and len(data) > 1 else None
     if isinstance(channels, int) and isinstance(groups, int) and groups > 0 and channels % groups:
         yield f"num_groups is {groups}, which does not divide its {channels} channels"
@@ -55,7 +53,7 @@ def _uneven_groups(node: Node, shapes: Shapes) -> Iterator[str]:
 
 def _convolution(node: Node, shapes: Shapes) -> Iterator[Wanted]:
     weight = 3 if node.op == "QLinearConv" else 1
-    kernel, group = _sizes(node, weight, shapes), node.attribute("group", 1)
+    kernel, group = sizes(node, weight, shapes), node.attribute("group", 1)
     if kernel is None or len(kernel) < 3 or not isinstance(group, int):
         return
     across = kernel[1] if node.op == "ConvTranspose" else kernel[0]
@@ -64,7 +62,7 @@ def _convolution(node: Node, shapes: Shapes) -> Iterator[Wanted]:
 
 
 def _instance_norm(node: Node, shapes: Shapes) -> Iterator[Wanted]:
-    data = _sizes(node, 0, shapes)
+    data = sizes(node, 0, shapes)
     if data is not None and len(data) > 2:
         yield 1, "scale", (data[1],)
         yield 2, "B", (data[1],)
@@ -78,19 +76,19 @@ def _grouped(node: Node, shapes: Shapes) -> tuple[Dim, ...] | None:
     """How many scales a GroupNormalization takes; one for all runs, too."""
     if node.scope.opsets.get("", 0) < BY_CHANNEL:
         return (node.attribute("num_groups"),)
-    data = _sizes(node, 0, shapes)
+    data = sizes(node, 0, shapes)
     return data[1:2] if data is not None and len(data) > 1 else None
 
 
 def _cross_entropy(node: Node, shapes: Shapes) -> Iterator[Wanted]:
-    scores = _sizes(node, 0, shapes)
+    scores = sizes(node, 0, shapes)
     if scores is not None and len(scores) > 1:
         yield 1, "labels", (scores[0], *scores[2:])
         yield 2, "weights", (scores[1],)
 
 
 def _recurrent(node: Node, shapes: Shapes) -> Iterator[Wanted]:
-    data, hidden = _sizes(node, 0, shapes), node.attribute("hidden_size")
+    data, hidden = sizes(node, 0, shapes), node.attribute("hidden_size")
     if data is None or len(data) != 3 or not isinstance(hidden, int):
         return
     ways = 2 if node.attribute("direction", "forward") in (b"bidirectional", "bidirectional") else 1
@@ -104,33 +102,31 @@ def _recurrent(node: Node, shapes: Shapes) -> Iterator[Wanted]:
 
 def _product(node: Node, shapes: Shapes) -> tuple[Dim, ...] | None:
     """The sizes of Gemm's result."""
-    a, b = _sizes(node, 0, shapes), _sizes(node, 1, shapes)
+    a, b = sizes(node, 0, shapes), sizes(node, 1, shapes)
     if a is None or b is None or len(a) != 2 or len(b) != 2:
         return None
     return a[1 if node.attribute("transA") else 0], b[0 if node.attribute("transB") else 1]
 
 
 def _first(node: Node, shapes: Shapes) -> tuple[Dim, ...] | None:
-    return _sizes(node, 0, shapes)
+    return sizes(node, 0, shapes)
 
 
 def _one(_node: Node, _shapes: Shapes) -> tuple[Dim, ...]:
     return (1,)
 
 
-def _sizes(node: Node, slot: int, shapes: Shapes) -> tuple[Dim, ...] | None:
-    shape: Shape | None = shapes.of(node.input(slot))
-    return None if shape is None else shape.dims
-
-
-def _told(sizes: tuple[Dim, ...]) -> str:
-    return f"[{', '.join(str('?' if size is None else size) for size in sizes)}]"
+def _told(dims: tuple[Dim, ...]) -> str:
+    return f"[{', '.join(str('?' if size is None else size) for size in dims)}]"
 
 
 _WANTED: Mapping[str, Callable[[Node, Shapes], Iterator[Wanted]]] = {
     **dict.fromkeys(("Conv", "ConvTranspose", "QLinearConv"), _convolution),
     **dict.fromkeys(GATES, _recurrent),
+    "AffineGrid": affine,
+    "Attention": attention,
     "InstanceNormalization": _instance_norm,
+    "RotaryEmbedding": rotary,
     "SoftmaxCrossEntropyLoss": _cross_entropy,
 }
 
@@ -145,5 +141,5 @@ _ONE_WAY: Mapping[str, tuple[Stretched, ...]] = {
     "RMSNormalization": ((1, "scale", _first),),
 }
 
-OPS = (*_WANTED, *_ONE_WAY)
+OPS = (*_WANTED, *_ONE_WAY, "DepthToSpace", "SpaceToDepth")
 """Operators whose operands are compared."""
