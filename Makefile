@@ -34,6 +34,9 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+snapshots: $(VENV)/installed-dev  ## Write anew what each rule prints: tests/snapshots.
+	$(BIN)/python tools/tests/snapshots.py
+
 attack: $(VENV)/installed-dev  ## Run every attack on the command, and tell which break it.
 	$(BIN)/python tests/attacks/run.py --jobs 2
 

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight
     from onnxlint.pipeline import lint
-    from onnxlint.rules.rule import rule
+    from onnxlint.rules.rule import Option, rule
     from onnxlint.settings import Settings
     from onnxlint.severity import Severity, Stage
 
@@ -111,6 +111,7 @@ _HOMES = {
     "NotApplicable": "onnxlint.model.graph.place",
     "Observed": "onnxlint.analyses.trace.trace",
     "ObservedNode": "onnxlint.analyses.trace.trace",
+    "Option": "onnxlint.rules.rule",
     "Orderless": "onnxlint.analyses.stability.positions",
     "Origin": "onnxlint.model.graph.nodes",
     "OutputDifference": "onnxlint.analyses.comparison.reference",
@@ -199,6 +200,7 @@ __all__ = [
     "NotApplicable",
     "Observed",
     "ObservedNode",
+    "Option",
     "Orderless",
     "Origin",
     "OutputDifference",

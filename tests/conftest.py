@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from snapshots import RECORDING, form_of, known_forms
 
-from onnxlint.findings import Diagnostic
+from onnxlint import pipeline
+from onnxlint.findings import Diagnostic, Finding
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
+from onnxlint.rules import diagnosis
 from onnxlint.rules.rule import Rule
 from onnxlint.runtime.shape_inference import ort_symbolic  # noqa: F401 - once, not in each fork
 from onnxlint.severity import Severity, Stage
@@ -104,3 +110,56 @@ def onnxlint(tmp_path: Path) -> Run:
         )
 
     return run
+
+
+SAID: list[Diagnostic] = []
+"""What rules said since the test began: every message must be in the snapshot of its rule."""
+
+
+def _listen() -> None:
+    """Has every finding that becomes a diagnostic in this process noted down."""
+    original = diagnosis.diagnostic
+
+    def noting(rule: Rule, finding: Finding, **judged: Any) -> Diagnostic:
+        made = original(rule, finding, **judged)
+        if rule.function.__module__.startswith("onnxlint_rules."):
+            SAID.append(made)
+        return made
+
+    for module in (diagnosis, pipeline):
+        module.diagnostic = noting  # type: ignore[attr-defined]
+
+
+_listen()
+
+
+@pytest.fixture(autouse=True)
+def _known_messages(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compares what rules said with their snapshots; inputs that hypothesis makes are left out."""
+    SAID.clear()
+    yield
+    said = {(found.code, form_of(found)) for found in SAID}
+    if RECORDING in os.environ:
+        RECORDED.update(said)
+    elif not hasattr(request.function, "hypothesis"):
+        compared = ((code, form) for code, form in said if _forms(code))
+        unknown = sorted(f"{code}: {form}" for code, form in compared if form not in _forms(code))
+        assert not unknown, "not in tests/snapshots; run `make snapshots` and read the diff"
+
+
+RECORDED: set[tuple[str, str]] = set()
+
+
+@cache
+def _forms(code: str) -> set[str]:
+    return known_forms(code)
+
+
+def pytest_sessionfinish() -> None:
+    """Writes what was recorded, each process its own file."""
+    if RECORDED:
+        by_code: dict[str, list[str]] = {}
+        for code, form in sorted(RECORDED):
+            by_code.setdefault(code, []).append(form)
+        file = Path(os.environ[RECORDING]) / f"{os.getpid()}.json"
+        file.write_text(json.dumps(by_code))

@@ -42,8 +42,10 @@ def explanation(rule: Rule) -> Iterator[str]:
     if rule.options:
         yield from ("", click.style("Options", bold=True))
         for name, option in rule.options.items():
-            kind = getattr(option.type, "__name__", str(option.type))
+            kind = option.unit or getattr(option.type, "__name__", str(option.type))
             yield printable(f"  [rules.{rule.name}] {name} = {option.default}  ({kind})")
+            if option.description:
+                yield _wrapped(f"    {option.description}")
     texts = [("Pattern", text) for text in documentation.patterns]
     texts += [("Bad", text) for text in documentation.bad]
     texts += [("Good", text) for text in documentation.good]

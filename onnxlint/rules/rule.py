@@ -6,9 +6,9 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from onnxlint.findings import Finding
 from onnxlint.severity import Severity, Stage
@@ -60,10 +60,21 @@ class Documentation:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A keyword-only parameter of a rule: what a team may set in its configuration."""
+    """A keyword-only parameter of a rule: what a team may set in its configuration.
 
-    type: Any
-    default: Any
+    A signature describes it: `dead: Annotated[float, Option("share of …", unit="fraction")] = 0.5`.
+
+    Args:
+        description: what it limits or chooses, as a noun phrase in lower case.
+        unit: what it counts, e.g. `"fraction"`, `"samples"`, `"bytes"`.
+        type: read off the signature.
+        default: read off the signature.
+    """
+
+    description: str = ""
+    unit: str = ""
+    type: Any = None
+    default: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +123,7 @@ class Rule:
         """What can be configured: option name (with hyphens) to type and default."""
         hints = self._hints
         return {
-            parameter.name.replace("_", "-"): Option(hints[parameter.name], parameter.default)
+            parameter.name.replace("_", "-"): _option(hints[parameter.name], parameter.default)
             for parameter in inspect.signature(self.function).parameters.values()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
@@ -120,7 +131,7 @@ class Rule:
     @cached_property
     def _hints(self) -> dict[str, Any]:
         try:
-            return typing.get_type_hints(self.function)
+            return typing.get_type_hints(self.function, include_extras=True)
         except (NameError, AttributeError, TypeError, ImportError) as error:
             raise RuleError(f"rule {self.code}: a type in its signature: {error}") from error
 
@@ -133,6 +144,15 @@ class Rule:
         return selector in (self.name, "ALL") or (
             selector[:1].isupper() and self.code.startswith(selector)
         )
+
+
+def _option(hint: Any, default: Any) -> Option:
+    """An option with what its signature says of it; of `Annotated` the type stands first."""
+    if typing.get_origin(hint) is not Annotated:
+        return Option(type=hint, default=default)
+    kind, *said = typing.get_args(hint)
+    described = next((each for each in said if isinstance(each, Option)), Option())
+    return replace(described, type=kind, default=default)
 
 
 def rule(

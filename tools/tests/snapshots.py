@@ -1,0 +1,119 @@
+"""What every rule prints, for a person to review: tests/snapshots, one file a rule.
+
+    python tools/tests/snapshots.py [--examples] [CODE …]          (or `make snapshots`)
+
+The first part of a file is what the rule's own Bad examples print. The second is every other form
+of its messages and hints that the tests reach, its numbers and names left out; those are recorded
+by a run of the tests with ONNXLINT_SNAPSHOTS set, and each test compares with them. Run it after a
+message was changed, and read the diff.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from onnxlint.findings import Diagnostic
+from onnxlint.rules.packs import discover
+from onnxlint.rules.rule import Rule
+from onnxlint.testing import Example, run_rule, saved
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "tests" / "snapshots"
+RECORDING = "ONNXLINT_SNAPSHOTS"
+"""The variable that names the folder into which the tests record what rules say."""
+
+FORMS = "\nForms of messages and hints in the tests:\n"
+
+_NAMES = re.compile(r"'[^']*'")
+_NUMBERS = re.compile(r"\b\d[\d,.]*(?:e[+-]?\d+)?\b")
+_LISTED = re.compile(r"(#|'…')(?:, (?:#|'…'))+")
+
+
+def main() -> None:
+    """Writes what the examples print, and records the forms of messages in the tests."""
+    parser = argparse.ArgumentParser(usage="%(prog)s [--examples] [CODE …]")
+    parser.add_argument("--examples", action="store_true", help="leave the forms as they are")
+    parser.add_argument("codes", nargs="*", help="codes, or their beginnings")
+    chosen = parser.parse_args()
+    forms = None if chosen.examples else recorded_by_tests()
+    FOLDER.mkdir(exist_ok=True)
+    for each in builtin_rules():
+        if each.code.startswith(tuple(chosen.codes) or ""):
+            said = known_forms(each.code) if forms is None else forms.get(each.code, set())
+            (FOLDER / f"{each.code}.txt").write_text(snapshot(each, said))
+
+
+def recorded_by_tests() -> dict[str, set[str]]:
+    """The forms of the messages that a run of the tests reaches, by code."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-n", "auto", "tests"],
+            cwd=ROOT, env={**os.environ, RECORDING: folder, "CI": "1"}, check=False,
+        )  # fmt: skip
+        return recorded(Path(folder))
+
+
+def builtin_rules() -> Iterable[Rule]:
+    """The project's own rules."""
+    return discover().rules
+
+
+def recorded(folder: Path) -> dict[str, set[str]]:
+    """What the processes of a test run recorded, by code."""
+    forms = defaultdict[str, set[str]](set)
+    for file in sorted(folder.glob("*.json")):
+        for code, said in json.loads(file.read_text()).items():
+            forms[code].update(said)
+    return forms
+
+
+def snapshot(rule: Rule, forms: Iterable[str]) -> str:
+    """The text of a rule's file."""
+    said = "".join(f"  {form}\n" for form in sorted(forms))
+    return "\n".join(examples(rule)) + FORMS + said
+
+
+def examples(rule: Rule) -> Iterator[str]:
+    """What the rule's Bad examples print."""
+    yield f"{rule.code} {rule.name}"
+    for number, text in enumerate(rule.documentation.bad, 1):
+        example = Example.parse(text)
+        with saved(example) as path:
+            settings = example.settings_in(path.parent)
+            report = run_rule(rule, path, stage=example.stage, settings=settings, **example.options)
+            folder = str(path.parent)
+        yield f"\nBad {number}:"
+        for found in report.findings:
+            yield f"  {found.severity.value} at {found.place}".replace(folder, "")
+            yield f"    {found.message}".replace(folder, "")
+            if getattr(found, "hint", None):
+                yield f"    hint: {found.hint}".replace(folder, "")
+
+
+def known_forms(code: str) -> set[str]:
+    """The forms that the file of a rule lists."""
+    file = FOLDER / f"{code}.txt"
+    text = file.read_text() if file.exists() else ""
+    return {line.strip() for line in text.partition(FORMS)[2].splitlines() if line.strip()}
+
+
+def form_of(found: Diagnostic) -> str:
+    """A message and its hint without what differs from model to model."""
+    said = (
+        f"{found.message} | hint: {found.hint}" if getattr(found, "hint", None) else found.message
+    )
+    text = _NUMBERS.sub("#", _NAMES.sub("'…'", " ".join(said.split())))
+    return _LISTED.sub(r"\1, …", text)
+
+
+if __name__ == "__main__":
+    main()
