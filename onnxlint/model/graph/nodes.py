@@ -136,6 +136,11 @@ class Node:
         return self.op in RANDOM_OPS
 
     @property
+    def opset(self) -> int:
+        """The version of its domain that its scope imports; 1 where it imports none."""
+        return self.scope.opsets.get(self.domain, 1)
+
+    @property
     def called(self) -> Scope | None:
         """The local function of the model that it calls."""
         return self.scope.shared.functions.get((self.domain, self.op_type))

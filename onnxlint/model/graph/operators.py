@@ -1,29 +1,169 @@
-"""What is known of operators, beyond their schemas: one table a trait, each with its reason."""
+"""What is known of operators, beyond their schemas: one table a trait, each with its reason.
+
+A rule or an analysis that asks "does this operator … ?" takes the trait from here. What it needs
+beside it, it adds where it stands, with the reason: `MOVING | {"Slice"}`. Operators outside the
+standard domain are written `com.microsoft::FusedConv`.
+"""
 
 from __future__ import annotations
+
+# How an operator passes on what it reads
+
+RESHAPING = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
+"""Same elements in the same order, in another shape."""
+
+LAYOUT = RESHAPING | {"Transpose"}
+"""Same elements, in another shape or order."""
+
+COPYING = frozenset({"Identity", "Dropout"})
+"""Same elements in the same places: at inference a Dropout does nothing."""
+
+CASTING = frozenset({"Cast", "CastLike"})
+"""Same elements in the same places, in another type; a narrower one rounds or cuts them off."""
+
+MOVING = LAYOUT | COPYING | {"Cast"}
+"""Gives all elements of the first input, in another shape, order or type maybe."""
+
+PICKING = frozenset({"Compress", "Gather", "GatherElements", "GatherND", "Slice", "Split"})
+"""Gives some elements of the first input, as they are."""
+
+REPEATING = frozenset({"Expand", "Tile"})
+"""Gives the elements of the first input, as they are, several times."""
+
+BLOCKING = frozenset({"DepthToSpace", "SpaceToDepth"})
+"""Moves elements between channels and places."""
+
+HANDING_ON = MOVING | PICKING | REPEATING | BLOCKING | {"CastLike"}
+"""Every element of the output is one of the first input: all that moves, picks or repeats."""
+
+# What an operator computes
+
+ELEMENTWISE = frozenset({
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Cast", "CastLike",
+    "Ceil", "Celu", "Clip", "Cos", "Cosh", "Dropout", "Elu", "Erf", "Exp", "Floor", "Gelu",
+    "HardSigmoid", "HardSwish", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Log", "Mish", "Neg",
+    "Not", "PRelu", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin",
+    "Sinh", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu",
+})  # fmt: skip
+"""One output element for each element of the first input, computed from that one alone."""
+
+ARITHMETIC = frozenset({"Add", "Div", "Mul", "Sub"})
+"""The four of them, which normalise, shift and scale."""
+
+COMPARISONS = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
+"""Gives true or false for two numbers."""
+
+LOGICAL = frozenset({"And", "Not", "Or", "Xor"})
+"""Works on true and false."""
+
+BROADCASTING = ARITHMETIC | COMPARISONS | (LOGICAL - {"Not"}) | {
+    "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Max", "Mean", "Min", "Mod", "Pow",
+    "PRelu", "Sum", "Where",
+}  # fmt: skip
+"""Stretches operands of size 1 to the size of the others."""
+
+COMMUTATIVE = frozenset({
+    "Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Equal", "Max", "Mean", "Min", "Mul",
+    "Or", "Sum", "Xor",
+})  # fmt: skip
+"""Gives the same with its operands in any order."""
+
+ACTIVATIONS = frozenset({
+    "Celu", "Clip", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Relu",
+    "Selu", "Sigmoid", "Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu",
+})  # fmt: skip
+"""Non-linearities that networks have between layers."""
+
+SIGMOIDS = frozenset({"HardSigmoid", "Sigmoid"})
+"""From 0 to 1, element by element."""
+
+SQUASHING = SIGMOIDS | {"Tanh"}
+"""Saturates at both ends, element by element."""
+
+SOFTMAXES = frozenset({"LogSoftmax", "Softmax"})
+"""Normalises scores along an axis to probabilities, or their logarithms."""
+
+BOUNDED = SQUASHING | {"Softmax"}
+"""Gives numbers of a range that is the same for every input."""
+
+NORMALISATIONS = frozenset({
+    "BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization",
+    "RMSNormalization",
+})  # fmt: skip
+"""Brings its input to a mean and a variance, and scales and shifts with what was learnt."""
+
+POOLS = frozenset({"AveragePool", "LpPool", "MaxPool"})
+"""One number for a window of each channel."""
+
+GLOBAL_POOLS = frozenset({"GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool"})
+"""One number for each channel."""
+
+REDUCTIONS = frozenset({
+    "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
+    "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare",
+})  # fmt: skip
+"""One number for all elements along some axes."""
+
+# Where weights are
+
+AFFINE = frozenset({"Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"})
+"""Multiplies its first input with a second one, mostly constant, and adds up."""
+
+RECURRENT = frozenset({"GRU", "LSTM", "RNN"})
+"""Steps through a sequence with weights, inside one node."""
 
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN")
 """Operators that multiply their input with weights."""
 
-MOVING = frozenset({
-    "Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze",
-})  # fmt: skip
-"""Operators that give all numbers of their first input, in another shape, order or type maybe."""
+INTEGER_AFFINE = frozenset({"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"})
+"""The same on quantised numbers."""
 
-STEPPED = frozenset({
-    "And", "ArgMax", "ArgMin", "Ceil", "Equal", "Floor", "Greater", "GreaterOrEqual", "IsInf",
-    "IsNaN", "Less", "LessOrEqual", "NonZero", "Not", "Or", "Round", "Shape", "Sign", "Size", "Xor",
-    "ai.onnx.ml::Binarizer", "ai.onnx.ml::TreeEnsemble", "ai.onnx.ml::TreeEnsembleClassifier",
+QUANTIZE = frozenset({"QuantizeLinear", "com.microsoft::QuantizeLinear"})
+"""From real numbers to quantised ones."""
+
+DEQUANTIZE = frozenset({"DequantizeLinear", "com.microsoft::DequantizeLinear"})
+"""From quantised numbers to real ones."""
+
+TREES = frozenset({
+    "ai.onnx.ml::TreeEnsemble", "ai.onnx.ml::TreeEnsembleClassifier",
     "ai.onnx.ml::TreeEnsembleRegressor",
 })  # fmt: skip
-"""Operators that may well give the same for different inputs."""
+"""Decides by thresholds, step by step."""
 
-SIZE_OPS = ("Shape", "Size")
-"""Operators that read the size of a value, and none of its elements."""
+# What decides the size or the value of an output
 
-CONSTANT_OPS = ("Constant", "ConstantOfShape")
-"""Operators whose output the file alone decides."""
+SIZE_OPS = frozenset({"Shape", "Size"})
+"""Reads the size of a value, and none of its elements."""
 
-RANDOM_OPS = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike",
-               "Bernoulli", "Multinomial", "Dropout")  # fmt: skip
-"""Operators that may give another result at every run on the same input."""
+CONSTANT_OPS = frozenset({"Constant", "ConstantOfShape"})
+"""The file alone decides its output."""
+
+DATA_SIZED = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
+"""The elements of its input decide how many its output has."""
+
+DRAWING = frozenset({
+    "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
+    "RandomUniformLike",
+})  # fmt: skip
+"""Draws numbers by chance at every run."""
+
+RANDOM_OPS = DRAWING | {"Dropout"}
+"""May give another result at every run on the same input: a Dropout in training mode does."""
+
+DECIDING = COMPARISONS | {
+    "ArgMax", "ArgMin", "Ceil", "Floor", "Hardmax", "NonMaxSuppression", "Round", "Sign", "TopK",
+    "Unique",
+}  # fmt: skip
+"""Turns a difference of rounding into another answer."""
+
+STEPPED = COMPARISONS | LOGICAL | SIZE_OPS | TREES | {
+    "ArgMax", "ArgMin", "Ceil", "Floor", "IsInf", "IsNaN", "NonZero", "Round", "Sign",
+    "ai.onnx.ml::Binarizer",
+}  # fmt: skip
+"""May well give the same for different inputs."""
+
+SUBGRAPHS = frozenset({"If", "Loop", "Scan"})
+"""Runs graphs that its attributes hold."""
+
+LOOPS = SUBGRAPHS - {"If"}
+"""Runs a graph as often as something says."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeAlias
 
 from onnxlint.model.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.walk import Walk
 
 Vertex: TypeAlias = Node | Value | tuple[Node]
 """A node alone in a tuple stands for all that its subgraphs hand out: so what they hand out and
@@ -71,3 +72,42 @@ def comes_from(vertex: Vertex) -> Collection[Vertex | None]:
     if vertex.is_input and vertex.scope.owner is not None:
         return [vertex.scope.owner]
     return ()
+
+
+def behind(value: Value | None, ops: Collection[str], through: Collection[str]) -> Node | None:
+    """The node with one of `ops` that a value comes from, past nodes with an operator of `through`.
+
+    Only first inputs are followed. None where another operator, an input or a constant stands
+    there, or the way runs in a circle. Who asks for very many values takes a `WayBack`.
+    """
+    walk = Walk([value])
+    for at in walk:
+        if at.producer is not None and at.producer.op in ops:
+            return at.producer
+        if at.producer is not None and at.producer.op in through:
+            walk.add(at.producer.input(0))
+    return None
+
+
+def source(value: Value, through: Collection[str]) -> Value:
+    """What a value is behind nodes with an operator of `through`, followed by first inputs."""
+    walk = Walk([value])
+    for at in walk:
+        value = at
+        if at.producer is not None and at.producer.op in through:
+            walk.add(at.producer.input(0))
+    return value
+
+
+def followers(value: Value | None, through: Collection[str]) -> Iterator[tuple[Node, int]]:
+    """The nodes that read a value, past nodes with an operator of `through`: each with its slot.
+
+    Only first inputs lead on, by all outputs. The nodes on the way are not given.
+    """
+    walk = Walk([value])
+    for at in walk:
+        for node, slot in at.uses:
+            if node.op in through and slot == 0:
+                walk.add(*node.outputs)
+            else:
+                yield node, slot
