@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ class Finding:
         severity: only where this finding is graver or milder than its rule's default.
         evidence: further facts for machines; JSON types only.
         fix: a repair that changes no result, where there is one.
+        hint: what to do about it, in one line, specific to what was seen.
     """
 
     subject: Located
@@ -40,10 +41,17 @@ class Finding:
     severity: Severity | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     fix: Fix | None = None
+    hint: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.message, str) and len(self.message) > LONGEST_MESSAGE:
             object.__setattr__(self, "message", shortened(self.message, LONGEST_MESSAGE))
+
+    @classmethod
+    def of_nodes(cls, nodes: Sequence[Located], message: str, **rest: Any) -> Finding:
+        """One finding for nodes of one cause: at the first, with their number behind the message."""
+        counted = message if len(nodes) == 1 else f"{message} ({len(nodes):,} nodes)"
+        return cls(nodes[0], counted, **rest)
 
 
 SHOWN_PLACES = 5
@@ -148,6 +156,7 @@ class Diagnostic:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     synthetic: bool = False
     fix: str | None = None
+    hint: str | None = None
 
     @property
     def fingerprint(self) -> str:

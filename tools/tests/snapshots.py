@@ -95,7 +95,7 @@ def examples(rule: Rule) -> Iterator[str]:
         for found in report.findings:
             yield f"  {found.severity.value} at {found.place}".replace(folder, "")
             yield f"    {found.message}".replace(folder, "")
-            if getattr(found, "hint", None):
+            if found.hint:
                 yield f"    hint: {found.hint}".replace(folder, "")
 
 
