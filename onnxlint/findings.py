@@ -49,7 +49,7 @@ class Finding:
 
     @classmethod
     def of_nodes(cls, nodes: Sequence[Located], message: str, **rest: Any) -> Finding:
-        """One finding for nodes of one cause: at the first, with their number behind the message."""
+        """One finding for nodes of one cause: at the first, their number behind the message."""
         counted = message if len(nodes) == 1 else f"{message} ({len(nodes):,} nodes)"
         return cls(nodes[0], counted, **rest)
 
