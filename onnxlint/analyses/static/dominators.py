@@ -8,6 +8,7 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.algorithms import immediate_dominators
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.operators import LAYERS, MOVING
@@ -171,20 +172,20 @@ class _Slopes:
 
     def _dominators(self, source: Value) -> _Tree:
         """For everything that a change of the source reaches, what it must pass last before."""
-        tree: _Tree = {source: _Vertex(None, 0, 0)}
+        layers: dict[Node | Value, int] = {source: 0}
+        edges: list[tuple[Node | Value, Node | Value]] = []
         for node in self._graph.main.nodes:
-            before = [value for value in self._reads[node] if value in tree]
+            before = [value for value in self._reads[node] if value in layers]
             if not before or not _has_slope(node):
                 continue
-            meeting: Node | Value = before[0]
-            for value in before[1:]:
-                meeting = _meeting(tree, meeting, value)
-            layers = max(tree[value].layers for value in before) + self._is_layer[node]
-            tree[node] = _Vertex(meeting, tree[meeting].depth + 1, layers)
+            edges += [(value, node) for value in before]
+            layers[node] = max(layers[value] for value in before) + self._is_layer[node]
             for value in filter(None, node.outputs):
-                if self._may_be_float(value) and value not in tree:
-                    tree[value] = _Vertex(node, tree[node].depth + 1, layers)
-        return tree
+                if self._may_be_float(value) and value not in layers:
+                    layers[value] = layers[node]
+                    edges.append((node, value))
+        before_it = immediate_dominators(edges, source)
+        return {vertex: _Vertex(before_it.get(vertex), count) for vertex, count in layers.items()}
 
     def _before(
         self, vertex: Node | Value, among: dict[Node | Value, int]
@@ -235,10 +236,9 @@ class _Slopes:
 
 
 class _Vertex(NamedTuple):
-    """What everything passes last before a vertex, how deep that tree is, layers on the way."""
+    """What everything passes last before a vertex, and the layers on the way."""
 
     before: Node | Value | None
-    depth: int
     layers: int
 
 
@@ -253,17 +253,6 @@ class _Route(NamedTuple):
     cuts: list[Value]
     end: Value
     depth: int
-
-
-def _meeting(tree: _Tree, one: Node | Value, other: Node | Value) -> Node | Value:
-    """The last vertex that all ways to both pass."""
-    while one is not other:
-        if tree[one].depth < tree[other].depth:
-            one, other = other, one
-        before = tree[one].before
-        assert before is not None  # the source is above all
-        one = before
-    return one
 
 
 def _has_slope(node: Node) -> bool:

@@ -8,13 +8,14 @@ rule first asks for it.
 from __future__ import annotations
 
 import gc
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxlint.model.file.load import Model
 from onnxlint.model.file.tensors import Tensor
+from onnxlint.model.graph.algorithms import is_acyclic
 from onnxlint.model.graph.build import connect, define, path_of, subgraphs
 from onnxlint.model.graph.crossings import Crossings
 from onnxlint.model.graph.nodes import ModelScopes, Node, Origin, Scope, Value, plain_domain
@@ -328,16 +329,7 @@ class Graph:
     @property
     def is_acyclic(self) -> bool:
         """Whether no value depends on itself."""
-        vertices: list[Vertex] = [*self.values(), *self.nodes()]
-        vertices += [(node,) for node in self.nodes() if node.subgraphs]
-        waiting = Counter(after for vertex in vertices for after in flows_to(vertex))
-        ready = [vertex for vertex in vertices if not waiting[vertex]]
-        for vertex in ready:
-            for after in flows_to(vertex):
-                waiting[after] -= 1
-                if after is not None and not waiting[after]:
-                    ready.append(after)
-        return not any(waiting.values())
+        return is_acyclic(self.digraph)
 
     def parts(self) -> Iterator[set[Node | Value]]:
         """What is live, as parts that share no vertex and no edge, in the order of the values."""
