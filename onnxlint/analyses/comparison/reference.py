@@ -27,9 +27,7 @@ from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
-
-    Outputs = dict[str, Array]
+    from onnxlint.types import Array, Outputs
 
 
 @dataclass(eq=False)

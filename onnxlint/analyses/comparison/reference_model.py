@@ -24,10 +24,8 @@ from onnxlint.model.preflight import Preflight
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Feed, Outputs
 
-    Feed = dict[str, Array]
-    Outputs = dict[str, Array]
     Names = Sequence[tuple[str, str]]
     Job = tuple[int, Names]
 

@@ -15,7 +15,7 @@ from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Array
 
 NO_EXPECTATION = "it judges test data sets that hold output_*.pb: give them with --data"
 

@@ -18,9 +18,9 @@ from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.settings import InputContract
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
     from onnxlint.runtime.feeds.input_slots import Bound
     from onnxlint.runtime.feeds.synthesis import Slot
+    from onnxlint.types import Array
 
 FEEDABLE = {
     "bool": "bool", "string": "str", "float": "float32", "float16": "float16",

@@ -14,7 +14,7 @@ from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 _SAME = frozenset({"Identity", "Cast", "Dropout"})
 _LAYOUT = frozenset({"Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})

@@ -15,8 +15,8 @@ from onnxlint.model.graph.operators import LAYERS
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
     from onnxlint.runtime.feeds.synthesis import Slot
+    from onnxlint.types import Array
 
 MIN_SAMPLES = 50
 """Ten to each fold of the cross-validation."""

@@ -27,8 +27,8 @@ from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
     from onnxlint.runtime.protocol import Ran
+    from onnxlint.types import Array
 
 TIE = 1e-5
 """Scores as near to each other, relative to the largest, are a tie: a softmax in float32 rounds to

@@ -18,7 +18,7 @@ from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 EQUAL = 1e-6
 """Samples that differ by less, relative to the largest number, are one: float32's rounding."""

@@ -20,7 +20,8 @@ from onnxlint.report import Metrics
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array, Tensor
+    from onnxlint.model.file.tensors import Tensor
+    from onnxlint.types import Array
 
 _NAMING = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
 """Attributes of ai.onnx.ml's classifiers and ZipMap that name the classes."""

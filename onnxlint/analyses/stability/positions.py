@@ -21,10 +21,9 @@ from onnxlint.model.graph.operators import MOVING
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
     from onnxlint.runtime.feeds.synthesis import Slot
+    from onnxlint.types import Array, Feed
 
-    Feed = dict[str, Array]
 
 DROPPING = ("Compress", "Gather", "GatherElements", "GatherND", "Resize", "ScatterElements",
             "ScatterND", "Slice", "Split", "TopK", "Where")  # fmt: skip

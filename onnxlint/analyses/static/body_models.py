@@ -13,7 +13,7 @@ from onnxlint.model.graph.nodes import Node, Scope, Value
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, NodeProto, TensorProto
 
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Array
 
 LOOPS = ("Loop", "Scan")
 """Operators that run their body again and again."""

@@ -21,7 +21,7 @@ from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import MOVING
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 Bounds: TypeAlias = tuple[float, float]
 

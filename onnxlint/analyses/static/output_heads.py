@@ -15,7 +15,7 @@ from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import OutputContract
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 _TRANSPARENT = frozenset({
     "Identity", "Cast", "Dropout", "Squeeze", "Unsqueeze", "Flatten", "ai.onnx.ml::ZipMap",

@@ -16,7 +16,7 @@ from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 LARGEST_CONSTANT = 1 << 24
 """Elements of a constant that are weighed: more would take hundreds of megabytes."""

@@ -19,9 +19,8 @@ from onnxlint.model.graph.nodes import Node
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Feed
 
-    Feed = dict[str, Array]
 
 MOST_RUNS = 64
 """Runs that are spent on making one witness smaller."""

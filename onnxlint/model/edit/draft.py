@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, ModelProto, NodeProto
 
     from onnxlint.model.file.load import Model
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 Part = Node | Value | Scope
 """What a fix can name: a vertex of the graph, or a scope."""

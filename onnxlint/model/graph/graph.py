@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import networkx as nx
     from onnx import SparseTensorProto, TensorProto
 
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 T = TypeVar("T")
 
