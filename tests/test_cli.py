@@ -89,6 +89,45 @@ def test_jobs_give_the_same_report(onnxlint, write_model):
     assert one.stdout == many.stdout
 
 
+HINTED = '''
+from onnxlint import Finding, Graph, Severity, rule
+
+
+@rule("ACM001", "counted-node", severity=Severity.WARNING)
+def counted_node(graph: Graph):
+    """A node.
+
+    Why: a test counts them.
+    Fix: none.
+
+    Bad:
+    net (float[N] x) => (float[N] y) {y = Relu(x)}
+
+    Good:
+    net (float[N] x) => (float[N] x) {}
+    """
+    for node in graph.main.nodes:
+        yield Finding(node, "is a node", hint="remove\\x1b it" if node.op == "Softmax" else None)
+'''
+
+
+def test_advice_stands_under_its_findings_and_in_json(onnxlint, write_model, tmp_path):
+    write_model(FLAWED)
+    (tmp_path / "own.py").write_text(HINTED)
+    asked = ("model.onnx", "--rules", "own.py", "--select", "ACM")
+    lines = onnxlint(*asked).stdout.splitlines()
+    assert lines[2:6] == [
+        "    MatMul #0: is a node",
+        "    Softmax #1: is a node",
+        "    Softmax #2: is a node",
+        "    hint: remove\\x1b it",
+    ]
+    assert "hint" not in onnxlint(*asked, "--no-hints").stdout
+    document = json.loads(onnxlint(*asked, "--format", "json").stdout)
+    hints = [finding["hint"] for finding in document["models"][0]["findings"]]
+    assert hints == [None, "remove\x1b it", "remove\x1b it"]
+
+
 def test_no_colours_in_a_pipe(onnxlint, write_model):
     assert "\x1b" not in onnxlint(write_model(FLAWED), "--static-only").stdout
 

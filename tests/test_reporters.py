@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlint.findings import Diagnostic
+from onnxlint.findings import Diagnostic, Finding, together
 from onnxlint.model.graph.place import Place
 from onnxlint.report import Mending, Metrics, ModelReport, exit_code
 from onnxlint.reporters import json as json_reporter
@@ -23,10 +23,12 @@ CONV = Place(node="/layer2/conv/Conv", node_index=17, op_type="Conv", module="la
 INNER = Place(scope="If_3/then_branch", node="", node_index=0, op_type="Relu", value="h")
 
 FINDINGS = (
-    Diagnostic("ARC001", "repeated-softmax", Severity.ERROR, "softmax over a softmax", INNER),
+    Diagnostic("ARC001", "repeated-softmax", Severity.ERROR, "softmax over a softmax", INNER,
+               hint="remove Softmax #0"),
     *(
         Diagnostic("WGT002", "all-zero-weight", Severity.WARNING, f"all 72 weights of {node} are 0",
-                   replace(CONV, node=node), measured=0, limit=0, unit="nonzero weights")
+                   replace(CONV, node=node), measured=0, limit=0, unit="nonzero weights",
+                   hint="export the trained weights")
         for node in ("conv1", "conv2", "conv3", "conv4", "conv5")
     ),
     Diagnostic("ACT001", "nan-origin", Severity.WARNING, "NaN is born", Place(value="x"),
@@ -108,6 +110,12 @@ def test_json(monkeypatch):
     rendered = json_reporter.render(REPORTS, {"onnxlint_rules": "1.2.3"})
     json.loads(rendered, parse_constant=pytest.fail)
     check("report.json", rendered)
+
+
+def test_findings_told_as_one_keep_the_first_hint():
+    found = [Finding(CONV, "it", hint=hint) for hint in ("first", "second", None)]
+    (told,) = together(found, "places")
+    assert (told.hint, told.message) == ("first", "it (3 places)")
 
 
 @pytest.mark.parametrize(

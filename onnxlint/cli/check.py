@@ -194,10 +194,11 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
 @click.option("--quiet", "-q", is_flag=True, help="Show errors alone.")
 @click.option("--verbose", "-v", is_flag=True,
               help="Show infos, every repeat, and why rules were not applicable.")  # fmt: skip
+@click.option("--no-hints", is_flag=True, help="Do not print what can be done about a finding.")
 def command(
     models: tuple[str, ...], format_: str, output: Path | None, jobs: int, quiet: bool,
-    verbose: bool, fix: bool, fix_output: Path | None, diff: bool, unverified_fixes: bool,
-    **given: Any,
+    verbose: bool, no_hints: bool, fix: bool, fix_output: Path | None, diff: bool,
+    unverified_fixes: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Lint models: files, folders, globs, or - for standard input."""
     require_working_directory()
@@ -232,7 +233,7 @@ def command(
         raise SystemExit(show_diff(reports, output, quiet=quiet))
     show = _shown(quiet, reports)
     packs = planner.registry.packs if planner.registry is not None else {}
-    write_report(_rendered(reports, format_, packs, show, verbose), output)
+    write_report(_rendered(reports, format_, packs, show, verbose, not no_hints), output)
     raise SystemExit(exit_code(reports))  # a rule may have replaced sys.exit
 
 
@@ -262,7 +263,12 @@ def _shown(quiet: bool, reports: list[ModelReport]) -> Severity:
 
 
 def _rendered(
-    reports: list[ModelReport], format_: str, packs: dict[str, str], show: Severity, verbose: bool
+    reports: list[ModelReport],
+    format_: str,
+    packs: dict[str, str],
+    show: Severity,
+    verbose: bool,
+    hints: bool,
 ) -> str:
     if format_ == "json":
         from onnxlint.reporters import json
@@ -270,4 +276,4 @@ def _rendered(
         return json.render(reports, packs)
     from onnxlint.reporters import text
 
-    return text.render(reports, show=show, verbose=verbose)
+    return text.render(reports, show=show, verbose=verbose, hints=hints)

@@ -60,6 +60,7 @@ def _finding(finding: Diagnostic) -> dict[str, Any]:
         "name": finding.name,
         "severity": finding.severity.value,
         "message": finding.message,
+        "hint": finding.hint,
         "place": dict(zip(_PLACE, _IN_PLACE(finding.place), strict=True)),
         "measured": _shortened(finding.measured),
         "limit": _shortened(finding.limit),

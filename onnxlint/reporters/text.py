@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import click
 
@@ -20,12 +20,16 @@ COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "bl
 
 
 def render(
-    reports: Iterable[ModelReport], *, show: Severity = Severity.WARNING, verbose: bool = False
+    reports: Iterable[ModelReport],
+    *,
+    show: Severity = Severity.WARNING,
+    verbose: bool = False,
+    hints: bool = True,
 ) -> str:
     """Findings down to the severity `show`, then a summary; `verbose` folds and hides nothing."""
     done = list(reports)
     lines = [*_distrusted(done)]
-    lines += [line for report in done for line in _model(report, show, verbose)]
+    lines += [line for report in done for line in _model(report, show, verbose, hints)]
     return "\n".join([*lines, _summary(done)]) + "\n"
 
 
@@ -40,7 +44,7 @@ def _distrusted(reports: Iterable[ModelReport]) -> Iterator[str]:
         )
 
 
-def _model(report: ModelReport, show: Severity, verbose: bool) -> Iterator[str]:
+def _model(report: ModelReport, show: Severity, verbose: bool, hints: bool) -> Iterator[str]:
     shown = [f for f in report.findings if verbose or f.severity.rank <= show.rank]
     mended = report.mending
     if report.error is None and not shown and not verbose and not _says_something(mended):
@@ -51,7 +55,7 @@ def _model(report: ModelReport, show: Severity, verbose: bool) -> Iterator[str]:
     if mended is not None:
         yield from _mending(mended, verbose)
     for _, group in groupby(shown, key=lambda f: (f.severity.rank, f.code, f.name)):
-        yield from _rule(list(group), verbose)
+        yield from _rule(list(group), verbose, hints)
     if verbose:
         for code, reason in sorted(report.not_applicable.items()):
             yield click.style(f"  {code} not applicable: {printable(reason)}", dim=True)
@@ -90,7 +94,7 @@ def _folded(found: Sized, shown: Sized) -> Iterator[str]:
         yield click.style(f"    … and {len(found) - len(shown):,} more", dim=True)
 
 
-def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
+def _rule(findings: list[Diagnostic], verbose: bool, hints: bool) -> Iterator[str]:
     first = findings[0]
     severity = click.style(first.severity.value, fg=COLOURS[first.severity])
     yield f"  {severity} {click.style(first.code, bold=True)} {first.name}"
@@ -98,13 +102,16 @@ def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
     for module, group in groupby(shown, key=lambda finding: finding.place.module):
         if module:
             yield click.style(f"    in {printable(module)}", dim=True)
-        for finding in group:
+        for finding, following in pairwise([*group, None]):
+            assert finding is not None
             marks = click.style(" [synthetic]", dim=True) if finding.synthetic else ""
             marks += click.style(" [fixable]", fg="green") if finding.fix is not None else ""
             yield f"    {printable(_where(finding.place))}{printable(finding.message)}{marks}"
             for key, told in _WITNESS:
                 if key in finding.evidence:
                     yield f"      {told} {printable(str(finding.evidence[key]))}"
+            if hints and finding.hint and (following is None or following.hint != finding.hint):
+                yield click.style(f"    hint: {printable(finding.hint)}", dim=True)
     yield from _folded(findings, shown)
 
 
