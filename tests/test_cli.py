@@ -178,7 +178,7 @@ UNREADABLE = {
     "random": (bytes(range(255, 0, -1)) * 8, "is not an ONNX model"),
     "text": (b"hello, this is no model\n" * 5, "is not an ONNX model"),
     "git-lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-    "no graph": (b"\x08\x07", "holds no graph"),
+    "no graph": (b"\x08\x07", "contains no graph"),
 }
 
 

@@ -48,7 +48,7 @@ RULE_MISTAKES = {
     "[rules.dead-relu]\nmax-dead-fracton = 0.5": "did you mean 'max-dead-fraction'?",
     "[rules.dead-relu]\nmax-dead-fraction = 'half'": "Expected `float`",
     "[rules.dead-relu]\nseverity = 'fatal'": "Invalid enum value",
-    "select = ['XYZ']": "no rule is called 'XYZ'",
+    "select = ['XYZ']": "unknown rule 'XYZ'",
 }
 
 

@@ -499,10 +499,7 @@ def test_data_behind_a_link_out_is_not_within_reach_of_a_file_beside(workers, tm
     before = files_in(tmp_path)
     target = path.with_name("fixed.onnx")
     report = fixed(path, unused_initializer, workers=workers, target=target)
-    assert (
-        "has data 'w.bin', which from there leads out of the model's folder"
-        in report.mending.problem
-    )
+    assert "has data 'w.bin', which from there leaves the model's folder" in report.mending.problem
     assert files_in(tmp_path) == before
 
 
@@ -624,7 +621,7 @@ def test_a_bad_place_for_the_fixed_model_is_told_before_anything_is_read(
     os.mkfifo(tmp_path / "a" / "pipe")
     done = onnxlint("model.onnx", "--fix", "--fix-output", f"a/{name}")
     assert done.returncode == 2
-    assert "a link that leads out" in done.stderr or "not a regular file" in done.stderr
+    assert "a link that leaves" in done.stderr or "not a regular file" in done.stderr
     assert not (tmp_path / "b.onnx").exists()
 
 

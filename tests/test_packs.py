@@ -90,7 +90,7 @@ BROKEN = {
     "reserved": (RULE.replace("ACME001", "LNT001"), "reserved"),
     "clash of codes": (RULE.replace("ACME001", "ACT003"), "clashes with ACT003"),
     "clash of names": (RULE.replace("no-cosine", "dead-relu"), "clashes with ACT003"),
-    "no rule": ("x = 1", "holds no rule"),
+    "no rule": ("x = 1", "contains no rules"),
 }
 
 

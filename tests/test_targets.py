@@ -107,11 +107,11 @@ def test_without_a_version_the_newest_release_is_meant() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ort-cpo", "no target is called 'ort-cpo'; did you mean 'ort-cpu'?"),
-        ("tensorT-10", "no target is called 'tensorT-10'; did you mean 'tensorrt'?"),
-        ("zzz", "no target is called 'zzz'; known are coreml, "),
-        ("ort-cpu-99.1", "nothing is known of ort-cpu 99.1: known are the releases from 1.8 to"),
-        ("ort-cpu-1.2", "nothing is known of ort-cpu 1.2: known are the releases from 1.8 to"),
+        ("ort-cpo", "unknown target 'ort-cpo'; did you mean 'ort-cpu'?"),
+        ("tensorT-10", "unknown target 'tensorT-10'; did you mean 'tensorrt'?"),
+        ("zzz", "unknown target 'zzz'; known targets: coreml, "),
+        ("ort-cpu-99.1", "unknown version 99.1 of target ort-cpu: known releases: 1.8 to"),
+        ("ort-cpu-1.2", "unknown version 1.2 of target ort-cpu: known releases: 1.8 to"),
     ],
 )
 def test_an_unknown_target_is_an_error_with_a_hint(name: str, message: str) -> None:
@@ -126,7 +126,7 @@ def test_what_a_target_runs_depends_on_version_and_types() -> None:
     assert target.refusal("Max", 13, {"i0": "int16"}) == ("it has Max, not for int16", "int16")
     assert target.refusal("Max", 13, {}) is None  # nothing is known, so nothing is said
     assert target.refusal("Cast", 24, {}) == ("it has Cast, not version 24 of it", None)
-    assert target.refusal("Nothing", 1, {}) == ("it has no such operator", None)
+    assert target.refusal("Nothing", 1, {}) == ("the operator is missing", None)
     assert resolve("ort-cpu-1.12").refusal("Nothing", 1, {}) is None  # its operators are not known
 
 
@@ -178,7 +178,7 @@ def test_the_command_line_wins_over_per_model_and_that_over_the_rest(tmp_path: P
 
 
 def test_a_wrong_target_in_the_configuration_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"onnxlint\.toml: no target is called 'ort-gpu'"):
+    with pytest.raises(ConfigError, match=r"onnxlint\.toml: unknown target 'ort-gpu'"):
         planned(tmp_path, 'targets = ["ort-gpu"]\n')
 
 

@@ -52,7 +52,7 @@ def crash_of(report):
     [
         ("crashing", "crashed the process (SIGSEGV)"),
         ("hanging", "longer than the 8 s allowed"),
-        ("lying", "talk nonsense"),
+        ("lying", "send an invalid reply"),
         ("not_there", "ended the process with exit status 1"),
     ],
 )

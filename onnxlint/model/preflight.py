@@ -200,7 +200,7 @@ def _check(model: Model, group: list[External]) -> Iterator[Hazard]:
         yield Hazard(Danger.MISSING, first.place, f"{named} does not exist")
         return
     if not stat.S_ISREG(status.st_mode):
-        yield Hazard(Danger.MISSING, first.place, f"{named} is no regular file")
+        yield Hazard(Danger.MISSING, first.place, f"{named} is not a regular file")
         return
     if status.st_nlink > 1:
         message = f"{named} is a hard link: {status.st_nlink} names lead to its bytes, not 1"
@@ -227,7 +227,7 @@ def _check_bounds(external: External, file_size: int) -> Iterator[Hazard]:
     name, place = external.proto.name, external.place
     extent = _range(external)
     if extent is None:
-        message = f"offset or length of tensor {name!r} is no number"
+        message = f"offset or length of tensor {name!r} is not a number"
         yield Hazard(Danger.BOUNDS, place, message)
         return
     offset, length = extent

@@ -74,7 +74,7 @@ class Agreement:
                 return told
             self._accepted = self._outputs(graph.model, self._way)
         except (RunFailure, WorkerDied) as error:
-            return f"the mended model does not run: {_told(graph, error)}"
+            return f"the fixed model does not run: {_told(graph, error)}"
         return None
 
     def accept(self) -> None:
@@ -107,13 +107,13 @@ class Agreement:
 
     def _prepare(self, graph: Graph, inputs: Inputs, execution: Execution | None) -> str | None:
         if inputs.obstacle is not None:
-            return f"no inputs to compare it on: {inputs.obstacle}"
+            return f"no inputs to compare on: {inputs.obstacle}"
         known = execution.attempt if execution is not None else None
         attempts = iter([known]) if known is not None else inputs.attempts()
         try:
             problem = self._find_inputs(graph, attempts)
             if problem is not None:
-                hint = " (real samples, given with --data, may do better)" if inputs.guessed else ""
+                hint = " (real samples may work: --data)" if inputs.guessed else ""
                 return f"the model does not run: {problem}{hint}"
             if not any(self._expected):
                 return "the model has no output that can be compared"
@@ -140,7 +140,7 @@ class Agreement:
                 return None
             except RunFailure as error:
                 refusals.append(error)
-        return _told(graph, refusals[-1]) if refusals else "there is no input to try"
+        return _told(graph, refusals[-1]) if refusals else "no valid input was found"
 
     def _outputs(self, model: Model, way: _Way) -> list[Outputs]:
         return list(self._runs(model, way))

@@ -145,7 +145,7 @@ class Reference:
             if not (rounding.drawn_by(mine) or other.rounding.drawn_by(like))
         ]
         if not reference.outputs:
-            raise Unavailable("every output depends on random numbers, or is nothing to compare")
+            raise Unavailable("every output is random or not comparable")
         reference._compare([ran.outputs for ran in execution.runs])
         return reference
 
@@ -209,7 +209,7 @@ class Reference:
             pairs |= zip(rest, named.values(), strict=True)
         if not pairs:
             told = f"{names_of(theirs.graph.outputs)}, the model {names_of(outputs)}"
-            remedy = "give a model that gives the same"
+            remedy = "use a model with the same outputs"
             raise DataError(f"{self._other.name} has outputs {told}; {remedy}")
         for value in outputs:
             like = pairs.get(value)
@@ -227,7 +227,7 @@ class Reference:
                 for output in self.outputs:
                     output.add(got[output.value.name], wanted[output.like.name])
         except (RunFailure, WorkerDied) as error:
-            raise Unavailable(f"the model does not run again: {error}") from error
+            raise Unavailable(f"the second run of the model failed: {error}") from error
 
 
 def least_share(count: int, of: int) -> float:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Names = Sequence[tuple[str, str]]
     Job = tuple[int, Names]
 
-NO_REFERENCE = "it compares with another model: give it with --reference"
+NO_REFERENCE = "needs a reference model (--reference)"
 
 
 class OtherModel:
@@ -92,8 +92,8 @@ class OtherModel:
             try:
                 parts = batched(fitted(renamed, slots), slots, samples_in(renamed, slots)).feeds
             except (MisfitError, LookupError):
-                remedy = "give samples that fit both with --data, or swap the two models"
-                told = f"{self.name} does not take the samples of the model: {misfit}; {remedy}"
+                remedy = "use --data that fits both models, or swap the two models"
+                told = f"{self.name} does not accept the samples of the model: {misfit}; {remedy}"
                 raise DataError(told) from misfit
         return [(self._mine(part, feed), part) for part in parts]
 
@@ -130,7 +130,7 @@ class OtherModel:
         if len(theirs) == len(graph.inputs):
             return dict(zip(graph.inputs, theirs, strict=True))
         told = f"has inputs {names_of(theirs)}, the model {names_of(graph.inputs)}"
-        raise DataError(f"{self.name} {told}; give a model that takes the same")
+        raise DataError(f"{self.name} {told}; use a model with the same inputs")
 
 
 class Both:

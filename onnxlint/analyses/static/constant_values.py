@@ -173,7 +173,7 @@ class Constancy:
         if _has_one_answer(node):
             return "all leaves of each tree are the same"
         if counts_nothing(node):
-            return "the tokens can be none of the words that are counted"
+            return "no token can be one of the counted words"
         if _is_point(node, bounds):
             return f"within its bounds only {bounds[0]:.3g} is possible"
         return ""

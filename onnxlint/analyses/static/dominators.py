@@ -80,12 +80,14 @@ def longest_chain(graph: Graph, shapes: Shapes) -> Chain:
     routes = [route for source in sources for route in slopes.routes(source)]
     longest = max(routes, key=lambda route: route.depth, default=None)
     if longest is None:
-        raise NotApplicable("no output follows an input smoothly: rounding or choices lie between")
+        raise NotApplicable(
+            "no output depends smoothly on an input: rounding or decisions are between them"
+        )
     if longest.depth < 2:
-        raise NotApplicable("no two layers follow each other that everything must pass")
+        raise NotApplicable("no path of two layers that all paths pass")
     chain = slopes.chain(longest)
     if any(isinstance(vertex, Node) and _drops(graph, vertex) for vertex in chain.flow):
-        raise NotApplicable("a dropout draws at random, for every run anew")
+        raise NotApplicable("a Dropout is active, so every run differs")
     return chain
 
 

@@ -138,9 +138,9 @@ def _opened(name: str, files: Files, budget: Budget) -> Model:
         problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
         raise ModelError(name, problem, "check the path and its permissions") from error
     if not proto.HasField("graph"):
-        raise ModelError(name, "holds no graph", "is it an ONNX model?")
+        raise ModelError(name, "contains no graph", "is it an ONNX model?")
     if _has_broken_text(proto):
-        raise ModelError(name, "holds text that is no UTF-8", "it is damaged: export it again")
+        raise ModelError(name, "is not valid UTF-8", "the file is damaged: export it again")
     return Model(name, proto, files, size, sha256)
 
 
@@ -215,7 +215,7 @@ def _text(name: str, file: Path) -> bytes:
     with file.open("rb") as handle:
         text = handle.read(LARGEST_TEXT + 1)
     if len(text) > LARGEST_TEXT:
-        problem = f"is larger than textual models may be (limit {LARGEST_TEXT // 2**20} MiB)"
+        problem = f"is too large for a model in text form (limit {LARGEST_TEXT // 2**20} MiB)"
         raise ModelError(name, problem, "save it as .onnx")
     return text
 

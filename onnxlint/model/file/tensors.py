@@ -155,7 +155,7 @@ class Tensor:
             size = int(length) if length is not None else self.nbytes
             return self._place.get("location", ""), int(self._place.get("offset") or 0), size
         except ValueError as error:
-            raise TensorError("its offset or length is no number") from error
+            raise TensorError("its offset or length is not a number") from error
 
     def array(self) -> Array:
         """The elements with shape `dims`: a read-only view of the mapped file where it can be.

@@ -167,7 +167,7 @@ class Worker:
         process = self._process
         if process is None or process.poll() is not None:
             self._end()
-            raise WorkerDied(f"the worker was gone before {doing}")
+            raise WorkerDied(f"the worker process exited before {doing}")
         assert process.stdin is not None
         assert process.stdout is not None
         allowed = self._allowed_seconds()
@@ -190,7 +190,9 @@ class Worker:
             reply = None
         except ValueError as error:
             self._end()
-            raise WorkerDied(f"{doing} made the worker talk nonsense: {error}") from error
+            raise WorkerDied(
+                f"{doing} made the worker process send an invalid reply: {error}"
+            ) from error
         finally:
             alarm.cancel()
         if reply is None:
