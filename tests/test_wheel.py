@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import email
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import onnxlint
 from onnxlint.analyses.targets import targets
 from onnxlint.runtime.statistics import compiled
 
@@ -29,7 +31,7 @@ def build(source, made, **environment):
 
 
 def test_without_a_compiler_the_wheel_is_for_any_machine(tmp_path):
-    for name in ("pyproject.toml", "hatch_build.py", "README.md"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("onnxlint", "rules"):
         shutil.copytree(ROOT / name, tmp_path / name)
@@ -48,12 +50,26 @@ def test_the_wheel_holds_the_compiled_passes(tmp_path):
     assert ctypes.CDLL(library).onnxlint_task_size() > 0
 
 
+def test_the_metadata_names_licence_authors_and_version(tmp_path):
+    with zipfile.ZipFile(build(ROOT, tmp_path)) as archive:
+        (path,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(path))
+        licence = archive.read(path.replace("METADATA", "licenses/LICENSE")).decode()
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert "Apache License" in licence
+    assert metadata["Author"] == "onnxlint contributors"
+    assert metadata["Version"] == onnxlint.__version__
+    assert "Typing :: Typed" in metadata.get_all("Classifier")
+
+
 def test_wheel_finds_its_rules(tmp_path):
     wheel = build(ROOT, tmp_path)
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     assert not (site / "rules").exists()
+    assert (site / "onnxlint" / "py.typed").exists()
+    assert (site / "onnxlint_rules" / "py.typed").exists()
     code = (
         "import onnxlint, onnxlint_rules, sys\n"
         "print(onnxlint.__file__, onnxlint_rules.__file__, file=sys.stderr)\n"
