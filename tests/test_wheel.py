@@ -30,12 +30,14 @@ def build(source, made, **environment):
     return wheel
 
 
-def test_without_a_compiler_the_wheel_is_for_any_machine(tmp_path):
+@pytest.mark.parametrize("given", [{"CC": "no-such-compiler"}, {"ONNXLINT_PURE": "1"}])
+def test_without_the_compiled_passes_the_wheel_is_for_any_machine(tmp_path, given):
     for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("onnxlint", "rules"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    wheel = build(tmp_path, tmp_path / "made", CC="no-such-compiler")
+    (tmp_path / "onnxlint" / "runtime" / "_passes.so").write_bytes(b"of an earlier build")
+    wheel = build(tmp_path, tmp_path / "made", **given)
     assert wheel.name.endswith("py3-none-any.whl")
     assert not any(name.endswith(".so") for name in zipfile.ZipFile(wheel).namelist())
 
