@@ -15,6 +15,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from kinds import kind
 from snapshots import RECORDING, form_of, known_forms
 
 from onnxlint import pipeline
@@ -57,6 +58,13 @@ def findings(rule: Rule, text: str, stage: Stage = Stage.TRAINED) -> tuple[Diagn
 def severities(rule: Rule, text: str) -> list[Severity]:
     """The severities alone of what a rule says."""
     return [found.severity for found in findings(rule, text)]
+
+
+@pytest.hookimpl(tryfirst=True)  # before the options -m and -k choose
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks every test with its kind."""
+    for item in items:
+        item.add_marker(kind(item))
 
 
 @pytest.fixture(autouse=True, scope="module")
