@@ -73,7 +73,7 @@ def diagnostic(
     )
 
 
-_TEXTS = attrgetter("scope", "node", "op_type", "value", "module", "source")
+_TEXTS = attrgetter("scope", "node", "op_type", "value", "module", "source", "source_path")
 _TEXT_TYPES = {str, type(None)}
 
 
