@@ -43,7 +43,6 @@ lint: $(VENV)/installed-dev  ## Format, style, types, contracts between modules.
 snapshots: $(VENV)/installed-dev  ## Write anew what each rule prints: tests/snapshots.
 	$(BIN)/python tools/tests/snapshots.py
 
-
 architecture: $(VENV)/installed-dev  ## Draw the figure of ARCHITECTURE.md anew.
 	$(BIN)/python tools/docs/import_graph.py
 

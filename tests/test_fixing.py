@@ -24,9 +24,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxlint import Draft, Finding, Fix, FixError, Graph, Severity, rule
 from onnxlint.analyses.execution.worker import Worker, Workers
-from onnxlint.config import Plan, load, plan
+from onnxlint.config import load
 from onnxlint.findings import Diagnostic
-from onnxlint.fixing import MOST_GUILTY, Wish, _Repair, _Task, fix_model
+from onnxlint.fixing import MOST_GUILTY, FixRequest, _Repair, _Task, fix_model
+from onnxlint.job import Job, plan
 from onnxlint.model.edit.draft import FixConflictError, sort_nodes
 from onnxlint.model.edit.save import _copy
 from onnxlint.model.file.load import open_model
@@ -36,8 +37,6 @@ from onnxlint.report import exit_code
 from onnxlint.rules.packs import discover
 from onnxlint.rules.rule import Rule
 from onnxlint.runtime.protocol import Ran, Run
-from onnxlint.settings import Settings
-from onnxlint.severity import Stage
 from onnxlint.testing import Example, model_from_text, problems, run_rule, saved
 from onnxlint_rules.gra.duplicate_initializer import duplicate_initializer
 from onnxlint_rules.gra.duplicate_node_name import duplicate_node_name
@@ -71,9 +70,9 @@ def workers():
         yield workers
 
 
-def fixed(path: Path, *rules: Rule, workers: Workers, target: Path | None = None, **wish):
-    chosen = Plan(rules or discover().rules, {}, {}, Stage.TRAINED, Severity.ERROR, {})
-    return fix_model(str(path), chosen, Settings(), Wish(target, **wish), workers=workers)
+def fixed(path: Path, *rules: Rule, workers: Workers, target: Path | None = None, **request):
+    job = Job(str(path), rules or discover().rules)
+    return fix_model(job, FixRequest(target, **request), workers=workers)
 
 
 def outputs(path: Path, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -787,22 +786,18 @@ MENDABLE = [
 @pytest.mark.parametrize(("made", "text"), MENDABLE)
 def test_the_finding_is_gone_and_the_outputs_are_equal(made, text, workers):
     example = Example.parse(text)
-    chosen = Plan(
-        (made,), {}, {made.code: dict(example.options)}, Stage.TRAINED, Severity.ERROR, {}
-    )
     with saved(example) as path:
         before = run_rule(made, path, **example.options)
         assert before.fixable == len(before.findings) > 0
-        report = fix_model(str(path), chosen, Settings(), Wish(path.with_name("fixed.onnx")),
-                           workers=workers)  # fmt: skip
+        job = Job(str(path), (made,), options={made.code: dict(example.options)})
+        report = fix_model(job, FixRequest(path.with_name("fixed.onnx")), workers=workers)
         assert report.mending.refused == ()
         assert report.fixable == 0
         grave = {finding.severity for finding in before.findings}
         assert not [finding for finding in report.findings if finding.severity in grave]
-        everything = Plan(discover().rules, {}, {}, Stage.TRAINED, Severity.ERROR, {})
-        known = {(f.code, f.severity) for f in everything_said(path, everything)}
+        known = {(f.code, f.severity) for f in everything_said(path)}
         known.add(("GRA007", Severity.WARNING))  # an input given out through an Identity
-        after = everything_said(path.with_name("fixed.onnx"), everything)
+        after = everything_said(path.with_name("fixed.onnx"))
         new = [f for f in after if (f.code, f.severity) not in known]
         assert [finding for finding in new if finding.severity is not Severity.INFO] == []
         feeds = noise(path)
@@ -812,8 +807,8 @@ def test_the_finding_is_gone_and_the_outputs_are_equal(made, text, workers):
             np.testing.assert_allclose(output, expected, rtol=0, atol=1e-37)
 
 
-def everything_said(path, chosen):
-    return lint_model(str(path), chosen, Settings(), static_only=True).findings
+def everything_said(path):
+    return lint_model(Job(str(path), discover().rules, static_only=True)).findings
 
 
 def runnable_twin(path: Path) -> Path:
@@ -1070,9 +1065,9 @@ FIXABLE = [
 def test_fixtures_are_mended(name, workers, tmp_path):
     path = tmp_path / Path(name).name
     shutil.copy(FIXTURES / name, path)
-    chosen = plan(load(None), discover(), str(path))
-    before = lint_model(str(path), chosen, Settings(), workers=workers)
-    report = fix_model(str(path), chosen, Settings(), Wish(), workers=workers)
+    job = plan(load(None), discover(), str(path))
+    before = lint_model(job, workers=workers)
+    report = fix_model(job, FixRequest(), workers=workers)
     refused = {finding.fingerprint for finding, _ in report.mending.refused}
     left = {finding.fingerprint for finding in report.findings if finding.fix is not None}
     assert left <= refused

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from onnxlint.config import load, plan
+from onnxlint.config import load
+from onnxlint.job import plan
 from onnxlint.rules.packs import discover, rules_in_path
 from onnxlint.settings import OutputContract
 from onnxlint.testing import problems
@@ -49,7 +50,7 @@ def test_rule_of_the_page_on_fixes(tmp_path):
 def test_configuration_of_the_readme(tmp_path):
     path = tmp_path / "onnxlint.toml"
     path.write_text(block("toml", 1))
-    chosen = plan(load(path), discover(), "before_training/a.onnx")
+    chosen = plan(load(path), discover(), "before_training/a.onnx").settings
     assert chosen.stage == "init"
     assert chosen.outputs["scores"] == OutputContract(head="sigmoid", range=(0.0, 1.0))
 

@@ -11,7 +11,7 @@ import pytest
 
 from onnxlint.findings import Diagnostic, Finding, together
 from onnxlint.model.graph.place import Place
-from onnxlint.report import Mending, Metrics, ModelReport, exit_code
+from onnxlint.report import FixReport, Metrics, ModelReport, exit_code
 from onnxlint.reporters import json as json_reporter
 from onnxlint.reporters import text
 from onnxlint.severity import Severity
@@ -45,11 +45,11 @@ UNREAD = tuple(
 
 MENDED = (
     ModelReport("a/mended.onnx", "2" * 64, findings=UNREAD[4:], rules_run=97, seconds=0.5,
-                mending=Mending(UNREAD[:4], ((UNREAD[4], "verification failed"),), "out.onnx")),
+                mending=FixReport(UNREAD[:4], ((UNREAD[4], "verification failed"),), "out.onnx")),
     ModelReport("b/full.onnx", "3" * 64, findings=UNREAD[:1], rules_run=97,
-                mending=Mending(problem="disk is full")),
+                mending=FixReport(problem="disk is full")),
     ModelReport("c/unrun.onnx", "4" * 64, rules_run=97,
-                mending=Mending(UNREAD[:1], unverified="it does not run", written="c/unrun.onnx")),
+                mending=FixReport(UNREAD[:1], (), "c/unrun.onnx", "it does not run")),
 )  # fmt: skip
 
 REPORTS = (

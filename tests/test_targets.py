@@ -22,7 +22,8 @@ from onnxlint.analyses.targets.targets import (
     releases,
     resolve,
 )
-from onnxlint.config import ConfigError, load, plan
+from onnxlint.config import ConfigError, load
+from onnxlint.job import plan
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import NotApplicable
@@ -167,7 +168,8 @@ def test_without_targets_there_are_none() -> None:
 def planned(tmp_path: Path, text: str, model: str = "m.onnx", **given: object) -> tuple[str, ...]:
     file = tmp_path / "onnxlint.toml"
     file.write_text(text)
-    return plan(load(file), discover(), str(tmp_path / model), **given).targets  # type: ignore[arg-type]
+    job = plan(load(file), discover(), str(tmp_path / model), **given)  # type: ignore[arg-type]
+    return job.settings.targets
 
 
 def test_the_command_line_wins_over_per_model_and_that_over_the_rest(tmp_path: Path) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from onnxlint.cli.judging import judged
 from onnxlint.cli.models import expand
-from onnxlint.cli.planning import Job, Options, Planner
+from onnxlint.cli.planning import Options, planned, planner_of
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.report import ModelReport
 from onnxlint.settings import (
@@ -24,6 +22,9 @@ from onnxlint.settings import (
     MOST_SAMPLES,
 )
 from onnxlint.severity import Severity, Stage
+
+if TYPE_CHECKING:
+    from onnxlint.judges import Lint
 
 
 def _names(
@@ -214,45 +215,27 @@ def command(
         }
     )  # fmt: skip
     from onnxlint.cli.output import check_report, write_report
+    from onnxlint.pipeline import lint_model
     from onnxlint.report import exit_code
 
     models_by_path = expand(models)
-    planner = Planner(options)
-    tasks = planner.jobs(models_by_path)
+    planner = planner_of(options)
+    tasks = planned(planner, models_by_path, options)
+    lint: Lint = lint_model
     if fix or diff:
-        from onnxlint.cli.fix import check_fixing, wish_for
+        from onnxlint.cli.fix import check_fixing, fixer
 
         check_fixing([*models_by_path], fix_output, options, diff=diff, format_=format_)
-        wish = wish_for(fix_output, diff=diff, unverified=unverified_fixes)
-        options = replace(options, wish=wish)
+        lint = fixer(fix_output, diff=diff, unverified=unverified_fixes)
     check_report(output, fix_output, tasks, options)
-    reports = list(_linted(tasks, options, jobs, quiet))
+    reports = list(judged(tasks, lint, parallel=jobs, quiet=quiet))
     if diff:
         from onnxlint.cli.fix import show_diff
 
         raise SystemExit(show_diff(reports, output, quiet=quiet))
     show = _shown(quiet, reports)
-    packs = planner.registry.packs if planner.registry is not None else {}
-    write_report(_rendered(reports, format_, packs, show, verbose, not no_hints), output)
+    write_report(_rendered(reports, format_, planner.packs, show, verbose, not no_hints), output)
     raise SystemExit(exit_code(reports))  # a rule may have replaced sys.exit
-
-
-def _linted(
-    tasks: list[Job], options: Options, parallel: int, quiet: bool
-) -> Iterator[ModelReport]:
-    from onnxlint.model.file.errors import ModelError
-    from onnxlint.model.file.load import spooled
-
-    with ExitStack() as stack:
-        spool = None
-        if any(task.path == "-" for task in tasks):
-            try:
-                spool = stack.enter_context(spooled())
-            except ModelError as error:
-                problem = f"{error.problem}; {error.remedy}"
-                tasks = [Job("-", problem=problem) if t.path == "-" else t for t in tasks]
-        yield from judged(tasks, static_only=options.static_only, wish=options.wish,
-                          parallel=parallel, quiet=quiet, spool=spool)  # fmt: skip
 
 
 def _shown(quiet: bool, reports: list[ModelReport]) -> Severity:

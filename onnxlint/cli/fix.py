@@ -1,30 +1,33 @@
-"""What `check` does for `--fix` and `--diff`: where mended models go, and how a diff is shown."""
+"""What `check` does for `--fix` and `--diff`: where fixed models go, and how a diff is shown."""
 
 from __future__ import annotations
 
 import importlib.util
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from onnxlint.cli.output import fixed_models, is_same, named_files, write_report
-from onnxlint.fixing import Wish, fix_model
+from onnxlint.fixing import FixRequest, fix_model
 from onnxlint.report import ModelReport
 from onnxlint.safety.printable import printable
 from onnxlint.safety.writing import obstacle
 
 if TYPE_CHECKING:
+    from onnxlint.analyses.execution.worker import Workers
     from onnxlint.cli.planning import Options
-    from onnxlint.config import Plan
-    from onnxlint.settings import Settings
+    from onnxlint.job import Job
+    from onnxlint.judges import Lint
+    from onnxlint.watcher import Watcher
 
 
-def wish_for(target: Path | None, *, diff: bool, unverified: bool) -> Wish:
-    """What the command line asks of every model."""
-    return Wish(target, diff, unverified)
+def fixer(target: Path | None, *, diff: bool, unverified: bool) -> Lint:
+    """Fixes a model as the command line asks."""
+    return partial(_fix, request=FixRequest(target, diff, unverified))
 
 
 def check_fixing(
@@ -38,8 +41,8 @@ def check_fixing(
     if diff and format_ != "text":
         raise click.UsageError("--diff prints a diff and no report: leave out --format")
     if not diff and target is None and "-" in paths:
-        told = "--fix of standard input needs a file to write: --fix-output OUT.onnx"
-        raise click.UsageError(told)
+        message = "--fix of standard input needs a file to write: --fix-output OUT.onnx"
+        raise click.UsageError(message)
     if target is not None:
         _check_target(paths, target)
         _check_inputs(paths, target, options)
@@ -66,17 +69,15 @@ def _check_inputs(paths: list[str], target: Path, options: Options) -> None:
     for file in fixed_models(target, paths):
         for what, other in named_files(options):
             if is_same(file, other):
-                told = f"--fix-output {str(target)!r} would overwrite {what}; name another"
-                raise click.UsageError(told)
+                message = f"--fix-output {str(target)!r} would overwrite {what}; name another"
+                raise click.UsageError(message)
 
 
-def fix_one(
-    path: str, chosen: Plan, settings: Settings, wish: Wish, **given: Any
-) -> ModelReport:  # fmt: skip
-    """Mends one model, into a folder under its own name."""
-    if wish.target is not None and wish.target.is_dir():
-        wish = replace(wish, target=wish.target / Path(path).name)
-    return fix_model(path, chosen, settings, wish, **given)
+def _fix(job: Job, request: FixRequest, *, watcher: Watcher, workers: Workers) -> ModelReport:
+    """Fixes one model, into a folder under its own name."""
+    if request.target is not None and request.target.is_dir():
+        request = replace(request, target=request.target / Path(job.path).name)
+    return fix_model(job, request, watcher=watcher, workers=workers)
 
 
 def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -> int:
@@ -85,10 +86,10 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
     2 where a model could not be worked on, 1 where there is something to fix, else 0.
     """
     write_report("".join(_coloured(report) for report in reports), output)
-    mendings = [report.mending for report in reports if report.mending is not None]
+    fixes = [report.mending for report in reports if report.mending is not None]
     if not quiet:
-        would = sum(len(mending.fixed) for mending in mendings)
-        changed = sum(bool(mending.fixed) for mending in mendings)
+        would = sum(len(each.fixed) for each in fixes)
+        changed = sum(bool(each.fixed) for each in fixes)
         _tell(f"would fix {would:,} findings in {changed:,} of {len(reports):,} models")
     for report in reports:
         reasons = [] if report.mending is None else report.mending.refused
@@ -98,7 +99,7 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
             _tell(f"cannot work on {report.path}: {report.error}")
     if not all(report.complete for report in reports):
         return 2
-    return int(any(mending.fixed for mending in mendings))
+    return int(any(each.fixed for each in fixes))
 
 
 def _tell(line: str) -> None:

@@ -16,7 +16,9 @@ from onnxlint.cli.streams import CLOSED
 from onnxlint.safety.writing import replacing
 
 if TYPE_CHECKING:
-    from onnxlint.cli.planning import Job, Options
+    from onnxlint.cli.planning import Options
+    from onnxlint.job import Job
+    from onnxlint.report import ModelReport
 
 RULE_ENDINGS = (".py", ".toml")
 """No report is called so, but rules and configurations are, and they name each other."""
@@ -27,7 +29,10 @@ a few bytes that they are none."""
 
 
 def check_report(
-    output: Path | None, fix_output: Path | None, jobs: Sequence[Job], options: Options
+    output: Path | None,
+    fix_output: Path | None,
+    jobs: Sequence[Job | ModelReport],
+    options: Options,
 ) -> None:
     """Refuses a report file that is anything else, before any model is read."""
     if output is None:
@@ -64,15 +69,14 @@ def _read(paths: Iterable[str], options: Options) -> Iterator[tuple[str, Path]]:
     yield from named_files(options)
 
 
-def _configured(jobs: Iterable[Job]) -> Iterator[tuple[str, Path]]:
+def _configured(jobs: Iterable[Job | ModelReport]) -> Iterator[tuple[str, Path]]:
     """What a configuration names to be read."""
-    for settings in {id(job.settings): job.settings for job in jobs}.values():
-        if settings is not None:
-            labels = None if settings.labels is None else settings.labels.file
-            files = {"data": settings.data, "reference": settings.reference, "labels": labels}
-            yield from (
-                (f"'{key}' of the configuration", file) for key, file in files.items() if file
-            )
+    from onnxlint.job import Job
+
+    for settings in (job.settings for job in jobs if isinstance(job, Job)):
+        labels = None if settings.labels is None else settings.labels.file
+        files = {"data": settings.data, "reference": settings.reference, "labels": labels}
+        yield from ((f"'{key}' of the configuration", file) for key, file in files.items() if file)
 
 
 def fixed_models(fix_output: Path | None, paths: Iterable[str]) -> list[Path]:

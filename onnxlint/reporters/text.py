@@ -9,7 +9,7 @@ import click
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
-from onnxlint.report import Mending, Metrics, ModelReport
+from onnxlint.report import FixReport, Metrics, ModelReport
 from onnxlint.safety.printable import printable
 from onnxlint.severity import Severity
 
@@ -62,11 +62,11 @@ def _model(report: ModelReport, show: Severity, verbose: bool, hints: bool) -> I
     yield ""
 
 
-def _says_something(mended: Mending | None) -> bool:
+def _says_something(mended: FixReport | None) -> bool:
     return mended is not None and bool(mended.fixed or mended.refused or mended.problem)
 
 
-def _mending(mended: Mending, verbose: bool) -> Iterator[str]:
+def _mending(mended: FixReport, verbose: bool) -> Iterator[str]:
     if mended.problem is not None:
         yield f"  {click.style('not written', fg='red')}: {printable(mended.problem)}"
     elif mended.written is not None:

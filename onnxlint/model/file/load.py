@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.mapped_files import Files
 from onnxlint.model.file.protobuf_wire import Skeleton, WireError, skeleton
+from onnxlint.model.file.source import Source
 from onnxlint.safety.forked import Isolated
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
@@ -77,8 +78,8 @@ class Model:
 
 
 @contextmanager
-def open_model(path: str, budget: Budget | None = None) -> Iterator[Model]:
-    """Reads the model at `path` (`-`: standard input) and keeps its files open meanwhile.
+def open_model(model: str | Source, budget: Budget | None = None) -> Iterator[Model]:
+    """Reads the model at a path (`-`: standard input) and keeps its files open meanwhile.
 
     Text is parsed in a child process, within `budget`; without one, within the default limits.
 
@@ -86,28 +87,20 @@ def open_model(path: str, budget: Budget | None = None) -> Iterator[Model]:
         ModelError: there is no readable model.
     """
     budget = budget or Budget.build(Settings())
-    if path != "-":
-        with _read(path, Path(path), Path(path).parent, budget) as model:
-            yield model
-        return
-    with spooled() as spool, _read("<stdin>", spool, Path.cwd(), budget) as model:
-        yield model
+    if isinstance(model, Source):
+        with _read(model.name, model.file, model.folder, budget) as opened:
+            yield opened
+    elif model == "-":
+        with spooled() as source, open_model(source, budget) as opened:
+            yield opened
+    else:
+        with _read(model, Path(model), Path(model).parent, budget) as opened:
+            yield opened
 
 
 @contextmanager
-def open_spooled(spool: Path, budget: Budget) -> Iterator[Model]:
-    """The model of standard input, which `spooled` put into a file.
-
-    Raises:
-        ModelError: there is no readable model.
-    """
-    with _read("<stdin>", spool, Path.cwd(), budget) as model:
-        yield model
-
-
-@contextmanager
-def spooled() -> Iterator[Path]:
-    """Standard input as a file, which is gone afterwards.
+def spooled() -> Iterator[Source]:
+    """Standard input in a file, which is gone afterwards.
 
     Raises:
         ModelError: standard input is closed.
@@ -118,7 +111,7 @@ def spooled() -> Iterator[Path]:
         while block := sys.stdin.buffer.read(1 << 20):
             spool.write(block)
         spool.flush()
-        yield Path(spool.name)
+        yield Source("<stdin>", Path(spool.name), Path.cwd())
 
 
 @contextmanager

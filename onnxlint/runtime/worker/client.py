@@ -52,6 +52,8 @@ class Worker:
     """
 
     module = "onnxlint.runtime.worker"
+    runs_model = True
+    """What is built from a worker runs the model."""
 
     def __init__(self, time_limit: float, memory_limit: int | None = None) -> None:
         self.time_limit = time_limit
