@@ -65,7 +65,7 @@ fuzz: $(VENV)/installed-dev  ## Lint damaged models: make fuzz N=2000; with ARGS
 
 docs: $(VENV)/installed  ## Write the documentation, with a page for every rule, into site/.
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 targets: $(VENV)/installed  ## Read off the installed onnxruntime what it runs.
 	$(BIN)/python tools/docs/make_targets.py

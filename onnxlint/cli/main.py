@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": "Show what the linter sees in a model.",
     "targets": "List where a model can be said to run, and what is known of it.",
     "test-rules": "Run the examples of rules.",
+    "schema": "Print the JSON Schema of the configuration or of the JSON report.",
 }
 
 
