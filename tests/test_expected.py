@@ -56,11 +56,12 @@ def judged(text: str, data: Path, **options: float) -> ModelReport:
         (X + 1, None),
         (X + np.float32(1.0005), None),
         ((X + 1).astype(np.float64), None),
-        (X, "it is 2 at [0, 0], and in test_data_set_0/output_0.pb 1; 6 of 6 elements differ"),
-        (np.where(X == 5, np.nan, X + 1), "it is 6 at [1, 1], and in test_data_set_0/output_0.pb "
-         "nan; 1 of 6 elements differ"),
-        (X[:1] + 1, "it has shape [2, 3], and in test_data_set_0/output_0.pb [1, 3]"),
-        ((X + 1).astype(np.int64), "it is float32, and in test_data_set_0/output_0.pb int64"),
+        (X, "value at [0, 0] is 2, expected 1 (test_data_set_0/output_0.pb); 6 of 6 elements "
+         "differ"),
+        (np.where(X == 5, np.nan, X + 1), "value at [1, 1] is 6, expected nan "
+         "(test_data_set_0/output_0.pb); 1 of 6 elements differs"),
+        (X[:1] + 1, "shape [2, 3], expected [1, 3] (test_data_set_0/output_0.pb)"),
+        ((X + 1).astype(np.int64), "dtype float32, expected int64 (test_data_set_0/output_0.pb)"),
     ],
 )  # fmt: skip
 def test_outputs_right_and_wrong(wanted, told, tmp_path):
@@ -166,7 +167,7 @@ def test_a_model_without_inputs_has_outputs_alone(tmp_path):
     text = "net () => (float[2] y) { y = Constant<value: tensor = float[2] {1, 2}>() }"
     folder = test_set(tmp_path / "set", [], [np.array([1, 3], np.float32)])
     (found,) = judged(text, folder).findings
-    assert "it is 2 at [1]" in found.message
+    assert found.message.startswith("value at [1] is 2, expected 3 (")
 
 
 def test_the_command_ends_with_1_on_a_mismatch(write_model, onnxlint, tmp_path):

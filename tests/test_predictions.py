@@ -231,7 +231,7 @@ def test_a_binary_head_has_a_constant_class_too(normal: Path) -> None:
     text = """n (float[N, 3] x) => (float[N, 1] y)
     <float[3, 1] w = {1, 0, 0}, float[1] b = {-9}> { h = Gemm(x, w, b) y = Sigmoid(h) }"""
     (found,) = judged(constant_top1, text, data=normal, samples=128).findings
-    assert found.message.startswith("class 0 wins all 128")
+    assert found.message.startswith("class 0 is predicted 128 of 128 times on ")
 
 
 def test_confidence_is_judged_on_noise_alone(normal: Path) -> None:

@@ -629,7 +629,7 @@ def test_classes_that_are_shifted_or_exchanged_are_named(tmp_path):
     exchanged = np.array([0, 1, 3, 2, 4, 5])[classes]
     (found,) = permuted(tmp_path, np.eye(6)[exchanged] * 5 + noise, classes)
     assert found.evidence["map"] == {"2": "3", "3": "2"}
-    assert found.message.endswith("as others: 2 as 3, 3 as 2; the accuracy is 66.7%")
+    assert found.message.endswith("as other classes: 2 as 3, 3 as 2 (accuracy 66.7%)")
 
 
 def test_a_bad_model_is_not_a_permuted_one(tmp_path):

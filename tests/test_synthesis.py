@@ -209,7 +209,7 @@ def reported(rule: Rule, text: str, **settings: object) -> tuple[Diagnostic, ...
 def test_a_norm_of_zero_is_a_warning(tmp_path, monkeypatch):
     (found,) = reported(nan_origin, UNGUARDED)
     assert (found.severity, found.place.op_type) == (Severity.WARNING, "Div")
-    assert "on an all-zero sample, and on no usual sample" in found.message
+    assert "only for synthetic boundary samples: an all-zero sample" in found.message
     assert found.synthetic
     guarded = UNGUARDED.replace("size = Sqrt", "size = Exp")
     assert not reported(nan_origin, guarded)
@@ -343,7 +343,7 @@ def test_one_step_that_a_free_axis_allows_is_tried():
     text = OPSET_17 + text
     (found,) = reported(nan_origin, text)
     assert found.severity is Severity.WARNING
-    assert "on one step ('steps' = 1)" in found.message
+    assert "boundary samples: a sequence of one step ('steps' = 1)" in found.message
     assert not reported(nan_origin, text.replace("c1 = Sub", "c1 = Max"))
 
 

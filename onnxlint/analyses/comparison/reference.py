@@ -81,9 +81,9 @@ class OutputDifference:
 
     def _add(self, got: Array, wanted: Array) -> None:
         if got.shape != wanted.shape:
-            self.misfit = f"has shape {list(got.shape)}, and the reference's {list(wanted.shape)}"
+            self.misfit = f"has shape {list(got.shape)}, the reference {list(wanted.shape)}"
         elif (got.dtype.kind == "f") != (wanted.dtype.kind == "f"):
-            self.misfit = f"is {got.dtype}, and the reference's {wanted.dtype}"
+            self.misfit = f"has dtype {got.dtype}, the reference {wanted.dtype}"
         elif got.dtype.kind == "f":
             self.distances.append(Distance.between(got, wanted))
             self.channels.add(got, wanted)

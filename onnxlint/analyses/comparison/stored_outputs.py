@@ -92,8 +92,10 @@ class Mismatch:
 
     def __str__(self) -> str:
         at = f" at {list(self.index)}" if self.index else ""
-        told = f"it is {_written(self.got)}{at}, and in {self.source} {_written(self.wanted)}"
-        return f"{told}; {self.differing:,} of {self.elements:,} elements differ"
+        told = f"value{at} is {_written(self.got)}, expected {_written(self.wanted)}"
+        elements = f"{self.elements:,} element{'s' * (self.elements != 1)}"
+        verb = "differs" if self.differing == 1 else "differ"
+        return f"{told} ({self.source}); {self.differing:,} of {elements} {verb}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,10 +133,10 @@ class ExpectedOutput:
         if got.shape == (1, *wanted.shape):  # a sample without its batch axis was fed as a batch
             wanted = wanted[None]
         if wanted.shape != got.shape:
-            told = f"has shape {list(got.shape)}, and in {found.source} {list(wanted.shape)}"
+            told = f"shape {list(got.shape)}, expected {list(wanted.shape)} ({found.source})"
             self.misfits.append(told)
         elif _kind(wanted) != _kind(got):
-            self.misfits.append(f"is {got.dtype}, and in {found.source} {wanted.dtype}")
+            self.misfits.append(f"dtype {got.dtype}, expected {wanted.dtype} ({found.source})")
         else:
             self.comparisons.append(replace(found, wanted=wanted))
 

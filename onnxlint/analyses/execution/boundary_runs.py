@@ -145,7 +145,7 @@ class _Trials:
     def _try_short(self, short: Shortened) -> None:
         from onnxlint.runtime.feeds.synthesis import Boundary
 
-        told, refusal = f"one step ({short.what!r} = 1)", None
+        told, refusal = f"a sequence of one step ({short.what!r} = 1)", None
         for feed in short.one:
             found = self._attempted(feed)
             if not isinstance(found, Refusal):

@@ -1,21 +1,24 @@
-"""Faults that samples at the limits of what is valid show, and no others."""
+"""Faults that only boundary samples show: zeros, constants, minimum and maximum values."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from onnxlint import Contamination, Finding, Limits, Severity, Strayed, Trace, Witnesses
+from onnxlint import Contamination, Finding, Limits, Node, Severity, Strayed, Trace, Witnesses
 
 Bad = Callable[[Any], int]
 
 Gravest = Callable[[Strayed, Contamination], Severity | None]
 """How grave it may be that a node shows it; None where it is not to be reported."""
 
+Advice = Callable[[Node], str]
+"""What to do about it."""
+
 
 def at_limits(
     trace: Trace, limits: Limits, witnesses: Witnesses, bad: Bad, what: str, code: str,
-    gravest: Gravest,
+    gravest: Gravest, advice: Advice,
 ) -> Iterator[Finding]:  # fmt: skip
-    """Nodes that make something bad of a sample at the limits, each with the first that shows it.
+    """Nodes that make something bad of a boundary sample, each with the first that shows it.
 
     An info where callers hardly send such samples, or what is bad reaches no output.
     """
@@ -31,10 +34,11 @@ def at_limits(
             shown = strayed.boundary.ordinary and strayed.reaches
             yield Finding(
                 origin,
-                f"{what} born here on {told}, and on no usual sample",
+                f"first node to output {what}, only for synthetic boundary samples: {told}",
                 measured=origin.runs,
                 limit=0,
                 unit="runs",
                 evidence={"at_limits": told, **evidence},
                 severity=grave if shown else Severity.INFO,
+                hint=advice(origin.node),
             )

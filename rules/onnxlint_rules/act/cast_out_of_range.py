@@ -7,24 +7,27 @@ from onnxlint import Finding, Graph, Node, Observed, Severity, Trace, rule
 
 _NUMBERS = ("float", "bfloat", "int", "uint")
 
+LARGEST = 8
+"""Bytes of int64 and uint64."""
+
 _BITWISE = frozenset({"BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "Mod"})
 
 
 @rule("ACT016", "cast-out-of-range", severity=Severity.WARNING, ops=("Cast",))
 def cast_out_of_range(graph: Graph, trace: Trace) -> Iterator[Finding]:
-    """A cast of numbers to an integer type that cannot hold them, seen in the runs.
+    """A cast of values to an integer type that cannot represent them, observed in runs.
 
-    Why: the specification leaves the result of such a cast of floats open. Of -3.0 some processors
-    make a uint8 of 253, others 0, so the same model gives other answers on another device
-    (onnxruntime issue 25207). Integers wrap around, and an id beyond int32 becomes another one.
-    Numbers are cut off before they are compared: -0.9 becomes 0 and is within uint8. Exempt are
-    integers of which bits or a remainder are taken, as of hashes. An info where only made-up
-    samples show it and no layer comes before the cast: then it may be that no user feeds such
-    numbers.
+    Why: the specification leaves the result of such a cast of floats undefined. Some processors
+    cast -3.0 to the uint8 253, others to 0, so the same model returns different results on another
+    device (onnxruntime issue 25207). Integers wrap around, and an id beyond int32 becomes another
+    one. Values are truncated before they are compared: -0.9 becomes 0 and is within uint8. Not
+    reported: integers of which bits or a remainder are taken, as of hashes. An info where only
+    synthetic samples show it and no layer comes before the cast: real inputs may never contain such
+    values.
     Fix: put a Clip to the range of the integer type before the Cast, or cast to a wider type.
 
     Bad:
-    # a sharpened picture, between about -300 and 500
+    # a sharpened image, between about -300 and 500
     net (float[N, 1, 4, 4] x) => (uint8[N, 1, 4, 4] y)
     <float[1, 1, 3, 3] w = {-1, -1, -1, -1, 9, -1, -1, -1, -1}, float scale = {255}>
     {
@@ -64,7 +67,7 @@ def cast_out_of_range(graph: Graph, trace: Trace) -> Iterator[Finding]:
     }
 
     Good:
-    # a hash: only its low bits are wanted
+    # a hash: only its low bits are used
     # data: id = [[3000000000, 7]]
     net (int64[N, 2] id) => (int32[N, 2] y)
     <int64 prime = {2654435761}, int32 buckets = {1000}>
@@ -105,19 +108,21 @@ def _judge(graph: Graph, node: Node, seen: Observed, synthetic: bool) -> Iterato
     worst, limit = (low, limits.min) if math.trunc(low) < limits.min else (high, limits.max)
     behind_layer = not graph.ancestors([seen.value]).isdisjoint(graph.layers())
     numbers = f"{low:,.0f} to {high:,.0f}" if seen.is_whole else f"{low:.4g} to {high:.4g}"
-    outcome = "wraps around" if seen.is_whole else "differs between devices"
+    outcome = "values wrap around" if seen.is_whole else "results differ between devices"
+    wider = "" if wanted.itemsize == LARGEST else ", or cast to a wider integer type"
     yield Finding(
         node,
-        f"it casts {numbers} to {wanted}, which holds {limits.min:,} to {limits.max:,}; "
-        f"what lies outside {outcome}",
+        f"casts values from {numbers} to {wanted} (range {limits.min:,} to {limits.max:,}): "
+        f"out-of-range {outcome}",
         measured=worst,
         limit=int(limit),
         severity=Severity.INFO if synthetic and not behind_layer else None,
+        hint=f"clip {seen.value.name!r} to [{limits.min:,}, {limits.max:,}] before Cast{wider}",
     )
 
 
 def _is_cut_on_purpose(node: Node, seen: Observed) -> bool:
-    """Whether integers are cut as hashes and random numbers are: bits, or a remainder, of them."""
+    """Whether integers are cut as hashes and random values are: bits, or a remainder, of them."""
     makers = [seen.value.producer] if seen.value.producer is not None else []
     readers = node.output.consumers if node.output is not None else []
     return seen.is_whole and any(near.op in _BITWISE for near in (*makers, *readers))

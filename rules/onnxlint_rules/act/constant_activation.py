@@ -1,8 +1,10 @@
 """ACT007 constant-activation."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Activations, Finding, NotApplicable, Observed, Severity, Trace, rule
+from onnxlint import Activations, Finding, NotApplicable, Observed, Option, Severity, Trace, rule
+from onnxlint.model.graph.operators import AFFINE, NORMALISATIONS, SOFTMAXES, SQUASHING
 
 _TOLD_ELSEWHERE = ("Exp", "Where")
 """What is masked is 0."""
@@ -10,23 +12,30 @@ _TOLD_ELSEWHERE = ("Exp", "Where")
 
 @rule("ACT007", "constant-activation", severity=Severity.WARNING)
 def constant_activation(
-    trace: Trace, activations: Activations, *, max_spread: float = 1e-6, min_elements: int = 4
+    trace: Trace, activations: Activations, *,
+    max_spread: Annotated[
+        float, Option("largest difference between two samples",
+                      unit="fraction of the largest magnitude")
+    ] = 1e-6,
+    min_elements: Annotated[
+        int, Option("elements of a sample from which on a value is judged", unit="elements")
+    ] = 4,
 ) -> Iterator[Finding]:  # fmt: skip
     """A value computed from the input that is the same for every sample.
 
-    Why: whatever the layers before it see, the layers after it get the same numbers: information
-    ends here. A normalisation runs over an axis of size 1, a scale is 0, or the input drowns in a
-    bias. The limit is the largest difference between two samples relative to the largest number,
-    about the rounding of float32. Left alone are outputs (PRD002), values of fewer than
-    `min-elements` a sample, what comparisons and rounding give, dead ReLUs (ACT003), all-zero
-    weights (WGT002), saturated activations (ACT004), sums that are 1 (of shares) and masks, with
-    all that follows from them, and inputs that are the same for all samples. Only the first value
-    on a path is told.
+    Why: whatever the layers before this value read, the layers after it receive the same values: no
+    information about the input gets past it. A normalisation runs over an axis of size 1, a scale
+    is 0, or a bias outweighs the input. The limit is the largest difference between two samples
+    relative to the largest magnitude, about the rounding of float32. Not reported: outputs (see
+    PRD002), values of fewer than `min-elements` elements per sample, results of comparisons and
+    rounding, dead ReLUs (ACT003), all-zero weights (WGT002), saturated activations (ACT004), sums
+    of shares (always 1) and masks, everything computed from these, and inputs that are the same for
+    all samples. Only the first such value on a path is reported.
     Fix: look at the node with two inputs that differ; check axes and epsilon of a normalisation,
     and the weights before it.
 
     Bad:
-    # a normalisation over a single number
+    # a normalisation over a single element
     net (float[N, 4] x) => (float[N, 4] y)
     <int64[1] last = {2}, float[1] one = {1}, float[1] zero = {0}>
     {
@@ -45,7 +54,7 @@ def constant_activation(
     }
     """
     if trace.samples < 2:
-        raise NotApplicable("one sample cannot be compared with another")
+        raise NotApplicable("at least 2 samples are needed")
     constant = (
         seen
         for seen in activations.computed()
@@ -62,22 +71,36 @@ def constant_activation(
         if not told and not _is_saturated(seen) and not _sums_up_shares(seen):
             yield Finding(
                 seen,
-                f"it is the same for all {seen.of_samples} samples, though they differ",
+                f"identical for all {seen.of_samples} samples although the inputs differ "
+                f"(spread {seen.spread or 0:.1g}, limit {max_spread:g})",
                 measured=seen.spread,
                 limit=max_spread,
                 unit="fraction of the largest number",
+                hint=_hint(seen),
             )
 
 
+def _hint(seen: Observed) -> str:
+    """What to look at, by what made the value."""
+    node = seen.value.producer
+    if node is None:
+        return "compare this value for two inputs that differ"
+    if node.op in NORMALISATIONS:
+        return f"check the axis of {node.op}: over a single element only the bias is left"
+    if node.op in AFFINE:
+        return f"check whether the bias outweighs what the weights of {node.op} contribute"
+    return f"compare the inputs of {node.op} for two samples that differ"
+
+
 def _sums_up_shares(seen: Observed) -> bool:
-    """Whether it adds up to 1 everywhere: what a softmax or a division by its sum gave."""
+    """Whether it adds up to 1 everywhere: the output of a softmax or of a division by its sum."""
     ends = seen.statistics.minimum, seen.statistics.maximum
     return seen.made_by("ReduceSum") and all(abs(end - 1) <= 16 * seen.epsilon for end in ends)
 
 
 def _is_saturated(seen: Observed) -> bool:
-    """Whether a squashing activation stands at its limits for the most part."""
-    if not seen.made_by("Sigmoid", "HardSigmoid", "Tanh", "Softmax", "LogSoftmax"):
+    """Whether a squashing activation is mostly saturated."""
+    if not seen.made_by(*SQUASHING, *SOFTMAXES):
         return False
     at_limits = seen.fraction_of_magnitudes(at_least=1.0)
     return at_limits + seen.fraction_of_magnitudes(below=seen.epsilon) > 0.5

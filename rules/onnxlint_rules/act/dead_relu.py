@@ -1,30 +1,43 @@
 """ACT003 dead-relu."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Bounds, Finding, Node, ObservedNode, Severity, Trace, rule
+from onnxlint import Bounds, Finding, Node, ObservedNode, Option, Severity, Trace, rule
+from onnxlint_rules.act._counts import all_of, counted
 
 
 @rule("ACT003", "dead-relu", severity=Severity.WARNING, ops=("Relu",))
 def dead_relu(
-    trace: Trace, bounds: Bounds,
-    *, max_dead_fraction: float = 0.5, min_activity: float = 0.01, min_samples: int = 200,
-    min_looks: int = 32,
+    trace: Trace, bounds: Bounds, *,
+    max_dead_fraction: Annotated[
+        float, Option("share of channels that may be zero for every sample", unit="fraction")
+    ] = 0.5,
+    min_activity: Annotated[
+        float, Option("share of outputs that must be above zero", unit="fraction")
+    ] = 0.01,
+    min_samples: Annotated[
+        int, Option("samples from which on min-activity is judged", unit="samples")
+    ] = 200,
+    min_looks: Annotated[
+        int, Option("observations of each channel (samples times positions) that make a channel "
+                    "dead", unit="observations")
+    ] = 32,
 ) -> Iterator[Finding]:  # fmt: skip
     """A ReLU in which most channels are zero for every sample.
 
     Why: a channel that is never positive passes no gradient and carries no information: the layer
-    pays for width that it does not use. A large learning rate or a strongly negative bias kills
-    units for good, and the model still trains and exports without a complaint. The limit of one
-    half leaves alone what sparsity regularisation and small samples bring about. Synthetic samples
-    are noise, for which a sparse layer may be silent, so there it is an info, unless weights and
-    bounds prove the channels zero for every input. On the user's data it is a warning where no
-    channel is left, or each was looked at `min-looks` times (samples, times the positions of a
-    convolution): a unit that one look in ten wakes, as in a detector of a rare event, is silent on
-    8 samples in 43% of cases, on 32 in 3%. From `min-samples` on it is an info, too, that fewer
-    than one of a hundred outputs are above zero, as SageMaker's rule for dead ReLUs counts them.
-    Fix: lower the learning rate or the bias before this layer, normalise its input, or use a
-    LeakyReLU; then train again. If the sparsity is wanted, raise `max-dead-fraction`.
+    costs width that it does not use. A large learning rate or a strongly negative bias kills units
+    permanently, and the model still trains and exports without a complaint. The limit of 50%
+    tolerates sparsity from regularisation and from small samples. Synthetic samples are noise, for
+    which a sparse layer may be silent: an info there, unless weights and bounds prove the channels
+    zero for every input. On the user's data a warning where no channel is left, or each was
+    observed `min-looks` times (samples, times the positions of a convolution): a unit that one
+    observation in ten activates, as in a detector of a rare event, is silent on 8 samples in 43% of
+    cases, on 32 in 3%. From `min-samples` on, fewer than 1% of outputs above zero is an info too,
+    as SageMaker's rule for dead ReLUs counts them.
+    Fix: lower the learning rate, raise the bias before this layer, normalise its input, or use a
+    LeakyReLU; then train again. If the sparsity is intended, raise `max-dead-fraction`.
 
     Bad:
     # for every input
@@ -64,20 +77,33 @@ def dead_relu(
             continue
         proven = _proven(relu.node, bounds) > max_dead_fraction
         is_open = trace.synthetic or (dead < 1 and _looks(relu) < min_looks)
-        samples = f"{trace.samples} {'synthetic ' if trace.synthetic else ''}samples"
+        samples = all_of(trace.samples, f"{'synthetic ' * trace.synthetic}sample")
         yield Finding(
             relu,
-            f"{dead:.0%} of channels are zero on all {samples} (limit {max_dead_fraction:.0%})"
-            + ("; weights and bounds prove it for every input" if proven else ""),
+            f"{dead:.0%} of channels are zero on {samples} (limit {max_dead_fraction:.0%})"
+            + ("; weights and bounds prove this for every input" if proven else ""),
             measured=dead,
             limit=max_dead_fraction,
             unit="fraction of channels",
             severity=Severity.INFO if is_open and not proven else None,
+            hint=_hint(relu.node, is_open=is_open and not proven),
         )
 
 
+def _hint(relu: Node, *, is_open: bool) -> str:
+    """What to do; more samples first where they may show that the channels are alive."""
+    read = relu.input(0)
+    before = f"the bias of {read.name!r}" if read is not None else "the bias before Relu"
+    revive = f"raise {before}, lower the learning rate or use LeakyRelu, and train again"
+    return (
+        f"run with more of your own samples (--data); if still dead, {revive}"
+        if is_open
+        else revive
+    )
+
+
 def _looks(relu: ObservedNode) -> float:
-    """How often each channel was looked at: samples, times positions within them."""
+    """How often each channel was observed: samples, times positions within them."""
     seen = relu.output
     channels = len(seen.channels.maximum) if seen.channels is not None else 1
     return seen.statistics.finite / channels
@@ -96,10 +122,11 @@ def _rarely_active(relu: ObservedNode, least: float) -> Iterator[Finding]:
     if seen.finite and active < least:
         yield Finding(
             relu,
-            f"{active:.2%} of outputs are above zero on {relu.output.of_samples} samples "
-            f"(limit {least:.0%})",
+            f"{active:.2%} of outputs are above zero on "
+            f"{counted(relu.output.of_samples, 'sample')} (limit {least:.0%})",
             measured=active,
             limit=least,
             unit="fraction of outputs",
             severity=Severity.INFO,
+            hint=_hint(relu.node, is_open=False),
         )

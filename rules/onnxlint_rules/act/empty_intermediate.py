@@ -3,21 +3,20 @@
 from collections.abc import Iterator
 
 from onnxlint import Activations, Finding, Severity, Trace, rule
-
-_DATA_DECIDES = ("Compress", "NonMaxSuppression", "NonZero", "Unique")
-"""Operators that may well find nothing in noise."""
+from onnxlint.model.graph.operators import DATA_SIZED
+from onnxlint_rules.act._counts import all_of
 
 
 @rule("ACT014", "empty-intermediate", severity=Severity.INFO)
 def empty_intermediate(trace: Trace, activations: Activations) -> Iterator[Finding]:
-    """A value without a single element, in every run.
+    """An intermediate tensor that is empty in every run.
 
-    Why: everything computed from it is empty, too, or made up: a sum over nothing is 0, a mean NaN,
-    a maximum minus infinity. Slices beyond the end are legal and silent. Only the first such value
-    is told, and on made-up samples none that a search of the data (NonZero, NonMaxSuppression) left
-    empty.
-    Fix: compare the bounds of the slice or split with the sizes that the model is fed; where the
-    branch is meant for other inputs, feed some of those.
+    Why: everything computed from it is empty too, or filled with defaults: a sum over nothing is 0,
+    a mean NaN, a maximum minus infinity. Slices beyond the end are legal and silent. Only the first
+    such value on a path is reported, and on synthetic samples none that a search of the data
+    (NonZero, NonMaxSuppression) left empty.
+    Fix: compare the bounds of the slice or split with the shapes of the inputs; where the branch is
+    meant for other inputs, run with some of those.
 
     Bad:
     # columns 4 to 8 of four
@@ -40,13 +39,16 @@ def empty_intermediate(trace: Trace, activations: Activations) -> Iterator[Findi
     """
     for empty in activations.firsts(activations.empty()):
         producer = empty.value.producer
-        if trace.synthetic and producer is not None and producer.op in _DATA_DECIDES:
+        if trace.synthetic and producer is not None and producer.op in DATA_SIZED:
             continue
-        shape = " x ".join(map(str, empty.statistics.shape))
+        shape = list(empty.statistics.shape)
+        maker = producer.op if producer is not None else "the node before"
         yield Finding(
             empty,
-            f"it has no element on any of {trace.samples} samples: its shape is {shape}",
+            f"empty for {all_of(trace.samples, 'sample')}: shape {shape}",
             measured=0,
             limit=1,
             unit="elements",
+            hint=f"compare the bounds of {maker} with the shape that {maker} reads, or run with "
+            "inputs for which this value is not empty",
         )

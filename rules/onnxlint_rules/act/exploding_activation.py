@@ -1,27 +1,36 @@
 """ACT006 exploding-activation."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Activations, Bounds, Finding, Observed, Severity, Trace, rule
+from onnxlint import Activations, Bounds, Finding, Observed, Option, Severity, Trace, rule
+from onnxlint_rules.act._counts import counted
 
 
 @rule("ACT006", "exploding-activation", severity=Severity.WARNING)
 def exploding_activation(
-    trace: Trace, activations: Activations, bounds: Bounds,
-    *, max_growth: float = 1e4, max_magnitude: float = 1e8, told_growth: float = 100.0,
+    trace: Trace, activations: Activations, bounds: Bounds, *,
+    max_growth: Annotated[
+        float, Option("largest RMS of a layer's output", unit="times the input's RMS")
+    ] = 1e4,
+    max_magnitude: Annotated[float, Option("largest magnitude of any element")] = 1e8,
+    told_growth: Annotated[
+        float, Option("RMS of a layer's output from which on it is an info",
+                      unit="times the input's RMS")
+    ] = 100.0,
 ) -> Iterator[Finding]:  # fmt: skip
     """Activations that grow from layer to layer, far beyond the scale of the input.
 
-    Why: the layers multiply too much (diverged training, an initialisation without a scale, a lost
-    normalisation or epsilon); further on they overflow, saturate every softmax and tanh, and round
-    off what tells samples apart. Compared is the root mean square of what a layer gives with that
-    of the input, or with 1 if that is larger. A warning from a factor of 10,000 on, ours, which is
-    a catastrophe; an info from `told-growth` on, a hundred, within which published networks stay
-    (AUTOTRAINER asks for a mean of at most 10). Reported, too, is any number beyond
-    `max-magnitude`, where neighbours in float32 are 8 apart. How loud noise is compared with what
-    the model is made for nobody knows, so on synthetic samples it is an info, unless weights and
-    bounds prove the size for every input. Masks are exempt, and what a root or a logarithm is
-    taken of: the squares in a norm or in a spectrum. Only the first layer on a path is reported.
+    Why: the layers amplify too much (diverged training, an initialisation without a scale, a lost
+    normalisation or epsilon); later layers overflow, saturate every softmax and tanh, and round off
+    what distinguishes samples. The RMS of a layer's output is compared with that of the input, or
+    with 1 if that is larger. A warning from a factor of 10,000 on, our choice; an info from
+    `told-growth` on, a hundred, within which published networks stay (AUTOTRAINER requires a mean
+    of at most 10). Any value beyond `max-magnitude` is reported too: there, adjacent float32 values
+    are 8 apart. The scale of noise compared with that of real inputs is unknown, so on synthetic
+    samples it is an info, unless weights and bounds prove the magnitude for every input. Not
+    reported: masks, and what a root or a logarithm is taken of (the squares in a norm or in a
+    spectrum). Only the first layer on a path is reported.
     Fix: look for exploded weights (WGT006) and missing normalisation before this layer; initialise
     with a variance of 2 / inputs (Kaiming); clip gradients or lower the learning rate.
 
@@ -65,21 +74,24 @@ def exploding_activation(
         bound = (limit if graver else least) if of_layer else most
         proven = bool(graver) and _least(bounds, seen) > bound
         is_open = not graver or (trace.synthetic and not proven)
-        samples = f"{seen.of_samples} {'synthetic ' * trace.synthetic}samples"
+        samples = counted(seen.of_samples, f"{'synthetic ' * trace.synthetic}sample")
         yield Finding(
             seen,
-            f"{told} {size:.2g} on {samples}, model input "
-            f"RMS {activations.input_rms:.2g} (limit {bound:.2g})"
-            + ("; weights and bounds prove it for every input" if proven else ""),
+            f"{told} {size:.2g} on {samples}, model input RMS {activations.input_rms:.2g} "
+            f"(limit {bound:.2g})"
+            + ("; weights and bounds prove this for every input" if proven else ""),
             measured=size,
             limit=bound,
             unit="root mean square" if of_layer else "largest magnitude",
             severity=Severity.INFO if is_open else None,
+            hint="normalise before this layer, and look for exploded weights (WGT006)"
+            if of_layer
+            else f"normalise before this node, or scale its values down by {size / bound:.2g}",
         )
 
 
 def _least(bounds: Bounds, seen: Observed) -> float:
-    """The least root mean square that weights and bounds leave to a value."""
+    """The minimum RMS that weights and bounds leave to a value."""
     found = bounds.of(seen.value)
     channels = abs(found.low.clip(0) + found.high.clip(None, 0))
     return float((channels**2).mean() ** 0.5)

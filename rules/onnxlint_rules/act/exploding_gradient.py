@@ -1,23 +1,33 @@
 """ACT013 exploding-gradient."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Propagation, Severity, rule
+from onnxlint import Finding, Option, Propagation, Severity, rule
+from onnxlint_rules.act._counts import counted
 
 
 @rule("ACT013", "exploding-gradient", severity=Severity.WARNING)
 def exploding_gradient(
-    propagation: Propagation, *, max_gradient: float = 1e7, max_first_to_last: float = 70.0
-) -> Iterator[Finding]:
-    """A layer at which gradients from the output arrive grown out of all proportion.
+    propagation: Propagation, *,
+    max_gradient: Annotated[
+        float, Option("largest gradient at a layer for a unit gradient at the output",
+                      unit="length of the gradient")
+    ] = 1e7,
+    max_first_to_last: Annotated[
+        float, Option("largest gradient of the first layer relative to the last one's",
+                      unit="ratio")
+    ] = 70.0,
+) -> Iterator[Finding]:  # fmt: skip
+    """A layer at which gradients from the output have grown by orders of magnitude.
 
-    Why: every layer between multiplies the gradient with its own gain, and many gains above 1 make
-    a first step that throws the weights anywhere; so does a small change of the input with the
-    output. It is read off forwards, from how a small random change of what the layer gives arrives
-    at the output, so it holds for any framework. The output is taken before its softmax or
-    sigmoid. The limit of 1e7 is where a learning rate of 1e-3 still moves weights by thousands
-    (TheDeepChecker has 1e6). A first layer whose gradient is 70 times the last one's is an info
-    (AUTOTRAINER).
+    Why: every layer in between multiplies the gradient by its own gain, and with many gains above 1
+    the first training step moves the weights arbitrarily far; a small change of the input changes
+    the output as much. Gradients are estimated from forward runs, from how a small random change of
+    a layer's output arrives at the model's output, so the estimate holds for any framework. The
+    output is taken before its softmax or sigmoid. At the limit of 1e7 a learning rate of 1e-3 still
+    moves weights by thousands (TheDeepChecker has 1e6). A gradient at the first layer above 70
+    times the last layer's is an info (AUTOTRAINER).
     Fix: use an initialisation that fits the activation (Kaiming, Xavier; N(0, 1) is far too wide),
     normalisation, or clip gradients; look for weights that have grown in training.
 
@@ -52,13 +62,15 @@ def exploding_gradient(
     worst = max(behind, key=lambda later: later.gain)
     yield Finding(
         layer,
-        f"a gradient of 1 at {propagation.output.name!r} is {layer.gradient:.1e} here, above "
-        f"{max_gradient:g}, {len(behind)} layers or blocks before it; the greatest gain of a "
-        f"single one is {worst.gain:.1e}, of {worst.place}",
+        f"a unit gradient at {propagation.output.name!r} grows to {layer.gradient:.1e} here (limit "
+        f"{max_gradient:g}) across {counted(len(behind), 'layer')}; largest single-layer gain "
+        f"{worst.gain:.1e} at {worst.place}",
         measured=layer.gradient,
         limit=max_gradient,
         unit="length of the gradient",
         evidence={"layers": propagation.evidence()},
+        hint=f"initialise the weights of {worst.place} smaller (Kaiming, Xavier), normalise after "
+        "it, or clip gradients",
     )
 
 
@@ -68,9 +80,10 @@ def _large_beside_the_last(propagation: Propagation, most: float) -> Iterator[Fi
         ratio = propagation.to_last(layer)
         yield Finding(
             layer,
-            f"the gradient is {ratio:.0f} times that at the last layer (limit {most:g})",
+            f"gradient is {ratio:.0f} times the last layer's (limit {most:g})",
             measured=ratio,
             limit=most,
             unit="gradient by that of the last layer",
             severity=Severity.INFO,
+            hint="add normalisation between this layer and the last one, or clip gradients",
         )

@@ -1,23 +1,28 @@
 """ACT009 fp16-headroom."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Activations, Finding, Observed, Severity, Targets, rule
+from onnxlint import Activations, Finding, Observed, Option, Severity, Targets, rule
+from onnxlint_rules.act._counts import counted
 
 FLOAT16_MAXIMUM = 65504.0
 
 
 @rule("ACT009", "fp16-headroom", severity=Severity.INFO)
 def fp16_headroom(
-    activations: Activations, targets: Targets, *, headroom: float = 2.0
-) -> Iterator[Finding]:
-    """Values too large for float16, or nearly so.
+    activations: Activations, targets: Targets, *,
+    headroom: Annotated[
+        float, Option("factor between float16 values and the maximum of float16", unit="factor")
+    ] = 2.0,
+) -> Iterator[Finding]:  # fmt: skip
+    """Values that exceed, or come close to, the float16 range.
 
-    Why: float16 ends at 65,504. A model in float32 with larger values turns into infinities and NaN
-    when it is converted, or built for hardware that computes in float16. A warning where a target
-    computes in float16, and for values that are float16 already and came within a factor
-    `headroom` of the end: the next input may pass it. Masks are left alone. Only the first value
-    on a path is told.
+    Why: the maximum of float16 is 65,504. A float32 model with larger values outputs infinity and
+    NaN once it is converted, or built for hardware that computes in float16. A warning where a
+    target computes in float16, and for values that already are float16 and come within a factor of
+    `headroom` of the maximum: the next input may overflow. Masks are not reported. Only the first
+    such value on a path is reported.
     Fix: keep these layers in float32 (the block list of the converter), use bfloat16, or scale the
     values down: normalise before, or divide the weights.
 
@@ -50,20 +55,27 @@ def fp16_headroom(
     )
     for seen in activations.firsts(large):
         is_half = seen.statistics.dtype == "float16"
-        where = ", which a target computes in" if is_native and not is_half else ""
+        where = "; a target computes in float16" if is_native and not is_half else ""
+        limit = FLOAT16_MAXIMUM / (headroom if is_half else 1)
         yield Finding(
             seen,
-            f"its values reach {seen.peak:.3g} on {seen.of_samples} samples; float16 ends at 65,504"
-            f"{where}",
+            f"values reach {seen.peak:.3g} on {counted(seen.of_samples, 'sample')} "
+            f"(float16 maximum 65,504{where})",
             measured=seen.peak,
-            limit=FLOAT16_MAXIMUM / (headroom if is_half else 1),
+            limit=limit,
             unit="magnitude",
             severity=Severity.WARNING if is_half or is_native else None,
+            hint=f"compute {_made(seen)} in float32 or bfloat16, or scale the values down by a "
+            f"factor of {seen.peak / limit:.2g}",
         )
 
 
+def _made(seen: Observed) -> str:
+    return seen.value.producer.op if seen.value.producer is not None else "this value"
+
+
 def _counts_products(seen: Observed) -> bool:
-    """Whether it is what an integer layer summed up, before its scale makes numbers of it."""
+    """Whether it is the sum of an integer layer, before its scale turns it into real values."""
     node = seen.value.producer
     before = node.input(0) if node is not None and node.op == "Cast" else None
     summed = before.producer if before is not None else None

@@ -16,21 +16,23 @@ from onnxlint import (
     rule,
 )  # fmt: skip
 from onnxlint_rules.act._at_limits import at_limits
+from onnxlint_rules.act._counts import in_runs
+from onnxlint_rules.act._guards import against_infinity
 
 
 @rule("ACT002", "inf-origin", severity=Severity.ERROR)
 def inf_origin(
     trace: Trace, layers: Layers, activations: Activations, witnesses: Witnesses, limits: Limits
 ) -> Iterator[Finding]:  # fmt: skip
-    """A node that makes infinities of finite inputs.
+    """A node that outputs infinity although its inputs are finite.
 
-    Why: a number grew beyond what its dtype holds, or was divided by zero. The next subtraction or
-    product makes NaN of it, and a division makes a plain 0. Infinities that come from constants
-    are left alone: attention masks are made of them. A warning on made-up samples, and for a
-    logarithm of zero, which makes masks too; an info where no input's numbers go into that
-    logarithm (of distances between positions, say, which T5 puts into buckets), for the sum of two
-    masks before a softmax, and where only the extremes of what is valid make them. What only an
-    all-zero or constant sample shows is a warning where it reaches an output.
+    Why: a value overflowed its dtype, or was divided by zero. The next subtraction or product turns
+    infinity into NaN, and a division turns it into 0. Not reported: infinities that come from
+    constants, which attention masks are made of. A warning on synthetic samples, and for a
+    logarithm of zero, which masks are made with too; an info where no element of an input goes into
+    that logarithm (of distances between positions, say, which T5 puts into buckets), for the sum of
+    two masks before a softmax, and where only minimum and maximum values cause it. What only an
+    all-zero or constant sample causes is a warning where it reaches an output.
     Fix: subtract the maximum before an exponential, guard the divisor with an epsilon, normalise
     before the values grow, or compute this part in float32.
 
@@ -57,13 +59,13 @@ def inf_origin(
     for origin in trace.origins(lambda seen: seen.infinite):
         yield Finding(
             origin,
-            f"infinities are born here: of finite inputs, in {origin.runs} of "
-            f"{origin.of_runs} runs",
+            f"first node to output infinity: its inputs are finite ({in_runs(origin)})",
             measured=origin.runs,
             limit=0,
             unit="runs",
             evidence=witnesses.of(origin, "ACT002"),
             severity=trace.severity(_on_data(origin.node, layers, activations), origin.node.output),
+            hint=against_infinity(origin.node),
         )
 
     def gravest(strayed: Strayed, origin: Contamination) -> Severity | None:
@@ -72,8 +74,9 @@ def inf_origin(
         )
 
     yield from at_limits(
-        trace, limits, witnesses, lambda seen: seen.infinite, "infinities are", "ACT002", gravest
-    )
+        trace, limits, witnesses, lambda seen: seen.infinite, "infinity", "ACT002", gravest,
+        against_infinity,
+    )  # fmt: skip
 
 
 def _on_data(node: Node, layers: Layers, activations: Activations) -> Severity:
@@ -85,7 +88,7 @@ def _on_data(node: Node, layers: Layers, activations: Activations) -> Severity:
 
 
 def _joins_masks(node: Node, activations: Activations) -> bool:
-    """Whether a softmax alone reads a sum of masks: twice the least number is -inf, and gives 0."""
+    """Whether only a softmax reads a sum of masks: twice the minimum is -inf, and gives 0."""
     read = [value for value in node.inputs if value is not None]
     by = node.output.consumers if node.output is not None else ()
     return all(map(activations.is_masked, read)) and all(reader.op == "Softmax" for reader in by)

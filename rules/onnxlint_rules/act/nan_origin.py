@@ -15,6 +15,8 @@ from onnxlint import (
     rule,
 )
 from onnxlint_rules.act._at_limits import at_limits
+from onnxlint_rules.act._counts import in_runs
+from onnxlint_rules.act._guards import against_nan
 from onnxlint_rules.wgt._marks import is_mark
 
 
@@ -22,16 +24,16 @@ from onnxlint_rules.wgt._marks import is_mark
 def nan_origin(
     graph: Graph, trace: Trace, witnesses: Witnesses, limits: Limits
 ) -> Iterator[Finding]:
-    """A node that makes NaN of inputs that hold none.
+    """A node that outputs NaN although no input contains NaN.
 
     Why: NaN spreads to everything computed from it, so one bad element ruins the prediction, or a
-    later node hides it and the prediction looks healthy. Only the origin is reported, not what it
-    taints, and not behind an overflow, which ACT002 reports. NaN that a constant holds is not made
-    here (see nonfinite-weight), nor is NaN that the model fills in where it has no answer. A
-    warning on made-up samples, which may lie outside what the model will see, and where only an
-    all-zero or constant sample, an empty text or a sequence of one step makes it: black pictures
-    and silence come. An info where only the extremes of what is valid make it, or where it reaches
-    no output.
+    later node hides it and the prediction looks valid. Only the origin is reported, not what is
+    computed from it, and not what follows an overflow, which ACT002 reports. Not reported: NaN in a
+    constant (see nonfinite-weight), and NaN that the model fills in where it has no answer. A
+    warning on synthetic samples, which may lie outside what the model will see, and where only an
+    all-zero or constant sample, an empty text or a sequence of one step causes it: black images
+    and silence do occur. An info where only minimum and maximum values cause it, or where it
+    reaches no output.
     Fix: keep the operand inside the operator's domain: an epsilon under a logarithm, a square root
     or a division, the maximum subtracted before an exponential, a large negative number instead of
     -inf in a mask.
@@ -57,7 +59,7 @@ def nan_origin(
 
     Bad:
     <ir_version: 8, opset_import: ["" : 17]>
-    # a sample of zeros has no length
+    # the length of an all-zero sample is 0
     net (float[N, 4] x) => (float[N, 4] y)
     {
         length = ReduceL2 <axes = [1]> (x)
@@ -66,7 +68,7 @@ def nan_origin(
 
     Bad:
     <ir_version: 8, opset_import: ["" : 17]>
-    # of one step there is no spread: 0 / (steps - 1)
+    # one step has no variance: 0 / (steps - 1)
     net (float[N, steps, 4] x) => (float[N, 1, 4] y)
     <float one = {1}, int64 second = {1}>
     {
@@ -103,12 +105,13 @@ def nan_origin(
             continue
         yield Finding(
             origin,
-            f"NaN is born here: of inputs without any, in {origin.runs} of {origin.of_runs} runs",
+            f"first node to output NaN: its inputs contain none ({in_runs(origin)})",
             measured=origin.runs,
             limit=0,
             unit="runs",
             evidence=witnesses.of(origin, "ACT001"),
             severity=trace.severity(Severity.ERROR, origin.node.output),
+            hint=against_nan(origin.node),
         )
 
     def gravest(strayed: Strayed, origin: Contamination) -> Severity | None:
@@ -116,7 +119,7 @@ def nan_origin(
         return None if behind else Severity.WARNING
 
     yield from at_limits(
-        trace, limits, witnesses, lambda seen: seen.nan, "NaN is", "ACT001", gravest
+        trace, limits, witnesses, lambda seen: seen.nan, "NaN", "ACT001", gravest, against_nan
     )
 
 

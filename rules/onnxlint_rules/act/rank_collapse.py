@@ -1,28 +1,39 @@
 """ACT015 rank-collapse."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Activations, Finding, NotApplicable, Severity, Trace, rule
+from onnxlint import Activations, Finding, NotApplicable, Option, Severity, Trace, rule
+from onnxlint_rules.act._counts import counted
 
 ROUNDING = 1e-6
-"""Samples that differ by no more are the same, which ACT007 tells."""
+"""Samples that differ by no more are the same, which ACT007 reports."""
 
 
 @rule("ACT015", "rank-collapse", severity=Severity.INFO)
 def rank_collapse(
-    trace: Trace, activations: Activations,
-    *, max_cosine: float = 0.999, max_input_cosine: float = 0.99, min_elements: int = 8,
+    trace: Trace, activations: Activations, *,
+    max_cosine: Annotated[
+        float, Option("largest mean cosine similarity of a layer's outputs", unit="cosine")
+    ] = 0.999,
+    max_input_cosine: Annotated[
+        float, Option("mean cosine similarity of the inputs beyond which nothing is judged",
+                      unit="cosine")
+    ] = 0.99,
+    min_elements: Annotated[
+        int, Option("elements of a sample from which on a value is judged", unit="elements")
+    ] = 8,
 ) -> Iterator[Finding]:  # fmt: skip
-    """A layer at which all samples look (almost) the same.
+    """A layer whose outputs are almost identical for all samples.
 
-    Why: what the layer gives for one sample and for the next points in the same direction, so
-    little of the input is left in it: 0.999 means that two samples differ by 4% of their length.
-    Deep networks without normalisation or skip connections do so with every layer (Dong et al.,
-    Attention is not all you need, 2021; Daneshmand et al., Batch normalization provably avoids
-    rank collapse, 2020), and a large bias does it at once. Judged is a part of each sample's
-    numbers, and only where float inputs are not as alike themselves (`max-input-cosine`); outputs
-    and values that are exactly the same (ACT007) are left alone. Only the first layer on a path is
-    told.
+    Why: a layer's outputs for two samples point in the same direction, so they hold little of the
+    input: 0.999 means that two samples differ by 4% of their length. Deep networks without
+    normalisation or skip connections lose more with every layer (Dong et al., Attention is not all
+    you need, 2021; Daneshmand et al., Batch normalization provably avoids rank collapse, 2020), and
+    a large bias has this effect at once. Only a subset of each sample's elements is compared, and
+    only where float inputs are not as similar themselves (`max-input-cosine`). Not reported:
+    outputs, and values that are exactly the same (ACT007). Only the first such layer on a path is
+    reported.
     Fix: subtract the mean over the samples (batch normalisation), add skip connections; look for
     biases that are larger than what the weights give.
 
@@ -51,10 +62,12 @@ def rank_collapse(
     }
     """
     if trace.samples < 3:
-        raise NotApplicable("it takes three samples to tell a collapse from a coincidence")
+        raise NotApplicable("at least 3 samples are needed")
     fed = activations.input_similarity()
     if fed is not None and fed > max_input_cosine:
-        raise NotApplicable(f"the samples themselves are alike: their cosine is {fed:.3f}")
+        raise NotApplicable(
+            f"the inputs are too similar: mean cosine {fed:.3f} (limit {max_input_cosine:g})"
+        )
     alike = (
         seen
         for seen in activations.of_layers()
@@ -68,9 +81,11 @@ def rank_collapse(
         if (seen.spread or 0.0) > ROUNDING:
             yield Finding(
                 seen,
-                f"the cosine between two of {seen.of_samples} samples is {seen.similarity:.4f} on "
-                f"average, above {max_cosine:g}",
+                f"mean pairwise cosine similarity of {counted(seen.of_samples, 'sample')} is "
+                f"{seen.similarity:.4f} (limit {max_cosine:g})",
                 measured=seen.similarity,
                 limit=max_cosine,
                 unit="cosine",
+                hint="normalise before this layer or add a skip connection, and compare the size "
+                "of the bias with that of the weighted sum",
             )

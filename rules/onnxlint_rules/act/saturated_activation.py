@@ -1,29 +1,49 @@
 """ACT004 saturated-activation."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Activations, Finding, Node, Observed, ObservedNode, Severity, Trace, rule
+from onnxlint import (
+    Activations,
+    Finding,
+    Node,
+    Observed,
+    ObservedNode,
+    Option,
+    Severity,
+    Trace,
+    rule,
+)
+from onnxlint_rules.act._counts import counted
 
 
 @rule("ACT004", "saturated-activation", severity=Severity.WARNING, ops=("Sigmoid", "Tanh"))
 def saturated_activation(
-    trace: Trace, activations: Activations,
-    *, max_saturated_fraction: float = 0.5, max_on_synthetic: float = 0.75,
-    max_neuron_level: float = 0.85,
+    trace: Trace, activations: Activations, *,
+    max_saturated_fraction: Annotated[
+        float, Option("share of outputs that may be saturated", unit="fraction")
+    ] = 0.5,
+    max_on_synthetic: Annotated[
+        float, Option("share that is a warning on synthetic samples", unit="fraction")
+    ] = 0.75,
+    max_neuron_level: Annotated[
+        float, Option("mean distance of a neuron from the middle of the range beyond which it is "
+                      "nearly saturated", unit="fraction")
+    ] = 0.85,
 ) -> Iterator[Finding]:  # fmt: skip
     """A hidden sigmoid or tanh whose outputs are mostly saturated.
 
-    Why: at the limit the slope is zero in the dtype's precision, so nothing below learns any more,
-    and the layer passes on signs instead of numbers. Counted are the outputs that are 1 in
-    magnitude, in float32 from inputs of ±8.7 (tanh) and 17.4 (sigmoid) on, as onnxruntime computes
-    them, and those of a sigmoid below the dtype's epsilon, from -16 on; half of them is our limit
-    for a warning, and three quarters on synthetic samples, whose scale is a guess (a tanh of a
-    watermarking net is saturated to 60% by them, to 38% by pictures). An info are neurons close to
-    their limits, by TheDeepChecker's figures: more than half of them with a mean distance from the
-    middle above 0.85 of what is possible. Exempt are scores, which may be sure, however they are
-    moved, sorted or decoded on their way to an output, corrections that are added to an input on
-    that way, and gates: those of SiLU and GELU, and those that scale what they were computed from
-    (squeeze and excitation, attention gates).
+    Why: a saturated output has slope zero in the dtype's precision, so no layer before it learns
+    any more, and the layer passes on signs instead of values. Saturated are outputs of magnitude 1,
+    in float32 from inputs of ±8.7 (tanh) and 17.4 (sigmoid) on, as onnxruntime computes them, and
+    those of a sigmoid below the dtype's epsilon, from -16 on; half of them is our limit for a
+    warning, and three quarters on synthetic samples, whose scale is a guess (a tanh of a
+    watermarking net is saturated to 60% by these, to 38% by images). Nearly saturated neurons are
+    an info, by TheDeepChecker's figures: more than half of the neurons with a mean distance from
+    the middle above 0.85 of the maximum. Not reported: scores, which may be confident, however they
+    are moved, sorted or decoded on the path to an output, corrections that are added to an input on
+    that path, and gates: those of SiLU and GELU (designed to saturate), and those that scale what
+    they were computed from (squeeze and excitation, attention gates).
     Fix: normalise the layer's input or scale its weights down at initialisation; lower the
     learning rate; use ReLU or GELU in hidden layers.
 
@@ -91,13 +111,20 @@ def saturated_activation(
         what = f"{saturated:.0%} of outputs are" if many else f"{close:.0%} of neurons are nearly"
         yield Finding(
             activation,
-            f"{what} saturated on {activation.output.of_samples} samples "
+            f"{what} saturated on {counted(activation.output.of_samples, 'sample')} "
             f"(limit {max_saturated_fraction:.0%})",
             measured=saturated if many else close,
             limit=max_saturated_fraction,
             unit="fraction of outputs" if many else "fraction of neurons",
             severity=None if grave else Severity.INFO,
+            hint=f"normalise {_read(activation.node)} before {activation.node.op}, or use ReLU or "
+            "GELU in this hidden layer",
         )
+
+
+def _read(node: Node) -> str:
+    value = node.input(0)
+    return repr(value.name) if value is not None else "the input"
 
 
 def _may_saturate(node: Node, trace: Trace, activations: Activations) -> bool:

@@ -1,25 +1,30 @@
 """ACT011 subnormal-activations."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Activations, Finding, Severity, Trace, rule
+from onnxlint import Activations, Finding, Option, Severity, Trace, rule
 from onnxlint.analyses.comparison.reference import least_share
+from onnxlint_rules.act._counts import counted
 
 
 @rule("ACT011", "subnormal-activations", severity=Severity.WARNING)
 def subnormal_activations(
-    trace: Trace, activations: Activations, *, max_fraction: float = 0.01
-) -> Iterator[Finding]:
-    """A value with many subnormal elements: nearer to 0 than its dtype is made for.
+    trace: Trace, activations: Activations, *,
+    max_fraction: Annotated[
+        float, Option("share of elements that may be subnormal", unit="fraction")
+    ] = 0.01,
+) -> Iterator[Finding]:  # fmt: skip
+    """A value with many subnormal elements.
 
-    Why: a CPU computes with subnormal numbers many times slower (models ran 5 to 30 times slower
-    for it), a GPU often takes them for 0, and they have fewer digits the smaller they are. Values
-    that small carry nothing: the layers before have all but vanished. One of a hundred, the limit,
-    is enough to be felt; it is ours. Of a few elements a single one is no such share: the least
-    that is likely counts (95%, Wilson's bound). Not reported are values with tails, wherever they
-    were moved: probabilities, gates, the states of recurrent layers, SiLU and GELU run out into
-    such numbers, in float16 from 6e-5 on. Only the first value on a path is reported.
-    Fix: find out why the numbers shrink: decayed weights (WGT005), an activation that vanishes
+    Why: a CPU computes with subnormal values many times slower (models ran 5 to 30 times slower), a
+    GPU often treats them as 0, and they lose digits the smaller they are. Values that small carry
+    no information: the layers before have all but vanished. The limit of 1% is our choice, enough
+    to measure. One of a few elements is no such share: the lower bound counts (95%, Wilson). Not
+    reported: values with tails, wherever they are moved: probabilities, gates, states of recurrent
+    layers, SiLU and GELU contain such values, in float16 from 6e-5 on. Only the first such value on
+    a path is reported.
+    Fix: find out why the values shrink: decayed weights (WGT005), an activation that vanishes
     (ACT005); or set `session.set_denormal_as_zero` in onnxruntime.
 
     Bad:
@@ -39,7 +44,7 @@ def subnormal_activations(
     }
 
     Good:
-    # squares of ordinary numbers in float16: one of 32 happens to be that small
+    # squares of ordinary values in float16: one of 32 happens to be that small
     net (float16[N, 4] x) => (float16[N, 4] y)
     {
         y = Mul(x, x)
@@ -67,9 +72,11 @@ def subnormal_activations(
         share = seen.statistics.subnormal / seen.statistics.elements
         yield Finding(
             seen,
-            f"{share:.0%} of elements are subnormal {seen.statistics.dtype} on {seen.of_samples} "
-            f"samples (limit {max_fraction:.0%})",
+            f"{share:.0%} of elements are subnormal {seen.statistics.dtype} on "
+            f"{counted(seen.of_samples, 'sample')} (limit {max_fraction:.0%})",
             measured=share,
             limit=max_fraction,
             unit="fraction of elements",
+            hint="find what shrinks these values (WGT005, ACT005), or set "
+            "session.set_denormal_as_zero in onnxruntime",
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Severity, Trace, Witnesses, rule
+from onnxlint_rules.act._counts import in_runs
 
 _HIDES_NAN = frozenset({
     "ArgMax", "ArgMin", "Cast", "Clip", "DynamicQuantizeLinear", "Equal", "GlobalMaxPool",
@@ -10,20 +11,23 @@ _HIDES_NAN = frozenset({
     "Min", "NonMaxSuppression", "Pow", "QuantizeLinear", "ReduceMax", "ReduceMin", "Relu", "Sign",
     "ThresholdedRelu", "TopK",
 })  # fmt: skip
-"""Operators that compute plain numbers from NaN; those that only select or test are not among."""
+"""Operators that compute finite values from NaN; not among them: those that only select or test."""
 
 _HIDES_INFINITY = frozenset({"Div", "Reciprocal"})
 """Operators that make 0 of infinity. Softmax and the like treat -inf as their users mean it."""
 
 
+ORIGINS = {"NaN": "ACT001", "infinity": "ACT002"}
+
+
 @rule("ACT008", "swallowed-nan", severity=Severity.ERROR, ops=_HIDES_NAN | _HIDES_INFINITY)
 def swallowed_nan(trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
-    """A node that hides NaN or infinity: what it gives looks healthy and means nothing.
+    """A node that hides NaN or infinity: its output looks valid but is meaningless.
 
-    Why: a maximum, a comparison or a cast to integers makes a plain number of NaN, and a division
-    by infinity makes 0, so the output is finite and passes every check of the outputs. A warning
-    on made-up samples.
-    Fix: mend the node where the NaN is born (ACT001, ACT002); guard with IsNaN where it is
+    Why: a maximum, a comparison or a cast to integers turns NaN into an ordinary value, and a
+    division by infinity gives 0, so the output is finite and passes every check of the outputs. A
+    warning on synthetic samples.
+    Fix: fix the node that first produces NaN (ACT001, ACT002); guard with IsNaN where it is
     expected.
 
     Bad:
@@ -57,11 +61,12 @@ def swallowed_nan(trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
     for found, what in hiding:
         yield Finding(
             found,
-            f"it hides a fault: it reads {what} and gives plain numbers, in {found.runs} of "
-            f"{found.of_runs} runs",
+            f"reads {what} and outputs finite values ({in_runs(found)})",
             measured=found.runs,
             limit=0,
             unit="runs",
             evidence=witnesses.of(found, "ACT008"),
             severity=trace.severity(Severity.ERROR, found.node.output),
+            hint=f"fix the node that first outputs {what} ({ORIGINS[what]}); where it is expected, "
+            f"test for it before {found.node.op}",
         )

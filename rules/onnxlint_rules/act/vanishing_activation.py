@@ -1,25 +1,34 @@
 """ACT005 vanishing-activation."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Activations, Finding, Severity, rule
+from onnxlint import Activations, Finding, Option, Severity, rule
+from onnxlint_rules.act._counts import counted
 
 
 @rule("ACT005", "vanishing-activation", severity=Severity.WARNING)
 def vanishing_activation(
-    activations: Activations, *, min_fraction: float = 1e-6, min_added_fraction: float = 1e-10
-) -> Iterator[Finding]:
-    """Activations that fade away from layer to layer.
+    activations: Activations, *,
+    min_fraction: Annotated[
+        float, Option("smallest RMS of a layer's output", unit="fraction of the input's RMS")
+    ] = 1e-6,
+    min_added_fraction: Annotated[
+        float, Option("the same for a branch that is added to another value",
+                      unit="fraction of the input's RMS")
+    ] = 1e-10,
+) -> Iterator[Finding]:  # fmt: skip
+    """Activations that shrink towards zero from layer to layer.
 
-    Why: what arrives at the next layer is nothing but its bias, so the prediction hardly depends on
-    the input, and no gradient comes back. Compared is the root mean square of what a layer gives
-    with that of the input, or with 1 if that is smaller; the limit is about the relative precision
-    of float32, below which a bias of ordinary size drowns it. A branch that is added to something
-    else may start as small (scales of 1e-6 are usual), so its limit is `min-added-fraction`, far
-    below what changes the sum. Left alone are outputs and layers that are exactly 0 (ACT003,
-    WGT002). Only the first layer on a path is told.
+    Why: the next layer computes little more than its bias, so the prediction hardly depends on the
+    input, and almost no gradient flows back. The RMS of a layer's output is compared with that of
+    the input, or with 1 if that is smaller; the limit is about the relative precision of float32,
+    below which a bias of ordinary size hides it. A branch that is added to another value may start
+    that small (scales of 1e-6 are usual), so its limit is `min-added-fraction`, far below what
+    changes the sum. Not reported: outputs, and layers that are exactly 0 (ACT003, WGT002). Only the
+    first layer on a path is reported.
     Fix: initialise with a variance of 2 / inputs (Kaiming), normalise between the layers, add
-    residual connections. An untrained network with batch normalisation fades where its running
+    residual connections. An untrained network with batch normalisation shrinks where its running
     statistics were never fitted: export it after some batches.
 
     Bad:
@@ -61,9 +70,11 @@ def vanishing_activation(
         rms, limit = seen.statistics.rms, limits[seen.value]
         yield Finding(
             seen,
-            f"its root mean square on {seen.of_samples} samples is {rms:.2g}, that of the input "
-            f"{activations.input_rms:.2g}; the limit is {limit:.2g}",
+            f"RMS {rms:.2g} on {counted(seen.of_samples, 'sample')}, model input RMS "
+            f"{activations.input_rms:.2g} (limit {limit:.2g})",
             measured=rms,
             limit=limit,
             unit="root mean square",
+            hint="normalise between the layers before this value, add residual connections, or "
+            "initialise the weights with variance 2 / inputs",
         )

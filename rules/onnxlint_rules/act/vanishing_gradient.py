@@ -1,23 +1,33 @@
 """ACT012 vanishing-gradient."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Propagation, Severity, rule
+from onnxlint import Finding, Option, Propagation, Severity, rule
+from onnxlint_rules.act._counts import counted
 
 
 @rule("ACT012", "vanishing-gradient", severity=Severity.WARNING)
 def vanishing_gradient(
-    propagation: Propagation, *, min_gradient: float = 1e-7, min_first_to_last: float = 1e-3
-) -> Iterator[Finding]:
+    propagation: Propagation, *,
+    min_gradient: Annotated[
+        float, Option("smallest gradient at a layer for a unit gradient at the output",
+                      unit="length of the gradient")
+    ] = 1e-7,
+    min_first_to_last: Annotated[
+        float, Option("smallest gradient of the first layer relative to the last one's",
+                      unit="ratio")
+    ] = 1e-3,
+) -> Iterator[Finding]:  # fmt: skip
     """A layer that receives almost no gradient from the output.
 
-    Why: every layer between multiplies the gradient with its own gain, and many gains below 1 leave
-    nothing: the first layers stay as they were initialised. It is read off forwards, from how a
-    small random change of what the layer gives arrives at the output, so it holds for any
-    framework. The output is taken before its softmax or sigmoid. Below the limit of 1e-7
-    (DeepDiagnosis; TheDeepChecker has 1e-6), about the relative precision of float32, an update is
-    lost in rounding. A first layer whose gradient is below a thousandth of the last one's is an
-    info (AUTOTRAINER).
+    Why: every layer in between multiplies the gradient by its own gain, and many gains below 1
+    leave nothing: the first layers stay as they were initialised. Gradients are estimated from
+    forward runs, from how a small random change of a layer's output arrives at the model's output,
+    so the estimate holds for any framework. The output is taken before its softmax or sigmoid.
+    Below the limit of 1e-7 (DeepDiagnosis; TheDeepChecker has 1e-6), about the relative precision
+    of float32, an update is lost in rounding. A gradient at the first layer below a thousandth of
+    the last layer's is an info (AUTOTRAINER).
     Fix: use ReLU or GELU instead of sigmoid and tanh in hidden layers, an initialisation that fits
     the activation (Kaiming, Xavier), normalisation, or connections that skip layers.
 
@@ -50,18 +60,20 @@ def vanishing_gradient(
         return
     behind = propagation.behind(layer)
     worst = min(behind, key=lambda later: later.gain)
-    if layer.gradient:
-        told = f"a gradient of 1 at {propagation.output.name!r} is {layer.gradient:.1e} here"
-    else:
-        told = f"no change of what it gives reaches {propagation.output.name!r}"
+    output = repr(propagation.output.name)
+    told = f"a unit gradient at {output} shrinks to {layer.gradient:.1e} here"
+    if not layer.gradient:
+        told = f"changes of this layer's output never reach {output}: gradient 0"
     yield Finding(
         layer,
-        f"{told}, below {min_gradient:g}, {len(behind)} layers or blocks before it; the least gain "
-        f"of a single one is {worst.gain:.1e}, of {worst.place}",
+        f"{told} (limit {min_gradient:g}) across {counted(len(behind), 'layer')}; smallest "
+        f"single-layer gain {worst.gain:.1e} at {worst.place}",
         measured=layer.gradient,
         limit=min_gradient,
         unit="length of the gradient",
         evidence={"layers": propagation.evidence()},
+        hint=f"normalise at {worst.place}, add a skip connection around it, or use ReLU or GELU in "
+        "hidden layers",
     )
 
 
@@ -71,9 +83,10 @@ def _small_beside_the_last(propagation: Propagation, least: float) -> Iterator[F
         ratio = propagation.to_last(layer)
         yield Finding(
             layer,
-            f"the gradient is {ratio:.1e} of that at the last layer (limit {least:g})",
+            f"gradient is {ratio:.1e} times the last layer's (limit {least:g})",
             measured=ratio,
             limit=least,
             unit="gradient by that of the last layer",
             severity=Severity.INFO,
+            hint="add normalisation or skip connections between this layer and the last one",
         )

@@ -7,17 +7,17 @@ from onnxlint import Baselines, Finding, Scores, Severity, Stage, rule
 
 @rule("CMP001", "baseline-not-beaten", severity=Severity.WARNING, stages=(Stage.TRAINED,))
 def baseline_not_beaten(baselines: Baselines, scores: Scores) -> Iterator[Finding]:
-    """A model that is no better than a guess of the majority, or than a linear model.
+    """A model that does not beat a majority-class or linear baseline.
 
-    Why: a network that a linear model equals has learnt nothing that its depth is for: the data is
-    simpler than thought, the labels or the preprocessing do not belong to the model, or training
-    failed. Compared on the same samples are scikit-learn's majority class and logistic regression
-    (the mean and a ridge regression for numbers) on the flattened, standardised inputs, each
+    Why: a network that a linear model equals has learnt nothing that needs its depth: the data is
+    simpler than assumed, the labels or the preprocessing do not belong to the model, or training
+    failed. The baselines are scikit-learn's majority class and logistic regression (for regression
+    the mean and a ridge regression) on the flattened, standardised inputs of the same samples, each
     predicting samples that it was not fitted on (five folds). From 50 samples on. A model of one
-    layer is linear itself: it counts where a linear baseline is better by more than chance (1.645
-    standard errors).
-    Fix: check that samples and labels belong together and are prepared as in training; over-fit a
-    few samples to see that the network can learn; or ship the simpler model.
+    layer is linear itself: reported only where a linear baseline is better by more than chance
+    (1.645 standard errors).
+    Fix: check that samples and labels belong together and are preprocessed as in training; overfit
+    a few samples to see that the network can learn; or ship the simpler model.
 
     Bad:
     # config: data = "data.npz"
@@ -46,12 +46,14 @@ def baseline_not_beaten(baselines: Baselines, scores: Scores) -> Iterator[Findin
     >>> numpy.savez(folder / "data.npz", x=x, truths=x[:, 0] != x[:, 1])
     """
     if baselines.unbeaten:
-        told = [f"the {name} reaches {baselines.figures[name]:.4g}" for name in baselines.unbeaten]
+        named = [f"{name} ({baselines.figures[name]:.4g})" for name in baselines.unbeaten]
         yield Finding(
             scores,
-            f"{scores.measure} {scores.figure:.4g} on {scores.samples:,} samples, and "
-            f"{' and '.join(told)}",
+            f"{scores.measure} {scores.figure:.4g} on {scores.samples:,} samples does not beat "
+            f"the baseline: {', '.join(named)}",
             measured=scores.figure,
             limit=baselines.figures[baselines.unbeaten[0]],
             unit=scores.measure,
+            hint="check that labels and preprocessing are those of training, and overfit a few "
+            f"samples; else ship the {baselines.unbeaten[-1]}",
         )

@@ -1,15 +1,16 @@
 """CMP003 expected-output-mismatch."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Expected, Finding, Rounding, Severity, Tolerance, rule
+from onnxlint import Expected, Finding, Option, Rounding, Severity, Tolerance, rule
 
 ABSOLUTE = 1e-7
-"""What every element may differ by, as in onnx's own test runner."""
+"""The difference allowed for every element, as in onnx's own test runner."""
 
 CANCELLED = 1e-5
-"""What it may differ by relative to the output's RMS: about 100 steps of float32. Kernels add up in
-an order of their own, and where large numbers cancel their rounding is what remains."""
+"""The difference allowed relative to the output's RMS: about 100 steps of float32. Kernels sum in
+an order of their own, and where large values cancel, only their rounding remains."""
 
 STEPS = 10
 """Steps of a dtype coarser than float32 that rounding may add up to: 1% in float16."""
@@ -18,18 +19,23 @@ STEPS = 10
 @rule("CMP003", "expected-output-mismatch", severity=Severity.ERROR)
 def expected_output_mismatch(
     expected: Expected, rounding: Rounding, *,
-    max_error: float = 1e-3, max_error_quantised: float = 0.05,
+    max_error: Annotated[
+        float, Option("largest error of an element", unit="relative error")
+    ] = 1e-3,
+    max_error_quantised: Annotated[
+        float, Option("the same for a quantised model", unit="relative error")
+    ] = 0.05,
 ) -> Iterator[Finding]:  # fmt: skip
-    """An output that is not what the test data set beside the model says.
+    """An output that differs from the expected output of the ONNX test data set.
 
-    Why: `output_*.pb` of a test data set is what the exporter's framework, or whoever published the
-    model, computed for `input_*.pb`. If onnxruntime computes something else, then an export,
-    a conversion or a later change of the file went wrong: the model is not the one that was tested.
+    Why: `output_*.pb` of a test data set is what the exporter's framework, or the publisher of the
+    model, computed for `input_*.pb`. If onnxruntime computes something else, an export, a
+    conversion or a later change of the file went wrong: the model is not the one that was tested.
     `max_error` is the tolerance of onnx's own test runner for each element, wider in float16;
     elements near zero are compared relative to the whole output. A quantised model rounds
-    differently on every processor: 5% of the output, and a step of its 8-bit numbers.
-    Fix: export again from the checkpoint that made the outputs, or, if the model was changed on
-    purpose, write the outputs again. `--reference` with the model as it was finds the layer.
+    differently on every processor: 5% of the output, and a step of its 8-bit values, are allowed.
+    Fix: export again from the checkpoint that computed the outputs, or, if the model was changed on
+    purpose, write the outputs again. `--reference` with the former model finds the layer.
 
     Bad:
     # config: data = "test_data_set_0"
@@ -56,7 +62,8 @@ def expected_output_mismatch(
     tolerance = _tolerance(rounding, max_error, max_error_quantised)
     for output in expected:
         for misfit in output.misfits[:1]:
-            yield Finding(output, f"it {misfit}")
+            hint = "export again from the checkpoint that computed the test data set"
+            yield Finding(output, misfit, hint=hint)
         mismatch = output.mismatch(tolerance)
         if mismatch is not None:
             yield Finding(
@@ -65,6 +72,8 @@ def expected_output_mismatch(
                 measured=mismatch.excess * tolerance.relative,
                 limit=tolerance.relative,
                 unit="relative error",
+                hint="export again from the checkpoint that computed the test data set, or find "
+                "the layer with --reference and the former model",
             )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from math import isinf
+from typing import Annotated
 
 from onnxlint import (
     BrokenChannels,
     Finding,
     FirstDivergence,
     Node,
+    Option,
     OutputDifference,
     Reference,
     Severity,
@@ -18,11 +20,10 @@ STEPS = 10
 """Steps of a dtype coarser than float32 that rounding may add up to: 1% in float16."""
 
 UNRELATED = 1.0
-"""The error of an output that is zero, or anything else that is as long and has nothing in common:
-these make 1 to 1.4."""
+"""The error of an output that is zero, or of an unrelated one of the same length: 1 to 1.4."""
 
 MOST_NAMED = 8
-"""So many broken channels are listed; more are counted."""
+"""Broken channels that are listed; more are counted."""
 
 SMALL = 1e-3
 """Below it shares are not written in percent."""
@@ -31,26 +32,35 @@ SMALL = 1e-3
 @rule("CMP002", "reference-divergence", severity=Severity.WARNING)
 def reference_divergence(
     reference: Reference, *,
-    max_error: float = 1e-3, max_error_quantised: float = 0.1, max_changed: float = 0.1,
+    max_error: Annotated[
+        float, Option("largest error of an output", unit="relative L2 error")
+    ] = 1e-3,
+    max_error_quantised: Annotated[
+        float, Option("the same where one of the models is quantised", unit="relative L2 error")
+    ] = 0.1,
+    max_changed: Annotated[
+        float, Option("share of decisions that may change before it is an error",
+                      unit="fraction")
+    ] = 0.1,
 ) -> Iterator[Finding]:  # fmt: skip
-    """Outputs that are not those of the reference, and the first layer that differs.
+    """Outputs that differ from the reference model, and the first layer that diverges.
 
-    Why: a conversion to float16, a quantisation, an optimiser or a second exporter is to keep what
-    the model computes. `--reference` runs the model before it on the same samples. An error where
+    Why: a conversion to float16, a quantisation, an optimiser or a second exporter must preserve
+    what the model computes. `--reference` runs the former model on the same samples. An error where
     the decision (the class with the highest score) changes on more than a tenth of the user's own
-    samples, by the lower bound of what these samples tell. A quantised model on synthesised noise,
-    for which nobody calibrated it, gets an info, unless its outputs have nothing in common with the
-    reference's. Errors are lengths of differences relative to the reference's output (relative L2
-    error). Sound exports of many networks showed 2e-7 between two exporters, 0.03% in float16, and
-    up to 4% in int8 on real data, without a changed decision among 200 samples: the limits are more
-    than twice the worst, or 10 steps of a coarser dtype. Layers of float32 may differ by 100 steps,
-    and the n-th by root n times as much. A tie is an info: TopK, ArgMax, NonMaxSuppression or a
-    threshold choose otherwise between scores that agree within the limit.
-    Of an output that agrees as a whole, a channel that is constant where the reference's varies, or
-    of which more is wrong than right, is named: scores from 0 to 1 vanish beside coordinates when
-    both are quantised with one scale. What is as small as the rounding of the others is noise.
-    Fix: look at the layer that is named: keep it in float32, calibrate it anew, leave the fusion
-    out. What lies before it agrees.
+    samples, by the lower confidence bound. A quantised model on synthetic noise, for which it was
+    never calibrated, gets an info, unless its outputs are unrelated to the reference. Errors are
+    lengths of differences relative to the reference's output (relative L2 error). Valid exports of
+    many networks showed 2e-7 between two exporters, 0.03% in float16, and up to 4% in int8 on real
+    data, without a changed decision among 200 samples: the limits are more than twice the worst, or
+    10 steps of a coarser dtype. Layers of float32 may differ by 100 steps, and the n-th by root n
+    times as much. A tie is an info: TopK, ArgMax, NonMaxSuppression or a threshold choose
+    differently between scores that agree within the limit.
+    In an output that agrees as a whole, a channel is named that is constant where the reference
+    varies, or of which more is wrong than right: scores from 0 to 1 vanish beside coordinates when
+    both are quantised with one scale. Values as small as the rounding of the others are noise.
+    Fix: look at the layer that is named: keep this layer in float32, recalibrate it, or disable the
+    fusion. All comparable layers before it agree.
 
     Bad:
     # config: reference = "reference.onnx"
@@ -65,7 +75,7 @@ def reference_divergence(
     >>> model.graph.initializer[1].float_data[0] = 1.1
 
     Bad:
-    # one scale for what goes to 640 and what goes to 1
+    # one scale for values up to 640 and values up to 1
     # config: reference = "reference.onnx"
     net (float[N, 2, 8] x) => (float[N, 2, 8] y)
     <float[2, 1] w = {640, 1}>
@@ -77,7 +87,7 @@ def reference_divergence(
     >>> model.graph.initializer[0].float_data[1] = 0
 
     Good:
-    # a channel of rounding errors alone
+    # a channel with only rounding errors
     # config: reference = "reference.onnx"
     net (float[N, 2, 8] x) => (float[N, 2, 8] y)
     <float[2, 1] w = {1, 1e-9}>
@@ -123,17 +133,18 @@ def reference_divergence(
         severity = Severity.INFO
     yield Finding(
         first or worst,
-        "; ".join([_told(worst, len(far), reference.samples), _begun(first, worst)]),
+        "; ".join([_told(worst, len(far), reference.samples, limit), _begun(first, worst)]),
         measured=None if worst.misfit else worst.error,
         limit=limit,
         unit="relative L2 error",
         evidence={"outputs": {o.value.name: o.misfit or o.error for o in far}},
         severity=severity,
+        hint=_hint(first, worst),
     )
 
 
 def _channels(reference: Reference) -> Iterator[Finding]:
-    """Outputs that agree as a whole, for other channels are larger, and of which some are lost."""
+    """Outputs that agree as a whole because other channels are larger, but have broken channels."""
     for output in reference.outputs:
         broken = reference.broken_channels(output)
         if broken is None:
@@ -141,13 +152,15 @@ def _channels(reference: Reference) -> Iterator[Finding]:
         uncalibrated = reference.quantised and reference.noise
         yield Finding(
             output,
-            f"output {output.value.name!r} differs from the reference's by {_share(output.error)} "
-            f"as a whole, and {_lost(broken)} on {reference.samples} samples",
+            f"output {output.value.name!r} differs from the reference by {_share(output.error)} as "
+            f"a whole, but {_lost(broken)} on {_samples(reference.samples)}",
             measured=broken.error,
             limit=broken.limit,
             unit="relative L2 error of a channel",
             evidence={"axis": broken.axis, "channels": broken.channels},
             severity=Severity.INFO if uncalibrated else Severity.WARNING,
+            hint=f"scale the channels of axis {broken.axis} separately, or keep the last layer "
+            f"before {output.value.name!r} in float32",
         )
 
 
@@ -158,9 +171,9 @@ def _lost(broken: BrokenChannels) -> str:
     what = f"channel {named} {of}" if count == 1 else f"channels {named} {of}"
     if broken.constant is not None:
         verb = "is" if count == 1 else "are"
-        return f"{what} {verb} {broken.constant:.4g} throughout, where the reference's varies"
+        return f"{what} {verb} constant at {broken.constant:.4g} where the reference varies"
     verb = "differs" if count == 1 else "differ"
-    return f"{what} {verb} by up to {_share(broken.error)}"
+    return f"{what} {verb} by up to {_share(broken.error)} (limit {_share(broken.limit)})"
 
 
 def _listed(broken: BrokenChannels) -> str:
@@ -178,27 +191,44 @@ def _tie(
     assert node is not None
     yield Finding(
         worst,
-        f"{_told(worst, len(ties), reference.samples)}: a tie, {node.place} decides between scores "
-        f"that agree within {_share(limit)}",
+        f"{_told(worst, len(ties), reference.samples, limit)}: a tie, {node.place} decides between "
+        f"scores that agree within {_share(limit)}",
         measured=None if worst.misfit else worst.error,
         limit=limit,
         unit="relative L2 error",
         severity=Severity.INFO,
+        hint=f"compare the scores that {node.place} reads instead of the decisions",
     )
 
 
-def _told(worst: OutputDifference, count: int, samples: int) -> str:
-    told = f"output {worst.value.name!r} {worst.misfit or _differs(worst.error)}"
+def _told(worst: OutputDifference, count: int, samples: int, limit: float) -> str:
+    told = f"output {worst.value.name!r} {worst.misfit or _differs(worst.error, limit)}"
     if worst.decisions:
-        told += f", and {worst.changed} of {worst.decisions} decisions change"
-    others = f" ({count - 1} more outputs differ)" if count > 1 else ""
-    return f"{told} on {samples} samples{others}"
+        told += f", {worst.changed:,} of {worst.decisions:,} decisions change"
+    others = {1: "", 2: " (1 more output differs)"}.get(
+        count, f" ({count - 1} more outputs differ)"
+    )
+    return f"{told} on {_samples(samples)}{others}"
 
 
-def _differs(error: float) -> str:
+def _samples(samples: int) -> str:
+    return "1 sample" if samples == 1 else f"{samples:,} samples"
+
+
+def _hint(first: FirstDivergence | None, worst: OutputDifference) -> str:
+    if worst.misfit:
+        return f"export output {worst.value.name!r} with the shape and dtype of the reference"
+    if first is None or not first.compared:
+        return "compare two exports of one architecture, or give their layers the same names"
+    if first.value is worst.value:
+        return f"look at the operators between the last comparable layer and {worst.value.name!r}"
+    return f"keep {first.place} in float32, recalibrate this layer, or disable its fusion"
+
+
+def _differs(error: float, limit: float) -> str:
     if isinf(error):
-        return "has a NaN or an infinity where the reference's has none, or has none"
-    return f"differs from the reference's by {_share(error)}"
+        return "contains NaN or infinity in only one of the two models"
+    return f"differs from the reference by {_share(error)} (limit {_share(limit)})"
 
 
 def _share(error: float) -> str:
@@ -207,12 +237,12 @@ def _share(error: float) -> str:
 
 def _begun(first: FirstDivergence | None, worst: OutputDifference) -> str:
     if first is None or not first.compared:
-        return "no layer before it can be compared, by name or by structure"
+        return "no layer before this output is comparable, by name or by structure"
     if first.value is worst.value:
-        return f"the {first.compared} layers that can be compared agree"
+        return f"all comparable layers agree ({first.compared})"
     like = "" if first.like.name == first.value.name else f" (in the reference {first.like.name!r})"
-    error = "infinitely" if isinf(first.error) else f"by {_share(first.error)}"
+    error = "infinite" if isinf(first.error) else _share(first.error)
     return (
-        f"of {first.compared} layers that can be compared this is the first to differ{like}, "
-        f"{error}, where rounding makes {_share(first.limit)} at most"
+        f"first of {first.compared} comparable layers to diverge{like}: relative error {error} "
+        f"(rounding explains at most {_share(first.limit)})"
     )

@@ -1,30 +1,41 @@
 """PRD002 collapsed-prediction."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Collapse, Collapses, Finding, Severity, Stage, Trace, rule
+from onnxlint import Collapse, Collapses, Finding, Option, Severity, Stage, Trace, rule
 
 
 @rule("PRD002", "collapsed-prediction", severity=Severity.WARNING, stages=(Stage.TRAINED,))
 def collapsed_prediction(
-    collapses: Collapses, trace: Trace,
-    *, min_spread: float = 0.001, min_samples: int = 8, min_sure_samples: int = 300,
+    collapses: Collapses, trace: Trace, *,
+    min_spread: Annotated[
+        float, Option("smallest difference between predictions",
+                      unit="fraction of the largest value")
+    ] = 0.001,
+    min_samples: Annotated[
+        int, Option("samples that make an output that is not a known head a warning",
+                    unit="samples")
+    ] = 8,
+    min_sure_samples: Annotated[
+        int, Option("the same for probabilities near 0 or 1 whose log-odds differ", unit="samples")
+    ] = 300,
 ) -> Iterator[Finding]:  # fmt: skip
     """A trained model that predicts nearly the same for every sample.
 
-    Why: the prediction does not depend on the input, be it always one class or always all alike:
-    training collapsed, the weights were never loaded, or a layer on the way is constant. The
-    spread is the largest difference between two samples, relative to the largest output; float32
-    rounding makes 0.000001 of it and any model that looks at its input far more than the limit.
-    Outputs that are not recognised as predictions must be equal but for rounding. A warning where
-    the graph proves it for every input (all-zero weights, a value divided by itself, a softmax or
-    normalisation over an axis of size 1, trees of one leaf, bounds that leave one number), and on
-    the user's data, for unrecognised outputs from `min-samples` samples on; on synthetic inputs,
-    which a sound model may take all for one class, an info. So may a detector of a rare event:
-    where all probabilities are near 0 or 1 and the log-odds differ by more than the limit, it is
-    an info below `min-sure-samples` (that none of 300 samples holds the event says, with 95%
-    confidence, that fewer than 1% do). Outputs made of sizes alone are exempt, as are flags and
-    counts; zeros and ones in the shape of a value, beside other outputs, are an info.
+    Why: the prediction does not depend on the input, whether always one class or always uniform:
+    training collapsed, the weights were never loaded, or a layer on the path is constant. The
+    relative spread is the largest difference between two samples, relative to the largest output;
+    rounding in float32 accounts for 0.000001, and a model that uses its input far exceeds the
+    limit. Outputs that are not recognised as predictions must be equal up to rounding. A warning
+    where the graph proves it for every input (all-zero weights, a value divided by itself, a
+    softmax or normalisation over an axis of size 1, trees of one leaf, bounds that leave one
+    value), and on the user's data, for unrecognised outputs from `min-samples` samples on; an info
+    on synthetic inputs, which a valid model may assign to one class. A detector of a rare event may
+    do the same: where all probabilities are near 0 or 1 and the log-odds differ by more than the
+    limit, it is an info below `min-sure-samples` (no event in 300 samples means, with 95%
+    confidence, that fewer than 1% hold one). Not reported: outputs computed only from shapes, flags
+    and counts; zeros and ones in the shape of a value, beside other outputs, are an info.
     Fix: compare with the framework's own output for two inputs; look for dead and all-zero layers
     (ACT003, WGT002) before the head.
 
@@ -59,7 +70,7 @@ def collapsed_prediction(
     }
 
     Bad:
-    # sure of one class, and by the bias alone
+    # confident of one class because of the bias
     # data: x = [[0.1, 3], [2, -1], [0.5, 0.5], [-1, 1]]
     net (float[N, 2] x) => (float[N, 1] p)
     <float[2, 1] w = {0.0001, 0.0001}, float[1] b = {6}>
@@ -94,25 +105,36 @@ def collapsed_prediction(
             limit=min_spread,
             unit="fraction of the largest value",
             severity=_severity(collapse, trace, min_samples, min_sure_samples, min_spread),
+            hint=_hint(collapse, trace),
         )
 
 
 def _told(collapse: Collapse, samples: int, limit: float) -> str:
     """What was seen, and from where on no input matters."""
-    seen = f"the output is the same for all {samples:,} samples"
+    seen = f"identical for all {samples:,} samples"
     if collapse.is_head:
         seen = (
-            f"all {collapse.rows:,} predictions on {samples:,} samples are nearly the same: spread "
-            f"{collapse.spread:.2g} of the largest value (limit {limit:g})"
+            f"all {collapse.rows:,} predictions on {samples:,} samples are nearly identical: "
+            f"relative spread {collapse.spread:.2g} (limit {limit:g})"
         )
         if collapse.log_odds_spread >= limit:
-            seen += f"; log-odds differ by {collapse.log_odds_spread:.2g} of the largest"
+            seen += f"; relative spread of the log-odds {collapse.log_odds_spread:.2g}"
     elif not collapse.is_equal:
-        seen = "the output holds only the sign of a number"
+        seen = "holds only the sign of a value"
     proof = collapse.proof
     if proof is None or proof.ended_at is None:
         return seen
-    return f"{seen}, and so for every input: {proof.ended_at.place}: {proof.why}"
+    return f"{seen}, proven for every input: {proof.ended_at.place}: {proof.why}"
+
+
+def _hint(collapse: Collapse, trace: Trace) -> str:
+    """Where to look."""
+    proof = collapse.proof
+    if proof is not None and proof.ended_at is not None:
+        return f"fix {proof.ended_at.place}: nothing computed after this node depends on the input"
+    if trace.synthetic:
+        return "run with your own samples (--data): synthetic ones may all belong to one class"
+    return "look for dead and all-zero layers (ACT003, WGT002), and check that weights were loaded"
 
 
 def _severity(

@@ -1,26 +1,36 @@
 """PRD004 constant-top1."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, NotApplicable, Predictions, Severity, Stage, Trace, rule
+from onnxlint import Finding, NotApplicable, Option, Predictions, Severity, Stage, Trace, rule
 
 
 @rule("PRD004", "constant-top1", severity=Severity.WARNING, stages=(Stage.TRAINED,))
 def constant_top1(
     predictions: Predictions, trace: Trace, *,
-    min_samples: int = 8, enough_samples: int = 100, min_spread: float = 0.001,
+    min_samples: Annotated[
+        int, Option("samples from which on the rule applies", unit="samples")
+    ] = 8,
+    enough_samples: Annotated[
+        int, Option("samples of the user's data that make it a warning", unit="samples")
+    ] = 100,
+    min_spread: Annotated[
+        float, Option("difference between scores from which on they vary",
+                      unit="fraction of the largest value")
+    ] = 0.001,
 ) -> Iterator[Finding]:  # fmt: skip
-    """A trained classifier that gives every sample the same class.
+    """A trained classifier that predicts the same class for every sample.
 
-    Why: the scores differ from sample to sample, and one class wins all the same: the model learnt
-    the majority class, a bias outweighs the features, or the preprocessing differs from training.
-    With 100 samples another class that makes up 3% of them is missed once in twenty times, so from
-    there on it is a warning. It is an info on fewer, on made-up samples, which many a sound model
-    takes for background, and behind a dense layer, which may end a regression as well. Predictions
-    that are nearly equal are PRD002's.
+    Why: the scores vary from sample to sample, but one class always wins: the model learnt the
+    majority class, a bias outweighs the features, or the preprocessing differs from training. In
+    100 samples a second class with a share of 3% is missed once in twenty times, so from there on
+    it is a warning. An info on fewer samples, on synthetic samples, which many valid models assign
+    to the background, and behind a dense layer, which may also end a regression. Predictions that
+    are nearly equal are reported by PRD002.
     Fix: compare the classes predicted in training; check normalisation and the order of channels;
-    with labels (`--labels`) the recall of each class tells which ones are lost. Scores of classes
-    without a softmax: name them in the configuration (`outputs.NAME.head = "logits"`).
+    with labels (`--labels`) the recall of each class shows which ones are lost. Scores of classes
+    without a softmax: declare them in the configuration (`outputs.NAME.head = "logits"`).
 
     Bad:
     net (float[N, 3] x) => (float[N, 3] y)
@@ -39,7 +49,7 @@ def constant_top1(
     }
     """
     if trace.samples < min_samples:
-        raise NotApplicable(f"{trace.samples} samples are too few; give --samples {min_samples}")
+        raise NotApplicable(f"too few samples: {trace.samples} (--samples {min_samples})")
     for prediction in predictions:
         classes = set(prediction.winners.tolist())
         if prediction.is_multi_label or len(classes) > 1 or prediction.spread < min_spread:
@@ -47,10 +57,14 @@ def constant_top1(
         sure = not trace.synthetic and trace.samples >= enough_samples
         yield Finding(
             prediction,
-            f"class {classes.pop()} wins all {prediction.rows:,} predictions on {trace.samples} "
-            f"samples, though the scores differ by {prediction.spread:.2g} of the largest",
+            f"class {classes.pop()} is predicted {prediction.rows:,} of {prediction.rows:,} times "
+            f"on {trace.samples:,} samples although the scores vary (relative spread "
+            f"{prediction.spread:.2g})",
             measured=1.0,
             limit=1.0,
             unit="fraction of predictions",
             severity=None if sure and not prediction.head.guessed else Severity.INFO,
+            hint="check normalisation and channel order; --labels measures the recall per class"
+            if sure
+            else f"run with {enough_samples} or more samples of your own (--data)",
         )

@@ -9,12 +9,12 @@ from onnxlint import Finding, NotApplicable, Outputs, Severity, rule
 def duplicate_outputs(outputs: Outputs) -> Iterator[Finding]:
     """Two outputs that are equal on every sample.
 
-    Why: whoever reads two results expects two pieces of information. Two heads with the same
-    weights, or one head wired up twice, cost their computation twice and hide that the second one
-    is missing. Only outputs of varied floating-point numbers are compared, for labels and flags
-    are often equal by chance. Two names for one value, be it reshaped, are left alone: that is
-    seen in the graph, and done on purpose.
-    Fix: give the second head its own weights, connect what was meant, or export one of the two.
+    Why: a caller that reads two results expects two pieces of information. Two heads with the same
+    weights, or one head connected twice, cost their computation twice and hide that the second one
+    is missing. Only outputs of varied floating-point values are compared: labels and flags are
+    often equal by chance. Not reported: two names for one value, reshaped or not, which the graph
+    shows and which is intended.
+    Fix: give the second head its own weights, connect the intended one, or export one of the two.
 
     Bad:
     net (float[N, 2] x) => (float[N, 2] a, float[N, 2] b)
@@ -35,13 +35,15 @@ def duplicate_outputs(outputs: Outputs) -> Iterator[Finding]:
     """
     compared = [output for output in outputs if output.is_telling]
     if len(compared) < 2:
-        raise NotApplicable("there are no two outputs of varied numbers")
+        raise NotApplicable("fewer than 2 outputs of varied floating-point values")
     for at, output in enumerate(compared):
         for earlier in compared[:at]:
             if output.origin.producer is not earlier.origin.producer and output.equals(earlier):
                 yield Finding(
                     output,
-                    f"is equal to output {earlier.value.name!r} on every sample, bit for bit, and "
-                    "is computed apart from it",
+                    f"bit-identical to output {earlier.value.name!r} on every sample, but computed "
+                    "separately",
+                    hint=f"give {output.value.name!r} weights of its own, or export only one of "
+                    f"{earlier.value.name!r} and {output.value.name!r}",
                 )
                 break

@@ -1,23 +1,27 @@
 """PRD001 initial-entropy."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Predictions, Severity, Stage, Trace, rule
+from onnxlint import Finding, Option, Predictions, Severity, Stage, Trace, rule
 
 
 @rule("PRD001", "initial-entropy", severity=Severity.ERROR, stages=(Stage.INIT,))
 def initial_entropy(
-    predictions: Predictions, trace: Trace, *, max_deviation: float = 0.1
-) -> Iterator[Finding]:
+    predictions: Predictions, trace: Trace, *,
+    max_deviation: Annotated[
+        float, Option("deviation of the mean entropy from ln k", unit="fraction of ln k")
+    ] = 0.1,
+) -> Iterator[Finding]:  # fmt: skip
     """An untrained model that already prefers some classes.
 
-    Why: before training a model knows nothing, so over k classes its predictions should have an
-    entropy near ln k (ln 2 for each label of a sigmoid head) and its first loss should be as much.
-    One that starts far off spends its first epochs unlearning what the initialisation made up; the
-    head is too wide, or the features before it grow from layer to layer. A warning on made-up
-    samples.
+    Why: an untrained model should be uninformative, so over k classes its predictions should have
+    an entropy near ln k (ln 2 for each label of a sigmoid head), which its initial loss should
+    equal. A model that starts far from it spends its first epochs unlearning what the
+    initialisation put in: the weights of the head are too large, or the features before it grow
+    from layer to layer. A warning on synthetic samples.
     Fix: initialise the last layer with a smaller standard deviation (or zero), and normalise the
-    features before it. Outputs that are no classes: name them in the configuration (`outputs`).
+    features before it. Outputs that are not classes: declare them in the configuration (`outputs`).
 
     Bad:
     # stage: init
@@ -45,10 +49,13 @@ def initial_entropy(
             count = 2 if prediction.head.kind == "sigmoid" else prediction.classes
             yield Finding(
                 prediction,
-                f"mean entropy of {prediction.rows:,} predictions is {seen:.3f} nats; knowing "
-                f"nothing gives ln {count} = {expected:.3f}, also the initial loss to expect",
+                f"mean entropy of {prediction.rows:,} predictions is {seen:.3f} nats; an untrained "
+                f"model should be near ln {count} = {expected:.3f}, its expected initial loss "
+                f"(tolerance {max_deviation:.0%})",
                 measured=seen,
                 limit=expected,
                 unit="nats",
                 severity=trace.severity(Severity.ERROR, prediction.head.value),
+                hint=f"initialise the layer before {prediction.head.value.name!r} with a smaller "
+                "standard deviation, or with zeros",
             )

@@ -1,23 +1,27 @@
 """PRD005 input-insensitive."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Constancy, Finding, Sensitivity, Severity, Stage, Tried, rule
+from onnxlint import Constancy, Finding, Option, Sensitivity, Severity, Stage, Tried, rule
 
 
 @rule("PRD005", "input-insensitive", severity=Severity.ERROR, stages=(Stage.TRAINED,))
 def input_insensitive(
-    sensitivity: Sensitivity, constancy: Constancy, *, min_samples: int = 8
-) -> Iterator[Finding]:
-    """An input that changes no output, though the outputs are computed from it.
+    sensitivity: Sensitivity, constancy: Constancy, *,
+    min_samples: Annotated[
+        int, Option("samples of the user's data that make it an error", unit="samples")
+    ] = 8,
+) -> Iterator[Finding]:  # fmt: skip
+    """An input without effect on any output that is computed from it.
 
-    Why: a whole input is ignored. Its branch is dead, multiplied by zero or masked away, or it was
-    swapped with another at export; every caller still has to supply it. Each input in turn gets
-    other valid values while all others are held, and not one bit of an output changes. Inputs that
-    act in steps (by a comparison, an index of a maximum, a branch) are not judged. An error on the
-    user's data, from `min-samples` samples on, and for an input of more than one number a sample;
-    else a warning. Outputs that no input changes are PRD002's where they are predictions, or where
-    the graph proves it.
+    Why: a whole input is ignored. Its branch is dead, multiplied by zero or masked, or the input
+    was swapped with another at export; every caller still has to supply it. Each input in turn gets
+    other valid values while all others are held constant, and every output stays bit-identical.
+    Inputs that act in steps (by a comparison, an index of a maximum, a branch) are not judged. An
+    error on the user's data, from `min-samples` samples on, and for an input of more than one
+    element per sample; else a warning. Outputs that no input changes are reported by PRD002 where
+    they are predictions, or where the graph proves it.
     Fix: follow the input through the graph to the layer behind which its values no longer differ
     (ACT003, ACT007, WGT002 find dead and zero layers); compare with the framework's own output for
     two values of it.
@@ -46,17 +50,28 @@ def input_insensitive(
         names = ", ".join(repr(each.input.name) for each in tried)
         yield Finding(
             output,
-            f"does not change, in any bit, with any of the inputs {names}",
+            f"bit-identical whichever of the inputs {names} is changed"
+            if len(tried) > 1
+            else f"bit-identical when input {names} is changed",
             severity=_severity(sensitivity, tried, min_samples),
+            hint=HINT.format("the inputs" if len(tried) > 1 else names),
         )
     for idle in sensitivity.idle:
         names = ", ".join(repr(output.name) for output in idle.outputs)
         yield Finding(
             idle,
-            f"has no influence: {idle.variations} other values of it, on {idle.samples} samples, "
-            f"change no bit of {names}",
+            f"no effect: {_counted(idle.variations, 'change')} on "
+            f"{_counted(idle.samples, 'sample')} left {names} bit-identical",
             severity=_severity(sensitivity, [idle], min_samples),
+            hint=HINT.format(repr(idle.input.name)),
         )
+
+
+HINT = "follow {} to the node behind which the values no longer differ (ACT003, ACT007, WGT002)"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _severity(sensitivity: Sensitivity, tried: list[Tried], min_samples: int) -> Severity:

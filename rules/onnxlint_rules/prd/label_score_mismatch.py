@@ -1,26 +1,31 @@
 """PRD010 label-score-mismatch."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import ChosenLabel, ChosenLabels, Finding, Mismatch, Severity, rule
+from onnxlint import ChosenLabel, ChosenLabels, Finding, Mismatch, Option, Severity, rule
 
 
 @rule("PRD010", "label-score-mismatch", severity=Severity.ERROR)
 def label_score_mismatch(
-    decisions: ChosenLabels, *, clear_margin: float = 0.01
-) -> Iterator[Finding]:
+    decisions: ChosenLabels, *,
+    clear_margin: Annotated[
+        float, Option("lead of the highest score from which on it is an error",
+                      unit="fraction of 1, or of the range of the scores")
+    ] = 0.01,
+) -> Iterator[Finding]:  # fmt: skip
     """A classifier whose label is not the class of its own highest score.
 
     Why: one caller reads the label, another the scores, and they get different answers for the same
-    sample: names in another order than the columns, a label from another layer, or an SVM whose
-    scores have the other sign (sklearn-onnx issue 990). Any input shows that, synthetic ones too.
-    Ties are exempt. An error where a score is ahead by more than `clear_margin` (of 1, or of the
-    range of the scores; a choice, far above rounding), else a warning. A warning also where the
-    label is chosen by other numbers than these scores. An info for trees of two classes, whose raw
-    sum onnxruntime cuts at 0.5 or 0 whatever the columns say, and for scores estimated by Platt's
-    method, which differ from the label near the boundary in scikit-learn, too, unless nearly all
-    rows differ.
-    Fix: give the scores and the label of one layer, with the names in the order of the columns;
+    sample: class names in another order than the columns, a label from another layer, or an SVM
+    whose scores have the opposite sign (sklearn-onnx issue 990). Any input shows that, synthetic
+    ones too. Ties are exempt. An error where a score leads by more than `clear_margin` (of 1, or of
+    the range of the scores; a choice, far above rounding), else a warning. A warning also where the
+    label is chosen by other values than these scores. An info for trees of two classes, whose raw
+    sum onnxruntime cuts at 0.5 or 0 whatever the columns contain, and for scores estimated by
+    Platt's method, which differ from the label near the boundary in scikit-learn too, unless nearly
+    all rows differ.
+    Fix: output the scores and the label of one layer, with the names in the order of the columns;
     compare both with the framework's own for a few samples.
 
     Bad:
@@ -102,14 +107,27 @@ def label_score_mismatch(
         limit = clear_margin * decided.scale
         yield Finding(
             decided,
-            f"label of {len(mismatches):,} of {len(decided.labels):,} predictions is not the class "
-            f"of the highest score: row {worst.row} is labelled {worst.label!r} ({worst.given:.3g} "
-            f"in {decided.output.name!r}), while class {worst.best!r} has {worst.top:.3g}",
+            f"label and highest score disagree in {len(mismatches):,} of {len(decided.labels):,} "
+            f"rows: row {worst.row} is labelled {worst.label!r} ({worst.given:.3g} in "
+            f"{decided.output.name!r}), but class {worst.best!r} has {worst.top:.3g}",
             measured=worst.margin,
             limit=limit,
             unit="difference of scores",
             severity=_severity(decided, mismatches, worst.margin > limit),
+            hint=_hint(decided, mismatches),
         )
+
+
+def _hint(decided: ChosenLabel, mismatches: list[Mismatch]) -> str:
+    """What to do, by how the label was chosen."""
+    scores = repr(decided.output.name)
+    if decided.has_own_threshold:
+        return f"take the label from {scores}, or apply the threshold of {decided.source.op}"
+    if decided.is_tied and decided.is_inverted(mismatches):
+        return f"check the sign of {scores} and the order of the class names"
+    if decided.is_tied:
+        return f"list the class names in the order of the columns of {scores}"
+    return f"choose {decided.label.name!r} by the highest of {scores}"
 
 
 def _severity(decided: ChosenLabel, mismatches: list[Mismatch], is_clear: bool) -> Severity:

@@ -1,22 +1,32 @@
 """PRD009 miscalibrated."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, NotApplicable, Scores, Severity, Stage, rule
+from onnxlint import Finding, NotApplicable, Option, Scores, Severity, Stage, rule
 
 
 @rule("PRD009", "miscalibrated", severity=Severity.WARNING, stages=(Stage.TRAINED,))
 def miscalibrated(
-    scores: Scores, *, max_error: float = 0.1, min_samples: int = 50, by_chance: float = 0.99
-) -> Iterator[Finding]:
-    """Probabilities that are not how often the model is right.
+    scores: Scores, *,
+    max_error: Annotated[
+        float, Option("largest expected calibration error", unit="probability")
+    ] = 0.1,
+    min_samples: Annotated[
+        int, Option("labels from which on the rule applies", unit="labels")
+    ] = 50,
+    by_chance: Annotated[
+        float, Option("share of perfectly calibrated models whose error by chance is tolerated",
+                      unit="fraction")
+    ] = 0.99,
+) -> Iterator[Finding]:  # fmt: skip
+    """Miscalibrated probabilities: confidence does not match accuracy.
 
-    Why: whoever sets a threshold, weighs costs or shows a percentage relies on it that of the
-    predictions with probability 0.8 about 80% are right. Measured is the expected calibration
-    error over 15 bins of confidence (Guo et al., On Calibration of Modern Neural Networks, 2017,
-    who find 0.04 to 0.16 on image classifiers before they mend it). Few samples make bins differ
-    by themselves, so the error must also exceed what a perfectly calibrated model stays below in
-    99% of cases.
+    Why: whoever sets a threshold, weighs costs or shows a percentage relies on about 80% of the
+    predictions with probability 0.8 being right. The expected calibration error is measured over 15
+    bins of confidence (Guo et al., On Calibration of Modern Neural Networks, 2017, who find 0.04 to
+    0.16 on image classifiers before recalibration). With few samples bins differ by chance, so the
+    error must also exceed what a perfectly calibrated model stays below in 99% of cases.
     Fix: divide the logits by one temperature, fitted on held-out data, and export that with the
     model; check that the output is behind the softmax that the training used.
 
@@ -40,17 +50,21 @@ def miscalibrated(
     """  # noqa: E501
     error = scores.calibration_error
     if error is None or scores.accuracy is None or scores.confidence is None:
-        raise NotApplicable("the output that the labels fit gives no probabilities")
+        raise NotApplicable("the output that the labels belong to is not a probability")
     if scores.right.size < min_samples:
-        raise NotApplicable(f"{scores.right.size} labels are too few; {min_samples} are needed")
+        raise NotApplicable(f"too few labels: {scores.right.size} (at least {min_samples})")
     limit = max(max_error, scores.calibration_by_chance(by_chance))
     if error > limit:
         confidence = float(scores.confidence.mean())
         yield Finding(
             scores,
-            f"the expected calibration error is {error:.3f}: it is right in {scores.accuracy:.1%} "
-            f"of {scores.right.size:,} predictions, and says {confidence:.1%}",
+            f"expected calibration error {error:.3f} (limit {limit:.3g}): accuracy "
+            f"{scores.accuracy:.1%}, mean confidence {confidence:.1%} ({scores.right.size:,} "
+            "predictions)",
             measured=error,
             limit=limit,
             unit="probability",
+            hint="divide the logits by a temperature above 1, fitted on held-out data"
+            if confidence > scores.accuracy
+            else "divide the logits by a temperature below 1, fitted on held-out data",
         )

@@ -1,27 +1,31 @@
 """PRD003 not-a-distribution."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Misnomer, Predictions, Severity, Trace, rule
+from onnxlint import Finding, Misnomer, Option, Predictions, Severity, Trace, rule
 
 
 @rule("PRD003", "not-a-distribution", severity=Severity.ERROR)
 def not_a_distribution(
-    predictions: Predictions, trace: Trace, *, tolerance: float = 0.01
-) -> Iterator[Finding]:
+    predictions: Predictions, trace: Trace, *,
+    tolerance: Annotated[
+        float, Option("largest distance from [0, 1] and of the sum from 1", unit="probability")
+    ] = 0.01,
+) -> Iterator[Finding]:  # fmt: skip
     """Probabilities that leave [0, 1], or whose sum over the classes is not 1.
 
-    Why: thresholds, calibration and every loss on logarithms take them for probabilities. The
-    softmax runs over the batch instead of the classes, or arithmetic after it (smoothing, weights
-    of classes) forgot to normalise. An output that is named after probabilities promises them,
-    too: an SVM trained without probabilities gives margins under sklearn-onnx's `probabilities`.
-    Before opset 13 a softmax is a distribution over all axes from `axis` on. The tolerance covers a
+    Why: thresholds, calibration and every logarithmic loss expect probabilities. The softmax runs
+    over the batch instead of the classes, or arithmetic after the softmax (smoothing, class
+    weights) does not normalise. An output that is named after probabilities must hold them too: an
+    SVM trained without probabilities outputs margins under sklearn-onnx's `probabilities`. Before
+    opset 13 a softmax is a distribution over all axes from `axis` on. The tolerance covers a
     float16 softmax over thousands of classes; quantised probabilities are rounded further, and
-    exempt. An error where every prediction is off or the data is the user's, else a warning; a
-    warning where only the name promises.
-    Fix: give the softmax the axis of the classes; divide by the sum after arithmetic; train the
-    classifier with probabilities, or name the output after what it holds. An output that is not a
-    distribution: declare it in the configuration (`outputs`).
+    exempt. An error where every prediction is invalid or the data is the user's, else a warning; a
+    warning where only the name claims probabilities.
+    Fix: set the axis of the softmax to that of the classes; divide by the sum after arithmetic;
+    train the classifier with probabilities, or name the output after what it holds. An output that
+    is not a distribution: declare it in the configuration (`outputs`).
 
     Bad:
     # smoothing that adds probability
@@ -84,15 +88,28 @@ def not_a_distribution(
             worst = float(prediction.deviations.max())
             yield Finding(
                 prediction,
-                f"{off.sum():,} of {off.size:,} predictions are not a distribution: off by up to "
-                f"{worst:.3g} (limit {tolerance:g})",
+                f"{off.sum():,} of {off.size:,} predictions are not probability distributions "
+                f"(error up to {worst:.3g}, tolerance {tolerance:g})",
                 measured=worst,
                 limit=tolerance,
                 unit="probability",
                 severity=None if off.all() else trace.severity(Severity.ERROR),
+                hint=_hint(prediction.head.value.name, prediction.head.kind),
             )
     for misnomer in predictions.misnomers:
-        yield Finding(misnomer, _told(misnomer), severity=Severity.WARNING)
+        yield Finding(
+            misnomer,
+            _told(misnomer),
+            severity=Severity.WARNING,
+            hint=f"train the classifier with probabilities, or rename {misnomer.value.name!r} to "
+            "scores",
+        )
+
+
+def _hint(output: str, kind: str) -> str:
+    if kind == "sigmoid":
+        return f"keep {output!r} within [0, 1], or declare another head for this output"
+    return f"normalise {output!r} over the classes: check the axis of Softmax and what follows"
 
 
 def _told(misnomer: Misnomer) -> str:
@@ -100,7 +117,7 @@ def _told(misnomer: Misnomer) -> str:
     low, high = misnomer.low, misnomer.high
     what = f"holds values from {low:.3g} to {high:.3g}"
     if low >= 0 and high <= 1:
-        what = f"its rows sum to {misnomer.least:.3g} to {misnomer.most:.3g}, not 1"
+        what = f"the rows sum to {misnomer.least:.3g} to {misnomer.most:.3g} (expected 1)"
     head = misnomer.head
     source = f": raw scores of {head.node.op}" if head and head.node and head.by_classifier else ""
     return f"output {misnomer.value.name!r} is named after probabilities, but {what}{source}"

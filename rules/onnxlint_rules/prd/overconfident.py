@@ -1,22 +1,29 @@
 """PRD006 overconfident."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, NotApplicable, Predictions, Severity, Stage, Trace, rule
+from onnxlint import Finding, NotApplicable, Option, Predictions, Severity, Stage, Trace, rule
 
 
 @rule("PRD006", "overconfident", severity=Severity.INFO, stages=(Stage.TRAINED,))
 def overconfident(
     predictions: Predictions, trace: Trace, *,
-    max_confidence: float = 0.999, min_spread: float = 0.001,
+    max_confidence: Annotated[
+        float, Option("largest mean top-1 probability on noise", unit="probability")
+    ] = 0.999,
+    min_spread: Annotated[
+        float, Option("difference between predictions below which PRD002 reports them",
+                      unit="fraction of the largest value")
+    ] = 0.001,
 ) -> Iterator[Finding]:  # fmt: skip
-    """A classifier that is sure of what it sees in pure noise.
+    """A classifier that is overconfident on pure noise.
 
-    Why: noise shows no class, so a probability of 0.999 for one says little of the input: on data
-    unlike the training's the model will be just as sure, and no threshold on its probabilities
-    will catch that. Often the logits are far too large, or the inputs are scaled otherwise than in
-    training. Noise is synthesised, so with data of the user there is nothing to judge; scores of
-    a last dense layer are taken for logits.
+    Why: noise belongs to no class, so a probability of 0.999 for one says little about the input:
+    on data unlike the training data the model will be just as confident, and no threshold on its
+    probabilities detects that. Often the logits are far too large, or the inputs are scaled
+    differently from training. Only synthetic samples are noise, so user data is not judged; scores
+    of a last dense layer are taken for logits.
     Fix: check the scale of the inputs; train with weight decay or label smoothing; calibrate by a
     temperature on held-out data (`--labels` measures the calibration).
 
@@ -37,7 +44,7 @@ def overconfident(
     }
     """
     if not trace.is_noise:
-        raise NotApplicable("only pure noise tells, and the model was fed something else")
+        raise NotApplicable("only judged on pure noise: the samples are not")
     for prediction in filter(lambda each: each.is_probable, predictions):
         confidence = float(prediction.confidence.mean())
         if prediction.is_multi_label or prediction.spread < min_spread:
@@ -45,9 +52,10 @@ def overconfident(
         if confidence > max_confidence:
             yield Finding(
                 prediction,
-                f"the mean probability of the winning class is {confidence:.5f} on noise, more "
-                f"than {max_confidence:g}",
+                f"mean top-1 probability on noise is {confidence:.5f} (limit {max_confidence:g})",
                 measured=confidence,
                 limit=max_confidence,
                 unit="probability",
+                hint="check the scale of the inputs, and calibrate by a temperature (--labels "
+                "measures the calibration)",
             )

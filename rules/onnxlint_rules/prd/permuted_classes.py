@@ -2,8 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, NotApplicable, Scores, Severity, rule
+from onnxlint import Finding, NotApplicable, Option, Scores, Severity, rule
 
 SHOWN = 5
 """Classes that the message names; the evidence has all."""
@@ -11,15 +12,22 @@ SHOWN = 5
 
 @rule("PRD012", "permuted-classes", severity=Severity.ERROR)
 def permuted_classes(
-    scores: Scores, *, min_share: float = 0.8, min_samples: int = 5
-) -> Iterator[Finding]:
-    """Predictions that go with the labels one to one, and name other classes.
+    scores: Scores, *,
+    min_share: Annotated[
+        float, Option("share of a class's samples that are predicted as one other class",
+                      unit="fraction")
+    ] = 0.8,
+    min_samples: Annotated[
+        int, Option("samples from which on a class is judged", unit="samples")
+    ] = 5,
+) -> Iterator[Finding]:  # fmt: skip
+    """Predictions that match the labels one to one, but under other classes.
 
-    Why: the network learned its task, and the numbers of its classes stand for others than those of
-    the labels: class names sorted in another way, a background class that shifts all by one, 0 and
-    1 exchanged. Accuracy says only that it is bad. Told where at least two classes with enough
-    samples are predicted as one other class each, no two as the same, in this share of the samples.
-    Both limits are choices: a network that learned nothing sends classes to the same ones.
+    Why: the network learned its task, but its class indices do not mean those of the labels: class
+    names in another order, a background class that shifts all by one, 0 and 1 exchanged. Accuracy
+    only shows that the result is bad. Reported where at least two classes with enough samples are
+    predicted as one other class each, no two as the same, in this share of the samples. Both limits
+    are choices: a network that learned nothing predicts many classes as the same one.
     Fix: write the classes of the labels in the order that training used, or permute the last
     layer's rows; keep the names of the classes in the model's metadata.
 
@@ -40,7 +48,7 @@ def permuted_classes(
     }
 
     Good:
-    # always the same class, which is another fault
+    # always the same class: a different fault
     # data: x = [[9, 1], [8, 1], [9, 2], [7, 1], [9, 3], [4, 3], [5, 3], [6, 3], [7, 3], [8, 3]]
     # labels: [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]
     net (float[N, 2] x) => (float[N, 2] y)
@@ -49,7 +57,7 @@ def permuted_classes(
     }
     """
     if scores.task != "classification":
-        raise NotApplicable(f"the labels make it a {scores.task} task, not a classification")
+        raise NotApplicable(f"the labels are of a {scores.task} task, not a classification")
     usual = _usual(scores, min_share, min_samples)
     taken = Counter(usual.values())
     moved = {truth: guess for truth, guess in usual.items() if truth != guess and taken[guess] == 1}
@@ -60,17 +68,19 @@ def permuted_classes(
     more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
     yield Finding(
         scores,
-        f"{len(named):,} of {len(usual):,} classes are predicted one to one as others: "
-        f"{first}{more}; the accuracy is {scores.accuracy:.1%}",
+        f"{len(named):,} of {len(usual):,} classes are predicted one to one as other classes: "
+        f"{first}{more} (accuracy {scores.accuracy:.1%})",
         measured=len(named),
         limit=0,
         unit="classes",
         evidence={"map": named},
+        hint="bring the classes of the labels into the order that training used, or permute the "
+        "rows of the last layer",
     )
 
 
 def _usual(scores: Scores, min_share: float, min_samples: int) -> dict[object, object]:
-    """Of each class with enough samples what it is predicted as, if it is nearly always the same.
+    """What each class with enough samples is predicted as, if that is nearly always the same.
 
     A class that is predicted as anything stands for none.
     """

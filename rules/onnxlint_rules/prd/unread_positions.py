@@ -1,30 +1,36 @@
 """PRD015 unread-positions."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Positions, Severity, Stage, Unread, rule
+from onnxlint import Finding, Option, Positions, Severity, Stage, Unread, rule
 
 MOST_AT_EDGES = 0.125
-"""What strides and crops leave out at the ends of an axis: so much is a crop of 224 from 256."""
+"""Share that strides and crops leave out at the ends of an axis: as a crop of 224 from 256 does."""
 
 MOST_NAMED = 4
-"""So many ranges are listed; more are counted."""
+"""Ranges that are listed; more are counted."""
 
 
 @rule("PRD015", "unread-positions", severity=Severity.WARNING, stages=(Stage.TRAINED,))
-def unread_positions(positions: Positions, *, max_unread: float = 0.5) -> Iterator[Finding]:
+def unread_positions(
+    positions: Positions, *,
+    max_unread: Annotated[
+        float, Option("share of positions without effect", unit="fraction")
+    ] = 0.5,
+) -> Iterator[Finding]:  # fmt: skip
     """Positions, channels or features of an input that no output depends on.
 
     Why: a head that reads the first step of a recurrent layer has seen one step of twenty, and
-    still learns something; a layer wired to a part of what it should read is found in no log. Parts
-    of an input get other valid values while all else is held, and not one bit of an output changes;
-    or the first layer's weights of a feature are all zero. A warning where that is more than half
-    of the positions, or an input channel of a convolution without any weight; an info for less, for
-    features of a table (a lasso drops some), and where the graph picks the others straight from the
-    input. Not reported are the ends of an axis, up to an eighth, which strides and crops leave out,
-    and what fades with the distance, as the first steps do for the last one of a recurrent layer.
-    An info, too, is attention that gives the same when the sequence is shuffled: nothing tells it
-    the order.
+    still learns something; a layer connected to only a part of its intended input shows in no log.
+    Parts of an input get other valid values while all else is held constant, and every output stays
+    bit-identical; or the first layer's weights of a feature are all zero. A warning where that is
+    more than half of the positions, or an input channel of a convolution without any non-zero
+    weight; an info for less, for features of a table (a lasso drops some), and where the graph
+    picks the others directly from the input. Not reported: the ends of an axis, up to an eighth,
+    which strides and crops leave out, and effects that fade with distance, as those of the first
+    steps on the last one of a recurrent layer. Attention whose output stays the same when the
+    sequence is shuffled is an info too: its input carries no positions.
     Fix: follow the positions through the graph to the Gather, Slice or Split that drops them; read
     the last step of a recurrent layer (`output[:, -1]` with `batch_first`), or pool over all.
 
@@ -43,7 +49,7 @@ def unread_positions(positions: Positions, *, max_unread: float = 0.5) -> Iterat
     }
 
     Bad:
-    # of three channels, one has no weight
+    # one of three channels has no weight
     net (float[N, 3, 4, 4] x) => (float[N, 1, 4, 4] y)
     <float[1, 3, 1, 1] w = {0.5, 0, 0.25}>
     {
@@ -75,23 +81,25 @@ def unread_positions(positions: Positions, *, max_unread: float = 0.5) -> Iterat
     for sequence in positions.orderless:
         yield Finding(
             sequence,
-            f"outputs stay when axis {sequence.axis} is shuffled, on {sequence.samples} samples: "
-            "attention knows no order unless positions are encoded",
+            f"outputs stay the same when axis {sequence.axis} is shuffled "
+            f"({_samples(sequence.samples)}): attention without encoded positions ignores order",
             severity=Severity.INFO,
+            hint=f"add a positional encoding to {sequence.input.name!r} before the first attention",
         )
 
 
 def _weightless(unread: Unread) -> Finding:
     assert unread.zeros is not None
-    what = f"weights of {_named(unread)} in {unread.zeros.place} are all zero"
     convolves = unread.zeros.op == "Conv"
     return Finding(
         unread,
-        f"not read: the {what}",
+        f"not read: the weights of {_named(unread)} in {unread.zeros.place} are all zero",
         measured=unread.count,
         limit=0,
         unit="features",
         severity=Severity.WARNING if convolves else Severity.INFO,
+        hint=f"drop the unused part of {unread.input.name!r}, or check why {unread.zeros.place} "
+        "learned no weights for this part",
     )
 
 
@@ -101,13 +109,20 @@ def _observed(unread: Unread, max_unread: float) -> Finding:
     picked = f"; {unread.picked.place} picks the others" if unread.picked is not None else ""
     return Finding(
         unread,
-        f"no output depends on {_named(unread)}: other values change no bit, on {unread.samples} "
-        f"samples{picked}",
+        f"no output depends on {_named(unread)}: bit-identical for other values on "
+        f"{_samples(unread.samples)} (limit {max_unread:.0%}){picked}",
         measured=unread.count / unread.size,
         limit=max_unread,
         unit="fraction of positions",
         severity=Severity.WARNING if grave and not is_table else Severity.INFO,
+        hint=f"check whether {unread.picked.place} picks the intended positions"
+        if unread.picked is not None
+        else f"follow {unread.input.name!r} to the Gather, Slice or Split that drops positions",
     )
+
+
+def _samples(samples: int) -> str:
+    return "1 sample" if samples == 1 else f"{samples:,} samples"
 
 
 def _named(unread: Unread) -> str:
