@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace.gradient_propagation import Propagation, Reach
     from onnxlint.analyses.trace.trace import Contamination, Observed, ObservedNode, Trace
     from onnxlint.analyses.trace.witnesses import Witnesses
-    from onnxlint.findings import Finding, together
+    from onnxlint.findings import Finding, counted, together
     from onnxlint.fix import Fix
     from onnxlint.model.edit.draft import Draft, FixError
     from onnxlint.model.file.load import Model
@@ -154,6 +154,7 @@ _HOMES = {
     "Weight": "onnxlint.analyses.static.weights",
     "Weights": "onnxlint.analyses.static.weights",
     "Witnesses": "onnxlint.analyses.trace.witnesses",
+    "counted": "onnxlint.findings",
     "lint": "onnxlint.pipeline",
     "rule": "onnxlint.rules.rule",
     "together": "onnxlint.findings",
@@ -243,6 +244,7 @@ __all__ = [
     "Weight",
     "Weights",
     "Witnesses",
+    "counted",
     "lint",
     "rule",
     "together",

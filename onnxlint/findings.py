@@ -56,6 +56,11 @@ class Finding:
         return cls(nodes[0], counted, **rest)
 
 
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """A number and what it counts: "1 input", "2 inputs", "3 entries" where that is given."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 SHOWN_PLACES = 5
 """Places that a finding of many names; a choice: the first ones show what they have in common."""
 
