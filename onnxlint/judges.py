@@ -110,7 +110,7 @@ def _with_standard_input(
     jobs: Sequence[Job | ModelReport], stack: ExitStack
 ) -> list[Job | ModelReport]:
     from onnxlint.model.file.errors import ModelError
-    from onnxlint.model.file.load import spooled
+    from onnxlint.model.file.source import spooled
 
     def is_piped(job: Job | ModelReport) -> bool:
         return isinstance(job, Job) and job.path == "-"
