@@ -90,12 +90,12 @@ def lint_many(
             a model says so where the file lies with it.
         PackError: a rule pack does not load.
     """
-    from onnxlint.judges import reports
+    from onnxlint.job_pool import run_jobs
 
     planner = Planner(
         config, trust_config, tuple(rules), tuple(select), tuple(ignore), stage, settings=settings
     )
-    return reports(planner.jobs(map(str, paths)), lint_model, jobs)
+    return run_jobs(planner.jobs(map(str, paths)), lint_model, jobs)
 
 
 def lint_model(

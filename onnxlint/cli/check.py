@@ -24,7 +24,7 @@ from onnxlint.settings import (
 from onnxlint.severity import Severity, Stage
 
 if TYPE_CHECKING:
-    from onnxlint.judges import Lint
+    from onnxlint.job_pool import Lint
 
 
 def _names(
