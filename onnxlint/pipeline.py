@@ -48,7 +48,8 @@ def lint(
         ignore: those not to run.
         stage: how far training is; without it the configuration's, else `trained`.
         rules: files and folders with rules of one's own.
-        settings: data, samples, seed, limits and targets; without it the configuration's.
+        settings: data, samples, seed, limits; without it the configuration's. Its stage, targets,
+            inputs and outputs win over the configuration's where they are set.
 
     Raises:
         ConfigError: the configuration or a selector cannot be used.
