@@ -216,11 +216,11 @@ def _with_paths(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     def placed(written: Any) -> Any:
         return str(folder.absolute() / written) if isinstance(written, str) else written
 
-    found: dict[str, Any] = {key: placed(table[key]) for key in _PATHS if key in table}
+    paths: dict[str, Any] = {key: placed(table[key]) for key in _PATHS if key in table}
     rules = table.get("rule-paths")
     if isinstance(rules, list):
-        found["rule-paths"] = [placed(written) for written in rules]
-    return table | found
+        paths["rule-paths"] = [placed(written) for written in rules]
+    return table | paths
 
 
 def _merged(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:

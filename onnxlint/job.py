@@ -89,13 +89,13 @@ def plan(
         source = f"{loaded.file}: " if loaded.file else ""
         raise ConfigError(f"{source}{error}") from error
     floors, unknown = _floors(declared, registry)
-    given = settings_of(loaded) if settings is None else settings
+    settings = settings_of(loaded) if settings is None else settings
     return Job(
         model,
         rules=tuple(rule for rule in registry.rules if rule.code in chosen),
         settings=replace(
-            _resolved(given, [*declared, *choices], stage),
-            targets=_targets([*targets] or given.targets, choices, declared, loaded),
+            _resolved(settings, [*declared, *choices], stage),
+            targets=_targets([*targets] or settings.targets, choices, declared, loaded),
         ),
         options=options,
         severities=severities,
@@ -127,24 +127,24 @@ def settings_of(loaded: Loaded, **given: Any) -> Settings:
     return replace(settings, samples=config.samples or default)
 
 
-def _resolved(given: Settings, by_weight: list[Choices], stage: Stage | None) -> Settings:
+def _resolved(settings: Settings, by_weight: list[Choices], stage: Stage | None) -> Settings:
     """The settings with the stage and the contracts that hold for the model."""
     outputs = {name: output for each in by_weight for name, output in each.outputs.items()}
     inputs = {name: each for choices in by_weight for name, each in choices.inputs.items()}
-    wanted = stage or (given.stage if given.stage is not Settings().stage else None)
+    stage = stage or (settings.stage if settings.stage is not Settings().stage else None)
     return replace(
-        given,
-        stage=_last([each.stage for each in by_weight], wanted) or given.stage,
-        inputs=given.inputs or inputs,
-        outputs=given.outputs or outputs,
+        settings,
+        stage=_last([each.stage for each in by_weight], stage) or settings.stage,
+        inputs=settings.inputs or inputs,
+        outputs=settings.outputs or outputs,
     )
 
 
 T = TypeVar("T")
 
 
-def _last(said: Iterable[T | None], given: T | None) -> T | None:
-    return next(filter(None, [given, *reversed([*said])]), None)
+def _last(configured: Iterable[T | None], override: T | None) -> T | None:
+    return next(filter(None, [override, *reversed([*configured])]), None)
 
 
 def _strictest(choices: Iterable[Choices], declared: Iterable[Choices]) -> Severity:

@@ -18,22 +18,17 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from onnxlint.findings import Diagnostic
-from onnxlint.job import Job
 from onnxlint.report import ModelReport, decode, encode
 from onnxlint.rules.diagnosis import crashed, words
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.forked import fork
-from onnxlint.safety.limits import STUCK, Budget, limit_memory
+from onnxlint.safety.limits import STUCK, Budget
 from onnxlint.safety.unfinished import remove_unfinished
 from onnxlint.watcher import Watcher
-
-if TYPE_CHECKING:
-    from onnxlint.analyses.execution.worker import Workers
 
 GRACE_SECONDS = 4.0
 """After its limit a model's judge has so long to end by itself, and to say what it found."""
@@ -73,77 +68,13 @@ class _Trial:
     tries: int = 0
     doing: str = "starting"
     rule: Rule | None = None
-    found: list[bytes] = field(default_factory=list)
+    findings: list[bytes] = field(default_factory=list)
     crashes: list[tuple[str, Diagnostic]] = field(default_factory=list)
 
     @property
     def without(self) -> list[str]:
         """The rules that killed its judges."""
         return [code for code, _ in self.crashes]
-
-
-class Lint(Protocol):
-    """Does one job: `lint_model`, or a fixing of it."""
-
-    def __call__(self, job: Job, *, watcher: Watcher, workers: Workers) -> ModelReport:
-        """Its report; `workers` runs the models of one judge."""
-
-
-def reports(
-    jobs: Sequence[Job | ModelReport], lint: Lint, parallel: int = 1,
-    begins: Callable[[str], None] | None = None,
-) -> Iterator[ModelReport]:  # fmt: skip
-    """A report for each job, in their order; where there is one already it stays.
-
-    Each job is done in a judge, `parallel` at a time; `begins` hears what they do. The model `-`
-    is standard input, which is read once, into a file.
-    """
-    with ExitStack() as stack:
-        jobs = _with_standard_input(jobs, stack)
-        able = [job for job in jobs if isinstance(job, Job)]
-        done = _judged(able, lint, parallel, begins) if able else iter(())
-        for job in jobs:
-            yield next(done) if isinstance(job, Job) else job
-
-
-def _with_standard_input(
-    jobs: Sequence[Job | ModelReport], stack: ExitStack
-) -> list[Job | ModelReport]:
-    from onnxlint.model.file.errors import ModelError
-    from onnxlint.model.file.load import spooled
-
-    def is_piped(job: Job | ModelReport) -> bool:
-        return isinstance(job, Job) and job.path == "-"
-
-    if not any(map(is_piped, jobs)):
-        return [*jobs]
-    try:
-        source = stack.enter_context(spooled())
-    except ModelError as error:
-        unread = ModelReport("-", error=f"{error.problem}; {error.remedy}")
-        return [unread if is_piped(job) else job for job in jobs]
-    return [
-        replace(job, source=source) if isinstance(job, Job) and job.path == "-" else job
-        for job in jobs
-    ]
-
-
-def _judged(
-    jobs: Sequence[Job], lint: Lint, parallel: int, begins: Callable[[str], None] | None
-) -> Iterator[ModelReport]:
-    from onnxlint.analyses.execution.worker import Workers
-
-    workers = Workers()  # each judge has a copy, and the processes that it starts
-
-    def judge(number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:
-        job = jobs[number].without(without)
-        limit_memory(Budget.build(job.settings).memory)
-        return lint(job, watcher=watcher, workers=workers)
-
-    cases = [Case(job.path, Budget.build(job.settings)) for job in jobs]
-    rules = {rule for job in jobs for rule in job.rules}
-    with closing(workers):
-        yield from Judges(judge, cases, rules, parallel).reports(begins)
 
 
 class Judges:
@@ -236,8 +167,8 @@ class Judges:
         rule = trial.rule
         if rule is None or trial.tries == MOST_TRIES:
             return _partial(trial, f"the process that judged it {ending}, while {trial.doing}")
-        told = crashed(rule, f"the process {ending}", ending)
-        trial.crashes.append((rule.code, told))
+        finding = crashed(rule, f"the process {ending}", ending)
+        trial.crashes.append((rule.code, finding))
         trial.rule = None
         return None
 
@@ -260,13 +191,13 @@ def _too_late(trial: _Trial) -> str:
 
 def _partial(trial: _Trial, problem: str) -> ModelReport:
     """What is known of a case that was not judged to its end."""
-    found = [each for line in trial.found for each in decode(line, list[Diagnostic])]
-    return _with_crashes(ModelReport(trial.case.path, error=problem, findings=tuple(found)), trial)
+    findings = tuple(each for line in trial.findings for each in decode(line, list[Diagnostic]))
+    return _with_crashes(ModelReport(trial.case.path, error=problem, findings=findings), trial)
 
 
 def _with_crashes(report: ModelReport, trial: _Trial) -> ModelReport:
     """A report, and the rules that killed judges before this one, in the order of reports."""
-    findings = [*report.findings, *(told for _, told in trial.crashes)]
+    findings = [*report.findings, *(finding for _, finding in trial.crashes)]
     return replace(
         report,
         findings=tuple(sorted(findings, key=Diagnostic.order)),
@@ -301,7 +232,7 @@ class _Server:
         trial.tries += 1
         if trial.tries == 1:
             trial.ends = time.monotonic() + trial.case.budget.seconds + GRACE_SECONDS
-        trial.found, trial.rule = [], None
+        trial.findings, trial.rule = [], None
         request = json.dumps([trial.number, trial.without]).encode() + b"\n"
         with contextlib.suppress(OSError):  # it is dead: its end of the other pipe tells
             os.write(self._requests, request)
@@ -328,10 +259,10 @@ class _Server:
             trial.doing, code = json.loads(text)
             trial.rule = self._rules.get(code)
         elif kind == _FOUND:
-            trial.found.append(text)
+            trial.findings.append(text)
             trial.rule = None
         elif kind == _ANEW:
-            trial.found = []
+            trial.findings = []
         else:
             self.trial = None
             return _with_crashes(decode(text, ModelReport), trial)

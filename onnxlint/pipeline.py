@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.job import Job
 from onnxlint.model.file.errors import ModelError
+from onnxlint.model.file.source import InMemory, in_memory
 from onnxlint.planner import Planner
 from onnxlint.report import ModelReport
 from onnxlint.session import JudgingSession
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
 
 
 def lint(
-    path: str | Path,
+    model: str | Path | InMemory,
     *,
+    folder: Path | None = None,
     config: Path | None = None,
     trust_config: bool = False,
     select: Iterable[str] = (),
@@ -31,10 +34,13 @@ def lint(
     rules: Iterable[Path] = (),
     settings: Settings | None = None,
 ) -> ModelReport:
-    """Lints one model as the command does; a file that cannot be read is told in the report.
+    """Lints one model as the command does; one that cannot be read is told in the report.
 
     Args:
-        path: the model, or `-` for standard input.
+        model: a path, or `-` for standard input; or a model in memory: bytes, an
+            `onnx.ModelProto`, an `onnx_ir.Model`, or a `torch.onnx.ONNXProgram`.
+        folder: where the external data of a model in memory lies; without it, the working folder.
+            An `onnx_ir.Model` knows its own.
         config: a configuration file; without it the nearest one holds.
         trust_config: whether one that lies with the model, and not at or above the working
             directory, may do more than declare what the model is.
@@ -42,16 +48,25 @@ def lint(
         ignore: those not to run.
         stage: how far training is; without it the configuration's, else `trained`.
         rules: files and folders with rules of one's own.
-        settings: data, samples, seed, limits and targets; without it the configuration's.
+        settings: data, samples, seed, limits; without it the configuration's. Its stage, targets,
+            inputs and outputs win over the configuration's where they are set.
 
     Raises:
         ConfigError: the configuration or a selector cannot be used.
         PackError: a rule pack does not load.
+        TypeError: `model` is none of these.
     """
     planner = Planner(
         config, trust_config, tuple(rules), tuple(select), tuple(ignore), stage, settings=settings
     )
-    return lint_model(planner.job(str(path)))
+    if isinstance(model, str | Path):
+        return lint_model(planner.job(str(model)))
+    job = planner.job("-")  # whose configuration is that of the working folder, too
+    try:
+        with in_memory(model, folder) as source:
+            return lint_model(replace(job, path=source.name, source=source))
+    except ModelError as error:
+        return job.completed(_unread(error.path, error), seconds=0.0)
 
 
 def lint_many(
@@ -76,12 +91,12 @@ def lint_many(
             a model says so where the file lies with it.
         PackError: a rule pack does not load.
     """
-    from onnxlint.judges import reports
+    from onnxlint.job_pool import run_jobs
 
     planner = Planner(
         config, trust_config, tuple(rules), tuple(select), tuple(ignore), stage, settings=settings
     )
-    return reports(planner.jobs(map(str, paths)), lint_model, jobs)
+    return run_jobs(planner.jobs(map(str, paths)), lint_model, jobs)
 
 
 def lint_model(
@@ -97,5 +112,9 @@ def lint_model(
         ):
             report = runner.report(model.path, model.sha256)
     except ModelError as error:
-        report = ModelReport(job.path, error=f"{error.problem}; {error.remedy}")
+        report = _unread(job.path, error)
     return job.completed(report, seconds=time.perf_counter() - start)
+
+
+def _unread(path: str | Path, error: ModelError) -> ModelReport:
+    return ModelReport(str(path), error=f"{error.problem}; {error.remedy}")

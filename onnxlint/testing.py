@@ -72,26 +72,28 @@ class Example:
     @classmethod
     def parse(cls, source: str) -> Example:
         """Takes the directives out of an example's lines."""
-        said: dict[str, list[str]] = {}
+        directives: dict[str, list[str]] = {}
         text = []
         for line in source.splitlines():
             directive = _DIRECTIVE.fullmatch(line.strip())
             if directive is None:
                 text.append(line)
             else:
-                said.setdefault(directive[1] or "change", []).append(directive[2])
+                directives.setdefault(directive[1] or "change", []).append(directive[2])
         option, data, config = (
-            tomllib.loads("\n".join(said.get(kind, ()))) for kind in ("option", "data", "config")
+            tomllib.loads("\n".join(directives.get(kind, ())))
+            for kind in ("option", "data", "config")
         )
+        labels = directives.get("labels", [])
         return cls(
             "\n".join(text).strip(),
-            Stage(said.get("stage", [Stage.TRAINED])[-1]),
-            tuple(said.get("change", ())),
+            Stage(directives.get("stage", [Stage.TRAINED])[-1]),
+            tuple(directives.get("change", ())),
             {name.replace("-", "_"): value for name, value in option.items()},
-            tuple(said.get("target", ())),
+            tuple(directives.get("target", ())),
             data,
             config,
-            tuple(tomllib.loads(f"a = {said['labels'][-1]}")["a"]) if "labels" in said else (),
+            tuple(tomllib.loads(f"a = {labels[-1]}")["a"]) if labels else (),
         )
 
     def settings_in(self, folder: Path) -> Settings:
@@ -208,14 +210,14 @@ def problems(rule: Rule) -> list[str]:
     Where the finding of a Bad example carries a fix, that must fix the example.
     """
     documentation = rule.documentation
-    wanted: tuple[str, ...] = ("why", "fix", "bad", "good")
+    required: tuple[str, ...] = ("why", "fix", "bad", "good")
     lacks = "its docstring has no {}: section"
     if rule.documented is not None:  # a table need not say why, but must show that it finds
-        wanted, lacks = ("bad",), "it has no example {!r}"
-    found = [lacks.format(title) for title in wanted if not getattr(documentation, title)]
+        required, lacks = ("bad",), "it has no example {!r}"
+    lacking = [lacks.format(title) for title in required if not getattr(documentation, title)]
     examples = [(text, True) for text in documentation.bad]
     examples += [(text, False) for text in documentation.good]
-    return found + [problem for text, fires in examples for problem in _broken(rule, text, fires)]
+    return lacking + [problem for text, fires in examples for problem in _broken(rule, text, fires)]
 
 
 def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
@@ -231,11 +233,11 @@ def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
     if not report.complete:
         crash = report.error or "; ".join(finding.message for finding in report.findings)
         return [f"its {kind} example cannot be judged: {crash}"]
-    found = [finding.message for finding in report.findings]
-    if fires and not found:
+    messages = [finding.message for finding in report.findings]
+    if fires and not messages:
         reason = report.not_applicable.get(rule.code, "it judged and found nothing")
         return [f"its Bad example does not fire: {reason}"]
-    return unfixed if fires else [f"its Good example fires: {message}" for message in found]
+    return unfixed if fires else [f"its Good example fires: {message}" for message in messages]
 
 
 def _unfixed(rule: Rule, path: Path, example: Example) -> Iterator[str]:

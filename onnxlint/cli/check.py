@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnxlint.cli.judging import judged
 from onnxlint.cli.models import expand
 from onnxlint.cli.planning import Options, planned, planner_of
+from onnxlint.cli.progress import judged
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.report import ModelReport
 from onnxlint.settings import (
@@ -24,7 +24,7 @@ from onnxlint.settings import (
 from onnxlint.severity import Severity, Stage
 
 if TYPE_CHECKING:
-    from onnxlint.judges import Lint
+    from onnxlint.job_pool import Lint
 
 
 def _names(

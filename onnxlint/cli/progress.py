@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from onnxlint.job import Job
-    from onnxlint.judges import Lint
+    from onnxlint.job_pool import Lint
     from onnxlint.report import ModelReport
 
 
@@ -17,10 +17,10 @@ def judged(
     jobs: Sequence[Job | ModelReport], lint: Lint, *, parallel: int, quiet: bool
 ) -> Iterator[ModelReport]:
     """A report for each job, in their order."""
-    from onnxlint.judges import reports
+    from onnxlint.job_pool import run_jobs
 
     with _progress(len(jobs), quiet) as (step, begins):
-        for report in reports(jobs, lint, parallel, begins):
+        for report in run_jobs(jobs, lint, parallel, begins):
             yield report
             step()
 
