@@ -54,7 +54,7 @@ MENDED = (
 
 REPORTS = (
     ModelReport("a/flawed.onnx", "0" * 64, None, FINDINGS, 96, {"ACT003": "no Relu"}, (), 8,
-                "synthesised samples (seed 0)", 1.25),
+                "synthetic inputs (seed 0)", 1.25),
     ModelReport("b/sound.onnx", "1" * 64, rules_run=97, seconds=0.5,
                 metrics=Metrics("y", "classification", 400, accuracy=0.9725, log_loss=0.25,
                                 recall={"cat": 1.0, "dog\x1b": 0.5}, calibration_error=0.02,
