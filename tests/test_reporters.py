@@ -118,6 +118,21 @@ def test_findings_told_as_one_keep_the_first_hint():
     assert (told.hint, told.message) == ("first", "it (3 places)")
 
 
+def test_documentation_names_every_key():
+    page = (Path(__file__).parent.parent / "docs" / "json_report.md").read_text(encoding="utf-8")
+    document = json.loads(json_reporter.render((*REPORTS, *MENDED), {}))
+
+    def keys(part):
+        if isinstance(part, dict):
+            yield from part
+        for inner in part.values() if isinstance(part, dict) else part:
+            if isinstance(inner, dict | list):
+                yield from keys(inner)
+
+    named = {"cat", "dog\x1b", "majority class", "runs"}  # of classes, baselines and evidence
+    assert [key for key in {*keys(document)} - named if f"`{key}`" not in page] == []
+
+
 @pytest.mark.parametrize(
     ("report", "code"),
     [
