@@ -99,6 +99,7 @@ def test_report_fits_and_says_the_same(width):
         ("  " + "ab " * 12, 30, ["  " + "ab " * 8 + "ab", "    ab ab ab"]),
         ("  " + "層 " * 12, 30, ["  " + "層 " * 8 + "層", "    層 層 層"]),
         (" a" + " b" * 3, 1, [" a b b b"]),
+        ("ab " * 7 + "::error::x ab", 22, ["ab " * 7 + "::error::x", "  ab"]),
     ],
 )
 def test_words_stay_whole(line, width, pieces):
@@ -140,12 +141,15 @@ COMMANDS = {
     "explain": ["explain", "ACT001"],
     "inspect": ["inspect", "model.onnx", "--static-only"],
     "targets": ["targets", "ort-cpu"],
+    "diff": ["model.onnx", "--static-only", "--diff", "--unverified-fixes"],
 }
 
 
 @pytest.fixture
 def fixable(write_model):
-    return write_model("net (float[N] x) => (float[N] y) { h = Identity(x) y = Relu(h) }")
+    return write_model(
+        "net (float[N] x) => (float[N] y) <float[2] forgotten = {5, 7}> {y = Relu(x)}"
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
@@ -250,7 +254,7 @@ def test_models_with_milder_findings_are_named_as_such():
     quiet = told(reported("a", Severity.WARNING), clean, show=Severity.ERROR)
     assert quiet[:2] == [
         "2 models without errors: a, b",
-        "1 warning finding not shown (--show warning)",
+        "1 warning not shown (--show warning)",
     ]
     assert told(mild, clean, verbose=True)[-2].startswith("1 model without findings: b")
     many = told(*(reported(f"m{k}") for k in range(25)))[0]

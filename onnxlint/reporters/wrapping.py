@@ -14,6 +14,9 @@ NARROWEST = 20
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _RESET = "\x1b[0m"
 
+_COMMAND = "::"
+"""A line that begins so is obeyed by the logs of build services, which may be terminals, too."""
+
 
 def wrapped(line: str, width: int) -> Iterator[str]:
     """The line in pieces of at most so many columns; a word that is longer stays whole.
@@ -34,8 +37,10 @@ def _pieces(line: str, indent: int, width: int) -> Iterator[str]:
 
     piece, columns = " " * indent, indent
     for blanks, word in re.findall(r"( *)([^ ]+)", line.lstrip(" ")):
-        size = cell_len(_STYLE.sub("", word))
-        if piece.strip() and columns + len(blanks) + size > width:
+        bare = _STYLE.sub("", word)
+        size = cell_len(bare)
+        stays = not piece.strip() or bare.startswith(_COMMAND)
+        if columns + len(blanks) + size > width and not stays:
             yield piece
             piece, columns = " " * (indent + HANGING) + word, indent + HANGING + size
         else:
