@@ -59,7 +59,7 @@ def _unread(reports: Sequence[ModelReport]) -> str:
 def _how(reports: Sequence[ModelReport], seconds: float | None) -> str:
     """What stood behind the findings: rules, samples, time."""
     time = "" if seconds is None else f"; {seconds:.1f} s"
-    judged = [report for report in reports if report.rules_run]
+    judged = [report for report in reports if report.rules_run or report.error is None]
     if not judged:
         return time
     rules = _span(report.rules_run for report in judged)
