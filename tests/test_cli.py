@@ -269,3 +269,34 @@ def test_explain_suggests_the_nearest_rule(onnxlint):
     done = onnxlint("explain", "ded-relu")
     assert done.returncode == 2
     assert "did you mean 'dead-relu'?" in done.stderr
+
+
+def test_help_lists_every_option_in_a_section():
+    from onnxlint.cli.check import SECTIONS, command
+
+    listed = [name for names in SECTIONS.values() for name in names]
+    options = {parameter.name for parameter in command.params} - {"models"}
+    assert sorted(listed) == sorted(options)
+
+
+def test_help_says_defaults_and_no_limits_of_numbers(onnxlint):
+    page = onnxlint("check", "--help").stdout
+    assert "-j, --jobs N" in page
+    assert "x>=1" not in page
+    assert "<=x" not in page
+    for heading in ("Rules:", "Input data:", "Execution:", "Fixes:", "Report:"):
+        assert f"\n{heading}\n" in page
+
+
+def test_counts_have_their_plurals(onnxlint, write_model):
+    assert onnxlint("rules", "ACT001").stdout.endswith("\n1 rule\n")
+    done = onnxlint(write_model(), "--select", "GRA002,ARC001", "--static-only")
+    assert ": 1 rule ran, model not executed, 1 not applicable; " in done.stdout
+    shown = onnxlint("inspect", write_model(), "--static-only").stdout
+    assert " 1 node\n" in shown
+    assert shown.endswith("6 parameters\n")
+
+
+def test_inspect_has_the_format_of_other_commands(onnxlint, write_model):
+    asked = ("inspect", write_model(), "--static-only")
+    assert onnxlint(*asked, "--json").stdout == onnxlint(*asked, "--format", "json").stdout

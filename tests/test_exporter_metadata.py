@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+import onnx
 import pytest
+from conftest import FLAWED
 
 from onnxlint.model.graph.exporter_metadata import LONGEST_TRACE, source_line
 
@@ -72,6 +76,19 @@ def test_the_innermost_of_the_users_frames_is_shown():
 def test_a_line_of_code_is_no_frame():
     told = trace(USER)[KEY] + "    text = 'File \"/tmp/other.py\", line 3'\n"
     assert source_line({KEY: told}) == (USER, 41)
+
+
+def test_the_line_is_shown_and_json_has_the_path(onnxlint, write_model):
+    path = write_model(FLAWED)
+    model = onnx.load(path)
+    for node in model.graph.node:
+        entries = trace("/srv/train.py", USER, FOREIGN[2]).items()
+        node.metadata_props.extend(onnx.StringStringEntryProto(key=k, value=v) for k, v in entries)
+    onnx.save(model, path)
+    asked = (path, "--static-only", "--select", "ARC001")
+    assert "Softmax #2 (net.py:42): " in onnxlint(*asked).stdout
+    (finding,) = json.loads(onnxlint(*asked, "--format", "json").stdout)["models"][0]["findings"]
+    assert (finding["place"]["source"], finding["place"]["source_path"]) == ("net.py:42", USER)
 
 
 @pytest.mark.parametrize("part", ['File "', "\n", " ", '"', 'File "/a/torch/nn/b.py", line 3\n'])

@@ -155,7 +155,7 @@ def test_diff_writes_nothing(onnxlint, write_model):
     assert done.returncode == 1
     changed = [line for line in done.stdout.splitlines() if line[:1] in "+-"]
     assert changed[2:] == ["-  initializer 'forgotten' float[2] [5.0, 7.0]"]
-    assert done.stderr == "would fix 1 findings in 1 of 1 models\n"
+    assert done.stderr == "would fix 1 finding in 1 of 1 model\n"
     assert path.read_bytes() == before
     sound = onnxlint(write_model(SOUND), "--diff", "--fix")
     assert (sound.returncode, sound.stdout) == (0, "")
@@ -173,12 +173,12 @@ def test_what_remains_decides_the_exit_code(onnxlint, write_model):
     ("arguments", "told"),
     [
         (["a.onnx", "b.onnx", "--fix", "--fix-output", "c.onnx"], "must be a folder for 2 models"),
-        (["-", "--fix"], "needs a file to write"),
-        (["a.onnx", "--diff", "--fix-output", "c.onnx"], "--diff writes no model"),
-        (["a.onnx", "--diff", "--format", "json"], "leave out --format"),
-        (["a.onnx", "--fix", "--fix-output", "nowhere/c.onnx"], "there is no folder 'nowhere'"),
-        (["a.onnx", "--unverified-fixes"], "goes with --fix or --diff"),
-        (["a.onnx", "--fix-output", "c.onnx"], "--fix-output goes with --fix"),
+        (["-", "--fix"], "requires --fix-output FILE"),
+        (["a.onnx", "--diff", "--fix-output", "c.onnx"], "--diff does not write a model"),
+        (["a.onnx", "--diff", "--format", "json"], "remove --format"),
+        (["a.onnx", "--fix", "--fix-output", "nowhere/c.onnx"], "folder 'nowhere' does not exist"),
+        (["a.onnx", "--unverified-fixes"], "requires --fix or --diff"),
+        (["a.onnx", "--fix-output", "c.onnx"], "--fix-output requires --fix"),
     ],
 )
 def test_mistakes_are_one_sentence(onnxlint, write_model, tmp_path, arguments, told):
@@ -196,7 +196,7 @@ def test_without_onnx_ir(onnxlint, write_model, tmp_path):
     path = write_model(BALLAST)
     done = onnxlint(path, "--fix", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
-    assert done.stderr.endswith("--fix needs onnx-ir: pip install 'onnxlint[fix]'\n")
+    assert done.stderr.endswith("--fix requires onnx-ir: pip install 'onnxlint[fix]'\n")
     assert onnxlint(path, "--static-only", PYTHONPATH=str(tmp_path)).returncode == 0
 
 

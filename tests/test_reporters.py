@@ -54,7 +54,7 @@ MENDED = (
 
 REPORTS = (
     ModelReport("a/flawed.onnx", "0" * 64, None, FINDINGS, 96, {"ACT003": "no Relu"}, (), 8,
-                "synthesised samples (seed 0)", 1.25),
+                "synthetic inputs (seed 0)", 1.25),
     ModelReport("b/sound.onnx", "1" * 64, rules_run=97, seconds=0.5,
                 metrics=Metrics("y", "classification", 400, accuracy=0.9725, log_loss=0.25,
                                 recall={"cat": 1.0, "dog\x1b": 0.5}, calibration_error=0.02,
@@ -116,6 +116,21 @@ def test_findings_told_as_one_keep_the_first_hint():
     found = [Finding(CONV, "it", hint=hint) for hint in ("first", "second", None)]
     (told,) = together(found, "places")
     assert (told.hint, told.message) == ("first", "it (3 places)")
+
+
+def test_documentation_names_every_key():
+    page = (Path(__file__).parent.parent / "docs" / "json_report.md").read_text(encoding="utf-8")
+    document = json.loads(json_reporter.render((*REPORTS, *MENDED), {}))
+
+    def keys(part):
+        if isinstance(part, dict):
+            yield from part
+        for inner in part.values() if isinstance(part, dict) else part:
+            if isinstance(inner, dict | list):
+                yield from keys(inner)
+
+    named = {"cat", "dog\x1b", "majority class", "runs"}  # of classes, baselines and evidence
+    assert [key for key in {*keys(document)} - named if f"`{key}`" not in page] == []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import click
 from onnxlint.cli.output import fixed_models, is_same, named_files, write_report
 from onnxlint.fixing import FixRequest, fix_model
 from onnxlint.report import ModelReport
+from onnxlint.reporters.summary import counted
 from onnxlint.safety.printable import printable
 from onnxlint.safety.writing import obstacle
 
@@ -35,13 +36,13 @@ def check_fixing(
 ) -> None:
     """Finds mistakes before any model is read."""
     if importlib.util.find_spec("onnx_ir") is None:
-        raise click.UsageError("--fix needs onnx-ir: pip install 'onnxlint[fix]'")
+        raise click.UsageError("--fix requires onnx-ir: pip install 'onnxlint[fix]'")
     if diff and target is not None:
-        raise click.UsageError("--diff writes no model: leave out --fix-output")
+        raise click.UsageError("--diff does not write a model: remove --fix-output")
     if diff and format_ != "text":
-        raise click.UsageError("--diff prints a diff and no report: leave out --format")
+        raise click.UsageError("--diff prints a diff instead of a report: remove --format")
     if not diff and target is None and "-" in paths:
-        message = "--fix of standard input needs a file to write: --fix-output OUT.onnx"
+        message = "--fix of a model from standard input requires --fix-output FILE"
         raise click.UsageError(message)
     if target is not None:
         _check_target(paths, target)
@@ -55,13 +56,13 @@ def _check_target(paths: list[str], target: Path) -> None:
         if twice:
             raise click.UsageError(f"{named}: several models are named {min(twice)!r}")
         if "-" in paths:
-            raise click.UsageError("--fix-output must name a file for the model of standard input")
+            raise click.UsageError("--fix-output must be a file for a model from standard input")
     elif len(paths) > 1:
         raise click.UsageError(f"{named} must be a folder for {len(paths)} models")
     elif not target.parent.is_dir():
-        raise click.UsageError(f"{named}: there is no folder {str(target.parent)!r}")
+        raise click.UsageError(f"{named}: folder {str(target.parent)!r} does not exist")
     elif (problem := obstacle(target)) is not None:
-        raise click.UsageError(f"{named} {problem}; name another file")
+        raise click.UsageError(f"{named} {problem}; choose another name")
 
 
 def _check_inputs(paths: list[str], target: Path, options: Options) -> None:
@@ -69,7 +70,9 @@ def _check_inputs(paths: list[str], target: Path, options: Options) -> None:
     for file in fixed_models(target, paths):
         for what, other in named_files(options):
             if is_same(file, other):
-                message = f"--fix-output {str(target)!r} would overwrite {what}; name another"
+                message = (
+                    f"--fix-output {str(target)!r} would overwrite {what}; choose another name"
+                )
                 raise click.UsageError(message)
 
 
@@ -90,13 +93,14 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
     if not quiet:
         would = sum(len(each.fixed) for each in fixes)
         changed = sum(bool(each.fixed) for each in fixes)
-        _tell(f"would fix {would:,} findings in {changed:,} of {len(reports):,} models")
+        models = counted(len(reports), "model")
+        _tell(f"would fix {counted(would, 'finding')} in {changed:,} of {models}")
     for report in reports:
         reasons = [] if report.mending is None else report.mending.refused
         for reason, refused in groupby(() if quiet else reasons, key=lambda refusal: refusal[1]):
             _tell(f"would not fix {len(list(refused)):,} in {report.path}: {reason}")
         if report.error is not None:
-            _tell(f"cannot work on {report.path}: {report.error}")
+            _tell(f"cannot lint {report.path}: {report.error}")
     if not all(report.complete for report in reports):
         return 2
     return int(any(each.fixed for each in fixes))

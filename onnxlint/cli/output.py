@@ -43,13 +43,13 @@ def check_report(
         told = "--output names the report, --fix-output the fixed model"
         raise click.UsageError(f"{named} is the name of a model: {told}")
     if not output.parent.is_dir():
-        raise click.UsageError(f"{named}: there is no folder {str(output.parent)!r}")
+        raise click.UsageError(f"{named}: folder {str(output.parent)!r} does not exist")
     for fixed in fixed_models(fix_output, paths):
         if is_same(output, fixed):
-            raise click.UsageError(f"{named} is the file of --fix-output, too; name two files")
+            raise click.UsageError(f"{named} is also the file of --fix-output; choose another name")
     for what, file in (*_read(paths, options), *_configured(jobs)):
         if is_same(output, file):
-            raise click.UsageError(f"{named} is {what}, which a report would overwrite")
+            raise click.UsageError(f"{named} would overwrite {what}; choose another name")
     _check_replaceable(output)
 
 
@@ -104,12 +104,12 @@ def _check_replaceable(output: Path) -> None:
         raise click.UsageError(f"--output {str(output)!r} is a link to itself; choose another name")
     if not output.is_file() or _is_standard_output(output):
         return
-    problem = None if _is_text(output) else "is no text, as an earlier report would be"
+    problem = None if _is_text(output) else "is not a text file"
     if output.suffix.lower() in RULE_ENDINGS:
-        problem = "is named as rules or a configuration are"
+        problem = "is named like a rule file or a configuration"
     if problem is not None:
         told = f"--output {str(output)!r} exists and {problem}"
-        raise click.UsageError(f"{told}: choose another name, or remove it")
+        raise click.UsageError(f"{told}: remove it or choose another name")
 
 
 def _is_text(file: Path) -> bool:

@@ -107,15 +107,15 @@ def _check_files(settings: Settings) -> None:
     labels = settings.labels
     if labels is None:
         if settings.baseline:
-            raise click.UsageError("--baseline is fitted to labels: give --labels, too")
+            raise click.UsageError("--baseline requires --labels")
         return
     if settings.data is None:
-        raise click.UsageError("--labels belong to samples: give them with --data")
+        raise click.UsageError("--labels requires --data")
     if not is_file(labels.file):
-        raise click.UsageError(f"--labels {str(labels.file)!r} is no file; check the path")
+        raise click.UsageError(f"--labels {str(labels.file)!r} is not a file; check the path")
     if labels.file == settings.data and labels.key is None:
-        message = f"--labels are in the file of --data: name them, {labels.file.name}:COLUMN"
+        message = f"--labels and --data are one file; select a column: {labels.file.name}:COLUMN"
         raise click.UsageError(message)
     if settings.baseline and find_spec("sklearn") is None:
-        message = "--baseline needs scikit-learn: pip install 'onnxlint[baseline]'"
+        message = "--baseline requires scikit-learn: pip install 'onnxlint[baseline]'"
         raise click.UsageError(message)

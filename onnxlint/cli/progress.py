@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from onnxlint.cli.colours import console, is_dumb
+
 if TYPE_CHECKING:
     from onnxlint.job import Job
     from onnxlint.job_pool import Lint
@@ -30,16 +32,15 @@ def _progress(
     total: int, quiet: bool
 ) -> Iterator[tuple[Callable[[], None], Callable[[str], None] | None]]:
     """A bar on standard error, on a terminal alone."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty() or is_dumb():
         yield (lambda: None), None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from onnxlint.safety.printable import printable
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console(err=True), transient=True) as bar:
         task = bar.add_task("linting", total=total)
         yield (
             lambda: bar.advance(task),
