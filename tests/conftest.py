@@ -12,7 +12,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from kinds import kind
+from kinds import kind, runs
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.file.load import open_model
@@ -59,6 +59,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks every test with its kind."""
     for item in items:
         item.add_marker(kind(item))
+        if runs(item):
+            item.add_marker("runtime")
 
 
 @pytest.fixture(autouse=True, scope="module")
