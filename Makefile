@@ -26,9 +26,9 @@ demo: $(VENV)/installed  ## Install, and lint a flawed model.
 test: lint  ## Install, and run every check.
 	$(BIN)/pytest -n auto
 
-QUICK := (unit or examples) and not slow
+QUICK := (unit or examples) and not (runtime or slow)
 
-check: lint  ## The quick checks: style, types, and the tests of units and examples.
+check: lint  ## The quick checks: style, types, and the tests that run no model.
 	$(BIN)/pytest -q -n auto -m "$(QUICK)"
 
 test-all: lint  ## Run every check, and every case of those that are sampled.

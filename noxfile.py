@@ -27,14 +27,14 @@ def lowest_versions() -> list[str]:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The quick tests with the newest packages that pip finds."""
+    """The tests of units and examples with the newest packages that pip finds."""
     session.install("--quiet", "--upgrade", "--upgrade-strategy", "eager", ".[test]")
     session.run("pytest", *(session.posargs or QUICK))
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
-    """The quick tests with the oldest packages that are allowed, on the oldest Python."""
+    """The same with the oldest packages that are allowed, on the oldest Python."""
     session.install("--quiet", ".[test]", *lowest_versions())
     session.run("pytest", *(session.posargs or QUICK))
 

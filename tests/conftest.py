@@ -15,7 +15,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from kinds import kind
+from kinds import kind, runs
 from snapshots import RECORDING, form_of, known_forms
 
 import onnxlint.rule_runner  # before `_listen` looks for who judges
@@ -65,6 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks every test with its kind."""
     for item in items:
         item.add_marker(kind(item))
+        if runs(item):
+            item.add_marker("runtime")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -32,7 +32,8 @@ def test_fragments_of_the_changelog_are_of_a_known_kind():
     assert kinds == set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
     for path in (ROOT / "changelog.d").glob("+*"):
         assert re.fullmatch(rf"\+[a-z0-9-]+\.({'|'.join(kinds)})\.md", path.name)
-        assert "what is wrong, in one line" not in path.read_text(encoding="utf-8")
+        filled = "what is wrong, in one line" not in path.read_text(encoding="utf-8")
+        assert filled, f"changelog.d/{path.name} is to be filled in"
 
 
 def test_the_changelog_has_an_entry_for_this_version():

