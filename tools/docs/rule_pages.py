@@ -47,7 +47,8 @@ def _by_family(rules: list[Rule]) -> Iterator[tuple[str, Iterator[Rule]]]:
 
 def _index(rules: list[Rule]) -> Iterator[str]:
     off = sum(not rule.default for rule in rules)
-    yield f"# Rules\n\n{len(rules)} rules in {len(FAMILIES)} families; {off} are off by default.\n"
+    are = "is" if off == 1 else "are"
+    yield f"# Rules\n\n{len(rules)} rules in {len(FAMILIES)} families; {off} {are} off by default.\n"
     yield "`onnxlint rules` prints this list, `onnxlint explain CODE` a rule's page. A rule is"
     yield "selected, ignored and configured by its code or its name; a prefix such as `ACT` means"
     yield "a whole family."
