@@ -408,7 +408,7 @@ def test_that_nothing_was_run_is_said_first():
         static = run_rule(unused_node, path)
     fed = replace(unfed, path="fed.onnx", not_executed=None, samples=8, data="synthesised samples")
     summary = unstyle(render([unfed])).splitlines()[-1]
-    assert summary.startswith("not run (no synthesised input is valid); 0 errors, 0 warnings, 1 in")
+    assert summary.startswith("not run (no valid synthetic input); 0 errors, 0 warnings, 1 in")
     assert "nothing run" not in summary
     summary = unstyle(render([unfed, fed])).splitlines()[-1]
     assert summary.startswith("1 of 2 models not run; 0 errors")

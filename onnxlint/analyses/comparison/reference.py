@@ -147,7 +147,7 @@ class Reference:
             if not (rounding.drawn_by(mine) or other.rounding.drawn_by(like))
         ]
         if not reference.outputs:
-            raise Unavailable("every output depends on random numbers, or is nothing to compare")
+            raise Unavailable("no output is a deterministic tensor that can be compared")
         reference._compare([ran.outputs for ran in execution.runs])
         return reference
 

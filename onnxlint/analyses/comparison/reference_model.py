@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Names = Sequence[tuple[str, str]]
     Job = tuple[int, Names]
 
-NO_REFERENCE = "it compares with another model: give it with --reference"
+NO_REFERENCE = "requires --reference"
 
 
 class OtherModel:

@@ -105,7 +105,7 @@ class Execution:
 
     @property
     def synthetic(self) -> bool:
-        """Whether the samples were made up."""
+        """Whether the samples are synthetic."""
         return self.inputs.synthetic
 
     @property
@@ -185,11 +185,11 @@ class Execution:
     def _refused(self, refusals: list[Refusal]) -> None:
         if is_endless(refusals[-1].message):
             self.no_valid_input = (
-                f"a Loop that only its condition ends goes on after {MOST_TRIPS:,} iterations of "
+                f"a Loop without a trip count still runs after {MOST_TRIPS:,} iterations on "
                 "synthetic input"
             )
         elif self.synthetic and self.inputs.guessed and not refusals[0].is_of_dtype:
-            self.no_valid_input = f"no synthesised input is valid: {refusals[0]}"
+            self.no_valid_input = f"no valid synthetic input: {refusals[0]}"
         else:
             self.execution_failure = refusals[0]
 

@@ -154,7 +154,7 @@ class ChosenLabels:
             if (decided := _gathered(choice, head, trace.execution.runs, is_tied)) is not None
         ]  # fmt: skip
         if not found:
-            raise Unavailable("no output gives labels beside the scores of their classes")
+            raise Unavailable("no output holds class labels beside the scores of these classes")
         return cls(found)
 
 

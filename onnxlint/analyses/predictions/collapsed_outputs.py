@@ -106,7 +106,7 @@ class Collapses:
             predictions = None
         found = cls(graph, trace, activations, constancy, predictions)
         if not found._others and all(each.rows < 2 for each in found._predictions):
-            raise Unavailable("a single prediction cannot be compared with another")
+            raise Unavailable("at least 2 predictions are needed")
         return found
 
     def within(self, max_spread: float) -> Iterator[Collapse]:

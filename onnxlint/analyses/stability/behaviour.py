@@ -371,7 +371,7 @@ class Behaviour:
         """Two samples, each as a feed of its own."""
         sizes = self.sizes
         if not sizes.batch_axes:
-            raise NotApplicable("no input has a free first axis")
+            raise NotApplicable("no input has a dynamic first axis")
         if sizes.batch_is_doubtful or self._is_time:
             raise NotApplicable(f"the first axis {sizes.batch!r} may hold parts of one sample")
         one = self._feeds[0]
@@ -380,10 +380,10 @@ class Behaviour:
             first, second = self._unlike(one[name], axis) if self._scales_together else (0, 1)
             return sizes.with_batch(one, [first]), sizes.with_batch(one, [second])
         if len(self._feeds) < 2:
-            raise NotApplicable("there is only one sample")
+            raise NotApplicable("at least 2 samples are needed")
         other = one | {name: self._feeds[1][name] for name in sizes.batch_axes}
         if any(one[name].shape != other[name].shape for name in one):
-            raise NotApplicable("the first two samples have other sizes")
+            raise NotApplicable("the first two samples differ in shape")
         return one, other
 
     @property
@@ -461,7 +461,7 @@ class Behaviour:
         """Raises NotApplicable where the run fails: a rule of its own says why."""
         found = self._attempted(feed, level, fresh=fresh)
         if isinstance(found, Refusal):
-            raise NotApplicable(f"it cannot be run again: {found}")
+            raise NotApplicable(f"the model cannot be run again: {found}")
         return found
 
     def _attempted(
@@ -472,7 +472,7 @@ class Behaviour:
         except RunFailure as error:
             return read_refusal(self._graph, str(error))
         except LimitReached as error:
-            raise NotApplicable(f"it cannot be run again: {error}") from error
+            raise NotApplicable(f"the model cannot be run again: {error}") from error
         except WorkerDied as error:
             return Refusal(self._graph.main.place, str(error), "")
 

@@ -271,7 +271,7 @@ class Positions:
         elif axis is not None and array.shape[axis] > 1:
             yield from (np.roll(array, step, axis) for step in (1, 2))
         else:
-            raise Unavailable("there are no other samples to take values from")
+            raise Unavailable("no other samples to take values from")
 
     def _moves_every_sample(self, slot: Slot) -> bool:
         """Whether an output answers to the input for every sample: none of them is saturated."""

@@ -118,7 +118,7 @@ class Propagation:
         if len(graph.main.nodes) > MAX_NODES:
             raise Unavailable(f"the model has more than {MAX_NODES:,} nodes")
         if graph.main.opsets.get("", 0) < _oldest_opset():
-            raise Unavailable(f"it is measured from opset {_oldest_opset()} on")
+            raise Unavailable(f"gradients are measured from opset {_oldest_opset()} on")
         chain = longest_chain(graph, shapes)
         work.check(Question.GRADIENTS)
         try:
@@ -126,9 +126,13 @@ class Propagation:
             gains, gradients = meter.measure()
         except RunFailure as error:
             why = read_refusal(graph, str(error))
-            raise Unavailable(f"the model does not run beside its copy: {why}") from error
+            raise Unavailable(
+                f"the model does not run together with a perturbed copy: {why}"
+            ) from error
         except WorkerDied as error:
-            raise Unavailable(f"beside its copy: {error}") from error
+            raise Unavailable(
+                f"running the model together with a perturbed copy failed: {error}"
+            ) from error
         return cls(chain, gains, gradients, is_blank=_is_blank(graph, chain))
 
     def first(self, judge: Callable[[float], bool]) -> Reach | None:
@@ -140,8 +144,8 @@ class Propagation:
         found = next((layer for layer in self.layers if judge(layer.gradient)), None)
         if found is not None and self._is_blank:
             raise NotApplicable(
-                "batch normalisation with the statistics of an untrained model does nothing here: "
-                "gradients in training are others"
+                "gradients in training differ: batch normalisation with the statistics of an "
+                "untrained model has no effect"
             )
         return found
 
@@ -234,9 +238,11 @@ class _Meter:
     def _doubt(self, layers: list[Node]) -> None:
         """Whether there is another reason that no change comes through."""
         if "float16" in self._plan.cuts.values():
-            raise Unavailable("float16 is too coarse to follow a small change through the model")
+            raise Unavailable("float16 is too coarse to measure the effect of a small change")
         if any(_is_zero(self._graph, layer) for layer in layers):
-            raise NotApplicable(f"the weights of {layers[-1].place} are all zero: nothing passes")
+            raise NotApplicable(
+                f"the weights of {layers[-1].place} are all zero: no gradient passes"
+            )
 
     def _checked(self, means: _Reading) -> list[float]:
         """The gradients at all cuts but the first, from the output on, doubtful ones measured."""
@@ -276,7 +282,7 @@ class _Meter:
         ran = self._worker.run(Run(feeds, [], perturbed_copy.outputs(self._plan)))
         numbers = {name: float(array) for name, array in ran.outputs.items()}
         if not all(map(math.isfinite, numbers.values())):
-            raise Unavailable("some values on the way are not finite")
+            raise Unavailable("some values between the layers are not finite")
         return self._read(numbers)
 
     def _read(self, numbers: dict[str, float]) -> _Reading:
