@@ -1,4 +1,4 @@
-"""What simple models reach on the samples and labels that the model was scored on."""
+"""Accuracy of simple models on the samples and labels that the model was scored on."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Baselines:
         """Fits them by cross-validation.
 
         Raises:
-            Unavailable: nobody asked for them, or they cannot be fitted to such data.
+            Unavailable: they were not requested, or cannot be fitted to such data.
             DataError: scikit-learn is missing.
         """
         from onnxlint.runtime.metrics import sklearn_baselines

@@ -1,4 +1,4 @@
-"""The labels that the user gave: what should come out, sample by sample."""
+"""The labels that the user supplied: the ground truth, sample by sample."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Labels:
 
     @cached_property
     def counts(self) -> Mapping[str, int] | None:
-        """How many labels there are of each class; None where they are no classes, one a sample."""
+        """Number of labels per class; None where they are not one class per sample."""
         single = self.array.size == len(self.array)
         if not single or self.array.dtype.kind == "f":
             return None

@@ -1,4 +1,4 @@
-"""How well an output meets the labels: which output they belong to, and what to compare."""
+"""How well an output matches the labels: which output they belong to, and what to compare."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Scores:
 
     @cached_property
     def confidence(self) -> Array | None:
-        """Of each row, or label, how probable what is predicted is said to be."""
+        """Of each row, or label, the probability of what is predicted."""
         import numpy as np
 
         if self.probabilities is None:

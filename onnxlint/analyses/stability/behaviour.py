@@ -1,4 +1,4 @@
-"""Whether the model does the same again: on the same input, in company, at other sizes."""
+"""Whether results are stable: on the same input, in a batch, at other sizes and levels."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Resized:
-    """What came of a run at another size of one axis; exactly one of the last two is set."""
+    """A run at another size of one axis; exactly one of `outputs` and `refusal` is set."""
 
     symbol: str
     size: int
@@ -66,7 +66,7 @@ class Resized:
 
 @dataclass(frozen=True)
 class ResizedAxis:
-    """One free size of the inputs, and the runs at other sizes than `base`, at which it runs."""
+    """A dynamic axis of the inputs, and runs at other sizes than `base`, which is known to run."""
 
     symbol: str
     base: int
@@ -92,7 +92,7 @@ class Misshapen:
 
 @dataclass(frozen=True)
 class Divergence:
-    """How an optimisation level differs from the model as written: a failure, or an output."""
+    """How an optimisation level differs from the unoptimised model: a failure, or an output."""
 
     level: Level
     difference: Difference | None = None
@@ -100,11 +100,11 @@ class Divergence:
 
 
 class Behaviour:
-    """Runs the model again, and tells how the outputs differ; every question is asked once.
+    """Runs the model again and compares the outputs; every question is asked once.
 
-    Everything is measured on the first feed. All numbers are there; whether they are more than
+    Everything is measured on the first feed. All differences are returned; whether they exceed
     rounding, a rule judges by a limit. A question that would cost too much is not applicable, which
-    `Work` settles. What follows up a difference that was found is asked in any case.
+    `Work` decides. Questions that follow up a difference are asked in any case.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class Behaviour:
 
     @property
     def feed(self) -> Feed:
-        """What everything is measured on."""
+        """The inputs that everything is measured on."""
         return self._feeds[0]
 
     @property
@@ -195,7 +195,7 @@ class Behaviour:
 
     @property
     def batch_is_unsure(self) -> bool:
-        """Whether there is a free first axis that no name tells to count samples."""
+        """Whether there is a dynamic first axis whose name does not say that it counts samples."""
         return self.sizes.batch is not None and not self.sizes.batch_is_sure
 
     @cached_property
@@ -224,7 +224,7 @@ class Behaviour:
         }
 
     def depends_on_company(self, coupling: Difference, limit: float) -> bool:
-        """Whether it is the other sample, or the place in the batch, that makes one of `couplings`.
+        """Whether the other sample, or the place in the batch, causes one of `couplings`.
 
         Sums round otherwise in a larger batch, whoever is in it: then each sample gives the same
         twice when it is run together with itself, and the same as with the other one. Where that
@@ -247,7 +247,7 @@ class Behaviour:
 
     @cached_property
     def batch(self) -> ResizedAxis | None:
-        """What came of other batch sizes; None where no axis is sure to count samples.
+        """Runs at other batch sizes; None where no axis is known to count samples.
 
         Raises:
             NotApplicable: it would cost too much.
@@ -300,7 +300,7 @@ class Behaviour:
 
     @cached_property
     def axes(self) -> list[ResizedAxis]:
-        """The other free sizes; each was varied until it was taken once.
+        """The other dynamic axes; each was varied until one size succeeded.
 
         Where an axis alone is refused, those of the same size are varied with it: two symbols may
         stand for one size. None are there where that would cost too much.
@@ -321,7 +321,7 @@ class Behaviour:
 
     @cached_property
     def divergences(self) -> list[Divergence]:
-        """How the outputs of the optimised model differ from those of the model as written.
+        """How the outputs of the optimised model differ from those of the unoptimised model.
 
         Raises:
             NotApplicable: it would cost too much.
@@ -402,7 +402,7 @@ class Behaviour:
         return (least, most) if least != most else (0, 1)
 
     def is_scaled_by_batch(self, value: Value) -> bool:
-        """Whether what a value is made of is quantised with one scale for all samples together."""
+        """Whether a value is computed from values quantised with one scale for the whole batch."""
         before = self._graph.ancestors([value])
         return any(node in before for node in self._graph.nodes(*DYNAMIC))
 

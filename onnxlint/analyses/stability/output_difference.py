@@ -1,4 +1,4 @@
-"""How far two outputs are from each other, seen as numbers and as decisions."""
+"""How far two outputs are from each other, as values and as decisions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Difference:
         return limit * self.allowance
 
     def exceeds(self, limit: float) -> bool:
-        """Whether it is more than rounding, by a limit that is meant for float32."""
+        """Whether the difference exceeds rounding, by a limit that is meant for float32."""
         return self.measured > self.limit(limit)
 
     def described(self, limit: float) -> str:

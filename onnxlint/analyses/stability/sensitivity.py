@@ -1,4 +1,4 @@
-"""Whether the outputs change when one input does, all others being held."""
+"""Whether the outputs change when one input does, all others held constant."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Tried:
     """One input that was changed, and which outputs could follow it smoothly.
 
     `followed` are those that did change, in some element; the others did in none, in any of
-    `variations` of the input over `samples` samples. A sample has `size` numbers of the input.
+    `variations` of the input over `samples` samples. A sample has `size` elements of the input.
     """
 
     input: Value
@@ -57,9 +57,9 @@ class Tried:
 
 
 class Sensitivity:
-    """What each input changed.
+    """Which outputs each input changed.
 
-    Left out are inputs without a second valid value, and outputs that hold whole numbers alone.
+    Left out are inputs without a second valid value, and outputs that only hold integers.
     """
 
     def __init__(self, tried: list[Tried], heads: Collection[Value], synthetic: bool) -> None:
@@ -83,7 +83,7 @@ class Sensitivity:
 
     @cached_property
     def idle(self) -> list[Tried]:
-        """The inputs that changed no output, though others changed one that could follow them."""
+        """The inputs that changed no output, although others changed one that could follow them."""
         idle = (tried for tried in self._tried if not tried.followed)
         return [tried for tried in idle if not self._moved.isdisjoint(tried.outputs)]
 

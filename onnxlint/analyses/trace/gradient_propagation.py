@@ -1,4 +1,4 @@
-"""How a small change of the input grows or fades on its way to the output, layer by layer.
+"""How a small change of the input grows or shrinks towards the output, layer by layer.
 
 This is the forward reading of vanishing and exploding gradients. A change v in a random direction
 becomes J v, where J is the Jacobian, and grows by the ratio of their RMS. Squared and averaged over
@@ -59,7 +59,7 @@ MAX_CHECKS = 2
 
 @dataclass(frozen=True)
 class Reach:
-    """How far gradients reach down: to what `node`, a layer, gives.
+    """The gradient that arrives at the output of a layer, `node`.
 
     `gradient` is the length of the gradient at `value`, for one of length 1 and random direction
     at the output. `gain` is how much longer a small change gets on the way to `value` from the last
@@ -74,12 +74,12 @@ class Reach:
 
     @property
     def place(self) -> Place:
-        """Where the layer stands."""
+        """The layer's place."""
         return self.node.place
 
 
 class Propagation:
-    """How gradients that begin at `output` reach the layers before it.
+    """The gradients at all layers for a unit gradient at `output`.
 
     `layers` holds them from the output to the input, of parallel ones the last; `gradient` is the
     length of the gradient at `source`.
@@ -106,7 +106,7 @@ class Propagation:
     def build(
         cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker, work: Work
     ) -> Propagation:
-        """Runs the model beside its copy on the first samples.
+        """Runs the model together with a perturbed copy on the first samples.
 
         Raises:
             NotApplicable: there is no chain of layers to measure, or it would cost too much.
@@ -136,7 +136,7 @@ class Propagation:
         return cls(chain, gains, gradients, is_blank=_is_blank(graph, chain))
 
     def first(self, judge: Callable[[float], bool]) -> Reach | None:
-        """The layer nearest to the output whose gradient is as asked for.
+        """The layer nearest to the output for whose gradient `judge` is true.
 
         Raises:
             NotApplicable: there is one, but training would normalise what this model does not.
@@ -172,7 +172,7 @@ class Propagation:
         return self.layers[: self.layers.index(layer)]
 
     def evidence(self) -> list[dict[str, object]]:
-        """All layers with their numbers, from the output to the input."""
+        """All layers with their gains and gradients, from the output to the input."""
         return [
             {"node": layer.node.name, "value": layer.value.name,
              "gain": layer.gain, "gradient": layer.gradient}
