@@ -70,7 +70,7 @@ def test_failing_run_names_node_reason_and_inputs() -> None:
     { [look_up] p = Gather(w, rows) y = Concat<axis = 0>(p, x) }"""
     (found,) = judged(execution_failure, text).findings
     assert found.place.node == "look_up"
-    assert "index 7 lies outside [-3,2]" in found.message
+    assert "index 7 is out of range [-3,2]" in found.message
     assert "x float32[4]" in found.message
 
 

@@ -230,9 +230,12 @@ def test_a_fixed_batch_is_scored_without_its_filling(tmp_path):
     [
         ([0, 1, 1], "3 labels for 4 samples"),
         ([0, 1, 1, 0, 2], "5 labels for 4 samples"),
-        ([1, 2, 3, 3], "integers of shape [4] from 1 to 3, fit no output of the model: 'y'"),
+        (
+            [1, 2, 3, 3],
+            "labels (integers of shape [4] from 1 to 3) match no output of the model: 'y'",
+        ),
         (["a", "b", "c", "a"], "names of shape [4]"),
-        ([[0, 1], [1, 0], [1, 0], [1, 0]], "fit no output"),
+        ([[0, 1], [1, 0], [1, 0], [1, 0]], "match no output of the model"),
     ],
 )
 def test_labels_that_do_not_fit(truths, sentence, tmp_path):
@@ -508,7 +511,7 @@ def test_a_classifier_of_one_layer_is_compared_with_linear_baselines(slope, unbe
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"samples": 49}, "49 samples are too few"),
+        ({"samples": 49}, "too few samples: 49 (at least 50)"),
         ({"baseline": False}, "--baseline"),
     ],
 )

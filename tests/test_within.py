@@ -230,7 +230,7 @@ def test_what_cannot_be_looked_into_is_told_at_its_node(analysed):
     )
     within = analyses.get(Within)
     assert [(body.scope.path, reason) for body, reason in within.unseen] == [
-        ("Loop_1/body", "'empty', which it reads, is no tensor or too large to be kept")
+        ("Loop_1/body", "operand 'empty' is not a tensor or too large to be kept")
     ]
     assert nan_origins(analyses) == [" SequenceAt"]
 

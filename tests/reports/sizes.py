@@ -144,7 +144,7 @@ REPORTS = (
         "the sequences of a batch joined into one long sequence before an LSTM",
         rule="RUN005",
         place="back",
-        says="together with another",
+        says="when batched with another",
         severity=Severity.WARNING,
         bad="""
         net (float[batch, 3, 2] x) => (float[batch, 3, 1] y)
@@ -192,7 +192,7 @@ REPORTS = (
         "dynamic quantisation: one scale for the whole batch, so neighbours change an answer",
         rule="RUN005",
         place="share",
-        says="together",
+        says="when batched with another",
         severity=Severity.WARNING,
         mended=True,
         bad="""

@@ -99,17 +99,19 @@ def _broken(value: Value, seen: Seen | None, sizes: dict[str, int]) -> Broken | 
     dtype, actual = seen
     came = f"{dtype}{list(actual)}"
     if FEEDABLE.get(promised.dtype, dtype) != dtype:
-        return Broken(value, promised, came, "another dtype")
+        return Broken(value, promised, came, "different dtype")
     if promised.dims is None:
         return None
     if len(promised.dims) != len(actual):
-        what = f"{len(actual)} axes, not {len(promised.dims)}"
+        what = f"rank {len(actual)} (declared {len(promised.dims)})"
         return Broken(value, promised, came, what, len(actual), len(promised.dims))
     for axis, (dim, size) in enumerate(zip(promised.dims, actual, strict=True)):
         known = dim if isinstance(dim, int) else _size(dim, sizes)
         if known is not None and 0 <= known != size:  # some exporters write -1 for a free one
-            named = f", which {dim!r} is elsewhere" if isinstance(dim, str) else ""
-            what = f"axis {axis} has size {size}, not {known}{named}"
+            expected = (
+                f"{dim!r} is {known} elsewhere" if isinstance(dim, str) else f"declared {known}"
+            )
+            what = f"axis {axis} has size {size} ({expected})"
             return Broken(value, promised, came, what, size, known)
         if isinstance(dim, str):
             sizes.setdefault(dim, size)

@@ -145,7 +145,7 @@ class Reference:
             if not (rounding.drawn_by(mine) or other.rounding.drawn_by(like))
         ]
         if not reference.outputs:
-            raise Unavailable("every output is random or not comparable")
+            raise Unavailable("no output is a deterministic tensor that can be compared")
         reference._compare([ran.outputs for ran in execution.runs])
         return reference
 

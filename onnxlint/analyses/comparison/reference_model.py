@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Names = Sequence[tuple[str, str]]
     Job = tuple[int, Names]
 
-NO_REFERENCE = "needs a reference model (--reference)"
+NO_REFERENCE = "requires --reference"
 
 
 class OtherModel:

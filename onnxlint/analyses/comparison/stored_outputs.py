@@ -17,7 +17,7 @@ from onnxlint.model.graph.place import Place
 if TYPE_CHECKING:
     from onnxlint.types import Array
 
-NO_EXPECTATION = "needs a test data set with output_*.pb (--data)"
+NO_EXPECTATION = "requires a test data set with output_*.pb (--data)"
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Expected:
                     outputs[name].add(Comparison(file, wanted, ran.outputs[name]))
         found = [output for output in outputs.values() if output.comparisons or output.misfits]
         if not found:
-            raise Unavailable("no output is a small, deterministic numpy tensor")
+            raise Unavailable("no output is a deterministic tensor of a size that is kept")
         return cls(found)
 
 

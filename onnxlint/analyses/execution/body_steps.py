@@ -17,8 +17,8 @@ Steps: TypeAlias = "Generator[dict[str, Array], list[Array], None]"
 Read: TypeAlias = "Callable[[Value | None], Array]"
 
 
-class Unknown(Exception):  # noqa: N818 - nothing failed: it is not looked into
-    """A body is not looked into, for the reason that is told."""
+class Unknown(Exception):  # noqa: N818 - nothing failed: it is not traced
+    """A body is not traced, for the reason that is given."""
 
 
 def steps(body: Body, read: Read, most: int) -> Steps:
@@ -60,7 +60,7 @@ def _loop(body: Body, read: Read, most: int) -> Steps:
     going = np.asarray(True) if node.input(1) is None else read(node.input(1))
     states = [read(value) for value in node.inputs[2:]]
     if len(names) != 2 + len(states):
-        raise Unknown("its body has another number of inputs")
+        raise Unknown("the body has a different number of inputs")
     for trip in range(most):
         if not going.all():
             return
@@ -76,15 +76,15 @@ def _scan(body: Body, read: Read, most: int) -> Steps:
 
     node, count = body.owner, _scanned(body.owner)
     if body.scope.opsets.get("", 0) < 9:
-        raise Unknown("a Scan before opset 9 is not looked into")
+        raise Unknown("Scan before opset 9 is not traced")
     arrays, names = [*map(read, node.inputs)], [value.name for value in body.scope.inputs]
     if len(names) != len(arrays) or not 0 < count <= len(names):
-        raise Unknown("its body has another number of inputs")
+        raise Unknown("the body has a different number of inputs")
     states, scanned = arrays[:-count], arrays[-count:]
     axes = node.integers("scan_input_axes") or [0] * count
     backwards = node.integers("scan_input_directions") or [0] * count
     if not len(axes) == len(backwards) == count:
-        raise Unknown("its axes are not those of its inputs")
+        raise Unknown("the axes do not match the inputs")
     moved = [np.moveaxis(array, axis, 0) for array, axis in zip(scanned, axes, strict=True)]
     for step in range(min(most, *map(len, moved))):
         slices = [

@@ -148,7 +148,7 @@ class _Look:
             self._met += 1
             try:
                 if self._met > MOST_BODIES:
-                    raise Unknown(f"{MOST_BODIES} others were looked into")
+                    raise Unknown(f"{MOST_BODIES} other bodies were traced (limit)")
                 _Inside(self, body, self._per_run).visit(visits)
             except (RunFailure, Unknown) as reason:
                 self.within.unseen.append((body, str(reason)))
@@ -281,7 +281,7 @@ class _Inside:
         constant = None if value is None else self._graph.constant(value)
         if constant is None:
             name = "" if value is None else value.name
-            raise Unknown(f"{name!r}, which it reads, is no tensor or too large to be kept")
+            raise Unknown(f"operand {name!r} is not a tensor or too large to be kept")
         return constant
 
     def _surroundings(self, known: dict[Value, Array]) -> tuple[Feed, dict[str, TensorProto]]:

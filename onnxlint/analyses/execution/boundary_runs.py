@@ -1,7 +1,7 @@
-"""What happens at the limits of what is valid: zeros, one number throughout, extremes, one step.
+"""Boundary samples: zeros, one value throughout, minimum and maximum values, one step.
 
-Such samples are made up, and rarer than others in practice: they are run apart, one by one, and
-none of their numbers goes into the statistics of the trace.
+Such samples are synthetic, and rarer than others in practice: they are run separately, one by one,
+and do not go into the statistics of the trace.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SIZES = ("count", "length", "given")
 
 @dataclass(frozen=True)
 class Strayed:
-    """A run at the limits that gave NaN or infinities, every value watched.
+    """A run of a boundary sample with NaN or infinity, every value recorded.
 
     `reaches`: an output holds some of them, or was decided on them.
     `inner` are the steps of subgraphs and functions that show them.
@@ -50,9 +50,9 @@ class Strayed:
 
 @dataclass(frozen=True)
 class Refused:
-    """A sample at the limits that onnxruntime refuses, though it takes others of its kind.
+    """A boundary sample that onnxruntime refuses although others of its kind run.
 
-    `sure`: nothing in it but data was made up, and nothing says that it is refused by design.
+    `sure`: only data is synthetic in it, and nothing says that the refusal is by design.
     """
 
     boundary: Boundary
@@ -61,7 +61,7 @@ class Refused:
 
 
 class Limits:
-    """The samples at the limits that went wrong; none where the user's data was fed."""
+    """The boundary samples that failed; none where the user's data was fed."""
 
     def __init__(self) -> None:
         self.strayed: list[Strayed] = []
@@ -69,7 +69,7 @@ class Limits:
 
     @classmethod
     def build(cls, graph: Graph, execution: Execution, work: Work, within: Within) -> Limits:
-        """Runs the samples at the limits, where the others ran and it costs little."""
+        """Runs the boundary samples, where the others ran and the cost is small."""
         limits, attempt, runner = cls(), execution.attempt, execution.runner
         if attempt is None or runner is None or not execution.synthetic:
             return limits

@@ -1,4 +1,4 @@
-"""What happened when the model ran: in a worker process, with intermediate outputs watched."""
+"""The runs of the model: in a worker process, with intermediate outputs recorded."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Execution:
     """The failures, or the runs, of one model.
 
     At most one of `session_failure` and `crash` is set; with `execution_failure` there are no runs.
-    `over_limit`: it was ended for its time or memory. `unoptimisable` tells why it runs as it is
-    written alone.
+    `over_limit`: the run was ended for its time or memory. `unoptimisable` says why the model only
+    runs unoptimised.
     `runs` holds what each feed gave at the shipped optimisation level, and `statistics` what was
     watched in all of them; `inner` is what stands inside the fused kernels of these, watched in
     other runs of the first `inner_samples`. `close_runs` are those of the same feeds, each with its
@@ -122,17 +122,17 @@ class Execution:
 
     @property
     def synthetic(self) -> bool:
-        """Whether the samples were made up."""
+        """Whether the samples are synthetic."""
         return self.inputs.synthetic
 
     @property
     def ran(self) -> bool:
-        """Whether there is anything to look at."""
+        """Whether any run succeeded."""
         return bool(self.runs)
 
     @property
     def failure(self) -> str | None:
-        """Why there is nothing to look at, in a few words."""
+        """Why no run succeeded, in a few words."""
         if self.session_failure is not None:
             return "onnxruntime cannot load the model"
         if self.execution_failure is not None:
@@ -141,7 +141,7 @@ class Execution:
 
     @property
     def level(self) -> Level:
-        """The level of optimisation at which it ran: the usual one, if onnxruntime takes it."""
+        """The optimisation level of the runs: the default, where onnxruntime supports it."""
         return "all" if self.unoptimisable is None else AS_WRITTEN
 
     def _open(self, runner: Runner) -> bool:
@@ -202,11 +202,11 @@ class Execution:
     def _refused(self, refusals: list[Refusal]) -> None:
         if is_endless(refusals[-1].message):
             self.no_valid_input = (
-                f"a Loop that only its condition ends goes on after {MOST_TRIPS:,} iterations of "
+                f"a Loop without a trip count still runs after {MOST_TRIPS:,} iterations on "
                 "synthetic input"
             )
         elif self.synthetic and self.inputs.guessed and not refusals[0].is_of_dtype:
-            self.no_valid_input = f"no synthesised input is valid: {refusals[0]}"
+            self.no_valid_input = f"no valid synthetic input: {refusals[0]}"
         else:
             self.execution_failure = refusals[0]
 

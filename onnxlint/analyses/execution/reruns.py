@@ -1,4 +1,4 @@
-"""The model as it ships, run again: without probes, at any level of optimisation."""
+"""The model run again as deployed: without probes, at any optimisation level."""
 
 from __future__ import annotations
 

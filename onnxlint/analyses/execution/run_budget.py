@@ -42,16 +42,16 @@ class Question(StrEnum):
     """What is asked by running again; those least likely to find something come last."""
 
     BATCH = "other batch sizes"
-    LIMITS = "samples at the limits"
-    OPTIMISED = "the unoptimised model"
+    LIMITS = "boundary samples"
+    OPTIMISED = "unoptimised model"
     AXES = "other sizes of dynamic axes"
-    COMPANY = "two samples together"
+    COMPANY = "two samples in a batch"
     ONE_STEP = "sequences of one step"
-    SENSITIVITY = "one input changed at a time"
-    REPEATED = "the same input twice"
-    GRADIENTS = "small changes followed through the layers"
-    ORDER = "the sequence shuffled"
-    POSITIONS = "a part of one input changed at a time"
+    SENSITIVITY = "inputs changed one at a time"
+    REPEATED = "repeated runs"
+    GRADIENTS = "gradients"
+    ORDER = "shuffled sequences"
+    POSITIONS = "parts of inputs changed one at a time"
 
 
 class Work:
@@ -149,8 +149,8 @@ class Work:
         """
         if not self.asks(question):
             raise NotApplicable(
-                f"{question}: about {self._costs[question]:.1g} operations, where looking again at "
-                f"this model may take {self.budget:.1g} in all (--trace full lifts the limit)"
+                f"{question}: about {self._costs[question]:.1g} operations exceed the budget for "
+                f"further runs (limit {self.budget:.1g}; --trace full lifts the limit)"
             )
 
     def check_size(self, times: float) -> None:
@@ -162,7 +162,7 @@ class Work:
         cost = times * self.run
         if times > 1 and cost > self.budget:
             told = f"a larger size would take about {cost:.1g} operations"
-            raise NotApplicable(f"{told} (limit {self.budget:.1g}; --trace full lifts it)")
+            raise NotApplicable(f"{told} (limit {self.budget:.1g}; --trace full lifts the limit)")
 
     @property
     def _costs(self) -> Mapping[Question, float]:

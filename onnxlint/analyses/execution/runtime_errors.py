@@ -1,4 +1,4 @@
-"""What onnxruntime refuses to load or to run: where in the graph, and why, in our words."""
+"""What onnxruntime refuses to load or to run: where in the graph, and why, in few words."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ _WHERE = tuple(map(re.compile, (
 """How onnxruntime's messages name the node that they are about."""
 
 _WHY = tuple((re.compile(pattern), reason) for pattern, reason in (
-    (r"(?:implementation|kernel) for (\w+)\((\d+)\)", "no CPU kernel takes {}-{} of these dtypes"),
-    (r"([\w.]+:\w+)\(-?\d+\) is not a registered", "it does not know operator {}"),
+    (r"(?:implementation|kernel) for (\w+)\((\d+)\)", "no CPU kernel for {}-{} with these dtypes"),
+    (r"([\w.]+:\w+)\(-?\d+\) is not a registered", "unknown operator {}"),
     (r"No Op registered for (\w+) with domain_version of (\d+)", "operator {} is not in opset {}"),
-    (r"IR version: (\d+), max supported IR version: (\d+)", "IR version {}: it reads up to {}"),
-    (r"Opset (\d+) is under development", "it does not know opset {}"),
+    (r"IR version: (\d+), max supported IR version: (\d+)", "IR version {} (limit {})"),
+    (r"Opset (\d+) is under development", "opset {} is not released"),
     (r"Missing opset", "the model imports no opset"),
-    (r"Unrecognized attribute: (\w+) for operator (\w+)", "attribute {!r} is none of {}'s"),
+    (r"Unrecognized attribute: (\w+) for operator (\w+)", "{1} has no attribute {0!r}"),
     (r"Required attribute '(\w+)' is missing", "the required attribute {!r} is missing"),
-    (r"has (\w+) size (\d+) not in range \[min=(\d+), max=(\d+)", "{} count {}, not {} to {}"),
+    (r"has (\w+) size (\d+) not in range \[min=(\d+), max=(\d+)", "{} count {} (limits {} and {})"),
     (r"Node input '(.*?)' is not a graph input", "nothing defines {!r}"),
     (r"Graph output \((.*?)\) does not exist", "nothing defines output {!r}"),
     (r"(?:same node name|Duplicate definition of name) \((.*?)\)", "the name {!r} is used twice"),
     (r"not acyclic", "the nodes form a cycle"),
-    (r"External data path does not exist: \"(.*?)\"", "there is no file {}"),
-    (r"raw_data size \((\d+) bytes\).* \((\d+) bytes\)", "a tensor has {} bytes, not {}"),
-    (r"ShapeInferenceError\] (.*?)$", "the shapes do not fit: {}"),
-    (r"Type Error", "the dtypes do not fit the operator"),
-    (r"idx=(-?\d+) must be within the inclusive range (\[.*?\])", "index {} lies outside {}"),
+    (r"External data path does not exist: \"(.*?)\"", "file {} not found"),
+    (r"raw_data size \((\d+) bytes\).* \((\d+) bytes\)", "a tensor has {} bytes (expected {})"),
+    (r"ShapeInferenceError\] (.*?)$", "shapes do not match: {}"),
+    (r"Type Error", "dtypes are not valid for the operator"),
+    (r"idx=(-?\d+) must be within the inclusive range (\[.*?\])", "index {} is out of range {}"),
     (r"other than 1\. (\d+) by (\d+)", "sizes {} and {} do not broadcast"),
     (r"Input shape:(\{.*?\}), requested shape:(\{.*?\})", "shape {} cannot become {}"),
-    (r"Got invalid (?:dimensions|rank) for input: (\S+)", "the data does not fit input {!r}"),
+    (r"Got invalid (?:dimensions|rank) for input: (\S+)", "data does not match input {!r}"),
 ))  # fmt: skip
 """onnxruntime's usual reasons, and the same in few words."""
 
@@ -61,7 +61,7 @@ _DTYPE_REFUSED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What onnxruntime refused: at which place, why in our words, and its own message.
+    """What onnxruntime refused: at which place, why in few words, and its own message.
 
     `reason` is empty where the message is none of the usual ones; `fed` tells the inputs of a run.
     """
@@ -78,7 +78,7 @@ class Refusal:
 
     def __str__(self) -> str:
         own = shorten(self.message, MESSAGE_LENGTH, placeholder=" …")
-        return f"{self.reason} (onnxruntime: {own})" if self.reason else f"onnxruntime says: {own}"
+        return f"{self.reason} (onnxruntime: {own})" if self.reason else f"onnxruntime: {own}"
 
 
 def read_refusal(graph: Graph, text: str) -> Refusal:

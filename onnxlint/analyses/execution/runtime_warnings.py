@@ -1,4 +1,4 @@
-"""What onnxruntime had to say about the model while it loaded and ran it."""
+"""Warnings that onnxruntime printed while it loaded and ran the model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHANGING = re.compile(r"0x[0-9a-fA-F]+|/onnxruntime_src/\S+")
 
 @dataclass(frozen=True)
 class Entry:
-    """A warning, where in the graph it belongs, and how often it came, with other numbers or not.
+    """A warning, its place in the graph, and how often it occurred, with other numbers or not.
 
     `text` is the first of these.
     """

@@ -1,4 +1,4 @@
-"""What simple models reach on the samples and labels that the model was scored on."""
+"""Accuracy of simple models on the samples and labels that the model was scored on."""
 
 from __future__ import annotations
 
@@ -51,24 +51,24 @@ class Baselines:
         """Fits them by cross-validation.
 
         Raises:
-            Unavailable: nobody asked for them, or they cannot be fitted to such data.
+            Unavailable: they were not requested, or cannot be fitted to such data.
             DataError: scikit-learn is missing.
         """
         from onnxlint.runtime.metrics import sklearn_baselines
 
         if not settings.baseline:
-            raise Unavailable("it compares with simple models: ask for them with --baseline")
+            raise Unavailable("requires --baseline")
         if scores.task == "multi-label" or len(scores.truths) != scores.samples:
-            raise Unavailable("simple models are fitted to one label a sample")
+            raise Unavailable("baselines require one label per sample")
         if scores.samples < MIN_SAMPLES:
-            raise Unavailable(f"{scores.samples} samples are too few; {MIN_SAMPLES} are needed")
+            raise Unavailable(f"too few samples: {scores.samples} (at least {MIN_SAMPLES})")
         features = _features(execution, scores.samples)
         if scores.task == "regression":
             figures = sklearn_baselines.regressed(features, scores.truths, settings.seed)
             doubt = DOUBT / math.sqrt(scores.samples)
             return cls(figures, _unbeaten(graph, scores.rmse or 0.0, figures, doubt))
         if len(set(scores.truths.tolist())) < 2:
-            raise Unavailable("all labels are of one class")
+            raise Unavailable("all labels are of the same class")
         figures = sklearn_baselines.classified(features, scores.truths, settings.seed)
         missed = {name: 1 - accuracy for name, accuracy in figures.items()}
         own = float(1 - scores.right.mean())
@@ -120,16 +120,16 @@ def _features(execution: Execution, samples: int) -> Array:
         arrays = [np.asarray(feed[slot.name]) for feed in feeds]
         rows = sum(len(array) for array in arrays if array.ndim)
         if rows < samples or len({array.shape[1:] for array in arrays}) != 1:
-            raise Unavailable(f"samples do not lie along the first axis of input {slot.name!r}")
+            raise Unavailable(f"the first axis of input {slot.name!r} is not the batch axis")
         columns.append(np.concatenate(arrays)[:samples].reshape(samples, -1))
     numbers = sum(column.size for column in columns)
     if not numbers:
-        raise Unavailable("no input holds numbers that a linear model can weigh")
+        raise Unavailable("no numeric input for a linear model")
     if numbers > MAX_NUMBERS:
-        raise Unavailable(f"{numbers // samples:,} features of {samples:,} samples are too many")
+        raise Unavailable(f"too many features ({numbers // samples:,}) for {samples:,} samples")
     features = np.concatenate(columns, axis=1).astype(np.float64)
     if not np.isfinite(features).all():
-        raise Unavailable("some features are NaN or infinite")
+        raise Unavailable("some features are NaN or infinity")
     return features
 
 

@@ -1,4 +1,4 @@
-"""Labels that a model gives beside the scores that they belong to: whether the two agree."""
+"""Label outputs of a model and the scores that they belong to: whether the two agree."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ class ChosenLabel:
 
     @property
     def place(self) -> Place:
-        """Where the label stands."""
+        """The label's place."""
         return self.label.place
 
     def mismatches(self) -> Iterator[Mismatch]:
-        """Rows whose label is not the class of the highest score, ties and unknown ones apart."""
+        """Rows whose label is not the class of the highest score; no ties, no unknown labels."""
         column = {name: at for at, name in enumerate(self.names)}
         best = self.scores.argmax(axis=1)
         for row, label in enumerate(self.labels):
@@ -106,7 +106,7 @@ class ChosenLabel:
 
     @property
     def scale(self) -> float:
-        """How far scores lie apart: 1 for probabilities, else the range of what was seen."""
+        """The range of the scores, at least 1, which is that of probabilities."""
         low, high = float(self.scores.min()), float(self.scores.max())
         return max(1.0, high - low)
 
@@ -117,17 +117,17 @@ class ChosenLabel:
 
     @property
     def is_estimated(self) -> bool:
-        """Whether the scores are Platt's estimates, which scikit-learn, too, lets differ a bit."""
+        """Whether the scores are Platt's estimates, which may differ in scikit-learn too."""
         return self.source.op == SVM and bool(self.source.attribute("prob_a", []))
 
     @property
     def has_own_threshold(self) -> bool:
-        """Whether ai.onnx.ml's runtimes label two classes of trees by a cut of their own."""
+        """Whether runtimes label two classes of trees by a threshold of their own."""
         return self.source.op == "ai.onnx.ml::TreeEnsembleClassifier" and len(self.names) == 2
 
 
 class ChosenLabels:
-    """All labels of a model whose scores it gives, too."""
+    """All label outputs of a model whose scores are outputs too."""
 
     def __init__(self, decided: list[ChosenLabel]) -> None:
         self._decided = decided
@@ -140,7 +140,7 @@ class ChosenLabels:
         """Finds the labels, the scores that they belong to, and gathers both.
 
         Raises:
-            Unavailable: no label is given beside its scores.
+            Unavailable: no label output has its scores among the outputs.
         """
         choices = [choice for value in graph.outputs if (choice := _choice_of(graph, value))]
         read = (recognise(graph, shapes, value, settings.outputs) for value in graph.outputs)
@@ -154,7 +154,7 @@ class ChosenLabels:
             if (decided := _gathered(choice, head, trace.execution.runs, is_tied)) is not None
         ]  # fmt: skip
         if not found:
-            raise Unavailable("no output gives labels beside the scores of their classes")
+            raise Unavailable("no output holds class labels beside the scores of these classes")
         return cls(found)
 
 

@@ -42,9 +42,9 @@ _FILLING = ("Mul", "Sub", "Div")
 
 @dataclass(frozen=True, eq=False)
 class Collapse:
-    """An output whose rows were nearly the same, and the proof that every input gives them.
+    """An output with nearly identical rows, and the proof that every input results in these.
 
-    `spread` is the largest difference relative to the largest number, `rows` are predictions;
+    `spread` is the largest difference relative to the largest value, `rows` are predictions;
     `is_head` says that it is recognised as a prediction, `alone` that no other float output
     differs from sample to sample. `log_odds_spread` is what the spread is before probabilities
     that are all near 0 or 1 were made of it, else 0.
@@ -60,23 +60,23 @@ class Collapse:
 
     @property
     def place(self) -> Place:
-        """Where the output stands."""
+        """The output's place."""
         return self.value.place
 
     @property
     def is_equal(self) -> bool:
-        """Whether it was the same but for rounding: else only signs of one number are left."""
+        """Whether the rows are equal up to rounding: else only signs of one value are left."""
         return self.spread <= EQUAL
 
     @property
     def is_meant(self) -> bool:
-        """Whether it may well be a constant in the shape of something: a grid, a mask, a state."""
+        """Whether a constant of some value's shape may be intended: a grid, a mask, a state."""
         ended = self.proof.ended_at if self.proof is not None else None
         return not (self.is_head or self.alone) and ended is not None and ended.op in _FILLING
 
 
 class Collapses:
-    """Asks which outputs were the same for all samples."""
+    """The outputs that are the same for all samples."""
 
     def __init__(
         self, graph: Graph, trace: Trace, activations: Activations, constancy: Constancy,
@@ -106,11 +106,11 @@ class Collapses:
             predictions = None
         found = cls(graph, trace, activations, constancy, predictions)
         if not found._others and all(each.rows < 2 for each in found._predictions):
-            raise Unavailable("a single prediction cannot be compared with another")
+            raise Unavailable("at least 2 predictions are needed")
         return found
 
     def within(self, max_spread: float) -> Iterator[Collapse]:
-        """The outputs that differ by less: of those that are no predictions by rounding alone."""
+        """The outputs that differ by less; those that are not predictions, only by rounding."""
         compared = [each for each in self._predictions if each.rows > 1]
         same = [each for each in compared if each.spread < max_spread]
         steady = {seen.value for seen in self._others if seen.is_constant(EQUAL)}

@@ -1,4 +1,4 @@
-"""The labels that the user gave: what should come out, sample by sample."""
+"""The labels that the user supplied: the ground truth, sample by sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from onnxlint.settings import LabelSource, Settings
 if TYPE_CHECKING:
     from onnxlint.types import Array
 
-NO_LABELS = "it judges against labels: give them with --labels, beside --data"
+NO_LABELS = "requires --labels together with --data"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Labels:
 
     @cached_property
     def counts(self) -> Mapping[str, int] | None:
-        """How many labels there are of each class; None where they are no classes, one a sample."""
+        """Number of labels per class; None where they are not one class per sample."""
         single = self.array.size == len(self.array)
         if not single or self.array.dtype.kind == "f":
             return None
@@ -53,7 +53,7 @@ class Labels:
         if source is None:
             raise Unavailable(NO_LABELS)
         if settings.data is None:
-            raise DataError(f"{source}: labels belong to samples; give those, too (--data)")
+            raise DataError(f"{source}: labels require the samples that they belong to (--data)")
         return cls(labels.read(source.file, source.key), source)
 
     def of(self, samples: int, *, are_all: bool) -> Array:
@@ -65,5 +65,5 @@ class Labels:
         count = len(self.array)
         if count < samples or (are_all and count > samples):
             told = f"{self.source}: {count:,} labels for {samples:,} samples"
-            raise DataError(f"{told}; one label, or one row of them, belongs to each sample")
+            raise DataError(f"{told}; give one label, or one row of labels, per sample")
         return self.array[:samples]

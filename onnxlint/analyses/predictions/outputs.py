@@ -1,4 +1,4 @@
-"""What the model gave: its outputs as they were over all samples."""
+"""The model's outputs over all samples."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Output:
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
+        """The output's place."""
         return self.value.place
 
     @cached_property
     def bounds(self) -> tuple[float, float] | None:
-        """The least and the largest number over all samples, NaN apart; None where none is known.
+        """Minimum and maximum over all samples, without NaN; None where unknown.
 
-        Infinities are numbers here.
+        Infinities count.
         """
         if self.seen is not None:
             counts = self.seen.statistics
@@ -58,7 +58,7 @@ class Output:
 
     @cached_property
     def is_telling(self) -> bool:
-        """Whether no second output can well be equal to it by chance.
+        """Whether another output is unlikely to be equal by chance.
 
         It holds floating-point numbers that differ, and not only whole ones.
         """
@@ -77,7 +77,7 @@ class Output:
 
     @property
     def origin(self) -> Value:
-        """What its numbers are, behind operators that only move them and nodes that hold others."""
+        """The value behind operators that only move elements and nodes that run subgraphs."""
         value = self.value
         walk = Walk([value])
         for value in walk:
@@ -105,7 +105,7 @@ class Outputs:
 
     @classmethod
     def build(cls, graph: Graph, trace: Trace) -> Outputs:
-        """Gathers what every run gave."""
+        """Collects the outputs of every run."""
         runs = trace.execution.runs
         return cls([
             Output(

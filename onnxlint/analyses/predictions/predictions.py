@@ -45,7 +45,7 @@ class Prediction:
     """One output over all samples.
 
     `probabilities` is [rows, classes] in float64, a row for each sample, token or pixel, NaN rows
-    left out; `raw` the same rows as the model gave them, and margins are both. For a sigmoid head
+    left out; `raw` holds the same rows as output by the model; margins are both. For a sigmoid head
     every column is a label of its own.
     """
 
@@ -71,7 +71,7 @@ class Prediction:
 
     @property
     def expected_entropy(self) -> float:
-        """Entropy in nats of knowing nothing: ln k, or ln 2 for each label of a sigmoid head."""
+        """Entropy in nats of an uninformative model: ln k, or ln 2 per label of a sigmoid head."""
         return math.log(2 if self.head.kind == "sigmoid" else self.classes)
 
     @cached_property
@@ -129,7 +129,7 @@ class Prediction:
     def log_odds_spread(self) -> float:
         """The largest difference between two rows in log-odds, relative to the largest of them.
 
-        0 where not every answer of every row is sure: within 1% of 0 or 1.
+        0 where not every element of every row is within 1% of 0 or 1.
         """
         import numpy as np
 
@@ -181,7 +181,7 @@ class Misnomer:
 
 
 class Predictions:
-    """The heads of a model with what they predicted, and `misnomers`: outputs by a wrong name."""
+    """The heads of a model with their predictions, and `misnomers`: outputs by a wrong name."""
 
     def __init__(self, heads: list[Prediction], misnomers: list[Misnomer]) -> None:
         self._heads = heads

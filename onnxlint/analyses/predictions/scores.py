@@ -1,4 +1,4 @@
-"""How well an output meets the labels: which output they belong to, and what to compare."""
+"""How well an output matches the labels: which output they belong to, and what to compare."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Scores:
 
     @cached_property
     def confidence(self) -> Array | None:
-        """Of each row, or label, how probable what is predicted is said to be."""
+        """Of each row, or label, the probability of what is predicted."""
         import numpy as np
 
         if self.probabilities is None:
@@ -320,21 +320,21 @@ def _regressed(output: Output, array: Array, labels: Array) -> Scores | None:
 def _misfit(
     graph: Graph, labels: Labels, truths: Array, known: Mapping[Output, Array], outputs: Outputs
 ) -> str:
-    kind = {"i": "integers", "f": "numbers", "O": "names"}[truths.dtype.kind]
+    kind = {"i": "integers", "f": "floats", "O": "names"}[truths.dtype.kind]
     told = f"{kind} of shape {list(truths.shape)}"
     if truths.dtype.kind == "i":
         told += f" from {truths.min()} to {truths.max()}"
     fitted = ", ".join(_told(output) for output in outputs)
     widths = {array.shape[-1] for array in known.values() if array.ndim > 1}
     names = next(filter(None, (_class_names(graph, width) for width in widths)), None)
-    named = f"; its classes are {', '.join(map(repr, names[:10]))}" if names else ""
-    return f"{labels.source}: the labels, {told}, fit no output of the model: {fitted}{named}"
+    named = f"; class names: {', '.join(map(repr, names[:10]))}" if names else ""
+    return f"{labels.source}: labels ({told}) match no output of the model: {fitted}{named}"
 
 
 def _told(output: Output) -> str:
     name = repr(output.value.name)
     if not output.arrays:
-        return f"{name} is no tensor, or too large to be kept"
+        return f"{name} is not a tensor, or too large to be kept"
     return f"{name} is {output.arrays[0].dtype}{list(output.arrays[0].shape)} in one run"
 
 

@@ -1,4 +1,4 @@
-"""Whether the model does the same again: on the same input, in company, at other sizes."""
+"""Whether results are stable: on the same input, in a batch, at other sizes and levels."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Resized:
-    """What came of a run at another size of one axis; exactly one of the last two is set."""
+    """A run at another size of one axis; exactly one of `outputs` and `refusal` is set."""
 
     symbol: str
     size: int
@@ -65,7 +65,7 @@ class Resized:
 
 @dataclass(frozen=True)
 class ResizedAxis:
-    """One free size of the inputs, and the runs at other sizes than `base`, at which it runs."""
+    """A dynamic axis of the inputs, and runs at other sizes than `base`, which is known to run."""
 
     symbol: str
     base: int
@@ -91,7 +91,7 @@ class Misshapen:
 
 @dataclass(frozen=True)
 class Divergence:
-    """How an optimisation level differs from the model as written: a failure, or an output."""
+    """How an optimisation level differs from the unoptimised model: a failure, or an output."""
 
     level: Level
     difference: Difference | None = None
@@ -99,11 +99,11 @@ class Divergence:
 
 
 class Behaviour:
-    """Runs the model again, and tells how the outputs differ; every question is asked once.
+    """Runs the model again and compares the outputs; every question is asked once.
 
-    Everything is measured on the first feed. All numbers are there; whether they are more than
+    Everything is measured on the first feed. All differences are returned; whether they exceed
     rounding, a rule judges by a limit. A question that would cost too much is not applicable, which
-    `Work` settles. What follows up a difference that was found is asked in any case.
+    `Work` decides. Questions that follow up a difference are asked in any case.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class Behaviour:
 
     @property
     def feed(self) -> Feed:
-        """What everything is measured on."""
+        """The inputs that everything is measured on."""
         return self._feeds[0]
 
     @property
@@ -194,7 +194,7 @@ class Behaviour:
 
     @property
     def batch_is_unsure(self) -> bool:
-        """Whether there is a free first axis that no name tells to count samples."""
+        """Whether there is a dynamic first axis whose name does not say that it counts samples."""
         return self.sizes.batch is not None and not self.sizes.batch_is_sure
 
     @cached_property
@@ -223,7 +223,7 @@ class Behaviour:
         }
 
     def depends_on_company(self, coupling: Difference, limit: float) -> bool:
-        """Whether it is the other sample, or the place in the batch, that makes one of `couplings`.
+        """Whether the other sample, or the place in the batch, causes one of `couplings`.
 
         Sums round otherwise in a larger batch, whoever is in it: then each sample gives the same
         twice when it is run together with itself, and the same as with the other one. Where that
@@ -246,7 +246,7 @@ class Behaviour:
 
     @cached_property
     def batch(self) -> ResizedAxis | None:
-        """What came of other batch sizes; None where no axis is sure to count samples.
+        """Runs at other batch sizes; None where no axis is known to count samples.
 
         Raises:
             NotApplicable: it would cost too much.
@@ -299,7 +299,7 @@ class Behaviour:
 
     @cached_property
     def axes(self) -> list[ResizedAxis]:
-        """The other free sizes; each was varied until it was taken once.
+        """The other dynamic axes; each was varied until one size succeeded.
 
         Where an axis alone is refused, those of the same size are varied with it: two symbols may
         stand for one size. None are there where that would cost too much.
@@ -320,7 +320,7 @@ class Behaviour:
 
     @cached_property
     def divergences(self) -> list[Divergence]:
-        """How the outputs of the optimised model differ from those of the model as written.
+        """How the outputs of the optimised model differ from those of the unoptimised model.
 
         Raises:
             NotApplicable: it would cost too much.
@@ -370,7 +370,7 @@ class Behaviour:
         """Two samples, each as a feed of its own."""
         sizes = self.sizes
         if not sizes.batch_axes:
-            raise NotApplicable("no input has a free first axis")
+            raise NotApplicable("no input has a dynamic first axis")
         if sizes.batch_is_doubtful or self._is_time:
             raise NotApplicable(f"the first axis {sizes.batch!r} may hold parts of one sample")
         one = self._feeds[0]
@@ -379,10 +379,10 @@ class Behaviour:
             first, second = self._unlike(one[name], axis) if self._scales_together else (0, 1)
             return sizes.with_batch(one, [first]), sizes.with_batch(one, [second])
         if len(self._feeds) < 2:
-            raise NotApplicable("there is only one sample")
+            raise NotApplicable("at least 2 samples are needed")
         other = one | {name: self._feeds[1][name] for name in sizes.batch_axes}
         if any(one[name].shape != other[name].shape for name in one):
-            raise NotApplicable("the first two samples have other sizes")
+            raise NotApplicable("the first two samples differ in shape")
         return one, other
 
     @property
@@ -401,7 +401,7 @@ class Behaviour:
         return (least, most) if least != most else (0, 1)
 
     def is_scaled_by_batch(self, value: Value) -> bool:
-        """Whether what a value is made of is quantised with one scale for all samples together."""
+        """Whether a value is computed from values quantised with one scale for the whole batch."""
         before = self._graph.ancestors([value])
         return any(node in before for node in self._graph.nodes(*DYNAMIC))
 
@@ -460,7 +460,7 @@ class Behaviour:
         """Raises NotApplicable where the run fails: a rule of its own says why."""
         found = self._attempted(feed, level, fresh=fresh)
         if isinstance(found, Refusal):
-            raise NotApplicable(f"it cannot be run again: {found}")
+            raise NotApplicable(f"the model cannot be run again: {found}")
         return found
 
     def _attempted(
@@ -471,7 +471,7 @@ class Behaviour:
         except RunFailure as error:
             return read_refusal(self._graph, str(error))
         except LimitReached as error:
-            raise NotApplicable(f"it cannot be run again: {error}") from error
+            raise NotApplicable(f"the model cannot be run again: {error}") from error
         except WorkerDied as error:
             return Refusal(self._graph.main.place, str(error), "")
 

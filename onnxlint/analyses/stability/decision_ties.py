@@ -1,4 +1,4 @@
-"""Differences that are ties: a decision between scores that are equal but for rounding."""
+"""Differences that are ties: a decision between scores that are equal within rounding."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Ties:
-    """Asked before a difference is blamed on the model; runs it again, with the scores fetched.
+    """Whether a tie explains a difference: runs the model again and fetches the scores.
 
     What differs by more than rounding while the scores agree, and whatever else it is made of, is
     the choice between two answers that are as good.
@@ -39,7 +39,7 @@ class Ties:
         return cls(graph, reruns, rounding, behaviour)
 
     def between_runs(self, difference: Difference, limit: float, *, fresh: bool) -> Node | None:
-        """The node whose tie makes two runs differ; None where it is no tie."""
+        """The node whose tie makes two runs differ; None where no tie explains it."""
         feed = self._behaviour.feed
 
         def seen(names: list[str]) -> Seen:
@@ -49,7 +49,7 @@ class Ties:
         return self._tie(difference, limit, seen)
 
     def between_levels(self, difference: Difference, limit: float) -> Node | None:
-        """The same of the optimised model and the model as written."""
+        """The same for the optimised and the unoptimised model."""
         feed = self._behaviour.feed
 
         def seen(names: list[str]) -> Seen:
@@ -59,7 +59,7 @@ class Ties:
         return self._tie(difference, limit, seen)
 
     def in_company(self, difference: Difference, limit: float) -> Node | None:
-        """The same of a sample alone and with another one."""
+        """The same for a sample alone and batched with another."""
         *pair, both = self._behaviour.company
 
         def seen(names: list[str]) -> Seen:

@@ -1,4 +1,4 @@
-"""How far two outputs are from each other, seen as numbers and as decisions."""
+"""How far two outputs are from each other, as values and as decisions."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Difference:
     """How one output differs.
 
     `measured` is the largest difference relative to the output's peak; for integers, booleans and
-    strings the share of elements that differ; infinite where a shape differs, or a NaN or an
-    infinity stands in one of the two alone. `allowance` says how much more, or less, than float32
+    strings the share of elements that differ; infinite where a shape differs, or where only one
+    of the two has a NaN or an infinity. `allowance` says how much more, or less, than float32
     the model's precision rounds. `flipped` counts the decisions (of `decisions`) that differ: the
     class with the highest score, the labels beyond one half, the integers; there are none where
     the output is not recognised as a prediction.
@@ -45,7 +45,7 @@ class Difference:
 
     @property
     def place(self) -> Place:
-        """Where the output stands."""
+        """The output's."""
         return self.value.place
 
     def limit(self, limit: float) -> float:
@@ -53,21 +53,28 @@ class Difference:
         return limit * self.allowance
 
     def exceeds(self, limit: float) -> bool:
-        """Whether it is more than rounding, by a limit that is meant for float32."""
+        """Whether the difference exceeds rounding, by a limit that is meant for float32."""
         return self.measured > self.limit(limit)
 
-    def __str__(self) -> str:
+    def described(self, limit: float) -> str:
+        """The difference and what it was compared with: a limit that is meant for float32."""
         before, after = self.shapes
         if before != after:
-            return f"its shape is {list(before)} once, {list(after)} then"
+            return f"in shape: {list(before)} in one run, {list(after)} in the other"
         if math.isinf(self.measured):
-            return "a NaN or an infinity stands in one of the two alone"
+            return "by NaN or infinity in only one of the two"
+        allowed = f"(limit {_percent(self.limit(limit))})"
         if not self.peak:
-            return f"{self.flipped} of {self.decisions} elements differ"
-        told = f"by up to {self.largest:.3g}, {self.measured:.1%} of its peak of {self.peak:.3g}"
+            return f"in {self.flipped:,} of {self.decisions:,} elements {allowed}"
+        share = _percent(self.measured)
+        told = f"by {self.largest:.3g}, {share} of the peak {self.peak:.3g} {allowed}"
         if self.decisions:
-            told += f"; {self.flipped} of {self.decisions} decisions change"
+            told += f"; {self.flipped:,} of {self.decisions:,} decisions change"
         return told
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""Which positions of an input no output depends on: changed range by range, all else being held."""
+"""Which positions of an input no output depends on: changed range by range, all else held."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ differ by 1e-6, and by far less than a position that counts."""
 
 @dataclass(frozen=True)
 class Unread:
-    """Positions along an axis of an input that changed no bit of any output, in two other values.
+    """Positions along an axis of an input; two other values left all outputs bit-identical.
 
     `picked` is the node that takes others straight from the input, on purpose as it seems.
     `channels`: they are features of each place, not places. `zeros` is the layer whose weights of
@@ -80,13 +80,13 @@ class Unread:
 
     @property
     def is_edge(self) -> bool:
-        """Whether they all lie at an end of the axis, as what strides and crops leave out."""
+        """Whether all are at an end of the axis, as those that strides and crops leave out."""
         return all(each.start == 0 or each.stop == self.size for each in self.ranges)
 
 
 @dataclass(frozen=True)
 class Orderless:
-    """An axis of an input whose positions can be shuffled, and the outputs stay."""
+    """An axis of an input that can be shuffled without changing the outputs."""
 
     input: Value
     axis: int
@@ -99,7 +99,7 @@ class Orderless:
 
 
 class Positions:
-    """What of each input is read. Only models that drop or attend to something are run for it."""
+    """Which parts of each input are read; only models that drop or attend to something are run."""
 
     def __init__(
         self, graph: Graph, openings: Openings, execution: Execution, reruns: Reruns,
@@ -120,7 +120,7 @@ class Positions:
 
     @property
     def weightless(self) -> Iterator[Unread]:
-        """Features for which the first layer has no weight but zeros."""
+        """Features for which all weights of the first layer are zero."""
         for value in self._graph.inputs:
             opening = self._openings.of(value)
             weight, layer = opening.weight, opening.layer
@@ -270,7 +270,7 @@ class Positions:
         elif axis is not None and array.shape[axis] > 1:
             yield from (np.roll(array, step, axis) for step in (1, 2))
         else:
-            raise Unavailable("there are no other samples to take values from")
+            raise Unavailable("no other samples to take values from")
 
     def _moves_every_sample(self, slot: Slot) -> bool:
         """Whether an output answers to the input for every sample: none of them is saturated."""

@@ -1,4 +1,4 @@
-"""Whether the outputs change when one input does, all others being held."""
+"""Whether the outputs change when one input does, all others held constant."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Tried:
     """One input that was changed, and which outputs could follow it smoothly.
 
     `followed` are those that did change, in some element; the others did in none, in any of
-    `variations` of the input over `samples` samples. A sample has `size` numbers of the input.
+    `variations` of the input over `samples` samples. A sample has `size` elements of the input.
     """
 
     input: Value
@@ -57,9 +57,9 @@ class Tried:
 
 
 class Sensitivity:
-    """What each input changed.
+    """Which outputs each input changed.
 
-    Left out are inputs without a second valid value, and outputs that hold whole numbers alone.
+    Left out are inputs without a second valid value, and outputs that only hold integers.
     """
 
     def __init__(self, tried: list[Tried], heads: Collection[Value], synthetic: bool) -> None:
@@ -83,7 +83,7 @@ class Sensitivity:
 
     @cached_property
     def idle(self) -> list[Tried]:
-        """The inputs that changed no output, though others changed one that could follow them."""
+        """The inputs that changed no output, although others changed one that could follow them."""
         idle = (tried for tried in self._tried if not tried.followed)
         return [tried for tried in idle if not self._moved.isdisjoint(tried.outputs)]
 
@@ -107,7 +107,7 @@ class Sensitivity:
         }
         slots = [slot for slot, outputs in followed.items() if outputs]
         if not slots:
-            raise Unavailable("no output follows an input that could be another")
+            raise Unavailable("no output depends smoothly on an input that has other valid values")
         if len(inputs.slots) == 1 and all(_varies(execution, out) for out in followed[slots[0]]):
             return cls([], (), inputs.synthetic)  # the samples have shown it already
         work.check(Question.SENSITIVITY)
@@ -120,7 +120,7 @@ class Sensitivity:
             raise Unavailable(f"the model does not run with one input changed: {error}") from error
         tried = [result for result in results if result is not None]
         if not tried:
-            raise Unavailable("no output of numbers, or no other valid values of an input")
+            raise Unavailable("no numeric output, or no other valid values for any input")
         heads = {
             value for value in graph.outputs
             if (head := recognise(graph, shapes, value, settings.outputs)) and not head.by_name
@@ -147,7 +147,7 @@ def _check_meaning(inputs: Inputs) -> None:
     counted = {slot.name for slot in inputs.slots if slot.meaning in sizes}
     made_up = sorted(counted | inputs.parameters)
     if inputs.synthetic and made_up:
-        raise Unavailable(f"input {made_up[0]!r} was made up, and may switch others off: give data")
+        raise Unavailable(f"synthetic input {made_up[0]!r} may disable other inputs (use --data)")
 
 
 def _exchangeable(inputs: Inputs) -> list[Slot]:

@@ -1,1 +1,1 @@
-"""What was seen of the intermediate values: statistics, activations, gradients, witnesses."""
+"""Intermediate values over all runs: statistics, activations, gradients, witnesses."""

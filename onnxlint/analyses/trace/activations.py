@@ -1,4 +1,4 @@
-"""What runs through the layers: which of the watched values are theirs, and what they depend on."""
+"""Activations: which of the recorded values are outputs of layers, and what they depend on."""
 
 from __future__ import annotations
 
@@ -55,26 +55,26 @@ _JOINS = ("Add", "Sum", "Concat")
 
 
 class Activations:
-    """The watched values of a model's layers, from its inputs onwards."""
+    """The recorded values of a model's layers, in the order of the file."""
 
     def __init__(self, graph: Graph, layers: Layers, trace: Trace) -> None:
         self._graph, self._layers, self._trace = graph, layers, trace
 
     @classmethod
     def build(cls, graph: Graph, layers: Layers, trace: Trace) -> Activations:
-        """Looks at nothing yet."""
+        """Everything is computed on demand."""
         return cls(graph, layers, trace)
 
     def of_layers(self) -> Iterator[Observed]:
-        """What affine layers give, with what fuses with them: sums, normalisations, activations.
+        """Outputs of affine layers, after what fuses with them: sums, normalisations, activations.
 
-        What a softmax, a sigmoid or an exponential gives is no layer's: it has its own scale. Nor
-        is what a mask was applied to.
+        Outputs of a softmax, a sigmoid or an exponential do not count, as these have a scale of
+        their own; nor do masked values.
         """
         return (seen for seen in self._from_layers() if self._ends_kernel(seen.value))
 
     def of_layers_and_branches(self) -> Iterator[Observed]:
-        """The same, and what layers give to a sum that they fuse with."""
+        """The same, and the outputs of layers that are operands of a sum they fuse with."""
         for seen in self._from_layers():
             if self._ends_kernel(seen.value) or self.is_added(seen.value):
                 yield seen
@@ -110,9 +110,9 @@ class Activations:
         return any(self._layers.trail(value).layer for value in join.inputs if value is not None)
 
     def into_layers(self) -> Iterator[tuple[Layer, Observed]]:
-        """What layers multiply with their weights, each value with the first layer that reads it.
+        """Inputs that layers multiply with their weights, each with the first layer that reads it.
 
-        Values that are only moved on the way to the layer count as seen where they were watched.
+        Values that are only moved before the layer count as seen where they were recorded.
         """
         met: set[Value] = set()
         for layer in sorted(self._layers, key=lambda layer: layer.node.index):
@@ -134,15 +134,15 @@ class Activations:
         return seen
 
     def computed(self) -> Iterator[Observed]:
-        """What was watched and depends on an input, in the order of the file."""
+        """Recorded values that depend on an input, in the order of the file."""
         return (seen for seen in self._trace.values() if self._layers.is_computed(seen.value))
 
     def empty(self) -> Iterator[Observed]:
-        """What depends on an input and had no element in any run, in the order of the file."""
+        """Values that depend on an input and are empty in every run, in the order of the file."""
         return (seen for seen in self._trace.empty() if self._layers.is_computed(seen.value))
 
     def firsts(self, found: Iterable[Observed]) -> Iterator[Observed]:
-        """Those that come from none of the others; they must be in the order of the file."""
+        """Those that depend on none of the others; given in the order of the file."""
         after: set[Node | Value] = set()
         for observed in found:
             if observed.value not in after:
@@ -152,7 +152,7 @@ class Activations:
 
     @cached_property
     def input_rms(self) -> float:
-        """Root mean square of the floats that were fed; where none were, of the first layer's."""
+        """RMS of the float inputs; without any, of the first layer's output."""
         fed = (self._trace.of(value) for value in self._graph.inputs)
         sizes = [one.statistics.rms for one in fed if one and "float" in one.statistics.dtype]
         if any(sizes):
@@ -160,7 +160,7 @@ class Activations:
         return next((seen.statistics.rms for seen in self.of_layers() if seen.statistics.rms), 0.0)
 
     def leaves(self, value: Value) -> bool:
-        """Whether it is an output of the model, maybe handed out of what stands in its nodes."""
+        """Whether a value is an output of the model, also from inside a subgraph or function."""
         outputs = (each for each in self._handed(value) if each.scope is self._graph.main)
         return any(each.is_output for each in outputs)
 
@@ -171,7 +171,7 @@ class Activations:
             walk.add(*self._graph.crossings.onwards.get(each, ()))
 
     def is_added(self, value: Value) -> bool:
-        """Whether it goes into nothing but sums and concatenations, maybe moved on the way."""
+        """Whether a value is only read by sums and concatenations, moved or not."""
         readers, walk = [], Walk([value])
         for each in walk:
             walk.add(*self._graph.crossings.onwards.get(each, ()))
@@ -183,7 +183,7 @@ class Activations:
     def has_zero_layer(self, seen: Observed) -> bool:
         """Whether a value comes from an affine layer whose weight is all zero.
 
-        Of weights that are computed, what the layer gives tells: nothing but zeros.
+        For computed weights the layer's output decides: nothing but zeros.
         """
         layer = self._layers.trail(seen.value).layer
         weight = self._graph.constant(layer.weight) if layer is not None else None
@@ -195,7 +195,7 @@ class Activations:
         return not all(self._layers.is_computed(value) for value in node.inputs[:2])
 
     def input_similarity(self) -> float | None:
-        """The cosine between two samples of the float input that tells them apart best.
+        """Mean cosine similarity of the samples, of the float input in which they differ most.
 
         None where other inputs tell them apart, or none does.
         """
@@ -208,25 +208,26 @@ class Activations:
         )
 
     def is_score(self, value: Value) -> bool:
-        """Whether it reaches an output with no layer on the way: moved, chosen from, decoded."""
+        """Whether a value reaches an output without a layer in between: moved, picked, decoded."""
         return value_origins.is_score(self._layers, value)
 
     def is_gate(self, node: Node) -> bool:
-        """Whether all that it gives is multiplied with what it was computed from."""
+        """Whether every output of a node is multiplied with what the node was computed from."""
         return value_origins.is_gate(self._graph, node)
 
     def is_compressed(self, value: Value) -> bool:
-        """Whether a root or a logarithm is taken of it, or of its sums, before anything else."""
+        """Whether the first consumer of a value, or of its sums, is a root or a logarithm."""
         return value_origins.is_compressed(self._graph, self._layers, value)
 
     def has_tails(self, value: Value) -> bool:
-        """Whether its numbers run out to 0 by design, as probabilities and gates do."""
+        """Whether elements close to 0 are intended, as in probabilities and gates."""
         return value_origins.has_tails(self._graph, value)
 
     def varies(self, value: Value) -> bool:
-        """Whether a value's numbers depend on an input that was not the same for every sample.
+        """Whether a value's elements depend on an input that differs between samples.
 
-        A dependence by comparisons, rounding or sizes alone, which many inputs may share, is none.
+        A dependence only through comparisons, rounding or shapes, which many inputs may share, does
+        not count.
         """
         return value in self._varying
 
@@ -262,7 +263,7 @@ class Activations:
         return node.op in _STEPS or (node.op == "Sub" and node.input(0) is node.input(1))
 
     def is_masked(self, value: Value) -> bool:
-        """Whether large negative constants were put among its numbers, or added to them."""
+        """Whether a value is masked: large negative constants replace elements or are added."""
         return value in self._masked
 
     @cached_property

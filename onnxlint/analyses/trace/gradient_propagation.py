@@ -1,4 +1,4 @@
-"""How a small change of the input grows or fades on its way to the output, layer by layer.
+"""How a small change of the input grows or shrinks towards the output, layer by layer.
 
 This is the forward reading of vanishing and exploding gradients. A change v in a random direction
 becomes J v, where J is the Jacobian, and grows by the ratio of their RMS. Squared and averaged over
@@ -59,7 +59,7 @@ MAX_CHECKS = 2
 
 @dataclass(frozen=True)
 class Reach:
-    """How far gradients reach down: to what `node`, a layer, gives.
+    """The gradient that arrives at the output of a layer, `node`.
 
     `gradient` is the length of the gradient at `value`, for one of length 1 and random direction
     at the output. `gain` is how much longer a small change gets on the way to `value` from the last
@@ -74,12 +74,12 @@ class Reach:
 
     @property
     def place(self) -> Place:
-        """Where the layer stands."""
+        """The layer's place."""
         return self.node.place
 
 
 class Propagation:
-    """How gradients that begin at `output` reach the layers before it.
+    """The gradients at all layers for a unit gradient at `output`.
 
     `layers` holds them from the output to the input, of parallel ones the last; `gradient` is the
     length of the gradient at `source`.
@@ -106,7 +106,7 @@ class Propagation:
     def build(
         cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker, work: Work
     ) -> Propagation:
-        """Runs the model beside its copy on the first samples.
+        """Runs the model together with a perturbed copy on the first samples.
 
         Raises:
             NotApplicable: there is no chain of layers to measure, or it would cost too much.
@@ -118,7 +118,7 @@ class Propagation:
         if len(graph.main.nodes) > MAX_NODES:
             raise Unavailable(f"the model has more than {MAX_NODES:,} nodes")
         if graph.main.opsets.get("", 0) < _oldest_opset():
-            raise Unavailable(f"it is measured from opset {_oldest_opset()} on")
+            raise Unavailable(f"gradients are measured from opset {_oldest_opset()} on")
         chain = longest_chain(graph, shapes)
         work.check(Question.GRADIENTS)
         try:
@@ -126,13 +126,17 @@ class Propagation:
             gains, gradients = meter.measure()
         except RunFailure as error:
             why = read_refusal(graph, str(error))
-            raise Unavailable(f"the model does not run beside its copy: {why}") from error
+            raise Unavailable(
+                f"the model does not run together with a perturbed copy: {why}"
+            ) from error
         except WorkerDied as error:
-            raise Unavailable(f"beside its copy: {error}") from error
+            raise Unavailable(
+                f"running the model together with a perturbed copy failed: {error}"
+            ) from error
         return cls(chain, gains, gradients, is_blank=_is_blank(graph, chain))
 
     def first(self, judge: Callable[[float], bool]) -> Reach | None:
-        """The layer nearest to the output whose gradient is as asked for.
+        """The layer nearest to the output for whose gradient `judge` is true.
 
         Raises:
             NotApplicable: there is one, but training would normalise what this model does not.
@@ -140,8 +144,8 @@ class Propagation:
         found = next((layer for layer in self.layers if judge(layer.gradient)), None)
         if found is not None and self._is_blank:
             raise NotApplicable(
-                "batch normalisation with the statistics of an untrained model does nothing here: "
-                "gradients in training are others"
+                "gradients in training differ: batch normalisation with the statistics of an "
+                "untrained model has no effect"
             )
         return found
 
@@ -168,7 +172,7 @@ class Propagation:
         return self.layers[: self.layers.index(layer)]
 
     def evidence(self) -> list[dict[str, object]]:
-        """All layers with their numbers, from the output to the input."""
+        """All layers with their gains and gradients, from the output to the input."""
         return [
             {"node": layer.node.name, "value": layer.value.name,
              "gain": layer.gain, "gradient": layer.gradient}
@@ -234,9 +238,11 @@ class _Meter:
     def _doubt(self, layers: list[Node]) -> None:
         """Whether there is another reason that no change comes through."""
         if "float16" in self._plan.cuts.values():
-            raise Unavailable("float16 is too coarse to follow a small change through the model")
+            raise Unavailable("float16 is too coarse to measure the effect of a small change")
         if any(_is_zero(self._graph, layer) for layer in layers):
-            raise NotApplicable(f"the weights of {layers[-1].place} are all zero: nothing passes")
+            raise NotApplicable(
+                f"the weights of {layers[-1].place} are all zero: no gradient passes"
+            )
 
     def _checked(self, means: _Reading) -> list[float]:
         """The gradients at all cuts but the first, from the output on, doubtful ones measured."""
@@ -276,7 +282,7 @@ class _Meter:
         ran = self._worker.run(Run(feeds, [], perturbed_copy.outputs(self._plan)))
         numbers = {name: float(array) for name, array in ran.outputs.items()}
         if not all(map(math.isfinite, numbers.values())):
-            raise Unavailable("some values on the way are not finite")
+            raise Unavailable("some values between the layers are not finite")
         return self._read(numbers)
 
     def _read(self, numbers: dict[str, float]) -> _Reading:

@@ -1,4 +1,4 @@
-"""Statistics of the intermediate outputs over all samples that were run."""
+"""Statistics of the intermediate values over all samples."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Channels:
 
 @dataclass(frozen=True)
 class Observed:
-    """One value as it was seen: the statistics of all samples together.
+    """One recorded value: its statistics over all samples.
 
-    `of_samples` is how many these are: what stands inside a fused kernel is seen on some.
+    `of_samples` is their number: values inside a fused kernel are recorded for some only.
     """
 
     value: Value
@@ -57,16 +57,16 @@ class Observed:
 
     @property
     def place(self) -> Place:
-        """Where the value stands."""
+        """The value's place."""
         return self.value.place
 
     @property
     def is_whole(self) -> bool:
-        """Whether its elements are integers, which stand for themselves."""
+        """Whether its elements are integers (and not quantised real values)."""
         return self.statistics.dtype.startswith(("int", "uint"))
 
     def made_by(self, *ops: str) -> bool:
-        """Whether a node of one of these operators gives it."""
+        """Whether its producer is a node with one of these operators."""
         return self.value.producer is not None and self.value.producer.op in ops
 
     @property
@@ -108,7 +108,7 @@ class Observed:
         return nonzero + (zeros if at_least == 0 else 0.0)
 
     def quantile(self, q: float) -> float:
-        """The number that a fraction `q` of the finite elements does not exceed; 0 without any.
+        """The value that a fraction `q` of the finite elements does not exceed; 0 without any.
 
         Right within a factor of two: elements are counted by powers of two, on a subset of them.
         Minimum and maximum are exact.
@@ -157,7 +157,7 @@ class Observed:
 
     @property
     def spread(self) -> float | None:
-        """The largest difference that two samples show anywhere, relative to the largest number.
+        """The largest difference between two samples, relative to the largest magnitude.
 
         None where the samples cannot be compared.
         """
@@ -170,9 +170,9 @@ class Observed:
         return float((rows.max(axis=0) - rows.min(axis=0)).max() / peak) if peak else 0.0
 
     def is_constant(self, max_spread: float) -> bool:
-        """Whether no two samples differ by more than this fraction of the largest number.
+        """Whether no two samples differ by more than this fraction of the largest magnitude.
 
-        What is seen of a sample is a part of it: where that is all one number, the whole must be.
+        Only a subset of each sample is kept: where all of it is one value, the whole must be.
         """
         import numpy as np
 
@@ -188,7 +188,7 @@ class Observed:
 
     @property
     def epsilon(self) -> float:
-        """The relative spacing of its dtype's numbers."""
+        """The relative precision of its dtype."""
         import numpy as np
 
         return float(np.finfo(self.statistics.dtype).eps)
@@ -196,7 +196,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class ObservedNode:
-    """A node whose first output was watched."""
+    """A node whose first output was recorded."""
 
     node: Node
     output: Observed
@@ -209,7 +209,7 @@ class ObservedNode:
 
 @dataclass(frozen=True)
 class Contamination:
-    """A node at which what `bad` counts is born or hidden, and in how many runs.
+    """A node that is the first to output what `bad` counts, or that hides it; in how many runs.
 
     `first_run` is the first of them, counted from 0. `bodies` are those in which the node was seen,
     where it is not one of the main graph.
@@ -230,16 +230,16 @@ class Contamination:
 
     @property
     def sources(self) -> Iterator[Value]:
-        """What the node reads, and those that run it: a loop reads what its last step gave."""
+        """What the node reads, and the nodes that run it: a loop also reads its last outputs."""
         for node in (self.node, *(node for body in self.bodies for node in body.calls)):
             yield from filter(None, node.inputs)
         yield from (value for body in self.bodies if body.repeats for value in body.scope.outputs)
 
 
 class Trace:
-    """What was seen inside the model.
+    """Statistics of the values inside the model.
 
-    `samples` is how many were run; `synthetic` says that they were made up.
+    `samples` is how many were run, `synthetic` whether they are synthetic.
     """
 
     def __init__(self, graph: Graph, execution: Execution, within: Within) -> None:
@@ -262,7 +262,7 @@ class Trace:
 
     @property
     def is_noise(self) -> bool:
-        """Whether what was fed is noise: synthesised pixels, features or the like, no ids alone."""
+        """Whether the inputs are noise: synthetic pixels, features or the like, not only ids."""
         return self.execution.inputs.is_noise
 
     @cached_property
@@ -284,17 +284,17 @@ class Trace:
         return fed
 
     def of(self, value: Value | None) -> Observed | None:
-        """What was seen of a value, or None where it was not watched, or always empty.
+        """The statistics of a value, or None where it was not recorded, or always empty.
 
-        Of what is only quantised, it is what the integers stand for; of an input what was fed.
-        Other integers are none of these: see `integers`.
+        For quantised values these are of the real values; for an input, of what was fed. Other
+        integers: see `integers`.
         """
         found = self._of(value)
         is_fed = value is not None and value.producer is None and not value.scope.path
         return None if found is None or (found.is_whole and not is_fed) else found
 
     def integers(self, value: Value | None) -> Observed | None:
-        """What was seen of integers that stand for themselves, as `of` tells it of floats."""
+        """The statistics of integers that are not quantised real values, as `of` for floats."""
         found = self._of(value)
         return found if found is not None and found.is_whole else None
 
@@ -324,14 +324,14 @@ class Trace:
         return Observed(value, seen, count) if seen is not None and seen.elements else None
 
     def nodes(self, *ops: str) -> Iterator[ObservedNode]:
-        """Nodes (of these operators) whose first output was watched."""
+        """Nodes (of these operators) whose first output was recorded."""
         for node in self._graph.nodes(*ops):
             observed = self.of(node.output)
             if observed is not None:
                 yield ObservedNode(node, observed)
 
     def first_normalisations(self) -> list[Node]:
-        """Batch normalisations that inputs reach through no other one; what they read is seen."""
+        """Batch normalisations with no other one between them and the model's inputs."""
         from onnxlint.analyses.execution.probes import first_normalisations
 
         return first_normalisations(self._graph)
@@ -343,9 +343,9 @@ class Trace:
         return gates_itself(self._graph, node)
 
     def values(self) -> Iterator[Observed]:
-        """Everything that was watched, in the order of the file, what is inside a node before it.
+        """Every recorded value, in the order of the file, the inside of a node before the node.
 
-        What is quantised once; and once more as it was before, where that was watched.
+        A quantised value comes once, and again as before quantisation where that was recorded.
         """
         told: set[int] = set()
         for node in in_order(self._graph.main):
@@ -358,7 +358,7 @@ class Trace:
                         yield observed
 
     def empty(self) -> Iterator[Observed]:
-        """Values that had no element in any run, in the order of the file."""
+        """Values that are empty in every run, in the order of the file."""
         execution = self.execution
         for value in (value for node in self._graph.main.nodes for value in node.outputs):
             if value is None or value.name not in execution.statistics:
@@ -376,7 +376,7 @@ class Trace:
             report.trace = tuple(self.rows())
 
     def rows(self) -> Iterator[TraceRow]:
-        """Everything that was watched, integers too, for the report."""
+        """Every recorded value, integers too, for the report."""
         nodes = in_order(self._graph.main)
         whole = filter(None, (self.integers(value) for node in nodes for value in node.outputs))
         for observed in (*self.values(), *whole):
@@ -403,7 +403,7 @@ class Trace:
             yield row
 
     def severity(self, on_data: Severity, origin: Value | None = None) -> Severity:
-        """The severity of a numeric defect: at most a warning where only made-up samples show it.
+        """The severity of a numeric defect: at most a warning where only synthetic samples show it.
 
         A value that depends on no input shows it for every input.
         """
@@ -417,7 +417,7 @@ class Trace:
     def origins(
         self, bad: Bad, runs: list[Ran] | None = None, inner: list[InnerRun] | None = None
     ) -> list[Contamination]:
-        """Nodes whose output is bad (`bad` counts elements) though no input of theirs is.
+        """Nodes whose output is bad (`bad` counts elements) although none of their inputs is.
 
         In the order of the file; each with the number of runs in which it was so. `runs` are others
         than those of the trace, with every value watched, and `inner` the steps in them. A node
@@ -431,7 +431,7 @@ class Trace:
         return [one for one in found if one.node not in behind]
 
     def swallowers(self, bad: Bad) -> list[Contamination]:
-        """Nodes with a bad input though none of their outputs is: what they give looks healthy."""
+        """Nodes with a bad input although none of their outputs is: these look valid."""
         inside = self._located_inside(bad, self.within.close_runs, False)
         return [*self._located(bad, self.execution.close_runs, False), *inside]
 
@@ -461,7 +461,7 @@ class Trace:
         ]  # fmt: skip
 
     def shows(self, found: Contamination, ran: Ran) -> bool:
-        """Whether another run, with every value watched, shows the same at the same node."""
+        """Whether another run, with every value recorded, shows the same at the same node."""
         return not found.bodies and self._is_located(found.node, ran, found.bad, found.born)
 
     def _is_located(self, node: Node, ran: Ran, bad: Bad, born: bool) -> bool:

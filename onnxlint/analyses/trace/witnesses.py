@@ -1,4 +1,4 @@
-"""Inputs that show where NaN or infinity is born or hidden, saved for a person to replay."""
+"""Inputs that reproduce where NaN or infinity first occurs or is hidden, saved for a replay."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Witnesses:
     def of(
         self, found: Contamination, code: str, feeds: Sequence[Feed] | None = None
     ) -> dict[str, str]:
-        """Where the witness was saved, as evidence of a finding; empty where none was asked for.
+        """Where the witness was saved, as evidence of a finding; empty without `--save-witness`.
 
         `feeds` are those of the runs that it was found in, if not of the trace. Where it cannot be
         saved, the evidence says why.

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Bounds, Finding, Node, ObservedNode, Option, Severity, Trace, rule
-from onnxlint_rules.act._counts import all_of, counted
+from onnxlint import Bounds, Finding, Option, Severity, Trace, rule
+from onnxlint_rules.act._counts import all_of
+from onnxlint_rules.act._dead_channels import looks, proven, rarely_active, revival
 
 
 @rule("ACT003", "dead-relu", severity=Severity.WARNING, ops=("Relu",))
@@ -73,60 +74,18 @@ def dead_relu(
             dead = float(relu.output.peak == 0)
         if dead <= max_dead_fraction:
             if not trace.synthetic and trace.samples >= min_samples:
-                yield from _rarely_active(relu, min_activity)
+                yield from rarely_active(relu, min_activity)
             continue
-        proven = _proven(relu.node, bounds) > max_dead_fraction
-        is_open = trace.synthetic or (dead < 1 and _looks(relu) < min_looks)
+        is_proven = proven(relu.node, bounds) > max_dead_fraction
+        is_open = trace.synthetic or (dead < 1 and looks(relu) < min_looks)
         samples = all_of(trace.samples, f"{'synthetic ' * trace.synthetic}sample")
         yield Finding(
             relu,
             f"{dead:.0%} of channels are zero on {samples} (limit {max_dead_fraction:.0%})"
-            + ("; weights and bounds prove this for every input" if proven else ""),
+            + ("; weights and bounds prove this for every input" if is_proven else ""),
             measured=dead,
             limit=max_dead_fraction,
             unit="fraction of channels",
-            severity=Severity.INFO if is_open and not proven else None,
-            hint=_hint(relu.node, is_open=is_open and not proven),
-        )
-
-
-def _hint(relu: Node, *, is_open: bool) -> str:
-    """What to do; more samples first where they may show that the channels are alive."""
-    read = relu.input(0)
-    before = f"the bias of {read.name!r}" if read is not None else "the bias before Relu"
-    revive = f"raise {before}, lower the learning rate or use LeakyRelu, and train again"
-    return (
-        f"run with more of your own samples (--data); if still dead, {revive}"
-        if is_open
-        else revive
-    )
-
-
-def _looks(relu: ObservedNode) -> float:
-    """How often each channel was observed: samples, times positions within them."""
-    seen = relu.output
-    channels = len(seen.channels.maximum) if seen.channels is not None else 1
-    return seen.statistics.finite / channels
-
-
-def _proven(relu: Node, bounds: Bounds) -> float:
-    """The fraction of channels that no input can make positive."""
-    read = relu.input(0)
-    return float((bounds.of(read).high <= 0).mean()) if read is not None else 0.0
-
-
-def _rarely_active(relu: ObservedNode, least: float) -> Iterator[Finding]:
-    """A layer that is silent for all but a few samples or places."""
-    seen = relu.output.statistics
-    active = 1 - seen.zeros / max(1, seen.finite)
-    if seen.finite and active < least:
-        yield Finding(
-            relu,
-            f"{active:.2%} of outputs are above zero on "
-            f"{counted(relu.output.of_samples, 'sample')} (limit {least:.0%})",
-            measured=active,
-            limit=least,
-            unit="fraction of outputs",
-            severity=Severity.INFO,
-            hint=_hint(relu.node, is_open=False),
+            severity=Severity.INFO if is_open and not is_proven else None,
+            hint=revival(relu.node, is_open=is_open and not is_proven),
         )

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Finding, Option, Propagation, Severity, rule
-from onnxlint_rules.act._counts import counted
+from onnxlint_rules.act._gradients import Direction
+
+DIRECTION = Direction(
+    grows=True,
+    hint="initialise the weights of {} smaller, normalise after this layer, or clip gradients",
+    beside_hint="add normalisation between this layer and the last one, or clip gradients",
+)
 
 
 @rule("ACT013", "exploding-gradient", severity=Severity.WARNING)
@@ -54,36 +60,4 @@ def exploding_gradient(
         [third] y = MatMul(d, w)
     }
     """
-    layer = propagation.first(lambda gradient: gradient > max_gradient)
-    if layer is None:
-        yield from _large_beside_the_last(propagation, max_first_to_last)
-        return
-    behind = propagation.behind(layer)
-    worst = max(behind, key=lambda later: later.gain)
-    yield Finding(
-        layer,
-        f"a unit gradient at {propagation.output.name!r} grows to {layer.gradient:.1e} here (limit "
-        f"{max_gradient:g}) across {counted(len(behind), 'layer')}; largest single-layer gain "
-        f"{worst.gain:.1e} at {worst.place}",
-        measured=layer.gradient,
-        limit=max_gradient,
-        unit="length of the gradient",
-        evidence={"layers": propagation.evidence()},
-        hint=f"initialise the weights of {worst.place} smaller (Kaiming, Xavier), normalise after "
-        "it, or clip gradients",
-    )
-
-
-def _large_beside_the_last(propagation: Propagation, most: float) -> Iterator[Finding]:
-    layer = propagation.beyond(lambda ratio: ratio > most)
-    if layer is not None:
-        ratio = propagation.to_last(layer)
-        yield Finding(
-            layer,
-            f"gradient is {ratio:.0f} times the last layer's (limit {most:g})",
-            measured=ratio,
-            limit=most,
-            unit="gradient by that of the last layer",
-            severity=Severity.INFO,
-            hint="add normalisation between this layer and the last one, or clip gradients",
-        )
+    return DIRECTION.findings(propagation, max_gradient, max_first_to_last)

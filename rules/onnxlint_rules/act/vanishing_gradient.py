@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Finding, Option, Propagation, Severity, rule
-from onnxlint_rules.act._counts import counted
+from onnxlint_rules.act._gradients import Direction
+
+DIRECTION = Direction(
+    grows=False,
+    hint="normalise at {}, add a skip connection around this layer, or use ReLU or GELU",
+    beside_hint="add normalisation or skip connections between this layer and the last one",
+)
 
 
 @rule("ACT012", "vanishing-gradient", severity=Severity.WARNING)
@@ -54,39 +60,4 @@ def vanishing_gradient(
         [third] y = MatMul(d, v)
     }
     """
-    layer = propagation.first(lambda gradient: gradient < min_gradient)
-    if layer is None:
-        yield from _small_beside_the_last(propagation, min_first_to_last)
-        return
-    behind = propagation.behind(layer)
-    worst = min(behind, key=lambda later: later.gain)
-    output = repr(propagation.output.name)
-    told = f"a unit gradient at {output} shrinks to {layer.gradient:.1e} here"
-    if not layer.gradient:
-        told = f"changes of this layer's output never reach {output}: gradient 0"
-    yield Finding(
-        layer,
-        f"{told} (limit {min_gradient:g}) across {counted(len(behind), 'layer')}; smallest "
-        f"single-layer gain {worst.gain:.1e} at {worst.place}",
-        measured=layer.gradient,
-        limit=min_gradient,
-        unit="length of the gradient",
-        evidence={"layers": propagation.evidence()},
-        hint=f"normalise at {worst.place}, add a skip connection around it, or use ReLU or GELU in "
-        "hidden layers",
-    )
-
-
-def _small_beside_the_last(propagation: Propagation, least: float) -> Iterator[Finding]:
-    layer = propagation.beyond(lambda ratio: ratio < least)
-    if layer is not None:
-        ratio = propagation.to_last(layer)
-        yield Finding(
-            layer,
-            f"gradient is {ratio:.1e} times the last layer's (limit {least:g})",
-            measured=ratio,
-            limit=least,
-            unit="gradient by that of the last layer",
-            severity=Severity.INFO,
-            hint="add normalisation or skip connections between this layer and the last one",
-        )
+    return DIRECTION.findings(propagation, min_gradient, min_first_to_last)

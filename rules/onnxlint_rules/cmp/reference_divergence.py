@@ -1,32 +1,17 @@
 """CMP002 reference-divergence."""
 
 from collections.abc import Iterator
-from math import isinf
 from typing import Annotated
 
-from onnxlint import (
-    BrokenChannels,
-    Finding,
-    FirstDivergence,
-    Node,
-    Option,
-    OutputDifference,
-    Reference,
-    Severity,
-    rule,
-)  # fmt: skip
+from onnxlint import Finding, Node, Option, OutputDifference, Reference, Severity, rule
+from onnxlint_rules.cmp._channels import broken_channels
+from onnxlint_rules.cmp._divergences import beginning, distance, remedy, share
 
 STEPS = 10
 """Steps of a dtype coarser than float32 that rounding may add up to: 1% in float16."""
 
 UNRELATED = 1.0
 """The error of an output that is zero, or of an unrelated one of the same length: 1 to 1.4."""
-
-MOST_NAMED = 8
-"""Broken channels that are listed; more are counted."""
-
-SMALL = 1e-3
-"""Below it shares are not written in percent."""
 
 
 @rule("CMP002", "reference-divergence", severity=Severity.WARNING)
@@ -110,10 +95,8 @@ def reference_divergence(
     >>> _ = (folder / "reference.onnx").write_bytes(model.SerializeToString())
     >>> model.graph.node[0].output[0] = model.graph.node[1].input[0] = "hidden"
     """
-    if reference.quantised:
-        limit = max_error_quantised
-    else:
-        limit = max(max_error, STEPS * reference.epsilon)
+    rounded = max(max_error, STEPS * reference.epsilon)
+    limit = max_error_quantised if reference.quantised else rounded
     far = [output for output in reference.outputs if output.misfit or output.error > limit]
     ties = {output: reference.tie(output, limit) for output in far}
     told = [output for output in far if ties[output] is None]
@@ -121,7 +104,7 @@ def reference_divergence(
         yield from _tie(reference, ties, limit)
     far = told
     if not far:
-        yield from _channels(reference)
+        yield from broken_channels(reference)
         return
     worst = max(far, key=lambda output: (bool(output.misfit), output.error))
     first = reference.first_divergent(far, limit)
@@ -133,53 +116,14 @@ def reference_divergence(
         severity = Severity.INFO
     yield Finding(
         first or worst,
-        "; ".join([_told(worst, len(far), reference.samples, limit), _begun(first, worst)]),
+        "; ".join([distance(worst, len(far), reference.samples, limit), beginning(first, worst)]),
         measured=None if worst.misfit else worst.error,
         limit=limit,
         unit="relative L2 error",
         evidence={"outputs": {o.value.name: o.misfit or o.error for o in far}},
         severity=severity,
-        hint=_hint(first, worst),
+        hint=remedy(first, worst),
     )
-
-
-def _channels(reference: Reference) -> Iterator[Finding]:
-    """Outputs that agree as a whole because other channels are larger, but have broken channels."""
-    for output in reference.outputs:
-        broken = reference.broken_channels(output)
-        if broken is None:
-            continue
-        uncalibrated = reference.quantised and reference.noise
-        yield Finding(
-            output,
-            f"output {output.value.name!r} differs from the reference by {_share(output.error)} as "
-            f"a whole, but {_lost(broken)} on {_samples(reference.samples)}",
-            measured=broken.error,
-            limit=broken.limit,
-            unit="relative L2 error of a channel",
-            evidence={"axis": broken.axis, "channels": broken.channels},
-            severity=Severity.INFO if uncalibrated else Severity.WARNING,
-            hint=f"scale the channels of axis {broken.axis} separately, or keep the last layer "
-            f"before {output.value.name!r} in float32",
-        )
-
-
-def _lost(broken: BrokenChannels) -> str:
-    count, first, last = len(broken.channels), broken.channels[0], broken.channels[-1]
-    named = f"{first} to {last}" if count == last - first + 1 and count > 1 else _listed(broken)
-    of = f"of {broken.size} along axis {broken.axis}"
-    what = f"channel {named} {of}" if count == 1 else f"channels {named} {of}"
-    if broken.constant is not None:
-        verb = "is" if count == 1 else "are"
-        return f"{what} {verb} constant at {broken.constant:.4g} where the reference varies"
-    verb = "differs" if count == 1 else "differ"
-    return f"{what} {verb} by up to {_share(broken.error)} (limit {_share(broken.limit)})"
-
-
-def _listed(broken: BrokenChannels) -> str:
-    named = ", ".join(map(str, broken.channels[:MOST_NAMED]))
-    more = len(broken.channels) - MOST_NAMED
-    return f"{named} and {more} more" if more > 0 else named
 
 
 def _tie(
@@ -191,58 +135,11 @@ def _tie(
     assert node is not None
     yield Finding(
         worst,
-        f"{_told(worst, len(ties), reference.samples, limit)}: a tie, {node.place} decides between "
-        f"scores that agree within {_share(limit)}",
+        f"{distance(worst, len(ties), reference.samples, limit)}: a tie, {node.place} decides "
+        f"between scores that agree within {share(limit)}",
         measured=None if worst.misfit else worst.error,
         limit=limit,
         unit="relative L2 error",
         severity=Severity.INFO,
         hint=f"compare the scores that {node.place} reads instead of the decisions",
-    )
-
-
-def _told(worst: OutputDifference, count: int, samples: int, limit: float) -> str:
-    told = f"output {worst.value.name!r} {worst.misfit or _differs(worst.error, limit)}"
-    if worst.decisions:
-        told += f", {worst.changed:,} of {worst.decisions:,} decisions change"
-    others = {1: "", 2: " (1 more output differs)"}.get(
-        count, f" ({count - 1} more outputs differ)"
-    )
-    return f"{told} on {_samples(samples)}{others}"
-
-
-def _samples(samples: int) -> str:
-    return "1 sample" if samples == 1 else f"{samples:,} samples"
-
-
-def _hint(first: FirstDivergence | None, worst: OutputDifference) -> str:
-    if worst.misfit:
-        return f"export output {worst.value.name!r} with the shape and dtype of the reference"
-    if first is None or not first.compared:
-        return "compare two exports of one architecture, or give their layers the same names"
-    if first.value is worst.value:
-        return f"look at the operators between the last comparable layer and {worst.value.name!r}"
-    return f"keep {first.place} in float32, recalibrate this layer, or disable its fusion"
-
-
-def _differs(error: float, limit: float) -> str:
-    if isinf(error):
-        return "contains NaN or infinity in only one of the two models"
-    return f"differs from the reference by {_share(error)} (limit {_share(limit)})"
-
-
-def _share(error: float) -> str:
-    return f"{error:.0%}" if error >= 1 else f"{error:.1%}" if error >= SMALL else f"{error:.1e}"
-
-
-def _begun(first: FirstDivergence | None, worst: OutputDifference) -> str:
-    if first is None or not first.compared:
-        return "no layer before this output is comparable, by name or by structure"
-    if first.value is worst.value:
-        return f"all comparable layers agree ({first.compared})"
-    like = "" if first.like.name == first.value.name else f" (in the reference {first.like.name!r})"
-    error = "infinite" if isinf(first.error) else _share(first.error)
-    return (
-        f"first of {first.compared} comparable layers to diverge{like}: relative error {error} "
-        f"(rounding explains at most {_share(first.limit)})"
     )

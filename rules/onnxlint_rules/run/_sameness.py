@@ -1,4 +1,4 @@
-"""What the rules about sameness share: how grave a difference is, and what a tie is."""
+"""What the rules that compare two runs share: how grave a difference is, and what a tie is."""
 
 from onnxlint import Behaviour, Difference, Node, Severity
 
@@ -11,8 +11,16 @@ def severity(behaviour: Behaviour, difference: Difference, tie: Node | None = No
     return Severity.ERROR if grave else Severity.WARNING
 
 
-def told(difference: Difference, tie: Node | None) -> str:
-    """How far it differs, and that it does so by a tie."""
+def told(difference: Difference, tie: Node | None, limit: float) -> str:
+    """How far an output differs, and whether a tie explains the difference."""
+    seen = difference.described(limit)
     if tie is None:
-        return str(difference)
-    return f"{difference}: a tie, {tie.place} decides between scores that are equal within rounding"
+        return seen
+    return f"{seen}: a tie, {tie.place} decides between scores that are equal within rounding"
+
+
+def advice(tie: Node | None, otherwise: str) -> str:
+    """What to do: a tie needs no repair."""
+    if tie is None:
+        return otherwise
+    return f"compare the scores that {tie.place} reads instead of the decisions"

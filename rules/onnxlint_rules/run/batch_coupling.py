@@ -1,39 +1,43 @@
 """RUN005 batch-coupling."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Behaviour, Difference, Finding, Node, Severity, Ties, rule
-from onnxlint_rules.run._sameness import severity, told
+from onnxlint import Behaviour, Difference, Finding, Node, Option, Severity, Ties, rule
+from onnxlint_rules.run._sameness import advice, severity, told
 
 BEYOND_STEPS = 0.1
-"""Share of an output's peak beyond which a scale for the whole batch is no matter of steps: sound
-int8 models lie within 4% of their float originals (see reference-divergence)."""
+"""Share of an output's peak beyond which a scale for the whole batch costs more than steps: valid
+int8 models are within 4% of their float originals (see reference-divergence)."""
 
 MANY_AXES = 3
-"""From so many axes on the first one mostly counts samples. A choice of ours."""
+"""Axes from which on the first one mostly counts samples. A choice of ours."""
 
 
 @rule("RUN005", "batch-coupling", severity=Severity.WARNING)
 def batch_coupling(
-    behaviour: Behaviour, ties: Ties, *, max_difference: float = 0.01
-) -> Iterator[Finding]:
-    """A prediction for one sample that depends on which other sample is run with it.
+    behaviour: Behaviour, ties: Ties, *,
+    max_difference: Annotated[
+        float, Option("difference of an output", unit="fraction of the peak")
+    ] = 0.01,
+) -> Iterator[Finding]:  # fmt: skip
+    """A prediction that depends on the other samples in the batch.
 
     Why: a server batches whatever arrives, so one user's answer changes with another's request, and
     what was tested one by one is not what runs. The usual causes are batch normalisation in
     training mode, a softmax or a mean over the batch axis, and a Reshape that mixes samples. Two
-    samples are run together and each alone; outputs whose batch axis does not show in their sizes
-    are left out, and so are models whose first axis may hold the parts of one sample. What rounds
-    otherwise in a larger batch, whoever is in it, is no coupling: each is run with itself to tell.
-    For the limit see `nondeterministic`. Dynamic quantisation takes one scale for all of a batch by
-    design, so that one large neighbour takes the digits of all others (fastembed-rs issue 107): of
-    such models the samples of the least and of the largest numbers are tried; it is a warning where
-    decisions change, or an output by more than a tenth of its peak, and else an info. A tie between
-    scores that agree within rounding is an info, too.
-    Where no name tells that the first axis counts samples it is never an error, and an info where
-    somebody chose another name for it (sets, siblings, frames) or where the inputs have two axes,
-    as frames by bands and points of a set have.
-    Fix: call `model.eval()` before the export; give the axis of the classes to softmax and mean;
+    samples are run together and each alone; not judged are outputs whose batch axis does not show
+    in their shape, and models whose first axis may hold the parts of one sample. Rounding that
+    depends only on the batch size is not coupling: each sample is also run with a copy of itself.
+    For the limit see `nondeterministic`. Dynamic quantisation uses one scale for the whole batch by
+    design, so one large sample takes the precision of all others (fastembed-rs issue 107): of such
+    models the samples with the smallest and the largest values are tried; a warning where decisions
+    change, or an output by more than a tenth of its peak, else an info. A tie between scores that
+    agree within rounding is an info too.
+    Where no name says that the first axis counts samples it is never an error, and an info where
+    the axis has another name (sets, siblings, frames) or where the inputs have two axes, as frames
+    by bands and points of a set have.
+    Fix: call `model.eval()` before the export; set the axis of softmax and mean to the classes;
     quantise statically, or serve dynamically quantised models one sample at a time.
 
     Bad:
@@ -43,7 +47,7 @@ def batch_coupling(
     }
 
     Bad:
-    # the loudest sample of a batch sets the step of all others
+    # the largest sample of a batch sets the step of all others
     net (float[batch, 4] x) => (float[batch, 4] y)
     <int64[1] axis = {1}, float one = {1}>
     {
@@ -76,7 +80,7 @@ def batch_coupling(
     }
 
     Good:
-    # one number for the whole batch
+    # one value for the whole batch
     net (float[batch, 4] x, float[batch, 4] target) => (float[batch, 4] error, float loss)
     {
         error = Sub(target, x)
@@ -98,16 +102,24 @@ def batch_coupling(
             grave = max(grave, _unsure(behaviour), key=lambda each: each.rank)
         yield Finding(
             difference,
-            f"a sample run together with another gives another result than alone, "
-            f"{told(difference, tie)}{SCALED if dynamic else ''}",
+            "the result for a sample changes when batched with another, "
+            f"{told(difference, tie, limit)}{SCALED if dynamic else ''}",
             measured=difference.measured,
             limit=difference.limit(limit),
             unit="fraction of the peak",
             severity=grave,
+            hint=advice(tie, ONE_BY_ONE if dynamic else APART),
         )
 
 
-SCALED = "; dynamic quantisation takes one scale for the whole batch"
+SCALED = "; dynamic quantisation uses one scale for the whole batch"
+
+ONE_BY_ONE = "quantise statically, or serve one sample at a time"
+
+APART = (
+    "call model.eval() before the export, and check each softmax, mean and Reshape over the batch "
+    "axis"
+)
 
 
 def _by_effect(difference: Difference, tie: Node | None) -> Severity:
@@ -117,7 +129,7 @@ def _by_effect(difference: Difference, tie: Node | None) -> Severity:
 
 
 def _unsure(behaviour: Behaviour) -> Severity:
-    """The gravest that is said of a first axis whose name does not tell that it counts samples.
+    """The highest severity for a first axis whose name does not say that samples are counted.
 
     Of two axes it may well be that of frames or points, and the other one that of their features.
     """

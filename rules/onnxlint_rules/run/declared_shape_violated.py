@@ -7,13 +7,13 @@ from onnxlint import Finding, Promises, Severity, rule
 
 @rule("RUN008", "declared-shape-violated", severity=Severity.WARNING)
 def declared_shape_violated(promises: Promises) -> Iterator[Finding]:
-    """An output that is not of the dtype or shape that the model declares.
+    """An output with another dtype or shape than the model declares.
 
     Why: clients allocate and read by the declaration; onnxruntime only logs a warning, TensorRT and
-    Triton refuse the model or cut the output short. A symbol stands for one size: where it names
-    an axis of an input and one of an output, and they differ, the declaration is wrong. What shape
-    inference contradicts already is told by `declared-shape-mismatch`.
-    Fix: name the axis anew, or declare the size that comes out.
+    Triton reject the model or truncate the output. A symbol stands for one size: where a symbol
+    names an axis of an input and one of an output, and they differ, the declaration is wrong. What
+    shape inference already contradicts is reported by `declared-shape-mismatch`.
+    Fix: rename the dynamic axis, or declare the size that the model returns.
 
     Bad:
     net (float[N, 3] x) => (int64[2, N] y)
@@ -30,7 +30,9 @@ def declared_shape_violated(promises: Promises) -> Iterator[Finding]:
     for broken in promises.broken:
         yield Finding(
             broken.value,
-            f"it is declared as {broken.declared} and came out as {broken.actual}: {broken.what}",
+            f"declared {broken.declared}, but the model returned {broken.actual}: {broken.what}",
             measured=broken.measured,
             limit=broken.promised,
+            hint=f"declare {broken.value.name!r} as the model returns this output, or rename the "
+            "dynamic axis",
         )

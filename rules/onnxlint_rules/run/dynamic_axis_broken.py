@@ -7,18 +7,18 @@ from onnxlint import Behaviour, Finding, NotApplicable, ResizedAxis, Severity, r
 
 @rule("RUN006", "dynamic-axis-broken", severity=Severity.ERROR)
 def dynamic_axis_broken(behaviour: Behaviour) -> Iterator[Finding]:
-    """An axis that is declared dynamic, and that works at only one size.
+    """A dynamic axis that only works at one size.
 
-    Why: the model says that it takes any size and was only ever run at the one of its export; the
-    first other batch fails in production (onnxruntime issue 10463, PyTorch issue 99613). The batch
-    is tried at 1, 2 and 3, and each must do: a refusal is an error, and so is an output that loses
-    an axis or does not grow with its input. Every other dynamic axis, among them a first one that
-    no name tells to be a batch (frames, points, `input_dim_0`), is halved, doubled and lengthened
-    by one, alone and together with those of the same size, and it suffices that one of these does:
-    strides, windows, position tables and skip connections have sizes that they cannot take. Where
-    none does, the size may be fixed by design, so this is a warning.
+    Why: the model declares that any size is accepted and was only ever run at the one of its
+    export; the first other batch fails in production (onnxruntime issue 10463, PyTorch issue
+    99613). The batch is tried at 1, 2 and 3, and each must run: a failure is an error, and so is an
+    output that loses an axis or does not grow with its input. Every other dynamic axis, among them
+    a first one whose name does not say that it is a batch (frames, points, `input_dim_0`), is
+    halved, doubled and lengthened by one, alone and together with those of the same size; one of
+    these succeeding is enough: strides, kernels, position tables and skip connections reject some
+    sizes. Where none succeeds, the size may be fixed by design, so this is a warning.
     Fix: export with the dynamic axes that the code supports, and with code that reads sizes from
-    its input where a Python number stands; declare the size where it is fixed.
+    its input instead of Python constants; declare the size where it is fixed.
 
     Bad:
     net (float[batch, 4, 8] x) => (float[batch, 32] y)
@@ -59,47 +59,42 @@ def dynamic_axis_broken(behaviour: Behaviour) -> Iterator[Finding]:
     """
     batch, others = behaviour.batch, behaviour.axes
     if batch is None and not others:
-        raise NotApplicable("no input has a free size")
+        raise NotApplicable("no input has a dynamic axis")
     if batch is not None:
         yield from _batch(batch, behaviour)
     for axis in others:
         if axis.trials and len(axis.refused) == len(axis.trials):
-            yield _frozen(axis)
+            yield _fails(axis, Severity.WARNING)
 
 
 def _batch(axis: ResizedAxis, behaviour: Behaviour) -> Iterator[Finding]:
     if axis.refused:
-        trial = axis.refused[0]
-        sizes = ", ".join(str(refused.size) for refused in axis.refused)
-        yield Finding(
-            trial.refusal,
-            f"{axis.symbol!r} is free by its declaration, works at {axis.base} and fails at "
-            f"{sizes}: {trial.refusal}",
-            measured=trial.size,
-            limit=axis.base,
-            unit=f"size of {axis.symbol}",
-        )
+        yield _fails(axis)
         return
     for change in behaviour.misshapen:
         yield Finding(
             change.value,
-            f"its shape is {list(change.usual)} for {change.usual_size} samples and "
-            f"{list(change.shape)} for {change.size}",
+            f"shape {list(change.usual)} for {change.usual_size} samples, {list(change.shape)} for "
+            f"{change.size}",
             measured=change.size,
             limit=change.usual_size,
             unit=f"size of {axis.symbol}",
+            hint=f"give Squeeze and reductions before {change.value.name!r} explicit axes, and "
+            f"compute shapes from the size of {axis.symbol!r}",
         )
 
 
-def _frozen(axis: ResizedAxis) -> Finding:
+def _fails(axis: ResizedAxis, severity: Severity | None = None) -> Finding:
     trial = axis.refused[0]
     sizes = ", ".join(str(size) for size in dict.fromkeys(t.size for t in axis.refused))
     return Finding(
-        trial.refusal,
-        f"{axis.symbol!r} is free by its declaration and works at {axis.base}; {sizes} are "
-        f"refused, so it may be fixed by design or by the export: {trial.refusal}",
+        trial.refusal or trial.place,
+        f"{axis.symbol!r} is declared dynamic, works at {axis.base} but fails at {sizes}: "
+        f"{trial.refusal}",
         measured=trial.size,
         limit=axis.base,
         unit=f"size of {axis.symbol}",
-        severity=Severity.WARNING,
+        severity=severity,
+        hint=f"export with {axis.symbol!r} dynamic and compute sizes from the input, or declare "
+        f"the fixed size {axis.base}",
     )

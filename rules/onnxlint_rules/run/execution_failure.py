@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 
 from onnxlint import Execution, Finding, Limits, Severity, rule
+from onnxlint_rules.run._remedies import to_run
 
 
 @rule("RUN002", "execution-failure", severity=Severity.ERROR)
 def execution_failure(execution: Execution, limits: Limits) -> Iterator[Finding]:
-    """A model that loads and cannot be run.
+    """A model that loads but fails at run time.
 
     Why: the model passes every check of the file and fails with the first request: a Reshape keeps
-    the batch of the export, a look-up runs past its table, sizes do not broadcast. A warning
+    the batch size of the export, a look-up exceeds its table, sizes do not broadcast. A warning
     where usual samples run and an all-zero or constant one, or a sequence of one step, fails; an
-    info where the extremes of what is valid fail, or where windows over the steps, sizes or
-    parameters may explain it.
+    info where samples of minimum and maximum values fail, or where kernels over the steps, sizes or
+    parameters may explain the failure.
     Fix: follow the node that is named to the layer it came from; export with dynamic axes where
     sizes vary, and with an example input that is not of size 1.
 
@@ -57,7 +58,7 @@ def execution_failure(execution: Execution, limits: Limits) -> Iterator[Finding]
     """
     refusal = execution.execution_failure
     if refusal is not None:
-        yield Finding(refusal, f"a run on {refusal.fed} fails: {refusal}")
+        yield Finding(refusal, f"run with {refusal.fed} fails: {refusal}", hint=to_run(refusal))
     places = {refusal.place} if refusal is not None else set()
     for refused in limits.refused:
         why = refused.refusal
@@ -66,6 +67,8 @@ def execution_failure(execution: Execution, limits: Limits) -> Iterator[Finding]
         places.add(why.place)
         yield Finding(
             why,
-            f"usual samples run, and {refused.boundary.told}, fed as {why.fed}, fails: {why}",
+            "fails only for synthetic boundary samples: "
+            f"{refused.boundary.told} ({why.fed}): {why}",
             severity=Severity.WARNING if refused.sure else Severity.INFO,
+            hint=to_run(why),
         )

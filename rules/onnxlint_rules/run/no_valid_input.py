@@ -7,11 +7,11 @@ from onnxlint import Execution, Finding, Graph, Place, Severity, rule
 
 @rule("RUN010", "no-valid-input", severity=Severity.INFO)
 def no_valid_input(graph: Graph, execution: Execution) -> Iterator[Finding]:
-    """A model that was not run, because no valid input could be made up.
+    """A model that was not run because no valid input could be synthesised.
 
-    Why: what only a run shows (NaN, dead units, collapsed predictions) stays unseen, and a clean
-    report says less than it seems to.
-    Fix: supply real samples with `--data`; name sizes in the model's input shapes.
+    Why: defects that only a run shows (NaN, dead units, collapsed predictions) are not found, so a
+    clean report covers less than it seems to.
+    Fix: supply real samples with `--data`; declare sizes in the model's input shapes.
 
     Bad:
     net (seq(float[N]) xs) => (float[M] y)
@@ -28,8 +28,7 @@ def no_valid_input(graph: Graph, execution: Execution) -> Iterator[Finding]:
     """
     if execution.no_valid_input is None:
         return
-    file = graph.model.path
-    remedy = f"supply samples: onnxlint {file} --data samples.npz"
+    remedy = f"supply samples: onnxlint {graph.model.path} --data samples.npz"
     if execution.inputs.obstacle is not None and not execution.inputs.slots:
-        remedy = "only tensors of the usual types can be fed, from --data, too"
-    yield Finding(Place(), f"{execution.no_valid_input}; {remedy}")
+        remedy = "declare the inputs as tensors of common dtypes: --data takes no others either"
+    yield Finding(Place(), execution.no_valid_input, hint=remedy)

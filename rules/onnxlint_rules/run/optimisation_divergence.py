@@ -1,23 +1,27 @@
 """RUN007 optimisation-divergence."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Behaviour, Finding, Graph, NotApplicable, Severity, Ties, rule
-from onnxlint_rules.run._sameness import severity, told
+from onnxlint import Behaviour, Finding, Graph, NotApplicable, Option, Severity, Ties, rule
+from onnxlint_rules.run._sameness import advice, severity, told
 
 
 @rule("RUN007", "optimisation-divergence", severity=Severity.WARNING)
 def optimisation_divergence(
-    graph: Graph, behaviour: Behaviour, ties: Ties, *, max_difference: float = 0.01
-) -> Iterator[Finding]:
-    """Outputs that change when onnxruntime optimises the model, or a level that cannot run it.
+    graph: Graph, behaviour: Behaviour, ties: Ties, *,
+    max_difference: Annotated[
+        float, Option("difference of an output", unit="fraction of the peak")
+    ] = 0.01,
+) -> Iterator[Finding]:  # fmt: skip
+    """Outputs that change with onnxruntime's optimisation level, or a level that cannot run.
 
-    Why: what ships is the optimised model, and what was verified may be another: a fused kernel
-    ignored an attribute, a rewrite assumed a range. A debugger, another engine or the next release
-    of onnxruntime runs the model as it is written. For the limit see `nondeterministic`; the level
-    at which the difference begins is named. A tie between scores that agree is an info.
-    Fix: look at the operators that this level fuses; mend what the written model does not say
-    rightly (often a quantisation axis), or report the difference to onnxruntime.
+    Why: the optimised model is deployed, but another one may have been verified: a fused kernel
+    ignores an attribute, a rewrite assumes a range. A debugger, another engine or the next release
+    of onnxruntime runs the unoptimised model. For the limit see `nondeterministic`; the level from
+    which on outputs differ is named. A tie between scores that agree is an info.
+    Fix: look at the operators that this level fuses; correct what the model specifies wrongly
+    (often a quantisation axis), or report the difference to onnxruntime.
 
     Bad:
     <ir_version: 8, opset_import: ["" : 13]>
@@ -53,12 +57,12 @@ def optimisation_divergence(
     for divergence in behaviour.divergences:
         difference, refusal = divergence.difference, divergence.refusal
         if refusal is not None and divergence.level == "none":
-            yield Finding(refusal, f"onnxruntime runs it only when it optimises it: {refusal}")
+            message = f"only runs when optimised: the unoptimised model fails: {refusal}"
+            yield Finding(refusal, message, hint=f"fix {refusal.place} for other engines")
         elif refusal is not None:
-            begun = "onnxruntime runs it as written, and not optimised, from level "
-            yield Finding(
-                refusal, f"{begun}{divergence.level!r} on: {refusal}", severity=Severity.ERROR
-            )
+            begun = f"runs unoptimised but fails from optimisation level {divergence.level!r} on"
+            hint = f"set a lower graph_optimization_level, or change {refusal.place}"
+            yield Finding(refusal, f"{begun}: {refusal}", severity=Severity.ERROR, hint=hint)
         if difference is None or not difference.exceeds(max_difference):
             continue
         if not behaviour.repeats(difference.value):
@@ -67,10 +71,13 @@ def optimisation_divergence(
         level = behaviour.first_divergent(difference, max_difference)
         yield Finding(
             difference,
-            f"it differs from the model as written when onnxruntime optimises it, from level "
-            f"{level!r} on, {told(difference, tie)}",
+            f"differs from the unoptimised model from optimisation level {level!r} on, "
+            f"{told(difference, tie, max_difference)}",
             measured=difference.measured,
             limit=difference.limit(max_difference),
             unit="fraction of the peak",
             severity=severity(behaviour, difference, tie),
+            hint=advice(
+                tie, f"look at what level {level!r} fuses before {difference.value.name!r}"
+            ),
         )

@@ -1,19 +1,25 @@
 """RUN009 runtime-warning."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Journal, Severity, rule
+from onnxlint import Finding, Journal, Option, Severity, rule
 
 
 @rule("RUN009", "runtime-warning", severity=Severity.INFO)
-def runtime_warning(journal: Journal, *, max_length: int = 300) -> Iterator[Finding]:
+def runtime_warning(
+    journal: Journal, *,
+    max_length: Annotated[
+        int, Option("characters of a message that are shown", unit="characters")
+    ] = 300,
+) -> Iterator[Finding]:  # fmt: skip
     """A warning that onnxruntime printed while it loaded and ran the model.
 
-    Why: onnxruntime mends or tolerates what it warns of, silently for most users, and another
-    version, or another engine, may not. Each message is told once, cut to `max_length` (some list
-    whole shapes); what says nothing of the model is left out (threads, devices, missed
-    optimisations), and what rules tell in their own words: unused initializers, initializers among
-    the inputs, wrong output shapes.
+    Why: onnxruntime repairs or tolerates what it warns about, silently for most users, and another
+    version, or another engine, may not. Each message is reported once, cut to `max_length` (some
+    list whole shapes). Not reported: what does not concern the model (threads, devices, missed
+    optimisations), and what other rules report: unused initializers, initializers among the inputs,
+    wrong output shapes.
     Fix: as the message says.
 
     Bad:
@@ -35,4 +41,4 @@ def runtime_warning(journal: Journal, *, max_length: int = 300) -> Iterator[Find
     for entry in journal.warnings:
         times = f" ({entry.times} times)" if entry.times > 1 else ""
         text = entry.text if len(entry.text) <= max_length else f"{entry.text[:max_length]} …"
-        yield Finding(entry, f"onnxruntime warns{times}: {text}", measured=entry.times)
+        yield Finding(entry, f"onnxruntime warning{times}: {text}", measured=entry.times)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from onnxlint import Execution, Finding, Severity, rule
+from onnxlint_rules.run._remedies import to_load
 
 _LOCALE = re.compile(r"construct locale with name:([\w.@-]+)")
 """How onnxruntime's StringNormalizer refuses a locale that the machine has not installed."""
@@ -13,11 +14,11 @@ _LOCALE = re.compile(r"construct locale with name:([\w.@-]+)")
 def session_failure(execution: Execution) -> Iterator[Finding]:
     """A model that onnxruntime cannot load.
 
-    Why: no session, no prediction. The file breaks the specification, or asks for an operator,
-    opset or dtype that the installed onnxruntime has no CPU kernel for; onnx's own checker passes
+    Why: no session, no prediction. The file violates the specification, or requires an operator,
+    opset or dtype that the installed onnxruntime has no CPU kernel for; onnx's own checker accepts
     many such models. A warning where this machine lacks the locale that a StringNormalizer names,
     as slim containers do.
-    Fix: mend what the message names; for a missing kernel or opset export to an older opset, cast
+    Fix: fix what the message names; for a missing kernel or opset export to an older opset, cast
     to float32, or deploy with a newer onnxruntime; install the locale, or name "C".
 
     Bad:
@@ -38,10 +39,12 @@ def session_failure(execution: Execution) -> Iterator[Finding]:
         return
     locale = _LOCALE.search(str(refusal))
     if locale is None:
-        yield Finding(refusal, f"onnxruntime cannot load the model: {refusal}")
+        message = f"onnxruntime cannot load the model: {refusal}"
+        yield Finding(refusal, message, hint=to_load(refusal))
         return
     message = (
         f"onnxruntime cannot load the model here: locale {locale[1]!r} is not installed on this "
-        "machine, and StringNormalizer needs it"
+        "machine, but required by StringNormalizer"
     )
-    yield Finding(refusal, message, severity=Severity.WARNING)
+    hint = f"install locale {locale[1]!r}, or set the attribute locale of StringNormalizer to 'C'"
+    yield Finding(refusal, message, severity=Severity.WARNING, hint=hint)
