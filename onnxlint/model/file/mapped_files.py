@@ -136,7 +136,7 @@ class Files:
 
     def _inside(self, path: Path) -> Path | str:
         """A file, links followed, of the model's folder or that of its link's target."""
-        outside = "leaves the model's folder through a link"
+        outside = "is outside the model's folder, through a link"
         try:
             reached = path.resolve()
         except (OSError, RuntimeError):  # a loop of links
@@ -215,11 +215,11 @@ def _is_text(name: str) -> bool:
 def _escape(location: str) -> str | None:
     """Why the name of a file leads out of the folder, whatever lies there."""
     if "\0" in location:
-        return "contains a NUL character, which a file name cannot have"
+        return "contains a NUL character, which is not valid in a file name"
     if urlsplit(location.replace("\\", "/")).scheme and "://" in location:
         return "is a URL"
     if PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor:
         return "is an absolute path"
     if ".." in PureWindowsPath(location).parts:
-        return "leaves the model's folder with '..'"
+        return "escapes the model's folder with '..'"
     return None

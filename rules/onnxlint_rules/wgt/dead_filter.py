@@ -58,8 +58,9 @@ def dead_filter(
             continue
         yield Finding(
             weight,
-            f"{dead:,} of {magnitude.size:,} output channels ({fraction:.1%}) are dead: all weights "
-            f"below {relative_zero:g} of the layer's maximum (limit {max_dead_fraction:.0%})",
+            f"{dead:,} of {magnitude.size:,} output channels ({fraction:.1%}) are dead: all "
+            f"weights below {relative_zero:g} of the layer's maximum "
+            f"(limit {max_dead_fraction:.0%})",
             measured=fraction,
             limit=max_dead_fraction,
             unit="fraction of channels",

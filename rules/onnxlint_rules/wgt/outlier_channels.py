@@ -50,7 +50,8 @@ def outlier_channels(
             yield Finding(
                 weight,
                 f"maximum of channel {int(channels.magnitude.argmax())} is {widest:.3g}, "
-                f"{widest / usual:,.0f} times the median channel {usual:.3g} (limit {max_ratio:g} times)",
+                f"{widest / usual:,.0f} times the median channel {usual:.3g} "
+                f"(limit {max_ratio:g} times)",
                 measured=widest / usual,
                 limit=max_ratio,
                 unit="times the median channel",
