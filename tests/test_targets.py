@@ -125,7 +125,7 @@ def test_what_a_target_runs_depends_on_version_and_types() -> None:
     assert target.refusal("Max", 13, {"i0": "float"}) is None
     assert target.refusal("Max", 13, {"i0": "int16"}) == ("Max for int16", "int16")
     assert target.refusal("Max", 13, {}) is None  # nothing is known, so nothing is said
-    assert target.refusal("Cast", 24, {}) == ("it has Cast, not version 24 of it", None)
+    assert target.refusal("Cast", 24, {}) == ("version 24 of Cast", None)
     assert target.refusal("Nothing", 1, {}) == ("Nothing", None)
     assert resolve("ort-cpu-1.12").refusal("Nothing", 1, {}) is None  # its operators are not known
 

@@ -114,6 +114,12 @@ AFFINE = frozenset({"Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"})
 RECURRENT = frozenset({"GRU", "LSTM", "RNN"})
 """Steps through a sequence with weights, inside one node."""
 
+WEIGHT_SLOTS: Mapping[str, tuple[int, ...]] = {
+    "Conv": (1,), "ConvTranspose": (1,), "DeformConv": (1,), "Gather": (0,), "Gemm": (1,),
+    "GRU": (1, 2), "LSTM": (1, 2), "MatMul": (0, 1), "RNN": (1, 2),
+}  # fmt: skip
+"""The inputs, by slot, that hold learnt weights of two and more dims."""
+
 LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN")
 """Operators that multiply their input with weights."""
 
@@ -168,9 +174,10 @@ RANDOM_OPS = DRAWING | {"Dropout"}
 
 DECIDING = COMPARISONS | {
     "ArgMax", "ArgMin", "Ceil", "Floor", "Hardmax", "NonMaxSuppression", "Round", "Sign", "TopK",
-    "Unique",
+    "Unique", "com.microsoft::BeamSearch", "com.microsoft::GreedySearch",
 }  # fmt: skip
-"""Turns a difference of rounding into another answer."""
+"""Turns a difference of rounding into another answer: two nearly equal inputs share it only where
+neither is near a tie."""
 
 STEPPED = COMPARISONS | LOGICAL | SIZE_OPS | TREES | {
     "ArgMax", "ArgMin", "Ceil", "Floor", "IsInf", "IsNaN", "NonZero", "Round", "Sign",
