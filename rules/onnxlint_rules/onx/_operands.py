@@ -132,6 +132,7 @@ _WANTED: Mapping[str, Callable[[Node, Shapes], Iterator[Wanted]]] = {
     "RotaryEmbedding": rotary,
     "SoftmaxCrossEntropyLoss": _cross_entropy,
 }
+"""What sizes an operator's operands must have, by another operand."""
 
 Stretched = tuple[int, str, Callable[[Node, Shapes], tuple[Dim, ...] | None]]
 
@@ -143,6 +144,7 @@ _ONE_WAY: Mapping[str, tuple[Stretched, ...]] = {
     "PRelu": ((1, "slope", _first),),
     "RMSNormalization": ((1, "scale", _first),),
 }
+"""Operands that may only be broadcast to the sizes of the result, or of another operand."""
 
 OPS = (*_WANTED, *_ONE_WAY, "DepthToSpace", "SpaceToDepth")
 """Operators whose operands are compared."""

@@ -12,6 +12,7 @@ _REPLACEMENTS = {
     "GroupNormalization": "GroupNormalization of opset 21", "Scatter": "ScatterElements",
     "Upsample": "Resize",
 }  # fmt: skip
+"""What onnx names in place of an operator."""
 
 
 @rule("ONX009", "deprecated-operator", severity=Severity.ERROR)
