@@ -371,6 +371,7 @@ _REQUESTED_ELEMENTS = {
     "Pad": _padded,
     "Resize": _resized,
 }
+"""How many elements the output of an operator has whose sizes the file asks for."""
 
 
 def _message_size(model: Model) -> Iterator[Hazard]:

@@ -15,7 +15,7 @@ from onnxlint.analyses.comparison.value_pairing import Side
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.inputs.input_semantics import FEEDABLE
-from onnxlint.analyses.static.decisions import DECIDING, Decided
+from onnxlint.analyses.static.decisions import Decided
 from onnxlint.analyses.static.output_heads import Head, differing_decisions, recognise
 from onnxlint.analyses.static.precision import Distance, Rounding
 from onnxlint.analyses.static.shapes import Shapes
@@ -23,6 +23,7 @@ from onnxlint.analyses.static.weights import Weights
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import DECIDING
 from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 

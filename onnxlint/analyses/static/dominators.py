@@ -11,8 +11,9 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.algorithms import immediate_dominators
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
-from onnxlint.model.graph.operators import LAYERS, MOVING
+from onnxlint.model.graph.operators import DECIDING, DRAWING, LAYERS, MOVING, SIZE_OPS
 from onnxlint.model.graph.place import NotApplicable
+from onnxlint.model.graph.walk import Walk
 
 MAX_SOURCES = 8
 """Values tried as the start of the chain: a model with more inputs has them for its cache."""
@@ -26,12 +27,11 @@ MAX_CUTS = 256
 MEASURED = ("float", "float16", "double")
 """Element types in which differences can be measured."""
 
-_STEPS = frozenset({
-    "ArgMax", "ArgMin", "Bernoulli", "Ceil", "ConstantOfShape", "DynamicQuantizeLinear", "EyeLike",
-    "Floor", "Hardmax", "Multinomial", "NonMaxSuppression", "NonZero", "QuantizeLinear",
-    "RandomNormalLike", "RandomUniformLike", "Range", "Round", "Shape", "Sign", "Size", "Unique",
-})  # fmt: skip
-"""Operators without a slope: their result is constant in steps, or chance."""
+_STEPS = (DECIDING - {"TopK"}) | DRAWING | SIZE_OPS | {
+    "ConstantOfShape", "DynamicQuantizeLinear", "EyeLike", "NonZero", "QuantizeLinear", "Range",
+}  # fmt: skip
+"""Operators without a slope: their result is constant in steps, or chance. TopK hands on what it
+finds, with its slope."""
 
 _SMOOTH_CLASSICS = frozenset({
     "ai.onnx.ml::FeatureVectorizer", "ai.onnx.ml::Imputer", "ai.onnx.ml::LinearClassifier",
@@ -224,16 +224,14 @@ class _Slopes:
     def _between(self, tree: _Tree, start: Value, end: Value) -> list[Node]:
         """The layers on the ways from one value to another."""
         found: set[Node] = set()
-        pending, seen = [end], {start, end}
-        while pending:
-            node = pending.pop().producer
+        walk = Walk([end])
+        for at in walk:
+            node = at.producer
             if node is None or node not in tree:
                 continue
             if self._is_layer[node]:
                 found.add(node)
-            news = [value for value in self._reads[node] if value in tree and value not in seen]
-            seen.update(news)
-            pending.extend(news)
+            walk.add(*(each for each in self._reads[node] if each in tree and each is not start))
         return sorted(found, key=lambda node: node.index)
 
 
@@ -275,12 +273,11 @@ def _read(node: Node) -> Iterator[Value]:
 
 def _inner_scopes(node: Node) -> Iterator[Scope]:
     """The scopes of its subgraphs and of functions that it calls, at any depth."""
-    pending = [*node.subgraphs, *([node.called] if node.called else [])]
-    for scope in pending:
+    walk = Walk([*node.subgraphs, node.called])
+    for scope in walk:
         yield scope
         for inner in scope.nodes:
-            more = [*inner.subgraphs, *([inner.called] if inner.called else [])]
-            pending += [found for found in more if found not in pending]
+            walk.add(*inner.subgraphs, inner.called)
 
 
 def _inner_nodes(node: Node) -> Iterator[Node]:

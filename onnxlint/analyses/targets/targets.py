@@ -181,7 +181,7 @@ class Target:
     def refusal(
         self, op: str, since: int | None, dtypes: Mapping[str, str]
     ) -> tuple[str, str | None] | None:
-        """Why it does not run an operator itself, in few words, and the type that it refuses.
+        """What of an operator it does not support itself, in few words, and the type of that.
 
         None where it runs it, or may.
 
@@ -194,12 +194,12 @@ class Target:
             return None
         kernels = self.kernels.get(op)
         if kernels is None:
-            return "the operator is missing", None
+            return op, None
         fitting = [kernel for kernel in kernels if kernel.fits_version(since)]
         if not fitting:
-            return f"it has {op}, not version {since} of it", None
+            return f"version {since} of {op}", None
         refused = _refused(fitting, dtypes) and _refused(fitting, self._read(dtypes))
-        return None if refused is None else (f"it has {op}, not for {refused}", refused)
+        return None if refused is None else (f"{op} for {refused}", refused)
 
     def widens(self, op: str, since: int | None, dtypes: Mapping[str, str]) -> bool:
         """Whether it runs an operator only after a conversion of its inputs."""

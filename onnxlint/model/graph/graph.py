@@ -11,6 +11,7 @@ import gc
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxlint.model.file.load import Model
@@ -108,7 +109,18 @@ class Graph:
         """
         if not ops:
             return (node for scope in self.scopes for node in scope.nodes)
-        return (node for op in ops for node in self._nodes_by_op.get(op, ()))
+        groups = [self._nodes_by_op[op] for op in dict.fromkeys(ops) if op in self._nodes_by_op]
+        if len(groups) < 2:
+            return iter(groups[0] if groups else ())
+        return iter(sorted(chain.from_iterable(groups), key=self._order))
+
+    def _order(self, node: Node) -> tuple[int, int]:
+        """Where a node stands in the file: a set of operators comes in an order by chance."""
+        return self._scope_order[node.scope], node.index
+
+    @cached_property
+    def _scope_order(self) -> dict[Scope, int]:
+        return {scope: place for place, scope in enumerate(self.scopes)}
 
     @cached_property
     def _nodes_by_op(self) -> dict[str, list[Node]]:
