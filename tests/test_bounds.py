@@ -93,7 +93,7 @@ def test_ten_gigabytes_of_nothing_are_refused_unread(suffix, tmp_path):
     path = tmp_path / f"m{suffix}"
     with path.open("wb") as file:
         file.truncate(10 * 1024**3)
-    problem = "field number 0" if suffix == ".onnx" else "larger than textual models may be"
+    problem = "field number 0" if suffix == ".onnx" else "too large for a model in text form"
     with pytest.raises(ModelError, match=problem), open_model(str(path)):
         pass
 
