@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +80,7 @@ def lint_many(
     stage: Stage | None = None,
     rules: Iterable[Path] = (),
     settings: Settings | None = None,
-) -> Iterator[ModelReport]:
+) -> Generator[ModelReport]:
     """Lints many models, `jobs` at a time, and yields their reports in the order of the models.
 
     Each is linted in a process of its own, where the platform can fork, so that none can cost

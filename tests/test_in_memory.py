@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,20 @@ def test_many_are_linted_in_their_order(tmp_path: Path) -> None:
         assert [replace(report, seconds=0) for report in reports] == [
             replace(report, seconds=0) for report in single
         ]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for its children")
+def test_whoever_leaves_early_leaves_no_process(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.onnx" for number in range(4)]
+    for path in paths:
+        onnx.save(large_model(), path)
+
+    def children() -> set[str]:
+        return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+    before = children()
+    reports = lint_many(paths, jobs=2, select=["RUN"])
+    assert next(iter(reports)).complete
+    assert children() > before
+    reports.close()
+    assert children() == before
