@@ -90,9 +90,15 @@ def lint_many(
         ConfigError: a configuration that is trusted, or a selector, cannot be used; the report of
             a model says so where the file lies with it.
         PackError: a rule pack does not load.
+        TypeError: `paths` is one path.
+        ValueError: `jobs` is not a positive number.
     """
     from onnxlint.job_pool import run_jobs
 
+    if isinstance(paths, str | Path):
+        raise TypeError("lint_many() takes several paths; lint() takes one")
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}; it must be at least 1")
     planner = Planner(
         config, trust_config, tuple(rules), tuple(select), tuple(ignore), stage, settings=settings
     )

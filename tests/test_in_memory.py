@@ -183,6 +183,14 @@ def test_many_are_linted_in_their_order(tmp_path: Path) -> None:
         ]
 
 
+def test_mistakes_of_the_caller_are_told_at_once() -> None:
+    with pytest.raises(TypeError, match="takes several paths"):
+        lint_many("model.onnx")
+    with pytest.raises(ValueError, match="at least 1"):
+        lint_many([], jobs=0)
+    assert list(lint_many([])) == []
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for its children")
 def test_whoever_leaves_early_leaves_no_process(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.onnx" for number in range(4)]
