@@ -483,7 +483,7 @@ def calls_of_search(pattern: Pattern, graph: Graph) -> int:
 
     def count(frame, event, _argument):
         nonlocal calls
-        calls += event == "call" and frame.f_code.co_filename.endswith("pattern.py")
+        calls += event == "call" and frame.f_code.co_filename.endswith("matcher.py")
 
     sys.setprofile(count)
     try:
