@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onnxlint.cli.judging import judged
 from onnxlint.cli.models import expand
 from onnxlint.cli.planning import Options, planned, planner_of
-from onnxlint.cli.progress import judged
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.report import ModelReport
 from onnxlint.settings import (

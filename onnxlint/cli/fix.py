@@ -41,8 +41,8 @@ def check_fixing(
     if diff and format_ != "text":
         raise click.UsageError("--diff prints a diff and no report: leave out --format")
     if not diff and target is None and "-" in paths:
-        message = "--fix of standard input needs a file to write: --fix-output OUT.onnx"
-        raise click.UsageError(message)
+        told = "--fix of standard input needs a file to write: --fix-output OUT.onnx"
+        raise click.UsageError(told)
     if target is not None:
         _check_target(paths, target)
         _check_inputs(paths, target, options)
@@ -69,8 +69,8 @@ def _check_inputs(paths: list[str], target: Path, options: Options) -> None:
     for file in fixed_models(target, paths):
         for what, other in named_files(options):
             if is_same(file, other):
-                message = f"--fix-output {str(target)!r} would overwrite {what}; name another"
-                raise click.UsageError(message)
+                told = f"--fix-output {str(target)!r} would overwrite {what}; name another"
+                raise click.UsageError(told)
 
 
 def _fix(job: Job, request: FixRequest, *, watcher: Watcher, workers: Workers) -> ModelReport:
@@ -86,10 +86,10 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
     2 where a model could not be worked on, 1 where there is something to fix, else 0.
     """
     write_report("".join(_coloured(report) for report in reports), output)
-    fixes = [report.mending for report in reports if report.mending is not None]
+    mendings = [report.mending for report in reports if report.mending is not None]
     if not quiet:
-        would = sum(len(each.fixed) for each in fixes)
-        changed = sum(bool(each.fixed) for each in fixes)
+        would = sum(len(mending.fixed) for mending in mendings)
+        changed = sum(bool(mending.fixed) for mending in mendings)
         _tell(f"would fix {would:,} findings in {changed:,} of {len(reports):,} models")
     for report in reports:
         reasons = [] if report.mending is None else report.mending.refused
@@ -99,7 +99,7 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
             _tell(f"cannot work on {report.path}: {report.error}")
     if not all(report.complete for report in reports):
         return 2
-    return int(any(each.fixed for each in fixes))
+    return int(any(mending.fixed for mending in mendings))
 
 
 def _tell(line: str) -> None:

@@ -102,8 +102,8 @@ def _check_data(data: Path | None) -> None:
 def _check_files(settings: Settings) -> None:
     """Whether there is all that a reference, labels and a baseline need."""
     if settings.reference is not None and not exists(settings.reference):
-        message = f"the reference {str(settings.reference)!r} does not exist; check the path"
-        raise click.UsageError(message)
+        told = f"the reference {str(settings.reference)!r} does not exist; check the path"
+        raise click.UsageError(told)
     labels = settings.labels
     if labels is None:
         if settings.baseline:
@@ -114,8 +114,8 @@ def _check_files(settings: Settings) -> None:
     if not is_file(labels.file):
         raise click.UsageError(f"--labels {str(labels.file)!r} is no file; check the path")
     if labels.file == settings.data and labels.key is None:
-        message = f"--labels are in the file of --data: name them, {labels.file.name}:COLUMN"
-        raise click.UsageError(message)
+        told = f"--labels are in the file of --data: name them, {labels.file.name}:COLUMN"
+        raise click.UsageError(told)
     if settings.baseline and find_spec("sklearn") is None:
-        message = "--baseline needs scikit-learn: pip install 'onnxlint[baseline]'"
-        raise click.UsageError(message)
+        told = "--baseline needs scikit-learn: pip install 'onnxlint[baseline]'"
+        raise click.UsageError(told)
