@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -27,7 +27,7 @@ class Lint(Protocol):
 def run_jobs(
     jobs: Sequence[Job | ModelReport], lint: Lint, parallel: int = 1,
     begins: Callable[[str], None] | None = None,
-) -> Iterator[ModelReport]:  # fmt: skip
+) -> Generator[ModelReport]:  # fmt: skip
     """A report for each job, in their order; where there is one already it stays.
 
     Each job is done in a judge, `parallel` at a time; `begins` hears what they do. The model `-`

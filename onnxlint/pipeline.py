@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +80,7 @@ def lint_many(
     stage: Stage | None = None,
     rules: Iterable[Path] = (),
     settings: Settings | None = None,
-) -> Iterator[ModelReport]:
+) -> Generator[ModelReport]:
     """Lints many models, `jobs` at a time, and yields their reports in the order of the models.
 
     Each is linted in a process of its own, where the platform can fork, so that none can cost
@@ -90,9 +90,15 @@ def lint_many(
         ConfigError: a configuration that is trusted, or a selector, cannot be used; the report of
             a model says so where the file lies with it.
         PackError: a rule pack does not load.
+        TypeError: `paths` is one path.
+        ValueError: `jobs` is not a positive number.
     """
     from onnxlint.job_pool import run_jobs
 
+    if isinstance(paths, str | Path):
+        raise TypeError("lint_many() takes several paths; lint() takes one")
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}; it must be at least 1")
     planner = Planner(
         config, trust_config, tuple(rules), tuple(select), tuple(ignore), stage, settings=settings
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,28 @@ def test_many_are_linted_in_their_order(tmp_path: Path) -> None:
         assert [replace(report, seconds=0) for report in reports] == [
             replace(report, seconds=0) for report in single
         ]
+
+
+def test_mistakes_of_the_caller_are_told_at_once() -> None:
+    with pytest.raises(TypeError, match="takes several paths"):
+        lint_many("model.onnx")
+    with pytest.raises(ValueError, match="at least 1"):
+        lint_many([], jobs=0)
+    assert list(lint_many([])) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for its children")
+def test_whoever_leaves_early_leaves_no_process(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.onnx" for number in range(4)]
+    for path in paths:
+        onnx.save(large_model(), path)
+
+    def children() -> set[str]:
+        return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+    before = children()
+    reports = lint_many(paths, jobs=2, select=["RUN"])
+    assert next(iter(reports)).complete
+    assert children() > before
+    reports.close()
+    assert children() == before

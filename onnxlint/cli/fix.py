@@ -89,10 +89,10 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
     2 where a model could not be worked on, 1 where there is something to fix, else 0.
     """
     write_report("".join(_coloured(report) for report in reports), output)
-    fixes = [report.mending for report in reports if report.mending is not None]
+    mendings = [report.mending for report in reports if report.mending is not None]
     if not quiet:
-        would = sum(len(each.fixed) for each in fixes)
-        changed = sum(bool(each.fixed) for each in fixes)
+        would = sum(len(mending.fixed) for mending in mendings)
+        changed = sum(bool(mending.fixed) for mending in mendings)
         models = counted(len(reports), "model")
         _tell(f"would fix {counted(would, 'finding')} in {changed:,} of {models}")
     for report in reports:
@@ -103,7 +103,7 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
             _tell(f"cannot lint {report.path}: {report.error}")
     if not all(report.complete for report in reports):
         return 2
-    return int(any(each.fixed for each in fixes))
+    return int(any(mending.fixed for mending in mendings))
 
 
 def _tell(line: str) -> None:

@@ -102,8 +102,8 @@ def _check_data(data: Path | None) -> None:
 def _check_files(settings: Settings) -> None:
     """Whether there is all that a reference, labels and a baseline need."""
     if settings.reference is not None and not exists(settings.reference):
-        message = f"the reference {str(settings.reference)!r} does not exist; check the path"
-        raise click.UsageError(message)
+        told = f"the reference {str(settings.reference)!r} does not exist; check the path"
+        raise click.UsageError(told)
     labels = settings.labels
     if labels is None:
         if settings.baseline:
