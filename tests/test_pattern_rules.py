@@ -130,6 +130,12 @@ def test_what_a_message_says_for_a_name(message, write, write_model):
     assert [said for *_, said in findings(write_model(model))] == [MESSAGES[message]]
 
 
+def test_a_hint_names_values_as_the_message_does(write, write_model):
+    write(RULE + 'hint = "remove {b}"')
+    (found,) = lint(write_model(FLAWED), select=["ACME"], trust_config=True).findings
+    assert found.hint == f"remove {found.place}"
+
+
 def test_the_commands_know_it(write, onnxlint, write_model):
     config = write(RULE)
     assert "ACME001" in onnxlint("rules").stdout
@@ -185,6 +191,10 @@ MISTAKES = {
     "a name in the message": (
         RULE.replace("reads {a}", "reads {aa}"),
         "rule ACME001: message: {aa} is not in every match of the pattern; did you mean 'a'?",
+    ),
+    "a name in the hint": (
+        RULE + 'hint = "remove {aa}"',
+        "rule ACME001: hint: {aa} is not in every match of the pattern; did you mean 'a'?",
     ),
     "a brace in the message": (RULE.replace("reads {a}", "reads {a"), "rule ACME001: message: "),
     "a format in the message": (RULE.replace("{a}", "{a:>9}"), "a brace may only contain a name"),

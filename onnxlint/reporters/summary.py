@@ -14,9 +14,15 @@ from onnxlint.severity import Severity
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 
-def summary(reports: Sequence[ModelReport], seconds: float | None = None) -> Iterator[str]:
-    """What was found in all models, on how much; `seconds` is how long the command took."""
-    yield _not_executed(reports) + _found(reports) + _unread(reports) + _how(reports, seconds)
+def summary(
+    reports: Sequence[ModelReport], show: Severity, seconds: float | None = None
+) -> Iterator[str]:
+    """What was found in all models, on how much.
+
+    Findings milder than `show` are counted only; `seconds` is how long the command took.
+    """
+    found = _found(reports) + _hidden(reports, show) + _models(reports)
+    yield _not_executed(reports) + found + _how(reports, seconds)
     yield from _fixes(reports)
     for report in reports:
         if report.metrics is not None:
@@ -46,14 +52,23 @@ def _found(reports: Sequence[ModelReport]) -> str:
     counts = {severity: sum(r.count(severity) for r in reports) for severity in Severity}
     words = ", ".join(counted(number, severity.value) for severity, number in counts.items())
     colour = next((COLOURS[severity] for severity, number in counts.items() if number), "green")
-    done = sum(report.error is None for report in reports)
-    models = f" in {counted(done, 'model')}" if done and len(reports) > 1 else ""
-    return click.style(words, fg=colour) + models
+    return click.style(words, fg=colour)
 
 
-def _unread(reports: Sequence[ModelReport]) -> str:
+def _hidden(reports: Sequence[ModelReport], show: Severity) -> str:
+    """How many findings are too mild to be shown, and what shows them."""
+    mild = [f for report in reports for f in report.findings if f.severity.rank > show.rank]
+    if not mild:
+        return ""
+    mildest = max((found.severity for found in mild), key=lambda each: each.rank)
+    return click.style(f" ({len(mild):,} not shown; --show {mildest.value})", dim=True)
+
+
+def _models(reports: Sequence[ModelReport]) -> str:
     unread = sum(report.error is not None for report in reports)
-    return click.style(f", {counted(unread, 'model')} not linted", fg="red") if unread else ""
+    read = len(reports) - unread
+    told = f" in {counted(read, 'model')}" if read and len(reports) > 1 else ""
+    return told + (click.style(f", {counted(unread, 'model')} not linted", fg="red") * bool(unread))
 
 
 def _how(reports: Sequence[ModelReport], seconds: float | None) -> str:

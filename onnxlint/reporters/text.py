@@ -60,7 +60,7 @@ def render(
     done = list(reports)
     mildest = show or (Severity.INFO if verbose else Severity.WARNING)
     view = _View(mildest, verbose, hints, not_applicable or verbose)
-    lines = [*_lines(done, view), *summary(done, seconds)]
+    lines = [*_lines(done, view), *summary(done, mildest, seconds)]
     if width is not None:
         from onnxlint.reporters.wrapping import wrapped
 
@@ -78,8 +78,7 @@ def _lines(reports: Sequence[ModelReport], view: _View) -> Iterator[str]:
         else:
             clean.append(report)
     if clean and len(reports) > 1:
-        yield _clean(clean, view)
-    yield from _hidden(reports, view)
+        yield from (_clean(clean, view), "")
 
 
 def _clean(clean: Sequence[ModelReport], view: _View) -> str:
@@ -92,16 +91,6 @@ def _clean(clean: Sequence[ModelReport], view: _View) -> str:
     rest = len(clean) - len(shown)
     told = click.style(f"{counted(len(clean), 'model')} without {what}", fg="green")
     return f"{told}: {names}" + (f" … and {rest:,} more" if rest else "")
-
-
-def _hidden(reports: Sequence[ModelReport], view: _View) -> Iterator[str]:
-    """How many findings are too mild to be shown, and what shows them."""
-    mild = [each for each in Severity if each.rank > view.show.rank]
-    numbers = {each: sum(report.count(each) for report in reports) for each in mild}
-    told = [counted(number, each.value) for each, number in numbers.items() if number]
-    if told:
-        mildest = max((each for each in mild if numbers[each]), key=lambda each: each.rank)
-        yield click.style(f"{' and '.join(told)} not shown (--show {mildest.value})", dim=True)
 
 
 def _distrusted(reports: Sequence[ModelReport]) -> Iterator[str]:
@@ -158,7 +147,7 @@ def _mending(mended: FixReport, repeats: bool) -> Iterator[str]:
 
 def _folded(found: Sized, shown: Sized) -> Iterator[str]:
     if len(shown) < len(found):
-        yield click.style(f"    … and {len(found) - len(shown):,} more", dim=True)
+        yield click.style(f"    … and {len(found) - len(shown):,} more (-v shows all)", dim=True)
 
 
 def _rule(findings: list[Diagnostic], view: _View) -> Iterator[str]:

@@ -23,8 +23,8 @@ from onnxlint.toml_tables import TABLE, ConfigError, converted, own_table, real_
 class RuleTable(msgspec.Struct, **TABLE):
     """One `[[rule]]`: the pattern (several are alternatives), and what is said where it fits.
 
-    `message` may name values of the pattern, `{a}`; the finding stands at the last node, or at the
-    one that makes the value `at`.
+    `message` and `hint` may name values of the pattern, `{a}`; the finding stands at the last node,
+    or at the one that makes the value `at`.
     """
 
     code: str
@@ -32,6 +32,7 @@ class RuleTable(msgspec.Struct, **TABLE):
     severity: Severity
     message: str
     pattern: str | list[str]
+    hint: str = ""
     at: str | None = None
     stage: Stage | None = None
     summary: str = ""
@@ -84,7 +85,7 @@ def _texts(written: str | list[str]) -> tuple[str, ...]:
 
 
 def _made(table: RuleTable, pattern: Pattern) -> Rule:
-    names = _names(table, pattern)
+    names = [*_names("message", table.message, pattern), *_names("hint", table.hint, pattern)]
     if table.at is not None and table.at not in pattern.certain_nodes:
         hint = suggestion(table.at, pattern.certain_nodes)
         raise ConfigError(
@@ -97,6 +98,7 @@ def _made(table: RuleTable, pattern: Pattern) -> Rule:
             yield Finding(
                 match if table.at is None else match.node(table.at) or match,
                 table.message.format(**words),
+                hint=table.hint.format(**words) or None,
                 evidence={"match": {name: value.name for name, value in match.items()}},
             )
 
@@ -114,19 +116,19 @@ def _made(table: RuleTable, pattern: Pattern) -> Rule:
                 documented=documentation)  # fmt: skip
 
 
-def _names(table: RuleTable, pattern: Pattern) -> list[str]:
-    """The names in the braces of a message."""
+def _names(key: str, text: str, pattern: Pattern) -> list[str]:
+    """The names in the braces of a message or a hint."""
     try:
-        parts = [*Formatter().parse(table.message)]
+        parts = [*Formatter().parse(text)]
     except ValueError as error:
-        raise ConfigError(f"message: {error}; write a literal brace twice") from error
+        raise ConfigError(f"{key}: {error}; write a literal brace twice") from error
     names = [name for _, name, _, _ in parts if name is not None]
     for name in names:
         if name not in pattern.certain:
-            hint = suggestion(name, pattern.certain)
-            raise ConfigError(f"message: {{{name}}} is not in every match of the pattern{hint}")
+            near = suggestion(name, pattern.certain)
+            raise ConfigError(f"{key}: {{{name}}} is not in every match of the pattern{near}")
     if any(form or conversion for _, _, form, conversion in parts):
-        raise ConfigError("message: a brace may only contain a name of the pattern")
+        raise ConfigError(f"{key}: a brace may only contain a name of the pattern")
     return names
 
 
