@@ -141,7 +141,7 @@ def model_from_text(text: str) -> ModelProto:
 
     try:
         return parser.parse_model(text if text.lstrip().startswith("<") else HEADER + text)
-    except parser.ParseError as error:
+    except (parser.ParseError, IndexError) as error:  # older ones: a number out of range
         raise ExampleError(f"not ONNX text: {error}") from error
 
 

@@ -13,4 +13,6 @@ def test_examples_of_the_built_in_rules(made):
     found = problems(made)
     if found and all("pip install 'onnxlint[" in problem for problem in found):
         pytest.skip(found[0])  # a package of the extra `test` is not installed
+    if found and all("not ONNX text: stof" in problem for problem in found):
+        pytest.skip("the installed onnx is too old to read subnormal numbers")
     assert found == []

@@ -133,7 +133,9 @@ def large_model(tmp_path: Path):
         [numpy_helper.from_array(weight, "w")],
     )  # fmt: skip
     path = tmp_path / "large.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
+    onnx.save(
+        helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 20)]), path
+    )
     return path, weight
 
 
