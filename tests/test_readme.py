@@ -9,11 +9,13 @@ import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import onnx
+
 from onnxlint.config import load
 from onnxlint.job import plan
 from onnxlint.rules.packs import discover, rules_in_path
 from onnxlint.settings import OutputContract
-from onnxlint.testing import problems
+from onnxlint.testing import model_from_text, problems
 
 ROOT = Path(__file__).parent.parent
 
@@ -63,6 +65,13 @@ def test_preparation_of_the_readme(tmp_path):
     path = tmp_path / "onnxlint.toml"
     path.write_text(block("toml", 2))
     assert load(path).config.inputs["image"].size == (224, 224)
+
+
+def test_python_of_the_page_to_get_started(tmp_path, monkeypatch):
+    model = model_from_text("net (float[N, 4] x) => (float[N, 4] y) { y = Relu(x) }")
+    onnx.save(model, tmp_path / "model.onnx")
+    monkeypatch.chdir(tmp_path)
+    exec(block("python", page="docs/get_started.md"), {})
 
 
 STEP = re.compile(r'```(?:\w+ title="([^"]+)"|(console))\n(.*?)```', re.DOTALL)

@@ -101,6 +101,10 @@ def documented() -> dict[str, str]:
     return found
 
 
+GIVING = ("__iter__", "__getitem__", "__call__")
+"""Methods by which a class hands out others, though their names are private."""
+
+
 def _free_name(thing: Any, taken: dict[str, str]) -> str:
     return thing.name if thing.name not in taken else thing.canonical_path
 
@@ -108,7 +112,8 @@ def _free_name(thing: Any, taken: dict[str, str]) -> str:
 def _handed_out(kind: Any, package: Any) -> Iterator[Any]:
     """The classes of onnxlint in the annotations of what a class offers."""
     for member in kind.members.values():
-        if member.name.startswith("_") or member.name == "build" or member.is_alias:
+        hidden = member.name.startswith("_") and member.name not in GIVING
+        if hidden or member.name == "build" or member.is_alias:
             continue
         annotation = getattr(member, "annotation", None) or getattr(member, "returns", None)
         for part in annotation.iterate() if isinstance(annotation, griffe.Expr) else ():

@@ -1,7 +1,5 @@
 """What each key of the configuration and each field of the JSON report means, in a sentence."""
 
-from onnxlint.config import HEADS as HEADS
-
 TABLES = {
     "Config": "The configuration of onnxlint: `onnxlint.toml`, or `[tool.onnxlint]` in `pyproject.toml`.",
     "PerModel": "Settings for the models whose path matches a glob.",

@@ -14,6 +14,7 @@ import rule_pages
 import settings_pages
 
 ROOT = Path(__file__).parents[2]
+INLINE_CODE = re.compile(r"<code>[^<]*</code>")
 LINK = re.compile(r"\[([^\]\[]*)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 
 FROM_ROOT = {
@@ -52,6 +53,11 @@ def on_files(files: Any, config: Any) -> Any:
     for path, text in pages().items():
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Called by mkdocs: a bar in code in a table is escaped, which GitHub undoes and mkdocs not."""
+    return INLINE_CODE.sub(lambda code: code[0].replace("\\|", "|"), html)
 
 
 def pages() -> dict[str, str]:

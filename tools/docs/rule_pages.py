@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from families import FAMILIES
+from issue_links import cited
 
 from onnxlint.cli.rules import described
 from onnxlint.rules.packs import discover
@@ -48,7 +49,8 @@ def _by_family(rules: list[Rule]) -> Iterator[tuple[str, Iterator[Rule]]]:
 def _index(rules: list[Rule]) -> Iterator[str]:
     off = sum(not rule.default for rule in rules)
     are = "is" if off == 1 else "are"
-    yield f"# Rules\n\n{len(rules)} rules in {len(FAMILIES)} families; {off} {are} off by default.\n"
+    yield f"# Rules\n\n{len(rules)} rules in {len(FAMILIES)} families;"
+    yield f"{off} {are} off by default.\n"
     yield "`onnxlint rules` prints this list, `onnxlint explain CODE` a rule's page. A rule is"
     yield "selected, ignored and configured by its code or its name; a prefix such as `ACT` means"
     yield "a whole family."
@@ -87,6 +89,10 @@ def _page(rule: Rule, known: Mapping[str, Rule]) -> Iterator[str]:
         for number, example in enumerate(examples, 1):
             count = f" {number}" if len(examples) > 1 else ""
             yield f"\n## {title}{count}\n\n```text\n{example}\n```"
+    references = list(cited(_words(rule)))
+    if references:
+        yield "\n## References\n"
+        yield from (f"- [{words}]({address})" for words, address in references)
     yield from _related(rule, known)
 
 

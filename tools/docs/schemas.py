@@ -15,7 +15,7 @@ from typing import Any
 import described
 import msgspec
 
-from onnxlint.config import Config
+from onnxlint.config import HEADS, Config
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
 from onnxlint.report import Configuration, Metrics, TraceRow
@@ -53,7 +53,7 @@ def config() -> dict[str, Any]:
         about = described.KEYS["rules"]
         choices["properties"]["rules"] = {"$ref": "#/$defs/RuleTables", "description": about}
     parts["Config"]["properties"]["rule"]["items"] = {"$ref": "#/$defs/RuleTable"}
-    parts["OutputContract"]["properties"]["head"]["enum"] = list(described.HEADS)
+    parts["OutputContract"]["properties"]["head"]["enum"] = list(HEADS)
     whole = parts.pop("Config")
     return {
         "$schema": DIALECT,

@@ -86,9 +86,9 @@ def _configuration() -> Iterator[str]:
 def _report() -> Iterator[str]:
     schema = _schema("report")
     yield "# JSON report\n"
-    yield "`--format json` prints one document for all models, in ASCII, without NaN or infinity as"
-    yield "numbers. `onnxlint schema report` prints its JSON Schema; the tests validate real reports"
-    yield "against it. Measured numbers have nine significant digits.\n"
+    yield "`--format json` prints one document for all models, in ASCII, without NaN or infinity"
+    yield "as numbers. `onnxlint schema report` prints its JSON Schema; the tests validate real"
+    yield "reports against it. Measured numbers have nine significant digits.\n"
     yield from _keys("Document", schema)
     yield from _keys("tool", schema["properties"]["tool"])
     for name, part in schema["$defs"].items():
