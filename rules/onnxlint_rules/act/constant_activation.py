@@ -75,6 +75,6 @@ def constant_activation(
                 f"(spread {seen.spread or 0:.1g}, limit {max_spread:g})",
                 measured=seen.spread,
                 limit=max_spread,
-                unit="fraction of the largest number",
+                unit="fraction of the largest value",
                 hint=suspect(seen),
             )
