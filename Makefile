@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all lint attack bench fuzz docs targets clean new-rule
+.PHONY: help demo test test-all check lint architecture attack bench fuzz docs targets clean new-rule rule \
+  changelog hooks dist
 
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -25,10 +26,15 @@ demo: $(VENV)/installed  ## Install, and lint a flawed model.
 test: lint  ## Install, and run every check.
 	$(BIN)/pytest -n auto
 
+QUICK := (unit or examples) and not (runtime or slow)
+
+check: lint  ## The quick checks: style, types, and the tests that run no model.
+	$(BIN)/pytest -q -n auto -m "$(QUICK)"
+
 test-all: lint  ## Run every check, and every case of those that are sampled.
 	$(BIN)/pytest -n auto -m "slow or not slow"
 
-lint: $(VENV)/installed-dev
+lint: $(VENV)/installed-dev  ## Format, style, types, contracts between modules.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -36,6 +42,9 @@ lint: $(VENV)/installed-dev
 
 snapshots: $(VENV)/installed-dev  ## Write anew what each rule prints: tests/snapshots.
 	$(BIN)/python tools/tests/snapshots.py
+
+architecture: $(VENV)/installed-dev  ## Draw the figure of ARCHITECTURE.md anew.
+	$(BIN)/python tools/docs/import_graph.py
 
 attack: $(VENV)/installed-dev  ## Run every attack on the command, and tell which break it.
 	$(BIN)/python tests/attacks/run.py --jobs 2
@@ -56,13 +65,37 @@ fuzz: $(VENV)/installed-dev  ## Lint damaged models: make fuzz N=2000; with ARGS
 
 docs: $(VENV)/installed  ## Write the documentation, with a page for every rule, into site/.
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 targets: $(VENV)/installed  ## Read off the installed onnxruntime what it runs.
 	$(BIN)/python tools/docs/make_targets.py
 
 new-rule: $(VENV)/installed  ## Start a rule: make new-rule CODE=ACT099 NAME=my-rule
 	$(BIN)/python tools/docs/new_rule.py $(CODE) $(NAME)
+
+rule: $(VENV)/installed-dev  ## Try one rule: its examples, its page: make rule CODE=ACT099
+	$(BIN)/onnxlint test-rules --select $(CODE)
+	$(BIN)/pytest -q -n 0 tests/test_docs.py tests/test_project.py -k "$(CODE) or code or changelog"
+
+changelog: $(VENV)/installed-dev  ## Show the next entry of the changelog; with VERSION=0.2.0, write it.
+ifdef VERSION
+	$(BIN)/hatchling version $(VERSION)
+	$(BIN)/towncrier build --yes --version $(VERSION)
+else
+	$(BIN)/towncrier build --draft --version next
+endif
+
+hooks: $(VENV)/installed-dev  ## Run the checks of .pre-commit-config.yaml at every commit.
+	$(BIN)/python -m pip install --quiet pre-commit
+	$(BIN)/pre-commit install
+
+dist: $(VENV)/installed-dev  ## Build the sdist, the wheel for any machine, and this platform's.
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	rm -rf dist
+	$(BIN)/python -m build --sdist
+	ONNXLINT_PURE=1 $(BIN)/python -m build --wheel
+	$(BIN)/python -m build --wheel --outdir dist/built
+	$(BIN)/python tools/repair_wheel.py dist/built dist
 
 clean:  ## Remove what the other targets made.
 	rm -rf $(VENV) site dist fuzz-failures onnxlint/runtime/_passes.so .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -27,7 +27,8 @@ from flaws import FLAWS, Specimen
 from onnx.external_data_helper import convert_model_from_external_data
 
 from onnxlint.analyses.execution.worker import Workers
-from onnxlint.config import load, plan
+from onnxlint.config import load
+from onnxlint.job import plan
 from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import discover
@@ -85,8 +86,8 @@ def _progress(told: str) -> None:
 
 
 def _lint(path: Path, *, stage: Stage, settings: Settings, workers: Workers) -> ModelReport:
-    chosen = plan(load(None), discover(), str(path), stage=stage)
-    return lint_model(str(path), chosen, settings, workers=workers)
+    job = plan(load(None), discover(), str(path), stage=stage, settings=settings)
+    return lint_model(job, workers=workers)
 
 
 def _flawed(path: Path, stage: Stage, seed: int, folder: Path) -> Iterator[tuple[str, str, Path]]:

@@ -1,21 +1,21 @@
-"""What it costs that models are judged in processes of their own: the static run over the fixtures.
+"""What it costs that models are judged in processes of their own, and what two at a time gain.
 
 python benchmarks/judges.py
 """
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from onnxlint.config import load, plan
-from onnxlint.judges import Case, Judges
-from onnxlint.pipeline import Watcher, lint_model
+from onnxlint.config import load
+from onnxlint.job import plan
+from onnxlint.job_pool import run_jobs
+from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import discover
-from onnxlint.safety.limits import Budget
-from onnxlint.settings import Settings
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ROUNDS = 3
@@ -24,35 +24,47 @@ MODELS = 60
 
 def main() -> None:
     paths = [str(path) for path in sorted(FIXTURES.glob("**/*.onnx"))[:MODELS]]
-    chosen, settings = plan(load(None), discover(), paths[0]), Settings()
-
-    def judge(number: int, watcher: Watcher, _without: object) -> ModelReport:
-        return lint_model(paths[number], chosen, settings, static_only=True, watcher=watcher)
+    static = [plan(load(None), discover(), path, static_only=True) for path in paths]
+    whole = [plan(load(None), discover(), path) for path in paths]
 
     def here() -> list[ModelReport]:
-        return [judge(number, Watcher(), ()) for number in range(len(paths))]
+        return [lint_model(job) for job in static]
 
-    def beside() -> list[ModelReport]:
-        cases = [Case(path, Budget.build(settings)) for path in paths]
-        return [*Judges(judge, cases, chosen.rules).reports()]
+    def pooled(parallel: int) -> Callable[[], list[ModelReport]]:
+        return lambda: [*run_jobs(whole, lint_model, parallel)]
 
     here()  # whatever is imported once
-    own, other = _fastest(here, beside)
+    (own, _), (other, _) = _fastest(here, lambda: [*run_jobs(static, lint_model)])
     print(
-        f"{len(paths)} models: {own / len(paths) * 1e3:.1f} ms each in this process, "
+        f"{len(paths)} models, static: {own / len(paths) * 1e3:.1f} ms each in this process, "
         f"{other / len(paths) * 1e3:.1f} ms in a judge's: {other / own:.2f} times as long"
+    )
+    (one, alone), (two, both) = _fastest(pooled(1), pooled(2))
+    print(
+        f"{len(paths)} models, run: {one:.1f} s one at a time, {two:.1f} s two at a time: "
+        f"{two / one:.2f} times as long, {both / alone:.2f} times the processor time"
     )
 
 
-def _fastest(*ways: Callable[[], Sequence[ModelReport]]) -> list[float]:
-    """The least seconds that each way takes, all tried in turn."""
-    seconds = [float("inf")] * len(ways)
+def _fastest(*ways: Callable[[], Sequence[ModelReport]]) -> list[tuple[float, float]]:
+    """The least seconds that each way takes, and the least of processors, all tried in turn."""
+    seconds = [(float("inf"), float("inf"))] * len(ways)
     for _ in range(ROUNDS):
         for at, way in enumerate(ways):
-            start = time.perf_counter()
+            start, busy = time.perf_counter(), _processor_seconds()
             way()
-            seconds[at] = min(seconds[at], time.perf_counter() - start)
+            elapsed = time.perf_counter() - start
+            seconds[at] = (
+                min(seconds[at][0], elapsed),
+                min(seconds[at][1], _processor_seconds() - busy),
+            )
     return seconds
+
+
+def _processor_seconds() -> float:
+    """Of this process, and of its children that ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,10 @@ from onnx import (
     helper,
 )
 
-from onnxlint.config import Plan, load, plan
+from onnxlint.config import load
+from onnxlint.job import Job, plan
 from onnxlint.pipeline import lint_model
 from onnxlint.rules.packs import discover
-from onnxlint.settings import Settings
 
 CHECK_MODEL = checker.check_model
 """As onnx has it: what the tests call is ours."""
@@ -101,8 +101,8 @@ class Comparison:
     busy: bool = False
 
     @functools.cached_property
-    def plan(self) -> Plan:
-        return plan(load(None), discover(), "")
+    def job(self) -> Job:
+        return plan(load(None), discover(), "", static_only=True)
 
     def add(self, path: Path, asked: str, reason: str | None) -> None:
         """Judges the model at a path, of which the peer said `reason`, or nothing against it."""
@@ -111,7 +111,7 @@ class Comparison:
         if key in self.seen:
             return
         self.seen.add(key)
-        report = lint_model(str(path), self.plan, Settings(), static_only=True)
+        report = lint_model(replace(self.job, path=str(path)))
         told = [f"{f.severity.value} {f.code} {f.place}: {f.message}" for f in report.findings]
         found = {f.severity.value for f in report.findings if f.code.startswith(self.families)}
         if report.error is not None:

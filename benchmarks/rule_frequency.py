@@ -20,7 +20,8 @@ import click
 import onnx
 
 from onnxlint.analyses.execution.worker import Workers
-from onnxlint.config import load, plan
+from onnxlint.config import load
+from onnxlint.job import plan
 from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import discover
@@ -85,8 +86,9 @@ def _valid(folder: Path) -> Models:
 def _linted(
     path: Path, stage: Stage, select: list[str], run: bool, workers: Workers
 ) -> ModelReport:
-    chosen = plan(load(None), discover(), str(path), select=select, stage=stage)
-    return lint_model(str(path), chosen, Settings(samples=2), static_only=not run, workers=workers)
+    job = plan(load(None), discover(), str(path), select=select, stage=stage,
+               settings=Settings(samples=2), static_only=not run)  # fmt: skip
+    return lint_model(job, workers=workers)
 
 
 def _print(

@@ -1,8 +1,8 @@
 """The linter to run before you ship an ONNX model.
 
-`lint(path)` checks one model; `rule` makes a function a rule. What a rule can ask for by the types
-of its parameters is exported here too. Everything loads on first use, so that importing a rule pack
-costs neither onnx nor onnxruntime.
+`lint(model)` checks one model, `lint_many(paths)` many; `rule` makes a function a rule. What a rule
+can ask for by the types of its parameters is exported here too. Everything loads on first use, so
+that importing a rule pack costs neither onnx nor onnxruntime.
 """
 
 import sys
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace.gradient_propagation import Propagation, Reach
     from onnxlint.analyses.trace.trace import Contamination, Observed, ObservedNode, Trace
     from onnxlint.analyses.trace.witnesses import Witnesses
-    from onnxlint.findings import Finding, together
+    from onnxlint.findings import Finding, counted, together
     from onnxlint.fix import Fix
     from onnxlint.model.edit.draft import Draft, FixError
     from onnxlint.model.file.load import Model
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from onnxlint.model.graph.walk import Walk, WayBack
     from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight
-    from onnxlint.pipeline import lint
+    from onnxlint.pipeline import lint, lint_many
     from onnxlint.rules.rule import Option, rule
     from onnxlint.settings import Settings
     from onnxlint.severity import Severity, Stage
@@ -154,7 +154,9 @@ _HOMES = {
     "Weight": "onnxlint.analyses.static.weights",
     "Weights": "onnxlint.analyses.static.weights",
     "Witnesses": "onnxlint.analyses.trace.witnesses",
+    "counted": "onnxlint.findings",
     "lint": "onnxlint.pipeline",
+    "lint_many": "onnxlint.pipeline",
     "rule": "onnxlint.rules.rule",
     "together": "onnxlint.findings",
 }
@@ -243,7 +245,9 @@ __all__ = [
     "Weight",
     "Weights",
     "Witnesses",
+    "counted",
     "lint",
+    "lint_many",
     "rule",
     "together",
 ]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from onnxlint.report import Configuration
-from onnxlint.rules.packs import PackError, Registry, discover
-from onnxlint.rules.rule import Option, Rule
-from onnxlint.safety.trust import GUARDED_FAMILIES, declarations, is_ours
+from onnxlint.rules.packs import Registry, discover
+from onnxlint.safety.trust import declarations, is_ours
 from onnxlint.settings import (
     DEFAULT_TIME_LIMIT,
     LONGEST_TIME_LIMIT,
@@ -219,11 +216,11 @@ def _with_paths(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     def placed(written: Any) -> Any:
         return str(folder.absolute() / written) if isinstance(written, str) else written
 
-    found: dict[str, Any] = {key: placed(table[key]) for key in _PATHS if key in table}
+    paths: dict[str, Any] = {key: placed(table[key]) for key in _PATHS if key in table}
     rules = table.get("rule-paths")
     if isinstance(rules, list):
-        found["rule-paths"] = [placed(written) for written in rules]
-    return table | found
+        paths["rule-paths"] = [placed(written) for written in rules]
+    return table | paths
 
 
 def _merged(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -239,217 +236,6 @@ def _merged(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:
             both["rules"] = before | own
         merged = both
     return merged
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which rules run on one model, how grave their findings are, and with which options.
-
-    `severities` are those that the configuration sets, `floors` the least that a file beside the
-    model asks for.
-    """
-
-    rules: tuple[Rule, ...]
-    severities: Mapping[str, Severity]
-    options: Mapping[str, Mapping[str, Any]]
-    stage: Stage
-    fail_on: Severity
-    outputs: Mapping[str, OutputContract]
-    targets: tuple[str, ...] = ()
-    inputs: Mapping[str, InputContract] = field(default_factory=dict)
-    floors: Mapping[str, Severity] = field(default_factory=dict)
-    configuration: Configuration | None = None
-
-    def severity_of(self, rule: Rule) -> tuple[Severity | None, Severity | None]:
-        """What is set for a rule's findings, and the least that is allowed."""
-        return self.severities.get(rule.code), self.floors.get(rule.code)
-
-
-def plan(
-    loaded: Loaded,
-    registry: Registry,
-    model: str,
-    *,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
-    stage: Stage | None = None,
-    fail_on: Severity | None = None,
-    targets: Iterable[str] = (),
-) -> Plan:
-    """What the configuration and the command line choose for a model; the latter wins.
-
-    What a file beside the model declares holds where these are silent, or milder.
-
-    Raises:
-        ConfigError: a selector, an option, a severity or a target does not exist.
-    """
-    choices = loaded.for_model(model)
-    declared = loaded.declared.for_model(model) if loaded.declared is not None else []
-    try:
-        chosen = _chosen(choices, registry, select, ignore)
-        severities, options = _overrides(choices, registry)
-    except PackError as error:
-        source = f"{loaded.file}: " if loaded.file else ""
-        raise ConfigError(f"{source}{error}") from error
-    floors, unknown = _floors(declared, registry)
-    by_weight = [*declared, *choices]
-    return Plan(
-        rules=tuple(rule for rule in registry.rules if rule.code in chosen),
-        severities=severities,
-        options=options,
-        stage=_last([each.stage for each in by_weight], stage) or Stage.TRAINED,
-        fail_on=fail_on or _strictest(choices, declared),
-        outputs={name: output for each in by_weight for name, output in each.outputs.items()},
-        targets=_targets(targets, choices, declared, loaded),
-        inputs={name: each for c in by_weight for name, each in c.inputs.items()},
-        floors=floors,
-        configuration=_origin(loaded, unknown),
-    )
-
-
-T = TypeVar("T")
-
-
-def _last(said: Iterable[T | None], given: T | None) -> T | None:
-    return next(filter(None, [given, *reversed([*said])]), None)
-
-
-def _strictest(choices: Iterable[Choices], declared: Iterable[Choices]) -> Severity:
-    """The severity from which on a finding fails the gate."""
-    trusted = _last([each.fail_on for each in choices], None) or Severity.ERROR
-    asked = _last([each.fail_on for each in declared], None) or trusted
-    return max(trusted, asked, key=lambda severity: severity.rank)
-
-
-def _origin(loaded: Loaded, unknown: Iterable[str]) -> Configuration | None:
-    """Which file held, as it is reported."""
-    if loaded.declared is not None:
-        ignored = (*loaded.declared.ignored, *unknown)
-        return Configuration(_shown(loaded.declared.file), False, ignored)
-    return None if loaded.file is None else Configuration(_shown(loaded.file))
-
-
-def _shown(file: Path | None) -> str:
-    path, here = Path(file or ""), Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def _chosen(
-    choices: Iterable[Choices], registry: Registry, select: Iterable[str], ignore: Iterable[str]
-) -> set[str]:
-    """The codes of the rules that run.
-
-    Those that guard against a hostile file are left out by the command line, or for a reason.
-    """
-    asked = list(select)
-    wanted = asked or [name for each in choices for name in each.select] or ["ALL"]
-    chosen = {
-        rule.code for name in wanted for rule in registry.select(name) if rule.is_chosen_by(name)
-    }
-    if not asked:
-        chosen |= {rule.code for rule in registry.rules if _is_guard(rule) and rule.default}
-    chosen -= {rule.code for name in ignore for rule in registry.select(name)}
-    for entry in (entry for each in choices for entry in each.ignore):
-        ignored = registry.select(entry.rule)
-        if not entry.reason.strip() and any(map(_is_guard, ignored)):
-            raise ConfigError(
-                f"ignore {entry.rule!r}: a security rule is ignored for a reason only"
-            )
-        chosen -= {rule.code for rule in ignored}
-    return chosen
-
-
-def _is_guard(rule: Rule) -> bool:
-    return rule.family in GUARDED_FAMILIES
-
-
-def _targets(
-    given: Iterable[str], choices: Iterable[Choices], declared: Iterable[Choices], loaded: Loaded
-) -> tuple[str, ...]:
-    """The targets of the command line, else those of the most special table that names any.
-
-    A file beside the model may add to the latter.
-    """
-    named = tuple(given)
-    file = None if named else loaded.file
-    if not named:
-        own, more = (
-            next((tuple(c.targets) for c in reversed([*each]) if c.targets), ())
-            for each in (choices, declared)
-        )
-        named = tuple(dict.fromkeys([*own, *more]))
-    if not named:
-        return ()
-    from onnxlint.analyses.targets.targets import TargetError, resolve
-
-    try:
-        for name in named:
-            resolve(name)
-    except TargetError as error:
-        raise ConfigError(f"{file}: {error}" if file else str(error)) from error
-    return named
-
-
-def _overrides(
-    choices: Iterable[Choices], registry: Registry
-) -> tuple[dict[str, Severity], dict[str, dict[str, Any]]]:
-    severities: dict[str, Severity] = {}
-    options: dict[str, dict[str, Any]] = {}
-    for name, table in ((name, table) for each in choices for name, table in each.rules.items()):
-        reason = _converted(name, "reason", table.get("reason", ""), str)
-        for rule in registry.select(name):
-            for key, setting in table.items():
-                if key == "severity":
-                    severities[rule.code] = _converted(name, key, setting, Severity)
-                    _check_grading(name, rule, severities[rule.code], reason)
-                elif key != "reason":
-                    option = _option(rule, name, key)
-                    converted = _converted(name, key, setting, option.type)
-                    options.setdefault(rule.code, {})[key.replace("-", "_")] = converted
-    return severities, options
-
-
-def _check_grading(name: str, rule: Rule, severity: Severity, reason: str) -> None:
-    if _is_guard(rule) and severity.rank > rule.severity.rank and not reason.strip():
-        raise ConfigError(
-            f"rules.{name}.severity: {rule.code} is a security rule, and milder for a reason only; "
-            'add reason = "…"'
-        )
-
-
-def _floors(
-    declared: Iterable[Choices], registry: Registry
-) -> tuple[dict[str, Severity], list[str]]:
-    """The severities that a file beside the model asks for, and the rules that are not there."""
-    floors: dict[str, Severity] = {}
-    unknown: list[str] = []
-    for name, table in ((name, table) for each in declared for name, table in each.rules.items()):
-        severity = _converted(name, "severity", table["severity"], Severity)
-        try:
-            rules = registry.select(name)
-        except PackError:
-            unknown.append(f"rules.{name}")
-            continue
-        for rule in rules:
-            before = floors.get(rule.code, severity)
-            floors[rule.code] = min(before, severity, key=lambda each: each.rank)
-    return floors, unknown
-
-
-def _option(rule: Rule, name: str, key: str) -> Option:
-    if key in rule.options:
-        return rule.options[key]
-    known = ["severity", "reason", *rule.options]
-    near = get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-    raise ConfigError(f"rule {name!r} has no option {key!r}; {hint}")
-
-
-def _converted(name: str, key: str, setting: Any, kind: Any) -> Any:
-    try:
-        return msgspec.convert(setting, kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"rules.{name}.{key}: {error}") from error
 
 
 _UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}

@@ -14,7 +14,7 @@ from onnxlint.model.graph.place import Located, Place, shortened
 from onnxlint.severity import Severity
 
 LONGEST_MESSAGE = 5_000
-"""Characters of a message; a choice, as of names: it may quote any number of them."""
+"""Characters of a message or a hint; a choice, as of names: it may quote any number of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Finding:
         severity: only where this finding is graver or milder than its rule's default.
         evidence: further facts for machines; JSON types only.
         fix: a repair that changes no result, where there is one.
-        hint: what to do about it, in one line, specific to what was seen.
+        hint: one line on what to do about what was seen here; where nothing can be said beyond
+            the rule's own advice, None.
     """
 
     subject: Located
@@ -44,14 +45,20 @@ class Finding:
     hint: str | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.message, str) and len(self.message) > LONGEST_MESSAGE:
-            object.__setattr__(self, "message", shortened(self.message, LONGEST_MESSAGE))
+        for name, text in (("message", self.message), ("hint", self.hint)):
+            if isinstance(text, str) and len(text) > LONGEST_MESSAGE:
+                object.__setattr__(self, name, shortened(text, LONGEST_MESSAGE))
 
     @classmethod
     def of_nodes(cls, nodes: Sequence[Located], message: str, **rest: Any) -> Finding:
         """One finding for nodes of one cause: at the first, their number behind the message."""
         counted = message if len(nodes) == 1 else f"{message} ({len(nodes):,} nodes)"
         return cls(nodes[0], counted, **rest)
+
+
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """A number and what it counts: "1 input", "2 inputs", "3 entries" where that is given."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 SHOWN_PLACES = 5
@@ -63,8 +70,8 @@ def together(
 ) -> Iterator[Finding]:
     """One finding for those of one cause, one a severity: they stand or fall together.
 
-    It tells the first of them, at its place or `at` another; how many there are, as so many of
-    `unit`, and where the first ones are, is its evidence. Its fix makes all their fixes.
+    It has the message and the hint of the first, at its place or `at` another; how many there are,
+    as so many of `unit`, and where the first ones are, is its evidence. Its fix makes all fixes.
     """
     groups: dict[Severity | None, _Group] = {}
     for finding in findings:
@@ -142,7 +149,8 @@ class _Group:
 class Diagnostic:
     """A finding as the reporters get it: judged, placed, and free of the model it came from.
 
-    `fix` says what `--fix` would do about it; None where that is for a person to decide.
+    `fix` says what `--fix` would do about it, None where that is for a person to decide; `hint`
+    says in one line what that person can do.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""Mends a model by the fixes that its findings carry, and proves that nothing else changed.
+"""Fixes a model by the fixes that its findings carry, and proves that nothing else changed.
 
 Round after round: judge, make the fixes in a copy, run the copy on the inputs of the original,
 keep the fixes whose outputs are equal. One fix makes another possible; where none is left, the
@@ -15,15 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnxlint.config import Plan
 from onnxlint.findings import Diagnostic
 from onnxlint.fix import Fix
+from onnxlint.job import Job
 from onnxlint.model.file.errors import DataError, ModelError
 from onnxlint.model.graph.place import NotApplicable
-from onnxlint.pipeline import Bench, Judgement, Watcher
-from onnxlint.report import Mending, ModelReport
+from onnxlint.report import FixReport, ModelReport
+from onnxlint.rule_runner import RuleRunner
 from onnxlint.safety.printable import printable
-from onnxlint.settings import Settings
+from onnxlint.session import JudgingSession
+from onnxlint.watcher import Watcher
 
 if TYPE_CHECKING:
     from onnxlint.analyses.comparison.fix_verification import Agreement
@@ -40,10 +41,10 @@ MAX_ROUNDS = 10
 
 
 @dataclass(frozen=True)
-class Wish:
-    """How to mend: into which file, or only as a diff, and whether without proof.
+class FixRequest:
+    """How to fix: into which file, or only as a diff, and whether without proof.
 
-    `target` None mends the model's own file. `unverified` makes fixes also where the model cannot
+    `target` None fixes the model's own file. `unverified` makes fixes also where the model cannot
     be run, or gives another result each time; what a run disproves is never written.
     """
 
@@ -53,45 +54,40 @@ class Wish:
 
 
 def fix_model(
-    path: str, chosen: Plan, settings: Settings, wish: Wish, *, static_only: bool = False,
-    watcher: Watcher | None = None, workers: Workers | None = None, spool: Path | None = None,
+    job: Job, request: FixRequest, *,
+    watcher: Watcher | None = None, workers: Workers | None = None,
 ) -> ModelReport:  # fmt: skip
-    """Mends one model; the report says what was fixed, what was not, and what remains."""
+    """Fixes one model; the report says what was fixed, what was not, and what remains."""
     start = time.perf_counter()
-    report = unmended = None
+    report = unfixed = None
     try:
         with (
-            Bench(chosen, settings, static_only, watcher, workers) as bench,
+            JudgingSession(job, watcher, workers) as session,
             ExitStack() as later,
-            bench.opened(path, spool) as model,
+            session.opened() as model,
         ):
-            repair = _Repair(bench, model, wish, may_run=not static_only)
-            report, unmended = repair.run(), repair.unmended
-            target = _write(repair, wish, later) if report.error is None else None
+            repair = _Repair(session, model, request, may_run=not job.static_only)
+            report, unfixed = repair.run(), repair.unfixed
+            target = _write(repair, request, later) if report.error is None else None
         report = _with_target(report, target)
     except (ModelError, OSError) as error:
-        report = _failed(path, unmended, error)
+        report = _failed(job.path, unfixed, error)
     except DataError as error:
-        report = ModelReport(path, error=str(error))
-    return replace(
-        report,
-        seconds=time.perf_counter() - start,
-        fail_on=chosen.fail_on,
-        configuration=chosen.configuration,
-    )
+        report = ModelReport(job.path, error=str(error))
+    return job.completed(report, seconds=time.perf_counter() - start)
 
 
-def _failed(path: str, unmended: ModelReport | None, error: ModelError | OSError) -> ModelReport:
+def _failed(path: str, unfixed: ModelReport | None, error: ModelError | OSError) -> ModelReport:
     """The report where the model could not be read, or (with its report) not be written."""
     reason = f"{error.problem}; {error.remedy}" if isinstance(error, ModelError) else str(error)
-    if unmended is None:
+    if unfixed is None:
         return ModelReport(path, error=reason)
-    return replace(unmended, mending=Mending(problem=reason))
+    return replace(unfixed, mending=FixReport(problem=reason))
 
 
 @dataclass
 class _Task:
-    """One fix, and the findings that it mends."""
+    """One fix, and the findings that it removes."""
 
     fix: Fix
     findings: list[Diagnostic]
@@ -103,83 +99,85 @@ class _Task:
 
 
 class _Repair:
-    """One model on its way from what was found to what is mended."""
+    """One model on its way from what was found to what is fixed."""
 
-    def __init__(self, bench: Bench, model: Model, wish: Wish, *, may_run: bool) -> None:
+    def __init__(
+        self, session: JudgingSession, model: Model, request: FixRequest, *, may_run: bool
+    ) -> None:
         self.original = self.model = model
-        self._bench, self._wish, self._may_run = bench, wish, may_run
+        self._session, self._request, self._may_run = session, request, may_run
         self._agreement: Agreement | None = None
         self._fixed: list[Diagnostic] = []
         self._refused: dict[str, tuple[Diagnostic, str]] = {}
         self._unverified: str | None = None
-        self.unmended: ModelReport | None = None
+        self.unfixed: ModelReport | None = None
         self.preflight: Preflight | None = None
         """Of the model as it is to be written, where that is into another file."""
 
     def run(self) -> ModelReport:
-        """Round after round, until nothing is left to mend."""
+        """Round after round, until nothing is left to fix."""
         from onnxlint.model.preflight import Preflight
 
         for rounds in range(MAX_ROUNDS + 1):
-            with self._bench.judged(self.model) as judgement:
-                report = judgement.report(self.model.path, self.original.sha256)
-                self.unmended = self.unmended or report
-                if self._wish.target is not None:
-                    self.preflight = judgement.analyses.get(Preflight)
+            with self._session.judged(self.model) as runner:
+                report = runner.report(self.model.path, self.original.sha256)
+                self.unfixed = self.unfixed or report
+                if self._request.target is not None:
+                    self.preflight = runner.analyses.get(Preflight)
                 done = report.error is not None or rounds == MAX_ROUNDS
-                if done or not self._round(judgement):
+                if done or not self._round(runner):
                     break
-        diff = diff_of(self.original, self.model) if self._wish.diff else ""
+        diff = diff_of(self.original, self.model) if self._request.diff else ""
         refused = tuple(self._refused.values())
-        mending = Mending(tuple(self._fixed), refused, unverified=self._unverified, diff=diff)
-        return replace(report, mending=mending)
+        fix_report = FixReport(tuple(self._fixed), refused, unverified=self._unverified, diff=diff)
+        return replace(report, mending=fix_report)
 
-    def _round(self, judgement: Judgement) -> bool:
-        """Makes what can be made of one judgement's fixes; whether the model changed."""
+    def _round(self, runner: RuleRunner) -> bool:
+        """Makes what can be accepted of the fixes of one round; whether the model changed."""
         from onnxlint.model.graph.graph import Graph
 
-        tasks = self._tasks(judgement)
+        tasks = self._tasks(runner)
         if not tasks:
             return False
-        graph = judgement.analyses.get(Graph)
-        obstacle = self._obstacle(judgement, graph)
+        graph = runner.analyses.get(Graph)
+        obstacle = self._obstacle(runner, graph)
         if obstacle is not None:
             for task in tasks:
                 self._refuse(task, obstacle)
             return False
-        made: list[_Task] = []
+        accepted: list[_Task] = []
         for exact in (True, False):
             alike = [task for task in tasks if task.fix.exact is exact]
-            made = self._settled(graph, made, self._compatible(graph, made, alike))
-        if not made:
+            accepted = self._settled(graph, accepted, self._compatible(graph, accepted, alike))
+        if not accepted:
             return False
-        self.model = self._mended(graph, made)
-        self._fixed += [finding for task in made for finding in task.findings]
+        self.model = self._with_fixes(graph, accepted)
+        self._fixed += [finding for task in accepted for finding in task.findings]
         if self._agreement is not None:
             self._agreement.accept()
         return True
 
-    def _tasks(self, judgement: Judgement) -> list[_Task]:
+    def _tasks(self, runner: RuleRunner) -> list[_Task]:
         tasks: dict[int, _Task] = {}
-        for finding, fix in judgement.fixes:
+        for finding, fix in runner.fixes:
             if finding.fingerprint not in self._refused:
                 tasks.setdefault(id(fix), _Task(fix, [])).findings.append(finding)
         return list(tasks.values())
 
-    def _obstacle(self, judgement: Judgement, graph: Graph) -> str | None:
+    def _obstacle(self, runner: RuleRunner, graph: Graph) -> str | None:
         """Why no fix can be made; where only the proof is impossible, and unwanted, None."""
         from onnxlint.model.preflight import Preflight
 
-        refusal = judgement.analyses.get(Preflight).refusal
+        refusal = runner.analyses.get(Preflight).refusal
         if refusal is not None:
             return f"the file is not safe to work on: {refusal}"
         if self._agreement is None and self._unverified is None:
-            self._unverified = self._compare(judgement, graph)
-        if self._unverified is not None and not self._wish.unverified:
+            self._unverified = self._compare(runner, graph)
+        if self._unverified is not None and not self._request.unverified:
             return f"it cannot be verified: {self._unverified}"
         return None
 
-    def _compare(self, judgement: Judgement, graph: Graph) -> str | None:
+    def _compare(self, runner: RuleRunner, graph: Graph) -> str | None:
         """Runs the original; why there is nothing to compare with, if so."""
         if not self._may_run:
             return "the model was not to be run"
@@ -188,22 +186,22 @@ class _Repair:
         from onnxlint.analyses.inputs.inputs import Inputs
 
         try:
-            inputs = judgement.analyses.get(Inputs)
+            inputs = runner.analyses.get(Inputs)
         except NotApplicable as reason:
             return str(reason)
-        execution = judgement.analyses.have(Execution)
-        agreement = Agreement(graph, inputs, execution, self._bench.worker())
+        execution = runner.analyses.have(Execution)
+        agreement = Agreement(graph, inputs, execution, self._session.worker())
         if agreement.obstacle is None:
             self._agreement = agreement
         return agreement.obstacle
 
-    def _compatible(self, graph: Graph, made: list[_Task], tasks: list[_Task]) -> list[_Task]:
+    def _compatible(self, graph: Graph, accepted: list[_Task], tasks: list[_Task]) -> list[_Task]:
         """The tasks that can be done together; those in each other's way wait a round."""
         from onnxlint.model.edit.draft import Draft, FixConflictError, FixError
 
         while True:
             draft, fit = Draft(graph), []
-            for task in made:
+            for task in accepted:
                 with draft.step():
                     task.fix.apply(draft)
             for task in tasks:
@@ -221,38 +219,38 @@ class _Repair:
                 return fit
             tasks = fit  # what failed may have left traces in the draft
 
-    def _settled(self, graph: Graph, made: list[_Task], doubtful: list[_Task]) -> list[_Task]:
-        """`made`, and those of the doubtful that change no output.
+    def _settled(self, graph: Graph, accepted: list[_Task], doubtful: list[_Task]) -> list[_Task]:
+        """`accepted`, and those of the doubtful that change no output.
 
         One after the other of those that do is found by halving: it costs the logarithm of their
         number. Where several are of one rule, all others of that rule are refused.
         """
         guilty: Counter[str] = Counter()
         while doubtful:
-            difference = self._difference(graph, [*made, *doubtful])
+            difference = self._difference(graph, [*accepted, *doubtful])
             if difference is None:
-                return [*made, *doubtful]
-            number, difference = self._first_guilty(graph, made, doubtful, difference)
+                return [*accepted, *doubtful]
+            number, difference = self._first_guilty(graph, accepted, doubtful, difference)
             task = doubtful[number]
             self._refuse(task, f"verification failed: {difference}")
             guilty[task.code] += 1
-            made, doubtful = [*made, *doubtful[:number]], doubtful[number + 1 :]
+            accepted, doubtful = [*accepted, *doubtful[:number]], doubtful[number + 1 :]
             if guilty[task.code] >= MOST_GUILTY:
                 doubtful = self._without(doubtful, task.code)
-        return made
+        return accepted
 
     def _first_guilty(
-        self, graph: Graph, made: list[_Task], doubtful: list[_Task], difference: str
+        self, graph: Graph, accepted: list[_Task], doubtful: list[_Task], difference: str
     ) -> tuple[int, str]:
         """The first that changes an output after those before it, if all together do."""
         harmless, harmful = 0, len(doubtful)
         while harmful - harmless > 1:
             middle = (harmless + harmful) // 2
-            found = self._difference(graph, [*made, *doubtful[:middle]])
-            if found is None:
+            at_middle = self._difference(graph, [*accepted, *doubtful[:middle]])
+            if at_middle is None:
                 harmless = middle
             else:
-                harmful, difference = middle, found
+                harmful, difference = middle, at_middle
         return harmless, difference
 
     def _without(self, tasks: list[_Task], code: str) -> list[_Task]:
@@ -266,10 +264,10 @@ class _Repair:
 
         if self._agreement is None:
             return None
-        mended = Reread(self._mended(graph, tasks))
-        return self._agreement.difference(mended, exact=all(task.fix.exact for task in tasks))
+        fixed = Reread(self._with_fixes(graph, tasks))
+        return self._agreement.difference(fixed, exact=all(task.fix.exact for task in tasks))
 
-    def _mended(self, graph: Graph, tasks: list[_Task]) -> Model:
+    def _with_fixes(self, graph: Graph, tasks: list[_Task]) -> Model:
         from onnxlint.model.edit.draft import Draft
 
         draft = Draft(graph)
@@ -283,10 +281,10 @@ class _Repair:
             self._refused[finding.fingerprint] = (finding, reason)
 
 
-def _write(repair: _Repair, wish: Wish, later: ExitStack) -> Path | None:
+def _write(repair: _Repair, request: FixRequest, later: ExitStack) -> Path | None:
     """Writes the model; `later` puts it in place, when nothing maps the original any more.
 
-    With a target the model is written even where nothing was mended: what reads the target next
+    With a target the model is written even where nothing was fixed: what reads the target next
     must not find an older one.
     """
     from onnxlint.model.edit.save import check_target, data_beside, write, write_copy
@@ -294,10 +292,10 @@ def _write(repair: _Repair, wish: Wish, later: ExitStack) -> Path | None:
 
     original, model = repair.original, repair.model
     changed = model is not original
-    if wish.diff or (wish.target is None and not changed):
+    if request.diff or (request.target is None and not changed):
         return None
-    target = wish.target or Path(original.path)
-    check_target(model, target, in_place=wish.target is None)
+    target = request.target or Path(original.path)
+    check_target(model, target, in_place=request.target is None)
     if repair.preflight is not None:
         later.enter_context(data_beside(model, repair.preflight, target))
     file = later.enter_context(replacing(target, Path(original.path)))
@@ -315,7 +313,7 @@ def _with_target(report: ModelReport, target: Path | None) -> ModelReport:
 
 
 def diff_of(before: Model, after: Model) -> str:
-    """What mending changed, as a unified diff of two listings; empty where it is nothing."""
+    """What fixing changed, as a unified diff of two listings; empty where it is nothing."""
     from onnxlint.model.edit.text_diff import unified
     from onnxlint.model.edit.text_listing import listing
 

@@ -22,13 +22,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from onnxlint.findings import Diagnostic
-from onnxlint.pipeline import Watcher
 from onnxlint.report import ModelReport, decode, encode
 from onnxlint.rules.diagnosis import crashed, words
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.forked import fork
 from onnxlint.safety.limits import STUCK, Budget
 from onnxlint.safety.unfinished import remove_unfinished
+from onnxlint.watcher import Watcher
 
 GRACE_SECONDS = 4.0
 """After its limit a model's judge has so long to end by itself, and to say what it found."""
@@ -68,7 +68,7 @@ class _Trial:
     tries: int = 0
     doing: str = "starting"
     rule: Rule | None = None
-    found: list[bytes] = field(default_factory=list)
+    findings: list[bytes] = field(default_factory=list)
     crashes: list[tuple[str, Diagnostic]] = field(default_factory=list)
 
     @property
@@ -167,8 +167,8 @@ class Judges:
         rule = trial.rule
         if rule is None or trial.tries == MOST_TRIES:
             return _partial(trial, f"the process that judged it {ending}, while {trial.doing}")
-        told = crashed(rule, f"the process {ending}", ending)
-        trial.crashes.append((rule.code, told))
+        finding = crashed(rule, f"the process {ending}", ending)
+        trial.crashes.append((rule.code, finding))
         trial.rule = None
         return None
 
@@ -191,13 +191,13 @@ def _too_late(trial: _Trial) -> str:
 
 def _partial(trial: _Trial, problem: str) -> ModelReport:
     """What is known of a case that was not judged to its end."""
-    found = [each for line in trial.found for each in decode(line, list[Diagnostic])]
-    return _with_crashes(ModelReport(trial.case.path, error=problem, findings=tuple(found)), trial)
+    findings = tuple(each for line in trial.findings for each in decode(line, list[Diagnostic]))
+    return _with_crashes(ModelReport(trial.case.path, error=problem, findings=findings), trial)
 
 
 def _with_crashes(report: ModelReport, trial: _Trial) -> ModelReport:
     """A report, and the rules that killed judges before this one, in the order of reports."""
-    findings = [*report.findings, *(told for _, told in trial.crashes)]
+    findings = [*report.findings, *(finding for _, finding in trial.crashes)]
     return replace(
         report,
         findings=tuple(sorted(findings, key=Diagnostic.order)),
@@ -232,7 +232,7 @@ class _Server:
         trial.tries += 1
         if trial.tries == 1:
             trial.ends = time.monotonic() + trial.case.budget.seconds + GRACE_SECONDS
-        trial.found, trial.rule = [], None
+        trial.findings, trial.rule = [], None
         request = json.dumps([trial.number, trial.without]).encode() + b"\n"
         with contextlib.suppress(OSError):  # it is dead: its end of the other pipe tells
             os.write(self._requests, request)
@@ -259,10 +259,10 @@ class _Server:
             trial.doing, code = json.loads(text)
             trial.rule = self._rules.get(code)
         elif kind == _FOUND:
-            trial.found.append(text)
+            trial.findings.append(text)
             trial.rule = None
         elif kind == _ANEW:
-            trial.found = []
+            trial.findings = []
         else:
             self.trial = None
             return _with_crashes(decode(text, ModelReport), trial)

@@ -30,7 +30,7 @@ class Configuration:
 
 
 @dataclass(frozen=True)
-class Mending:
+class FixReport:
     """What `--fix` did to one model.
 
     `fixed` are the findings that are gone, `refused` those whose fix was left out, each with the
@@ -120,7 +120,7 @@ class ModelReport:
     data: str | None = None
     seconds: float = 0.0
     fail_on: Severity = Severity.ERROR
-    mending: Mending | None = None
+    mending: FixReport | None = None
     trace: tuple[TraceRow, ...] | None = None
     metrics: Metrics | None = None
     configuration: Configuration | None = None

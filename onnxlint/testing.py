@@ -25,13 +25,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlint.config import Config, Loaded, Plan
-from onnxlint.fixing import Wish, fix_model
-from onnxlint.pipeline import lint_model, settings_of
+from onnxlint.config import Config, Loaded
+from onnxlint.fixing import FixRequest, fix_model
+from onnxlint.job import Job, settings_of
+from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.rule import Rule
 from onnxlint.settings import LABELLED_SAMPLES, LabelSource, Settings
-from onnxlint.severity import Severity, Stage
+from onnxlint.severity import Stage
 from onnxlint.toml_tables import ConfigError, converted
 
 if TYPE_CHECKING:
@@ -71,26 +72,28 @@ class Example:
     @classmethod
     def parse(cls, source: str) -> Example:
         """Takes the directives out of an example's lines."""
-        said: dict[str, list[str]] = {}
+        directives: dict[str, list[str]] = {}
         text = []
         for line in source.splitlines():
             directive = _DIRECTIVE.fullmatch(line.strip())
             if directive is None:
                 text.append(line)
             else:
-                said.setdefault(directive[1] or "change", []).append(directive[2])
+                directives.setdefault(directive[1] or "change", []).append(directive[2])
         option, data, config = (
-            tomllib.loads("\n".join(said.get(kind, ()))) for kind in ("option", "data", "config")
+            tomllib.loads("\n".join(directives.get(kind, ())))
+            for kind in ("option", "data", "config")
         )
+        labels = directives.get("labels", [])
         return cls(
             "\n".join(text).strip(),
-            Stage(said.get("stage", [Stage.TRAINED])[-1]),
-            tuple(said.get("change", ())),
+            Stage(directives.get("stage", [Stage.TRAINED])[-1]),
+            tuple(directives.get("change", ())),
             {name.replace("-", "_"): value for name, value in option.items()},
-            tuple(said.get("target", ())),
+            tuple(directives.get("target", ())),
             data,
             config,
-            tuple(tomllib.loads(f"a = {said['labels'][-1]}")["a"]) if "labels" in said else (),
+            tuple(tomllib.loads(f"a = {labels[-1]}")["a"]) if labels else (),
         )
 
     def settings_in(self, folder: Path) -> Settings:
@@ -181,35 +184,40 @@ def run_rule(
     settings: Settings | None = None, **options: Any,
 ) -> ModelReport:  # fmt: skip
     """What one rule says of a model, with these options; nothing else is run."""
-    plan = Plan((rule,), {}, {rule.code: options}, stage, Severity.ERROR, {})
-    return lint_model(str(model), plan, settings or Settings(), workers=shared_workers())
+    return lint_model(_job(rule, model, stage, settings, options), workers=shared_workers())
 
 
 def fix_by_rule(
     rule: Rule, model: str | Path, target: str | Path, *, stage: Stage = Stage.TRAINED,
     settings: Settings | None = None, workers: Workers | None = None, **options: Any,
 ) -> ModelReport:  # fmt: skip
-    """Mends a model by the fixes of one rule; verified by a run, where the model runs."""
-    plan = Plan((rule,), {}, {rule.code: options}, stage, Severity.ERROR, {})
-    wish = Wish(Path(target), unverified=True)
-    workers = workers or shared_workers()
-    return fix_model(str(model), plan, settings or Settings(), wish, workers=workers)
+    """Fixes a model by the fixes of one rule; verified by a run, where the model runs."""
+    request = FixRequest(Path(target), unverified=True)
+    job = _job(rule, model, stage, settings, options)
+    return fix_model(job, request, workers=workers or shared_workers())
+
+
+def _job(
+    rule: Rule, model: str | Path, stage: Stage, settings: Settings | None, options: dict[str, Any]
+) -> Job:
+    settings = replace(settings or Settings(), stage=stage)
+    return Job(str(model), (rule,), settings, {rule.code: options})
 
 
 def problems(rule: Rule) -> list[str]:
     """What is wrong with a rule's documentation and examples; empty if it keeps its word.
 
-    Where the finding of a Bad example carries a fix, that must mend the example.
+    Where the finding of a Bad example carries a fix, that must fix the example.
     """
     documentation = rule.documentation
-    wanted: tuple[str, ...] = ("why", "fix", "bad", "good")
+    required: tuple[str, ...] = ("why", "fix", "bad", "good")
     lacks = "its docstring has no {}: section"
     if rule.documented is not None:  # a table need not say why, but must show that it finds
-        wanted, lacks = ("bad",), "it has no example {!r}"
-    found = [lacks.format(title) for title in wanted if not getattr(documentation, title)]
+        required, lacks = ("bad",), "it has no example {!r}"
+    lacking = [lacks.format(title) for title in required if not getattr(documentation, title)]
     examples = [(text, True) for text in documentation.bad]
     examples += [(text, False) for text in documentation.good]
-    return found + [problem for text, fires in examples for problem in _broken(rule, text, fires)]
+    return lacking + [problem for text, fires in examples for problem in _broken(rule, text, fires)]
 
 
 def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
@@ -219,34 +227,34 @@ def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
         with saved(example) as path:
             settings = example.settings_in(path.parent)
             report = run_rule(rule, path, stage=example.stage, settings=settings, **example.options)
-            unmended = list(_unmended(rule, path, example)) if report.fixable else []
+            unfixed = list(_unfixed(rule, path, example)) if report.fixable else []
     except (ConfigError, ExampleError, ValueError) as error:
         return [f"its {kind} example is {error}"]
     if not report.complete:
         crash = report.error or "; ".join(finding.message for finding in report.findings)
         return [f"its {kind} example cannot be judged: {crash}"]
-    found = [finding.message for finding in report.findings]
-    if fires and not found:
+    messages = [finding.message for finding in report.findings]
+    if fires and not messages:
         reason = report.not_applicable.get(rule.code, "it judged and found nothing")
         return [f"its Bad example does not fire: {reason}"]
-    return unmended if fires else [f"its Good example fires: {message}" for message in found]
+    return unfixed if fires else [f"its Good example fires: {message}" for message in messages]
 
 
-def _unmended(rule: Rule, path: Path, example: Example) -> Iterator[str]:
+def _unfixed(rule: Rule, path: Path, example: Example) -> Iterator[str]:
     """What the fix of an example's finding leaves; a milder finding may remain for a person."""
     target = path.with_name("fixed.onnx")
     settings = example.settings_in(path.parent)
-    mended = fix_by_rule(
+    report = fix_by_rule(
         rule, path, target, stage=example.stage, settings=settings, **example.options
     )
-    fixes = mended.mending
+    fixes = report.mending
     if fixes is None or fixes.problem is not None:
-        reason = mended.error if fixes is None else fixes.problem
+        reason = report.error if fixes is None else fixes.problem
         yield f"the fix of its Bad example cannot be made: {reason}"
         return
     for _, reason in fixes.refused:
         yield f"the fix of its Bad example was not kept: {reason}"
     gravest = min((finding.severity.rank for finding in fixes.fixed), default=0)
-    for finding in mended.findings:
+    for finding in report.findings:
         if fixes.fixed and finding.severity.rank <= gravest:
             yield f"after the fix its Bad example still fires: {finding.message}"

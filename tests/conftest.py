@@ -15,9 +15,10 @@ from typing import Any
 
 import hypothesis
 import pytest
+from kinds import kind, runs
 from snapshots import RECORDING, form_of, known_forms
 
-from onnxlint import pipeline
+import onnxlint.rule_runner  # before `_listen` looks for who judges
 from onnxlint.findings import Diagnostic, Finding
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
@@ -57,6 +58,15 @@ def findings(rule: Rule, text: str, stage: Stage = Stage.TRAINED) -> tuple[Diagn
 def severities(rule: Rule, text: str) -> list[Severity]:
     """The severities alone of what a rule says."""
     return [found.severity for found in findings(rule, text)]
+
+
+@pytest.hookimpl(tryfirst=True)  # before the options -m and -k choose
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks every test with its kind."""
+    for item in items:
+        item.add_marker(kind(item))
+        if runs(item):
+            item.add_marker("runtime")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -126,8 +136,9 @@ def _listen() -> None:
             SAID.append(made)
         return made
 
-    for module in (diagnosis, pipeline):
-        module.diagnostic = noting  # type: ignore[attr-defined]
+    for module in [*sys.modules.values()]:
+        if module.__name__.startswith("onnxlint") and vars(module).get("diagnostic") is original:
+            module.diagnostic = noting  # type: ignore[attr-defined]
 
 
 _listen()

@@ -89,6 +89,45 @@ def test_jobs_give_the_same_report(onnxlint, write_model):
     assert one.stdout == many.stdout
 
 
+HINTED = '''
+from onnxlint import Finding, Graph, Severity, rule
+
+
+@rule("ACM001", "counted-node", severity=Severity.WARNING)
+def counted_node(graph: Graph):
+    """A node.
+
+    Why: a test counts them.
+    Fix: none.
+
+    Bad:
+    net (float[N] x) => (float[N] y) {y = Relu(x)}
+
+    Good:
+    net (float[N] x) => (float[N] x) {}
+    """
+    for node in graph.main.nodes:
+        yield Finding(node, "is a node", hint="remove\\x1b it" if node.op == "Softmax" else None)
+'''
+
+
+def test_advice_stands_under_its_findings_and_in_json(onnxlint, write_model, tmp_path):
+    write_model(FLAWED)
+    (tmp_path / "own.py").write_text(HINTED)
+    asked = ("model.onnx", "--rules", "own.py", "--select", "ACM")
+    lines = onnxlint(*asked).stdout.splitlines()
+    assert lines[2:6] == [
+        "    MatMul #0: is a node",
+        "    Softmax #1: is a node",
+        "    Softmax #2: is a node",
+        "    hint: remove\\x1b it",
+    ]
+    assert "hint" not in onnxlint(*asked, "--no-hints").stdout
+    document = json.loads(onnxlint(*asked, "--format", "json").stdout)
+    hints = [finding["hint"] for finding in document["models"][0]["findings"]]
+    assert hints == [None, "remove\x1b it", "remove\x1b it"]
+
+
 def test_no_colours_in_a_pipe(onnxlint, write_model):
     assert "\x1b" not in onnxlint(write_model(FLAWED), "--static-only").stdout
 
@@ -139,7 +178,7 @@ UNREADABLE = {
     "random": (bytes(range(255, 0, -1)) * 8, "is not an ONNX model"),
     "text": (b"hello, this is no model\n" * 5, "is not an ONNX model"),
     "git-lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-    "no graph": (b"\x08\x07", "holds no graph"),
+    "no graph": (b"\x08\x07", "contains no graph"),
 }
 
 
@@ -230,3 +269,34 @@ def test_explain_suggests_the_nearest_rule(onnxlint):
     done = onnxlint("explain", "ded-relu")
     assert done.returncode == 2
     assert "did you mean 'dead-relu'?" in done.stderr
+
+
+def test_help_lists_every_option_in_a_section():
+    from onnxlint.cli.check import SECTIONS, command
+
+    listed = [name for names in SECTIONS.values() for name in names]
+    options = {parameter.name for parameter in command.params} - {"models"}
+    assert sorted(listed) == sorted(options)
+
+
+def test_help_says_defaults_and_no_limits_of_numbers(onnxlint):
+    page = onnxlint("check", "--help").stdout
+    assert "-j, --jobs N" in page
+    assert "x>=1" not in page
+    assert "<=x" not in page
+    for heading in ("Rules:", "Input data:", "Execution:", "Fixes:", "Report:"):
+        assert f"\n{heading}\n" in page
+
+
+def test_counts_have_their_plurals(onnxlint, write_model):
+    assert onnxlint("rules", "ACT001").stdout.endswith("\n1 rule\n")
+    done = onnxlint(write_model(), "--select", "GRA002,ARC001", "--static-only")
+    assert ": 1 rule ran, model not executed, 1 not applicable; " in done.stdout
+    shown = onnxlint("inspect", write_model(), "--static-only").stdout
+    assert " 1 node\n" in shown
+    assert shown.endswith("6 parameters\n")
+
+
+def test_inspect_has_the_format_of_other_commands(onnxlint, write_model):
+    asked = ("inspect", write_model(), "--static-only")
+    assert onnxlint(*asked, "--json").stdout == onnxlint(*asked, "--format", "json").stdout

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from conftest import FLAWED
 
-from onnxlint.config import ConfigError, find, load, parse_bytes, plan
+from onnxlint.config import ConfigError, find, load, parse_bytes
+from onnxlint.job import plan
 from onnxlint.rules.packs import discover
 from onnxlint.severity import Severity, Stage
 
@@ -48,7 +49,7 @@ RULE_MISTAKES = {
     "[rules.dead-relu]\nmax-dead-fracton = 0.5": "did you mean 'max-dead-fraction'?",
     "[rules.dead-relu]\nmax-dead-fraction = 'half'": "Expected `float`",
     "[rules.dead-relu]\nseverity = 'fatal'": "Invalid enum value",
-    "select = ['XYZ']": "no rule is called 'XYZ'",
+    "select = ['XYZ']": "unknown rule 'XYZ'",
 }
 
 
@@ -89,8 +90,8 @@ def test_per_model_choices_hold_for_matching_paths_alone(configure, tmp_path):
     )
     inside = plan(loaded, discover(), str(tmp_path / "init" / "a.onnx"))
     outside = plan(loaded, discover(), str(tmp_path / "a.onnx"))
-    assert inside.stage is Stage.INIT
-    assert outside.stage is Stage.TRAINED
+    assert inside.settings.stage is Stage.INIT
+    assert outside.settings.stage is Stage.TRAINED
     assert "ACT003" not in {rule.code for rule in inside.rules}
     assert "ACT003" in {rule.code for rule in outside.rules}
     assert not [rule for rule in inside.rules if rule.family == "GRA"]
@@ -101,7 +102,7 @@ def test_the_command_line_wins(configure):
     chosen = plan(loaded, discover(), "m.onnx", select=["ACT003"], stage=Stage.TRAINED,
                   fail_on=Severity.WARNING)  # fmt: skip
     assert [rule.code for rule in chosen.rules] == ["ACT003"]
-    assert chosen.stage is Stage.TRAINED
+    assert chosen.settings.stage is Stage.TRAINED
     assert chosen.fail_on is Severity.WARNING
 
 

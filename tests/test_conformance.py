@@ -10,6 +10,7 @@ import gc
 import warnings
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import onnx
 import pytest
 
 from onnxlint.analyses.execution.worker import Workers
-from onnxlint.config import load, plan
+from onnxlint.config import load
+from onnxlint.job import plan
 from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import discover
@@ -64,10 +66,9 @@ def split_cases() -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
 
 
 def lint_all(paths: list[Path]) -> list[ModelReport]:
-    chosen = plan(load(None), discover(), "")
-    settings = Settings(samples=2, time_limit=60)
+    job = plan(load(None), discover(), "", settings=Settings(samples=2, time_limit=60))
     with closing(Workers()) as workers:
-        reports = [lint_model(str(path), chosen, settings, workers=workers) for path in paths]
+        reports = [lint_model(replace(job, path=str(path)), workers=workers) for path in paths]
     gc.collect()  # a fork copies what they leave behind
     return reports
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from onnxlint.config import load, plan
+from onnxlint.config import load
 from onnxlint.findings import Diagnostic
+from onnxlint.job import plan
 from onnxlint.pipeline import lint_model
 from onnxlint.rules.packs import discover
 from onnxlint.rules.rule import Rule
@@ -401,9 +402,9 @@ STUCK = np.where(np.arange(16) == 5, 1.5, WIDE).astype(np.float32)
 )  # fmt: skip
 def test_real_exports_with_sound_and_broken_data(model, data, codes, tmp_path):
     np.savez(tmp_path / "data.npz", **data)
-    chosen = plan(load(None), discover(), model, select=["DAT"])
-    report = lint_model(
-        str(FIXTURES / model), chosen, Settings(data=tmp_path / "data.npz"), static_only=True
-    )
+    settings = Settings(data=tmp_path / "data.npz")
+    job = plan(load(None), discover(), str(FIXTURES / model), select=["DAT"],
+               settings=settings, static_only=True)  # fmt: skip
+    report = lint_model(job)
     assert report.error is None
     assert [found.code for found in report.findings] == codes

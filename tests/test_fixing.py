@@ -24,9 +24,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxlint import Draft, Finding, Fix, FixError, Graph, Severity, rule
 from onnxlint.analyses.execution.worker import Worker, Workers
-from onnxlint.config import Plan, load, plan
+from onnxlint.config import load
 from onnxlint.findings import Diagnostic
-from onnxlint.fixing import MOST_GUILTY, Wish, _Repair, _Task, fix_model
+from onnxlint.fixing import MOST_GUILTY, FixRequest, _Repair, _Task, fix_model
+from onnxlint.job import Job, plan
 from onnxlint.model.edit.draft import FixConflictError, sort_nodes
 from onnxlint.model.edit.save import _copy
 from onnxlint.model.file.load import open_model
@@ -36,8 +37,6 @@ from onnxlint.report import exit_code
 from onnxlint.rules.packs import discover
 from onnxlint.rules.rule import Rule
 from onnxlint.runtime.protocol import Ran, Run
-from onnxlint.settings import Settings
-from onnxlint.severity import Stage
 from onnxlint.testing import Example, model_from_text, problems, run_rule, saved
 from onnxlint_rules.gra.duplicate_initializer import duplicate_initializer
 from onnxlint_rules.gra.duplicate_node_name import duplicate_node_name
@@ -71,9 +70,9 @@ def workers():
         yield workers
 
 
-def fixed(path: Path, *rules: Rule, workers: Workers, target: Path | None = None, **wish):
-    chosen = Plan(rules or discover().rules, {}, {}, Stage.TRAINED, Severity.ERROR, {})
-    return fix_model(str(path), chosen, Settings(), Wish(target, **wish), workers=workers)
+def fixed(path: Path, *rules: Rule, workers: Workers, target: Path | None = None, **request):
+    job = Job(str(path), rules or discover().rules)
+    return fix_model(job, FixRequest(target, **request), workers=workers)
 
 
 def outputs(path: Path, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -156,7 +155,7 @@ def test_diff_writes_nothing(onnxlint, write_model):
     assert done.returncode == 1
     changed = [line for line in done.stdout.splitlines() if line[:1] in "+-"]
     assert changed[2:] == ["-  initializer 'forgotten' float[2] [5.0, 7.0]"]
-    assert done.stderr == "would fix 1 findings in 1 of 1 models\n"
+    assert done.stderr == "would fix 1 finding in 1 of 1 model\n"
     assert path.read_bytes() == before
     sound = onnxlint(write_model(SOUND), "--diff", "--fix")
     assert (sound.returncode, sound.stdout) == (0, "")
@@ -174,12 +173,12 @@ def test_what_remains_decides_the_exit_code(onnxlint, write_model):
     ("arguments", "told"),
     [
         (["a.onnx", "b.onnx", "--fix", "--fix-output", "c.onnx"], "must be a folder for 2 models"),
-        (["-", "--fix"], "needs a file to write"),
-        (["a.onnx", "--diff", "--fix-output", "c.onnx"], "--diff writes no model"),
-        (["a.onnx", "--diff", "--format", "json"], "leave out --format"),
-        (["a.onnx", "--fix", "--fix-output", "nowhere/c.onnx"], "there is no folder 'nowhere'"),
-        (["a.onnx", "--unverified-fixes"], "goes with --fix or --diff"),
-        (["a.onnx", "--fix-output", "c.onnx"], "--fix-output goes with --fix"),
+        (["-", "--fix"], "requires --fix-output FILE"),
+        (["a.onnx", "--diff", "--fix-output", "c.onnx"], "--diff does not write a model"),
+        (["a.onnx", "--diff", "--format", "json"], "remove --format"),
+        (["a.onnx", "--fix", "--fix-output", "nowhere/c.onnx"], "folder 'nowhere' does not exist"),
+        (["a.onnx", "--unverified-fixes"], "requires --fix or --diff"),
+        (["a.onnx", "--fix-output", "c.onnx"], "--fix-output requires --fix"),
     ],
 )
 def test_mistakes_are_one_sentence(onnxlint, write_model, tmp_path, arguments, told):
@@ -197,7 +196,7 @@ def test_without_onnx_ir(onnxlint, write_model, tmp_path):
     path = write_model(BALLAST)
     done = onnxlint(path, "--fix", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
-    assert done.stderr.endswith("--fix needs onnx-ir: pip install 'onnxlint[fix]'\n")
+    assert done.stderr.endswith("--fix requires onnx-ir: pip install 'onnxlint[fix]'\n")
     assert onnxlint(path, "--static-only", PYTHONPATH=str(tmp_path)).returncode == 0
 
 
@@ -499,10 +498,7 @@ def test_data_behind_a_link_out_is_not_within_reach_of_a_file_beside(workers, tm
     before = files_in(tmp_path)
     target = path.with_name("fixed.onnx")
     report = fixed(path, unused_initializer, workers=workers, target=target)
-    assert (
-        "has data 'w.bin', which from there leads out of the model's folder"
-        in report.mending.problem
-    )
+    assert "has data 'w.bin', which from there leaves the model's folder" in report.mending.problem
     assert files_in(tmp_path) == before
 
 
@@ -624,7 +620,7 @@ def test_a_bad_place_for_the_fixed_model_is_told_before_anything_is_read(
     os.mkfifo(tmp_path / "a" / "pipe")
     done = onnxlint("model.onnx", "--fix", "--fix-output", f"a/{name}")
     assert done.returncode == 2
-    assert "a link that leads out" in done.stderr or "not a regular file" in done.stderr
+    assert "a link that leaves" in done.stderr or "not a regular file" in done.stderr
     assert not (tmp_path / "b.onnx").exists()
 
 
@@ -790,22 +786,18 @@ MENDABLE = [
 @pytest.mark.parametrize(("made", "text"), MENDABLE)
 def test_the_finding_is_gone_and_the_outputs_are_equal(made, text, workers):
     example = Example.parse(text)
-    chosen = Plan(
-        (made,), {}, {made.code: dict(example.options)}, Stage.TRAINED, Severity.ERROR, {}
-    )
     with saved(example) as path:
         before = run_rule(made, path, **example.options)
         assert before.fixable == len(before.findings) > 0
-        report = fix_model(str(path), chosen, Settings(), Wish(path.with_name("fixed.onnx")),
-                           workers=workers)  # fmt: skip
+        job = Job(str(path), (made,), options={made.code: dict(example.options)})
+        report = fix_model(job, FixRequest(path.with_name("fixed.onnx")), workers=workers)
         assert report.mending.refused == ()
         assert report.fixable == 0
         grave = {finding.severity for finding in before.findings}
         assert not [finding for finding in report.findings if finding.severity in grave]
-        everything = Plan(discover().rules, {}, {}, Stage.TRAINED, Severity.ERROR, {})
-        known = {(f.code, f.severity) for f in everything_said(path, everything)}
+        known = {(f.code, f.severity) for f in everything_said(path)}
         known.add(("GRA007", Severity.WARNING))  # an input given out through an Identity
-        after = everything_said(path.with_name("fixed.onnx"), everything)
+        after = everything_said(path.with_name("fixed.onnx"))
         new = [f for f in after if (f.code, f.severity) not in known]
         assert [finding for finding in new if finding.severity is not Severity.INFO] == []
         feeds = noise(path)
@@ -815,8 +807,8 @@ def test_the_finding_is_gone_and_the_outputs_are_equal(made, text, workers):
             np.testing.assert_allclose(output, expected, rtol=0, atol=1e-37)
 
 
-def everything_said(path, chosen):
-    return lint_model(str(path), chosen, Settings(), static_only=True).findings
+def everything_said(path):
+    return lint_model(Job(str(path), discover().rules, static_only=True)).findings
 
 
 def runnable_twin(path: Path) -> Path:
@@ -1073,9 +1065,9 @@ FIXABLE = [
 def test_fixtures_are_mended(name, workers, tmp_path):
     path = tmp_path / Path(name).name
     shutil.copy(FIXTURES / name, path)
-    chosen = plan(load(None), discover(), str(path))
-    before = lint_model(str(path), chosen, Settings(), workers=workers)
-    report = fix_model(str(path), chosen, Settings(), Wish(), workers=workers)
+    job = plan(load(None), discover(), str(path))
+    before = lint_model(job, workers=workers)
+    report = fix_model(job, FixRequest(), workers=workers)
     refused = {finding.fingerprint for finding, _ in report.mending.refused}
     left = {finding.fingerprint for finding in report.findings if finding.fix is not None}
     assert left <= refused

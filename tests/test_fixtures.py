@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from onnxlint.analyses.execution.worker import Workers
-from onnxlint.config import Loaded, load, plan
+from onnxlint.config import Loaded, load
+from onnxlint.job import plan
 from onnxlint.pipeline import lint_model
 from onnxlint.rules.packs import discover
-from onnxlint.settings import Settings
 from onnxlint.severity import Severity, Stage
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -35,8 +35,8 @@ def workers():
 @pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry["path"])
 def test_every_mistake_is_found_and_nothing_else(entry, workers):
     path = str(FIXTURES / entry["path"])
-    chosen = plan(defaults(), discover(), path, stage=Stage(entry["stage"]))
-    report = lint_model(path, chosen, Settings(), workers=workers)
+    job = plan(defaults(), discover(), path, stage=Stage(entry["stage"]))
+    report = lint_model(job, workers=workers)
     assert report.complete, report
     known = {rule.code for rule in discover().rules}
     allowed = {*entry["expect"], *entry.get("may", ())}

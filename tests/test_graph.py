@@ -172,3 +172,17 @@ def test_nested_scopes(tmp_path):
         assert len(read.scopes) == 2**8 - 1
         assert len(read.main.values["x"].consumers) == 2**7
         assert {"x", "c"} <= names(read.ancestors(read.outputs))
+
+
+def test_nodes_of_several_operators_come_in_the_order_of_the_file(graph_of):
+    text = """net (bool f, float[N] x) => (float[N] y) {
+        a = Exp(x) b = Relu(a)
+        c = If(f) <then_branch = t () => (float[N] p) { p = Exp(b) },
+                   else_branch = e () => (float[N] q) { q = Abs(b) }>
+        d = Abs(c) y = Relu(d)
+    }"""
+    with graph_of(text) as graph:
+        found = [node.output.name for node in graph.nodes("Relu", "Abs", "Exp", "Absent", "Exp")]
+        assert found == ["a", "b", "d", "y", "p", "q"]
+        assert [node.output.name for node in graph.nodes("Abs")] == ["d", "q"]
+        assert list(graph.nodes("Absent")) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import islice, pairwise
 from pathlib import Path
@@ -19,7 +20,8 @@ from onnxlint.analyses.inputs.valid_operands import _MAKERS
 from onnxlint.analyses.stability.sensitivity import _Following
 from onnxlint.analyses.static.schemas import Schemas
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.config import Plan, load, plan
+from onnxlint.config import load
+from onnxlint.job import Job, plan
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.exporter_metadata import LONGEST_SCOPES, module_path
 from onnxlint.model.graph.graph import Graph
@@ -39,13 +41,14 @@ SHARDS = 4
 
 
 @cache
-def everything() -> Plan:
+def everything() -> Job:
     return plan(load(None), discover(), "")
 
 
 def lint(path: Path, *, run: bool = False) -> ModelReport:
     settings = Settings(samples=2, time_limit=20)
-    return lint_model(str(path), everything(), settings, static_only=not run)
+    job = replace(everything(), path=str(path), settings=settings, static_only=not run)
+    return lint_model(job)
 
 
 def codes(report: ModelReport) -> set[str]:
@@ -230,7 +233,8 @@ def test_operators_are_written_out_for_targets_whatever_they_are_called_with(tmp
     path = tmp_path / "model.onnx"
     path.write_bytes(net(nodes, *constants(), opset=27).SerializeToString())
     settings = Settings(targets=("ort-cpu", "ort-web-1.20"))
-    report = lint_model(str(path), everything(), settings, static_only=True)
+    job = replace(everything(), path=str(path), settings=settings, static_only=True)
+    report = lint_model(job)
     assert_judged(report)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 
-import grimp
 import networkx as nx
 import pytest
 
 import onnxlint
+
+grimp = pytest.importorskip("grimp")  # import-linter's, of the extra `dev`
 
 
 def _imports(package: str) -> nx.DiGraph[str]:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 from attacks.structures import ONCE_SQUARE, STRUCTURES
 
-from onnxlint.config import load, plan
+from onnxlint.config import load
+from onnxlint.job import plan
 from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import discover
@@ -30,7 +32,8 @@ sixteen."""
 @cache
 def rules():
     """All rules, once."""
-    return plan(load(None), discover(), "model.onnx")
+    settings = Settings(time_limit=100)
+    return plan(load(None), discover(), "model.onnx", settings=settings, static_only=True)
 
 
 def calls_to_judge(name: str, size: int, folder: Path) -> tuple[int, ModelReport]:
@@ -43,10 +46,10 @@ def calls_to_judge(name: str, size: int, folder: Path) -> tuple[int, ModelReport
         nonlocal count
         count += event == "call"
 
-    chosen = rules()
+    job = replace(rules(), path=str(path))
     sys.setprofile(counting)
     try:
-        report = lint_model(str(path), chosen, Settings(time_limit=100), static_only=True)
+        report = lint_model(job)
     finally:
         sys.setprofile(None)
     return count, report

@@ -15,14 +15,14 @@ from attacks import layouts
 
 from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.analyses.execution.worker import RunFailure, Workers
-from onnxlint.config import load, plan
+from onnxlint.config import load
+from onnxlint.job import plan
 from onnxlint.model.file.load import open_model
 from onnxlint.model.file.mapped_files import TensorError, opened
 from onnxlint.model.file.protobuf_wire import INLINE
 from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import discover
-from onnxlint.settings import Settings
 from onnxlint.severity import Severity
 
 
@@ -43,8 +43,7 @@ def workers():
 
 
 def judged(path: Path, workers: Workers) -> ModelReport:
-    chosen = plan(load(None), discover(), str(path), ignore=["GRA002"])
-    return lint_model(str(path), chosen, Settings(), workers=workers)
+    return lint_model(plan(load(None), discover(), str(path), ignore=["GRA002"]), workers=workers)
 
 
 @pytest.mark.parametrize("layout", layouts.LINKED)
@@ -59,7 +58,7 @@ def test_a_relative_path_through_links(onnxlint, tmp_path):
     path = layouts.hub_cache(tmp_path).relative_to(tmp_path)
     done = onnxlint(path, "--ignore", "GRA002")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "on 8 synthesised samples" in done.stdout
+    assert "on 8 synthetic inputs" in done.stdout
 
 
 @pytest.mark.parametrize("layout", layouts.LINKED)

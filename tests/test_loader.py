@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxlint.analyses.execution.probed_session import runnable
-from onnxlint.config import load, plan
+from onnxlint.config import load
+from onnxlint.job import plan
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.load import open_model
 from onnxlint.model.file.mapped_files import TensorError
@@ -23,7 +24,6 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.preflight import Preflight
 from onnxlint.pipeline import lint_model
 from onnxlint.rules.packs import discover
-from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
 
 SEED = model_from_text("""net (float[N, 3] x) => (float[N, 2] y)
@@ -207,10 +207,9 @@ def test_broken_text_is_one_sentence(tmp_path):
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_no_rule_crashes_on_a_damaged_file(tmp_path_factory, data):
-    chosen = plan(load(None), discover(), "")
     path = tmp_path_factory.mktemp("damaged") / "model.onnx"
     path.write_bytes(data.draw(mutations()))
-    report = lint_model(str(path), chosen, Settings(), static_only=True)
+    report = lint_model(plan(load(None), discover(), str(path), static_only=True))
     assert report.crashed == (), report.findings
 
 

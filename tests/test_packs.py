@@ -90,7 +90,7 @@ BROKEN = {
     "reserved": (RULE.replace("ACME001", "LNT001"), "reserved"),
     "clash of codes": (RULE.replace("ACME001", "ACT003"), "clashes with ACT003"),
     "clash of names": (RULE.replace("no-cosine", "dead-relu"), "clashes with ACT003"),
-    "no rule": ("x = 1", "holds no rule"),
+    "no rule": ("x = 1", "contains no rules"),
 }
 
 
@@ -164,14 +164,6 @@ def test_a_rule_needs_a_docstring():
 
     with pytest.raises(RuleError, match="needs a docstring"):
         rule("ACME001", "silent", severity=Severity.INFO)(silent)
-
-
-@pytest.mark.parametrize("made", discover().rules, ids=lambda made: f"{made.code}-{made.name}")
-def test_examples_of_the_built_in_rules(made):
-    found = problems(made)
-    if found and all("pip install 'onnxlint[" in problem for problem in found):
-        pytest.skip(found[0])  # a package of the extra `test` is not installed
-    assert found == []
 
 
 def test_the_public_function_stays_a_function(write_model):

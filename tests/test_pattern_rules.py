@@ -187,8 +187,8 @@ MISTAKES = {
         "rule ACME001: message: {aa} is not in every match of the pattern; did you mean 'a'?",
     ),
     "a brace in the message": (RULE.replace("reads {a}", "reads {a"), "rule ACME001: message: "),
-    "a format in the message": (RULE.replace("{a}", "{a:>9}"), "a brace holds a name"),
-    "the place": (RULE + "at = 'x'", "rule ACME001: 'at' is 'x', which no node"),
+    "a format in the message": (RULE.replace("{a}", "{a:>9}"), "a brace may only contain a name"),
+    "the place": (RULE + "at = 'x'", "rule ACME001: 'at' is 'x', which is not the output"),
     "the array": ('[rule]\ncode = "ACME001"', "'rule' must be an array of tables, [[rule]]"),
     "a clash": (RULE + RULE.replace("ACME001", "ACME002"), "rule ACME002 'double-softmax' clash"),
     "a reserved code": (RULE.replace("ACME001", "LNT009"), "is reserved"),
@@ -217,5 +217,5 @@ def test_a_mistake_ends_the_command_with_2(write, write_model, onnxlint):
 def test_a_file_that_is_no_toml(write):
     with pytest.raises(PackError, match="is not TOML"):
         rules_in_path(write("[[rule", "ours.toml"))
-    with pytest.raises(PackError, match="holds no rule"):
+    with pytest.raises(PackError, match="contains no rules"):
         rules_in_path(write("[rules]", "ours.toml"))

@@ -16,8 +16,9 @@ from reports import FOUND, UNSEEN
 from reports.report import Report
 
 from onnxlint.analyses.execution.worker import Workers
-from onnxlint.config import Loaded, load, plan
+from onnxlint.config import Loaded, load
 from onnxlint.findings import Diagnostic
+from onnxlint.job import plan
 from onnxlint.pipeline import lint_model
 from onnxlint.rules.packs import discover
 from onnxlint.severity import Severity
@@ -41,8 +42,9 @@ def grave(text: str, workers: Workers) -> list[Diagnostic]:
     """What the default command says of a model at warning or error."""
     example = Example.parse(text)
     with saved(example) as path:
-        chosen = plan(defaults(), discover(), str(path))
-        report = lint_model(str(path), chosen, example.settings_in(path.parent), workers=workers)
+        settings = example.settings_in(path.parent)
+        job = plan(defaults(), discover(), str(path), settings=settings)
+        report = lint_model(job, workers=workers)
     assert report.complete, report
     return [finding for finding in report.findings if finding.severity is not Severity.INFO]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from onnxlint.findings import Diagnostic
+from onnxlint.findings import Diagnostic, Finding, together
 from onnxlint.model.graph.place import Place
-from onnxlint.report import Mending, Metrics, ModelReport, exit_code
+from onnxlint.report import FixReport, Metrics, ModelReport, exit_code
 from onnxlint.reporters import json as json_reporter
 from onnxlint.reporters import text
 from onnxlint.severity import Severity
@@ -23,10 +23,12 @@ CONV = Place(node="/layer2/conv/Conv", node_index=17, op_type="Conv", module="la
 INNER = Place(scope="If_3/then_branch", node="", node_index=0, op_type="Relu", value="h")
 
 FINDINGS = (
-    Diagnostic("ARC001", "repeated-softmax", Severity.ERROR, "softmax over a softmax", INNER),
+    Diagnostic("ARC001", "repeated-softmax", Severity.ERROR, "softmax over a softmax", INNER,
+               hint="remove Softmax #0"),
     *(
         Diagnostic("WGT002", "all-zero-weight", Severity.WARNING, f"all 72 weights of {node} are 0",
-                   replace(CONV, node=node), measured=0, limit=0, unit="nonzero weights")
+                   replace(CONV, node=node), measured=0, limit=0, unit="nonzero weights",
+                   hint="export the trained weights")
         for node in ("conv1", "conv2", "conv3", "conv4", "conv5")
     ),
     Diagnostic("ACT001", "nan-origin", Severity.WARNING, "NaN is born", Place(value="x"),
@@ -43,16 +45,16 @@ UNREAD = tuple(
 
 MENDED = (
     ModelReport("a/mended.onnx", "2" * 64, findings=UNREAD[4:], rules_run=97, seconds=0.5,
-                mending=Mending(UNREAD[:4], ((UNREAD[4], "verification failed"),), "out.onnx")),
+                mending=FixReport(UNREAD[:4], ((UNREAD[4], "verification failed"),), "out.onnx")),
     ModelReport("b/full.onnx", "3" * 64, findings=UNREAD[:1], rules_run=97,
-                mending=Mending(problem="disk is full")),
+                mending=FixReport(problem="disk is full")),
     ModelReport("c/unrun.onnx", "4" * 64, rules_run=97,
-                mending=Mending(UNREAD[:1], unverified="it does not run", written="c/unrun.onnx")),
+                mending=FixReport(UNREAD[:1], (), "c/unrun.onnx", "it does not run")),
 )  # fmt: skip
 
 REPORTS = (
     ModelReport("a/flawed.onnx", "0" * 64, None, FINDINGS, 96, {"ACT003": "no Relu"}, (), 8,
-                "synthesised samples (seed 0)", 1.25),
+                "synthetic inputs (seed 0)", 1.25),
     ModelReport("b/sound.onnx", "1" * 64, rules_run=97, seconds=0.5,
                 metrics=Metrics("y", "classification", 400, accuracy=0.9725, log_loss=0.25,
                                 recall={"cat": 1.0, "dog\x1b": 0.5}, calibration_error=0.02,
@@ -108,6 +110,27 @@ def test_json(monkeypatch):
     rendered = json_reporter.render(REPORTS, {"onnxlint_rules": "1.2.3"})
     json.loads(rendered, parse_constant=pytest.fail)
     check("report.json", rendered)
+
+
+def test_findings_told_as_one_keep_the_first_hint():
+    found = [Finding(CONV, "it", hint=hint) for hint in ("first", "second", None)]
+    (told,) = together(found, "places")
+    assert (told.hint, told.message) == ("first", "it (3 places)")
+
+
+def test_documentation_names_every_key():
+    page = (Path(__file__).parent.parent / "docs" / "json_report.md").read_text(encoding="utf-8")
+    document = json.loads(json_reporter.render((*REPORTS, *MENDED), {}))
+
+    def keys(part):
+        if isinstance(part, dict):
+            yield from part
+        for inner in part.values() if isinstance(part, dict) else part:
+            if isinstance(inner, dict | list):
+                yield from keys(inner)
+
+    named = {"cat", "dog\x1b", "majority class", "runs"}  # of classes, baselines and evidence
+    assert [key for key in {*keys(document)} - named if f"`{key}`" not in page] == []
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxlint.config import Plan
+from onnxlint.job import Job
 from onnxlint.pipeline import ModelReport, lint_model
 from onnxlint.rules.rule import Rule
 from onnxlint.settings import OutputContract, Settings
@@ -250,9 +250,8 @@ def test_arithmetic_behind_a_softmax(
     head: str, outputs: dict[str, OutputContract], expected: list[Severity]
 ) -> None:
     text = (HEAD % (WIDE, head)).replace("> {", ", float two = {2}> {")
-    plan = Plan((not_a_distribution,), {}, {}, Stage.TRAINED, Severity.ERROR, outputs)
     with saved(Example.parse(text)) as path:
-        report = lint_model(str(path), plan, Settings())
+        report = lint_model(Job(str(path), (not_a_distribution,), Settings(outputs=outputs)))
     assert [found.severity for found in report.findings] == expected
 
 

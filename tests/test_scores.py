@@ -578,11 +578,11 @@ def test_labels_that_are_too_few_end_in_one_sentence(onnxlint, tmp_path):
 
 
 USAGE = {
-    "--labels l.npy": "give them with --data",
-    "--baseline": "give --labels, too",
-    "--data d.npz --baseline": "give --labels, too",
-    "--data d.npz --labels nowhere.npy": "is no file",
-    "--data d.npz --labels d.npz": "name them, d.npz:COLUMN",
+    "--labels l.npy": "--labels requires --data",
+    "--baseline": "--baseline requires --labels",
+    "--data d.npz --baseline": "--baseline requires --labels",
+    "--data d.npz --labels nowhere.npy": "is not a file",
+    "--data d.npz --labels d.npz": "select a column: d.npz:COLUMN",
 }
 
 

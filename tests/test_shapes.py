@@ -263,13 +263,12 @@ def test_the_linters_process_never_loads_onnxruntime(write_model: Write) -> None
     path = write_model(CONTRIB + "n (float[N, 3] x) => (y) { y = com.microsoft.QuickGelu(x) }")
     code = (
         "import sys\n"
-        "from onnxlint.config import load, plan\n"
+        "from onnxlint.config import load\n"
+        "from onnxlint.job import plan\n"
         "from onnxlint.rules.packs import discover\n"
         "from onnxlint.pipeline import lint_model\n"
-        "from onnxlint.settings import Settings\n"
         f"path = {str(path)!r}\n"
-        "chosen = plan(load(None), discover(), path)\n"
-        "done = lint_model(path, chosen, Settings(), static_only=True)\n"
+        "done = lint_model(plan(load(None), discover(), path, static_only=True))\n"
         "assert done.complete\n"
         "assert 'onnx' in sys.modules and 'onnxruntime' not in sys.modules\n"
     )

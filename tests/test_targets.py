@@ -22,7 +22,8 @@ from onnxlint.analyses.targets.targets import (
     releases,
     resolve,
 )
-from onnxlint.config import ConfigError, load, plan
+from onnxlint.config import ConfigError, load
+from onnxlint.job import plan
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import NotApplicable
@@ -107,11 +108,11 @@ def test_without_a_version_the_newest_release_is_meant() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ort-cpo", "no target is called 'ort-cpo'; did you mean 'ort-cpu'?"),
-        ("tensorT-10", "no target is called 'tensorT-10'; did you mean 'tensorrt'?"),
-        ("zzz", "no target is called 'zzz'; known are coreml, "),
-        ("ort-cpu-99.1", "nothing is known of ort-cpu 99.1: known are the releases from 1.8 to"),
-        ("ort-cpu-1.2", "nothing is known of ort-cpu 1.2: known are the releases from 1.8 to"),
+        ("ort-cpo", "unknown target 'ort-cpo'; did you mean 'ort-cpu'?"),
+        ("tensorT-10", "unknown target 'tensorT-10'; did you mean 'tensorrt'?"),
+        ("zzz", "unknown target 'zzz'; known targets: coreml, "),
+        ("ort-cpu-99.1", "unknown version 99.1 of target ort-cpu: known releases: 1.8 to"),
+        ("ort-cpu-1.2", "unknown version 1.2 of target ort-cpu: known releases: 1.8 to"),
     ],
 )
 def test_an_unknown_target_is_an_error_with_a_hint(name: str, message: str) -> None:
@@ -123,10 +124,10 @@ def test_an_unknown_target_is_an_error_with_a_hint(name: str, message: str) -> N
 def test_what_a_target_runs_depends_on_version_and_types() -> None:
     target = resolve("ort-cpu-1.20")
     assert target.refusal("Max", 13, {"i0": "float"}) is None
-    assert target.refusal("Max", 13, {"i0": "int16"}) == ("it has Max, not for int16", "int16")
+    assert target.refusal("Max", 13, {"i0": "int16"}) == ("Max for int16", "int16")
     assert target.refusal("Max", 13, {}) is None  # nothing is known, so nothing is said
-    assert target.refusal("Cast", 24, {}) == ("it has Cast, not version 24 of it", None)
-    assert target.refusal("Nothing", 1, {}) == ("it has no such operator", None)
+    assert target.refusal("Cast", 24, {}) == ("version 24 of Cast", None)
+    assert target.refusal("Nothing", 1, {}) == ("Nothing", None)
     assert resolve("ort-cpu-1.12").refusal("Nothing", 1, {}) is None  # its operators are not known
 
 
@@ -167,7 +168,8 @@ def test_without_targets_there_are_none() -> None:
 def planned(tmp_path: Path, text: str, model: str = "m.onnx", **given: object) -> tuple[str, ...]:
     file = tmp_path / "onnxlint.toml"
     file.write_text(text)
-    return plan(load(file), discover(), str(tmp_path / model), **given).targets  # type: ignore[arg-type]
+    job = plan(load(file), discover(), str(tmp_path / model), **given)  # type: ignore[arg-type]
+    return job.settings.targets
 
 
 def test_the_command_line_wins_over_per_model_and_that_over_the_rest(tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_the_command_line_wins_over_per_model_and_that_over_the_rest(tmp_path: P
 
 
 def test_a_wrong_target_in_the_configuration_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"onnxlint\.toml: no target is called 'ort-gpu'"):
+    with pytest.raises(ConfigError, match=r"onnxlint\.toml: unknown target 'ort-gpu'"):
         planned(tmp_path, 'targets = ["ort-gpu"]\n')
 
 
@@ -188,7 +190,7 @@ def test_the_command_takes_targets_and_lists_them(onnxlint, write_model) -> None
     options = ("--static-only", "--select", "PRT001", "--target", "ort-cpu-1.20,ort-cpu-1.28")
     done = onnxlint(path, *options)
     assert done.returncode == 1
-    assert "ort-cpu-1.20 reads 10 at most" in done.stdout
+    assert "ort-cpu-1.20 supports up to 10" in done.stdout
     assert "ort-cpu-1.28" not in done.stdout
     wrong = onnxlint(path, "--target", "ort-cpo")
     assert (wrong.returncode, wrong.stdout) == (2, "")

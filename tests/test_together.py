@@ -8,7 +8,7 @@ import pytest
 from conftest import findings
 from onnx import helper, numpy_helper
 
-from onnxlint import Finding, Fix, Place, Severity, together
+from onnxlint import Finding, Fix, Place, Severity, counted, together
 from onnxlint.findings import MOST_FINDINGS, folded
 from onnxlint.testing import run_rule
 from onnxlint_rules.arc.unfused_batchnorm import unfused_batchnorm
@@ -42,6 +42,11 @@ def test_the_first_is_told_and_the_others_are_counted():
     assert not list(together([], "nodes"))
 
 
+def test_a_number_and_what_it_counts():
+    assert [counted(n, "input") for n in (0, 1, 2)] == ["0 inputs", "1 input", "2 inputs"]
+    assert counted(3000, "entry", "entries") == "3,000 entries"
+
+
 def test_of_a_million_faults_a_thousand_are_told_one_by_one():
     made = []
     fixes = [Fix("mend", lambda _draft, i: made.append(i), i) for i in range(MOST_FINDINGS + 4)]
@@ -68,7 +73,7 @@ def test_leftovers_are_told_together_and_layers_weights_one_by_one():
     assert (warning.place.value, warning.measured) == ("v", 16)
     (info,) = infos
     assert info.message == (
-        "none of the model's nodes reads it and 2 more of at most one axis, 24 bytes in all"
+        "never used, nor 2 other initializers of at most one axis (24 bytes in total)"
     )
     assert info.evidence == {"count": 3, "places": ["'a'", "'b'", "'c'"]}
 

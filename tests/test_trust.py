@@ -9,7 +9,8 @@ import pytest
 from conftest import FLAWED, SOUND
 
 from onnxlint import lint
-from onnxlint.config import load, load_for, plan
+from onnxlint.config import load, load_for
+from onnxlint.job import plan
 from onnxlint.rules.packs import discover
 from onnxlint.severity import Severity, Stage
 from onnxlint.toml_tables import ConfigError
@@ -115,7 +116,7 @@ def test_it_declares_what_the_model_is(beside):
     loaded = load_for(str(path))
     assert loaded.declared is not None
     assert loaded.declared.ignored == ()
-    made = plan(loaded, discover(), str(path))
+    made = plan(loaded, discover(), str(path)).settings
     assert made.stage is Stage.INIT
     assert made.targets == ("ort-cpu",)
     assert made.inputs["x"].range == (0, 1)
@@ -130,7 +131,7 @@ def test_ours_holds_where_both_speak(beside, tmp_path, monkeypatch):
     home.mkdir()
     (home / "onnxlint.toml").write_text("stage = 'trained'\n[outputs.y]\nhead = 'softmax'")
     monkeypatch.chdir(home)
-    made = plan(load_for(str(path)), discover(), str(path))
+    made = plan(load_for(str(path)), discover(), str(path)).settings
     assert made.stage is Stage.TRAINED
     assert [made.outputs[name].head for name in "yz"] == ["softmax", "none"]
 
@@ -177,7 +178,7 @@ def test_a_link_to_a_configuration_elsewhere_is_not_read(beside, onnxlint, tmp_p
     config.symlink_to(secret)
     status, model = judged(onnxlint, path)
     assert status == 2
-    assert "leads out of its folder" in model["error"]
+    assert "leaves its folder" in model["error"]
     assert "hunter2" not in json.dumps(model)
 
 

@@ -7,7 +7,8 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from onnxlint.config import load, plan
+from onnxlint.config import load
+from onnxlint.job import plan
 from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
 from onnxlint.severity import Severity, Stage

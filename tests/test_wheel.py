@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import email
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import onnxlint
 from onnxlint.analyses.targets import targets
 from onnxlint.runtime.statistics import compiled
 
@@ -28,12 +30,14 @@ def build(source, made, **environment):
     return wheel
 
 
-def test_without_a_compiler_the_wheel_is_for_any_machine(tmp_path):
-    for name in ("pyproject.toml", "hatch_build.py", "README.md"):
+@pytest.mark.parametrize("given", [{"CC": "no-such-compiler"}, {"ONNXLINT_PURE": "1"}])
+def test_without_the_compiled_passes_the_wheel_is_for_any_machine(tmp_path, given):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("onnxlint", "rules"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    wheel = build(tmp_path, tmp_path / "made", CC="no-such-compiler")
+    (tmp_path / "onnxlint" / "runtime" / "_passes.so").write_bytes(b"of an earlier build")
+    wheel = build(tmp_path, tmp_path / "made", **given)
     assert wheel.name.endswith("py3-none-any.whl")
     assert not any(name.endswith(".so") for name in zipfile.ZipFile(wheel).namelist())
 
@@ -48,12 +52,26 @@ def test_the_wheel_holds_the_compiled_passes(tmp_path):
     assert ctypes.CDLL(library).onnxlint_task_size() > 0
 
 
+def test_the_metadata_names_licence_authors_and_version(tmp_path):
+    with zipfile.ZipFile(build(ROOT, tmp_path)) as archive:
+        (path,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(path))
+        licence = archive.read(path.replace("METADATA", "licenses/LICENSE")).decode()
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert "Apache License" in licence
+    assert metadata["Author"] == "onnxlint contributors"
+    assert metadata["Version"] == onnxlint.__version__
+    assert "Typing :: Typed" in metadata.get_all("Classifier")
+
+
 def test_wheel_finds_its_rules(tmp_path):
     wheel = build(ROOT, tmp_path)
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     assert not (site / "rules").exists()
+    assert (site / "onnxlint" / "py.typed").exists()
+    assert (site / "onnxlint_rules" / "py.typed").exists()
     code = (
         "import onnxlint, onnxlint_rules, sys\n"
         "print(onnxlint.__file__, onnxlint_rules.__file__, file=sys.stderr)\n"

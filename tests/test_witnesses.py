@@ -138,7 +138,7 @@ def test_command_says_how_to_replay(onnxlint, write_model, tmp_path):
     model, folder = write_model(HIDDEN), tmp_path / "witnesses"
     done = onnxlint(model, "--select", "ACT001", "--save-witness", folder)
     (saved,) = folder.iterdir()
-    assert f"replay it with --data {saved}" in done.stdout
+    assert f"reproduce with --data {saved}" in done.stdout
     replayed = onnxlint(model, "--select", "ACT001", "--data", saved)
     assert replayed.returncode == 1, replayed
     assert "ACT001" in replayed.stdout

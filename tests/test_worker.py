@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import FLAWED
 
-from onnxlint.config import load, plan
+from onnxlint.config import load
+from onnxlint.job import plan
 from onnxlint.pipeline import lint_model
 from onnxlint.rules.packs import discover
 from onnxlint.runtime.worker.client import Worker
@@ -38,8 +39,8 @@ GREEDY = """net (float[1] x) => (float[N, N] y) {
 
 
 def lint_with(path, **settings):
-    chosen = plan(load(None), discover(), str(path))
-    return lint_model(str(path), chosen, Settings(samples=1, **settings))
+    given = Settings(samples=1, **settings)
+    return lint_model(plan(load(None), discover(), str(path), settings=given))
 
 
 def crash_of(report):
@@ -52,7 +53,7 @@ def crash_of(report):
     [
         ("crashing", "crashed the process (SIGSEGV)"),
         ("hanging", "longer than the 8 s allowed"),
-        ("lying", "talk nonsense"),
+        ("lying", "send an invalid reply"),
         ("not_there", "ended the process with exit status 1"),
     ],
 )
@@ -72,8 +73,8 @@ def test_what_a_limit_left_out_is_told(write_model, monkeypatch):
     """Also where the rule that tells of a limit is not selected."""
     monkeypatch.setattr(Worker, "module", "workers.hanging")
     path = write_model(FLAWED)
-    chosen = plan(load(None), discover(), str(path), select=["RUN004"])
-    report = lint_model(str(path), chosen, Settings(time_limit=4))
+    given = Settings(time_limit=4)
+    report = lint_model(plan(load(None), discover(), str(path), select=["RUN004"], settings=given))
     (lost,) = [finding for finding in report.findings if finding.code == "LNT002"]
     assert "longer than the 4 s allowed; what it was run for is not judged" in lost.message
     assert lost.severity is Severity.WARNING

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, TypeVar
 
+from onnxlint.contributions import Contributions, Contributor, FailureContributor
 from onnxlint.model.graph.place import NotApplicable
 
 T = TypeVar("T")
@@ -23,7 +24,9 @@ class Analyses:
 
     An analysis is a class with a classmethod `build`, whose parameters name by their types the
     analyses that it is built from; one with a method `close` is closed at the end. One whose
-    `works_beside` is true has its work done by a process of its own, and is built first.
+    `works_beside` is true has its work done by a process of its own, and is built first. One with
+    a method `contribute`, or `contribute_failure`, has something to say in the report
+    (`onnxlint.contributions`).
     """
 
     def __init__(self, *given: object) -> None:
@@ -71,6 +74,22 @@ class Analyses:
         """Why this analysis cannot be had; None where it can, or nobody asked for it."""
         return self._failed.get(kind)
 
+    @property
+    def ran_on_synthetic(self) -> bool:
+        """Whether the model ran on synthetic inputs, as an analysis tells that ran it."""
+        return any(getattr(each, "ran_on_synthetic", False) for each in self._built)
+
+    def contributions(self) -> Contributions:
+        """What all of them have to say in the report."""
+        report = Contributions()
+        for kind, problem in self._failed.items():
+            if issubclass(kind, FailureContributor):
+                kind.contribute_failure(problem, report)
+        for analysis in self._built:
+            if isinstance(analysis, Contributor):
+                analysis.contribute(report)
+        return report
+
     def close(self) -> None:
         """Closes the analyses that hold processes; what was given belongs to the giver."""
         for analysis in reversed(self._built):
@@ -88,6 +107,11 @@ def closure(kind: type) -> frozenset[type]:
     """An analysis and everything that it is built from."""
     needed = _needs(kind).values() if is_analysis(kind) else ()
     return frozenset({kind}).union(*map(closure, needed))
+
+
+def runs_model(kind: type) -> bool:
+    """Whether an analysis, or one that it is built from, is the process that runs the model."""
+    return any(getattr(needed, "runs_model", False) for needed in closure(kind))
 
 
 def _builder(kind: type) -> Any:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import replace
+import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnxlint.cli.judging import judged
+from onnxlint.cli.colours import color_option
 from onnxlint.cli.models import expand
-from onnxlint.cli.planning import Job, Options, Planner
+from onnxlint.cli.planning import Options, planned, planner_of
+from onnxlint.cli.progress import judged
+from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
-from onnxlint.report import ModelReport
 from onnxlint.settings import (
     DEFAULT_SAMPLES,
     DEFAULT_TIME_LIMIT,
@@ -24,6 +24,9 @@ from onnxlint.settings import (
     MOST_SAMPLES,
 )
 from onnxlint.severity import Severity, Stage
+
+if TYPE_CHECKING:
+    from onnxlint.job_pool import Lint
 
 
 def _names(
@@ -42,14 +45,24 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
     return click.Choice([value.value for value in values], case_sensitive=False)
 
 
-@click.command("check")
+SECTIONS = {
+    "Rules": ("select", "ignore", "stage", "target", "rules", "config", "trust_config"),
+    "Input data": ("data", "samples", "seed", "labels", "baseline", "reference"),
+    "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs"),
+    "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
+    "Report": ("fail_on", "show", "show_not_applicable", "no_hints", "quiet", "verbose",
+               "format_", "output", "color"),
+}  # fmt: skip
+
+
+@click.command("check", cls=sectioned(SECTIONS))
 @click.argument("models", nargs=-1, required=True, metavar="MODEL…")
 @click.option(
     "--select",
     multiple=True,
     callback=_names,
     metavar="RULES",
-    help="Run these rules alone: codes, prefixes or names, e.g. ACT,RUN001.",
+    help="Run only these rules: codes, prefixes or names, e.g. ACT,RUN001.",
 )
 @click.option(
     "--ignore", multiple=True, callback=_names, metavar="RULES", help="Do not run these rules."
@@ -57,155 +70,179 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
 @click.option(
     "--stage",
     type=_lower(Stage),
-    help="How far training is: decides which predictions to expect.  [trained]",
+    help="Training stage of the model; some rules apply only before or only after training.  "
+    "[trained]",
 )
 @click.option(
     "--target",
     multiple=True,
     callback=_names,
     metavar="TARGETS",
-    help="Where the model is to run: ort-cpu, tensorrt-10.15; 'onnxlint targets' lists them.",
-)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Samples to run: .npz, .csv, .parquet, a folder of .npy, images or ONNX test_data_set_*, "
-    "or module:function.",
-)
-@click.option(
-    "--reference",
-    type=click.Path(path_type=Path),
-    metavar="MODEL",
-    help="Compare with this model on the same samples: outputs, and layer by layer where they "
-    "differ.",
-)
-@click.option(
-    "--labels",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="What should come out of --data: .npy, .npz, .csv, .parquet; FILE:NAME names the column "
-    "or array. Adds accuracy, calibration, RMSE to the report.",
-)
-@click.option(
-    "--baseline",
-    is_flag=True,
-    help="Fit scikit-learn's majority class and linear model to --labels, to compare with.",
-)
-@click.option(
-    "--samples",
-    type=click.IntRange(1, MOST_SAMPLES),
-    metavar="N",
-    help=f"Run this many samples.  [{DEFAULT_SAMPLES}; with --labels {LABELLED_SAMPLES}]",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    metavar="N",
-    help="Seed of synthesised samples.  [0]",
-)
-@click.option("--static-only", is_flag=True, help="Do not run the model.")
-@click.option(
-    "--trace",
-    type=click.Choice(["default", "full"]),
-    help="What to watch in a run: where fused kernels end, or every value; 'full' also puts the "
-    "statistics of each into the JSON report.  [default]",
-)
-@click.option(
-    "--save-witness",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Save the smallest input found for each NaN or infinity there, to replay with --data.",
-)
-@click.option(
-    "--fail-on", type=_lower(Severity), help="Exit with 1 from this severity on.  [error]"
-)
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to report.",
-)
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write the report there instead of to standard output.",
-)
-@click.option("--fix", is_flag=True, help="Fix what carries a fix, in place or into --fix-output.")
-@click.option(
-    "--fix-output",
-    "--fixed-to",
-    "fix_output",
-    type=click.Path(path_type=Path),
-    metavar="FILE_OR_FOLDER",
-    help="With --fix: write the fixed model there; a folder for several models.",
-)
-@click.option("--diff", is_flag=True, help="Show what --fix would change, and write nothing.")
-@click.option(
-    "--unverified-fixes",
-    is_flag=True,
-    help="Fix also what no run can verify, e.g. a model that onnxruntime does not load.",
-)
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Configuration; without it the nearest onnxlint.toml or pyproject.toml.",
-)
-@click.option(
-    "--trust-config",
-    is_flag=True,
-    envvar="ONNXLINT_TRUST_CONFIG",
-    help="Obey a configuration that lies with the model, and not at or above the working folder, "
-    "in everything: it may run code and silence rules.  [ONNXLINT_TRUST_CONFIG=1]",
+    help="Deployment targets, e.g. ort-cpu,tensorrt-10.15; 'onnxlint targets' lists them.",
 )
 @click.option(
     "--rules",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Add the rules of a file (Python, TOML with [[rule]]) or folder.",
+    help="Load additional rules from a file (Python, or TOML with [[rule]]) or a folder.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Configuration file.  [nearest onnxlint.toml or pyproject.toml]",
+)
+@click.option(
+    "--trust-config",
+    is_flag=True,
+    envvar="ONNXLINT_TRUST_CONFIG",
+    help="Trust a configuration that lies with the model, outside the working directory and its "
+    "parents: it may run code and silence rules.  [ONNXLINT_TRUST_CONFIG=1]",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Input samples: .npz, .csv, .parquet, a folder of .npy, images or ONNX test_data_set_*, "
+    "or module:function.  [synthetic inputs]",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1, MOST_SAMPLES),
+    metavar="N",
+    help=f"Number of samples to run.  [{DEFAULT_SAMPLES}; with --labels {LABELLED_SAMPLES}]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="N",
+    help="Seed of synthetic inputs.  [0]",
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Ground-truth labels for --data: .npy, .npz, .csv or .parquet; FILE:NAME selects a column "
+    "or array. The report then has accuracy and calibration, or RMSE.",
+)
+@click.option(
+    "--baseline",
+    is_flag=True,
+    help="Compare with scikit-learn's majority-class and linear models (needs --labels).",
+)
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Compare outputs, and layers where they diverge, with this model on the same samples.",
+)
+@click.option("--static-only", is_flag=True, help="Do not run the model.")
+@click.option(
+    "--trace",
+    type=click.Choice(["default", "full"]),
+    help="Values to record in a run: outputs of fused kernels, or every value ('full', which adds "
+    "the statistics of each to the JSON report).  [default]",
+)
+@click.option(
+    "--save-witness",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write a minimal input for each NaN or infinity to DIR; reproduce it with --data.",
 )
 @click.option(
     "--time-limit",
     type=click.FloatRange(0, LONGEST_TIME_LIMIT, min_open=True),
     callback=_number,
     metavar="SECONDS",
-    help="Time limit for one model, reading and running it; with more than the default samples, "
-    f"so much more.  [{DEFAULT_TIME_LIMIT:g}]",
+    help="Time limit for reading and running one model; it grows with --samples beyond the "
+    f"default.  [{DEFAULT_TIME_LIMIT:g}]",
 )
 @click.option(
     "--memory-limit",
     metavar="SIZE",
-    help="Memory limit for each process, e.g. 4GiB.  [80% of what machine or container have]",
+    help="Memory limit for each process, e.g. 4GiB.  [80% of the machine or container]",
 )
 @click.option(
     "--jobs",
     "-j",
     type=click.IntRange(1),
     default=1,
-    show_default=True,
-    help="Lint this many models at a time.",
+    metavar="N",
+    help="Number of models to lint in parallel.  [1]",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Show errors alone.")
-@click.option("--verbose", "-v", is_flag=True,
-              help="Show infos, every repeat, and why rules were not applicable.")  # fmt: skip
+@click.option("--fix", is_flag=True, help="Apply available fixes, in place or to --fix-output.")
+@click.option(
+    "--fix-output",
+    "--fixed-to",
+    "fix_output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Write the fixed model to this file; of several models, to this folder.",
+)
+@click.option("--diff", is_flag=True, help="Show the changes --fix would make, without writing.")
+@click.option(
+    "--unverified-fixes",
+    is_flag=True,
+    help="Also apply fixes that cannot be verified by running the model.",
+)
+@click.option(
+    "--fail-on",
+    type=_lower(Severity),
+    help="Exit with code 1 on findings of this severity or higher.  [error]",
+)
+@click.option(
+    "--show",
+    type=_lower(Severity),
+    help="Show findings of this severity or higher.  [warning; with --fail-on info, info]",
+)
+@click.option("--show-not-applicable", is_flag=True, help="Show why rules were not applicable.")
+@click.option("--no-hints", is_flag=True, help="Do not show hints on what to do about findings.")
+@click.option("--quiet", "-q", is_flag=True, help="Show only errors, and no progress bar.")
+@click.option(
+    "--verbose",
+    "-v",
+    is_flag=True,
+    help="Also show info findings, repeated findings and why rules were not applicable.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Format of the report.  [text]",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the report to FILE instead of standard output.",
+)
+@color_option
 def command(
     models: tuple[str, ...], format_: str, output: Path | None, jobs: int, quiet: bool,
-    verbose: bool, fix: bool, fix_output: Path | None, diff: bool, unverified_fixes: bool,
-    **given: Any,
+    verbose: bool, show: str | None, show_not_applicable: bool, no_hints: bool, fix: bool,
+    fix_output: Path | None, diff: bool, unverified_fixes: bool, **given: Any,
 ) -> None:  # fmt: skip
-    """Lint models: files, folders, globs, or - for standard input."""
+    """Lint models and report findings.
+
+    MODEL is a file, a folder, a glob, or - for standard input. Each model is checked statically,
+    then run on --data or, without it, on synthetic inputs.
+
+    \b
+      onnxlint model.onnx --fail-on warning            fail a build on warnings
+      onnxlint model.onnx --data test.csv --labels test.csv:target --baseline
+      onnxlint new.onnx --reference old.onnx           what changed, and where
+      onnxlint model.onnx --diff                       what --fix would change
+    """
+    begin = time.perf_counter()
     require_working_directory()
     if not (fix or diff):
         if fix_output is not None:
-            raise click.UsageError("--fix-output goes with --fix")
+            raise click.UsageError("--fix-output requires --fix")
         if unverified_fixes:
-            raise click.UsageError("--unverified-fixes goes with --fix or --diff")
+            raise click.UsageError("--unverified-fixes requires --fix or --diff")
     options = Options(
         **given | {
             "stage": given["stage"] and Stage(given["stage"]),
@@ -213,61 +250,28 @@ def command(
         }
     )  # fmt: skip
     from onnxlint.cli.output import check_report, write_report
+    from onnxlint.cli.presentation import Presentation
+    from onnxlint.pipeline import lint_model
     from onnxlint.report import exit_code
 
     models_by_path = expand(models)
-    planner = Planner(options)
-    tasks = planner.jobs(models_by_path)
+    planner = planner_of(options)
+    tasks = planned(planner, models_by_path, options)
+    lint: Lint = lint_model
     if fix or diff:
-        from onnxlint.cli.fix import check_fixing, wish_for
+        from onnxlint.cli.fix import check_fixing, fixer
 
         check_fixing([*models_by_path], fix_output, options, diff=diff, format_=format_)
-        wish = wish_for(fix_output, diff=diff, unverified=unverified_fixes)
-        options = replace(options, wish=wish)
+        lint = fixer(fix_output, diff=diff, unverified=unverified_fixes)
     check_report(output, fix_output, tasks, options)
-    reports = list(_linted(tasks, options, jobs, quiet))
+    reports = list(judged(tasks, lint, parallel=jobs, quiet=quiet))
     if diff:
         from onnxlint.cli.fix import show_diff
 
         raise SystemExit(show_diff(reports, output, quiet=quiet))
-    show = _shown(quiet, reports)
-    packs = planner.registry.packs if planner.registry is not None else {}
-    write_report(_rendered(reports, format_, packs, show, verbose), output)
+    looks = Presentation(format_, show, quiet, verbose, show_not_applicable, not no_hints)
+    seconds = time.perf_counter() - begin
+    write_report(
+        looks.rendered(reports, planner.packs, seconds=seconds, on_terminal=output is None), output
+    )
     raise SystemExit(exit_code(reports))  # a rule may have replaced sys.exit
-
-
-def _linted(
-    tasks: list[Job], options: Options, parallel: int, quiet: bool
-) -> Iterator[ModelReport]:
-    from onnxlint.model.file.errors import ModelError
-    from onnxlint.model.file.load import spooled
-
-    with ExitStack() as stack:
-        spool = None
-        if any(task.path == "-" for task in tasks):
-            try:
-                spool = stack.enter_context(spooled())
-            except ModelError as error:
-                problem = f"{error.problem}; {error.remedy}"
-                tasks = [Job("-", problem=problem) if t.path == "-" else t for t in tasks]
-        yield from judged(tasks, static_only=options.static_only, wish=options.wish,
-                          parallel=parallel, quiet=quiet, spool=spool)  # fmt: skip
-
-
-def _shown(quiet: bool, reports: list[ModelReport]) -> Severity:
-    if quiet:
-        return Severity.ERROR
-    asked = Severity.INFO in {report.fail_on for report in reports}
-    return Severity.INFO if asked else Severity.WARNING
-
-
-def _rendered(
-    reports: list[ModelReport], format_: str, packs: dict[str, str], show: Severity, verbose: bool
-) -> str:
-    if format_ == "json":
-        from onnxlint.reporters import json
-
-        return json.render(reports, packs)
-    from onnxlint.reporters import text
-
-    return text.render(reports, show=show, verbose=verbose)

@@ -10,18 +10,25 @@ from typing import TYPE_CHECKING
 
 import click
 
+from onnxlint.cli.colours import color_option, terminal_width
 from onnxlint.safety.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from onnxlint.rules.rule import Rule
 
 
+WIDEST = 90
+"""Columns of text; longer lines are hard to read."""
+
+
 @click.command("explain")
 @click.argument("selector", metavar="RULE")
 @click.option("--rules", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
-              help="Add the rules of a file (Python, TOML with [[rule]]) or folder.")  # fmt: skip
+              help="Load additional rules from a file (Python, or TOML with [[rule]]) or a "
+                   "folder.")  # fmt: skip
+@color_option
 def command(selector: str, rules: tuple[Path, ...]) -> None:
-    """Say what RULE (a code or a name) finds, why it matters and how to mend it."""
+    """Explain RULE, a code or a name: what it finds, why it matters, how to fix it."""
     from onnxlint.config import find, load
 
     for rule in load(find("-")).registry(rules).select(selector):
@@ -38,7 +45,7 @@ def explanation(rule: Rule) -> Iterator[str]:
         if text:
             yield from ("", click.style(title, bold=True), _wrapped(text))
     if not rule.default:
-        yield from ("", f"  It is off by default: ask for it by --select {rule.code}.")
+        yield from ("", f"  Off by default; enable it with --select {rule.code}.")
     if rule.options:
         yield from ("", click.style("Options", bold=True))
         for name, option in rule.options.items():
@@ -57,5 +64,10 @@ def explanation(rule: Rule) -> Iterator[str]:
 
 def _wrapped(text: str) -> str:
     return textwrap.fill(
-        printable(" ".join(text.split())), 90, initial_indent="  ", subsequent_indent="  "
+        printable(" ".join(text.split())),
+        min(terminal_width() or WIDEST, WIDEST),
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )

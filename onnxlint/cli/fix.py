@@ -1,30 +1,34 @@
-"""What `check` does for `--fix` and `--diff`: where mended models go, and how a diff is shown."""
+"""What `check` does for `--fix` and `--diff`: where fixed models go, and how a diff is shown."""
 
 from __future__ import annotations
 
 import importlib.util
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from onnxlint.cli.output import fixed_models, is_same, named_files, write_report
-from onnxlint.fixing import Wish, fix_model
+from onnxlint.fixing import FixRequest, fix_model
 from onnxlint.report import ModelReport
+from onnxlint.reporters.summary import counted
 from onnxlint.safety.printable import printable
 from onnxlint.safety.writing import obstacle
 
 if TYPE_CHECKING:
+    from onnxlint.analyses.execution.worker import Workers
     from onnxlint.cli.planning import Options
-    from onnxlint.config import Plan
-    from onnxlint.settings import Settings
+    from onnxlint.job import Job
+    from onnxlint.job_pool import Lint
+    from onnxlint.watcher import Watcher
 
 
-def wish_for(target: Path | None, *, diff: bool, unverified: bool) -> Wish:
-    """What the command line asks of every model."""
-    return Wish(target, diff, unverified)
+def fixer(target: Path | None, *, diff: bool, unverified: bool) -> Lint:
+    """Fixes a model as the command line asks."""
+    return partial(_fix, request=FixRequest(target, diff, unverified))
 
 
 def check_fixing(
@@ -32,14 +36,14 @@ def check_fixing(
 ) -> None:
     """Finds mistakes before any model is read."""
     if importlib.util.find_spec("onnx_ir") is None:
-        raise click.UsageError("--fix needs onnx-ir: pip install 'onnxlint[fix]'")
+        raise click.UsageError("--fix requires onnx-ir: pip install 'onnxlint[fix]'")
     if diff and target is not None:
-        raise click.UsageError("--diff writes no model: leave out --fix-output")
+        raise click.UsageError("--diff does not write a model: remove --fix-output")
     if diff and format_ != "text":
-        raise click.UsageError("--diff prints a diff and no report: leave out --format")
+        raise click.UsageError("--diff prints a diff instead of a report: remove --format")
     if not diff and target is None and "-" in paths:
-        told = "--fix of standard input needs a file to write: --fix-output OUT.onnx"
-        raise click.UsageError(told)
+        message = "--fix of a model from standard input requires --fix-output FILE"
+        raise click.UsageError(message)
     if target is not None:
         _check_target(paths, target)
         _check_inputs(paths, target, options)
@@ -52,13 +56,13 @@ def _check_target(paths: list[str], target: Path) -> None:
         if twice:
             raise click.UsageError(f"{named}: several models are named {min(twice)!r}")
         if "-" in paths:
-            raise click.UsageError("--fix-output must name a file for the model of standard input")
+            raise click.UsageError("--fix-output must be a file for a model from standard input")
     elif len(paths) > 1:
         raise click.UsageError(f"{named} must be a folder for {len(paths)} models")
     elif not target.parent.is_dir():
-        raise click.UsageError(f"{named}: there is no folder {str(target.parent)!r}")
+        raise click.UsageError(f"{named}: folder {str(target.parent)!r} does not exist")
     elif (problem := obstacle(target)) is not None:
-        raise click.UsageError(f"{named} {problem}; name another file")
+        raise click.UsageError(f"{named} {problem}; choose another name")
 
 
 def _check_inputs(paths: list[str], target: Path, options: Options) -> None:
@@ -66,17 +70,17 @@ def _check_inputs(paths: list[str], target: Path, options: Options) -> None:
     for file in fixed_models(target, paths):
         for what, other in named_files(options):
             if is_same(file, other):
-                told = f"--fix-output {str(target)!r} would overwrite {what}; name another"
-                raise click.UsageError(told)
+                message = (
+                    f"--fix-output {str(target)!r} would overwrite {what}; choose another name"
+                )
+                raise click.UsageError(message)
 
 
-def fix_one(
-    path: str, chosen: Plan, settings: Settings, wish: Wish, **given: Any
-) -> ModelReport:  # fmt: skip
-    """Mends one model, into a folder under its own name."""
-    if wish.target is not None and wish.target.is_dir():
-        wish = replace(wish, target=wish.target / Path(path).name)
-    return fix_model(path, chosen, settings, wish, **given)
+def _fix(job: Job, request: FixRequest, *, watcher: Watcher, workers: Workers) -> ModelReport:
+    """Fixes one model, into a folder under its own name."""
+    if request.target is not None and request.target.is_dir():
+        request = replace(request, target=request.target / Path(job.path).name)
+    return fix_model(job, request, watcher=watcher, workers=workers)
 
 
 def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -> int:
@@ -85,20 +89,21 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
     2 where a model could not be worked on, 1 where there is something to fix, else 0.
     """
     write_report("".join(_coloured(report) for report in reports), output)
-    mendings = [report.mending for report in reports if report.mending is not None]
+    fixes = [report.mending for report in reports if report.mending is not None]
     if not quiet:
-        would = sum(len(mending.fixed) for mending in mendings)
-        changed = sum(bool(mending.fixed) for mending in mendings)
-        _tell(f"would fix {would:,} findings in {changed:,} of {len(reports):,} models")
+        would = sum(len(each.fixed) for each in fixes)
+        changed = sum(bool(each.fixed) for each in fixes)
+        models = counted(len(reports), "model")
+        _tell(f"would fix {counted(would, 'finding')} in {changed:,} of {models}")
     for report in reports:
         reasons = [] if report.mending is None else report.mending.refused
         for reason, refused in groupby(() if quiet else reasons, key=lambda refusal: refusal[1]):
             _tell(f"would not fix {len(list(refused)):,} in {report.path}: {reason}")
         if report.error is not None:
-            _tell(f"cannot work on {report.path}: {report.error}")
+            _tell(f"cannot lint {report.path}: {report.error}")
     if not all(report.complete for report in reports):
         return 2
-    return int(any(mending.fixed for mending in mendings))
+    return int(any(each.fixed for each in fixes))
 
 
 def _tell(line: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from onnxlint.cli.colours import color_option, console
 from onnxlint.safety.printable import json_text, printable
 from onnxlint.settings import DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT
 
@@ -44,25 +45,29 @@ class Layer:
 
 @click.command("inspect")
 @click.argument("model")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-@click.option("--static-only", is_flag=True, help="Do not run the model: no observed ranges.")
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table",
+              show_default=True, help="Format of the summary.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+@click.option("--static-only", is_flag=True,
+              help="Do not run the model; no ranges are observed.")  # fmt: skip
 @click.option("--samples", type=click.IntRange(1), default=8, show_default=True,
-              help="Run this many samples.")  # fmt: skip
+              help="Number of samples to run.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
-              help="Seed of synthesised samples.")  # fmt: skip
+              help="Seed of synthetic inputs.")  # fmt: skip
 @click.option("--trace", type=click.Choice(["default", "full"]), default="default",
               show_default=True,
-              help="Observe values where fused kernels end, or every one.")  # fmt: skip
+              help="Values to record: outputs of fused kernels, or every value.")  # fmt: skip
 @click.option("--time-limit", type=click.FloatRange(0, LONGEST_TIME_LIMIT, min_open=True),
               default=DEFAULT_TIME_LIMIT, show_default=True, metavar="SECONDS",
               help="Time limit for reading and running the model.")  # fmt: skip
 @click.option("--memory-limit", metavar="SIZE",
               help="Memory limit for each process, e.g. 4GiB.")  # fmt: skip
+@color_option
 def command(
-    model: str, as_json: bool, static_only: bool, samples: int, seed: int, trace: str,
+    model: str, format_: str, as_json: bool, static_only: bool, samples: int, seed: int, trace: str,
     time_limit: float, memory_limit: str | None,
 ) -> None:  # fmt: skip
-    """Show a model's layers by module: shapes, parameters, and the ranges observed in a run."""
+    """Summarise MODEL layer by layer: module, shape, parameters and range observed in a run."""
     from onnxlint.config import parse_bytes
     from onnxlint.safety.forked import Crashed, Isolated
     from onnxlint.safety.limits import Budget
@@ -83,7 +88,7 @@ def command(
         raise click.ClickException(seen["error"])
     if seen["note"] is not None:
         click.echo(printable(f"no observed ranges: {seen['note']}"), err=True)
-    if as_json:
+    if as_json or format_ == "json":
         click.echo(json_text({**seen["head"], "layers": seen["layers"]}))
     else:
         _print(seen["head"], [Layer(**layer) for layer in seen["layers"]])
@@ -175,18 +180,19 @@ def _seen(trace: Trace, value: Value | None) -> Observed | None:
 
 
 def _print(head: dict[str, Any], layers: list[Layer]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from onnxlint.reporters.summary import counted
 
     opsets = ", ".join(
         f"{domain or 'ai.onnx'} {version}" for domain, version in head["opsets"].items()
     )
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    printer = console(otherwise=160)
     facts = (f"IR {head['ir_version']}, opset {opsets}, {head['producer'] or 'unknown producer'}, "
-             f"{head['nodes']} nodes")  # fmt: skip
+             f"{counted(head['nodes'], 'node')}")  # fmt: skip
     title = Text.assemble((printable(head["path"]), "bold"), "  ", printable(facts))
-    console.print(title, soft_wrap=True)
+    printer.print(title, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     whole = not sys.stdout.isatty()  # a line for each layer: a log obeys what begins one
     for heading in ("Module", "Operator", "Output", "Shape", "Parameters", "Observed"):
@@ -199,5 +205,6 @@ def _print(head: dict[str, Any], layers: list[Layer]) -> None:
         count = f"{layer.parameters:,}" if layer.parameters else ""
         cells = (module, layer.op, layer.output or "", layer.shape or "?", count, seen)
         table.add_row(*(Text(printable(cell)) for cell in cells))  # Text: no markup, no emoji
-    console.print(table)
-    console.print(f"{sum(layer.parameters for layer in layers):,} parameters")
+    printer.print(table)
+    parameters = sum(layer.parameters for layer in layers)
+    printer.print(counted(parameters, "parameter"))

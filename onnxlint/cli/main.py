@@ -20,10 +20,11 @@ from onnxlint.safety.unfinished import Terminated, remove_unfinished
 COMMANDS = {
     "check": "Lint models (the default command).",
     "rules": "List the rules.",
-    "explain": "Say what a rule finds, why it matters and how to mend it.",
-    "inspect": "Show what the linter sees in a model.",
-    "targets": "List where a model can be said to run, and what is known of it.",
-    "test-rules": "Run the examples of rules.",
+    "explain": "Explain a rule: what it finds, why it matters, how to fix it.",
+    "inspect": "Summarise a model layer by layer.",
+    "targets": "List the known deployment targets.",
+    "test-rules": "Run the Bad and Good examples of rules.",
+    "schema": "Print the JSON Schema of the configuration or of the JSON report.",
 }
 
 
@@ -67,8 +68,8 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 the job could not be done, "
-    "130 interrupted.",
+    epilog="Exit codes: 0 no finding at or above --fail-on, 1 findings, 2 a usage error or a model "
+    "that could not be linted, 130 interrupted.",
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True,
               callback=_show_version, help="Show the version and exit.")  # fmt: skip
@@ -80,9 +81,9 @@ def cli() -> None:
       onnxlint exports/ 'heads/*.onnx'        folders and globs
       onnxlint model.onnx --data samples.npz  on your own samples
       onnxlint model.onnx --stage init        before training: is entropy near ln k?
-      onnxlint model.onnx --format json       for machines
+      onnxlint model.onnx --format json       JSON for tools
 
-    'onnxlint check --help' shows all options of linting.
+    Run 'onnxlint check --help' for all lint options.
     """
 
 
@@ -149,13 +150,13 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
         return f"Error: {error.format_message()}"
     if isinstance(error, BrokenPipeError):
-        return "Error: whoever read the report has gone; nothing is complete"
+        return "Error: the reader of the output closed it; the report is incomplete"
     if isinstance(error, OSError):
         return f"Error: {_system(error)}"
     if isinstance(error, MemoryError):
-        return "Error: the memory does not suffice; lint fewer models at a time"
+        return "Error: out of memory; lint fewer models in parallel (--jobs)"
     if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
-        cause = "the installation is broken, or too little memory or too few files are allowed"
+        cause = "the installation is damaged, or the limit of memory or open files is too low"
         return f"Error: {error}; {cause}"
     if isinstance(error, Exception) and error_is_told(error):
         return f"Error: {error}"
@@ -167,8 +168,8 @@ def _sentence(error: BaseException) -> str:
 def _system(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     remedy = {
-        errno.EMFILE: "; more files must be allowed to be open (ulimit -n)",
-        errno.ENOSPC: "; make room, or write elsewhere",
+        errno.EMFILE: "; raise the limit of open files (ulimit -n)",
+        errno.ENOSPC: "; free some space, or write to another disk",
     }.get(error.errno or 0, "")
     return f"{where}{error.strerror or error}{remedy}"
 

@@ -16,7 +16,9 @@ from onnxlint.cli.streams import CLOSED
 from onnxlint.safety.writing import replacing
 
 if TYPE_CHECKING:
-    from onnxlint.cli.planning import Job, Options
+    from onnxlint.cli.planning import Options
+    from onnxlint.job import Job
+    from onnxlint.report import ModelReport
 
 RULE_ENDINGS = (".py", ".toml")
 """No report is called so, but rules and configurations are, and they name each other."""
@@ -27,7 +29,10 @@ a few bytes that they are none."""
 
 
 def check_report(
-    output: Path | None, fix_output: Path | None, jobs: Sequence[Job], options: Options
+    output: Path | None,
+    fix_output: Path | None,
+    jobs: Sequence[Job | ModelReport],
+    options: Options,
 ) -> None:
     """Refuses a report file that is anything else, before any model is read."""
     if output is None:
@@ -38,13 +43,13 @@ def check_report(
         told = "--output names the report, --fix-output the fixed model"
         raise click.UsageError(f"{named} is the name of a model: {told}")
     if not output.parent.is_dir():
-        raise click.UsageError(f"{named}: there is no folder {str(output.parent)!r}")
+        raise click.UsageError(f"{named}: folder {str(output.parent)!r} does not exist")
     for fixed in fixed_models(fix_output, paths):
         if is_same(output, fixed):
-            raise click.UsageError(f"{named} is the file of --fix-output, too; name two files")
+            raise click.UsageError(f"{named} is also the file of --fix-output; choose another name")
     for what, file in (*_read(paths, options), *_configured(jobs)):
         if is_same(output, file):
-            raise click.UsageError(f"{named} is {what}, which a report would overwrite")
+            raise click.UsageError(f"{named} would overwrite {what}; choose another name")
     _check_replaceable(output)
 
 
@@ -64,15 +69,14 @@ def _read(paths: Iterable[str], options: Options) -> Iterator[tuple[str, Path]]:
     yield from named_files(options)
 
 
-def _configured(jobs: Iterable[Job]) -> Iterator[tuple[str, Path]]:
+def _configured(jobs: Iterable[Job | ModelReport]) -> Iterator[tuple[str, Path]]:
     """What a configuration names to be read."""
-    for settings in {id(job.settings): job.settings for job in jobs}.values():
-        if settings is not None:
-            labels = None if settings.labels is None else settings.labels.file
-            files = {"data": settings.data, "reference": settings.reference, "labels": labels}
-            yield from (
-                (f"'{key}' of the configuration", file) for key, file in files.items() if file
-            )
+    from onnxlint.job import Job
+
+    for settings in (job.settings for job in jobs if isinstance(job, Job)):
+        labels = None if settings.labels is None else settings.labels.file
+        files = {"data": settings.data, "reference": settings.reference, "labels": labels}
+        yield from ((f"'{key}' of the configuration", file) for key, file in files.items() if file)
 
 
 def fixed_models(fix_output: Path | None, paths: Iterable[str]) -> list[Path]:
@@ -100,12 +104,12 @@ def _check_replaceable(output: Path) -> None:
         raise click.UsageError(f"--output {str(output)!r} is a link to itself; choose another name")
     if not output.is_file() or _is_standard_output(output):
         return
-    problem = None if _is_text(output) else "is no text, as an earlier report would be"
+    problem = None if _is_text(output) else "is not a text file"
     if output.suffix.lower() in RULE_ENDINGS:
-        problem = "is named as rules or a configuration are"
+        problem = "is named like a rule file or a configuration"
     if problem is not None:
         told = f"--output {str(output)!r} exists and {problem}"
-        raise click.UsageError(f"{told}: choose another name, or remove it")
+        raise click.UsageError(f"{told}: remove it or choose another name")
 
 
 def _is_text(file: Path) -> bool:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from onnxlint.report import ModelReport
 from onnxlint.severity import Severity, Stage
-from onnxlint.toml_tables import ConfigError, exists, is_file
+from onnxlint.toml_tables import exists, is_file
 
 if TYPE_CHECKING:
-    from onnxlint.config import Loaded, Plan
-    from onnxlint.fixing import Wish
-    from onnxlint.rules.packs import Registry
+    from onnxlint.job import Job
+    from onnxlint.planner import Planner
     from onnxlint.settings import Settings
 
 
@@ -43,101 +43,55 @@ class Options:
     config: Path | None
     trust_config: bool
     rules: tuple[Path, ...]
-    wish: Wish | None = None
 
 
-@dataclass(frozen=True)
-class Job:
-    """One model and what is to be done with it; `problem` says why it cannot be."""
+def planner_of(options: Options) -> Planner:
+    """Plans models as the command line says."""
+    from onnxlint.config import parse_bytes
+    from onnxlint.planner import Planner
+    from onnxlint.settings import LabelSource
 
-    path: str
-    plan: Plan | None = None
-    settings: Settings | None = None
-    problem: str | None = None
+    overrides = {
+        "data": options.data,
+        "reference": options.reference,
+        "labels": options.labels and LabelSource.of(options.labels),
+        "baseline": options.baseline or None,
+        "samples": options.samples,
+        "seed": options.seed,
+        "time_limit": options.time_limit,
+        "memory_limit": options.memory_limit and parse_bytes(options.memory_limit),
+        "full_trace": options.trace and options.trace == "full",
+        "witnesses": options.save_witness,
+    }
+    return Planner(
+        config=options.config, trust_config=options.trust_config, rules=options.rules,
+        select=options.select, ignore=options.ignore, stage=options.stage,
+        fail_on=options.fail_on, targets=options.target, static_only=options.static_only,
+        overrides=overrides,
+    )  # fmt: skip
 
 
-@dataclass
-class Planner:
-    """Plans each model by the configuration that holds for it; each file of rules is read once."""
+def planned(
+    planner: Planner, models: Mapping[str, str | None], options: Options
+) -> list[Job | ModelReport]:
+    """A job for each model, or its report where there can be none; models come with problems.
 
-    options: Options
-    registry: Registry | None = None
-    _registries: dict[tuple[tuple[Path, ...], tuple[str, ...]], Registry] = field(
-        default_factory=dict
-    )
+    Raises:
+        click.UsageError: what the command line asks for is not there.
+        ConfigError, PackError: what we trust cannot be used.
+    """
+    from onnxlint.job import Job
 
-    def jobs(self, models: Mapping[str, str | None]) -> list[Job]:
-        """A job for each model, or the problem with it.
-
-        Raises:
-            click.UsageError: what the command line asks for is not there.
-            ConfigError, PackError: what we trust cannot be used.
-        """
-        _check_data(self.options.data)
-        return [
-            Job(path, problem=f"{problem}; check the path") if problem else self._job(path)
-            for path, problem in models.items()
-        ]
-
-    def _job(self, path: str) -> Job:
-        from onnxlint.config import load_for
-
-        options = self.options
-        try:
-            loaded = load_for(path, options.config, trusts_all=options.trust_config)
-        except ConfigError as error:
-            if options.config is not None:
-                raise
-            return Job(path, problem=str(error))
-        try:
-            plan = self._plan(path, loaded)
-        except ConfigError as error:
-            if loaded.declared is None:
-                raise
-            return Job(path, problem=str(error))
-        settings = self._settings(loaded)
-        _check_files(settings)
-        return Job(path, plan, settings)
-
-    def _plan(self, path: str, loaded: Loaded) -> Plan:
-        from onnxlint.config import plan
-
-        options = self.options
-        registry = self._discovered(
-            (*loaded.rule_sources, *options.rules), tuple(loaded.config.require_packs)
-        )
-        self.registry = self.registry or registry
-        return plan(loaded, registry, path, select=options.select, ignore=options.ignore,
-                    stage=options.stage, fail_on=options.fail_on,
-                    targets=options.target)  # fmt: skip
-
-    def _settings(self, loaded: Loaded) -> Settings:
-        from onnxlint.config import parse_bytes
-        from onnxlint.pipeline import settings_of
-        from onnxlint.settings import LabelSource
-
-        options = self.options
-        return settings_of(
-            loaded,
-            data=options.data,
-            reference=options.reference,
-            labels=options.labels and LabelSource.of(options.labels),
-            baseline=options.baseline or None,
-            samples=options.samples,
-            seed=options.seed,
-            time_limit=options.time_limit,
-            memory_limit=options.memory_limit and parse_bytes(options.memory_limit),
-            full_trace=options.trace and options.trace == "full",
-            witnesses=options.save_witness,
-        )
-
-    def _discovered(self, paths: tuple[Path, ...], required: tuple[str, ...]) -> Registry:
-        from onnxlint.rules.packs import discover
-
-        key = paths, required
-        if key not in self._registries:
-            self._registries[key] = discover(paths, required)
-        return self._registries[key]
+    _check_data(options.data)
+    able = planner.jobs(path for path, problem in models.items() if not problem)
+    for job in able:
+        if isinstance(job, Job):
+            _check_files(job.settings)
+    jobs = iter(able)
+    return [
+        ModelReport(path, error=f"{problem}; check the path") if problem else next(jobs)
+        for path, problem in models.items()
+    ]
 
 
 def _check_data(data: Path | None) -> None:
@@ -148,20 +102,20 @@ def _check_data(data: Path | None) -> None:
 def _check_files(settings: Settings) -> None:
     """Whether there is all that a reference, labels and a baseline need."""
     if settings.reference is not None and not exists(settings.reference):
-        told = f"the reference {str(settings.reference)!r} does not exist; check the path"
-        raise click.UsageError(told)
+        message = f"the reference {str(settings.reference)!r} does not exist; check the path"
+        raise click.UsageError(message)
     labels = settings.labels
     if labels is None:
         if settings.baseline:
-            raise click.UsageError("--baseline is fitted to labels: give --labels, too")
+            raise click.UsageError("--baseline requires --labels")
         return
     if settings.data is None:
-        raise click.UsageError("--labels belong to samples: give them with --data")
+        raise click.UsageError("--labels requires --data")
     if not is_file(labels.file):
-        raise click.UsageError(f"--labels {str(labels.file)!r} is no file; check the path")
+        raise click.UsageError(f"--labels {str(labels.file)!r} is not a file; check the path")
     if labels.file == settings.data and labels.key is None:
-        told = f"--labels are in the file of --data: name them, {labels.file.name}:COLUMN"
-        raise click.UsageError(told)
+        message = f"--labels and --data are one file; select a column: {labels.file.name}:COLUMN"
+        raise click.UsageError(message)
     if settings.baseline and find_spec("sklearn") is None:
-        told = "--baseline needs scikit-learn: pip install 'onnxlint[baseline]'"
-        raise click.UsageError(told)
+        message = "--baseline requires scikit-learn: pip install 'onnxlint[baseline]'"
+        raise click.UsageError(message)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from onnxlint.cli.colours import color_option, console
 from onnxlint.safety.printable import json_text, printable
 
 if TYPE_CHECKING:
@@ -19,23 +19,24 @@ if TYPE_CHECKING:
 @click.option(
     "--severity",
     type=click.Choice(["error", "warning", "info"]),
-    help="List rules of this default severity alone.",
+    help="List only rules with this default severity.",
 )
 @click.option(
     "--rules",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Add the rules of a file (Python, TOML with [[rule]]) or folder.",
+    help="Load additional rules from a file (Python, or TOML with [[rule]]) or a folder.",
 )
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table",
-              show_default=True, help="How to list them.")  # fmt: skip
+              show_default=True, help="Format of the list.")  # fmt: skip
+@color_option
 def command(
     selectors: tuple[str, ...], severity: str | None, rules: tuple[Path, ...], format_: str
 ) -> None:
-    """List the rules, or those that RULE selects: codes, prefixes or names.
+    """List all rules, or those that RULE selects: codes, prefixes or names.
 
-    Those of the configuration that holds for the working directory are among them.
+    Rules from the configuration of the working directory are included.
     """
     from onnxlint.config import find, load
 
@@ -73,7 +74,6 @@ def described(rule: Rule) -> dict[str, Any]:
 
 
 def _table(rules: list[Rule]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -84,8 +84,9 @@ def _table(rules: list[Rule]) -> None:
         summary = " ".join(rule.documentation.summary.split())
         severity = rule.severity.value + ("" if rule.default else ", off")
         table.add_row(rule.code, rule.name, severity, Text(printable(summary)))
-    wide = None if sys.stdout.isatty() else 200
-    console = Console(width=wide, highlight=False)
-    console.print(table)
+    printer = console(otherwise=200)
+    printer.print(table)
     off = sum(not rule.default for rule in rules)
-    console.print(f"{len(rules)} rules" + (f", {off} off by default" if off else ""))
+    printer.print(
+        f"{len(rules)} rule{'s' * (len(rules) != 1)}" + (f", {off} off by default" if off else "")
+    )

@@ -36,7 +36,7 @@ def require_working_directory() -> None:
     try:
         os.getcwd()  # noqa: PTH109
     except OSError as error:
-        told = "the working directory does not exist any more; change to one that does"
+        told = "the working directory no longer exists; change to another"
         raise click.ClickException(told) from error
 
 

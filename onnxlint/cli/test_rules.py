@@ -7,17 +7,19 @@ from pathlib import Path
 
 import click
 
+from onnxlint.cli.colours import color_option
 from onnxlint.safety.printable import printable_lines
 
 
 @click.command("test-rules")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]…")
-@click.option("--select", multiple=True, metavar="RULE", help="Test these rules alone.")
+@click.option("--select", multiple=True, metavar="RULE", help="Test only these rules.")
+@color_option
 def command(paths: tuple[Path, ...], select: tuple[str, ...]) -> None:
-    """Check that each rule's Bad example fires and its Good one does not.
+    """Check that each rule reports its Bad examples and does not report its Good ones.
 
-    PATH is a file or folder of rules, or a configuration with [[rule]] tables; without it the
-    installed packs and the rules of the configuration are tested.
+    PATH is a file or folder of rules, or a configuration with [[rule]] tables; without it, all
+    installed rules and those of the configuration are tested.
     """
     from onnxlint.config import find, load
     from onnxlint.rules.packs import rules_in_path

@@ -185,7 +185,7 @@ def _by_location(externals: Iterable[External]) -> Iterable[list[External]]:
 def _check(model: Model, group: list[External]) -> Iterator[Hazard]:
     first = group[0]
     location = first.location
-    named = f"external data {location!r}, of {_counted(group)},"
+    named = f"external data {location!r} of {_counted(group)}"
     if not location:
         yield Hazard(Danger.MISSING, first.place, f"{_counted(group)} names no external file")
         return
@@ -200,10 +200,10 @@ def _check(model: Model, group: list[External]) -> Iterator[Hazard]:
         yield Hazard(Danger.MISSING, first.place, f"{named} does not exist")
         return
     if not stat.S_ISREG(status.st_mode):
-        yield Hazard(Danger.MISSING, first.place, f"{named} is no regular file")
+        yield Hazard(Danger.MISSING, first.place, f"{named} is not a regular file")
         return
     if status.st_nlink > 1:
-        message = f"{named} is a hard link: {status.st_nlink} names lead to its bytes, not 1"
+        message = f"{named} is a hard link ({status.st_nlink} links, expected 1)"
         yield Hazard(Danger.HARDLINK, first.place, message, status.st_nlink, 1)
     if _passes_link(model, path):
         message = f"{named} is reached through a symbolic link, which onnx.load refuses"
@@ -227,7 +227,7 @@ def _check_bounds(external: External, file_size: int) -> Iterator[Hazard]:
     name, place = external.proto.name, external.place
     extent = _range(external)
     if extent is None:
-        message = f"offset or length of tensor {name!r} is no number"
+        message = f"offset or length of tensor {name!r} is not a number"
         yield Hazard(Danger.BOUNDS, place, message)
         return
     offset, length = extent
@@ -238,12 +238,12 @@ def _check_bounds(external: External, file_size: int) -> Iterator[Hazard]:
         yield Hazard(Danger.BOUNDS, place, message, min(offset, size), 0)
     elif offset + size > file_size:
         message = (
-            f"tensor {name!r} ends at byte {offset + size:,} of {external.location!r}, "
-            f"which holds {file_size:,}"
+            f"tensor {name!r} ends at byte {offset + size:,}, "
+            f"but {external.location!r} has only {file_size:,} bytes"
         )
         yield Hazard(Danger.BOUNDS, place, message, offset + size, file_size)
     elif expected != size:
-        message = f"tensor {name!r} has {size:,} bytes where dims and dtype need {expected:,}"
+        message = f"tensor {name!r} has {size:,} bytes, but its shape and dtype need {expected:,}"
         yield Hazard(Danger.BOUNDS, place, message, size, expected)
 
 
@@ -263,8 +263,8 @@ def _allocation(graph: Graph) -> Iterator[Hazard]:
         return
     owner, size, what = max(requests, key=lambda request: request[1])
     message = (
-        f"constants ask for {total:,} bytes where {ALLOCATION_BUDGET_BYTES:,} are allowed; "
-        f"{what} alone for {size:,}"
+        f"constants would allocate {total:,} bytes (limit {ALLOCATION_BUDGET_BYTES:,}), "
+        f"{size:,} of them for {what}"
     )
     yield Hazard(Danger.ALLOCATION, owner.place, message, total, ALLOCATION_BUDGET_BYTES)
 
@@ -371,9 +371,10 @@ _REQUESTED_ELEMENTS = {
     "Pad": _padded,
     "Resize": _resized,
 }
+"""How many elements the output of an operator has whose sizes the file asks for."""
 
 
 def _message_size(model: Model) -> Iterator[Hazard]:
     if model.size >= PROTO_LIMIT_BYTES:
-        message = f"the file has {model.size:,} bytes, and protobuf reads less than 2 GiB"
+        message = f"file size {model.size:,} bytes (protobuf limit {PROTO_LIMIT_BYTES:,})"
         yield Hazard(Danger.OVERSIZED, Place(), message, model.size, PROTO_LIMIT_BYTES)

@@ -9,7 +9,7 @@ from typing import Any
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
-from onnxlint.report import Mending, ModelReport, TraceRow
+from onnxlint.report import FixReport, ModelReport, TraceRow
 from onnxlint.safety.printable import json_text
 from onnxlint.severity import Severity
 from onnxlint.version import __version__
@@ -60,6 +60,7 @@ def _finding(finding: Diagnostic) -> dict[str, Any]:
         "name": finding.name,
         "severity": finding.severity.value,
         "message": finding.message,
+        "hint": finding.hint,
         "place": dict(zip(_PLACE, _IN_PLACE(finding.place), strict=True)),
         "measured": _shortened(finding.measured),
         "limit": _shortened(finding.limit),
@@ -79,7 +80,7 @@ def _shortened(number: Any) -> Any:
     return float(f"{number:.{DIGITS}g}") if isinstance(number, float) else number
 
 
-def _mending(mending: Mending) -> dict[str, Any]:
+def _mending(mending: FixReport) -> dict[str, Any]:
     return {
         "fixed": [_finding(finding) for finding in mending.fixed],
         "refused": [

@@ -1,35 +1,110 @@
-"""The report for people: by model and module, repeats folded, one summary line."""
+"""The report for people: by model and module, repeats folded, then a summary."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass
+from itertools import groupby, pairwise
 
 import click
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
-from onnxlint.report import Mending, Metrics, ModelReport
+from onnxlint.report import FixReport, ModelReport
+from onnxlint.reporters.summary import COLOURS, counted, summary
 from onnxlint.safety.printable import printable
 from onnxlint.severity import Severity
 
 FOLD_AFTER = 3
 """Findings of one rule that are shown for one model; the others are counted."""
 
-COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
+NAMED_MODELS = 20
+"""Models without findings that are named; the others are counted. A choice: a few lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What is shown: findings down to a severity, all repeats, hints, why rules did not apply."""
+
+    show: Severity
+    repeats: bool
+    hints: bool
+    not_applicable: bool
+
+    def of(self, findings: Iterable[Diagnostic]) -> list[Diagnostic]:
+        """Those that are shown."""
+        return [found for found in findings if found.severity.rank <= self.show.rank]
 
 
 def render(
-    reports: Iterable[ModelReport], *, show: Severity = Severity.WARNING, verbose: bool = False
+    reports: Iterable[ModelReport],
+    *,
+    show: Severity | None = None,
+    verbose: bool = False,
+    hints: bool = True,
+    not_applicable: bool = False,
+    width: int | None = None,
+    seconds: float | None = None,
 ) -> str:
-    """Findings down to the severity `show`, then a summary; `verbose` folds and hides nothing."""
+    """The whole report, ending in a line break.
+
+    Args:
+        reports: of all models.
+        show: the mildest severity whose findings are shown; warnings, or with `verbose` infos.
+        verbose: whether every repeat is shown, and why rules were not applicable.
+        hints: whether what to do is shown.
+        not_applicable: whether it is shown why rules were not applicable.
+        width: columns of the terminal; without it no line is broken.
+        seconds: how long the command took.
+    """
     done = list(reports)
-    lines = [*_distrusted(done)]
-    lines += [line for report in done for line in _model(report, show, verbose)]
-    return "\n".join([*lines, _summary(done)]) + "\n"
+    mildest = show or (Severity.INFO if verbose else Severity.WARNING)
+    view = _View(mildest, verbose, hints, not_applicable or verbose)
+    lines = [*_lines(done, view), *summary(done, seconds)]
+    if width is not None:
+        from onnxlint.reporters.wrapping import wrapped
+
+        lines = [piece for line in lines for piece in wrapped(line, width)]
+    return "\n".join(lines) + "\n"
 
 
-def _distrusted(reports: Iterable[ModelReport]) -> Iterator[str]:
+def _lines(reports: Sequence[ModelReport], view: _View) -> Iterator[str]:
+    yield from _distrusted(reports)
+    clean = []
+    for report in reports:
+        lines = [*_model(report, view)]
+        if lines:
+            yield from (click.style(printable(report.path), bold=True), *lines, "")
+        else:
+            clean.append(report)
+    if clean and len(reports) > 1:
+        yield _clean(clean, view)
+    yield from _hidden(reports, view)
+
+
+def _clean(clean: Sequence[ModelReport], view: _View) -> str:
+    """The models of which there is nothing to tell, in one line."""
+    what = "findings"
+    if any(report.findings for report in clean):
+        what = " or ".join(f"{each}s" for each in Severity if each.rank <= view.show.rank)
+    shown = clean if view.repeats else clean[:NAMED_MODELS]
+    names = ", ".join(printable(report.path) for report in shown)
+    rest = len(clean) - len(shown)
+    told = click.style(f"{counted(len(clean), 'model')} without {what}", fg="green")
+    return f"{told}: {names}" + (f" … and {rest:,} more" if rest else "")
+
+
+def _hidden(reports: Sequence[ModelReport], view: _View) -> Iterator[str]:
+    """How many findings are too mild to be shown, and what shows them."""
+    mild = [each for each in Severity if each.rank > view.show.rank]
+    numbers = {each: sum(report.count(each) for report in reports) for each in mild}
+    told = [counted(number, each.value) for each, number in numbers.items() if number]
+    if told:
+        mildest = max((each for each in mild if numbers[each]), key=lambda each: each.rank)
+        yield click.style(f"{' and '.join(told)} not shown (--show {mildest.value})", dim=True)
+
+
+def _distrusted(reports: Sequence[ModelReport]) -> Iterator[str]:
     """A line for each configuration that lies with a model, and had no say in something."""
     held = {report.configuration for report in reports}
     for file in sorted((each for each in held if each and each.ignored), key=lambda c: c.file):
@@ -40,29 +115,25 @@ def _distrusted(reports: Iterable[ModelReport]) -> Iterator[str]:
         )
 
 
-def _model(report: ModelReport, show: Severity, verbose: bool) -> Iterator[str]:
-    shown = [f for f in report.findings if verbose or f.severity.rank <= show.rank]
-    mended = report.mending
-    if report.error is None and not shown and not verbose and not _says_something(mended):
-        return
-    yield click.style(printable(report.path), bold=True)
+def _model(report: ModelReport, view: _View) -> Iterator[str]:
+    """What there is to tell of one model, but its name."""
     if report.error is not None:
         yield f"  {click.style('cannot lint', fg='red')}: {printable(report.error)}"
-    if mended is not None:
-        yield from _mending(mended, verbose)
+    shown, mended = view.of(report.findings), report.mending
+    if mended is not None and (shown or view.repeats or _says_something(mended)):
+        yield from _mending(mended, view.repeats)
     for _, group in groupby(shown, key=lambda f: (f.severity.rank, f.code, f.name)):
-        yield from _rule(list(group), verbose)
-    if verbose:
+        yield from _rule(list(group), view)
+    if view.not_applicable:
         for code, reason in sorted(report.not_applicable.items()):
             yield click.style(f"  {code} not applicable: {printable(reason)}", dim=True)
-    yield ""
 
 
-def _says_something(mended: Mending | None) -> bool:
-    return mended is not None and bool(mended.fixed or mended.refused or mended.problem)
+def _says_something(mended: FixReport) -> bool:
+    return bool(mended.fixed or mended.refused or mended.problem)
 
 
-def _mending(mended: Mending, verbose: bool) -> Iterator[str]:
+def _mending(mended: FixReport, repeats: bool) -> Iterator[str]:
     if mended.problem is not None:
         yield f"  {click.style('not written', fg='red')}: {printable(mended.problem)}"
     elif mended.written is not None:
@@ -72,14 +143,14 @@ def _mending(mended: Mending, verbose: bool) -> Iterator[str]:
     for (code, name), group in groupby(mended.fixed, key=lambda f: (f.code, f.name)):
         fixed = list(group)
         yield f"  {click.style('fixed', fg='green')} {click.style(code, bold=True)} {name}"
-        shown = fixed if verbose else fixed[:FOLD_AFTER]
+        shown = fixed if repeats else fixed[:FOLD_AFTER]
         for finding in shown:
             yield f"    {printable(_where(finding.place))}{printable(finding.fix or '')}"
         yield from _folded(fixed, shown)
     for reason, refusals in groupby(mended.refused, key=lambda refusal: refusal[1]):
         refused = [finding for finding, _ in refusals]
         yield f"  {click.style('not fixed', fg='yellow')}: {printable(reason)}"
-        shown = refused if verbose else refused[:FOLD_AFTER]
+        shown = refused if repeats else refused[:FOLD_AFTER]
         for finding in shown:
             yield f"    {finding.code} {finding.name}: {printable(str(finding.place))}"
         yield from _folded(refused, shown)
@@ -90,25 +161,39 @@ def _folded(found: Sized, shown: Sized) -> Iterator[str]:
         yield click.style(f"    … and {len(found) - len(shown):,} more", dim=True)
 
 
-def _rule(findings: list[Diagnostic], verbose: bool) -> Iterator[str]:
+def _rule(findings: list[Diagnostic], view: _View) -> Iterator[str]:
     first = findings[0]
     severity = click.style(first.severity.value, fg=COLOURS[first.severity])
     yield f"  {severity} {click.style(first.code, bold=True)} {first.name}"
-    shown = findings if verbose else findings[:FOLD_AFTER]
-    for module, group in groupby(shown, key=lambda finding: finding.place.module):
-        if module:
-            yield click.style(f"    in {printable(module)}", dim=True)
-        for finding in group:
-            marks = click.style(" [synthetic]", dim=True) if finding.synthetic else ""
-            marks += click.style(" [fixable]", fg="green") if finding.fix is not None else ""
-            yield f"    {printable(_where(finding.place))}{printable(finding.message)}{marks}"
-            for key, told in _WITNESS:
-                if key in finding.evidence:
-                    yield f"      {told} {printable(str(finding.evidence[key]))}"
+    shown = findings if view.repeats else findings[:FOLD_AFTER]
+    yield from _findings(sorted(shown, key=lambda each: bool(each.place.module)), view)
     yield from _folded(findings, shown)
 
 
-_WITNESS = ("witness", "replay it with --data"), ("witness_problem", "witness not saved:")
+def _findings(findings: Sequence[Diagnostic], view: _View) -> Iterator[str]:
+    """Findings of one rule, those without a module first: beneath a heading all are of it."""
+    heading = None
+    for finding, following in pairwise([*findings, None]):
+        assert finding is not None
+        module = finding.place.module
+        if module and module != heading:
+            yield click.style(f"    in {printable(module)}", dim=True)
+        heading = module
+        yield from _finding(finding)
+        if view.hints and finding.hint and (following is None or following.hint != finding.hint):
+            yield click.style(f"    hint: {printable(finding.hint)}", dim=True)
+
+
+def _finding(finding: Diagnostic) -> Iterator[str]:
+    marks = click.style(" [synthetic]", dim=True) if finding.synthetic else ""
+    marks += click.style(" [fixable]", fg="green") if finding.fix is not None else ""
+    yield f"    {printable(_where(finding.place))}{printable(finding.message)}{marks}"
+    for key, told in _WITNESS:
+        if key in finding.evidence:
+            yield f"      {told} {printable(str(finding.evidence[key]))}"
+
+
+_WITNESS = ("witness", "reproduce with --data"), ("witness_problem", "witness not saved:")
 
 
 def _where(place: Place) -> str:
@@ -117,85 +202,3 @@ def _where(place: Place) -> str:
     source = f" ({place.source})" if place.source else ""
     value = f" → {place.value!r}" if place.value and place.node_index is not None else ""
     return f"{place}{value}{source}: "
-
-
-def _summary(reports: list[ModelReport]) -> str:
-    counts = {severity: sum(r.count(severity) for r in reports) for severity in Severity}
-    words = ", ".join(_counted(number, severity.value) for severity, number in counts.items())
-    colour = next((COLOURS[severity] for severity, number in counts.items() if number), "green")
-    unread = sum(report.error is not None for report in reports)
-    failed = f", {_counted(unread, 'model')} not linted" if unread else ""
-    told = click.style(words, fg=colour) + click.style(failed, fg="red") + _how(reports)
-    return _not_executed(reports) + told + _fixes(reports) + "".join(_metrics(reports))
-
-
-def _not_executed(reports: list[ModelReport]) -> str:
-    """That models were not run, before anything else: much less is known of them."""
-    not_executed = [report for report in reports if report.not_executed is not None]
-    if not not_executed:
-        return ""
-    if len(reports) > 1:
-        told = f"{len(not_executed)} of {_counted(len(reports), 'model')} not run; "
-    else:
-        told = f"not run ({printable((not_executed[0].not_executed or '').partition(':')[0])}); "
-    return click.style(told, fg="yellow")
-
-
-def _metrics(reports: list[ModelReport]) -> Iterator[str]:
-    """How each model that was compared with labels meets them, a line each."""
-    for report in reports:
-        if report.metrics is not None:
-            name = f"{printable(report.path)}: " if len(reports) > 1 else ""
-            yield f"\n{name}{_told_metrics(report.metrics)}"
-
-
-def _told_metrics(metrics: Metrics) -> str:
-    numbers = {
-        "accuracy": metrics.accuracy,
-        "log loss": metrics.log_loss,
-        "calibration error": metrics.calibration_error,
-        "RMSE": metrics.rmse,
-        "R²": metrics.r2,
-        **(metrics.baselines or {}),
-    }
-    told = [f"{name} {number:.4g}" for name, number in numbers.items() if number is not None]
-    if metrics.recall:
-        worst = min(metrics.recall, key=lambda name: metrics.recall[name])  # type: ignore[index]
-        told.insert(1, f"least recall {metrics.recall[worst]:.4g} (class {printable(worst)})")
-    where = f"output {printable(metrics.output)!r}, {_counted(metrics.samples, 'label')}"
-    return f"{', '.join(told)} ({where})"
-
-
-def _fixes(reports: list[ModelReport]) -> str:
-    """What fixes could do, or did."""
-    mendings = [report.mending for report in reports if report.mending is not None]
-    if not mendings:
-        fixable = sum(report.fixable for report in reports)
-        return f"\n{fixable:,} fixable with --fix" if fixable else ""
-    fixed = sum(len(mending.fixed) for mending in mendings)
-    refused = sum(len(mending.refused) for mending in mendings)
-    return f"\n{fixed:,} fixed" + (f", {refused:,} not fixed" if refused else "")
-
-
-def _how(reports: list[ModelReport]) -> str:
-    """What stood behind the findings: models, rules, samples, time."""
-    done = [report for report in reports if report.rules_run]
-    if not done:
-        return ""
-    models = f" in {_counted(len(done), 'model')}" if len(reports) > 1 else ""
-    rules = max(report.rules_run for report in done)
-    ran = [report for report in done if report.samples]
-    data = "" if any(report.not_executed for report in done) else ", nothing run"
-    if ran:
-        data = f" on {ran[0].samples} {printable(ran[0].data or '')}"
-    if ran and not ran[0].data.startswith("synthesised"):  # type: ignore[union-attr]
-        samples = _counted(ran[0].samples or 0, "sample")
-        data = f" on {samples} of {printable(ran[0].data or '')}"
-    skipped = max(len(report.not_applicable) for report in done)
-    seconds = sum(report.seconds for report in reports)
-    return f"{models}: {rules} rules ran{data}, {skipped} not applicable; {seconds:.1f} s"
-
-
-def _counted(number: int, noun: str) -> str:
-    plural = noun if noun == "info" or number == 1 else f"{noun}s"
-    return f"{number} {plural}"

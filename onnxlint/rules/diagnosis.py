@@ -50,8 +50,8 @@ def diagnostic(
     place = getattr(finding.subject, "place", None)
     _expect("subject", place, Place)
     _expect("message", finding.message, str)
-    _expect("unit", finding.unit, str, type(None))
     _expect("hint", finding.hint, str, type(None))
+    _expect("unit", finding.unit, str, type(None))
     _expect("severity", finding.severity, Severity, type(None))
     _expect("fix", finding.fix, Fix, type(None))
     assert isinstance(place, Place)
@@ -69,11 +69,11 @@ def diagnostic(
         evidence={str(key): plain(value) for key, value in finding.evidence.items()},
         synthetic=synthetic,
         fix=None if finding.fix is None else finding.fix.description,
-        hint=finding.hint,
+        hint=finding.hint or None,
     )
 
 
-_TEXTS = attrgetter("scope", "node", "op_type", "value", "module", "source")
+_TEXTS = attrgetter("scope", "node", "op_type", "value", "module", "source", "source_path")
 _TEXT_TYPES = {str, type(None)}
 
 

@@ -83,7 +83,7 @@ class Registry:
             known += {rule.family for rule in self.rules}
             near = get_close_matches(selector, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "'onnxlint rules' lists them"
-            raise PackError(f"no rule is called {selector!r}; {hint}")
+            raise PackError(f"unknown rule {selector!r}; {hint}")
         return chosen
 
 
@@ -112,7 +112,7 @@ def _add_pack(registry: Registry, entry: EntryPoint) -> None:
     for rule in _loaded(f"pack {distribution!r} ({entry.value})", entry.value):
         if rule.family != entry.name:
             raise PackError(
-                f"pack {distribution!r} claims prefix {entry.name!r} but holds {rule.code}; "
+                f"pack {distribution!r} claims prefix {entry.name!r} but contains {rule.code}; "
                 "an entry point's name must be the prefix of all its rules"
             )
         registry.add(rule, pack)
@@ -152,7 +152,7 @@ def rules_in_path(path: Path) -> list[Rule]:
     rules = [rule for file in files for rule in rules_of_file(file)]
     if not rules:
         raise PackError(
-            f"rule path {str(path)!r} holds no rule; a rule is a function with @rule, "
+            f"rule path {str(path)!r} contains no rules; a rule is a function with @rule, "
             "or a [[rule]] table in TOML"
         )
     return rules
@@ -188,7 +188,7 @@ def _import_file(file: Path) -> ModuleType:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise PackError(f"rule file {str(file)!r} is no Python file")
+        raise PackError(f"rule file {str(file)!r} is not a Python file")
     _try_out(file)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -256,4 +256,4 @@ def _broken(label: str, error: BaseException) -> PackError:
 
 
 def _unloaded(label: str, what: str) -> PackError:
-    return PackError(f"{label} does not load: {what}; mend or remove it")
+    return PackError(f"cannot load {label}: {what}; fix or remove it")

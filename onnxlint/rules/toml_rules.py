@@ -88,7 +88,7 @@ def _made(table: RuleTable, pattern: Pattern) -> Rule:
     if table.at is not None and table.at not in pattern.certain_nodes:
         hint = suggestion(table.at, pattern.certain_nodes)
         raise ConfigError(
-            f"'at' is {table.at!r}, which no node of the pattern makes for sure{hint}"
+            f"'at' is {table.at!r}, which is not the output of a node in every match{hint}"
         )
 
     def judge(graph: Graph) -> Iterator[Finding]:
@@ -119,14 +119,14 @@ def _names(table: RuleTable, pattern: Pattern) -> list[str]:
     try:
         parts = [*Formatter().parse(table.message)]
     except ValueError as error:
-        raise ConfigError(f"message: {error}; a brace that is meant is written twice") from error
+        raise ConfigError(f"message: {error}; write a literal brace twice") from error
     names = [name for _, name, _, _ in parts if name is not None]
     for name in names:
         if name not in pattern.certain:
             hint = suggestion(name, pattern.certain)
             raise ConfigError(f"message: {{{name}}} is not in every match of the pattern{hint}")
     if any(form or conversion for _, _, form, conversion in parts):
-        raise ConfigError("message: a brace holds a name of the pattern alone")
+        raise ConfigError("message: a brace may only contain a name of the pattern")
     return names
 
 

@@ -27,7 +27,7 @@ def declarations(file: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         ConfigError: it cannot be read, or is no TOML.
     """
     if not real_path(file).is_relative_to(real_path(file.parent)):
-        raise ConfigError(f"{file}: leads out of its folder through a link, and is not read")
+        raise ConfigError(f"{file}: leaves its folder through a link and is not read")
     kept, ignored = _separated(own_table(file) or {})
     tables = kept.get("per-model", [])
     for number, table in enumerate(tables, 1):

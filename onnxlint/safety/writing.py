@@ -65,7 +65,7 @@ def obstacle(target: Path) -> str | None:
     """Why a file is not to be written there: it would land elsewhere, or end what is no file."""
     reached = Path(os.path.realpath(target))
     if target.is_symlink() and not reached.is_relative_to(target.parent.resolve()):
-        return "is a link that leads out of its folder"
+        return "is a link that leaves its folder"
     if target.exists() and not target.is_file():
         return "is not a regular file"
     return None

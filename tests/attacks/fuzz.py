@@ -28,18 +28,18 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 from onnx import ModelProto
 
 from attacks.damage import damaged
 from attacks.seeds import seeds
-from onnxlint.config import Plan, load, plan
-from onnxlint.fixing import Wish, fix_model
+from onnxlint.config import load
+from onnxlint.fixing import FixRequest, fix_model
+from onnxlint.job import Job, plan
 from onnxlint.model.edit.text_listing import listing
 from onnxlint.model.file.load import open_model
 from onnxlint.pipeline import lint_model
@@ -104,13 +104,6 @@ class Tally:
         self.failures += other.failures
 
 
-class Way(NamedTuple):
-    """How a model is judged."""
-
-    plan: Plan
-    settings: Settings
-
-
 class Fuzzer:
     """Makes mutants of the seeds, and lints them in children that it forks."""
 
@@ -119,11 +112,13 @@ class Fuzzer:
     ) -> None:
         self._seed, self._models, self._folder, self._gently = seed, models, folder, gently
         loaded, registry = load(None), discover()
-        plans = [plan(loaded, registry, "", stage=stage) for stage in Stage]
         settings = (Settings(), Settings(targets=TARGETS))
-        self._ways = [Way(*each) for each in product(plans, settings)]
+        self._ways = [
+            plan(loaded, registry, "", stage=stage, settings=each, static_only=True)
+            for stage, each in product(Stage, settings)
+        ]
 
-    def way(self, index: int) -> Way:
+    def way(self, index: int) -> Job:
         """How a mutant is judged: all ways in turn."""
         return self._ways[index % len(self._ways)]
 
@@ -189,12 +184,13 @@ def _peak() -> int:
     return max(resource.getrusage(who).ru_maxrss for who in whose) * 1024
 
 
-def _judge(path: Path, way: Way) -> tuple[bool, list[tuple[str, str]]]:
+def _judge(path: Path, way: Job) -> tuple[bool, list[tuple[str, str]]]:
     """Whether a file is refused, and what the linter did not stand: kinds and reasons."""
     complaints: list[tuple[str, str]] = []
     refused = True
+    job = replace(way, path=str(path))
     try:
-        report = lint_model(str(path), *way, static_only=True)
+        report = lint_model(job)
         refused = report.error is not None
         crashes = [found.message for found in report.findings if found.code == "LNT001"]
         complaints += (("crash", message) for message in crashes)
@@ -204,8 +200,7 @@ def _judge(path: Path, way: Way) -> tuple[bool, list[tuple[str, str]]]:
             with open_model(str(path)) as model:
                 listing(model.proto)
         if report.fixable and not crashes:
-            wish = Wish(path.with_name("fixed.onnx"), unverified=True)
-            fix_model(str(path), *way, wish, static_only=True)
+            fix_model(job, FixRequest(path.with_name("fixed.onnx"), unverified=True))
     except BaseException:
         complaints.append(("traceback", traceback.format_exc()))
     return refused, complaints

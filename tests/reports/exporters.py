@@ -45,7 +45,7 @@ REPORTS = (
         "atan2 spelled out as Atan(y / x): the angle of silence is NaN",
         rule="ARC025",
         place="angle",
-        says="NaN where both are 0",
+        says="NaN if both are 0",
         severity=Severity.WARNING,
         mended=True,
         bad="""

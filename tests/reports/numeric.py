@@ -223,7 +223,7 @@ REPORTS = (
         "a softmax over an axis of size 1: every answer is 1",
         rule="ARC002",
         place="share",
-        says="over 1 entry",
+        says="over an axis of size 1",
         severity=Severity.ERROR,
         bad="""
         net (float[1, 6] x) => (float[1, 6] y)

@@ -9,7 +9,7 @@ REPORTS = (
         "calibration gave some channels the scale 0",
         rule="QNT001",
         place="weights",
-        says="are 0",
+        says="is 0",
         severity=Severity.ERROR,
         bad="""
         net (float[N, 1, 4, 4] x) => (float[N, 3, 4, 4] y)
@@ -29,7 +29,7 @@ REPORTS = (
         "a transposed convolution quantised per input channel: the bias has other scales",
         rule="QNT001",
         place="bias",
-        says="2 scales where it takes 3",
+        says="2 scales, expected 3",
         severity=Severity.ERROR,
         bad="""
         net (float[N, 2, 4, 4] x) => (float[N, 3, 4, 4] y)
@@ -57,7 +57,7 @@ REPORTS = (
         "weights quantised per output channel, and dequantised along the default axis 1",
         rule="QNT001",
         place="weights",
-        says="3 scales where it takes 2",
+        says="3 scales, expected 2",
         severity=Severity.ERROR,
         bad="""
         net (float[N, 2, 4, 4] x) => (float[N, 3, 4, 4] y)

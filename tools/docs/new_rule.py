@@ -1,10 +1,18 @@
-"""Starts the file of a new built-in rule: `make new-rule CODE=ACT099 NAME=my-rule`."""
+"""Starts a new built-in rule: `make new-rule CODE=ACT099 NAME=my-rule`.
+
+Written are its file, its line in the list of codes, and a fragment of the changelog. CODE=ACT takes
+the family's next free number.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "rules" / "onnxlint_rules"
+CODES = ROOT / "tests" / "golden" / "codes.txt"
 TEMPLATE = '''"""{code} {name}."""
 
 from collections.abc import Iterator
@@ -12,7 +20,7 @@ from collections.abc import Iterator
 from onnxlint import Finding, Graph, Severity, rule
 
 
-@rule("{code}", "{name}", severity=Severity.WARNING)
+@rule("{code}", "{name}", severity=Severity.WARNING, ops=("Relu",))
 def {function}(graph: Graph) -> Iterator[Finding]:
     """What is wrong, in one line.
 
@@ -30,7 +38,7 @@ def {function}(graph: Graph) -> Iterator[Finding]:
     }}
     """
     for node in graph.nodes("Relu"):
-        yield Finding(node, "say what was seen, and what it was compared with")
+        yield Finding(node, "what was seen (limit 0)")
 '''
 
 
@@ -38,13 +46,42 @@ def main() -> None:
     if len(sys.argv) != 3:
         sys.exit("usage: make new-rule CODE=ACT099 NAME=my-rule")
     code, name = sys.argv[1:]
-    family = Path(__file__).parents[2] / "rules" / "onnxlint_rules" / code[:3].lower()
-    function = name.replace("-", "_")
-    path = family / f"{function}.py"
-    if not family.is_dir() or path.exists():
-        sys.exit(f"{path} exists already" if path.exists() else f"there is no family {code[:3]}")
-    path.write_text(TEMPLATE.format(code=code, name=name, function=function), encoding="utf-8")
-    print(f"{path}: now make its examples true, then run 'onnxlint test-rules --select {code}'")
+    codes = CODES.read_text(encoding="utf-8").splitlines()
+    if re.fullmatch("[A-Z]{3}", code):
+        code = next_free(code, codes)
+    path = RULES / code[:3].lower() / f"{name.replace('-', '_')}.py"
+    if problem := wrong(code, name, codes, path):
+        sys.exit(problem)
+    made = TEMPLATE.format(code=code, name=name, function=path.stem)
+    path.write_text(made, encoding="utf-8")
+    codes = sorted([*codes, f"{code} {name}"])
+    CODES.write_text("".join(f"{line}\n" for line in codes), encoding="utf-8")
+    fragment = ROOT / "changelog.d" / f"+{name}.rule.md"
+    fragment.write_text(f"`{name}` ({code}): what is wrong, in one line.\n", encoding="utf-8")
+    for written in (path, fragment):
+        print(f"{written.relative_to(ROOT)} is there to be filled in")
+    print(f"then: make rule CODE={code}")
+
+
+def next_free(family: str, codes: list[str]) -> str:
+    """A number above all that the family ever gave out."""
+    numbers = [int(line[3:6]) for line in codes if line.startswith(family)]
+    return f"{family}{max(numbers, default=0) + 1:03}"
+
+
+def wrong(code: str, name: str, codes: list[str], path: Path) -> str | None:
+    """What forbids a rule of this code and name."""
+    if not re.fullmatch(r"[A-Z]{3}\d{3}", code):
+        return f"{code} is not a code: three capitals and three digits, such as ACT099"
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        return f"{name} is not a name: lower-case words with hyphens, such as my-rule"
+    if not path.parent.is_dir():
+        families = sorted(each.name.upper() for each in RULES.iterdir() if len(each.name) == 3)
+        return f"there is no family {code[:3]}; there are {', '.join(families)}"
+    taken = [line for line in codes if code in line.split() or name in line.split()]
+    if taken or path.exists():
+        return f"taken: {', '.join(taken) or path}; codes and names are never used again"
+    return None
 
 
 if __name__ == "__main__":

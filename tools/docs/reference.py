@@ -1,24 +1,52 @@
-"""Writes a page for every rule, and their list, while mkdocs builds the site: `make docs`."""
+"""Writes what mkdocs finds in no file of docs/: rules, reference, and the pages of the root.
+
+mkdocs loads it as a hook (`mkdocs.yml`), so that nothing that the code says is kept by hand.
+"""
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from onnxlint.cli.rules import described
-from onnxlint.rules.packs import discover
-from onnxlint.rules.rule import Rule
+import api_pages
+import rule_pages
+import settings_pages
 
 ROOT = Path(__file__).parents[2]
-SPECIAL = re.compile(r"([\\*_{}\[\]#])")
+LINK = re.compile(r"\[([^\]\[]*)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
+
+FROM_ROOT = {
+    "README.md": "index.md",
+    "SECURITY.md": "security.md",
+    "ARCHITECTURE.md": "architecture.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "fixtures/README.md": "fixtures.md",
+}
+"""Pages that lie outside docs/, by their path in the repository, and what they are in the site."""
+
+
+def on_config(config: Any) -> Any:
+    """Called by mkdocs: completes the navigation."""
+    for section in config.nav:
+        for title, pages in section.items():
+            if title == "Rules":
+                section[title] = rule_pages.navigation()
+            elif title == "Reference":
+                section[title] = [*pages, *api_pages.navigation()]
+            elif isinstance(pages, list):
+                section[title] = [page for page in pages if _is_there(page)]
+    return config
+
+
+def _is_there(page: str | dict[str, str]) -> bool:
+    path = page if isinstance(page, str) else next(iter(page.values()))
+    return path not in FROM_ROOT.values() or path in from_root()
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Called by mkdocs: adds what lies in no file of docs/."""
+    """Called by mkdocs: adds the generated pages."""
     from mkdocs.structure.files import File
 
     for path, text in pages().items():
@@ -28,58 +56,24 @@ def on_files(files: Any, config: Any) -> Any:
 
 def pages() -> dict[str, str]:
     """The text of each generated page, by its path in the site."""
-    rules = discover().rules
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
-    readme = readme.replace("](fixtures/README.md)", "](fixtures.md)")
-    fixtures = (ROOT / "fixtures" / "README.md").read_text(encoding="utf-8")
-    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    return {**from_root(), **rule_pages.pages(), **settings_pages.pages(), **api_pages.pages()}
+
+
+def from_root() -> dict[str, str]:
+    """The pages that lie outside docs/, as far as they are there, with links within the site."""
     return {
-        "index.md": readme.replace("](SECURITY.md)", "](security.md)"),
-        "security.md": security,
-        "fixtures.md": fixtures,
-        "rules/index.md": "\n".join(_index(rules)),
-        **{f"rules/{rule.family}/{rule.code}.md": "\n".join(_page(rule)) for rule in rules},
+        page: LINK.sub(lambda link, at=Path(path).parent: _link(link, at), file.read_text("utf-8"))
+        for path, page in FROM_ROOT.items()
+        if (file := ROOT / path).is_file()
     }
 
 
-def _index(rules: list[Rule]) -> Iterator[str]:
-    yield f"# Rules\n\n{len(rules)} rules."
-    for family, group in groupby(rules, key=lambda rule: rule.family):
-        yield f"\n## {family}\n\n| code | name | severity | finds |\n|---|---|---|---|"
-        for rule in group:
-            summary = _prose(" ".join(rule.documentation.summary.split())).replace("|", "&#124;")
-            link = f"[{rule.name}]({family}/{rule.code}.md)"
-            severity = f"{rule.severity}{'' if rule.default else ', off'}"
-            yield f"| {rule.code} | {link} | {severity} | {summary} |"
-
-
-def _page(rule: Rule) -> Iterator[str]:
-    documentation, facts = rule.documentation, described(rule)
-    yield f"# {rule.code} {rule.name}\n\n**{rule.severity}**: {_prose(documentation.summary)}\n"
-    yield f"Asks for {', '.join(facts['asks_for'])}."
-    if facts["ops"]:
-        yield f"Looks at {', '.join(f'`{op}`' for op in facts['ops'])}."
-    if len(rule.stages) == 1:
-        yield f"Only for models of stage `{facts['stages'][0]}`."
-    if not rule.default:
-        yield f"Off by default: ask for it by `--select {rule.code}`."
-    for title, text in (("Why", documentation.why), ("Fix", documentation.fix)):
-        yield f"\n## {title}\n\n{_prose(text[:1].upper() + text[1:])}"
-    if facts["options"]:
-        yield "\n## Options\n\n| option | type | default |\n|---|---|---|"
-        for name, option in facts["options"].items():
-            kind, default = html.escape(option["type"]), html.escape(repr(option["default"]))
-            yield f"| `{name}` | {kind} | {default} |"
-        yield f"\nThey are set in `[rules.{rule.name}]` of the configuration."
-    for title, examples in (("Bad", documentation.bad), ("Good", documentation.good)):
-        for example in examples:
-            yield f"\n## {title}\n\n```text\n{example}\n```"
-
-
-def _prose(text: str) -> str:
-    """A docstring's words as Markdown: what stands in backticks is code, the rest means itself."""
-    parts = re.split(r"(`[^`]*`)", text)
-    return "".join(
-        part if part.startswith("`") else SPECIAL.sub(r"\\\1", html.escape(part, quote=False))
-        for part in parts
-    )
+def _link(link: re.Match[str], folder: Path) -> str:
+    """A link of a page of the repository; to what is no page of the site it is only its words."""
+    text, anchor = link[1], link[3] or ""
+    path = (folder / link[2]).as_posix()
+    if path.startswith("docs/"):
+        return f"[{text}]({path.removeprefix('docs/')}{anchor})"
+    if path in FROM_ROOT and (ROOT / path).is_file():
+        return f"[{text}]({FROM_ROOT[path]}{anchor})"
+    return text

@@ -16,7 +16,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ import onnx
 from mutants import KINDS, UNHURT, Mutant, Spot, mutants
 from onnx import ModelProto, checker
 
-from onnxlint.config import Plan, load, plan
+from onnxlint.config import load
 from onnxlint.findings import Diagnostic
+from onnxlint.job import Job, plan
 from onnxlint.pipeline import lint_model
 from onnxlint.rules.packs import discover
 from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import Budget
-from onnxlint.settings import Settings
 from onnxlint.severity import Severity
 from onnxlint.testing import model_from_text
 
@@ -366,11 +366,11 @@ def chosen(base: Base, share: int) -> list[str]:
 
 
 @cache
-def rules() -> Plan:
+def rules() -> Job:
     """The rules that are proved; sympy is loaded with them, once and not in every child."""
     import sympy  # noqa: F401
 
-    return plan(load(None), discover(), "", select=["ONX", "SEC"])
+    return plan(load(None), discover(), "", select=["ONX", "SEC"], static_only=True)
 
 
 def judge(base: Base, kinds: list[str]) -> Outcome:
@@ -427,7 +427,7 @@ def _judge_in_child(
                 says = ended or _verdict(str(path).encode()).decode(errors="replace")
                 verdict.touch()
                 Isolated._fork = fork if number == guarded else lambda self: None  # type: ignore
-                report = lint_model(str(path), rules(), Settings(), static_only=True)
+                report = lint_model(replace(rules(), path=str(path)))
                 label = f"{base.name}: {mutant.kind} {mutant.detail}".strip()
                 entry = _compared(label, mutant, says, report) | {"ended": bool(ended)}
                 results.write(json.dumps(entry) + "\n")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.static.precision import LEAST_RMS, finite_parts
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 MOST_CHANNELS = 4096
 """Longer axes hold places, not channels. A choice of ours: ImageNet-21k has 21,841 classes, whose

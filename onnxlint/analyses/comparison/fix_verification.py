@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
     from onnxlint.model.file.load import Model
     from onnxlint.runtime.feeds.synthesis import Attempt
-    from onnxlint.runtime.protocol import Array, Level
-
-Outputs = list[dict[str, "Array"]]
-"""The outputs of every run, in the order of the model."""
+    from onnxlint.runtime.protocol import Level
+    from onnxlint.types import Array, Outputs
 
 ROUNDING_STEPS = 16
 """Where outputs may differ by rounding: by so many of the dtype's steps at the largest output."""
@@ -62,9 +60,9 @@ class Agreement:
         self._way = _WAYS[0]
         self._attempt: Attempt | None = None
         self._model, self._candidate = graph.model, graph.model
-        self._expected: Outputs = []
-        self._accepted: Outputs = []
-        self._shipped: Outputs | None = None
+        self._expected: list[Outputs] = []
+        self._accepted: list[Outputs] = []
+        self._shipped: list[Outputs] | None = None
         self.obstacle = self._prepare(graph, inputs, execution)
         """Why nothing can be compared; None where it can."""
 
@@ -76,7 +74,7 @@ class Agreement:
                 return told
             self._accepted = self._outputs(graph.model, self._way)
         except (RunFailure, WorkerDied) as error:
-            return f"the mended model does not run: {_told(graph, error)}"
+            return f"the fixed model does not run: {_told(graph, error)}"
         return None
 
     def accept(self) -> None:
@@ -84,9 +82,11 @@ class Agreement:
         self._expected = self._accepted or self._expected
         self._model, self._shipped = self._candidate, None
 
-    def _compared(self, model: Model, way: _Way, expected: Outputs, exact: bool) -> str | None:
+    def _compared(
+        self, model: Model, way: _Way, expected: list[Outputs], exact: bool
+    ) -> str | None:
         """Runs feed after feed until outputs differ."""
-        outputs: Outputs = []
+        outputs: list[Outputs] = []
         for before, after in zip(expected, self._runs(model, way), strict=True):
             told = _difference(before, after, exact)
             if told is not None:
@@ -107,13 +107,13 @@ class Agreement:
 
     def _prepare(self, graph: Graph, inputs: Inputs, execution: Execution | None) -> str | None:
         if inputs.obstacle is not None:
-            return f"no inputs to compare it on: {inputs.obstacle}"
+            return f"no inputs to compare on: {inputs.obstacle}"
         known = execution.attempt if execution is not None else None
         attempts = iter([known]) if known is not None else inputs.attempts()
         try:
             problem = self._find_inputs(graph, attempts)
             if problem is not None:
-                hint = " (real samples, given with --data, may do better)" if inputs.guessed else ""
+                hint = " (real samples may work: --data)" if inputs.guessed else ""
                 return f"the model does not run: {problem}{hint}"
             if not any(self._expected):
                 return "the model has no output that can be compared"
@@ -140,9 +140,9 @@ class Agreement:
                 return None
             except RunFailure as error:
                 refusals.append(error)
-        return _told(graph, refusals[-1]) if refusals else "there is no input to try"
+        return _told(graph, refusals[-1]) if refusals else "no valid input was found"
 
-    def _outputs(self, model: Model, way: _Way) -> Outputs:
+    def _outputs(self, model: Model, way: _Way) -> list[Outputs]:
         return list(self._runs(model, way))
 
     def _runs(self, model: Model, way: _Way) -> Iterator[dict[str, Array]]:

@@ -15,7 +15,7 @@ from onnxlint.analyses.comparison.value_pairing import Side
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.inputs.input_semantics import FEEDABLE
-from onnxlint.analyses.static.decisions import DECIDING, Decided
+from onnxlint.analyses.static.decisions import Decided
 from onnxlint.analyses.static.output_heads import Head, differing_decisions, recognise
 from onnxlint.analyses.static.precision import Distance, Rounding
 from onnxlint.analyses.static.shapes import Shapes
@@ -23,13 +23,12 @@ from onnxlint.analyses.static.weights import Weights
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import DECIDING
 from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
-
-    Outputs = dict[str, Array]
+    from onnxlint.types import Array, Outputs
 
 
 @dataclass(eq=False)
@@ -211,7 +210,7 @@ class Reference:
             pairs |= zip(rest, named.values(), strict=True)
         if not pairs:
             told = f"{names_of(theirs.graph.outputs)}, the model {names_of(outputs)}"
-            remedy = "give a model that gives the same"
+            remedy = "use a model with the same outputs"
             raise DataError(f"{self._other.name} has outputs {told}; {remedy}")
         for value in outputs:
             like = pairs.get(value)
@@ -229,7 +228,7 @@ class Reference:
                 for output in self.outputs:
                     output.add(got[output.value.name], wanted[output.like.name])
         except (RunFailure, WorkerDied) as error:
-            raise Unavailable(f"the model does not run again: {error}") from error
+            raise Unavailable(f"the second run of the model failed: {error}") from error
 
 
 def least_share(count: int, of: int) -> float:

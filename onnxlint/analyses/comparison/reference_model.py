@@ -24,10 +24,8 @@ from onnxlint.model.preflight import Preflight
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Feed, Outputs
 
-    Feed = dict[str, Array]
-    Outputs = dict[str, Array]
     Names = Sequence[tuple[str, str]]
     Job = tuple[int, Names]
 
@@ -94,8 +92,8 @@ class OtherModel:
             try:
                 parts = batched(fitted(renamed, slots), slots, samples_in(renamed, slots)).feeds
             except (MisfitError, LookupError):
-                remedy = "give samples that fit both with --data, or swap the two models"
-                told = f"{self.name} does not take the samples of the model: {misfit}; {remedy}"
+                remedy = "use --data that fits both models, or swap the two models"
+                told = f"{self.name} does not accept the samples of the model: {misfit}; {remedy}"
                 raise DataError(told) from misfit
         return [(self._mine(part, feed), part) for part in parts]
 
@@ -132,7 +130,7 @@ class OtherModel:
         if len(theirs) == len(graph.inputs):
             return dict(zip(graph.inputs, theirs, strict=True))
         told = f"has inputs {names_of(theirs)}, the model {names_of(graph.inputs)}"
-        raise DataError(f"{self.name} {told}; give a model that takes the same")
+        raise DataError(f"{self.name} {told}; use a model with the same inputs")
 
 
 class Both:

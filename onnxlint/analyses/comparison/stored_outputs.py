@@ -15,7 +15,7 @@ from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Array
 
 NO_EXPECTATION = "requires a test data set with output_*.pb (--data)"
 

@@ -17,18 +17,13 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.weights import Weights
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import LAYERS
+from onnxlint.model.graph.operators import COMMUTATIVE, DEQUANTIZE, LAYERS, QUANTIZE
 
 if TYPE_CHECKING:
     from onnxlint.model.file.tensors import Tensor
 
 Pair = tuple[Value, Value]
 Pairs = dict[Value, Value]
-
-_COMMUTATIVE = ("Add", "Mul", "Max", "Min", "Sum")
-
-_QUANTISERS = ("QuantizeLinear", "com.microsoft::QuantizeLinear")
-_DEQUANTISERS = ("DequantizeLinear", "com.microsoft::DequantizeLinear")
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +149,8 @@ class _Origins:
         if node.op == "Cast":
             types = (self._side.shapes.of(source), self._side.shapes.of(node.output))
             return source if all(shape and shape.is_float for shape in types) else None
-        if node.op in _DEQUANTISERS and source is not None and source.producer is not None:
-            return source.producer.input(0) if source.producer.op in _QUANTISERS else None
+        if node.op in DEQUANTIZE and source is not None and source.producer is not None:
+            return source.producer.input(0) if source.producer.op in QUANTIZE else None
         return None
 
 
@@ -165,16 +160,16 @@ def seen_by_readers(value: Value) -> Value:
     A quantiser may also be the ReLU that was fused away.
     """
     for quantiser in value.consumers:
-        if quantiser.op in _QUANTISERS and quantiser.output is not None:
+        if quantiser.op in QUANTIZE and quantiser.output is not None:
             for reader in quantiser.output.consumers:
-                if reader.op in _DEQUANTISERS and reader.output is not None:
+                if reader.op in DEQUANTIZE and reader.output is not None:
                     return reader.output
     return value
 
 
 def _key(node: Node, read: list[tuple[int, Value]]) -> object:
     """The same for nodes of one operator that read the same values."""
-    if node.op in _COMMUTATIVE:
+    if node.op in COMMUTATIVE:
         return node.op, tuple(sorted(id(value) for _, value in read))
     return node.op, tuple((slot, id(value)) for slot, value in read)
 

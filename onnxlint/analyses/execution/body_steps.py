@@ -9,7 +9,7 @@ from onnxlint.analyses.static.body_models import Body, branch
 from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Array
 
 Steps: TypeAlias = "Generator[dict[str, Array], list[Array], None]"
 """Gives what each step of a body is fed, and takes what its outputs were."""

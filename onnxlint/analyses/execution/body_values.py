@@ -18,8 +18,11 @@ from onnxlint.analyses.execution.probes import chosen, constants
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.body_models import Body, as_model, bodies, wanted_by
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.contributions import Contributions, Loss
+from onnxlint.findings import SHOWN_PLACES
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
+from onnxlint.severity import Severity
 
 if TYPE_CHECKING:
     from onnx import TensorProto
@@ -77,6 +80,15 @@ class Within:
         self.close_runs: list[InnerRun] = []
         self.of_runs = 0
         self.unseen: list[tuple[Body, str]] = []
+
+    def contribute(self, report: Contributions) -> None:
+        """The subgraphs and functions that were not looked into."""
+        reasons = {str(body.owner.place): reason for body, reason in self.unseen}
+        for place, reason in list(reasons.items())[:1]:
+            count = f" ({len(reasons):,} nodes)" if len(reasons) > 1 else ""
+            message = f"values inside {place} are not watched: {reason}{count}"
+            evidence = {"places": [*reasons][:SHOWN_PLACES]}
+            report.losses.append(Loss(message, "runs", Severity.INFO, evidence))
 
     @classmethod
     def build(

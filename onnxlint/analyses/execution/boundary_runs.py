@@ -19,9 +19,9 @@ from onnxlint.analyses.execution.single_steps import Shortened, folds_steps, sho
 from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.inputs import Inputs
-from onnxlint.analyses.static.decisions import DECIDING
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.operators import DECIDING
 
 if TYPE_CHECKING:
     from onnxlint.analyses.execution.body_values import InnerRun

@@ -16,6 +16,7 @@ from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.static.endless_loops import MOST_TRIPS, is_endless
 from onnxlint.analyses.static.operation_counts import affordable_runs, loading, running, watching
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.contributions import Contributions
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.preflight import Preflight
 from onnxlint.settings import DEFAULT_SAMPLES
@@ -95,6 +96,22 @@ class Execution:
             if not all(ran.is_finite for ran in [*execution.runs, *seen_inside]):
                 execution._look_closely(runner, execution.attempt)
         return execution
+
+    def contribute(self, report: Contributions) -> None:
+        """What was run, or why nothing was."""
+        report.not_executed = self.failure
+        if self.ran:
+            report.samples, report.data = self.samples, self.inputs.description
+
+    @classmethod
+    def contribute_failure(cls, problem: Exception, report: Contributions) -> None:
+        """Why nothing was run."""
+        report.not_executed = str(problem)
+
+    @property
+    def ran_on_synthetic(self) -> bool:
+        """Whether what was seen was seen on samples that were made up."""
+        return self.synthetic and self.session_failure is None
 
     @property
     def samples(self) -> int:

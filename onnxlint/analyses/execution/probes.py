@@ -10,62 +10,67 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.dtypes import integer_range
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
-from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.operators import (
+    ACTIVATIONS,
+    CONSTANT_OPS,
+    COPYING,
+    DATA_SIZED,
+    DEQUANTIZE,
+    GLOBAL_POOLS,
+    MOVING,
+    NORMALISATIONS,
+    POOLS,
+    QUANTIZE,
+    REPEATING,
+    SOFTMAXES,
+    SQUASHING,
+)
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Quantisation, Watch
 
 _MS = "com.microsoft::"
 
-_ACTIVATIONS = frozenset({
-    "Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "HardSigmoid", "Elu", "Selu", "ThresholdedRelu",
-    "Softplus", "Softsign", "HardSwish",
-})  # fmt: skip
+_ACTIVATIONS = ACTIVATIONS - {"Celu", "Gelu", "Mish", "PRelu", "Swish"}
+"""Activations that onnxruntime merges into the node before them: a Concat then ends the kernel."""
 
 _ELEMENTWISE = _ACTIVATIONS | {
     "Abs", "Add", "BatchNormalization", "Div", "Erf", "Exp", "Gelu", "Log", "Mul", "Neg", "PRelu",
     "Pow", "Reciprocal", "Sqrt", "Sub", "Sum",
 }  # fmt: skip
+"""Operators in the middle of chains that onnxruntime runs as one kernel: not all that are
+elementwise, but those that networks have there."""
 
 _HEADS = _ELEMENTWISE | {
     "Conv", "ConvTranspose", "Gemm", "MatMul", "ReduceMean", "ReduceSum", "ReduceMax",
 }  # fmt: skip
 """What a fused kernel can begin or go on with."""
 
-_TAILS = _ELEMENTWISE | {"LayerNormalization", "Softmax", "LogSoftmax"}
+_TAILS = _ELEMENTWISE | SOFTMAXES | {"LayerNormalization"}
 """What it can go on or end with: onnxruntime merges such chains, and what is bad stays visible."""
 
-_TRANSPARENT = frozenset({
-    "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Dropout", "Cast",
-    "Slice", "Split", "Pad", "Concat", "Gather", "Expand", "Tile", "Shape", "Constant",
-    "ConstantOfShape",
-})  # fmt: skip
+_TRANSPARENT = MOVING | REPEATING | CONSTANT_OPS | {
+    "Concat", "Gather", "Pad", "Shape", "Slice", "Split",
+}  # fmt: skip
 """Operators that only move numbers: what they give was seen before."""
 
-_SELDOM_NEW = MOVING | {
-    "Slice", "Split", "Concat", "Expand", "Tile", "DequantizeLinear", f"{_MS}DequantizeLinear",
-}  # fmt: skip
+_SELDOM_NEW = MOVING | REPEATING | DEQUANTIZE | {"Concat", "Slice", "Split"}
 """Operators whose numbers were seen before they came there: not so what is looked up in a table."""
 
-_RESCALING = frozenset({
-    "Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Tanh", "Erf", "Exp", "Log", "Reciprocal",
-    "Clip", "LayerNormalization", "InstanceNormalization", "GroupNormalization",
-    "RMSNormalization", "LpNormalization",
-})  # fmt: skip
+_RESCALING = SOFTMAXES | SQUASHING | (NORMALISATIONS - {"BatchNormalization"}) | {
+    "Clip", "Erf", "Exp", "Log", "LpNormalization", "Reciprocal",
+}  # fmt: skip
 """Operators whose output does not tell how large or small their input was."""
 
-_CHANNELS_SECOND = frozenset({
-    "Conv", "ConvTranspose", "BatchNormalization", "InstanceNormalization", "GroupNormalization",
-    "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "LRN", "PRelu",
-})  # fmt: skip
+_CHANNELS_SECOND = POOLS | GLOBAL_POOLS | {
+    "BatchNormalization", "Conv", "ConvTranspose", "GroupNormalization", "InstanceNormalization",
+    "LRN", "PRelu",
+}  # fmt: skip
+"""Operators whose channels are along the second axis."""
 
-_SELECTING = frozenset({
-    "Compress", "NonMaxSuppression", "NonZero", "Range", "Slice", "Split", "Unique",
-})  # fmt: skip
+_SELECTING = DATA_SIZED | {"Range", "Slice", "Split"}
 """Operators that may leave nothing of what they read."""
 
-_QUANTISERS = ("QuantizeLinear", f"{_MS}QuantizeLinear")
-_DEQUANTISING = ("DequantizeLinear", f"{_MS}DequantizeLinear")
 
 _QUANTISING: Mapping[str, tuple[int, int]] = {
     "QuantizeLinear": (1, 2), f"{_MS}QuantizeLinear": (1, 2), "QLinearConv": (6, 7),
@@ -80,7 +85,7 @@ _QUANTISING: Mapping[str, tuple[int, int]] = {
 _ROUNDING = frozenset({*_QUANTISING, "DynamicQuantizeLinear"})
 """Operators that cut off, or round to nothing, what lies outside the range of integers."""
 
-_KEEPING = _ELEMENTWISE | {"Cast", "Dropout", "Identity", "Softmax", "LogSoftmax"}
+_KEEPING = _ELEMENTWISE | COPYING | SOFTMAXES | {"Cast"}
 """Operators that leave every axis where it is."""
 
 _CHANNELS_LAST = frozenset({"Gemm", "MatMul", "LayerNormalization"})
@@ -298,7 +303,7 @@ def gates_itself(graph: Graph, node: Node) -> bool:
 def quantiser(value: Value) -> Node | None:
     """The node that quantises a value, if nobody else reads it: the fused kernel ends there."""
     reader = value.consumers[0] if len(value.consumers) == 1 else None
-    if reader is None or reader.op not in _QUANTISERS or reader.input(0) is not value:
+    if reader is None or reader.op not in QUANTIZE or reader.input(0) is not value:
         return None
     return reader
 
@@ -306,7 +311,7 @@ def quantiser(value: Value) -> Node | None:
 def dequantised(value: Value) -> Value | None:
     """The integers that a value is made of."""
     node = value.producer
-    return node.input(0) if node is not None and node.op in _DEQUANTISING else None
+    return node.input(0) if node is not None and node.op in DEQUANTIZE else None
 
 
 def ends_kernel(graph: Graph, node: Node, value: Value) -> bool:

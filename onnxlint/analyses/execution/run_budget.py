@@ -16,9 +16,11 @@ from onnxlint.analyses.static.operation_counts import (
     watching,
 )
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.settings import DEFAULT_SAMPLES
+from onnxlint.severity import Severity
 
 TIMES = 10.0
 """What judging may cost, as a multiple of loading a model and running one sample."""
@@ -70,6 +72,7 @@ class Work:
         self._inputs, self._symbols, self._has_batch = inputs, symbols, has_batch
         self._watching, self._spent, self._limited = watching, spent, limited
         self.left_out: list[Question] = []
+        self._execution: Execution | None = None
         self._settled = self._settle()
 
     @classmethod
@@ -77,7 +80,7 @@ class Work:
         """Reads it off what the first run showed, and off shapes; nothing where it did not run."""
         attempt, inputs = execution.attempt, execution.inputs
         if not execution.ran or attempt is None:
-            return cls(0.0, 0.0)
+            return cls(0.0, 0.0)._after(execution)
         sizes = Sizes(inputs.slots, attempt.feeds[0])
         load, seen = loading(graph), execution.runs[0].types
         run, look = running(graph, shapes, attempt.sizes, seen), watching(seen)
@@ -93,7 +96,27 @@ class Work:
             watching=look / attempt.samples_per_run,
             spent=2 * load + traced * (run + look) / attempt.samples_per_run + judged,
             limited=not inputs.settings.full_trace,
-        )
+        )._after(execution)
+
+    def _after(self, execution: Execution) -> Work:
+        self._execution = execution
+        return self
+
+    def contribute(self, report: Contributions) -> None:
+        """What was not run because a run of the model costs much."""
+        questions = [str(question) for question in self.left_out]
+        reasons = [f"it was not run for: {', '.join(questions)}"] if questions else []
+        if self._execution is not None and self._execution.runs_left_out:
+            runs = len(self._execution.runs)
+            usual = runs + self._execution.runs_left_out
+            reasons.insert(0, f"{runs} instead of {usual} runs on synthetic samples were made")
+        if reasons:
+            message = (
+                f"a run of this model takes about {self.sample:.0e} operations, so "
+                f"{', and '.join(reasons)} (--trace full runs all)"
+            )
+            loss = Loss(message, "runs", Severity.INFO, {"questions": questions})
+            report.losses.append(loss)
 
     @property
     def sample(self) -> float:

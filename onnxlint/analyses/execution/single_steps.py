@@ -15,7 +15,7 @@ from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Slot
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Array
 
     Feed = dict[str, Array]
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Slot
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Array, Feed
 
-    Feed = dict[str, Array]
 
 _SURE = re.compile(r"batch|^(n|b|bs)$", re.IGNORECASE)
 """Names of axes that are made for any number of samples."""

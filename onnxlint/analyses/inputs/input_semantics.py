@@ -15,12 +15,14 @@ from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import InputContract
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
     from onnxlint.runtime.feeds.input_slots import Bound
     from onnxlint.runtime.feeds.synthesis import Slot
+    from onnxlint.types import Array
 
 FEEDABLE = {
     "bool": "bool", "string": "str", "float": "float32", "float16": "float16",
@@ -32,10 +34,7 @@ FEEDABLE = {
 MOST_AXES = 32
 """numpy's limit before 2.0, 64 since; onnxruntime has none, but exchanges arrays of numpy."""
 
-_PASSING = frozenset({
-    "Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Expand",
-    "Clip", "Slice", "Concat",
-})  # fmt: skip
+_PASSING = MOVING | {"Clip", "Concat", "Expand", "Slice"}
 """Operators behind which an input still means the same."""
 
 _TABLES = {"Gather": (1, 0, "axis"), "GatherElements": (1, 0, "axis"), "GatherND": (1, 0, None)}
@@ -280,14 +279,12 @@ MOST_LAYERS = 8
 
 def _uses(value: Value) -> Iterator[tuple[Node, int]]:
     """(node, slot) that read the value, directly or behind operators that keep its meaning."""
-    pending, seen = [value], {value}
-    while pending:
-        current = pending.pop()
+    walk = Walk([value])
+    for current in walk:
         for node in current.readers:
             yield from ((node, slot) for slot in node.slots_of(current))
-            if node.op in _PASSING and node.input(0) is current and node.output not in seen:
-                pending.extend(filter(None, [node.output]))
-                seen.update(filter(None, [node.output]))
+            if node.op in _PASSING and node.input(0) is current:
+                walk.add(node.output)
 
 
 def _is_parameter(shapes: Shapes, node: Node, slot: int) -> bool:

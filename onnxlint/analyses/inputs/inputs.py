@@ -161,4 +161,4 @@ class Inputs:
         if not self.synthetic:
             note = f" ({self.fed.note})" if self.fed.note else ""
             return f"data {self.settings.data}{note}"
-        return f"synthesised samples (seed {self.settings.seed})"
+        return f"synthetic inputs (seed {self.settings.seed})"

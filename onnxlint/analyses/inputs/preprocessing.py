@@ -11,16 +11,14 @@ from onnxlint.analyses.static.layers import Layer, Layers
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import ARITHMETIC, LAYOUT, MOVING, SIZE_OPS
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
-_SAME = frozenset({"Identity", "Cast", "Dropout"})
-_LAYOUT = frozenset({"Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-_BY_CONSTANT = frozenset({"Add", "Div", "Mul", "Sub"})
-_SCALING = _BY_CONSTANT | {"BatchNormalization", "ai.onnx.ml::Scaler"}
-_SIZES = frozenset({"Shape", "Size"})
+_SCALING = ARITHMETIC | {"BatchNormalization", "ai.onnx.ml::Scaler"}
+"""Operators that shift and scale by constants, to normalise what was fed."""
 
 _FEATURE_AXES = {
     "BatchNormalization": 1, "ConvInteger": 1, "GRU": 2, "InstanceNormalization": 1, "LSTM": 2,
@@ -113,7 +111,7 @@ class Opening:
                 return None
             scale = np.asarray(scale * step[0])
             offset, found = np.asarray(offset * step[0] + step[1]), True
-        fitted = any(node.op not in _BY_CONSTANT | _SAME | _LAYOUT for node in self.nodes)
+        fitted = any(node.op not in ARITHMETIC | MOVING for node in self.nodes)
         return Scaling(scale, offset, fitted) if found else None
 
     @cached_property
@@ -227,10 +225,10 @@ class Openings:
     def _goes_on(self, node: Node, value: Value) -> bool:
         if node.output is None:
             return False
-        if node.op in _BY_CONSTANT:
+        if node.op in ARITHMETIC:
             others = [other for other in node.inputs if other is not value]
             return len(others) == 1 and self._graph.tensor(others[0]) is not None
-        return node.op in _SAME | _LAYOUT | _SCALING and node.input(0) is value
+        return node.op in MOVING | _SCALING and node.input(0) is value
 
     def _feature_axis(self, readers: list[Node], nodes: list[Node], value: Value) -> int | None:
         """The axis of the features, as all readers see it that tell."""
@@ -252,12 +250,12 @@ class Openings:
 
 def _readers(value: Value) -> Iterator[Node]:
     """Nodes that read a value's numbers."""
-    return (node for node in dict.fromkeys(value.consumers) if node.op not in _SIZES)
+    return (node for node in dict.fromkeys(value.consumers) if node.op not in SIZE_OPS)
 
 
 def _turned(order: list[int] | None, node: Node) -> list[int] | None:
     """The input's axes as they stand after a node; None where they cannot be told any more."""
-    if order is None or node.op not in _LAYOUT:
+    if order is None or node.op not in LAYOUT:
         return order
     if node.op == "Flatten" and len(order) == 2 and node.attribute("axis", 1) == 1:
         return order

@@ -18,8 +18,8 @@ from onnxlint.settings import InputContract
 if TYPE_CHECKING:
     from onnxlint.runtime.data import Fed
     from onnxlint.runtime.feeds.synthesis import Slot
-    from onnxlint.runtime.protocol import Array
     from onnxlint.runtime.statistics.features import Features
+    from onnxlint.types import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -174,3 +174,4 @@ _MAKERS: dict[str, dict[int, Maker]] = {
         "Max", "Mean", "Min", "Prod", "Sum", "L1", "L2", "LogSum", "LogSumExp", "SumSquare",
     )},
 }  # fmt: skip
+"""What makes a valid operand for a slot of an operator."""

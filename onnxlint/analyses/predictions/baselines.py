@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.predictions.scores import Scores
+from onnxlint.contributions import Contributions
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.operators import LAYERS
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
     from onnxlint.runtime.feeds.synthesis import Slot
+    from onnxlint.types import Array
 
 MIN_SAMPLES = 50
 """Ten to each fold of the cross-validation."""
@@ -72,6 +73,11 @@ class Baselines:
         missed = {name: 1 - accuracy for name, accuracy in figures.items()}
         own = float(1 - scores.right.mean())
         return cls(figures, _unbeaten(graph, own, missed, _doubt_of_share(own, scores.samples)))
+
+    def contribute(self, report: Contributions) -> None:
+        """What simple models reach, beside the model's scores."""
+        if report.metrics is not None:
+            report.metrics = replace(report.metrics, baselines=self.figures)
 
 
 def _unbeaten(graph: Graph, own: float, errors: Mapping[str, float], doubt: float) -> list[str]:

@@ -22,13 +22,14 @@ from onnxlint.analyses.trace.trace import Trace
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import COPYING, RESHAPING, SOFTMAXES
 from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
     from onnxlint.runtime.protocol import Ran
+    from onnxlint.types import Array
 
 TIE = 1e-5
 """Scores as near to each other, relative to the largest, are a tie: a softmax in float32 rounds to
@@ -39,16 +40,14 @@ MOST = 0.9
 
 _CHOOSING = ("ArgMax", "ArgMin")
 
-_LABELLING = frozenset({
-    "Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten",
-    "Gather", "ai.onnx.ml::ArrayFeatureExtractor", "ai.onnx.ml::LabelEncoder",
-})  # fmt: skip
+_LABELLING = RESHAPING | COPYING | {
+    "Cast", "Gather", "ai.onnx.ml::ArrayFeatureExtractor", "ai.onnx.ml::LabelEncoder",
+}  # fmt: skip
 """What lies between the number of a class and the label that is given for it."""
 
-_SCORING = frozenset({
-    "Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Dropout", "Softmax",
-    "LogSoftmax", "Sigmoid", "ai.onnx.ml::Normalizer", "ai.onnx.ml::ZipMap",
-})  # fmt: skip
+_SCORING = RESHAPING | COPYING | SOFTMAXES | {
+    "Cast", "Sigmoid", "ai.onnx.ml::Normalizer", "ai.onnx.ml::ZipMap",
+}  # fmt: skip
 """Operators that leave the largest score of a row the largest."""
 
 _NAMES = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")

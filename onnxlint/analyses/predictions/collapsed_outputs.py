@@ -14,19 +14,17 @@ from onnxlint.analyses.trace.activations import Activations
 from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import TREES
 from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 EQUAL = 1e-6
 """Samples that differ by less, relative to the largest number, are one: float32's rounding."""
 
-_TREES = frozenset({
-    "ai.onnx.ml::TreeEnsemble", "ai.onnx.ml::TreeEnsembleClassifier",
-    "ai.onnx.ml::TreeEnsembleRegressor", "ai.onnx.ml::SVMClassifier",
-})  # fmt: skip
+_TREES = TREES | {"ai.onnx.ml::SVMClassifier"}
 """Operators that answer in steps, and are the whole model: one answer for all is a collapse."""
 
 _NORMALISERS = ("ai.onnx.ml::Normalizer", "LpNormalization")

@@ -14,7 +14,7 @@ from onnxlint.model.graph.place import Place
 from onnxlint.settings import LabelSource, Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 NO_LABELS = "requires --labels together with --data"
 

@@ -19,8 +19,8 @@ from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
     from onnxlint.runtime.protocol import Ran
+    from onnxlint.types import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 MAX_ROWS = 100_000
 """Predictions (samples, tokens or pixels) that are looked at, over all samples."""

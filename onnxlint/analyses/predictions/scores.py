@@ -12,6 +12,7 @@ from onnxlint.analyses.predictions.labels import Labels
 from onnxlint.analyses.predictions.outputs import Output, Outputs, tabled
 from onnxlint.analyses.static.output_heads import Head, probabilities, recognise, spread_classes
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.contributions import Contributions
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.graph.graph import Graph
@@ -20,7 +21,8 @@ from onnxlint.report import Metrics
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array, Tensor
+    from onnxlint.model.file.tensors import Tensor
+    from onnxlint.types import Array
 
 _NAMING = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
 """Attributes of ai.onnx.ml's classifiers and ZipMap that name the classes."""
@@ -180,7 +182,11 @@ class Scores:
         regression = self.task == "regression"
         return scoring.rmse(self.predicted, self.truths) if regression else None
 
-    def metrics(self, baselines: Mapping[str, float] | None = None) -> Metrics:
+    def contribute(self, report: Contributions) -> None:
+        """How the model meets the labels."""
+        report.metrics = self.metrics()
+
+    def metrics(self) -> Metrics:
         """All of it, for the report."""
         from onnxlint.runtime.metrics import scoring
 
@@ -195,7 +201,6 @@ class Scores:
             calibration_error=self.calibration_error,
             rmse=self.rmse,
             r2=scoring.r2(self.predicted, self.truths) if regression else None,
-            baselines=baselines,
         )
 
 

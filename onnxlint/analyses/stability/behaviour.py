@@ -24,10 +24,9 @@ from onnxlint.model.graph.place import NotApplicable, Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array, Level
+    from onnxlint.runtime.protocol import Level
+    from onnxlint.types import Array, Feed, Outputs
 
-    Outputs = dict[str, Array]
-    Feed = dict[str, Array]
 
 SUSPICIOUS = 0.001
 """A difference of two sessions, as a share of the peak in float32, that asks for a third: rounding

@@ -15,9 +15,8 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Array, Outputs
 
-    Outputs = dict[str, Array]
     Seen = Callable[[Value], tuple[Array, Array] | None]
 
 

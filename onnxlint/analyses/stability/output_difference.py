@@ -12,7 +12,7 @@ from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Array
 
 SMALLEST_PEAK = 0.01
 """An output that stays below it is compared as if it reached it: what cancels is all noise."""

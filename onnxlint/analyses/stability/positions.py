@@ -17,17 +17,15 @@ from onnxlint.analyses.inputs.preprocessing import Openings
 from onnxlint.analyses.static.precision import Distance, Rounding, same_array
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.operators import MOVING, PICKING
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
     from onnxlint.runtime.feeds.synthesis import Slot
+    from onnxlint.types import Array, Feed
 
-    Feed = dict[str, Array]
 
-DROPPING = ("Compress", "Gather", "GatherElements", "GatherND", "Resize", "ScatterElements",
-            "ScatterND", "Slice", "Split", "TopK", "Where")  # fmt: skip
+DROPPING = PICKING | {"Resize", "ScatterElements", "ScatterND", "TopK", "Where"}
 """Operators that may leave out some of what they read. Without any, every position counts."""
 
 MOST_RUNS = 16

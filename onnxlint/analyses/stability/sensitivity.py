@@ -23,8 +23,8 @@ from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
     from onnxlint.runtime.feeds.synthesis import Slot
+    from onnxlint.types import Array
 
 VARIATIONS = 2
 """How often each input is changed, at most."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.operators import LOOPS, SUBGRAPHS
+from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, ModelProto, NodeProto, TensorProto
 
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Array
 
-LOOPS = ("Loop", "Scan")
-"""Operators that run their body again and again."""
 
 DEEPEST = 8
 """Bodies within each other that are looked into: a choice, exporters nest two or three."""
@@ -67,7 +67,7 @@ def bodies(
             given = {each.name: each for each in called.function.attribute_proto}
             given |= {each.name: each for each in _bound(node.proto.attribute, known)}
             yield Body(called, (*calls, node), given)
-        elif node.op in ("If", *LOOPS):
+        elif node.op in SUBGRAPHS:
             yield from (Body(inner, (*calls, node), known) for inner in node.subgraphs)
 
 
@@ -80,13 +80,11 @@ def branch(body: Body) -> str:
 
 def read_outside(scope: Scope) -> Iterator[Value]:
     """What a scope and those inside it read from around it."""
-    inside = {scope}
-    pending = [scope]
-    for each in pending:
-        deeper = [inner for node in each.nodes for inner in node.subgraphs]
-        inside.update(deeper)
-        pending += deeper
-    for each in pending:
+    inside, walk = dict[Scope, None](), Walk([scope])
+    for each in walk:
+        inside[each] = None
+        walk.add(*(inner for node in each.nodes for inner in node.subgraphs))
+    for each in inside:
         for node in each.nodes:
             yield from (value for value in node.inputs if value and value.scope not in inside)
         yield from (value for value in each.outputs if value.scope not in inside)

@@ -18,10 +18,10 @@ from onnxlint.analyses.static.tokenizer_vocabulary import counts_nothing
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.operators import HANDING_ON
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 Bounds: TypeAlias = tuple[float, float]
 
@@ -34,10 +34,8 @@ float32 at 1 and of the exponentials that runtimes compute them by."""
 _MS = "com.microsoft::"
 _ML = "ai.onnx.ml::"
 
-_LIKE_FIRST = MOVING | {
-    "Expand", "Gather", "GatherElements", "GatherND", "MaxPool", "GlobalMaxPool", "ReduceMax",
-    "GlobalAveragePool", "ReduceMin", "ReduceMean", "Slice", "Split", "Tile", "CastLike",
-    "DepthToSpace", "SpaceToDepth", "Compress",
+_LIKE_FIRST = HANDING_ON | {
+    "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "ReduceMax", "ReduceMean", "ReduceMin",
 }  # fmt: skip
 """Operators whose numbers lie within those of their first input."""
 
@@ -173,7 +171,7 @@ class Constancy:
         if _has_one_answer(node):
             return "all leaves of each tree are the same"
         if counts_nothing(node):
-            return "the tokens can be none of the words that are counted"
+            return "no token can be one of the counted words"
         if _is_point(node, bounds):
             return f"within its bounds only {bounds[0]:.3g} is possible"
         return ""

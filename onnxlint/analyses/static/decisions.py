@@ -7,14 +7,8 @@ from dataclasses import dataclass
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import DECIDING
 from onnxlint.model.graph.walk import Walk
-
-DECIDING = frozenset({
-    "ArgMax", "ArgMin", "Equal", "Floor", "Ceil", "Greater", "GreaterOrEqual", "Hardmax", "Less",
-    "LessOrEqual", "NonMaxSuppression", "Round", "Sign", "TopK", "Unique",
-    "com.microsoft::BeamSearch", "com.microsoft::GreedySearch",
-})  # fmt: skip
-"""Operators whose answer two nearly equal inputs share only where none of them is near a tie."""
 
 DEEPEST = 4
 """Decisions on decisions that are followed: candidates, suppression, the best of the rest, classes.

@@ -8,10 +8,12 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.algorithms import immediate_dominators
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
-from onnxlint.model.graph.operators import LAYERS, MOVING
+from onnxlint.model.graph.operators import DECIDING, DRAWING, LAYERS, MOVING, SIZE_OPS
 from onnxlint.model.graph.place import NotApplicable
+from onnxlint.model.graph.walk import Walk
 
 MAX_SOURCES = 8
 """Values tried as the start of the chain: a model with more inputs has them for its cache."""
@@ -25,12 +27,11 @@ MAX_CUTS = 256
 MEASURED = ("float", "float16", "double")
 """Element types in which differences can be measured."""
 
-_STEPS = frozenset({
-    "ArgMax", "ArgMin", "Bernoulli", "Ceil", "ConstantOfShape", "DynamicQuantizeLinear", "EyeLike",
-    "Floor", "Hardmax", "Multinomial", "NonMaxSuppression", "NonZero", "QuantizeLinear",
-    "RandomNormalLike", "RandomUniformLike", "Range", "Round", "Shape", "Sign", "Size", "Unique",
-})  # fmt: skip
-"""Operators without a slope: their result is constant in steps, or chance."""
+_STEPS = (DECIDING - {"TopK"}) | DRAWING | SIZE_OPS | {
+    "ConstantOfShape", "DynamicQuantizeLinear", "EyeLike", "NonZero", "QuantizeLinear", "Range",
+}  # fmt: skip
+"""Operators without a slope: their result is constant in steps, or chance. TopK hands on what it
+finds, with its slope."""
 
 _SMOOTH_CLASSICS = frozenset({
     "ai.onnx.ml::FeatureVectorizer", "ai.onnx.ml::Imputer", "ai.onnx.ml::LinearClassifier",
@@ -79,12 +80,14 @@ def longest_chain(graph: Graph, shapes: Shapes) -> Chain:
     routes = [route for source in sources for route in slopes.routes(source)]
     longest = max(routes, key=lambda route: route.depth, default=None)
     if longest is None:
-        raise NotApplicable("no output follows an input smoothly: rounding or choices lie between")
+        raise NotApplicable(
+            "no output depends smoothly on an input: rounding or decisions are between them"
+        )
     if longest.depth < 2:
-        raise NotApplicable("no two layers follow each other that everything must pass")
+        raise NotApplicable("no path of two layers that all paths pass")
     chain = slopes.chain(longest)
     if any(isinstance(vertex, Node) and _drops(graph, vertex) for vertex in chain.flow):
-        raise NotApplicable("a dropout draws at random, for every run anew")
+        raise NotApplicable("a Dropout is active, so every run differs")
     return chain
 
 
@@ -171,20 +174,20 @@ class _Slopes:
 
     def _dominators(self, source: Value) -> _Tree:
         """For everything that a change of the source reaches, what it must pass last before."""
-        tree: _Tree = {source: _Vertex(None, 0, 0)}
+        layers: dict[Node | Value, int] = {source: 0}
+        edges: list[tuple[Node | Value, Node | Value]] = []
         for node in self._graph.main.nodes:
-            before = [value for value in self._reads[node] if value in tree]
+            before = [value for value in self._reads[node] if value in layers]
             if not before or not _has_slope(node):
                 continue
-            meeting: Node | Value = before[0]
-            for value in before[1:]:
-                meeting = _meeting(tree, meeting, value)
-            layers = max(tree[value].layers for value in before) + self._is_layer[node]
-            tree[node] = _Vertex(meeting, tree[meeting].depth + 1, layers)
+            edges += [(value, node) for value in before]
+            layers[node] = max(layers[value] for value in before) + self._is_layer[node]
             for value in filter(None, node.outputs):
-                if self._may_be_float(value) and value not in tree:
-                    tree[value] = _Vertex(node, tree[node].depth + 1, layers)
-        return tree
+                if self._may_be_float(value) and value not in layers:
+                    layers[value] = layers[node]
+                    edges.append((node, value))
+        before_it = immediate_dominators(edges, source)
+        return {vertex: _Vertex(before_it.get(vertex), count) for vertex, count in layers.items()}
 
     def _before(
         self, vertex: Node | Value, among: dict[Node | Value, int]
@@ -221,24 +224,21 @@ class _Slopes:
     def _between(self, tree: _Tree, start: Value, end: Value) -> list[Node]:
         """The layers on the ways from one value to another."""
         found: set[Node] = set()
-        pending, seen = [end], {start, end}
-        while pending:
-            node = pending.pop().producer
+        walk = Walk([end])
+        for at in walk:
+            node = at.producer
             if node is None or node not in tree:
                 continue
             if self._is_layer[node]:
                 found.add(node)
-            news = [value for value in self._reads[node] if value in tree and value not in seen]
-            seen.update(news)
-            pending.extend(news)
+            walk.add(*(each for each in self._reads[node] if each in tree and each is not start))
         return sorted(found, key=lambda node: node.index)
 
 
 class _Vertex(NamedTuple):
-    """What everything passes last before a vertex, how deep that tree is, layers on the way."""
+    """What everything passes last before a vertex, and the layers on the way."""
 
     before: Node | Value | None
-    depth: int
     layers: int
 
 
@@ -253,17 +253,6 @@ class _Route(NamedTuple):
     cuts: list[Value]
     end: Value
     depth: int
-
-
-def _meeting(tree: _Tree, one: Node | Value, other: Node | Value) -> Node | Value:
-    """The last vertex that all ways to both pass."""
-    while one is not other:
-        if tree[one].depth < tree[other].depth:
-            one, other = other, one
-        before = tree[one].before
-        assert before is not None  # the source is above all
-        one = before
-    return one
 
 
 def _has_slope(node: Node) -> bool:
@@ -284,12 +273,11 @@ def _read(node: Node) -> Iterator[Value]:
 
 def _inner_scopes(node: Node) -> Iterator[Scope]:
     """The scopes of its subgraphs and of functions that it calls, at any depth."""
-    pending = [*node.subgraphs, *([node.called] if node.called else [])]
-    for scope in pending:
+    walk = Walk([*node.subgraphs, node.called])
+    for scope in walk:
         yield scope
         for inner in scope.nodes:
-            more = [*inner.subgraphs, *([inner.called] if inner.called else [])]
-            pending += [found for found in more if found not in pending]
+            walk.add(*inner.subgraphs, inner.called)
 
 
 def _inner_nodes(node: Node) -> Iterator[Node]:

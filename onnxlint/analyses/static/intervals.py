@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 ROUNDING = 1e-6
 """What the sums of a layer may be off by rounding, relative to the sum of the magnitudes: eight

@@ -10,6 +10,7 @@ from math import prod
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import FEW, Node, Scope, Value
+from onnxlint.model.graph.operators import AFFINE, CASTING, SIZE_OPS
 from onnxlint.model.graph.walk import WayBack
 
 
@@ -45,12 +46,13 @@ _CHANGES: Mapping[Change, frozenset[str]] = {
         "MeanVarianceNormalization",
     }),
 }  # fmt: skip
+"""What operators change of a value. Those that are not here are of no kind: nothing is known of
+them."""
 _CHANGE_OF = {op: change for change, ops in _CHANGES.items() for op in ops}
 
 _BY_FIRST = frozenset({Change.NONE, Change.LAYOUT, Change.MIXING})
-_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")
-_SAME_WEIGHT = ("Identity", "Cast", "CastLike", "DequantizeLinear", "QuantizeLinear", "Transpose")
-_SIZE_OPS = ("Shape", "Size")
+_SAME_WEIGHT = CASTING | {"DequantizeLinear", "Identity", "QuantizeLinear", "Transpose"}
+"""Operators behind which it is the same weight, turned, or rounded at most."""
 
 _Constant = tuple[Value, tuple[int, ...]]
 """A stored tensor, and its dims as a reader gets them."""
@@ -165,7 +167,7 @@ class Layers:
     def readers(self, value: Value) -> int:
         """How many slots, outputs and subgraphs read a value's numbers; its size alone is none."""
         if value not in self._readers:  # half the nodes of a graph may share one constant
-            reading = sum(node.op not in _SIZE_OPS for node in value.consumers)
+            reading = sum(node.op not in SIZE_OPS for node in value.consumers)
             self._readers[value] = reading + value.is_output + len(value.yielded_to)
         return self._readers[value]
 
@@ -218,7 +220,7 @@ class Layers:
 
     @cached_property
     def _layers(self) -> dict[Node, Layer]:
-        found = ((node, self._layer(node)) for node in self._graph.nodes(*_WEIGHTED))
+        found = ((node, self._layer(node)) for node in self._graph.nodes(*AFFINE))
         return {node: layer for node, layer in found if layer is not None}
 
     def _layer(self, node: Node) -> Layer | None:

@@ -11,23 +11,20 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import ARITHMETIC, COPYING, DEQUANTIZE, QUANTIZE, RESHAPING
 from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import OutputContract
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
-_TRANSPARENT = frozenset({
-    "Identity", "Cast", "Dropout", "Squeeze", "Unsqueeze", "Flatten", "ai.onnx.ml::ZipMap",
-})  # fmt: skip
-"""Operators behind which a head is the same head."""
+_TRANSPARENT = COPYING | (RESHAPING - {"Reshape"}) | {"Cast", "ai.onnx.ml::ZipMap"}
+"""Operators behind which a head is the same head; a Reshape may put several rows into one."""
 
-_QUANTISING = frozenset({"QuantizeLinear", "DequantizeLinear"})
+_QUANTISING = QUANTIZE | DEQUANTIZE
 """Operators behind which it is the same head, rounded."""
 
-_ALTERING = frozenset({
-    "Mul", "Div", "Add", "Sub", "Clip", "Pow", "Sqrt", "ai.onnx.ml::Normalizer",
-})  # fmt: skip
+_ALTERING = ARITHMETIC | {"Clip", "Pow", "Sqrt", "ai.onnx.ml::Normalizer"}
 """Operators with a constant that may turn probabilities into something else."""
 
 SVM = "ai.onnx.ml::SVMClassifier"

@@ -11,7 +11,7 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Array
 
 _EPSILONS = {"double": 2.0**-52, "float": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """The relative spacing of each dtype's numbers."""

@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from math import prod
 from typing import TYPE_CHECKING
 
+from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.dtypes import bits, dtype_name, is_float, is_integer
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
@@ -161,6 +162,11 @@ class Shapes:
         """Ends inference that nobody asked for."""
         if self._inference is not None:
             self._inference.close()
+
+    def contribute(self, report: Contributions) -> None:
+        """What shape inference lost, so that rules saw fewer shapes."""
+        if self.loss is not None:
+            report.losses.append(Loss(f"{self.loss}; rules saw fewer shapes", "shape inference"))
 
     @property
     def loss(self) -> str | None:

@@ -9,11 +9,12 @@ from math import prod
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import RESHAPING
 
-RESHAPES = ("Reshape", "Squeeze", "Unsqueeze")
-"""Operators that leave the elements in their order."""
+RESHAPES = RESHAPING - {"Flatten"}
+"""Operators that leave the elements in their order; no exporter flattens a constant."""
 
-ON_THE_WAY = frozenset({"Identity", "Cast", "Transpose", "DequantizeLinear", *RESHAPES})
+ON_THE_WAY = RESHAPES | {"Cast", "DequantizeLinear", "Identity", "Transpose"}
 """Operators that exporters put between a constant and the layer that reads it."""
 
 LONGEST_WAY = 8

@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterable
 
 from onnxlint.model.graph.nodes import Node
-from onnxlint.model.graph.walk import Walk
+from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.traversal import behind
 
 _PLAIN = re.compile(r"(?:(?:\[[^\[\]\\]+\]|\\w|\\d)[+*]?){1,3}")
 """Patterns that are read: up to three classes of characters, which take no time on any word."""
 
 _LONGEST_WORD = 100
 """Characters; a longer one is not tried, and nothing is proven then."""
-
-_MOVED = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Transpose")
 
 
 def counts_nothing(node: Node) -> bool:
@@ -26,17 +25,12 @@ def counts_nothing(node: Node) -> bool:
 
 def _pattern_before(node: Node) -> re.Pattern[str] | None:
     """The pattern of the tokens that a node reads; None where it is unknown, or too intricate."""
-    walk = Walk([node.input(0)])
-    for value in walk:
-        before = value.producer
-        if before is not None and before.op in _MOVED:
-            walk.add(before.input(0))
-        if before is not None and before.op == "com.microsoft::Tokenizer":
-            told = _text(before.attribute("tokenexp", ""))
-            plain = told.removeprefix("(?u)").replace(r"\b", "")
-            # \w and \d are ASCII's alone in the library that onnxruntime uses
-            return re.compile(plain, re.ASCII) if _PLAIN.fullmatch(plain) else None
-    return None
+    tokenizer = behind(node.input(0), ("com.microsoft::Tokenizer",), MOVING)
+    if tokenizer is None:
+        return None
+    plain = _text(tokenizer.attribute("tokenexp", "")).removeprefix("(?u)").replace(r"\b", "")
+    # \w and \d are ASCII's alone in the library that onnxruntime uses
+    return re.compile(plain, re.ASCII) if _PLAIN.fullmatch(plain) else None
 
 
 def _may_match(pattern: re.Pattern[str], words: Iterable[str]) -> bool:

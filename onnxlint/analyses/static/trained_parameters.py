@@ -6,12 +6,9 @@ from collections.abc import Mapping
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import AFFINE, NORMALISATIONS, RECURRENT
 
-_WEIGHTED = frozenset({
-    "Conv", "ConvTranspose", "Einsum", "GRU", "Gemm", "GroupNormalization",
-    "InstanceNormalization", "LSTM", "LayerNormalization", "MatMul", "PRelu", "RMSNormalization",
-    "RNN", "BatchNormalization", "DeformConv",
-})  # fmt: skip
+_WEIGHTED = AFFINE | RECURRENT | NORMALISATIONS | {"DeformConv", "PRelu"}
 """Operators of which a single number is learnt too: the bias of one unit, one slope."""
 
 _GIVEN: Mapping[str, frozenset[int]] = {

@@ -13,10 +13,11 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import COPYING, LAYOUT, REPEATING
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 LARGEST_CONSTANT = 1 << 24
 """Elements of a constant that are weighed: more would take hundreds of megabytes."""
@@ -29,15 +30,10 @@ _OUTPUTS: Mapping[str, tuple[float, float]] = {
 }  # fmt: skip
 """What operators give, whatever they read."""
 
-_SAME_PLACES = frozenset({
-    "Identity", "Cast", "Dropout", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool",
-})  # fmt: skip
+_SAME_PLACES = COPYING | {"AveragePool", "Cast", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"}
 """Operators that choose among, or average, what a channel holds."""
 
-_OTHER_PLACES = frozenset({
-    "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Gather", "ReduceMean",
-    "ReduceMax", "ReduceMin", "Expand", "Tile",
-})  # fmt: skip
+_OTHER_PLACES = LAYOUT | REPEATING | {"Gather", "ReduceMax", "ReduceMean", "ReduceMin", "Slice"}
 """Operators that choose among, or average, all that a value holds."""
 
 _DTYPES: Mapping[str, tuple[float, float]] = {
@@ -253,3 +249,4 @@ _MAKERS: Mapping[str, Callable[[Bounds, Node], Interval]] = {
     "Div": Bounds.divided, "Pow": Bounds.powered, "BatchNormalization": Bounds.normalised,
     "Conv": Bounds.layer, "Gemm": Bounds.layer, "MatMul": Bounds.layer,
 }  # fmt: skip
+"""What the outputs of an operator may be, by what its inputs may be."""

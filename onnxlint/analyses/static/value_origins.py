@@ -7,27 +7,24 @@ from collections.abc import Iterable
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.operators import ARITHMETIC, BOUNDED, COMPARISONS, HANDING_ON, MOVING
 from onnxlint.model.graph.walk import Walk
 
-_PICKING = MOVING | {
-    "Compress", "Concat", "ConcatFromSequence", "DepthToSpace", "Expand", "Gather",
-    "GatherElements", "GatherND", "Pad", "ReduceMax", "Resize", "ScatterElements", "ScatterND",
-    "SequenceInsert", "Slice", "SpaceToDepth", "Split", "SplitToSequence", "Tile", "Upsample",
-    "Where",
+_PICKING = HANDING_ON | {
+    "Concat", "ConcatFromSequence", "Pad", "ReduceMax", "Resize", "ScatterElements", "ScatterND",
+    "SequenceInsert", "SplitToSequence", "Upsample", "Where",
 }  # fmt: skip
 """Operators that put numbers elsewhere, choose among them or repeat them."""
 
-_DECIDING = _PICKING | {
-    "ArgMax", "Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max",
-    "MaxPool", "Min", "NonMaxSuppression", "NonZero", "ReduceMean", "Round", "TopK",
-    "DequantizeLinear", "QuantizeLinear",
+_DECIDING = _PICKING | COMPARISONS | {
+    "ArgMax", "Clip", "DequantizeLinear", "Max", "MaxPool", "Min", "NonMaxSuppression", "NonZero",
+    "QuantizeLinear", "ReduceMean", "Round", "TopK",
 }  # fmt: skip
 """What stands between a score and an output of the model: scores are chosen by, and sorted."""
 
-_ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Neg"})
+_ARITHMETIC = ARITHMETIC | {"Neg", "Pow"}
+"""Operators that decode boxes: exponents and signs, too."""
 
-_SCORING = frozenset({"Sigmoid", "HardSigmoid", "Softmax", "Tanh"})
 
 _SUMMING = MOVING | {
     "Add", "AveragePool", "Clip", "GlobalAveragePool", "MatMul", "Max", "Mul", "ReduceMax",
@@ -81,7 +78,7 @@ def _corrects(node: Node, correction: Value) -> bool:
 
 
 def _decodes(layers: Layers, others: Iterable[Value]) -> bool:
-    return all(not layers.is_computed(other) or _made_by(other, _SCORING) for other in others)
+    return all(not layers.is_computed(other) or _made_by(other, BOUNDED) for other in others)
 
 
 def _made_by(value: Value, ops: frozenset[str]) -> bool:

@@ -18,6 +18,7 @@ from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import BLOCK_BYTES, Tensor
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import WEIGHT_SLOTS
 from onnxlint.model.graph.place import Place
 from onnxlint.model.preflight import Preflight
 
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
 
     from onnxlint.runtime.protocol import Array, Statistics
 
-WEIGHT_SLOTS = {
-    "Conv": (1,), "ConvTranspose": (1,), "DeformConv": (1,), "Gemm": (1,), "MatMul": (0, 1),
-    "Gather": (0,), "LSTM": (1, 2), "GRU": (1, 2), "RNN": (1, 2),
-}  # fmt: skip
-"""Input slots that hold learned weights of two and more dims."""
 
 THREAD_ELEMENTS = 8 * 1024 * 1024
 """Tensors in a file that hold more are read by several threads, so many elements at a time."""

@@ -40,7 +40,7 @@ _CONSTANTS = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a target does not run a node, in few words.
+    """Why a target does not run a node: what it does not support, e.g. `Max for int16`.
 
     `dtype` is the element type that it has no implementation for, if that is why; `on_host` says
     that the target's host, onnxruntime's CPU provider, runs the node in its place.
@@ -245,7 +245,7 @@ class _Expansion:
             if node.op_type != "Constant":
                 refusal = self.refusal(bound, schema, dtypes)
                 if refusal is not None:
-                    reason = f"it is written out with {node.op_type}, and {refusal.reason}"
+                    reason = f"{caller.op_type}, which expands to {refusal.reason}"
                     return replace(refusal, reason=reason)
         return None
 

@@ -181,7 +181,7 @@ class Target:
     def refusal(
         self, op: str, since: int | None, dtypes: Mapping[str, str]
     ) -> tuple[str, str | None] | None:
-        """Why it does not run an operator itself, in few words, and the type that it refuses.
+        """What of an operator it does not support itself, in few words, and the type of that.
 
         None where it runs it, or may.
 
@@ -194,12 +194,12 @@ class Target:
             return None
         kernels = self.kernels.get(op)
         if kernels is None:
-            return "it has no such operator", None
+            return op, None
         fitting = [kernel for kernel in kernels if kernel.fits_version(since)]
         if not fitting:
-            return f"it has {op}, not version {since} of it", None
+            return f"version {since} of {op}", None
         refused = _refused(fitting, dtypes) and _refused(fitting, self._read(dtypes))
-        return None if refused is None else (f"it has {op}, not for {refused}", refused)
+        return None if refused is None else (f"{op} for {refused}", refused)
 
     def widens(self, op: str, since: int | None, dtypes: Mapping[str, str]) -> bool:
         """Whether it runs an operator only after a conversion of its inputs."""
@@ -292,8 +292,8 @@ def _unknown(name: str) -> str:
     match = _NAME.fullmatch(name)
     wanted = match["family"] if match else name
     near = get_close_matches(wanted, families(), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(families())}"
-    return f"no target is called {name!r}; {hint}"
+    hint = f"did you mean {near[0]!r}?" if near else f"known targets: {', '.join(families())}"
+    return f"unknown target {name!r}; {hint}"
 
 
 @cache
@@ -355,8 +355,8 @@ def _release(name: str, version: str | None) -> Release:
     first, last = known[0].version, known[-1].version
     if not older or (not within and older[-1] is known[-1] and not _is_of(version, last)):
         raise TargetError(
-            f"nothing is known of {name} {version}: {_span(first, last)}; "
-            f"name one of these, or write {name!r} for the newest"
+            f"unknown version {version} of target {name}: {_span(first, last)}; "
+            f"choose one of these, or {name!r} for the newest"
         )
     return older[-1]
 
@@ -368,7 +368,7 @@ def _is_of(version: str, release: str) -> bool:
 
 
 def _span(first: str, last: str) -> str:
-    return f"known are the releases from {first} to {last}" if first != last else f"known is {last}"
+    return f"known releases: {first} to {last}" if first != last else f"known release: {last}"
 
 
 def _key(version: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MOVING, STEPPED
+from onnxlint.model.graph.operators import AFFINE, MOVING, SIGMOIDS, SOFTMAXES, STEPPED
 from onnxlint.model.graph.walk import Walk
 
 MASK_NUMBER = -1e4
@@ -32,15 +32,10 @@ _MASKING = frozenset(
 )
 """Operators that build a mask of a constant, or apply it."""
 
-_UNMASKING = frozenset({
-    "Softmax", "LogSoftmax", "Sigmoid", "Tanh", "Exp", "LayerNormalization", "MatMul", "Gemm",
-    "Conv",
-})  # fmt: skip
+_UNMASKING = SOFTMAXES | {"Conv", "Exp", "Gemm", "LayerNormalization", "MatMul", "Sigmoid", "Tanh"}
 """Operators that the numbers of a mask do not outlive."""
 
-_SQUASHING = frozenset({
-    "Softmax", "LogSoftmax", "Sigmoid", "HardSigmoid", "Exp", "Log", "Softplus", "Pow",
-})  # fmt: skip
+_SQUASHING = SOFTMAXES | SIGMOIDS | {"Exp", "Log", "Pow", "Softplus"}
 """Operators whose outputs have a scale of their own."""
 
 _STEPS = STEPPED | {
@@ -48,7 +43,6 @@ _STEPS = STEPPED | {
 }  # fmt: skip
 """Operators that may well give the same for different inputs."""
 
-_AFFINE = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum")
 
 _JOINS = ("Add", "Sum", "Concat")
 """Operators in which branches meet."""
@@ -190,7 +184,7 @@ class Activations:
         if weight is not None and not weight.any():
             return True
         node = seen.value.producer
-        if seen.peak or node is None or node.op not in _AFFINE:
+        if seen.peak or node is None or node.op not in AFFINE:
             return False
         return not all(self._layers.is_computed(value) for value in node.inputs[:2])
 

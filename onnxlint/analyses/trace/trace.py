@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.body_values import Within
 from onnxlint.analyses.execution.execution import Execution
+from onnxlint.contributions import Contributions
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
@@ -368,6 +369,11 @@ class Trace:
         for value, seen in self.within.statistics.items():
             if not seen.elements:
                 yield Observed(value, seen, self.within.samples[value])
+
+    def contribute(self, report: Contributions) -> None:
+        """All rows, where a full trace was asked for."""
+        if self.execution.inputs.settings.full_trace:
+            report.trace = tuple(self.rows())
 
     def rows(self) -> Iterator[TraceRow]:
         """Every recorded value, integers too, for the report."""

@@ -13,15 +13,16 @@ from onnxlint.analyses.execution.probed_session import Runner
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.trace import Contamination, Trace
+from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.protocol import Array
+    from onnxlint.types import Feed
 
-    Feed = dict[str, Array]
 
 MOST_RUNS = 64
 """Runs that are spent on making one witness smaller."""
@@ -45,6 +46,10 @@ class Witnesses:
         self._trace, self._runner = trace, runner
         self._folder, self._model = folder, model
         self.problems: list[str] = []
+
+    def contribute(self, report: Contributions) -> None:
+        """The witnesses that could not be saved."""
+        report.losses += [Loss(each, "witness", Severity.ERROR) for each in self.problems]
 
     @classmethod
     def build(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, ModelProto, NodeProto
 
     from onnxlint.model.file.load import Model
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 Part = Node | Value | Scope
 """What a fix can name: a vertex of the graph, or a scope."""
@@ -66,7 +66,7 @@ class Draft:
         """Gives the constant behind a value other elements of the same dtype and dims.
 
         Raises:
-            FixError: it is no stored tensor, or its data lies in another file.
+            FixError: it is not a stored tensor, or its data lies in another file.
         """
         source = self.graph.source(value)
         twin = self._twins[source.scope].values[source.name]
@@ -75,9 +75,11 @@ class Draft:
             tensor = twin.producer.tensor("value")
         stored = self.graph.tensor(value)
         if tensor is None or stored is None:
-            raise FixError(f"{value.name!r} is no stored tensor")
+            raise FixError(f"{value.name!r} is not a stored tensor")
         if stored.is_external:
-            raise FixError(f"the data of {value.name!r} lies in another file, which stays as it is")
+            raise FixError(
+                f"the data of {value.name!r} is in an external file, which is not modified"
+            )
         self._claims.take(source)
         for field in (*TYPED_FIELDS, "external_data", "data_location"):
             tensor.ClearField(field)
@@ -109,7 +111,7 @@ class Draft:
             raise FixError(f"{value.name!r} is an output")
         hidden = [node for node in value.consumers if node.scope.lookup(by.name) is not by]
         if hidden:
-            raise FixError(f"{hidden[0].place} does not see {by.name!r}")
+            raise FixError(f"{hidden[0].place} cannot see {by.name!r}")
         self._claims.take(value)
         self._claims.need(by)
         for consumer in value.consumers:
@@ -127,7 +129,7 @@ class Draft:
         try:
             sort_nodes(self.model.graph)
         except ValueError as error:
-            raise FixError("the nodes form a cycle, which has no order") from error
+            raise FixError("the nodes form a cycle and cannot be sorted") from error
 
     def need(self, *parts: Part) -> None:
         """Says that the fix relies on these, so that no other fix of the round removes them."""

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-import stat
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.model.file.errors import ModelError
-from onnxlint.model.file.mapped_files import Files
+from onnxlint.model.file.mapped_files import Files, NotAFileError
+from onnxlint.model.file.memory_files import MemoryFiles
 from onnxlint.model.file.protobuf_wire import Skeleton, WireError, skeleton
+from onnxlint.model.file.source import Source, spooled
 from onnxlint.safety.forked import Isolated
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
@@ -77,8 +76,8 @@ class Model:
 
 
 @contextmanager
-def open_model(path: str, budget: Budget | None = None) -> Iterator[Model]:
-    """Reads the model at `path` (`-`: standard input) and keeps its files open meanwhile.
+def open_model(model: str | Source, budget: Budget | None = None) -> Iterator[Model]:
+    """Reads the model at a path (`-`: standard input) and keeps its files open meanwhile.
 
     Text is parsed in a child process, within `budget`; without one, within the default limits.
 
@@ -86,75 +85,52 @@ def open_model(path: str, budget: Budget | None = None) -> Iterator[Model]:
         ModelError: there is no readable model.
     """
     budget = budget or Budget.build(Settings())
-    if path != "-":
-        with _read(path, Path(path), Path(path).parent, budget) as model:
-            yield model
+    if model == "-":
+        with spooled() as source, open_model(source, budget) as opened:
+            yield opened
         return
-    with spooled() as spool, _read("<stdin>", spool, Path.cwd(), budget) as model:
-        yield model
-
-
-@contextmanager
-def open_spooled(spool: Path, budget: Budget) -> Iterator[Model]:
-    """The model of standard input, which `spooled` put into a file.
-
-    Raises:
-        ModelError: there is no readable model.
-    """
-    with _read("<stdin>", spool, Path.cwd(), budget) as model:
-        yield model
-
-
-@contextmanager
-def spooled() -> Iterator[Path]:
-    """Standard input as a file, which is gone afterwards.
-
-    Raises:
-        ModelError: standard input is closed.
-    """
-    if sys.stdin is None:
-        raise ModelError("<stdin>", "standard input is closed", "name a file instead of '-'")
-    with tempfile.NamedTemporaryFile(prefix="onnxlint-", suffix=".onnx") as spool:
-        while block := sys.stdin.buffer.read(1 << 20):
-            spool.write(block)
-        spool.flush()
-        yield Path(spool.name)
-
-
-@contextmanager
-def _read(name: str, file: Path, folder: Path, budget: Budget) -> Iterator[Model]:
-    files = Files(file, folder)
+    if isinstance(model, Source):
+        name, files = model.name, _files(model)
+    else:
+        name, files = model, Files(Path(model), Path(model).parent)
     try:
         yield _opened(name, files, budget)
     finally:
         files.close()
 
 
+def _files(source: Source) -> Files:
+    if source.file is None:
+        return MemoryFiles(source.data, source.name, source.folder)
+    return Files(source.file, source.folder)
+
+
 def _opened(name: str, files: Files, budget: Budget) -> Model:
     try:
-        size = _size(name, files.model_file)
+        size = _size(name, files)
         proto, sha256 = _parse(name, files, budget)
     except (OSError, ValueError) as error:  # a NUL in its name is a ValueError
         problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
         raise ModelError(name, problem, "check the path and its permissions") from error
     if not proto.HasField("graph"):
-        raise ModelError(name, "holds no graph", "is it an ONNX model?")
+        raise ModelError(name, "contains no graph", "is it an ONNX model?")
     if _has_broken_text(proto):
-        raise ModelError(name, "holds text that is no UTF-8", "it is damaged: export it again")
+        raise ModelError(name, "is not valid UTF-8", "the file is damaged: export it again")
     return Model(name, proto, files, size, sha256)
 
 
-def _size(name: str, file: Path) -> int:
-    status = file.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise ModelError(
-            name, "is a directory", "name a file in it, or a glob such as 'DIR/*.onnx'"
-        )
-    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device never ends
-        raise ModelError(name, "is not a regular file", "pipe it to standard input: onnxlint -")
-    if status.st_size == 0:
+def _size(name: str, files: Files) -> int:
+    try:
+        size = files.size()
+    except NotAFileError as error:
+        if error.is_folder:
+            remedy = "name a file in it, or a glob such as 'DIR/*.onnx'"
+            raise ModelError(name, "is a directory", remedy) from error
+        remedy = "pipe it to standard input: onnxlint -"
+        raise ModelError(name, "is not a regular file", remedy) from error
+    if size == 0:
         raise ModelError(name, "is empty", "export or download it again")
-    return status.st_size
+    return size
 
 
 def _parse(name: str, files: Files, budget: Budget) -> tuple[ModelProto, str]:
@@ -175,19 +151,19 @@ def _parse(name: str, files: Files, budget: Budget) -> tuple[ModelProto, str]:
         raise _not_a_model(name, str(error)) from error
 
 
-def _hash(data: mmap.mmap) -> str:
-    """The hash of a mapped file, whose pages are given back as it goes on."""
+def _hash(data: mmap.mmap | memoryview) -> str:
+    """The hash of a model; the pages of a mapped file are given back as it goes on."""
     digest = hashlib.sha256()
     with memoryview(data) as view:
         for start in range(0, len(view), HASHED_AT_ONCE):
             digest.update(view[start : start + HASHED_AT_ONCE])
-            if hasattr(mmap, "MADV_DONTNEED"):
+            if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                 data.madvise(mmap.MADV_DONTNEED, start, min(HASHED_AT_ONCE, len(view) - start))
     return digest.hexdigest()
 
 
-def _reduced(name: str, data: mmap.mmap) -> Skeleton:
-    if data[:24] == b"version https://git-lfs.":
+def _reduced(name: str, data: mmap.mmap | memoryview) -> Skeleton:
+    if bytes(data[:24]) == b"version https://git-lfs.":
         raise ModelError(name, "is a Git LFS pointer, not the model", "run 'git lfs pull'")
     try:
         with memoryview(data) as buffer:
@@ -215,7 +191,7 @@ def _text(name: str, file: Path) -> bytes:
     with file.open("rb") as handle:
         text = handle.read(LARGEST_TEXT + 1)
     if len(text) > LARGEST_TEXT:
-        problem = f"is larger than textual models may be (limit {LARGEST_TEXT // 2**20} MiB)"
+        problem = f"is too large for a model in text form (limit {LARGEST_TEXT // 2**20} MiB)"
         raise ModelError(name, problem, "save it as .onnx")
     return text
 

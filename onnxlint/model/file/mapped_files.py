@@ -20,6 +20,14 @@ class TensorError(ValueError):
     """A tensor whose data cannot be read as its dtype and dims say."""
 
 
+class NotAFileError(Exception):
+    """A model's path leads to a folder, or to a pipe or device."""
+
+    def __init__(self, is_folder: bool) -> None:
+        super().__init__(is_folder)
+        self.is_folder = is_folder
+
+
 @dataclass(eq=False)
 class Files:
     """The mapped files behind one model: the model's own and those of its external data."""
@@ -31,7 +39,19 @@ class Files:
     _places: dict[str, Path | str] = field(default_factory=dict)
     _model: FileIO | None = None
 
-    def map_model(self) -> mmap.mmap:
+    def size(self) -> int:
+        """Bytes of the model file.
+
+        Raises:
+            OSError, ValueError: there is no such file.
+            NotAFileError: it is something else.
+        """
+        status = self.model_file.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device never ends
+            raise NotAFileError(stat.S_ISDIR(status.st_mode))
+        return status.st_size
+
+    def map_model(self) -> mmap.mmap | memoryview:
         """The model file, mapped once: whatever takes its place later is another file."""
         self._model = opened(self._itself)
         data = mmap.mmap(self._model.fileno(), 0, access=mmap.ACCESS_READ)
@@ -85,7 +105,7 @@ class Files:
                 return place
         except OSError as error:  # such as a name that is too long
             raise TensorError(f"external data {location!r}: {error.strerror}") from error
-        raise TensorError(f"external data {location!r} is no file")
+        raise TensorError(f"external data {location!r} is not a file")
 
     def gathered(self, locations: Iterable[str]) -> tuple[Path, dict[str, str]]:
         """A folder that holds these files, links followed, and their locations in it.
@@ -116,18 +136,21 @@ class Files:
 
     def _inside(self, path: Path) -> Path | str:
         """A file, links followed, of the model's folder or that of its link's target."""
-        homes = {self.folder.resolve(), self._itself.parent}
-        outside = "leads out of the model's folder through a link"
+        outside = "is outside the model's folder, through a link"
         try:
             reached = path.resolve()
         except (OSError, RuntimeError):  # a loop of links
             return outside
-        return reached if any(reached.is_relative_to(home) for home in homes) else outside
+        return reached if any(reached.is_relative_to(home) for home in self._homes()) else outside
+
+    def _homes(self) -> set[Path]:
+        """The folders that may hold external data."""
+        return {self.folder.resolve(), self._itself.parent}
 
     def _name(self, location: str) -> str:
         return self.model_file.name if location == INLINE else PurePosixPath(location).name
 
-    def _map(self, location: str) -> mmap.mmap | bytes:
+    def _map(self, location: str) -> mmap.mmap | memoryview | bytes:
         path = self.resolved(location)
         if path not in self._maps:
             try:
@@ -192,11 +215,11 @@ def _is_text(name: str) -> bool:
 def _escape(location: str) -> str | None:
     """Why the name of a file leads out of the folder, whatever lies there."""
     if "\0" in location:
-        return "holds a NUL character, which no file name has"
+        return "contains a NUL character, which is not valid in a file name"
     if urlsplit(location.replace("\\", "/")).scheme and "://" in location:
         return "is a URL"
     if PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor:
         return "is an absolute path"
     if ".." in PureWindowsPath(location).parts:
-        return "climbs out of the model's folder with '..'"
+        return "escapes the model's folder with '..'"
     return None

@@ -182,7 +182,8 @@ def _large_fields(
             length, position = _read_varint(buffer, position, end)
             stop = position + length
             if stop > end:
-                raise WireError(f"field at byte {tag_start} claims {length} bytes, past its end")
+                beyond = f"declares {length} bytes, beyond the end of its message"
+                raise WireError(f"field at byte {tag_start} {beyond}")
             if length >= large:
                 yield tag >> 3, tag_start, position, stop
             position = stop
@@ -205,7 +206,7 @@ def _read_varint(buffer: memoryview, position: int, end: int) -> tuple[int, int]
         if byte < 0x80:
             return result, position
         shift += 7
-    raise WireError(f"broken number at byte {position}")
+    raise WireError(f"invalid varint at byte {position}")
 
 
 def _varint(number: int) -> bytes:

@@ -6,17 +6,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxlint.model.file.dtypes import bits, dtype_name, numpy_dtype, stored_dtype
 from onnxlint.model.file.mapped_files import Files, TensorError
 from onnxlint.model.file.protobuf_wire import INLINE
 
 if TYPE_CHECKING:
-    import numpy as np
     from onnx import TensorProto
 
-    Array = np.ndarray[Any, np.dtype[Any]]
+    from onnxlint.types import Array
 
 TYPED_FIELDS = (
     "float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data"
@@ -156,7 +155,7 @@ class Tensor:
             size = int(length) if length is not None else self.nbytes
             return self._place.get("location", ""), int(self._place.get("offset") or 0), size
         except ValueError as error:
-            raise TensorError("its offset or length is no number") from error
+            raise TensorError("its offset or length is not a number") from error
 
     def array(self) -> Array:
         """The elements with shape `dims`: a read-only view of the mapped file where it can be.

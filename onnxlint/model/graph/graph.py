@@ -8,13 +8,15 @@ rule first asks for it.
 from __future__ import annotations
 
 import gc
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxlint.model.file.load import Model
 from onnxlint.model.file.tensors import Tensor
+from onnxlint.model.graph.algorithms import is_acyclic
 from onnxlint.model.graph.build import connect, define, path_of, subgraphs
 from onnxlint.model.graph.crossings import Crossings
 from onnxlint.model.graph.nodes import ModelScopes, Node, Origin, Scope, Value, plain_domain
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     import networkx as nx
     from onnx import SparseTensorProto, TensorProto
 
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 T = TypeVar("T")
 
@@ -107,7 +109,18 @@ class Graph:
         """
         if not ops:
             return (node for scope in self.scopes for node in scope.nodes)
-        return (node for op in ops for node in self._nodes_by_op.get(op, ()))
+        groups = [self._nodes_by_op[op] for op in dict.fromkeys(ops) if op in self._nodes_by_op]
+        if len(groups) < 2:
+            return iter(groups[0] if groups else ())
+        return iter(sorted(chain.from_iterable(groups), key=self._order))
+
+    def _order(self, node: Node) -> tuple[int, int]:
+        """Where a node stands in the file: a set of operators comes in an order by chance."""
+        return self._scope_order[node.scope], node.index
+
+    @cached_property
+    def _scope_order(self) -> dict[Scope, int]:
+        return {scope: place for place, scope in enumerate(self.scopes)}
 
     @cached_property
     def _nodes_by_op(self) -> dict[str, list[Node]]:
@@ -328,16 +341,7 @@ class Graph:
     @property
     def is_acyclic(self) -> bool:
         """Whether no value depends on itself."""
-        vertices: list[Vertex] = [*self.values(), *self.nodes()]
-        vertices += [(node,) for node in self.nodes() if node.subgraphs]
-        waiting = Counter(after for vertex in vertices for after in flows_to(vertex))
-        ready = [vertex for vertex in vertices if not waiting[vertex]]
-        for vertex in ready:
-            for after in flows_to(vertex):
-                waiting[after] -= 1
-                if after is not None and not waiting[after]:
-                    ready.append(after)
-        return not any(waiting.values())
+        return is_acyclic(self.digraph)
 
     def parts(self) -> Iterator[set[Node | Value]]:
         """What is live, as parts that share no vertex and no edge, in the order of the values."""

@@ -123,7 +123,7 @@ class Node:
     op: str = field(init=False)
     _many: dict[str, AttributeProto] | None = field(init=False, default=None)
     _slots: dict[Value, list[int]] | None = field(init=False, default=None)
-    _source: tuple[str | None, str | None] | None = field(init=False, default=None)
+    _source: tuple[str | None, ...] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.name, self.op_type = self.proto.name, intern(self.proto.op_type)
@@ -239,8 +239,9 @@ class Node:
         """The place of one of its outputs."""
         if self._source is None:
             metadata = {entry.key: entry.value for entry in self.proto.metadata_props}
-            module, source = module_path(self.name, metadata), source_line(metadata)
-            self._source = module and shortened(module), source and shortened(source)
+            module, line = module_path(self.name, metadata), source_line(metadata)
+            told = (module, None, None) if line is None else (module, str(line), line.path)
+            self._source = tuple(part and shortened(part) for part in told)
         return Place(
             self.scope.path,
             shortened(self.name),

@@ -32,6 +32,8 @@ class Place:
 
     `scope` is empty for the main graph, else the path to a subgraph (`If_3/then_branch`) or a
     function (`function:domain::Name`). `node_index` counts the nodes of that scope from 0.
+    `source` is the line of the user's code that made the node, `net.py:41`, and `source_path` the
+    path of that file on the machine of the export.
     """
 
     scope: str = ""
@@ -41,6 +43,7 @@ class Place:
     value: str | None = None
     module: str | None = None
     source: str | None = None
+    source_path: str | None = None
 
     @property
     def place(self) -> Place:

@@ -14,7 +14,7 @@ from onnxlint.model.graph.place import Located, Place, shortened
 if TYPE_CHECKING:
     from onnx import AttributeProto, SparseTensorProto, TensorProto
 
-    from onnxlint.model.file.tensors import Array
+    from onnxlint.types import Array
 
 LARGEST_FILL = 1 << 24
 """Elements of a ConstantOfShape that are looked at one by one: it may ask for any number of them.

@@ -15,6 +15,7 @@ from typing import Any
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import FEW, STANDARD_DOMAINS, Node, Value
+from onnxlint.model.graph.operators import COMMUTATIVE, CONSTANT_OPS
 from onnxlint.model.graph.place import Place
 from onnxlint.model.patterns.conditions import attribute_of, compared, holds
 from onnxlint.model.patterns.parser import (
@@ -33,10 +34,6 @@ from onnxlint.model.patterns.parser import (
 )
 
 __all__ = ["Match", "Pattern", "PatternError"]
-
-COMMUTATIVE = frozenset({"Add", "Mul", "Sum", "Mean", "Max", "Min", "And", "Or", "Xor", "Equal",
-                         "BitwiseAnd", "BitwiseOr", "BitwiseXor"})  # fmt: skip
-"""Operators whose operands may be swapped."""
 
 
 class Match(Mapping[str, Value]):
@@ -191,7 +188,7 @@ _Goal = tuple[Operand | _Again, Value | None] | _Swapped
 _Goals = tuple[_Goal, Any] | None
 """What is still to be shown: the first goal, and the others in the same form."""
 
-_CONSTANT_OPS = frozenset({"Constant", "ConstantOfShape", "Identity"})
+_CONSTANT_OPS = CONSTANT_OPS | {"Identity"}
 """What a constant comes from, if not from an initializer."""
 
 

@@ -162,7 +162,7 @@ def _tokens(text: str) -> Iterator[_Token]:
         column = position - start + 1
         found = _TOKEN.match(text, position)
         if found is None:
-            raise PatternError(f"line {line}, column {column}: {text[position]!r} means nothing")
+            raise PatternError(f"line {line}, column {column}: {text[position]!r} is unexpected")
         position = found.end()
         if found.lastgroup != "space":
             yield _Token(str(found.lastgroup), found[0], line, column)
@@ -227,7 +227,7 @@ class _Parser:
         for token in subjects:
             if token.text not in known:
                 hint = suggestion(token.text, known)
-                raise self._error(f"no node makes or reads {token.text!r}{hint}", token)
+                raise self._error(f"no node defines or reads {token.text!r}{hint}", token)
         _check(read)
         return read
 
@@ -240,7 +240,7 @@ class _Parser:
             token = self._next
             name = self._value_name("the name of an output")
             if name in self._made or name in own:
-                raise self._error(f"{name!r} is made twice; give one of them another name", token)
+                raise self._error(f"{name!r} is defined twice; rename one of them", token)
             if name in self._read:
                 raise self._error(f"{name!r} is read by a line above; put this one before", token)
             outputs.append(None if name == "_" else name)
@@ -258,7 +258,9 @@ class _Parser:
                 self._expect(",", "an output")
             if self._accept(name or "_") is None:
                 written = ", ".join(each or "_" for each in first.outputs)
-                raise self._error(f"an alternative makes what the line above makes, {written}")
+                raise self._error(
+                    f"an alternative must define the same output as the line above, {written}"
+                )
         self._made.difference_update(filter(None, first.outputs))
         return self._node(start, first.outputs, first.least, first.most)
 
@@ -285,7 +287,7 @@ class _Parser:
         if token.kind != "name":
             raise self._error(f"expected {what}")
         if not token.text.isidentifier():
-            problem = f"{token.text!r} is no name of a value; use letters, digits and '_'"
+            problem = f"{token.text!r} is not a valid value name; use letters, digits and '_'"
             raise self._error(problem, token)
         return self._take().text
 
@@ -320,7 +322,7 @@ class _Parser:
         if isinstance(expected, Name) and not equals:
             raise self._error(f"{comparison!r} cannot compare with a name, '=' can", written)
         if not equals and comparison != "!=" and not isinstance(expected, int | float):
-            raise self._error(f"{comparison!r} compares with a number alone", written)
+            raise self._error(f"{comparison!r} needs a number on its right side", written)
         return Condition(subject, "==" if comparison == "=" else comparison, expected)
 
     def _literal(self) -> Literal:
@@ -359,7 +361,7 @@ class _Parser:
         if token.kind == "mark" and token.text in (",", ")"):
             return Omitted()
         if token.kind == "string" and token.text != '""':
-            raise self._error("a text is no operand; write the name of a value", token)
+            raise self._error("a text cannot be an operand; write the name of a value", token)
         if token.kind == "string":
             self._take()
             return Omitted()
@@ -373,7 +375,7 @@ class _Parser:
         if self._accept("is") is None:
             told, written = self._comparison(subject), self._tokens[self._at - 1]
             if isinstance(told.expected, str | Name):
-                problem = "'where' compares a value with a number or a list of numbers alone"
+                problem = "'where' only compares a value with a number or a list of numbers"
                 raise self._error(problem, written)
             return told
         wanted = self._accept("not") is None
@@ -387,7 +389,7 @@ class _Parser:
 def _check(read: PatternText) -> None:
     """Whether the lines hang together: every one leads to the last, which is not optional."""
     if not read.groups:
-        raise PatternError("it holds no node; write one like 'b = Softmax(a)'")
+        raise PatternError("contains no node; write e.g. 'b = Softmax(a)'")
     *above, last = read.groups
     if not last[0].least:
         raise PatternError(f"line {last[0].number}: the last node cannot be optional")

@@ -56,7 +56,7 @@ def _read(
     else:
         known = ", ".join([*arrays.SUFFIXES, *csv_parquet.SUFFIXES])
         remedy = f"give {known}, a folder of .npy or images, test_data_set_*, or module:function"
-        raise DataError(f"{path}: is of no known kind; {remedy}")
+        raise DataError(f"{path}: unsupported data format; {remedy}")
     return batched(fitted(found, slots), slots, samples)
 
 

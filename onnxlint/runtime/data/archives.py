@@ -70,7 +70,7 @@ class _Sparing(io.BufferedReader):
             self.seek(here)
             size = max(0, end - here)
         if size > LARGEST_DIRECTORY:
-            told = f"its list of members claims {size:,} bytes (limit {LARGEST_DIRECTORY:,})"
+            told = f"the list of members declares {size:,} bytes (limit {LARGEST_DIRECTORY:,})"
             raise zipfile.BadZipFile(told)
         return super().read(size)
 
@@ -92,15 +92,15 @@ def _check(info: zipfile.ZipInfo, end: int) -> None:
         ValueError: it cannot, or not by what numpy writes.
     """
     if info.flag_bits & _ENCRYPTED:
-        raise ValueError("its members are encrypted")
+        raise ValueError("members are encrypted")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("its members are packed by a method that numpy does not use")
+        raise ValueError("members are compressed by a method that numpy does not use")
     if info.header_offset < 0 or info.header_offset + info.compress_size > end:
-        raise ValueError("its list of members points outside the file: it is cut off")
+        raise ValueError("the list of members points outside the file: the file is truncated")
     ratio = 1 if info.compress_type == zipfile.ZIP_STORED else MOST_UNPACKED
     if info.file_size > info.compress_size * ratio:
         claimed = f"{info.file_size:,} bytes in {info.compress_size:,}"
-        raise ValueError(f"its list of members claims {claimed}, which cannot be")
+        raise ValueError(f"the list of members declares {claimed}, which is impossible")
 
 
 def write(file: IO[bytes], arrays: Mapping[str, Array], comment: bytes) -> None:

@@ -110,8 +110,8 @@ def _readable(path: Path) -> Iterator[None]:
 
 def _emptiness(path: Path) -> str:
     if path.is_dir():
-        return "holds no .npy file, no image and no test_data_set_*/input_0.pb"
-    return "holds no array; save them by numpy.savez"
+        return "contains no .npy file, no image and no test_data_set_*/input_0.pb"
+    return "contains no array; save them with numpy.savez"
 
 
 @contextmanager
@@ -157,7 +157,9 @@ class _Stored:
                 end = files.size_of(stream)
             promised, held = array.nbytes(None), end - stream.tell()
         if promised > held:
-            raise ValueError(f"its header promises {promised:,} bytes of {held:,}: it is cut off")
+            raise ValueError(
+                f"the header declares {promised:,} bytes of {held:,}: the file is truncated"
+            )
         return array
 
     def nbytes(self, rows: int | None) -> int:
@@ -199,7 +201,7 @@ def _require_text(texts: Array) -> None:
     for at in range(0, points.size, PIECE_BYTES):
         piece = points[at : at + PIECE_BYTES]
         if (piece > sys.maxunicode).any():
-            raise ValueError("its text holds what is no character")
+            raise ValueError("the text contains invalid characters")
 
 
 def taken(stream: IO[bytes], size: int) -> Array:
@@ -212,7 +214,7 @@ def taken(stream: IO[bytes], size: int) -> Array:
     for at in range(0, size, PIECE_BYTES):
         piece = stream.read(min(PIECE_BYTES, size - at))
         if len(piece) != min(PIECE_BYTES, size - at):
-            raise ValueError("it is cut off")
+            raise ValueError("the file is truncated")
         data[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
     return data
 
@@ -239,8 +241,8 @@ def _rows(
     )
     row = sum(stored[name].taken(1, wanted[name]) for name in by_row)
     if needed > LARGEST_BYTES:
-        told = f"what {rows:,} samples need takes {needed / 1024**3:,.1f} GiB"
-        remedy = f"give fewer (--samples); up to {LARGEST_BYTES / 1024**3:.0f} GiB are read"
+        told = f"{rows:,} samples need {needed / 1024**3:,.1f} GiB"
+        remedy = f"give fewer (--samples); the limit is {LARGEST_BYTES / 1024**3:.0f} GiB"
         raise DataError(f"{path}: {told}; {remedy}")
     affordable = max(rows, min(looked_at, LOOKED_AT_BYTES // max(1, row)))
     return lambda name: affordable if name in by_row else None

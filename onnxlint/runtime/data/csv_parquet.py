@@ -69,7 +69,7 @@ def read(
             missing = [slot.name for slot in slots if slot.name not in known]
             has = listed([name for name in table.names if name != without])
             problem = f"no column for input {listed(missing)}"
-            raise MisfitError([Misfit(None, problem, f"it has {has}")])
+            raise MisfitError([Misfit(None, problem, f"the data has {has}")])
         (slot,) = slots
         found = _whole_table(table, slot, without, rows, looked_at)
     return {slot.name: found[:, 0] if len(slot.dims) == 1 and found.shape[1] == 1 else found}
@@ -134,7 +134,7 @@ def _whole_table(table: Table, slot: Slot, without: str | None, rows: int, looke
     if slot.dtype == "str":
         chosen = [name for name in table.names if name != without]
         if not chosen:
-            raise MisfitError([Misfit(slot.name, "the data has no column beside the labels")])
+            raise MisfitError([Misfit(slot.name, "the data has no column except the labels")])
         texts = table.columns([], chosen, rows, looked_at)
         return np.stack([texts[name] for name in chosen], axis=1)
     try:
@@ -144,11 +144,11 @@ def _whole_table(table: Table, slot: Slot, without: str | None, rows: int, looke
 
 
 def _misfit(error: NotANumberError, slot: Slot) -> MisfitError:
-    told = f"column {quoted(error.column)} holds {quoted(error.cell)} in row {error.row}"
-    cause = "encode it as the training did"
+    told = f"column {quoted(error.column)} contains {quoted(error.cell)} in row {error.row}"
+    cause = "encode it as in training"
     if re.fullmatch(r"\s*[-+]?\d+,\d+\s*", error.cell):
         cause = "write decimals with a point"
-    return MisfitError([Misfit(slot.name, f"{told}, and the model wants {slot.dtype}", cause)])
+    return MisfitError([Misfit(slot.name, f"{told}, model expects {slot.dtype}", cause)])
 
 
 def _shaped(column: Array, slot: Slot) -> Array:

@@ -51,7 +51,7 @@ def opened(path: Path, expected: set[str]) -> Iterator[Rows]:
         ) as file:
             yield Rows(path, file, expected)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is no UTF-8 text ({error}); save it as UTF-8") from error
+        raise DataError(f"{path}: is not UTF-8 text ({error}); save it as UTF-8") from error
     except (OSError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV ({error}); save it again") from error
 
@@ -73,7 +73,7 @@ class Rows:
         if header is not None:
             del first[0]
             if not first:
-                raise DataError(f"{path}: has a header and no rows")
+                raise DataError(f"{path}: has a header but no rows")
         self._first = first
         self.names = _names(path, header, len(cells[0]))
 
@@ -82,12 +82,12 @@ class Rows:
         left_out = self.names.index(without) if without in self.names else None
         width = len(self.names) - (left_out is not None)
         if not width:
-            raise DataError(f"{self._path}: has no column beside the labels")
+            raise DataError(f"{self._path}: has no column except the labels")
         together = array.array("d")
         wanted = affordable(rows, looked_at, width, LOOKED_AT_BYTES // 8)
         for at, row in enumerate(islice(self._rows(), wanted)):
             if (at + 1) * width > MOST_NUMBERS:
-                told = f"what {rows:,} samples need is more than {MOST_NUMBERS:,} numbers"
+                told = f"{rows:,} samples have more than {MOST_NUMBERS:,} values"
                 raise DataError(f"{self._path}: {told}; give fewer (--samples), or .npy")
             together.frombytes(self._parsed(at, row, left_out).tobytes())
         return np.frombuffer(together, np.float64).reshape(-1, width)

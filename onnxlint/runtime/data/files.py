@@ -41,7 +41,7 @@ def guarded(path: Path) -> Iterator[None]:
         yield
     except MemoryError as error:
         raise DataError(
-            f"{path}: takes more memory than there is; give fewer samples (--samples)"
+            f"{path}: needs more memory than available; give fewer samples (--samples)"
         ) from error
     except (OSError, OverflowError, RecursionError) as error:
         told = shortened(str(error)) or type(error).__name__
@@ -134,7 +134,7 @@ def _walk(top: Path, depth: int) -> Iterator[str]:
                 for entry in found:
                     count += 1
                     if count > MOST_ENTRIES:
-                        told = f"holds more than {MOST_ENTRIES:,} files"
+                        told = f"contains more than {MOST_ENTRIES:,} files"
                         raise DataError(f"{top}: {told}; give a folder with the samples only")
                     yield entry.path
                     if depth > 1 and entry.is_dir(follow_symlinks=False):
@@ -153,7 +153,9 @@ def _mode(path: Path) -> int:
 def _require_regular(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "a special file")
-        raise DataError(f"{path}: is {kind}, not a regular file; give the file that holds the data")
+        raise DataError(
+            f"{path}: is {kind}, not a regular file; give the file that contains the data"
+        )
 
 
 def _unopened(path: Path, error: OSError | ValueError) -> DataError:

@@ -70,7 +70,7 @@ def paired(names: Iterable[str], slots: list[Slot]) -> dict[str, str]:
         return dict(zip(wanted, unnamed, strict=True))
     known = {_safe(name): name for name in has} | {name: name for name in has}
     found = {name: known.get(name, known.get(_safe(name))) for name in wanted}
-    told = f"it has {listed([*has]) or 'nothing'}"
+    told = f"the data has {listed([*has]) or 'nothing'}"
     missing = [
         Misfit(name, f"no array for input {name!r}", told)
         for name, array in found.items() if array is None
@@ -125,24 +125,25 @@ def _cast(array: Array, slot: Slot) -> Array:
 
 def _dtype_misfits(array: Array, slot: Slot) -> Iterator[Misfit]:
     wanted = slot_dtype(slot)
-    told = f"input {slot.name!r} is {array.dtype}, and the model wants {slot.dtype}"
+    told = f"input {slot.name!r} is {array.dtype}, model expects {slot.dtype}"
     if array.dtype.kind in TEXT_KINDS:
         if slot.dtype != "str":
-            yield Misfit(slot.name, f"input {slot.name!r} is text, the model wants {slot.dtype}",
-                         "encode it as the training did")  # fmt: skip
+            yield Misfit(slot.name, f"input {slot.name!r} is text, model expects {slot.dtype}",
+                         "encode it as in training")  # fmt: skip
     elif slot.dtype == "str":
         yield Misfit(slot.name, told, "give it as text")
     elif array.dtype.kind in "iu" and wanted.kind in "iu":
         limits = np.iinfo(wanted)
         if array.size and (array.min() < limits.min or array.max() > limits.max):
-            problem = f"{told}: {array.min()} to {array.max()} does not fit into it"
+            problem = f"{told}: {array.min()} to {array.max()} is out of range"
             likely = {array.dtype.itemsize, wanted.itemsize} == {1}
             yield Misfit(
-                slot.name, problem, "int8 against uint8: shift it by 128" if likely else ""
+                slot.name, problem, "shift it by 128, from int8 to uint8 or back" if likely else ""
             )
     elif array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, wanted, "same_kind"):
         scaled = array.dtype.kind == "f" and "8" in slot.dtype and wanted.kind in "iu"
-        cause = "is it scaled already, and the model wants raw pixels?" if scaled else "convert it"
+        raw = "the data may already be scaled while the model expects raw pixels"
+        cause = raw if scaled else f"convert it to {slot.dtype}"
         yield Misfit(slot.name, told, cause)
 
 
@@ -151,8 +152,8 @@ def _overflows(array: Array, cast: Array, slot: Slot) -> Iterator[Misfit]:
         return
     lost = np.isinf(cast) & np.isfinite(array)
     if lost.any():
-        told = f"input {slot.name!r} is {array.dtype}, and the model wants {slot.dtype}"
-        yield Misfit(slot.name, f"{told}: {array[lost][0]:g} does not fit into it", "scale it")
+        told = f"input {slot.name!r} is {array.dtype}, model expects {slot.dtype}"
+        yield Misfit(slot.name, f"{told}: {array[lost][0]:g} is out of range", "scale it")
 
 
 def _broken_texts(cast: Array, slot: Slot) -> Iterator[Misfit]:
@@ -161,8 +162,8 @@ def _broken_texts(cast: Array, slot: Slot) -> Iterator[Misfit]:
         try:
             str(cell).encode()
         except UnicodeEncodeError:
-            told = f"input {slot.name!r} holds {ascii(str(cell))[:LONGEST_QUOTE]}"
-            yield Misfit(slot.name, f"{told}, which is no UTF-8", "save the text as UTF-8")
+            told = f"input {slot.name!r} contains {ascii(str(cell))[:LONGEST_QUOTE]}"
+            yield Misfit(slot.name, f"{told}, which is not valid UTF-8", "save the text as UTF-8")
             return
 
 
@@ -175,7 +176,7 @@ def _shape_misfits(
     if offset == 1 and not as_given and _matches(array.shape[1:], slot, None):
         return
     wanted = f"[{', '.join(map(str, slot.dims))}]"
-    problem = f"input {slot.name!r} has shape {list(array.shape)}, the model wants {wanted}"
+    problem = f"input {slot.name!r} has shape {list(array.shape)}, model expects {wanted}"
     if free_axis == 0:
         problem += ", with samples along the first axis"
     yield Misfit(slot.name, problem, _cause(array.shape, slot, free_axis))
@@ -195,28 +196,28 @@ def _differing(shape: tuple[int, ...], slot: Slot, free_axis: int | None) -> Ite
 def _cause(shape: tuple[int, ...], slot: Slot, free_axis: int | None) -> str:
     rank = len(slot.dims)
     if len(shape) == rank - 1 and _matches((0, *shape), slot, 0):
-        return "the axis of the samples is missing: it looks like a single one, add it by x[None]"
+        return "the batch axis is missing; if this is a single sample, add it with x[None]"
     if len(shape) != rank:
-        return f"it has {len(shape)} axes, not {rank}"
+        return f"the data has {len(shape)} axes, not {rank}"
     if rank == 4:
         n, a, b, c = shape
         if _matches((n, c, a, b), slot, free_axis):
-            return "it looks like NHWC where NCHW is wanted: transpose it by (0, 3, 1, 2)"
+            return "the data appears to be NHWC instead of NCHW: transpose it by (0, 3, 1, 2)"
         if _matches((n, b, c, a), slot, free_axis):
-            return "it looks like NCHW where NHWC is wanted: transpose it by (0, 2, 3, 1)"
+            return "the data appears to be NCHW instead of NHWC: transpose it by (0, 2, 3, 1)"
         axis = next((axis for axis in (1, 3) if slot.dims[axis] in (1, 3, 4)), None)
         if axis is not None and shape[axis] != slot.dims[axis]:
-            return f"{shape[axis]} channels instead of {slot.dims[axis]}"
+            return f"the data has {shape[axis]} channels instead of {slot.dims[axis]}"
     if rank == 2 and isinstance(slot.dims[1], int) and shape[1] != slot.dims[1]:
         return _features(shape, slot.dims[1])
     axis = next(_differing(shape, slot, free_axis))
-    return f"axis {axis} is {shape[axis]}, not {slot.dims[axis]}"
+    return f"axis {axis} has size {shape[axis]}, not {slot.dims[axis]}"
 
 
 def _features(shape: tuple[int, ...], wanted: int) -> str:
     if shape[0] == wanted:
-        return "it looks transposed: samples go along the first axis"
+        return "the data appears to be transposed: samples go along the first axis"
     if shape[1] < wanted:
         return f"{wanted - shape[1]} of {wanted} features are missing"
-    hint = " (the label?)" if shape[1] == wanted + 1 else ""
-    return f"{shape[1] - wanted} features too many{hint}"
+    extra = shape[1] - wanted
+    return "1 extra feature (is the label included?)" if extra == 1 else f"{extra} extra features"

@@ -50,7 +50,7 @@ def read(path: Path, slots: list[Slot], samples: int) -> Fed:
         told = f"{type(error).__name__}: {shortened(str(error))}"
         raise DataError(f"{path.name}: {told}") from error
     if not items:
-        raise DataError(f"{path.name}: it yielded nothing")
+        raise DataError(f"{path.name}: yielded nothing")
     names = items[0].keys()
     alike = all(item.keys() == names for item in items) and all(
         len({item[name].shape for item in items}) == 1 for name in names
@@ -83,7 +83,7 @@ def _called(path: Path) -> Iterable[Any]:
         raise DataError(f"{path.name}: the module has no such function")
     made = function()
     if not isinstance(made, Iterable):
-        raise DataError(f"{path.name}: it must yield arrays, or dicts of them")
+        raise DataError(f"{path.name}: must yield arrays, or dicts of them")
     return made
 
 
@@ -97,7 +97,7 @@ def _taken(
         feed = _feed(source, item, slots)
         size += OVERHEAD_BYTES + sum(_taken_bytes(array) for array in feed.values())
         if size > LARGEST_BYTES:
-            told = f"{source}: it yielded more than {LARGEST_BYTES / 1024**3:.0f} GiB"
+            told = f"{source}: yielded more than {LARGEST_BYTES / 1024**3:.0f} GiB"
             raise DataError(f"{told} for {samples:,} samples; give fewer (--samples)")
         yield feed
         single = any(array.ndim == ranks.get(name, 0) - 1 for name, array in feed.items())
@@ -117,5 +117,5 @@ def _feed(source: str, item: Any, slots: list[Slot]) -> dict[str, Array]:
         return {str(name): np.asarray(array) for name, array in named.items()}
     except (ValueError, TypeError) as error:  # e.g. (images, labels) of a data loader
         remedy = "yield arrays, or dicts of them by input"
-        told = f"{source}: it yielded a {type(item).__name__} that is no array"
+        told = f"{source}: yielded a {type(item).__name__}, which is not an array"
         raise DataError(f"{told}; {remedy}") from error

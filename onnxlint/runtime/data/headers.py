@@ -40,17 +40,17 @@ def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]
     magic = _taken(stream, len(_MAGIC) + 2)
     width = _LENGTH_BYTES.get((magic[-2], magic[-1]))
     if magic[:-2] != _MAGIC or width is None:
-        raise ValueError("it is not an array that numpy saved")
+        raise ValueError("not an array saved by numpy")
     length = int.from_bytes(_taken(stream, width), "little")
     if length > LONGEST_HEADER:
-        raise ValueError(f"its header claims {length:,} bytes (limit {LONGEST_HEADER:,})")
+        raise ValueError(f"the header declares {length:,} bytes (limit {LONGEST_HEADER:,})")
     return _parsed(_taken(stream, length).decode("latin-1"))
 
 
 def _taken(stream: IO[bytes], size: int) -> bytes:
     data = stream.read(size)
     if len(data) != size:
-        raise ValueError("it is not an array that numpy saved: it ends within its header")
+        raise ValueError("not an array saved by numpy: the file ends within the header")
     return data
 
 
@@ -58,12 +58,12 @@ def _parsed(text: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     entries = _entries(text)
     descr, order, shape = (entries.get(key, "") for key in ("descr", "fortran_order", "shape"))
     if re.search(r"""['"]descr['"]\s*:\s*\[""", text):
-        raise ValueError("it holds records, which are not fed: save an array a field")
+        raise ValueError("contains records, which are not supported: save one array per field")
     if order not in ("True", "False") or not _SHAPE.fullmatch(shape):
-        raise ValueError("its header makes no sense")
+        raise ValueError("invalid header")
     dims = tuple(int(dim.rstrip("L")) for dim in re.findall("[0-9]+L?", shape))
     if len(dims) > MOST_DIMS:
-        raise ValueError(f"it has {len(dims):,} axes (limit {MOST_DIMS})")
+        raise ValueError(f"{len(dims):,} axes (limit {MOST_DIMS})")
     return dims, order == "True", _dtype(descr[1:-1])
 
 
@@ -82,13 +82,13 @@ def _entries(text: str) -> dict[str, str]:
 
 def _dtype(descr: str) -> np.dtype[Any]:
     if not _DTYPE.fullmatch(descr):
-        raise ValueError("its header makes no sense")
+        raise ValueError("invalid header")
     try:
         dtype = np.dtype(descr)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"its header names a dtype that numpy lacks, {descr}") from error
+        raise ValueError(f"the header names a dtype that numpy does not have, {descr}") from error
     if dtype.hasobject:
-        raise ValueError("it holds Python objects, which are not loaded")
+        raise ValueError("contains pickled Python objects, which are not loaded")
     if not dtype.itemsize:
-        raise ValueError("its header makes no sense")
+        raise ValueError("invalid header")
     return dtype

@@ -64,7 +64,7 @@ def read(
         name = slots[0].name if slots else "NAME"
         table = f'[inputs.{name}] layout = "NCHW", scale = 0.00392, size = [224, 224]'
         raise DataError(
-            f"{path}: images need one input with a declared preparation; write in onnxlint.toml, "
+            f"{path}: images need one input with declared preprocessing; write in onnxlint.toml, "
             f"like {table}"
         )
     try:
@@ -99,7 +99,7 @@ def _room(path: Path, count: int, image: Array, slot: Slot) -> Array:
     """
     width = max(image.dtype.itemsize, slot_dtype(slot).itemsize)
     if count * image.size * width > LARGEST_BYTES:
-        told = f"{count:,} images of shape {list(image.shape)} take more than"
+        told = f"{count:,} images of shape {list(image.shape)} need more than"
         remedy = "give fewer (--samples), or declare a smaller size"
         raise DataError(f"{path}: {told} {LARGEST_BYTES / 1024**3:.0f} GiB; {remedy}")
     return np.empty((count, *image.shape), image.dtype)
@@ -131,7 +131,7 @@ def _pixels(file: Path, contract: InputContract) -> Array:
 
     with opened(file) as stream:
         if size_of(stream) > LARGEST_FILE_BYTES:
-            told = f"takes more than {LARGEST_FILE_BYTES / 1024**2:.0f} MiB"
+            told = f"is larger than {LARGEST_FILE_BYTES / 1024**2:.0f} MiB"
             raise DataError(f"{file}: {told}; give a smaller image, or an array")
         try:
             with warnings.catch_warnings():
@@ -143,7 +143,7 @@ def _pixels(file: Path, contract: InputContract) -> Array:
             raise DataError(f"{file}: is not {', '.join(FORMATS)}; save it as one") from error
         except Exception as error:  # Pillow raises many kinds
             reason = shortened(str(error)) or type(error).__name__
-            raise DataError(f"{file}: is no image that can be fed ({reason})") from error
+            raise DataError(f"{file}: is not a supported image ({reason})") from error
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
@@ -151,7 +151,7 @@ def _converted(image: Picture, contract: InputContract) -> Picture:
     from PIL import Image, ImageOps
 
     if image.width * image.height > MOST_PIXELS:
-        raise ValueError(f"{image.width:,} x {image.height:,} pixels, limit {MOST_PIXELS:,}")
+        raise ValueError(f"{image.width:,} x {image.height:,} pixels (limit {MOST_PIXELS:,})")
     if image.mode.startswith(_DEEP_MODES):
         raise ValueError("it has more than 8 bits a channel; save it with 8, or give arrays")
     ImageOps.exif_transpose(image, in_place=True)

@@ -73,7 +73,7 @@ def _first_crash(
 
     def crashes(uncovered: int) -> bool:
         if next(tries) * len(order) > _MOST_NODES:
-            raise Crashed("it takes too long to find where native code crashes")
+            raise Crashed("locating the crash of native code takes too long")
         try:
             attempt([*passed_by, *order[uncovered:]])
         except Crashed as error:

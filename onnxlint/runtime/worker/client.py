@@ -52,6 +52,8 @@ class Worker:
     """
 
     module = "onnxlint.runtime.worker"
+    runs_model = True
+    """What is built from a worker runs the model."""
 
     def __init__(self, time_limit: float, memory_limit: int | None = None) -> None:
         self.time_limit = time_limit
@@ -167,7 +169,7 @@ class Worker:
         process = self._process
         if process is None or process.poll() is not None:
             self._end()
-            raise WorkerDied(f"the worker was gone before {doing}")
+            raise WorkerDied(f"the worker process exited before {doing}")
         assert process.stdin is not None
         assert process.stdout is not None
         allowed = self._allowed_seconds()
@@ -190,7 +192,9 @@ class Worker:
             reply = None
         except ValueError as error:
             self._end()
-            raise WorkerDied(f"{doing} made the worker talk nonsense: {error}") from error
+            raise WorkerDied(
+                f"{doing} made the worker process send an invalid reply: {error}"
+            ) from error
         finally:
             alarm.cancel()
         if reply is None:

@@ -8,21 +8,21 @@ from onnxlint_rules.arc._softmaxes import Feeders
 UNITS = ("Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "HardSwish", "Mish", "Swish")
 SQUASHING = ("Sigmoid", "HardSigmoid", "Tanh")
 POSITIVE = ("Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplus")
-"""Activations that give no negative number."""
+"""Activations without negative outputs."""
 
 
 @rule("ARC006", "activation-after-activation", severity=Severity.WARNING, ops=(*UNITS, *SQUASHING))
 def activation_after_activation(graph: Graph) -> Iterator[Finding]:
-    """An activation over the output of an activation.
+    """An activation applied directly to the output of another activation.
 
     Why: a ReLU changes nothing after a ReLU, a softmax or a sigmoid, and makes everything 0 after a
-    log-softmax. A sigmoid after a ReLU gets no negative number, so it never gives less than 0.5. As
-    a rule a layer between the two was lost, or a block that ends in an activation got another one.
-    Pairs that have a meaning are left alone: a clip after a ReLU (ReLU6), a tanh after a softplus
-    (Mish), a ReLU after a tanh. Sigmoids and softmaxes of each other have the rule
-    repeated-softmax, a softmax over a ReLU has relu-before-output. A tanh after a ReLU is an info,
-    as masks of 0 to 1 are made so.
-    Fix: remove one of the two, or put the layer between them.
+    log-softmax. A sigmoid of a ReLU output is never below 0.5. Usually a layer between the two was
+    lost, or an activation was added to a block that already ends in one. Meaningful pairs are
+    exempt: a clip after a ReLU (ReLU6), a tanh after a softplus (Mish), a ReLU after a tanh. Pairs
+    of sigmoids and softmaxes have their own rule, repeated-softmax, a softmax over a ReLU
+    relu-before-output. A tanh after a ReLU is an info, because masks between 0 and 1 are computed
+    like this.
+    Fix: remove one of the two, or put the missing layer between them.
 
     Bad:
     net (float[N, 4] x) => (float[N, 4] y)
@@ -57,8 +57,8 @@ def activation_after_activation(graph: Graph) -> Iterator[Finding]:
             reason, severity = told
             yield Finding(
                 node,
-                f"it is applied to the output of {inner.place}: 2 activations in a row, where 1 is "
-                f"meant; {reason}",
+                f"applied directly to the output of {inner.place}: {reason}",
+                hint=f"remove this {node.op} or {inner.place}, or add the missing layer between",
                 measured=2,
                 limit=1,
                 unit="activations in a row",
@@ -67,18 +67,19 @@ def activation_after_activation(graph: Graph) -> Iterator[Finding]:
 
 
 def _judged(inner: str, outer: str) -> tuple[str, Severity | None] | None:
-    """What a pair of activations does, and how grave it is; None where the pair is meant."""
+    """What a pair of activations does, and its severity; None where the pair is meaningful."""
     if outer == "Relu" and inner == "LogSoftmax":
-        return "a log-softmax gives nothing above 0, so the result is 0 everywhere", Severity.ERROR
+        return "log-probabilities are never above 0, so every output is 0", Severity.ERROR
     if outer in UNITS and inner in POSITIVE:
-        return f"{inner} gives no negative number, so little or nothing changes", None
+        reason = f"{inner} outputs no negative values, so this activation has little or no effect"
+        return reason, None
     if outer in UNITS and inner in UNITS:
-        return "negative numbers are damped twice", None
+        return "negative values are attenuated twice", None
     if outer in ("Sigmoid", "HardSigmoid") and inner in ("Relu", "Tanh"):
         lowest = "0.5" if inner == "Relu" else "0.27"
-        return f"of {inner} a sigmoid makes no less than {lowest}", None
+        return f"a sigmoid of a {inner} output is never below {lowest}", None
     if outer == "Tanh" and inner == "Relu":
-        return "the result is never negative", Severity.INFO
+        return "the output is never negative", Severity.INFO
     if outer == "Tanh" and inner in SQUASHING:
-        return "the range shrinks twice", None
+        return "the range is compressed twice", None
     return None

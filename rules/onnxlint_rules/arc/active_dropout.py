@@ -8,13 +8,13 @@ from onnxlint import Finding, Graph, Node, Severity, rule
 
 @rule("ARC010", "active-dropout", severity=Severity.ERROR, ops=("Dropout",))
 def active_dropout(graph: Graph) -> Iterator[Finding]:
-    """A dropout that drops at inference.
+    """A Dropout that is active at inference.
 
-    Why: the model was exported in training mode, or calls dropout as a function without telling it
-    the mode (`F.dropout(x)` defaults to training). Every prediction is then drawn at random, and
-    golden tests flicker.
+    Why: the model was exported in training mode, or calls dropout as a function without passing the
+    mode (`F.dropout(x)` defaults to training). Every prediction is then random, and golden tests
+    are flaky.
     Fix: call `model.eval()` before the export, and write `F.dropout(x, training=self.training)`.
-    Where random predictions are wanted (Monte Carlo dropout), ignore this rule for the model.
+    If random predictions are wanted (Monte Carlo dropout), ignore this rule for the model.
 
     Bad:
     net (float[N, 4] x) => (float[N, 4] y)
@@ -24,7 +24,7 @@ def active_dropout(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
-    # dropping nothing
+    # a ratio of 0
     net (float[N, 4] x) => (float[N, 4] y)
     <float ratio = {0}, bool training = {1}>
     {
@@ -44,7 +44,9 @@ def active_dropout(graph: Graph) -> Iterator[Finding]:
         if ratio and _trains(graph, node):
             yield Finding(
                 node,
-                f"it drops {ratio:.0%} of its input at random, where inference drops 0%",
+                f"randomly zeroes {ratio:.0%} of its input at inference",
+                hint="call model.eval() before the export, or pass training=self.training to "
+                "F.dropout",
                 measured=ratio,
                 limit=0.0,
                 unit="fraction of elements",
@@ -63,6 +65,6 @@ def _any(flags: Any) -> bool:
 
 
 def _ratio(graph: Graph, node: Node) -> float:
-    """The fraction that is dropped; the default of 0.5 also where it is computed."""
+    """The fraction that is zeroed; the default of 0.5 also where it is computed."""
     ratio = graph.number(node.input(1))
     return float(node.attribute("ratio", 0.5) if ratio is None else ratio)

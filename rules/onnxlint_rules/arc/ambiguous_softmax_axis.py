@@ -10,13 +10,14 @@ SOFTMAXES = ("Softmax", "LogSoftmax", "Hardmax")
 
 @rule("ARC003", "ambiguous-softmax-axis", severity=Severity.WARNING, ops=SOFTMAXES)
 def ambiguous_softmax_axis(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A softmax of an old opset that runs over several axes at once.
+    """A softmax before opset 13 that normalises over several axes together.
 
     Why: until opset 12 a softmax flattens its input to a matrix and normalises over every axis from
-    `axis` (1 by default) on; from opset 13 on it is that axis alone. Importers mix the two up, with
-    no error and other numbers (openvino issue 37823, tvm issues 19420 and 20183, onnx-mlir issue
-    832, onnxruntime issues 24227 and 26391). Axes of size 1 make no difference and are left alone.
-    Fix: export with opset 13 or newer; where several axes are meant, flatten them before.
+    `axis` (1 by default) on; from opset 13 on only over that axis. Importers confuse the two, which
+    gives different values without an error (openvino issue 37823, tvm issues 19420 and 20183,
+    onnx-mlir issue 832, onnxruntime issues 24227 and 26391). Axes of size 1 make no difference and
+    are exempt.
+    Fix: export with opset 13 or later; if several axes are meant, flatten them before.
 
     Bad:
     <ir_version: 7, opset_import: ["" : 11]>
@@ -48,8 +49,10 @@ def ambiguous_softmax_axis(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         if len(flattened) > 1:
             yield Finding(
                 node,
-                f"opset {node.scope.opsets.get('', 1)} lets it run over axes {over[0]} to "
-                f"{over[-1]} of {shape} at once, opset 13 over axis {over[0]} alone",
+                f"at opset {node.opset} this normalises axes {over[0]} to {over[-1]} of {shape} "
+                f"together; from opset 13 on only axis {over[0]}",
+                hint=f"export with opset 13 or later; if axes {over[0]} to {over[-1]} are meant "
+                "together, flatten them before",
                 measured=len(flattened),
                 limit=1,
                 unit="axes",

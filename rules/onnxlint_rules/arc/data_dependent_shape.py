@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Walk, rule
 
 FINDING_OPS = ("NonZero", "NonMaxSuppression", "Unique", "Compress")
-"""Operators that give as many entries as they find."""
+"""Operators whose output size depends on the data."""
 
 SIZE_KEEPERS = {
     "ScatterND": (0,), "ScatterElements": (0,), "Scatter": (0,), "ReduceSum": (), "ReduceMean": (),
@@ -16,13 +16,13 @@ SIZE_KEEPERS = {
 
 @rule("ARC019", "data-dependent-shape", severity=Severity.INFO, ops=FINDING_OPS)
 def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """Layers that run on as many entries as a search before them finds.
+    """Layers whose input size depends on the data (NonZero, NonMaxSuppression, Unique, Compress).
 
-    Why: a compiler for a phone, an NPU or TensorRT needs the sizes before the run: it cuts the
-    network in two there or refuses it (onnxruntime issues 22346, 23262), and an input in which
-    nothing is found makes tensors without entries, which some providers refuse too (issue 14212).
-    A search at the end, as that of a detector, costs none of this. One finding for a model.
-    Fix: keep a fixed number (TopK, padding), or mask entries out instead of choosing them.
+    Why: a compiler for a phone, an NPU or TensorRT needs the sizes before the run: it splits the
+    network there or refuses it (onnxruntime issues 22346, 23262), and an input in which nothing is
+    found makes empty tensors, which some providers refuse too (issue 14212). A search at the end,
+    as in a detector, has none of these costs. One finding for a model.
+    Fix: keep a fixed number of entries (TopK, padding), or mask entries instead of selecting them.
 
     Bad:
     net (float[N, 4] x, bool[N] keep) => (float[M, 2] y)
@@ -42,7 +42,7 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # what is found is written into a tensor of a known size
+    # the result is written into a tensor of known size
     net (float[N, 4] x, float[K, 4] news) => (float[N, 2] y)
     <float[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}>
     {
@@ -66,8 +66,10 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         first = next((node for node in searches if node in behind), searches[0])
         yield Finding(
             first,
-            f"{len(layers)} layers run on as many entries as it finds; the first is "
-            f"{layers[0].place}",
+            f"the input size of {len(layers)} layer{'s' * (len(layers) != 1)} depends on this "
+            f"result (first: {layers[0].place})",
+            hint=f"keep a fixed number of entries (TopK, padding) instead of those that {first.op} "
+            "finds, or mask them",
             measured=len(layers),
             limit=0,
             unit="layers",
@@ -75,7 +77,7 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 
 
 def _sized_by(searches: list[Node]) -> set[Node]:
-    """The nodes that what the searches find may give their sizes to."""
+    """The nodes whose sizes may depend on the result of the searches."""
     reached: set[Node] = set()
     handed_out: set[Node] = set()
     walk = Walk([value for node in searches for value in node.outputs])
@@ -96,7 +98,7 @@ def _is_weighted(layer: Node, graph: Graph) -> bool:
 
 
 def _is_free(layer: Node, given: set[int | str | None], shapes: Shapes) -> bool:
-    """Whether an input of a layer has a size that neither the file nor a caller gives."""
+    """Whether an input of a layer has a size that neither the file nor a caller fixes."""
     types = [shapes.of(value) for value in layer.inputs if value is not None]
     sizes = [size for shape in types for size in getattr(shape, "dims", None) or (None,)]
     return any(not isinstance(size, int) and size not in given - {None} for size in sizes)

@@ -8,19 +8,18 @@ from onnxlint_rules.arc._folding import Folding
 
 @rule("ARC020", "dead-if-branch", severity=Severity.INFO, ops=("If",))
 def dead_if_branch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """An If whose condition is always the same, or whose branches give different ranks.
+    """An If with a constant condition, or whose branches return different ranks.
 
-    Why: one of the branches is shipped, checked and loaded for nothing, and compilers that know no
-    control flow refuse the model for its sake. A warning where it is the caller's numbers or sizes
-    that decide of the rank: whatever reads the output cannot be planned, and TensorRT refuses it
-    (issues 2846, 4032). TorchScript writes such an If for the squeeze of an axis that may or may
-    not be 1. Branches whose sizes alone differ, as in merged decoders, are left alone, and so is
-    what stands inside an If that is told.
+    Why: one branch is dead weight, and compilers without control flow reject the model because of
+    it. A warning if the caller's values or sizes decide the rank: memory for the consumers of the
+    output cannot be planned, and TensorRT refuses the model (issues 2846, 4032). TorchScript writes
+    such an If for the squeeze of an axis that may or may not be 1. Branches that only differ in
+    sizes, as in merged decoders, are exempt, and so is everything inside an If that is reported.
     Fix: fold the If (onnxslim, onnxsim), or write what is meant: `x[:, 0]` or `flatten` instead of
     the squeeze, with the axis static at the export.
 
     Bad:
-    # the second size of x is 1
+    # axis 1 of x has size 1
     net (float[N, 1, 4] x) => (float[N, 1, 4] y)
     <int64 axis = {1}, int64 one = {1}>
     {
@@ -44,7 +43,7 @@ def dead_if_branch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # with the past and without: another size, the same rank
+    # with the past and without: different sizes, the same rank
     net (float[N, M, 4] x, float[N, 1, 4] past, bool first) => (float[N, K, 4] y)
     {
         y = If(first) <
@@ -53,32 +52,40 @@ def dead_if_branch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         >
     }
     """
-    told: set[Node] = set()
+    reported: set[Node] = set()
     folding = Folding(graph, shapes)
     for node in graph.nodes("If"):
-        if not told.isdisjoint(_owners(node)):
+        if not reported.isdisjoint(_owners(node)):
             continue
         always, ranks = folding.of(node.input(0)), _differing_ranks(node, shapes)
         if always is not None:
-            told.add(node)
-            yield Finding(node, f"its condition is {bool(always)} for every input")
-        elif ranks is not None:
-            told.add(node)
-            message = (
-                f"its output has rank {ranks[0]} from one branch and {ranks[1]} from the other"
+            reported.add(node)
+            branch = "then_branch" if always else "else_branch"
+            yield Finding(
+                node,
+                f"condition is {bool(always)} for every input",
+                hint=f"replace this If by the nodes of its {branch} (onnxslim and onnxsim fold it)",
             )
-            yield Finding(node, message, severity=Severity.WARNING)
+        elif ranks is not None:
+            reported.add(node)
+            yield Finding(
+                node,
+                f"branches return ranks {ranks[0]} and {ranks[1]}",
+                hint=f"make both branches return one rank: where rank {min(ranks)} comes from a "
+                "squeeze, write x[:, 0] or flatten, or export with that axis static",
+                severity=Severity.WARNING,
+            )
 
 
 def _owners(node: Node) -> Iterator[Node]:
-    """The nodes in whose subgraphs a node stands."""
+    """The nodes whose subgraphs contain a node."""
     while node.scope.owner is not None:
         node = node.scope.owner
         yield node
 
 
 def _differing_ranks(node: Node, shapes: Shapes) -> list[int] | None:
-    """The ranks of the first output of which the branches give different ones."""
+    """The ranks of the first output for which those of the branches differ."""
     for outputs in zip(*(branch.outputs for branch in node.subgraphs), strict=False):
         types = [shapes.of(value) for value in outputs]
         ranks = [shape.rank for shape in types if shape is not None and shape.rank is not None]

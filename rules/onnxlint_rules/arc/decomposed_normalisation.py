@@ -60,12 +60,12 @@ ATTENTION = Pattern("""
 """)
 
 KINDS = (
-    ("LayerNormalization", 17, LAYER_NORM),
-    ("RMSNormalization", 23, RMS_NORM),
-    ("Gelu", 20, GELU),
-    ("Attention", 23, ATTENTION),
+    ("LayerNormalization", 17, LAYER_NORM, "torch.nn.LayerNorm"),
+    ("RMSNormalization", 23, RMS_NORM, "torch.nn.RMSNorm"),
+    ("Gelu", 20, GELU, "torch.nn.functional.gelu"),
+    ("Attention", 23, ATTENTION, "torch.nn.functional.scaled_dot_product_attention"),
 )
-"""The operators, and the opsets from which they are there."""
+"""The operators, the opsets that introduced them, their patterns, and PyTorch's layers."""
 
 
 @rule(
@@ -73,14 +73,14 @@ KINDS = (
     ops=("Sqrt", "Erf", "Tanh", "Softmax"),
 )  # fmt: skip
 def decomposed_normalisation(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """Layer or RMS normalisation, GELU or attention spelled out, where one operator does it.
+    """A decomposed LayerNormalization, RMSNormalization, Gelu or Attention.
 
-    Why: a runtime has to recognise the parts to run them in one kernel, and misses those that an
-    exporter writes in its own way; in float16 the squares of a normalisation overflow between its
-    parts, which the operator computes in float32 (TensorRT issues 2781, 3657). One finding for a
-    kind, at the first place. Nothing is said where the model's opset does not have the operator.
+    Why: a runtime must recognise the parts to run them in one kernel, and misses unusual
+    decompositions; in float16 the squares of a normalisation overflow between its parts, which the
+    operator computes in float32 (TensorRT issues 2781, 3657). One finding for each operator, at the
+    first occurrence. Not reported if the model's opset does not have the operator.
     Fix: call the framework's own layer (`nn.LayerNorm`, `nn.RMSNorm`, `F.gelu`,
-    `F.scaled_dot_product_attention`) and export to an opset that has the operator.
+    `F.scaled_dot_product_attention`) and export with an opset that has the operator.
 
     Bad:
     <ir_version: 8, opset_import: ["" : 17]>
@@ -113,7 +113,7 @@ def decomposed_normalisation(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 
     Good:
     <ir_version: 8, opset_import: ["" : 17]>
-    # a norm over the channels of an image is none of these
+    # a normalisation over the channels of an image is none of these
     net (float[N, 8, H, W] x) => (float[N, 8, H, W] y)
     <float two = {2}, float eps = {1e-5}>
     {
@@ -128,7 +128,7 @@ def decomposed_normalisation(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """
     told: set[Node] = set()
     newest = max(scope.opsets.get("", 0) for scope in (graph.main, *graph.functions))
-    for operator, since, pattern in KINDS:
+    for operator, since, pattern, layer in KINDS:
         if since > newest:
             continue
         places = [
@@ -140,10 +140,12 @@ def decomposed_normalisation(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         ]
         told.update(match.last for match in places)
         if places:
+            more = f" ({len(places):,} occurrences)" if len(places) > 1 else ""
             yield Finding(
                 places[0],
-                f"{operator}, one operator from opset {since} on, is spelled out in "
-                f"{len(places[0].nodes)} nodes; places like this: {len(places)}",
+                f"{operator} (one operator since opset {since}) is decomposed into "
+                f"{len(places[0].nodes)} nodes{more}",
+                hint=f"call {layer} and export with opset {since} or later",
                 measured=len(places),
                 limit=0,
                 unit="places",

@@ -2,25 +2,34 @@
 
 from collections.abc import Iterator
 from math import prod
+from typing import Annotated
 
-from onnxlint import Finding, Graph, Layers, Node, Severity, Value, Walk, rule
+from onnxlint import Finding, Graph, Layers, Node, Option, Severity, Value, Walk, rule
 
 POOLS = ("MaxPool", "AveragePool", "LpPool")
 
 
 @rule("ARC013", "early-downsampling", severity=Severity.INFO, ops=("Conv",))
 def early_downsampling(
-    graph: Graph, layers: Layers, *, first_windows: int = 3, min_kept: float = 0.1
+    graph: Graph,
+    layers: Layers,
+    *,
+    first_windows: Annotated[
+        int, Option("convolutions and poolings after an input that are judged", unit="nodes")
+    ] = 3,
+    min_kept: Annotated[
+        float, Option("smallest share of an input's values that these keep", unit="fraction")
+    ] = 0.1,
 ) -> Iterator[Finding]:
     """First layers that lose resolution much faster than they gain channels.
 
-    Why: what is thrown away at the door no later layer can bring back. A convolution or pooling
-    keeps channels / strides of the values that it reads; of the product over the `first_windows`
-    from an input on, `min_kept` should remain (Szegedy et al., Rethinking the Inception
-    architecture, 2016: no representational bottleneck early in the network; a rule of NeuraLint,
-    too). Sound nets stay above: the stem of ResNet keeps 1.3, the patches of ViT 1.0 and those of
-    its smallest kin 0.25, a MobileNet v3 with its first block 0.33. Where the values are read by
-    somebody else, too, nothing is lost.
+    Why: information discarded early cannot be recovered later. A convolution or pooling keeps
+    channels / strides of the values that it reads; the product over the `first_windows` after an
+    input should be at least `min_kept` (Szegedy et al., Rethinking the Inception architecture,
+    2016: no representational bottleneck early in the network; a rule of NeuraLint, too). Sound
+    networks stay above: the stem of ResNet keeps 1.3, the patches of ViT 1.0 and those of its
+    smallest variant 0.25, a MobileNet v3 with its first block 0.33. If the values have another
+    consumer, nothing is lost.
     Fix: use smaller strides or more channels in the first layers.
 
     Bad:
@@ -51,8 +60,10 @@ def early_downsampling(
             if thinned > 1 and kept < min_kept:
                 yield Finding(
                     node,
-                    f"{kept:.1%} of the values of {image.name!r} are left behind it, less than "
-                    f"{min_kept:.0%}",
+                    f"keeps {kept:.1%} as many values as input {image.name!r} has "
+                    f"(limit {min_kept:.0%})",
+                    hint=f"use smaller strides or {min_kept / kept:.2g} times as many channels up "
+                    "to here",
                     measured=kept,
                     limit=min_kept,
                     unit="fraction of values",
@@ -61,7 +72,7 @@ def early_downsampling(
 
 
 def _windows(image: Value, layers: Layers, count: int) -> Iterator[Node]:
-    """The first convolutions and poolings through which everything of an image goes."""
+    """The first convolutions and poolings that read everything of an image."""
     walk = Walk([image])
     for value in walk:
         readers = [node for node in value.consumers if node.op not in ("Shape", "Size")]

@@ -1,8 +1,9 @@
 """ARC004 hidden-saturating-activation."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Severity, Walk, rule
+from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Option, Severity, Walk, rule
 
 SIGMOIDS = ("Sigmoid", "HardSigmoid")
 SATURATING = (*SIGMOIDS, "Tanh")
@@ -10,19 +11,27 @@ SATURATING = (*SIGMOIDS, "Tanh")
 
 @rule("ARC004", "hidden-saturating-activation", severity=Severity.WARNING, ops=SATURATING)
 def hidden_saturating_activation(
-    graph: Graph, layers: Layers, *, min_layers: int = 5, min_tanhs: int = 3
+    graph: Graph,
+    layers: Layers,
+    *,
+    min_layers: Annotated[
+        int, Option("fewest layers on the path through a reported activation", unit="layers")
+    ] = 5,
+    min_tanhs: Annotated[
+        int, Option("fewest hidden tanh activations that are reported", unit="activations")
+    ] = 3,
 ) -> Iterator[Finding]:
-    """A sigmoid (or tanh) as the activation between the layers of a deep network.
+    """A sigmoid or tanh as the activation between the layers of a deep network.
 
-    Why: the slope of a sigmoid is 0.25 at its steepest, so each one shrinks the gradient to a
-    quarter or less, and the layers before it hardly learn. `min_layers` counts those on the path
+    Why: the slope of a sigmoid is at most 0.25, so each one shrinks the gradient to a quarter or
+    less, and the layers before it hardly learn. `min_layers` counts the layers on the path
     through the activation: with four hidden layers of sigmoids training stalled (Glorot and Bengio,
     Understanding the difficulty of training deep feedforward neural networks, 2010). A tanh passes
-    small values on as they are and is what nets of control and physics are made of: it is told as
-    an info, and only where there are `min_tanhs` (the same source: their layers saturate one after
-    the other). Gates are left alone, as what they give is multiplied: recurrent layers,
-    squeeze-and-excite, GLU, swish. So are activations whose sum or concatenation goes on, and the
-    code of an autoencoder, which is narrower than what stands before and behind it.
+    small values on almost unchanged and is common in networks for control and physics: it is
+    reported as an info, and only if there are at least `min_tanhs` (the same source: their layers
+    saturate one after the other). Gates are exempt because their output is multiplied: recurrent
+    layers, squeeze-and-excite, GLU, swish. So are activations whose output is added or
+    concatenated, and the code of an autoencoder, which is narrower than the layers around it.
     Fix: use a ReLU or GELU between the layers and keep the sigmoid for the output.
 
     Bad:
@@ -70,8 +79,8 @@ def hidden_saturating_activation(
         if depth >= min_layers and (node.op in SIGMOIDS or tanhs >= min_tanhs):
             yield Finding(
                 node,
-                f"it stands between layers on a path of {depth} layers, "
-                f"where {min_layers} and more are deep",
+                f"saturating activation on a path of {depth} layers (limit {min_layers})",
+                hint=f"replace this {node.op} by Relu or Gelu, and keep {node.op} for the output",
                 measured=depth,
                 limit=min_layers,
                 unit="layers",
@@ -80,7 +89,7 @@ def hidden_saturating_activation(
 
 
 def _is_hidden(node: Node, layers: Layers) -> bool:
-    """Whether a layer alone feeds an activation, it feeds layers alone, and it gives no code."""
+    """Whether an activation has a layer before it and only layers behind, and is not a code."""
     value = node.input(0)
     trail = None if value is None else layers.trail(value)
     if trail is None or trail.layer is None or trail.change > Change.MIXING:
@@ -91,7 +100,7 @@ def _is_hidden(node: Node, layers: Layers) -> bool:
 
 
 def _fed(node: Node, layers: Layers) -> list[Layer]:
-    """The layers that read what an activation gives; none if anything else reads it, too."""
+    """The layers that read an activation's output; none if anything else reads it, too."""
     fed: list[Layer] = []
     walk = Walk([node])
     for current in walk:

@@ -7,26 +7,25 @@ from onnxlint import Finding, Graph, Node, Severity, Shapes, rule
 POOLS = ("MaxPool", "AveragePool", "LpPool")
 
 MOST_WINDOWS = 1_000
-"""Windows of one axis, and elements of one, that are looked at where a dilation is as large."""
+"""Windows of one axis, and elements of one, that are checked for a large dilation."""
 
 
 @rule("ARC012", "kernel-exceeds-input", severity=Severity.WARNING, ops=("Conv", *POOLS))
 def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A window larger than its padded input, in the padding alone, or that steps over parts.
+    """A kernel larger than its padded input, only in the padding, or smaller than its stride.
 
     Why: onnxruntime refuses to run a convolution whose kernel does not fit into the padded input,
-    and gives an empty or a shrunken result for a pooling: the image is smaller than the network was
-    built for. A convolution is an error, unless it stands in a branch that may never be taken. A
-    stride beyond the kernel leaves pixels out that nothing looks at. Windows of size 1 are left
-    alone, as they thin out on purpose: the shortcuts of ResNet, the pools of feature pyramids. So
-    is a window that is applied once only. Before opset 22 a pooling with `ceil_mode` has a last
-    window even where that starts behind the data: shape inference counts it, onnxruntime and
-    PyTorch drop it, and where it is kept it has nothing to average and gives NaN (onnx issue 4958).
-    In padding as wide as the kernel, or with a dilation that steps over the input, a pooling has
-    nothing to pool: it outputs the lowest number of its type, or 0 / 0. The former is an error:
-    onnxruntime refuses it.
-    Fix: pad, use a smaller window or feed a larger image; use a stride no larger than the kernel;
-    leave `ceil_mode` and padding out, or export with opset 22.
+    and returns an empty or smaller result for a pooling: the image is smaller than the network was
+    built for. A convolution is an error, unless it is in a branch that may never run. With a stride
+    larger than the kernel some pixels are never read. Kernels of size 1 are exempt because they
+    subsample on purpose: the shortcuts of ResNet, the pools of feature pyramids. So is a kernel
+    that is applied only once. Before opset 22 a pooling with `ceil_mode` has a last window even if
+    that starts behind the data: shape inference counts it, onnxruntime and PyTorch drop it, and
+    where it is kept it has nothing to average and gives NaN (onnx issue 4958). In padding as wide
+    as the kernel, or with a dilation that skips the whole input, a pooling has nothing to pool: it
+    outputs the lowest value of its type, or 0 / 0. The former is an error: onnxruntime refuses it.
+    Fix: pad, use a smaller kernel or feed a larger image; use a stride no larger than the kernel;
+    avoid `ceil_mode` and padding, or export with opset 22.
 
     Bad:
     net (float[N, 1, 4, 4] x) => (float[N, 1, H, W] y)
@@ -59,7 +58,7 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Bad:
-    # the first window lies in the padding
+    # the first window is in the padding
     net (float[N, 1, H, W] x) => (float[N, 1, K, L] y)
     {
         y = MaxPool <kernel_shape = [2, 2], pads = [2, 0, 0, 0]> (x)
@@ -107,15 +106,16 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 
 
 def _judge_windows(node: Node, graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """Windows larger than the input, or with gaps between them; the first axis where it is so."""
+    """Windows larger than the input, or with gaps between them; at the first such axis."""
     for axis, (window, stride) in enumerate(_windows(node, graph)):
         size = _padded_size(node, shapes, axis)
         if size is not None and window > size:
             fails = node.op == "Conv" and node.scope.parent is None
             yield Finding(
                 node,
-                f"along axis {axis + 2} its window of {window} exceeds the {size} values of "
-                "the padded input",
+                f"axis {axis + 2}: kernel extent {window} exceeds the padded input size {size}",
+                hint=f"pad axis {axis + 2} by at least {window - size} more, use a smaller kernel, "
+                "or feed a larger input",
                 measured=window,
                 limit=size,
                 unit="values",
@@ -125,15 +125,19 @@ def _judge_windows(node: Node, graph: Graph, shapes: Shapes) -> Iterator[Finding
         if size is not None and _starts_behind(node, axis, window, stride, size):
             yield Finding(
                 node,
-                f"along axis {axis + 2} the last window, added by ceil_mode, starts in the "
-                "padding: runtimes drop it or make NaN of it",
+                f"axis {axis + 2}: the last window, added by ceil_mode, starts in the padding: "
+                "runtimes drop it or return NaN",
+                hint=f"set ceil_mode=0, remove the padding at the end of axis {axis + 2}, or "
+                f"export with opset {DROPPED_BY_SPECIFICATION} or later",
             )
             break
         if stride > window > 1 and (size is None or size >= window + stride):
+            skipped, are = stride - window, "is" if stride - window == 1 else "are"
             yield Finding(
                 node,
-                f"along axis {axis + 2} it steps by {stride} with a window of {window}, so "
-                f"{stride - window} of {stride} values are not looked at",
+                f"axis {axis + 2}: stride {stride} exceeds kernel extent {window}, so {skipped} of "
+                f"every {stride} positions {are} never read",
+                hint=f"use a stride of at most {window} along axis {axis + 2}, or a larger kernel",
                 measured=stride,
                 limit=window,
                 unit="values",
@@ -142,7 +146,7 @@ def _judge_windows(node: Node, graph: Graph, shapes: Shapes) -> Iterator[Finding
 
 
 def _judge_padding(node: Node, shapes: Shapes) -> Iterator[Finding]:
-    """Windows of a pooling that see nothing but padding; the first axis where it is so."""
+    """Windows of a pooling that only cover padding; at the first such axis."""
     kernel, pads = node.integers("kernel_shape") or [], node.integers("pads") or []
     if len(pads) != 2 * len(kernel) or node.attribute("auto_pad", "NOTSET") != "NOTSET":
         return
@@ -157,9 +161,12 @@ def _judge_padding(node: Node, shapes: Shapes) -> Iterator[Finding]:
             is_error = refused and node.scope.parent is None
             yield Finding(
                 node,
-                f"along axis {axis + 2} a window of {size}"
-                + (f" (dilation {step})" if step > 1 else "")
-                + f" covers only padding, which is {max(ends)} wide",
+                f"axis {axis + 2}: a window of size {size}"
+                + (f" and dilation {step}" if step > 1 else "")
+                + f" covers only padding (width {max(ends)})",
+                hint=f"pad axis {axis + 2} by at most {size - 1}"
+                if refused
+                else f"use a dilation of at most {dim} along axis {axis + 2}",
                 measured=max(ends),
                 limit=size - 1,
                 unit="values",
@@ -192,7 +199,7 @@ def _starts_behind(node: Node, axis: int, window: int, stride: int, size: int) -
 
 
 def _windows(node: Node, graph: Graph) -> Iterator[tuple[int, int]]:
-    """For each spatial axis how far a window reaches, dilation included, and how far it steps."""
+    """For each spatial axis the extent of a window, with dilation, and its stride."""
     weight = graph.tensor(node.input(1)) if node.op == "Conv" else None
     kernel = list(weight.dims[2:]) if weight is not None else node.integers("kernel_shape") or []
     ones = [1] * len(kernel)

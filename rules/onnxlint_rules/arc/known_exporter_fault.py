@@ -8,15 +8,15 @@ from onnxlint_rules.arc._known_faults import known_faults
 
 @rule("ARC025", "known-exporter-fault", severity=Severity.WARNING)
 def known_exporter_fault(graph: Graph, inputs: Inputs, shapes: Shapes) -> Iterator[Finding]:
-    """What a faulty version of an exporter is known to write.
+    """A graph that a faulty version of an exporter is known to write.
 
-    Why: the model loads, runs and computes something else than what was trained, and nothing in the
-    file contradicts itself: only that this exporter means another thing by the layer says so. Some
-    faults a runtime refuses, which other rules report too: here stand their cause and remedy. Each
-    fault has a public report, named in the finding; they are data, in `known_faults/*.toml` beside
-    this rule: producer, versions, pattern, message, remedy, reference. An info where only a
-    declaration is at odds.
-    Fix: as the finding says; where an exporter was repaired, a new export.
+    Why: the model loads, runs and computes something other than what was trained. The file itself
+    is consistent: the fault is only visible to somebody who knows what this exporter meant. Some
+    faults make a runtime refuse the model, which other rules report too: this rule adds cause and
+    remedy. Each fault has a public report, named in the finding; they are data, in
+    `known_faults/*.toml` beside this rule: producer, versions, pattern, message, remedy, reference.
+    An info if only a declaration is wrong.
+    Fix: follow the hint of the finding; if the exporter has been fixed, export again.
 
     Bad:
     <ir_version: 8, opset_import: ["" : 20], producer_name: "pytorch", producer_version: "2.10.0">
@@ -38,20 +38,23 @@ def known_exporter_fault(graph: Graph, inputs: Inputs, shapes: Shapes) -> Iterat
             continue
         matches = [*fault.matches(graph, shapes)]
         if matches and (not fault.samples or _holds_nan(inputs)):
-            count = f" ({len(matches)} nodes)" if len(matches) > 1 else ""
             evidence = {
                 "fault": fault.name,
                 "exporter": fault.exporter or fault.producer,
                 "remedy": fault.remedy,
                 "reference": fault.reference,
             }
-            message = f"{fault.message}{count}; {fault.remedy} ({fault.reference})"
-            severity = Severity(fault.severity) if fault.severity else None
-            yield Finding(matches[0], message, severity=severity, evidence=evidence)
+            yield Finding.of_nodes(
+                matches,
+                fault.message,
+                hint=f"{fault.remedy} ({fault.reference})",
+                severity=Severity(fault.severity) if fault.severity else None,
+                evidence=evidence,
+            )
 
 
 def _holds_nan(inputs: Inputs) -> bool:
-    """Whether the user's samples hold NaN; what is made up holds none."""
+    """Whether the user's samples contain NaN; synthetic ones never do."""
     if inputs.synthetic or inputs.obstacle is not None or inputs.misfits:
         return False
     arrays = (array for feed in inputs.fed.feeds for array in feed.values())

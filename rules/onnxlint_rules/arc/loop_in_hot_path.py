@@ -12,19 +12,19 @@ from onnxlint import Finding, Graph, Node, Scope, Severity, Value, rule
     ops=("Loop", "Scan", "SequenceMap", "SplitToSequence"),
 )
 def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
-    """Layers that run one step at a time though no step needs the one before, or split lists.
+    """A loop whose iterations are independent, or a sequence that is split only to be indexed.
 
-    Why: a loop over the parts of a tensor runs a layer on each of them alone, where one call on all
-    would do: kernels stay small, nothing is fused, GPUs wait at every step, and compilers for
-    devices refuse the model (onnxruntime issues 11986, 23154). It comes of a Python loop that was
-    scripted. The same goes for a list that is split only to take parts out at fixed places: Split
-    does that. A loop whose layers need what they gave at the step before, as decoders and recurrent
-    cells do, may be the only way, and is an info.
-    Fix: put the parts on a batch axis and call the layer once; use `x[:, :k]` or `unbind` with the
-    axis static at the export; for a recurrent cell, use `nn.LSTM` or `nn.GRU`.
+    Why: a loop over slices of a tensor runs a layer once per slice where one batched call would do:
+    kernels stay small, nothing is fused, GPUs wait in every iteration, and compilers for devices
+    refuse the model (onnxruntime issues 11986, 23154). The usual origin is a scripted Python loop.
+    The same holds for a sequence of which only constant positions are used: Split does that. A loop
+    whose layers depend on the previous iteration, as decoders and recurrent cells do, may be
+    unavoidable, and is an info.
+    Fix: move the slices to a batch axis and call the layer once; use `x[:, :k]` or `unbind` with
+    the axis static at the export; for a recurrent cell, use `nn.LSTM` or `nn.GRU`.
 
     Bad:
-    # every row of x by itself
+    # every row of x separately
     net (float[4, 2] x, int64 n, bool go) => (float[M, 2] y)
     <float[2, 2] w = {1, 2, 3, 4}>
     {
@@ -48,7 +48,7 @@ def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
-    # nothing heavy in the loop
+    # no layer in the loop
     net (float[4, 2] x, int64 n, bool go) => (float[M, 2] y)
     {
         y = Loop(n, go) <
@@ -61,7 +61,7 @@ def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
-    # which part is taken, the caller says
+    # the caller chooses the position
     net (float[N, 4] x, int64 i) => (float[N, M] y)
     <int64 half = {2}>
     {
@@ -80,10 +80,12 @@ def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
         starts = (start for start, end in _states(loop) if end in made)
         carried = graph.descendants(starts, inside=loop)
         free = [layer for layer in inside if layer not in carried]
-        step = "need nothing of the step before" if free else "need the step before"
         yield Finding(
             loop,
-            f"{len(free or inside)} of the {len(inside)} layers that it repeats {step}",
+            _message(len(free), len(inside)),
+            hint=f"move {free[0].place} out of the loop, and call it once on all slices"
+            if free
+            else "use LSTM or GRU if the body is a recurrent cell",
             measured=len(free),
             limit=0,
             unit="layers",
@@ -94,14 +96,23 @@ def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
         if readers and all(_takes_fixed_part(graph, reader) for reader in readers):
             yield Finding(
                 split,
-                f"of its list {len(readers)} parts are taken, all at fixed places, as Split does",
+                f"sequence is only read at constant positions ({len(readers)}): Split suffices",
+                hint="use Split and its outputs, with the axis static at the export",
                 measured=len(readers),
                 unit="parts",
             )
 
 
+def _message(free: int, layers: int) -> str:
+    count = f"{free or layers} of {layers} layers" if layers > 1 else "the layer"
+    depends = "do not depend" if free else "depend"
+    if (free or layers) == 1:
+        depends = "does not depend" if free else "depends"
+    return f"{count} in the loop body {depends} on the previous iteration"
+
+
 def _loop_around(layer: Node) -> Node | None:
-    """The innermost loop in whose body a layer stands."""
+    """The innermost loop whose body contains a layer."""
     scope: Scope | None = layer.scope
     while scope is not None and scope.owner is not None:
         if scope.owner.op in ("Loop", "Scan", "SequenceMap"):
@@ -111,7 +122,7 @@ def _loop_around(layer: Node) -> Node | None:
 
 
 def _states(loop: Node) -> Iterator[tuple[Value, Value]]:
-    """What a body gets of the step before, with what it hands to the next in its place."""
+    """The state that a body reads from the previous iteration, with what it passes to the next."""
     for body in loop.subgraphs:
         if loop.op == "Loop":
             yield from zip(body.inputs[2:], body.outputs[1:], strict=False)

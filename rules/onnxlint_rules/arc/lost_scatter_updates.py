@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 REDUCTIONS = ("add", "mul", "max", "min")
-"""What makes one number of several updates; anything else onnxruntime takes for "none"."""
+"""Combine several updates to one value; onnxruntime treats anything else as "none"."""
 
 _NEAR = 8
-"""So many nodes before a scatter are looked at: its indices stand beside it."""
+"""So many nodes before a scatter are checked: its indices are near it."""
 
 
 @rule(
@@ -26,11 +26,11 @@ _NEAR = 8
 def lost_scatter_updates(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A scatter without reduction whose constant indices repeat: all but one update are lost.
 
-    Why: without `reduction` each place keeps one of the updates that are written to it, and the
-    specification leaves open which. `index_add`, `scatter_add` and `bincount` mean the sum; exports
-    for an opset before 16, or with a fault, lose it (PyTorch issue 111159). Updates that are one
-    repeated constant are exempt: whichever is kept is the same.
-    Fix: `reduction="add"` (opset 16), or indices that name each place once.
+    Why: without `reduction` each position keeps one of the updates that are written to it, and the
+    specification does not say which. `index_add`, `scatter_add` and `bincount` mean the sum;
+    exports with an opset before 16, or by a faulty exporter, lose it (PyTorch issue 111159).
+    Updates that all have the same constant value are exempt: any of them gives the same result.
+    Fix: `reduction="add"` (opset 16), or indices that name each position once.
 
     Bad:
     net (float[8] x, float[4] updates) => (float[8] y)
@@ -64,7 +64,7 @@ def lost_scatter_updates(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # each column its own row: nothing meets along axis 0
+    # each column has its own row: no index repeats along axis 0
     net (float[3, 4] x, float[1, 4] updates) => (float[3, 4] y)
     <int64[1, 4] rows = {0, 0, 1, 2}>
     {
@@ -85,12 +85,19 @@ def lost_scatter_updates(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         lost = _lost(node, graph, shapes)
         if lost is not None and lost[0]:
             count, total = lost
-            message = f"{count} of {total} updates are lost: indices repeat without a reduction"
-            yield Finding(node, message, count, 0, "updates")
+            are = "is" if count == 1 else "are"
+            yield Finding(
+                node,
+                f"{count:,} of {total:,} updates {are} lost: indices repeat without a reduction",
+                hint='set reduction="add" (opset 16 or later), or make the indices unique',
+                measured=count,
+                limit=0,
+                unit="updates",
+            )
 
 
 def _lost(node: Node, graph: Graph, shapes: Shapes) -> tuple[int, int] | None:
-    """How many updates meet another one before them, of how many; None for computed indices."""
+    """How many updates repeat an earlier index, of how many; None for computed indices."""
     indices = _constant(node.input(1), graph)
     data = shapes.of(node.input(0))
     if indices is None or not indices.ndim or indices.size == 0 or indices.dtype.kind not in "iu":
@@ -112,7 +119,7 @@ def _lost(node: Node, graph: Graph, shapes: Shapes) -> tuple[int, int] | None:
 
 
 def _repeats(lines: "Array", sizes: tuple[Any, ...]) -> tuple[int, int]:
-    """The tuples of indices that stand twice, of how many: lines, coordinates, updates."""
+    """The tuples of indices that repeat, of how many; axes are lines, coordinates, updates."""
     import numpy as np
 
     lines = lines.astype(np.int64)

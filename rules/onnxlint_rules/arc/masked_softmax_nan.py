@@ -1,23 +1,33 @@
 """ARC014 masked-softmax-nan."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
 from onnxlint_rules.arc._masks import Masks
 from onnxlint_rules.arc._softmaxes import runs_over_rows
 
 
+@dataclass(frozen=True)
+class Cause:
+    """Why a softmax becomes NaN, what to do, and whether a guard behind the softmax helps."""
+
+    message: str
+    hint: str = field(compare=False)
+    may_be_guarded: bool = True
+
+
 @rule("ARC014", "masked-softmax-nan", severity=Severity.WARNING, ops=("Softmax", "LogSoftmax"))
 def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A softmax whose entries an input can mask with -inf, all of them, and nothing guards it.
+    """A softmax that becomes NaN when an input masks a whole row with -inf.
 
-    Why: a softmax over nothing but -inf is NaN. A sample that is padding only, as the last batch of
-    a server holds some, or a row that padding on the left empties, gets NaN for a prediction, and
-    PyTorch itself may not: its attention guards such rows (onnxscript issue 2479). Masks that are
-    constant, that come of sizes alone (a causal one), that the network computes itself or that
-    were looked at row by row are left alone. One finding for the inputs that mask together.
-    Fix: mask with the lowest number of the dtype (`torch.finfo(dtype).min`) instead of -inf, or
-    replace what comes out where a row is masked whole (`torch.nan_to_num`, `masked_fill`).
+    Why: a softmax of a row of -inf is NaN. A sample that is only padding, as in the last batch of a
+    server, or a row that left padding masks entirely, gets NaN as its prediction, while PyTorch
+    itself may not: its attention guards such rows (onnxscript issue 2479). Not reported: masks that
+    are constant, that depend only on shapes (a causal mask), that the network computes itself or
+    that were checked row by row. One finding for the inputs that mask together.
+    Fix: mask with the lowest value of the dtype (`torch.finfo(dtype).min`) instead of -inf, or
+    replace the output of a row that is masked entirely (`torch.nan_to_num`, `masked_fill`).
 
     Bad:
     net (float[N, H, T, T] scores, bool[N, 1, 1, T] padding) => (float[N, H, T, T] y)
@@ -28,7 +38,7 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Bad:
-    # 0 times -inf is NaN at every entry that stays
+    # 0 times -inf is NaN at every entry that is not masked
     net (float[N, H, T, T] scores, float[N, 1, 1, T] keep) => (float[N, H, T, T] y)
     <float one = {1}, float low = {-inf}>
     {
@@ -39,7 +49,7 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # the lowest finite number
+    # the lowest finite value
     net (float[N, H, T, T] scores, bool[N, 1, 1, T] padding) => (float[N, H, T, T] y)
     <float low = {-3.4028235e38}>
     {
@@ -49,7 +59,7 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 
     Good:
     <ir_version: 6, opset_import: ["" : 11]>
-    # until opset 12 a softmax runs over all axes from `axis` on: one row of these is not all
+    # until opset 12 a softmax normalises all axes from `axis` on: here more than one row
     net (float[N, 2, 2] scores) => (float[N, 2, 2] y)
     <float[2, 2] mask = {-inf, -inf, 0, 0}>
     {
@@ -58,7 +68,7 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # a row that is masked whole is replaced
+    # a row that is masked entirely is replaced
     net (float[N, H, T, T] scores, bool[N, 1, 1, T] padding) => (float[N, H, T, T] y)
     <float low = {-inf}, float zero = {0}>
     {
@@ -69,7 +79,7 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
     """
     masks = Masks(graph)
-    told: dict[str, list[Node]] = {}
+    reported: dict[Cause, list[Node]] = {}
     causes: dict[Value | None, list[Cause]] = {}
     for softmax in graph.nodes("Softmax", "LogSoftmax"):
         if not runs_over_rows(softmax, shapes):
@@ -77,32 +87,40 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         value = softmax.input(0)
         if value not in causes:
             causes[value] = list(dict.fromkeys(_causes(value, masks)))
-        for cause, may_be_guarded in causes[value]:
-            if not (may_be_guarded and masks.is_guarded(softmax)):
-                told.setdefault(cause, []).append(softmax)
-    for cause, softmaxes in told.items():
-        more = f"; so in {len(softmaxes)} softmaxes" if len(softmaxes) > 1 else ""
-        yield Finding(softmaxes[0], cause + more, len(softmaxes), 0, "softmaxes")
-
-
-Cause = tuple[str, bool]
-"""What makes NaN, and whether a guard behind the softmax helps."""
+        for cause in causes[value]:
+            if not (cause.may_be_guarded and masks.is_guarded(softmax)):
+                reported.setdefault(cause, []).append(softmax)
+    for cause, softmaxes in reported.items():
+        yield Finding.of_nodes(
+            softmaxes,
+            cause.message,
+            hint=cause.hint,
+            measured=len(softmaxes),
+            limit=0,
+            unit="softmaxes",
+        )
 
 
 def _causes(value: Value | None, masks: Masks) -> Iterator[Cause]:
-    """Why a softmax that reads a value may give NaN."""
+    """Why a softmax that reads a value may return NaN."""
     for mask in masks.before(value):
         if masks.can_block_a_row(mask):
             names = " and ".join(repr(each.name) for each in masks.deciders(mask)) or "the inputs"
-            yield (
-                f"{names} can mask all entries of a row with -inf, and nothing guards it from NaN",
-                True,
+            yield Cause(
+                f"{names} can mask an entire row with -inf, which makes the softmax NaN",
+                f"mask with the lowest finite value of the dtype at {mask.node.place}, or replace "
+                "NaN after the softmax",
             )
     for blocked, rows in masks.blocked_rows(value):
         if blocked:
-            yield (
-                f"its constant mask is -inf all over in {blocked} of {rows} rows: they are NaN",
-                True,
+            yield Cause(
+                f"the constant mask is entirely -inf in {blocked} of {rows} rows, which become NaN",
+                "leave at least one entry of each row unmasked, or mask with the lowest finite "
+                "value of the dtype",
             )
     for node in masks.products(value):
-        yield f"{node.place} multiplies with -inf, which makes NaN of every 0", False
+        yield Cause(
+            f"{node.place} multiplies by -inf, which turns every 0 into NaN",
+            f"replace {node.place} by a Where, or multiply by the lowest finite value of the dtype",
+            may_be_guarded=False,
+        )

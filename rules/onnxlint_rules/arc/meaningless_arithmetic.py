@@ -11,17 +11,17 @@ _WITH_CONSTANT = ("Mul", "Div", "Pow", "Max", "Min", "And", "Or", "Less", "LessO
 
 @rule("ARC023", "meaningless-arithmetic", severity=Severity.WARNING)
 def meaningless_arithmetic(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """Arithmetic that cannot mean what it says: its result is constant, or rounded the wrong way.
+    """Arithmetic with a constant result, or that rounds in the wrong direction.
 
-    Why: ONNX divides integers towards 0, so a ceiling that is spelled as the negative of a floor,
-    `-(-a // b)`, gives the floor (tensorflow-onnx issue 2174), and a Ceil behind an integer
-    division has nothing left to round. x - x, x / x, a product with 0 and a comparison that no
-    value can pass are the same for every input: a wrong operand, or a threshold that is no longer
-    the one of training. Sizes and constants are exempt, ways to ask for NaN (x == x) and infinity,
-    and x - x of integers, which makes zeros. An info where a comparison always holds (a threshold
-    that somebody turned off), and for a product with 0 in a vector (a term of a formula).
-    Fix: `(a + b - 1) / b` for a ceiling of positive integers; for the others the operand or number
-    that was meant.
+    Why: ONNX divides integers towards 0, so a ceiling that is written as the negative of a floor,
+    `-(-a // b)`, gives the floor (tensorflow-onnx issue 2174), and a Ceil after an integer division
+    has nothing left to round. x - x, x / x, a product with 0 and a comparison that no value can
+    satisfy are the same for every input: a wrong operand, or a threshold that differs from
+    training. Exempt are shapes and constants, tests for NaN (x == x) and infinity, and x - x of
+    integers, which makes zeros. An info if a comparison is always true (a threshold that was turned
+    off), and for a product with 0 in a vector (a term of a formula).
+    Fix: `(a + b - 1) / b` for a ceiling of positive integers; else use the intended operand or
+    value.
 
     Bad:
     net (int64[N] length) => (int64[N] frames)
@@ -55,7 +55,7 @@ def meaningless_arithmetic(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Bad:
-    # percent, and not a probability
+    # percent instead of a probability
     net (float[N, 4] x) => (bool[N, 4] found)
     <float threshold = {50}>
     {
@@ -75,14 +75,14 @@ def meaningless_arithmetic(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # asks for NaN
+    # a test for NaN
     net (float[N] x) => (bool[N] known)
     {
         known = Equal(x, x)
     }
 
     Good:
-    # of sizes, which an exporter computes
+    # shapes, which an exporter computes
     net (float[N, 4] x) => (int64[2] none)
     {
         size = Shape(x)
@@ -100,28 +100,44 @@ def meaningless_arithmetic(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     for node in graph.nodes("Neg"):
         if _is_negated_quotient(node, graph, shapes):
             yield Finding(
-                node, "integer division truncates: -(-a / b) is the floor, not the ceiling"
+                node,
+                "integer division truncates: -(-a / b) is the floor, not the ceiling",
+                hint="write the ceiling of a positive a as (a + b - 1) / b",
             )
     for node in graph.nodes("Ceil"):
         if _follows_division(node, shapes):
-            yield Finding(node, "rounds up a quotient that an integer division has truncated")
+            yield Finding(
+                node,
+                "rounds up a quotient that integer division has already truncated",
+                hint="cast to float before the division, or write (a + b - 1) / b",
+            )
     computed = graph.descendants(_fed(graph), by_numbers=True)
     for node in graph.nodes(*OF_ITSELF):
         result = of_itself(node, shapes) if node.input(0) in computed else None
         if result is not None:
-            yield Finding(node, f"{node.op} of a value and itself is always {result}")
+            name = node.inputs[0].name if node.inputs[0] else ""
+            yield Finding(
+                node,
+                f"{node.op} of a value and itself is always {result}",
+                hint=f"replace one of the two operands {name!r} by the intended one",
+            )
     for node in graph.nodes(*_WITH_CONSTANT):
         found = (
             with_constant(node, graph) if computed.intersection(filter(None, node.inputs)) else None
         )
         if found is not None:
             severity = Severity.INFO if _is_turned_off(node, found[0], shapes) else None
-            message = f"{node.op} with the constant {found[1]} is always {found[0]}"
-            yield Finding(node, message, severity=severity)
+            yield Finding(
+                node,
+                f"{node.op} with the constant {found[1]} is always {found[0]}",
+                hint=f"replace the constant {found[1]} by the intended value, or this {node.op} by "
+                f"the constant {found[0]}",
+                severity=severity,
+            )
 
 
 def _is_turned_off(node: Node, result: str, shapes: Shapes) -> bool:
-    """Whether somebody turned a threshold off, or a term of a formula over few numbers."""
+    """Whether a threshold was turned off, or a term of a formula over few values."""
     if node.op == "Mul":
         shape = shapes.of(node.output)
         return shape is None or shape.rank is None or shape.rank < 2
@@ -129,7 +145,7 @@ def _is_turned_off(node: Node, result: str, shapes: Shapes) -> bool:
 
 
 def _fed(graph: Graph) -> list[Value]:
-    """What comes from outside: the inputs of the model and of its functions."""
+    """The inputs of the model and of its functions."""
     return [*graph.inputs, *(value for scope in graph.functions for value in scope.inputs)]
 
 
@@ -160,6 +176,6 @@ def _follows_division(node: Node, shapes: Shapes) -> bool:
 
 
 def _maker(value: Value | None, op: str) -> Node | None:
-    """The node of an operator that makes a value."""
+    """The producer of a value, if it has this operator."""
     node = value.producer if value is not None else None
     return node if node is not None and node.op == op else None

@@ -18,19 +18,18 @@ OPS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")
 
 @rule("ARC005", "missing-nonlinearity", severity=Severity.WARNING, ops=OPS)
 def missing_nonlinearity(graph: Graph, layers: Layers) -> Iterator[Finding]:
-    """Two layers with nothing non-linear between them, which are worth one.
+    """Two linear layers without a non-linearity between them: together they are one layer.
 
-    Why: without an activation the second layer computes nothing that one layer could not compute
-    from the same input, so its weights cost time and memory and learn nothing new. An activation
-    was forgotten, or a batch normalisation was taken for one. Layers that factorise a large one are
-    left alone: where the features between are fewer than those before and after (low-rank layers,
-    adapters, embeddings), and grouped, one-dimensional and upsampling convolutions. So are a
-    convolution of size 1 before one that gives more, as between the blocks of MobileNet, a layer
-    without a bias on centred data (PCA), and one whose result is used elsewhere, too: in a sum, by
-    several heads, as an output, and the projections that lead into an attention and out of it. An
-    info where a convolution of size 1 stands beside a larger one, as autoencoders of images have
-    it.
-    Fix: put the activation between them, or merge the two.
+    Why: without an activation one layer could compute the same from the same input, so the weights
+    of the second cost time and memory and learn nothing new. An activation was forgotten, or a
+    batch normalisation was mistaken for one. Low-rank factorisations are exempt: fewer features
+    between the layers than before and after them (adapters, embeddings), and grouped,
+    one-dimensional and upsampling convolutions. So are a 1x1 convolution before one with more
+    outputs, as between the blocks of MobileNet, a layer without a bias on centred data (PCA), one
+    whose result is also used elsewhere (in a sum, by several heads, as an output), and the
+    projections into and out of an attention. An info if one of the two is a 1x1 convolution and the
+    other a larger one, as in autoencoders of images.
+    Fix: add an activation between them, or merge the two.
 
     Bad:
     net (float[N, 2] x) => (float[N, 1] y)
@@ -76,9 +75,11 @@ def missing_nonlinearity(graph: Graph, layers: Layers) -> Iterator[Finding]:
         fewest = layer.outputs if projects(first) else min(before, layer.outputs)
         yield Finding(
             layer.node,
-            f"nothing non-linear stands between it and {first.node.place}: the features go from "
-            f"{before:,} to {between:,} to {layer.outputs:,}, and with {fewest:,} or more between "
-            "the two are worth one layer",
+            f"no non-linearity between {first.node.place} and this layer: features {before:,} → "
+            f"{between:,} → {layer.outputs:,} are equivalent to one layer (limit {fewest:,} in the "
+            "middle)",
+            hint=f"add an activation after {first.node.place}, or merge both into one layer "
+            f"({before:,} → {layer.outputs:,})",
             measured=between,
             limit=fewest,
             unit="features between",
@@ -87,11 +88,11 @@ def missing_nonlinearity(graph: Graph, layers: Layers) -> Iterator[Finding]:
 
 
 def _is_sole(trail: Trail, layer: Layer, layers: Layers) -> bool:
-    """Whether the first layer feeds the second alone, and by affine steps alone."""
+    """Whether the first layer feeds only the second, and by affine steps only."""
     return trail.change <= Change.AFFINE and trail.alone and layers.readers(layer.data) == 1
 
 
 def _has_pointwise(first: Layer, second: Layer) -> bool:
-    """Whether one of two convolutions looks at single places, and the other at more."""
+    """Whether exactly one of two convolutions has a kernel of size 1."""
     both = bool(first.kernel and second.kernel)
     return both and projects(first) != projects(second)

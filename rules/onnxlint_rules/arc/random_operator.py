@@ -12,13 +12,13 @@ RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLik
 def random_operator(graph: Graph) -> Iterator[Finding]:
     """An output that depends on random numbers drawn inside the model.
 
-    Why: the same input gives another prediction at every run, so golden tests flicker and a bug
-    report cannot be reproduced. Stochastic depth and noise layers end up here when the model was
-    exported in training mode, and so does an encoder that samples where its mean was meant. A seed
-    does not help: onnxruntime goes on drawing from run to run (issue 20054), and TensorRT ignores
-    it (issue 4497). Dropout has a rule of its own.
-    Fix: call `model.eval()` before the export, or make the noise an input of the model. Where
-    random results are wanted, as in generators of images, speech and text, ignore this rule for
+    Why: the same input gives a different prediction in every run, so golden tests are flaky and a
+    bug report cannot be reproduced. Typical causes are stochastic depth and noise layers of a model
+    that was exported in training mode, and an encoder that samples instead of returning the mean. A
+    seed does not help: onnxruntime continues the sequence from run to run (issue 20054), and
+    TensorRT ignores it (issue 4497). Dropout has a rule of its own.
+    Fix: call `model.eval()` before the export, or make the noise an input of the model. If random
+    results are wanted, as in generators of images, speech and text, ignore this rule for
     the model (`[[ignore]] rule = "random-operator"` with the reason).
 
     Bad:
@@ -36,7 +36,7 @@ def random_operator(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
-    # of the noise only the size is used
+    # only the shape of the noise is used
     net (float[N, 4] mean) => (float[N, 4] z)
     {
         noise = RandomNormalLike(mean)
@@ -50,5 +50,10 @@ def random_operator(graph: Graph) -> Iterator[Finding]:
         if node in decisive:
             seed = node.attribute("seed")
             seeded = isinstance(seed, float)
-            told = f"its seed {seed:g} fixes the first alone" if seeded else "it has no seed"
-            yield Finding(node, f"outputs depend on the numbers it draws at every run; {told}")
+            told = f"seed {seed:g} only fixes the first run of a session" if seeded else "no seed"
+            yield Finding(
+                node,
+                f"outputs depend on random numbers drawn here in every run ({told})",
+                hint=f"call model.eval() before the export, or replace this {node.op} by a model "
+                "input",
+            )

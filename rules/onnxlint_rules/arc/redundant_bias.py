@@ -12,13 +12,13 @@ BIASED = ("Conv", "ConvTranspose", "Gemm")
 
 @rule("ARC008", "redundant-bias", severity=Severity.INFO, ops=NORMALISATIONS)
 def redundant_bias(graph: Graph, layers: Layers) -> Iterator[Finding]:
-    """A bias directly before a normalisation that takes it away again.
+    """A bias immediately before a normalisation that cancels it.
 
-    Why: batch and instance normalisation subtract the mean of each channel, and a bias is in that
-    mean, so training it changes nothing; the normalisation has a bias of its own. The parameters
-    are spare, and their weight decay and updates are noise. A group normalisation counts where each
-    channel is a group. A layer normalisation subtracts one mean over all features, which leaves the
-    bias in, and is no matter of this rule.
+    Why: batch and instance normalisation subtract the mean of each channel, which includes the
+    bias, so training the bias changes nothing; the normalisation has a bias of its own. The
+    parameters are redundant, and their weight decay and updates are noise. A group normalisation
+    counts if each channel is a group. A layer normalisation subtracts one mean over all features,
+    which keeps the bias, so LayerNormalization is exempt.
     Fix: build the layer without a bias (`bias=False`, `use_bias=False`).
 
     Bad:
@@ -55,7 +55,11 @@ def redundant_bias(graph: Graph, layers: Layers) -> Iterator[Finding]:
         if (own or added) and all(_adds_to_channels(step, layer, graph) for step in added):
             yield Finding(
                 layer.node if own else added[-1],
-                f"its bias of {layer.outputs:,} values is taken away by {node.place}",
+                f"bias of {layer.outputs:,} value{'s' * (layer.outputs != 1)} is cancelled by "
+                f"{node.place}",
+                hint="build the layer without a bias (bias=False)"
+                if own
+                else f"remove this Add: {node.place} has a bias of its own",
                 measured=layer.outputs,
                 limit=0,
                 unit="bias values",

@@ -1,8 +1,9 @@
 """ARC007 relu-before-output."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Severity, Walk, rule
+from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Option, Severity, Walk, rule
 from onnxlint_rules.arc._softmaxes import LAYOUTS, is_prediction
 
 CHOOSING = ("Softmax", "LogSoftmax", "ArgMax")
@@ -10,19 +11,24 @@ CHOOSING = ("Softmax", "LogSoftmax", "ArgMax")
 
 @rule("ARC007", "relu-before-output", severity=Severity.WARNING, ops=("Relu",))
 def relu_before_output(
-    graph: Graph, layers: Layers, *, feature_multiple: int = 32
+    graph: Graph,
+    layers: Layers,
+    *,
+    feature_multiple: Annotated[
+        int, Option("multiples of this output width count as features", unit="values")
+    ] = 32,
 ) -> Iterator[Finding]:
-    """A ReLU over the logits of a classifier, or over the result of a regression.
+    """A ReLU over the logits of a classifier or the prediction of a regression.
 
-    Why: the last layer's values are the prediction, and after a ReLU none of them can be negative.
-    Classes whose logits are below 0 cannot be told apart, and where the ReLU is off no gradient
-    flows, so a network that starts there never learns. The pattern comes from a block of layer and
-    ReLU that is used for the head, too. Sure where a softmax, log-softmax or argmax follows that is
-    an output. A dense layer whose ReLU is the output is told where its width is no multiple of
-    `feature_multiple`: feature extractors give 128 or 2048 values, and end in a ReLU on purpose, as
-    maps of a convolution do. An info where it is one value: counts, prices and ages are never
-    negative.
-    Fix: remove the activation behind the last layer; a softplus or exp gives positive values with a
+    Why: the values of the last layer are the prediction, and after a ReLU none of them can be
+    negative. Classes whose logits are below 0 cannot be distinguished, and an inactive ReLU passes
+    no gradient, so a network that starts there never learns. The usual cause is a block of layer
+    and ReLU that is used for the head, too. Certain if a softmax, log-softmax or argmax follows
+    that is an output. A dense layer whose ReLU is the output is reported if its width is not a
+    multiple of `feature_multiple`: feature extractors return 128 or 2048 values and end in a ReLU
+    on purpose, as do the feature maps of a convolution. An info for a single value: counts, prices
+    and ages are never negative.
+    Fix: remove the activation after the last layer; a softplus or exp gives positive values with a
     gradient.
 
     Bad:
@@ -61,12 +67,16 @@ def relu_before_output(
         choice = _choice(node)
         severity = Severity.WARNING if choice else _unsure(trail.layer, node, feature_multiple)
         if severity is not None:
-            where = f"before {choice.place}" if choice else "and is an output"
+            count, last = trail.layer.outputs, trail.layer.node.place
+            where = f"before {choice.place}" if choice else "as a model output"
             yield Finding(
                 node,
-                f"it cuts off what is below 0 in the {trail.layer.outputs} values of "
-                f"{trail.layer.node.place}, the last layer, {where}",
-                measured=trail.layer.outputs,
+                f"clips the {count:,} output{'s' * (count != 1)} of the last layer {last} at 0, "
+                f"{where}",
+                hint=f"remove this Relu so that {choice.place} reads the logits"
+                if choice
+                else "remove this Relu, or use Softplus or Exp where values must be positive",
+                measured=count,
                 limit=0,
                 unit="values cut off at 0",
                 severity=severity,
@@ -74,7 +84,7 @@ def relu_before_output(
 
 
 def _choice(node: Node) -> Node | None:
-    """The softmax or argmax that a ReLU feeds and whose result is a prediction."""
+    """The softmax or argmax that reads a ReLU and whose result is a prediction."""
     walk = Walk([node])
     for current in walk:
         for follower in current.output.readers if current.output else ():

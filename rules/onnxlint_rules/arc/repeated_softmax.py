@@ -12,12 +12,11 @@ from onnxlint_rules.arc._softmaxes import Feeders, axes, is_prediction
 def repeated_softmax(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A softmax or sigmoid over the output of a softmax or sigmoid.
 
-    Why: the second one gets numbers between 0 and 1, so it can never give a class much more than
-    the others: over 10 classes a perfect 1.0 becomes 0.23. Losses that contain a softmax
-    (`CrossEntropyLoss`) lead into it, the model trains badly without a complaint, and thresholds
-    on its output mean nothing. A warning where the values are hidden and it may be meant as a
-    gate, where the two run over different axes, and where a log-softmax makes the second one
-    merely needless.
+    Why: the second one reads values between 0 and 1, so no class can get much more than the others:
+    over 10 classes a perfect 1.0 becomes 0.23. Losses that contain a softmax (`CrossEntropyLoss`)
+    lead to this mistake, the model trains badly without an error, and thresholds on the output are
+    meaningless. A warning if the values are hidden and may be meant as a gate, if the two normalise
+    over different axes, and if a log-softmax makes the second one merely redundant.
     Fix: remove one of the two; train on logits.
 
     Bad:
@@ -55,8 +54,10 @@ def repeated_softmax(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         certain = is_prediction(node) if same_axes is None else same_axes
         yield Finding(
             node,
-            f"it is applied to the output of {inner.op} {inner.name!r}: 2 such activations in a "
-            "row, where 1 is meant",
+            f"applied to the output of {inner.place}; a softmax or sigmoid should be applied once",
+            hint=f"remove {inner.place}: the result stays the same"
+            if needless
+            else f"remove one of the two, and train on the input of {inner.place} (logits)",
             measured=2,
             limit=1,
             unit="activations in a row",
@@ -65,7 +66,7 @@ def repeated_softmax(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 
 
 def _same_axes(node: Node, inner: Node, shapes: Shapes) -> bool | None:
-    """Whether two softmaxes run over the same axes; None where one is none, or it is unknown."""
+    """Whether two softmaxes normalise the same axes; None for a sigmoid, and where unknown."""
     if "Sigmoid" in (node.op, inner.op):
         return None
     one, other = axes(node, shapes), axes(inner, shapes)

@@ -6,30 +6,30 @@ from onnxlint import Change, Finding, Graph, Layers, Node, Severity, Shapes, Val
 from onnxlint.model.graph.walk import Walk
 
 SELECTING = frozenset({"Max", "Min", "And", "Or", "Where", "BitwiseAnd", "BitwiseOr"})
-"""Of one value twice these give that value."""
+"""Of one value twice these return that value."""
 
 ROTARY = frozenset({"Sin", "Cos"})
 """Rotary positions repeat their angles on purpose: cat((angles, angles))."""
 
 _BETWEEN = frozenset({"Add", "Mul", "Div", "Where", "Cast", "Identity", "Reshape", "Transpose",
                       "Unsqueeze", "Squeeze"})  # fmt: skip
-"""What may stand between scores and their softmax, or a concatenation and its sine."""
+"""Operators between scores and their softmax, or a concatenation and its sine."""
 
 _NEAR = 8
-"""So many nodes behind an operator are looked at."""
+"""So many nodes behind an operator are checked."""
 
 
 @rule("ARC021", "same-operand", severity=Severity.WARNING)
 def same_operand(graph: Graph, layers: Layers, shapes: Shapes) -> Iterator[Finding]:
-    """An operator that reads one value where two different ones are expected.
+    """An operator that reads one value where two different values are expected.
 
-    Why: a layer is wired to the wrong input: h + h for h + residual, Concat(a, a) for Concat(a, b),
-    queries multiplied with themselves for queries with keys. All shapes fit, the model trains and
-    runs, and one branch is lost. Exempt are squares, Gram matrices without a softmax, angles that
-    rotary positions repeat, copies along the batch axis and of three and more (gray to colour),
-    sizes, vectors, entries that a matrix is put together of, and constants. What is constant for
-    every input, x - x, is ARC023's.
-    Fix: give the operator its other operand; where twice the value is meant, multiply by 2.
+    Why: a layer is connected to the wrong input: h + h instead of h + residual, Concat(a, a)
+    instead of Concat(a, b), queries multiplied by themselves instead of by keys. All shapes fit,
+    the model trains and runs, and one branch is lost. Exempt are squares, Gram matrices without a
+    softmax, angles that rotary positions repeat, copies along the batch axis and of three or more
+    (gray to colour), shapes, vectors, entries that are assembled to a matrix, and constants.
+    Results that are constant for every input, such as x - x, are reported by ARC023.
+    Fix: connect the other operand; if doubling is meant, multiply by 2.
 
     Bad:
     net (float[N, 4] x) => (float[N, 4] y)
@@ -46,7 +46,7 @@ def same_operand(graph: Graph, layers: Layers, shapes: Shapes) -> Iterator[Findi
     }
 
     Bad:
-    # queries with queries
+    # queries by queries
     net (float[N, T, 8] x) => (float[N, T, T] y)
     {
         q = MatMul(x, wq)
@@ -98,15 +98,33 @@ def same_operand(graph: Graph, layers: Layers, shapes: Shapes) -> Iterator[Findi
             continue
         shape = shapes.of(repeated)
         if shape is None or not shape.is_integer:
-            yield Finding(node, f"{node.op} reads {repeated.name!r} in two places")
+            count = operands.count(repeated)
+            yield Finding(
+                node,
+                f"{count} of {len(operands)} operands are {repeated.name!r}",
+                hint=_advice(node, repeated),
+            )
     for node in graph.nodes("MatMul"):
         if _attends_to_itself(node, layers):
             name = node.inputs[0].name if node.inputs[0] else ""
-            yield Finding(node, f"scores are {name!r} multiplied with its own transpose")
+            yield Finding(
+                node,
+                f"attention scores multiply {name!r} by its own transpose",
+                hint="multiply the queries by the keys: connect the transposed key projection as "
+                "the second operand",
+            )
+
+
+def _advice(node: Node, repeated: Value) -> str:
+    if node.op in SELECTING:
+        return f"connect the other operand, or remove this {node.op}: it returns {repeated.name!r}"
+    if node.op == "Concat":
+        return "connect the other operand, or use Tile if the repetition is meant"
+    return "connect the other operand, or multiply by 2 if doubling is meant"
 
 
 def _repeated(operands: list[Value | None]) -> Value | None:
-    """The first value that stands twice."""
+    """The first value that occurs twice."""
     met: set[Value] = set()
     for value in operands:
         if value in met:
@@ -135,7 +153,7 @@ def _is_meant(node: Node, shapes: Shapes) -> bool:
 
 
 def _leads_to(node: Node, ops: frozenset[str]) -> bool:
-    """Whether an operator follows, behind what only scales, masks and moves."""
+    """Whether an operator follows, past those that only scale, mask and move."""
     walk = Walk([node])
     for steps, current in enumerate(walk):
         for value in current.outputs:
@@ -148,7 +166,7 @@ def _leads_to(node: Node, ops: frozenset[str]) -> bool:
 
 
 def _attends_to_itself(node: Node, layers: Layers) -> bool:
-    """Whether projected features are multiplied with their own transpose, before a softmax."""
+    """Whether projected features are multiplied by their own transpose, before a softmax."""
     left, right = node.input(0), node.input(1)
     turn = right.producer if right is not None else None
     if left is None or turn is None or turn.op != "Transpose":

@@ -8,13 +8,13 @@ from onnxlint_rules.arc._softmaxes import axes, is_prediction
 
 @rule("ARC002", "softmax-over-one", severity=Severity.ERROR, ops=("Softmax", "LogSoftmax"))
 def softmax_over_one(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A softmax over an axis with a single entry.
+    """A softmax over an axis of size 1.
 
-    Why: one entry always gets the whole probability, so the output is 1.0 (0.0 for a log-softmax)
-    whatever the input. It stands where a sigmoid was meant, in a binary classifier with one logit,
-    or runs over the wrong axis. A warning where the values are hidden: attention over one token
-    exports like this too.
-    Fix: use a sigmoid, or give the softmax the axis of the classes.
+    Why: a single entry always gets the whole probability, so the output is 1.0 (0.0 for a
+    log-softmax) for every input. Either a sigmoid was meant, in a binary classifier with one logit,
+    or the axis is wrong. A warning if the values are hidden: attention over one token is exported
+    like this too.
+    Fix: use a sigmoid, or set the axis of the softmax to that of the classes.
 
     Bad:
     net (float[N, 3] x) => (float[N, 1] y)
@@ -34,7 +34,7 @@ def softmax_over_one(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 
     Good:
     <ir_version: 7, opset_import: ["" : 12]>
-    # until opset 12 a softmax runs over all axes from `axis` on
+    # until opset 12 a softmax normalises all axes from `axis` on
     net (float[N, 8, 1] x) => (float[N, 8, 1] y)
     {
         y = Softmax <axis = 1> (x)
@@ -47,7 +47,8 @@ def softmax_over_one(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         constant = 1.0 if node.op == "Softmax" else 0.0
         yield Finding(
             node,
-            f"it runs over 1 entry, not 2 or more, so every output is {constant}",
+            f"normalises over an axis of size 1, so every output is {constant}",
+            hint=f"use a Sigmoid for a single logit, or set axis to that of the classes in {shape}",
             measured=1,
             limit=2,
             unit="entries",

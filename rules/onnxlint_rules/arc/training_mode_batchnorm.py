@@ -7,15 +7,15 @@ from onnxlint import Finding, Graph, Layers, Node, Severity, rule
 
 @rule("ARC009", "training-mode-batchnorm", severity=Severity.ERROR, ops=("BatchNormalization",))
 def training_mode_batchnorm(graph: Graph, layers: Layers) -> Iterator[Finding]:
-    """A batch normalisation that normalises with the statistics of the batch.
+    """A BatchNormalization in training mode.
 
-    Why: the prediction for one sample then depends on which others share its batch, and a batch of
-    one is wiped out. The model was exported in training mode, or without running statistics
-    (pytorch/pytorch#75252); TensorRT and OpenVINO refuse it. Where the updated statistics are
-    used, the graph is a training step, and this is a warning. What standardises weights this way,
-    which no input changes, is left alone.
+    Why: the statistics are those of the batch, so the prediction for one sample depends on the
+    other samples of its batch, and a batch of one loses all information. The model was exported in
+    training mode, or without running statistics (pytorch/pytorch#75252); TensorRT and OpenVINO
+    refuse it. If the updated statistics are used, the graph is a training step, and this is a
+    warning. Weights that are standardised like this, independent of any input, are exempt.
     Fix: call `model.eval()` before the export, and do not build the layer with
-    `track_running_stats=False`. Flipping the attribute alone changes the result
+    `track_running_stats=False`. Changing only the attribute changes the result
     (microsoft/onnxruntime#26584).
 
     Bad:
@@ -37,10 +37,15 @@ def training_mode_batchnorm(graph: Graph, layers: Layers) -> Iterator[Finding]:
             continue
         statistics = [value for value in node.outputs[1:] if value is not None]
         wanted = any(value.consumers or value.is_output for value in statistics)
+        count = len(node.outputs)
         yield Finding(
             node,
-            f"it runs in training mode, with {len(node.outputs)} outputs where inference has 1",
-            measured=len(node.outputs),
+            f"in training mode: uses the statistics of the batch ({count} output"
+            f"{'s' * (count != 1)}, inference has 1)",
+            hint="export a model for inference with model.eval()"
+            if wanted
+            else "call model.eval() before the export, with track_running_stats=True in the layer",
+            measured=count,
             limit=1,
             unit="outputs",
             severity=Severity.WARNING if wanted else Severity.ERROR,
@@ -48,7 +53,7 @@ def training_mode_batchnorm(graph: Graph, layers: Layers) -> Iterator[Finding]:
 
 
 def _trains(node: Node) -> bool:
-    """Told by an attribute from opset 14 on and before 7, and between by the outputs."""
+    """By an attribute from opset 14 on and before 7, and between them by the outputs."""
     opset = node.scope.opsets.get("", 14)
     if opset >= 14:
         return bool(node.attribute("training_mode", 0))

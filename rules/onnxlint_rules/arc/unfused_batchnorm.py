@@ -8,15 +8,15 @@ from onnxlint_rules.arc._normalised import has_scale_per_feature, normalised_lay
 
 @rule("ARC016", "unfused-batchnorm", severity=Severity.INFO, ops=("BatchNormalization",))
 def unfused_batchnorm(graph: Graph, layers: Layers) -> Iterator[Finding]:
-    """A batch normalisation at inference that could be part of the layer before it.
+    """A BatchNormalization that can be folded into the layer before it.
 
-    Why: with constant statistics it scales and shifts each channel, which the weights and bias of
-    the layer can do at no cost. onnxruntime folds it when it loads the model; other runtimes pass
-    over the maps once more, and quantisation sees values that nobody needs. PyTorch's dynamo
-    exporter leaves it (PyTorch issue 141116). Left alone where the layer's values are used
-    elsewhere, too. Once per model, at the first.
-    Fix: fold it at export (`torch.nn.utils.fusion.fuse_conv_bn_eval`, onnxslim, onnxsim), except
-    where the model is to be trained on.
+    Why: with constant statistics a batch normalisation scales and shifts each channel, which the
+    weights and bias of the layer can do at no cost. onnxruntime folds it when it loads the model;
+    other runtimes read and write the feature maps once more, and quantisation calibrates on a value
+    that could be avoided. PyTorch's dynamo exporter does not fold it (PyTorch issue 141116). Exempt
+    if the layer's output is also used elsewhere. One finding for a model, at the first node.
+    Fix: fold it at export (`torch.nn.utils.fusion.fuse_conv_bn_eval`, onnxslim, onnxsim), unless
+    the model is to be trained further.
 
     Bad:
     net (float[N, 1, H, W] x) => (float[N, 2, H, W] y)
@@ -28,7 +28,7 @@ def unfused_batchnorm(graph: Graph, layers: Layers) -> Iterator[Finding]:
     }
 
     Good:
-    # it normalises what an activation gives
+    # an activation is between the layer and the normalisation
     net (float[N, 1, H, W] x) => (float[N, 2, H, W] y)
     <float[2, 1, 1, 1] w = {1, 2}, float[2] s = {1, 1}, float[2] o = {0, 0}, float[2] m = {0, 0},
      float[2] v = {1, 1}>
@@ -38,7 +38,7 @@ def unfused_batchnorm(graph: Graph, layers: Layers) -> Iterator[Finding]:
         y = BatchNormalization(active, s, o, m, v)
     }
     """
-    yield from together(_foldable(graph, layers), "operators")
+    yield from together(_foldable(graph, layers), "nodes")
 
 
 def _foldable(graph: Graph, layers: Layers) -> Iterator[Finding]:
@@ -50,9 +50,10 @@ def _foldable(graph: Graph, layers: Layers) -> Iterator[Finding]:
         if has_scale_per_feature(node, layer, graph):
             yield Finding(
                 node,
-                f"its scale and shift of {layer.outputs:,} channels could be part of "
-                f"{layer.node.place}",
+                f"scale and shift of {layer.outputs:,} channel{'s' * (layer.outputs != 1)} can be "
+                f"folded into {layer.node.place}",
+                hint="fold at export, for example with torch.nn.utils.fusion.fuse_conv_bn_eval",
                 measured=1,
                 limit=0,
-                unit="operators",
+                unit="nodes",
             )

@@ -20,14 +20,14 @@ _NEAR = 20
 
 @rule("ARC017", "unguarded-topk", severity=Severity.WARNING, ops=("TopK",))
 def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A TopK that asks for more entries than a free axis may have.
+    """A TopK whose k may exceed the size of a dynamic axis.
 
-    Why: with fewer entries than K the run ends in an error, at the first short text, small image
-    or empty set of candidates (onnxruntime issues 12669 and 13876, PyTorch issue 71695). A warning
-    where the axis is that of an input, or what a search (NonZero, non-maximum suppression) left
-    over. An info where the axis is computed of other sizes: that of a detector's anchors is long
-    for any image worth looking at. In a branch of an If the condition is taken for the guard.
-    Fix: `k = min(k, x.shape[axis])` with the axis dynamic at the export, or pad to K entries.
+    Why: with fewer than k entries the run fails, at the first short text, small image or empty set
+    of candidates (onnxruntime issues 12669 and 13876, PyTorch issue 71695). A warning if the axis
+    is that of an input, or the result of a search (NonZero, NonMaxSuppression). An info if its size
+    is computed from other sizes: the axis of a detector's anchors is long for any realistic image.
+    Inside a branch of an If the condition is assumed to be the guard.
+    Fix: `k = min(k, x.shape[axis])` with the axis dynamic at the export, or pad to k entries.
 
     Bad:
     net (float[N, T] scores) => (float[N, 5] best)
@@ -37,7 +37,7 @@ def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # K is never more than there are
+    # k never exceeds the size
     net (float[N, T] scores) => (float[N, K] best)
     <int64[1] most = {5}>
     {
@@ -47,7 +47,7 @@ def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # padded by as many as are asked for
+    # padded by k entries
     net (float[N, T] scores) => (float[N, 5] best)
     <int64[1] k = {5}, int64[4] pads = {0, 0, 0, 5}>
     {
@@ -65,10 +65,14 @@ def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         size = shapes.of(node.input(0)).dims[axis]
         fewest = max(_fewest(node.input(0), axis, graph, along), int(size in given))
         if k > fewest and not isinstance(size, int):
-            name = size if size in given else "its size is computed"
+            name = repr(size) if size in given else "computed size"
+            entries = f"only {fewest} entries" if fewest else "no entry"
             yield Finding(
                 node,
-                f"K is {k}, and axis {axis} ({name}) may hold {fewest}",
+                f"k = {k}, but axis {axis} ({name}) may have "
+                + ("only 1 entry" if fewest == 1 else entries),
+                hint=f"limit k to the size of axis {axis} (min({k}, x.shape[{axis}]) with the axis "
+                f"dynamic at the export), or pad the axis to {k} entries",
                 measured=k,
                 limit=fewest,
                 unit="entries",
@@ -82,7 +86,7 @@ def _symbols(values: Iterable[Value], shapes: Shapes) -> set[str]:
 
 
 def _k(node: Node, graph: Graph) -> int | None:
-    """The constant K: an input from opset 10 on, an attribute before."""
+    """The constant k: an input from opset 10 on, an attribute before."""
     constant = graph.number(node.input(1))
     if constant is None:
         return node.attribute("k", 0) or None
@@ -144,7 +148,7 @@ def _fewest(value: Value | None, axis: int, graph: Graph, along: _Along) -> int:
 
 
 def _padding(node: Node, axis: int, graph: Graph) -> int | None:
-    """How many entries a Pad puts before and behind an axis; None where that is computed."""
+    """How many entries a Pad adds to an axis; None where that is computed."""
     pads = graph.integers(node.input(1))
     if pads is None and node.input(1) is not None:
         return None

@@ -14,13 +14,13 @@ from onnxlint.model.patterns.conditions import attribute_of
          "RandomUniform", "RandomNormalLike", "RandomUniformLike"),
 )  # fmt: skip
 def void_by_default(graph: Graph) -> Iterator[Finding]:
-    """An operator whose settings, its defaults included, leave nothing of what it is for.
+    """An operator whose settings, explicit or default, make its result empty or constant.
 
-    Why: the model loads, runs and returns nothing, or one constant, for every input. Often nobody
-    wrote the value: NonMaxSuppression without `max_output_boxes_per_class` selects 0 boxes, as its
-    default says (onnx issue 2352). A warning where the result is only the same constant each time.
-    Fix: give the setting the value that is meant, for example as many boxes as the model is to
-    return for each class.
+    Why: the model loads, runs and returns nothing, or one constant, for every input. Often the
+    value is a default: NonMaxSuppression without `max_output_boxes_per_class` selects 0 boxes (onnx
+    issue 2352). A warning if the result is not empty, but the same every time.
+    Fix: set the intended value, for example the number of boxes that the model should return for
+    each class.
 
     Bad:
     net (float[1, B, 4] boxes, float[1, C, B] scores) => (int64[found, 3] selected)
@@ -44,7 +44,7 @@ def void_by_default(graph: Graph) -> Iterator[Finding]:
     }
 
     Bad:
-    # all is dropped
+    # every element is dropped
     net (float[N] x) => (float[N] y)
     <float ratio = {1}, bool training = {1}>
     {
@@ -52,7 +52,7 @@ def void_by_default(graph: Graph) -> Iterator[Finding]:
     }
 
     Bad:
-    # ones and zeros that are the same
+    # on and off values are equal
     net (int64[N] x) => (float[N, 3] y)
     <int64 depth = {3}, float[2] values = {1, 1}>
     {
@@ -67,7 +67,7 @@ def void_by_default(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
-    # a ratio that nobody reads outside training
+    # outside training the ratio has no effect
     net (float[N] x) => (float[N] y)
     <float ratio = {1}>
     {
@@ -83,73 +83,94 @@ def void_by_default(graph: Graph) -> Iterator[Finding]:
     """
     for op, judge in _JUDGES.items():
         for node in graph.nodes(op):
-            message = judge(node, graph)
-            if message:
+            told = judge(node, graph)
+            if told is not None:
+                message, hint = told
                 same = Severity.WARNING if op in _ONLY_THE_SAME else None
-                yield Finding(node, message, severity=same)
+                yield Finding(node, message, hint=hint, severity=same)
 
 
-def _suppression(node: Node, graph: Graph) -> str | None:
+Told = tuple[str, str] | None
+"""What a setting makes of the operator, and what to set instead."""
+
+
+def _suppression(node: Node, graph: Graph) -> Told:
+    hint = "set max_output_boxes_per_class to the number of boxes to return for each class"
     if node.input(2) is None:
-        return "selects no box: max_output_boxes_per_class is left out, and its default is 0"
+        return "selects no boxes: max_output_boxes_per_class is omitted (default 0)", hint
     most = graph.number(node.input(2))
-    return (
-        None if most is None or most > 0 else f"selects no box: max_output_boxes_per_class {most}"
-    )
+    if most is None or most > 0:
+        return None
+    return f"selects no boxes: max_output_boxes_per_class is {most}", hint
 
 
-def _top(node: Node, graph: Graph) -> str | None:
+def _top(node: Node, graph: Graph) -> Told:
     k = graph.number(node.input(1)) if node.input(1) is not None else node.attribute("k", 1)
-    return None if k is None or k > 0 else f"returns no entry: K is {k}"
+    if k is None or k > 0:
+        return None
+    return f"returns no entries: k is {k}", "set k to the number of entries to return"
 
 
-def _one_hot(node: Node, graph: Graph) -> str | None:
+def _one_hot(node: Node, graph: Graph) -> Told:
     depth, values = graph.number(node.input(1)), graph.constant(node.input(2))
     if depth is not None and depth <= 0:
-        return f"has no place for any class: depth is {depth}"
+        return f"encodes no class: depth is {depth}", "set depth to the number of classes"
     if values is not None and values.size == 2 and values.flat[0] == values.flat[1]:
-        return f"on and off value are the same, {values.flat[0]}"
+        hint = "set values to [off, on], for example [0, 1]"
+        return f"off and on values are both {values.flat[0]}", hint
     return None
 
 
-def _dropout(node: Node, graph: Graph) -> str | None:
+def _dropout(node: Node, graph: Graph) -> Told:
     ratio = 0.5 if node.input(1) is None else graph.number(node.input(1))
     trains = graph.number(node.input(2))
-    drops_all = bool(trains) and ratio is not None and ratio >= 1
-    return f"drops every element: ratio is {ratio} in training mode" if drops_all else None
+    if not trains or ratio is None or ratio < 1:
+        return None
+    hint = "set training_mode to false, or a ratio below 1"
+    return f"drops every element: ratio is {ratio} in training mode", hint
 
 
-def _clip(node: Node, graph: Graph) -> str | None:
+def _clip(node: Node, graph: Graph) -> Told:
     if len(node.inputs) > 1:
         low, high = graph.number(node.input(1)), graph.number(node.input(2))
     else:
         low, high = node.attribute("min"), node.attribute("max")
     if not isinstance(low, int | float) or not isinstance(high, int | float) or low <= high:
         return None
-    return f"outputs {high:g} for every input: min {low:g} is above max {high:g}"
+    hint = f"swap them: set min to {high:g} and max to {low:g}"
+    return f"outputs {high:g} for every input: min {low:g} is above max {high:g}", hint
 
 
-def _loop(node: Node, graph: Graph) -> str | None:
+def _loop(node: Node, graph: Graph) -> Told:
     count, goes = graph.number(node.input(0)), graph.number(node.input(1))
     if count is not None and count <= 0:
-        return f"never runs its body: the trip count is {count}"
-    return "never runs its body: the condition is false" if goes is not None and not goes else None
+        return f"never runs its body: trip count is {count}", "set a trip count of at least 1"
+    if goes is None or goes:
+        return None
+    return "never runs its body: initial condition is false", "set the initial condition to true"
 
 
-def _product(node: Node, graph: Graph) -> str | None:
-    return "multiplies the product by alpha 0" if node.attribute("alpha", 1.0) == 0 else None
+def _product(node: Node, graph: Graph) -> Told:
+    if node.attribute("alpha", 1.0) != 0:
+        return None
+    return "multiplies the matrix product by alpha = 0", "set alpha to the intended value (1)"
 
 
-def _normal(node: Node, graph: Graph) -> str | None:
-    return "draws with a scale of 0" if attribute_of(node, "scale") == 0 else None
+def _normal(node: Node, graph: Graph) -> Told:
+    if attribute_of(node, "scale") != 0:
+        return None
+    hint = "set scale to the intended standard deviation"
+    return "draws with a standard deviation (scale) of 0", hint
 
 
-def _uniform(node: Node, graph: Graph) -> str | None:
+def _uniform(node: Node, graph: Graph) -> Told:
     low, high = attribute_of(node, "low"), attribute_of(node, "high")
-    return f"draws between {low} and {high}" if low is not None and low == high else None
+    if low is None or low != high:
+        return None
+    return f"draws between {low:g} and {high:g}", "set high to a value above low"
 
 
-_JUDGES: Mapping[str, Callable[[Node, Graph], str | None]] = {
+_JUDGES: Mapping[str, Callable[[Node, Graph], Told]] = {
     "NonMaxSuppression": _suppression, "TopK": _top, "OneHot": _one_hot, "Dropout": _dropout,
     "Clip": _clip, "Loop": _loop, "Gemm": _product, "RandomNormal": _normal,
     "RandomNormalLike": _normal, "RandomUniform": _uniform, "RandomUniformLike": _uniform,

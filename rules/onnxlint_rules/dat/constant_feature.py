@@ -1,20 +1,26 @@
 """DAT004 constant-feature."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Data, FedInput, Finding, NotApplicable, Severity, rule
+from onnxlint import Data, FedInput, Finding, NotApplicable, Option, Severity, rule
 
 
 @rule("DAT004", "constant-feature", severity=Severity.WARNING)
-def constant_feature(data: Data, *, min_samples: int = 100, wide: int = 64) -> Iterator[Finding]:
+def constant_feature(
+    data: Data,
+    *,
+    min_samples: Annotated[int, Option("fewest samples to judge by", "samples")] = 100,
+    wide: Annotated[int, Option("columns beyond which zeros are exempt", "columns")] = 64,
+) -> Iterator[Finding]:
     """A feature that is the same in every sample.
 
-    Why: it carries no information. Mostly a step that prepares the data failed: a column read from
-    the wrong place, a join that found nothing, a channel that is never filled. Of images and series
-    whole channels are looked at. In fewer than 100 samples, chance makes rare flags constant; in
-    tables of more than 64 columns, zeros are left alone: the border of flattened images, words
-    that do not occur.
-    Fix: mend what prepares the feature, or leave it out of the model.
+    Why: it carries no information. Usually a step of the preprocessing failed: a column read from
+    the wrong place, a join without matches, a channel that is never filled. Of images and series
+    whole channels are examined. In fewer than 100 samples, chance makes rare flags constant; in
+    tables of more than 64 columns, zeros are exempt: the border of flattened images, words that do
+    not occur.
+    Fix: fix the preprocessing of the feature, or leave it out of the model.
 
     Bad:
     # option: min-samples = 4
@@ -36,11 +42,9 @@ def constant_feature(data: Data, *, min_samples: int = 100, wide: int = 64) -> I
     """
     judged = [fed for fed in data if fed.is_numeric and fed.batch_axis is not None and _has(fed)]
     if not judged:
-        raise NotApplicable("no input has features that the graph tells apart")
+        raise NotApplicable("no input has an axis of features")
     if data.samples < min_samples:
-        raise NotApplicable(
-            f"{data.samples} samples are too few to judge by, fewer than {min_samples}"
-        )
+        raise NotApplicable(f"needs at least {min_samples} samples (got {data.samples})")
     for fed in judged:
         seen = fed.features
         constant = [int(at) for at in seen.constant.nonzero()[0]]
@@ -49,19 +53,20 @@ def constant_feature(data: Data, *, min_samples: int = 100, wide: int = 64) -> I
         if not constant:
             continue
         what = "features" if fed.is_table else "channels"
-        values = ", ".join(f"{at} is {seen.minimum[at]:.4g}" for at in constant[:3])
-        more = f" and {len(constant) - 3} more" if len(constant) > 3 else ""
+        values = ", ".join(f"{what[:-1]} {at} = {seen.minimum[at]:.4g}" for at in constant[:3])
+        more = ", …" if len(constant) > 3 else ""
         yield Finding(
             fed,
-            f"{len(constant)} of {len(seen.constant)} {what} never vary in {data.samples} samples: "
-            f"{values}{more}",
+            f"{len(constant)} of {len(seen.constant)} {what} {'are' if constant[1:] else 'is'} "
+            f"constant over {data.samples} samples ({values}{more})",
             measured=len(constant),
             limit=0,
             unit=what,
+            hint=f"check the preprocessing of {what[:-1]} {constant[0]}, or leave it out",
         )
 
 
 def _has(fed: FedInput) -> bool:
-    """Whether features can be told apart, or it is one feature for itself."""
+    """Whether it has an axis of features, or is one feature itself."""
     alone = fed.slot.dims[1:] == (1,) or (fed.is_float and len(fed.slot.dims) == 1)
     return fed.axis is not None or alone

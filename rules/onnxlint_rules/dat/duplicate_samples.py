@@ -2,17 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Data, Finding, NotApplicable, Place, Severity, rule
+from onnxlint import Data, Finding, NotApplicable, Option, Place, Severity, counted, rule
 
 
 @rule("DAT006", "duplicate-samples", severity=Severity.INFO)
-def duplicate_samples(data: Data, *, max_fraction: float = 0.01) -> Iterator[Finding]:
-    """Samples that are there more than once, equal in every input to the last bit.
+def duplicate_samples(
+    data: Data,
+    *,
+    max_fraction: Annotated[
+        float, Option("share of samples that may be duplicates", "fraction")
+    ] = 0.01,
+) -> Iterator[Finding]:
+    """Duplicate samples: bit-identical in every input.
 
-    Why: they count twice in every figure, and where a copy is in the training's data, the test
-    measures memory. More than one in a hundred is more than chance brings about, unless the inputs
-    can take few values only.
+    Why: they count twice in every metric, and if a copy is in the training data, the test measures
+    memorisation. More than one in a hundred is more than chance produces, unless the inputs can
+    only take few values.
     Fix: drop duplicates before the data is split.
 
     Bad:
@@ -30,7 +37,7 @@ def duplicate_samples(data: Data, *, max_fraction: float = 0.01) -> Iterator[Fin
     }
     """
     if data.samples < 2:
-        raise NotApplicable("one sample is no duplicate")
+        raise NotApplicable("needs at least two samples")
     places: dict[bytes, list[int]] = {}
     for position, digest in enumerate(data.digests):
         places.setdefault(digest, []).append(position)
@@ -42,9 +49,10 @@ def duplicate_samples(data: Data, *, max_fraction: float = 0.01) -> Iterator[Fin
         first, second, *_ = places[digest]
         yield Finding(
             Place(),
-            f"{doubled} of {data.samples} samples repeat an earlier one, {fraction:.0%}, more than "
-            f"{max_fraction:.0%}; sample {second} is sample {first}",
+            f"{fraction:.0%} of {data.samples} samples are duplicates (limit {max_fraction:.0%}), "
+            f"e.g. sample {second} equals sample {first}",
             measured=fraction,
             limit=max_fraction,
             unit="fraction of samples",
+            hint=f"drop {counted(doubled, 'duplicate')} before the data is split",
         )

@@ -7,14 +7,14 @@ from onnxlint import Finding, Graph, Inputs, Place, Severity, rule
 
 @rule("DAT001", "input-format", severity=Severity.ERROR)
 def input_format(graph: Graph, inputs: Inputs) -> Iterator[Finding]:
-    """Data that is not what the model's inputs are: names, dtypes, axes, shapes.
+    """Data that does not match the model's inputs in name, dtype, rank or shape.
 
-    Why: what prepares the data and what the model was exported for have parted: a library that
-    stores images channels last, a label left among the features, doubles where float32 is wanted.
-    onnxruntime refuses such data, and so nothing was run. An info where only the dtype is another
-    one that can be converted without loss of range, which was done here.
-    Fix: the finding names the likely cause; prepare the data as the training did, and keep that
-    code beside the export.
+    Why: the preprocessing and the model that was exported no longer agree: a library that stores
+    images channels last, a label left among the features, float64 where float32 is expected.
+    onnxruntime rejects such data, so the model was not run. An info where only the dtype differs
+    and can be converted without loss of range, which was done here.
+    Fix: the finding names the likely cause; prepare the data as in training, and keep that code
+    beside the export.
 
     Bad:
     # data: x = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
@@ -33,10 +33,11 @@ def input_format(graph: Graph, inputs: Inputs) -> Iterator[Finding]:
     values = {value.name: value for value in graph.inputs}
     misfits = inputs.misfits
     for misfit in misfits:
-        yield Finding(values.get(misfit.input or "", Place()), str(misfit))
+        hint = misfit.cause or "prepare the data as in training"
+        yield Finding(values.get(misfit.input or "", Place()), misfit.problem, hint=hint)
     dtypes = {slot.name: slot.dtype for slot in inputs.slots}
     for name, dtype in ({} if misfits else inputs.fed.converted).items():
         wanted = dtypes[name]
-        told = f"the data is {dtype}, the model wants {wanted}: converted here"
-        remedy = f"onnxruntime takes no other dtype, so convert it (.astype('{wanted}'))"
-        yield Finding(values[name], f"{told}; {remedy}", severity=Severity.INFO)
+        message = f"data is {dtype}, model expects {wanted} (converted)"
+        hint = f"convert it with .astype('{wanted}'): onnxruntime accepts no other dtype"
+        yield Finding(values[name], message, severity=Severity.INFO, hint=hint)

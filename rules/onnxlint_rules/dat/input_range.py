@@ -1,21 +1,29 @@
 """DAT002 input-range."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Data, FedInput, Finding, Severity, rule
+from onnxlint import Data, FedInput, Finding, Option, Severity, rule
 
 
 @rule("DAT002", "input-range", severity=Severity.WARNING)
-def input_range(data: Data, *, max_scale: float = 20.0) -> Iterator[Finding]:
-    """Data outside the range that was promised, or on another scale than the model was made for.
+def input_range(
+    data: Data,
+    *,
+    max_scale: Annotated[
+        float,
+        Option("magnitude after the graph's own normalisation", "standard deviations"),
+    ] = 20.0,
+) -> Iterator[Finding]:
+    """Data outside the declared range, or on a different scale than the model expects.
 
-    Why: a model that expects 0…1 and gets 0…255, or is fed what was normalised before and
-    normalises again, gives answers that look fine and mean nothing. Outside of the contract's
-    `[inputs.NAME] range` is an error. The scale is judged by what the graph itself does to the
-    input first, with the mean and spread of the training's data: the data must then come out
-    near 1. The limit of 20 spreads is beyond any sample of the same kind. int8 where uint8 is
-    wanted, and bytes that are 0 or 1 alone, are of another scale, too.
-    Fix: prepare the samples as the training did, once: either before the model or in its graph.
+    Why: a model that expects 0…1 and gets 0…255, or that normalises what was normalised before,
+    gives answers that look valid and are meaningless. Values outside the declared `[inputs.NAME]
+    range` are an error. The scale is judged by what the graph itself first does to the input, with
+    the mean and standard deviation of the training data: the data must then come out near 1. The
+    limit of 20 standard deviations is beyond any sample of the same kind. int8 instead of uint8,
+    and bytes that are only 0 or 1, are a different scale, too.
+    Fix: prepare the samples as in training, once: either before the model or in its graph.
 
     Bad:
     # data: x = [[0.0, 200.0], [255.0, 90.0]]
@@ -26,7 +34,7 @@ def input_range(data: Data, *, max_scale: float = 20.0) -> Iterator[Finding]:
     }
 
     Bad:
-    # bytes for a graph that takes 0…1
+    # bytes for a graph that expects 0…1
     # data: x = [[0.0, 200.0, 97.0], [255.0, 90.0, 31.0]]
     net (float[N, 3] x) => (float[N, 2] y)
     <float mean = {0.449}, float spread = {0.226}, float[3, 2] w = {1, 2, 3, 4, 5, 6}>
@@ -64,11 +72,12 @@ def _outside(fed: FedInput, lowest: float, highest: float) -> Iterator[Finding]:
         far = seen.lowest if lowest - seen.lowest > seen.highest - highest else seen.highest
         yield Finding(
             fed,
-            f"values from {seen.lowest:.4g} to {seen.highest:.4g}, and the contract says "
-            f"{lowest:g} to {highest:g}",
+            f"values range from {seen.lowest:.4g} to {seen.highest:.4g} "
+            f"(declared {lowest:g} to {highest:g})",
             measured=far,
             limit=lowest if far < lowest else highest,
             severity=Severity.ERROR,
+            hint=f"scale the data to {lowest:g}…{highest:g}, or correct the declared range",
         )
 
 
@@ -77,7 +86,7 @@ NARROW = 0.01
 
 
 def _scale(fed: FedInput, max_scale: float) -> Iterator[Finding]:
-    """Where the graph normalises: how far from 0, or how narrow, the typical feature comes out."""
+    """If the graph normalises: how far from 0, or how narrow, the typical feature is afterwards."""
     import numpy as np
 
     scaling, seen = fed.opening.scaling, fed.features
@@ -88,26 +97,30 @@ def _scale(fed: FedInput, max_scale: float) -> Iterator[Finding]:
     size = float(np.median(np.hypot(mean, spread)))
     told = f"values from {seen.lowest:.4g} to {seen.highest:.4g}"
     if size > max_scale:
-        raw = ", as for 0…255 where 0…1 is wanted" if 1.5 < seen.highest <= 255 else ""
+        is_raw = 1.5 < seen.highest <= 255
         yield Finding(
             fed,
-            f"{told} come out of the graph's own normalisation at a typical {size:.3g}, "
-            f"more than {max_scale:g}: they are on another scale{raw}",
+            f"{told} have magnitude {size:.3g} after the graph's own normalisation "
+            f"(limit {max_scale:g}): wrong scale",
             measured=size,
             limit=max_scale,
+            hint="divide the data by 255: the graph may expect 0…1"
+            if is_raw
+            else "prepare the data as in training",
         )
     elif _is_normal(fed) and spread.max() < NARROW:
         yield Finding(
             fed,
-            f"{told} are normalised already, and the graph does it again: its own normalisation "
-            f"leaves a spread of {spread.max():.3g}, less than {NARROW:g}",
+            f"{told} appear to be normalised already, and the graph normalises again (standard "
+            f"deviation {spread.max():.3g} afterwards, limit {NARROW:g})",
             measured=float(spread.max()),
             limit=NARROW,
+            hint="give the data as it is before normalisation",
         )
 
 
 def _is_normal(fed: FedInput) -> bool:
-    """Whether numbers typically lie in 0…1 or -1…1, or have mean 0 and spread 1."""
+    """Whether values typically lie in 0…1 or -1…1, or have mean 0 and standard deviation 1."""
     import numpy as np
 
     seen = fed.features
@@ -117,12 +130,13 @@ def _is_normal(fed: FedInput) -> bool:
 def _bytes(fed: FedInput) -> Iterator[Finding]:
     seen, wanted = fed.features, fed.slot.dtype
     if {fed.given, wanted} == {"int8", "uint8"}:
-        yield Finding(fed, f"the data is {fed.given}, the model wants {wanted}: shift it by 128")
+        message = f"data is {fed.given}, model expects {wanted}"
+        yield Finding(fed, message, hint=f"shift the data by 128, and give it as {wanted}")
     elif wanted == "uint8" and fed.is_image and seen.highest == 1:
         yield Finding(
             fed,
-            "bytes of an image that are 0 or 1 alone, where 0 to 255 is wanted: scaled to 0…1 "
-            "before they were made integers?",
+            "image bytes are only 0 or 1 (expected 0 to 255)",
             measured=1,
             limit=255,
+            hint="do not scale the image to 0…1 before it is converted to integers",
         )

@@ -3,24 +3,26 @@
 from collections.abc import Iterator
 
 from onnxlint import Data, FedInput, Finding, Severity, rule
+from onnxlint.model.graph.operators import TREES
 
-_TREES = frozenset({
-    "ai.onnx.ml::TreeEnsemble", "ai.onnx.ml::TreeEnsembleClassifier",
-    "ai.onnx.ml::TreeEnsembleRegressor",
-})  # fmt: skip
-_TAKES_NAN = _TREES | {"ai.onnx.ml::Imputer", "IsNaN"}
-_TAKES_INFINITY = _TREES | {"IsInf", "Clip"}
+_TAKES_NAN = TREES | {"ai.onnx.ml::Imputer", "IsNaN"}
+_TAKES_INFINITY = TREES | {"IsInf", "Clip"}
+
+_HINTS = {
+    "NaN": "fill in or drop missing values as in training",
+    "infinite": "guard the division or logarithm that produces them",
+}
 
 
 @rule("DAT005", "nonfinite-input", severity=Severity.ERROR)
 def nonfinite_input(data: Data) -> Iterator[Finding]:
     """NaN or infinities among the samples.
 
-    Why: what is computed from NaN is NaN, or hides it and looks healthy; an empty cell of a table
-    or a division in what prepares the data is enough. Left alone is NaN for models that expect it:
-    those that look for it or fill it in first (IsNaN, Imputer), and trees, which send missing
-    values their own way.
-    Fix: fill in or drop missing values as the training did; guard the division that makes them.
+    Why: everything computed from NaN is NaN, or hides it and looks valid; an empty cell of a table
+    or a division in the preprocessing is enough. Exempt is NaN for models that expect it: those
+    that detect it or fill it in first (IsNaN, Imputer), and trees, which route missing values
+    separately.
+    Fix: fill in or drop missing values as in training; guard the division that produces them.
 
     Bad:
     # data: x = [[1.0, nan], [2.0, 3.0]]
@@ -51,10 +53,11 @@ def nonfinite_input(data: Data) -> Iterator[Finding]:
             if count and not _expects(fed, expecting):
                 yield Finding(
                     fed,
-                    f"{count:,} of {total:,} numbers are {what}{_where(fed, counts.nonzero()[0])}",
+                    f"{count:,} of {total:,} values are {what}{_where(fed, counts.nonzero()[0])}",
                     measured=count,
                     limit=0,
-                    unit="numbers",
+                    unit="values",
+                    hint=_HINTS[what],
                 )
 
 
@@ -64,9 +67,10 @@ def _expects(fed: FedInput, ops: frozenset[str]) -> bool:
 
 
 def _where(fed: FedInput, columns: object) -> str:
-    """The columns of a table in which they are."""
+    """The columns of a table that contain them."""
     found = [str(at) for at in columns]  # type: ignore[attr-defined]
     if not fed.is_table:
         return ""
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return f", in feature {', '.join(found[:3])}{more}"
+    features = f"feature{'s' * (len(found) > 1)} {', '.join(found[:3])}"
+    return f" ({features}{more})"

@@ -2,19 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Data, FedInput, Finding, NotApplicable, Severity, rule
+from onnxlint import Data, FedInput, Finding, NotApplicable, Option, Severity, rule
 
 
 @rule("DAT007", "padding-heavy", severity=Severity.INFO)
-def padding_heavy(data: Data, *, max_fraction: float = 0.5) -> Iterator[Finding]:
-    """Sequences of tokens that are padding for the most part.
+def padding_heavy(
+    data: Data,
+    *,
+    max_fraction: Annotated[float, Option("share of ids that may be padding", "fraction")] = 0.5,
+) -> Iterator[Finding]:
+    """Token sequences that consist mostly of padding.
 
     Why: padding costs as much as tokens do, in time and memory, and if the model's average or
-    normalisation forgets the mask, it dilutes every answer. Padding is what the attention mask
-    leaves out; without a mask, the id that most rows end with (or begin with) over and over.
-    Fix: pad to the longest of each batch instead of a fixed length, or put sequences of like
-    lengths together.
+    normalisation ignores the mask, it dilutes every answer. Padding is what the attention mask
+    excludes; without a mask, the id that most rows end with (or begin with) repeatedly.
+    Fix: pad to the longest sequence of each batch instead of a fixed length, or group sequences of
+    similar length.
 
     Bad:
     # data: ids = [[5, 7, 0, 0, 0, 0], [4, 0, 0, 0, 0, 0], [3, 8, 6, 0, 0, 0]]
@@ -35,17 +40,20 @@ def padding_heavy(data: Data, *, max_fraction: float = 0.5) -> Iterator[Finding]
     tokens = [fed for fed in data if fed.slot.meaning == "index" and len(fed.slot.dims) == 2]
     masks = [fed for fed in data if fed.slot.meaning == "mask" and len(fed.slot.dims) == 2]
     if not tokens:
-        raise NotApplicable("no input holds sequences of ids")
+        raise NotApplicable("no input is a sequence of token ids")
     for fed in tokens:
         mask = next((mask for mask in masks if _is_alike(mask, fed)), None)
-        told, fraction = ("the mask", _masked(mask)) if mask is not None else _repeated(fed)
+        told, fraction = (
+            ("according to the mask", _masked(mask)) if mask is not None else _repeated(fed)
+        )
         if fraction > max_fraction:
             yield Finding(
                 fed,
-                f"{fraction:.0%} of the ids are padding by {told}, more than {max_fraction:.0%}",
+                f"{fraction:.0%} of token ids are padding {told} (limit {max_fraction:.0%})",
                 measured=fraction,
                 limit=max_fraction,
                 unit="fraction of ids",
+                hint="pad to the longest sequence of each batch, or group sequences by length",
             )
 
 
@@ -69,7 +77,7 @@ def _repeated(fed: FedInput) -> tuple[str, float]:
         if len(rows) < 2 or count <= len(rows) / 2:
             continue
         padding = sum(_run_length(row[::turn], pad) for row in rows)
-        found.append((f"id {pad} at their {'end' if turn < 0 else 'start'}",
+        found.append((f"by id {pad} at the {'end' if turn < 0 else 'start'}",
                       padding / sum(row.size for row in rows)))  # fmt: skip
     return max(found, key=lambda entry: entry[1])
 
@@ -77,5 +85,6 @@ def _repeated(fed: FedInput) -> tuple[str, float]:
 def _run_length(row: object, pad: int) -> int:
     import numpy as np
 
-    other = np.flatnonzero(np.asarray(row) != pad)
-    return int(other[0]) if other.size else int(np.size(row))
+    ids = np.asarray(row)
+    other = np.flatnonzero(ids != pad)
+    return int(other[0]) if other.size else ids.size

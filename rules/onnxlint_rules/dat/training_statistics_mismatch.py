@@ -1,25 +1,31 @@
 """DAT009 training-statistics-mismatch."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Graph, Node, NotApplicable, Severity, Trace, rule
+from onnxlint import Finding, Graph, Node, NotApplicable, Option, Severity, Trace, rule
 
 
 @rule("DAT009", "training-statistics-mismatch", severity=Severity.WARNING,
       ops=("BatchNormalization",))  # fmt: skip
 def training_statistics_mismatch(
-    graph: Graph, trace: Trace, *, max_ratio: float = 4.0
+    graph: Graph,
+    trace: Trace,
+    *,
+    max_ratio: Annotated[
+        float, Option("factor between the RMS of the data and that of training", "factor")
+    ] = 4.0,
 ) -> Iterator[Finding]:
-    """Data of another scale than a first batch normalisation saw in training.
+    """Data on a different scale than a first batch normalisation saw in training.
 
-    Why: its running mean and variance are those of the training data behind the layers before it.
-    Pixels of 0…255 in a network that was trained on normalised ones come out some fifty times as
-    large there, and the answer is always the same class (onnx issue 1440). Compared is the root
-    mean square over all channels with what the running statistics give, at those batch
-    normalisations that have none before them, on the user's data alone. The limit is a choice:
-    normalised pixels against pixels of 0…1 are told apart by about 2, and left alone.
-    Fix: prepare the samples as training did (scale, mean and standard deviation, order of the
-    channels), or put the preparation into the graph.
+    Why: its running mean and variance are those of the training data after the layers before it.
+    Pixels of 0…255 in a network that was trained on normalised ones are some fifty times as large
+    there, and the answer is always the same class (onnx issue 1440). The RMS over all channels is
+    compared with the one that the running statistics imply, at those batch normalisations that have
+    none before them, and only on the user's data. The limit is a choice: normalised pixels and
+    pixels of 0…1 differ by about 2, and are not reported.
+    Fix: prepare the samples as in training (scale, mean and standard deviation, order of the
+    channels), or put the preprocessing into the graph.
 
     Bad:
     # data: x = [[[200.0, 180.0], [220.0, 90.0]], [[130.0, 250.0], [40.0, 210.0]]]
@@ -38,7 +44,7 @@ def training_statistics_mismatch(
     }
 
     Good:
-    # the second one sees what the first one made, which is judged
+    # the second one sees the output of the first one, which is judged
     # data: x = [[[100.4, 99.0], [98.3, 101.7]], [[101.2, 99.1], [99.6, 100.9]]]
     net (float[N, 2, 2] x) => (float[N, 2, 2] y)
     <float[2] s = {9, 9}, float[2] b = {0, 0}, float[2] mean = {100, 100}, float[2] var = {1, 1.2},
@@ -49,7 +55,7 @@ def training_statistics_mismatch(
     }
     """
     if trace.synthetic:
-        raise NotApplicable("no data was given, and what is made up has the scale of nothing")
+        raise NotApplicable("needs data (--data): synthetic inputs have an arbitrary scale")
     for node in trace.first_normalisations():
         seen, expected = trace.of(node.input(0)), _expected(graph, node)
         if seen is None or expected is None or not seen.statistics.finite:
@@ -59,16 +65,17 @@ def training_statistics_mismatch(
         if ratio > max_ratio:
             yield Finding(
                 node,
-                f"the data has a root mean square of {observed:.3g} before it, and its running "
-                f"statistics say {expected:.3g}: {ratio:.3g} times apart (limit {max_ratio:g})",
+                f"input RMS {observed:.3g}, running statistics imply {expected:.3g}: "
+                f"factor {ratio:.3g} (limit {max_ratio:g})",
                 measured=ratio,
                 limit=max_ratio,
                 unit="times",
+                hint="scale and centre the samples as in training",
             )
 
 
 def _expected(graph: Graph, node: Node) -> float | None:
-    """The root mean square over all channels that its running statistics give."""
+    """The RMS over all channels that its running statistics imply."""
     import numpy as np
 
     mean, variance = graph.constant(node.input(3)), graph.constant(node.input(4))

@@ -1,26 +1,46 @@
 """DAT003 unnormalised-input."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Data, FedInput, Finding, NotApplicable, Settings, Severity, Stage, rule
+from onnxlint import (
+    Data,
+    FedInput,
+    Finding,
+    NotApplicable,
+    Option,
+    Settings,
+    Severity,
+    Stage,
+    counted,
+    rule,
+)
 
 
 @rule("DAT003", "unnormalised-input", severity=Severity.WARNING)
 def unnormalised_input(
-    data: Data, settings: Settings,
-    *, max_mean: float = 0.2, max_scale_ratio: float = 100.0, min_samples: int = 8,
-) -> Iterator[Finding]:  # fmt: skip
-    """Features far from 0, or of very different sizes, that go straight into an affine layer.
+    data: Data,
+    settings: Settings,
+    *,
+    max_mean: Annotated[
+        float, Option("distance of a feature's mean from 0", "standard deviations")
+    ] = 0.2,
+    max_scale_ratio: Annotated[
+        float, Option("ratio of the largest standard deviation of a feature to the smallest")
+    ] = 100.0,
+    min_samples: Annotated[int, Option("fewest samples to judge by", "samples")] = 8,
+) -> Iterator[Finding]:
+    """Unnormalised features (off-centre, or on very different scales) that feed an affine layer.
 
-    Why: the largest feature drowns the others, and an offset pushes all units to one side, so
-    training is slow or ends in a bad place. A mean counts from a fifth of a standard deviation on
-    (SageMaker's rule), plus what chance gives so few samples: as an info, and as a warning where
-    that of the typical feature is a whole one, which is ours. Exempt is what does no harm: graphs
-    that normalise by themselves, trees and kernels, flags of 0 and 1, tables within -1…1, images
-    in 0…1 or whatever scale the weights make up for, and a trained first layer whose bias takes
-    at least half of the offset back. Random weights with a mean of 0 take none back. Raw bytes of
-    images are an info: some nets are trained so.
-    Fix: subtract the mean and divide by the standard deviation of the training's data, for each
+    Why: the largest feature dominates the others, and an offset pushes all units to one side, so
+    training is slow or converges badly. A mean counts from a fifth of a standard deviation on
+    (SageMaker's rule), plus the deviation by chance in so few samples: as an info, and as a warning
+    where that of the typical feature is a whole one, which is ours. Not reported: graphs that
+    normalise by themselves, trees and kernels, flags of 0 and 1, tables within -1…1, images in 0…1
+    or on a scale that the weights compensate, and a trained first layer whose bias compensates at
+    least half of the offset. Random weights with a mean of 0 compensate none. Raw bytes of images
+    are an info: some networks are trained that way.
+    Fix: subtract the mean and divide by the standard deviation of the training data, for each
     feature, best in the graph itself.
 
     Bad:
@@ -44,15 +64,13 @@ def unnormalised_input(
         h = MatMul(normal, w)
         y = Relu(h)
     }
-    """  # noqa: E501 - data stands on one line
+    """  # noqa: E501 - data is on one line
     judged = [fed for fed in data if fed.is_float and fed.opening.is_neural]
     judged = [fed for fed in judged if fed.axis is not None and not fed.opening.is_scaled]
     if not judged:
-        raise NotApplicable("no input goes straight into an affine layer")
+        raise NotApplicable("no input feeds an affine layer directly")
     if data.samples < min_samples:
-        raise NotApplicable(
-            f"{data.samples} samples are too few to judge by, fewer than {min_samples}"
-        )
+        raise NotApplicable(f"needs at least {min_samples} samples (got {data.samples})")
     for fed in judged:
         if fed.is_image:
             yield from _raw_pixels(fed)
@@ -64,11 +82,11 @@ RAW_PIXELS = 16.0
 """Images of up to 16 in magnitude are normalised in one of the usual ways: 0…1, -1…1, z-scores."""
 
 LARGE_UNITS = 10.0
-"""Units of a layer that was made for its input have a spread of about 1."""
+"""Units of a layer that suits its input have a standard deviation of about 1."""
 
 
 GRAVE_SHIFT = 1.0
-"""Standard deviations: beyond, hardly any number of a typical feature has the other sign."""
+"""Standard deviations: beyond, hardly any value of a typical feature has the other sign."""
 
 TAKEN_BACK = 0.5
 """A trained bias leaves no more of the offset of a typical unit. A choice of ours."""
@@ -85,11 +103,12 @@ def _raw_pixels(fed: FedInput) -> Iterator[Finding]:
     if spread > LARGE_UNITS:
         yield Finding(
             fed,
-            f"pixels from {seen.lowest:.4g} to {seen.highest:.4g} go straight into a convolution, "
-            f"whose units spread by {spread:.3g}, more than {LARGE_UNITS:g}",
+            f"raw pixels ({seen.lowest:.4g} to {seen.highest:.4g}) feed a convolution: its outputs "
+            f"have standard deviation {spread:.3g} (limit {LARGE_UNITS:g})",
             measured=spread,
             limit=LARGE_UNITS,
             severity=Severity.INFO,
+            hint="scale the images to 0…1, or normalise them by channel",
         )
 
 
@@ -112,11 +131,12 @@ def _table(
         worst = int(np.nanargmax(shift))
         yield Finding(
             fed,
-            f"{shifted.sum()} of {judged.sum()} features are not centred: the mean of feature "
-            f"{worst} is {shift[worst]:.3g} standard deviations from 0 (limit {max_mean:g})",
+            f"{shifted.sum()} of {counted(judged.sum(), 'feature')} not centred; feature {worst}: "
+            f"mean is {shift[worst]:.3g} standard deviations from 0 (limit {max_mean:g})",
             measured=float(shift[worst]),
             limit=max_mean,
             unit="standard deviations",
+            hint=f"subtract the mean of training, e.g. {seen.mean[worst]:.3g} for feature {worst}",
             severity=None if float(np.nanmedian(shift)) >= GRAVE_SHIFT else Severity.INFO,
         )
     varying = (seen.count > 1) & ~seen.constant & ~seen.flags
@@ -125,7 +145,7 @@ def _table(
 
 
 def _is_taken_back(fed: FedInput) -> bool:
-    """Whether the first layer's bias brings its typical unit nearer to 0, by half at least."""
+    """Whether the first layer's bias moves its typical unit towards 0, by half at least."""
     import numpy as np
 
     if fed.units is None or fed.unbiased_means is None:
@@ -151,9 +171,11 @@ def _sizes(fed: FedInput, spread: object, max_ratio: float) -> Iterator[Finding]
     if ratio > max_ratio and taken[large] > max_ratio * taken[small]:
         yield Finding(
             fed,
-            f"features differ in size by a factor of {ratio:,.0f}, more than {max_ratio:g}: "
-            f"feature {large} spreads by {sizes[large]:.3g}, feature {small} by {sizes[small]:.3g}",
+            f"feature scales differ by a factor of {ratio:,.0f} (limit {max_ratio:g}): feature "
+            f"{large} has standard deviation {sizes[large]:.3g}, feature {small} "
+            f"{sizes[small]:.3g}",
             measured=ratio,
             limit=max_ratio,
-            unit="ratio of spreads",
+            unit="ratio of standard deviations",
+            hint="divide each feature by its standard deviation in training",
         )

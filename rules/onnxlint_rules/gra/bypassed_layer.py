@@ -3,26 +3,25 @@
 from collections.abc import Hashable, Iterator
 
 from onnxlint import Change, Finding, Graph, Layer, Layers, Origin, Severity, Trail, Value, rule
-
-LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")
+from onnxlint.model.graph.operators import AFFINE
 
 _MAGNITUDES = frozenset({"Abs", "Pow", "ReduceL1", "ReduceL2", "ReduceSumSquare", "LpPool"})
-"""No activations: what they give of two layers is summed to the length of one vector."""
+"""Not activations: their results for two layers are summed to the length of one vector."""
 
 
-@rule("GRA021", "bypassed-layer", severity=Severity.WARNING, ops=LAYERS)
+@rule("GRA021", "bypassed-layer", severity=Severity.WARNING, ops=AFFINE)
 def bypassed_layer(graph: Graph, layers: Layers) -> Iterator[Finding]:
-    """Two layers of one kind that both read the model's input, where one was to follow the other.
+    """Two layers of one kind that both read the model input, where one should feed the other.
 
-    Why: `x = conv1(image); x = conv2(image)` runs and trains, and the first layer is lost. Most
-    exporters delete it, and nothing is left to see. What is told here is what they leave: a layer
-    that leads nowhere beside one of the same operator, weight shape and attributes on the same
-    input, or two such layers whose activations are summed at once: a chain has become a fan.
-    Parallel branches are left alone: those that are concatenated, multiplied (gates, attention),
-    subtracted or compared, that have layers of their own before they meet or lead to different
-    outputs, that differ in kernel or width (Inception), or share their weights (Siamese); and those
-    whose squares or magnitudes are summed, as the real and imaginary part of a spectrum are.
-    Fix: give the second layer the result of the first.
+    Why: `x = conv1(image); x = conv2(image)` runs and trains, but the first layer is lost. Most
+    exporters delete it, and no trace remains. Reported is what they leave: a layer that leads
+    nowhere beside one with the same operator, weight shape and attributes on the same input, or two
+    such layers whose activations are summed immediately: a chain has become a fan. Parallel
+    branches are exempt: those that are concatenated, multiplied (gates, attention), subtracted or
+    compared, that have layers of their own before they meet or lead to different outputs, that
+    differ in kernel or width (Inception), or share their weights (Siamese); and those whose squares
+    or magnitudes are summed, as the real and imaginary parts of a spectrum are.
+    Fix: feed the result of the first layer to the second.
 
     Bad:
     net (float[N, 2] x) => (float[N, 2] y)
@@ -82,7 +81,9 @@ def bypassed_layer(graph: Graph, layers: Layers) -> Iterator[Finding]:
         if len(values) == 2 and all(layers.readers(value) == 1 for value in values):
             one, other = map(layers.trail, values)
             if _are_siblings(one, other, layers) and one.layer and other.layer:
-                yield _finding(other.layer, one.layer, f"and {node.place} adds their activations")
+                yield _finding(
+                    other.layer, one.layer, f"their activations are added by {node.place}"
+                )
 
 
 def _are_siblings(one: Trail, other: Trail, layers: Layers) -> bool:
@@ -113,9 +114,10 @@ def _kind(layer: Layer, layers: Layers) -> Hashable:
 def _finding(used: Layer, other: Layer, what: str) -> Finding:
     return Finding(
         used.node,
-        f"it reads the model's input, as {other.node.place} of the same kind does, {what}: "
-        "2 layers side by side, where one after the other may be meant",
+        f"reads the model input in parallel with {other.node.place}, a layer of the same kind "
+        f"({what}); a chain may have been intended",
         measured=2,
         limit=1,
         unit="layers of a kind",
+        hint=f"feed the result of one to the other, if {other.node.place} was to come before it",
     )

@@ -11,9 +11,9 @@ PAIR = Pattern("h = Transpose(x)  y = Transpose(h)")
 def cancelling_transposes(graph: Graph) -> Iterator[Finding]:
     """A Transpose that undoes the Transpose before it.
 
-    Why: both move the whole tensor, and together they do nothing. Converters between NHWC and NCHW
-    leave such pairs around every layer.
-    Fix: remove both; onnxruntime's and onnxslim's optimisers do.
+    Why: both move the whole tensor, and together they have no effect. Converters between NHWC and
+    NCHW leave such pairs around every layer.
+    Fix: remove both; the optimisers of onnxruntime and onnxslim do.
 
     Bad:
     net (float[1, 3, 4, 5] x) => (float[1, 3, 4, 5] y)
@@ -31,10 +31,12 @@ def cancelling_transposes(graph: Graph) -> Iterator[Finding]:
     """
     for pair in PAIR.matches(graph):
         first, second = pair.node("h"), pair.node("y")
+        if first is None or second is None:
+            continue
         inner, outer = first.integers("perm"), second.integers("perm")
         if inner is None or outer is None or sorted(inner) != sorted(outer):
             continue
         axes = [*range(len(inner))]
         if sorted(inner) == axes and [inner[axis] for axis in outer] == axes:
-            told = f"perm {outer} after perm {inner}" if axes else "the reverse after the reverse"
-            yield Finding(second, f"{told} of {first.place} is no change")
+            message = f"perm {outer} undoes perm {inner} of {first.place}"
+            yield Finding(second, message, hint=f"remove {first.place} and this Transpose")

@@ -12,9 +12,9 @@ def cast_chain(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A Cast of a Cast.
 
     Why: two conversions cost two passes over the tensor where one or none would do. A warning where
-    the type between has fewer bits than those around it: precision is lost there and not regained,
-    which a converter to float16 does at its borders. Casts that are meant to change the numbers,
-    as to bool or from float to integer, are no such pairs.
+    the type in between has fewer bits than those around it: precision is lost there and not
+    regained, as at the borders that a converter to float16 inserts. Casts that are meant to change
+    the values, as to bool or from float to integer, are exempt.
     Fix: cast once; where precision is lost, keep the wider type throughout or the narrower one.
 
     Bad:
@@ -49,6 +49,11 @@ def cast_chain(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             lossy = between.bits < min(before.bits, after.bits)
             yield Finding(
                 chain,
-                f"{before.dtype} is cast to {between.dtype} and on to {after.dtype}",
+                f"cast from {before.dtype} to {between.dtype} and then to {after.dtype}",
                 severity=Severity.WARNING if lossy else None,
+                hint=_hint(before.dtype, after.dtype),
             )
+
+
+def _hint(before: str, after: str) -> str:
+    return "remove both Casts" if before == after else f"cast from {before} to {after} directly"

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Origin, Severity, rule
+from onnxlint import Finding, Graph, Origin, Severity, counted, rule
 
 
 @rule("GRA006", "constant-output", severity=Severity.ERROR)
 def constant_output(graph: Graph) -> Iterator[Finding]:
-    """A model output that no model input reaches.
+    """A model output that does not depend on any input.
 
-    Why: the output is the same whatever is fed. Tracing froze the path from the input, or an
-    intermediate was detached on the way through numpy. An error where layers computed it or where
-    no output at all depends on the inputs; a plain constant beside a real output (anchors,
-    thresholds, class labels) may be wanted, and gets a warning.
-    Fix: compute it with tensor operations from the inputs; keep wanted constants out of the
-    outputs, in the model's metadata.
+    Why: the output never changes. Tracing froze the path from the input, or an intermediate was
+    detached on the way through numpy. An error where layers computed it or where no output at all
+    depends on the inputs; a plain constant beside a real output (anchors, thresholds, class labels)
+    may be intended, and is a warning.
+    Fix: compute it with tensor operations from the inputs; move intended constants from the outputs
+    to the model's metadata.
 
     Bad:
     # a constant beside the prediction
@@ -34,7 +34,7 @@ def constant_output(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
-    # through the input's shape alone
+    # only through the input's shape
     net (float[N, 2] x) => (float[M] y)
     {
         size = Shape <start = 0, end = 1> (x)
@@ -62,9 +62,12 @@ def constant_output(graph: Graph) -> Iterator[Finding]:
         certain = frozen or value in computed
         yield Finding(
             value,
-            f"none of the {inputs} inputs reaches it",
+            f"does not depend on any input (the model has {counted(inputs, 'input')})",
             measured=0,
             limit=1,
             unit="inputs that reach it",
             severity=None if certain else Severity.WARNING,
+            hint="compute it from the inputs, without detach() or numpy"
+            if certain
+            else "move this constant to the metadata, if it is intended",
         )

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Severity, counted, rule
 
 
 @rule("GRA022", "disconnected-component", severity=Severity.WARNING)
 def disconnected_component(graph: Graph) -> Iterator[Finding]:
-    """Parts of the graph that share neither inputs nor weights nor nodes.
+    """A graph with disconnected components.
 
-    Why: one file holds several networks that have nothing to do with each other. Mostly a branch
-    lost its connection at export, as when `detach` or numpy stood on the way; on purpose, it makes
-    callers pay for both parts at every call. Parts without a layer, and those that no input
-    reaches, are left to other rules.
-    Fix: connect the parts as the network was meant, or export one file for each.
+    Why: one file contains several networks that have nothing in common. Usually a branch lost its
+    connection at export, for example by `detach` or numpy; if intended, callers pay for all
+    components in every call. Components without a layer, and those that no input reaches, are left
+    to other rules.
+    Fix: connect the components as the network was designed, or export one file for each.
 
     Bad:
     net (float[N, 2] x, float[N, 2] z) => (float[N, 2] y, float[N, 2] v)
@@ -45,9 +45,10 @@ def disconnected_component(graph: Graph) -> Iterator[Finding]:
         first = min(part, key=lambda node: node.index)
         yield Finding(
             first,
-            f"part {number} of {len(parts)} shares nothing with the others; it has "
-            f"{len(part)} layers, of which this is the first",
+            f"component {number} of {len(parts)} is disconnected ({counted(len(part), 'layer')}"
+            f"{', first one shown' * (len(part) > 1)})",
             measured=len(parts),
             limit=1,
-            unit="parts",
+            unit="components",
+            hint="connect it to the rest of the graph, or export one file per component",
         )

@@ -10,11 +10,12 @@ from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule
 def duplicate_node_name(graph: Graph) -> Iterator[Finding]:
     """Nodes of one graph that share a name.
 
-    Why: onnxruntime refuses the model, and profilers, quantisation and conversion tools look nodes
-    up by name and take the wrong one. Names in different subgraphs do not clash, and an empty name
-    is none. A warning where onnxruntime loads it all the same: where at most one of the nodes is
-    no Constant, which it turns into an initializer, and in a function that nothing calls.
-    Fix: number the names; it changes nothing in what the model computes.
+    Why: onnxruntime rejects the model, and tools for profiling, quantisation and conversion look
+    nodes up by name and take the wrong one. Names in different subgraphs do not clash, and an empty
+    name is not a name. A warning where onnxruntime loads the model nevertheless: where all of the
+    nodes but one are Constants, which it turns into initializers, and in a function that is never
+    called.
+    Fix: number the names; this changes no result.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -46,12 +47,13 @@ def duplicate_node_name(graph: Graph) -> Iterator[Finding]:
                 loads = loads or (scope.in_function and scope.root not in called)
                 yield Finding(
                     nodes[1],
-                    f"{len(nodes)} nodes of this graph have its name; the first is a {nodes[0].op}",
+                    f"name shared by {len(nodes)} nodes of this graph (first: {nodes[0].op})",
                     measured=len(nodes),
                     limit=1,
                     unit="nodes of this name",
+                    hint=f"append a number to the name {name!r} of all but the first",
                     severity=Severity.WARNING if loads else None,
-                    fix=Fix("number the names of the others", _number, nodes[1:]),
+                    fix=Fix("append a number to the other names", _number, nodes[1:]),
                 )
 
 

@@ -7,10 +7,10 @@ from onnxlint import Finding, Graph, Severity, rule
 
 @rule("GRA001", "empty-graph", severity=Severity.WARNING)
 def empty_graph(graph: Graph) -> Iterator[Finding]:
-    """A model without any node.
+    """A model without nodes.
 
-    Why: it computes nothing. An export of the wrong object, or of one whose inputs were folded into
-    constants, looks so, and loads and runs without a complaint.
+    Why: it computes nothing. This is what the export of the wrong object looks like, or of one
+    whose inputs were folded into constants; it loads and runs without a complaint.
     Fix: export the module whose `forward` does the work, and pass it tensors.
 
     Bad:
@@ -25,4 +25,11 @@ def empty_graph(graph: Graph) -> Iterator[Finding]:
     }
     """
     if not graph.main.nodes:
-        yield Finding(graph.main, "the graph has 0 nodes", measured=0, limit=1, unit="nodes")
+        yield Finding(
+            graph.main,
+            "the graph has no nodes",
+            measured=0,
+            limit=1,
+            unit="nodes",
+            hint="export the module whose forward computes the outputs",
+        )

@@ -1,19 +1,24 @@
 """GRA014 fill-constant."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Severity, Weights, rule
+from onnxlint import Finding, Option, Severity, Weights, rule
 
 
 @rule("GRA014", "fill-constant", severity=Severity.WARNING)
-def fill_constant(weights: Weights, *, min_bytes: int = 1024 * 1024) -> Iterator[Finding]:
-    """A large constant that is one number over and over.
+def fill_constant(
+    weights: Weights,
+    *,
+    min_bytes: Annotated[int, Option("size of the smallest constant to report", "bytes")] = 1024**2,
+) -> Iterator[Finding]:
+    """A large constant filled with a single value.
 
-    Why: it is stored, loaded and kept in memory for a single number: `ones_like` of a large tensor
-    exported as 400 MB (PyTorch issue 75597). The limit of 1 MiB leaves alone what costs nothing.
-    Float constants only, and no weights of layers: what ails one that is all the same, other rules
-    say.
-    Fix: let the graph make it (ConstantOfShape, or Expand of a scalar), or broadcast the scalar.
+    Why: it is stored, loaded and kept in memory for the sake of one value: `ones_like` of a large
+    tensor was exported as 400 MB (PyTorch issue 75597). Below 1 MiB it costs nothing worth
+    mentioning. Only float constants are examined, and no weights of layers: other rules report
+    those that are all equal.
+    Fix: create it in the graph (ConstantOfShape, or Expand of a scalar), or broadcast the scalar.
 
     Bad:
     net (float[N, 1024] x) => (float[N, 1024] y)
@@ -46,9 +51,11 @@ def fill_constant(weights: Weights, *, min_bytes: int = 1024 * 1024) -> Iterator
         if statistics.minimum == statistics.maximum:
             yield Finding(
                 value,
-                f"{tensor.nbytes:,} bytes hold nothing but {statistics.minimum:g} "
+                f"{tensor.nbytes:,} bytes all equal to {statistics.minimum:g} "
                 f"(limit {min_bytes:,})",
                 measured=tensor.nbytes,
                 limit=min_bytes,
                 unit="bytes",
+                hint=f"create it with ConstantOfShape, or broadcast the scalar "
+                f"{statistics.minimum:g}",
             )

@@ -3,29 +3,22 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, rule, together
+from onnxlint.model.graph.operators import DEQUANTIZE, REPEATING
 
-_KEPT = (
-    "ConstantOfShape",
-    "Expand",
-    "Tile",
-    "Range",
-    "Pad",
-    "Resize",
-    "DequantizeLinear",
-    "Identity",
-)
-"""Operators whose result is better computed than stored, and one that computes nothing."""
+_KEPT = REPEATING | DEQUANTIZE | {"ConstantOfShape", "Identity", "Pad", "Range", "Resize"}
+"""Operators whose result is better computed than stored: it is larger than what it is made of. An
+Identity computes nothing."""
 
 
 @rule("GRA015", "foldable-constant", severity=Severity.INFO)
 def foldable_constant(graph: Graph) -> Iterator[Finding]:
     """A node whose inputs are all constant.
 
-    Why: it computes the same at every call. Some runtimes fold it when they load the model, others
-    compute it every time, and converters that want a constant operand refuse the model. Only the
-    last node of such a part counts, and the model has one finding, at the first of them. Left out
-    are operators that make large tensors of small ones, and dequantised weights, which are stored
-    so on purpose.
+    Why: it computes the same in every call. Some runtimes fold it when they load the model, others
+    compute it every time, and converters that require a constant operand reject the model. Only the
+    last node of such a part counts, and the model has one finding, at the first of them. Exempt are
+    operators that make large tensors of small ones, and dequantised weights, which are stored that
+    way on purpose.
     Fix: export with constant folding, or run onnxslim or onnxsim.
 
     Bad:
@@ -56,4 +49,5 @@ def _foldable(graph: Graph) -> Iterator[Finding]:
         used = any(reader in graph.varying for value in results for reader in value.consumers)
         if used and any(node.inputs):
             names = ", ".join(repr(value.name) for value in node.inputs if value)
-            yield Finding(node, f"every input is constant: {names}")
+            hint = "fold it at export, or with onnxslim or onnxsim"
+            yield Finding(node, f"every input is constant: {names}", hint=hint)

@@ -7,13 +7,14 @@ from onnxlint import Finding, Graph, Node, Severity, Value, rule
 
 @rule("GRA020", "identical-branches", severity=Severity.WARNING)
 def identical_branches(graph: Graph) -> Iterator[Finding]:
-    """A layer that computes what another one computes already.
+    """A layer that duplicates the computation of another layer.
 
-    Why: operator, attributes, weights and input are the same, so the result is, too. Either the
-    work is done twice, or a block was copied and its input left as it was, which trains and runs
-    without a complaint. Of a longer copy only its first layer is told. Weights count as the same
-    where they are one tensor.
-    Fix: give the copied layer the input that was meant; else compute it once and use it twice.
+    Why: operator, attributes, weights and input are the same, so the result is the same. Either the
+    work is done twice, or a block was copied without adapting its input, which trains and runs
+    without a complaint. Of a longer copy only the first layer is reported. Weights count as the
+    same if they are one tensor.
+    Fix: give the copied layer the intended input; otherwise compute it once and use the result
+    twice.
 
     Bad:
     net (float[N, 2] x) => (float[N, 2] y)
@@ -48,11 +49,12 @@ def identical_branches(graph: Graph) -> Iterator[Finding]:
             told.add(node)
         elif node in layers:
             told.add(node)
-            yield Finding(node, f"it computes the same as {first.place}")
+            hint = f"give it the intended input, or use the output of {first.place} instead"
+            yield Finding(node, f"duplicates the computation of {first.place}", hint=hint)
 
 
 def _identity(node: Node, same: Mapping[Value, Value]) -> Hashable:
-    """What decides a node's result: equal for two nodes, they compute the same."""
+    """What determines a node's result: two nodes for which it is equal compute the same."""
     if node.subgraphs or node.is_random:
         return node
     inputs = [same.get(value, value) if value else None for value in node.inputs]

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Severity, counted, rule
 
 
 @rule("GRA005", "no-inputs", severity=Severity.ERROR)
 def no_inputs(graph: Graph) -> Iterator[Finding]:
-    """A model that takes no input.
+    """A model without inputs.
 
-    Why: it gives the same answer for ever. Tracing does that when the inputs became constants, and
-    neither the exporter nor onnx's checker objects. Initializers that a caller may override are
-    no inputs: nobody has to feed them. An error where there are layers, which exist to work on an
-    input; a model without any may be a table or a generator on purpose, and gets a warning.
+    Why: it always gives the same answer. Tracing does that when the inputs became constants, and
+    neither the exporter nor onnx's checker objects. Initializers that a caller may override do not
+    count as inputs: they need not be fed. An error where there are layers, which exist to process
+    an input; a model without layers may be a table or a generator, and is a warning.
     Fix: export again and pass the inputs as arguments of `forward`, as tensors.
 
     Bad:
@@ -33,9 +33,10 @@ def no_inputs(graph: Graph) -> Iterator[Finding]:
         layers = sum(1 for _ in graph.layers())
         yield Finding(
             graph.main,
-            f"the graph has {layers} layers and no input",
+            f"the graph has {counted(layers, 'layer')} and no inputs",
             measured=0,
             limit=1,
             unit="inputs",
             severity=None if layers else Severity.WARNING,
+            hint="pass the inputs to forward as tensors, and export again",
         )

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Severity, counted, rule
 
 
 @rule("GRA023", "no-outputs", severity=Severity.ERROR)
 def no_outputs(graph: Graph) -> Iterator[Finding]:
-    """A model that gives no output.
+    """A model without outputs.
 
-    Why: whatever it computes, nobody can fetch it; onnx's checker and onnxruntime do not object.
-    The outputs were lost when a tool cut the graph, or `forward` returned nothing.
+    Why: its results cannot be fetched; onnx's checker and onnxruntime do not object. The outputs
+    were lost when a tool cut the graph, or `forward` returned nothing.
     Fix: declare the outputs that callers need, or export again with a `forward` that returns them.
 
     Bad:
@@ -37,5 +37,11 @@ def no_outputs(graph: Graph) -> Iterator[Finding]:
     """
     nodes = len(graph.main.nodes)
     if nodes and not graph.outputs:
-        message = f"the graph has {nodes} nodes and no output"
-        yield Finding(graph.main, message, measured=0, limit=1, unit="outputs")
+        yield Finding(
+            graph.main,
+            f"the graph has {counted(nodes, 'node')} and no outputs",
+            measured=0,
+            limit=1,
+            unit="outputs",
+            hint="return the results from forward, or declare them in graph.output",
+        )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from onnxlint import Draft, Finding, Fix, Graph, Severity, Value, rule
+from onnxlint import Draft, Finding, Fix, Graph, Severity, Value, Walk, rule
 
 _MADE_UP = re.compile(r"(?:.*[/:.])?(?:n|node|op)?_?(?:identity)?_?\d*(?:__\d+)?", re.I)
 """Names of nodes as exporters number them: Identity_3, node_Identity_0, /block/Identity, n4."""
@@ -13,16 +13,16 @@ _MADE_UP = re.compile(r"(?:.*[/:.])?(?:n|node|op)?_?(?:identity)?_?\d*(?:__\d+)?
 def passthrough_output(graph: Graph) -> Iterator[Finding]:
     """A model output that is a model input, unchanged.
 
-    Why: a runtime may give back its own uninitialised buffer for an output that no node writes:
-    onnxruntime returned 0 where 2.3 was fed (issue 26339). And whoever reads the output believes
-    that the network computed it. A warning where the model gives out nothing else, and an info
-    where Identity nodes stand between, which run correctly and which exporters put there. An
-    Identity that somebody gave a name of its own is wanted, and not reported.
-    Fix: return what the network computed; if the input is wanted, put an Identity between. The
+    Why: a runtime may return its own uninitialised buffer for an output that no node writes:
+    onnxruntime returned 0 where 2.3 was fed (issue 26339). And whoever reads the output assumes
+    that the network computed it. A warning where the model has no other output, and an info where
+    Identity nodes stand between, which run correctly and which exporters insert. An Identity with a
+    name of its own is intended, and not reported.
+    Fix: return what the network computed; if the input is needed, put an Identity between. The
     output then needs a name of its own: callers that fetch it by name must follow.
 
     Bad:
-    # x is given out beside the result
+    # x is an output beside the result
     net (float[N, 2] x) => (float[N, 2] x, float[N, 2] h)
     {
         h = Relu(x)
@@ -59,11 +59,13 @@ def passthrough_output(graph: Graph) -> Iterator[Finding]:
             milder = Severity.WARNING if nothing_else else Severity.INFO
             yield Finding(
                 value,
-                f"the output is the input {source.name!r} {'itself' if bare else 'by Identity'}",
+                f"output is input {source.name!r} "
+                f"{'itself' if bare else 'unchanged (passed through Identity only)'}",
                 severity=None if bare and graph.main.nodes else milder,
-                fix=Fix("give it out through an Identity, renamed", _copy_out, value)
+                fix=Fix("rename it through an Identity", _copy_out, value) if bare else None,
+                hint="return what the network computed, or an Identity of the input"
                 if bare
-                else None,
+                else "return what the network computed, or name the Identity if this is intended",
             )
 
 
@@ -72,14 +74,14 @@ def _is_input(value: Value, graph: Graph) -> bool:
 
 
 def _is_named(value: Value) -> bool:
-    """Whether one of the Identity nodes before it has a name that no exporter makes up."""
-    while value.producer is not None and value.producer.op == "Identity":
-        name, source = value.producer.name, value.producer.input(0)
-        if name and not _MADE_UP.fullmatch(name):
-            return True
-        if source is None:
-            break
-        value = source
+    """Whether one of the Identity nodes before it has a name that no exporter generates."""
+    walk = Walk([value])
+    for at in walk:
+        node = at.producer
+        if node is not None and node.op == "Identity":
+            if node.name and not _MADE_UP.fullmatch(node.name):
+                return True
+            walk.add(node.input(0))
     return False
 
 

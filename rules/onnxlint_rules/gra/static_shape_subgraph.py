@@ -7,10 +7,10 @@ from onnxlint import Finding, Graph, Severity, Shapes, rule
 
 @rule("GRA019", "static-shape-subgraph", severity=Severity.INFO, ops=("Shape",))
 def static_shape_subgraph(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A Shape of a tensor whose sizes are all known.
+    """A Shape node whose result is known statically.
 
-    Why: what is computed from it, mostly the target of a Reshape, is constant, and hides that from
-    converters and from devices that want static shapes: ncnn, NPUs, CUDA graphs.
+    Why: what is computed from it, mostly the target of a Reshape, is constant, and this is hidden
+    from converters and from devices that need static shapes: ncnn, NPUs, CUDA graphs.
     Fix: fold it (onnxslim, onnxsim), or write the sizes as numbers in `forward`.
 
     Bad:
@@ -37,4 +37,5 @@ def static_shape_subgraph(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             continue
         sizes = shape.dims[node.attribute("start", 0) : node.attribute("end", len(shape.dims))]
         if all(isinstance(size, int) for size in sizes):
-            yield Finding(node, f"all {len(sizes)} sizes are known: {list(sizes)}")
+            hint = "fold it with onnxslim or onnxsim, or write the sizes as numbers in forward"
+            yield Finding(node, f"result is always {list(sizes)}", hint=hint)

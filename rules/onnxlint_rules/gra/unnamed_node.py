@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Severity, counted, rule
 
 
 @rule("GRA009", "unnamed-node", severity=Severity.INFO)
 def unnamed_node(graph: Graph) -> Iterator[Finding]:
     """Nodes without a name.
 
-    Why: profiles, quantisation settings and error messages name nodes; what has no name can only
-    be found by counting. One finding for a model.
-    Fix: let the exporter write names, or number the nodes; it changes nothing in the results.
+    Why: profiles, quantisation settings and error messages refer to nodes by name; a node without a
+    name can only be found by counting. One finding per model.
+    Fix: let the exporter write names, or number the nodes; this changes no result.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -31,8 +31,9 @@ def unnamed_node(graph: Graph) -> Iterator[Finding]:
     if unnamed:
         yield Finding(
             unnamed[0],
-            f"{len(unnamed)} of {len(nodes)} nodes have no name",
+            f"{len(unnamed)} of {counted(len(nodes), 'node')} without a name",
             measured=len(unnamed),
             limit=0,
             unit="nodes",
+            hint="name the nodes at export, or number them",
         )

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Draft, Finding, Fix, Graph, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Severity, Walk, rule
 
 
 @rule("GRA010", "unused-function", severity=Severity.INFO)
 def unused_function(graph: Graph) -> Iterator[Finding]:
-    """A local function that no node of the model leads to.
+    """A local function that is never called.
 
-    Why: it is shipped and checked for nothing, and may keep opset imports and domains in the file
-    that no target would otherwise have to know.
+    Why: it wastes file size and load time, and may keep opset imports and domains in the file that
+    no target would otherwise need to know.
     Fix: remove it.
 
     Bad:
@@ -39,20 +39,19 @@ def unused_function(graph: Graph) -> Iterator[Finding]:
         b = Add(a, h)
     }
     """
-    called = {graph.main}
-    pending = [graph.main]
-    while pending:
-        for callee in graph.calls[pending.pop()]:
-            if callee not in called:
-                called.add(callee)
-                pending.append(callee)
+    walk = Walk([graph.main])
+    called = set()
+    for scope in walk:
+        called.add(scope)
+        walk.add(*graph.calls[scope])
     for scope in graph.functions:
         if scope not in called:
             yield Finding(
                 scope,
-                "the main graph never calls it",
+                "never called from the main graph",
                 measured=0,
                 limit=1,
                 unit="calls",
+                hint="remove the function, or call it",
                 fix=Fix("remove the function", Draft.remove, scope),
             )

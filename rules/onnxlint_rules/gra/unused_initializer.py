@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from onnxlint import Draft, Finding, Fix, Graph, Origin, Severity, Value, rule
+from onnxlint import Draft, Finding, Fix, Graph, Origin, Severity, Value, counted, rule
 
 SHOWN = 5
 """Leftovers that the evidence names; a choice: the first show where they come from."""
@@ -11,13 +11,13 @@ SHOWN = 5
 
 @rule("GRA002", "unused-initializer", severity=Severity.WARNING)
 def unused_initializer(graph: Graph) -> Iterator[Finding]:
-    """An initializer that no node in any scope reads and no graph gives out.
+    """An initializer that nothing uses.
 
-    Why: it is stored, shipped and loaded for nothing. Often it is the trace of a layer that the
-    exporter left out, or of a counter such as `num_batches_tracked` that only training needs. An
-    info where it has not two axes and so is no layer's weight: exporters leave sizes, labels and
-    counters behind that nobody misses; these are told together.
-    Fix: if its layer should be in the graph, export again with the layer in use; else remove it,
+    Why: it wastes file size and load time. Often it is left from a layer that the exporter omitted,
+    or from a counter such as `num_batches_tracked` that only training needs. An info where it has
+    fewer than two axes and so is not the weight of a layer: exporters often leave unused shapes,
+    labels and counters behind; these are reported together.
+    Fix: if its layer belongs to the graph, export again with the layer in use; otherwise remove it,
     which is safe.
 
     Bad:
@@ -54,15 +54,16 @@ def unused_initializer(graph: Graph) -> Iterator[Finding]:
 def _unread(value: Value, size: int) -> Finding:
     return Finding(
         value,
-        f"none of the model's nodes reads its {size:,} bytes",
+        f"never used ({counted(size, 'byte')})",
         measured=size,
         unit="bytes",
         fix=Fix("remove the initializer", Draft.remove, value),
+        hint=f"remove {value.name!r}, or export again with its layer in use",
     )
 
 
 def _unread_together(graph: Graph, values: list[Value]) -> Finding:
-    """One info for all of them: a million would else be a million findings."""
+    """One info for all of them: a million would otherwise be a million findings."""
     tensors = [graph.tensor(value) for value in values]
     size = sum(tensor.nbytes for tensor in tensors if tensor is not None)
     first = replace(_unread(values[0], size), severity=Severity.INFO)
@@ -70,8 +71,9 @@ def _unread_together(graph: Graph, values: list[Value]) -> Finding:
         return first
     return replace(
         first,
-        message=f"none of the model's nodes reads it and {len(values) - 1:,} more of at most one "
-        f"axis, {size:,} bytes in all",
+        message=f"never used, nor {counted(len(values) - 1, 'other initializer')} of at most one "
+        f"axis ({counted(size, 'byte')} in total)",
+        hint=f"remove these {len(values):,} initializers",
         evidence={"count": len(values), "places": [str(each.place) for each in values[:SHOWN]]},
         fix=Fix("remove the initializers", Draft.remove, *values),
     )

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, rule
+from onnxlint import Finding, Graph, Severity, counted, rule
 
 
 @rule("GRA004", "unused-input", severity=Severity.WARNING)
 def unused_input(graph: Graph) -> Iterator[Finding]:
     """A model input that no output depends on.
 
-    Why: every caller must prepare and feed it, and nothing comes of it. Mostly `forward` forgot
-    it, or tracing turned what it controlled (a mask, a length, a flag) into a constant. A model
-    without any output has the rule no-outputs.
+    Why: every caller must prepare and feed it, without any effect. Usually `forward` ignores it, or
+    tracing turned what it controls (a mask, a length, a flag) into a constant. A model without
+    outputs has the rule no-outputs.
     Fix: use it in `forward`; if tracing lost it, export with an example in which it matters. If it
     is not needed, remove it from the signature.
 
     Bad:
-    # what is computed of the mask is dropped
+    # what is computed from the mask is dropped
     net (float[N, 8] x, bool[N, 8] mask) => (float[N, 8] y)
     {
         y = Relu(x)
@@ -36,5 +36,6 @@ def unused_input(graph: Graph) -> Iterator[Finding]:
     for value in graph.inputs if graph.outputs else ():
         if value not in graph.live:
             readers = len(value.consumers)
-            message = f"no output depends on it; nodes that read it: {readers}"
-            yield Finding(value, message, measured=readers, unit="readers")
+            message = f"no output depends on this input (read by {counted(readers, 'node')})"
+            hint = f"use {value.name!r} in forward, or remove it from the signature"
+            yield Finding(value, message, measured=readers, unit="readers", hint=hint)

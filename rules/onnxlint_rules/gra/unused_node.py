@@ -3,22 +3,24 @@
 from collections.abc import Iterator
 
 from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, Value, rule
+from onnxlint.model.graph.operators import CONSTANT_OPS, SIZE_OPS
 
-_BOOKKEEPING = ("Constant", "ConstantOfShape", "Shape", "Size", "Identity", "Cast", "Gather",
-                "Slice", "Concat", "Squeeze", "Unsqueeze", "Reshape", "Range")  # fmt: skip
-"""Operators that only make and move numbers, as exporters use them to compute shapes."""
+_BOOKKEEPING = CONSTANT_OPS | SIZE_OPS | {
+    "Cast", "Concat", "Gather", "Identity", "Range", "Reshape", "Slice", "Squeeze", "Unsqueeze",
+}  # fmt: skip
+"""Operators that exporters compute shapes with. Others that only move values (Transpose, Flatten)
+are written by people, who may have forgotten their result."""
 
 
 @rule("GRA003", "unused-node", severity=Severity.WARNING)
 def unused_node(graph: Graph) -> Iterator[Finding]:
     """Nodes that no output depends on.
 
-    Why: a layer was computed and its result dropped, as when `forward` assigns to `y` and goes on
-    with `x`: the model runs, and is not the network that was meant. At best the nodes are ballast.
-    Nodes that hang together are one finding, at the last of them. A model without any output has
-    the rule no-outputs.
-    Where they only make constants and shapes, nothing was forgotten: the finding is an info, and
-    `--fix` removes them. A forgotten layer is for a person to look at.
+    Why: a layer was computed and its result dropped, for example because `forward` assigns to `y`
+    and continues with `x`: the model runs, but is not the intended network. At best the nodes are
+    dead weight. Connected nodes are one finding, at the last of them. A model without outputs has
+    the rule no-outputs. Where they only create constants and shapes, nothing was forgotten: the
+    finding is an info, and `--fix` removes them. A forgotten layer is for a person to look at.
     Fix: use the result in `forward`, or remove the nodes, which changes no output.
 
     Bad:
@@ -56,15 +58,18 @@ def unused_node(graph: Graph) -> Iterator[Finding]:
     }
     for part in _parts(graph, dead):
         *_, last = sorted(part, key=dead.__getitem__)
-        them = f"these {len(part)} nodes, of which this is the last" if len(part) > 1 else "it"
-        ballast = all(node.op in _BOOKKEEPING for node in part)
+        these = f"these {len(part):,} nodes" if len(part) > 1 else "this node"
+        leftovers = all(node.op in _BOOKKEEPING for node in part)
         yield Finding(
             last,
-            f"no output depends on {them}",
+            f"no output depends on {these}{' (last one shown)' * (len(part) > 1)}",
             measured=len(part),
             unit="nodes",
-            severity=Severity.INFO if ballast else None,
-            fix=Fix("remove what nothing needs", Draft.remove, *part) if ballast else None,
+            severity=Severity.INFO if leftovers else None,
+            fix=Fix("remove the unused nodes", Draft.remove, *part) if leftovers else None,
+            hint=f"remove {these}"
+            if leftovers
+            else f"use the result in forward, or remove {these}",
         )
 
 

@@ -9,8 +9,8 @@ from onnxlint import Draft, Finding, Fix, Graph, Scope, Severity, rule
 def unused_opset_import(graph: Graph) -> Iterator[Finding]:
     """An opset import whose domain no node uses.
 
-    Why: a runtime that does not know the domain, or not its version, refuses the model although
-    nothing of it is needed. The standard domain is left out: readers expect its import.
+    Why: a runtime that does not know the domain, or not its version, rejects the model although it
+    needs nothing from it. The standard domain is exempt: readers expect its import.
     Fix: remove the import.
 
     Bad:
@@ -32,9 +32,10 @@ def unused_opset_import(graph: Graph) -> Iterator[Finding]:
             if domain and domain not in used:
                 yield Finding(
                     scope,
-                    f"0 nodes use the imported domain {domain!r}",
+                    f"no node uses the imported domain {domain!r}",
                     measured=0,
                     limit=1,
+                    hint=f"remove the import of {domain!r}",
                     fix=Fix(f"remove the import of {domain!r}", _remove_import, scope, domain),
                 )
 

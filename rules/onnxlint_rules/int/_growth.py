@@ -56,8 +56,9 @@ class Growths:
         if symbol in self.symbols:
             return Growth(symbol, Fraction(others))
         node = value.producer
+        first = None if node is None else node.input(0)
         if node is not None and node.op in SAME_COUNT:
-            return self._counts.get(node.input(0))
+            return None if first is None else self._counts.get(first)
         if node is not None and node.op in BY_ROW and axis == 0:
             rows = self._rows(node)
             return rows and Growth(rows.symbol, rows.factor * others)

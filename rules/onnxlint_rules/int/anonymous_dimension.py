@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, Shapes, rule
+from onnxlint import Finding, Graph, Severity, Shapes, counted, rule
 
 MADE_UP = re.compile(r"unk__\d+|[su]\d+|DynamicDimension\.\d+|\w+_dynamic_axes_\d+|\?|")
 """The symbols of tf2onnx and onnx, of PyTorch's two exporters, of Paddle; and none at all."""
@@ -11,11 +11,11 @@ MADE_UP = re.compile(r"unk__\d+|[su]\d+|DynamicDimension\.\d+|\w+_dynamic_axes_\
 
 @rule("INT005", "anonymous-dimension", severity=Severity.INFO)
 def anonymous_dimension(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A free size of an input without a name, or with one that the exporter made up.
+    """A dynamic input dimension without a name, or with an exporter-generated one.
 
-    Why: a caller cannot tell the batch from the length of a text, nor which inputs must agree; and
-    the made-up number changes with every export (PyTorch issues 143443, 144273).
-    Fix: name the dims at the export (`dynamic_shapes`, `dynamic_axes`), such as `batch`.
+    Why: callers cannot tell the batch from the length of a text, nor which inputs must agree; and
+    the generated number changes with every export (PyTorch issues 143443, 144273).
+    Fix: name the dimensions at export (`dynamic_shapes`, `dynamic_axes`), for example `batch`.
 
     Bad:
     net (float[unk__7, 3] x) => (float[unk__7, 3] y)
@@ -38,8 +38,10 @@ def anonymous_dimension(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     if found:
         yield Finding(
             graph.main,
-            f"{len(found)} free sizes of the inputs have no name of their own: {', '.join(found)}",
+            f"{counted(len(found), 'dynamic input dimension')} without a meaningful name: "
+            f"{', '.join(found)}",
             measured=len(found),
             limit=0,
-            unit="sizes",
+            unit="dimensions",
+            hint=f"name {found[0]} at export, e.g. batch",
         )

@@ -21,17 +21,17 @@ BROADCAST = ("Add", "Sub", "Mul", "Div", "Where", "MatMul")
     ops=("Reshape", "Expand", "Split", *STATES, *BROADCAST),
 )
 def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A symbolic size, of the batch as a rule, and a constant on its path that fits one size alone.
+    """A constant shape or state that only fits one size of a dynamic (batch) dimension.
 
     Why: tracing wrote the batch size of the example into a shape or an initial state. The model
-    says that it takes any batch, and fails at the first other one, in production (onnxruntime issue
+    claims to accept any batch, and fails at the first other one, in production (onnxruntime issue
     10463, PyTorch issue 99613, onnx issue 3182). Only what the element counts prove is reported,
     and constants that were repeated for the example's size (rf-detr issue 949).
-    Fix: export from code that asks for `x.shape[0]`, or reshapes with -1, where a Python number
-    stands; in the file, put -1 in the number's place.
+    Fix: export from code that uses `x.shape[0]`, or reshapes with -1, where the code uses a Python
+    constant; in the file, replace the number by -1.
 
     Bad:
-    # 32 elements a sample, so room for 2 samples
+    # 32 elements per sample, so it fits 2 samples
     net (float[batch, 4, 8] x) => (float[batch, 32] y)
     <int64[2] shape = {2, 32}>
     {
@@ -64,7 +64,7 @@ def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # the other operand has the same free size
+    # the other operand has the same dynamic dimension
     net (float[batch, 4] x) => (float[batch, 4] y)
     <float one = {1}>
     {
@@ -73,7 +73,7 @@ def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Bad:
-    # so three steps, no other number
+    # so three steps, and no other number of steps
     net (float[N, steps, 8] x) => (float[N, 1, 8] y, float[N, 2, 8] z)
     <int64[2] sizes = {1, 2}>
     {
@@ -97,7 +97,7 @@ def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # the leading 4 is no batch
+    # the leading 4 is not the batch
     net (float[batch, 4, 8] x) => (float[4, M] y)
     <int64[2] shape = {4, -1}>
     {
@@ -107,7 +107,7 @@ def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """
     growths = Growths(graph, shapes)
     if not growths.symbols:
-        raise NotApplicable("no input has a symbolic size")
+        raise NotApplicable("no input has a named dynamic dimension")
     for node in graph.main.nodes:
         if node.op == "Reshape":
             yield from _reshape(node, graph, shapes, growths)
@@ -122,19 +122,21 @@ def baked_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
 
 
 def _reshape(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
-    """Compares the elements of the data with those of a constant shape without a free size."""
-    data, count = shapes.of(node.input(0)), growths.counts.get(node.input(0))
+    """Compares the elements of the data with those of a constant shape without a dynamic size."""
+    value = node.input(0)
+    data, count = shapes.of(value), None if value is None else growths.counts.get(value)
     target = _target(node, graph)
-    if count is None or not target:
+    if data is None or count is None or not target or node.attribute("allowzero"):
         return
-    sizes = [data.dim(axis) if size == 0 else size for axis, size in enumerate(target)]
-    if node.attribute("allowzero") or not all(isinstance(size, int) for size in sizes):
+    copied = (data.dim(axis) if size == 0 else size for axis, size in enumerate(target))
+    sizes = [size for size in copied if isinstance(size, int)]
+    if len(sizes) < len(target):
         return
     batches = count.factor / abs(prod(sizes))
     if -1 not in sizes and batches.numerator == 1:
         yield _finding(node, f"shape {sizes}", count.symbol, batches.denominator)
     elif -1 in sizes and 1 < batches.denominator == sizes[0]:
-        yield _finding(node, f"shape {sizes}", count.symbol, sizes[0], "multiples of ")
+        yield _finding(node, f"shape {sizes}", count.symbol, sizes[0], "a multiple of ")
 
 
 def _expand(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
@@ -144,7 +146,7 @@ def _expand(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Itera
         return
     for dim, size in zip(reversed(data.dims), reversed(sizes), strict=False):
         if dim in growths.symbols and size > 1:
-            yield _finding(node, f"shape {sizes}", dim, size, "1 and ")
+            yield _finding(node, f"shape {sizes}", dim, size, "1 or ")
 
 
 def _split(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
@@ -153,7 +155,7 @@ def _split(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterat
     sizes = node.integers("split") if given is None else graph.integers(given)
     dim = None if data is None else data.dim(node.attribute("axis", 0))
     if sizes and dim in growths.symbols:
-        yield _finding(node, f"split sizes {sizes}", str(dim), sum(sizes))
+        yield _finding(node, f"list of split sizes {sizes}", str(dim), sum(sizes))
 
 
 def _states(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
@@ -162,13 +164,13 @@ def _states(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Itera
     data = shapes.of(node.input(0))
     tensors = (graph.tensor(node.input(slot)) for slot in STATES[node.op])
     state = next(filter(None, tensors), None)
-    known = state is not None and len(state.dims) == 3
-    if known and data is not None and data.dim(axis) in growths.symbols:
-        yield _finding(node, "initial state", data.dim(axis), state.dims[axis])
+    symbol = None if data is None else data.dim(axis)
+    if state is not None and len(state.dims) == 3 and symbol in growths.symbols:
+        yield _finding(node, "initial state", symbol, state.dims[axis])
 
 
 def _broadcast(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> Iterator[Finding]:
-    """Compares what is made of constants alone with the free sizes of the other operand."""
+    """Compares what is made of constants alone with the dynamic sizes of the other operand."""
     operands = [value for value in node.inputs if value is not None]
     fixed = [shapes.of(value) for value in operands if value not in graph.varying]
     free = [shapes.of(value) for value in operands if value in graph.varying]
@@ -178,7 +180,7 @@ def _broadcast(node: Node, graph: Graph, shapes: Shapes, growths: Growths) -> It
             size, symbol = constant.dim(axis), other.dim(axis)
             if isinstance(size, int) and size > 1 and symbol in growths.symbols:
                 shape = [*(constant.dims or ())]
-                yield _finding(node, f"operand of shape {shape}", symbol, size, "1 and ")
+                yield _finding(node, f"operand of shape {shape}", symbol, size, "1 or ")
                 return
 
 
@@ -189,10 +191,14 @@ def _target(node: Node, graph: Graph) -> list[int]:
     return (graph.integers(node.input(1)) or []) if is_shape else []
 
 
-def _finding(node: Node, what: str, symbol: str, size: int, also: str = "") -> Finding:
+def _finding(node: Node, what: str, symbol: object, size: int, also: str = "") -> Finding:
+    at_run_time = f"compute it from the size of {symbol!r} at run time"
     return Finding(
         node,
-        f"its constant {what} fits {also}{size} where {symbol!r} may be any size",
+        f"constant {what} only fits {symbol!r} = {also}{size}, but {symbol!r} is dynamic",
         measured=size,
         unit=f"size of {symbol}",
+        hint=f"replace one size by -1, or {at_run_time}"
+        if node.op == "Reshape" and not also
+        else at_run_time,
     )

@@ -7,12 +7,11 @@ from onnxlint import Finding, Graph, Severity, Shapes, rule
 
 @rule("INT001", "fixed-batch", severity=Severity.INFO)
 def fixed_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """Every input has the size 1 in its first dim.
+    """The batch size is fixed to 1.
 
-    Why: a server cannot batch requests, and an exporter given an example of one sample makes such
-    models without being asked (PyTorch issue 148629). It may be meant: a fixed size lets compilers
-    plan.
-    Fix: name the batch axis dynamic at the export, and give it an example of two samples.
+    Why: a server cannot batch requests, and an exporter given an example of one sample creates such
+    models unasked (PyTorch issue 148629). It may be intended: a fixed size lets compilers plan.
+    Fix: declare the batch axis as dynamic at export, and give it an example of two samples.
 
     Bad:
     net (float[1, 3] x) => (float[1, 3] y)
@@ -31,7 +30,9 @@ def fixed_batch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     if types and all(shape is not None and shape.dim(0) == 1 for shape in types):
         yield Finding(
             graph.main,
-            f"the first size of all {len(types)} inputs is 1, so it runs one sample at a time",
+            f"first dimension of {f'all {len(types)} inputs' if types[1:] else 'the input'} is 1: "
+            "one sample per run",
             measured=1,
             unit="samples",
+            hint="declare the batch axis as dynamic at export, if requests are to be batched",
         )

@@ -7,12 +7,12 @@ from onnxlint import Finding, Graph, NotApplicable, Severity, Shapes, rule
 
 @rule("INT003", "float64-interface", severity=Severity.WARNING)
 def float64_interface(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A network with weights that takes or gives double precision.
+    """A neural network with float64 inputs or outputs.
 
-    Why: it is numpy's default that slipped into the export. Callers who feed float32 are refused,
-    GPUs and many runtimes have no float64 kernels (onnxruntime issues 2874, 6320, 8382), and where
-    they have, they are slow. An info where only outputs are float64 and no layer computes in it:
-    that refuses nobody. Classical models (ai.onnx.ml) mean it: their thresholds need it.
+    Why: numpy's default type was exported by accident. Inputs of float32 are rejected, GPUs and
+    many runtimes have no float64 kernels (onnxruntime issues 2874, 6320, 8382), and where they
+    exist, they are slow. An info where only outputs are float64 and no layer computes in it: this
+    rejects no input. Classical models (ai.onnx.ml) need it for their thresholds, and are exempt.
     Fix: cast the model and its example input to float32 before the export.
 
     Bad:
@@ -23,7 +23,7 @@ def float64_interface(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # double inside, float at the doors
+    # double inside, float at the interface
     net (float[N, 2] x) => (float[N, 1] y)
     <double[2, 1] w = {1, 2}>
     {
@@ -46,9 +46,11 @@ def float64_interface(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         names = ", ".join(value.name for value in wide)
         yield Finding(
             wide[0],
-            f"{len(wide)} of {len(interface)} inputs and outputs are float64: {names}",
+            f"{len(wide)} of {len(interface)} inputs and outputs "
+            f"{'are' if wide[1:] else 'is'} float64: {names}",
             measured=len(wide),
             limit=0,
             unit="inputs and outputs",
+            hint="cast the model and its example input to float32, and export again",
             severity=Severity.INFO if harmless else None,
         )

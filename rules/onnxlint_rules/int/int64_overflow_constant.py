@@ -10,26 +10,29 @@ from onnxlint import (
     Preflight,
     Severity,
     Value,
+    Walk,
     Weights,
     rule,
 )
 
 INT32 = -(2**31), 2**31 - 1
 CARRIERS = ("Unsqueeze", "Reshape", "Concat", "Cast")
+"""Operators by which exporters bring bounds into the shape that Slice needs."""
+
 SENTINEL = 2**63 - 2
-"""From this magnitude on a number means "to the end", and converters clamp it."""
+"""From this magnitude on, a value means "to the end", and converters clamp it."""
 
 
 @rule("INT008", "int64-overflow-constant", severity=Severity.WARNING)
 def int64_overflow_constant(
     graph: Graph, weights: Weights, preflight: Preflight
 ) -> Iterator[Finding]:
-    """An integer constant beyond what 32 bits hold.
+    """An int64 constant outside the int32 range.
 
-    Why: phones, browsers and older TensorRT compute in int32. They cut the number off, some in
-    silence, and the model computes something else (onnx-tensorrt issue 432, onnxruntime issue
-    29756). That int64 is used at all harms nobody, nor do the huge bounds that mean "to the end" in
-    a Slice (tensorflow-onnx issue 883).
+    Why: phones, browsers and older TensorRT compute in int32. They truncate the value, some without
+    a message, and the model computes something else (onnx-tensorrt issue 432, onnxruntime issue
+    29756). Using int64 as such is harmless, as are the huge bounds that mean "to the end" in a
+    Slice (tensorflow-onnx issue 883).
     Fix: choose a smaller constant; for a hash or a mask, compute it before the model.
 
     Bad:
@@ -47,7 +50,7 @@ def int64_overflow_constant(
     }
     """
     if preflight.refusal is not None:
-        raise NotApplicable(f"the constants were not read: {preflight.refusal}")
+        raise NotApplicable(f"constants were not read: {preflight.refusal}")
     found = []
     for value, tensor in weights.constants():
         if tensor.dtype in ("int64", "uint32", "uint64"):
@@ -59,22 +62,21 @@ def int64_overflow_constant(
         if value in plain:
             yield Finding(
                 value,
-                f"it holds {worst}, and int32 ends at {INT32[worst > 0]}",
+                f"contains {worst} (int32 limit {INT32[worst > 0]})",
                 measured=worst,
                 limit=INT32[worst > 0],
+                hint="choose a constant of magnitude below 2^31, or compute it outside the model",
             )
 
 
 def _plainly_read(graph: Graph) -> set[Value]:
-    """All but bounds of Slice nodes alone, also where an exporter reshapes these for them."""
-    plain = {value for value in graph.values() if any(map(_is_plain, value.uses))}
-    pending = list(plain)
-    for value in pending:
-        maker = value.producer
-        for read in maker.inputs if maker is not None and maker.op in CARRIERS else ():
-            if read is not None and read not in plain:
-                plain.add(read)
-                pending.append(read)
+    """All but values that are only bounds of Slice nodes, also after an exporter reshapes them."""
+    walk = Walk(value for value in graph.values() if any(map(_is_plain, value.uses)))
+    plain = set()
+    for value in walk:
+        plain.add(value)
+        if value.producer is not None and value.producer.op in CARRIERS:
+            walk.add(*value.producer.inputs)
     return plain
 
 

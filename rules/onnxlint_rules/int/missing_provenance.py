@@ -7,10 +7,10 @@ from onnxlint import Finding, Model, Place, Severity, rule
 
 @rule("INT009", "missing-provenance", severity=Severity.INFO)
 def missing_provenance(model: Model) -> Iterator[Finding]:
-    """A model that says nothing of where it comes from: no producer, no version, no metadata.
+    """A model without provenance: no producer, version or metadata.
 
     Why: when a released model misbehaves, the first question is which training run and which code
-    made it, and a file alone cannot answer.
+    produced it, and a file alone cannot answer.
     Fix: write the commit or the run into the model: `onnx.helper.set_model_props(model, {...})`.
 
     Bad:
@@ -28,4 +28,8 @@ def missing_provenance(model: Model) -> Iterator[Finding]:
     """
     proto = model.proto
     if not (proto.producer_name or proto.model_version or proto.metadata_props):
-        yield Finding(Place(), "it has no producer name, no model version and no metadata")
+        yield Finding(
+            Place(),
+            "producer name, model version and metadata are all empty",
+            hint="add the commit or the training run with onnx.helper.set_model_props",
+        )

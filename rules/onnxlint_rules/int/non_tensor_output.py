@@ -9,11 +9,11 @@ from onnxlint import Finding, Graph, Severity, rule
 def non_tensor_output(graph: Graph) -> Iterator[Finding]:
     """An output that is a map, a sequence or an optional instead of a tensor.
 
-    Why: runtimes for phones and browsers, and most bindings, give out tensors alone (onnxruntime
-    issues 15918, 22505, 19571). scikit-learn's converter makes a sequence of maps of the class
-    probabilities unless told otherwise, which is also slow. Sequences and optionals without maps
-    are rare and as a rule meant: they are an info.
-    Fix: convert with `options={"zipmap": False}`; else give out the tensors themselves.
+    Why: mobile and browser runtimes and most bindings only return tensors (onnxruntime issues
+    15918, 22505, 19571). scikit-learn's converter returns class probabilities as a sequence of maps
+    unless told otherwise, which is also slow. Sequences and optionals without maps are rare and
+    usually intended: they are an info.
+    Fix: convert with `options={"zipmap": False}`; otherwise output the tensors themselves.
 
     Bad:
     <ir_version: 10, opset_import: ["" : 21, "ai.onnx.ml" : 3]>
@@ -33,9 +33,11 @@ def non_tensor_output(graph: Graph) -> Iterator[Finding]:
     for value in graph.outputs:
         kind = value.type.WhichOneof("value") if value.type is not None else None
         if kind not in (None, "tensor_type"):
+            has_maps = "map_type" in str(value.type)
             plain = kind.removesuffix("_type").replace("_", " ")
             yield Finding(
                 value,
                 f"output {value.name!r} is of type {plain}, not a tensor",
-                severity=Severity.WARNING if "map_type" in str(value.type) else Severity.INFO,
+                severity=Severity.WARNING if has_maps else Severity.INFO,
+                hint="convert with options={'zipmap': False}" if has_maps else "output its tensors",
             )

@@ -10,7 +10,7 @@ from onnxlint_rules.int._codes import MOVING, NEAR, index_reader, rows
 ENCODER = "ai.onnx.ml::OneHotEncoder"
 
 MAPPERS = ("ai.onnx.ml::LabelEncoder", "ai.onnx.ml::CategoryMapper")
-"""Operators that give a default, -1 where none is set, for what they do not list."""
+"""Operators that output a default, -1 if none is set, for what they do not list."""
 
 
 @rule(
@@ -20,18 +20,18 @@ MAPPERS = ("ai.onnx.ml::LabelEncoder", "ai.onnx.ml::CategoryMapper")
     ops=(ENCODER, *MAPPERS),
 )
 def rejects_unknown_category(graph: Graph) -> Iterator[Finding]:
-    """An encoder that a category outside its list breaks: the whole batch, or the answer.
+    """An encoder that fails, or answers wrongly, at a category outside its list.
 
-    Why: a OneHotEncoder with `zeros=0` ends the run at the first category that it does not list,
-    and with it every other sample of the batch; `drop="first"` of scikit-learn takes one off the
-    list that the data does have (sklearn-onnx issue 402). A LabelEncoder gives its default, which
-    is -1 unless set: as an index that is the last row of a table, the wrong one without a word. So
-    is 0, where -1 is clipped to it, or another listed number as the default: scikit-learn refuses
-    an `unknown_value` that stands for a category already. Exempt are a row of its own, a category
-    whose name says that it takes in others (`unknown`, `other`, `rare`), and what an encoder before
-    it can only give listed categories.
-    Fix: `zeros=1` (in scikit-learn `handle_unknown="ignore"`), or a row of the table for unknown
-    categories and its number as `default_int64`.
+    Why: a OneHotEncoder with `zeros=0` ends the run at the first category that is not listed, and
+    with it every other sample of the batch; `drop="first"` of scikit-learn removes one from the
+    list that the data does have (sklearn-onnx issue 402). A LabelEncoder outputs its default, -1
+    unless set: used as an index, this is the last row of a table, the wrong one without a message.
+    The same holds for 0, where -1 is clipped to it, or another listed number as the default:
+    scikit-learn rejects an `unknown_value` that stands for a category already. Exempt are a row of
+    its own, a category whose name includes others (`unknown`, `other`, `rare`), and inputs from an
+    encoder that only outputs listed categories.
+    Fix: set `zeros=1` (in scikit-learn `handle_unknown="ignore"`), or add a row to the table for
+    unknown categories and use its number as `default_int64`.
 
     Bad:
     <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
@@ -80,7 +80,7 @@ def rejects_unknown_category(graph: Graph) -> Iterator[Finding]:
 
     Good:
     <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
-    # -1 is the last row, and it is nobody else's
+    # -1 is the last row, and no category has it
     net (string[N] colour) => (float[N, 2] y)
     <float[3, 2] table = {1, 2, 3, 4, 0, 0}>
     {
@@ -100,13 +100,16 @@ def rejects_unknown_category(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes(ENCODER):
         listed = _categories(node)
         if node.attribute("zeros", 1) == 0 and listed and not _gives_only(node.input(0), listed):
-            message = f"a category that is not listed ends the run ({len(listed)} listed, zeros=0)"
-            yield Finding(node, message, len(listed), unit="categories")
+            message = f"unlisted categories end the run ({len(listed)} listed, zeros=0)"
+            hint = "set zeros=1 (scikit-learn: handle_unknown='ignore')"
+            yield Finding(node, message, len(listed), unit="categories", hint=hint)
     for node in graph.nodes(*MAPPERS):
         told = _confused(node, graph) if _gives_integers(node) else None
         if told is not None and not _gives_only(node.input(0), {*_table(node)}):
             default = node.attribute("default_int64", -1)
-            yield Finding(node, f"an unknown category becomes {told}", default, 0, "index")
+            message = f"unknown categories become {told}"
+            hint = "add a row for unknown categories to the table, and set default_int64 to it"
+            yield Finding(node, message, default, 0, "index", hint=hint)
 
 
 def _confused(node: Node, graph: Graph) -> str | None:
@@ -133,7 +136,9 @@ _STANDS_IN = re.compile(r"unk|other|oov|missing|nan|none|null|pad|default|rare|m
 def _table(node: Node) -> dict[Any, int]:
     """What an encoder of integers knows, and the number that it gives for each."""
     if node.op == MAPPERS[0] and node.attribute("values_int64s", []):
-        keys = next((node.attribute(name, []) for name in _KEYS if node.attribute(name, [])), [])
+        keys: list[Any] = next(
+            (node.attribute(name, []) for name in _KEYS if node.attribute(name, [])), []
+        )
         return dict(zip(map(_text, keys), node.attribute("values_int64s", []), strict=False))
     words = node.attribute("classes_strings", [])  # of the first LabelEncoder: their order counts
     numbers = node.attribute("cats_int64s", []) or range(len(words))

@@ -2,21 +2,18 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, Walk, rule
-
-SAME_NUMBERS = frozenset({
-    "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand"
-})  # fmt: skip
-"""Operators that hand on the numbers of their first input."""
+from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, counted, rule
+from onnxlint.model.graph.operators import HANDING_ON
+from onnxlint.model.graph.traversal import followers
 
 
 @rule("INT007", "unbounded-lookup", severity=Severity.INFO, ops=("Gather",))
 def unbounded_lookup(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """An input whose numbers look up rows of a table, with nothing that keeps them in it.
+    """An input used as an index into a table without a bounds check.
 
-    Why: one id too many ends the run in production: a token added to the tokenizer and not to the
-    model, or a position past the last one that was trained (espnet_onnx issue 63). The number of
-    rows is part of the contract with the caller, and the file does not say it.
+    Why: one id beyond the table ends the run in production: a token added to the tokenizer but not
+    to the model, or a position beyond the last one in training (espnet_onnx issue 63). The number
+    of rows is part of the contract with the caller, but the file does not state it.
     Fix: document the limit and check it before the run, or put a Clip before the Gather.
 
     Bad:
@@ -40,21 +37,19 @@ def unbounded_lookup(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         if known:
             yield Finding(
                 value,
-                f"{value.name!r} looks up a table of {min(known):,} rows and may hold any number",
+                f"{value.name!r} indexes a table of {counted(min(known), 'row')} "
+                "without a bounds check",
                 measured=min(known),
                 unit="rows",
+                hint=f"clip {value.name!r} to 0…{min(known) - 1:,}, or check it before the run",
             )
 
 
 def _lookups(value: Value) -> Iterator[Node]:
-    """The Gather nodes that use a value's numbers as indices, unchanged."""
-    walk = Walk([value])
-    for current in walk:
-        for node in dict.fromkeys(current.consumers):
-            if node.op == "Gather" and node.input(1) is current:
-                yield node
-            elif node.op in SAME_NUMBERS and node.input(0) is current:
-                walk.add(node.output)
+    """The Gather nodes that use a value's elements as indices, unchanged."""
+    for node, slot in followers(value, HANDING_ON):
+        if node.op == "Gather" and slot == 1:
+            yield node
 
 
 def _rows(node: Node, shapes: Shapes) -> int | None:

@@ -21,14 +21,14 @@ Gives = Callable[[str], bool]
 
 @rule("INT011", "unreachable-vocabulary", severity=Severity.WARNING, ops=("TfIdfVectorizer",))
 def unreachable_vocabulary(graph: Graph) -> Iterator[Finding]:
-    """Words of a vocabulary that no text can give: what comes before never makes them.
+    """Vocabulary entries that no text can produce, because of the steps before.
 
-    Why: the count of such a word is 0 for every text. A tokenizer whose `[a-zA-Z0-9_]+` knows ASCII
-    only matches no word of a Devanagari vocabulary, and breaks every accented word (sklearn-onnx
-    issue 1175); words with capitals never come out of a normaliser to lower case; n-grams outside
-    `min_gram_length` to `max_gram_length` are never looked at. Expressions that this rule does not
-    understand are taken to match everything.
-    Fix: a tokenizer that matches the words as the vocabulary was made, for example
+    Why: the count of such an entry is 0 for every text. A tokenizer with `[a-zA-Z0-9_]+` only knows
+    ASCII: it matches no word of a Devanagari vocabulary, and splits every accented word
+    (sklearn-onnx issue 1175); words with capitals never leave a normaliser to lower case; n-grams
+    outside `min_gram_length` to `max_gram_length` are never counted. Expressions that this rule
+    does not understand are assumed to match everything.
+    Fix: use a tokenizer that matches the words as the vocabulary was built, for example
     `[\\p{L}\\p{M}\\p{N}_]+`; the same change of case on both sides.
 
     Bad:
@@ -53,7 +53,7 @@ def unreachable_vocabulary(graph: Graph) -> Iterator[Finding]:
     }
 
     Bad:
-    # the pairs are never looked at
+    # the pairs are never counted
     net (string[N] words) => (float[3] y)
     {
         y = TfIdfVectorizer <
@@ -94,8 +94,9 @@ def unreachable_vocabulary(graph: Graph) -> Iterator[Finding]:
         lost = [gram for gram in grams if not _is_reachable(gram, node, steps)]
         if lost:
             named = ", ".join(repr(" ".join(gram)) for gram in lost[:_MOST_NAMED])
-            message = f"{len(lost)} of {len(grams)} entries can never occur in its input: {named}"
-            yield Finding(node, message, len(lost), 0, "entries")
+            message = f"{len(lost)} of {len(grams)} entries can never occur in the input: {named}"
+            hint = f"check that the tokenizer and the normaliser before it can produce {named}"
+            yield Finding(node, message, len(lost), 0, "entries", hint=hint)
 
 
 def _grams(node: Node) -> Iterator[tuple[str, ...]]:

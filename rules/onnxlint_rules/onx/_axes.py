@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from onnxlint import Graph, Node, Shapes
+from onnxlint.model.graph.operators import REDUCTIONS
 from onnxlint.model.patterns.conditions import attribute_of
 
 OF_FIRST = (
@@ -18,14 +19,13 @@ OF_FIRST = (
 SCALED = ("QuantizeLinear", "DequantizeLinear")
 """Operators that read `axis` where the scale is no single number."""
 
-LISTS = ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
-         "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "Squeeze")  # fmt: skip
+LISTS = REDUCTIONS | {"Squeeze"}
 """Operators whose `axes`, as long as they are an attribute, are those of their first input."""
 
 BETWEEN = ("Flatten", "OneHot")
 """Operators whose `axis` may also stand behind the last one: Flatten cuts there, OneHot adds it."""
 
-OPS = (*OF_FIRST, *SCALED, *LISTS, *BETWEEN)
+OPS = frozenset({*OF_FIRST, *SCALED, *LISTS, *BETWEEN})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,7 @@
-"""Operators of ONNX's experimental days, which the standard has lost and onnxruntime still runs."""
+"""Formerly experimental operators that the standard has removed and onnxruntime still runs."""
 
 from onnxlint import Node
-
-FORMER = frozenset({
-    "Affine", "Crop", "DynamicSlice", "ImageScaler", "ParametricSoftplus", "Scale", "ScaledTanh",
-})  # fmt: skip
-"""Those that onnxruntime 1.32 has kernels for; GRUUnit and GivenTensorFill have none."""
+from onnxlint.model.graph.operators import FORMER
 
 _LAST_OPSET = 9
 """The last that onnxruntime takes them in, and onnx's checker only with a warning."""
@@ -13,4 +9,4 @@ _LAST_OPSET = 9
 
 def was_experimental(node: Node) -> bool:
     """Whether a node's operator was experimental, and its opset is old enough for it."""
-    return node.op in FORMER and node.scope.opsets.get("", 0) <= _LAST_OPSET
+    return node.op in FORMER and node.opset <= _LAST_OPSET

@@ -1,4 +1,4 @@
-"""Operands laid out in heads, caches, grids and blocks, whose sizes go with one another."""
+"""Operands laid out in heads, caches, grids and blocks, whose sizes depend on one another."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ Wanted = tuple[int, str, tuple[Dim, ...]]
 """A slot, the name of its operand, and the sizes that it has to have."""
 
 Sizes = tuple[Dim, ...]
+
+Misfit = tuple[str, str]
+"""What is wrong with the sizes of a node, and what to do about it."""
 
 
 def attention(node: Node, shapes: Shapes) -> Iterator[Wanted]:
@@ -27,7 +30,7 @@ def attention(node: Node, shapes: Shapes) -> Iterator[Wanted]:
 
 
 def rotary(node: Node, shapes: Shapes) -> Iterator[Wanted]:
-    """The cosines and sines are half of what is turned of a head, for each position."""
+    """The cosines and sines are half of the rotated part of a head, for each position."""
     data, half = sizes(node, 0, shapes), _turned(node, shapes)
     if data is None or len(data) not in (3, 4):
         return
@@ -42,7 +45,7 @@ def rotary(node: Node, shapes: Shapes) -> Iterator[Wanted]:
 
 
 def _turned(node: Node, shapes: Shapes) -> int | None:
-    """How many numbers of each head are turned."""
+    """How many elements of each head are rotated."""
     part = node.attribute("rotary_embedding_dim", 0)
     if isinstance(part, int) and part > 0:
         return part
@@ -67,8 +70,8 @@ def affine(node: Node, shapes: Shapes) -> Iterator[Wanted]:
         yield 0, "theta", (None, int(length) - 2, int(length) - 1)
 
 
-def uneven(node: Node, shapes: Shapes) -> Iterator[str]:
-    """Sizes that do not come out even where the operator divides them."""
+def uneven(node: Node, shapes: Shapes) -> Iterator[Misfit]:
+    """Sizes that are not divisible where the operator divides them."""
     divided = {
         "Attention": _heads_in_groups,
         "DepthToSpace": _depth_in_blocks,
@@ -78,7 +81,7 @@ def uneven(node: Node, shapes: Shapes) -> Iterator[str]:
     yield from divided(node, shapes) if divided else ()
 
 
-def _heads_in_groups(node: Node, shapes: Shapes) -> Iterator[str]:
+def _heads_in_groups(node: Node, shapes: Shapes) -> Iterator[Misfit]:
     query, key = sizes(node, 0, shapes), sizes(node, 1, shapes)
     if query is None or key is None or len(query) != len(key):
         return
@@ -86,29 +89,33 @@ def _heads_in_groups(node: Node, shapes: Shapes) -> Iterator[str]:
         node.attribute("q_num_heads"), node.attribute("kv_num_heads"))  # fmt: skip
     heads, shared = of
     if isinstance(heads, int) and isinstance(shared, int) and shared > 0 and heads % shared:
-        yield f"Q has {heads} heads, which {shared} heads of K and V cannot share evenly"
+        message = f"Q has {heads} heads, not divisible by the {shared} heads of K and V"
+        yield message, f"give Q a multiple of {shared} heads"
 
 
-def _turned_of_a_head(node: Node, shapes: Shapes) -> Iterator[str]:
+def _turned_of_a_head(node: Node, shapes: Shapes) -> Iterator[Misfit]:
     part, whole = node.attribute("rotary_embedding_dim", 0), _head_size(node, shapes)
     if isinstance(part, int) and whole is not None and part > whole:
-        yield f"rotary_embedding_dim is {part}, and a head has {whole} elements"
+        message = f"rotary_embedding_dim is {part} (limit {whole}, the size of a head)"
+        yield message, f"set rotary_embedding_dim to {whole} or less"
 
 
-def _depth_in_blocks(node: Node, shapes: Shapes) -> Iterator[str]:
+def _depth_in_blocks(node: Node, shapes: Shapes) -> Iterator[Misfit]:
     data, block = sizes(node, 0, shapes), node.attribute("blocksize")
     depth = data[1] if data is not None and len(data) == 4 else None
     if isinstance(depth, int) and isinstance(block, int) and block > 0 and depth % block**2:
-        yield f"its {depth} channels cannot be divided into blocks of {block} x {block}"
+        message = f"{depth} channels cannot be divided into blocks of {block} x {block}"
+        yield message, f"give the input a multiple of {block**2} channels"
 
 
-def _planes_in_blocks(node: Node, shapes: Shapes) -> Iterator[str]:
+def _planes_in_blocks(node: Node, shapes: Shapes) -> Iterator[Misfit]:
     data, block = sizes(node, 0, shapes), node.attribute("blocksize")
     if data is None or len(data) != 4 or not isinstance(block, int) or block < 1:
         return
     if any(isinstance(size, int) and size % block for size in data[2:]):
         plane = " x ".join(str("?" if size is None else size) for size in data[2:])
-        yield f"its {plane} plane cannot be divided into blocks of {block} x {block}"
+        message = f"height x width {plane} cannot be divided into blocks of {block} x {block}"
+        yield message, f"pad height and width to multiples of {block}"
 
 
 def sizes(node: Node, slot: int, shapes: Shapes) -> Sizes | None:

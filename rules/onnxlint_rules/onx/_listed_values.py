@@ -1,4 +1,4 @@
-"""Attributes of which the specification lists every value, and what onnxruntime takes beside.
+"""Attributes of which the specification lists every value, and what else onnxruntime accepts.
 
 The lists are those of the operators' descriptions in onnx 1.23; what onnxruntime takes was tried
 with 1.32, a node for each attribute: with other capitals, and with a word that means nothing.
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 class Listed:
     """The values of an attribute, from an opset on.
 
-    `also` are further ones that onnxruntime takes; with `any_case` it does not look at capitals.
-    What it does not know it takes for `otherwise`, where that is given, and computes with that.
+    `also` are further ones that onnxruntime accepts; with `any_case` it ignores case. What it does
+    not know it treats as `otherwise`, where that is given.
     """
 
     values: tuple[str, ...]
@@ -24,7 +24,7 @@ class Listed:
     otherwise: str | None = None
 
     def knows(self, value: str) -> bool:
-        """Whether onnxruntime takes a value for what it says, though it is not in the list."""
+        """Whether onnxruntime accepts a value as intended, though it is not in the list."""
         return value in self.also or (
             (self.any_case or value.lower() == (self.otherwise or "").lower())
             and value.lower() in map(str.lower, self.values)

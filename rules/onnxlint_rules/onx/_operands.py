@@ -1,4 +1,4 @@
-"""Operands whose sizes another operand decides, which onnx's shape inference does not compare."""
+"""Operands whose sizes another operand determines, unchecked by onnx's shape inference."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator, Mapping
 
 from onnxlint import Node, Shapes
 from onnxlint.analyses.static.shapes import Dim
-from onnxlint_rules.onx._layouts import Wanted, affine, attention, rotary, sizes, uneven
+from onnxlint_rules.onx._layouts import Misfit, Wanted, affine, attention, rotary, sizes, uneven
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
-"""Gates of a recurrent operator: so many times its weights have the hidden size."""
+"""Gates of a recurrent operator: its weights have the hidden size as many times."""
 
 
-def misfits(node: Node, shapes: Shapes) -> Iterator[str]:
+def misfits(node: Node, shapes: Shapes) -> Iterator[Misfit]:
     """What is wrong with the sizes of a node's operands, as far as they are known."""
     wanted = _WANTED.get(node.op)
     for slot, name, taken in wanted(node, shapes) if wanted else ():
         found = sizes(node, slot, shapes)
         if found is not None and not _fits(found, taken):
-            yield f"{name} has shape {_told(found)} where it takes {_told(taken)}"
+            message = f"{name} has shape {_listed(found)}, expected {_listed(taken)}"
+            yield message, f"give {name} the shape {_listed(taken)}"
     yield from _beyond(node, shapes)
     yield from _uneven_groups(node, shapes) if node.op == "GroupNormalization" else ()
     yield from uneven(node, shapes)
@@ -32,8 +33,8 @@ def _fits(found: tuple[Dim, ...], wanted: tuple[Dim, ...]) -> bool:
     )
 
 
-def _beyond(node: Node, shapes: Shapes) -> Iterator[str]:
-    """An operand that may only be stretched to the sizes of the result, and does not fit them."""
+def _beyond(node: Node, shapes: Shapes) -> Iterator[Misfit]:
+    """An operand that must broadcast to the sizes of the result, and does not."""
     for slot, name, result in _ONE_WAY.get(node.op, ()):
         found, whole = sizes(node, slot, shapes), result(node, shapes)
         if found is None or whole is None:
@@ -41,14 +42,16 @@ def _beyond(node: Node, shapes: Shapes) -> Iterator[str]:
         pairs = zip(reversed(found), reversed(whole), strict=False)
         known = ((a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
         if len(found) > len(whole) or any(a not in (1, b) for a, b in known):
-            yield f"{name} has shape {_told(found)}, which does not stretch to {_told(whole)}"
+            message = f"{name} has shape {_listed(found)}, not broadcastable to {_listed(whole)}"
+            yield message, f"give {name} a shape that broadcasts to {_listed(whole)}"
 
 
-def _uneven_groups(node: Node, shapes: Shapes) -> Iterator[str]:
+def _uneven_groups(node: Node, shapes: Shapes) -> Iterator[Misfit]:
     data, groups = sizes(node, 0, shapes), node.attribute("num_groups")
     channels = data[1] if data is not None and len(data) > 1 else None
     if isinstance(channels, int) and isinstance(groups, int) and groups > 0 and channels % groups:
-        yield f"num_groups is {groups}, which does not divide its {channels} channels"
+        message = f"num_groups is {groups}, which does not divide the {channels} channels"
+        yield message, f"set num_groups to a divisor of {channels}"
 
 
 def _convolution(node: Node, shapes: Shapes) -> Iterator[Wanted]:
@@ -69,12 +72,12 @@ def _instance_norm(node: Node, shapes: Shapes) -> Iterator[Wanted]:
 
 
 BY_CHANNEL = 21
-"""From this opset on GroupNormalization has a scale for each channel, before for each group."""
+"""Since this opset GroupNormalization has a scale for each channel, before for each group."""
 
 
 def _grouped(node: Node, shapes: Shapes) -> tuple[Dim, ...] | None:
-    """How many scales a GroupNormalization takes; one for all runs, too."""
-    if node.scope.opsets.get("", 0) < BY_CHANNEL:
+    """How many scales a GroupNormalization takes; a single one also works."""
+    if node.opset < BY_CHANNEL:
         return (node.attribute("num_groups"),)
     data = sizes(node, 0, shapes)
     return data[1:2] if data is not None and len(data) > 1 else None
@@ -116,7 +119,7 @@ def _one(_node: Node, _shapes: Shapes) -> tuple[Dim, ...]:
     return (1,)
 
 
-def _told(dims: tuple[Dim, ...]) -> str:
+def _listed(dims: tuple[Dim, ...]) -> str:
     return f"[{', '.join(str('?' if size is None else size) for size in dims)}]"
 
 
@@ -129,6 +132,7 @@ _WANTED: Mapping[str, Callable[[Node, Shapes], Iterator[Wanted]]] = {
     "RotaryEmbedding": rotary,
     "SoftmaxCrossEntropyLoss": _cross_entropy,
 }
+"""What sizes an operator's operands must have, by another operand."""
 
 Stretched = tuple[int, str, Callable[[Node, Shapes], tuple[Dim, ...] | None]]
 
@@ -140,6 +144,7 @@ _ONE_WAY: Mapping[str, tuple[Stretched, ...]] = {
     "PRelu": ((1, "slope", _first),),
     "RMSNormalization": ((1, "scale", _first),),
 }
+"""Operands that may only be broadcast to the sizes of the result, or of another operand."""
 
 OPS = (*_WANTED, *_ONE_WAY, "DepthToSpace", "SpaceToDepth")
 """Operators whose operands are compared."""

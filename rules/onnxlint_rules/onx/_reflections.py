@@ -10,7 +10,7 @@ from onnxlint import Graph, Node, Shapes
 
 @dataclass(frozen=True, slots=True)
 class Reflection:
-    """What is asked for at an end of an axis, and what there is to reflect: all but the edge."""
+    """How much an end of an axis reflects, and how much there is: all but the edge."""
 
     axis: int
     wanted: int

@@ -1,4 +1,4 @@
-"""What a declared type leaves open."""
+"""What a declared type does not specify."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def gap(declared: Any) -> str | None:
             no_key = None if declared.map_type.key_type else "key type"
             return no_key or gap(declared.map_type.value_type)
         case "opaque_type":
-            return None if declared.opaque_type.name else "name for its opaque type"
+            return None if declared.opaque_type.name else "opaque type name"
         case None:
             return "element type"
     return None if getattr(declared, kind).elem_type else "element type"

@@ -15,12 +15,12 @@ _FIELDS = ("", "f", "i", "s", "t", "g", "floats", "ints", "strings", "tensors", 
 
 @rule("ONX022", "conflicting-attribute-values", severity=Severity.ERROR)
 def conflicting_attribute_values(graph: Graph) -> Iterator[Finding]:
-    """An attribute with several values, with a reference and a value, or that stands twice.
+    """An attribute with several values, with both a reference and a value, or defined twice.
 
-    Why: an attribute has one value, in the field that its type names. Readers disagree which one
-    counts when there are two, so the model means different things in different runtimes;
-    onnxruntime refuses it. A value in the field of another type is as good as none.
-    Fix: keep the value that is meant; `onnx.helper.make_attribute` writes attributes rightly.
+    Why: an attribute has one value, in the field of its type. With two, readers differ in which one
+    they use, so the model means different things in different runtimes; onnxruntime rejects it. A
+    value in the field of another type is ignored.
+    Fix: keep the intended value; `onnx.helper.make_attribute` writes attributes correctly.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -50,12 +50,15 @@ def conflicting_attribute_values(graph: Graph) -> Iterator[Finding]:
                 message = (
                     f"attribute {attribute.name!r} has {len(values)} values: {', '.join(values)}"
                 )
-                yield Finding(node, message, measured=len(values), limit=1, unit="values")
+                hint = f"keep {own if own in values else 'one of the values'}, and clear the others"
+                yield Finding(node, message, len(values), 1, "values", hint=hint)
             elif own and values and values[0] not in (own, "ref_attr_name"):
-                message = f"attribute {attribute.name!r} has its value in {values[0]}, not in {own}"
-                yield Finding(node, message)
+                message = (
+                    f"attribute {attribute.name!r} stores its value in {values[0]} instead of {own}"
+                )
+                yield Finding(node, message, hint=f"move the value to {own}, or correct the type")
         names = [attribute.name for attribute in node.proto.attribute]
         if len(set(names)) < len(names):
             name, count = Counter(names).most_common(1)[0]
-            message = f"attribute {name!r} stands {count} times"
-            yield Finding(node, message, measured=count, limit=1, unit="attributes of the name")
+            message, hint = f"attribute {name!r} is defined {count} times", f"keep one {name!r}"
+            yield Finding(node, message, count, 1, "attributes of the name", hint=hint)

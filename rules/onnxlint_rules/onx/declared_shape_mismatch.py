@@ -4,19 +4,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from onnxlint import Draft, Finding, Fix, Graph, Node, NotApplicable, Severity, Shapes, Value, rule
+from onnxlint.analyses.static.shapes import Shape
 
 
 @rule("ONX028", "declared-shape-mismatch", severity=Severity.WARNING)
 def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A declared type or shape that the node, or the initializer, behind it does not have.
+    """A declared type or shape that contradicts its node or initializer.
 
-    Why: engines and clients that trust the declaration prepare the wrong buffer; onnxruntime warns
-    at every run for a shape, and refuses the model for an element type. An error for the latter,
-    and for an input that is not what its initializer is, which onnxruntime refuses; a warning
-    elsewhere. Only the first contradiction along a path is told: what follows from it is no
-    finding of its own.
-    Fix: delete the stale `value_info` and infer the shapes again, or mend the output's declaration.
-    `--fix` deletes; what an output is declared to be is a promise, and a person's to change.
+    Why: engines and clients that trust the declaration allocate the wrong buffer; onnxruntime warns
+    at every run for a shape, and rejects the model for an element type. An error for the latter,
+    and for an input that differs from its initializer, which onnxruntime rejects; otherwise a
+    warning. Only the first contradiction on a path is reported.
+    Fix: delete the stale `value_info` and infer the shapes again, or correct the output's
+    declaration. `--fix` deletes the `value_info`; an output's declaration is part of the interface
+    and left to you.
 
     Bad:
     net (float[N, 3] x) => (float[N, 4] y)
@@ -40,7 +41,7 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     >>> model.graph.input[1].type.tensor_type.shape.dim[0].dim_value = 4
 
     Good:
-    # symbols may be named anew
+    # dynamic dimensions may have other names
     net (float[N, 3] x) => (float[batch, 3] y)
     {
         y = Relu(x)
@@ -52,10 +53,12 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         if difference is not None:
             told = True
             certain = value.is_input or difference == "type"
+            stored = shapes.of(value)
             yield Finding(
                 value,
-                f"its declared {difference} is not that of its initializer, {shapes.of(value)}",
+                f"declared {_spelled(declared, value)}, but its initializer is {stored}",
                 severity=Severity.ERROR if certain else None,
+                hint=f"declare {value.name!r} as {stored}, or replace the initializer",
             )
     if shapes.problem is not None:
         if told:
@@ -74,7 +77,29 @@ def declared_shape_mismatch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             failure.reason,
             severity=Severity.ERROR if certain else None,
             fix=_deletion(node),
+            hint=_advice(node),
         )
+
+
+def _advice(node: Node) -> str:
+    made = [value for value in node.outputs if value is not None]
+    declared = [value.name for value in made if value.is_output]
+    if declared:
+        return f"correct the declaration of output {declared[0]!r}"
+    return "delete the stale value_info"
+
+
+def _spelled(declared: Any, value: Value) -> str:
+    """A declared type in the notation of shapes: `float[N, 3]`."""
+    tensor = declared.tensor_type
+    if declared.WhichOneof("value") != "tensor_type" or value.tensor_proto is None:
+        return str(declared.WhichOneof("value")).replace("_type", "")
+    sizes = tuple(
+        dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
+        for dim in tensor.shape.dim
+    )
+    number = tensor.elem_type or value.tensor_proto.data_type
+    return str(Shape(number, sizes if tensor.HasField("shape") else None))
 
 
 def _declared_constants(graph: Graph) -> Iterator[tuple[Value, Any]]:

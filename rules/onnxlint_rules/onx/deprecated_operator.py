@@ -6,17 +6,23 @@ from collections.abc import Iterator
 from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
 
 _STILL_RUN = ("GroupNormalization",)
-"""What onnxruntime 1.32 runs, deprecated or not; tried with all that onnx 1.23 deprecates."""
+"""Operators that onnxruntime 1.32 runs although deprecated, of all that onnx 1.23 deprecates."""
+
+_REPLACEMENTS = {
+    "GroupNormalization": "GroupNormalization of opset 21", "Scatter": "ScatterElements",
+    "Upsample": "Resize",
+}  # fmt: skip
+"""What onnx names in place of an operator."""
 
 
 @rule("ONX009", "deprecated-operator", severity=Severity.ERROR)
 def deprecated_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     """An operator that its opset has deprecated.
 
-    Why: onnx's checker and onnxruntime refuse the model. A warning where onnxruntime runs it all
-    the same, as GroupNormalization before opset 21. Once per operator.
-    Fix: export again with the operator that took its place (Resize for Upsample), or import the
-    last opset that had it.
+    Why: onnx's checker and onnxruntime reject the model. A warning where onnxruntime still runs the
+    operator, such as GroupNormalization before opset 21. Reported once per operator.
+    Fix: export with the operator that replaced it (Resize for Upsample), or import the last opset
+    that had it.
 
     Bad:
     <ir_version: 5, opset_import: ["" : 10]>
@@ -40,12 +46,14 @@ def deprecated_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
             users[nodes[0].op, schema.since_version] += nodes
     for (op, since), nodes in users.items():
         opset = nodes[0].scope.opsets[nodes[0].domain]
-        yield Finding(
-            nodes[0],
-            f"{op} is deprecated from opset {since} on, and the model imports {opset}; "
-            f"nodes that use it: {len(nodes)}",
+        instead = _REPLACEMENTS.get(op)
+        replaced = f"replace {op} with {instead}, or" if instead else "replace the operator, or"
+        yield Finding.of_nodes(
+            nodes,
+            f"{op} is deprecated since opset {since}; the model imports {opset}",
             measured=opset,
             limit=since,
             unit="opset",
             severity=Severity.WARNING if op in _STILL_RUN else None,
+            hint=f"{replaced} import opset {since - 1}",
         )

@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, rule
+from onnxlint_rules.onx._origins import origin_of
 
 
 @rule("ONX013", "duplicate-definition", severity=Severity.ERROR)
 def duplicate_definition(graph: Graph) -> Iterator[Finding]:
     """A name that is defined twice in one graph: by its inputs, initializers or nodes.
 
-    Why: every name means one tensor for the whole graph (single static assignment). Runtimes refuse
-    the model, and tools that do not check connect the readers to whichever they saw last. An
-    initializer for an input is its default and no second definition. Functions have a rule of
-    their own, function-not-sorted-or-ssa.
-    Fix: give the second tensor a name of its own; when models were merged, prefix one's names.
+    Why: a name denotes one tensor in the whole graph (single static assignment). Runtimes reject
+    the model, and tools that do not check connect consumers to whichever definition they read last.
+    An initializer for an input is the input's default, not a second definition. Functions have a
+    rule of their own, function-not-sorted-or-ssa.
+    Fix: rename the second tensor; after merging models, prefix the names of one.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -45,5 +46,7 @@ def duplicate_definition(graph: Graph) -> Iterator[Finding]:
             for again in scope.redefinitions:
                 first = again.first
                 yield Finding(
-                    again, f"{first.name!r} is defined before, as {first.origin} {first.place}"
+                    again,
+                    f"{first.name!r} is already defined as {origin_of(first)}",
+                    hint=f"rename one of the two values {first.name!r}, with its consumers",
                 )

@@ -8,12 +8,12 @@ from onnxlint import Finding, Graph, Severity, rule
 
 @rule("ONX016", "duplicate-graph-output", severity=Severity.ERROR)
 def duplicate_graph_output(graph: Graph) -> Iterator[Finding]:
-    """A value that the model lists twice as output.
+    """A value that the model lists twice as an output.
 
-    Why: outputs are fetched by name, so the second one is out of reach, and servers that build
-    their signature from the names refuse the model. The exporter met one tensor twice in what
-    `forward` returns.
-    Fix: return it once, or put an Identity with a name of its own between.
+    Why: outputs are fetched by name, so the second one cannot be fetched, and servers that build
+    their signature from the names reject the model. The usual cause: `forward` returns one tensor
+    twice.
+    Fix: return it once, or insert an Identity that gives it another name.
 
     Bad:
     net (float[N] x) => (float[N] y, float[N] y)
@@ -30,4 +30,11 @@ def duplicate_graph_output(graph: Graph) -> Iterator[Finding]:
     """
     for value, count in Counter(graph.outputs).items():
         if count > 1:
-            yield Finding(value, f"it is listed {count} times as output", measured=count, limit=1)
+            yield Finding(
+                value,
+                f"listed {count} times as an output",
+                measured=count,
+                limit=1,
+                unit="outputs of this name",
+                hint=f"return {value.name!r} once, or insert an Identity with another name",
+            )

@@ -11,10 +11,10 @@ from onnxlint import Draft, Finding, Fix, Graph, Scope, Severity, rule
 def duplicate_initializer_name(graph: Graph) -> Iterator[Finding]:
     """Two initializers of one graph that have the same name.
 
-    Why: one of the tensors is lost, and which one depends on the reader, so the model may compute
-    something else in every runtime.
-    Fix: rename one, together with its readers, or remove the one that is not meant. Where all are
-    the same, `--fix` removes all but one.
+    Why: readers keep one of the tensors, and differ in which one, so results may differ between
+    runtimes.
+    Fix: rename one and update its consumers, or remove the one that is not intended. If all are
+    equal, `--fix` removes all but one.
 
     Bad:
     net (float[2] x) => (float[2] y)
@@ -37,20 +37,23 @@ def duplicate_initializer_name(graph: Graph) -> Iterator[Finding]:
         equal = _equal(scope) if len(counts) < counts.total() else {}
         for name, count in counts.items():
             if name and count > 1:
+                same = equal.get(name, 0) == count
+                hint = "remove all but one" if same else "remove all but one, or rename the others"
                 yield Finding(
                     scope.values[name],
-                    f"{count} initializers have this name",
+                    f"name shared by {count} initializers",
                     measured=count,
                     limit=1,
                     unit="initializers of this name",
                     fix=Fix("keep one of the equal copies", _keep_one, scope, name)
-                    if equal.get(name, 0) == count
+                    if same
                     else None,
+                    hint=hint,
                 )
 
 
 def _equal(scope: Scope) -> dict[str, int]:
-    """How many dense initializers have each name, of those names that stand for equal ones."""
+    """How many dense initializers have each name, of names whose initializers are all equal."""
     copies: dict[str, list[Any]] = defaultdict(list)
     for tensor in scope.proto.initializer if scope.proto is not None else ():
         copies[tensor.name].append(tensor)

@@ -8,10 +8,10 @@ from onnxlint import Finding, Graph, Severity, rule
 
 @rule("ONX007", "duplicate-metadata-key", severity=Severity.ERROR)
 def duplicate_metadata_key(graph: Graph) -> Iterator[Finding]:
-    """A key that stands twice in the model's metadata.
+    """A duplicate key in the model's metadata.
 
-    Why: readers keep one of the two values, and not all the same one. onnx's checker rejects the
-    model.
+    Why: a reader keeps one of the two values, and readers differ in which one. onnx's checker
+    rejects the model.
     Fix: keep one entry of each key in `metadata_props`.
 
     Bad:
@@ -35,8 +35,9 @@ def duplicate_metadata_key(graph: Graph) -> Iterator[Finding]:
         if count > 1:
             yield Finding(
                 graph.main,
-                f"key {key!r} stands {count} times in metadata_props",
+                f"key {key!r} occurs {count} times in metadata_props",
                 measured=count,
                 limit=1,
                 unit="entries of the key",
+                hint=f"keep one entry of {key!r}",
             )

@@ -9,9 +9,9 @@ from onnxlint import Finding, Graph, Severity, rule
 def duplicate_opset_import(graph: Graph) -> Iterator[Finding]:
     """A domain that is imported more than once.
 
-    Why: with two versions nobody knows which one an operator means: readers take the first, the
-    last or the highest. The empty name and `ai.onnx` are the same domain. The same version twice,
-    which skl2onnx 1.20 writes for forests, harms nobody: an info.
+    Why: with two versions it is ambiguous which one applies: readers take the first, the last or
+    the highest. The empty name and `ai.onnx` are the same domain. Importing the same version twice,
+    as skl2onnx 1.20 does for forests, is harmless: an info.
     Fix: keep the import that the operators were written for.
 
     Bad:
@@ -31,12 +31,13 @@ def duplicate_opset_import(graph: Graph) -> Iterator[Finding]:
     for scope in (graph.main, *graph.functions):
         for domain, versions in scope.imports.items():
             if len(versions) > 1:
-                listed = ", ".join(map(str, versions))
+                listed, name = ", ".join(map(str, versions)), domain or "ai.onnx"
                 yield Finding(
                     scope,
-                    f"{domain or 'ai.onnx'!r} is imported {len(versions)} times: {listed}",
+                    f"{name!r} is imported {len(versions)} times: {listed}",
                     measured=len(versions),
                     limit=1,
                     unit="imports of the domain",
                     severity=Severity.INFO if len(set(versions)) == 1 else None,
+                    hint=f"keep one import of {name!r}, with the intended version",
                 )

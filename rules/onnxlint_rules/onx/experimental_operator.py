@@ -4,17 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
-from onnxlint_rules.onx._experimental import FORMER, was_experimental
+from onnxlint.model.graph.operators import FORMER
+from onnxlint_rules.onx._experimental import was_experimental
 
 
 @rule("ONX010", "experimental-operator", severity=Severity.WARNING)
 def experimental_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
-    """An operator that the specification marks or marked as experimental, or of a preview domain.
+    """An experimental operator, or one of a preview domain.
 
-    Why: it may change or vanish without a new version, and few runtimes have it. Affine, Crop,
-    ImageScaler and their like did vanish; onnxruntime still runs them up to opset 9. Once per
-    operator.
-    Fix: spell it with stable operators, or make sure that every target has it.
+    Why: such an operator may change or be removed without a new version, and few runtimes support
+    it. Affine, Crop, ImageScaler and others were removed; onnxruntime still runs them up to opset
+    9. Reported once per operator.
+    Fix: write it with stable operators, or make sure that every target supports it.
 
     Bad:
     <ir_version: 10, opset_import: ["" : 21, "ai.onnx.preview.training" : 1]>
@@ -39,11 +40,13 @@ def experimental_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     users: dict[str, list[Node]] = defaultdict(list)
     for schema, nodes in schemas.uses(graph):
         preview = schema.domain.startswith("ai.onnx.preview")
-        if preview or schema.support_level.name == "EXPERIMENTAL":
+        if preview or schema.support_level == schema.SupportType.EXPERIMENTAL:
             users[nodes[0].op] += nodes
     for node in graph.nodes(*FORMER):
         if was_experimental(node) and schemas.lacks(node):
             users[node.op].append(node)
     for op, nodes in users.items():
-        message = f"{op} is experimental; nodes that use it: {len(nodes)}"
-        yield Finding(nodes[0], message, measured=len(nodes), limit=0, unit="nodes")
+        hint = f"replace {op} with stable operators, or verify that every target supports it"
+        yield Finding.of_nodes(
+            nodes, f"{op} is experimental", measured=len(nodes), limit=0, unit="nodes", hint=hint
+        )

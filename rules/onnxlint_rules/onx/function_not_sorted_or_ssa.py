@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, rule
+from onnxlint_rules.onx._origins import origin_of
 
 
 @rule("ONX041", "function-not-sorted-or-ssa", severity=Severity.ERROR)
 def function_not_sorted_or_ssa(graph: Graph) -> Iterator[Finding]:
-    """A local function that defines a name twice, or reads a value before it is made.
+    """A local function that defines a name twice, or uses a value before it is defined.
 
-    Why: a call is expanded in place, in the order of the file: what is wrong in the function goes
-    wrong at every call. The same as unsorted-nodes and duplicate-definition, for functions and the
-    subgraphs in them.
-    Fix: sort the function's nodes topologically, and give every tensor a name of its own.
+    Why: a call is expanded in place, in the order of the file, so a fault in the function affects
+    every call. The same as unsorted-nodes and duplicate-definition, for functions and the subgraphs
+    in them.
+    Fix: sort the function's nodes topologically, and give each tensor a unique name.
 
     Bad:
     <ir_version: 10, opset_import: ["" : 21, "own" : 1]>
@@ -56,6 +57,10 @@ def function_not_sorted_or_ssa(graph: Graph) -> Iterator[Finding]:
     for scope in graph.scopes:
         if scope.in_function:
             for again in scope.redefinitions:
-                yield Finding(again, f"{again.first.name!r} is defined before in the function")
+                first = again.first
+                message = f"{first.name!r} is already defined as {origin_of(first)}"
+                hint = f"rename one of the two values {first.name!r}, with its consumers"
+                yield Finding(again, message, hint=hint)
             for node, value in scope.unsorted:
-                yield Finding(node, f"{value.name!r} is made by {value.place} after it is read")
+                message = f"{value.name!r} is used before {value.place} produces it"
+                yield Finding(node, message, hint="sort the function's nodes topologically")

@@ -7,12 +7,12 @@ from onnxlint import Finding, Graph, Schemas, Severity, rule
 
 @rule("ONX042", "function-opset-conflict", severity=Severity.ERROR)
 def function_opset_conflict(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
-    """An operator that means one thing in a function's opset and another in the model's.
+    """An operator whose definition differs between a function's opset and the model's.
 
-    Why: a function is expanded into the model, whose imports then hold. Different versions do no
-    harm where the operator did not change between them; where it did, the expansion is refused or
-    computes something else. Once per operator. An opset that the installed onnx does not know
-    gets a warning: nobody here can tell whether the operators changed.
+    Why: a function is expanded into the model, whose imports then apply. Different versions are
+    harmless if the operator did not change between them; if it did, the expansion is rejected or
+    computes something else. Reported once per operator. An opset that the installed onnx does not
+    know gets a warning: it cannot be determined whether the operators changed.
     Fix: convert the function to the opset that the model imports.
 
     Bad:
@@ -49,12 +49,13 @@ def function_opset_conflict(graph: Graph, schemas: Schemas) -> Iterator[Finding]
                 told.add(node.domain)
                 yield Finding(
                     node,
-                    f"the function imports opset {opset}, which the installed onnx does not know, "
-                    f"and the model {outside}",
+                    f"the function imports opset {opset}, which the installed onnx does not know; "
+                    f"the model imports {'none' if outside is None else outside}",
                     measured=opset,
                     limit=outside,
                     unit="opset",
                     severity=Severity.WARNING,
+                    hint="update onnx, or import the same opset in the function and the model",
                 )
     for here, nodes in schemas.uses(graph):
         node = nodes[0]
@@ -67,9 +68,9 @@ def function_opset_conflict(graph: Graph, schemas: Schemas) -> Iterator[Finding]
             opset = node.scope.opsets[node.domain]
             yield Finding(
                 node,
-                f"{node.op} of opset {opset} in the function is another than that of opset "
-                f"{outside}, which the model imports",
+                f"{node.op} differs between opset {opset} (function) and opset {outside} (model)",
                 measured=opset,
                 limit=outside,
                 unit="opset",
+                hint=f"convert the function to opset {outside}",
             )

@@ -7,13 +7,12 @@ from onnxlint import Finding, Graph, Severity, Value, rule
 
 @rule("ONX036", "initializer-not-input", severity=Severity.ERROR)
 def initializer_not_input(graph: Graph) -> Iterator[Finding]:
-    """Initializers that are no inputs, in a model of an IR version before 4.
+    """Initializers that are not graph inputs, in a model with IR version 3 or lower.
 
-    Why: up to IR 3 an initializer is the default of an input and cannot stand alone. onnx's checker
-    refuses the model, and readers that keep to the version find no definition. onnxruntime 1.32
-    refuses it where no node of the same graph reads the initializer; else it does not mind, and
-    this is a warning. Once per model.
-    Fix: raise `ir_version` to 4 or more, which is what the initializers are written for.
+    Why: up to IR version 3 an initializer is the default value of an input. onnx's checker rejects
+    the model, and strict readers find no definition. onnxruntime 1.32 rejects it if no node of the
+    same graph uses the initializer, and otherwise accepts it: a warning. Reported once per model.
+    Fix: raise `ir_version` to 4 or higher, which the initializers require.
 
     Bad:
     net (float[2] x) => (float[2] y)
@@ -37,15 +36,16 @@ def initializer_not_input(graph: Graph) -> Iterator[Finding]:
         ]
         unread = [value for value in alone if not _is_read_beside(value)]
         if alone:
-            fatal = f", {len(unread)} of them unread" if unread else ""
+            missing = f"{len(alone)} {'is' if len(alone) == 1 else 'are'} not"
+            fatal = f", {len(unread)} of them unused" if unread else ""
             yield Finding(
                 (unread or alone)[0],
-                f"IR version {version} wants initializers among the inputs, and {len(alone)} are "
-                f"not{fatal}",
+                f"IR version {version} requires initializers to be graph inputs ({missing}{fatal})",
                 measured=len(alone),
                 limit=0,
                 unit="initializers",
                 severity=None if unread else Severity.WARNING,
+                hint="raise ir_version to 4 or higher",
             )
 
 

@@ -1,25 +1,29 @@
 """ONX024 invalid-attribute."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, TypeAlias
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
 
 _NEVER_EMPTY: dict[int, Any] = {4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
-"""The field of each type of attribute that has no default. A list may be empty; of 0, 0.0 and ""
-nothing is written by writers of proto3, and onnx's checker and onnxruntime read these."""
+"""The field of each type of attribute without a default. A list may be empty; proto3 writers omit
+0, 0.0 and "", which onnx's checker and onnxruntime accept."""
 
 _ALTERNATIVES = {"ai.onnx.ml::ZipMap": ("classlabels_int64s", "classlabels_strings")}
-"""Operators that need one of these attributes, though the schema calls each of them optional."""
+"""Operators that require one of these attributes, each of which the schema calls optional."""
+
+Problem: TypeAlias = tuple[str, str]
+"""What is wrong with an attribute, and what to do about it."""
 
 
 @rule("ONX024", "invalid-attribute", severity=Severity.ERROR)
 def invalid_attribute(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
-    """An attribute that the operator does not have, lacks, or has with another type or no value.
+    """An unknown, missing, wrongly typed or empty attribute.
 
-    Why: runtimes refuse the model, or drop what they do not know and compute with the default.
-    Attributes come and go between opsets: one written for an older opset is the usual case.
-    Fix: export for the opset that is imported; mind what moved from attributes to inputs.
+    Why: runtimes reject the model, or ignore the attribute and compute with the default. Attributes
+    are added and removed between opsets: the usual cause is one written for an older opset.
+    Fix: export for the opset that is imported; some attributes became inputs.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -48,7 +52,7 @@ def invalid_attribute(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     >>> model.graph.node[0].attribute[0].ClearField("type")
 
     Bad:
-    # a tensor has no value that could be left out
+    # a tensor has no default value
     net (float[2] x) => (float[2] y)
     {
         c = Constant <value = float[2] {1, 2}> ()
@@ -57,7 +61,7 @@ def invalid_attribute(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     >>> model.graph.node[0].attribute[0].ClearField("t")
 
     Good:
-    # a writer of proto3 leaves out an axis of 0, a slope of 0.0 and an empty text
+    # proto3 writers omit an axis of 0, a slope of 0.0 and an empty string
     net (float[N, 2] x) => (float[M, 2] y)
     {
         z = LeakyRelu <alpha = 0.5> (x)
@@ -76,41 +80,48 @@ def invalid_attribute(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     """
     typed = graph.model.proto.ir_version >= 2
     for node in graph.nodes():
-        for problem in _incomplete(node, typed):
-            yield Finding(node, f"{node.op} {problem}")
+        for problem, hint in _incomplete(node, typed):
+            yield Finding(node, f"{node.op}: {problem}", hint=hint)
     for schema, nodes in schemas.uses(graph):
         known = schema.attributes
         for node in nodes:
-            for problem in _problems(node, known):
-                yield Finding(node, f"{node.op} {problem}")
+            for problem, hint in _problems(node, known):
+                yield Finding(node, f"{node.op}: {problem}", hint=hint)
 
 
-def _incomplete(node: Node, typed: bool) -> Iterator[str]:
-    """What no attribute may lack, those of custom operators included."""
+def _incomplete(node: Node, typed: bool) -> Iterator[Problem]:
+    """What every attribute must have, those of custom operators included."""
     for attribute in node.proto.attribute:
         if not attribute.name:
-            yield "has an attribute without a name"
+            yield "an attribute has no name", "name the attribute, or remove it"
         elif typed and not attribute.type:
-            yield f"has an attribute {attribute.name!r} without a type"
+            yield f"attribute {attribute.name!r} has no type", f"set the type of {attribute.name!r}"
 
 
-def _problems(node: Node, known: Mapping[str, Any]) -> Iterator[str]:
+def _problems(node: Node, known: Mapping[str, Any]) -> Iterator[Problem]:
     attributes = node.attributes
     for name, attribute in attributes.items():
         if name and name not in known:
-            yield f"has no attribute {name!r} at opset {node.scope.opsets[node.domain]}"
+            yield f"unknown attribute {name!r} at opset {node.opset}", _rename(name, known)
         elif name and attribute.type and attribute.type != known[name].type.value:
-            found = attribute.AttributeType.Name(attribute.type)
-            yield f"wants {known[name].type.name} as attribute {name!r}, and got {found}"
+            found, wanted = attribute.AttributeType.Name(attribute.type), known[name].type.name
+            yield f"attribute {name!r} must be {wanted}, is {found}", f"write {name!r} as {wanted}"
         elif _lacks_value(attribute):
-            yield f"has an attribute {name!r} without a value"
+            yield f"attribute {name!r} has no value", f"set the value of {name!r}, or remove it"
     alternatives = _ALTERNATIVES.get(node.op, ())
     given = [attributes[name] for name in alternatives if name in attributes]
     if alternatives and not any(a.ints or a.strings or a.ref_attr_name for a in given):
-        yield f"needs attribute {' or '.join(map(repr, alternatives))}"
+        names = " or ".join(map(repr, alternatives))
+        yield f"required attribute {names} is missing", f"set {names}"
     for name, formal in known.items():
         if formal.required and name not in attributes:
-            yield f"needs attribute {name!r}"
+            yield f"required attribute {name!r} is missing", f"set {name!r}"
+
+
+def _rename(name: str, known: Mapping[str, Any]) -> str:
+    near = get_close_matches(name, known, n=1)
+    either = f"rename {name!r} to {near[0]!r}" if near else f"remove {name!r}"
+    return f"{either}, or import the opset that has it"
 
 
 def _lacks_value(attribute: Any) -> bool:

@@ -1,6 +1,7 @@
 """ONX038 invalid-attribute-value."""
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, rule
@@ -11,19 +12,19 @@ GATES = {"RNN": 1, "GRU": 2, "LSTM": 3}
 """Activations of a recurrent operator, in each direction."""
 
 MOST_NAMED = 8
-"""Values of one attribute that are told: the modes of a forest's nodes may all be wrong."""
+"""Values of one attribute that are reported; a choice: all node modes of a forest may be wrong."""
 
 
 @rule("ONX038", "invalid-attribute-value", severity=Severity.ERROR)
 def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> Iterator[Finding]:
-    """An attribute whose value is none of those that the specification lists for it.
+    """An attribute whose value is not one that the specification allows.
 
-    Why: most runtimes refuse the model. Some take the default without a word, and compute something
-    else: onnxruntime 1.32 takes any unknown `reduction` of a scatter for "none", and that of a loss
-    for "sum". A warning where onnxruntime takes the value for what it means, such as "sigmoid" for
-    "Sigmoid" in a GRU: other runtimes refuse it or fall back (tensorflow-onnx issue 566). Axes are
-    judged where the rank is known; what shape inference refuses is ONX027's.
-    Fix: write the value as the operator's page at the imported opset lists it.
+    Why: most runtimes reject the model. Some silently use a default and compute something else:
+    onnxruntime 1.32 treats any unknown `reduction` of a scatter as "none", and that of a loss as
+    "sum". A warning where onnxruntime accepts the value as intended, such as "sigmoid" for
+    "Sigmoid" in a GRU: other runtimes reject it or fall back (tensorflow-onnx issue 566). Axes are
+    checked where the rank is known; shape-conflict reports what shape inference rejects.
+    Fix: write the value as the operator's specification at the imported opset lists it.
 
     Bad:
     net (float[2, 1, 4, 4] x) => (float[2, 1, 8, 8] y)
@@ -33,7 +34,7 @@ def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> I
     }
 
     Bad:
-    # onnxruntime takes it for "none", and loses updates
+    # onnxruntime treats it as "none", and loses updates
     net (float[4] x, float[2] updates) => (float[4] y)
     <int64[2] indices = {1, 1}>
     {
@@ -41,7 +42,7 @@ def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> I
     }
 
     Bad:
-    # a warning: onnxruntime does not look at capitals here
+    # a warning: onnxruntime ignores case here
     net (float[S, 1, 2] x, float[1, 6, 2] w, float[1, 6, 2] r) => (float[S, 1, 1, 2] y)
     {
         y = GRU <hidden_size = 2, activations = ["sigmoid", "Tanh"]> (x, w, r)
@@ -84,7 +85,7 @@ def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> I
     }
 
     Good:
-    # Flatten may cut behind the last axis, and nobody reads the axis of a single scale
+    # Flatten may split behind the last axis, and the axis of a single scale is unused
     net (float[2, 3] x) => (uint8[6, 1] y)
     <float scale = {0.1}, uint8 zero = {0}>
     {
@@ -119,12 +120,20 @@ def _judge(node: Node, name: str, listed: Listed) -> Iterator[Finding]:
     unlisted = [text for text in _texts(node.attribute(name)) if text not in listed.values]
     for value in unlisted[:MOST_NAMED]:
         taken = listed.knows(value)
-        message = f"{name} is {value!r}; {node.op} takes {', '.join(listed.values)}"
+        message = f"{name} is {value!r} ({node.op} accepts {', '.join(listed.values)})"
         if taken:
-            message += " (onnxruntime takes it all the same)"
+            message += "; onnxruntime accepts it"
         elif listed.otherwise:
-            message += f" (onnxruntime silently computes with {listed.otherwise!r})"
-        yield Finding(node, message, severity=Severity.WARNING if taken else None)
+            message += f"; onnxruntime silently uses {listed.otherwise!r}"
+        severity = Severity.WARNING if taken else None
+        yield Finding(node, message, severity=severity, hint=_advice(name, value, listed))
+
+
+def _advice(name: str, value: str, listed: Listed) -> str:
+    """The value that is meant, where one is near; the same in other capitals is the nearest."""
+    by_lower = {each.lower(): each for each in listed.values}
+    near = get_close_matches(value.lower(), by_lower, n=1)
+    return f"set {name} to {by_lower[near[0]]!r}" if near else f"set {name} to one of these values"
 
 
 def _texts(found: Any) -> list[str]:
@@ -137,8 +146,9 @@ def _texts(found: Any) -> list[str]:
 def _judge_number(node: Node, name: str, least: int, most: int | None) -> Iterator[Finding]:
     found = node.attribute(name)
     if isinstance(found, int) and not (least <= found <= (found if most is None else most)):
-        limit = f"at least {least}" if most is None else f"{least} to {most}"
-        yield Finding(node, f"{name} is {found} (limit {limit})", found, least, name)
+        limit = f"minimum {least}" if most is None else f"limits {least} and {most}"
+        hint = f"set {name} to {f'{least} or more' if most is None else f'{least} to {most}'}"
+        yield Finding(node, f"{name} is {found} ({limit})", found, least, name, hint=hint)
 
 
 def _judge_count(node: Node) -> Iterator[Finding]:
@@ -148,13 +158,18 @@ def _judge_count(node: Node) -> Iterator[Finding]:
     wanted = GATES[node.op] * (2 if direction == "bidirectional" else 1)
     fits = len(given) in (0, wanted) or (node.op == "RNN" and len(given) == 2)
     if not fits and not refers:
-        message = f"{len(given)} activations; {node.op} with direction {direction!r} has {wanted}"
-        yield Finding(node, message, len(given), wanted, "activations")
+        activations = "activation" if len(given) == 1 else "activations"
+        message = (
+            f"{len(given)} {activations} ({node.op} with direction {direction!r} expects {wanted})"
+        )
+        hint = f"list {wanted} activations, or none for the defaults"
+        yield Finding(node, message, len(given), wanted, "activations", hint=hint)
 
 
 def _judge_axes(node: Node, graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     for named in named_axes(node, graph, shapes):
         if not named.is_there:
-            limit = f"{named.least} to {named.most}"
-            message = f"{named.attribute} is {named.axis}, outside the input's axes (limit {limit})"
-            yield Finding(node, message, named.axis, named.most, "axis")
+            limits = f"limits {named.least} and {named.most}"
+            message = f"{named.attribute} is {named.axis}, outside the input's axes ({limits})"
+            hint = f"use an axis from {named.least} to {named.most}"
+            yield Finding(node, message, named.axis, named.most, "axis", hint=hint)

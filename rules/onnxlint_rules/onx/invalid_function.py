@@ -8,12 +8,12 @@ from onnxlint import Finding, Graph, Scope, Severity, rule
 
 @rule("ONX040", "invalid-function", severity=Severity.ERROR)
 def invalid_function(graph: Graph) -> Iterator[Finding]:
-    """A local function without name or domain, there twice, with a name twice, or calling itself.
+    """A local function that is unnamed, duplicated, recursive, or repeats a parameter name.
 
-    Why: nodes call a function by domain and name, and give it inputs, outputs and attributes in
-    the order of its lists: all of them must be unambiguous. A call is expanded in place, so one
-    that leads back to itself has no end. onnxruntime and onnx's checker refuse such models.
-    Fix: name what is unnamed, rename what stands twice, and spell recursion as a Loop.
+    Why: nodes call a function by domain and name, and pass inputs, outputs and attributes in the
+    order of its lists: all of them must be unambiguous. A call is expanded in place, so a recursive
+    one never ends. onnxruntime and onnx's checker reject such models.
+    Fix: name what is unnamed, rename duplicates, and write recursion as a Loop.
 
     Bad:
     <ir_version: 10, opset_import: ["" : 21, "own" : 1]>
@@ -70,24 +70,30 @@ def invalid_function(graph: Graph) -> Iterator[Finding]:
     }
     """
     for scope in graph.functions:
-        for problem in _problems(scope):
-            yield Finding(scope, problem)
+        for problem, hint in _problems(scope):
+            yield Finding(scope, problem, hint=hint)
     yield from _repeated(graph)
     yield from _recursive(graph)
 
 
-def _problems(scope: Scope) -> Iterator[str]:
+def _problems(scope: Scope) -> Iterator[tuple[str, str]]:
     proto = scope.function
     assert proto is not None
     for what in ("name", "domain"):
         if not getattr(proto, what):
-            yield f"the function has no {what}"
+            yield (
+                f"function has no {what}",
+                f"set the function's {what}, also in the nodes that call it",
+            )
     attributes = [*proto.attribute, *(attribute.name for attribute in proto.attribute_proto)]
     lists = {"input": proto.input, "output": proto.output, "attribute": attributes}
     for what, names in lists.items():
         for name, count in Counter(names).items():
             if count > 1:
-                yield f"{what} {name!r} is listed {count} times"
+                yield (
+                    f"{what} {name!r} is listed {count} times",
+                    f"rename all but one {what} {name!r}",
+                )
 
 
 def _repeated(graph: Graph) -> Iterator[Finding]:
@@ -98,7 +104,8 @@ def _repeated(graph: Graph) -> Iterator[Finding]:
         key = (proto.domain, proto.name, proto.overload)
         seen[key] += 1
         if seen[key] == 2:
-            yield Finding(scope, "the model has another function of this domain and name")
+            message = "another function has the same domain and name"
+            yield Finding(scope, message, hint=f"rename or remove one function {proto.name!r}")
 
 
 def _recursive(graph: Graph) -> Iterator[Finding]:
@@ -106,9 +113,13 @@ def _recursive(graph: Graph) -> Iterator[Finding]:
         return
     import networkx as nx
 
-    calls = nx.DiGraph(graph.calls)
+    calls: nx.DiGraph[Scope] = nx.DiGraph()
+    calls.add_nodes_from(graph.calls)
+    calls.add_edges_from((caller, each) for caller in graph.calls for each in graph.calls[caller])
     places = {scope: place for place, scope in enumerate(graph.scopes)}
     for part in nx.strongly_connected_components(calls):
         first = min(part, key=places.__getitem__)
         if len(part) > 1 or calls.has_edge(first, first):
-            yield Finding(first, f"it calls itself, by way of {len(part) - 1} other functions")
+            others = f"{len(part) - 1} other function{'' if len(part) == 2 else 's'}"
+            message = "calls itself" if len(part) == 1 else f"calls itself through {others}"
+            yield Finding(first, message, hint="write the recursion as a Loop")

@@ -8,11 +8,12 @@ from onnxlint import Finding, Graph, Node, Severity, rule
 
 @rule("ONX004", "missing-opset-import", severity=Severity.ERROR)
 def missing_opset_import(graph: Graph) -> Iterator[Finding]:
-    """A domain whose operators are used and whose version is not imported.
+    """An operator domain that is used but not imported.
 
-    Why: an operator means what its domain's version says; without an import nobody can know which,
-    and onnx's checker and strict runtimes refuse the model. Up to IR 2 the standard domain needs
-    none; from IR 3 on a model without any import cannot even be loaded.
+    Why: the imported version of a domain defines what its operators mean; without an import the
+    version is ambiguous, and onnx's checker and strict runtimes reject the model. Up to IR version
+    2 the standard domain needs none; from IR version 3 on, a model without any import cannot be
+    loaded.
     Fix: add the domain to `opset_import` (of the function, where the node is in one) with the
     version that the operators were written for.
 
@@ -31,7 +32,7 @@ def missing_opset_import(graph: Graph) -> Iterator[Finding]:
     >>> del model.opset_import[:]
 
     Good:
-    # of the two names of the standard domain, either will do
+    # both names of the standard domain are valid
     net (float[N] x) => (float[N] y)
     {
         y = Relu(x)
@@ -44,12 +45,17 @@ def missing_opset_import(graph: Graph) -> Iterator[Finding]:
         if node.domain not in node.scope.opsets:
             users[node.domain].append(node)
     for domain, nodes in users.items():
-        yield Finding(
-            nodes[0],
-            f"domain {domain or 'ai.onnx'!r} has no opset import; nodes that use it: {len(nodes)}",
+        name = domain or "ai.onnx"
+        where = "the function's" if nodes[0].scope.in_function else "the model's"
+        yield Finding.of_nodes(
+            nodes,
+            f"domain {name!r} has no opset import",
             measured=len(nodes),
             limit=0,
             unit="nodes of the domain",
+            hint=f"add {name!r} to {where} opset_import with the intended version",
         )
     if not users and not model.opset_import and model.ir_version >= 3:
-        yield Finding(graph.main, f"IR {model.ir_version} > 2 and the model imports no opset")
+        message = f"no opset import (required since IR version 3; this is {model.ir_version})"
+        hint = "import 'ai.onnx' with the version the model was written for"
+        yield Finding(graph.main, message, hint=hint)

@@ -7,11 +7,11 @@ from onnxlint import Finding, Graph, Severity, rule
 
 @rule("ONX023", "reference-attribute-outside-function", severity=Severity.ERROR)
 def reference_attribute_outside_function(graph: Graph) -> Iterator[Finding]:
-    """An attribute that refers to a function's attribute, outside of any function.
+    """An attribute that references a function's attribute, outside any function.
 
-    Why: only a call of a function gives such a reference a value. In the main graph it has none,
-    and runtimes take the operator's default, or none, without a word. A tool inlined the function
-    and forgot to substitute.
+    Why: only a function call gives such a reference a value. In the main graph it has none, and
+    runtimes silently use the operator's default, or no value. The usual cause: a tool inlined the
+    function without substituting its attributes.
     Fix: inline with onnx's own inliner, or write the value in place of the reference.
 
     Bad:
@@ -39,5 +39,9 @@ def reference_attribute_outside_function(graph: Graph) -> Iterator[Finding]:
             for attribute in node.proto.attribute:
                 name = attribute.ref_attr_name
                 if name:
-                    message = f"attribute {attribute.name!r} refers to {name!r} of no function"
-                    yield Finding(node, message)
+                    message = (
+                        f"attribute {attribute.name!r} references function attribute {name!r}, but "
+                        "the node is not in a function"
+                    )
+                    hint = f"write the value of {attribute.name!r} in place of the reference"
+                    yield Finding(node, message, hint=hint)

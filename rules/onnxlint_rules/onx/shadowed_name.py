@@ -3,20 +3,21 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Scope, Severity, Value, rule
+from onnxlint_rules.onx._origins import origin_of
 
 
 @rule("ONX015", "shadowed-name", severity=Severity.ERROR)
 def shadowed_name(graph: Graph) -> Iterator[Finding]:
-    """A name in a subgraph that the graph around it defines too.
+    """A subgraph value that shadows a name of an enclosing graph.
 
-    Why: a name means one tensor wherever it is visible, so runtimes refuse the model, and tools
-    that inline or hoist nodes connect readers to the wrong tensor. onnx's checker lets an
-    initializer of a branch pass; where the other branch reads the outer tensor, onnxruntime (1.32)
-    reads that in both, and the answer is wrong without a word. A subgraph's own input that is
-    named so is read as meant by onnxruntime and by onnx's checker, and gets a warning. What the
-    outer graph computes after the subgraph's node, or with it, cannot be seen from inside, and may
-    have the same name.
-    Fix: give the inner tensor a name of its own.
+    Why: a name denotes one tensor wherever it is visible, so runtimes reject the model, and tools
+    that inline or hoist nodes connect consumers to the wrong tensor. onnx's checker accepts an
+    initializer of a branch; if the other branch uses the outer tensor, onnxruntime (1.32) uses that
+    in both, and the result is silently wrong. A subgraph's own input with such a name is read as
+    intended by onnxruntime and by onnx's checker: a warning. Values that the outer graph computes
+    after the subgraph's node, or that this node outputs, are not visible inside and may share the
+    name.
+    Fix: rename the inner tensor.
 
     Bad:
     net (bool flag, float[N] x) => (float[N] y)
@@ -58,18 +59,20 @@ def shadowed_name(graph: Graph) -> Iterator[Finding]:
     }
     """
     for scope in graph.scopes:
-        for value in scope.values.values() if scope.parent else ():
-            outer = scope.parent.lookup(value.name)
+        parent = scope.parent
+        for value in scope.values.values() if parent else ():
+            outer = parent.lookup(value.name) if parent is not None else None
             if outer is not None and not _comes_later(outer, scope, graph):
                 yield Finding(
                     value,
-                    f"{value.name!r} is also the name of an outer {outer.origin} ({outer.place})",
+                    f"{value.name!r} shadows {origin_of(outer)} of an enclosing graph",
                     severity=Severity.WARNING if value.is_input else None,
+                    hint=f"rename {value.name!r} in the subgraph",
                 )
 
 
 def _comes_later(outer: Value, scope: Scope, graph: Graph) -> bool:
-    """Whether a value is made by the node that a scope stands in, or by one after it."""
+    """Whether the node that owns a scope, or one after it, produces a value."""
     while scope.owner is not None and scope.owner.scope is not outer.scope:
         scope = scope.owner.scope
     owner, producer = scope.owner, outer.producer

@@ -2,32 +2,32 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Expansions, Finding, Graph, NotApplicable, Severity, Shapes, rule
+from onnxlint import Expansions, Finding, Graph, Node, NotApplicable, Severity, Shapes, rule
 from onnxlint.analyses.static.shapes import InferenceFailure
+from onnxlint.model.graph.operators import BROADCASTING
 from onnxlint_rules.onx._operands import OPS, misfits
 from onnxlint_rules.onx._reflections import too_wide
 
 
 @rule("ONX027", "shape-conflict", severity=Severity.ERROR)
 def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iterator[Finding]:
-    """A node whose inputs and attributes do not fit each other.
+    """A node whose input shapes and attributes are incompatible.
 
-    Why: the node will fail at its first run, or already when the model is loaded. Shape inference
-    sees it without running anything, at every node rather than at the first. Nodes that only lack
-    an input, or contradict a declared type, are left to undefined-value, wrong-arity and
-    declared-shape-mismatch. Some misfits end the process of whatever infers shapes, onnxruntime's
-    included, as a Split with more outputs than its `num_outputs` does: where nothing else can be
-    told of a node, it is told that inference crashes there. Beside what onnx's inference compares,
-    biases, the weights of recurrent layers, the C of Gemm, the slope of PRelu, the limits of Clip,
-    scales of normalisations and labels of losses are held against the sizes that they go with:
-    onnxruntime refuses these only when the node runs or is expanded (PyTorch issue 166797). So are
-    heads, caches and blocks of Attention, RotaryEmbedding, AffineGrid, DepthToSpace. Operators that
-    the specification spells out as functions are looked into: what does not fit in their bodies is
-    an error where onnxruntime is known to refuse it, and a warning elsewhere. A Pad
-    reflects no more than what lies behind the edge: onnxruntime refuses to run it beyond. Both are
-    warnings in a branch that may not be taken.
+    Why: the node fails at its first run, or when the model is loaded. Shape inference finds this
+    without a run, at every such node and not only at the first. Missing inputs and contradictions
+    of declared types are reported by undefined-value, wrong-arity and declared-shape-mismatch. Some
+    conflicts crash whatever infers shapes, onnxruntime included, as a Split with more outputs than
+    its `num_outputs` does: if nothing more specific is known, the crash itself is reported. Beyond
+    what onnx's inference compares, the sizes of biases, weights of recurrent layers, the C of Gemm,
+    the slope of PRelu, the limits of Clip, scales of normalisations and labels of losses are
+    checked: onnxruntime rejects these only when the node runs or is expanded (PyTorch issue
+    166797). So are heads, caches and blocks of Attention, RotaryEmbedding, AffineGrid and
+    DepthToSpace. Operators that the specification defines as functions are checked inside: a
+    conflict there is an error where onnxruntime is known to reject it, otherwise a warning. A Pad
+    cannot reflect more values than lie behind the edge: onnxruntime rejects that at run time. Both
+    are warnings in a branch that may not be taken.
     Fix: compare the shapes in the message with the layer's definition; a transposed weight and a
-    forgotten Reshape are the usual causes.
+    missing Reshape are the usual causes.
 
     Bad:
     net (float[N, 3] x, float[4, 2] w) => (float[N, 2] y)
@@ -62,7 +62,7 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
     }
 
     Bad:
-    # four numbers have three behind each edge
+    # four values have three behind each edge
     net (float[N, 4] x) => (float[N, 8] y)
     <int64[4] pads = {0, 4, 0, 0}>
     {
@@ -70,7 +70,7 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
     }
 
     Bad:
-    # one number is cut off, and two are left behind the edge
+    # one value is cut off, which leaves two behind the edge
     net (float[N, 4] x) => (float[N, 6] y)
     <int64[2] pads = {3, -1}, float zero = {0}, int64[1] last = {-1}>
     {
@@ -96,14 +96,14 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
 
     Bad:
     <ir_version: 11, opset_import: ["": 23]>
-    # cosines for a whole head of eight, where half of it is one number of a pair
+    # cosines for a whole head of eight instead of half of it
     net (float[N, 2, S, 8] x, float[N, S, 8] c, float[N, S, 8] s) => (float[N, 2, S, 8] y)
     {
         y = RotaryEmbedding(x, c, s)
     }
 
     Bad:
-    # six channels are no squares of two
+    # six channels are not divisible by two squared
     net (float[N, 6, H, W] x) => (float[N, 1, A, B] y)
     {
         y = DepthToSpace <blocksize = 2> (x)
@@ -111,7 +111,7 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
 
     Good:
     <ir_version: 11, opset_import: ["": 23]>
-    # two heads of queries share one of keys, values have a size of their own, and what came before
+    # two query heads share a key head, values have another size, and there is a cache
     net (float[N, 2, 3, 4] q, float[N, 1, 5, 4] k, float[N, 1, 5, 6] v, float[3, 12] mask,
          float[N, 1, 7, 4] keys, float[N, 1, 7, 6] values)
         => (float[N, 2, 3, 6] y, float[N, 1, 12, 4] more_keys, float[N, 1, 12, 6] more_values)
@@ -121,7 +121,7 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
 
     Good:
     <ir_version: 11, opset_import: ["": 23]>
-    # half of each head is turned
+    # half of each head is rotated
     net (float[N, S, 16] x, float[100, 2] c, float[100, 2] s, int64[N, S] at)
         => (float[N, S, 16] y)
     {
@@ -150,7 +150,7 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
     }
 
     Good:
-    # of an axis that may be of any size nothing is known
+    # the size of a dynamic axis is unknown
     net (float[N, T] x) => (float[N, M] y)
     <int64[4] pads = {0, 4, 0, 0}>
     {
@@ -164,7 +164,7 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
     }
 
     Good:
-    # a transposed convolution has its output channels second, once for each group
+    # a transposed convolution has its output channels second, per group
     net (float[N, 4, 4, 4] x, float[4, 3, 1, 1] w, float[6] b) => (float[N, 6, 4, 4] y)
     {
         y = ConvTranspose <group = 2> (x, w, b)
@@ -188,36 +188,55 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
         raise NotApplicable(shapes.problem)
     for failure in shapes.failures:
         if failure.is_conflict:
-            yield Finding(failure.node, _told(failure, shapes))
+            yield Finding(failure.node, _message(failure, shapes), hint=_advice(failure.node))
     broken = {failure.node for failure in shapes.failures}
     for node in graph.nodes(*OPS):
-        for misfit in misfits(node, shapes) if node not in broken else ():
+        for message, hint in misfits(node, shapes) if node not in broken else ():
             broken.add(node)
-            severity = None if node.scope.parent is None else Severity.WARNING
-            yield Finding(node, misfit, severity=severity)
+            yield Finding(node, message, severity=_severity(node), hint=hint)
     for failure in expansions.failures:
-        if failure.node not in broken:
-            certain = failure.node.op in _REFUSED and failure.node.scope.parent is None
-            severity = None if certain else Severity.WARNING
-            yield Finding(failure.node, _told(failure, shapes), severity=severity)
+        node = failure.node
+        if node not in broken:
+            severity = _severity(node) if node.op in _REFUSED else Severity.WARNING
+            yield Finding(node, _message(failure, shapes), severity=severity, hint=_advice(node))
     for node in graph.nodes("Pad"):
         for found in too_wide(node, graph, shapes):
             yield Finding(
                 node,
-                f"axis {found.axis} has {found.there} values behind its edge to reflect, and "
-                f"{found.wanted} are asked for",
+                f"axis {found.axis}: reflects {found.wanted} values (limit {found.there}, those "
+                "behind the edge)",
                 measured=found.wanted,
                 limit=found.there,
                 unit="values",
-                severity=None if node.scope.parent is None else Severity.WARNING,
+                severity=_severity(node),
+                hint=f"pad axis {found.axis} by at most {found.there}, or use another mode",
             )
 
 
 _REFUSED = ("Attention", "RotaryEmbedding")
-"""Operators of which onnxruntime 1.32 refuses what does not fit inside; it was tried."""
+"""Operators for which onnxruntime 1.32 was seen to reject a conflict inside."""
 
 
-def _told(failure: InferenceFailure, shapes: Shapes) -> str:
+def _severity(node: Node) -> Severity | None:
+    """A warning where the node is in a branch that may not be taken."""
+    return None if node.scope.parent is None else Severity.WARNING
+
+
+def _message(failure: InferenceFailure, shapes: Shapes) -> str:
     inputs = ", ".join(str(shapes.of(value) or "?") for value in failure.node.inputs)
-    where = f"in its {failure.inner_op}: " if failure.inner_op else ""
+    where = f"{failure.inner_op} inside {failure.node.op}: " if failure.inner_op else ""
     return f"{where}{failure.reason} (inputs: {inputs})"
+
+
+def _advice(node: Node) -> str:
+    """What to look at first, by what goes wrong at an operator most often."""
+    match node.op:
+        case "MatMul" | "Gemm":
+            return "make the inner dimensions equal, e.g. transpose the second input"
+        case "Concat":
+            return f"make all sizes equal but those of axis {node.attribute('axis', 0)}"
+        case "Reshape":
+            return "make the new shape have as many elements as the input"
+        case op if op in BROADCASTING:
+            return "make the sizes equal, or 1 where an input should be broadcast"
+    return f"compare the input shapes with the definition of {node.op}"

@@ -9,9 +9,9 @@ from onnxlint import Finding, Graph, Severity, rule
 def shapeless_input(graph: Graph) -> Iterator[Finding]:
     """A tensor input of the model without a shape.
 
-    Why: nothing can be inferred from it: memory cannot be planned, a caller does not know the rank,
-    and mistakes show only at run time. onnx's checker refuses the model.
-    Fix: declare the shape; sizes that vary get a symbol (`batch`), and no number.
+    Why: no shape can be inferred from it: memory cannot be planned, callers do not know the rank,
+    and mistakes show only at run time. onnx's checker rejects the model.
+    Fix: declare the shape; a dynamic dimension gets a name (`batch`) instead of a number.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -30,4 +30,5 @@ def shapeless_input(graph: Graph) -> Iterator[Finding]:
     for value in graph.main.inputs:
         declared = None if value.type is None else value.type.tensor_type
         if declared is not None and declared.elem_type and not declared.HasField("shape"):
-            yield Finding(value, "the input has no shape")
+            hint = f"declare the shape of {value.name!r}; name a dynamic dimension, such as 'batch'"
+            yield Finding(value, "input has no shape", hint=hint)

@@ -9,9 +9,9 @@ from onnxlint import Finding, Graph, Severity, rule
 def shapeless_output(graph: Graph) -> Iterator[Finding]:
     """A tensor output of the model without a shape.
 
-    Why: a caller learns the rank only by running the model, and onnx's checker refuses it.
-    onnxruntime runs it, and shape inference can often fill the gap: an info.
-    Fix: declare the shape; sizes that vary get a symbol (`batch`), and no number.
+    Why: callers learn the rank only by running the model, and onnx's checker rejects it.
+    onnxruntime runs it, and shape inference can often supply the shape: an info.
+    Fix: declare the shape; a dynamic dimension gets a name (`batch`) instead of a number.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -31,4 +31,5 @@ def shapeless_output(graph: Graph) -> Iterator[Finding]:
     for value, info in zip(graph.outputs, graph.main.proto.output, strict=True):
         tensor = info.type.tensor_type
         if tensor.elem_type != 0 and not tensor.HasField("shape"):
-            yield Finding(value, "the output has no shape")
+            hint = f"declare the shape of {value.name!r}; name a dynamic dimension, such as 'batch'"
+            yield Finding(value, "output has no shape", hint=hint)

@@ -7,10 +7,10 @@ from onnxlint import Finding, Graph, Severity, rule
 
 @rule("ONX030", "tensor-field-mismatch", severity=Severity.ERROR)
 def tensor_field_mismatch(graph: Graph) -> Iterator[Finding]:
-    """A tensor whose data stands in a field that is not for its element type.
+    """A tensor whose data is stored in the wrong field for its element type.
 
-    Why: every element type has one field of its own beside `raw_data`, and strings have no other.
-    A reader looks into that field, finds nothing, and refuses the tensor or takes it for empty.
+    Why: each element type has one field besides `raw_data`; strings have only that field. A reader
+    finds this field empty, and rejects the tensor or treats it as empty.
     Fix: write the tensor with `onnx.numpy_helper.from_array`, which chooses the field.
 
     Bad:
@@ -32,7 +32,7 @@ def tensor_field_mismatch(graph: Graph) -> Iterator[Finding]:
     >>> model.graph.initializer[0].raw_data = b"ab"
 
     Good:
-    # halves stand in int32_data, bit by bit
+    # float16 is stored in int32_data, bit by bit
     net (float16[2] x) => (float16[2] y)
     <float16[2] w = {1, 2}>
     {
@@ -48,5 +48,7 @@ def tensor_field_mismatch(graph: Graph) -> Iterator[Finding]:
         if own is not None and wrong:
             yield Finding(
                 owner,
-                f"tensor {tensor.name!r} keeps {tensor.dtype} data in {wrong[0]}, not in {own}",
+                f"tensor {tensor.name!r}: {tensor.dtype} data is stored in {wrong[0]} instead of "
+                f"{own}",
+                hint=f"move the data to {own}, as onnx.numpy_helper.from_array does",
             )

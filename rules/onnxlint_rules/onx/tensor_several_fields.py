@@ -7,11 +7,11 @@ from onnxlint import Finding, Graph, Severity, rule
 
 @rule("ONX032", "tensor-several-fields", severity=Severity.ERROR)
 def tensor_several_fields(graph: Graph) -> Iterator[Finding]:
-    """A tensor with data in several fields, or beside a reference to external data.
+    """A tensor with data in several fields, or with both data and a reference to external data.
 
-    Why: which data counts is then up to the reader, so the model may compute something else in
-    every runtime; onnxruntime refuses it. A tool that moved weights to another file and left the
-    old ones in the model makes such tensors, and doubles its size.
+    Why: each reader decides which data to use, so results may differ between runtimes; onnxruntime
+    rejects the tensor. The usual cause is a tool that copied weights to another file and left the
+    old ones in the model, which doubles its size.
     Fix: keep one field and clear the others.
 
     Bad:
@@ -46,9 +46,10 @@ def tensor_several_fields(graph: Graph) -> Iterator[Finding]:
         if len(filled) > 1:
             yield Finding(
                 owner,
-                f"tensor {tensor.name!r} has data in {len(filled)} fields where 1 is allowed: "
+                f"tensor {tensor.name!r} has data in {len(filled)} fields (limit 1): "
                 f"{', '.join(filled)}",
                 measured=len(filled),
                 limit=1,
                 unit="fields",
+                hint="keep the data in one field, and clear the others",
             )

@@ -7,12 +7,12 @@ from onnxlint import Finding, Graph, Severity, rule
 
 @rule("ONX031", "tensor-size-mismatch", severity=Severity.ERROR)
 def tensor_size_mismatch(graph: Graph) -> Iterator[Finding]:
-    """A tensor in the model file that holds more or less data than its dims and dtype ask for.
+    """A tensor in the model file with more or less data than its dims and dtype require.
 
-    Why: the file was cut off, or an edit changed the dims and not the data. Runtimes refuse the
-    model; a careless reader takes what follows in memory for weights. What lies in another file has
-    the rule external-data-bounds.
-    Fix: export again, or give the tensor the dims that its data has.
+    Why: the file is truncated, or an edit changed the dims and not the data. Runtimes reject the
+    model; a reader without a check reads adjacent memory as weights. External data has the rule
+    external-data-bounds.
+    Fix: export again, or set the tensor's dims to those of its data.
 
     Bad:
     net (float[2] x) => (float[2] y)
@@ -23,7 +23,7 @@ def tensor_size_mismatch(graph: Graph) -> Iterator[Finding]:
     >>> model.graph.initializer[0].dims[:] = [3]
 
     Bad:
-    # no element, and data all the same
+    # no element, but data
     net (float[2] x) => (float[2] y)
     <float[0] w = {}>
     {
@@ -47,15 +47,17 @@ def tensor_size_mismatch(graph: Graph) -> Iterator[Finding]:
         if len(fields) > 1 or not {*fields} <= {"raw_data", tensor.typed_field}:
             continue
         if tensor.dtype == "string":
-            stored, needed, unit = len(tensor.proto.string_data), tensor.size, "strings"
+            unit, needed = "strings", tensor.size
+            stored: int | None = len(tensor.proto.string_data)
         else:
-            stored, needed, unit = tensor.stored_bytes, tensor.nbytes, "bytes"
+            unit, stored, needed = "bytes", tensor.stored_bytes, tensor.nbytes
         if stored is not None and stored != needed:
             yield Finding(
                 owner,
-                f"tensor {tensor.name!r} holds {stored:,} {unit} where "
-                f"{tensor.dtype}{list(tensor.dims)} needs {needed:,}",
+                f"tensor {tensor.name!r} contains {stored:,} {unit if stored != 1 else unit[:-1]}, "
+                f"{tensor.dtype}{list(tensor.dims)} requires {needed:,}",
                 measured=stored,
                 limit=needed,
                 unit=unit,
+                hint="export again, or set dims and data_type to those of the stored data",
             )

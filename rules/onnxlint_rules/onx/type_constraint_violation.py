@@ -12,14 +12,14 @@ _CONTAINERS = {"sequence_type": "seq", "optional_type": "optional"}
 
 @rule("ONX026", "type-constraint-violation", severity=Severity.ERROR)
 def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) -> Iterator[Finding]:
-    """A type that an operator does not take or give, or that does not go with another input's.
+    """A type that violates an operator's type constraints.
 
-    Why: runtimes refuse the model when they load it; nothing is converted silently in ONNX.
-    Half-converted float16 models fail so, with a Cast or a constant that kept its old type. A
-    warning for a Constant of a type that its opset does not have: onnxruntime reads it as an
-    initializer, and only onnx's full check refuses it. Before opset 28 Mod takes floats with
-    `fmod` = 1 only (onnxruntime issue 1258).
-    Fix: cast the input, or convert the constant, to the type that the operator asks for.
+    Why: runtimes reject the model when they load it; ONNX has no implicit conversion. Partly
+    converted float16 models fail like this, with a Cast or a constant that kept its old type. A
+    warning for a Constant of a type that its opset does not support: onnxruntime reads it as an
+    initializer, and only onnx's full check rejects it. Before opset 28 Mod accepts floats only with
+    `fmod` = 1 (onnxruntime issue 1258).
+    Fix: cast the input, or convert the constant, to the type that the operator requires.
 
     Bad:
     net (float[N] x, int64[N] i) => (float[N] y)
@@ -35,7 +35,7 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
 
     Bad:
     <ir_version: 10, opset_import: ["" : 12]>
-    # Cast makes float8 from opset 19 on
+    # Cast supports float8 since opset 19
     net (float[N] x) => (float8e5m2[N] y)
     {
         y = Cast <to = 19> (x)
@@ -75,15 +75,16 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
 
 
 MOD_OF_FLOATS = 28
-"""From this opset on Mod takes floats with either rounding."""
+"""Since this opset Mod accepts floats with either value of `fmod`."""
 
 
 def _judge_mod(node: Node, shapes: Shapes) -> Iterator[Finding]:
-    """Judges the type that an attribute decides: onnxruntime 1.32 refuses the node when it runs."""
+    """Judges the type that an attribute decides: onnxruntime 1.32 rejects the node when it runs."""
     shape = shapes.of(node.input(0))
-    early = node.scope.opsets.get("", 0) < MOD_OF_FLOATS
+    early = node.opset < MOD_OF_FLOATS
     if early and shape is not None and shape.is_float and node.attribute("fmod", 0) == 0:
-        yield Finding(node, f"Mod takes no tensor({shape.dtype}) where fmod is 0; integers only")
+        message = f"Mod does not accept tensor({shape.dtype}) with fmod=0 (only integers)"
+        yield Finding(node, message, hint="set fmod to 1")
 
 
 def _given(graph: Graph) -> dict[Value, str]:
@@ -93,7 +94,8 @@ def _given(graph: Graph) -> dict[Value, str]:
         called = node.called
         for value, inner in zip(node.inputs, called.inputs if called else (), strict=False):
             declared = value.type if value is not None else None
-            spelled = _spelled(declared) if declared is not None else given.get(value)
+            known = given.get(value) if value is not None else None
+            spelled = _spelled(declared) if declared is not None else known
             if spelled is not None and not spelled.startswith("tensor"):
                 given[inner] = spelled
     return given
@@ -137,8 +139,9 @@ def _judge_decided(
         if found is not None and found not in parameter.types:
             yield Finding(
                 node,
-                f"{node.op} gives no {found} as output {slot} ({parameter.name})",
+                f"{node.op} does not return {found} as output {slot} ({parameter.name})",
                 severity=Severity.WARNING if node.op == "Constant" else None,
+                hint=f"choose {_one_of(parameter.types)}, or import an opset that adds {found}",
             )
 
 
@@ -149,28 +152,41 @@ def _judge(
     taken: dict[str, str] = {}
     endless = chain(formal, repeat(formal[-1]))  # the last parameter may be variadic
     for slot, (value, parameter) in enumerate(zip(node.inputs, endless, strict=False)):
-        found = _type(value, shapes) or given.get(value) or _only_type(value, schemas)
+        found = _type(value, shapes)
+        if found is None and value is not None:
+            found = given.get(value) or _only_type(value, schemas)
         if found is None:
             continue
         if found not in parameter.types:
-            yield Finding(node, f"{node.op} takes no {found} as input {slot} ({parameter.name})")
+            message = f"{node.op} does not accept {found} for input {slot} ({parameter.name})"
+            yield Finding(node, message, hint=f"cast input {slot} to {_one_of(parameter.types)}")
         elif parameter.is_homogeneous:
             other = taken.setdefault(parameter.variable, found)
             if other != found:
-                message = f"{node.op} got {found} as input {slot}, where {other} came before"
-                yield Finding(node, message)
+                message = (
+                    f"{node.op}: input {slot} is {found}, but an earlier input of the same type "
+                    f"parameter is {other}"
+                )
+                yield Finding(node, message, hint=f"cast input {slot} to {other}")
     for slot, (value, parameter) in enumerate(zip(node.outputs, made, strict=False)):
         only = next(iter(parameter.types)) if len(parameter.types) == 1 else None
-        found, other = _type(value, shapes), taken.get(parameter.variable, only)
-        if parameter.is_homogeneous and None not in (found, other) and found != other:
-            yield Finding(node, f"{node.op} gives {other} as output {slot}, declared as {found}")
+        declared, made_as = _type(value, shapes), taken.get(parameter.variable, only)
+        known = parameter.is_homogeneous and None not in (declared, made_as)
+        if known and declared != made_as:
+            message = f"{node.op}: output {slot} is {made_as}, but is declared as {declared}"
+            yield Finding(node, message, hint=f"declare output {slot} as {made_as}")
 
 
-def _only_type(value: Value | None, schemas: Schemas) -> str | None:
-    """The type of a value whose operator gives no other, where inference does not tell."""
-    node = None if value is None else value.producer
-    schema = None if node is None else schemas.of(node)
-    if value is None or schema is None:
+def _one_of(types: frozenset[str]) -> str:
+    """Types to choose from, those that most models use first."""
+    usual: tuple[str, ...] = ("tensor(float)", "tensor(int64)", "tensor(bool)")
+    return " or ".join(([each for each in usual if each in types] or sorted(types))[:2])
+
+
+def _only_type(value: Value, schemas: Schemas) -> str | None:
+    """The type of a value whose operator has one output type, where inference has none."""
+    schema = None if value.producer is None else schemas.of(value.producer)
+    if schema is None:
         return None
     types = schema.outputs[value.slot].types if value.slot < len(schema.outputs) else ()
     return next(iter(types)) if len(types) == 1 else None
@@ -186,7 +202,7 @@ def _type(value: Value | None, shapes: Shapes) -> str | None:
 
 
 def _spelled(declared: Any) -> str | None:
-    """A declared sequence or optional as schemas write it; None for what cannot be told."""
+    """A declared sequence or optional as schemas write it; None where it is not known."""
     from onnx import TensorProto
 
     kind, names = declared.WhichOneof("value"), TensorProto.DataType

@@ -11,11 +11,12 @@ from onnxlint_rules.onx._types import gap
 def undefined_dtype(graph: Graph) -> Iterator[Finding]:
     """A stored tensor, or a declared intermediate one, whose element type is UNDEFINED.
 
-    Why: without it the bytes of a tensor mean nothing, and a declaration contradicts whatever the
-    node computes. onnxruntime refuses the model. The same holds for a number that stands for no
-    type, and for a sequence, an optional or a map that does not say what it holds. Inputs and
-    outputs of the model without any type have the rules untyped-input and untyped-output.
-    Fix: set the type; delete a `value_info` that knows none and let it be inferred.
+    Why: without an element type the bytes of a tensor have no meaning, and a declaration
+    contradicts whatever the node computes. onnxruntime rejects the model. The same holds for a
+    number that is not the number of a type, and for a sequence, an optional or a map that does not
+    declare the type of its elements. Model inputs and outputs without any type have the rules
+    untyped-input and untyped-output.
+    Fix: set the type; delete a `value_info` without one and let the type be inferred.
 
     Bad:
     net (float[2] x) => (float[2] y)
@@ -35,7 +36,7 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
     >>> model.graph.value_info[0].type.tensor_type.elem_type = 0
 
     Bad:
-    # a sequence of nothing, in a branch
+    # a sequence without an element type, in a branch
     net (bool flag, float[2] x) => (float[2] y)
     {
         y = If(flag) <
@@ -61,7 +62,8 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
     for owner, tensor in graph.tensors:
         problem = _problem(tensor.element_type, known)
         if problem is not None:
-            yield Finding(owner, f"tensor {tensor.name!r} has {problem}")
+            hint = "set data_type to the type of the stored data"
+            yield Finding(owner, f"tensor {tensor.name!r} has {problem}", hint=hint)
     interface = {*graph.main.inputs, *graph.outputs}
     for scope in graph.scopes:
         problems = {}
@@ -70,11 +72,12 @@ def undefined_dtype(graph: Graph) -> Iterator[Finding]:
             if problem is not None and (value not in interface or _is_complete(value)):
                 problems[value] = problem
         for value, problem in problems.items():
-            yield Finding(value, f"its declaration has {problem}")
+            hint = f"declare the type of {value.name!r}, or delete the declaration"
+            yield Finding(value, f"declaration has {problem}", hint=hint)
 
 
 def _declared_problem(declared: Any, known: set[int]) -> str | None:
-    """What is wrong with a declaration that says something, be it of a sequence or a map."""
+    """What is wrong with a declaration, also with that of a sequence or a map."""
     if declared.WhichOneof("value") is None:
         return None
     number = _element_type(declared)
@@ -101,4 +104,4 @@ def _element_type(declared: Any) -> int | None:
 def _problem(number: int, known: set[int]) -> str | None:
     if number == 0:
         return "the element type UNDEFINED"
-    return None if number in known else f"the element type {number}, which is none"
+    return None if number in known else f"the invalid element type {number}"

@@ -9,11 +9,11 @@ from onnxlint import Finding, Graph, Origin, Place, Severity, rule
 def undefined_output(graph: Graph) -> Iterator[Finding]:
     """An output of the model, a subgraph or a function that nothing in it defines.
 
-    Why: the model cannot be loaded. A tool renamed or cut away the node that made the output and
-    left the interface as it was. A subgraph may read the values around it, and not hand them out as
-    they are: onnx's checker and onnxruntime refuse that.
-    Fix: name the tensor that should be given out, or remove the output; in a subgraph, put an
-    Identity between.
+    Why: the model cannot be loaded. A tool renamed or removed the node that produced the output and
+    left the interface unchanged. A subgraph may use values of an enclosing graph, but not output
+    them directly: onnx's checker and onnxruntime reject that.
+    Fix: name an existing tensor as the output, or remove the output; in a subgraph, insert an
+    Identity.
 
     Bad:
     net (float[N] x) => (float[N] y, float[N] lost)
@@ -31,7 +31,7 @@ def undefined_output(graph: Graph) -> Iterator[Finding]:
     }
 
     Bad:
-    # a branch hands out a value of the graph around it
+    # a branch outputs a value of the enclosing graph
     net (bool flag, float[N] x) => (float[N] y)
     {
         s = Abs(x)
@@ -42,7 +42,7 @@ def undefined_output(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
-    # behind an Identity; a Loop hands out what it got
+    # through an Identity; a Loop may output its own input
     net (bool flag, int64 count, float[N] x) => (float[N] y, float[N] z)
     {
         s = Abs(x)
@@ -64,7 +64,13 @@ def undefined_output(graph: Graph) -> Iterator[Finding]:
     for scope in graph.scopes:
         for value in scope.outputs:
             if value.origin is Origin.NOTHING:
-                yield Finding(value, f"none of the graph's {len(scope.nodes)} nodes defines it")
+                count = len(scope.nodes)
+                nodes = (
+                    "the graph's only node" if count == 1 else f"any of the graph's {count} nodes"
+                )
+                hint = f"output an existing value instead of {value.name!r}, or remove the output"
+                yield Finding(value, f"not defined by {nodes}", hint=hint)
             elif value.scope is not scope:
-                message = f"{value.name!r} belongs to the graph around, and is an output as it is"
-                yield Finding(Place(scope=scope.path, value=value.name), message)
+                message = f"{value.name!r} belongs to an enclosing graph and cannot be an output"
+                hint = f"insert an Identity behind {value.name!r} in the subgraph, and output that"
+                yield Finding(Place(scope=scope.path, value=value.name), message, hint=hint)

@@ -8,11 +8,11 @@ from onnxlint import Finding, Graph, Node, Origin, Severity, rule
 
 @rule("ONX012", "undefined-value", severity=Severity.ERROR)
 def undefined_value(graph: Graph) -> Iterator[Finding]:
-    """A name that nodes read and nothing in scope defines.
+    """A node input that nothing in scope defines.
 
-    Why: the model cannot be run. A tool renamed or removed a tensor and forgot its readers, or a
-    subgraph or function reads a name that only another one defines.
-    Fix: give the readers the tensor's present name; a function must get it as an input.
+    Why: the model cannot run. A tool renamed or removed a tensor and not its consumers, or a
+    subgraph or function uses a name that only another one defines.
+    Fix: use the tensor's current name in its consumers; pass it to a function as an input.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -50,10 +50,14 @@ def undefined_value(graph: Graph) -> Iterator[Finding]:
                 if value is not None and value.origin is Origin.NOTHING:
                     readers[value.name].append(node)
         for name, nodes in readers.items():
+            used = f" (used {len(nodes)} times)" if len(nodes) > 1 else ""
             yield Finding(
                 nodes[0].place_of(name),
-                f"nothing in scope defines {name!r}; reads of it: {len(nodes)}",
+                f"{name!r} is not defined in this scope{used}",
                 measured=len(nodes),
                 limit=0,
-                unit="reads",
+                unit="uses",
+                hint=f"pass {name!r} to the function as an input, or define it there"
+                if scope.in_function
+                else f"define {name!r}, or connect an existing value in its place",
             )

@@ -7,11 +7,11 @@ from onnxlint import Finding, Graph, Severity, rule
 
 @rule("ONX005", "unexpected-opset-import", severity=Severity.ERROR)
 def unexpected_opset_import(graph: Graph) -> Iterator[Finding]:
-    """Opset imports in a model of an IR version before 3, which has none.
+    """Opset imports in a model whose IR version does not support them.
 
-    Why: such a version means opset 1 of the standard domain. Readers that keep to it ignore the
-    imports or refuse the model; onnx's checker refuses it.
-    Fix: raise `ir_version` to 3 or more, which the imports show to be meant.
+    Why: an IR version before 3 implies opset 1 of the standard domain. Strict readers ignore the
+    imports or reject the model; onnx's checker rejects it.
+    Fix: raise `ir_version` to 3 or higher, which the imports show to be intended.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -32,8 +32,9 @@ def unexpected_opset_import(graph: Graph) -> Iterator[Finding]:
     if 1 <= model.ir_version < 3 and imports:
         yield Finding(
             graph.main,
-            f"IR version {model.ir_version} has no opset imports, and here are {imports}",
+            f"IR version {model.ir_version} does not support opset imports ({imports} found)",
             measured=imports,
             limit=0,
             unit="opset imports",
+            hint="raise ir_version to 3 or higher",
         )

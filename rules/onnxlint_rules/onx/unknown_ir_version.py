@@ -9,8 +9,8 @@ from onnxlint import Finding, Graph, Severity, rule
 def unknown_ir_version(graph: Graph) -> Iterator[Finding]:
     """An IR version that the installed onnx does not know.
 
-    Why: what the version added can be neither checked here nor read by any runtime built on this
-    onnx or an older one: an IR version that is too new is the load error most often reported.
+    Why: what the version added can neither be checked nor be read by a runtime built on this onnx
+    or an older one: an IR version that is too new is the load error most often reported.
     Fix: lower `ir_version` if nothing of the newer one is used, or update onnx and the runtimes.
 
     Bad:
@@ -32,8 +32,9 @@ def unknown_ir_version(graph: Graph) -> Iterator[Finding]:
     if version > IR_VERSION:
         yield Finding(
             graph.main,
-            f"IR version is {version}, and the installed onnx knows {IR_VERSION} at most",
+            f"IR version is {version} (the installed onnx supports up to {IR_VERSION})",
             measured=version,
             limit=int(IR_VERSION),
             unit="IR version",
+            hint=f"lower ir_version to {IR_VERSION} if nothing newer is used, or update onnx",
         )

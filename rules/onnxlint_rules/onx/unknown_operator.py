@@ -4,22 +4,24 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
+from onnxlint.model.graph.operators import FORMER
 from onnxlint_rules.onx._experimental import was_experimental
 
 _OF_ONNXRUNTIME = ("LayerNormalization", "SimplifiedLayerNormalization")
-"""Operators that onnxruntime 1.32 has in the standard domain at every opset."""
+"""Operators that onnxruntime 1.32 supports in the standard domain at every opset."""
 
 
 @rule("ONX008", "unknown-operator", severity=Severity.ERROR)
 def unknown_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
-    """An operator that a standard domain does not have at the imported opset.
+    """An operator that does not exist in the imported opset.
 
-    Why: no runtime has to know it. Mostly an operator of a later opset, or one of onnxruntime's own
-    that an optimiser wrote into the standard domain, so that the model runs there and nowhere else.
-    Once per operator and opset. Not judged: the model's own functions, domains of vendors, opsets
-    newer than the installed onnx, and what was experimental up to opset 9, such as Affine, which
-    onnxruntime runs and experimental-operator reports. A node must name an operator in any domain.
-    Fix: export with the opset that has the operator, or give the operator its own domain.
+    Why: no runtime has to support such an operator. Most come from a later opset, or are
+    onnxruntime's own, written into the standard domain by an optimiser, so that the model runs only
+    there. Reported once per operator and opset. Not reported: model-local functions, vendors'
+    domains, opsets newer than the installed onnx, and operators that were experimental up to opset
+    9, such as Affine: onnxruntime runs these, and experimental-operator reports them. A node must
+    name an operator in any domain.
+    Fix: export with the opset that has the operator, or move the operator to a domain of its own.
 
     Bad:
     # Gelu came with opset 20
@@ -59,18 +61,29 @@ def unknown_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     users: dict[tuple[str, int], list[Node]] = defaultdict(list)
     for node in graph.nodes():
         if not node.op_type:
-            yield Finding(node, "the node names no operator")
+            yield Finding(node, "node has no op_type", hint="set op_type, or remove the node")
         elif schemas.lacks(node) and not was_experimental(node):
             users[node.op, node.scope.opsets[node.domain]].append(node)
     for (op, opset), nodes in users.items():
         since = schemas.since(nodes[0])
-        history = f"it came with opset {since}" if since else "no opset has it"
+        history = f"added in opset {since}" if since else "not in any opset"
         if op in _OF_ONNXRUNTIME:
-            history += ", and only onnxruntime runs it all the same"
-        yield Finding(
-            nodes[0],
-            f"{op} is not in opset {opset}: {history}; nodes that use it: {len(nodes)}",
+            history += "; only onnxruntime runs it"
+        yield Finding.of_nodes(
+            nodes,
+            f"{op} does not exist in opset {opset}: {history}",
             measured=opset,
             limit=since,
             unit="opset",
+            hint=_advice(op, since),
         )
+
+
+def _advice(op: str, since: int | None) -> str:
+    if since is not None:
+        return f"export with opset {since} or later"
+    if op in _OF_ONNXRUNTIME:
+        return "save the model without onnxruntime's optimisations, or use a standard operator"
+    if op in FORMER:
+        return f"replace {op} with standard operators"
+    return f"check the spelling of {op}, or move it to a domain of its own"

@@ -9,9 +9,9 @@ from onnxlint import Finding, Graph, Severity, rule
 def unnamed_graph(graph: Graph) -> Iterator[Finding]:
     """A graph without a name: the main one, or the body of an If, Loop or Scan.
 
-    Why: the specification requires one. onnx's checker rejects the model at this first field, so
-    that it reports nothing else. onnxruntime does not mind in the main graph, and refuses a
-    subgraph that has none.
+    Why: the specification requires one. onnx's checker rejects the model at this first field and
+    reports nothing else. onnxruntime accepts a main graph without a name, and rejects a subgraph
+    without one.
     Fix: set `model.graph.name`, or the name of the subgraph in the node's attribute.
 
     Bad:
@@ -39,4 +39,10 @@ def unnamed_graph(graph: Graph) -> Iterator[Finding]:
     """
     for scope in graph.scopes:
         if scope.proto is not None and not scope.proto.name:
-            yield Finding(scope, "the graph's name is empty")
+            owner = scope.owner
+            where = (
+                "model.graph.name"
+                if owner is None
+                else f"the name of the subgraph of {owner.place}"
+            )
+            yield Finding(scope, "graph has no name", hint=f"set {where}")

@@ -9,9 +9,9 @@ from onnxlint import Finding, Graph, Severity, rule
 def unnamed_initializer(graph: Graph) -> Iterator[Finding]:
     """An initializer without a name.
 
-    Why: nothing can read it, as the empty name means "omitted". It is lost weight at best, and at
-    worst the tensor that a node with an omitted input should have had. onnx's checker rejects it.
-    Fix: name it as its reader does, or remove it.
+    Why: no node can use it, as the empty name means "omitted". At best it is dead weight, at worst
+    the tensor that a node with an omitted input should have had. onnx's checker rejects it.
+    Fix: give it the name that its consumer uses, or remove it.
 
     Bad:
     net (float[2] x) => (float[2] y)
@@ -31,5 +31,6 @@ def unnamed_initializer(graph: Graph) -> Iterator[Finding]:
     for scope in graph.scopes:
         count = sum(not name for name in scope.initializer_names)
         if count:
-            message = f"{count} initializers have no name"
-            yield Finding(scope, message, measured=count, limit=0, unit="initializers")
+            message = f"{count} initializer{' has' if count == 1 else 's have'} no name"
+            hint = "give each the name that its consumer uses, or remove it"
+            yield Finding(scope, message, measured=count, limit=0, unit="initializers", hint=hint)

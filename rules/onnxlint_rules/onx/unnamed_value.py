@@ -9,10 +9,10 @@ from onnxlint import Finding, Graph, Severity, rule
 def unnamed_value(graph: Graph) -> Iterator[Finding]:
     """An input, an output or a `value_info` without a name, in any graph.
 
-    Why: the empty name means "omitted", so nothing can read or feed such a value. onnxruntime
-    refuses the output, onnx's checker both. A `value_info` without a name is taken for the type of
-    every omitted input, which onnx's inference then rejects; onnxruntime does not: a warning.
-    Fix: give it the name that its readers use, or remove it.
+    Why: the empty name means "omitted", so nothing can use or feed such a value. onnxruntime
+    rejects such an output, onnx's checker both. A `value_info` without a name is read as the type
+    of every omitted input, which onnx's inference then rejects; onnxruntime does not: a warning.
+    Fix: give it the name that its consumers use, or remove it.
 
     Bad:
     net (float[N] x, float[N] z) => (float[N] y)
@@ -34,10 +34,13 @@ def unnamed_value(graph: Graph) -> Iterator[Finding]:
         for what, values in lists.items():
             count = sum(not value.name for value in values)
             if count:
-                message = f"{count} of the graph's {what} have no name"
-                yield Finding(scope, message, measured=count, limit=0, unit="values")
+                has = "has" if count == 1 else "have"
+                message = f"{count} of the graph's {what} {has} no name"
+                hint = f"name the {what}, or remove them"
+                yield Finding(scope, message, measured=count, limit=0, unit="values", hint=hint)
         count = sum(not info.name for info in scope.proto.value_info)
         if count:
-            message = f"{count} entries of value_info have no name, which omitted inputs share"
+            entries = "1 value_info entry has" if count == 1 else f"{count} value_info entries have"
+            message = f"{entries} no name, like omitted inputs"
             yield Finding(scope, message, measured=count, limit=0, unit="values",
-                          severity=Severity.WARNING)  # fmt: skip
+                          severity=Severity.WARNING, hint="name them, or remove them")  # fmt: skip

@@ -7,13 +7,13 @@ from onnxlint import Draft, Finding, Fix, Graph, Node, Scope, Severity, Value, r
 
 @rule("ONX011", "unsorted-nodes", severity=Severity.ERROR)
 def unsorted_nodes(graph: Graph) -> Iterator[Finding]:
-    """A node that stands before the producer of a value it reads.
+    """Nodes that are not in topological order.
 
-    Why: the specification wants nodes in topological order, and most importers read them once, in
-    the order of the file. onnxruntime sorts for itself, so the model works there and fails, or is
-    silently wrong, elsewhere. A node that feeds itself through others has no order at all.
-    Functions have a rule of their own, function-not-sorted-or-ssa. Once per model, at the first
-    such node.
+    Why: the specification requires topological order, and most importers read nodes once, in the
+    order of the file. onnxruntime sorts them itself, so the model works there and fails, or is
+    silently wrong, elsewhere. A node that feeds itself through others has no valid order. Functions
+    have a rule of their own, function-not-sorted-or-ssa. Reported once per model, at the first such
+    node.
     Fix: sort the nodes topologically, in subgraphs too; this changes no result.
 
     Bad:
@@ -24,7 +24,7 @@ def unsorted_nodes(graph: Graph) -> Iterator[Finding]:
     }
 
     Bad:
-    # a subgraph reads h, which comes after the node that owns it
+    # a subgraph uses h, which is produced after the node that owns it
     net (bool flag, float[N] x) => (float[N] y)
     {
         y = If(flag) <
@@ -44,15 +44,17 @@ def unsorted_nodes(graph: Graph) -> Iterator[Finding]:
     scopes = [scope for scope in graph.scopes if not scope.in_function]
     unsorted = [(scope, node, value) for scope in scopes for node, value in scope.unsorted]
     fix = _sorting(graph) if unsorted else None
+    hint = "sort the nodes topologically" if fix else "remove the cycle, then sort the nodes"
     findings = (
-        Finding(node, _told(scope, node, value), fix=fix) for scope, node, value in unsorted
+        Finding(node, _message(scope, node, value), fix=fix, hint=hint)
+        for scope, node, value in unsorted
     )
     yield from together(findings, "nodes")
 
 
-def _told(scope: Scope, node: Node, value: Value) -> str:
-    where = f"node {node.index}" if value.scope is scope else "a subgraph before it"
-    return f"{value.name!r} is read in {where} and made by {value.place} after that"
+def _message(scope: Scope, node: Node, value: Value) -> str:
+    user = f"node {node.index}" if value.scope is scope else "a subgraph"
+    return f"{value.name!r} is used by {user} before {value.place} produces it"
 
 
 def _sorting(graph: Graph) -> Fix | None:

@@ -10,9 +10,9 @@ from onnxlint_rules.onx._types import gap
 def untyped_input(graph: Graph) -> Iterator[Finding]:
     """A model input without a type, or with an undefined element type.
 
-    Why: the type is part of the signature; without it onnxruntime refuses the model.
-    An initializer for the input does not give it one. The same holds for a sequence, an optional or
-    a map that does not say what it holds, and for an opaque type without a name.
+    Why: the type is part of the signature; without it onnxruntime rejects the model. An initializer
+    for the input does not supply a type. The same holds for a sequence, an optional or a map that
+    does not declare the type of its elements, and for an opaque type without a name.
     Fix: set the input's type; `onnx.helper.make_tensor_value_info` writes a complete one.
 
     Bad:
@@ -60,4 +60,5 @@ def untyped_input(graph: Graph) -> Iterator[Finding]:
     for value in graph.main.inputs:
         lacks = gap(value.type) if value.type is not None else "element type"
         if lacks is not None:
-            yield Finding(value, f"the input has no {lacks}")
+            hint = f"declare the {lacks} of input {value.name!r}"
+            yield Finding(value, f"input has no {lacks}", hint=hint)

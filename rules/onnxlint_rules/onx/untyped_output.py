@@ -10,9 +10,9 @@ from onnxlint_rules.onx._types import gap
 def untyped_output(graph: Graph) -> Iterator[Finding]:
     """A model output without a type, or with an undefined element type.
 
-    Why: the type is part of the signature; without it callers cannot
-    prepare what they receive, and onnx's checker refuses the model. The same holds for a sequence,
-    an optional or a map that does not say what it holds, and for an opaque type without a name.
+    Why: the type is part of the signature; without it callers cannot allocate buffers, and onnx's
+    checker rejects the model. The same holds for a sequence, an optional or a map that does not
+    declare the type of its elements, and for an opaque type without a name.
     Fix: set the output's type; `onnx.helper.make_tensor_value_info` writes a complete one.
 
     Bad:
@@ -62,4 +62,5 @@ def untyped_output(graph: Graph) -> Iterator[Finding]:
     for value, info in zip(graph.outputs, graph.main.proto.output, strict=True):
         lacks = gap(info.type)
         if lacks is not None and value.origin is not Origin.NOTHING:
-            yield Finding(value, f"the output has no {lacks}")
+            hint = f"declare the {lacks} of output {value.name!r}"
+            yield Finding(value, f"output has no {lacks}", hint=hint)

@@ -7,9 +7,10 @@ from itertools import islice
 from typing import Any
 
 from onnxlint import Finding, Graph, Node, Schemas, Scope, Severity, Value, rule
+from onnxlint.model.graph.walk import Walk
 
 MOST_TOLD = 16
-"""Inputs of one call that are told to lack: many short calls may lack thousands each."""
+"""Omitted inputs reported for one call; a choice: each of many calls may omit thousands."""
 
 _OUTPUT_COUNTS = {"BatchNormalization": {1: (1, 5), 14: (1, 3)}}
 """Operators with so many outputs and no number between, from an opset on."""
@@ -17,12 +18,12 @@ _OUTPUT_COUNTS = {"BatchNormalization": {1: (1, 5), 14: (1, 3)}}
 
 @rule("ONX025", "wrong-arity", severity=Severity.ERROR)
 def wrong_arity(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
-    """A node with fewer or more inputs or outputs than its operator, or the function it calls, has.
+    """A node with too few or too many inputs or outputs for its operator or function.
 
-    Why: runtimes refuse the model, some with a crash: onnxruntime 1.32 dies of a Sum one of whose
-    inputs is left out. Between opsets, attributes became inputs and
-    inputs became optional: a node written for one opset and imported under another looks like this.
-    Fix: import the opset that the node was written for, or write the node as its opset asks.
+    Why: runtimes reject the model, some with a crash: onnxruntime 1.32 crashes on a Sum with an
+    omitted input. Between opsets, attributes became inputs and inputs became optional: a node
+    written for one opset and imported under another looks like this.
+    Fix: import the opset that the node was written for, or write the node for the imported one.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -31,14 +32,14 @@ def wrong_arity(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     }
 
     Bad:
-    # the first output may not be left out
+    # the first output must not be omitted
     net (float[N] x, int64[1] k) => (int64[1] index)
     {
         "", index = TopK(x, k)
     }
 
     Bad:
-    # none of the inputs of a variadic operator may be left out
+    # no input of a variadic operator may be omitted
     net (float[N] x) => (float[N] y)
     {
         y = Sum(x, "")
@@ -95,8 +96,12 @@ def _judge(
     if not least <= len(given) <= most:
         count, limit = len(given), least if len(given) < least else most
         bound = "at least" if count < least else "at most"
-        message = f"{node.op} has {count} {what} where {bound} {limit} are asked for"
-        yield Finding(node, message, measured=count, limit=limit, unit=what)
+        message = f"{node.op} has {counted(count, what)}, expected {bound} {limit}"
+        change = "connect" if count < least else "remove"
+        number = f"{abs(limit - count)} {'more ' if count < least else ''}"
+        slots = what[:-1] if abs(limit - count) == 1 else what
+        hint = f"{change} {number}{slots}, or import the opset the node was written for"
+        yield Finding(node, message, measured=count, limit=limit, unit=what, hint=hint)
         return
     for slot, value in enumerate(given) if None in given else ():
         parameter = formal[min(slot, len(formal) - 1)]
@@ -104,7 +109,7 @@ def _judge(
             parameter.option.name == "Single"
             or (parameter.option.name == "Variadic" and what == "inputs")
         ):
-            yield Finding(node, f"{node.op} leaves out {parameter.name!r} of its {what}")
+            yield _omission(node, f"required {what[:-1]} {parameter.name!r}", parameter.name)
 
 
 def _judge_count(node: Node, since: int) -> Iterator[Finding]:
@@ -113,14 +118,15 @@ def _judge_count(node: Node, since: int) -> Iterator[Finding]:
     least, most = by_opset[max(v for v in by_opset if v <= since)]
     count = len(node.proto.output)
     if least < count < most:
-        message = f"{node.op} has {count} outputs where {least} or {most} are asked for"
-        yield Finding(node, message, measured=count, limit=most, unit="outputs")
+        message = f"{node.op} has {counted(count, 'outputs')}, expected {least} or {most}"
+        hint = f"list {least} or {most} outputs"
+        yield Finding(node, message, measured=count, limit=most, unit="outputs", hint=hint)
 
 
 def _judge_call(
     node: Node, function: Scope, needed: Sequence[tuple[int, str]]
 ) -> Iterator[Finding]:
-    """Compares a call with the function's lists; inputs that its nodes can do without may lack."""
+    """Compares a call with the function's lists; inputs that no node requires may be omitted."""
     assert function.function is not None
     lists = {
         "inputs": (node.proto.input, function.function.input),
@@ -129,11 +135,21 @@ def _judge_call(
     for what, (names, formal) in lists.items():
         if len(names) > len(formal):
             count, limit = len(names), len(formal)
-            message = f"{node.op} has {count} {what} where the function has {limit}"
-            yield Finding(node, message, measured=count, limit=limit, unit=what)
+            message = f"{node.op} has {counted(count, what)}, expected at most {limit}"
+            hint = f"remove {counted(count - limit, what)}, or extend the function"
+            yield Finding(node, message, measured=count, limit=limit, unit=what, hint=hint)
     lacking = (name for slot, name in needed if node.input(slot) is None)
     for name in islice(lacking, MOST_TOLD):
-        yield Finding(node, f"{node.op} leaves out {name!r}, which the function needs")
+        yield _omission(node, f"input {name!r}, which the function requires", name)
+
+
+def _omission(node: Node, what: str, name: str) -> Finding:
+    return Finding(node, f"{node.op} omits {what}", hint=f"connect {name!r}")
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things, whose plural ends in s."""
+    return f"{count} {what[:-1] if count == 1 else what}"
 
 
 def _needed_inputs(graph: Graph, schemas: Schemas) -> dict[Scope, list[tuple[int, str]]]:
@@ -148,11 +164,10 @@ def _needed_inputs(graph: Graph, schemas: Schemas) -> dict[Scope, list[tuple[int
                 handed_on[called.inputs[slot]].append(value)
             elif _must_have(schemas.of(reader), slot):
                 needed.add(value)
-    pending = list(needed)
-    for value in pending:
-        news = [outer for outer in handed_on[value] if outer not in needed]
-        needed.update(news)
-        pending += news
+    walk = Walk(needed)
+    for value in walk:
+        needed.add(value)
+        walk.add(*handed_on[value])
     return {
         function: [
             (slot, value.name) for slot, value in enumerate(function.inputs) if value in needed

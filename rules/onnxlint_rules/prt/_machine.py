@@ -1,4 +1,4 @@
-"""What onnxruntime writes into a graph for one machine."""
+"""Operators that onnxruntime saves for one machine."""
 
 from onnxlint import Node
 
@@ -10,7 +10,7 @@ COPIES = ("MemcpyFromHost", "MemcpyToHost")
 
 
 def kind(node: Node) -> str | None:
-    """What of a machine is in a node."""
+    """What makes a node specific to a machine."""
     if node.domain in LAYOUT_DOMAINS:
         return f"operators of {node.domain}"
     if node.op in COPIES:

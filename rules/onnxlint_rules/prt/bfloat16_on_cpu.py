@@ -7,12 +7,12 @@ from onnxlint import Finding, Graph, Severity, Support, Targets, rule
 
 @rule("PRT006", "bfloat16-on-cpu", severity=Severity.ERROR)
 def bfloat16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterator[Finding]:
-    """bfloat16 at operators for which a target has none: onnxruntime's CPU provider for most.
+    """bfloat16 operators that a target does not implement.
 
-    Why: the CPU provider casts float16 to float32 where it has to, and does not do so for bfloat16:
-    the model fails to load (onnxruntime issues 28768, 26311, 25740). Models trained in bfloat16 run
-    on the GPU of their makers, and nowhere else. One finding per target.
-    Fix: export in float32, or in float16 for targets that compute with it.
+    Why: onnxruntime's CPU provider implements few operators in bfloat16, and inserts no casts as it
+    does for float16: the model fails to load (onnxruntime issues 28768, 26311, 25740). Such models
+    often run only on the GPUs they were trained on. One finding per target.
+    Fix: export in float32, or in float16 for targets that compute in it.
 
     Bad:
     # target: ort-cpu-1.32
@@ -39,10 +39,11 @@ def bfloat16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterato
         ]
         if refused:
             ops = ", ".join(sorted({node.op for node in refused})[:8])
-            yield Finding(
-                refused[0],
-                f"{target.name} has no bfloat16 for {ops}; nodes: {len(refused)}",
+            yield Finding.of_nodes(
+                refused,
+                f"{target.name} does not support bfloat16 for {ops}",
                 measured=len(refused),
                 limit=0,
                 unit="nodes",
+                hint="export in float32, or cast around these operators",
             )

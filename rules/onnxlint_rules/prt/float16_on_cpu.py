@@ -7,12 +7,12 @@ from onnxlint import Finding, Graph, NotApplicable, Severity, Support, Targets, 
 
 @rule("PRT007", "float16-on-cpu", severity=Severity.WARNING)
 def float16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterator[Finding]:
-    """float16 at operators that a target computes in float32, with casts around them.
+    """float16 operators that a target computes in float32 with inserted casts.
 
-    Why: the CPU provider of onnxruntime has few operators in float16. It puts casts around the
-    others, so the model is slower than in float32 and no more precise than in float16, and what a
-    CPU test says of its precision need not hold on the GPU. One finding per target; nodes that have
-    float16 of their own, such as Cast and Reshape, do not count.
+    Why: onnxruntime's CPU provider implements few operators in float16. It inserts casts around the
+    others, so the model is slower than in float32 and no more precise than in float16, and a test
+    of its precision on the CPU may not hold on the GPU. One finding per target; operators with a
+    float16 kernel, such as Cast and Reshape, are exempt.
     Fix: ship the float32 model to CPUs, or a quantised one.
 
     Bad:
@@ -25,7 +25,7 @@ def float16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterator
 
     Good:
     # target: ort-cpu-1.32
-    # float16 at the doors alone
+    # float16 only at inputs and outputs
     net (float16[N, 4] x, float[4, 2] w) => (float16[N, 2] y)
     {
         wide = Cast <to = 1> (x)
@@ -40,11 +40,11 @@ def float16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterator
         widened = [node for node in graph.nodes() if support.widens(node, target)]
         if widened:
             ops = ", ".join(sorted({node.op for node in widened})[:8])
-            yield Finding(
-                widened[0],
-                f"{target.name} computes {len(widened)} float16 nodes in float32, with casts "
-                f"around them: {ops}",
+            yield Finding.of_nodes(
+                widened,
+                f"{target.name} computes float16 in float32, with inserted casts, for {ops}",
                 measured=len(widened),
                 limit=0,
                 unit="nodes",
+                hint=f"ship the float32 model, or a quantised one, to {target.name}",
             )

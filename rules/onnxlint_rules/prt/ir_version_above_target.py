@@ -7,13 +7,13 @@ from onnxlint import Finding, Graph, Severity, Targets, rule
 
 @rule("PRT001", "ir-version-above-target", severity=Severity.ERROR)
 def ir_version_above_target(graph: Graph, targets: Targets) -> Iterator[Finding]:
-    """An IR version that a target cannot read yet.
+    """An IR version newer than a target supports.
 
-    Why: the target refuses the file before it looks at the graph, and an update of the exporter or
-    of onnx is enough to get there: it is the load error most often reported (onnxruntime issues
+    Why: the target rejects the file before it reads the graph, and an update of the exporter or of
+    onnx is enough to cause this: it is the load error most often reported (onnxruntime issues
     20559, 23602, 15874).
-    Fix: save with a lower `ir_version`, which does no harm if nothing of the newer one is used; or
-    update the runtime.
+    Fix: save with a lower `ir_version`, which is harmless if nothing newer is used; or update the
+    runtime.
 
     Bad:
     # target: ort-cpu-1.20
@@ -36,8 +36,9 @@ def ir_version_above_target(graph: Graph, targets: Targets) -> Iterator[Finding]
         if target.ir_version is not None and version > target.ir_version:
             yield Finding(
                 graph.main,
-                f"IR version is {version}, and {target.name} reads {target.ir_version} at most",
+                f"IR version is {version} ({target.name} supports up to {target.ir_version})",
                 measured=version,
                 limit=target.ir_version,
                 unit="IR version",
+                hint=f"save with ir_version {target.ir_version}, or update the runtime",
             )

@@ -7,13 +7,13 @@ from onnxlint import Finding, Graph, NotApplicable, Severity, Targets, rule
 
 @rule("PRT010", "model-local-function", severity=Severity.ERROR)
 def model_local_function(graph: Graph, targets: Targets) -> Iterator[Finding]:
-    """Functions of the model's own, for a target that does not take them.
+    """Model-local functions, for a target that does not support them.
 
-    Why: functions came with IR version 8. onnxruntime writes them out when it loads a model; other
-    readers take the call for an unknown operator (rten issue 655, onnxscript issue 2813). One
-    finding per target, and an error: only targets are meant that were seen to refuse such a model,
-    as OpenVINO 2023.0 and 2026.4 were.
-    Fix: write them out before shipping: `onnx.inliner.inline_local_functions(model)`.
+    Why: functions were added in IR version 8. onnxruntime inlines them when it loads a model; other
+    readers treat the call as an unknown operator (rten issue 655, onnxscript issue 2813). One
+    finding per target, and an error: only targets that were seen to reject such a model are
+    reported, such as OpenVINO 2023.0 and 2026.4.
+    Fix: inline them before shipping: `onnx.inliner.inline_local_functions(model)`.
 
     Bad:
     # target: openvino-2023.0
@@ -49,8 +49,9 @@ def model_local_function(graph: Graph, targets: Targets) -> Iterator[Finding]:
         functions = {node.op for node in calls}
         yield Finding(
             calls[0],
-            f"{target.name} takes no functions of the model, and {len(functions)} are called",
+            f"{target.name} does not support model-local functions ({len(functions)} called)",
             measured=len(functions),
             limit=0,
             unit="functions",
+            hint="inline them with onnx.inliner.inline_local_functions(model)",
         )

@@ -2,26 +2,35 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Graph, Node, Severity, Support, Target, Targets, rule
+from onnxlint import Finding, Graph, Node, Option, Severity, Support, Target, Targets, rule
+from onnxlint.analyses.targets.operator_support import Refusal
 
 
 @rule("PRT003", "operator-unsupported", severity=Severity.ERROR)
 def operator_unsupported(
-    graph: Graph, targets: Targets, support: Support, *, max_cpu_share: float = 0.1
+    graph: Graph,
+    targets: Targets,
+    support: Support,
+    *,
+    max_cpu_share: Annotated[
+        float, Option("share of nodes that may fall back to the CPU", unit="fraction of nodes")
+    ] = 0.1,
 ) -> Iterator[Finding]:
-    """An operator that a target has no implementation of, at this version or for this type.
+    """An operator that a target does not implement at this version or for this type.
 
     Why: a runtime needs code for every operator, version and element type, and has it for some. The
-    model is valid and is refused when it is loaded (onnxruntime's NOT_IMPLEMENTED), often after an
-    update of the opset or a conversion of the types. Once per operator and cause. What onnxruntime
-    writes out with other operators is judged by these. Left to others are bfloat16
-    (bfloat16-on-cpu), int8 in ConvInteger (convinteger-int8-weight) and int32 that is dequantised
-    for TensorRT (asymmetric-for-tensorrt). Where the target is a part of onnxruntime whose CPU
-    provider runs the node in its place, it works and costs copies: a warning if more than a tenth
-    of the nodes go there, else an info (of 233 exports, CoreML leaves nodes of 200 to the CPU).
-    Fix: cast to a type that the target has, export with an opset whose version it has, or spell the
-    operator with others. `onnxlint targets NAME` says where the facts are from.
+    model is valid and is rejected when it is loaded (onnxruntime's NOT_IMPLEMENTED), often after an
+    update of the opset or a conversion of the types. Reported once per operator and cause.
+    Operators that onnxruntime expands are judged by their expansion. Reported by other rules:
+    bfloat16 (bfloat16-on-cpu), int8 in ConvInteger (convinteger-int8-weight) and dequantised int32
+    for TensorRT (asymmetric-for-tensorrt). If the target is a provider of onnxruntime and the CPU
+    provider runs the node instead, the model works at the cost of copies: a warning if more than a
+    tenth of the nodes fall back, else an info (of 233 exports, 200 have nodes that CoreML leaves to
+    the CPU).
+    Fix: cast to a type that the target supports, export with an opset whose version it supports, or
+    write the operator with others. `onnxlint targets NAME` shows the sources of the facts.
 
     Bad:
     # target: ort-cpu-1.32
@@ -40,7 +49,7 @@ def operator_unsupported(
 
     Good:
     # target: ort-cpu-1.32
-    # it has no Mish, and writes it out
+    # without a kernel for Mish, which is expanded
     net (int32[N] x, int32[N] z, float16[N] f) => (int32[N] y, float16[N] g)
     {
         y = Max(x, z)
@@ -54,31 +63,34 @@ def operator_unsupported(
 def _of_target(
     graph: Graph, target: Target, support: Support, max_cpu_share: float
 ) -> Iterator[Finding]:
-    refused: dict[tuple[str, str], list[Node]] = defaultdict(list)
+    refused: dict[tuple[str, Refusal], list[Node]] = defaultdict(list)
     lent: dict[str, list[Node]] = defaultdict(list)
     for node in graph.nodes():
         refusal = support.refusal(node, target)
-        if refusal is None or node.op == "Identity":  # which is gone before anything runs
+        if refusal is None or node.op == "Identity":  # removed before anything runs
             continue
         if refusal.on_host:
             lent[node.op].append(node)
-        elif not _is_told_elsewhere(node, refusal.dtype, target):
-            refused[node.op, refusal.reason].append(node)
-    for (op, reason), nodes in refused.items():
-        yield Finding(
-            nodes[0],
-            f"{target.name} does not run {op}: {reason}; nodes that use it: {len(nodes)}",
+        elif not _has_own_rule(node, refusal.dtype, target):
+            refused[node.op, refusal].append(node)
+    for (op, refusal), nodes in refused.items():
+        yield Finding.of_nodes(
+            nodes,
+            f"{target.name} does not support {refusal.reason}",
             measured=len(nodes),
             limit=0,
             unit="nodes",
+            hint=f"cast to a type that {target.name} supports for {op}"
+            if refusal.dtype
+            else f"write {op} with supported operators, or export with another opset",
         )
     if lent:
         all_nodes = sum(node.op not in ("Constant", "Identity") for node in graph.nodes())
         yield _lent(lent, target, all_nodes, max_cpu_share)
 
 
-def _is_told_elsewhere(node: Node, dtype: str | None, target: Target) -> bool:
-    """Whether a rule is about this cause alone, and knows the remedy."""
+def _has_own_rule(node: Node, dtype: str | None, target: Target) -> bool:
+    """Whether another rule reports this cause, with its remedy."""
     what = (node.op, dtype)
     return (
         dtype == "bfloat16"
@@ -88,7 +100,7 @@ def _is_told_elsewhere(node: Node, dtype: str | None, target: Target) -> bool:
 
 
 def _lent(lent: dict[str, list[Node]], target: Target, all_nodes: int, limit: float) -> Finding:
-    """One finding for all operators that run elsewhere: together they split up the graph."""
+    """One finding for all operators that fall back: together they split up the graph."""
     count = sum(map(len, lent.values()))
     ops = sorted(lent, key=lambda op: (-len(lent[op]), op))
     listed = ", ".join(ops[:8]) + (f" and {len(ops) - 8} more" if len(ops) > 8 else "")
@@ -99,4 +111,5 @@ def _lent(lent: dict[str, list[Node]], target: Target, all_nodes: int, limit: fl
         limit=limit,
         unit="fraction of nodes",
         severity=Severity.WARNING if count > limit * all_nodes else Severity.INFO,
+        hint=f"replace {ops[0]} and the like with operators that {target.name} runs itself",
     )

@@ -7,12 +7,12 @@ from onnxlint import Finding, Graph, Severity, Targets, rule
 
 @rule("PRT002", "opset-above-target", severity=Severity.ERROR)
 def opset_above_target(graph: Graph, targets: Targets) -> Iterator[Finding]:
-    """An import of a newer opset than a target reads, be it used or not.
+    """An opset import newer than a target supports, whether used or not.
 
-    Why: the target refuses the model, also where the domain is imported and not used, and often
-    only in production, where the runtime is older (onnxruntime issues 11898, 5905, 22790).
-    Fix: export with the opset that the message names; remove an import that nothing uses. onnx's
-    version converter goes down, too, but compare the outputs afterwards.
+    Why: the target rejects the model, even if the import is unused, and often only in production,
+    where the runtime is older (onnxruntime issues 11898, 5905, 22790).
+    Fix: export with the opset that the message names; remove an unused import. onnx's version
+    converter can also convert to an older opset; compare the outputs afterwards.
 
     Bad:
     # target: ort-cpu-1.20
@@ -36,12 +36,16 @@ def opset_above_target(graph: Graph, targets: Targets) -> Iterator[Finding]:
             newest = target.opsets.get(domain)
             if newest is None or version <= newest:
                 continue
-            unused = "" if domain in used else "; nothing uses it"
+            name, is_used = domain or "ai.onnx", domain in used
+            unused = "" if is_used else " (the import is unused)"
             yield Finding(
                 graph.main,
-                f"opset {version} of {domain or 'ai.onnx'} is imported, and {target.name} reads "
-                f"{newest} at most{unused}",
+                f"opset {version} of {name} is imported, {target.name} supports up to "
+                f"{newest}{unused}",
                 measured=version,
                 limit=newest,
-                unit=f"opset of {domain or 'ai.onnx'}",
+                unit=f"opset of {name}",
+                hint=f"export with opset {newest} of {name}, or update the runtime"
+                if is_used
+                else f"remove the import of {name}",
             )

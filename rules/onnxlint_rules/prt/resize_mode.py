@@ -7,18 +7,18 @@ from typing import Any
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Targets, rule
 
 DEFAULT = "half_pixel"
-"""The mode that every importer has alike."""
+"""The mode that all importers implement alike."""
 
 
 @rule("PRT008", "resize-mode", severity=Severity.INFO, ops=("Resize", "Upsample"))
 def resize_mode(graph: Graph, shapes: Shapes, targets: Targets) -> Iterator[Finding]:
-    """A Resize whose coordinates importers compute differently, or not at all.
+    """A Resize coordinate mode that importers implement differently or not at all.
 
-    Why: between the pixels of a small and a large image there are seven ways to count, and an
-    importer that lacks one takes another: the picture moves by half a pixel and nothing fails
-    (TensorRT issue 273; onnxruntime issue 28086 measured 0.29). Once per mode. Nearest neighbours
-    at whole factors do not count, as all modes but one copy pixels there. A warning where a target
-    is known to lack the mode.
+    Why: there are seven ways to map pixels between a small and a large image, and an importer
+    without one uses another: the image shifts by half a pixel and nothing fails (TensorRT issue
+    273; onnxruntime issue 28086 measured 0.29). Reported once per mode. Nearest neighbour with
+    integer factors is exempt, as all modes but one copy pixels there. A warning where a target is
+    known not to support the mode.
     Fix: export with opset 13 or newer and half_pixel coordinates
     (`interpolate(align_corners=False)`), or compare the outputs on the target.
 
@@ -47,28 +47,29 @@ def resize_mode(graph: Graph, shapes: Shapes, targets: Targets) -> Iterator[Find
     for mode, nodes in modes.items():
         lacking = [t.name for t in targets if t.resize_modes is not None
                    and mode not in t.resize_modes]  # fmt: skip
-        told = f"; {', '.join(lacking)} cannot do that" if lacking else ""
-        yield Finding(
-            nodes[0],
-            f"it resizes with {mode} coordinates, which importers do not compute alike{told}; "
-            f"nodes: {len(nodes)}",
+        does = "does" if len(lacking) == 1 else "do"
+        known = f"; {', '.join(lacking)} {does} not support it" if lacking else ""
+        yield Finding.of_nodes(
+            nodes,
+            f"coordinate mode {mode} is implemented differently by importers{known}",
             measured=len(nodes),
             limit=0,
             unit="nodes",
             severity=Severity.WARNING if lacking else None,
+            hint=f"export with {DEFAULT} coordinates, or compare the outputs on the target",
         )
 
 
 def _mode(node: Node) -> str:
-    """Before opset 11 nothing is said, and asymmetric meant."""
-    if node.op == "Upsample" or node.scope.opsets.get("", 0) < 11:
+    """Before opset 11 there is no attribute, and asymmetric is implied."""
+    if node.op == "Upsample" or node.opset < 11:
         return "asymmetric"
     mode: str = node.attribute("coordinate_transformation_mode", DEFAULT)
     return mode
 
 
 def _copies_pixels(node: Node, mode: str, graph: Graph, shapes: Shapes) -> bool:
-    """Whether it enlarges by whole factors and takes the nearest pixel, rounded down."""
+    """Whether it enlarges by integer factors with the nearest pixel, rounded down."""
     if node.attribute("mode", "nearest") != "nearest" or mode == "align_corners":
         return False
     if mode == "asymmetric" and node.attribute("nearest_mode", "floor") != "floor":
@@ -76,8 +77,9 @@ def _copies_pixels(node: Node, mode: str, graph: Graph, shapes: Shapes) -> bool:
     before, after = shapes.of(node.input(0)), shapes.of(node.output)
     if before and after and before.dims and after.dims:
         pairs = list(zip(before.dims, after.dims, strict=False))
-        if all(isinstance(size, int) for pair in pairs for size in pair):
-            return all(small > 0 and large % small == 0 for small, large in pairs)
+        known = [(a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int)]
+        if len(known) == len(pairs):
+            return all(small > 0 and large % small == 0 for small, large in known)
     return graph.ask(node.input(2) or node.input(1), _are_whole) or False
 
 

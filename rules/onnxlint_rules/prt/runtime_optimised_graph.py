@@ -9,15 +9,15 @@ from onnxlint_rules.prt._machine import kind
 
 @rule("PRT005", "runtime-optimised-graph", severity=Severity.ERROR)
 def runtime_optimised_graph(graph: Graph) -> Iterator[Finding]:
-    """A graph that onnxruntime saved after it had optimised it for one machine.
+    """A model saved by onnxruntime after machine-specific optimisation.
 
-    Why: with `optimized_model_filepath` and all optimisations on, onnxruntime writes down what fits
-    the processor and the providers at hand: blocked layouts, copies to and from a GPU, compiled
-    subgraphs. The file does not load on other machines, in other releases, or at all (onnxruntime
-    issues 5840, 3802, 20162, 11348). Fusions that are portable within onnxruntime (com.microsoft)
-    are not meant. A warning for compiled contexts (EPContext), which are tied to one device on
-    purpose. Once per kind.
-    Fix: ship the model that went into onnxruntime, or save it at level ORT_ENABLE_EXTENDED at most.
+    Why: with `optimized_model_filepath` and all optimisations on, onnxruntime saves a graph
+    specific to the current processor and execution providers: blocked layouts, copies to and from a
+    GPU, compiled subgraphs. The file does not load on other machines, in other releases, or at all
+    (onnxruntime issues 5840, 3802, 20162, 11348). Fusions that are portable within onnxruntime
+    (com.microsoft) are exempt. A warning for compiled contexts (EPContext), which are tied to one
+    device on purpose. Reported once per kind.
+    Fix: ship the unoptimised model, or save it at level ORT_ENABLE_EXTENDED at most.
 
     Bad:
     <ir_version: 10, opset_import: ["" : 21, "com.microsoft.nchwc" : 1]>
@@ -51,11 +51,14 @@ def runtime_optimised_graph(graph: Graph) -> Iterator[Finding]:
     for what, unsorted in kinds.items():
         nodes = sorted(unsorted, key=lambda node: (node.scope.path, node.index))
         on_purpose = nodes[0].op_type == "EPContext"
-        yield Finding(
-            nodes[0],
-            f"{what}, made for one machine; nodes: {len(nodes)}",
+        yield Finding.of_nodes(
+            nodes,
+            f"{what}: specific to one machine",
             measured=len(nodes),
             limit=0,
             unit="nodes",
             severity=Severity.WARNING if on_purpose else None,
+            hint="ship the original model beside this one, for other devices"
+            if on_purpose
+            else "ship the unoptimised model, or save it at ORT_ENABLE_EXTENDED at most",
         )

@@ -1,33 +1,29 @@
 """PRT009 small-external-tensor."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Graph, Node, Preflight, Severity, Targets, Value, rule
-
-SHAPE_SLOTS = {
-    "AffineGrid": (1,), "CenterCropPad": (1,), "Col2Im": (1, 2), "ConstantOfShape": (0,),
-    "DFT": (2,), "Expand": (1,), "Pad": (1, 3), "ReduceL1": (1,), "ReduceL2": (1,),
-    "ReduceLogSum": (1,), "ReduceLogSumExp": (1,), "ReduceMax": (1,), "ReduceMean": (1,),
-    "ReduceMin": (1,), "ReduceProd": (1,), "ReduceSum": (1,), "ReduceSumSquare": (1,),
-    "Reshape": (1,), "Resize": (2, 3), "STFT": (1,), "Slice": (1, 2, 3, 4), "Split": (1,),
-    "SplitToSequence": (1,), "Squeeze": (1,), "Tile": (1,), "TopK": (1,), "Unsqueeze": (1,),
-    "Upsample": (1,),
-}  # fmt: skip
-"""Inputs that shape inference reads. Measured: onnxruntime 1.32 loads no model where one of these
-is external; 1.16 to 1.28 neither, of the ten that were tried."""
+from onnxlint import Finding, Graph, Node, Option, Preflight, Severity, Targets, Value, rule
+from onnxlint.model.graph.operators import SHAPE_SLOTS
 
 
 @rule("PRT009", "small-external-tensor", severity=Severity.WARNING)
 def small_external_tensor(
-    graph: Graph, preflight: Preflight, targets: Targets, *, min_bytes: int = 1024
+    graph: Graph,
+    preflight: Preflight,
+    targets: Targets,
+    *,
+    min_bytes: Annotated[
+        int, Option("size from which tensors are stored externally", unit="bytes")
+    ] = 1024,
 ) -> Iterator[Finding]:
-    """A shape, axis or size that is stored in another file, where shape inference does not read.
+    """A shape, axis or size stored as external data, which shape inference does not read.
 
-    Why: onnxruntime (from 1.16 to 1.32, as measured) does not load the model, and onnx infers no
-    shapes: "Cannot parse data from external tensors" (onnxruntime issues 11137, 26261). An error
-    where onnxruntime is a target; a warning without, as other runtimes load it. Small tensors that
-    decide no shape harm nobody: they are an info, once per model, and PyTorch's exporter puts those
-    above 256 bytes outside.
+    Why: onnxruntime (measured with 1.16 to 1.32) does not load the model, and onnx infers no
+    shapes: "Cannot parse data from external tensors" (onnxruntime issues 11137, 26261). An error if
+    onnxruntime is a target; otherwise a warning, as other runtimes load it. Small tensors that do
+    not determine a shape are harmless: an info, once per model; PyTorch's exporter stores those
+    above 256 bytes externally.
     Fix: save again with `size_threshold=1024`
     (`onnx.save(model, path, save_as_external_data=True, size_threshold=1024)`).
 
@@ -44,7 +40,7 @@ def small_external_tensor(
     >>> shape.external_data.add(key="location", value="shape.bin")
 
     Good:
-    # large, and no shape
+    # large, and not a shape
     net (float[N, 16] x) => (float[N, 16] y)
     <float[16, 16] w = {}>
     {
@@ -66,29 +62,34 @@ def small_external_tensor(
             continue
         reader = next((node for node in value.consumers if _reads_shape(node, value)), None)
         tensor = graph.tensor(value)
+        if tensor is None:
+            continue
         if reader is not None:
             yield Finding(
                 value,
-                f"{reader.op} {reader.name!r} reads a shape from it, and its {tensor.nbytes} bytes "
-                "are in another file",
+                f"{reader.place} reads a shape from this tensor, which is stored externally "
+                f"({tensor.nbytes} bytes)",
                 measured=tensor.nbytes,
                 limit=0,
                 unit="bytes",
                 severity=Severity.ERROR if on_onnxruntime else None,
+                hint=f"save with size_threshold={min_bytes}, which keeps {value.name!r} inside",
             )
         elif tensor.nbytes < min_bytes:
             small.append(value)
     if small:
         yield Finding(
             small[0],
-            f"tensors of fewer than {min_bytes} bytes in other files: {len(small)}",
+            f"{len(small)} tensor{' ' if len(small) == 1 else 's '}smaller than {min_bytes} bytes "
+            f"{'is' if len(small) == 1 else 'are'} stored externally",
             measured=len(small),
             limit=0,
             unit="tensors",
             severity=Severity.INFO,
+            hint=f"save with size_threshold={min_bytes} to keep them in the model file",
         )
 
 
 def _reads_shape(node: Node, value: Value) -> bool:
-    """Whether a value is at a slot that decides the shape of the node's output."""
+    """Whether a value is in a slot that determines the shape of the node's output."""
     return any(node.input(slot) is value for slot in SHAPE_SLOTS.get(node.op, ()))

@@ -4,13 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, NotApplicable, Schemas, Severity, Targets, rule
+from onnxlint.model.graph.operators import FORMER
 from onnxlint_rules.prt._machine import kind
 
-IN_DEFAULT_DOMAIN = frozenset(
-    ("Affine", "Crop", "DynamicSlice", "ImageScaler", "ParametricSoftplus", "Scale", "ScaledTanh",
-     "SimplifiedLayerNormalization")
-)  # fmt: skip
-"""Operators that onnxruntime has in the default domain and ONNX has not, or has no more."""
+IN_DEFAULT_DOMAIN = FORMER | {"SimplifiedLayerNormalization"}
+"""Operators that onnxruntime has in the default domain and ONNX does not, or no longer."""
 
 
 @rule("PRT004", "vendor-operator", severity=Severity.WARNING)
@@ -18,12 +16,12 @@ def vendor_operator(graph: Graph, schemas: Schemas, targets: Targets) -> Iterato
     """Operators of one runtime in a model for another.
 
     Why: what onnxruntime's optimiser saves (com.microsoft: FusedConv, SkipLayerNormalization) runs
-    in onnxruntime, and every other target needs code of its own for it (V issue 13177, burn issue
-    3412). One finding per domain. A warning, as a plugin may bring the code; an error for one of
-    onnxruntime's operators in the default domain, where every reader takes it for ONNX's own. Only
-    judged for targets that are not onnxruntime; what was made for one machine has the rule
+    in onnxruntime, and every other target needs its own implementation (V issue 13177, burn issue
+    3412). One finding per domain. A warning, as a plugin may supply the implementation; an error
+    for an operator of onnxruntime in the default domain, which every reader treats as ONNX's own.
+    Only checked for targets other than onnxruntime; machine-specific operators have the rule
     runtime-optimised-graph.
-    Fix: export again without the optimisation, and let each runtime optimise for itself.
+    Fix: export again without the optimisation, and let each runtime optimise the model.
 
     Bad:
     # target: tensorrt-10.15
@@ -65,11 +63,14 @@ def vendor_operator(graph: Graph, schemas: Schemas, targets: Targets) -> Iterato
                 continue
             ops = ", ".join(sorted({node.op_type for node in nodes})[:8])
             where = f"of {domain}" if domain else "of onnxruntime in the default domain"
-            yield Finding(
-                nodes[0],
-                f"{target.name} does not know operators {where}: {ops}; nodes: {len(nodes)}",
+            yield Finding.of_nodes(
+                nodes,
+                f"{target.name} does not support operators {where}: {ops}",
                 measured=len(nodes),
                 limit=0,
                 unit="nodes",
                 severity=None if domain else Severity.ERROR,
+                hint="save the model without onnxruntime's optimisations"
+                if domain in ("", "com.microsoft")
+                else f"replace the operators of {domain}, or add a plugin for {target.name}",
             )

@@ -62,7 +62,7 @@ class Parameters:
     @property
     def named(self) -> str:
         """The tensor, for people."""
-        return "its output" if self.data is None else f"tensor {self.data.name!r}"
+        return "output" if self.data is None else f"tensor {self.data.name!r}"
 
     def entries(self, rank: int, data: Any) -> int | None:
         """How many entries parameters of this rank must have to fit the tensor of type `data`.

@@ -11,15 +11,16 @@ STANDARD = (QUANTIZE[0], DEQUANTIZE[0])
 
 @rule("QNT005", "asymmetric-for-tensorrt", severity=Severity.ERROR, ops=STANDARD)
 def asymmetric_for_tensorrt(graph: Graph, shapes: Shapes, targets: Targets) -> Iterator[Finding]:
-    """Zero points that TensorRT does not take, where it is the target.
+    """Non-zero zero points or int32 dequantisation, which TensorRT does not support.
 
-    Why: TensorRT quantises symmetrically, and its parser refuses every other model, after the
-    calibration is paid for: "Non-zero zero point is not supported" (TensorRT issues 2774 and 4698).
-    Defaults of other tools give such models: uint8 data has its zero point in the middle. An int32
-    bias that goes through DequantizeLinear, as onnxruntime's quantiser writes it, was refused, too
-    (onnx-tensorrt issue 850, onnxruntime issue 14229), and is a warning. Once for each.
+    Why: TensorRT quantises symmetrically, and its parser rejects every other model, after the
+    calibration has been done: "Non-zero zero point is not supported" (TensorRT issues 2774 and
+    4698). Other tools write such models by default: uint8 data has its zero point in the middle. An
+    int32 bias that is dequantised by DequantizeLinear, as onnxruntime's quantiser writes it, was
+    rejected, too (onnx-tensorrt issue 850, onnxruntime issue 14229), and is a warning. One finding
+    for each of the two; only if TensorRT is a target.
     Fix: quantise data and weights as int8 with `ActivationSymmetric` and `WeightSymmetric`, and
-    leave biases float (`QuantizeBias` false), all three in `extra_options` of `quantize_static`.
+    keep biases in float (`QuantizeBias` false), all three in `extra_options` of `quantize_static`.
 
     Bad:
     # target: tensorrt
@@ -66,19 +67,25 @@ def asymmetric_for_tensorrt(graph: Graph, shapes: Shapes, targets: Targets) -> I
             shifted.append(node)
         elif node.op == DEQUANTIZE[0] and data is not None and data.dtype == "int32":
             biases.append(node)
-    for nodes, what, severity in (
-        (shifted, "its zero point is not 0, and TensorRT takes no other", Severity.ERROR),
-        (biases, "it dequantises int32, which TensorRT does not take", Severity.WARNING),
-    ):
-        if nodes:
-            yield Finding(
-                nodes[0],
-                f"{what}; nodes like it: {len(nodes)}",
-                measured=len(nodes),
-                limit=0,
-                unit="nodes",
-                severity=severity,
-            )
+    if shifted:
+        yield Finding.of_nodes(
+            shifted,
+            "non-zero zero point: TensorRT requires 0",
+            hint="quantise as int8 with ActivationSymmetric and WeightSymmetric in extra_options",
+            measured=len(shifted),
+            limit=0,
+            unit="nodes",
+        )
+    if biases:
+        yield Finding.of_nodes(
+            biases,
+            "dequantises int32, which TensorRT does not support",
+            hint="keep biases in float: QuantizeBias=False in extra_options",
+            measured=len(biases),
+            limit=0,
+            unit="nodes",
+            severity=Severity.WARNING,
+        )
 
 
 def _is_shifted(zero_points: Any) -> bool:

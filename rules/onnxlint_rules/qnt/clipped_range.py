@@ -1,8 +1,9 @@
 """QNT006 clipped-range."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Graph, Observed, Severity, Trace, Value, Walk, rule
+from onnxlint import Finding, Graph, Observed, Option, Severity, Trace, Value, Walk, rule
 from onnxlint_rules.qnt._layers import MOVEMENTS, Behind
 from onnxlint_rules.qnt._parameters import DEQUANTIZE, OPERATORS, QUANTIZE, Parameters, parameters
 
@@ -10,26 +11,31 @@ _BOUNDED = {
     "Sigmoid": (0.0, 1.0), "HardSigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0),
     "com.microsoft::QLinearSigmoid": (0.0, 1.0), "com.microsoft::QLinearSoftmax": (0.0, 1.0),
 }  # fmt: skip
-"""Activations with bounds: what stands at one of them was not clipped."""
+"""Bounded activations: a value at one of their bounds was not clipped."""
 
 _COMMON_ENDS = (0.0, 6.0, -0.375, -0.2785, -0.17)
-"""Where ReLU, ReLU6, HardSwish, SiLU and GELU end; quantisers fold the first two away."""
+"""Where ReLU, ReLU6, HardSwish, SiLU and GELU end; quantisers fold the first two."""
 
 
 @rule("QNT006", "clipped-range", severity=Severity.WARNING, ops=OPERATORS)
 def clipped_range(
-    graph: Graph, trace: Trace, *, max_clipped_fraction: float = 0.01
+    graph: Graph,
+    trace: Trace,
+    *,
+    max_clipped_fraction: Annotated[
+        float, Option("share of a tensor's values that may be clipped", unit="fraction")
+    ] = 0.01,
 ) -> Iterator[Finding]:
-    """Values beyond the range that they are quantised to.
+    """Activations clipped by their quantisation range.
 
-    Why: what lies beyond is cut off, and the largest activations are those that matter. The model
-    was calibrated on too few samples or on data of another scale. Calibration by percentiles cuts
-    off one in a thousand to one in a hundred thousand; more than one in a hundred is a mistake.
-    Left alone are ends where ReLU, ReLU6, HardSwish, SiLU and GELU end, and the bounds of a
-    sigmoid, tanh, softmax or Clip. On made-up samples, which need not be as large as
-    those that the model was calibrated on, it is an info and says nothing of the inputs.
-    Fix: calibrate again on samples of the real data, prepared as in training; choose a calibration
-    that keeps the extremes (MinMax), or scales for channels.
+    Why: values outside the range saturate, and the largest activations matter most. The model was
+    calibrated on too few samples or on data of a different scale. Calibration by percentiles clips
+    one in a thousand to one in a hundred thousand; more than one in a hundred is a mistake. Exempt
+    are ends at which ReLU, ReLU6, HardSwish, SiLU and GELU end, and the bounds of a sigmoid, tanh,
+    softmax or Clip. On synthetic samples, whose scale may differ from that of the calibration data,
+    this is an info and does not judge the inputs.
+    Fix: calibrate again on samples of the real data, preprocessed as in training; choose a
+    calibration that keeps the extremes (MinMax), or per-channel scales.
 
     Bad:
     net (float[N, 4] x) => (float[N, 4] y)
@@ -41,7 +47,7 @@ def clipped_range(
     }
 
     Good:
-    # wide enough
+    # a range that is wide enough
     net (float[N, 4] x) => (float[N, 4] y)
     <float one = {1}, float scale = {0.05}, int8 zero = {0}>
     {
@@ -51,7 +57,7 @@ def clipped_range(
     }
 
     Good:
-    # a ReLU: all that is cut off is below 0
+    # a ReLU: only values below 0 are clipped
     net (float[N, 4] x) => (float[N, 4] y)
     <float one = {1}, float scale = {0.05}, uint8 zero = {0}>
     {
@@ -73,8 +79,12 @@ def clipped_range(
         if clipped > max_clipped_fraction:
             yield Finding(
                 quantised,
-                f"{clipped:.0%} of its values on {seen.of_samples} samples lie at an end of its "
-                f"range of {ends[0]:.3g} to {ends[1]:.3g}, more than {max_clipped_fraction:.0%}",
+                f"{clipped:.0%} of values on {seen.of_samples} samples are clipped at the ends of "
+                f"[{ends[0]:.3g}, {ends[1]:.3g}] (limit {max_clipped_fraction:.0%})",
+                hint="run with samples of your own (--data) to judge this range"
+                if trace.synthetic
+                else "calibrate again on representative samples, with a method that keeps the "
+                "extremes (MinMax)",
                 measured=clipped,
                 limit=max_clipped_fraction,
                 unit="fraction of values",
@@ -83,12 +93,12 @@ def clipped_range(
 
 
 def _quantised(given: Parameters) -> Value | None:
-    """The integers that a node makes with these parameters."""
+    """The integers that a node computes with these parameters."""
     return given.node.output if given.data is None or given.node.op in QUANTIZE else None
 
 
 def _ends(graph: Graph, given: Parameters) -> tuple[float, float, float] | None:
-    """The least and the largest number of the range, and the step between two."""
+    """Minimum and maximum of the range, and the step between two values."""
     import numpy as np
 
     scale, zero_point = graph.constant(given.scale), graph.constant(given.zero_point)
@@ -116,7 +126,7 @@ def _is_fed(value: Value | None) -> bool:
 def _clipped(
     graph: Graph, given: Parameters, seen: Observed, ends: tuple[float, float, float]
 ) -> float:
-    """The share of values at ends that do not stand there by design."""
+    """The share of values at ends that are not there by design."""
     low, high, step = ends
     statistics = seen.statistics
     at_ends = (statistics.at_lowest, statistics.at_highest)
@@ -129,7 +139,7 @@ def _clipped(
 
 
 def _bounds(graph: Graph, given: Parameters) -> tuple[float, ...]:
-    """Where the activation ends that gives the numbers."""
+    """The bounds of the activation that computes the values."""
     value = given.data
     node = given.node if value is None else value.producer
     walk = Walk([node])

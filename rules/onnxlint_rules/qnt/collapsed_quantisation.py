@@ -10,27 +10,30 @@ from onnxlint_rules.qnt._parameters import DEQUANTIZE, QUANTIZE
 _BOUNDED = {
     "Sigmoid": (0.0, 1.0), "HardSigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0),
 }  # fmt: skip
-"""Activations whose numbers lie between two for every input."""
+"""Activations whose values are within these bounds for every input."""
 
 _PASSING = MOVEMENTS | {*QUANTIZE, *DEQUANTIZE, "Split", "Slice", "Gather", "ReduceMax", "Dropout"}
-"""Operators that give numbers that they read."""
+"""Operators that output values of their first input."""
 
 _FARTHEST = 32
 """Nodes between an activation and its quantisation; detectors have fewer than 10."""
+
+_STEPS = 255
+"""Of 8 bits."""
 
 Range = tuple[float, float]
 
 
 @rule("QNT007", "collapsed-quantisation", severity=Severity.WARNING, ops=QUANTIZE)
 def collapsed_quantisation(graph: Graph, trace: Trace) -> Iterator[Finding]:
-    """A tensor, or a part of a Concat, whose numbers all become the same quantised one.
+    """A tensor or operand of a Concat whose values are all quantised to the same integer.
 
-    Why: one scale holds for all that is quantised together. Where boxes of 0…640 are joined with
-    scores of 0…1, a step is 2.5, and every score is 0: the detector finds nothing
-    (onnxruntime issue 14233). An error where the numbers lie within the bounds of a sigmoid,
-    softmax or tanh, and so for every input; a warning where the user's data shows it, and an info
-    where made-up samples do.
-    Fix: quantise the parts before they are joined, each with its own scale, or leave the head in
+    Why: everything that is quantised together shares one scale. If boxes of 0…640 are concatenated
+    with scores of 0…1, a step is 2.5, and every score becomes 0: the detector finds nothing
+    (onnxruntime issue 14233). An error if the values are within the bounds of a sigmoid, softmax or
+    tanh, and so for every input; a warning if the user's data shows it, and an info if synthetic
+    samples do.
+    Fix: quantise the operands before the Concat, each with its own scale, or keep the head in
     float.
 
     Bad:
@@ -46,7 +49,7 @@ def collapsed_quantisation(graph: Graph, trace: Trace) -> Iterator[Finding]:
     }
 
     Good:
-    # each part for itself
+    # each operand separately
     net (float[N, 4] box, float[N, 2] logit) => (float[N, 6] y)
     <float scale = {2.5}, float fine = {0.004}, uint8 zero = {0}, float side = {640}>
     {
@@ -80,11 +83,13 @@ def collapsed_quantisation(graph: Graph, trace: Trace) -> Iterator[Finding]:
             seen = bounds or _seen(trace, part)
             if seen is None or not _is_one_level(*seen, step):
                 continue
-            told = "lies within" if bounds else f"lay on {trace.samples} samples within"
+            when = "for every input" if bounds else f"on {trace.samples} samples"
             yield Finding(
                 node.place_of(node.output.name),
-                f"{part.name!r} {told} {seen[0]:.3g} to {seen[1]:.3g}, and a step is {step:.3g}: "
-                "every number becomes the same",
+                f"{part.name!r} is within {seen[0]:.3g} to {seen[1]:.3g} {when}, but the scale "
+                f"is {step:.3g}: all values become the same integer",
+                hint=f"quantise {part.name!r} with a scale of its own, of at most "
+                f"{(seen[1] - seen[0]) / _STEPS:.2g}",
                 measured=(seen[1] - seen[0]) / step,
                 limit=0.5,
                 unit="steps",
@@ -99,7 +104,7 @@ def _severity(is_proven: bool, synthetic: bool) -> Severity:
 
 
 def _parts(graph: Graph, value: Value | None) -> list[Value]:
-    """What is joined to the value, or itself; constants were seen to when it was quantised."""
+    """The computed operands of a Concat, or the value itself; constants are known beforehand."""
     if value is None:
         return []
     node = value.producer
@@ -114,7 +119,7 @@ def _is_one_level(low: float, high: float, step: float) -> bool:
 
 
 def _bounds(value: Value) -> Range | None:
-    """Between which numbers a value lies for every input, as far as its last activations tell."""
+    """The range of a value for every input, as far as its last activations tell."""
     node = _last(value)
     if node is not None and node.op == "Mul":  # a class's probability times that of an object
         factors = [_last(each) for each in node.inputs]
@@ -124,7 +129,7 @@ def _bounds(value: Value) -> Range | None:
 
 
 def _last(value: Value | None) -> Node | None:
-    """The node that computes a value, behind those that only pass numbers on."""
+    """The node that computes a value, before those that only pass values on."""
     for _ in range(_FARTHEST):
         node = None if value is None or value.is_input else value.producer
         if node is None or node.op not in _PASSING:
@@ -134,7 +139,7 @@ def _last(value: Value | None) -> Node | None:
 
 
 def _seen(trace: Trace, value: Value) -> Range | None:
-    """Between which numbers a value lay; None where it was not seen, or was the same always."""
+    """The observed range of a value; None where it was not seen, or was always the same."""
     seen = trace.of(value)
     if seen is None or not seen.statistics.finite:
         return None

@@ -11,13 +11,13 @@ def convinteger_int8_weight(
 ) -> Iterator[Finding]:
     """A ConvInteger whose data or weight is int8.
 
-    Why: `quantize_dynamic` makes it out of every convolution, int8 being its default. Onnxruntime
-    runs it on the CPU from 1.24 on; older ones, and most other runtimes, have uint8 alone and do
-    not load the model: "Could not find an implementation for ConvInteger" (issues 12558, 15888 and
-    24183, mended by 26585). An error where a target is known to lack it, and nothing where all
-    targets have it. Once for a model.
-    Fix: give the weights `QuantType.QUInt8`, or quantise convolutions statically, which is faster,
-    too; else leave them out (`op_types_to_quantize=["MatMul"]`).
+    Why: `quantize_dynamic` turns every convolution into this operator, with int8 as its default.
+    Onnxruntime supports it on the CPU from 1.24 on; older versions and most other runtimes only
+    support uint8 and reject the model: "Could not find an implementation for ConvInteger" (issues
+    12558, 15888 and 24183, fixed by 26585). An error if a target is known to lack it; not reported
+    if all targets support it. One finding for a model.
+    Fix: quantise the weights as `QuantType.QUInt8`, or quantise convolutions statically, which is
+    also faster; else exclude them (`op_types_to_quantize=["MatMul"]`).
 
     Bad:
     net (uint8[1, 2, 4, 4] x) => (int32[1, 1, 4, 4] y)
@@ -57,9 +57,10 @@ def convinteger_int8_weight(
     lacking = [t.name for t in targets if any(_lacks_int8(t, node, support) for node in nodes)]
     if nodes and (lacking or not targets):
         where = ", ".join(lacking) or "onnxruntime before 1.24"
-        yield Finding(
-            nodes[0],
-            f"{where} cannot run ConvInteger with int8; nodes that have it: {len(nodes)}",
+        yield Finding.of_nodes(
+            nodes,
+            f"{where} {'do' if len(lacking) > 1 else 'does'} not support ConvInteger with int8",
+            hint="quantise the weights as QuantType.QUInt8, or the convolutions statically",
             measured=len(nodes),
             limit=0,
             unit="nodes",

@@ -21,16 +21,16 @@ SMALLEST_NORMAL = 2.0**-126
 
 @rule("QNT001", "invalid-quantisation-parameters", severity=Severity.ERROR, ops=OPERATORS)
 def invalid_quantisation_parameters(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
-    """A scale or zero point that does not fit the tensor it belongs to, or is no usable number.
+    """A scale or zero point that does not match its tensor, or is not a usable value.
 
-    Why: onnxruntime loads such a model, and fails when it first runs (issues 25526 and 24518), or
-    does not fail: a scale of 0 or NaN turns every number into the same one without a word. Scales
-    of 0 where there is nothing but zeros are harmless and left alone. A warning are negative
-    scales, which onnxruntime computes with and most accelerators refuse, and scales that are
-    subnormal, where all numbers are saturated or lost. A zero point of another type than its
-    tensor is told here for onnxruntime's own operators, by type-constraint-violation for the
-    others. Once for a scale that several nodes share.
-    Fix: calibrate and quantise again; a scale per channel needs the axis of the weight's output
+    Why: onnxruntime loads such a model and fails in the first run (issues 25526 and 24518), or does
+    not fail: a scale of 0 or NaN silently turns every value into the same one. Scales of 0 for
+    all-zero slices are harmless and exempt. Negative scales are a warning: onnxruntime accepts them
+    and most accelerators refuse them. So are subnormal scales, with which all values are saturated
+    or lost. A zero point of a different type from its tensor is reported here for onnxruntime's own
+    operators, by type-constraint-violation for the others. Reported once for a scale that several
+    nodes share.
+    Fix: calibrate and quantise again; per-channel scales need the axis of the weight's output
     channels, and the scale of an output has one element.
 
     Bad:
@@ -50,7 +50,7 @@ def invalid_quantisation_parameters(graph: Graph, shapes: Shapes) -> Iterator[Fi
     }
 
     Bad:
-    # the output has one scale
+    # an output has one scale
     net (uint8[1, 1, 2, 2] x) => (uint8[1, 2, 2, 2] y)
     <float s = {0.1}, float[2] two = {0.1, 0.2}, uint8 z = {0}, int8 zero = {0},
      int8[2, 1, 1, 1] w = {1, 2}>
@@ -70,14 +70,14 @@ def invalid_quantisation_parameters(graph: Graph, shapes: Shapes) -> Iterator[Fi
         y = MatMul(h, other)
     }
     """
-    told = set()
+    reported = set()
     scales = Scales(graph)
     for found in parameters(graph):
         shared = tuple(value and graph.source(value) for value in (found.scale, found.zero_point))
-        if shared not in told:
+        if shared not in reported:
             problems = chain(_types(found, shapes), _sizes(found, shapes), _numbers(found, scales))
             for finding in islice(problems, 1):
-                told.add(shared)
+                reported.add(shared)
                 yield finding
 
 
@@ -86,8 +86,11 @@ def _types(found: Parameters, shapes: Shapes) -> Iterator[Finding]:
     data, zero_point = shapes.of(found.data), shapes.of(found.zero_point)
     comparable = found.node.domain and data and zero_point and data.is_integer
     if comparable and data.dtype != zero_point.dtype:
-        message = f"{found.named} is {data.dtype} and its zero point {zero_point.dtype}"
-        yield Finding(found.node, message)
+        yield Finding(
+            found.node,
+            f"{found.named} is {data.dtype}, but its zero point is {zero_point.dtype}",
+            hint=f"store the zero point as {data.dtype}",
+        )
 
 
 def _sizes(found: Parameters, shapes: Shapes) -> Iterator[Finding]:
@@ -99,7 +102,7 @@ def _sizes(found: Parameters, shapes: Shapes) -> Iterator[Finding]:
         if shape is None or shape.dims is None or not all(isinstance(d, int) for d in shape.dims):
             continue
         if shape.rank > 1 and is_plain and not found.block:
-            yield _miscounted(found, f"dims in its {what}", shape.rank, 1)
+            yield _miscounted(found, f"dimensions in its {what}", shape.rank, 1)
         counts.append(prod(shape.dims))
         taken = found.entries(len(shape.dims), data)
         if taken is not None and counts[-1] not in (taken, 0 if found.block else 1):
@@ -109,9 +112,18 @@ def _sizes(found: Parameters, shapes: Shapes) -> Iterator[Finding]:
 
 
 def _miscounted(found: Parameters, what: str, count: int, taken: int) -> Finding:
-    along = "" if found.axis is None else f" along axis {found.axis}"
-    message = f"{found.named} has {count:,} {what} where it takes {taken:,}{along}"
-    return Finding(found.node, message, measured=count, limit=taken, unit=what)
+    axis = "" if found.axis is None else f" (axis {found.axis})"
+    counted = what.removesuffix("s") if count == 1 else what
+    return Finding(
+        found.node,
+        f"{found.named} has {count:,} {counted}, expected {taken:,}{axis}",
+        hint=f"quantise again with {taken:,} {what} for the {found.named}"
+        if taken != 1
+        else f"quantise again with a single value for the {found.named}",
+        measured=count,
+        limit=taken,
+        unit=what,
+    )
 
 
 @dataclass(frozen=True)
@@ -125,7 +137,7 @@ class Wrong:
 
 
 class Scales:
-    """What is wrong with the numbers of scales, each looked at once."""
+    """What is wrong with the values of scales, each checked once."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -149,23 +161,26 @@ def _wrong(graph: Graph, value: Value) -> Iterator[Wrong]:
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         scales = constant.astype(np.float32).reshape(-1)
     for kind, chosen, severity in (
-        ("are 0, infinite or NaN", ~np.isfinite(scales) | (scales == 0), Severity.ERROR),
-        ("are negative", scales < 0, Severity.WARNING),
-        ("are subnormal", (np.abs(scales) < SMALLEST_NORMAL) & (scales != 0), Severity.WARNING),
+        ("0, infinite or NaN", ~np.isfinite(scales) | (scales == 0), Severity.ERROR),
+        ("negative", scales < 0, Severity.WARNING),
+        ("subnormal", (np.abs(scales) < SMALLEST_NORMAL) & (scales != 0), Severity.WARNING),
     ):
         if chosen.any():
             yield Wrong(kind, chosen, float(scales[chosen][0]), severity)
 
 
 def _numbers(found: Parameters, scales: Scales) -> Iterator[Finding]:
-    """Looks at the scales themselves."""
+    """Checks the scales themselves."""
     for wrong in scales.wrong(found.scale):
         count = wrong.chosen.size
         if (wrong.chosen & found.in_use(scales.graph, count)).any():
+            wrongs = wrong.chosen.sum()
+            which = "scale" if count == 1 else f"{wrongs:,} of {count:,} scales"
+            are = "is" if wrongs == 1 else "are"
             yield Finding(
                 found.node,
-                f"{wrong.chosen.sum():,} of {count:,} scales of {found.named} {wrong.kind}: "
-                f"{wrong.first:.3g}",
+                f"{which} of {found.named} {are} {wrong.kind}: {wrong.first:.3g}",
+                hint=f"calibrate again: a scale must be finite and at least {SMALLEST_NORMAL:.3g}",
                 measured=wrong.first,
                 limit=SMALLEST_NORMAL,
                 unit="scale",

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from onnxlint import Finding, Graph, Node, Severity, Value, rule
+from onnxlint import Finding, Graph, Node, Option, Severity, Value, rule
 from onnxlint_rules.qnt._layers import layers
 from onnxlint_rules.qnt._parameters import DEQUANTIZE
 
@@ -17,10 +17,10 @@ BIAS_SLOTS = {"QLinearConv": 8, "com.microsoft::QGemm": 6} | dict.fromkeys(DEQUA
 """Where an int32 bias is read."""
 
 INT32_END = 2**31 - 128
-"""From here on float32 has no number below the end: what went through it was clipped."""
+"""From here on float32 has no value below the end: what was computed in it was clipped."""
 
 _FEWEST_CODES = 16
-"""Different codes of a weight; with fewer it is binary or ternary: its ends are meant."""
+"""Different codes of a weight; with fewer it is binary or ternary, and uses the ends."""
 
 _NEIGHBOURS = 8
 """Codes beside the end that it is compared with."""
@@ -28,18 +28,27 @@ _NEIGHBOURS = 8
 
 @rule("QNT008", "saturated-integer", severity=Severity.WARNING)
 def saturated_integer(
-    graph: Graph, *, most_at_an_end: float = 0.02, times_neighbours: float = 4.0
+    graph: Graph,
+    *,
+    most_at_an_end: Annotated[
+        float, Option("share of a weight's codes that may be at each end", unit="fraction")
+    ] = 0.02,
+    times_neighbours: Annotated[
+        float,
+        Option("codes at an end for each at the codes beside it, to be clipped", unit="times"),
+    ] = 4.0,
 ) -> Iterator[Finding]:
-    """Stored integers at the end of their type: the number that was meant did not fit.
+    """Stored integers that are saturated: the intended value did not fit the type.
 
-    Why: a bias of a quantised layer is stored as int32 by the product of the scales of data and
-    weights. A channel of tiny weights makes that scale so small that the bias ends at ±2³¹, and 5.0
-    becomes 0.008 (onnxruntime issue 22020). Weights whose codes pile up at both ends of int8 were
-    clipped: their scale is too small. One code of each channel may be at an end, since the largest
-    weight defines the scale; beyond that 2% at each end, four times as many as at the codes beside
-    it, is clipping: calibration by percentiles cuts 0.1% or less. Both limits are a choice of ours.
-    Fix: quantise again with a lower bound for weight scales, or leave the layer in float; for
-    weights take the scale from their own maximum.
+    Why: the bias of a quantised layer is stored as int32, divided by the product of the scales of
+    data and weights. A channel of tiny weights makes that product so small that the bias saturates
+    at ±2³¹, and 5.0 becomes 0.008 (onnxruntime issue 22020). Weights whose codes accumulate at both
+    ends of int8 were clipped: their scale is too small. One code of each channel may be at an end,
+    because the largest weight defines the scale; beyond that 2% at each end, four times as many as
+    at the neighbouring codes, is clipping: calibration by percentiles clips 0.1% or less. Both
+    limits are a choice.
+    Fix: quantise again with a lower bound for weight scales, or keep the layer in float; compute
+    the scale of weights from their own maximum.
 
     Bad:
     net (float[N, 2] x) => (float[N, 2] y)
@@ -70,7 +79,7 @@ def saturated_integer(
     >>> model.graph.initializer.append(numpy_helper.from_array(clipped, "codes"))
 
     Good:
-    # the largest weight of every channel is at an end
+    # only the largest weight of every channel is at an end
     net (float[N, 9] x) => (float[N, 32] y)
     {
         w = DequantizeLinear <axis = 1> (codes, scale)
@@ -106,8 +115,16 @@ def saturated_integer(
         value = node.input(BIAS_SLOTS[node.op])
         ends = graph.ask(value, _int32_ends)
         if value is not None and ends:
-            message = f"{ends[0]} of {ends[1]} stored integers are at the end of int32"
-            yield Finding(node.place_of(value.name), message, ends[0], 0, "integers")
+            are = "is" if ends[0] == 1 else "are"
+            yield Finding(
+                node.place_of(value.name),
+                f"{ends[0]:,} of {ends[1]:,} stored int32 values {are} saturated at ±2³¹",
+                hint="quantise again with a lower bound for weight scales, or keep this layer in "
+                "float",
+                measured=ends[0],
+                limit=0,
+                unit="integers",
+            )
     met: set[Value] = set()
     for layer in layers(graph):
         if not layer.is_8_bit or graph.source(layer.weights) in met:
@@ -116,14 +133,19 @@ def saturated_integer(
         codes = graph.constant(layer.weights)
         piled = None if codes is None else _piled(codes, _channel_axis(layer.weights, graph))
         if piled and piled.share >= most_at_an_end and piled.times >= times_neighbours:
-            message = f"{piled.share:.1%} or more of the codes are at each end of {piled.dtype}"
-            place = layer.node.place_of(layer.weights.name)
-            yield Finding(place, f"{message} (limit {most_at_an_end:.0%})", piled.share,
-                          most_at_an_end, "fraction of codes")  # fmt: skip
+            yield Finding(
+                layer.node.place_of(layer.weights.name),
+                f"at least {piled.share:.1%} of the codes are saturated at each end of "
+                f"{piled.dtype} (limit {most_at_an_end:.0%})",
+                hint="compute the scale of these weights from their own maximum",
+                measured=piled.share,
+                limit=most_at_an_end,
+                unit="fraction of codes",
+            )
 
 
 def _int32_ends(codes: "Array") -> tuple[int, int] | None:
-    """How many of a bias's numbers stand at an end of int32, of how many; None where none does."""
+    """How many of a bias's values are at an end of int32, of how many; None where none is."""
     if codes.dtype.name != "int32":
         return None
     count = int(((codes >= INT32_END) | (codes < -INT32_END)).sum())

@@ -1,12 +1,13 @@
 """QNT003 saturating-u8s8."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from onnxlint import (
     Finding,
     Graph,
     NotApplicable,
+    Option,
     Preflight,
     Severity,
     Shapes,
@@ -27,19 +28,27 @@ EXACT = ("ConvInteger",)
 
 @rule("QNT003", "saturating-u8s8", severity=Severity.INFO)
 def saturating_u8s8(
-    graph: Graph, shapes: Shapes, preflight: Preflight, targets: Targets, *, max_share: float = 0.01
+    graph: Graph,
+    shapes: Shapes,
+    preflight: Preflight,
+    targets: Targets,
+    *,
+    max_share: Annotated[
+        float, Option("share of a layer's int8 weights that may exceed 64", unit="fraction")
+    ] = 0.01,
 ) -> Iterator[Finding]:
-    """Layers of uint8 data and int8 weights that overflow on some x86 processors.
+    """Layers of uint8 data and int8 weights that may saturate on x86 processors without VNNI.
 
     Why: without VNNI (Intel before Cascade Lake, AMD before Zen 4) onnxruntime and OpenVINO add two
-    products in 16 bits, and larger sums are cut off: the same model gives other numbers on another
-    machine (onnxruntime issues 5849 and 6004). Weights of 64 at most cannot overflow. On AVX2,
-    onnxruntime 1.32 was off by up to 5% of the output's range where weights were spread over all 8
-    bits; int8 data between QuantizeLinear and DequantizeLinear did no better, because it is turned
-    into uint8 there. Newer processors and ARM are not affected, nor are depthwise convolutions, and
-    how much accuracy it costs only your data can tell, so this is only information, and a warning
-    where the model is to run on `ort-cpu` or `openvino`. Beyond 1% of large weights, below which
-    two rarely meet. Once for a model, at the layer with the most.
+    products in 16 bits, where larger sums saturate: the same model returns different values on
+    another machine (onnxruntime issues 5849 and 6004). Weights of at most 64 cannot overflow. On
+    AVX2, onnxruntime 1.32 was off by up to 5% of the output's range with weights that use all 8
+    bits; int8 data between QuantizeLinear and DequantizeLinear did no better, because it is
+    converted to uint8 there. Newer processors and ARM are not affected, nor are depthwise
+    convolutions, and the accuracy impact depends on your data, so this is only an info, and a
+    warning if the model is to run on `ort-cpu` or `openvino`. Up to 1% of large weights are
+    tolerated: two of them rarely meet in one sum. One finding for a model, at the layer with the
+    largest share.
     Fix: quantise with `reduce_range=True` (7 bits), or weights as uint8; or try onnxruntime's
     session option `session.x64quantprecision`, which is slower.
 
@@ -75,8 +84,9 @@ def saturating_u8s8(
         on_x86 = targets.named("ort-cpu") or targets.named("openvino")
         yield Finding(
             judged[worst].node,
-            f"{shares[worst]:.1%} of its int8 weights exceed {SAFE}, more than {max_share:.1%}; "
-            f"layers that overflow so on x86 without VNNI: {count}",
+            f"{shares[worst]:.1%} of int8 weights exceed {SAFE} (limit {max_share:.1%}); {count} "
+            f"layer{'s' * (count != 1)} may saturate on x86 without VNNI",
+            hint="quantise with reduce_range=True (7 bits), or the weights as uint8",
             measured=shares[worst],
             limit=max_share,
             unit="fraction of weights",
@@ -85,7 +95,7 @@ def saturating_u8s8(
 
 
 def _may_saturate(layer: Layer, graph: Graph, shapes: Shapes) -> bool:
-    """Whether onnxruntime multiplies uint8 data with int8 weights there, many of them in a sum."""
+    """Whether onnxruntime multiplies uint8 data by int8 weights there, and adds many products."""
     data, weights = layer.dtype(shapes), graph.tensor(layer.weights)
     if layer.node.op in EXACT or weights is None or weights.dtype != "int8":
         return False

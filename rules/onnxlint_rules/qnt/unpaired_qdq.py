@@ -7,29 +7,44 @@ from onnxlint_rules.qnt._layers import FLOAT_LAYERS, Behind, layers
 from onnxlint_rules.qnt._parameters import DEQUANTIZE, QUANTIZE
 
 ARITHMETIC = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Neg", "Abs", "Sum", "Mean"))
-"""Operators that take small integers and know nothing of scales."""
+"""Operators that accept integers of 8 bits, and have no scales."""
 
 QUANTISERS = (*QUANTIZE, *DEQUANTIZE, "DynamicQuantizeLinear")
 
 
+_KINDS = (
+    ("computes on quantised integers without their scale",
+     "dequantise the operands of {op}, and quantise its result again", None),
+    ("result is dequantised immediately, without an integer operator between",
+     "remove {op} and DequantizeLinear, or read the integers with MatMulInteger", None),
+    ("weights are quantised, but data is float",
+     "quantise the data of this {op}, too, or exclude the layer as a whole", None),
+    ("quantises a dequantised value again with the same scale",
+     "remove {op} and the DequantizeLinear before it", Severity.INFO),
+    ("requantises a value that was rounded to a different scale",
+     "use one scale on both sides if the range allows it", Severity.INFO),
+)  # fmt: skip
+"""Message, hint and severity of each kind."""
+
+
 @rule("QNT004", "unpaired-qdq", severity=Severity.WARNING, ops=QUANTISERS)
 def unpaired_qdq(graph: Graph) -> Iterator[Finding]:
-    """QuantizeLinear and DequantizeLinear that are not where an integer kernel replaces them.
+    """Quantize/Dequantize nodes that do not form a pattern integer kernels can replace.
 
-    Why: runtimes look for data and weights dequantised before a layer and the result quantised
-    behind it. What is left over costs time and accuracy and gains nothing (TensorRT issues 2323 and
-    3861, onnxruntime-qnn issue 490). A warning are: quantised numbers that arithmetic takes for
-    plain ones, so that their scale is lost; data that is quantised dynamically and dequantised
-    at once, with no integer operator between; a layer with int8 weights and float data in a model
-    most of whose layers have both quantised, which somebody forgot. Information is what is
-    dequantised and quantised again: needless with the same parameters; with others, as a concat
-    needs them, it rounds twice. Weights alone quantised throughout save memory and are left alone,
-    as are quantised outputs. Once for each kind.
-    Fix: dequantise before arithmetic; leave a layer out as a whole, or quantise its data, too;
-    remove the pair that is left over.
+    Why: runtimes look for data and weights that are dequantised before a layer, and for a result
+    that is quantised after it. Any other node costs time and accuracy and gains nothing (TensorRT
+    issues 2323 and 3861, onnxruntime-qnn issue 490). A warning: arithmetic on quantised integers,
+    which loses their scale; data that is quantised dynamically and dequantised immediately, without
+    an integer operator between; a layer with int8 weights and float data in a model in which most
+    layers have both quantised. An info: a value that is dequantised and quantised again, which is
+    redundant with the same parameters, and rounds twice with others, as a concat needs them. Models
+    in which only the weights are quantised save memory and are exempt, as are quantised outputs.
+    One finding for each kind.
+    Fix: dequantise before arithmetic; exclude a layer as a whole, or quantise its data, too;
+    remove the redundant pair.
 
     Bad:
-    # the scales are lost
+    # arithmetic without the scales
     net (float[N, 4] a, float[N, 4] b) => (float[N, 4] y)
     <float s = {0.1}, float t = {0.2}, int8 z = {0}>
     {
@@ -49,7 +64,7 @@ def unpaired_qdq(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
-    # weights alone
+    # only weights are quantised
     net (float[N, 4] x) => (float[N, 2] y)
     <int8[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}, float s = {0.1}>
     {
@@ -66,21 +81,13 @@ def unpaired_qdq(graph: Graph) -> Iterator[Finding]:
     }
     """
     equal, other = _round_trips(graph)
-    for nodes, what, severity in (
-        (_plain_arithmetic(graph), "it takes quantised integers for plain numbers", None),
-        (
-            _dynamic(graph),
-            "what it quantises is dequantised at once, for no integer operator",
-            None,
-        ),
-        (_half_quantised(graph), "its weights are quantised and its data is float", None),
-        (equal, "it quantises again with the same scale what was dequantised", Severity.INFO),
-        (other, "it quantises anew what was rounded to another scale", Severity.INFO),
-    ):
+    kinds = _plain_arithmetic(graph), _dynamic(graph), _half_quantised(graph), equal, other
+    for nodes, (what, hint, severity) in zip(kinds, _KINDS, strict=True):
         if nodes:
-            yield Finding(
-                nodes[0],
-                f"{what}; nodes like it: {len(nodes)}",
+            yield Finding.of_nodes(
+                nodes,
+                what,
+                hint=hint.format(op=nodes[0].op_type),
                 measured=len(nodes),
                 limit=0,
                 unit="nodes",
@@ -89,17 +96,17 @@ def unpaired_qdq(graph: Graph) -> Iterator[Finding]:
 
 
 def _plain_arithmetic(graph: Graph) -> list[Node]:
-    """Arithmetic on quantised numbers, of which only their scales say what they are."""
+    """Arithmetic on quantised integers, which only mean something with their scales."""
     quantiser = Behind(QUANTIZE)
     return [
         node
-        for node in graph.nodes(*ARITHMETIC)
-        if any(quantiser(value) is not None for value in node.inputs)
+        for node in graph.nodes()
+        if node.op in ARITHMETIC and any(quantiser(value) is not None for value in node.inputs)
     ]
 
 
 def _dynamic(graph: Graph) -> list[Node]:
-    """What is quantised dynamically and read by nothing but DequantizeLinear."""
+    """Nodes that quantise dynamically for no consumer but DequantizeLinear."""
     return [
         node
         for node in graph.nodes("DynamicQuantizeLinear")
@@ -118,7 +125,7 @@ def _half_quantised(graph: Graph) -> list[Node]:
 
 
 def _round_trips(graph: Graph) -> tuple[list[Node], list[Node]]:
-    """What quantises what was just dequantised: with equal parameters, and with others."""
+    """Nodes that quantise a dequantised value: with equal parameters, and with others."""
     equal: list[Node] = []
     other: list[Node] = []
     same = _Same(graph)

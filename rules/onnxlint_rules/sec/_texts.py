@@ -1,4 +1,4 @@
-"""Every text for people that a model carries: documentation and metadata, at every level."""
+"""Every text for people in a model: documentation and metadata, at every level."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 
 from onnxlint import Danger, Finding, Preflight, Severity, rule
 
+HINT = "compute the shape from the input, or broadcast instead of expanding"
+
 
 @rule("SEC006", "allocation-bomb", severity=Severity.ERROR)
 def allocation_bomb(preflight: Preflight) -> Iterator[Finding]:
-    """Constants that ask for more memory than a model may hold.
+    """Constants that request an excessive allocation.
 
-    Why: runtimes fold constants while they load a model, so a file of 152 bytes took 287 MB before
-    anything ran, and a few bytes more ask for petabytes (microsoft/onnxruntime#28730). The budget
-    is 2 GiB for all that ConstantOfShape, Expand, Tile, Range, Pad, Resize and declared dims ask
-    for together, the size of the largest model that needs no external data.
-    Fix: a stranger's model: do not open it. Your own: compute the shape from the input, or
-    broadcast instead of expanding.
+    Why: runtimes fold constants while they load a model: a file of 152 bytes took 287 MB before
+    anything ran, and a few bytes more request petabytes (microsoft/onnxruntime#28730). The limit is
+    2 GiB for all that ConstantOfShape, Expand, Tile, Range, Pad, Resize and declared shapes request
+    together, the size of the largest model that needs no external data.
+    Fix: do not open the model if its source is not trusted. In your own model, compute the shape
+    from the input, or broadcast instead of expanding.
 
     Bad:
     net (float[N] x) => (float[N] y)
@@ -35,4 +37,4 @@ def allocation_bomb(preflight: Preflight) -> Iterator[Finding]:
     }
     """
     for hazard in preflight.of(Danger.ALLOCATION):
-        yield Finding(hazard, hazard.message, hazard.measured, hazard.limit, "bytes")
+        yield Finding(hazard, hazard.message, hazard.measured, hazard.limit, "bytes", hint=HINT)

@@ -7,20 +7,20 @@ from onnxlint import Finding, Graph, Severity, rule
 OPERATORS = frozenset(
     {"pyop", "pythonop", "pythonopgrad", "pyfunc", "pyfuncstateless", "eagerpyfunc", "tritonop"}
 )
-"""In small letters: of onnxruntime, its training build and its extensions, PyTorch, TensorFlow."""
+"""In lower case: of onnxruntime, its training build and its extensions, PyTorch, TensorFlow."""
 
 
 @rule("SEC007", "code-executing-operator", severity=Severity.ERROR)
 def code_executing_operator(graph: Graph) -> Iterator[Finding]:
-    """An operator that calls Python code of the process which loads the model.
+    """An operator that executes Python code of the loading process.
 
-    Why: a model ought to be data. PyOp names a Python module and a class to import, PythonOp a
-    `torch.autograd.Function`, PyFunc a function that was registered while TensorFlow exported:
-    a stranger's model chooses what runs, and your own fails wherever that code is not installed.
-    Only nodes of the parsed graph are looked at, so no weight can be mistaken for a name. Once for
-    an operator.
-    Fix: export the computation itself, with ONNX operators or a function of the model; else ship it
-    as a custom operator in a library that the user loads knowingly.
+    Why: a model should be data. PyOp names a Python module and a class to import, PythonOp a
+    `torch.autograd.Function`, PyFunc a function that was registered while TensorFlow exported: an
+    untrusted model chooses what runs, and your own fails wherever that code is not installed. Only
+    nodes of the parsed graph are examined, so a weight cannot be mistaken for a name. Once per
+    operator.
+    Fix: export the computation itself, with ONNX operators or a function of the model; otherwise
+    ship it as a custom operator in a library that the user loads knowingly.
 
     Bad:
     <ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
@@ -41,7 +41,7 @@ def code_executing_operator(graph: Graph) -> Iterator[Finding]:
 
     Good:
     <ir_version: 10, opset_import: ["" : 21, "local" : 1]>
-    # a function of the model's own
+    # a function of the model itself
     net (float[N] x) => (float[N] PyOp)
     {
         PyOp = local.PythonOp(x)
@@ -54,10 +54,11 @@ def code_executing_operator(graph: Graph) -> Iterator[Finding]:
             continue
         users = [node for node in graph.nodes(op) if node.called is None]
         if users:
-            yield Finding(
-                users[0],
-                f"{op} calls Python code that the model names; nodes that use it: {len(users)}",
+            yield Finding.of_nodes(
+                users,
+                f"{op} executes Python code that the model names",
                 measured=len(users),
                 limit=0,
                 unit="nodes",
+                hint=f"do not run it if the source is not trusted; express {op} as ONNX operators",
             )

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Graph, Node, Severity, rule
+from onnxlint import Finding, Graph, Node, Option, Severity, rule
 
 KNOWN = ("ai.onnx", "com.microsoft", "com.ms")
 """Domains, with those below them, that the specification or the released onnxruntime defines."""
@@ -18,19 +19,23 @@ PROVIDERS = {
     "trt": "TensorRT",
     "TRT": "TensorRT's plugins",
 }
-"""Who brings the operators of domains that are met often, with those below them."""
+"""Who provides the operators of common custom domains, with those below them."""
 
 
 @rule("SEC008", "custom-domain", severity=Severity.WARNING)
-def custom_domain(graph: Graph, *, allowed: tuple[str, ...] = ()) -> Iterator[Finding]:
+def custom_domain(
+    graph: Graph,
+    *,
+    allowed: Annotated[tuple[str, ...], Option("domains that your runtime has a library for")] = (),
+) -> Iterator[Finding]:
     """Operators of a domain that neither the specification nor onnxruntime defines.
 
-    Why: whoever runs the model must load a library with them into the process, native code that a
-    model from a stranger asks for; without it no runtime opens the model (onnxruntime issues 8635
-    and 12896). Functions that the model defines itself are not meant, nor are domains below an
-    allowed one. Once for a domain.
-    Fix: export with standard operators, or with functions of the model's own; where the library
-    ships with the model, name its domain in the option `allowed`.
+    Why: to run the model, a library with these operators must be loaded into the process: native
+    code that an untrusted model asks for; without it no runtime opens the model (onnxruntime issues
+    8635 and 12896). Functions that the model defines itself are exempt, as are domains below an
+    allowed one. Once per domain.
+    Fix: export with standard operators, or with functions of the model itself; where the library
+    ships with the model, add its domain to the option `allowed`.
 
     Bad:
     <ir_version: 10, opset_import: ["" : 21, "ai.onnx.contrib" : 1]>
@@ -63,13 +68,13 @@ def custom_domain(graph: Graph, *, allowed: tuple[str, ...] = ()) -> Iterator[Fi
     for domain, nodes in users.items():
         if nodes:
             operators = sorted({node.op_type for node in nodes})
-            yield Finding(
-                nodes[0],
-                f"domain {domain!r} is custom{_needed(domain)}: {_listed(operators)}; "
-                f"nodes that use it: {len(nodes)}",
+            yield Finding.of_nodes(
+                nodes,
+                f"domain {domain!r} is custom{_needed(domain)}: {_listed(operators)}",
                 measured=len(nodes),
                 limit=0,
                 unit="nodes",
+                hint=f"add {domain!r} to the option allowed, if its library ships with the model",
                 evidence={"domain": domain, "operators": operators},
             )
 

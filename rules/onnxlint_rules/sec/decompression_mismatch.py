@@ -1,24 +1,32 @@
 """SEC011 decompression-mismatch."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Model, Place, Preflight, Severity, rule
+from onnxlint import Finding, Model, Option, Place, Preflight, Severity, rule
 from onnxlint_rules.sec._ranges import prepacked, ranges
 
 
 @rule("SEC011", "decompression-mismatch", severity=Severity.INFO)
 def decompression_mismatch(
-    model: Model, preflight: Preflight, *, max_bytes: int = 1024**2, max_share: float = 0.1
+    model: Model,
+    preflight: Preflight,
+    *,
+    max_bytes: Annotated[int, Option("unexplained part of a file that is allowed", "bytes")] = 1024
+    ** 2,
+    max_share: Annotated[
+        float, Option("share of a file that may be unexplained", "fraction")
+    ] = 0.1,
 ) -> Iterator[Finding]:
-    """A file that is far larger than what the model says of it.
+    """A file much larger than its declared contents.
 
-    Why: fields that onnx does not know and bytes that no tensor refers to are carried along by
-    every copy and read by no runtime: weights of an earlier export that were never removed, or
-    something hidden. Told beyond 1 MiB and a tenth of the file, of the model and of each external
-    file: padding takes less, for onnx aligns tensors from 1 MiB on to 64 KiB. Several models may
-    share an external file, so this is only information.
+    Why: fields that onnx does not know and bytes that no tensor refers to are copied with the file
+    and read by no runtime: weights of an earlier export that were never removed, or something
+    hidden. Reported beyond 1 MiB and a tenth of the file, for the model and for each external file:
+    padding takes less, since onnx aligns tensors of 1 MiB and more to 64 KiB. Several models may
+    share an external file, so this is only an info.
     Fix: load the model with onnx and save it under a new name, external data included, and compare
-    sizes.
+    the sizes.
 
     Bad:
     # option: max-bytes = 100
@@ -40,11 +48,12 @@ def decompression_mismatch(
         if size - explained > limit:
             yield Finding(
                 Place(),
-                f"{name} has {size:,} bytes and its contents explain {explained:,}: "
-                f"{size - explained:,} are left over, more than {limit:,}",
+                f"{size - explained:,} of {size:,} bytes in {name} are not accounted for "
+                f"(limit {limit:,})",
                 measured=size - explained,
                 limit=limit,
                 unit="bytes",
+                hint="load the model with onnx, save it under a new name, and compare the sizes",
             )
 
 

@@ -7,11 +7,11 @@ from onnxlint import Danger, Finding, Preflight, Severity, rule
 
 @rule("SEC003", "external-data-bounds", severity=Severity.ERROR)
 def external_data_bounds(preflight: Preflight) -> Iterator[Finding]:
-    """A tensor whose range of bytes does not fit its file, or its dims and dtype.
+    """A tensor whose byte range does not fit its file, or its shape and dtype.
 
-    Why: the data file was truncated or belongs to another export, and the weights would be wrong;
-    a forged range makes careless readers allocate or read without bound (CVE-2026-34445).
-    Fix: export again, and ship model and data file of the same export together.
+    Why: the data file was truncated or belongs to another export, and the weights would be wrong; a
+    forged range makes careless readers allocate or read without bounds (CVE-2026-34445).
+    Fix: export again, and ship the model and the data file of the same export together.
 
     Bad:
     # the file ends before the tensor does
@@ -34,4 +34,5 @@ def external_data_bounds(preflight: Preflight) -> Iterator[Finding]:
     >>> (folder / "w.bin").write_bytes(bytes(4104))
     """
     for hazard in preflight.of_files(Danger.BOUNDS):
-        yield Finding(hazard, hazard.message, hazard.measured, hazard.limit, "bytes")
+        hint = "ship the model and the data file of the same export together"
+        yield Finding(hazard, hazard.message, hazard.measured, hazard.limit, "bytes", hint=hint)

@@ -7,12 +7,12 @@ from onnxlint import Danger, Finding, Preflight, Severity, rule
 
 @rule("SEC002", "external-data-missing", severity=Severity.ERROR)
 def external_data_missing(preflight: Preflight) -> Iterator[Finding]:
-    """External data that is not there, or is no regular file.
+    """External data that is missing or not a regular file.
 
     Why: the weights were left behind when the model was copied or renamed, and no runtime can load
-    what is left. A directory, pipe or device in their place can hang the program that reads it.
-    Fix: ship the data file beside the model under the name that the model gives; to rename it,
-    load the model and save it again.
+    the rest. A directory, pipe or device in their place can block the program that reads it.
+    Fix: ship the data file beside the model under the name in the model; to rename it, load the
+    model and save it again.
 
     Bad:
     net (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Add(x, w) }
@@ -30,4 +30,5 @@ def external_data_missing(preflight: Preflight) -> Iterator[Finding]:
     >>> (folder / "w.bin").write_bytes(bytes(8))
     """
     for hazard in preflight.of_files(Danger.MISSING):
-        yield Finding(hazard, hazard.message)
+        hint = "put the data file beside the model, under the name in the model"
+        yield Finding(hazard, hazard.message, hint=hint)

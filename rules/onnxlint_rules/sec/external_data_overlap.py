@@ -8,12 +8,12 @@ from onnxlint_rules.sec._ranges import Ranges, ranges
 
 @rule("SEC004", "external-data-overlap", severity=Severity.INFO)
 def external_data_overlap(preflight: Preflight) -> Iterator[Finding]:
-    """Tensors that share some of their bytes in an external file, and not all of them.
+    """External tensors that partially overlap.
 
-    Why: a writer that got an offset wrong gives a tensor the end of its neighbour, and every number
-    in it looks plausible. Two tensors with one range are tied weights and left alone; a gap between
-    two is padding. A tensor may be a slice of another on purpose, so this is only information,
-    once for a file.
+    Why: a writer with a wrong offset gives a tensor the end of its neighbour, and every value in it
+    looks plausible. Two tensors with the same range are tied weights and exempt; a gap between two
+    is padding. A tensor may be a slice of another on purpose, so this is only an info, once per
+    file.
     Fix: export again, or load the model and save it anew with external data.
 
     Bad:
@@ -46,11 +46,12 @@ def external_data_overlap(preflight: Preflight) -> Iterator[Finding]:
             before, after = shared[0]
             yield Finding(
                 after,
-                f"in external data {str(file)!r} {_told(after)} shares bytes with {_told(before)}; "
-                f"{len(shared)} of its {len(known)} ranges begin inside another",
+                f"{_told(after)} overlaps {_told(before)} in external data {str(file)!r}; "
+                f"{len(shared)} of {len(known)} ranges {'overlap' if shared[1:] else 'overlaps'}",
                 measured=len(shared),
                 limit=0,
                 unit="ranges that begin inside another",
+                hint="export again, unless one tensor is a slice of the other on purpose",
             )
 
 
@@ -65,5 +66,5 @@ def _shared(known: Ranges) -> Iterator[tuple[External, External]]:
 
 
 def _told(tensor: External) -> str:
-    offset, size = tensor.extent
+    offset, size = tensor.extent or (0, 0)
     return f"tensor {tensor.proto.name!r} (bytes {offset:,} to {offset + size:,})"

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from onnxlint import Draft, Finding, Fix, Graph, Place, Severity, rule
+from onnxlint import Draft, Finding, Fix, Graph, Place, Severity, counted, rule
 from onnxlint_rules.sec._texts import Text, texts
 
 _NOBODY = (
@@ -47,32 +47,32 @@ KINDS = {
         ),
     ),
 }
-"""What ought not to leave the house: letters that each must contain, and how it is written. Names
-of machines and images are nobody's, and the places of installed libraries are everybody's."""
+"""What should not be published: letters that each must contain, and how it is written. Names of
+machines and images identify nobody, and installed libraries are in the same place everywhere."""
 
 
 _PERSONAL = {"user directories", "secrets"}
-"""Kinds that name somebody, or open something."""
+"""Kinds that name a person, or give access to something."""
 
 LONGEST = 4096
 """Characters of a line that are read: a path has no more on Linux, and some searches would take
-the square of a line's length on one that is made for it."""
+quadratic time on a line that is made for it."""
 
 
 @rule("SEC009", "local-path-leak", severity=Severity.WARNING)
 def local_path_leak(graph: Graph) -> Iterator[Finding]:
-    """Documentation or metadata that tells of the exporting machine.
+    """Documentation or metadata that leaks paths, hosts or secrets of the exporting machine.
 
     Why: PyTorch's exporter writes the stack trace of every operator into the model, paths and lines
     of source included (`pkg.torch.onnx.stack_trace`), and tools note where they read their data.
-    With the model go the names of users, projects and machines, and now and then a token (PyTorch
-    issue 18882, Keras issue 20826). A warning where a user's directory or a secret is named; an
-    info of paths that many machines have (`/workspace/net.py`, as in a container) and of hosts.
-    Silent where only installed libraries or relative paths are named. Once per model; of a secret
+    The model then discloses the names of users, projects and machines, and sometimes a token
+    (PyTorch issue 18882, Keras issue 20826). A warning where a user's directory or a secret is
+    named; an info for paths that many machines have (`/workspace/net.py`, as in a container) and
+    for hosts. Not reported are installed libraries and relative paths. Once per model; of a secret
     only the beginning is shown.
     Fix: clear `doc_string` and `metadata_props` of the model, its graphs, functions, nodes and
-    values before it ships; change a secret that was published. `--fix` leaves the last part of a
-    path, cuts hosts out, and clears a text that holds a secret.
+    values before it ships; change a secret that was published. `--fix` keeps the last part of a
+    path, removes hosts, and clears a text that contains a secret.
 
     Bad:
     net (float[N] x) => (float[N] y) { y = Relu(x) }
@@ -118,18 +118,21 @@ def local_path_leak(graph: Graph) -> Iterator[Finding]:
             unit="texts",
             severity=None if _PERSONAL.intersection(kinds) else Severity.INFO,
             evidence={kind: len(told[kind]) for kind in kinds},
-            fix=Fix("cut them out of the texts", _clean, *kinds),
+            fix=Fix("remove them from the texts", _clean, *kinds),
+            hint="change the secret, and clear doc_string and metadata_props before shipping"
+            if "secrets" in kinds
+            else "clear doc_string and metadata_props before shipping",
         )
 
 
 def _told(kind: str, found: list[tuple[Text, str]]) -> str:
     (holder, field, _), sample = found[0]
-    count = f"{len(found):,} text{'s' * (len(found) > 1)}"
-    return f"{kind} in {count}, first in {field} of {holder.place}: {sample!r}"
+    count = counted(len(found), "text field")
+    return f"{kind} found in {count} (first: {field} of {holder.place}: {sample!r})"
 
 
 def _samples(line: str) -> dict[str, str]:
-    """The kinds that a line holds, each with a piece of it that may be shown."""
+    """The kinds that a line contains, each with a part of it that may be shown."""
     samples, line = {}, line[:LONGEST]
     for kind, (letters, pattern) in KINDS.items():
         match = pattern.search(line) if any(part in line for part in letters) else None

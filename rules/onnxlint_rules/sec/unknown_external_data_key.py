@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator
 
-from onnxlint import External, Finding, Preflight, Severity, rule
+from onnxlint import External, Finding, Preflight, Severity, counted, rule
 
 KNOWN = frozenset({"location", "offset", "length", "checksum", "basepath"})
-"""What onnx and its documents know; onnxruntime adds `prepacked_0` and so on to its own files."""
+"""Keys of onnx and its documentation; onnxruntime adds `prepacked_0` and so on to its own files."""
 
 
 @rule("SEC005", "unknown-external-data-key", severity=Severity.WARNING)
 def unknown_external_data_key(preflight: Preflight) -> Iterator[Finding]:
-    """External data that is described by more than the keys of the specification.
+    """An external-data entry with an unknown key.
 
-    Why: onnxruntime does not load such a model ("model format error!"), while onnx loads it and
-    warns; before 1.21 it took every key as an attribute of its own objects (CVE-2026-34445). Keys
-    are case-sensitive: `Length` is no length. Once for a key.
-    Fix: load the model with onnx and save it anew, which writes the known keys alone.
+    Why: onnxruntime does not load such a model ("model format error!"), while onnx loads it with a
+    warning; before 1.21 it took every key as an attribute of its own objects (CVE-2026-34445). Keys
+    are case-sensitive: `Length` is not `length`. Once per key.
+    Fix: load the model with onnx and save it anew, which only writes the known keys.
 
     Bad:
     net (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Add(x, w) }
@@ -44,8 +44,11 @@ def unknown_external_data_key(preflight: Preflight) -> Iterator[Finding]:
     for key, tensors in users.items():
         yield Finding(
             tensors[0],
-            f"external data has the unknown key {key[:40]!r}, in {len(tensors)} tensors",
+            f"unknown external-data key {key[:40]!r} in {counted(len(tensors), 'tensor')}",
             measured=len(tensors),
             limit=0,
             unit="tensors",
+            hint=f"did you mean {key.lower()!r}?"
+            if key.lower() in KNOWN
+            else "load the model with onnx and save it anew, which drops the key",
         )

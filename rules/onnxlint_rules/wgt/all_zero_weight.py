@@ -6,19 +6,20 @@ from itertools import islice
 from onnxlint import Finding, Graph, Node, Severity, Stage, Value, Walk, Weights, rule
 
 _ON_THE_WAY = frozenset({"Add", "BatchNormalization", "Dropout", "Identity", "Mul", "Reshape"})
-"""Operators with a constant that may stand between a layer and the sum that it joins."""
+"""Operators, mostly with a constant, that may stand between a layer and the sum that it joins."""
 
 
 @rule("WGT002", "all-zero-weight", severity=Severity.WARNING, stages=(Stage.TRAINED,))
 def all_zero_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
     """A layer whose weights are all zero.
 
-    Why: nothing that is fed to the layer gets through it. The weight was never loaded from the
-    checkpoint, was pruned away whole, or its gradient never arrived. Only weights of two and more
-    dims are judged, and only after training: biases are zero often, and layers start at zero on
-    purpose. So do the last layers of residual branches, which are left alone.
-    Fix: check that the checkpoint's names match the model's when it is loaded (`strict=True`), and
-    that the layer is among the optimiser's parameters; remove it if it was pruned.
+    Why: nothing passes through the layer. The weight was never loaded from the checkpoint, was
+    pruned entirely, or received no gradient. Only weights with two or more axes are examined, and
+    only after training: biases are often zero, and some layers start at zero on purpose. So do the
+    last layers of residual branches, which are exempt.
+    Fix: check that the names in the checkpoint match those of the model when it is loaded
+    (`strict=True`), and that the layer is among the optimiser's parameters; remove it if it was
+    pruned.
 
     Bad:
     net (float[N, 2] x) => (float[N, 2] y)
@@ -53,6 +54,7 @@ def all_zero_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
                 measured=1.0,
                 limit=1.0,
                 unit="fraction of weights",
+                hint="load the weights with strict=True, or remove the layer if it was pruned",
             )
 
 

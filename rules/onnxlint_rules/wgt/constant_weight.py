@@ -7,13 +7,13 @@ from onnxlint import Finding, Graph, Severity, Weights, rule
 
 @rule("WGT003", "constant-weight", severity=Severity.WARNING)
 def constant_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
-    """A layer whose weights are one number over and over.
+    """A layer whose weights all have the same value.
 
-    Why: all its outputs are the same, and all get the same gradient, so that training never tells
-    them apart. Either the weight was set to a constant instead of drawn at random, or the model
-    was saved with a filler in place of its weights: where all layers hold constants, that is told
-    once. Zero is all-zero-weight's. Left alone are layers of one output, depthwise convolutions,
-    and sums and means (ones, or 1 / fan-in), which are written on purpose.
+    Why: all its outputs are the same, and all receive the same gradient, so that training never
+    tells them apart. Either the weight was set to a constant instead of drawn at random, or the
+    model was saved with placeholders instead of its weights: if all layers are constant, this is
+    reported once. Zero has the rule all-zero-weight. Exempt are layers with one output, depthwise
+    convolutions, and sums and means (ones, or 1 / fan-in), which are intended.
     Fix: draw the weights at random (Kaiming, Xavier), or load the trained ones before the export.
 
     Bad:
@@ -24,7 +24,7 @@ def constant_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
     }
 
     Good:
-    # the mean of two numbers, for both outputs
+    # the mean of two values, for both outputs
     net (float[N, 2] x) => (float[N, 2] y)
     <float[2, 2] w = {0.5, 0.5, 0.5, 0.5}>
     {
@@ -50,10 +50,11 @@ def constant_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
         yield Finding(
             graph.main,
             f"the weights of all {len(layers):,} layers are constant ({', '.join(numbers[:3])}"
-            f"{', …' * (len(numbers) > 3)}): it holds fillers, and no layer has learnt anything",
+            f"{', …' * (len(numbers) > 3)}): placeholder weights, not a trained model",
             measured=len(found),
             limit=0,
             unit="layers",
+            hint="load the trained weights before the export",
         )
         return
     for weight, number in found:
@@ -63,4 +64,5 @@ def constant_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
             measured=1.0,
             limit=1.0,
             unit="fraction of weights",
+            hint="load the trained weights, or draw them at random (Kaiming, Xavier)",
         )

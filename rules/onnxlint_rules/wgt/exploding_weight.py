@@ -1,28 +1,35 @@
 """WGT006 exploding-weight."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Severity, Weight, Weights, rule
+from onnxlint import Finding, Option, Severity, Weight, Weights, rule
 
 
 @rule("WGT006", "exploding-weight", severity=Severity.WARNING)
 def exploding_weight(
     weights: Weights,
     *,
-    max_gain: float = 100.0,
-    max_single_gain: float = 10_000.0,
-    min_side: int = 16,
+    max_gain: Annotated[
+        float, Option("weight RMS that is allowed", "multiple of 1/√fan_in")
+    ] = 100.0,
+    max_single_gain: Annotated[
+        float, Option("magnitude of a single weight that is allowed", "multiple of 1/√fan_in")
+    ] = 10_000.0,
+    min_side: Annotated[
+        int, Option("fewest inputs and outputs of a layer that is examined", "features")
+    ] = 16,
 ) -> Iterator[Finding]:
-    """A layer whose weights are far larger than the number of its inputs explains.
+    """A layer whose weights are far larger than its fan-in justifies.
 
-    Why: weights around 1 / √fan-in keep the size of what goes through. A layer 100 times above that
-    multiplies its input by about 100, and a few of them overflow: training diverged, a rate was too
-    high, or bits of the file flipped. A single weight may be 10,000 times above. In 30 trained
-    models the gain was at most 69 (a first layer with its normalisation folded in), and a single
-    weight 760. Left alone are tables of embeddings, depthwise layers, and layers of fewer than 16
-    inputs or outputs, such as the scales and coordinates at a model's ends.
-    Fix: go back to a checkpoint from before the divergence; clip gradients, lower the learning
-    rate; compare the file's hash with that of the original.
+    Why: weights around 1/√fan_in preserve the scale of what passes through. A layer 100 times above
+    that multiplies its input by about 100, and a few of them overflow: training diverged, a
+    learning rate was too high, or bits of the file flipped. A single weight may be 10,000 times
+    above. In 30 trained models the gain was at most 69 (a first layer with its normalisation folded
+    in), and a single weight 760. Exempt are embedding tables, depthwise layers, and layers with
+    fewer than 16 inputs or outputs, such as the scales and coordinates at the ends of a model.
+    Fix: return to a checkpoint from before the divergence; clip gradients, lower the learning rate;
+    compare the file's hash with that of the original.
 
     Bad:
     # option: min_side = 2
@@ -47,17 +54,18 @@ def exploding_weight(
         unit = weight.fan_in**0.5
         gain, single = seen.rms * unit, max(seen.maximum, -seen.minimum) * unit
         if gain > max_gain:
-            yield _finding(weight, "root mean square", seen.rms, gain, max_gain)
+            yield _finding(weight, "weight RMS", seen.rms, gain, max_gain)
         elif single > max_single_gain:
-            yield _finding(weight, "largest magnitude", single / unit, single, max_single_gain)
+            yield _finding(weight, "largest weight", single / unit, single, max_single_gain)
 
 
 def _finding(weight: Weight, what: str, number: float, gain: float, limit: float) -> Finding:
     return Finding(
         weight,
-        f"the {what} of its weights is {number:.3g}, {gain:,.0f} times 1 / √{weight.fan_in:,} "
-        f"(limit {limit:,.0f} times)",
+        f"{what} {number:.3g} is {gain:,.0f} times 1/√fan_in (fan_in {weight.fan_in:,}, "
+        f"limit {limit:,.0f} times)",
         measured=gain,
         limit=limit,
         unit="times 1 / √fan-in",
+        hint="return to a checkpoint from before the divergence, or compare the hash of the file",
     )

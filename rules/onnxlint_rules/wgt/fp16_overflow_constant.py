@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-from onnxlint import Finding, Graph, Node, NotApplicable, Severity, Targets, Value, Weights, rule
+from onnxlint import (
+    Finding,
+    Graph,
+    Node,
+    NotApplicable,
+    Severity,
+    Targets,
+    Value,
+    Walk,
+    Weights,
+    rule,
+)  # fmt: skip
 
 LARGEST = 65504.0
 """The largest finite float16."""
@@ -16,20 +27,22 @@ _PASSING = {
     "Mul": (0, 1), "Neg": (0,), "Reshape": (0,), "Slice": (0,), "Squeeze": (0,), "Sub": (0, 1),
     "Tile": (0,), "Transpose": (0,), "Unsqueeze": (0,), "Where": (1, 2),
 }  # fmt: skip
-"""Operators that may hand a large number on, and the slots that they take it from."""
+"""Operators that may pass on a large value, and the slots that they take it from: with arithmetic
+(a mask is scaled and shifted) and without what makes values small, so wider and narrower than the
+operators that only move."""
 
 
 @rule("WGT009", "fp16-overflow-constant", severity=Severity.WARNING)
 def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> Iterator[Finding]:
     """A constant too large for float16 (65504) in a model that computes in float16.
 
-    Why: float32 masks are made of -1e9 or -3.4e38. Cast to float16 these become -inf, a row that is
-    masked whole turns NaN in the softmax, and so does the sum of two of them less one another
-    (coremltools issue 2669, fairseq issue 3575, transformers issue 17306). A float16 constant that
-    is infinite already, times a mask, is NaN wherever the mask is 0: that is an error. Infinities
-    that are added or selected are a mask, and left alone. For a target that computes in float16
-    what is float32 in the file, such a mask before a softmax is an info.
-    Fix: use a number that float16 has as the sentinel: -1e4, or -65504; or keep the mask and its
+    Why: float32 masks are made of -1e9 or -3.4e38. Cast to float16 these become -inf: a fully
+    masked row turns NaN in the softmax, and so does the difference of two of them (coremltools
+    issue 2669, fairseq issue 3575, transformers issue 17306). A float16 constant that is infinite
+    already, multiplied by a mask, is NaN wherever the mask is 0: this is an error. Infinities that
+    are added or selected are a mask, and exempt. For a target that computes in float16 what is
+    float32 in the file, such a mask before a softmax is an info.
+    Fix: use a value that float16 has as the sentinel: -1e4, or -65504; or keep the mask and its
     softmax in float32.
 
     Bad:
@@ -66,7 +79,7 @@ def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> 
     narrowed = targets.any(float16="native")
     constants = [*weights.constants()]
     if not (halves or narrowed or any(tensor.dtype == "float16" for _, tensor in constants)):
-        raise NotApplicable("nothing in the model is float16, and no target computes in it")
+        raise NotApplicable("the model has no float16, and no target computes in it")
     ways = _Ways(graph, halves)
     for value, tensor in constants:
         half = tensor.dtype == "float16"
@@ -79,11 +92,12 @@ def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> 
         if half and seen.infinite and any(node.op == "Mul" for node in value.consumers):
             yield Finding(
                 value,
-                f"{seen.infinite:,} of its {seen.elements:,} elements are infinite in float16, and "
-                "it is multiplied: infinity times 0 is NaN",
+                f"{seen.infinite:,} of {seen.elements:,} float16 elements are infinite, and "
+                "multiplied: infinity times 0 is NaN",
                 measured=seen.infinite,
                 limit=0,
                 unit="infinite elements",
+                hint="use -65504 in place of -inf, or select with Where instead of Mul",
                 severity=Severity.ERROR,
             )
         elif largest > LARGEST and (halves or narrowed):
@@ -97,15 +111,16 @@ def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> 
 def _finding(value: Value, largest: float, reason: str, severity: Severity) -> Finding:
     return Finding(
         value,
-        f"it holds ±{largest:.3g} and {reason}, which ends at {LARGEST:g}",
+        f"contains ±{largest:.3g} and {reason} (maximum {LARGEST:g})",
         measured=largest,
         limit=LARGEST,
+        hint=f"use a sentinel of at most {LARGEST:g} in magnitude, or keep the mask in float32",
         severity=severity,
     )
 
 
 class _Ways:
-    """Where constants get to with their size unchanged, or added to other numbers."""
+    """Where constants arrive with their magnitude unchanged, or added to other values."""
 
     def __init__(self, graph: Graph, halves: set[Node]) -> None:
         self._graph, self._halves = graph, halves
@@ -121,18 +136,18 @@ class _Ways:
         return self._to(lambda node: "Softmax" in node.op)
 
     def _to(self, is_end: Callable[[Node], bool]) -> set[Value]:
-        found = {
+        walk = Walk(
             value
             for value in self._graph.values()
             if any(is_end(node) and not self._passes(node, value) for node in value.readers)
-        }
-        pending = list(found)
-        for value in pending:
+        )
+        found = set()
+        for value in walk:
+            found.add(value)
             node = value.producer
-            for read in node.inputs if node is not None and node.output is value else ():
-                if read is not None and read not in found and self._passes(node, read):
-                    found.add(read)
-                    pending.append(read)
+            if node is not None and node.output is value:
+                read = filter(None, node.inputs)
+                walk.add(*(each for each in read if self._passes(node, each)))
         return found
 
     def _passes(self, node: Node, value: Value) -> bool:

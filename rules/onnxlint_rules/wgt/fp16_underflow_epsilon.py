@@ -8,10 +8,10 @@ FLOAT16 = 10
 """Its number among ONNX's types."""
 
 SMALLEST_NORMAL = 2.0**-14
-"""6.1e-5: below, float16 loses digits, and some processors make 0 of it."""
+"""6.1e-5: below, float16 loses precision, and some processors flush to 0."""
 
 ROUNDED_TO_ZERO = 2.0**-25
-"""Half of the smallest float16: what is no larger becomes 0."""
+"""Half of the smallest float16: a value that is not larger becomes 0."""
 
 _GUARDED = {"Div": 1, "Log": 0, "Pow": 0, "Reciprocal": 0, "Sqrt": 0}
 """Operators that need a guard against 0, and the slot that needs it."""
@@ -22,14 +22,14 @@ _NORMALISATIONS = {"BatchNormalization": 1e-5, "InstanceNormalization": 1e-5}
 
 @rule("WGT010", "fp16-underflow-epsilon", severity=Severity.WARNING)
 def fp16_underflow_epsilon(graph: Graph, targets: Targets) -> Iterator[Finding]:
-    """An epsilon that guards a division, root or logarithm in float16, and is zero or nearly there.
+    """An epsilon that underflows in float16 and no longer guards a division, root or logarithm.
 
-    Why: float16 ends at 6e-8, so an epsilon of 1e-8 or 1e-12 becomes 0 in the conversion. The guard
-    is gone, and the first zero behind it gives infinity or NaN (onnxconverter-common issue 153).
-    Below 6.1e-5 an epsilon is subnormal: exact enough where they are computed, and 0 on processors
-    that flush them (OpenVINO issue 8676): an info. So is one of float32 that would become 0 on a
-    target that computes in float16.
-    Fix: choose an epsilon of 1e-4 and more, or keep the guarded operators in float32.
+    Why: the smallest float16 is 6e-8, so an epsilon of 1e-8 or 1e-12 becomes 0 in the conversion.
+    The guard is lost, and the first zero after it gives infinity or NaN (onnxconverter-common issue
+    153). Below 6.1e-5 an epsilon is subnormal: precise enough where subnormals are computed, but 0
+    on processors that flush them (OpenVINO issue 8676): an info. So is an epsilon of float32 that
+    would become 0 on a target that computes in float16.
+    Fix: choose an epsilon of 1e-4 or more, or keep the guarded operators in float32.
 
     Bad:
     # 1e-8 became 0
@@ -79,13 +79,13 @@ def fp16_underflow_epsilon(graph: Graph, targets: Targets) -> Iterator[Finding]:
             if vanished or (in_half and epsilon):
                 told.add(guard)
                 sure = in_half and vanished
-                yield _finding(guard, epsilon, f"the epsilon before {node.op}", sure)
+                yield _finding(guard, epsilon, f"epsilon before {node.op}", sure)
                 break
     for node in graph.nodes(*_NORMALISATIONS):
         scale = graph.tensor(node.input(1))
         epsilon = node.attribute("epsilon", _NORMALISATIONS[node.op])
         if scale is not None and scale.dtype == "float16" and epsilon <= ROUNDED_TO_ZERO:
-            yield _finding(node, 0.0, "its epsilon", True)
+            yield _finding(node, 0.0, "epsilon", True)
 
 
 def _constant(graph: Graph, value: Value | None) -> tuple[float | None, bool]:
@@ -102,9 +102,10 @@ def _constant(graph: Graph, value: Value | None) -> tuple[float | None, bool]:
 def _finding(node: Node, epsilon: float, what: str, sure: bool) -> Finding:
     return Finding(
         node,
-        f"{what} is {epsilon:.2g} in float16, whose smallest normal number is "
-        f"{SMALLEST_NORMAL:.2g}" + (": it guards nothing" if not epsilon else ""),
+        f"{what} is {epsilon:.2g} in float16 (smallest normal value {SMALLEST_NORMAL:.2g})"
+        + (" and guards nothing" if not epsilon else ""),
         measured=epsilon,
         limit=SMALLEST_NORMAL,
         severity=Severity.WARNING if sure else Severity.INFO,
+        hint="choose an epsilon of 1e-4 or more, or keep these operators in float32",
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from onnxlint import Finding, Severity, Stage, Weight, Weights, rule
+from onnxlint import Finding, Option, Severity, Stage, Weight, Weights, rule
 
 if TYPE_CHECKING:
     import numpy
@@ -18,25 +18,30 @@ if TYPE_CHECKING:
 def heavy_tailed_spectrum(
     weights: Weights,
     *,
-    min_exponent: float = 2.0,
-    max_exponent: float = 6.0,
-    min_eigenvalues: int = 50,
-    max_side: int = 4096,
+    min_exponent: Annotated[float, Option("exponent below which a few directions dominate")] = 2.0,
+    max_exponent: Annotated[float, Option("exponent above which a layer is close to random")] = 6.0,
+    min_eigenvalues: Annotated[
+        int, Option("fewest eigenvalues of a layer that is examined", "eigenvalues")
+    ] = 50,
+    max_side: Annotated[
+        int, Option("largest smaller side of a matrix that is examined", "features")
+    ] = 4096,
 ) -> Iterator[Finding]:
-    """A layer whose eigenvalues fall off as in layers that learnt too little, or too much.
+    """A layer whose eigenvalue spectrum suggests under- or over-training.
 
-    Why: the eigenvalues of a well trained layer's WᵀW have a tail that falls with a power from 2 to
-    6. Above, the layer is close to its random start; below, a few directions rule it, as in
-    overfitted layers (Martin and Mahoney, "Implicit Self-Regularization in Deep Neural Networks",
-    and the tool weightwatcher). That is a reading, no proof, and takes seconds: the rule is off by
-    default. The power is the estimate of largest likelihood, 1 + n / Σ ln(λ / λmin), with the λmin
-    whose law is nearest to the tail (Clauset, Shalizi and Newman, "Power-law distributions in
-    empirical data"). A convolution has one matrix for each place of its window; layers with fewer
-    than 50 eigenvalues are left alone.
-    Fix: train the layer longer, or at a higher rate, if the power is large; regularise it if small.
+    Why: the eigenvalues of a well-trained layer's WᵀW have a tail that follows a power law with an
+    exponent from 2 to 6. Above, the layer is close to its random initialisation; below, a few
+    directions dominate, as in overfitted layers (Martin and Mahoney, "Implicit Self-Regularization
+    in Deep Neural Networks", and the tool weightwatcher). This is an indication, not a proof, and
+    takes seconds: the rule is off by default. The exponent is the maximum-likelihood estimate, 1 +
+    n / Σ ln(λ / λmin), with the λmin whose law is nearest to the tail (Clauset, Shalizi and Newman,
+    "Power-law distributions in empirical data"). A convolution has one matrix for each position of
+    its kernel; layers with fewer than 50 eigenvalues are skipped.
+    Fix: train the layer longer, or at a higher learning rate, if the exponent is large; regularise
+    it if small.
 
     Bad:
-    # drawn at random, and never trained
+    # drawn at random, never trained
     net (float[N, 128] x) => (float[N, 512] y)
     {
         y = MatMul(x, w)
@@ -67,22 +72,21 @@ def heavy_tailed_spectrum(
         exponent = tail_exponent(eigenvalues) if len(eigenvalues) >= min_eigenvalues else None
         if exponent is None or min_exponent <= exponent <= max_exponent:
             continue
-        sentence = (
-            "it is close to a random one" if exponent > max_exponent else "few directions rule"
-        )
-        limit = max_exponent if exponent > max_exponent else min_exponent
+        random = exponent > max_exponent
+        reason = "close to a random matrix" if random else "dominated by a few directions"
         yield Finding(
             weight,
-            f"its eigenvalues have a tail of exponent {exponent:.1f}, outside {min_exponent:g} to "
-            f"{max_exponent:g}: {sentence}",
+            f"power-law exponent of the eigenvalue tail is {exponent:.1f} (expected "
+            f"{min_exponent:g} to {max_exponent:g}): {reason}",
             measured=exponent,
-            limit=limit,
+            limit=max_exponent if random else min_exponent,
             unit="power-law exponent",
+            hint="train the layer longer" if random else "regularise the layer",
         )
 
 
 def _eigenvalues(weight: Weight) -> Array:
-    """Those of WᵀW that are not 0, of all places of the window together."""
+    """Those of WᵀW that are not 0, of all positions of the kernel together."""
 
     import numpy
 

@@ -1,24 +1,28 @@
 """WGT012 identical-filters."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Severity, Weights, rule
+from onnxlint import Finding, Option, Severity, Weights, rule
 
 
 @rule("WGT012", "identical-filters", severity=Severity.WARNING)
 def identical_filters(
-    weights: Weights, *, max_copies: int = 0, min_fan_in: int = 8
+    weights: Weights,
+    *,
+    max_copies: Annotated[int, Option("copies that a layer may have", "channels")] = 0,
+    min_fan_in: Annotated[int, Option("fewest weights of a channel that counts", "weights")] = 8,
 ) -> Iterator[Finding]:
-    """Output channels of a layer that have the same weights to the last bit.
+    """Output channels of a layer with bit-identical weights.
 
-    Why: they compute the same, and get the same gradient, so that training cannot tell them apart:
-    weights were copied to widen a layer, or drawn again from the same seed. In 30 trained models
-    there was not one pair. Channels of zeros are dead-filter's, a layer of one number over and over
-    constant-weight's. Left alone are layers in groups, whose channels see different inputs, and
-    channels of fewer than 8 weights, which may agree by chance; matrices of zeros and ones that
-    repeat or pick inputs; tables of embeddings; and layers before a DepthToSpace, which start so on
-    purpose (ICNR).
-    Fix: draw the copies anew, or add noise to them before training goes on; cut them out of a
+    Why: they compute the same, and receive the same gradient, so that training cannot tell them
+    apart: weights were copied to widen a layer, or drawn again from the same seed. In 30 trained
+    models there was not one pair. Channels of zeros have the rule dead-filter, a layer of equal
+    weights constant-weight. Exempt are grouped layers, whose channels see different inputs, and
+    channels with fewer than 8 weights, which may agree by chance; matrices of zeros and ones that
+    repeat or select inputs; embedding tables; and layers before a DepthToSpace, which start that
+    way on purpose (ICNR).
+    Fix: draw the copies anew, or add noise to them before training continues; remove them from a
     trained model.
 
     Bad:
@@ -53,10 +57,11 @@ def identical_filters(
             longest = max(groups, key=len)
             yield Finding(
                 weight,
-                f"{copies:,} of {weight.outputs:,} output channels have the weights of another one "
-                f"(limit {max_copies}): {', '.join(map(str, longest[:4]))}"
-                f"{', …' * (len(longest) > 4)} are the same",
+                f"{copies:,} of {weight.outputs:,} output channels are copies of another "
+                f"(limit {max_copies}), e.g. {', '.join(map(str, longest[:4]))}"
+                f"{', …' * (len(longest) > 4)}",
                 measured=copies,
                 limit=max_copies,
                 unit="channels",
+                hint=f"initialise channel {longest[1]} anew, or remove it from a trained model",
             )

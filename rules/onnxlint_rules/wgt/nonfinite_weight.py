@@ -2,30 +2,25 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Severity, Value, Weights, rule
+from onnxlint import Finding, Graph, Severity, Value, Walk, Weights, counted, rule
+from onnxlint.model.graph.operators import LAYERS, MOVING, NORMALISATIONS
 from onnxlint_rules.wgt._marks import is_mark
 
-_LAYERS = frozenset({
-    "BatchNormalization", "Conv", "ConvTranspose", "GRU", "Gemm", "GroupNormalization",
-    "InstanceNormalization", "LSTM", "LayerNormalization", "MatMul", "RNN",
-})  # fmt: skip
-"""Operators whose constants are learned."""
-
-_STORED_AS = frozenset({"Cast", "Identity", "Transpose", "Reshape"})
-"""Operators between a weight as it is stored and its layer."""
+_LEARNT = NORMALISATIONS | set(LAYERS)
+"""Operators whose constants are learnt."""
 
 
 @rule("WGT001", "nonfinite-weight", severity=Severity.ERROR)
 def nonfinite_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
-    """A constant that holds NaN, or a layer's weight or bias that holds infinities.
+    """A constant that contains NaN, or a layer's weight or bias that contains infinities.
 
     Why: training diverged, or a conversion to half precision overflowed, before the checkpoint was
-    written; whatever touches the weight becomes NaN, and an argmax behind it still names a class.
-    Infinities outside of layers are left alone, unless NaN stands beside them: attention masks are
-    made of them. So is NaN that Where, Pad or Scatter puts beside an answer, and that is only moved
-    from there to an output: it says that there is none.
-    Fix: go back to a checkpoint from before the divergence; clip gradients, lower the learning
-    rate, or keep the tensor in float32.
+    written; everything computed from the weight becomes NaN, and an argmax after it still names a
+    class. Infinities outside of layers are exempt unless the constant contains NaN, too: attention
+    masks are made of them. So is NaN that Where, Pad or Scatter puts beside an answer, and that is
+    only moved from there to an output: it marks a missing answer.
+    Fix: return to a checkpoint from before the divergence; clip gradients, lower the learning rate,
+    or keep the tensor in float32.
 
     Bad:
     net (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 2, 3, 4}> { y = MatMul(x, w) }
@@ -73,22 +68,21 @@ def nonfinite_weight(graph: Graph, weights: Weights) -> Iterator[Finding]:
         if bad and not is_mark(graph, value):
             yield Finding(
                 value,
-                f"{bad:,} of {seen.elements:,} elements are NaN or infinite, and none may be",
+                f"{bad:,} of {counted(seen.elements, 'element')} NaN or infinite",
                 measured=bad,
                 limit=0,
                 unit="elements",
+                hint="export again from a checkpoint whose weights are finite",
             )
 
 
 def _in_layer(value: Value) -> bool:
     """Whether a layer reads the constant, be it stored in another dtype or order."""
-    read, pending = {value}, [value]
-    for each in pending:
+    walk = Walk([value])
+    for each in walk:
         for node in each.readers:
-            if node.op in _LAYERS:
+            if node.op in _LEARNT:
                 return True
-            made = node.output if node.op in _STORED_AS else None
-            if made is not None and made not in read:
-                read.add(made)
-                pending.append(made)
+            if node.op in MOVING:
+                walk.add(node.output)
     return False

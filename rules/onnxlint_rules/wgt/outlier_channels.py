@@ -2,21 +2,28 @@
 
 from collections.abc import Iterator
 from statistics import median
+from typing import Annotated
 
-from onnxlint import Finding, Severity, Stage, Weights, rule
+from onnxlint import Finding, Option, Severity, Stage, Weights, rule
 
 MIN_CHANNELS = 8
-"""Fewer have no median to speak of."""
+"""Fewer have no meaningful median; a choice."""
 
 
 @rule("WGT011", "outlier-channels", severity=Severity.INFO, stages=(Stage.TRAINED,))
-def outlier_channels(weights: Weights, *, max_ratio: float = 100.0) -> Iterator[Finding]:
-    """A layer with an output channel whose weights are 100 times those of the others.
+def outlier_channels(
+    weights: Weights,
+    *,
+    max_ratio: Annotated[
+        float, Option("magnitude of a channel that is allowed", "multiple of the median channel")
+    ] = 100.0,
+) -> Iterator[Finding]:
+    """A layer with an outlier output channel (weights 100 times the median channel).
 
     Why: quantised with one scale for the whole tensor, as many tools do by default, the widest
-    channel sets the scale, and of 256 steps two or three are left for the others. Nothing is wrong
-    with the model as it is. Channels of zeros do not count.
-    Fix: quantise with a scale for each channel (`per_channel=True`), or equalise the layers before
+    channel determines the scale, and of 256 steps two or three remain for the others. The model as
+    it is has no fault. Channels of zeros do not count.
+    Fix: quantise with one scale per channel (`per_channel=True`), or equalise the layers beforehand
     (cross-layer equalisation).
 
     Bad:
@@ -42,9 +49,11 @@ def outlier_channels(weights: Weights, *, max_ratio: float = 100.0) -> Iterator[
         if widest > max_ratio * usual:
             yield Finding(
                 weight,
-                f"channel {int(channels.magnitude.argmax())} reaches {widest:.3g}, "
-                f"{widest / usual:,.0f} times the usual {usual:.3g} (limit {max_ratio:g} times)",
+                f"maximum of channel {int(channels.magnitude.argmax())} is {widest:.3g}, "
+                f"{widest / usual:,.0f} times the median channel {usual:.3g} "
+                f"(limit {max_ratio:g} times)",
                 measured=widest / usual,
                 limit=max_ratio,
                 unit="times the median channel",
+                hint="quantise with one scale per channel (per_channel=True)",
             )

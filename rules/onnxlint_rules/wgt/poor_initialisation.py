@@ -1,29 +1,39 @@
 """WGT007 poor-initialisation."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Severity, Stage, Weight, Weights, rule
+from onnxlint import Finding, Option, Severity, Stage, Walk, Weight, Weights, rule
+from onnxlint.model.graph.operators import SQUASHING
 
 NORMAL = 0.02
-"""Standard deviation that transformers draw from, whatever the size of the layer."""
+"""Standard deviation of the initial weights of transformers, regardless of the layer's size."""
 
 
 @rule("WGT007", "poor-initialisation", severity=Severity.WARNING, stages=(Stage.INIT,))
 def poor_initialisation(
     weights: Weights,
-    *, max_ratio: float = 10.0, told_ratio: float = 3.0, min_weights: int = 256,
-) -> Iterator[Finding]:  # fmt: skip
-    """A layer whose weights were drawn with a standard deviation that no scheme would give.
+    *,
+    max_ratio: Annotated[
+        float, Option("factor to the closest scheme beyond which it is a warning", "factor")
+    ] = 10.0,
+    told_ratio: Annotated[
+        float, Option("factor above the suitable schemes beyond which it is an info", "factor")
+    ] = 3.0,
+    min_weights: Annotated[int, Option("fewest weights of a layer that counts", "weights")] = 256,
+) -> Iterator[Finding]:
+    """A layer whose initial standard deviation matches no common initialisation scheme.
 
     Why: too wide, and activations and gradients grow from layer to layer until they overflow; too
-    narrow, and they vanish: either way training does not start. N(0, 1) in a layer of 1,000 inputs
-    multiplies by 30. Compared are Kaiming's and Xavier's schemes, by fan-in and by fan-out,
-    LeCun's, PyTorch's default and the 0.02 of transformers. A warning where none is within a factor
-    of 10, ours; an info where it is three times as wide as those that suit the activation behind:
-    Kaiming's for ReLU, Xavier's for tanh, LeCun's too for sigmoid, any for others (TheDeepChecker
-    has a factor of 1.65). Narrower than that are the ends of residual branches by design, by up to
-    the root of twice their number (GPT-2), so there, and between layers of one operator and shape,
-    it is 10 (3.2 in SageMaker's rule). Fewer than 256 weights say too little.
+    narrow, and they vanish: either way training does not start. N(0, 1) in a layer with 1,000
+    inputs multiplies by 30. The deviation is compared with Kaiming's and Xavier's schemes, by
+    fan-in and by fan-out, LeCun's, PyTorch's default and the 0.02 of transformers. A warning where
+    none is within a factor of 10, ours; an info where it is three times as wide as those that suit
+    the following activation: Kaiming's for ReLU, Xavier's for tanh, LeCun's too for sigmoid, any
+    for others (TheDeepChecker uses a factor of 1.65). The ends of residual branches are narrower by
+    design, by up to the root of twice their number (GPT-2), so there, and between layers of one
+    operator and shape, it is 10 (3.2 in SageMaker's rule). Layers with fewer than 256 weights are
+    skipped.
     Fix: draw from Kaiming's distribution before a ReLU and from Xavier's before tanh or sigmoid
     (`kaiming_normal_`, `xavier_uniform_`), or keep the layer's own default.
 
@@ -64,12 +74,12 @@ def poor_initialisation(
         if most > max_ratio * least:
             yield Finding(
                 wide,
-                f"the standard deviation of the weights is {most:.3g}, and {least:.3g} in "
-                f"{narrow.place}, a layer of the same shape ({most / least:.0f} times, limit "
-                f"{max_ratio:g} times)",
+                f"weight standard deviation {most:.3g}; {least:.3g} in {narrow.place}, a layer of "
+                f"the same shape (factor {most / least:.0f}, limit {max_ratio:g})",
                 measured=most / least,
                 limit=max_ratio,
                 unit="times the narrowest layer",
+                hint=f"initialise it like {narrow.place}",
             )
             continue
         for deviation, weight in group:
@@ -84,12 +94,14 @@ def _strange(
     ratio = _ratio(scheme, deviation)
     return Finding(
         weight,
-        f"the standard deviation of the weights is {deviation:.3g}, the nearest of the usual ones "
-        f"is {scheme:.3g} ({ratio:.1f} times, limit {limit:g} times)",
+        f"weight standard deviation {deviation:.3g}; closest common scheme {scheme:.3g} "
+        f"(factor {ratio:.1f}, limit {limit:g})",
         measured=ratio,
         limit=limit,
         unit="times the nearest scheme",
         severity=severity,
+        hint=f"draw the weights with a standard deviation of {scheme:.3g}, e.g. by "
+        f"{'xavier_uniform_' if _activation(weight) in SQUASHING else 'kaiming_normal_'}",
     )
 
 
@@ -102,12 +114,14 @@ def _suited(weight: Weight) -> list[float]:
 
 
 def _activation(weight: Weight) -> str:
-    """The operator behind the layer, past its bias, normalisation and changes of layout."""
-    node = weight.node
-    while node.output is not None and len(node.output.consumers) == 1:
-        node = node.output.consumers[0]
-        if node.op not in ("Add", "BatchNormalization", "Reshape", "Transpose"):
-            return node.op
+    """The operator after the layer, past its bias, normalisation and changes of layout."""
+    walk = Walk([weight.node.output])
+    for value in walk:
+        if len(value.consumers) == 1:
+            node = value.consumers[0]
+            if node.op not in ("Add", "BatchNormalization", "Reshape", "Transpose"):
+                return node.op
+            walk.add(node.output)
     return ""
 
 

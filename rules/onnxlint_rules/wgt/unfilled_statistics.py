@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from onnxlint import Finding, Graph, Node, Settings, Severity, Stage, Value, Weights, rule
 
@@ -10,15 +11,15 @@ _SCALE, _BIAS, _MEAN, _VARIANCE = 1, 2, 3, 4
 
 @rule("WGT014", "unfilled-statistics", severity=Severity.WARNING, ops=("BatchNormalization",))
 def unfilled_statistics(graph: Graph, weights: Weights, settings: Settings) -> Iterator[Finding]:
-    """A batch normalisation whose running statistics are those it was created with, or all 0.
+    """A batch normalisation with its initial running statistics, or all 0.
 
     Why: with mean and variance 0 every activation is multiplied by 1/√epsilon, 316 by default: a
     converter that found empty tensors wrote zeros (tensorflow-onnx issue 1075). Mean 0 and variance
-    1 are what layers begin with: a trained model that still has them was trained without updating
-    them, or lost them on the way, and normalises nothing. Frameworks begin a scale with 1 and a
-    bias with 0; where those were trained while other normalisations of the model have statistics,
-    the node may be a plain scaling, which is an info.
-    Fix: export from the checkpoint that holds the running statistics (in PyTorch after
+    1 are what layers start with: a trained model that still has them was trained without updating
+    them, or lost them, and normalises nothing. Frameworks start a scale with 1 and a bias with 0;
+    if those were trained while other normalisations of the model have statistics, the node may be a
+    plain scaling, which is an info.
+    Fix: export from the checkpoint that contains the running statistics (in PyTorch after
     `model.eval()`; in TensorFlow with the moving averages restored).
 
     Bad:
@@ -36,7 +37,7 @@ def unfilled_statistics(graph: Graph, weights: Weights, settings: Settings) -> I
     }
 
     Good:
-    # nobody trained it yet
+    # not trained yet
     # stage: init
     net (float[N, 2] x) => (float[N, 2] y)
     <float[2] s = {1, 1}, float[2] b = {0, 0}, float[2] mean = {0, 0}, float[2] var = {1, 1}>
@@ -54,7 +55,7 @@ def unfilled_statistics(graph: Graph, weights: Weights, settings: Settings) -> I
     }
 
     Good:
-    # of the batch itself
+    # statistics of the batch itself
     net (float[N, 2] x) => (float[N, 2] y)
     <float[2] s = {1, 2}, float[2] b = {0, 1}, float[2] mean = {0, 0}, float[2] var = {1, 1}>
     {
@@ -66,21 +67,21 @@ def unfilled_statistics(graph: Graph, weights: Weights, settings: Settings) -> I
     zero = [each for each in found if (each.mean, each.variance) == (0, 0)]
     fresh = [each for each in found if (each.mean, each.variance) == (0, 1)]
     if zero:
-        message = f"running mean and variance are 0 in every channel{_count(zero)}"
-        yield Finding(zero[0].node, message, 0, unit="variance")
+        message = "running mean and variance are 0 in every channel"
+        yield _finding(zero, message, measured=0, unit="variance")
     if fresh and settings.stage is Stage.TRAINED:
         some_have = len(found) > len(zero) + len(fresh)
         plain = [each for each in fresh if some_have and not each.untouched]
         kept = [each for each in fresh if each not in plain]
         for group, severity in ((kept, None), (plain, Severity.INFO)):
             if group:
-                message = f"running mean 0 and variance 1, as created{_count(group)}"
-                yield Finding(group[0].node, message, severity=severity)
+                message = "running mean 0 and variance 1, as initialised"
+                yield _finding(group, message, severity=severity)
 
 
 @dataclass(frozen=True, slots=True)
 class _Statistics:
-    """The one number that mean and variance hold in all channels; None where channels differ."""
+    """The value that mean and variance have in all channels; None where channels differ."""
 
     node: Node
     mean: float | None
@@ -100,7 +101,7 @@ def _statistics(node: Node, graph: Graph, weights: Weights) -> _Statistics | Non
 
 
 def _repeated(value: Value | None, graph: Graph, weights: Weights) -> float | None:
-    """The number that every element of a constant is."""
+    """The value of every element of a constant."""
     tensor = graph.tensor(value)
     seen = None if tensor is None else weights.of(tensor)
     if seen is None or not seen.elements or seen.finite < seen.elements:
@@ -108,5 +109,6 @@ def _repeated(value: Value | None, graph: Graph, weights: Weights) -> float | No
     return seen.minimum if seen.minimum == seen.maximum else None
 
 
-def _count(found: list[_Statistics]) -> str:
-    return f" ({len(found)} nodes)" if len(found) > 1 else ""
+def _finding(found: list[_Statistics], message: str, **rest: Any) -> Finding:
+    hint = "export from the checkpoint with the running statistics, after model.eval()"
+    return Finding.of_nodes([each.node for each in found], message, hint=hint, **rest)

@@ -12,6 +12,7 @@ from onnxlint.analyses.inputs.hints.thresholds import thresholds
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import CASTING, COPYING, RESHAPING
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column
@@ -23,10 +24,9 @@ MOST_READERS = 1 << 10
 """So many nodes behind an input are asked; columns of a table are split and joined by some dozens.
 A choice of ours."""
 
-_KEEPING = frozenset({
-    "Cast", "Identity", "Squeeze", "Unsqueeze", "Dropout", "Reshape", "Flatten", "CastLike",
-    "ai.onnx.ml::Imputer", "ai.onnx.ml::StringNormalizer", "StringNormalizer", "Clip",
-})  # fmt: skip
+_KEEPING = RESHAPING | COPYING | CASTING | {
+    "Clip", "StringNormalizer", "ai.onnx.ml::Imputer", "ai.onnx.ml::StringNormalizer",
+}  # fmt: skip
 """Operators behind which the columns are the same, where their number is."""
 
 
@@ -169,6 +169,7 @@ _PICKING: dict[str, Callable[[Graph, Shapes, Node, _View], _Moved]] = {
     "Slice": _sliced,
     "Split": _split,
 }
+"""How each operator that picks or joins columns moves them."""
 
 
 def _width(shapes: Shapes, value: Value | None) -> int | None:

@@ -11,6 +11,7 @@ from onnxlint.analyses.inputs.hints.columns import columns_of
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import AFFINE, RECURRENT
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column, Slot
@@ -23,11 +24,10 @@ _QUANTISED = {
 }  # fmt: skip
 """Slots that read quantised numbers, which may be any of their dtype."""
 
-_WEIGHING = frozenset({
-    "Conv", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "GRU", "LSTM", "RNN",
-    "ai.onnx.ml::Scaler", "ai.onnx.ml::LinearClassifier", "ai.onnx.ml::LinearRegressor",
-    "ai.onnx.ml::Normalizer", "Resize",
-})  # fmt: skip
+_WEIGHING = AFFINE | RECURRENT | {
+    "BatchNormalization", "LayerNormalization", "Resize", "ai.onnx.ml::LinearClassifier",
+    "ai.onnx.ml::LinearRegressor", "ai.onnx.ml::Normalizer", "ai.onnx.ml::Scaler",
+}  # fmt: skip
 """Operators for which the size of a number counts."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import MOVING, PICKING, REPEATING
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Bound
@@ -18,10 +19,7 @@ Dims = Callable[[Value | None], tuple[Dim | None, ...] | None]
 MOST_STEPS = 64
 """Nodes between an input and what it indexes: casts, moves and sums. A choice of ours."""
 
-_MOVING = frozenset({
-    "Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Expand",
-    "Slice", "Concat", "Tile", "Split", "Gather", "GatherElements", "Clip", "Dropout", "Max", "Min",
-})  # fmt: skip
+_MOVING = MOVING | PICKING | REPEATING | {"Clip", "Concat", "Max", "Min"}
 """Operators whose outputs hold numbers of their first input, and maybe others that are valid."""
 
 _INDEXED: Mapping[str, tuple[int, int, str | int | None]] = {

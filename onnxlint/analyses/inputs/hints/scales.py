@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.operators import ARITHMETIC
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ def _written_out(graph: Graph, node: Node, slot: int, count: int | None) -> list
     """(x - mean) / deviation, or bytes that are divided by 255."""
     import numpy as np
 
-    constant = graph.constant(node.input(1 - slot)) if slot < 2 and node.op in _SCALING else None
+    constant = graph.constant(node.input(1 - slot)) if slot < 2 and node.op in ARITHMETIC else None
     if constant is None or not constant.size or not np.isfinite(constant).all():
         return []
     if node.op in ("Sub", "Add"):
@@ -68,9 +69,6 @@ def _written_out(graph: Graph, node: Node, slot: int, count: int | None) -> list
         return []
     near = any(abs(float(divisor.item()) - size) < 0.01 * size for size in _BYTE_SCALES)
     return _columns([BYTE[0]], [BYTE[1]], count) if near else []
-
-
-_SCALING = frozenset({"Add", "Div", "Mul", "Sub"})
 
 
 def _divisor(graph: Graph, node: Node, slot: int) -> np.ndarray | None:

@@ -9,18 +9,12 @@ from onnxlint.analyses.inputs.hints.attributes import elements
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import BROADCASTING, ELEMENTWISE, RECURRENT
 
 Dim = int | str
 Dims = Callable[[Value | None], tuple[Dim | None, ...] | None]
 Pair = tuple[Dim | None, Dim | None]
 
-_BROADCASTING = frozenset({
-    "Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater",
-    "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod", "Mul", "Or", "PRelu",
-    "Pow", "Sub", "Sum", "Where", "Xor",
-})  # fmt: skip
-
-_RECURRENT = frozenset({"GRU", "LSTM", "RNN"})
 
 _CACHED = {
     "com.microsoft::MultiHeadAttention": (6, 7, "num_heads", "num_heads"),
@@ -103,7 +97,7 @@ def _is_told(dim: str, known: Mapping[str, int]) -> bool:
 def _pairs(graph: Graph, dims: Dims) -> Iterator[Pair]:
     """Dims of values that a node wants to be equal; of broadcasts either may be 1."""
     for node in filter(_reads_values, graph.main.nodes):
-        if node.op in _BROADCASTING:
+        if node.op in BROADCASTING:
             yield from _aligned([dims(value) for value in node.inputs])
         elif node.op in ("MatMul", "Gemm"):
             yield from _product(node, dims)
@@ -111,7 +105,7 @@ def _pairs(graph: Graph, dims: Dims) -> Iterator[Pair]:
             yield from _beside(node, dims)
         elif node.op in ("Conv", "ConvTranspose"):
             yield from _convolved(node, dims)
-        elif node.op in _RECURRENT:
+        elif node.op in RECURRENT:
             yield from _recurrent(node, dims)
         elif node.op in _CACHED:
             yield from _cached(node, dims)
@@ -277,11 +271,11 @@ def _vectors(node: Node, dims: Dims) -> Iterator[Pair]:
             yield whole[axis], vector[0]
 
 
-_ELEMENTWISE = frozenset({
-    "Abs", "Cast", "Clip", "Dropout", "Elu", "Erf", "Exp", "Gelu", "Identity", "LeakyRelu", "Log",
-    "Neg", "Not", "Reciprocal", "Relu", "Sigmoid", "Softmax", "Sqrt", "Tanh", "ai.onnx.ml::Imputer",
-    "ai.onnx.ml::Scaler", "ai.onnx.ml::Normalizer", "ai.onnx.ml::Binarizer",
-})  # fmt: skip
+_ELEMENTWISE = ELEMENTWISE | {
+    "Softmax", "ai.onnx.ml::Binarizer", "ai.onnx.ml::Imputer", "ai.onnx.ml::Normalizer",
+    "ai.onnx.ml::Scaler",
+}  # fmt: skip
+"""Operators whose output has the shape of their first input."""
 
 MOST_BACK = 32
 """Elementwise operators in a row behind an input that are looked past. A choice of ours."""

@@ -1,0 +1,26 @@
+"""The analyses that the report needs, whichever rules were selected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from onnxlint.analyses import Analyses
+from onnxlint.settings import Settings
+
+
+def reported(analyses: Analyses) -> Iterator[type]:
+    """Those to ask for after the rules ran, each before those that are built from it."""
+    from onnxlint.analyses.execution.execution import Execution
+    from onnxlint.analyses.execution.run_budget import Work
+    from onnxlint.analyses.execution.worker import Worker
+    from onnxlint.analyses.predictions.baselines import Baselines
+    from onnxlint.analyses.predictions.scores import Scores
+
+    settings = analyses.get(Settings)
+    if settings.labels is not None and analyses.have(Worker) is not None:
+        yield Scores
+        if settings.baseline:
+            yield Baselines
+    execution = analyses.have(Execution)
+    if execution is not None and execution.runs_left_out:
+        yield Work

@@ -1,0 +1,15 @@
+"""`onnxlint schema`: print the JSON Schema of the configuration or of the JSON report."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("schema")
+@click.argument("what", type=click.Choice(["config", "report"]), metavar="config|report")
+def command(what: str) -> None:
+    """Print the JSON Schema of the configuration file, or of the JSON report."""
+    from importlib.resources import files
+
+    text = files("onnxlint").joinpath("schemas", f"{what}.json").read_text(encoding="utf-8")
+    click.echo(text, nl=False)

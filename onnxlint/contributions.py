@@ -1,0 +1,52 @@
+"""What analyses have to say in a model's report, beside the findings of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from onnxlint.report import Metrics, TraceRow
+from onnxlint.severity import Severity
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What could not be looked at, and why: silence of the rules about it is no praise.
+
+    `lost` is what, in a word or two. An error means that the linter could not do its job.
+    """
+
+    message: str
+    lost: str
+    severity: Severity = Severity.WARNING
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Contributions:
+    """Parts of the report that analyses fill in; see `ModelReport` for what the fields mean."""
+
+    samples: int | None = None
+    data: str | None = None
+    not_executed: str | None = None
+    trace: tuple[TraceRow, ...] | None = None
+    metrics: Metrics | None = None
+    losses: list[Loss] = field(default_factory=list)
+
+
+@runtime_checkable
+class Contributor(Protocol):
+    """An analysis that has something for the report."""
+
+    def contribute(self, report: Contributions) -> None:
+        """Puts it there, after all rules ran; analyses that it is built from came before."""
+
+
+@runtime_checkable
+class FailureContributor(Protocol):
+    """An analysis whose absence the report explains."""
+
+    @classmethod
+    def contribute_failure(cls, problem: Exception, report: Contributions) -> None:
+        """Says there why it cannot be had."""

@@ -1,0 +1,81 @@
+"""Does many jobs, several at a time, each in a judge's process, whose worker serves them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from onnxlint.job import Job
+from onnxlint.judges import Case, Judges
+from onnxlint.report import ModelReport
+from onnxlint.safety.limits import Budget, limit_memory
+from onnxlint.watcher import Watcher
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.execution.worker import Workers
+
+
+class Lint(Protocol):
+    """Does one job: `lint_model`, or a fixing of it."""
+
+    def __call__(self, job: Job, *, watcher: Watcher, workers: Workers) -> ModelReport:
+        """Its report; `workers` runs the models of one judge."""
+
+
+def run_jobs(
+    jobs: Sequence[Job | ModelReport], lint: Lint, parallel: int = 1,
+    begins: Callable[[str], None] | None = None,
+) -> Iterator[ModelReport]:  # fmt: skip
+    """A report for each job, in their order; where there is one already it stays.
+
+    Each job is done in a judge, `parallel` at a time; `begins` hears what they do. The model `-`
+    is standard input, which is read once, into a file.
+    """
+    with ExitStack() as stack:
+        jobs = _with_standard_input(jobs, stack)
+        able = [job for job in jobs if isinstance(job, Job)]
+        done = stack.enter_context(closing(_judged(able, lint, parallel, begins)))
+        for job in jobs:
+            yield next(done) if isinstance(job, Job) else job
+
+
+def _with_standard_input(
+    jobs: Sequence[Job | ModelReport], stack: ExitStack
+) -> list[Job | ModelReport]:
+    from onnxlint.model.file.errors import ModelError
+    from onnxlint.model.file.source import spooled
+
+    def is_piped(job: Job | ModelReport) -> bool:
+        return isinstance(job, Job) and job.path == "-"
+
+    if not any(map(is_piped, jobs)):
+        return [*jobs]
+    try:
+        source = stack.enter_context(spooled())
+    except ModelError as error:
+        unread = ModelReport("-", error=f"{error.problem}; {error.remedy}")
+        return [unread if is_piped(job) else job for job in jobs]
+    return [
+        replace(job, source=source) if isinstance(job, Job) and job.path == "-" else job
+        for job in jobs
+    ]
+
+
+def _judged(
+    jobs: Sequence[Job], lint: Lint, parallel: int, begins: Callable[[str], None] | None
+) -> Generator[ModelReport]:
+    from onnxlint.analyses.execution.worker import Workers
+
+    workers = Workers()  # each judge has a copy, and the processes that it starts
+
+    def judge(number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:
+        job = jobs[number].without(without)
+        limit_memory(Budget.build(job.settings).memory)
+        return lint(job, watcher=watcher, workers=workers)
+
+    cases = [Case(job.path, Budget.build(job.settings)) for job in jobs]
+    rules = {rule for job in jobs for rule in job.rules}
+    with closing(workers):
+        yield from Judges(judge, cases, rules, parallel).reports(begins)

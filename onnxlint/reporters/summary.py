@@ -1,0 +1,128 @@
+"""The last lines of the report for people: counts, and what stood behind them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from onnxlint.report import Metrics, ModelReport
+from onnxlint.safety.printable import printable
+from onnxlint.severity import Severity
+
+COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
+
+
+def summary(reports: Sequence[ModelReport], seconds: float | None = None) -> Iterator[str]:
+    """What was found in all models, on how much; `seconds` is how long the command took."""
+    yield _not_executed(reports) + _found(reports) + _unread(reports) + _how(reports, seconds)
+    yield from _fixes(reports)
+    for report in reports:
+        if report.metrics is not None:
+            name = f"{printable(report.path)}: " if len(reports) > 1 else ""
+            yield name + _metrics(report.metrics)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 model`, `1,200 models`."""
+    plural = noun if noun == "info" or number == 1 else f"{noun}s"
+    return f"{number:,} {plural}"
+
+
+def _not_executed(reports: Sequence[ModelReport]) -> str:
+    """That models were not run, before anything else: much less is known of them."""
+    reasons = [report.not_executed for report in reports if report.not_executed is not None]
+    if not reasons:
+        return ""
+    if len(reports) > 1:
+        told = f"{len(reasons):,} of {counted(len(reports), 'model')} not executed; "
+    else:
+        told = f"model not executed ({printable(reasons[0].partition(':')[0])}); "
+    return click.style(told, fg="yellow")
+
+
+def _found(reports: Sequence[ModelReport]) -> str:
+    counts = {severity: sum(r.count(severity) for r in reports) for severity in Severity}
+    words = ", ".join(counted(number, severity.value) for severity, number in counts.items())
+    colour = next((COLOURS[severity] for severity, number in counts.items() if number), "green")
+    done = sum(report.error is None for report in reports)
+    models = f" in {counted(done, 'model')}" if done and len(reports) > 1 else ""
+    return click.style(words, fg=colour) + models
+
+
+def _unread(reports: Sequence[ModelReport]) -> str:
+    unread = sum(report.error is not None for report in reports)
+    return click.style(f", {counted(unread, 'model')} not linted", fg="red") if unread else ""
+
+
+def _how(reports: Sequence[ModelReport], seconds: float | None) -> str:
+    """What stood behind the findings: rules, samples, time."""
+    time = "" if seconds is None else f"; {seconds:.1f} s"
+    judged = [report for report in reports if report.rules_run or report.error is None]
+    if not judged:
+        return time
+    rules = _span(report.rules_run for report in judged)
+    noun = "rule" if rules == "1" else "rules"
+    skipped = _span(len(report.not_applicable) for report in judged)
+    return f": {rules} {noun} ran{_data(judged)}, {skipped} not applicable{time}"
+
+
+def _span(numbers: Iterable[int]) -> str:
+    """`97`, or `12 to 97` where it is not the same for all models."""
+    least, *_, most = sorted([*numbers] * 2)
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
+def _data(judged: Sequence[ModelReport]) -> str:
+    """On what the models were run, those on the same together; they may differ in what they got."""
+    runs = Counter((each.samples, each.data) for each in judged if each.samples)
+    fed = [(_described(samples or 0, data or ""), models) for (samples, data), models in
+           runs.most_common()]  # fmt: skip
+    idle = sum(not each.samples and each.not_executed is None for each in judged)
+    if not fed:
+        nothing = "model" if len(judged) == 1 else "models"
+        return f", {nothing} not executed" if idle == len(judged) else ""
+    if len(fed) == 1 and not idle:
+        return f" on {fed[0][0]}"
+    told = [f"{data} ({counted(models, 'model')})" for data, models in fed]
+    return f" on {', '.join(told)}" + (f", {counted(idle, 'model')} not executed" if idle else "")
+
+
+def _described(samples: int, data: str) -> str:
+    """`8 synthetic inputs (seed 0)`, `400 samples of digits.npz`."""
+    kind, synthetic, rest = data.partition("synthetic inputs")
+    if synthetic and not kind:
+        return f"{counted(samples, 'synthetic input')}{printable(rest)}"
+    return f"{counted(samples, 'sample')} of {printable(data)}"
+
+
+def _fixes(reports: Sequence[ModelReport]) -> Iterator[str]:
+    """What fixes could do, or did."""
+    mendings = [report.mending for report in reports if report.mending is not None]
+    if not mendings:
+        fixable = sum(report.fixable for report in reports)
+        if fixable:
+            yield f"{fixable:,} fixable with --fix"
+        return
+    fixed = sum(len(mending.fixed) for mending in mendings)
+    refused = sum(len(mending.refused) for mending in mendings)
+    yield f"{fixed:,} fixed" + (f", {refused:,} not fixed" if refused else "")
+
+
+def _metrics(metrics: Metrics) -> str:
+    """How a model meets the labels."""
+    numbers = {
+        "accuracy": metrics.accuracy,
+        "log loss": metrics.log_loss,
+        "calibration error": metrics.calibration_error,
+        "RMSE": metrics.rmse,
+        "R²": metrics.r2,
+        **(metrics.baselines or {}),
+    }
+    told = [f"{name} {number:.4g}" for name, number in numbers.items() if number is not None]
+    if metrics.recall:
+        worst, recall = min(metrics.recall.items(), key=lambda each: each[1])
+        told.insert(1, f"lowest recall {recall:.4g} (class {printable(worst)})")
+    where = f"output {printable(metrics.output)!r}, {counted(metrics.samples, 'label')}"
+    return f"{', '.join(told)} ({where})"

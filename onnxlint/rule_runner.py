@@ -1,0 +1,229 @@
+"""Runs rules over one model's analyses, and gathers what they find into its report."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+from onnxlint.analyses import Analyses, runs_model
+from onnxlint.contributions import Contributions, Loss
+from onnxlint.findings import Diagnostic, folded
+from onnxlint.fix import Fix
+from onnxlint.job import Job
+from onnxlint.model.file.errors import DataError, MisfitError
+from onnxlint.model.graph.place import NotApplicable
+from onnxlint.report import ModelReport
+from onnxlint.rules.diagnosis import crash, diagnostic, incomplete
+from onnxlint.rules.rule import Rule, RuleError
+from onnxlint.safety.limits import Alarm, Budget, RuleTimeout
+from onnxlint.safety.unfinished import Terminated
+from onnxlint.severity import Severity
+from onnxlint.watcher import Watcher
+
+if TYPE_CHECKING:
+    from onnxlint.runtime.worker.client import Worker
+
+RULE_SHARE = 0.25
+"""Of the time limit, what one rule may take before it counts as hanging; the median rule takes a
+millisecond. Analyses that it asks for, and processes that it waits for, do not count."""
+
+
+LEAST_RULE_SECONDS = 1.0
+"""So long every rule may take, however little the model may."""
+
+
+def needs_worker(rule: Rule) -> bool:
+    """Whether a rule asks for an analysis that runs the model."""
+    return any(map(runs_model, rule.requests.values()))
+
+
+class RuleRunner:
+    """What the rules said about one model; `fixes` holds what would fix which findings.
+
+    `worker` is the process that runs the model; None where nothing does.
+    """
+
+    def __init__(
+        self, job: Job, analyses: Analyses, watcher: Watcher, worker: Worker | None
+    ) -> None:
+        self.fixes: list[tuple[Diagnostic, Fix]] = []
+        self.analyses = analyses
+        self._job = job
+        self._watcher = watcher
+        self._worker = worker
+        self._findings: list[Diagnostic] = []
+        self._not_applicable: dict[str, str] = {}
+        self._crashed: list[str] = []
+        self._too_late: list[str] = []
+        self._problem: str | None = None
+        self._misfit: MisfitError | None = None
+        self._completed = 0
+
+    def run(self, rule: Rule) -> None:
+        """Runs one rule; what it raises becomes a finding of ours, and the others still run."""
+        if self.analyses.get(Budget).is_overdrawn:
+            self._too_late.append(rule.code)
+            return
+        try:
+            self._check_applicable(rule)
+            self._watcher.begins(f"analyses for {rule.name}")
+            arguments: dict[str, Any] = {
+                name: self.analyses.get(kind) for name, kind in rule.requests.items()
+            }
+            self._call(rule, arguments)
+            self._completed += 1
+        except NotApplicable as reason:
+            self._not_applicable[rule.code] = str(reason)
+        except MisfitError as error:
+            self._misfit = error
+            self._not_applicable[rule.code] = "the data does not fit the model's inputs"
+        except DataError as error:
+            self._problem = str(error)
+        except BaseException as error:  # sys.exit, too: no rule decides how the command ends
+            if self._is_not_of_a_rule(error):
+                raise
+            self._crash(rule, error)
+
+    def _is_not_of_a_rule(self, error: BaseException) -> bool:
+        """Whether it is the user's, or the system's: it ends more than a rule."""
+        if isinstance(error, KeyboardInterrupt):
+            return not self._watcher.may_interrupt
+        too_few_files = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+        return isinstance(error, Terminated) or too_few_files
+
+    def _call(self, rule: Rule, arguments: dict[str, Any]) -> None:
+        """Takes in what a rule yields, all of it or, if it crashes, none."""
+        seconds = max(LEAST_RULE_SECONDS, self._job.settings.time_limit * RULE_SHARE)
+        self._watcher.begins(rule.name, rule)
+        with (
+            _at_home(),
+            redirect_stdout(sys.stderr),
+            Alarm.after(seconds if self._watcher.may_interrupt else None),
+        ):
+            options = self._job.options.get(rule.code, {})
+            findings = [*folded(rule(**arguments, **options) or ())]
+            severity = self._job.severity_of(rule)
+            synthetic = needs_worker(rule) and self.analyses.ran_on_synthetic
+            diagnostics = [
+                diagnostic(rule, each, severity=severity, synthetic=synthetic) for each in findings
+            ]
+        self._watcher.check_unharmed()
+        self._findings += diagnostics
+        self.fixes += [
+            (judged, each.fix)
+            for judged, each in zip(diagnostics, findings, strict=True)
+            if each.fix
+        ]
+        self._watcher.found(diagnostics)
+
+    def _crash(self, rule: Rule, error: BaseException) -> None:
+        self._watcher.check_unharmed()
+        if isinstance(error, RuleTimeout) and self.analyses.get(Budget).is_spent:
+            self._too_late.append(rule.code)  # it is the model that took too long
+            return
+        self._crashed.append(rule.code)
+        finding = crash(rule, error, self.analyses.get(Budget))
+        self._findings.append(finding)
+        self._watcher.found([finding])
+
+    def _check_applicable(self, rule: Rule) -> None:
+        from onnxlint.model.graph.graph import Graph
+
+        stage = self._job.settings.stage
+        if stage not in rule.stages:
+            stages = " or ".join(sorted(rule.stages))
+            raise NotApplicable(f"it judges stage {stages}, and this is {stage}")
+        if rule.ops and rule.ops.isdisjoint(self.analyses.get(Graph).ops):
+            raise NotApplicable(f"the model has no {', '.join(sorted(rule.ops))}")
+
+    def report(self, path: str, sha256: str) -> ModelReport:
+        """Everything in its stable order."""
+        parts = self._contributions()
+        losses = [*parts.losses, *self._rules_not_run(), *self._runs_ended()]
+        findings = [*self._findings, *map(_reported, losses)]
+        return ModelReport(
+            path=path,
+            sha256=sha256,
+            error=self._problem or self._untold_misfit(),
+            findings=tuple(sorted(findings, key=Diagnostic.order)),
+            rules_run=self._completed,
+            not_applicable=self._not_applicable,
+            crashed=tuple(self._crashed),
+            not_run=tuple(self._too_late),
+            samples=parts.samples,
+            data=parts.data,
+            not_executed=parts.not_executed,
+            trace=parts.trace,
+            metrics=parts.metrics,
+        )
+
+    def _contributions(self) -> Contributions:
+        """What analyses say; where one cannot be had, the report says so if that is a problem."""
+        from onnxlint.analyses.reported import reported
+
+        for kind in reported(self.analyses):
+            try:
+                self.analyses.get(kind)
+            except NotApplicable:
+                continue
+            except MisfitError as error:
+                self._misfit = error
+            except DataError as error:
+                self._problem = str(error)
+        return self.analyses.contributions()
+
+    def _untold_misfit(self) -> str | None:
+        """Why nothing was run, unless findings say so."""
+        messages = {finding.message for finding in self._findings}
+        misfits = self._misfit.misfits if self._misfit is not None else []
+        return None if {str(each) for each in misfits} <= messages else str(self._misfit)
+
+    def _rules_not_run(self) -> Iterator[Loss]:
+        if self._too_late:
+            yield Loss(
+                f"judging took longer than the {self.analyses.get(Budget).allowed_time} allowed; "
+                f"{len(self._too_late)} rules were not run (--time-limit allows more)",
+                "rules",
+                Severity.ERROR,
+                {"rules": self._too_late},
+            )
+
+    def _runs_ended(self) -> Iterator[Loss]:
+        """What was not run to its end, as limits ended it, unless findings say so."""
+        messages = {finding.message for finding in self._findings}
+        for message in dict.fromkeys(self._worker.cut_short if self._worker is not None else ()):
+            if message not in messages:
+                yield Loss(f"{message}; what it was run for is not judged", "runs")
+
+
+def _reported(loss: Loss) -> Diagnostic:
+    return incomplete(loss.message, lost=loss.lost, severity=loss.severity, **loss.evidence)
+
+
+@contextmanager
+def _at_home() -> Iterator[None]:
+    """Comes back to the working directory, whatever a rule made of it.
+
+    Raises:
+        RuleError: the rule changed it.
+    """
+    home = _working_directory()
+    try:
+        yield
+    finally:
+        strayed = home is not None and _working_directory() != home
+        if home is not None and strayed:
+            os.chdir(home)
+    if strayed:
+        raise RuleError("changed the working directory")
+
+
+def _working_directory() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - of every rule, and several times as fast
+    except OSError:
+        return None

@@ -1,0 +1,93 @@
+"""What stays the same while one model is linted, and linted again after it was fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses import Analyses, closure
+from onnxlint.job import Job
+from onnxlint.rule_runner import RuleRunner, needs_worker
+from onnxlint.rules.rule import Rule
+from onnxlint.safety.limits import Budget
+from onnxlint.watcher import Watcher
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.execution.worker import Worker, Workers
+    from onnxlint.model.file.load import Model
+
+
+class JudgingSession:
+    """One job under way: its worker, its time, and the model while it is open.
+
+    `workers` serves many models, and stays open; without it the session has its own.
+    """
+
+    def __init__(
+        self, job: Job, watcher: Watcher | None = None, workers: Workers | None = None
+    ) -> None:
+        self._job = job
+        self._rules = [rule for rule in job.rules if not (job.static_only and needs_worker(rule))]
+        is_scored = job.settings.labels is not None and not job.static_only
+        self._runs_model = is_scored or any(map(needs_worker, self._rules))
+        self._watcher = watcher or Watcher()
+        self._workers = workers
+        self._stack = ExitStack()
+        self.budget = Budget.build(job.settings)
+
+    def __enter__(self) -> JudgingSession:
+        if self._runs_model:
+            self.worker()  # it starts while the model is read
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def worker(self) -> Worker:
+        """The process that runs the model, started."""
+        from onnxlint.analyses.execution.worker import Workers
+
+        if self._workers is None:
+            self._workers = self._stack.enter_context(closing(Workers()))
+        settings = self._job.settings
+        worker = self._workers.with_limits(settings.time_limit, settings.memory_limit)
+        worker.serve(self.budget)
+        return worker
+
+    @contextmanager
+    def opened(self) -> Iterator[Model]:
+        """The job's model, open meanwhile.
+
+        Raises:
+            ModelError: there is no readable model.
+        """
+        from onnxlint.model.file.load import open_model
+
+        self._watcher.begins("reading the model")
+        with open_model(self._job.source or self._job.path, self.budget) as model:
+            yield model
+
+    @contextmanager
+    def judged(self, model: Model) -> Iterator[RuleRunner]:
+        """What the job's rules say of a model; its analyses end with the context."""
+        worker = self.worker() if self._runs_model else None
+        with closing(Analyses(self._job.settings, model, self.budget)) as analyses:
+            if worker is not None:
+                analyses.give(worker)
+            runner = RuleRunner(self._job, analyses, self._watcher, worker)
+            self._watcher.begins_anew()
+            self._watcher.begins("shape inference")
+            analyses.start(kind for rule in self._rules for kind in rule.requests.values())
+            for rule in sorted(self._rules, key=_effort):
+                runner.run(rule)
+            yield runner
+
+
+def _effort(rule: Rule) -> tuple[bool, int]:
+    """Sort key: static rules first, while the worker starts, then what asks for least.
+
+    Whether the model runs at all is so told before what hangs on it.
+    """
+    requested = frozenset().union(*(closure(kind) for kind in rule.requests.values()))
+    return needs_worker(rule), len(requested)

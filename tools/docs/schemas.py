@@ -1,0 +1,215 @@
+"""Writes the JSON Schemas of the configuration and of the JSON report: into `onnxlint/schemas/`.
+
+Types come from the code, descriptions from `described.py`; a test compares the files with both.
+Run it after a change: `python tools/docs/schemas.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import described
+import msgspec
+
+from onnxlint.config import Config
+from onnxlint.findings import Diagnostic
+from onnxlint.model.graph.place import Place
+from onnxlint.report import Configuration, Metrics, TraceRow
+from onnxlint.reporters.json import REPORT_VERSION
+from onnxlint.rules.packs import discover
+from onnxlint.rules.rule import Rule
+from onnxlint.rules.toml_rules import RuleTable
+from onnxlint.severity import Severity
+
+FOLDER = Path(__file__).parents[2] / "onnxlint" / "schemas"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TEXT, COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
+SEVERITY = {"enum": [severity.value for severity in Severity]}
+
+
+def main() -> None:
+    for name, schema in (("config", config()), ("report", report())):
+        (FOLDER / f"{name}.json").write_text(rendered(schema), encoding="utf-8")
+
+
+def rendered(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def config() -> dict[str, Any]:
+    """The schema of `onnxlint.toml`."""
+    _, parts = msgspec.json.schema_components([Config, RuleTable], ref_template="#/$defs/{name}")
+    parts = _without_null(parts)
+    for name, part in parts.items():
+        part["description"] = described.TABLES[name]
+        for key, about in part.get("properties", {}).items():
+            about["description"] = described.KEYS.get(f"{name}.{key}") or described.KEYS[key]
+    parts["RuleTables"] = {"description": described.KEYS["rules"], **_rule_tables()}
+    for choices in (parts["Config"], parts["PerModel"]):
+        about = described.KEYS["rules"]
+        choices["properties"]["rules"] = {"$ref": "#/$defs/RuleTables", "description": about}
+    parts["Config"]["properties"]["rule"]["items"] = {"$ref": "#/$defs/RuleTable"}
+    parts["OutputContract"]["properties"]["head"]["enum"] = list(described.HEADS)
+    whole = parts.pop("Config")
+    return {
+        "$schema": DIALECT,
+        **whole,
+        "title": "onnxlint.toml",
+        "$defs": dict(sorted(parts.items())),
+    }
+
+
+def _without_null(schema: Any) -> Any:
+    """TOML has no null: a key that may be None may be left out. Nor need titles be repeated."""
+    if isinstance(schema, list):
+        return [_without_null(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: each for key, each in schema.items() if key != "title"}
+    if kept.get("default", 0) is None:
+        del kept["default"]
+    options = [each for each in kept.pop("anyOf", []) if each != {"type": "null"}]
+    if len(options) == 1:
+        kept = {**options[0], **kept}
+    elif options:
+        kept["anyOf"] = options
+    return {
+        key: _without_null(each) for key, each in kept.items() if each != [] or key != "required"
+    }
+
+
+def _rule_tables() -> dict[str, Any]:
+    rules = {rule.name: _rule_table(rule) for rule in discover().rules}
+    other = {"type": "object", "properties": {"severity": SEVERITY}}
+    return {"type": "object", "properties": rules, "additionalProperties": other}
+
+
+def _rule_table(rule: Rule) -> dict[str, Any]:
+    severity = {**SEVERITY, "default": rule.severity.value}
+    options = {name: _option(option) for name, option in rule.options.items()}
+    return {
+        "type": "object",
+        "description": f"{rule.code}: {' '.join(rule.documentation.summary.split())}",
+        "properties": {"severity": severity, **options},
+        "additionalProperties": False,
+    }
+
+
+def _option(option: Any) -> dict[str, Any]:
+    schema = _without_null(copy.deepcopy(msgspec.json.schema(option.type)))
+    description = getattr(option, "description", "")
+    default = {} if option.default is None else {"default": msgspec.to_builtins(option.default)}
+    return {**schema, **({"description": description} if description else {}), **default}
+
+
+def report() -> dict[str, Any]:
+    """The schema of what `--format json` prints."""
+    finding = _record(Diagnostic, place={"$ref": "#/$defs/place"}, severity=SEVERITY)
+    _add(finding, "fingerprint", TEXT)
+    parts = {
+        "model": _model(),
+        "summary": _summary(),
+        "finding": finding,
+        "place": _record(Place),
+        "fixes": _fixes(),
+        "metrics": _record(Metrics),
+        "configuration": _record(Configuration),
+        "trace_row": _record(TraceRow),
+    }
+    for name, part in parts.items():
+        _describe(name, part)
+    tool = _closed({"name": {"const": "onnxlint"}, "version": TEXT, "packs": _by_name(TEXT)})
+    whole = _closed({
+        "version": {"const": REPORT_VERSION},
+        "tool": tool,
+        "models": {"type": "array", "items": {"$ref": "#/$defs/model"}},
+    })  # fmt: skip
+    _describe("report", whole)
+    _describe("tool", tool)
+    return {"$schema": DIALECT, "title": "onnxlint report", **whole, "$defs": parts}
+
+
+def _model() -> dict[str, Any]:
+    return _closed({
+        "path": TEXT,
+        "sha256": _or_null(TEXT),
+        "error": _or_null(TEXT),
+        "configuration": _or_null({"$ref": "#/$defs/configuration"}),
+        "summary": {"$ref": "#/$defs/summary"},
+        "metrics": _or_null({"$ref": "#/$defs/metrics"}),
+        "findings": {"type": "array", "items": {"$ref": "#/$defs/finding"}},
+        "mending": _or_null({"$ref": "#/$defs/fixes"}),
+        "trace": _or_null({"type": "array", "items": {"$ref": "#/$defs/trace_row"}}),
+    })  # fmt: skip
+
+
+def _summary() -> dict[str, Any]:
+    return _closed({
+        **{severity.value: COUNT for severity in Severity},
+        "rules_run": COUNT,
+        "not_applicable": COUNT,
+        "not_run": {"type": "array", "items": TEXT},
+        "samples": _or_null(COUNT),
+        "data": _or_null(TEXT),
+        "not_executed": _or_null(TEXT),
+    })  # fmt: skip
+
+
+def _fixes() -> dict[str, Any]:
+    finding = {"$ref": "#/$defs/finding"}
+    refused = _closed({"finding": finding, "reason": TEXT})
+    return _closed({
+        "fixed": {"type": "array", "items": finding},
+        "refused": {"type": "array", "items": refused},
+        "written": _or_null(TEXT),
+        "unverified": _or_null(TEXT),
+        "problem": _or_null(TEXT),
+    })  # fmt: skip
+
+
+def _record(kind: type, **given: dict[str, Any]) -> dict[str, Any]:
+    """A dataclass that is written field by field."""
+    _, parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    properties = parts[kind.__name__]["properties"]
+    found = {}
+    for field in dataclasses.fields(kind):
+        found[field.name] = given.get(field.name) or {
+            key: each for key, each in properties[field.name].items() if key != "default"
+        }
+    return _closed(found)
+
+
+def _add(schema: dict[str, Any], name: str, kind: dict[str, Any]) -> None:
+    schema["properties"][name] = kind
+    schema["required"].append(name)
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _or_null(kind: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [kind, {"type": "null"}]}
+
+
+def _by_name(kind: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": kind}
+
+
+def _describe(name: str, part: dict[str, Any]) -> None:
+    part["description"] = described.PARTS[name]
+    for key, about in part["properties"].items():
+        part["properties"][key] = {"description": described.FIELDS[f"{name}.{key}"], **about}
+
+
+if __name__ == "__main__":
+    main()
