@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import is_hypothesis_test
 
-from onnxlint.pipeline import needs_runtime
+from onnxlint.rule_runner import needs_worker
 from onnxlint.rules.rule import Rule
 
 FILES = {
@@ -48,4 +48,4 @@ def runs(item: pytest.Item) -> bool:
     """Whether it has the marker `runtime`: its model, or its rule's examples, run in a worker."""
     given = getattr(item, "callspec", None)
     rules = [value for value in given.params.values() if isinstance(value, Rule)] if given else []
-    return item.path.stem in RUNNING or any(map(needs_runtime, rules))
+    return item.path.stem in RUNNING or any(map(needs_worker, rules))
