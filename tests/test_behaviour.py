@@ -275,7 +275,7 @@ def test_company_or_a_larger_batch(first_twice, second_twice, depends, monkeypat
 
 def test_one_sample_has_no_company(tmp_path: Path) -> None:
     data = fed(tmp_path, x=np.ones((1, 4), np.float32))
-    assert "at least 2 samples" in reason(judged(batch_coupling, SOFTMAX, data=data))
+    assert "at least 2 samples are needed" in reason(judged(batch_coupling, SOFTMAX, data=data))
 
 
 def test_a_scale_for_the_whole_batch_is_by_design() -> None:
@@ -471,7 +471,7 @@ def test_a_model_that_runs_only_when_optimised() -> None:
 @pytest.mark.parametrize(
     ("output", "what"),
     [("float[N, 3]", None), ("float[M, K]", None),
-     ("float[K, K]", "'K' is 1 elsewhere")],
+     ("float[K, K]", "axis 1 has size 3 ('K' is 8 elsewhere)")],
 )  # fmt: skip
 def test_shapes_that_only_a_run_shows(output: str, what: str | None) -> None:
     text = f"""n (float[N, 3] x, int64[A] s) => ({output} y)

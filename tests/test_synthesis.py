@@ -398,7 +398,7 @@ def test_what_fails_on_zeros_alone_is_a_warning():
 def test_no_valid_input_names_the_command():
     text = "net (float[N, T] x, int64[2] p) => (float[A, B] y) { y = Reshape(x, p) }"
     (found,) = reported(no_valid_input, text)
-    assert "model.onnx --data samples.npz" in found.message
+    assert "model.onnx --data samples.npz" in found.hint
 
 
 def test_that_nothing_was_run_is_said_first():

@@ -163,7 +163,7 @@ class _Trials:
         """Where any single sample does the same, that is what is told."""
         if usual is None or self._attempted(usual) is not False:
             return boundary
-        return replace(boundary, told="a single sample", feed=usual, ordinary=True)
+        return replace(boundary, told="a batch of one sample", feed=usual, ordinary=True)
 
     def _runs_any(self, feeds: list[Feed]) -> bool:
         return any(not isinstance(self._attempted(feed), Refusal) for feed in feeds)

@@ -208,7 +208,7 @@ def _ordinary(slots: list[Slot], feed: dict[str, Array]) -> Boundary:
     if content and not any(array.astype(bool).any() for array in content):
         return Boundary("an all-zero sample", feed, ordinary=True)
     is_constant = all((array == array[0]).all() for array in content)
-    told = "a constant sample" if is_constant else "a sample of values that are listed"
+    told = "a constant sample" if is_constant else "a sample of listed values"
     return Boundary(told, feed, ordinary=is_constant and bool(content))
 
 

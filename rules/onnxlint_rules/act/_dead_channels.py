@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Bounds, Finding, Node, ObservedNode, Severity
-from onnxlint_rules.act._counts import counted
+from onnxlint_rules._counts import counted
 
 
 def revival(relu: Node, *, is_open: bool) -> str:

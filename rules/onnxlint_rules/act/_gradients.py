@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from onnxlint import Finding, Propagation, Reach, Severity
-from onnxlint_rules.act._counts import counted
+from onnxlint_rules._counts import counted
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Activations, Finding, NotApplicable, Observed, Option, Severity, Trace, rule
-from onnxlint.model.graph.operators import AFFINE, NORMALISATIONS, SOFTMAXES, SQUASHING
+from onnxlint import Activations, Finding, NotApplicable, Option, Severity, Trace, rule
+from onnxlint_rules.act._constants import is_saturated, sums_up_shares, suspect
 
 _TOLD_ELSEWHERE = ("Exp", "Where")
 """What is masked is 0."""
@@ -68,39 +68,13 @@ def constant_activation(
     for seen in activations.firsts(constant):
         dead = seen.made_by("Relu") and seen.peak == 0
         told = dead or seen.made_by(*_TOLD_ELSEWHERE) or activations.has_zero_layer(seen)
-        if not told and not _is_saturated(seen) and not _sums_up_shares(seen):
+        if not told and not is_saturated(seen) and not sums_up_shares(seen):
             yield Finding(
                 seen,
                 f"identical for all {seen.of_samples} samples although the inputs differ "
                 f"(spread {seen.spread or 0:.1g}, limit {max_spread:g})",
                 measured=seen.spread,
                 limit=max_spread,
-                unit="fraction of the largest number",
-                hint=_hint(seen),
+                unit="fraction of the largest value",
+                hint=suspect(seen),
             )
-
-
-def _hint(seen: Observed) -> str:
-    """What to look at, by what made the value."""
-    node = seen.value.producer
-    if node is None:
-        return "compare this value for two inputs that differ"
-    if node.op in NORMALISATIONS:
-        return f"check the axis of {node.op}: over a single element only the bias is left"
-    if node.op in AFFINE:
-        return f"check whether the bias outweighs what the weights of {node.op} contribute"
-    return f"compare the inputs of {node.op} for two samples that differ"
-
-
-def _sums_up_shares(seen: Observed) -> bool:
-    """Whether it adds up to 1 everywhere: the output of a softmax or of a division by its sum."""
-    ends = seen.statistics.minimum, seen.statistics.maximum
-    return seen.made_by("ReduceSum") and all(abs(end - 1) <= 16 * seen.epsilon for end in ends)
-
-
-def _is_saturated(seen: Observed) -> bool:
-    """Whether a squashing activation is mostly saturated."""
-    if not seen.made_by(*SQUASHING, *SOFTMAXES):
-        return False
-    at_limits = seen.fraction_of_magnitudes(at_least=1.0)
-    return at_limits + seen.fraction_of_magnitudes(below=seen.epsilon) > 0.5

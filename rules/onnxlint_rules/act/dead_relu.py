@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Bounds, Finding, Option, Severity, Trace, rule
-from onnxlint_rules.act._counts import all_of
+from onnxlint_rules._counts import all_of
 from onnxlint_rules.act._dead_channels import looks, proven, rarely_active, revival
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from onnxlint import Activations, Finding, Severity, Trace, rule
 from onnxlint.model.graph.operators import DATA_SIZED
-from onnxlint_rules.act._counts import all_of
+from onnxlint_rules._counts import all_of
 
 
 @rule("ACT014", "empty-intermediate", severity=Severity.INFO)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Activations, Bounds, Finding, Observed, Option, Severity, Trace, rule
-from onnxlint_rules.act._counts import counted
+from onnxlint_rules._counts import counted
 
 
 @rule("ACT006", "exploding-activation", severity=Severity.WARNING)

@@ -16,8 +16,8 @@ from onnxlint import (
     rule,
 )  # fmt: skip
 from onnxlint_rules.act._at_limits import at_limits
-from onnxlint_rules.act._counts import in_runs
 from onnxlint_rules.act._guards import against_infinity
+from onnxlint_rules.act._runs import in_runs
 
 
 @rule("ACT002", "inf-origin", severity=Severity.ERROR)

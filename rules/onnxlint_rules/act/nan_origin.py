@@ -15,8 +15,8 @@ from onnxlint import (
     rule,
 )
 from onnxlint_rules.act._at_limits import at_limits
-from onnxlint_rules.act._counts import in_runs
 from onnxlint_rules.act._guards import against_nan
+from onnxlint_rules.act._runs import in_runs
 from onnxlint_rules.wgt._marks import is_mark
 
 

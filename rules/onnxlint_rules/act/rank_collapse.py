@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Activations, Finding, NotApplicable, Option, Severity, Trace, rule
-from onnxlint_rules.act._counts import counted
+from onnxlint_rules._counts import counted
 
 ROUNDING = 1e-6
 """Samples that differ by no more are the same, which ACT007 reports."""

@@ -7,14 +7,13 @@ from onnxlint import (
     Activations,
     Finding,
     Node,
-    Observed,
-    ObservedNode,
     Option,
     Severity,
     Trace,
     rule,
 )
-from onnxlint_rules.act._counts import counted
+from onnxlint_rules._counts import counted
+from onnxlint_rules.act._saturation import neurons_beyond, saturated_share
 
 
 @rule("ACT004", "saturated-activation", severity=Severity.WARNING, ops=("Sigmoid", "Tanh"))
@@ -101,7 +100,7 @@ def saturated_activation(
     }
     """
     for activation in trace.nodes("Sigmoid", "Tanh"):
-        saturated, close = _saturated(activation), _neurons_beyond(activation, max_neuron_level)
+        saturated, close = saturated_share(activation), neurons_beyond(activation, max_neuron_level)
         if max(saturated, close) <= max_saturated_fraction:
             continue
         if _may_saturate(activation.node, trace, activations):
@@ -132,20 +131,3 @@ def _may_saturate(node: Node, trace: Trace, activations: Activations) -> bool:
     if trace.gates_itself(node) or (node.op == "Sigmoid" and activations.is_gate(node)):
         return True
     return node.output is not None and activations.is_score(node.output)
-
-
-def _saturated(activation: ObservedNode) -> float:
-    """The fraction of outputs whose slope is 0 in the dtype's precision."""
-    seen: Observed = activation.output
-    least = seen.fraction_of_magnitudes(below=seen.epsilon)
-    return seen.fraction_of_magnitudes(at_least=1.0) + least * (activation.node.op == "Sigmoid")
-
-
-def _neurons_beyond(activation: ObservedNode, level: float) -> float:
-    """The fraction of neurons that are further than this from the middle, on average."""
-    rows = activation.output.samples
-    if rows is None:
-        return 0.0
-    outputs = rows[:, 1:]
-    distances = abs(2 * outputs - 1 if activation.node.op == "Sigmoid" else outputs)
-    return float((distances.mean(axis=0) > level).mean())

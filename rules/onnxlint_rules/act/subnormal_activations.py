@@ -5,7 +5,7 @@ from typing import Annotated
 
 from onnxlint import Activations, Finding, Option, Severity, Trace, rule
 from onnxlint.analyses.comparison.reference import least_share
-from onnxlint_rules.act._counts import counted
+from onnxlint_rules._counts import counted
 
 
 @rule("ACT011", "subnormal-activations", severity=Severity.WARNING)

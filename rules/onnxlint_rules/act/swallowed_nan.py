@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Severity, Trace, Witnesses, rule
-from onnxlint_rules.act._counts import in_runs
+from onnxlint_rules.act._runs import in_runs
 
 _HIDES_NAN = frozenset({
     "ArgMax", "ArgMin", "Cast", "Clip", "DynamicQuantizeLinear", "Equal", "GlobalMaxPool",

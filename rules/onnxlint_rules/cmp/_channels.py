@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from onnxlint import BrokenChannels, Finding, Reference, Severity
-from onnxlint_rules.cmp._divergences import counted, share
+from onnxlint_rules._counts import counted
+from onnxlint_rules.cmp._divergences import share
 
 MOST_NAMED = 8
 """Broken channels that are listed; more are counted."""
@@ -19,7 +20,7 @@ def broken_channels(reference: Reference) -> Iterator[Finding]:
         yield Finding(
             output,
             f"output {output.value.name!r} differs from the reference by {share(output.error)} as "
-            f"a whole, but {_lost(broken)} on {counted(reference.samples)}",
+            f"a whole, but {_lost(broken)} on {counted(reference.samples, 'sample')}",
             measured=broken.error,
             limit=broken.limit,
             unit="relative L2 error of a channel",

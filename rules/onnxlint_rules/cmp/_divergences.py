@@ -3,6 +3,7 @@
 from math import isinf
 
 from onnxlint import FirstDivergence, OutputDifference
+from onnxlint_rules._counts import counted
 
 SMALL = 1e-3
 """Below it shares are not written in percent."""
@@ -16,7 +17,7 @@ def distance(worst: OutputDifference, count: int, samples: int, limit: float) ->
     others = {1: "", 2: " (1 more output differs)"}.get(
         count, f" ({count - 1} more outputs differ)"
     )
-    return f"{told} on {counted(samples)}{others}"
+    return f"{told} on {counted(samples, 'sample')}{others}"
 
 
 def _differs(error: float, limit: float) -> str:
@@ -28,11 +29,6 @@ def _differs(error: float, limit: float) -> str:
 def share(error: float) -> str:
     """A relative error, in percent where that is short."""
     return f"{error:.0%}" if error >= 1 else f"{error:.1%}" if error >= SMALL else f"{error:.1e}"
-
-
-def counted(samples: int) -> str:
-    """So many samples."""
-    return "1 sample" if samples == 1 else f"{samples:,} samples"
 
 
 def beginning(first: FirstDivergence | None, worst: OutputDifference) -> str:

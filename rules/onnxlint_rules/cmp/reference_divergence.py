@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Node, Option, OutputDifference, Reference, Severity, rule
+from onnxlint import Finding, Option, Reference, Severity, rule
 from onnxlint_rules.cmp._channels import broken_channels
-from onnxlint_rules.cmp._divergences import beginning, distance, remedy, share
+from onnxlint_rules.cmp._divergences import beginning, distance, remedy
+from onnxlint_rules.cmp._ties import tied
 
 STEPS = 10
 """Steps of a dtype coarser than float32 that rounding may add up to: 1% in float16."""
@@ -101,7 +102,7 @@ def reference_divergence(
     ties = {output: reference.tie(output, limit) for output in far}
     told = [output for output in far if ties[output] is None]
     if far and not told:
-        yield from _tie(reference, ties, limit)
+        yield from tied(reference, ties, limit)
     far = told
     if not far:
         yield from broken_channels(reference)
@@ -123,23 +124,4 @@ def reference_divergence(
         evidence={"outputs": {o.value.name: o.misfit or o.error for o in far}},
         severity=severity,
         hint=remedy(first, worst),
-    )
-
-
-def _tie(
-    reference: Reference, ties: dict[OutputDifference, Node | None], limit: float
-) -> Iterator[Finding]:
-    """Only decisions differ, between scores that agree."""
-    worst = max(ties, key=lambda output: (bool(output.misfit), output.error))
-    node = ties[worst]
-    assert node is not None
-    yield Finding(
-        worst,
-        f"{distance(worst, len(ties), reference.samples, limit)}: a tie, {node.place} decides "
-        f"between scores that agree within {share(limit)}",
-        measured=None if worst.misfit else worst.error,
-        limit=limit,
-        unit="relative L2 error",
-        severity=Severity.INFO,
-        hint=f"compare the scores that {node.place} reads instead of the decisions",
     )

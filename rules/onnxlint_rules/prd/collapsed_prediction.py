@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Collapse, Collapses, Finding, Option, Severity, Stage, Trace, rule
+from onnxlint import Collapses, Finding, Option, Severity, Stage, Trace, rule
+from onnxlint_rules.prd._collapses import severity_of, told, where_to_look
 
 
 @rule("PRD002", "collapsed-prediction", severity=Severity.WARNING, stages=(Stage.TRAINED,))
@@ -100,53 +101,10 @@ def collapsed_prediction(
     for collapse in collapses.within(min_spread):
         yield Finding(
             collapse,
-            _told(collapse, trace.samples, min_spread),
+            told(collapse, trace.samples, min_spread),
             measured=collapse.spread,
             limit=min_spread,
             unit="fraction of the largest value",
-            severity=_severity(collapse, trace, min_samples, min_sure_samples, min_spread),
-            hint=_hint(collapse, trace),
+            severity=severity_of(collapse, trace, min_samples, min_sure_samples, min_spread),
+            hint=where_to_look(collapse, trace),
         )
-
-
-def _told(collapse: Collapse, samples: int, limit: float) -> str:
-    """What was seen, and from where on no input matters."""
-    seen = f"identical for all {samples:,} samples"
-    if collapse.is_head:
-        seen = (
-            f"all {collapse.rows:,} predictions on {samples:,} samples are nearly identical: "
-            f"relative spread {collapse.spread:.2g} (limit {limit:g})"
-        )
-        if collapse.log_odds_spread >= limit:
-            seen += f"; relative spread of the log-odds {collapse.log_odds_spread:.2g}"
-    elif not collapse.is_equal:
-        seen = "holds only the sign of a value"
-    proof = collapse.proof
-    if proof is None or proof.ended_at is None:
-        return seen
-    return f"{seen}, proven for every input: {proof.ended_at.place}: {proof.why}"
-
-
-def _hint(collapse: Collapse, trace: Trace) -> str:
-    """Where to look."""
-    proof = collapse.proof
-    if proof is not None and proof.ended_at is not None:
-        return f"fix {proof.ended_at.place}: nothing computed after this node depends on the input"
-    if trace.synthetic:
-        return "run with your own samples (--data): synthetic ones may all belong to one class"
-    return "look for dead and all-zero layers (ACT003, WGT002), and check that weights were loaded"
-
-
-def _severity(
-    collapse: Collapse, trace: Trace, least: int, least_if_sure: int, limit: float
-) -> Severity:
-    """A warning where it is proven or enough of the user's data shows it."""
-    if collapse.is_meant:
-        return Severity.INFO
-    if collapse.proof is not None:
-        return Severity.WARNING
-    needed = 0 if collapse.is_head else least
-    if collapse.log_odds_spread >= limit:
-        needed = least_if_sure
-    is_shown = trace.samples >= needed and not trace.synthetic
-    return Severity.WARNING if is_shown else Severity.INFO

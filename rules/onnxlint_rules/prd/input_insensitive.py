@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Constancy, Finding, Option, Sensitivity, Severity, Stage, Tried, rule
+from onnxlint_rules._counts import counted
 
 
 @rule("PRD005", "input-insensitive", severity=Severity.ERROR, stages=(Stage.TRAINED,))
@@ -60,18 +61,14 @@ def input_insensitive(
         names = ", ".join(repr(output.name) for output in idle.outputs)
         yield Finding(
             idle,
-            f"no effect: {_counted(idle.variations, 'change')} on "
-            f"{_counted(idle.samples, 'sample')} left {names} bit-identical",
+            f"no effect: {counted(idle.variations, 'change')} on "
+            f"{counted(idle.samples, 'sample')} left {names} bit-identical",
             severity=_severity(sensitivity, [idle], min_samples),
             hint=HINT.format(repr(idle.input.name)),
         )
 
 
 HINT = "follow {} to the node behind which the values no longer differ (ACT003, ACT007, WGT002)"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _severity(sensitivity: Sensitivity, tried: list[Tried], min_samples: int) -> Severity:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Option, Positions, Severity, Stage, Unread, rule
+from onnxlint import Finding, Option, Positions, Severity, Stage, rule
+from onnxlint_rules._counts import counted
+from onnxlint_rules.prd._unread import without_effect, without_weights
 
 MOST_AT_EDGES = 0.125
 """Share that strides and crops leave out at the ends of an axis: as a crop of 224 from 256 does."""
-
-MOST_NAMED = 4
-"""Ranges that are listed; more are counted."""
 
 
 @rule("PRD015", "unread-positions", severity=Severity.WARNING, stages=(Stage.TRAINED,))
@@ -74,59 +73,15 @@ def unread_positions(
     }
     """
     for unread in positions.weightless:
-        yield _weightless(unread)
+        yield without_weights(unread)
     for unread in positions.unread:
         if not (unread.is_edge and unread.count <= MOST_AT_EDGES * unread.size):
-            yield _observed(unread, max_unread)
+            yield without_effect(unread, max_unread)
     for sequence in positions.orderless:
         yield Finding(
             sequence,
             f"outputs stay the same when axis {sequence.axis} is shuffled "
-            f"({_samples(sequence.samples)}): attention without encoded positions ignores order",
+            f"({counted(sequence.samples, 'sample')}): attention ignores the order of positions",
             severity=Severity.INFO,
             hint=f"add a positional encoding to {sequence.input.name!r} before the first attention",
         )
-
-
-def _weightless(unread: Unread) -> Finding:
-    assert unread.zeros is not None
-    convolves = unread.zeros.op == "Conv"
-    return Finding(
-        unread,
-        f"not read: the weights of {_named(unread)} in {unread.zeros.place} are all zero",
-        measured=unread.count,
-        limit=0,
-        unit="features",
-        severity=Severity.WARNING if convolves else Severity.INFO,
-        hint=f"drop the unused part of {unread.input.name!r}, or check why {unread.zeros.place} "
-        "learned no weights for this part",
-    )
-
-
-def _observed(unread: Unread, max_unread: float) -> Finding:
-    grave = unread.count > max_unread * unread.size and unread.picked is None
-    is_table = unread.channels and not unread.has_places
-    picked = f"; {unread.picked.place} picks the others" if unread.picked is not None else ""
-    return Finding(
-        unread,
-        f"no output depends on {_named(unread)}: bit-identical for other values on "
-        f"{_samples(unread.samples)} (limit {max_unread:.0%}){picked}",
-        measured=unread.count / unread.size,
-        limit=max_unread,
-        unit="fraction of positions",
-        severity=Severity.WARNING if grave and not is_table else Severity.INFO,
-        hint=f"check whether {unread.picked.place} picks the intended positions"
-        if unread.picked is not None
-        else f"follow {unread.input.name!r} to the Gather, Slice or Split that drops positions",
-    )
-
-
-def _samples(samples: int) -> str:
-    return "1 sample" if samples == 1 else f"{samples:,} samples"
-
-
-def _named(unread: Unread) -> str:
-    ranges = [str(r.start) if len(r) == 1 else f"{r.start} to {r.stop - 1}" for r in unread.ranges]
-    more = f" and {len(ranges) - MOST_NAMED} more ranges" if len(ranges) > MOST_NAMED else ""
-    named = ", ".join(ranges[:MOST_NAMED]) + more
-    return f"{unread.count} of {unread.size} positions along axis {unread.axis} ({named})"

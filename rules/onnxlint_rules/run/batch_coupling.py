@@ -3,15 +3,9 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Behaviour, Difference, Finding, Node, Option, Severity, Ties, rule
+from onnxlint import Behaviour, Finding, Option, Severity, Ties, rule
+from onnxlint_rules.run._coupling import by_effect, where_unsure
 from onnxlint_rules.run._sameness import advice, severity, told
-
-BEYOND_STEPS = 0.1
-"""Share of an output's peak beyond which a scale for the whole batch costs more than steps: valid
-int8 models are within 4% of their float originals (see reference-divergence)."""
-
-MANY_AXES = 3
-"""Axes from which on the first one mostly counts samples. A choice of ours."""
 
 
 @rule("RUN005", "batch-coupling", severity=Severity.WARNING)
@@ -97,9 +91,9 @@ def batch_coupling(
         if not behaviour.depends_on_company(difference, limit):
             continue
         tie = ties.in_company(difference, max_difference)
-        grave = _by_effect(difference, tie) if dynamic else severity(behaviour, difference, tie)
+        grave = by_effect(difference, tie) if dynamic else severity(behaviour, difference, tie)
         if behaviour.batch_is_unsure:
-            grave = max(grave, _unsure(behaviour), key=lambda each: each.rank)
+            grave = max(grave, where_unsure(behaviour), key=lambda each: each.rank)
         yield Finding(
             difference,
             "the result for a sample changes when batched with another, "
@@ -120,21 +114,3 @@ APART = (
     "call model.eval() before the export, and check each softmax, mean and Reshape over the batch "
     "axis"
 )
-
-
-def _by_effect(difference: Difference, tie: Node | None) -> Severity:
-    """A warning where the company decides, or moves an output by more than quantisation does."""
-    moved = difference.flipped or difference.measured > BEYOND_STEPS
-    return Severity.WARNING if moved and tie is None else Severity.INFO
-
-
-def _unsure(behaviour: Behaviour) -> Severity:
-    """The highest severity for a first axis whose name does not say that samples are counted.
-
-    Of two axes it may well be that of frames or points, and the other one that of their features.
-    """
-    if behaviour.sizes.batch_is_something_else:
-        return Severity.INFO
-    slots = (behaviour.sizes.slot(name) for name in behaviour.sizes.batch_axes)
-    is_table = all(slot is not None and len(slot.dims) < MANY_AXES for slot in slots)
-    return Severity.INFO if is_table else Severity.WARNING

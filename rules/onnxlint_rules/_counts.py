@@ -1,6 +1,4 @@
-"""Numbers of samples and runs, as messages write them."""
-
-from onnxlint import Contamination
+"""Numbers with their nouns, as messages write them."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -11,8 +9,3 @@ def counted(number: int, noun: str) -> str:
 def all_of(number: int, noun: str) -> str:
     """Every one of them: `all 8 samples`, `the only sample`."""
     return f"the only {noun}" if number == 1 else f"all {number:,} {noun}s"
-
-
-def in_runs(found: Contamination) -> str:
-    """In how many of the runs a node showed a fault: `3 of 8 runs`."""
-    return f"{found.runs:,} of {counted(found.of_runs, 'run')}"
