@@ -324,7 +324,7 @@ class Judgement:
         """Why nothing was run, unless findings say so."""
         told = {finding.message for finding in self._findings}
         misfits = self._misfit.misfits if self._misfit is not None else []
-        return None if {str(each) for each in misfits} <= told else str(self._misfit)
+        return None if {each.problem for each in misfits} <= told else str(self._misfit)
 
     def _ran_on_synthetic(self) -> bool:
         from onnxlint.analyses.execution.execution import Execution
