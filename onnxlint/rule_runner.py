@@ -180,7 +180,7 @@ class RuleRunner:
         """Why nothing was run, unless findings say so."""
         messages = {finding.message for finding in self._findings}
         misfits = self._misfit.misfits if self._misfit is not None else []
-        return None if {str(each) for each in misfits} <= messages else str(self._misfit)
+        return None if {each.problem for each in misfits} <= messages else str(self._misfit)
 
     def _rules_not_run(self) -> Iterator[Loss]:
         if self._too_late:

@@ -77,9 +77,9 @@ def test_channels_last_are_an_error_at_the_input(tmp_path, write_model, onnxlint
     done = onnxlint(path, "--data", "image.npy")
     assert done.returncode == 1
     assert "error DAT001 input-format" in done.stdout
-    assert "'image': input 'image' has shape [20, 8, 8, 3], the model wants" in done.stdout
-    assert "it looks like NHWC where NCHW is wanted" in done.stdout
-    assert "Neg #1: no output depends on it" in done.stdout
+    assert "'image': input 'image' has shape [20, 8, 8, 3], model expects" in done.stdout
+    assert "the data appears to be NHWC instead of NCHW" in done.stdout
+    assert "Neg #1: no output depends on this node" in done.stdout
     assert "cannot lint" not in done.stdout
     for choice in (("--ignore", "DAT001"), ("--select", "dead-relu")):
         done = onnxlint(path, "--data", "image.npy", *choice)
@@ -91,7 +91,7 @@ def test_a_dtype_that_onnxruntime_refuses_is_an_info(tmp_path):
     text = "net (float[N, 3] x) => (float[N, 3] y) {y = Relu(x)}"
     (found,) = judged(input_format, tmp_path, text, x=NORMAL.astype(np.float64))
     assert found.severity is Severity.INFO
-    assert "float64, the model wants float32: converted" in found.message
+    assert found.message == "data is float64, model expects float32 (converted)"
     assert not judged(input_format, tmp_path, text, x=NORMAL)
 
 
@@ -108,11 +108,11 @@ TIMES_255 = BY_255.replace("Div", "Mul")
 @pytest.mark.parametrize(
     ("text", "data", "sentence"),
     [
-        (IMAGENET, PIXELS, "as for 0…255 where 0…1 is wanted"),
+        (IMAGENET, PIXELS, "after the graph's own normalisation (limit 20): wrong scale"),
         (IMAGENET, PIXELS / 255, None),
         (BY_255, PIXELS, None),
-        (BY_255, PIXELS / 255, "are normalised already, and the graph does it again"),
-        (BY_255, PIXELS * 257, "on another scale"),
+        (BY_255, PIXELS / 255, "appear to be normalised already, and the graph normalises again"),
+        (BY_255, PIXELS * 257, "(limit 20): wrong scale"),
         (CAFFE, PIXELS, None),
         (UNIT, PIXELS, None),
         (TIMES_255, PIXELS / 255, None),
@@ -158,8 +158,11 @@ def test_the_contract_decides(tmp_path):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (np.full((2, 8, 8, 3), 100, np.int8), "the data is int8, the model wants uint8"),
-        (np.eye(8, dtype=np.uint8)[None, ..., None].repeat(3, -1), "bytes of an image"),
+        (np.full((2, 8, 8, 3), 100, np.int8), "data is int8, model expects uint8"),
+        (
+            np.eye(8, dtype=np.uint8)[None, ..., None].repeat(3, -1),
+            "image bytes are only 0 or 1 (expected 0 to 255)",
+        ),
         (np.full((2, 8, 8, 3), 100, np.uint8), None),
     ],
 )
@@ -182,12 +185,12 @@ FLAGS = (NORMAL > 0.5).astype(np.float32)
     ("text", "data", "sentences"),
     [
         (DENSE % (USUAL, NONE), NORMAL, []),
-        (DENSE % (USUAL, NONE), NORMAL + 9, ["not centred"]),
-        (DENSE % (USUAL, NONE), NORMAL[:8] + 9, ["not centred"]),
+        (DENSE % (USUAL, NONE), NORMAL + 9, ["not centred; feature "]),
+        (DENSE % (USUAL, NONE), NORMAL[:8] + 9, ["not centred; feature "]),
         (DENSE % (USUAL, NONE), NORMAL * 3 + 0.5, []),  # chance could do that
         (DENSE % (USUAL, NONE), FLAGS, []),
         (DENSE % (USUAL, NONE), (NORMAL + 5) / 20, []),  # within -1…1
-        (DENSE % (USUAL, NONE), NORMAL * [900, 1, 1], ["factor of"]),
+        (DENSE % (USUAL, NONE), NORMAL * [900, 1, 1], ["feature scales differ by a factor of"]),
         (DENSE % (USUAL, NONE), NORMAL * [9, 1, 1], []),
         (DENSE % (FOLDED, NONE), NORMAL * [900, 1, 1], []),  # the weights make up for it
         (DENSE % (USUAL, "-0.9, -2.7, -5.4, -0.9"), NORMAL + 9, []),  # so does the bias
@@ -261,7 +264,7 @@ def test_features_that_never_vary(tmp_path):
     assert not judged(constant_feature, tmp_path, TABLE, x=data)
     data[:, 1] = 4
     (found,) = judged(constant_feature, tmp_path, TABLE, x=data)
-    assert found.message == "1 of 3 features never vary in 200 samples: 1 is 4"
+    assert found.message == "1 of 3 features is constant over 200 samples (feature 1 = 4)"
     assert not judged(constant_feature, tmp_path, TABLE, x=data[:50])
     data[7, 1] = np.nan
     assert not judged(constant_feature, tmp_path, TABLE, x=data)
@@ -281,7 +284,7 @@ def test_dark_borders_are_no_constant_features_and_empty_channels_are(tmp_path):
     assert not judged(constant_feature, tmp_path, BY_255, x=images)
     images[:, 2] = 0
     (found,) = judged(constant_feature, tmp_path, BY_255, x=images)
-    assert "1 of 3 channels never vary" in found.message
+    assert found.message == "1 of 3 channels is constant over 100 samples (channel 2 = 0)"
 
 
 TREE = """<ir_version: 8, opset_import: ["" : 15, "ai.onnx.ml" : 3]>
@@ -312,8 +315,8 @@ def test_numbers_that_are_none(text, number, fires, tmp_path):
     data[4, 2] = number
     found = judged(nonfinite_input, tmp_path, text, x=data)
     assert [each.severity for each in found] == [Severity.ERROR] * fires
-    assert all("1 of 27 numbers are" in each.message for each in found)
-    assert all("in feature 2" in each.message for each in found if text == TABLE)
+    assert all("1 of 27 values are" in each.message for each in found)
+    assert all("(feature 2)" in each.message for each in found if text == TABLE)
 
 
 def test_duplicates_over_all_inputs(tmp_path):
@@ -324,8 +327,10 @@ def test_duplicates_over_all_inputs(tmp_path):
     keys[9] = 3
     (found,) = judged(duplicate_samples, tmp_path, text, x=rows, z=keys)
     assert found.severity is Severity.INFO
-    assert "1 of 50 samples repeat an earlier one" in found.message
-    assert "sample 9 is sample 3" in found.message
+    assert found.message == (
+        "2% of 50 samples are duplicates (limit 1%), e.g. sample 9 equals sample 3"
+    )
+    assert found.hint == "drop 1 duplicate before the data is split"
 
 
 def test_what_fills_a_batch_is_no_duplicate(tmp_path):
@@ -344,12 +349,16 @@ SHORT = np.where(np.arange(10) < 4, TOKENS, 0)
     ("ids", "mask", "sentence"),
     [
         (TOKENS, None, None),
-        (SHORT, None, "60% of the ids are padding by id 0 at their end"),
-        (SHORT[:, ::-1], None, "id 0 at their start"),
+        (SHORT, None, "60% of token ids are padding by id 0 at the end (limit 50%)"),
+        (SHORT[:, ::-1], None, "by id 0 at the start (limit 50%)"),
         (SHORT[:1], None, None),  # a single row proves nothing
         (np.where(np.arange(10) < 7, TOKENS, 0), None, None),
         (SHORT, np.ones((6, 10), np.int64), None),  # these zeros are attended to
-        (TOKENS, (SHORT > 0).astype(np.int64), "60% of the ids are padding by the mask"),
+        (
+            TOKENS,
+            (SHORT > 0).astype(np.int64),
+            "60% of token ids are padding according to the mask (limit 50%)",
+        ),
     ],
 )
 def test_padding(ids, mask, sentence, tmp_path):

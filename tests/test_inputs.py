@@ -157,8 +157,8 @@ def test_onnx_test_data_sets(tmp_path):
     ("arrays", "sentence"),
     [
         ({"x": np.ones((5, 3)), "y": np.ones(5)}, "no array for input 'ids'"),
-        ({**ARRAYS, "ids": np.ones((5, 2))}, "is float64, and the model wants int64"),
-        ({**ARRAYS, "x": np.ones((5, 4))}, "the model wants [N, 3]"),
+        ({**ARRAYS, "ids": np.ones((5, 2))}, "is float64, model expects int64"),
+        ({**ARRAYS, "x": np.ones((5, 4))}, "model expects [N, 3]"),
         ({**ARRAYS, "x": np.ones((4, 3))}, "different numbers of samples"),
     ],
 )

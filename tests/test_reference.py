@@ -276,7 +276,7 @@ def test_a_reference_of_another_batch_is_fed_in_parts(save):
         ("net (float[N, 8] x, float[N, 8] z) => (float[N, 8] y) { y = Add(x, z) }",
          "has inputs 'x', 'z', the model 'x'; use a model with the same inputs"),
         ("net (float[N, 4] x) => (float[N, 4] y) { y = Neg(x) }", "does not accept the samples"),
-        ("net (int64[N, 8] x) => (int64[N, 8] y) { y = Neg(x) }", "the model wants int64"),
+        ("net (int64[N, 8] x) => (int64[N, 8] y) { y = Neg(x) }", "model expects int64"),
         ("net (float[N, 8] x) => (float[N, 8] a, float[N, 8] b) { a = Neg(x) b = Abs(x) }",
          "has outputs 'a', 'b', the model 'y'; use a model with the same outputs"),
         ("net (float[N, 8] x) => (float[N, 8] y) { [odd] y = Unheard(x) }", "does not run"),

@@ -180,8 +180,8 @@ def test_a_tensor_inside_another_overlaps_and_what_follows_does_not(tmp_path: Pa
     path = moved(tmp_path, text, {"location": "w.bin"}, inner)
     (found,) = findings(external_data_overlap, path)
     assert found.message == (
-        "in external data 'w.bin' tensor 'v' (bytes 4 to 8) shares bytes with "
-        "tensor 'w' (bytes 0 to 32); 1 of its 2 ranges begin inside another"
+        "tensor 'v' (bytes 4 to 8) overlaps tensor 'w' (bytes 0 to 32) in external data 'w.bin'; "
+        "1 of 2 ranges overlaps"
     )
 
 
@@ -244,10 +244,9 @@ def test_custom_domains_are_told_once_each(tmp_path: Path) -> None:
     domains = ("acme", "com.microsoft.extensions", "com.microsoft", "pkg.onnxscript.torch_lib")
     path.write_bytes(model_from_text(imported(text, *domains)).SerializeToString())
     assert [one.message for one in findings(custom_domain, path)] == [
-        "domain 'acme' is custom: Blur, Sharpen; nodes that use it: 3",
-        "domain 'com.microsoft.extensions' is custom and needs onnxruntime-extensions: "
-        "Inverse; nodes that use it: 1",
-        "domain 'pkg.onnxscript.torch_lib' is custom: aten_mean; nodes that use it: 1",
+        "domain 'acme' is custom: Blur, Sharpen (3 nodes)",
+        "domain 'com.microsoft.extensions' is custom and needs onnxruntime-extensions: Inverse",
+        "domain 'pkg.onnxscript.torch_lib' is custom: aten_mean",
     ]
     allowed = ("acme", "com.microsoft.extensions", "pkg")
     assert not run_rule(custom_domain, path, allowed=allowed).findings
@@ -288,7 +287,7 @@ def test_what_a_text_leaks(tmp_path: Path, text: str, kind: str, sample: str) ->
     (found,) = findings(local_path_leak, with_text(tmp_path, text))
     personal = kind in ("user directories", "secrets")
     assert found.severity is (Severity.WARNING if personal else Severity.INFO)
-    assert found.message.startswith(f"{kind} in 1 text, first in doc_string of model: ")
+    assert found.message.startswith(f"{kind} found in 1 text field (first: doc_string of model: ")
     assert repr(sample)[:-1] in found.message
 
 
@@ -357,8 +356,7 @@ def test_bytes_between_overlapping_and_tied_ranges_count_once(tmp_path: Path) ->
     (tmp_path / "w.bin").write_bytes(bytes(1000))
     (found,) = run_rule(decompression_mismatch, path, max_bytes=100).findings
     assert found.message == (
-        "external data 'w.bin' has 1,000 bytes and its contents explain 12: "
-        "988 are left over, more than 100"
+        "988 of 1,000 bytes in external data 'w.bin' are not accounted for (limit 100)"
     )
 
 

@@ -287,7 +287,7 @@ def test_numbers_beyond_float16(judge, body, low, expected):
 
 def test_a_model_in_float32_is_not_asked_for_float16(write_model):
     report = run_rule(fp16_overflow_constant, write_model())
-    reason = "nothing in the model is float16, and no target computes in it"
+    reason = "the model has no float16, and no target computes in it"
     assert report.not_applicable == {"WGT009": reason}
 
 

@@ -125,9 +125,7 @@ def _filled(feed: Feed, cut: Cut, missing: int) -> dict[str, Array]:
             array, last = feed[name], feed[name].take([-1], axis)
             if last.nbytes * (array.shape[axis] + missing) > LARGEST_RUN_BYTES:
                 told = f"input {name!r} expects {array.shape[axis] + missing:,} samples per run"
-                cause = (
-                    f"the data has {array.shape[axis]:,} for the last run: give complete batches"
-                )
+                cause = f"the data has {array.shape[axis]:,} for the last run: give as many"
                 raise MisfitError([Misfit(name, told, cause)])
             filled[name] = np.concatenate([array, last.repeat(missing, axis)], axis)
     return filled

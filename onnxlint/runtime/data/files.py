@@ -153,9 +153,7 @@ def _mode(path: Path) -> int:
 def _require_regular(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "a special file")
-        raise DataError(
-            f"{path}: is {kind}, not a regular file; give the file that contains the data"
-        )
+        raise DataError(f"{path}: is {kind}, not a regular file; give the file with the data")
 
 
 def _unopened(path: Path, error: OSError | ValueError) -> DataError:

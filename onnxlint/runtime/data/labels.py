@@ -29,7 +29,7 @@ def read(file: Path, key: str | None) -> Array:
 
 def _read(file: Path, key: str | None) -> Array:
     if is_folder(file):
-        raise DataError(f"{file}: is a folder; labels are one file, name it")
+        raise DataError(f"{file}: is a folder; give the file that contains the labels")
     suffix = file.suffix.lower()
     if suffix in csv_parquet.SUFFIXES:
         expected = {key} if key else set(USUAL_NAMES)
@@ -47,17 +47,17 @@ def _checked(file: Path, array: Array) -> Array:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"{file}: some labels are missing or not finite; leave their samples out")
     if array.dtype.kind not in "biufO" or not array.ndim or not array.size:
-        raise DataError(f"{file}: labels are {array.dtype}{list(array.shape)}, not one a sample")
+        raise DataError(f"{file}: labels are {array.dtype}{list(array.shape)}, not one per sample")
     return array.astype(np.int64) if array.dtype.kind in "biu" else array
 
 
 def _chosen(file: Path, key: str | None, names: list[str]) -> str:
     if not names:
-        raise DataError(f"{file}: holds no labels; write them again")
+        raise DataError(f"{file}: contains no labels; write them again")
     if key is not None:
         if key in names:
             return key
-        raise DataError(f"{file}: has no labels called {quoted(key)}; it has {listed(names)}")
+        raise DataError(f"{file}: has no labels called {quoted(key)}; the file has {listed(names)}")
     usual = [name for name in names if name.lower() in USUAL_NAMES]
     for candidates in (names, usual):
         if len(candidates) == 1:

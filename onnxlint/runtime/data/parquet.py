@@ -88,12 +88,12 @@ def _check_footer(stream: IO[bytes]) -> None:
     tail = stream.read(8)
     stream.seek(0)
     if stream.read(4) != b"PAR1" or tail[4:] != b"PAR1":
-        raise ValueError("it does not begin and end as such files do")
+        raise ValueError("not a Parquet file")
     length = int.from_bytes(tail[:4], "little")
     if length > end - 12:
-        raise ValueError(f"its footer claims {length:,} bytes of {end:,}")
+        raise ValueError(f"the footer declares {length:,} bytes of {end:,}")
     if length > LARGEST_FOOTER:
-        raise ValueError(f"its footer takes {length:,} bytes (limit {LARGEST_FOOTER:,})")
+        raise ValueError(f"the footer has {length:,} bytes (limit {LARGEST_FOOTER:,})")
     stream.seek(0)
 
 
@@ -133,7 +133,7 @@ class Batches:
         """See `tables.Table`."""
         chosen = [name for name in self.names if name != without]
         if not chosen:
-            raise DataError(f"{self._path}: has no column beside the labels")
+            raise DataError(f"{self._path}: has no column except the labels")
         found = self.columns(chosen, [], rows, looked_at)
         return np.stack([found.pop(name) for name in chosen], axis=1)
 
@@ -146,7 +146,7 @@ class Batches:
         seen = size = 0
         for batch in self._batches([*parts], rows, looked_at, has_text=has_text):
             if batch.nbytes > LARGEST_BATCH:
-                told = f"{batch.num_rows:,} rows take {batch.nbytes / 1024**2:,.0f} MiB"
+                told = f"{batch.num_rows:,} rows need {batch.nbytes / 1024**2:,.0f} MiB"
                 raise DataError(f"{self._path}: {told}; give shorter texts, or .npy")
             for name in numbers:
                 parts[name].append(_numbers(name, seen, _plain(batch.column(name))))
@@ -155,7 +155,7 @@ class Batches:
             seen += batch.num_rows
             size += batch.nbytes + TEXT_BYTES * batch.num_rows * len(texts)
             if size > LARGEST_BYTES or seen * len(parts) > MOST_NUMBERS:
-                told = f"what {rows:,} samples need is more than {MOST_NUMBERS:,} numbers"
+                told = f"{rows:,} samples have more than {MOST_NUMBERS:,} values"
                 raise DataError(f"{self._path}: {told}; give fewer (--samples), or .npy")
         if not seen:
             raise DataError(f"{self._path}: has no rows")
@@ -173,8 +173,8 @@ class Batches:
         for name in names:
             kind = self._schema.field(name).type
             if types.is_nested(kind) or types.is_null(kind):
-                told = f"column {quoted(name)} holds a {shortened(str(kind))} in a cell"
-                raise DataError(f"{self._path}: {told}; give one number a column")
+                told = f"column {quoted(name)} contains a {shortened(str(kind))} in a cell"
+                raise DataError(f"{self._path}: {told}; give one value per column")
             has_text |= not types.is_primitive(kind)
         if has_text:
             self._check_lengths()
@@ -186,7 +186,7 @@ class Batches:
         for group in map(metadata.row_group, range(metadata.num_row_groups)):
             cells = max(1, group.num_rows) * max(1, metadata.num_columns)
             if group.total_byte_size > LONGEST_TEXT * cells:
-                told = f"holds texts of more than {LONGEST_TEXT:,} bytes"
+                told = f"contains texts of more than {LONGEST_TEXT:,} bytes"
                 raise DataError(f"{self._path}: {told}; give shorter ones")
 
     def _batches(

@@ -34,7 +34,7 @@ def save(folder: Path, names: Sequence[str], arrays: Mapping[str, Array], mark: 
                 return path
             if _placed(part, path):
                 return path
-    raise FileExistsError(f"{names[-1]} is there already")
+    raise FileExistsError(f"{names[-1]} already exists")
 
 
 @contextmanager

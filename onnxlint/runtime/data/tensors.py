@@ -66,14 +66,14 @@ def _tensor(stream: IO[bytes]) -> tuple[str, Array]:
     layout = _walked(stream, size_of(stream))
     proto = TensorProto.FromString(b"".join(_read(stream, *part) for part in layout.others))
     if proto.external_data or proto.data_location:  # it could be any file of the machine
-        raise ValueError("its data is in another file, which is not followed")
+        raise ValueError("the data is in another file, which is not followed")
     if proto.HasField("segment"):
-        raise ValueError("it is a segment of another one")
+        raise ValueError("segmented tensors are not supported")
     if len(proto.dims) > MOST_DIMS:
-        raise ValueError(f"it has {len(proto.dims):,} dims (limit {MOST_DIMS})")
+        raise ValueError(f"{len(proto.dims):,} dimensions (limit {MOST_DIMS})")
     dims = tuple(proto.dims)
     if any(size < 0 for size in dims):
-        raise ValueError(f"its dims {list(dims)} make no sense")
+        raise ValueError(f"invalid dimensions {list(dims)}")
     if layout.raw is not None:
         return proto.name, _raw(stream, layout.raw, proto.data_type, dims)
     return proto.name, _typed(proto, dims)
@@ -92,7 +92,7 @@ def _walked(stream: IO[bytes], end: int) -> _Layout:
             continue
         size += stop - start
         if size > LARGEST_TYPED_BYTES or count >= MOST_FIELDS:
-            raise ValueError("it holds too many elements one by one: give them as raw data")
+            raise ValueError("too many elements in typed fields: give them as raw data")
         if layout.others and layout.others[-1][1] == start:
             start = layout.others.pop()[0]
         layout.others.append((start, stop))
@@ -114,7 +114,9 @@ def _fields(stream: IO[bytes], end: int) -> Iterator[tuple[int, int, int, int]]:
         else:
             raise ValueError(f"unknown wire type {kind} at byte {at}")
         if body + skipped > end:
-            raise ValueError(f"the field at byte {at} claims bytes past its end: it is cut off")
+            raise ValueError(
+                f"the field at byte {at} declares bytes beyond the end: the file is truncated"
+            )
         if not tag >> 3:
             raise ValueError(f"no field number at byte {at}")
         if skipped:
@@ -132,7 +134,7 @@ def _varint(stream: IO[bytes], at: int) -> tuple[int, int]:
         at += 1
         if byte[0] < 0x80:
             return result, at
-    raise ValueError("a number in it is broken: it is cut off")
+    raise ValueError("invalid varint: the file is truncated")
 
 
 def _read(stream: IO[bytes], start: int, stop: int) -> bytes:
@@ -151,9 +153,9 @@ def _raw(
         raise ValueError(f"{dtype_name(element_type)} elements are never raw")
     needed, held = (prod(dims) * width + 7) // 8, stop - start
     if needed != held:
-        raise ValueError(f"its dims {list(dims)} need {needed:,} bytes, and it holds {held:,}")
+        raise ValueError(f"dimensions {list(dims)} need {needed:,} bytes, but there are {held:,}")
     if prod(dims) * max(8, width) // 8 > LARGEST_BYTES:
-        raise ValueError(f"it takes more than {LARGEST_BYTES / 1024**3:.0f} GiB")
+        raise ValueError(f"it needs more than {LARGEST_BYTES / 1024**3:.0f} GiB")
     if width < 8:
         data = _read(stream, start, stop)
         proto = TensorProto(data_type=element_type, dims=dims, raw_data=data)

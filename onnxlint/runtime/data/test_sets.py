@@ -48,7 +48,7 @@ def _all_inputs(sets: list[Path], slots: list[Slot]) -> list[dict[str, Array]]:
         feed = _inputs(folder, slots)
         size += sum(array.nbytes for array in feed.values())
         if size > LARGEST_BYTES:
-            told = f"the sets up to this one take more than {LARGEST_BYTES / 1024**3:.0f} GiB"
+            told = f"the sets up to this one need more than {LARGEST_BYTES / 1024**3:.0f} GiB"
             raise DataError(f"{folder}: {told}; give fewer (--samples)")
         feeds.append(feed)
     return feeds

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import exp, log
 from typing import Annotated
 
-from onnxlint import Finding, Labels, NotApplicable, Option, Scores, Severity, rule
+from onnxlint import Finding, Labels, NotApplicable, Option, Scores, Severity, counted, rule
 
 
 @rule("DAT008", "class-imbalance", severity=Severity.WARNING)
@@ -53,7 +53,8 @@ def class_imbalance(
     total = sum(counts.values())
     if total < min_samples or len(counts) < 2:
         raise NotApplicable(
-            f"needs at least {min_samples} labels of 2 classes (got {total} of {len(counts)})"
+            f"needs at least {min_samples} labels of 2 classes (got {total} labels, "
+            f"{counted(len(counts), 'class', 'classes')})"
         )
     largest, smallest = max(counts, key=lambda c: counts[c]), min(counts, key=lambda c: counts[c])
     ratio = counts[largest] / counts[smallest]
@@ -63,8 +64,8 @@ def class_imbalance(
         yield Finding(
             labels,
             f"class {largest} has {counts[largest]:,} labels, class {smallest} "
-            f"has {counts[smallest]:,}: ratio {ratio:.0f} (limit {max_ratio:g}), normalised perplexity "
-            f"{perplexity:.2f} (limit {min_perplexity:g}){few}",
+            f"has {counts[smallest]:,}: ratio {ratio:.0f} (limit {max_ratio:g}), normalised "
+            f"perplexity {perplexity:.2f} (limit {min_perplexity:g}){few}",
             measured=ratio,
             limit=max_ratio,
             unit="largest class to smallest",
