@@ -109,7 +109,8 @@ def _judge_number(node: Node, name: str, least: int, most: int | None) -> Iterat
     found = node.attribute(name)
     if isinstance(found, int) and not (least <= found <= (found if most is None else most)):
         limit = f"minimum {least}" if most is None else f"limits {least} and {most}"
-        hint = f"set {name} to {f'{least} or more' if most is None else f'{least} to {most}'}"
+        span = f"{least} or more" if most is None else f"a value from {least} to {most}"
+        hint = f"set {name} to {span}"
         yield Finding(node, f"{name} is {found} ({limit})", found, least, name, hint=hint)
 
 
