@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxlint.model.graph.operators import MOVING
-from onnxlint.model.graph.traversal import behind, followers, source
+from onnxlint.model.graph.traversal import behind, followers, source, sources
 
 CHAIN = """net (float[N, 4] x, float[N, 4] z) => (float[N, 4] y) {
     s = Sigmoid(x) r = Identity(s) t = Transpose(r) u = Transpose(t) y = Add(z, u) n = Neg(r)
@@ -25,6 +25,8 @@ def test_the_source_is_what_was_moved(graph_of):
         values = graph.main.values
         assert source(values["u"], MOVING) is values["s"]
         assert source(values["y"], MOVING) is values["y"]
+        assert [each.name for each in sources(values["u"], MOVING)] == ["u", "t", "r", "s"]
+        assert list(sources(None, MOVING)) == []
 
 
 def test_followers_stand_behind_what_hands_on(graph_of):

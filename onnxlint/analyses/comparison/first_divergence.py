@@ -14,6 +14,7 @@ from onnxlint.analyses.static.precision import Distance
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import Place
+from onnxlint.model.graph.walk import Walk
 
 FLOATS = ("float", "float16", "double")
 """Types of what is compared layer by layer."""
@@ -176,18 +177,14 @@ def _fetched(pair: Pair) -> tuple[str, str]:
 
 def _reached(start: Iterable[Value], far: set[Value], near: Iterable[Value]) -> set[Value]:
     """Values of `far` that lead to the start, by a way that does not go through `near`."""
-    seen = set(near)
-    pending = list(start)
+    barred = set(near)
+    walk = Walk(value for value in start if value not in barred)
     reached = set()
-    while pending:
-        value = pending.pop()
-        if value in seen:
-            continue
-        seen.add(value)
+    for value in walk:
         if value in far:
             reached.add(value)
         if value.producer is not None:
-            pending += filter(None, value.producer.inputs)
+            walk.add(*(read for read in value.producer.inputs if read not in barred))
     return reached
 
 

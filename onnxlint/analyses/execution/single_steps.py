@@ -111,6 +111,6 @@ def _is_count(value: Value, array: Array) -> bool:
         for node, slot in at.uses:
             if _COUNTING.get(node.op) == slot:
                 return True
-            if node.op in MOVING or node.op == "Cast":
+            if node.op in MOVING:
                 walk.add(node.output)
     return False

@@ -24,6 +24,7 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import COPYING, RESHAPING, SOFTMAXES
 from onnxlint.model.graph.place import Place
+from onnxlint.model.graph.traversal import sources
 from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import Settings
 
@@ -234,7 +235,8 @@ def _belong_together(choice: _Choice, head: Head) -> bool:
         return head.node is source
     if source.op == "ArgMin" and not _is_distribution(head):
         return False  # the least distance
-    return not _behind(source.input(0)).isdisjoint(_behind(head.value))
+    given = set(sources(source.input(0), _SCORING))
+    return not given.isdisjoint(sources(head.value, _SCORING))
 
 
 def _is_meant(choice: _Choice, head: Head, shapes: Shapes) -> bool:
@@ -249,17 +251,6 @@ def _is_meant(choice: _Choice, head: Head, shapes: Shapes) -> bool:
 
 def _is_distribution(head: Head) -> bool:
     return head.kind == "softmax" or promises_probabilities(head.value.name)
-
-
-def _behind(value: Value | None) -> set[Value]:
-    """A value, and those of which it is the same row of scores, transformed."""
-    met = set[Value]()
-    walk = Walk([value])
-    for current in walk:
-        met.add(current)
-        if current.producer is not None and current.producer.op in _SCORING:
-            walk.add(current.producer.input(0))
-    return met
 
 
 def _gathered(

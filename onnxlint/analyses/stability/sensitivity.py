@@ -20,6 +20,7 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import STEPPED
 from onnxlint.model.graph.place import Place
+from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -231,18 +232,13 @@ class _Following:
         return self._known[start]
 
     def _reached(self, start: Value, calls: int) -> set[Value]:
-        reached = {start}
-        pending = [start]
-        while pending:
-            value = pending.pop()
-            new = {
-                follower
-                for node in (*dict.fromkeys(value.consumers), *value.yielded_to)
-                if not _is_step(node)
-                for follower in self._fed_by(node, value, calls)
-            } - reached
-            reached |= new
-            pending += new
+        reached = set[Value]()
+        walk = Walk([start])
+        for value in walk:
+            reached.add(value)
+            for node in (*dict.fromkeys(value.consumers), *value.yielded_to):
+                if not _is_step(node):
+                    walk.add(*self._fed_by(node, value, calls))
         return reached
 
     def _fed_by(self, node: Node, value: Value, calls: int) -> Iterator[Value]:

@@ -8,6 +8,7 @@ from onnxlint.analyses.static.layers import Layers
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import ARITHMETIC, BOUNDED, COMPARISONS, HANDING_ON, MOVING
+from onnxlint.model.graph.traversal import behind, sources
 from onnxlint.model.graph.walk import Walk
 
 _PICKING = HANDING_ON | {
@@ -73,24 +74,14 @@ def _corrects(node: Node, correction: Value) -> bool:
         return False
     others = [read for read in node.inputs if read is not None and read is not correction]
     return node.op in ("Add", "Sub") and all(
-        any(source.is_input for source in _sources(other)) for other in others
+        any(source.is_input for source in sources(other, MOVING)) for other in others
     )
 
 
 def _decodes(layers: Layers, others: Iterable[Value]) -> bool:
-    return all(not layers.is_computed(other) or _made_by(other, BOUNDED) for other in others)
-
-
-def _made_by(value: Value, ops: frozenset[str]) -> bool:
-    """Whether one of these operators gives its numbers, maybe moved since."""
-    walk = Walk([value])
-    for at in walk:
-        node = at.producer
-        if node is not None and node.op in ops:
-            return True
-        if node is not None and node.op in _PICKING:
-            walk.add(node.input(0))
-    return False
+    return all(
+        not layers.is_computed(other) or behind(other, BOUNDED, _PICKING) for other in others
+    )
 
 
 def is_gate(graph: Graph, node: Node) -> bool:
@@ -107,7 +98,7 @@ def is_gate(graph: Graph, node: Node) -> bool:
         set(_moved(graph, node.output)),
     )
     gated = [v for reader in readers for v in reader.inputs if v is not None and v not in gates]
-    return all(not _sources(value).isdisjoint(before) for value in gated)
+    return all(not set(sources(value, MOVING)).isdisjoint(before) for value in gated)
 
 
 def _moved(graph: Graph, value: Value | None) -> list[Value]:
@@ -117,16 +108,6 @@ def _moved(graph: Graph, value: Value | None) -> list[Value]:
         found.append(at)
         walk.add(*graph.crossings.onwards.get(at, ()))
         walk.add(*(node.output for node in at.consumers if node.op in MOVING))
-    return found
-
-
-def _sources(value: Value) -> set[Value]:
-    """The value, and what it was before it was moved."""
-    walk, found = Walk([value]), set()
-    for at in walk:
-        found.add(at)
-        if at.producer is not None and at.producer.op in MOVING:
-            walk.add(at.producer.input(0))
     return found
 
 

@@ -89,14 +89,19 @@ def behind(value: Value | None, ops: Collection[str], through: Collection[str]) 
     return None
 
 
-def source(value: Value, through: Collection[str]) -> Value:
-    """What a value is behind nodes with an operator of `through`, followed by first inputs."""
+def sources(value: Value | None, through: Collection[str]) -> Iterator[Value]:
+    """A value, and what it was before each node with an operator of `through`, by first inputs."""
     walk = Walk([value])
     for at in walk:
-        value = at
+        yield at
         if at.producer is not None and at.producer.op in through:
             walk.add(at.producer.input(0))
-    return value
+
+
+def source(value: Value, through: Collection[str]) -> Value:
+    """What a value is behind nodes with an operator of `through`, followed by first inputs."""
+    *_, first = sources(value, through)
+    return first
 
 
 def followers(value: Value | None, through: Collection[str]) -> Iterator[tuple[Node, int]]:

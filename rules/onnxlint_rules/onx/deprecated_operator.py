@@ -8,11 +8,11 @@ from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
 _STILL_RUN = ("GroupNormalization",)
 """Operators that onnxruntime 1.32 runs although deprecated, of all that onnx 1.23 deprecates."""
 
-_REPLACEMENTS = {
-    "GroupNormalization": "GroupNormalization of opset 21", "Scatter": "ScatterElements",
-    "Upsample": "Resize",
-}  # fmt: skip
-"""What onnx names in place of an operator."""
+_REMEDIES = {
+    "GroupNormalization": "export with opset 21 or later",
+    "Scatter": "replace Scatter with ScatterElements",
+    "Upsample": "replace Upsample with Resize",
+}
 
 
 @rule("ONX009", "deprecated-operator", severity=Severity.ERROR)
@@ -46,8 +46,7 @@ def deprecated_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
             users[nodes[0].op, schema.since_version] += nodes
     for (op, since), nodes in users.items():
         opset = nodes[0].scope.opsets[nodes[0].domain]
-        instead = _REPLACEMENTS.get(op)
-        replaced = f"replace {op} with {instead}, or" if instead else "replace the operator, or"
+        remedy = _REMEDIES.get(op, f"replace {op}, or import opset {since - 1}")
         yield Finding.of_nodes(
             nodes,
             f"{op} is deprecated since opset {since}; the model imports {opset}",
@@ -55,5 +54,5 @@ def deprecated_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
             limit=since,
             unit="opset",
             severity=Severity.WARNING if op in _STILL_RUN else None,
-            hint=f"{replaced} import opset {since - 1}",
+            hint=remedy,
         )

@@ -1,20 +1,9 @@
 """ONX024 invalid-attribute."""
 
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
-from typing import Any, TypeAlias
+from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Schemas, Severity, rule
-
-_NEVER_EMPTY: dict[int, Any] = {4: "t", 5: "g", 11: "sparse_tensor", 13: "tp"}
-"""The field of each type of attribute without a default. A list may be empty; proto3 writers omit
-0, 0.0 and "", which onnx's checker and onnxruntime accept."""
-
-_ALTERNATIVES = {"ai.onnx.ml::ZipMap": ("classlabels_int64s", "classlabels_strings")}
-"""Operators that require one of these attributes, each of which the schema calls optional."""
-
-Problem: TypeAlias = tuple[str, str]
-"""What is wrong with an attribute, and what to do about it."""
+from onnxlint import Finding, Graph, Schemas, Severity, rule
+from onnxlint_rules.onx._attributes import incomplete, problems
 
 
 @rule("ONX024", "invalid-attribute", severity=Severity.ERROR)
@@ -80,50 +69,10 @@ def invalid_attribute(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     """
     typed = graph.model.proto.ir_version >= 2
     for node in graph.nodes():
-        for problem, hint in _incomplete(node, typed):
+        for problem, hint in incomplete(node, typed):
             yield Finding(node, f"{node.op}: {problem}", hint=hint)
     for schema, nodes in schemas.uses(graph):
         known = schema.attributes
         for node in nodes:
-            for problem, hint in _problems(node, known):
+            for problem, hint in problems(node, known):
                 yield Finding(node, f"{node.op}: {problem}", hint=hint)
-
-
-def _incomplete(node: Node, typed: bool) -> Iterator[Problem]:
-    """What every attribute must have, those of custom operators included."""
-    for attribute in node.proto.attribute:
-        if not attribute.name:
-            yield "an attribute has no name", "name the attribute, or remove it"
-        elif typed and not attribute.type:
-            yield f"attribute {attribute.name!r} has no type", f"set the type of {attribute.name!r}"
-
-
-def _problems(node: Node, known: Mapping[str, Any]) -> Iterator[Problem]:
-    attributes = node.attributes
-    for name, attribute in attributes.items():
-        if name and name not in known:
-            yield f"unknown attribute {name!r} at opset {node.opset}", _rename(name, known)
-        elif name and attribute.type and attribute.type != known[name].type.value:
-            found, wanted = attribute.AttributeType.Name(attribute.type), known[name].type.name
-            yield f"attribute {name!r} must be {wanted}, is {found}", f"write {name!r} as {wanted}"
-        elif _lacks_value(attribute):
-            yield f"attribute {name!r} has no value", f"set the value of {name!r}, or remove it"
-    alternatives = _ALTERNATIVES.get(node.op, ())
-    given = [attributes[name] for name in alternatives if name in attributes]
-    if alternatives and not any(a.ints or a.strings or a.ref_attr_name for a in given):
-        names = " or ".join(map(repr, alternatives))
-        yield f"required attribute {names} is missing", f"set {names}"
-    for name, formal in known.items():
-        if formal.required and name not in attributes:
-            yield f"required attribute {name!r} is missing", f"set {name!r}"
-
-
-def _rename(name: str, known: Mapping[str, Any]) -> str:
-    near = get_close_matches(name, known, n=1)
-    either = f"rename {name!r} to {near[0]!r}" if near else f"remove {name!r}"
-    return f"{either}, or import the opset that has it"
-
-
-def _lacks_value(attribute: Any) -> bool:
-    field = _NEVER_EMPTY.get(attribute.type)
-    return field is not None and not attribute.ref_attr_name and not attribute.HasField(field)

@@ -1,18 +1,14 @@
 """ONX038 invalid-attribute-value."""
 
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, rule
 from onnxlint_rules.onx._axes import OPS, named_axes
-from onnxlint_rules.onx._listed_values import LISTED, NUMBERS, Listed
+from onnxlint_rules.onx._listed_values import LISTED, NUMBERS
+from onnxlint_rules.onx._unlisted_values import list_at, unlisted_values
 
 GATES = {"RNN": 1, "GRU": 2, "LSTM": 3}
 """Activations of a recurrent operator, in each direction."""
-
-MOST_NAMED = 8
-"""Values of one attribute that are reported; a choice: all node modes of a forest may be wrong."""
 
 
 @rule("ONX038", "invalid-attribute-value", severity=Severity.ERROR)
@@ -98,8 +94,8 @@ def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> I
         op = nodes[0].op
         for name, by_opset in LISTED.get(op, {}).items():
             if name in schema.attributes:
-                listed = _at(by_opset, nodes[0])
-                yield from (f for n in nodes if listed for f in _judge(n, name, listed))
+                listed = list_at(by_opset, nodes[0])
+                yield from (f for n in nodes if listed for f in unlisted_values(n, name, listed))
         for name, limits in NUMBERS.get(op, {}).items():
             yield from (f for node in nodes for f in _judge_number(node, name, *limits))
         if op in GATES:
@@ -109,45 +105,12 @@ def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> I
             yield from (f for node in told for f in _judge_axes(node, graph, shapes))
 
 
-def _at(by_opset: Mapping[int, Listed], node: Node) -> Listed | None:
-    """The list that holds at the opset of a node's scope."""
-    opset = node.scope.opsets[node.domain]
-    known = [since for since in by_opset if since <= opset]
-    return by_opset[max(known)] if known else None
-
-
-def _judge(node: Node, name: str, listed: Listed) -> Iterator[Finding]:
-    unlisted = [text for text in _texts(node.attribute(name)) if text not in listed.values]
-    for value in unlisted[:MOST_NAMED]:
-        taken = listed.knows(value)
-        message = f"{name} is {value!r} ({node.op} accepts {', '.join(listed.values)})"
-        if taken:
-            message += "; onnxruntime accepts it"
-        elif listed.otherwise:
-            message += f"; onnxruntime silently uses {listed.otherwise!r}"
-        severity = Severity.WARNING if taken else None
-        yield Finding(node, message, severity=severity, hint=_advice(name, value, listed))
-
-
-def _advice(name: str, value: str, listed: Listed) -> str:
-    """The value that is meant, where one is near; the same in other capitals is the nearest."""
-    by_lower = {each.lower(): each for each in listed.values}
-    near = get_close_matches(value.lower(), by_lower, n=1)
-    return f"set {name} to {by_lower[near[0]]!r}" if near else f"set {name} to one of these values"
-
-
-def _texts(found: Any) -> list[str]:
-    """The different texts of an attribute, in their order."""
-    texts = found if isinstance(found, list) else [found]
-    plain = (text.decode(errors="replace") if isinstance(text, bytes) else text for text in texts)
-    return list(dict.fromkeys(text for text in plain if isinstance(text, str)))
-
-
 def _judge_number(node: Node, name: str, least: int, most: int | None) -> Iterator[Finding]:
     found = node.attribute(name)
     if isinstance(found, int) and not (least <= found <= (found if most is None else most)):
         limit = f"minimum {least}" if most is None else f"limits {least} and {most}"
-        hint = f"set {name} to {f'{least} or more' if most is None else f'{least} to {most}'}"
+        span = f"{least} or more" if most is None else f"a value from {least} to {most}"
+        hint = f"set {name} to {span}"
         yield Finding(node, f"{name} is {found} ({limit})", found, least, name, hint=hint)
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Scope, Severity, rule
+from onnxlint_rules.onx._functions import problems
 
 
 @rule("ONX040", "invalid-function", severity=Severity.ERROR)
@@ -70,30 +71,10 @@ def invalid_function(graph: Graph) -> Iterator[Finding]:
     }
     """
     for scope in graph.functions:
-        for problem, hint in _problems(scope):
+        for problem, hint in problems(scope):
             yield Finding(scope, problem, hint=hint)
     yield from _repeated(graph)
     yield from _recursive(graph)
-
-
-def _problems(scope: Scope) -> Iterator[tuple[str, str]]:
-    proto = scope.function
-    assert proto is not None
-    for what in ("name", "domain"):
-        if not getattr(proto, what):
-            yield (
-                f"function has no {what}",
-                f"set the function's {what}, also in the nodes that call it",
-            )
-    attributes = [*proto.attribute, *(attribute.name for attribute in proto.attribute_proto)]
-    lists = {"input": proto.input, "output": proto.output, "attribute": attributes}
-    for what, names in lists.items():
-        for name, count in Counter(names).items():
-            if count > 1:
-                yield (
-                    f"{what} {name!r} is listed {count} times",
-                    f"rename all but one {what} {name!r}",
-                )
 
 
 def _repeated(graph: Graph) -> Iterator[Finding]:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Expansions, Finding, Graph, Node, NotApplicable, Severity, Shapes, rule
-from onnxlint.analyses.static.shapes import InferenceFailure
-from onnxlint.model.graph.operators import BROADCASTING
+from onnxlint_rules.onx._conflicts import advice, message_of
 from onnxlint_rules.onx._operands import OPS, misfits
 from onnxlint_rules.onx._reflections import too_wide
 
@@ -188,7 +187,7 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
         raise NotApplicable(shapes.problem)
     for failure in shapes.failures:
         if failure.is_conflict:
-            yield Finding(failure.node, _message(failure, shapes), hint=_advice(failure.node))
+            yield Finding(failure.node, message_of(failure, shapes), hint=advice(failure.node))
     broken = {failure.node for failure in shapes.failures}
     for node in graph.nodes(*OPS):
         for message, hint in misfits(node, shapes) if node not in broken else ():
@@ -198,7 +197,7 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
         node = failure.node
         if node not in broken:
             severity = _severity(node) if node.op in _REFUSED else Severity.WARNING
-            yield Finding(node, _message(failure, shapes), severity=severity, hint=_advice(node))
+            yield Finding(node, message_of(failure, shapes), severity=severity, hint=advice(node))
     for node in graph.nodes("Pad"):
         for found in too_wide(node, graph, shapes):
             yield Finding(
@@ -220,23 +219,3 @@ _REFUSED = ("Attention", "RotaryEmbedding")
 def _severity(node: Node) -> Severity | None:
     """A warning where the node is in a branch that may not be taken."""
     return None if node.scope.parent is None else Severity.WARNING
-
-
-def _message(failure: InferenceFailure, shapes: Shapes) -> str:
-    inputs = ", ".join(str(shapes.of(value) or "?") for value in failure.node.inputs)
-    where = f"{failure.inner_op} inside {failure.node.op}: " if failure.inner_op else ""
-    return f"{where}{failure.reason} (inputs: {inputs})"
-
-
-def _advice(node: Node) -> str:
-    """What to look at first, by what goes wrong at an operator most often."""
-    match node.op:
-        case "MatMul" | "Gemm":
-            return "make the inner dimensions equal, e.g. transpose the second input"
-        case "Concat":
-            return f"make all sizes equal but those of axis {node.attribute('axis', 0)}"
-        case "Reshape":
-            return "make the new shape have as many elements as the input"
-        case op if op in BROADCASTING:
-            return "make the sizes equal, or 1 where an input should be broadcast"
-    return f"compare the input shapes with the definition of {node.op}"

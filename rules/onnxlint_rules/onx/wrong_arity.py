@@ -1,16 +1,10 @@
 """ONX025 wrong-arity."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import cache
-from itertools import islice
 from typing import Any
 
-from onnxlint import Finding, Graph, Node, Schemas, Scope, Severity, Value, rule
-from onnxlint.model.graph.walk import Walk
-
-MOST_TOLD = 16
-"""Omitted inputs reported for one call; a choice: each of many calls may omit thousands."""
+from onnxlint import Finding, Graph, Node, Schemas, Severity, Value, rule
+from onnxlint_rules.onx._calls import counted, misfits_of_call, omission, required_inputs
 
 _OUTPUT_COUNTS = {"BatchNormalization": {1: (1, 5), 14: (1, 3)}}
 """Operators with so many outputs and no number between, from an opset on."""
@@ -83,10 +77,10 @@ def wrong_arity(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
             yield from _judge(node, "outputs", node.outputs, *outputs)
             if node.op in _OUTPUT_COUNTS:
                 yield from _judge_count(node, schema.since_version)
-    needed = _needed_inputs(graph, schemas) if graph.functions else {}
+    needed = required_inputs(graph, schemas) if graph.functions else {}
     for node in graph.nodes() if graph.functions else ():
         if node.called is not None:
-            yield from _judge_call(node, node.called, needed[node.called])
+            yield from misfits_of_call(node, node.called, needed[node.called])
 
 
 def _judge(
@@ -109,7 +103,7 @@ def _judge(
             parameter.option.name == "Single"
             or (parameter.option.name == "Variadic" and what == "inputs")
         ):
-            yield _omission(node, f"required {what[:-1]} {parameter.name!r}", parameter.name)
+            yield omission(node, f"required {what[:-1]} {parameter.name!r}", parameter.name)
 
 
 def _judge_count(node: Node, since: int) -> Iterator[Finding]:
@@ -121,68 +115,3 @@ def _judge_count(node: Node, since: int) -> Iterator[Finding]:
         message = f"{node.op} has {counted(count, 'outputs')}, expected {least} or {most}"
         hint = f"list {least} or {most} outputs"
         yield Finding(node, message, measured=count, limit=most, unit="outputs", hint=hint)
-
-
-def _judge_call(
-    node: Node, function: Scope, needed: Sequence[tuple[int, str]]
-) -> Iterator[Finding]:
-    """Compares a call with the function's lists; inputs that no node requires may be omitted."""
-    assert function.function is not None
-    lists = {
-        "inputs": (node.proto.input, function.function.input),
-        "outputs": (node.proto.output, function.function.output),
-    }
-    for what, (names, formal) in lists.items():
-        if len(names) > len(formal):
-            count, limit = len(names), len(formal)
-            message = f"{node.op} has {counted(count, what)}, expected at most {limit}"
-            hint = f"remove {counted(count - limit, what)}, or extend the function"
-            yield Finding(node, message, measured=count, limit=limit, unit=what, hint=hint)
-    lacking = (name for slot, name in needed if node.input(slot) is None)
-    for name in islice(lacking, MOST_TOLD):
-        yield _omission(node, f"input {name!r}, which the function requires", name)
-
-
-def _omission(node: Node, what: str, name: str) -> Finding:
-    return Finding(node, f"{node.op} omits {what}", hint=f"connect {name!r}")
-
-
-def counted(count: int, what: str) -> str:
-    """A number of things, whose plural ends in s."""
-    return f"{count} {what[:-1] if count == 1 else what}"
-
-
-def _needed_inputs(graph: Graph, schemas: Schemas) -> dict[Scope, list[tuple[int, str]]]:
-    """The inputs that a node of each function, or of one that it calls, cannot do without."""
-    inputs = [value for function in graph.functions for value in function.inputs]
-    handed_on: dict[Value, list[Value]] = defaultdict(list)
-    needed: set[Value] = set()
-    for value in inputs:
-        for reader, slot in value.uses:
-            called = reader.called
-            if called is not None and slot < len(called.inputs):
-                handed_on[called.inputs[slot]].append(value)
-            elif _must_have(schemas.of(reader), slot):
-                needed.add(value)
-    walk = Walk(needed)
-    for value in walk:
-        needed.add(value)
-        walk.add(*handed_on[value])
-    return {
-        function: [
-            (slot, value.name) for slot, value in enumerate(function.inputs) if value in needed
-        ]
-        for function in graph.functions
-    }
-
-
-def _must_have(schema: Any, slot: int) -> bool:
-    """Whether an operator cannot do without the input in a slot."""
-    options = () if schema is None else _options(schema)
-    return bool(options) and options[min(slot, len(options) - 1)] != "Optional"
-
-
-@cache
-def _options(schema: Any) -> tuple[str, ...]:
-    """Whether each input of an operator is single, optional or variadic."""
-    return tuple(parameter.option.name for parameter in schema.inputs)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from onnxlint import Finding, Graph, Node, Option, Severity, Support, Target, Targets, rule
 from onnxlint.analyses.targets.operator_support import Refusal
+from onnxlint_rules.prt._unsupported import fallback, has_own_rule
 
 
 @rule("PRT003", "operator-unsupported", severity=Severity.ERROR)
@@ -71,7 +72,7 @@ def _of_target(
             continue
         if refusal.on_host:
             lent[node.op].append(node)
-        elif not _has_own_rule(node, refusal.dtype, target):
+        elif not has_own_rule(node, refusal.dtype, target):
             refused[node.op, refusal].append(node)
     for (op, refusal), nodes in refused.items():
         yield Finding.of_nodes(
@@ -86,30 +87,4 @@ def _of_target(
         )
     if lent:
         all_nodes = sum(node.op not in ("Constant", "Identity") for node in graph.nodes())
-        yield _lent(lent, target, all_nodes, max_cpu_share)
-
-
-def _has_own_rule(node: Node, dtype: str | None, target: Target) -> bool:
-    """Whether another rule reports this cause, with its remedy."""
-    what = (node.op, dtype)
-    return (
-        dtype == "bfloat16"
-        or what == ("ConvInteger", "int8")
-        or (what == ("DequantizeLinear", "int32") and target.family == "tensorrt")
-    )
-
-
-def _lent(lent: dict[str, list[Node]], target: Target, all_nodes: int, limit: float) -> Finding:
-    """One finding for all operators that fall back: together they split up the graph."""
-    count = sum(map(len, lent.values()))
-    ops = sorted(lent, key=lambda op: (-len(lent[op]), op))
-    listed = ", ".join(ops[:8]) + (f" and {len(ops) - 8} more" if len(ops) > 8 else "")
-    return Finding(
-        lent[ops[0]][0],
-        f"{target.name} leaves {count} of {all_nodes} nodes to the CPU: {listed}",
-        measured=count / all_nodes,
-        limit=limit,
-        unit="fraction of nodes",
-        severity=Severity.WARNING if count > limit * all_nodes else Severity.INFO,
-        hint=f"replace {ops[0]} and the like with operators that {target.name} runs itself",
-    )
+        yield fallback(lent, target, all_nodes, max_cpu_share)

@@ -2,12 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Targets, rule
-
-DEFAULT = "half_pixel"
-"""The mode that all importers implement alike."""
+from onnxlint_rules.prt._resizes import DEFAULT, copies_pixels, mode_of
 
 
 @rule("PRT008", "resize-mode", severity=Severity.INFO, ops=("Resize", "Upsample"))
@@ -41,8 +38,8 @@ def resize_mode(graph: Graph, shapes: Shapes, targets: Targets) -> Iterator[Find
     """
     modes: dict[str, list[Node]] = defaultdict(list)
     for node in graph.nodes("Resize", "Upsample"):
-        mode = _mode(node)
-        if mode != DEFAULT and not _copies_pixels(node, mode, graph, shapes):
+        mode = mode_of(node)
+        if mode != DEFAULT and not copies_pixels(node, mode, graph, shapes):
             modes[mode].append(node)
     for mode, nodes in modes.items():
         lacking = [t.name for t in targets if t.resize_modes is not None
@@ -58,30 +55,3 @@ def resize_mode(graph: Graph, shapes: Shapes, targets: Targets) -> Iterator[Find
             severity=Severity.WARNING if lacking else None,
             hint=f"export with {DEFAULT} coordinates, or compare the outputs on the target",
         )
-
-
-def _mode(node: Node) -> str:
-    """Before opset 11 there is no attribute, and asymmetric is implied."""
-    if node.op == "Upsample" or node.opset < 11:
-        return "asymmetric"
-    mode: str = node.attribute("coordinate_transformation_mode", DEFAULT)
-    return mode
-
-
-def _copies_pixels(node: Node, mode: str, graph: Graph, shapes: Shapes) -> bool:
-    """Whether it enlarges by integer factors with the nearest pixel, rounded down."""
-    if node.attribute("mode", "nearest") != "nearest" or mode == "align_corners":
-        return False
-    if mode == "asymmetric" and node.attribute("nearest_mode", "floor") != "floor":
-        return False
-    before, after = shapes.of(node.input(0)), shapes.of(node.output)
-    if before and after and before.dims and after.dims:
-        pairs = list(zip(before.dims, after.dims, strict=False))
-        known = [(a, b) for a, b in pairs if isinstance(a, int) and isinstance(b, int)]
-        if len(known) == len(pairs):
-            return all(small > 0 and large % small == 0 for small, large in known)
-    return graph.ask(node.input(2) or node.input(1), _are_whole) or False
-
-
-def _are_whole(scales: Any) -> bool:
-    return scales.size > 0 and bool((scales % 1 == 0).all())
