@@ -12,7 +12,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from kinds import kind, needs_newer_runtime, runs
+from kinds import kind, lacks, runs
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.file.load import open_model
@@ -61,8 +61,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(kind(item))
         if runs(item):
             item.add_marker("runtime")
-        if needs_newer_runtime(item):
-            item.add_marker(pytest.mark.skip(reason="of a newer onnxruntime"))
+        if package := lacks(item):
+            item.add_marker(pytest.mark.skip(reason=f"a newer {package} does this"))
 
 
 @pytest.fixture(autouse=True, scope="module")
