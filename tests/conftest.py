@@ -15,7 +15,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from kinds import kind, needs_newer_runtime, runs
+from kinds import kind, lacks, runs
 from snapshots import RECORDING, form_of, known_forms
 
 import onnxlint.rule_runner  # before `_listen` looks for who judges
@@ -67,8 +67,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(kind(item))
         if runs(item):
             item.add_marker("runtime")
-        if needs_newer_runtime(item):
-            item.add_marker(pytest.mark.skip(reason="of a newer onnxruntime"))
+        if package := lacks(item):
+            item.add_marker(pytest.mark.skip(reason=f"a newer {package} does this"))
 
 
 @pytest.fixture(autouse=True, scope="module")
