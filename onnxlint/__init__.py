@@ -41,10 +41,17 @@ if TYPE_CHECKING:
     from onnxlint.analyses.stability.output_difference import Difference
     from onnxlint.analyses.stability.positions import Orderless, Positions, Unread
     from onnxlint.analyses.stability.sensitivity import Sensitivity, Tried
+    from onnxlint.analyses.static.attention_masks import AttentionMask, AttentionMasks
+    from onnxlint.analyses.static.constant_folding import ConstantFolding
     from onnxlint.analyses.static.constant_values import Constancy
     from onnxlint.analyses.static.expansions import Expansions
     from onnxlint.analyses.static.layers import Change, Layer, Layers, Trail
     from onnxlint.analyses.static.precision import Rounding
+    from onnxlint.analyses.static.quantisation import (
+        Quantisation,
+        QuantisationParameters,
+        QuantisedLayer,
+    )
     from onnxlint.analyses.static.schemas import Schemas
     from onnxlint.analyses.static.shapes import Shapes
     from onnxlint.analyses.static.value_bounds import Bounds
@@ -72,6 +79,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Activations": "onnxlint.analyses.trace.activations",
+    "AttentionMask": "onnxlint.analyses.static.attention_masks",
+    "AttentionMasks": "onnxlint.analyses.static.attention_masks",
     "Baselines": "onnxlint.analyses.predictions.baselines",
     "Behaviour": "onnxlint.analyses.stability.behaviour",
     "Bounds": "onnxlint.analyses.static.value_bounds",
@@ -82,6 +91,7 @@ _HOMES = {
     "Collapse": "onnxlint.analyses.predictions.collapsed_outputs",
     "Collapses": "onnxlint.analyses.predictions.collapsed_outputs",
     "Constancy": "onnxlint.analyses.static.constant_values",
+    "ConstantFolding": "onnxlint.analyses.static.constant_folding",
     "Contamination": "onnxlint.analyses.trace.trace",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.inputs.user_data",
@@ -124,6 +134,9 @@ _HOMES = {
     "Preflight": "onnxlint.model.preflight",
     "Promises": "onnxlint.analyses.comparison.declared_outputs",
     "Propagation": "onnxlint.analyses.trace.gradient_propagation",
+    "Quantisation": "onnxlint.analyses.static.quantisation",
+    "QuantisationParameters": "onnxlint.analyses.static.quantisation",
+    "QuantisedLayer": "onnxlint.analyses.static.quantisation",
     "Reach": "onnxlint.analyses.trace.gradient_propagation",
     "Reference": "onnxlint.analyses.comparison.reference",
     "Reruns": "onnxlint.analyses.execution.reruns",
@@ -163,6 +176,8 @@ _HOMES = {
 
 __all__ = [
     "Activations",
+    "AttentionMask",
+    "AttentionMasks",
     "Baselines",
     "Behaviour",
     "Bounds",
@@ -173,6 +188,7 @@ __all__ = [
     "Collapse",
     "Collapses",
     "Constancy",
+    "ConstantFolding",
     "Contamination",
     "Danger",
     "Data",
@@ -215,6 +231,9 @@ __all__ = [
     "Preflight",
     "Promises",
     "Propagation",
+    "Quantisation",
+    "QuantisationParameters",
+    "QuantisedLayer",
     "Reach",
     "Reference",
     "Reruns",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from onnxlint import Graph, Node, Shapes, Value
+from onnxlint.model.graph.operators import CASTING, HANDING_ON
 
 OF_ITSELF: Mapping[str, str] = {
     "Sub": "0", "Div": "1", "Xor": "false", "Less": "false", "Greater": "false", "Equal": "true",
@@ -26,13 +27,12 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "Cos": (-1, 1), "LogSoftmax": (-math.inf, 0), "ReduceL1": (0, math.inf),
     "ReduceL2": (0, math.inf), "ReduceSumSquare": (0, math.inf), "Sign": (-1, 1),
 }  # fmt: skip
-"""What an operator's numbers lie in, ends included."""
+"""The range of an operator's output, ends included."""
 
-SAME_RANGE = frozenset({
-    "Expand", "Flatten", "Gather", "GlobalAveragePool", "GlobalMaxPool", "Identity", "MaxPool",
-    "ReduceMax", "ReduceMean", "ReduceMin", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze",
-})  # fmt: skip
-"""Operators that keep the range of their first input."""
+SAME_RANGE = (HANDING_ON - CASTING - {"Dropout"}) | {
+    "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "ReduceMax", "ReduceMean", "ReduceMin",
+}  # fmt: skip
+"""Keeps the range of the first input: a Cast may wrap around, a Dropout in training scales."""
 
 _ANY = -math.inf, math.inf
 

@@ -96,8 +96,8 @@ class Fault:
         return not self.named or any(re.search(self.named, each) for each in words)
 
     def _are_of_types(self, values: dict[str, Value], shapes: Shapes) -> bool:
-        known = {name: shapes.of(values.get(name)) for name in self.types}
-        return all(known[name] and known[name].dtype in self.types[name] for name in self.types)
+        known = ((shapes.of(values.get(name)), dtypes) for name, dtypes in self.types.items())
+        return all(shape is not None and shape.dtype in dtypes for shape, dtypes in known)
 
     def _are_of_shapes(self, values: dict[str, Value], shapes: Shapes) -> bool:
         names: dict[str, Size] = {}

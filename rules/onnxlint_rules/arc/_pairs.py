@@ -3,9 +3,10 @@
 from math import prod
 
 from onnxlint import Change, Layer, Layers, Node, Trail, Value, Walk
+from onnxlint.model.graph.operators import RESHAPING, SIZE_OPS
 
 ATTENTION = ("MatMul", "Einsum", "Attention", "MultiHeadAttention", "GroupQueryAttention")
-"""Operators that multiply computed values with each other."""
+"""Operators that multiply computed values by each other, also those of onnxruntime."""
 
 
 def centres(first: Layer, trail: Trail) -> bool:
@@ -32,14 +33,14 @@ def enters_attention(layer: Layer, layers: Layers) -> bool:
             return layers.of(node) is None and node.op_type in ATTENTION
         read = node.output
         if read is not None and layers.readers(read) == 1:
-            walk.add(next((r for r in read.consumers if r.op not in ("Shape", "Size")), None))
+            walk.add(next((r for r in read.consumers if r.op not in SIZE_OPS), None))
     return False
 
 
 def share_axis(first: Layer, trail: Trail, second: Layer) -> bool:
     """Whether both work along the same axis; a reshape keeps it unless it splits the features."""
     nodes = [*trail.nodes]
-    if any(node.op in ("Reshape", "Flatten", "Squeeze", "Unsqueeze") for node in nodes):
+    if any(node.op in RESHAPING for node in nodes):
         return first.outputs <= second.inputs
     axis, rank = first.axis, len(first.kernel) + 2 if first.kernel else None
     for node in reversed(nodes):

@@ -1,15 +1,7 @@
 """What the rules about softmaxes share."""
 
 from onnxlint import Node, Shapes, Value, Walk, WayBack
-
-SAME_LAYOUT = frozenset({"Identity", "Cast", "Dropout"})
-"""Operators that hand on their first input as it is."""
-
-NEW_LAYOUT = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"})
-"""Operators that hand it on with other axes."""
-
-
-LAYOUTS = SAME_LAYOUT | NEW_LAYOUT
+from onnxlint.model.graph.operators import LAYOUT, MOVING
 
 
 class Feeders:
@@ -28,17 +20,17 @@ class Feeders:
 def _laid_out(value: Value) -> Value | None:
     """What a value is handed on from."""
     node = value.producer
-    return node.input(0) if node is not None and node.op in LAYOUTS else None
+    return node.input(0) if node is not None and node.op in MOVING else None
 
 
 def _made(value: Value) -> tuple[Node | None, bool]:
     node = value.producer
-    return (None if node is not None and node.op in LAYOUTS else node), True
+    return (None if node is not None and node.op in MOVING else node), True
 
 
 def _passed(value: Value, behind: tuple[Node | None, bool]) -> tuple[Node | None, bool]:
     node = value.producer
-    return behind[0], behind[1] and node is not None and node.op in SAME_LAYOUT
+    return behind[0], behind[1] and node is not None and node.op not in LAYOUT
 
 
 def is_prediction(node: Node) -> bool:
@@ -48,7 +40,7 @@ def is_prediction(node: Node) -> bool:
         if value.is_output and value.scope.parent is None:
             return True
         for follower in value.readers:
-            if follower.op in LAYOUTS and follower.input(0) is value:
+            if follower.op in MOVING and follower.input(0) is value:
                 walk.add(follower.output)
     return False
 

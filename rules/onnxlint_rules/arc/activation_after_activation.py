@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, rule
+from onnxlint.model.graph.operators import ACTIVATIONS, SIGMOIDS, SQUASHING
 from onnxlint_rules.arc._softmaxes import Feeders
 
-UNITS = ("Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "HardSwish", "Mish", "Swish")
-SQUASHING = ("Sigmoid", "HardSigmoid", "Tanh")
-POSITIVE = ("Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplus")
+UNITS = ACTIVATIONS - SQUASHING - {"Clip", "Softplus", "Softsign", "ThresholdedRelu"}
+"""Activations that attenuate negative values: of the others a pair may be meant, as in ReLU6."""
+
+POSITIVE = SIGMOIDS | {"Relu", "Softmax", "Softplus"}
 """Activations without negative outputs."""
 
 
-@rule("ARC006", "activation-after-activation", severity=Severity.WARNING, ops=(*UNITS, *SQUASHING))
+@rule("ARC006", "activation-after-activation", severity=Severity.WARNING, ops=UNITS | SQUASHING)
 def activation_after_activation(graph: Graph) -> Iterator[Finding]:
     """An activation applied directly to the output of another activation.
 
@@ -50,7 +52,7 @@ def activation_after_activation(graph: Graph) -> Iterator[Finding]:
     }
     """
     feeders = Feeders()
-    for node in graph.nodes(*UNITS, *SQUASHING):
+    for node in graph.nodes(*sorted(UNITS | SQUASHING)):
         inner, _ = feeders.of(node)
         told = None if inner is None else _judged(inner.op, node.op)
         if inner is not None and told is not None:
@@ -75,7 +77,7 @@ def _judged(inner: str, outer: str) -> tuple[str, Severity | None] | None:
         return reason, None
     if outer in UNITS and inner in UNITS:
         return "negative values are attenuated twice", None
-    if outer in ("Sigmoid", "HardSigmoid") and inner in ("Relu", "Tanh"):
+    if outer in SIGMOIDS and inner in ("Relu", "Tanh"):
         lowest = "0.5" if inner == "Relu" else "0.27"
         return f"a sigmoid of a {inner} output is never below {lowest}", None
     if outer == "Tanh" and inner == "Relu":

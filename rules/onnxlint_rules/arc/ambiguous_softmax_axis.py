@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, Shapes, rule
+from onnxlint.model.graph.operators import SOFTMAXES
 from onnxlint_rules.arc._softmaxes import axes
 
-SOFTMAXES = ("Softmax", "LogSoftmax", "Hardmax")
+OPS = SOFTMAXES | {"Hardmax"}
+"""Their `axis` changed its meaning at opset 13."""
 
 
-@rule("ARC003", "ambiguous-softmax-axis", severity=Severity.WARNING, ops=SOFTMAXES)
+@rule("ARC003", "ambiguous-softmax-axis", severity=Severity.WARNING, ops=OPS)
 def ambiguous_softmax_axis(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A softmax before opset 13 that normalises over several axes together.
 
@@ -41,7 +43,7 @@ def ambiguous_softmax_axis(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = Softmax(x)
     }
     """
-    for node in graph.nodes(*SOFTMAXES):
+    for node in graph.nodes(*sorted(OPS)):
         shape, over = shapes.of(node.input(0)), axes(node, shapes)
         if shape is None or over is None:
             continue

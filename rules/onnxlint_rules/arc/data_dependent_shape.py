@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Walk, rule
-
-FINDING_OPS = ("NonZero", "NonMaxSuppression", "Unique", "Compress")
-"""Operators whose output size depends on the data."""
+from onnxlint.model.graph.operators import DATA_SIZED
 
 SIZE_KEEPERS = {
     "ScatterND": (0,), "ScatterElements": (0,), "Scatter": (0,), "ReduceSum": (), "ReduceMean": (),
@@ -14,7 +12,7 @@ SIZE_KEEPERS = {
 """Operators whose result has the sizes of the inputs in these slots, whatever the others hold."""
 
 
-@rule("ARC019", "data-dependent-shape", severity=Severity.INFO, ops=FINDING_OPS)
+@rule("ARC019", "data-dependent-shape", severity=Severity.INFO, ops=DATA_SIZED)
 def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """Layers whose input size depends on the data (NonZero, NonMaxSuppression, Unique, Compress).
 
@@ -52,7 +50,7 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = MatMul(written, w)
     }
     """
-    searches = [node for node in graph.nodes(*FINDING_OPS) if node in graph.varying]
+    searches = [n for n in graph.nodes() if n.op in DATA_SIZED and n in graph.varying]
     reached = _sized_by(searches)
     given = {d for value in graph.inputs for d in getattr(shapes.of(value), "dims", None) or ()}
     layers = [

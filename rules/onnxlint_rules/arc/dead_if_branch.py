@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Shapes, rule
-from onnxlint_rules.arc._folding import Folding
+from onnxlint import ConstantFolding, Finding, Graph, Node, Severity, Shapes, rule
 
 
 @rule("ARC020", "dead-if-branch", severity=Severity.INFO, ops=("If",))
-def dead_if_branch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+def dead_if_branch(graph: Graph, shapes: Shapes, folding: ConstantFolding) -> Iterator[Finding]:
     """An If with a constant condition, or whose branches return different ranks.
 
     Why: one branch is dead weight, and compilers without control flow reject the model because of
@@ -53,7 +52,6 @@ def dead_if_branch(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
     """
     reported: set[Node] = set()
-    folding = Folding(graph, shapes)
     for node in graph.nodes("If"):
         if not reported.isdisjoint(_owners(node)):
             continue

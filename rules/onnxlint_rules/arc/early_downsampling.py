@@ -5,8 +5,7 @@ from math import prod
 from typing import Annotated
 
 from onnxlint import Finding, Graph, Layers, Node, Option, Severity, Value, Walk, rule
-
-POOLS = ("MaxPool", "AveragePool", "LpPool")
+from onnxlint.model.graph.operators import POOLS, SIZE_OPS
 
 
 @rule("ARC013", "early-downsampling", severity=Severity.INFO, ops=("Conv",))
@@ -75,11 +74,11 @@ def _windows(image: Value, layers: Layers, count: int) -> Iterator[Node]:
     """The first convolutions and poolings that read everything of an image."""
     walk = Walk([image])
     for value in walk:
-        readers = [node for node in value.consumers if node.op not in ("Shape", "Size")]
+        readers = [node for node in value.consumers if node.op not in SIZE_OPS]
         if not count or layers.readers(value) != 1 or not readers:
             return
         node = readers[0]
-        if node.op in ("Conv", *POOLS):
+        if node.op == "Conv" or node.op in POOLS:
             count -= 1
             yield node
         elif layers.change(node) is None:

@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Option, Severity, Walk, rule
-
-SIGMOIDS = ("Sigmoid", "HardSigmoid")
-SATURATING = (*SIGMOIDS, "Tanh")
+from onnxlint.model.graph.operators import SIGMOIDS, SQUASHING
 
 
-@rule("ARC004", "hidden-saturating-activation", severity=Severity.WARNING, ops=SATURATING)
+@rule("ARC004", "hidden-saturating-activation", severity=Severity.WARNING, ops=SQUASHING)
 def hidden_saturating_activation(
     graph: Graph,
     layers: Layers,
@@ -72,7 +70,7 @@ def hidden_saturating_activation(
         y = MatMul(gated, b)
     }
     """
-    hidden = [node for node in graph.nodes(*SATURATING) if _is_hidden(node, layers)]
+    hidden = [node for node in graph.nodes(*sorted(SQUASHING)) if _is_hidden(node, layers)]
     tanhs = sum(node.op == "Tanh" for node in hidden)
     for node in hidden:
         depth = layers.depth(node)

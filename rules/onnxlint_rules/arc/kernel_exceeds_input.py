@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, rule
-
-POOLS = ("MaxPool", "AveragePool", "LpPool")
+from onnxlint.model.graph.operators import POOLS
 
 MOST_WINDOWS = 1_000
 """Windows of one axis, and elements of one, that are checked for a large dilation."""
 
 
-@rule("ARC012", "kernel-exceeds-input", severity=Severity.WARNING, ops=("Conv", *POOLS))
+@rule("ARC012", "kernel-exceeds-input", severity=Severity.WARNING, ops=POOLS | {"Conv"})
 def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A kernel larger than its padded input, only in the padding, or smaller than its stride.
 
@@ -99,7 +98,7 @@ def kernel_exceeds_input(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = Conv <pads = [0, 2, 0, 2]> (x, w)
     }
     """
-    for node in graph.nodes("Conv", *POOLS):
+    for node in graph.nodes("Conv", *sorted(POOLS)):
         yield from _judge_windows(node, graph, shapes)
         if node.op in POOLS:
             yield from _judge_padding(node, shapes)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, Value, rule
+from onnxlint.model.graph.operators import MOVING
 
 LOSSES = ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss")
 
-_MOVING = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 
 _NEAR = 8
 """So many nodes before a loss are checked."""
@@ -95,7 +95,7 @@ def _before(value: Value | None) -> Node | None:
     """The node before those that only move the values."""
     for _ in range(_NEAR):
         node = value.producer if value is not None else None
-        if node is None or node.op not in _MOVING:
+        if node is None or node.op not in MOVING:
             return node
         value = node.input(0)
     return None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
+from onnxlint.model.graph.operators import HANDING_ON
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,12 +151,10 @@ def _is_uniform(value: Value | None, graph: Graph) -> bool:
     """Whether all updates are one constant."""
     for _ in range(_NEAR):
         node = value.producer if value is not None else None
-        if graph.tensor(value) is not None:
-            found = graph.constant(value)
-            return found is not None and (found.size < 2 or bool((found == found.flat[0]).all()))
-        if node is None or node.op not in ("Cast", "ConstantOfShape", "Expand", "Identity", "Tile"):
-            return False
-        if node.op == "ConstantOfShape":
+        if node is not None and node.op == "ConstantOfShape":
             return True
+        if node is None or node.op not in HANDING_ON:
+            break
         value = node.input(0)
-    return False
+    found = graph.constant(value) if graph.tensor(value) is not None else None
+    return found is not None and (found.size < 2 or bool((found == found.flat[0]).all()))

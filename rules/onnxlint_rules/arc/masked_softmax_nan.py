@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
-from onnxlint_rules.arc._masks import Masks
+from onnxlint import AttentionMasks, Finding, Graph, Node, Severity, Shapes, Value, rule
 from onnxlint_rules.arc._softmaxes import runs_over_rows
 
 
@@ -18,7 +17,7 @@ class Cause:
 
 
 @rule("ARC014", "masked-softmax-nan", severity=Severity.WARNING, ops=("Softmax", "LogSoftmax"))
-def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+def masked_softmax_nan(graph: Graph, shapes: Shapes, masks: AttentionMasks) -> Iterator[Finding]:
     """A softmax that becomes NaN when an input masks a whole row with -inf.
 
     Why: a softmax of a row of -inf is NaN. A sample that is only padding, as in the last batch of a
@@ -78,7 +77,6 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = Where(empty, zero, p)
     }
     """
-    masks = Masks(graph)
     reported: dict[Cause, list[Node]] = {}
     causes: dict[Value | None, list[Cause]] = {}
     for softmax in graph.nodes("Softmax", "LogSoftmax"):
@@ -101,7 +99,7 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         )
 
 
-def _causes(value: Value | None, masks: Masks) -> Iterator[Cause]:
+def _causes(value: Value | None, masks: AttentionMasks) -> Iterator[Cause]:
     """Why a softmax that reads a value may return NaN."""
     for mask in masks.before(value):
         if masks.can_block_a_row(mask):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Change, Finding, Graph, Layer, Layers, Severity, Trail, Value, rule
+from onnxlint.model.graph.operators import AFFINE
 from onnxlint_rules.arc._pairs import (
     centres,
     enters_attention,
@@ -13,10 +14,8 @@ from onnxlint_rules.arc._pairs import (
     share_axis,
 )
 
-OPS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")
 
-
-@rule("ARC005", "missing-nonlinearity", severity=Severity.WARNING, ops=OPS)
+@rule("ARC005", "missing-nonlinearity", severity=Severity.WARNING, ops=AFFINE)
 def missing_nonlinearity(graph: Graph, layers: Layers) -> Iterator[Finding]:
     """Two linear layers without a non-linearity between them: together they are one layer.
 

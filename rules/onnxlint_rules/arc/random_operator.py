@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, rule
-
-RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
-          "Bernoulli", "Multinomial")  # fmt: skip
+from onnxlint.model.graph.operators import DRAWING
 
 
-@rule("ARC011", "random-operator", severity=Severity.WARNING, ops=RANDOM)
+@rule("ARC011", "random-operator", severity=Severity.WARNING, ops=DRAWING)
 def random_operator(graph: Graph) -> Iterator[Finding]:
     """An output that depends on random numbers drawn inside the model.
 
@@ -46,7 +44,7 @@ def random_operator(graph: Graph) -> Iterator[Finding]:
     """
     outputs = [value for scope in (graph.main, *graph.functions) for value in scope.outputs]
     decisive = graph.ancestors(outputs, by_numbers=True)
-    for node in graph.nodes(*RANDOM):
+    for node in graph.nodes(*sorted(DRAWING)):
         if node in decisive:
             seed = node.attribute("seed")
             seeded = isinstance(seed, float)

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from onnxlint import Finding, Graph, Layer, Layers, Node, Severity, rule
 from onnxlint_rules.arc._normalised import has_scale_per_feature, normalised_layer
 
-NORMALISATIONS = ("BatchNormalization", "InstanceNormalization", "GroupNormalization")
+CENTRING = ("BatchNormalization", "InstanceNormalization", "GroupNormalization")
+"""Normalisations that may subtract the mean of each channel."""
 BIASED = ("Conv", "ConvTranspose", "Gemm")
 """Layers whose third input is a bias."""
 
 
-@rule("ARC008", "redundant-bias", severity=Severity.INFO, ops=NORMALISATIONS)
+@rule("ARC008", "redundant-bias", severity=Severity.INFO, ops=CENTRING)
 def redundant_bias(graph: Graph, layers: Layers) -> Iterator[Finding]:
     """A bias immediately before a normalisation that cancels it.
 
@@ -46,7 +47,7 @@ def redundant_bias(graph: Graph, layers: Layers) -> Iterator[Finding]:
         y = LayerNormalization(h, s)
     }
     """
-    for node in graph.nodes(*NORMALISATIONS):
+    for node in graph.nodes(*CENTRING):
         found = normalised_layer(node, layers)
         if found is None or not _normalises_channels(node, found[0], graph):
             continue

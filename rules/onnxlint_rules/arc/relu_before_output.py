@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Option, Severity, Walk, rule
-from onnxlint_rules.arc._softmaxes import LAYOUTS, is_prediction
+from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Option, Severity, rule
+from onnxlint.model.graph.operators import MOVING, SOFTMAXES
+from onnxlint.model.graph.traversal import followers
+from onnxlint_rules.arc._softmaxes import is_prediction
 
-CHOOSING = ("Softmax", "LogSoftmax", "ArgMax")
+CHOOSING = SOFTMAXES | {"ArgMax"}
+"""Operators that read logits."""
 
 
 @rule("ARC007", "relu-before-output", severity=Severity.WARNING, ops=("Relu",))
@@ -85,14 +88,8 @@ def relu_before_output(
 
 def _choice(node: Node) -> Node | None:
     """The softmax or argmax that reads a ReLU and whose result is a prediction."""
-    walk = Walk([node])
-    for current in walk:
-        for follower in current.output.readers if current.output else ():
-            if follower.op in CHOOSING and is_prediction(follower):
-                return follower
-            if follower.op in LAYOUTS and follower.input(0) is current.output:
-                walk.add(follower)
-    return None
+    readers = (reader for reader, _ in followers(node.output, MOVING))
+    return next((each for each in readers if each.op in CHOOSING and is_prediction(each)), None)
 
 
 def _unsure(layer: Layer, node: Node, feature_multiple: int) -> Severity | None:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, rule
+from onnxlint.model.graph.operators import SOFTMAXES
 from onnxlint_rules.arc._softmaxes import Feeders, axes, is_prediction
 
+OPS = SOFTMAXES | {"Sigmoid"}
+"""Activations that turn scores to probabilities."""
 
-@rule(
-    "ARC001", "repeated-softmax", severity=Severity.ERROR, ops=("Softmax", "LogSoftmax", "Sigmoid")
-)
+
+@rule("ARC001", "repeated-softmax", severity=Severity.ERROR, ops=OPS)
 def repeated_softmax(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A softmax or sigmoid over the output of a softmax or sigmoid.
 
@@ -45,9 +47,9 @@ def repeated_softmax(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
     """
     feeders = Feeders()
-    for node in graph.nodes("Softmax", "LogSoftmax", "Sigmoid"):
+    for node in graph.nodes(*sorted(OPS)):
         inner, same_layout = feeders.of(node)
-        if inner is None or inner.op not in ("Softmax", "LogSoftmax", "Sigmoid"):
+        if inner is None or inner.op not in OPS:
             continue
         same_axes = _same_axes(node, inner, shapes) if same_layout else None
         needless = inner.op == "LogSoftmax" and same_axes is True

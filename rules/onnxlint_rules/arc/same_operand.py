@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Change, Finding, Graph, Layers, Node, Severity, Shapes, Value, rule
-from onnxlint.model.graph.walk import Walk
+from onnxlint import Change, Finding, Graph, Layers, Node, Severity, Shapes, Value, Walk, rule
+from onnxlint.model.graph.operators import ARITHMETIC, MOVING
 
 SELECTING = frozenset({"Max", "Min", "And", "Or", "Where", "BitwiseAnd", "BitwiseOr"})
 """Of one value twice these return that value."""
@@ -11,8 +11,7 @@ SELECTING = frozenset({"Max", "Min", "And", "Or", "Where", "BitwiseAnd", "Bitwis
 ROTARY = frozenset({"Sin", "Cos"})
 """Rotary positions repeat their angles on purpose: cat((angles, angles))."""
 
-_BETWEEN = frozenset({"Add", "Mul", "Div", "Where", "Cast", "Identity", "Reshape", "Transpose",
-                      "Unsqueeze", "Squeeze"})  # fmt: skip
+_BETWEEN = MOVING | ARITHMETIC | {"Where"}
 """Operators between scores and their softmax, or a concatenation and its sine."""
 
 _NEAR = 8
@@ -180,10 +179,10 @@ def _attends_to_itself(node: Node, layers: Layers) -> bool:
 
 
 def _before_moves(value: Value | None) -> Value | None:
-    """The value behind what reshapes and transposes it."""
+    """The value before nodes that move and scale it."""
     for _ in range(_NEAR):
         maker = value.producer if value is not None else None
-        if maker is None or maker.op not in ("Reshape", "Transpose", "Mul", "Div", "Identity"):
+        if maker is None or maker.op not in MOVING | {"Mul", "Div"}:
             break
         value = maker.input(0)
     return value

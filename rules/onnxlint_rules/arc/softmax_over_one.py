@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, Shapes, rule
+from onnxlint.model.graph.operators import SOFTMAXES
 from onnxlint_rules.arc._softmaxes import axes, is_prediction
 
 
-@rule("ARC002", "softmax-over-one", severity=Severity.ERROR, ops=("Softmax", "LogSoftmax"))
+@rule("ARC002", "softmax-over-one", severity=Severity.ERROR, ops=SOFTMAXES)
 def softmax_over_one(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A softmax over an axis of size 1.
 
@@ -40,7 +41,7 @@ def softmax_over_one(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = Softmax <axis = 1> (x)
     }
     """
-    for node in graph.nodes("Softmax", "LogSoftmax"):
+    for node in graph.nodes(*sorted(SOFTMAXES)):
         shape, over = shapes.of(node.input(0)), axes(node, shapes)
         if shape is None or over is None or any(shape.dim(axis) != 1 for axis in over):
             continue

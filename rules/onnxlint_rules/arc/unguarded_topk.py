@@ -4,15 +4,10 @@ from collections.abc import Iterable, Iterator
 from sys import maxsize
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
+from onnxlint.model.graph.operators import DATA_SIZED, ELEMENTWISE, SOFTMAXES
 
-SAME_SIZES = frozenset({
-    "Identity", "Cast", "Relu", "Sigmoid", "Softmax", "LogSoftmax", "Tanh", "Exp", "Log", "Neg",
-    "Abs", "Sqrt", "Clip", "Dropout",
-})  # fmt: skip
+SAME_SIZES = ELEMENTWISE | SOFTMAXES
 """Operators that keep the sizes of their first input."""
-
-COUNTING = ("NonZero", "NonMaxSuppression", "Compress", "Unique")
-"""Operators that give as many entries as they find."""
 
 _NEAR = 20
 """So many nodes before a TopK are looked at: padding stands beside it."""
@@ -56,13 +51,14 @@ def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
     """
     given = _symbols(graph.inputs, shapes)
-    found = _symbols((v for node in graph.nodes(*COUNTING) for v in node.outputs if v), shapes)
+    found = _symbols((v for node in graph.nodes(*DATA_SIZED) for v in node.outputs if v), shapes)
     along = _Along(shapes)
     for node in graph.nodes("TopK"):
         k, axis = _k(node, graph), _axis(node, shapes)
         if k is None or axis is None or _in_branch(node):
             continue
-        size = shapes.of(node.input(0)).dims[axis]
+        shape = shapes.of(node.input(0))
+        size = None if shape is None else shape.dim(axis)
         fewest = max(_fewest(node.input(0), axis, graph, along), int(size in given))
         if k > fewest and not isinstance(size, int):
             name = repr(size) if size in given else "computed size"

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from onnxlint import Finding, Graph, NotApplicable, Severity, Shapes, Targets, rule
-from onnxlint_rules.qnt._parameters import DEQUANTIZE, QUANTIZE
 
-STANDARD = (QUANTIZE[0], DEQUANTIZE[0])
+STANDARD = ("QuantizeLinear", "DequantizeLinear")
 
 
 @rule("QNT005", "asymmetric-for-tensorrt", severity=Severity.ERROR, ops=STANDARD)
@@ -65,7 +64,7 @@ def asymmetric_for_tensorrt(graph: Graph, shapes: Shapes, targets: Targets) -> I
         data = shapes.of(node.input(0))
         if graph.ask(node.input(2), _is_shifted):
             shifted.append(node)
-        elif node.op == DEQUANTIZE[0] and data is not None and data.dtype == "int32":
+        elif node.op == "DequantizeLinear" and data is not None and data.dtype == "int32":
             biases.append(node)
     if shifted:
         yield Finding.of_nodes(

@@ -3,24 +3,32 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Graph, Observed, Option, Severity, Trace, Value, Walk, rule
-from onnxlint_rules.qnt._layers import MOVEMENTS, Behind
-from onnxlint_rules.qnt._parameters import DEQUANTIZE, OPERATORS, QUANTIZE, Parameters, parameters
-
-_BOUNDED = {
-    "Sigmoid": (0.0, 1.0), "HardSigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0),
-    "com.microsoft::QLinearSigmoid": (0.0, 1.0), "com.microsoft::QLinearSoftmax": (0.0, 1.0),
-}  # fmt: skip
-"""Bounded activations: a value at one of their bounds was not clipped."""
+from onnxlint import (
+    Finding,
+    Graph,
+    Observed,
+    Option,
+    Quantisation,
+    QuantisationParameters,
+    Severity,
+    Trace,
+    Value,
+    rule,
+)
+from onnxlint.analyses.static.quantisation import PASSING, QUANTISED_OPERATORS
+from onnxlint.model.graph.operators import QUANTIZE
+from onnxlint.model.graph.traversal import source
+from onnxlint_rules.qnt._bounds import BOUNDS
 
 _COMMON_ENDS = (0.0, 6.0, -0.375, -0.2785, -0.17)
 """Where ReLU, ReLU6, HardSwish, SiLU and GELU end; quantisers fold the first two."""
 
 
-@rule("QNT006", "clipped-range", severity=Severity.WARNING, ops=OPERATORS)
+@rule("QNT006", "clipped-range", severity=Severity.WARNING, ops=QUANTISED_OPERATORS)
 def clipped_range(
     graph: Graph,
     trace: Trace,
+    quantisation: Quantisation,
     *,
     max_clipped_fraction: Annotated[
         float, Option("share of a tensor's values that may be clipped", unit="fraction")
@@ -66,14 +74,13 @@ def clipped_range(
         y = DequantizeLinear(q, scale, zero)
     }
     """
-    dequantiser = Behind(DEQUANTIZE)
-    for given in parameters(graph):
+    for given in quantisation.parameters:
         quantised = _quantised(given)
         seen = trace.of(quantised)
         ends = _ends(graph, given)
         if quantised is None or seen is None or ends is None:
             continue
-        if dequantiser(given.data) or (trace.synthetic and _is_fed(given.data)):
+        if quantisation.dequantiser(given.data) or (trace.synthetic and _is_fed(given.data)):
             continue
         clipped = _clipped(graph, given, seen, ends)
         if clipped > max_clipped_fraction:
@@ -92,12 +99,12 @@ def clipped_range(
             )
 
 
-def _quantised(given: Parameters) -> Value | None:
+def _quantised(given: QuantisationParameters) -> Value | None:
     """The integers that a node computes with these parameters."""
     return given.node.output if given.data is None or given.node.op in QUANTIZE else None
 
 
-def _ends(graph: Graph, given: Parameters) -> tuple[float, float, float] | None:
+def _ends(graph: Graph, given: QuantisationParameters) -> tuple[float, float, float] | None:
     """Minimum and maximum of the range, and the step between two values."""
     import numpy as np
 
@@ -114,17 +121,11 @@ def _ends(graph: Graph, given: Parameters) -> tuple[float, float, float] | None:
 
 def _is_fed(value: Value | None) -> bool:
     """Whether a value is an input of the model, maybe moved."""
-    walk = Walk([value])
-    for current in walk:
-        if current.is_input:
-            return True
-        if current.producer is not None and current.producer.op in MOVEMENTS:
-            walk.add(current.producer.input(0))
-    return False
+    return value is not None and source(value, PASSING).is_input
 
 
 def _clipped(
-    graph: Graph, given: Parameters, seen: Observed, ends: tuple[float, float, float]
+    graph: Graph, given: QuantisationParameters, seen: Observed, ends: tuple[float, float, float]
 ) -> float:
     """The share of values at ends that are not there by design."""
     low, high, step = ends
@@ -138,16 +139,12 @@ def _clipped(
     return clipped / statistics.elements
 
 
-def _bounds(graph: Graph, given: Parameters) -> tuple[float, ...]:
+def _bounds(graph: Graph, given: QuantisationParameters) -> tuple[float, ...]:
     """The bounds of the activation that computes the values."""
     value = given.data
-    node = given.node if value is None else value.producer
-    walk = Walk([node])
-    for node in walk:
-        before = node.input(0) if node.op in MOVEMENTS else None
-        walk.add(before.producer if before is not None else None)
+    node = given.node if value is None else source(value, PASSING).producer
     if node is None or node.op != "Clip":
-        return _BOUNDED.get(node.op, ()) if node is not None else ()
+        return BOUNDS.get(node.op, ()) if node is not None else ()
     limits = [graph.constant(node.input(1)), graph.constant(node.input(2))]
     given_limits = (node.attribute("min", 0.0), node.attribute("max", 0.0))
     return (*given_limits, *(float(end.reshape(-1)[0]) for end in limits if end is not None))

@@ -4,15 +4,11 @@ import math
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, Trace, Value, rule
-from onnxlint_rules.qnt._layers import MOVEMENTS
-from onnxlint_rules.qnt._parameters import DEQUANTIZE, QUANTIZE
+from onnxlint.analyses.static.quantisation import PASSING
+from onnxlint.model.graph.operators import DEQUANTIZE, QUANTIZE
+from onnxlint_rules.qnt._bounds import BOUNDS
 
-_BOUNDED = {
-    "Sigmoid": (0.0, 1.0), "HardSigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0),
-}  # fmt: skip
-"""Activations whose values are within these bounds for every input."""
-
-_PASSING = MOVEMENTS | {*QUANTIZE, *DEQUANTIZE, "Split", "Slice", "Gather", "ReduceMax", "Dropout"}
+_PASSING = PASSING | QUANTIZE | DEQUANTIZE | {"ReduceMax"}
 """Operators that output values of their first input."""
 
 _FARTHEST = 32
@@ -74,7 +70,7 @@ def collapsed_quantisation(graph: Graph, trace: Trace) -> Iterator[Finding]:
         y = DequantizeLinear(q, scale, zero)
     }
     """
-    for node in graph.nodes(*QUANTIZE):
+    for node in graph.nodes(*sorted(QUANTIZE)):
         step = graph.number(node.input(1))
         if step is None or not step > 0 or node.output is None:
             continue
@@ -123,9 +119,9 @@ def _bounds(value: Value) -> Range | None:
     node = _last(value)
     if node is not None and node.op == "Mul":  # a class's probability times that of an object
         factors = [_last(each) for each in node.inputs]
-        if all(each is not None and _BOUNDED.get(each.op) == (0.0, 1.0) for each in factors):
+        if all(each is not None and BOUNDS.get(each.op) == (0.0, 1.0) for each in factors):
             return 0.0, 1.0
-    return None if node is None else _BOUNDED.get(node.op)
+    return None if node is None else BOUNDS.get(node.op)
 
 
 def _last(value: Value | None) -> Node | None:

@@ -1,26 +1,27 @@
 """QNT001 invalid-quantisation-parameters."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
 from math import prod
-from typing import Any
 
-from onnxlint import Finding, Graph, Severity, Shapes, Value, rule
-from onnxlint_rules.qnt._parameters import (
-    DEQUANTIZE,
-    OPERATORS,
-    QUANTIZE,
-    Parameters,
-    parameters,
+from onnxlint import (
+    Finding,
+    Graph,
+    Quantisation,
+    QuantisationParameters,
+    Severity,
+    Shapes,
+    rule,
 )
+from onnxlint.analyses.static.quantisation import QUANTISED_OPERATORS
+from onnxlint.model.graph.operators import DEQUANTIZE, QUANTIZE
+from onnxlint_rules.qnt._scales import SMALLEST_NORMAL, Scales
 
-SMALLEST_NORMAL = 2.0**-126
-"""Of float32."""
 
-
-@rule("QNT001", "invalid-quantisation-parameters", severity=Severity.ERROR, ops=OPERATORS)
-def invalid_quantisation_parameters(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
+@rule("QNT001", "invalid-quantisation-parameters", severity=Severity.ERROR, ops=QUANTISED_OPERATORS)
+def invalid_quantisation_parameters(
+    graph: Graph, shapes: Shapes, quantisation: Quantisation
+) -> Iterator[Finding]:
     """A scale or zero point that does not match its tensor, or is not a usable value.
 
     Why: onnxruntime loads such a model and fails in the first run (issues 25526 and 24518), or does
@@ -72,7 +73,7 @@ def invalid_quantisation_parameters(graph: Graph, shapes: Shapes) -> Iterator[Fi
     """
     reported = set()
     scales = Scales(graph)
-    for found in parameters(graph):
+    for found in quantisation.parameters:
         shared = tuple(value and graph.source(value) for value in (found.scale, found.zero_point))
         if shared not in reported:
             problems = chain(_types(found, shapes), _sizes(found, shapes), _numbers(found, scales))
@@ -81,11 +82,12 @@ def invalid_quantisation_parameters(graph: Graph, shapes: Shapes) -> Iterator[Fi
                 yield finding
 
 
-def _types(found: Parameters, shapes: Shapes) -> Iterator[Finding]:
+def _types(found: QuantisationParameters, shapes: Shapes) -> Iterator[Finding]:
     """Compares the types of a tensor and its zero point, where onnx has no schema that says it."""
     data, zero_point = shapes.of(found.data), shapes.of(found.zero_point)
-    comparable = found.node.domain and data and zero_point and data.is_integer
-    if comparable and data.dtype != zero_point.dtype:
+    if data is None or zero_point is None or not (found.node.domain and data.is_integer):
+        return
+    if data.dtype != zero_point.dtype:
         yield Finding(
             found.node,
             f"{found.named} is {data.dtype}, but its zero point is {zero_point.dtype}",
@@ -93,25 +95,27 @@ def _types(found: Parameters, shapes: Shapes) -> Iterator[Finding]:
         )
 
 
-def _sizes(found: Parameters, shapes: Shapes) -> Iterator[Finding]:
+def _sizes(found: QuantisationParameters, shapes: Shapes) -> Iterator[Finding]:
     """Compares how many scales and zero points there are with what the tensor takes."""
     data, counts = shapes.of(found.data), []
     is_plain = found.node.op in (*QUANTIZE, *DEQUANTIZE)
     for what, value in (("scales", found.scale), ("zero points", found.zero_point)):
         shape = shapes.of(value)
-        if shape is None or shape.dims is None or not all(isinstance(d, int) for d in shape.dims):
+        dims = None if shape is None else shape.dims
+        sizes = [size for size in dims or () if isinstance(size, int)]
+        if dims is None or len(sizes) < len(dims):
             continue
-        if shape.rank > 1 and is_plain and not found.block:
-            yield _miscounted(found, f"dimensions in its {what}", shape.rank, 1)
-        counts.append(prod(shape.dims))
-        taken = found.entries(len(shape.dims), data)
+        if len(sizes) > 1 and is_plain and not found.block:
+            yield _miscounted(found, f"dimensions in its {what}", len(sizes), 1)
+        counts.append(prod(sizes))
+        taken = found.entries(len(sizes), data)
         if taken is not None and counts[-1] not in (taken, 0 if found.block else 1):
             yield _miscounted(found, what, counts[-1], taken)
     if len(counts) == 2 and counts[0] != counts[1] and is_plain:
         yield _miscounted(found, "zero points", counts[1], counts[0])
 
 
-def _miscounted(found: Parameters, what: str, count: int, taken: int) -> Finding:
+def _miscounted(found: QuantisationParameters, what: str, count: int, taken: int) -> Finding:
     axis = "" if found.axis is None else f" (axis {found.axis})"
     counted = what.removesuffix("s") if count == 1 else what
     return Finding(
@@ -126,50 +130,7 @@ def _miscounted(found: Parameters, what: str, count: int, taken: int) -> Finding
     )
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """One kind of wrong scales: what they are, which ones, and the first."""
-
-    kind: str
-    chosen: Any
-    first: float
-    severity: Severity = Severity.WARNING
-
-
-class Scales:
-    """What is wrong with the values of scales, each checked once."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self._known: dict[Value, list[Wrong]] = {}
-
-    def wrong(self, value: Value | None) -> list[Wrong]:
-        """The kinds of wrong scales in a constant."""
-        if value is None:
-            return []
-        if value not in self._known:
-            self._known[value] = list(_wrong(self.graph, value))
-        return self._known[value]
-
-
-def _wrong(graph: Graph, value: Value) -> Iterator[Wrong]:
-    import numpy as np
-
-    constant = graph.constant(value)
-    if constant is None or constant.dtype == object:
-        return
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        scales = constant.astype(np.float32).reshape(-1)
-    for kind, chosen, severity in (
-        ("0, infinite or NaN", ~np.isfinite(scales) | (scales == 0), Severity.ERROR),
-        ("negative", scales < 0, Severity.WARNING),
-        ("subnormal", (np.abs(scales) < SMALLEST_NORMAL) & (scales != 0), Severity.WARNING),
-    ):
-        if chosen.any():
-            yield Wrong(kind, chosen, float(scales[chosen][0]), severity)
-
-
-def _numbers(found: Parameters, scales: Scales) -> Iterator[Finding]:
+def _numbers(found: QuantisationParameters, scales: Scales) -> Iterator[Finding]:
     """Checks the scales themselves."""
     for wrong in scales.wrong(found.scale):
         count = wrong.chosen.size

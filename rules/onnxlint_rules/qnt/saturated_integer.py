@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from onnxlint import Finding, Graph, Node, Option, Severity, Value, rule
-from onnxlint_rules.qnt._layers import layers
-from onnxlint_rules.qnt._parameters import DEQUANTIZE
+from onnxlint import Finding, Graph, Node, Option, Quantisation, Severity, Value, rule
+from onnxlint.model.graph.operators import DEQUANTIZE
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-BIAS_SLOTS = {"QLinearConv": 8, "com.microsoft::QGemm": 6} | dict.fromkeys(DEQUANTIZE, 0)
+BIAS_SLOTS = {"QLinearConv": 8, "com.microsoft::QGemm": 6} | dict.fromkeys(sorted(DEQUANTIZE), 0)
 """Where an int32 bias is read."""
 
 INT32_END = 2**31 - 128
@@ -29,6 +28,7 @@ _NEIGHBOURS = 8
 @rule("QNT008", "saturated-integer", severity=Severity.WARNING)
 def saturated_integer(
     graph: Graph,
+    quantisation: Quantisation,
     *,
     most_at_an_end: Annotated[
         float, Option("share of a weight's codes that may be at each end", unit="fraction")
@@ -126,7 +126,7 @@ def saturated_integer(
                 unit="integers",
             )
     met: set[Value] = set()
-    for layer in layers(graph):
+    for layer in quantisation.layers:
         if not layer.is_8_bit or graph.source(layer.weights) in met:
             continue
         met.add(graph.source(layer.weights))

@@ -9,15 +9,17 @@ from onnxlint import (
     NotApplicable,
     Option,
     Preflight,
+    Quantisation,
+    QuantisedLayer,
     Severity,
     Shapes,
     Targets,
     Value,
-    Walk,
     rule,
 )
-from onnxlint_rules.qnt._layers import FLOAT_LAYERS, Layer, layers
-from onnxlint_rules.qnt._parameters import QUANTIZE
+from onnxlint.analyses.static.quantisation import FLOAT_LAYERS
+from onnxlint.model.graph.operators import QUANTIZE
+from onnxlint.model.graph.traversal import followers
 
 SAFE = 64
 """Two products of 255 and 64 fit into 16 bits (32,640); of 255 and 65 they do not."""
@@ -32,6 +34,7 @@ def saturating_u8s8(
     shapes: Shapes,
     preflight: Preflight,
     targets: Targets,
+    quantisation: Quantisation,
     *,
     max_share: Annotated[
         float, Option("share of a layer's int8 weights that may exceed 64", unit="fraction")
@@ -76,7 +79,7 @@ def saturating_u8s8(
     """
     if preflight.refusal is not None:
         raise NotApplicable(preflight.refusal)
-    judged = [layer for layer in layers(graph) if _may_saturate(layer, graph, shapes)]
+    judged = [layer for layer in quantisation.layers if _may_saturate(layer, graph, shapes)]
     shares = [_share_of_large(layer, graph) for layer in judged]
     count = sum(share > max_share for share in shares)
     if count:
@@ -94,7 +97,7 @@ def saturating_u8s8(
         )
 
 
-def _may_saturate(layer: Layer, graph: Graph, shapes: Shapes) -> bool:
+def _may_saturate(layer: QuantisedLayer, graph: Graph, shapes: Shapes) -> bool:
     """Whether onnxruntime multiplies uint8 data by int8 weights there, and adds many products."""
     data, weights = layer.dtype(shapes), graph.tensor(layer.weights)
     if layer.node.op in EXACT or weights is None or weights.dtype != "int8":
@@ -110,17 +113,10 @@ def _may_saturate(layer: Layer, graph: Graph, shapes: Shapes) -> bool:
 
 def _is_quantised(value: Value | None) -> bool:
     """Whether a result is quantised at once, or behind an activation that quantising replaces."""
-    walk = Walk([value])
-    for current in walk:
-        for node in current.readers:
-            if node.op in QUANTIZE:
-                return True
-            if node.op in ("Relu", "Clip") and node.input(0) is current:
-                walk.add(node.output)
-    return False
+    return any(node.op in QUANTIZE for node, _ in followers(value, ("Relu", "Clip")))
 
 
-def _share_of_large(layer: Layer, graph: Graph) -> float:
+def _share_of_large(layer: QuantisedLayer, graph: Graph) -> float:
     return graph.ask(layer.weights, _large_share) or 0.0
 
 

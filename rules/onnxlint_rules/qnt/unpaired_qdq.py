@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Value, rule
-from onnxlint_rules.qnt._layers import FLOAT_LAYERS, Behind, layers
-from onnxlint_rules.qnt._parameters import DEQUANTIZE, QUANTIZE
+from onnxlint import Finding, Graph, Node, Quantisation, Severity, Value, rule
+from onnxlint.analyses.static.quantisation import FLOAT_LAYERS
+from onnxlint.model.graph.operators import ARITHMETIC, DEQUANTIZE, QUANTIZE
 
-ARITHMETIC = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Neg", "Abs", "Sum", "Mean"))
+_UNSCALED = ARITHMETIC | {"Abs", "Mean", "Neg", "Pow", "Sum"}
 """Operators that accept integers of 8 bits, and have no scales."""
 
-QUANTISERS = (*QUANTIZE, *DEQUANTIZE, "DynamicQuantizeLinear")
+QUANTISERS = QUANTIZE | DEQUANTIZE | {"DynamicQuantizeLinear"}
 
 
 _KINDS = (
@@ -28,7 +28,7 @@ _KINDS = (
 
 
 @rule("QNT004", "unpaired-qdq", severity=Severity.WARNING, ops=QUANTISERS)
-def unpaired_qdq(graph: Graph) -> Iterator[Finding]:
+def unpaired_qdq(graph: Graph, quantisation: Quantisation) -> Iterator[Finding]:
     """Quantize/Dequantize nodes that do not form a pattern integer kernels can replace.
 
     Why: runtimes look for data and weights that are dequantised before a layer, and for a result
@@ -81,7 +81,13 @@ def unpaired_qdq(graph: Graph) -> Iterator[Finding]:
     }
     """
     equal, other = _round_trips(graph)
-    kinds = _plain_arithmetic(graph), _dynamic(graph), _half_quantised(graph), equal, other
+    kinds = (
+        _plain_arithmetic(graph, quantisation),
+        _dynamic(graph),
+        _half_quantised(quantisation),
+        equal,
+        other,
+    )
     for nodes, (what, hint, severity) in zip(kinds, _KINDS, strict=True):
         if nodes:
             yield Finding.of_nodes(
@@ -95,13 +101,13 @@ def unpaired_qdq(graph: Graph) -> Iterator[Finding]:
             )
 
 
-def _plain_arithmetic(graph: Graph) -> list[Node]:
+def _plain_arithmetic(graph: Graph, quantisation: Quantisation) -> list[Node]:
     """Arithmetic on quantised integers, which only mean something with their scales."""
-    quantiser = Behind(QUANTIZE)
+
     return [
         node
         for node in graph.nodes()
-        if node.op in ARITHMETIC and any(quantiser(value) is not None for value in node.inputs)
+        if node.op in _UNSCALED and any(map(quantisation.quantiser, node.inputs))
     ]
 
 
@@ -117,9 +123,11 @@ def _dynamic(graph: Graph) -> list[Node]:
     ]
 
 
-def _half_quantised(graph: Graph) -> list[Node]:
+def _half_quantised(quantisation: Quantisation) -> list[Node]:
     """Layers with weights of 8 bits and float data, where they are fewer than the others."""
-    judged = [layer for layer in layers(graph) if layer.node.op in FLOAT_LAYERS and layer.is_8_bit]
+    judged = [
+        layer for layer in quantisation.layers if layer.node.op in FLOAT_LAYERS and layer.is_8_bit
+    ]
     halves = [layer.node for layer in judged if layer.data is None]
     return halves if 2 * len(halves) < len(judged) else []
 
@@ -129,7 +137,7 @@ def _round_trips(graph: Graph) -> tuple[list[Node], list[Node]]:
     equal: list[Node] = []
     other: list[Node] = []
     same = _Same(graph)
-    for node in graph.nodes(*QUANTIZE):
+    for node in graph.nodes(*sorted(QUANTIZE)):
         data = node.input(0)
         before = None if data is None else graph.source(data).producer
         if before is not None and before.op in DEQUANTIZE:

@@ -1,37 +1,45 @@
-"""Masks of -inf in front of a softmax, and what keeps a row from being masked whole."""
+"""Masks of -inf before a softmax, and what keeps a row from being masked entirely."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
-from onnxlint import Graph, Node, Value
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import (
+    AFFINE,
+    ARITHMETIC,
+    MOVING,
+    NORMALISATIONS,
+    RECURRENT,
+    REDUCTIONS,
+    REPEATING,
+    SOFTMAXES,
+)
 
-CARRIERS = frozenset({
-    "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Tile",
-    "Slice", "Dropout",
-})  # fmt: skip
-"""Operators that hand on the numbers of their first input."""
+CARRIERS = MOVING | REPEATING | {"Slice"}
+"""Operators that hand on the values of their first input, all of them or a part as a whole."""
 
-_SUMS = frozenset({"Add", "Sub", "Mul", "Div"})
-
-_DECIDING = ("ReduceMax", "ReduceMin", "ReduceSum", "ReduceMean", "ReduceProd", "ReduceL1",
-             "ReduceL2", "ArgMax", "ArgMin", "TopK", "MatMul", "Gemm", "Conv", "LSTM", "GRU",
-             "Softmax", "LayerNormalization")  # fmt: skip
-"""Operators that look at a row as a whole, or that make a mask the network's own, no caller's."""
+_DECIDING = AFFINE | NORMALISATIONS | RECURRENT | REDUCTIONS | SOFTMAXES | {
+    "ArgMax", "ArgMin", "TopK",
+}  # fmt: skip
+"""Operators that judge a row as a whole, or that make a mask the network's own, not a caller's."""
 
 _NEAR = 40
-"""So many values around a softmax are looked at: masks and guards stand beside it."""
+"""So many values around a softmax are checked: masks and guards are near it."""
 
 _BEHIND = 1000
-"""So many vertices behind a mask are searched for the inputs that decide it: masks are made of some
-dozens of nodes."""
+"""So many vertices before a mask are searched for the inputs that decide it: exported masks have
+some dozens of nodes."""
 
 _FLOAT16, _LOWEST_FLOAT16 = 10, -65504.0
 
 
 @dataclass(frozen=True)
-class Mask:
+class AttentionMask:
     """Where a node puts -inf: `condition` decides, and true there means `keeps`."""
 
     node: Node
@@ -39,8 +47,8 @@ class Mask:
     keeps: bool
 
 
-class Masks:
-    """The masks of one model."""
+class AttentionMasks:
+    """Where a model masks scores with -inf before a softmax, and whether a whole row can be."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -48,19 +56,23 @@ class Masks:
         self._empty: dict[tuple[Value, bool, int], bool] = {}
         self._blocked: dict[tuple[Value, bool | None], tuple[int, int] | None] = {}
         self._beyond: dict[Value, tuple[bool, list[Value]]] = {}
-        self._numbered = {value: number for number, value in enumerate(graph.inputs)}
 
-    def before(self, value: Value | None) -> Iterator[Mask]:
-        """The places in front of a softmax that reads a value where a condition puts -inf."""
+    @classmethod
+    def build(cls, graph: Graph) -> AttentionMasks:
+        """Nothing is read yet."""
+        return cls(graph)
+
+    def before(self, value: Value | None) -> Iterator[AttentionMask]:
+        """The nodes before a softmax that reads a value at which a condition chooses -inf."""
         for node in _before(value):
             condition = node.input(0)
             if node.op == "Where" and condition is not None:
                 for slot, keeps in ((1, False), (2, True)):
                     if self._is_infinite(node.input(slot)):
-                        yield Mask(node, condition, keeps)
+                        yield AttentionMask(node, condition, keeps)
 
     def products(self, value: Value | None) -> Iterator[Node]:
-        """The nodes in front of a softmax that multiply what an input decides with -inf."""
+        """The nodes before a softmax that multiply what an input decides by -inf."""
         for node in _before(value):
             if node.op == "Mul":
                 others = [each for each in node.inputs[:2] if not self._is_infinite(each)]
@@ -68,7 +80,7 @@ class Masks:
                     yield node
 
     def blocked_rows(self, value: Value | None) -> Iterator[tuple[int, int]]:
-        """How many of how many rows (last axis) each constant mask in front of it blocks whole."""
+        """Of how many rows (last axis) each constant mask before it masks how many entirely."""
         for node in _before(value):
             if node.op == "Add":
                 yield from filter(None, (self._rows(each, None) for each in node.inputs[:2]))
@@ -78,7 +90,7 @@ class Masks:
                     yield from filter(None, [self._rows(node.input(0), keeps)])
 
     def _rows(self, value: Value | None, keeps: bool | None) -> tuple[int, int] | None:
-        """The rows of a constant mask that block whole, and all: of a condition, or of numbers."""
+        """The rows that a constant mask masks entirely, and all: of a condition, or of numbers."""
         if value is None:
             return None
         if (value, keeps) not in self._blocked:
@@ -86,7 +98,6 @@ class Masks:
         return self._blocked[value, keeps]
 
     def _counted(self, value: Value, keeps: bool | None) -> tuple[int, int] | None:
-
         import numpy as np
 
         constant = self._graph.constant(value)
@@ -97,17 +108,17 @@ class Masks:
             return None
         return int(rows.all(axis=-1).sum()), rows.size // rows.shape[-1]
 
-    def can_block_a_row(self, mask: Mask) -> bool:
-        """Whether a caller's numbers alone can make a mask block every entry."""
+    def can_block_a_row(self, mask: AttentionMask) -> bool:
+        """Whether the values of inputs can make a mask block every entry of a row."""
         return self._can_empty(mask.condition, mask.keeps, _NEAR)
 
-    def deciders(self, mask: Mask) -> list[Value]:
-        """The model inputs on whose numbers a mask depends."""
+    def deciders(self, mask: AttentionMask) -> list[Value]:
+        """The model inputs on whose values a mask depends."""
         behind = self._graph.ancestors([mask.condition], by_numbers=True, most=_BEHIND)
-        return sorted(behind & self._numbered.keys(), key=self._numbered.__getitem__)
+        return [value for value in self._graph.inputs if value in behind]
 
     def is_guarded(self, softmax: Node) -> bool:
-        """Whether what a softmax gives is looked at for NaN, or replaced by a condition."""
+        """Whether the output of a softmax is tested for NaN, or replaced by a condition."""
         pending = [value for value in [softmax.output] if value is not None]
         for value in islice(pending, _NEAR):
             if value not in self._beyond:
@@ -120,9 +131,9 @@ class Masks:
 
     @cached_property
     def _callers_numbers(self) -> set[Node | Value]:
-        """What the numbers of the model's inputs decide, and neither a layer nor a whole row."""
+        """What the values of the model's inputs decide, without a layer or a whole row between."""
         numbers = self._graph.descendants(self._graph.inputs, by_numbers=True)
-        deciding = (node for node in self._graph.nodes(*_DECIDING) if node in numbers)
+        deciding = (node for node in self._graph.nodes(*sorted(_DECIDING)) if node in numbers)
         outputs = [value for node in deciding for value in node.outputs if value is not None]
         return numbers - self._graph.descendants(outputs, by_numbers=True)
 
@@ -157,21 +168,23 @@ class Masks:
 
     def _is_infinite(self, value: Value | None) -> bool:
         """Whether a constant is -inf throughout; also one that float16 turns into it."""
-        *casts, source = _carried(value)
+        *passed, source = _carried(value)
         if source is None:
             return False
-        narrows = any(v.producer.attribute("to") == _FLOAT16 for v in casts)
+        casts = (each.producer for each in passed if each is not None)
+        narrows = any(cast is not None and cast.attribute("to") == _FLOAT16 for cast in casts)
         if (source, narrows) not in self._infinite:
             self._infinite[source, narrows] = self._is_below(source, narrows)
         return self._infinite[source, narrows]
 
     def _is_below(self, source: Value, narrows: bool) -> bool:
-
         import numpy as np
 
         maker = source.producer
-        filled = maker is not None and maker.op == "ConstantOfShape"
-        numbers = self._graph.fill(maker) if filled else self._graph.constant(source)
+        if maker is not None and maker.op == "ConstantOfShape":
+            numbers = self._graph.fill(maker)
+        else:
+            numbers = self._graph.constant(source)
         if numbers is None or numbers.dtype.kind not in "fV" or not numbers.size:
             return False
         lowest = _LOWEST_FLOAT16 if narrows else np.finfo(np.float64).min
@@ -201,7 +214,7 @@ def _before(read: Value | None) -> Iterator[Node]:
         yield node
         if node.op in CARRIERS:
             pending.append(node.input(0))
-        elif node.op in _SUMS:
+        elif node.op in ARITHMETIC:
             pending.extend(node.inputs[:2])
         elif node.op == "Where":
             pending.extend(node.inputs[1:3])

@@ -1,39 +1,52 @@
-"""Small integers and truths that exporters compute of sizes, where these are known."""
+"""Small integers and truth values that exporters compute from sizes, where these are known."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from operator import add, and_, eq, ge, gt, le, lt, mul, or_, sub
 from typing import Any
 
-from onnxlint import Graph, Node, Shapes, Value
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import COPYING, RESHAPING
 
 _LARGEST = 64
-"""More elements are no sizes."""
+"""Values with more elements are not shapes; a choice."""
 
 _LARGEST_NUMBER = 2**63 - 1
 """The largest number of int64, in which sizes are computed."""
 
 _DEEPEST = 32
-"""So many nodes stand at most between a size and what is made of it."""
+"""Most nodes between a size and what is computed from it; a choice."""
 
-_SAME = frozenset({"Identity", "Cast", "Squeeze", "Unsqueeze", "Reshape"})
+_SAME = RESHAPING | COPYING | {"Cast"}
+"""Same elements in the same order; of a Cast only what it does to integers is known here."""
+
 _PAIRS: dict[str, Callable[[Any, Any], Any]] = {
     "Equal": eq, "Less": lt, "LessOrEqual": le, "Greater": gt, "GreaterOrEqual": ge,
     "And": and_, "Or": or_, "Add": add, "Sub": sub, "Mul": mul,
 }  # fmt: skip
 
 
-class Folding:
-    """The elements of small values in a row, None for those that are not known.
+class ConstantFolding:
+    """Values that are the same for every input, such as the size of an axis that is fixed.
 
-    Each value is computed once: there may be any number of ways to it.
+    Known are small integers and truth values that are computed from constants and sizes. Each value
+    is computed once: there may be any number of paths to it.
     """
 
     def __init__(self, graph: Graph, shapes: Shapes) -> None:
         self._graph, self._shapes = graph, shapes
         self._known: dict[tuple[Value, int], list[Any] | None] = {}
 
+    @classmethod
+    def build(cls, graph: Graph, shapes: Shapes) -> ConstantFolding:
+        """Nothing is computed yet."""
+        return cls(graph, shapes)
+
     def of(self, value: Value | None) -> Any:
-        """The one number or truth that a value always holds; None where it may hold several."""
+        """The one number or truth value that a value always has; None where that is not known."""
         numbers = self._elements(value, _DEEPEST)
         return numbers[0] if numbers is not None and len(numbers) == 1 else None
 
