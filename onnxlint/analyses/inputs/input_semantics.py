@@ -113,7 +113,7 @@ def slot_of(
 
     shape = shapes.of(value)
     if shape is None:
-        raise NotFeedableError(f"input {value.name!r} is no tensor")
+        raise NotFeedableError(f"input {value.name!r} is not a tensor")
     if shape.dtype not in FEEDABLE:
         raise NotFeedableError(f"input {value.name!r} has dtype {shape.dtype}")
     if shape.dims is None:

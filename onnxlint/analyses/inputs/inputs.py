@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from onnxlint.runtime.data import Fed
     from onnxlint.runtime.feeds.synthesis import Attempt, Slot
 
-NO_DATA = "it judges your data: give it with --data"
+NO_DATA = "needs data (--data)"
 
-TOO_LARGE = "the inputs are too large to be made up"
+TOO_LARGE = "the inputs are too large for synthetic samples"
 
 
 @dataclass(frozen=True)
@@ -161,4 +161,4 @@ class Inputs:
         if not self.synthetic:
             note = f" ({self.fed.note})" if self.fed.note else ""
             return f"data {self.settings.data}{note}"
-        return f"synthesised samples (seed {self.settings.seed})"
+        return f"synthetic samples (seed {self.settings.seed})"

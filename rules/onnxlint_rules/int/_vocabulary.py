@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from onnxlint import Node
+from onnxlint.model.graph.operators import RESHAPING
 from onnxlint_rules.int._tokens import UnknownExpressionError, can_be
 
 TOKENIZER = "com.microsoft::Tokenizer"
 
 
-_MOVING = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
+_MOVING = RESHAPING | {"Identity"}
+"""Same words in the same order: n-grams are of neighbours."""
 
 
 _NEAR = 16
