@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     )
     from onnxlint.analyses.static.schemas import Schemas
     from onnxlint.analyses.static.shapes import Shapes
+    from onnxlint.analyses.static.symbolic_sizes import SymbolicSize, SymbolicSizes
+    from onnxlint.analyses.static.texts import Text, Texts
     from onnxlint.analyses.static.value_bounds import Bounds
     from onnxlint.analyses.static.weights import Weight, Weights
     from onnxlint.analyses.targets.operator_support import Support
@@ -152,8 +154,12 @@ _HOMES = {
     "Stage": "onnxlint.severity",
     "Strayed": "onnxlint.analyses.execution.boundary_runs",
     "Support": "onnxlint.analyses.targets.operator_support",
+    "SymbolicSize": "onnxlint.analyses.static.symbolic_sizes",
+    "SymbolicSizes": "onnxlint.analyses.static.symbolic_sizes",
     "Target": "onnxlint.analyses.targets.targets",
     "Targets": "onnxlint.analyses.targets.targets",
+    "Text": "onnxlint.analyses.static.texts",
+    "Texts": "onnxlint.analyses.static.texts",
     "Tolerance": "onnxlint.analyses.comparison.stored_outputs",
     "Ties": "onnxlint.analyses.stability.decision_ties",
     "Trace": "onnxlint.analyses.trace.trace",
@@ -249,8 +255,12 @@ __all__ = [
     "Stage",
     "Strayed",
     "Support",
+    "SymbolicSize",
+    "SymbolicSizes",
     "Target",
     "Targets",
+    "Text",
+    "Texts",
     "Ties",
     "Tolerance",
     "Trace",

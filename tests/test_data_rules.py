@@ -378,7 +378,7 @@ def test_padding(ids, mask, sentence, tmp_path):
 def test_without_data_there_is_nothing_to_judge(rule):
     with saved(Example.parse(TABLE)) as path:
         report = run_rule(rule, path)
-    assert report.not_applicable == {rule.code: "it judges your data: give it with --data"}
+    assert report.not_applicable == {rule.code: "needs data (--data)"}
 
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"

@@ -498,7 +498,9 @@ def test_data_behind_a_link_out_is_not_within_reach_of_a_file_beside(workers, tm
     before = files_in(tmp_path)
     target = path.with_name("fixed.onnx")
     report = fixed(path, unused_initializer, workers=workers, target=target)
-    assert "has data 'w.bin', which from there leaves the model's folder" in report.mending.problem
+    assert (
+        "has data 'w.bin', which from there is outside the model's folder" in report.mending.problem
+    )
     assert files_in(tmp_path) == before
 
 

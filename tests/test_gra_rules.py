@@ -340,3 +340,22 @@ other (c) => (d) { d = own.twice(c) }
 )  # fmt: skip
 def test_near_misses(rule: Rule, text: str, expected: list[tuple[str, str | None]]) -> None:
     assert [(f.severity, f.place.value) for f in findings(rule, text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "count"),
+    [
+        ("w = com.microsoft.DequantizeLinear(q, scale, zero)", 0),
+        ("w = DequantizeLinear(q, scale, zero)", 0),
+        ("w = Cast <to = 1> (q)", 1),
+    ],
+)
+def test_dequantised_weights_are_stored_that_way_on_purpose(step, count):
+    found = findings(
+        foldable_constant,
+        f"""<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
+        net (float[N, 2] x) => (float[N, 2] y)
+        <int8[2] q = {{1, 2}}, float scale = {{2}}, int8 zero = {{0}}>
+        {{ {step} y = Mul(x, w) }}""",
+    )
+    assert len(found) == count

@@ -322,7 +322,7 @@ def test_inputs_are_made_up_for_operators_called_with_anything(tmp_path, dims, e
         made = Inputs.build(
             graph, Shapes(graph, None, "not inferred", Budget(60.0, None)), Settings(samples=2)
         )
-        assert made.obstacle is None or made.obstacle.endswith("too large to be made up")
+        assert made.obstacle is None or made.obstacle.endswith("too large for synthetic samples")
         for attempt in islice(made.attempts(), 3):
             for feed in (attempt.feeds[0], *(boundary.feed for boundary in attempt.limits)):
                 assert feed.keys() == {value.name for value in graph.inputs}

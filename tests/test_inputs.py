@@ -83,7 +83,7 @@ def test_guesses_are_known_as_such(text, guessed, inputs_of):
 
 def test_what_cannot_be_fed_is_said(inputs_of):
     inputs = inputs_of("net (seq(float[N]) x) => (int64 y) {y = SequenceLength(x)}")
-    assert inputs.obstacle == "input 'x' is no tensor"
+    assert inputs.obstacle == "input 'x' is not a tensor"
 
 
 def test_same_seed_same_samples():

@@ -149,3 +149,33 @@ def test_double_that_only_comes_out_refuses_nobody(read, nodes, expected):
     weights = "<float[2, 1] w = {1, 2}, double[2, 1] v = {1, 2}>"
     text = f"net ({read}[N, 2] x) => (double[N, 1] y) {weights} {{ {nodes} }}"
     assert severities(float64_interface, text) == expected
+
+
+@pytest.mark.parametrize("op", ["Add", "Greater", "Max", "Pow"])
+def test_every_operator_that_broadcasts_needs_a_batch_of_1_or_its_operands(op):
+    kind = "bool" if op == "Greater" else "float"
+    (found,) = findings(
+        baked_batch,
+        f"""net (float[batch, 2] x) => ({kind}[batch, 2] y)
+        <float[3, 2] table = {{1, 2, 3, 4, 5, 6}}> {{ y = {op}(x, table) }}""",
+    )
+    assert found.message == (
+        "constant operand of shape [3, 2] only fits 'batch' = 1 or 3, but 'batch' is dynamic"
+    )
+    assert found.hint == "compute it from the size of 'batch' at run time"
+
+
+@pytest.mark.parametrize(
+    ("steps", "rows"),
+    [
+        ("y = Gather(table, ids)", 1),
+        ("a, b = Split <num_outputs = 2> (ids) y = Gather(table, b)", 1),
+        ("h = Add(ids, one) y = Gather(table, h)", 0),
+        ("y = Gather(ids, one)", 0),
+    ],
+)
+def test_an_index_is_followed_past_what_moves_or_picks_it(steps, rows):
+    text = f"""net (int64[N] ids) => (y)
+    <float[3, 2] table = {{1, 2, 3, 4, 5, 6}}, int64[1] one = {{1}}> {{ {steps} }}"""
+    told = [found.message for found in findings(unbounded_lookup, text)]
+    assert told == ["'ids' indexes a table of 3 rows without a bounds check"] * rows

@@ -92,3 +92,20 @@ def test_an_infinite_weight_behind_a_cast_is_a_layers():
     infinite = "\n>>> model.graph.initializer[0].int32_data[3] = 31744"
     assert len(findings(nonfinite_weight, used + infinite)) == 1
     assert not findings(nonfinite_weight, masked + infinite)
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_weight"),
+    [
+        ("y = MatMul(x, w)", True),
+        ("v = Squeeze(w) y = MatMul(x, v)", True),
+        ("v = Dropout(w) y = MatMul(x, v)", True),
+        ("v = Exp(w) y = MatMul(x, v)", False),
+        ("y = Add(x, w)", False),
+    ],
+)
+def test_infinities_are_a_fault_in_weights_however_they_are_moved(steps, is_weight):
+    model = f"""net (float[N, 2] x) => (y) <float[2, 2] w = {{1, 2, 3, 4}}> {{ {steps} }}
+    >>> model.graph.initializer[0].float_data[3] = float("inf")"""
+    told = [found.message for found in findings(nonfinite_weight, model)]
+    assert told == ["1 of 4 elements NaN or infinite"] * is_weight

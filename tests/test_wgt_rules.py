@@ -13,6 +13,7 @@ from onnxlint.rules.packs import discover
 from onnxlint.settings import Settings
 from onnxlint.severity import Severity, Stage
 from onnxlint.testing import model_from_text, run_rule
+from onnxlint_rules.wgt._spectrum import tail_exponent
 from onnxlint_rules.wgt.all_zero_weight import all_zero_weight
 from onnxlint_rules.wgt.constant_weight import constant_weight
 from onnxlint_rules.wgt.dead_filter import dead_filter
@@ -20,7 +21,7 @@ from onnxlint_rules.wgt.denormal_weight import denormal_weight
 from onnxlint_rules.wgt.exploding_weight import exploding_weight
 from onnxlint_rules.wgt.fp16_overflow_constant import fp16_overflow_constant
 from onnxlint_rules.wgt.fp16_underflow_epsilon import fp16_underflow_epsilon
-from onnxlint_rules.wgt.heavy_tailed_spectrum import heavy_tailed_spectrum, tail_exponent
+from onnxlint_rules.wgt.heavy_tailed_spectrum import heavy_tailed_spectrum
 from onnxlint_rules.wgt.identical_filters import identical_filters
 from onnxlint_rules.wgt.negative_variance import negative_variance
 from onnxlint_rules.wgt.outlier_channels import outlier_channels

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from onnxlint.runtime.data import Fed
     from onnxlint.runtime.feeds.synthesis import Attempt, Slot
 
-NO_DATA = "it judges your data: give it with --data"
+NO_DATA = "needs data (--data)"
 
-TOO_LARGE = "the inputs are too large to be made up"
+TOO_LARGE = "the inputs are too large for synthetic samples"
 
 
 @dataclass(frozen=True)

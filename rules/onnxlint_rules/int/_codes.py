@@ -3,22 +3,20 @@
 from collections.abc import Callable
 from itertools import islice
 
-from onnxlint import Graph, Node, Value
-from onnxlint.model.graph.walk import Walk
+from onnxlint import Graph, Node, Value, Walk
+from onnxlint.model.graph import operators
 
 Code = Callable[[int], int]
 
-MOVING = frozenset({
-    "Cast", "Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze",
-})  # fmt: skip
-"""What a code goes through unchanged."""
+MOVING = operators.MOVING | {"Concat"}
+"""What a code goes through unchanged: also where the codes of several columns are put together."""
 
 _INDEXED = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "OneHot": 0,
             "ai.onnx.ml::ArrayFeatureExtractor": 1}  # fmt: skip
 """The slot of the index."""
 
 NEAR = 16
-"""So many values before and behind an encoder are looked at."""
+"""Values before and after an encoder that are examined; a choice."""
 
 
 def index_reader(start: Value | None, graph: Graph) -> tuple[Node, Code] | None:

@@ -1,16 +1,19 @@
 """INT010 rejects-unknown-category."""
 
-import re
 from collections.abc import Iterator
-from typing import Any
 
-from onnxlint import Finding, Graph, Node, Severity, Value, rule
-from onnxlint_rules.int._codes import MOVING, NEAR, index_reader, rows
+from onnxlint import Finding, Graph, Node, Severity, rule
+from onnxlint_rules.int._codes import index_reader, rows
+from onnxlint_rules.int._encoders import (
+    MAPPERS,
+    STANDS_IN,
+    categories,
+    gives_integers,
+    gives_only,
+    table,
+)
 
 ENCODER = "ai.onnx.ml::OneHotEncoder"
-
-MAPPERS = ("ai.onnx.ml::LabelEncoder", "ai.onnx.ml::CategoryMapper")
-"""Operators that output a default, -1 if none is set, for what they do not list."""
 
 
 @rule(
@@ -98,14 +101,14 @@ def rejects_unknown_category(graph: Graph) -> Iterator[Finding]:
     }
     """
     for node in graph.nodes(ENCODER):
-        listed = _categories(node)
-        if node.attribute("zeros", 1) == 0 and listed and not _gives_only(node.input(0), listed):
+        listed = categories(node)
+        if node.attribute("zeros", 1) == 0 and listed and not gives_only(node.input(0), listed):
             message = f"unlisted categories end the run ({len(listed)} listed, zeros=0)"
             hint = "set zeros=1 (scikit-learn: handle_unknown='ignore')"
             yield Finding(node, message, len(listed), unit="categories", hint=hint)
     for node in graph.nodes(*MAPPERS):
-        told = _confused(node, graph) if _gives_integers(node) else None
-        if told is not None and not _gives_only(node.input(0), {*_table(node)}):
+        told = _confused(node, graph) if gives_integers(node) else None
+        if told is not None and not gives_only(node.input(0), {*table(node)}):
             default = node.attribute("default_int64", -1)
             message = f"unknown categories become {told}"
             hint = "add a row for unknown categories to the table, and set default_int64 to it"
@@ -123,69 +126,7 @@ def _confused(node: Node, graph: Graph) -> str | None:
     if count is not None and not -count <= default < count:
         return f"{told}, which has {count} rows" if reader.op != "OneHot" else None
     row = default % count if count else default
-    known = next((key for key, number in _table(node).items() if code(number) == row), None)
+    known = next((key for key, number in table(node).items() if code(number) == row), None)
     if known is not None:
-        return None if _STANDS_IN.search(str(known)) else f"{told}, the row of {known!r}"
+        return None if STANDS_IN.search(str(known)) else f"{told}, the row of {known!r}"
     return told if default < 0 and count is None else None
-
-
-_STANDS_IN = re.compile(r"unk|other|oov|missing|nan|none|null|pad|default|rare|misc|^\W*$", re.I)
-"""Names of categories that take in what is not known, on purpose."""
-
-
-def _table(node: Node) -> dict[Any, int]:
-    """What an encoder of integers knows, and the number that it gives for each."""
-    if node.op == MAPPERS[0] and node.attribute("values_int64s", []):
-        keys: list[Any] = next(
-            (node.attribute(name, []) for name in _KEYS if node.attribute(name, [])), []
-        )
-        return dict(zip(map(_text, keys), node.attribute("values_int64s", []), strict=False))
-    words = node.attribute("classes_strings", [])  # of the first LabelEncoder: their order counts
-    numbers = node.attribute("cats_int64s", []) or range(len(words))
-    words = words or node.attribute("cats_strings", [])
-    return dict(zip(map(_text, words), numbers, strict=False))
-
-
-_KEYS = ("keys_strings", "keys_int64s", "keys_floats")
-
-
-def _categories(node: Node) -> set[Any]:
-    texts = [text for name in ("cats_strings", "cats_int64s") for text in node.attribute(name, [])]
-    return {*map(_text, texts)}
-
-
-def _gives_only(value: Value | None, listed: set[Any]) -> bool:
-    """Whether what comes before can give nothing but listed categories, as far as it is known."""
-    for _ in range(NEAR):
-        maker = value.producer if value is not None else None
-        if maker is None:
-            return False
-        if maker.op in ("ArgMax", "ArgMin"):
-            return True
-        if maker.op in MAPPERS:
-            given = _given(maker)
-            return bool(given) and given <= listed
-        if maker.op not in MOVING or maker.op == "Concat":
-            return False
-        value = maker.input(0)
-    return False
-
-
-def _given(node: Node) -> set[Any]:
-    """All that a LabelEncoder or CategoryMapper can give, its default included."""
-    texts = node.attribute("values_strings", []) or node.attribute("cats_strings", [])
-    numbers = node.attribute("values_int64s", []) or node.attribute("cats_int64s", [])
-    if node.op == MAPPERS[0] and numbers:
-        return {*numbers, node.attribute("default_int64", -1)}
-    default = node.attribute("default_string", "_Unused")
-    return {default, *map(_text, texts)}
-
-
-def _text(told: Any) -> Any:
-    return told.decode(errors="replace") if isinstance(told, bytes) else told
-
-
-def _gives_integers(node: Node) -> bool:
-    if node.op != MAPPERS[0]:  # a CategoryMapper turns words into numbers, if it reads words
-        return True
-    return bool(node.attribute("values_int64s", []) or node.attribute("classes_strings", []))

@@ -1,22 +1,12 @@
 """INT011 unreachable-vocabulary."""
 
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, rule
-from onnxlint_rules.int._tokens import LONGEST, UnknownExpressionError, can_be
-
-TOKENIZER = "com.microsoft::Tokenizer"
-
-_MOVING = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
-
-_NEAR = 16
-"""So many nodes before a vocabulary are looked at."""
+from onnxlint_rules.int._tokens import LONGEST
+from onnxlint_rules.int._vocabulary import Gives, entries, steps_before
 
 _MOST_NAMED = 3
-
-Gives = Callable[[str], bool]
-"""Whether a step before the vocabulary can give a word."""
 
 
 @rule("INT011", "unreachable-vocabulary", severity=Severity.WARNING, ops=("TfIdfVectorizer",))
@@ -87,10 +77,10 @@ def unreachable_vocabulary(graph: Graph) -> Iterator[Finding]:
     }
     """
     for node in graph.nodes("TfIdfVectorizer"):
-        grams = [*_grams(node)]
+        grams = [*entries(node)]
         if not grams:
             continue
-        steps = [*_steps(node)]
+        steps = [*steps_before(node)]
         lost = [gram for gram in grams if not _is_reachable(gram, node, steps)]
         if lost:
             named = ", ".join(repr(" ".join(gram)) for gram in lost[:_MOST_NAMED])
@@ -99,80 +89,8 @@ def unreachable_vocabulary(graph: Graph) -> Iterator[Finding]:
             yield Finding(node, message, len(lost), 0, "entries", hint=hint)
 
 
-def _grams(node: Node) -> Iterator[tuple[str, ...]]:
-    """The entries of a vocabulary, each as its words."""
-    pool = [_text(each) for each in node.attribute("pool_strings", [])]
-    starts = [*(node.integers("ngram_counts") or []), len(pool)]
-    if starts != sorted(starts):
-        return
-    for length, (start, end) in enumerate(pairwise(starts), 1):
-        if 0 <= start <= end <= len(pool):
-            yield from (tuple(pool[at : at + length]) for at in range(start, end, length))
-
-
 def _is_reachable(gram: tuple[str, ...], node: Node, steps: list[Gives]) -> bool:
     shortest, longest = node.attribute("min_gram_length", 1), node.attribute("max_gram_length", 1)
     if not shortest <= len(gram) <= longest:
         return False
     return all(len(word) > LONGEST or all(gives(word) for gives in steps) for word in gram)
-
-
-def _steps(node: Node) -> Iterator[Gives]:
-    """What stands before a vocabulary, from it backwards to the tokenizer's own text."""
-    value, tokens = node.input(0), True
-    for _ in range(_NEAR):
-        maker = value.producer if value is not None else None
-        if maker is None:
-            return
-        if maker.op == "StringNormalizer":
-            yield from _normalised(maker, tokens)
-        elif maker.op == TOKENIZER and tokens:
-            yield _tokenised(maker)
-            tokens = False  # before it stand texts, which no stop word is
-        elif maker.op == "StringSplit" and tokens:
-            yield _split(maker)
-            tokens = False
-        elif maker.op not in _MOVING:
-            return
-        value = maker.input(0)
-
-
-def _normalised(node: Node, tokens: bool) -> Iterator[Gives]:
-    change = node.attribute("case_change_action", "NONE")
-    if change == "LOWER":
-        yield lambda word: word == word.lower()
-    if change == "UPPER":
-        yield lambda word: word == word.upper()
-    stops = {_text(each) for each in node.attribute("stopwords", [])} if tokens else set()
-    if stops and node.attribute("is_case_sensitive", 0):
-        yield lambda word: word not in stops
-    elif stops:
-        folded = {stop.lower() for stop in stops}
-        yield lambda word: word.lower() not in folded
-
-
-def _tokenised(node: Node) -> Gives:
-    fewest, expression = node.attribute("mincharnum", 1), node.attribute("tokenexp", "")
-    separators = [_text(each) for each in node.attribute("separators", [])]
-    plain = [each for each in separators if each.isalnum() or each.isspace()]
-
-    def gives(word: str) -> bool:
-        if len(word) < fewest or any(each in word for each in plain):
-            return False
-        try:
-            return not expression or can_be(expression, word)
-        except UnknownExpressionError:
-            return True
-
-    return gives
-
-
-def _split(node: Node) -> Gives:
-    delimiter = node.attribute("delimiter", "")
-    if delimiter:
-        return lambda word: delimiter not in word
-    return lambda word: len(word.split()) == 1
-
-
-def _text(item: object) -> str:
-    return item.decode(errors="replace") if isinstance(item, bytes) else str(item)

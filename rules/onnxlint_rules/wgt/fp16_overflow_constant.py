@@ -1,35 +1,21 @@
 """WGT009 fp16-overflow-constant."""
 
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Iterator
 
 from onnxlint import (
     Finding,
     Graph,
-    Node,
     NotApplicable,
     Severity,
     Targets,
     Value,
-    Walk,
     Weights,
     rule,
 )  # fmt: skip
+from onnxlint_rules.wgt._float16 import FLOAT16, Ways
 
 LARGEST = 65504.0
 """The largest finite float16."""
-
-FLOAT16 = 10
-"""Its number among ONNX's types."""
-
-_PASSING = {
-    "Add": (0, 1), "Cast": (0,), "Concat": None, "Expand": (0,), "Gather": (0,), "Identity": (0,),
-    "Mul": (0, 1), "Neg": (0,), "Reshape": (0,), "Slice": (0,), "Squeeze": (0,), "Sub": (0, 1),
-    "Tile": (0,), "Transpose": (0,), "Unsqueeze": (0,), "Where": (1, 2),
-}  # fmt: skip
-"""Operators that may pass on a large value, and the slots that they take it from: with arithmetic
-(a mask is scaled and shifted) and without what makes values small, so wider and narrower than the
-operators that only move."""
 
 
 @rule("WGT009", "fp16-overflow-constant", severity=Severity.WARNING)
@@ -80,7 +66,7 @@ def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> 
     constants = [*weights.constants()]
     if not (halves or narrowed or any(tensor.dtype == "float16" for _, tensor in constants)):
         raise NotApplicable("the model has no float16, and no target computes in it")
-    ways = _Ways(graph, halves)
+    ways = Ways(graph, halves)
     for value, tensor in constants:
         half = tensor.dtype == "float16"
         if not value.consumers or not (half or tensor.dtype in ("float", "double")):
@@ -117,40 +103,3 @@ def _finding(value: Value, largest: float, reason: str, severity: Severity) -> F
         hint=f"use a sentinel of at most {LARGEST:g} in magnitude, or keep the mask in float32",
         severity=severity,
     )
-
-
-class _Ways:
-    """Where constants arrive with their magnitude unchanged, or added to other values."""
-
-    def __init__(self, graph: Graph, halves: set[Node]) -> None:
-        self._graph, self._halves = graph, halves
-
-    @cached_property
-    def to_float16(self) -> set[Value]:
-        """What is cast to float16 in the end."""
-        return self._to(lambda node: node in self._halves)
-
-    @cached_property
-    def to_softmax(self) -> set[Value]:
-        """What a softmax reads in the end."""
-        return self._to(lambda node: "Softmax" in node.op)
-
-    def _to(self, is_end: Callable[[Node], bool]) -> set[Value]:
-        walk = Walk(
-            value
-            for value in self._graph.values()
-            if any(is_end(node) and not self._passes(node, value) for node in value.readers)
-        )
-        found = set()
-        for value in walk:
-            found.add(value)
-            node = value.producer
-            if node is not None and node.output is value:
-                read = filter(None, node.inputs)
-                walk.add(*(each for each in read if self._passes(node, each)))
-        return found
-
-    def _passes(self, node: Node, value: Value) -> bool:
-        """Whether a node hands a value on."""
-        slots = () if node in self._halves else _PASSING.get(node.op, ())
-        return slots is None or any(node.input(slot) is value for slot in slots)

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, Targets, Value, rule
-
-FLOAT16 = 10
-"""Its number among ONNX's types."""
+from onnxlint_rules.wgt._float16 import FLOAT16
 
 SMALLEST_NORMAL = 2.0**-14
 """6.1e-5: below, float16 loses precision, and some processors flush to 0."""

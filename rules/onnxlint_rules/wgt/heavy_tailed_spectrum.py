@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-from onnxlint import Finding, Option, Severity, Stage, Weight, Weights, rule
+from onnxlint import Finding, Option, Severity, Stage, Weights, rule
+from onnxlint_rules.wgt._spectrum import eigenvalues_of, tail_exponent
 
 if TYPE_CHECKING:
     import numpy
@@ -68,7 +69,7 @@ def heavy_tailed_spectrum(
             continue
         if min(sides) > max_side or not (len(weight.dims) == 2 or "Conv" in weight.node.op):
             continue
-        eigenvalues = _eigenvalues(weight)
+        eigenvalues = eigenvalues_of(weight)
         exponent = tail_exponent(eigenvalues) if len(eigenvalues) >= min_eigenvalues else None
         if exponent is None or min_exponent <= exponent <= max_exponent:
             continue
@@ -83,43 +84,3 @@ def heavy_tailed_spectrum(
             unit="power-law exponent",
             hint="train the layer longer" if random else "regularise the layer",
         )
-
-
-def _eigenvalues(weight: Weight) -> Array:
-    """Those of WᵀW that are not 0, of all positions of the kernel together."""
-
-    import numpy
-
-    try:
-        array = weight.tensor.array()
-    except ValueError:
-        return numpy.empty(0)
-    array = array.astype(numpy.float64 if array.dtype.itemsize > 4 else numpy.float32)
-    matrices = array.reshape(*array.shape[:2], -1) if array.ndim > 1 else array[..., None]
-    try:
-        roots = numpy.linalg.svd(numpy.moveaxis(matrices, 2, 0), compute_uv=False).reshape(-1)
-    except numpy.linalg.LinAlgError:  # numbers at the end of their type
-        return numpy.empty(0)
-    values = (roots / roots.max(initial=0) if roots.any() else roots).astype(numpy.float64) ** 2
-    return numpy.sort(values[values > 1e-10])
-
-
-def tail_exponent(values: Array) -> float | None:
-    """The exponent of the power law nearest to the tail of ascending positive numbers."""
-
-    import numpy
-
-    best, exponent = numpy.inf, None
-    logarithms = numpy.log(values.astype(float))
-    sums = numpy.cumsum(logarithms[::-1])[::-1]
-    for start in range(len(values) - 1):
-        count = len(values) - start
-        excess = sums[start] - count * logarithms[start]
-        if excess <= 0 or (start and values[start] == values[start - 1]):
-            continue
-        alpha = 1 + count / excess
-        law = 1 - numpy.exp((1 - alpha) * (logarithms[start:] - logarithms[start]))
-        distance = abs(law - numpy.arange(count) / count).max()
-        if distance < best:
-            best, exponent = distance, alpha
-    return exponent

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Option, Severity, Stage, Walk, Weight, Weights, rule
+from onnxlint import Finding, Option, Severity, Stage, Weight, Weights, rule
 from onnxlint.model.graph.operators import SQUASHING
-
-NORMAL = 0.02
-"""Standard deviation of the initial weights of transformers, regardless of the layer's size."""
+from onnxlint_rules.wgt._schemes import activation, factor, schemes, suitable
 
 
 @rule("WGT007", "poor-initialisation", severity=Severity.WARNING, stages=(Stage.INIT,))
@@ -64,8 +62,8 @@ def poor_initialisation(
         deviation = seen.variance**0.5
         if not deviation or seen.elements < min_weights or seen.finite < seen.elements:
             continue
-        nearest = min(_schemes(weight), key=lambda scheme: _ratio(scheme, deviation))
-        if _ratio(nearest, deviation) > max_ratio:
+        nearest = min(schemes(weight), key=lambda scheme: factor(scheme, deviation))
+        if factor(nearest, deviation) > max_ratio:
             yield _strange(weight, deviation, nearest, max_ratio)
         else:
             like.setdefault((weight.node.op, weight.dims), []).append((deviation, weight))
@@ -83,7 +81,7 @@ def poor_initialisation(
             )
             continue
         for deviation, weight in group:
-            suited = min(_suited(weight), key=lambda scheme: _ratio(scheme, deviation))
+            suited = min(suitable(weight), key=lambda scheme: factor(scheme, deviation))
             if deviation > told_ratio * suited:
                 yield _strange(weight, deviation, suited, told_ratio, Severity.INFO)
 
@@ -91,7 +89,7 @@ def poor_initialisation(
 def _strange(
     weight: Weight, deviation: float, scheme: float, limit: float, severity: Severity | None = None
 ) -> Finding:
-    ratio = _ratio(scheme, deviation)
+    ratio = factor(scheme, deviation)
     return Finding(
         weight,
         f"weight standard deviation {deviation:.3g}; closest common scheme {scheme:.3g} "
@@ -101,37 +99,5 @@ def _strange(
         unit="times the nearest scheme",
         severity=severity,
         hint=f"draw the weights with a standard deviation of {scheme:.3g}, e.g. by "
-        f"{'xavier_uniform_' if _activation(weight) in SQUASHING else 'kaiming_normal_'}",
+        f"{'xavier_uniform_' if activation(weight) in SQUASHING else 'kaiming_normal_'}",
     )
-
-
-def _suited(weight: Weight) -> list[float]:
-    """The schemes for the activation behind the layer; all where there is none that has one."""
-    default, lecun, kaiming_in, kaiming_out, xavier, normal = _schemes(weight)
-    suited = {"Relu": [kaiming_in, kaiming_out], "Tanh": [xavier], "Sigmoid": [xavier, lecun]}
-    always = [default, normal]
-    return always + suited.get(_activation(weight), [lecun, kaiming_in, kaiming_out, xavier])
-
-
-def _activation(weight: Weight) -> str:
-    """The operator after the layer, past its bias, normalisation and changes of layout."""
-    walk = Walk([weight.node.output])
-    for value in walk:
-        if len(value.consumers) == 1:
-            node = value.consumers[0]
-            if node.op not in ("Add", "BatchNormalization", "Reshape", "Transpose"):
-                return node.op
-            walk.add(node.output)
-    return ""
-
-
-def _schemes(weight: Weight) -> list[float]:
-    """The standard deviations that the usual schemes give, with their gain from 1/√3 to √2."""
-    fan_in, fan_out = max(1, weight.fan_in), max(1, weight.fan_out)
-    both = (2 / (fan_in + fan_out)) ** 0.5
-    default = (1 / (3 * fan_in)) ** 0.5  # PyTorch's kaiming_uniform(a=sqrt(5))
-    return [default, fan_in**-0.5, (2 / fan_in) ** 0.5, (2 / fan_out) ** 0.5, both, NORMAL]
-
-
-def _ratio(one: float, other: float) -> float:
-    return max(one, other) / min(one, other)

@@ -1,76 +1,92 @@
-"""How the sizes of values grow with a symbolic size of the model's inputs."""
+"""Which values grow with a dynamic dimension of the model's inputs, and how."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 
-from onnxlint import Graph, Node, Shapes, Value
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import (
+    AFFINE,
+    ARITHMETIC,
+    COPYING,
+    ELEMENTWISE,
+    GLOBAL_POOLS,
+    LAYOUT,
+    NORMALISATIONS,
+    POOLS,
+    SOFTMAXES,
+)  # fmt: skip
 
-SAME_COUNT = frozenset({
-    "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast", "Dropout",
-    "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Gelu", "Sigmoid", "HardSigmoid", "HardSwish",
-    "Tanh", "Softplus", "Erf", "Exp", "Log", "Sqrt", "Abs", "Neg", "Clip", "Softmax", "LogSoftmax",
-    "BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization",
-})  # fmt: skip
+_SAME_COUNT = ELEMENTWISE | LAYOUT | COPYING | NORMALISATIONS | SOFTMAXES
 """Operators whose output has as many elements as their first input."""
 
-BY_ROW = frozenset({
-    "Gemm", "MatMul", "Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
-    "Add", "Sub", "Mul", "Div",
-})  # fmt: skip
-"""Operators whose output has as many rows (entries of axis 0) as the inputs that have any."""
+_BY_ROW = (AFFINE - {"Einsum"}) | POOLS | GLOBAL_POOLS | ARITHMETIC
+"""Operators whose output has as many rows (entries of axis 0) as the inputs that have any; an
+Einsum may put its rows anywhere."""
 
 
 @dataclass(frozen=True)
-class Growth:
-    """A number: `factor` times the size that `symbol` stands for."""
+class SymbolicSize:
+    """A size: `factor` times the dimension that `symbol` names."""
 
     symbol: str
     factor: Fraction
 
 
-class Growths:
-    """The values of the main graph whose number of elements one symbol of an input decides."""
+class SymbolicSizes:
+    """The values of the main graph whose number of elements depends on one dynamic dimension.
+
+    `symbols` are the names of all dynamic dimensions of the model's inputs.
+    """
 
     def __init__(self, graph: Graph, shapes: Shapes) -> None:
         self._shapes = shapes
-        self._counts: dict[Value, Growth] = {}
+        self._counts: dict[Value, SymbolicSize] = {}
         types = filter(None, map(shapes.of, graph.inputs))
-        self.symbols = {d for shape in types for d in shape.dims or () if isinstance(d, str)}
+        self.symbols = {dim for shape in types for dim in shape.dims or () if isinstance(dim, str)}
         for value in graph.main.values.values():
             count = self._count(value)
             if count is not None:
                 self._counts[value] = count
 
+    @classmethod
+    def build(cls, graph: Graph, shapes: Shapes) -> SymbolicSizes:
+        """Follows the dynamic dimensions of the inputs through the graph."""
+        return cls(graph, shapes)
+
     @property
-    def counts(self) -> Mapping[Value, Growth]:
+    def counts(self) -> Mapping[Value, SymbolicSize]:
         """The number of elements of each such value."""
         return self._counts
 
-    def _count(self, value: Value) -> Growth | None:
+    def _count(self, value: Value) -> SymbolicSize | None:
         free = self._free(value)
         if free is None:
             return None
         axis, symbol, others = free
         if symbol in self.symbols:
-            return Growth(symbol, Fraction(others))
+            return SymbolicSize(symbol, Fraction(others))
         node = value.producer
         first = None if node is None else node.input(0)
-        if node is not None and node.op in SAME_COUNT:
+        if node is not None and node.op in _SAME_COUNT:
             return None if first is None else self._counts.get(first)
-        if node is not None and node.op in BY_ROW and axis == 0:
+        if node is not None and node.op in _BY_ROW and axis == 0:
             rows = self._rows(node)
-            return rows and Growth(rows.symbol, rows.factor * others)
+            return rows and SymbolicSize(rows.symbol, rows.factor * others)
         return None
 
-    def _rows(self, node: Node) -> Growth | None:
+    def _rows(self, node: Node) -> SymbolicSize | None:
         """How many rows the inputs of a node have that have no fixed shape; None if they differ."""
         rows = set()
         for value in filter(None, node.inputs):
             free, count = self._free(value), self._counts.get(value)
             if free is not None and free[0] == 0 and count is not None:
-                rows.add(Growth(count.symbol, count.factor / free[2]))
+                rows.add(SymbolicSize(count.symbol, count.factor / free[2]))
             elif not self._is_fixed(value):
                 return None
         return rows.pop() if len(rows) == 1 else None

@@ -1,0 +1,108 @@
+"""Paths, hosts and secrets in texts: how they are recognised, and removed."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from onnxlint import Draft
+
+_NOBODY = (
+    r"(?!(?i:circleci|container|default|docker|ec2-user|jenkins|jovyan|public|runner|runneradmin|"
+    r"sagemaker-user|shared|travis|ubuntu|user|vscode|vsts)[\\/])"
+)
+
+
+_OWN = r"(?![^\"]*(?:(?:site|dist)-packages|[\\/]lib[\\/]python3))"
+
+
+_HOME = (
+    rf"(?:(?:[A-Za-z]:[\\/]+[Uu]sers|(?:/[\w.-]+){{0,4}}?/(?:home|Users))[\\/]+{_NOBODY}"
+    rf"[^\\/:*?\"<>|]+[\\/]|/root/{_OWN})"
+)
+
+
+KINDS = {
+    "user directories": (
+        ("/home/", "Users", "\\users", "/users/", "/root/"),
+        re.compile(rf"(?<![\w.~:/\\-])(?:file:/{{2,3}}?)?{_HOME}[^\s\"]*"),
+    ),
+    "paths of source files": (
+        (".py",),
+        re.compile(
+            rf"(?:File \"|^)(?!{_HOME}){_OWN}(?:/|[A-Za-z]:\\)[^\"]*(?:\", line \d+|\.py\(\d+\))"
+        ),
+    ),
+    "host names": (
+        ("://", "@", "\\\\"),
+        re.compile(
+            r"(?:://|@)(?:[\w-]+\.)+(?:corp|intra|intranet|internal|lan|local)\b"
+            r"|://(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}\b"
+            r"|(?<![\w:\\])\\\\[A-Za-z][\w.-]{2,}\\[A-Za-z][\w.$-]*\\"
+        ),
+    ),
+    "secrets": (
+        ("PRIVATE KEY", "AKIA", "ASIA", "ghp_", "github_pat_", "hf_", "://"),
+        re.compile(
+            r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+            r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+            r"|\b(?:ghp_[A-Za-z0-9]{36}|github_pat_\w{22}|hf_[A-Za-z0-9]{30})"
+            r"|\b[a-z]+://[^\s/:@]+:[^\s/:@]+@"
+        ),
+    ),
+}
+"""What should not be published: letters that each must contain, and how it is written. Names of
+machines and images identify nobody, and installed libraries are in the same place everywhere."""
+
+
+PERSONAL = {"user directories", "secrets"}
+"""Kinds that name a person, or give access to something."""
+
+
+LONGEST = 4096
+"""Characters of a line that are read: a path has no more on Linux, and some searches would take
+quadratic time on a line that is made for it."""
+
+
+def kinds_in(line: str) -> dict[str, str]:
+    """The kinds that a line contains, each with a part of it that may be shown."""
+    samples, line = {}, line[:LONGEST]
+    for kind, (letters, pattern) in KINDS.items():
+        match = pattern.search(line) if any(part in line for part in letters) else None
+        if match is not None:
+            samples[kind] = match[0][:5] + "…" if kind == "secrets" else match[0][:60]
+    return samples
+
+
+def clean(draft: Draft, *kinds: str) -> None:
+    """Cleans every text in the model's protobuf, wherever it stands."""
+    pending: list[Any] = [draft.model]
+    while pending:
+        proto = pending.pop()
+        for field, content in proto.ListFields():
+            if field.name == "doc_string":
+                proto.doc_string = _without(kinds, content)
+            elif field.name == "metadata_props":
+                for entry in content:
+                    entry.value = _without(kinds, entry.value)
+            elif field.type == field.TYPE_MESSAGE:
+                pending += [content] if hasattr(content, "ListFields") else content
+
+
+def _without(kinds: tuple[str, ...], text: str) -> str:
+    for kind in kinds:
+        lines = text.splitlines(keepends=True)
+        if not any(kind in kinds_in(line) for line in lines):
+            continue
+        if kind == "secrets":
+            return ""
+        find, short = KINDS[kind][1], _SHORT[kind]
+        text = "".join(find.sub(short, line[:LONGEST]) + line[LONGEST:] for line in lines)
+    return text
+
+
+_SHORT: dict[str, Callable[[re.Match[str]], str]] = {
+    "user directories": lambda match: re.split(r"[\\/]", match[0])[-1] or "…",
+    "paths of source files": lambda match: re.sub(r"^(File \")?.*[\\/]", r"\1", match[0]),
+    "host names": lambda _: "…",
+}
+"""What stays of a match."""
