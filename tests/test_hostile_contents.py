@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
+from onnxlint_rules.arc._folding import Folding
 
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.inputs.valid_operands import _MAKERS
@@ -34,7 +35,6 @@ from onnxlint.rules.packs import discover
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
-from onnxlint_rules.arc._folding import Folding
 
 SHARDS = 4
 """The operators are spread over so many models."""

@@ -320,7 +320,7 @@ def test_a_working_directory_that_is_gone_is_told(write_model, tmp_path):
     done = subprocess.run(["/bin/sh", "-c", script], cwd=tmp_path, capture_output=True, text=True,
                           check=False)  # fmt: skip
     assert done.returncode == 2
-    assert "working directory does not exist" in done.stderr
+    assert "working directory no longer exists" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

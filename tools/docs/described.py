@@ -50,6 +50,7 @@ KEYS = {
     "RuleTable.name": "Name: lower-case words joined by hyphens.",
     "RuleTable.severity": "Severity of the findings.",
     "RuleTable.message": "Message of the findings; `{a}` stands for what the pattern names `a`.",
+    "RuleTable.hint": "What to do about a finding, in one line; `{a}` as in the message.",
     "RuleTable.pattern": "Pattern in ONNX node syntax, or a list of alternatives.",
     "RuleTable.at": "Name in the pattern whose node the finding points at. The default is the last node.",
     "RuleTable.stage": "Training stage to which the rule applies. The default is both.",
