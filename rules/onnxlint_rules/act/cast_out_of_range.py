@@ -11,6 +11,7 @@ LARGEST = 8
 """Bytes of int64 and uint64."""
 
 _BITWISE = frozenset({"BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "Mod"})
+"""Operators that read bits or a remainder, for which integers that wrap around are intended."""
 
 
 @rule("ACT016", "cast-out-of-range", severity=Severity.WARNING, ops=("Cast",))

@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Severity, Trace, Witnesses, rule
+from onnxlint.model.graph.operators import COMPARISONS
 from onnxlint_rules.act._runs import in_runs
 
-_HIDES_NAN = frozenset({
-    "ArgMax", "ArgMin", "Cast", "Clip", "DynamicQuantizeLinear", "Equal", "GlobalMaxPool",
-    "Greater", "GreaterOrEqual", "Hardmax", "HardSigmoid", "Less", "LessOrEqual", "Max", "MaxPool",
-    "Min", "NonMaxSuppression", "Pow", "QuantizeLinear", "ReduceMax", "ReduceMin", "Relu", "Sign",
-    "ThresholdedRelu", "TopK",
-})  # fmt: skip
+_HIDES_NAN = COMPARISONS | {
+    "ArgMax", "ArgMin", "Cast", "Clip", "DynamicQuantizeLinear", "GlobalMaxPool", "Hardmax",
+    "HardSigmoid", "Max", "MaxPool", "Min", "NonMaxSuppression", "Pow", "QuantizeLinear",
+    "ReduceMax", "ReduceMin", "Relu", "Sign", "ThresholdedRelu", "TopK",
+}  # fmt: skip
 """Operators that compute finite values from NaN; not among them: those that only select or test."""
 
 _HIDES_INFINITY = frozenset({"Div", "Reciprocal"})
-"""Operators that make 0 of infinity. Softmax and the like treat -inf as their users mean it."""
+"""Operators that turn infinity into 0. Softmax and the like handle -inf as intended."""
 
 
 ORIGINS = {"NaN": "ACT001", "infinity": "ACT002"}
