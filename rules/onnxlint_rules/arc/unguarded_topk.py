@@ -1,16 +1,10 @@
 """ARC017 unguarded-topk."""
 
 from collections.abc import Iterable, Iterator
-from sys import maxsize
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
-from onnxlint.model.graph.operators import DATA_SIZED, ELEMENTWISE, SOFTMAXES
-
-SAME_SIZES = ELEMENTWISE | SOFTMAXES
-"""Operators that keep the sizes of their first input."""
-
-_NEAR = 20
-"""So many nodes before a TopK are looked at: padding stands beside it."""
+from onnxlint.model.graph.operators import DATA_SIZED
+from onnxlint_rules.arc._entries import Along, fewest_entries
 
 
 @rule("ARC017", "unguarded-topk", severity=Severity.WARNING, ops=("TopK",))
@@ -52,14 +46,14 @@ def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """
     given = _symbols(graph.inputs, shapes)
     found = _symbols((v for node in graph.nodes(*DATA_SIZED) for v in node.outputs if v), shapes)
-    along = _Along(shapes)
+    along = Along(shapes)
     for node in graph.nodes("TopK"):
         k, axis = _k(node, graph), _axis(node, shapes)
         if k is None or axis is None or _in_branch(node):
             continue
         shape = shapes.of(node.input(0))
         size = None if shape is None else shape.dim(axis)
-        fewest = max(_fewest(node.input(0), axis, graph, along), int(size in given))
+        fewest = max(fewest_entries(node.input(0), axis, graph, along), int(size in given))
         if k > fewest and not isinstance(size, int):
             name = repr(size) if size in given else "computed size"
             entries = f"only {fewest} entries" if fewest else "no entry"
@@ -100,55 +94,3 @@ def _in_branch(node: Node) -> bool:
     for scope in scopes:
         scopes.extend(filter(None, [scope.parent]))
     return any(scope.owner is not None and scope.owner.op == "If" for scope in scopes)
-
-
-class _Along:
-    """Counts the entries of a Concat, once for all that read it."""
-
-    def __init__(self, shapes: Shapes) -> None:
-        self.shapes = shapes
-        self._known: dict[tuple[Node, int], int] = {}
-
-    def known(self, concat: Node, axis: int) -> int:
-        """The entries of its parts along an axis, as far as they are known."""
-        if (concat, axis) not in self._known:
-            parts = map(self.shapes.of, concat.inputs)
-            sizes = [part.dim(axis) for part in parts if part is not None]
-            self._known[concat, axis] = sum(size for size in sizes if isinstance(size, int))
-        return self._known[concat, axis]
-
-
-def _fewest(value: Value | None, axis: int, graph: Graph, along: _Along) -> int:
-    """How many entries a value has along an axis at least."""
-    fewest = 0
-    for _ in range(_NEAR):
-        shape = along.shapes.of(value)
-        size = shape.dim(axis) if shape is not None else None
-        node = value.producer if value is not None else None
-        if isinstance(size, int):
-            return fewest + size
-        if node is None:
-            break
-        rank = shape.rank if shape is not None else None
-        if node.op == "Concat" and node.attribute("axis", 0) in (axis, axis - (rank or 0)):
-            return fewest + along.known(node, axis)
-        if node.op == "Pad":
-            padding = _padding(node, axis, graph)
-            if padding is None:  # the exporter computes it: it knows why it pads
-                return maxsize
-            fewest += padding
-        elif node.op not in SAME_SIZES:
-            break
-        value = node.input(0)
-    return fewest
-
-
-def _padding(node: Node, axis: int, graph: Graph) -> int | None:
-    """How many entries a Pad adds to an axis; None where that is computed."""
-    pads = graph.integers(node.input(1))
-    if pads is None and node.input(1) is not None:
-        return None
-    sizes = (node.integers("pads") or []) if pads is None else pads
-    if node.input(3) is not None or axis >= len(sizes) // 2:
-        return None
-    return int(sizes[axis] + sizes[axis + len(sizes) // 2])
