@@ -59,7 +59,7 @@ def test_a_relative_path_through_links(onnxlint, tmp_path):
     path = layouts.hub_cache(tmp_path).relative_to(tmp_path)
     done = onnxlint(path, "--ignore", "GRA002")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "on 8 synthesised samples" in done.stdout
+    assert "on 8 synthetic samples" in done.stdout
 
 
 @pytest.mark.parametrize("layout", layouts.LINKED)
