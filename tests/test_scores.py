@@ -307,13 +307,13 @@ def test_labels_of_parquet(tmp_path):
 
 MISTAKES = {
     "a.npz": "which of 'p', 'q' are the labels? write a.npz:NAME",
-    "a.npz:r": "has no labels called 'r'; it has 'p', 'q'",
+    "a.npz:r": "has no labels called 'r'; the file has 'p', 'q'",
     "a.npz:q": "some labels are missing",
     "b.npz:p": "cannot be read as numpy arrays",
     "c.csv:y": "some labels are missing",
     "d.txt": "labels are read from",
     "e.npy": "does not exist",
-    "f.npy": "not one a sample",
+    "f.npy": "not one per sample",
 }
 
 

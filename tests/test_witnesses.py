@@ -253,7 +253,7 @@ def test_nothing_but_an_older_witness_of_the_same_is_replaced(tmp_path, write_mo
     saved.symlink_to(hidden)
     with judged(write_model(ROOT), data) as (found, witnesses):
         assert list(found) == ["witness_problem"]
-        assert "is there already" in witnesses.problems[0]
+        assert "already exists" in witnesses.problems[0]
     assert hidden.read_text() == "mine"
 
 
