@@ -11,6 +11,9 @@ from typing import Any
 from onnxlint import Finding, Graph, Node, Schemas, Scope, Value
 from onnxlint.model.graph.walk import Walk
 
+MOST_REPORTED = 16
+"""Omitted inputs reported for one call; a choice: each of many calls may omit thousands."""
+
 
 def required_inputs(graph: Graph, schemas: Schemas) -> dict[Scope, list[tuple[int, str]]]:
     """The inputs that a node of each function, or of one that it calls, cannot do without."""
@@ -46,10 +49,6 @@ def _must_have(schema: Any, slot: int) -> bool:
 def _options(schema: Any) -> tuple[str, ...]:
     """Whether each input of an operator is single, optional or variadic."""
     return tuple(parameter.option.name for parameter in schema.inputs)
-
-
-MOST_REPORTED = 16
-"""Omitted inputs reported for one call; a choice: each of many calls may omit thousands."""
 
 
 def misfits_of_call(
