@@ -211,7 +211,7 @@ def widths(browser: str, site: Path, folder: Path) -> list[Measured]:
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
          f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=90000", "--dump-dom",
          frames.as_uri()],
-        capture_output=True, text=True, timeout=300,
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     lines = re.findall(r"<li>(\d+) (\S+) (\d+)</li>", seen.stdout)
     return [Measured(int(window), name, int(width)) for window, name, width in lines]
