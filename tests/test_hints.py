@@ -306,7 +306,7 @@ def test_indices_follow_other_sizes():
     fixed = """g (float[N, 2] data, float[3, 2] w) => (float[3, 2] y)
     { y = Add(data, w) }"""
     (found,) = reported(dynamic_axis_broken, fixed)
-    assert "'N' is free" in found.message
+    assert "'N' is declared dynamic" in found.message
 
 
 DECODER = """decoder (int64[batch, NEW] input_ids, int64[batch, TOTAL] attention_mask,

@@ -100,7 +100,7 @@ def test_the_temporary_file_is_gone_afterwards() -> None:
         (b"", "is empty"),
         (b"no model at all", "is not an ONNX model"),
         (b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer"),
-        (onnx.ModelProto(ir_version=10), "holds no graph"),
+        (onnx.ModelProto(ir_version=10), "contains no graph"),
     ],
 )
 def test_what_is_no_model_is_told_in_the_report(model: Any, problem: str) -> None:

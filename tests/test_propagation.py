@@ -173,7 +173,7 @@ def test_gradient_at_the_input(text, gradient, workers):
          "uint8 z = {128}> { h = MatMul(x, w) q = QuantizeLinear(h, s, z) "
          "d = DequantizeLinear(q, s, z) y = MatMul(d, w) }", "rounding"),
         ("n (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {2, 0, 0, 2}, float half = {0.5}, "
-         "bool on = {1}> { h = MatMul(x, w) d = Dropout(h, half, on) y = MatMul(d, w) }", "is active"),
+         "bool on = {1}> { h = MatMul(x, w) d = Dropout(h, half, on) y = MatMul(d, w) }", "active"),
         ("n (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {0, 0, 0, 0}> "
          "{ h = MatMul(x, w) g = Add(h, x) y = MatMul(g, w) }", "all zero"),
         ("n (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {2, 0, 0, 2}> { h = MatMul(x, w) "

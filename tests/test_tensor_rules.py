@@ -70,7 +70,7 @@ def test_data_left_in_the_file_is_measured(save):
     with open_model(str(path)) as model:
         assert model.files.spans
     (message,) = messages(tensor_size_mismatch, path)
-    assert message == "tensor 'w' holds 65,539 bytes where float[128, 128] needs 65,536"
+    assert message == "tensor 'w' contains 65,539 bytes, float[128, 128] requires 65,536"
     assert messages(tensor_several_fields, path) == []
 
 
@@ -78,7 +78,7 @@ def test_strings_are_counted(save):
     tensor = helper.make_tensor("w", TensorProto.STRING, [2], [b"a", b"b"])
     assert messages(tensor_size_mismatch, save(tensor)) == []
     tensor.dims[0] = 3
-    assert "holds 2 strings" in messages(tensor_size_mismatch, save(tensor))[0]
+    assert "contains 2 strings" in messages(tensor_size_mismatch, save(tensor))[0]
 
 
 def test_external_data_is_judged_elsewhere(save):
@@ -94,9 +94,9 @@ def test_external_data_is_judged_elsewhere(save):
         ([[0, 3], [1, 0]], [2, 4], None),
         ([0, 4], [4], "from 0 to 4"),
         ([-1, 0], [4], "from -1 to 0"),
-        ([3, 0], [4], "1 indices that do not ascend"),
-        ([1, 1], [4], "1 indices that do not ascend"),
-        ([[1, 0], [0, 3]], [2, 4], "1 indices that do not ascend"),
+        ([3, 0], [4], "out of ascending order"),
+        ([1, 1], [4], "out of ascending order"),
+        ([[1, 0], [0, 3]], [2, 4], "out of ascending order"),
         ([[0, 3], [2, 0]], [2, 4], "from 0 to 2"),
         ([0, 1, 2], [4], "int64[3]"),
         ([[0], [1]], [2, 4], "int64[2, 1]"),

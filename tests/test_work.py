@@ -25,6 +25,7 @@ CLOCKS = {
     "onnxlint/safety/limits.py": "the user's own limit of time, whose end is reported (LNT002)",
     "onnxlint/runtime/worker/client.py": "waits for the worker until that limit",
     "onnxlint/judges.py": "ends a judge that outlives that limit",
+    "onnxlint/cli/check.py": "tells how long the command took",
     "onnxlint/pipeline.py": "tells how long judging took",
     "onnxlint/fixing.py": "tells how long fixing took",
 }

@@ -205,7 +205,7 @@ REPORTS = (
         "a mask of -1e12 that float16 holds as -inf: 0 times it is NaN",
         rule="WGT009",
         place="lowest",
-        says="infinite in float16",
+        says="1 of 1 float16 elements are infinite",
         severity=Severity.ERROR,
         bad="""
         net (float16[N, 3] scores, float16[N, 3] hidden) => (float16[N, 3] y)

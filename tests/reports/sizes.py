@@ -53,7 +53,7 @@ REPORTS = (
         "queries repeated for a batch of 8, a constant of the exporting run",
         rule="INT002",
         place="attend",
-        says="fits 1 and 8",
+        says="only fits 'batch' = 1 or 8",
         severity=Severity.WARNING,
         mended=True,
         bad="""
@@ -73,7 +73,7 @@ REPORTS = (
         "a channel shuffle whose Reshape holds the batch of the exporting run",
         rule="INT002",
         place="split",
-        says="fits 1",
+        says="only fits 'batch' = 1",
         severity=Severity.WARNING,
         bad="""
         net (float[batch, 4, 6, 6] x) => (float[batch, 4, 6, 6] y)
@@ -110,7 +110,7 @@ REPORTS = (
         "an attention bias expanded to the number of nodes of the exporting run",
         rule="INT002",
         place="add",
-        says="fits 1 and 5",
+        says="only fits 'nodes' = 1 or 5",
         severity=Severity.WARNING,
         mended=True,
         bad="""

@@ -9,7 +9,7 @@ REPORTS = (
         "two flattened branches exported under one name",
         rule="ONX013",
         place="flatten_b",
-        says="'flat' is defined before",
+        says="'flat' is already defined",
         severity=Severity.ERROR,
         bad="""
         net (float[N, 3, 2] x) => (float[N, 12] y)

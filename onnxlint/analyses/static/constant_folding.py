@@ -27,6 +27,7 @@ _PAIRS: dict[str, Callable[[Any, Any], Any]] = {
     "Equal": eq, "Less": lt, "LessOrEqual": le, "Greater": gt, "GreaterOrEqual": ge,
     "And": and_, "Or": or_, "Add": add, "Sub": sub, "Mul": mul,
 }  # fmt: skip
+"""How two integers or truth values are folded; Div is left out, as it rounds."""
 
 
 class ConstantFolding:

@@ -132,6 +132,9 @@ QUANTIZE = frozenset({"QuantizeLinear", "com.microsoft::QuantizeLinear"})
 DEQUANTIZE = frozenset({"DequantizeLinear", "com.microsoft::DequantizeLinear"})
 """From quantised numbers to real ones."""
 
+QDQ = ("QuantizeLinear", "DequantizeLinear")
+"""The pair of the standard domain; a scale that is no single number goes along `axis`."""
+
 TREES = frozenset({
     "ai.onnx.ml::TreeEnsemble", "ai.onnx.ml::TreeEnsembleClassifier",
     "ai.onnx.ml::TreeEnsembleRegressor",

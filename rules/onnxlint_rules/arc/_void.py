@@ -92,5 +92,7 @@ JUDGES: Mapping[str, Callable[[Node, Graph], Told]] = {
     "Clip": _clip, "Loop": _loop, "Gemm": _product, "RandomNormal": _normal,
     "RandomNormalLike": _normal, "RandomUniform": _uniform, "RandomUniformLike": _uniform,
 }  # fmt: skip
+"""What is asked of each operator whose attributes or operands can make it pointless."""
 
 ONLY_THE_SAME = frozenset(JUDGES) - {"NonMaxSuppression", "TopK", "OneHot", "Dropout", "Clip"}
+"""Those that give the same for every input then, where the others give nothing, or fail."""

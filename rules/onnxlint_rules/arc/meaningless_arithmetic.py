@@ -7,6 +7,7 @@ from onnxlint_rules.arc._always import OF_ITSELF, of_itself, with_constant
 
 _WITH_CONSTANT = ("Mul", "Div", "Pow", "Max", "Min", "And", "Or", "Less", "LessOrEqual", "Greater",
                   "GreaterOrEqual")  # fmt: skip
+"""Operators that one constant operand can make constant; of the others both must be known."""
 
 
 @rule("ARC023", "meaningless-arithmetic", severity=Severity.WARNING)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from onnxlint import Graph, Node, Shapes
-from onnxlint.model.graph.operators import REDUCTIONS
+from onnxlint.model.graph.operators import QDQ, REDUCTIONS
 from onnxlint.model.patterns.conditions import attribute_of
 
 OF_FIRST = (
@@ -16,16 +16,13 @@ OF_FIRST = (
 )  # fmt: skip
 """Operators whose `axis` is one of their first input."""
 
-SCALED = ("QuantizeLinear", "DequantizeLinear")
-"""Operators that read `axis` where the scale is no single number."""
-
 LISTS = REDUCTIONS | {"Squeeze"}
 """Operators whose `axes`, as long as they are an attribute, are those of their first input."""
 
 BETWEEN = ("Flatten", "OneHot")
 """Operators whose `axis` may also stand behind the last one: Flatten cuts there, OneHot adds it."""
 
-OPS = frozenset({*OF_FIRST, *SCALED, *LISTS, *BETWEEN})
+OPS = frozenset({*OF_FIRST, *QDQ, *LISTS, *BETWEEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ def named_axes(node: Node, graph: Graph, shapes: Shapes) -> Iterator[NamedAxis]:
     """The axes that the attributes of a node name, where the rank is known."""
     shape = shapes.of(node.input(0))
     rank = None if shape is None else shape.rank
-    if rank is None or (node.op in SCALED and not _per_axis(node, graph, shapes)):
+    if rank is None or (node.op in QDQ and not _per_axis(node, graph, shapes)):
         return
     most = rank if node.op in BETWEEN else rank - 1
     least = -rank - 1 if node.op == "OneHot" else -rank

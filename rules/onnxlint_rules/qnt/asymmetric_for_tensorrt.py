@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from onnxlint import Finding, Graph, NotApplicable, Severity, Shapes, Targets, rule
+from onnxlint.model.graph.operators import QDQ
 
-STANDARD = ("QuantizeLinear", "DequantizeLinear")
 
-
-@rule("QNT005", "asymmetric-for-tensorrt", severity=Severity.ERROR, ops=STANDARD)
+@rule("QNT005", "asymmetric-for-tensorrt", severity=Severity.ERROR, ops=QDQ)
 def asymmetric_for_tensorrt(graph: Graph, shapes: Shapes, targets: Targets) -> Iterator[Finding]:
     """Non-zero zero points or int32 dequantisation, which TensorRT does not support.
 
@@ -60,7 +59,7 @@ def asymmetric_for_tensorrt(graph: Graph, shapes: Shapes, targets: Targets) -> I
     if not targets.named("tensorrt"):
         raise NotApplicable("TensorRT is not among the targets")
     shifted, biases = [], []
-    for node in graph.nodes(*STANDARD):
+    for node in graph.nodes(*QDQ):
         data = shapes.of(node.input(0))
         if graph.ask(node.input(2), _is_shifted):
             shifted.append(node)
