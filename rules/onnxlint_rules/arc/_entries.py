@@ -11,7 +11,7 @@ SAME_SIZES = ELEMENTWISE | SOFTMAXES
 """Operators that keep the sizes of their first input."""
 
 _NEAR = 20
-"""So many nodes before a TopK are looked at: padding stands beside it."""
+"""So many nodes before a TopK are checked: padding is near it."""
 
 
 class Along:

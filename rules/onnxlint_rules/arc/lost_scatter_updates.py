@@ -73,6 +73,16 @@ def lost_scatter_updates(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
+    # reshaped copies of one constant
+    net (float[8] x, int64[1] four) => (float[8] y)
+    <int64[4] segments = {0, 0, 1, 2}, float[1, 1] one = {1}, int64[1] flat = {-1}>
+    {
+        vector = Reshape(one, flat)
+        updates = Expand(vector, four)
+        y = ScatterElements(x, segments, updates)
+    }
+
+    Good:
     # a mask: every update is the same
     net (float[8] x) => (float[8] y)
     <int64[4] segments = {0, 0, 1, 2}, float[4] updates = {1, 1, 1, 1}>

@@ -38,7 +38,7 @@ def repeated_softmax(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
-    # attention, and a gate on what it gives
+    # attention, and a gate on its output
     net (float[N, 4, 4] scores, float[N, 4, 4] v) => (float[N, 4, 4] y)
     {
         p = Softmax(scores)

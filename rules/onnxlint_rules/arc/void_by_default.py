@@ -6,12 +6,7 @@ from onnxlint import Finding, Graph, Severity, rule
 from onnxlint_rules.arc._void import JUDGES, ONLY_THE_SAME
 
 
-@rule(
-    "ARC024",
-    "void-by-default",
-    severity=Severity.ERROR,
-    ops=JUDGES,
-)
+@rule("ARC024", "void-by-default", severity=Severity.ERROR, ops=JUDGES)
 def void_by_default(graph: Graph) -> Iterator[Finding]:
     """An operator whose settings, explicit or default, make its result empty or constant.
 
