@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from onnxlint.analyses.stability.decision_ties import Ties
     from onnxlint.analyses.stability.output_difference import Difference
     from onnxlint.analyses.stability.positions import Orderless, Positions, Unread
-    from onnxlint.analyses.stability.sensitivity import Sensitivity, Tried
+    from onnxlint.analyses.stability.sensitivity import Sensitivity, Tried, Variation
     from onnxlint.analyses.static.attention_masks import AttentionMask, AttentionMasks
     from onnxlint.analyses.static.constant_folding import ConstantFolding
     from onnxlint.analyses.static.constant_values import Constancy
     from onnxlint.analyses.static.expansions import Expansions
-    from onnxlint.analyses.static.layers import Change, Layer, Layers, Trail
+    from onnxlint.analyses.static.layers import Change, Layer, Layers, PathToLayer, Trail
     from onnxlint.analyses.static.precision import Rounding
     from onnxlint.analyses.static.quantisation import (
         Quantisation,
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.targets.operator_support import Support
     from onnxlint.analyses.targets.targets import Target, Targets
     from onnxlint.analyses.trace.activations import Activations
-    from onnxlint.analyses.trace.gradient_propagation import Propagation, Reach
+    from onnxlint.analyses.trace.gradient_propagation import LayerGradient, Propagation, Reach
     from onnxlint.analyses.trace.trace import Contamination, Observed, ObservedNode, Trace
     from onnxlint.analyses.trace.witnesses import Witnesses
     from onnxlint.findings import Finding, counted, together
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from onnxlint.model.graph.place import NotApplicable, Place
     from onnxlint.model.graph.walk import Walk, WayBack
     from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
-    from onnxlint.model.preflight import Danger, External, Preflight
+    from onnxlint.model.preflight import Danger, External, Preflight, ProblemKind
     from onnxlint.pipeline import lint, lint_many
     from onnxlint.rules.rule import Option, rule
     from onnxlint.settings import Settings
@@ -113,6 +113,7 @@ _HOMES = {
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
     "Labels": "onnxlint.analyses.predictions.labels",
     "Layer": "onnxlint.analyses.static.layers",
+    "LayerGradient": "onnxlint.analyses.trace.gradient_propagation",
     "Layers": "onnxlint.analyses.static.layers",
     "Limits": "onnxlint.analyses.execution.boundary_runs",
     "Match": "onnxlint.model.patterns.matcher",
@@ -128,12 +129,14 @@ _HOMES = {
     "Origin": "onnxlint.model.graph.nodes",
     "OutputDifference": "onnxlint.analyses.comparison.reference",
     "Outputs": "onnxlint.analyses.predictions.outputs",
+    "PathToLayer": "onnxlint.analyses.static.layers",
     "Pattern": "onnxlint.model.patterns.matcher",
     "PatternError": "onnxlint.model.patterns.matcher",
     "Place": "onnxlint.model.graph.place",
     "Positions": "onnxlint.analyses.stability.positions",
     "Predictions": "onnxlint.analyses.predictions.predictions",
     "Preflight": "onnxlint.model.preflight",
+    "ProblemKind": "onnxlint.model.preflight",
     "Promises": "onnxlint.analyses.comparison.declared_outputs",
     "Propagation": "onnxlint.analyses.trace.gradient_propagation",
     "Quantisation": "onnxlint.analyses.static.quantisation",
@@ -160,14 +163,15 @@ _HOMES = {
     "Targets": "onnxlint.analyses.targets.targets",
     "Text": "onnxlint.analyses.static.texts",
     "Texts": "onnxlint.analyses.static.texts",
-    "Tolerance": "onnxlint.analyses.comparison.stored_outputs",
     "Ties": "onnxlint.analyses.stability.decision_ties",
+    "Tolerance": "onnxlint.analyses.comparison.stored_outputs",
     "Trace": "onnxlint.analyses.trace.trace",
     "Trail": "onnxlint.analyses.static.layers",
     "Tried": "onnxlint.analyses.stability.sensitivity",
     "Unavailable": "onnxlint.analyses",
     "Unread": "onnxlint.analyses.stability.positions",
     "Value": "onnxlint.model.graph.nodes",
+    "Variation": "onnxlint.analyses.stability.sensitivity",
     "Walk": "onnxlint.model.graph.walk",
     "WayBack": "onnxlint.model.graph.walk",
     "Weight": "onnxlint.analyses.static.weights",
@@ -214,6 +218,7 @@ __all__ = [
     "Journal",
     "Labels",
     "Layer",
+    "LayerGradient",
     "Layers",
     "Limits",
     "Match",
@@ -229,12 +234,14 @@ __all__ = [
     "Origin",
     "OutputDifference",
     "Outputs",
+    "PathToLayer",
     "Pattern",
     "PatternError",
     "Place",
     "Positions",
     "Predictions",
     "Preflight",
+    "ProblemKind",
     "Promises",
     "Propagation",
     "Quantisation",
@@ -269,6 +276,7 @@ __all__ = [
     "Unavailable",
     "Unread",
     "Value",
+    "Variation",
     "Walk",
     "WayBack",
     "Weight",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnxlint.analyses.comparison.broken_channels import Channels
+from onnxlint.analyses.comparison.broken_channels import ChannelComparison
 
 EPSILON = float(np.finfo(np.float32).eps)
 
@@ -23,7 +23,7 @@ def taken(array: np.ndarray, axis: int, channels: list[int]) -> np.ndarray:
 
 
 def broken(got: np.ndarray, wanted: np.ndarray, *, quantised: bool = False, runs: int = 1):
-    channels = Channels()
+    channels = ChannelComparison()
     for _ in range(runs):
         channels.add(got, wanted)
     return channels.broken(EPSILON, quantised=quantised)
@@ -80,7 +80,7 @@ def test_what_is_no_broken_channel(got, wanted, quantised):
 
 
 def test_a_free_axis_holds_no_channels():
-    channels = Channels()
+    channels = ChannelComparison()
     for size in (6, 7):
         wanted = boxes((4, size, 9), 1)
         got = wanted.copy()

@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.comparison.value_pairing import Pairing, Side, paired, seen_by_readers
+from onnxlint.analyses.comparison.value_pairing import (
+    ComparedModel,
+    Pairing,
+    paired,
+    seen_by_readers,
+)
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.weights import Weights
 from onnxlint.model.file.load import open_model
@@ -33,11 +38,11 @@ def sides(*models: onnx.ModelProto):
             onnx.save(proto, path)
             model = stack.enter_context(open_model(str(path)))
             analyses = stack.enter_context(closing(Analyses(Settings(), model)))
-            found.append(Side(*map(analyses.get, (Graph, Shapes, Weights))))
+            found.append(ComparedModel(*map(analyses.get, (Graph, Shapes, Weights))))
         yield found
 
 
-def pairing(one: Side, other: Side) -> Pairing:
+def pairing(one: ComparedModel, other: ComparedModel) -> Pairing:
     return paired(one, other, dict(zip(one.graph.inputs, other.graph.inputs, strict=True)))
 
 

@@ -32,7 +32,7 @@ LEAST_EXCESS = 32
 and dims has 4 itself."""
 
 
-class Danger(StrEnum):
+class ProblemKind(StrEnum):
     """What can make opening a file unsafe."""
 
     ESCAPE = "escape"
@@ -44,15 +44,15 @@ class Danger(StrEnum):
     OVERSIZED = "oversized"
 
 
-_HARMLESS = (Danger.HARDLINK, Danger.LINK)
+_HARMLESS = (ProblemKind.HARDLINK, ProblemKind.LINK)
 """What is worth knowing, and no danger to whoever opens the file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hazard:
+class FileProblem:
     """One danger: where, what was seen, and the numbers in bytes where there are any."""
 
-    danger: Danger
+    danger: ProblemKind
     place: Place
     message: str
     measured: int | None = None
@@ -90,7 +90,7 @@ class External:
 class Preflight:
     """The hazards of a model file, and the external tensors that it refers to."""
 
-    hazards: tuple[Hazard, ...]
+    hazards: tuple[FileProblem, ...]
     externals: tuple[External, ...]
 
     @classmethod
@@ -109,11 +109,11 @@ class Preflight:
         blocking = [hazard for hazard in self.hazards if hazard.danger not in _HARMLESS]
         return blocking[0].message if blocking else None
 
-    def of(self, *dangers: Danger) -> Iterator[Hazard]:
+    def of(self, *dangers: ProblemKind) -> Iterator[FileProblem]:
         """The hazards of these kinds."""
         return (hazard for hazard in self.hazards if hazard.danger in dangers)
 
-    def of_files(self, *dangers: Danger) -> Iterator[Hazard]:
+    def of_files(self, *dangers: ProblemKind) -> Iterator[FileProblem]:
         """The same of external data.
 
         Raises:
@@ -182,32 +182,34 @@ def _by_location(externals: Iterable[External]) -> Iterable[list[External]]:
     return groups.values()
 
 
-def _check(model: Model, group: list[External]) -> Iterator[Hazard]:
+def _check(model: Model, group: list[External]) -> Iterator[FileProblem]:
     first = group[0]
     location = first.location
     named = f"external data {location!r} of {_counted(group)}"
     if not location:
-        yield Hazard(Danger.MISSING, first.place, f"{_counted(group)} names no external file")
+        yield FileProblem(
+            ProblemKind.MISSING, first.place, f"{_counted(group)} names no external file"
+        )
         return
     path = model.files.folder / location
     reason = model.files.refusal(location)
     if reason is not None:
-        yield Hazard(Danger.ESCAPE, first.place, f"{named} {reason}")
+        yield FileProblem(ProblemKind.ESCAPE, first.place, f"{named} {reason}")
         return
     try:
         status = path.stat()
     except (OSError, ValueError):
-        yield Hazard(Danger.MISSING, first.place, f"{named} does not exist")
+        yield FileProblem(ProblemKind.MISSING, first.place, f"{named} does not exist")
         return
     if not stat.S_ISREG(status.st_mode):
-        yield Hazard(Danger.MISSING, first.place, f"{named} is not a regular file")
+        yield FileProblem(ProblemKind.MISSING, first.place, f"{named} is not a regular file")
         return
     if status.st_nlink > 1:
         message = f"{named} is a hard link ({status.st_nlink} links, expected 1)"
-        yield Hazard(Danger.HARDLINK, first.place, message, status.st_nlink, 1)
+        yield FileProblem(ProblemKind.HARDLINK, first.place, message, status.st_nlink, 1)
     if _passes_link(model, path):
         message = f"{named} is reached through a symbolic link, which onnx.load refuses"
-        yield Hazard(Danger.LINK, first.place, message)
+        yield FileProblem(ProblemKind.LINK, first.place, message)
     for external in group:
         yield from _check_bounds(external, status.st_size)
 
@@ -223,28 +225,28 @@ def _counted(group: list[External]) -> str:
     return f"tensor {group[0].proto.name!r}{more}"
 
 
-def _check_bounds(external: External, file_size: int) -> Iterator[Hazard]:
+def _check_bounds(external: External, file_size: int) -> Iterator[FileProblem]:
     name, place = external.proto.name, external.place
     extent = _range(external)
     if extent is None:
         message = f"offset or length of tensor {name!r} is not a number"
-        yield Hazard(Danger.BOUNDS, place, message)
+        yield FileProblem(ProblemKind.BOUNDS, place, message)
         return
     offset, length = extent
     expected = tensor_bytes(external.proto)
     size = expected if length is None else length
     if offset < 0 or size < 0:
         message = f"tensor {name!r} has a negative offset or length ({offset}, {size})"
-        yield Hazard(Danger.BOUNDS, place, message, min(offset, size), 0)
+        yield FileProblem(ProblemKind.BOUNDS, place, message, min(offset, size), 0)
     elif offset + size > file_size:
         message = (
             f"tensor {name!r} ends at byte {offset + size:,}, "
             f"but {external.location!r} has only {file_size:,} bytes"
         )
-        yield Hazard(Danger.BOUNDS, place, message, offset + size, file_size)
+        yield FileProblem(ProblemKind.BOUNDS, place, message, offset + size, file_size)
     elif expected != size:
         message = f"tensor {name!r} has {size:,} bytes, but its shape and dtype need {expected:,}"
-        yield Hazard(Danger.BOUNDS, place, message, size, expected)
+        yield FileProblem(ProblemKind.BOUNDS, place, message, size, expected)
 
 
 def tensor_bytes(proto: TensorProto) -> int:
@@ -255,7 +257,7 @@ def tensor_bytes(proto: TensorProto) -> int:
     return (elements * (bits(proto.data_type) or 0) + 7) // 8
 
 
-def _allocation(graph: Graph) -> Iterator[Hazard]:
+def _allocation(graph: Graph) -> Iterator[FileProblem]:
     """One hazard if all that the constants ask for exceeds the budget, at the greediest."""
     requests = [*_requests(graph), *_hollow_initializers(graph)]
     total = sum(size for _, size, _ in requests)
@@ -266,7 +268,7 @@ def _allocation(graph: Graph) -> Iterator[Hazard]:
         f"constants would allocate {total:,} bytes (limit {ALLOCATION_BUDGET_BYTES:,}), "
         f"{size:,} of them for {what}"
     )
-    yield Hazard(Danger.ALLOCATION, owner.place, message, total, ALLOCATION_BUDGET_BYTES)
+    yield FileProblem(ProblemKind.ALLOCATION, owner.place, message, total, ALLOCATION_BUDGET_BYTES)
 
 
 def _requests(graph: Graph) -> Iterator[tuple[Located, int, str]]:
@@ -374,7 +376,11 @@ _REQUESTED_ELEMENTS = {
 """How many elements the output of an operator has whose sizes the file asks for."""
 
 
-def _message_size(model: Model) -> Iterator[Hazard]:
+def _message_size(model: Model) -> Iterator[FileProblem]:
     if model.size >= PROTO_LIMIT_BYTES:
         message = f"file size {model.size:,} bytes (protobuf limit {PROTO_LIMIT_BYTES:,})"
-        yield Hazard(Danger.OVERSIZED, Place(), message, model.size, PROTO_LIMIT_BYTES)
+        yield FileProblem(ProblemKind.OVERSIZED, Place(), message, model.size, PROTO_LIMIT_BYTES)
+
+
+Danger = ProblemKind
+"""The name until 0.2, which rules of teams may import."""

@@ -38,7 +38,7 @@ _TYPES = {"float": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "double": 
 
 
 @dataclass(frozen=True)
-class Plan:
+class PerturbationPlan:
     """What is doubled: `cuts` are values with their element types, `ends` are values.
 
     Nodes are given by their index: `kept` are needed at all, `doubled` stand in the copy, too, and
@@ -67,13 +67,13 @@ def arrived(number: int) -> str:
     return f"onnxlint/arrived/{number}"
 
 
-def outputs(plan: Plan) -> list[str]:
+def outputs(plan: PerturbationPlan) -> list[str]:
     """All outputs of the twin."""
     cuts, ends = range(len(plan.cuts)), range(len(plan.ends))
     return [*map(found, cuts[1:]), *map(made, cuts), *map(arrived, ends)]
 
 
-def twin(model: ModelProto, plan: Plan) -> ModelProto:
+def twin(model: ModelProto, plan: PerturbationPlan) -> ModelProto:
     """The doubled model. It shares the tensors of the one given, and of its outputs has none."""
     doubled = ModelProto()
     doubled.CopyFrom(model)
@@ -119,7 +119,7 @@ class _Arithmetic:
 class _Doubling(_Arithmetic):
     """The nodes of the twin; `_names` says what each changed value is called."""
 
-    def __init__(self, plan: Plan, opset: int) -> None:
+    def __init__(self, plan: PerturbationPlan, opset: int) -> None:
         super().__init__()
         self._plan, self._opset = plan, opset
         self._numbers = {name: number for number, name in enumerate(plan.cuts)}

@@ -83,7 +83,7 @@ class _Totals:
 
 
 @dataclass
-class Channels:
+class ChannelComparison:
     """The second and the last axis of an output, compared channel by channel over all runs."""
 
     _totals: dict[int, _Totals] = field(default_factory=dict)

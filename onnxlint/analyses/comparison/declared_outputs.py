@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Broken:
+class ShapeViolation:
     """An output that is not as declared: `what` says in which way, with the two numbers."""
 
     value: Value
@@ -48,7 +48,7 @@ class Promises:
         return cls(graph, shapes, execution)
 
     @cached_property
-    def broken(self) -> list[Broken]:
+    def broken(self) -> list[ShapeViolation]:
         """The first contradiction of each output; those that inference sees already are left out.
 
         A symbol that is bound by no input is bound by the first output that it names. Outputs
@@ -65,7 +65,7 @@ class Promises:
             v for v in self._graph.inputs if inputs.synthetic and v.name in inputs.parameters
         ]
         told |= {v for v in self._graph.descendants(guesses) if isinstance(v, Value)}
-        found: dict[Value, Broken] = {}
+        found: dict[Value, ShapeViolation] = {}
         for ran in self._execution.runs:
             sizes = dict(self._bound(ran.fed))
             for value in self._graph.outputs:
@@ -92,19 +92,19 @@ def _seen(ran: Ran, value: Value) -> Seen | None:
     return ran.types.get(value.name)
 
 
-def _broken(value: Value, seen: Seen | None, sizes: dict[str, int]) -> Broken | None:
+def _broken(value: Value, seen: Seen | None, sizes: dict[str, int]) -> ShapeViolation | None:
     promised = declared(value)
     if promised is None or seen is None:
         return None
     dtype, actual = seen
     came = f"{dtype}{list(actual)}"
     if FEEDABLE.get(promised.dtype, dtype) != dtype:
-        return Broken(value, promised, came, "different dtype")
+        return ShapeViolation(value, promised, came, "different dtype")
     if promised.dims is None:
         return None
     if len(promised.dims) != len(actual):
         what = f"rank {len(actual)} (declared {len(promised.dims)})"
-        return Broken(value, promised, came, what, len(actual), len(promised.dims))
+        return ShapeViolation(value, promised, came, what, len(actual), len(promised.dims))
     for axis, (dim, size) in enumerate(zip(promised.dims, actual, strict=True)):
         known = dim if isinstance(dim, int) else _size(dim, sizes)
         if known is not None and 0 <= known != size:  # some exporters write -1 for a free one
@@ -112,7 +112,7 @@ def _broken(value: Value, seen: Seen | None, sizes: dict[str, int]) -> Broken | 
                 f"{dim!r} is {known} elsewhere" if isinstance(dim, str) else f"declared {known}"
             )
             what = f"axis {axis} has size {size} ({expected})"
-            return Broken(value, promised, came, what, size, known)
+            return ShapeViolation(value, promised, came, what, size, known)
         if isinstance(dim, str):
             sizes.setdefault(dim, size)
     return None

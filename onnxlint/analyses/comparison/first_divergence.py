@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from onnxlint.analyses.comparison.reference_model import Both
-from onnxlint.analyses.comparison.value_pairing import Pair, Side, paired, seen_by_readers
+from onnxlint.analyses.comparison.reference_model import ComparedModels
+from onnxlint.analyses.comparison.value_pairing import ComparedModel, Pair, paired, seen_by_readers
 from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
 from onnxlint.analyses.static.precision import Distance
 from onnxlint.model.file.errors import DataError
@@ -55,7 +55,7 @@ class FirstDivergence:
 class LayerDifferences:
     """How far every value of one run is from its like in the other model."""
 
-    def __init__(self, both: Both, run: int, outputs: dict[Value, Value]) -> None:
+    def __init__(self, both: ComparedModels, run: int, outputs: dict[Value, Value]) -> None:
         self._both, self._run, self._outputs = both, run, outputs
         self._known_likes: dict[float, dict[Value, Value]] = {}
         self._pairing = paired(both.mine, both.theirs, both.inputs)
@@ -192,11 +192,11 @@ def _index(value: Value) -> int:
     return value.producer.index if value.producer is not None else -1
 
 
-def _size(side: Side, value: Value) -> int:
+def _size(side: ComparedModel, value: Value) -> int:
     shape = side.shapes.of(value)
     return shape.nbytes(unknown=16) if shape is not None else 0
 
 
-def _may_be_float(side: Side, value: Value) -> bool:
+def _may_be_float(side: ComparedModel, value: Value) -> bool:
     shape = side.shapes.of(value)
     return shape is None or shape.dtype in FLOATS

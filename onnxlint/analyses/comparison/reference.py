@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.comparison.broken_channels import BrokenChannels, Channels
+from onnxlint.analyses.comparison.broken_channels import BrokenChannels, ChannelComparison
 from onnxlint.analyses.comparison.first_divergence import FirstDivergence, LayerDifferences
-from onnxlint.analyses.comparison.reference_model import Both, OtherModel, names_of
-from onnxlint.analyses.comparison.value_pairing import Side
+from onnxlint.analyses.comparison.reference_model import ComparedModels, ReferenceModel, names_of
+from onnxlint.analyses.comparison.value_pairing import ComparedModel
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.inputs.input_semantics import FEEDABLE
@@ -47,7 +47,7 @@ class OutputDifference:
     decisions: int = 0
     distances: list[Distance] = field(default_factory=list)
     changed_by_run: list[int] = field(default_factory=list)
-    channels: Channels = field(default_factory=Channels)
+    channels: ChannelComparison = field(default_factory=ChannelComparison)
 
     @property
     def place(self) -> Place:
@@ -110,7 +110,7 @@ class Reference:
     """
 
     def __init__(
-        self, mine: Side, other: OtherModel, execution: Execution, rounding: Rounding,
+        self, mine: ComparedModel, other: ReferenceModel, execution: Execution, rounding: Rounding,
         worker: Worker,
     ) -> None:  # fmt: skip
         assert execution.attempt is not None
@@ -124,11 +124,11 @@ class Reference:
         self._other = other
         self._decided = Decided(mine.graph)
         self._compared_layers: dict[int, LayerDifferences] = {}
-        self._both = Both(mine, other, execution.attempt.feeds, worker)
+        self._both = ComparedModels(mine, other, execution.attempt.feeds, worker)
 
     @classmethod
     def build(
-        cls, other: OtherModel, graph: Graph, shapes: Shapes, weights: Weights,
+        cls, other: ReferenceModel, graph: Graph, shapes: Shapes, weights: Weights,
         execution: Execution, rounding: Rounding, settings: Settings, worker: Worker,
     ) -> Reference:  # fmt: skip
         """Runs the reference on all samples, and this model where its outputs were not kept.
@@ -139,7 +139,7 @@ class Reference:
         """
         if execution.attempt is None:
             raise Unavailable(execution.failure or "the model did not run")
-        reference = cls(Side(graph, shapes, weights), other, execution, rounding, worker)
+        reference = cls(ComparedModel(graph, shapes, weights), other, execution, rounding, worker)
         reference.outputs = [
             OutputDifference(mine, like, reference._head(mine, like, settings))
             for mine, like in reference._pairs()
@@ -241,6 +241,6 @@ def least_share(count: int, of: int) -> float:
     return max(0.0, (centre - spread) / (1 + z * z / of))
 
 
-def _holds(side: Side, value: Value) -> bool:
+def _holds(side: ComparedModel, value: Value) -> bool:
     shape = side.shapes.of(value)
     return shape is not None and shape.dtype in FEEDABLE

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses, Unavailable
-from onnxlint.analyses.comparison.value_pairing import Side
+from onnxlint.analyses.comparison.value_pairing import ComparedModel
 from onnxlint.analyses.execution.reruns import LoadedModel
 from onnxlint.analyses.execution.runtime_errors import read_refusal
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 NO_REFERENCE = "requires --reference"
 
 
-class OtherModel:
+class ReferenceModel:
     """What is known of the reference; `inputs` has its input for each of the linted model's."""
 
     def __init__(self, analyses: Analyses, name: str, graph: Graph, worker: Worker) -> None:
         self.name = name
-        self.side = Side(analyses.get(Graph), analyses.get(Shapes), analyses.get(Weights))
+        self.side = ComparedModel(analyses.get(Graph), analyses.get(Shapes), analyses.get(Weights))
         self.rounding = analyses.get(Rounding)
         self._inputs = analyses.get(Inputs)
         self.inputs = self._paired(graph)
@@ -45,7 +45,7 @@ class OtherModel:
         self._stack = ExitStack()
 
     @classmethod
-    def build(cls, graph: Graph, settings: Settings, worker: Worker) -> OtherModel:
+    def build(cls, graph: Graph, settings: Settings, worker: Worker) -> ReferenceModel:
         """Opens the file, unless that is unsafe.
 
         Raises:
@@ -133,11 +133,11 @@ class OtherModel:
         raise DataError(f"{self.name} {told}; use a model with the same inputs")
 
 
-class Both:
+class ComparedModels:
     """The two models on the same feeds, `cut` where the reference wants fewer samples at once."""
 
     def __init__(
-        self, mine: Side, other: OtherModel, feeds: Iterable[Feed], worker: Worker
+        self, mine: ComparedModel, other: ReferenceModel, feeds: Iterable[Feed], worker: Worker
     ) -> None:
         parts = [other.feeds(feed) for feed in feeds]
         self.mine, self.theirs, self.inputs = mine, other.side, other.inputs

@@ -27,7 +27,7 @@ Pairs = dict[Value, Value]
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class ComparedModel:
     """What is known of one of the two models."""
 
     graph: Graph
@@ -48,7 +48,7 @@ class Pairing:
     by_name: Pairs
 
 
-def paired(one: Side, other: Side, inputs: Mapping[Value, Value]) -> Pairing:
+def paired(one: ComparedModel, other: ComparedModel, inputs: Mapping[Value, Value]) -> Pairing:
     """Both answers; `inputs` has the other model's input for each of the one's."""
     walk = _Walk(one, other, inputs)
     names = walk.namesakes()
@@ -61,7 +61,9 @@ def paired(one: Side, other: Side, inputs: Mapping[Value, Value]) -> Pairing:
 class _Walk:
     """The walk along the nodes of one model, with an index of those of the other."""
 
-    def __init__(self, one: Side, other: Side, inputs: Mapping[Value, Value]) -> None:
+    def __init__(
+        self, one: ComparedModel, other: ComparedModel, inputs: Mapping[Value, Value]
+    ) -> None:
         self._one, self._other, self._inputs = one, other, inputs
         self._here, there = _Origins(one), _Origins(other)
         self._theirs: set[Node] = set()
@@ -116,7 +118,7 @@ class _Walk:
 class _Origins:
     """What stands behind each value of a main graph: some nodes only hand numbers on."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: ComparedModel) -> None:
         self._side = side
         self._origins: Pairs = {}
 
@@ -178,14 +180,14 @@ def _name(node: Node) -> str:
     return node.output.name if node.output is not None else ""
 
 
-def _mark(side: Side, node: Node) -> object:
+def _mark(side: ComparedModel, node: Node) -> object:
     """The same for layers with the same weights: nothing where there are none."""
     tensors = [side.graph.tensor(value) for value in node.inputs]
     marks = [_mark_of(side, tensor) for tensor in tensors if tensor is not None]
     return tuple(mark for mark in marks if mark is not None)
 
 
-def _mark_of(side: Side, tensor: Tensor) -> object:
+def _mark_of(side: ComparedModel, tensor: Tensor) -> object:
     """Size and extrema: transposing changes none of them, and float16 rounds them as the others."""
     import numpy as np
 
@@ -196,14 +198,14 @@ def _mark_of(side: Side, tensor: Tensor) -> object:
         return (tensor.size, *np.array([seen.minimum, seen.maximum]).astype(np.float16).tolist())
 
 
-def _twins(one: Side, other: Side) -> Pairs:
+def _twins(one: ComparedModel, other: ComparedModel) -> Pairs:
     """Outputs of layers of one operator that have the same weights, and no other layer has."""
     here, there = _by_weights(one), _by_weights(other)
     both = [(here[mark], there[mark]) for mark in here.keys() & there.keys()]
     return {mine[0]: theirs[0] for mine, theirs in both if len(mine) == len(theirs) == 1}
 
 
-def _by_weights(side: Side) -> dict[object, list[Value]]:
+def _by_weights(side: ComparedModel) -> dict[object, list[Value]]:
     """Outputs of layers by operator, number of inputs and weights."""
     groups: dict[object, list[Value]] = {}
     for weight in side.weights.layers():

@@ -14,7 +14,7 @@ from onnxlint.analyses.execution.body_values import Within
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import Runner, told
 from onnxlint.analyses.execution.run_budget import Question, Work
-from onnxlint.analyses.execution.runtime_errors import Refusal
+from onnxlint.analyses.execution.runtime_errors import RuntimeFailure
 from onnxlint.analyses.execution.single_steps import Shortened, folds_steps, shortened
 from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
@@ -56,7 +56,7 @@ class Refused:
     """
 
     boundary: Boundary
-    refusal: Refusal
+    refusal: RuntimeFailure
     sure: bool
 
 
@@ -126,10 +126,10 @@ class _Trials:
     def _try(self, boundary: Boundary) -> None:
         usual = _alike(self._usual, boundary.feed)
         found = self._attempted(boundary.feed)
-        if not isinstance(found, Refusal):
+        if not isinstance(found, RuntimeFailure):
             if not found:
                 self._odd.append(self._named(boundary, usual))
-        elif usual is None or not isinstance(self._attempted(usual), Refusal):
+        elif usual is None or not isinstance(self._attempted(usual), RuntimeFailure):
             self.refused.append(Refused(boundary, found, self._sure and boundary.ordinary))
         else:
             self._try_in_company(boundary)
@@ -148,7 +148,7 @@ class _Trials:
         told, refusal = f"a sequence of one step ({short.what!r} = 1)", None
         for feed in short.one:
             found = self._attempted(feed)
-            if not isinstance(found, Refusal):
+            if not isinstance(found, RuntimeFailure):
                 if not found:
                     self._odd.append(Boundary(told, feed, ordinary=True))
                 return
@@ -166,9 +166,9 @@ class _Trials:
         return replace(boundary, told="a batch of one sample", feed=usual, ordinary=True)
 
     def _runs_any(self, feeds: list[Feed]) -> bool:
-        return any(not isinstance(self._attempted(feed), Refusal) for feed in feeds)
+        return any(not isinstance(self._attempted(feed), RuntimeFailure) for feed in feeds)
 
-    def _attempted(self, feed: Feed) -> bool | Refusal:
+    def _attempted(self, feed: Feed) -> bool | RuntimeFailure:
         """Whether all that is watched is finite; else why it is refused."""
         try:
             return self._runner.run(feed).is_finite

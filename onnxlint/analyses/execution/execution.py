@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, Runner, nbytes, told
-from onnxlint.analyses.execution.runtime_errors import Refusal
+from onnxlint.analyses.execution.runtime_errors import RuntimeFailure
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker, WorkerDied
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.inputs import Inputs
@@ -55,9 +55,9 @@ class Execution:
     """
 
     inputs: Inputs
-    session_failure: Refusal | None = None
-    unoptimisable: Refusal | None = None
-    execution_failure: Refusal | None = None
+    session_failure: RuntimeFailure | None = None
+    unoptimisable: RuntimeFailure | None = None
+    execution_failure: RuntimeFailure | None = None
     crash: str | None = None
     over_limit: bool = False
     no_valid_input: str | None = None
@@ -167,7 +167,7 @@ class Execution:
         if self.inputs.obstacle is not None:
             self.no_valid_input = self.inputs.obstacle
             return
-        refusals: list[Refusal] = []
+        refusals: list[RuntimeFailure] = []
         costs, heeded = _Costs(graph, shapes), MOST_HEEDED
         for attempt in self.inputs.attempts():
             if self._try(runner, attempt, costs, refusals) or is_endless(refusals[-1].message):
@@ -182,7 +182,7 @@ class Execution:
         self.log = runner.log
 
     def _try(
-        self, runner: Runner, attempt: Attempt, costs: _Costs, refusals: list[Refusal]
+        self, runner: Runner, attempt: Attempt, costs: _Costs, refusals: list[RuntimeFailure]
     ) -> bool:
         """Runs all feeds of an attempt, or those that cost little enough; whether it could."""
         settings = self.inputs.settings
@@ -199,7 +199,7 @@ class Execution:
             self.attempt = replace(attempt, feeds=attempt.feeds[: len(self.runs)])
         return True
 
-    def _refused(self, refusals: list[Refusal]) -> None:
+    def _refused(self, refusals: list[RuntimeFailure]) -> None:
         if is_endless(refusals[-1].message):
             self.no_valid_input = (
                 f"a Loop without a trip count still runs after {MOST_TRIPS:,} iterations on "

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.execution.runtime_errors import Refusal, read_refusal
+from onnxlint.analyses.execution.runtime_errors import RuntimeFailure, read_refusal
 from onnxlint.analyses.execution.tapped_model import can_tap, tap
 from onnxlint.analyses.execution.worker import RunFailure, Worker
 from onnxlint.analyses.inputs.input_semantics import FEEDABLE
@@ -103,7 +103,7 @@ class Runner:
         """What was printed about this model."""
         return self._worker.log()[self._logged :]
 
-    def refusal(self, error: RunFailure) -> Refusal:
+    def refusal(self, error: RunFailure) -> RuntimeFailure:
         """What onnxruntime refused, placed in the graph."""
         return read_refusal(self._graph, str(error))
 

@@ -60,7 +60,7 @@ _DTYPE_REFUSED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RuntimeFailure:
     """What onnxruntime refused: at which place, why in few words, and its own message.
 
     `reason` is empty where the message is none of the usual ones; `fed` tells the inputs of a run.
@@ -81,7 +81,7 @@ class Refusal:
         return f"{self.reason} (onnxruntime: {own})" if self.reason else f"onnxruntime: {own}"
 
 
-def read_refusal(graph: Graph, text: str) -> Refusal:
+def read_refusal(graph: Graph, text: str) -> RuntimeFailure:
     """Finds place and reason in a message of onnxruntime."""
     message = " ".join(_DECORATION.sub("", text).split())
     marks = next(filter(None, ([*pattern.finditer(message)] for pattern in _WHERE)), [])
@@ -90,7 +90,7 @@ def read_refusal(graph: Graph, text: str) -> Refusal:
     found = ((pattern.search(message), reason) for pattern, reason in _WHY)
     reasons = (reason.format(*match.groups()) for match, reason in found if match)
     place = graph.main.place if node is None else node.place
-    return Refusal(place, next(reasons, ""), message)
+    return RuntimeFailure(place, next(reasons, ""), message)
 
 
 _FUSION = re.compile(r"^fused |/\w*(?:Fusion|Fused)\w*/?$")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.reruns import Reruns
 from onnxlint.analyses.execution.run_budget import MOST_SYMBOLS, Question, Work
-from onnxlint.analyses.execution.runtime_errors import Refusal, read_refusal
+from onnxlint.analyses.execution.runtime_errors import RuntimeFailure, read_refusal
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, WorkerDied
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.stability.output_difference import Difference, compare
@@ -60,7 +60,7 @@ class Resized:
     size: int
     place: Place
     outputs: Outputs | None = None
-    refusal: Refusal | None = None
+    refusal: RuntimeFailure | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class ResizedAxis:
 
 
 @dataclass(frozen=True)
-class Misshapen:
+class BatchShapeViolation:
     """An output whose shape for one batch size does not fit that for another."""
 
     value: Value
@@ -95,7 +95,7 @@ class Divergence:
 
     level: Level
     difference: Difference | None = None
-    refusal: Refusal | None = None
+    refusal: RuntimeFailure | None = None
 
 
 class Behaviour:
@@ -269,7 +269,7 @@ class Behaviour:
         return ResizedAxis(self.sizes.batch, count, self._place_of(self.sizes.batch), trials)
 
     @property
-    def misshapen(self) -> list[Misshapen]:
+    def misshapen(self) -> list[BatchShapeViolation]:
         """Outputs that lose an axis, or do not grow with the batch that they are declared to have.
 
         Raises:
@@ -282,7 +282,7 @@ class Behaviour:
         found = (self._misshapen(value, outputs) for value in self._graph.outputs)
         return [changed for changed in found if changed is not None]
 
-    def _misshapen(self, value: Value, outputs: dict[int, Outputs]) -> Misshapen | None:
+    def _misshapen(self, value: Value, outputs: dict[int, Outputs]) -> BatchShapeViolation | None:
         shapes = {size: outputs[size][value.name].shape for size in sorted(outputs, reverse=True)
                   if value.name in outputs[size]}  # fmt: skip
         usual_size = next(iter(shapes), 0)
@@ -294,7 +294,7 @@ class Behaviour:
         ]  # fmt: skip
         for size, came in shapes.items():
             if len(came) != len(usual) or any(came[axis] != size for axis in grown):
-                return Misshapen(value, usual, usual_size, came, size)
+                return BatchShapeViolation(value, usual, usual_size, came, size)
         return None
 
     @cached_property
@@ -329,7 +329,7 @@ class Behaviour:
             return [Divergence(self._first_refused(), refusal=self._unoptimisable)]
         self._work.check(Question.OPTIMISED)
         written = self._written
-        if isinstance(written, Refusal):
+        if isinstance(written, RuntimeFailure):
             return [Divergence("none", refusal=written)]
         found = self._differences(written, self._shipped)
         return [Divergence("all", difference=d) for d in found]
@@ -340,7 +340,7 @@ class Behaviour:
         return self._run(self._feeds[0])
 
     @cached_property
-    def _written(self) -> Outputs | Refusal:
+    def _written(self) -> Outputs | RuntimeFailure:
         """What the model gives when nothing is optimised."""
         return self._attempted(self._feeds[0], "none")
 
@@ -348,7 +348,7 @@ class Behaviour:
         """The lowest level of optimisation at which the model cannot be run."""
         with contextlib.suppress(NotApplicable):
             for level in BETWEEN:
-                if isinstance(self._attempted(self._feeds[0], level), Refusal):
+                if isinstance(self._attempted(self._feeds[0], level), RuntimeFailure):
                     return level
         return "all"
 
@@ -359,7 +359,7 @@ class Behaviour:
                 other = self._run(self._feeds[0], level)
             except NotApplicable:
                 break
-            assert not isinstance(self._written, Refusal)
+            assert not isinstance(self._written, RuntimeFailure)
             found = self._differences(self._written, other)
             if any(d.exceeds(limit) for d in found if d.value is difference.value):
                 return level
@@ -435,7 +435,7 @@ class Behaviour:
     def _trial(self, symbol: str, size: int, feed: Feed) -> Resized:
         found = self._attempted(feed)
         place = self._place_of(symbol)
-        if isinstance(found, Refusal):
+        if isinstance(found, RuntimeFailure):
             return Resized(symbol, size, place, refusal=found)
         return Resized(symbol, size, place, outputs=found)
 
@@ -459,13 +459,13 @@ class Behaviour:
     def _run(self, feed: Feed, level: Level | None = None, *, fresh: bool = False) -> Outputs:
         """Raises NotApplicable where the run fails: a rule of its own says why."""
         found = self._attempted(feed, level, fresh=fresh)
-        if isinstance(found, Refusal):
+        if isinstance(found, RuntimeFailure):
             raise NotApplicable(f"the model cannot be run again: {found}")
         return found
 
     def _attempted(
         self, feed: Feed, level: Level | None = None, *, fresh: bool = False
-    ) -> Outputs | Refusal:
+    ) -> Outputs | RuntimeFailure:
         try:
             return self._reruns.outputs(feed, level, fresh=fresh)
         except RunFailure as error:
@@ -473,7 +473,7 @@ class Behaviour:
         except LimitReached as error:
             raise NotApplicable(f"the model cannot be run again: {error}") from error
         except WorkerDied as error:
-            return Refusal(self._graph.main.place, str(error), "")
+            return RuntimeFailure(self._graph.main.place, str(error), "")
 
 
 def other_sizes(base: int) -> list[int]:

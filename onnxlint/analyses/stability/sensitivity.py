@@ -37,7 +37,7 @@ _STEPPED = STEPPED | {
 
 
 @dataclass(frozen=True)
-class Tried:
+class Variation:
     """One input that was changed, and which outputs could follow it smoothly.
 
     `followed` are those that did change, in some element; the others did in none, in any of
@@ -63,7 +63,7 @@ class Sensitivity:
     Left out are inputs without a second valid value, and outputs that only hold integers.
     """
 
-    def __init__(self, tried: list[Tried], heads: Collection[Value], synthetic: bool) -> None:
+    def __init__(self, tried: list[Variation], heads: Collection[Value], synthetic: bool) -> None:
         self._tried = tried
         self._heads = heads
         self.synthetic = synthetic
@@ -73,9 +73,9 @@ class Sensitivity:
         return frozenset[Value]().union(*(tried.followed for tried in self._tried))
 
     @cached_property
-    def unmoved(self) -> Mapping[Value, list[Tried]]:
+    def unmoved(self) -> Mapping[Value, list[Variation]]:
         """The outputs that no input changed, each with the inputs tried: predictions apart."""
-        found: dict[Value, list[Tried]] = {}
+        found: dict[Value, list[Variation]] = {}
         for tried in self._tried:
             for output in tried.outputs:
                 if output not in self._moved and output not in self._heads:
@@ -83,7 +83,7 @@ class Sensitivity:
         return found
 
     @cached_property
-    def idle(self) -> list[Tried]:
+    def idle(self) -> list[Variation]:
         """The inputs that changed no output, although others changed one that could follow them."""
         idle = (tried for tried in self._tried if not tried.followed)
         return [tried for tried in idle if not self._moved.isdisjoint(tried.outputs)]
@@ -169,7 +169,7 @@ class _Trials:
         self._base = reruns.outputs(self._feeds[0])
         self._samples = reruns.attempt.samples_per_run
 
-    def of(self, value: Value, slot: Slot, outputs: list[Value]) -> Tried | None:
+    def of(self, value: Value, slot: Slot, outputs: list[Value]) -> Variation | None:
         """What one input changed; None where there is nothing to try, or to compare."""
         judged = [output for output in outputs if _is_judged(self._base.get(output.name))]
         followed: set[Value] = set()
@@ -183,7 +183,7 @@ class _Trials:
         if not tried:
             return None
         size = self._feeds[0][slot.name].size // max(1, self._samples)
-        return Tried(value, tuple(judged), frozenset(followed), tried, self._samples, size)
+        return Variation(value, tuple(judged), frozenset(followed), tried, self._samples, size)
 
     def _others(self, slot: Slot) -> Iterator[Array]:
         """Other valid values: those of other samples, else newly made up."""
@@ -264,3 +264,7 @@ def _is_step(node: Node) -> bool:
     """A loop with several outputs counts too: which of them follow which input is not seen."""
     several = len(node.outputs) > 1 and bool(node.subgraphs)
     return node.op in _STEPPED or several
+
+
+Tried = Variation
+"""The name until 0.2, which rules of teams may import."""

@@ -81,7 +81,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trail:
+class PathToLayer:
     """How a value comes from the layer, join or input behind it, by one computed value at a time.
 
     `origin` is where the trail starts, `layer` the layer that gives it, `change` the gravest on
@@ -91,14 +91,14 @@ class Trail:
     origin: Value
     layer: Layer | None
     last: Node | None = None
-    before: Trail | None = None
+    before: PathToLayer | None = None
     change: Change = Change.NONE
     alone: bool = True
 
     @property
     def nodes(self) -> Iterator[Node]:
         """The nodes on the way, the last one first."""
-        trail: Trail | None = self
+        trail: PathToLayer | None = self
         while trail is not None and trail.last is not None:
             yield trail.last
             trail = trail.before
@@ -109,7 +109,7 @@ class Layers:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._trails: dict[Value, Trail] = {}
+        self._trails: dict[Value, PathToLayer] = {}
         self._readers: dict[Value, int] = {}
         self._wide: dict[Node, tuple[Value, Change] | None] = {}
         self._weights = WayBack(self._before_turning, self._stored, _turned)
@@ -139,7 +139,7 @@ class Layers:
         step = self._step(node)
         return None if step is None or value not in (None, step[0]) else step[1]
 
-    def trail(self, value: Value) -> Trail:
+    def trail(self, value: Value) -> PathToLayer:
         """The way back from a value to the nearest layer, join or input."""
         pending: list[tuple[Value, Node, Value, Change]] = []
         met = {value}
@@ -147,7 +147,7 @@ class Layers:
             node = value.producer
             step = None if node is None else self._step(node)
             if node is None or step is None or step[0] in met:
-                self._trails[value] = Trail(value, self.of(node))
+                self._trails[value] = PathToLayer(value, self.of(node))
                 break
             pending.append((value, node, *step))
             value = step[0]
@@ -156,7 +156,7 @@ class Layers:
         for after, node, before, change in reversed(pending):
             alone = trail.alone and self.readers(before) == 1
             gravest = max(trail.change, change)
-            trail = Trail(trail.origin, trail.layer, node, trail, gravest, alone)
+            trail = PathToLayer(trail.origin, trail.layer, node, trail, gravest, alone)
             self._trails[after] = trail
         return trail
 
@@ -369,3 +369,7 @@ def _einsum(
     outputs = prod(size for letter, size in sizes.items() if letter not in read)
     groups = prod(size for letter, size in sizes.items() if letter in read and letter in result)
     return Layer(node, data, weight, dims, inputs, outputs, None, groups)
+
+
+Trail = PathToLayer
+"""The name until 0.2, which rules of teams may import."""

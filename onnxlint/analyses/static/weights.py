@@ -129,7 +129,7 @@ class Weight:
         return self.node.place_of(self.value.name)
 
 
-class Channels(NamedTuple):
+class ChannelMagnitude(NamedTuple):
     """Extrema of a weight's output channels, as the layer gets them; one element a channel."""
 
     minimum: Array
@@ -209,7 +209,7 @@ class Weights:
             low, high = float(channels.minimum.min()), float(channels.maximum.max())
         return low if low == high else None
 
-    def channels(self, weight: Weight) -> Channels | None:
+    def channels(self, weight: Weight) -> ChannelMagnitude | None:
         """Extrema of the output channels as the layer gets them, those of quantised weights scaled.
 
         None where they lie scattered, hold NaN or infinities, or cannot be read.
@@ -230,7 +230,7 @@ class Weights:
                 return None
             scale, zero = scaling
             low, high = (low - zero) * scale, (high - zero) * scale
-        return Channels(low, high)
+        return ChannelMagnitude(low, high)
 
     def scaling(self, weight: Weight) -> tuple[Array, Array] | None:
         """Scale and zero point of each output channel of a quantised weight, if each has one."""

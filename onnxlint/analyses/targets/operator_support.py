@@ -39,7 +39,7 @@ _CONSTANTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Unsupported:
     """Why a target does not run a node: what it does not support, e.g. `Max for int16`.
 
     `dtype` is the element type that it has no implementation for, if that is why; `on_host` says
@@ -78,7 +78,7 @@ class Support:
         self._schemas = schemas
         self._uses: dict[Node, _Use | None] = {}
         self._interned: dict[tuple[object, ...], _Use] = {}
-        self._refusals: dict[tuple[_Use, str], Refusal | None] = {}
+        self._refusals: dict[tuple[_Use, str], Unsupported | None] = {}
         self._widened: dict[tuple[_Use, str], bool] = {}
 
     @classmethod
@@ -86,7 +86,7 @@ class Support:
         """Looks at nothing yet."""
         return cls(shapes, schemas)
 
-    def refusal(self, node: Node, target: Target) -> Refusal | None:
+    def refusal(self, node: Node, target: Target) -> Unsupported | None:
         """Why the target does not run the node.
 
         None where it does, or where it is not known: of an operator that the installed onnx does
@@ -143,12 +143,12 @@ class Support:
         return dtypes
 
 
-def _refusal(op: str, since: int | None, dtypes: Dtypes, target: Target) -> Refusal | None:
+def _refusal(op: str, since: int | None, dtypes: Dtypes, target: Target) -> Unsupported | None:
     """Why the target has no kernel of its own."""
     own = target.refusal(op, since, dtypes)
     if own is None:
         return None
-    return Refusal(*own, on_host=target.falls_back(op, since, dtypes))
+    return Unsupported(*own, on_host=target.falls_back(op, since, dtypes))
 
 
 class _Expansion:
@@ -159,7 +159,7 @@ class _Expansion:
         self._schemas = schemas
         self._opset = opset
 
-    def refusal(self, proto: NodeProto, schema: Any, dtypes: Dtypes) -> Refusal | None:
+    def refusal(self, proto: NodeProto, schema: Any, dtypes: Dtypes) -> Unsupported | None:
         """Why the target neither has the operator nor can write it out."""
         op = f"{schema.domain}::{schema.name}" if schema.domain else schema.name
         own = _refusal(op, schema.since_version, dtypes, self._target)
@@ -223,7 +223,7 @@ class _Expansion:
                 return False
         return True
 
-    def _in_body(self, body: FunctionProto, caller: NodeProto, given: Dtypes) -> Refusal | None:
+    def _in_body(self, body: FunctionProto, caller: NodeProto, given: Dtypes) -> Unsupported | None:
         """The first refusal among the nodes of a body."""
         known = {
             name: given[f"i{slot}"]

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from onnxlint.analyses.execution.probes import ends_kernel, quantiser
 from onnxlint.analyses.static import value_origins
-from onnxlint.analyses.static.layers import Layer, Layers, Trail
+from onnxlint.analyses.static.layers import Layer, Layers, PathToLayer
 from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
@@ -97,7 +97,7 @@ class Activations:
         ends = node is not None and ends_kernel(self._graph, node, value)
         return ends or value.is_output or quantiser(value) is not None
 
-    def _starts_at_layer(self, trail: Trail) -> bool:
+    def _starts_at_layer(self, trail: PathToLayer) -> bool:
         join = trail.origin.producer
         if trail.layer is not None or join is None or join.op not in _JOINS:
             return trail.layer is not None

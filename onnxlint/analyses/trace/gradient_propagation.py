@@ -29,7 +29,7 @@ from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.place import NotApplicable, Place
 
 if TYPE_CHECKING:
-    from onnxlint.runtime.perturbed_copy import Plan
+    from onnxlint.runtime.perturbed_copy import PerturbationPlan
 
 STEP = 1e-2
 """Size of the changes, as a part of what they change. Against PyTorch's gradients on thirteen
@@ -58,7 +58,7 @@ MAX_CHECKS = 2
 
 
 @dataclass(frozen=True)
-class Reach:
+class LayerGradient:
     """The gradient that arrives at the output of a layer, `node`.
 
     `gradient` is the length of the gradient at `value`, for one of length 1 and random direction
@@ -96,10 +96,12 @@ class Propagation:
         least = (1.0 if number in leaving else 0.0 for number in range(len(values)))
         behind = map(max, [*gradients[1:], 1.0], least)
         reached = zip(chain.layers, values, gains, behind, strict=True)
-        layers = [Reach(layer[-1], value, gain, g) for layer, value, gain, g in reached if layer]
+        layers = [
+            LayerGradient(layer[-1], value, gain, g) for layer, value, gain, g in reached if layer
+        ]
         table = self.source.producer
         if table is not None and table.op == "Gather":  # embeddings are learned, too
-            layers.insert(0, Reach(table, self.source, 1.0, self.gradient))
+            layers.insert(0, LayerGradient(table, self.source, 1.0, self.gradient))
         self.layers = layers[::-1]
 
     @classmethod
@@ -135,7 +137,7 @@ class Propagation:
             ) from error
         return cls(chain, gains, gradients, is_blank=_is_blank(graph, chain))
 
-    def first(self, judge: Callable[[float], bool]) -> Reach | None:
+    def first(self, judge: Callable[[float], bool]) -> LayerGradient | None:
         """The layer nearest to the output for whose gradient `judge` is true.
 
         Raises:
@@ -149,12 +151,12 @@ class Propagation:
             )
         return found
 
-    def to_last(self, layer: Reach) -> float:
+    def to_last(self, layer: LayerGradient) -> float:
         """The gradient at a layer by that at the last one; 1 where that has none."""
         last = self.layers[0].gradient
         return layer.gradient / last if last else 1.0
 
-    def beyond(self, judge: Callable[[float], bool]) -> Reach | None:
+    def beyond(self, judge: Callable[[float], bool]) -> LayerGradient | None:
         """The layer nearest to the output of which `judge` is true, if it is of the first one.
 
         It judges the gradient by that of the last layer.
@@ -167,7 +169,7 @@ class Propagation:
         last = self.layers[0].gradient
         return self.first(lambda gradient: judge(gradient / last))
 
-    def behind(self, layer: Reach) -> list[Reach]:
+    def behind(self, layer: LayerGradient) -> list[LayerGradient]:
         """The layers between a layer and the output, from the output on."""
         return self.layers[: self.layers.index(layer)]
 
@@ -298,13 +300,13 @@ class _Meter:
         return _Reading([one / other for one, other in zip(got, sent, strict=True)], sides)
 
 
-def _plan(graph: Graph, shapes: Shapes, chain: Chain) -> Plan:
-    from onnxlint.runtime.perturbed_copy import Plan
+def _plan(graph: Graph, shapes: Shapes, chain: Chain) -> PerturbationPlan:
+    from onnxlint.runtime.perturbed_copy import PerturbationPlan
 
     needed = graph.ancestors([end.value for end in chain.ends])
     kept = [node for node in graph.main.nodes if node in needed]
     types = ((cut.name, shapes.of(cut)) for cut in chain.cuts)
-    return Plan(
+    return PerturbationPlan(
         cuts={name: shape.dtype for name, shape in types if shape is not None},
         ends=[end.value.name for end in chain.ends],
         kept={node.index for node in kept},
@@ -362,3 +364,7 @@ def _rms(numbers: list[float]) -> float:
     if not largest:
         return 0.0
     return largest * math.sqrt(sum((n / largest) ** 2 for n in numbers) / len(numbers))
+
+
+Reach = LayerGradient
+"""The name until 0.2, which rules of teams may import."""

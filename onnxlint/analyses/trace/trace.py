@@ -37,7 +37,7 @@ MEASURED_FEEDS = 64
 
 
 @dataclass(frozen=True)
-class Channels:
+class ChannelActivity:
     """Extrema of each channel over all samples: arrays, one element a channel."""
 
     minimum: Array
@@ -76,14 +76,14 @@ class Observed:
         return max(-seen.minimum, seen.maximum) if seen.finite else 0.0
 
     @property
-    def channels(self) -> Channels | None:
+    def channels(self) -> ChannelActivity | None:
         """Its channels, or None where it has none."""
         seen = self.statistics
         if seen.channel_minimum is None or seen.channel_maximum is None:
             return None
-        return Channels(seen.channel_minimum, seen.channel_maximum)
+        return ChannelActivity(seen.channel_minimum, seen.channel_maximum)
 
-    def channel_fraction(self, judge: Callable[[Channels], Array]) -> float:
+    def channel_fraction(self, judge: Callable[[ChannelActivity], Array]) -> float:
         """Fraction of channels that `judge` is true for; 0 where there are none.
 
         `judge` gets the extrema of all channels as arrays and answers with a boolean array.

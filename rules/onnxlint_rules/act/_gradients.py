@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from onnxlint import Finding, Propagation, Reach, Severity
+from onnxlint import Finding, LayerGradient, Propagation, Severity
 from onnxlint_rules._counts import counted
 
 
@@ -34,7 +34,7 @@ class Direction:
     def _is_beyond(self, number: float, limit: float) -> bool:
         return number > limit if self.grows else number < limit
 
-    def _beyond(self, propagation: Propagation, layer: Reach, limit: float) -> Finding:
+    def _beyond(self, propagation: Propagation, layer: LayerGradient, limit: float) -> Finding:
         behind, output = propagation.behind(layer), repr(propagation.output.name)
         extreme = (max if self.grows else min)(behind, key=lambda later: later.gain)
         changed = f"{'grows' if self.grows else 'shrinks'} to {layer.gradient:.1e} here"
@@ -53,7 +53,7 @@ class Direction:
             hint=self.hint.format(extreme.place),
         )
 
-    def _beside_the_last(self, layer: Reach, ratio: float, limit: float) -> Finding:
+    def _beside_the_last(self, layer: LayerGradient, ratio: float, limit: float) -> Finding:
         return Finding(
             layer,
             f"gradient is {ratio:.3g} times the last layer's (limit {limit:g})",

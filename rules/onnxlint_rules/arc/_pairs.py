@@ -2,14 +2,14 @@
 
 from math import prod
 
-from onnxlint import Change, Layer, Layers, Node, Trail, Value, Walk
+from onnxlint import Change, Layer, Layers, Node, PathToLayer, Value, Walk
 from onnxlint.model.graph.operators import RESHAPING, SIZE_OPS
 
 ATTENTION = ("MatMul", "Einsum", "Attention", "MultiHeadAttention", "GroupQueryAttention")
 """Operators that multiply computed values by each other, also those of onnxruntime."""
 
 
-def centres(first: Layer, trail: Trail) -> bool:
+def centres(first: Layer, trail: PathToLayer) -> bool:
     """Whether a constant is subtracted before a layer and nothing added behind it, as PCA does."""
     before = first.data.producer
     unbiased = len(first.node.inputs) == 2 and all(node.op != "Add" for node in trail.nodes)
@@ -37,7 +37,7 @@ def enters_attention(layer: Layer, layers: Layers) -> bool:
     return False
 
 
-def share_axis(first: Layer, trail: Trail, second: Layer) -> bool:
+def share_axis(first: Layer, trail: PathToLayer, second: Layer) -> bool:
     """Whether both work along the same axis; a reshape keeps it unless it splits the features."""
     nodes = [*trail.nodes]
     if any(node.op in RESHAPING for node in nodes):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Change, Finding, Graph, Layer, Layers, Severity, Trail, Value, rule
+from onnxlint import Change, Finding, Graph, Layer, Layers, PathToLayer, Severity, Value, rule
 from onnxlint.model.graph.operators import AFFINE
 from onnxlint_rules.arc._pairs import (
     centres,
@@ -86,7 +86,7 @@ def missing_nonlinearity(graph: Graph, layers: Layers) -> Iterator[Finding]:
         )
 
 
-def _is_sole(trail: Trail, layer: Layer, layers: Layers) -> bool:
+def _is_sole(trail: PathToLayer, layer: Layer, layers: Layers) -> bool:
     """Whether the first layer feeds only the second, and by affine steps only."""
     return trail.change <= Change.AFFINE and trail.alone and layers.readers(layer.data) == 1
 

@@ -2,7 +2,18 @@
 
 from collections.abc import Hashable, Iterator
 
-from onnxlint import Change, Finding, Graph, Layer, Layers, Origin, Severity, Trail, Value, rule
+from onnxlint import (
+    Change,
+    Finding,
+    Graph,
+    Layer,
+    Layers,
+    Origin,
+    PathToLayer,
+    Severity,
+    Value,
+    rule,
+)
 from onnxlint.model.graph.operators import AFFINE
 
 _MAGNITUDES = frozenset({"Abs", "Pow", "ReduceL1", "ReduceL2", "ReduceSumSquare", "LpPool"})
@@ -86,7 +97,7 @@ def bypassed_layer(graph: Graph, layers: Layers) -> Iterator[Finding]:
                 )
 
 
-def _are_siblings(one: Trail, other: Trail, layers: Layers) -> bool:
+def _are_siblings(one: PathToLayer, other: PathToLayer, layers: Layers) -> bool:
     """Whether two layers of a kind go the same way from the same input, each by itself."""
     if not (one.layer and other.layer and one.alone and other.alone):
         return False

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Constancy, Finding, Option, Sensitivity, Severity, Stage, Tried, rule
+from onnxlint import Constancy, Finding, Option, Sensitivity, Severity, Stage, Variation, rule
 from onnxlint_rules._counts import counted
 
 
@@ -71,7 +71,7 @@ def input_insensitive(
 HINT = "follow {} to the node behind which the values no longer differ (ACT003, ACT007, WGT002)"
 
 
-def _severity(sensitivity: Sensitivity, tried: list[Tried], min_samples: int) -> Severity:
+def _severity(sensitivity: Sensitivity, tried: list[Variation], min_samples: int) -> Severity:
     """An error where the user's data shows it, and the input is no single column."""
     sure = all(each.samples >= min_samples and each.size > 1 for each in tried)
     return Severity.ERROR if sure and not sensitivity.synthetic else Severity.WARNING

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Finding, Graph, Node, Option, Severity, Support, Target, Targets, rule
-from onnxlint.analyses.targets.operator_support import Refusal
+from onnxlint.analyses.targets.operator_support import Unsupported
 from onnxlint_rules.prt._unsupported import fallback, has_own_rule
 
 
@@ -64,7 +64,7 @@ def operator_unsupported(
 def _of_target(
     graph: Graph, target: Target, support: Support, max_cpu_share: float
 ) -> Iterator[Finding]:
-    refused: dict[tuple[str, Refusal], list[Node]] = defaultdict(list)
+    refused: dict[tuple[str, Unsupported], list[Node]] = defaultdict(list)
     lent: dict[str, list[Node]] = defaultdict(list)
     for node in graph.nodes():
         refusal = support.refusal(node, target)

@@ -2,7 +2,7 @@
 
 import re
 
-from onnxlint.analyses.execution.runtime_errors import Refusal
+from onnxlint.analyses.execution.runtime_errors import RuntimeFailure
 
 _TO_LOAD = (
     ("no CPU kernel", "cast to float32, export to an older opset, or use a newer onnxruntime"),
@@ -38,13 +38,13 @@ _TO_RUN_BY_MESSAGE = (
 """The same for onnxruntime's own words."""
 
 
-def to_load(refusal: Refusal) -> str:
+def to_load(refusal: RuntimeFailure) -> str:
     """What to do about a model that cannot be loaded."""
     general = "correct what the message names, or try a newer onnxruntime"
     return next((advice for words, advice in _TO_LOAD if words in refusal.reason), general)
 
 
-def to_run(refusal: Refusal) -> str:
+def to_run(refusal: RuntimeFailure) -> str:
     """What to do about a model that cannot be run."""
     general = f"trace {refusal.place} to its layer: check the shapes and values that are read there"
     by_reason = (advice for words, advice in _TO_RUN if words in refusal.reason)

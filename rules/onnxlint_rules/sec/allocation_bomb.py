@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Danger, Finding, Preflight, Severity, rule
+from onnxlint import Finding, Preflight, ProblemKind, Severity, rule
 
 HINT = "compute the shape from the input, or broadcast instead of expanding"
 
@@ -36,5 +36,5 @@ def allocation_bomb(preflight: Preflight) -> Iterator[Finding]:
         y = Add(x, total)
     }
     """
-    for hazard in preflight.of(Danger.ALLOCATION):
+    for hazard in preflight.of(ProblemKind.ALLOCATION):
         yield Finding(hazard, hazard.message, hazard.measured, hazard.limit, "bytes", hint=HINT)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Danger, Finding, Preflight, Severity, rule
+from onnxlint import Finding, Preflight, ProblemKind, Severity, rule
 
 
 @rule("SEC003", "external-data-bounds", severity=Severity.ERROR)
@@ -33,6 +33,6 @@ def external_data_bounds(preflight: Preflight) -> Iterator[Finding]:
     >>> weight.external_data.add(key="length", value="8")
     >>> (folder / "w.bin").write_bytes(bytes(4104))
     """
-    for hazard in preflight.of_files(Danger.BOUNDS):
+    for hazard in preflight.of_files(ProblemKind.BOUNDS):
         hint = "ship the model and the data file of the same export together"
         yield Finding(hazard, hazard.message, hazard.measured, hazard.limit, "bytes", hint=hint)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Danger, Finding, Preflight, Severity, rule
+from onnxlint import Finding, Preflight, ProblemKind, Severity, rule
 
 _HINT = "do not load it if its source is not trusted; else put the data beside the model"
 
@@ -55,9 +55,9 @@ def external_data_escape(preflight: Preflight) -> Iterator[Finding]:
     >>> (folder / "weights").mkdir()
     >>> (folder / "weights" / "..w.bin").write_bytes(bytes(8))
     """
-    for hazard in preflight.of_files(Danger.ESCAPE):
+    for hazard in preflight.of_files(ProblemKind.ESCAPE):
         yield Finding(hazard, hazard.message, hint=_HINT)
-    for hazard in preflight.of_files(Danger.HARDLINK):
+    for hazard in preflight.of_files(ProblemKind.HARDLINK):
         yield Finding(
             hazard,
             hazard.message,
@@ -67,6 +67,6 @@ def external_data_escape(preflight: Preflight) -> Iterator[Finding]:
             hint="replace the hard link by a copy of the file",
             severity=Severity.WARNING,
         )
-    for hazard in preflight.of_files(Danger.LINK):
+    for hazard in preflight.of_files(ProblemKind.LINK):
         hint = "replace the link by the file itself"
         yield Finding(hazard, hazard.message, severity=Severity.INFO, hint=hint)

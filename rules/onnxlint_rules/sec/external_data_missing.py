@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Danger, Finding, Preflight, Severity, rule
+from onnxlint import Finding, Preflight, ProblemKind, Severity, rule
 
 
 @rule("SEC002", "external-data-missing", severity=Severity.ERROR)
@@ -29,6 +29,6 @@ def external_data_missing(preflight: Preflight) -> Iterator[Finding]:
     >>> weight.external_data.add(key="location", value="w.bin")
     >>> (folder / "w.bin").write_bytes(bytes(8))
     """
-    for hazard in preflight.of_files(Danger.MISSING):
+    for hazard in preflight.of_files(ProblemKind.MISSING):
         hint = "put the data file beside the model, under the name in the model"
         yield Finding(hazard, hazard.message, hint=hint)

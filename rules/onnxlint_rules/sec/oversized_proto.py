@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Danger, Finding, Model, Option, Place, Preflight, Severity, rule
+from onnxlint import Finding, Model, Option, Place, Preflight, ProblemKind, Severity, rule
 
 _HINT = "save the weights as external data (onnx.save(…, save_as_external_data=True))"
 
@@ -29,7 +29,7 @@ def oversized_proto(
     Good:
     net (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 2, 3, 4}> { y = MatMul(x, w) }
     """
-    for hazard in preflight.of(Danger.OVERSIZED):
+    for hazard in preflight.of(ProblemKind.OVERSIZED):
         yield Finding(
             hazard,
             hazard.message,
