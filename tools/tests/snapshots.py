@@ -35,6 +35,9 @@ FORMS = "\nForms of messages and hints in the tests:\n"
 
 _NAMES = re.compile(r"'[^']*'")
 _NUMBERS = re.compile(r"\b\d[\d,.]*(?:e[+-]?\d+)?\b")
+_MEMORY = re.compile(r"[\d,]+ MiB")
+"""The memory of the machine, which a limit is made from."""
+
 _LISTED = re.compile(r"(#|'…')(?:, (?:#|'…'))+")
 
 
@@ -93,10 +96,9 @@ def examples(rule: Rule) -> Iterator[str]:
             folder = str(path.parent)
         yield f"\nBad {number}:"
         for found in report.findings:
-            yield f"  {found.severity.value} at {found.place}".replace(folder, "")
-            yield f"    {found.message}".replace(folder, "")
-            if found.hint:
-                yield f"    hint: {found.hint}".replace(folder, "")
+            lines = [f"{found.severity.value} at {found.place}", f"  {found.message}"]
+            lines += [f"  hint: {found.hint}"] if found.hint else []
+            yield from (f"  {_MEMORY.sub('# MiB', line.replace(folder, ''))}" for line in lines)
 
 
 def known_forms(code: str) -> set[str]:

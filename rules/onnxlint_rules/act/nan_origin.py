@@ -14,10 +14,10 @@ from onnxlint import (
     Witnesses,
     rule,
 )
+from onnxlint_rules._nan_marks import is_mark
 from onnxlint_rules.act._at_limits import at_limits
 from onnxlint_rules.act._guards import against_nan
 from onnxlint_rules.act._runs import in_runs
-from onnxlint_rules.wgt._marks import is_mark
 
 
 @rule("ACT001", "nan-origin", severity=Severity.ERROR)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, Value, Walk, Weights, counted, rule
 from onnxlint.model.graph.operators import LAYERS, MOVING, NORMALISATIONS
-from onnxlint_rules.wgt._marks import is_mark
+from onnxlint_rules._nan_marks import is_mark
 
 _LEARNT = NORMALISATIONS | set(LAYERS)
 """Operators whose constants are learnt."""
