@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
-from onnxlint_rules.arc._folding import Folding
 
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.inputs.valid_operands import _MAKERS
 from onnxlint.analyses.stability.sensitivity import _Following
+from onnxlint.analyses.static.constant_folding import ConstantFolding
 from onnxlint.analyses.static.schemas import Schemas
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.config import load
@@ -218,7 +218,7 @@ def test_sizes_that_double_are_folded_while_they_are_small(graph_of, op, size):
     steps = "".join(f"v{i + 1} = {op} {attribute} (v{i}, v{i}) " for i in range(1, 40))
     text = f"n (float[3] x) => (float y) {{ v1 = Shape(x) {steps} y = Own(v40) }}"
     with graph_of(text) as graph:
-        folding = Folding(graph, Shapes(graph, None, "not inferred", Budget(60.0, None)))
+        folding = ConstantFolding(graph, Shapes(graph, None, "not inferred", Budget(60.0, None)))
         values = graph.main.values
         assert folding.of(values["v40"]) is None  # too deep
         assert folding.of(values["v30"]) == {"Add": 3 * 2**29, "Sub": 0}.get(op)

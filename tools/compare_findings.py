@@ -40,7 +40,10 @@ def main() -> int:
     models = [model.absolute() for model in chosen.models] or sample()
     with tempfile.NamedTemporaryFile(suffix=".toml") as empty:
         arguments = ["--config", empty.name, *chosen.args.split()]
-        before, after = (dict(found(each, models, arguments)) for each in (chosen.old, chosen.new))
+        before, after = (
+            dict(found(str(Path(each).absolute()), models, arguments))
+            for each in (chosen.old, chosen.new)
+        )
     gone, new = Counter[str](), Counter[str]()
     for model in models:
         lost, gained = before[model] - after[model], after[model] - before[model]
