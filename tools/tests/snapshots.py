@@ -19,7 +19,11 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import metadata
 from pathlib import Path
+
+from onnx import defs
 
 from onnxlint.findings import Diagnostic
 from onnxlint.rules.packs import discover
@@ -28,6 +32,9 @@ from onnxlint.testing import Example, run_rule, saved
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests" / "snapshots"
+RELEASES = FOLDER / "releases.json"
+"""With which onnx and onnxruntime the forms were recorded: others have other words."""
+
 RECORDING = "ONNXLINT_SNAPSHOTS"
 """The variable that names the folder into which the tests record what rules say."""
 
@@ -44,7 +51,11 @@ _NUMBERS = re.compile(r"\b\d[\d,.]*(?:e[+-]?\d+)?\b")
 _MEMORY = re.compile(r"[\d,]+ MiB")
 """The memory of the machine, which a limit is made from."""
 
-_LISTED = re.compile(r"(#|'…')(?:, (?:#|'…'))+")
+_LISTED = re.compile(r"(#|'…'|OP)(?:, (?:#|'…'|OP|…))+")
+_WORDS = re.compile(r"\b[A-Z]\w+\b")
+_PATHS = re.compile(r"(?:/[\w.+#-]+){2,}")
+_INPUTS = re.compile(r"\(inputs: .*?\)(?= \| hint:|$)")
+_NATIVE = re.compile(r"onnxruntime: .*?(?=\)?(?: \| hint:|$))")
 
 
 def main() -> None:
@@ -59,6 +70,8 @@ def main() -> None:
         if each.code.startswith(tuple(chosen.codes) or ""):
             said = known_forms(each.code) if forms is None else forms.get(each.code, set())
             (FOLDER / f"{each.code}.txt").write_text(snapshot(each, said))
+    if forms is not None:
+        RELEASES.write_text(json.dumps(installed(), indent=1) + "\n")
 
 
 def recorded_by_tests() -> dict[str, set[str]]:
@@ -70,6 +83,16 @@ def recorded_by_tests() -> dict[str, set[str]]:
             cwd=ROOT, env={**os.environ, RECORDING: folder, "CI": "1"}, check=False,
         )  # fmt: skip
         return recorded(Path(folder))
+
+
+def installed() -> dict[str, str]:
+    """The releases here whose words messages quote."""
+    return {name: metadata.version(name) for name in ("onnx", "onnxruntime")}
+
+
+def are_comparable() -> bool:
+    """Whether the forms were recorded with the releases that are installed."""
+    return RELEASES.exists() and json.loads(RELEASES.read_text()) == installed()
 
 
 def builtin_rules() -> Iterable[Rule]:
@@ -116,12 +139,27 @@ def known_forms(code: str) -> set[str]:
 
 
 def form_of(found: Diagnostic) -> str:
-    """A message and its hint without what differs from model to model."""
-    said = (
-        f"{found.message} | hint: {found.hint}" if getattr(found, "hint", None) else found.message
-    )
-    text = _NUMBERS.sub("#", _NAMES.sub("'…'", " ".join(said.split())))
+    """A message and its hint without what differs from model to model, or between releases."""
+    said = f"{found.message} | hint: {found.hint}" if found.hint else found.message
+    return without_particulars(" ".join(said.split()))
+
+
+def without_particulars(text: str) -> str:
+    """A text without onnxruntime's own words, paths, names, operators and numbers."""
+    text = _INPUTS.sub("(inputs: …)", _NATIVE.sub("onnxruntime: …", text))
+    text = _PATHS.sub("PATH", text)
+    text = _WORDS.sub(_plain, _NAMES.sub("'…'", text))
+    text = _NUMBERS.sub("#", text)
     return _LISTED.sub(r"\1, …", text)
+
+
+def _plain(word: re.Match[str]) -> str:
+    return "OP" if word[0] in _operators() else word[0]
+
+
+@cache
+def _operators() -> frozenset[str]:
+    return frozenset(schema.name for schema in defs.get_all_schemas_with_history())
 
 
 if __name__ == "__main__":
