@@ -75,6 +75,7 @@ new-rule: $(VENV)/installed  ## Start a rule: make new-rule CODE=ACT099 NAME=my-
 
 rule: $(VENV)/installed-dev  ## Try one rule: its examples, its page: make rule CODE=ACT099
 	$(BIN)/onnxlint test-rules --select $(CODE)
+	$(BIN)/python tools/tests/snapshots.py --examples $(CODE)
 	$(BIN)/pytest -q -n 0 tests/test_docs.py tests/test_project.py -k "$(CODE) or code or changelog"
 
 changelog: $(VENV)/installed-dev  ## Show the next entry of the changelog; with VERSION=0.2.0, write it.
