@@ -71,8 +71,13 @@ class JudgingSession:
     @contextmanager
     def judged(self, model: Model) -> Iterator[RuleRunner]:
         """What the job's rules say of a model; its analyses end with the context."""
+        import numpy as np
+
         worker = self.worker() if self._runs_model else None
-        with closing(Analyses(self._job.settings, model, self.budget)) as analyses:
+        with (
+            np.errstate(all="ignore"),  # a NaN in a weight is found, and is no mistake of a rule
+            closing(Analyses(self._job.settings, model, self.budget)) as analyses,
+        ):
             if worker is not None:
                 analyses.give(worker)
             runner = RuleRunner(self._job, analyses, self._watcher, worker)

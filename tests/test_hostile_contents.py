@@ -636,3 +636,28 @@ def test_number_of_a_constant(graph_of):
 
 def test_text_models_are_judged_too(judged):
     judged(model_from_text("n (float[N] x) => (float[N] y) { y = Relu(x) }"))
+
+
+@pytest.mark.parametrize(
+    ("data_type", "bits"),
+    [
+        (TensorProto.BFLOAT16, np.uint16(0x7F81)),
+        (TensorProto.FLOAT16, np.uint16(0x7C01)),
+        (TensorProto.FLOAT, np.uint32(0x7F800001)),
+        (TensorProto.DOUBLE, np.uint64(0x7FF0000000000001)),
+    ],
+)
+def test_signalling_nan_in_weights_is_found_and_no_rule_warns_of_it(judged, data_type, bits):
+    raw = np.full(12, bits).tobytes()
+    weight = helper.make_tensor("w", data_type, [3, 4], raw, raw=True)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", data_type, ["N", 3])],
+        [helper.make_tensor_value_info("y", data_type, ["N", 4])],
+        [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    report = judged(model)
+    assert not report.crashed
+    assert "WGT001" in {finding.code for finding in report.findings}

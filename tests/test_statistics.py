@@ -127,14 +127,18 @@ def test_blocks_of_any_dtype_equal_the_whole(array, data):
     for seen in (streamed.result, reduce(merge, parts)):
         assert_is_numpys(seen, array)
         if axis is not None and array.size:
-            rows = np.moveaxis(array.astype(np.float64), axis, 0).reshape(array.shape[axis], -1)
+            rows = np.moveaxis(in_float64(array), axis, 0).reshape(array.shape[axis], -1)
             np.testing.assert_array_equal(seen.channel_minimum, np.fmin.reduce(rows, axis=1))
             np.testing.assert_array_equal(seen.channel_maximum, np.fmax.reduce(rows, axis=1))
 
 
-def assert_is_numpys(seen: Statistics, array: np.ndarray) -> None:
+def in_float64(array: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # a signalling NaN
-        values = array.astype(np.float64).reshape(-1)
+        return array.astype(np.float64)
+
+
+def assert_is_numpys(seen: Statistics, array: np.ndarray) -> None:
+    values = in_float64(array).reshape(-1)
     finite = values[np.isfinite(values)]
     assert (seen.elements, seen.nan) == (values.size, np.isnan(values).sum())
     assert seen.positive_infinite == (values == np.inf).sum()
