@@ -150,7 +150,8 @@ class Diagnostic:
     """A finding as the reporters get it: judged, placed, and free of the model it came from.
 
     `fix` says what `--fix` would do about it, None where that is for a person to decide; `hint`
-    says in one line what that person can do.
+    says in one line what that person can do. `surroundings` is a hash of what stands at the place
+    and what feeds it, free of names; empty where the finding is about the whole model.
     """
 
     code: str
@@ -165,14 +166,19 @@ class Diagnostic:
     synthetic: bool = False
     fix: str | None = None
     hint: str | None = None
+    surroundings: str = ""
 
     @property
     def fingerprint(self) -> str:
         """16 hex digits that stay the same while the finding does: no measured number is in it."""
         place = self.place
         where = place.node or place.node_index if place.node_index is not None else None
-        identity = [self.code, place.scope, where, place.op_type, place.value]
-        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+        return _digest(self.code, place.scope, where, place.op_type, place.value)
+
+    @property
+    def structural_fingerprint(self) -> str:
+        """16 hex digits that stay the same where nodes and values are renamed."""
+        return _digest(self.code, self.place.module, self.surroundings)
 
     def order(self) -> tuple[int, str, str, int, str, str]:
         """Sort key of every report: severity, code, scope, node index, value, message."""
@@ -186,3 +192,7 @@ class Diagnostic:
             place.value or "",
             self.message,
         )
+
+
+def _digest(*identity: object) -> str:
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]

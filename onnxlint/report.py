@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -27,6 +27,30 @@ class Configuration:
     file: str
     trusted: bool = True
     ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """A finding that does not count: somebody has said why, in `file`.
+
+    `kind` is `suppressed` where a configuration does, `accepted` where a file of accepted findings
+    does. `until` is the last day on which that holds, as YYYY-MM-DD; None where it has no end.
+    """
+
+    finding: Diagnostic
+    kind: Literal["suppressed", "accepted"]
+    reason: str
+    file: str
+    until: str | None = None
+
+
+@dataclass(frozen=True)
+class Gone:
+    """An accepted finding that is no longer there; `where` says where it was."""
+
+    code: str
+    name: str
+    where: str
 
 
 @dataclass(frozen=True)
@@ -101,19 +125,21 @@ class ModelReport:
     """All that one model's lint gave.
 
     `error` says why the file, or the data for it, could not be used. `not_applicable` gives, by
-    code, the reason why a rule had nothing to judge; `crashed` the codes of rules that raised,
-    `not_run` those for which no time was left. `samples` were fed, from `data`; both are None where
-    nothing ran, and `not_executed` then tells why, unless nothing was to run. `mending` is None
-    unless fixes were asked for; `findings` are then those that remain. `trace` has a row for each
-    value that was watched; None unless a full trace was asked for. `metrics` is None without
-    labels, `configuration` where no file held.
+    code, the reason why a rule had nothing to judge; `ran` are the codes of the rules that judged,
+    `crashed` of those that raised, `not_run` of those for which no time was left. `samples` were
+    fed, from `data`; both are None where nothing ran, and `not_executed` then tells why, unless
+    nothing was to run. `mending` is None unless fixes were asked for; `findings` are then those
+    that remain. `trace` has a row for each value that was watched; None unless a full trace was
+    asked for. `metrics` is None without labels, `configuration` where no file held. `suppressed`
+    are findings that do not count, and are not among `findings`; `gone` what was accepted and is
+    no longer found.
     """
 
     path: str
     sha256: str | None = None
     error: str | None = None
     findings: tuple[Diagnostic, ...] = ()
-    rules_run: int = 0
+    ran: tuple[str, ...] = ()
     not_applicable: Mapping[str, str] = field(default_factory=dict)
     crashed: tuple[str, ...] = ()
     samples: int | None = None
@@ -126,6 +152,13 @@ class ModelReport:
     configuration: Configuration | None = None
     not_run: tuple[str, ...] = ()
     not_executed: str | None = None
+    suppressed: tuple[Suppressed, ...] = ()
+    gone: tuple[Gone, ...] = ()
+
+    @property
+    def rules_run(self) -> int:
+        """How many rules judged the model."""
+        return len(self.ran)
 
     @property
     def failing(self) -> bool:

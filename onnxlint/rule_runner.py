@@ -61,7 +61,7 @@ class RuleRunner:
         self._too_late: list[str] = []
         self._problem: str | None = None
         self._misfit: MisfitError | None = None
-        self._completed = 0
+        self._ran: list[str] = []
 
     def run(self, rule: Rule) -> None:
         """Runs one rule; what it raises becomes a finding of ours, and the others still run."""
@@ -75,7 +75,7 @@ class RuleRunner:
                 name: self.analyses.get(kind) for name, kind in rule.requests.items()
             }
             self._call(rule, arguments)
-            self._completed += 1
+            self._ran.append(rule.code)
         except NotApplicable as reason:
             self._not_applicable[rule.code] = str(reason)
         except MisfitError as error:
@@ -150,7 +150,7 @@ class RuleRunner:
             sha256=sha256,
             error=self._problem or self._untold_misfit(),
             findings=tuple(sorted(findings, key=Diagnostic.order)),
-            rules_run=self._completed,
+            ran=tuple(sorted(self._ran)),
             not_applicable=self._not_applicable,
             crashed=tuple(self._crashed),
             not_run=tuple(self._too_late),

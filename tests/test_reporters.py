@@ -22,6 +22,7 @@ CONV = Place(node="/layer2/conv/Conv", node_index=17, op_type="Conv", module="la
              source="net.py:41")  # fmt: skip
 INNER = Place(scope="If_3/then_branch", node="", node_index=0, op_type="Relu", value="h")
 
+RAN = tuple(f"GRA{number:03d}" for number in range(97))
 FINDINGS = (
     Diagnostic("ARC001", "repeated-softmax", Severity.ERROR, "softmax over a softmax", INNER,
                hint="remove Softmax #0"),
@@ -44,18 +45,18 @@ UNREAD = tuple(
 )  # fmt: skip
 
 MENDED = (
-    ModelReport("a/mended.onnx", "2" * 64, findings=UNREAD[4:], rules_run=97, seconds=0.5,
+    ModelReport("a/mended.onnx", "2" * 64, findings=UNREAD[4:], ran=RAN, seconds=0.5,
                 mending=FixReport(UNREAD[:4], ((UNREAD[4], "verification failed"),), "out.onnx")),
-    ModelReport("b/full.onnx", "3" * 64, findings=UNREAD[:1], rules_run=97,
+    ModelReport("b/full.onnx", "3" * 64, findings=UNREAD[:1], ran=RAN,
                 mending=FixReport(problem="disk is full")),
-    ModelReport("c/unrun.onnx", "4" * 64, rules_run=97,
+    ModelReport("c/unrun.onnx", "4" * 64, ran=RAN,
                 mending=FixReport(UNREAD[:1], (), "c/unrun.onnx", "it does not run")),
 )  # fmt: skip
 
 REPORTS = (
-    ModelReport("a/flawed.onnx", "0" * 64, None, FINDINGS, 96, {"ACT003": "no Relu"}, (), 8,
+    ModelReport("a/flawed.onnx", "0" * 64, None, FINDINGS, RAN[:96], {"ACT003": "no Relu"}, (), 8,
                 "synthetic inputs (seed 0)", 1.25),
-    ModelReport("b/sound.onnx", "1" * 64, rules_run=97, seconds=0.5,
+    ModelReport("b/sound.onnx", "1" * 64, ran=RAN, seconds=0.5,
                 metrics=Metrics("y", "classification", 400, accuracy=0.9725, log_loss=0.25,
                                 recall={"cat": 1.0, "dog\x1b": 0.5}, calibration_error=0.02,
                                 baselines={"majority class": 0.1})),

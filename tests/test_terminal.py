@@ -24,6 +24,7 @@ from onnxlint.reporters.text import render
 from onnxlint.reporters.wrapping import wrapped
 from onnxlint.severity import Severity
 
+RAN = tuple(f"GRA{number:03d}" for number in range(97))
 WIDTHS = (60, 100, 200)
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"\x1b\[(?!\d*m)[0-9;?]*[A-Za-z]")
@@ -80,8 +81,8 @@ LONG = Diagnostic(
 @pytest.mark.parametrize("width", WIDTHS)
 def test_report_fits_and_says_the_same(width):
     names = tuple(f"folder/model{number}.onnx" for number in range(30))
-    clean = [ModelReport(name, rules_run=97, samples=8, data="synthetic inputs") for name in names]
-    reports = [ModelReport("m.onnx", findings=(LONG,), rules_run=97), *clean]
+    clean = [ModelReport(name, ran=RAN, samples=8, data="synthetic inputs") for name in names]
+    reports = [ModelReport("m.onnx", findings=(LONG,), ran=RAN), *clean]
     narrow = click.unstyle(render(reports, width=width))
     assert max(map(len, narrow.splitlines())) <= width
     assert " ".join(narrow.split()) == " ".join(click.unstyle(render(reports)).split())
@@ -240,7 +241,7 @@ def test_clean_models_are_named_together(onnxlint, write_model):
 
 def reported(name: str, *severities: Severity, **more: object) -> ModelReport:
     found = tuple(Diagnostic("ABC001", "a-rule", each, "it", Place()) for each in severities)
-    return ModelReport(name, findings=found, rules_run=1, **more)
+    return ModelReport(name, findings=found, ran=RAN[:1], **more)
 
 
 def told(*reports: ModelReport, **asked: object) -> list[str]:
@@ -267,7 +268,7 @@ def test_the_summary_tells_of_all_models():
         "0 errors, 0 warnings, 0 info: 1 rule ran on 8 synthetic inputs (seed 0), 0 not applicable"
     )
     assert "on 1 synthetic input (seed 0)," in told(other)[-1]
-    assert told(replace(first, rules_run=7), other, csv, csv, reported("d"), seconds=2.34)[-1] == (
+    assert told(replace(first, ran=RAN[:7]), other, csv, csv, reported("d"), seconds=2.34)[-1] == (
         "0 errors, 0 warnings, 0 info in 5 models: 1 to 7 rules ran on 400 samples of x.csv "
         "(2 models), 8 synthetic inputs (seed 0) (1 model), 1 synthetic input (seed 0) (1 model), "
         "1 model not executed, 0 not applicable; 2.3 s"

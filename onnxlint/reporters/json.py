@@ -42,6 +42,7 @@ def _model(report: ModelReport) -> dict[str, Any]:
             **summary,
             "rules_run": report.rules_run,
             "not_applicable": len(report.not_applicable),
+            "suppressed": len(report.suppressed),
             "not_run": list(report.not_run),
             "samples": report.samples,
             "data": report.data,
@@ -49,6 +50,17 @@ def _model(report: ModelReport) -> dict[str, Any]:
         },
         "metrics": report.metrics and asdict(report.metrics),
         "findings": [_finding(finding) for finding in report.findings],
+        "suppressed": [
+            {
+                "finding": _finding(each.finding),
+                "kind": each.kind,
+                "reason": each.reason,
+                "file": each.file,
+                "until": each.until,
+            }
+            for each in report.suppressed
+        ],
+        "gone": [asdict(each) for each in report.gone],
         "mending": report.mending and _mending(report.mending),
         "trace": None if report.trace is None else [_row(row) for row in report.trace],
     }
@@ -69,6 +81,7 @@ def _finding(finding: Diagnostic) -> dict[str, Any]:
         "synthetic": finding.synthetic,
         "fix": finding.fix,
         "fingerprint": finding.fingerprint,
+        "structural_fingerprint": finding.structural_fingerprint,
     }
 
 

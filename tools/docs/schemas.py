@@ -18,7 +18,7 @@ import msgspec
 from onnxlint.config import HEADS, Config
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
-from onnxlint.report import Configuration, Metrics, TraceRow
+from onnxlint.report import Configuration, Gone, Metrics, Suppressed, TraceRow
 from onnxlint.reporters.json import REPORT_VERSION
 from onnxlint.rules.packs import discover
 from onnxlint.rules.rule import Rule
@@ -106,10 +106,14 @@ def _option(option: Any) -> dict[str, Any]:
     return {**schema, **({"description": description} if description else {}), **default}
 
 
+UNTOLD = {"surroundings"}  # of which the structural fingerprint is made
+
+
 def report() -> dict[str, Any]:
     """The schema of what `--format json` prints."""
     finding = _record(Diagnostic, place={"$ref": "#/$defs/place"}, severity=SEVERITY)
-    _add(finding, "fingerprint", TEXT)
+    for key in ("fingerprint", "structural_fingerprint"):
+        _add(finding, key, TEXT)
     parts = {
         "model": _model(),
         "summary": _summary(),
@@ -119,6 +123,8 @@ def report() -> dict[str, Any]:
         "metrics": _record(Metrics),
         "configuration": _record(Configuration),
         "trace_row": _record(TraceRow),
+        "suppressed_finding": _record(Suppressed, finding={"$ref": "#/$defs/finding"}),
+        "gone_finding": _record(Gone),
     }
     for name, part in parts.items():
         _describe(name, part)
@@ -142,6 +148,8 @@ def _model() -> dict[str, Any]:
         "summary": {"$ref": "#/$defs/summary"},
         "metrics": _or_null({"$ref": "#/$defs/metrics"}),
         "findings": {"type": "array", "items": {"$ref": "#/$defs/finding"}},
+        "suppressed": {"type": "array", "items": {"$ref": "#/$defs/suppressed_finding"}},
+        "gone": {"type": "array", "items": {"$ref": "#/$defs/gone_finding"}},
         "mending": _or_null({"$ref": "#/$defs/fixes"}),
         "trace": _or_null({"type": "array", "items": {"$ref": "#/$defs/trace_row"}}),
     })  # fmt: skip
@@ -152,6 +160,7 @@ def _summary() -> dict[str, Any]:
         **{severity.value: COUNT for severity in Severity},
         "rules_run": COUNT,
         "not_applicable": COUNT,
+        "suppressed": COUNT,
         "not_run": {"type": "array", "items": TEXT},
         "samples": _or_null(COUNT),
         "data": _or_null(TEXT),
@@ -176,7 +185,7 @@ def _record(kind: type, **given: dict[str, Any]) -> dict[str, Any]:
     _, parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     properties = parts[kind.__name__]["properties"]
     found = {}
-    for field in dataclasses.fields(kind):
+    for field in (each for each in dataclasses.fields(kind) if each.name not in UNTOLD):
         found[field.name] = given.get(field.name) or {
             key: each for key, each in properties[field.name].items() if key != "default"
         }
