@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from onnxlint.config_files import extended, files_of, merged
 from onnxlint.rules.packs import Registry, discover
 from onnxlint.safety.trust import declarations, is_ours
 from onnxlint.settings import (
@@ -39,6 +41,38 @@ class Ignore(msgspec.Struct, **TABLE):
     reason: str
 
 
+LONGEST_GLOB = 1_000
+"""Characters of a glob. A choice: `fnmatch` looks through what follows each of its brackets."""
+
+Glob = Annotated[str, msgspec.Meta(max_length=LONGEST_GLOB)]
+
+
+class Suppress(msgspec.Struct, **TABLE):
+    """Findings that do not count, why, and until when.
+
+    `rule` is a code, a prefix or a name; `model` a glob for paths, `where` one for a module, or for
+    the name of a node or a value. `until` is the last day, a date of TOML.
+    """
+
+    rule: str
+    reason: str
+    model: Glob | None = None
+    where: Glob | None = None
+    until: datetime.date | None = None
+
+
+class Policy(msgspec.Struct, **TABLE):
+    """What no file that extends this one can take back.
+
+    Rules of `mandatory` are always run and never suppressed; findings of those in `severities` are
+    at least as severe, and the gate fails from `fail_on` on at the latest.
+    """
+
+    mandatory: list[str] = []
+    severities: dict[str, Severity] = {}
+    fail_on: Severity | None = None
+
+
 class Choices(msgspec.Struct, **TABLE):
     """What can be set for all models, and for some by `[[per-model]]`."""
 
@@ -50,33 +84,36 @@ class Choices(msgspec.Struct, **TABLE):
     outputs: dict[str, OutputContract] = {}
     inputs: dict[str, InputContract] = {}
     targets: list[str] = []
-
-
-LONGEST_GLOB = 1_000
-"""Characters of a glob. A choice: `fnmatch` looks through what follows each of its brackets."""
+    samples: Annotated[int, msgspec.Meta(ge=1, le=MOST_SAMPLES)] | None = None
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
+    data: str | None = None
+    reference: str | None = None
+    labels: str | None = None
+    compare_simple: bool | None = None
+    time_limit: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_TIME_LIMIT)] | None = None
+    memory_limit: str | None = None
+    trace: Literal["default", "full"] | None = None
 
 
 class PerModel(Choices, **TABLE):
     """Choices for the models whose path matches the glob `path`."""
 
-    path: Annotated[str, msgspec.Meta(max_length=LONGEST_GLOB)]  # type: ignore[misc]  # keyword-only
+    path: Glob  # type: ignore[misc]  # keyword-only
 
 
 class Config(Choices, **TABLE):
     """The whole file."""
 
-    extend: str | None = None
+    extend: str | list[str] | None = None
     rule: list[dict[str, Any]] = []  # read with the rules of other files, each file by itself
     rule_paths: list[str] = []
     require_packs: list[str] = []
-    samples: Annotated[int, msgspec.Meta(ge=1, le=MOST_SAMPLES)] | None = None
+    policy: Policy | None = None
+    suppress: list[Suppress] = []
+    accepted: str | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
-    data: str | None = None
-    reference: str | None = None
-    labels: str | None = None
-    baseline: bool = False
+    compare_simple: bool = False
     time_limit: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_TIME_LIMIT)] = DEFAULT_TIME_LIMIT
-    memory_limit: str | None = None
     trace: Literal["default", "full"] = "default"
     per_model: list[PerModel] = []
 
@@ -89,6 +126,7 @@ class Loaded:
     """A configuration and the file it came from (None: the defaults).
 
     `rule_files` are the files that hold `[[rule]]` tables: itself, and those that it extends.
+    `suppress_files` are those of the entries of `suppress`, `policies` those that hold a policy.
     `declared` is what a file that lies with the model says of it beside that: it is not trusted,
     and its other keys, `ignored`, have no effect.
     """
@@ -96,6 +134,8 @@ class Loaded:
     config: Config
     file: Path | None = None
     rule_files: tuple[Path, ...] = ()
+    suppress_files: tuple[Path, ...] = ()
+    policies: tuple[tuple[Path, Policy], ...] = ()
     declared: Loaded | None = None
     ignored: tuple[str, ...] = ()
 
@@ -121,11 +161,22 @@ class Loaded:
         return [self.config, *(each for each in self.config.per_model if self._fits(model, each))]
 
     def _fits(self, model: str, choices: PerModel) -> bool:
-        path = Path(model)
-        relative = real_path(model)
-        if self.file and relative.is_relative_to(real_path(self.file.parent)):
-            relative = relative.relative_to(real_path(self.file.parent))
-        return any(fnmatch(str(name), choices.path) for name in (relative, path, path.name))
+        return fits(model, choices.path, self.file)
+
+
+def fits(model: str, glob: str, file: Path | None) -> bool:
+    """Whether a glob that stands in a file means a model: by its path from there, or its name."""
+    path = Path(model)
+    relative = real_path(model)
+    if file and relative.is_relative_to(real_path(file.parent)):
+        relative = relative.relative_to(real_path(file.parent))
+    return any(fnmatch(str(name), glob) for name in (relative, path, path.name))
+
+
+def shown(file: Path) -> str:
+    """A file as reports name it: from the working directory, where it lies below it."""
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
 def find(model: str) -> Path | None:
@@ -165,14 +216,28 @@ def load(file: Path | None) -> Loaded:
     """
     if file is None:
         return Loaded(Config())
-    tables = _extended(file)
-    config = _validated(_merged(tables.values()), file)
-    return Loaded(config, file, tuple(path for path, table in tables.items() if "rule" in table))
+    tables = extended(file)
+    config = _validated(merged(tables.values()), file)
+    return Loaded(
+        config,
+        file,
+        rule_files=tuple(path for path, table in tables.items() if "rule" in table),
+        suppress_files=files_of("suppress", tables),
+        policies=tuple(_policies(tables)),
+    )
+
+
+def _policies(tables: Mapping[Path, dict[str, Any]]) -> Iterator[tuple[Path, Policy]]:
+    for file, table in tables.items():
+        if "policy" in table:
+            policy = _validated({"policy": table["policy"]}, file).policy
+            if policy is not None:
+                yield file, policy
 
 
 def _validated(table: dict[str, Any], file: Path) -> Config:
     try:
-        config = converted(table, Config, (PerModel, Ignore, InputContract, OutputContract))
+        config = converted(table, Config, top=Config)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     for choices in (config, *config.per_model):
@@ -191,51 +256,6 @@ def _check_output(file: Path, name: str, output: OutputContract) -> None:
         raise ConfigError(
             f"{file}: range of output {name!r} is {list(output.range)}; write [lowest, highest]"
         )
-
-
-def _extended(file: Path, seen: tuple[Path, ...] = ()) -> dict[Path, dict[str, Any]]:
-    """What a file says, after what those say that it extends."""
-    if real_path(file) in seen:
-        raise ConfigError(f"{file}: extends itself; remove one 'extend'")
-    table = _with_paths(own_table(file) or {}, file.parent)
-    base = table.get("extend")
-    before = {}
-    if isinstance(base, str):
-        if "\0" in base:
-            raise ConfigError(f"{file}: 'extend' holds a NUL character, which no file name has")
-        before = _extended(file.parent / base, (*seen, real_path(file)))
-    return {**before, file: table}
-
-
-_PATHS = ("data", "reference", "labels")
-
-
-def _with_paths(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The table with its paths taken from its own folder, wherever it is extended."""
-
-    def placed(written: Any) -> Any:
-        return str(folder.absolute() / written) if isinstance(written, str) else written
-
-    paths: dict[str, Any] = {key: placed(table[key]) for key in _PATHS if key in table}
-    rules = table.get("rule-paths")
-    if isinstance(rules, list):
-        paths["rule-paths"] = [placed(written) for written in rules]
-    return table | paths
-
-
-def _merged(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for table in tables:
-        both = merged | table
-        for key in ("ignore", "per-model", "rule", "rule-paths", "require-packs"):  # these add up
-            before, own = merged.get(key), table.get(key)
-            if isinstance(before, list) and isinstance(own, list):
-                both[key] = [*before, *own]
-        before, own = merged.get("rules"), table.get("rules")
-        if isinstance(before, dict) and isinstance(own, dict):
-            both["rules"] = before | own
-        merged = both
-    return merged
 
 
 _UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}

@@ -52,8 +52,10 @@ class Finding:
     @classmethod
     def of_nodes(cls, nodes: Sequence[Located], message: str, **rest: Any) -> Finding:
         """One finding for nodes of one cause: at the first, their number behind the message."""
-        counted = message if len(nodes) == 1 else f"{message} ({len(nodes):,} nodes)"
-        return cls(nodes[0], counted, **rest)
+        if len(nodes) == 1:
+            return cls(nodes[0], message, **rest)
+        evidence = {"count": len(nodes), **rest.pop("evidence", {})}
+        return cls(nodes[0], f"{message} ({len(nodes):,} nodes)", evidence=evidence, **rest)
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:
@@ -151,7 +153,8 @@ class Diagnostic:
 
     `fix` says what `--fix` would do about it, None where that is for a person to decide; `hint`
     says in one line what that person can do. `surroundings` is a hash of what stands at the place
-    and what feeds it, free of names; empty where the finding is about the whole model.
+    and what feeds it, free of names; empty where the finding is about the whole model. `fed_by`
+    names the nodes that feed the one at its place.
     """
 
     code: str
@@ -167,6 +170,7 @@ class Diagnostic:
     fix: str | None = None
     hint: str | None = None
     surroundings: str = ""
+    fed_by: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +11,7 @@ from onnxlint.job import Job
 from onnxlint.judges import Case, Judges
 from onnxlint.report import ModelReport
 from onnxlint.safety.limits import Budget, limit_memory
+from onnxlint.suppression import StaleSuppressions
 from onnxlint.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -37,8 +38,23 @@ def run_jobs(
         jobs = _with_standard_input(jobs, stack)
         able = [job for job in jobs if isinstance(job, Job)]
         done = stack.enter_context(closing(_judged(able, lint, parallel, begins)))
-        for job in jobs:
-            yield next(done) if isinstance(job, Job) else job
+        reports = (next(done) if isinstance(job, Job) else job for job in jobs)
+        yield from with_stale(zip(jobs, reports, strict=True))
+
+
+def with_stale(
+    done: Iterable[tuple[Job | ModelReport, ModelReport]],
+) -> Generator[ModelReport]:
+    """The reports; the last one tells of suppressions that no model's findings met."""
+    stale, held = StaleSuppressions(), None
+    for job, report in done:
+        if held is not None:
+            yield held
+        if isinstance(job, Job):
+            stale.add(job.suppressions, report)
+        held = report
+    if held is not None:
+        yield stale.told_in(held)
 
 
 def _with_standard_input(

@@ -60,13 +60,20 @@ def lint(
         config, trust_config, tuple(rules), tuple(select), tuple(ignore), stage, settings=settings
     )
     if isinstance(model, str | Path):
-        return lint_model(planner.job(str(model)))
+        return _linted(planner.job(str(model)))
     job = planner.job("-")  # whose configuration is that of the working folder, too
     try:
         with in_memory(model, folder) as source:
-            return lint_model(replace(job, path=source.name, source=source))
+            return _linted(replace(job, path=source.name, source=source))
     except ModelError as error:
         return job.completed(_unread(error.path, error), seconds=0.0)
+
+
+def _linted(job: Job) -> ModelReport:
+    from onnxlint.job_pool import with_stale
+
+    (report,) = with_stale([(job, lint_model(job))])
+    return report
 
 
 def lint_many(

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from onnxlint.acceptance import ACCEPTED_FILE, Accepted
 from onnxlint.config import Loaded, load_for
 from onnxlint.job import Job, plan, settings_of
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import Registry, discover
 from onnxlint.settings import Settings
 from onnxlint.severity import Severity, Stage
-from onnxlint.toml_tables import ConfigError
+from onnxlint.toml_tables import ConfigError, is_file
 
 
 @dataclass
@@ -23,6 +24,8 @@ class Planner:
     `config` is a file that holds for all models; without it the nearest of each does, and
     `trust_config` says whether also where that lies with the model. `settings` take the place of
     the configuration's, `overrides` are single settings that win over them.
+    `accepted` is a file of accepted findings; without it the configuration's holds, or the one that
+    lies beside that, or in the working directory; none where `accepts` is false.
     """
 
     config: Path | None = None
@@ -36,11 +39,14 @@ class Planner:
     static_only: bool = False
     settings: Settings | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    accepted: Path | None = None
+    accepts: bool = True
     packs: dict[str, str] = field(default_factory=dict, init=False)
     """The packs whose rules the first model is linted by, with their versions."""
     _registries: dict[tuple[tuple[Path, ...], tuple[str, ...]], Registry] = field(
         default_factory=dict, init=False
     )
+    _accepted_files: dict[Path, Accepted] = field(default_factory=dict, init=False)
 
     def job(self, path: str) -> Job:
         """What is done with a model.
@@ -77,10 +83,19 @@ class Planner:
 
     def _planned(self, path: str, loaded: Loaded) -> Job:
         registry = self._registry(loaded)
-        settings = self.settings or settings_of(loaded, **self.overrides)
+        settings = self.settings or settings_of(loaded, path, **self.overrides)
         return plan(loaded, registry, path, select=self.select, ignore=self.ignore,
                     stage=self.stage, fail_on=self.fail_on, targets=self.targets,
-                    static_only=self.static_only, settings=settings)  # fmt: skip
+                    static_only=self.static_only, settings=settings,
+                    accepted=self._accepted(loaded))  # fmt: skip
+
+    def _accepted(self, loaded: Loaded) -> Accepted | None:
+        file = accepted_file(loaded, self.accepted)
+        if not self.accepts or (file.name == ACCEPTED_FILE and not is_file(file)):
+            return None
+        if file not in self._accepted_files:
+            self._accepted_files[file] = Accepted.read(file)
+        return self._accepted_files[file]
 
     def _registry(self, loaded: Loaded) -> Registry:
         key = (*loaded.rule_sources, *self.rules), tuple(loaded.config.require_packs)
@@ -88,3 +103,12 @@ class Planner:
             self._registries[key] = discover(*key)
             self.packs = self.packs or self._registries[key].packs
         return self._registries[key]
+
+
+def accepted_file(loaded: Loaded, given: Path | None) -> Path:
+    """The file of accepted findings: the one given, the configuration's, or where one would be."""
+    if given is not None:
+        return given
+    if loaded.config.accepted is not None:
+        return loaded.path(loaded.config.accepted)
+    return loaded.path(ACCEPTED_FILE)

@@ -31,10 +31,11 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Suppressed:
-    """A finding that does not count: somebody has said why, in `file`.
+    """A finding that does not count: somebody has said so, in `file`.
 
     `kind` is `suppressed` where a configuration does, `accepted` where a file of accepted findings
-    does. `until` is the last day on which that holds, as YYYY-MM-DD; None where it has no end.
+    does; then `reason` may be empty. `until` is the last day on which that holds, as YYYY-MM-DD;
+    None where it has no end.
     """
 
     finding: Diagnostic
@@ -51,6 +52,7 @@ class Gone:
     code: str
     name: str
     where: str
+    fingerprint: str
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from onnxlint.acceptance import Entry, known
 from onnxlint.analyses import Analyses, runs_model
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.findings import Diagnostic, folded
@@ -16,12 +18,13 @@ from onnxlint.fix import Fix
 from onnxlint.job import Job
 from onnxlint.model.file.errors import DataError, MisfitError
 from onnxlint.model.graph.place import NotApplicable
-from onnxlint.report import ModelReport
+from onnxlint.report import Gone, ModelReport, Suppressed
 from onnxlint.rules.diagnosis import crash, diagnostic, incomplete
 from onnxlint.rules.rule import Rule, RuleError
 from onnxlint.safety.limits import Alarm, Budget, RuleTimeout
 from onnxlint.safety.unfinished import Terminated
 from onnxlint.severity import Severity
+from onnxlint.suppression import suppressed
 from onnxlint.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -109,7 +112,8 @@ class RuleRunner:
             severity = self._job.severity_of(rule)
             synthetic = needs_worker(rule) and self.analyses.ran_on_synthetic
             diagnostics = [
-                diagnostic(rule, each, severity=severity, synthetic=synthetic) for each in findings
+                self._placed(diagnostic(rule, each, severity=severity, synthetic=synthetic))
+                for each in findings
             ]
         self._watcher.check_unharmed()
         self._findings += diagnostics
@@ -119,6 +123,13 @@ class RuleRunner:
             if each.fix
         ]
         self._watcher.found(diagnostics)
+
+    def _placed(self, finding: Diagnostic) -> Diagnostic:
+        """A finding with the hash of what stands at its place."""
+        from onnxlint.model.graph.surroundings import Surroundings
+
+        known_by, place = self.analyses.get(Surroundings), finding.place
+        return replace(finding, surroundings=known_by.at(place), fed_by=known_by.feeders(place))
 
     def _crash(self, rule: Rule, error: BaseException) -> None:
         self._watcher.check_unharmed()
@@ -144,7 +155,9 @@ class RuleRunner:
         """Everything in its stable order."""
         parts = self._contributions()
         losses = [*parts.losses, *self._rules_not_run(), *self._runs_ended()]
-        findings = [*self._findings, *map(_reported, losses)]
+        findings, away, left = self._counted()
+        findings += map(_reported, losses)
+        judged = {*self._ran, *self._not_applicable}
         return ModelReport(
             path=path,
             sha256=sha256,
@@ -159,7 +172,26 @@ class RuleRunner:
             not_executed=parts.not_executed,
             trace=parts.trace,
             metrics=parts.metrics,
+            suppressed=tuple(sorted(away, key=lambda each: each.finding.order())),
+            gone=tuple(
+                Gone(e.code, e.name, e.where, e.fingerprint) for e in left if e.code in judged
+            ),
         )
+
+    def _counted(self) -> tuple[list[Diagnostic], list[Suppressed], list[Entry]]:
+        """The findings that count, those that do not, and accepted ones that are not there."""
+        findings, away = suppressed(self._findings, self._job.suppressions)
+        accepted = self._job.accepted
+        entries = () if accepted is None else accepted.of(self._job.path)
+        if accepted is None or not entries:
+            return findings, away, []
+        from onnxlint.model.graph.surroundings import Surroundings
+
+        surroundings = self.analyses.get(Surroundings)
+        mandatory = [each for each in findings if each.code in self._job.mandatory]
+        others = [each for each in findings if each.code not in self._job.mandatory]
+        new, known_ones, left = known(others, accepted, entries, surroundings)
+        return [*mandatory, *new], [*away, *known_ones], left
 
     def _contributions(self) -> Contributions:
         """What analyses say; where one cannot be had, the report says so if that is a problem."""

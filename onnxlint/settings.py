@@ -100,8 +100,8 @@ def _exists(path: Path) -> bool:
 class Settings:
     """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
 
-    `labels` tell what should come out of `data`, sample by sample; with `baseline` simple models
-    are fitted to them, to compare with.
+    `labels` tell what should come out of `data`, sample by sample; with `compare_simple` simple
+    models are fitted to them, to compare with.
     `targets` are the names of those on which the model is to run: `ort-cpu`, `tensorrt-10.15`.
     `full_trace` watches every float value instead of those where fused kernels end. `witnesses` is
     the folder for inputs that show where NaN or infinity comes from. `reference` is the model to
@@ -121,7 +121,7 @@ class Settings:
     inputs: Mapping[str, InputContract] = field(default_factory=dict)
     outputs: Mapping[str, OutputContract] = field(default_factory=dict)
     labels: LabelSource | None = None
-    baseline: bool = False
+    compare_simple: bool = False
 
     @property
     def label_in_data(self) -> str | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -83,8 +84,8 @@ def own_table(file: Path) -> dict[str, Any] | None:
     return table if isinstance(table, dict) else None
 
 
-def converted(table: Any, kind: type[T], nested: Iterable[type[msgspec.Struct]] = ()) -> T:
-    """A table as what it must be; `nested` are the tables within, for suggestions.
+def converted(table: Any, kind: type[T], *, top: type[msgspec.Struct] | None = None) -> T:
+    """A table as what it must be; `top` is the whole file, whose keys may stand in a wrong table.
 
     Raises:
         ConfigError: a key is unknown or missing, or holds a wrong type.
@@ -94,17 +95,70 @@ def converted(table: Any, kind: type[T], nested: Iterable[type[msgspec.Struct]] 
     except RecursionError as error:
         raise ConfigError("is nested too deeply to be read") from error
     except msgspec.ValidationError as error:
-        raise ConfigError(_explained(str(error), (kind, *nested))) from error
+        raise ConfigError(_explained(str(error), kind, top)) from error
 
 
-def _explained(message: str, kinds: Iterable[type[msgspec.Struct]]) -> str:
+RENAMED = {"baseline": "compare-simple"}
+"""Keys that were called otherwise, and what to write instead."""
+
+
+def _explained(message: str, kind: type[msgspec.Struct], top: type[msgspec.Struct] | None) -> str:
     """msgspec's message, with a suggestion where a key is unknown."""
     unknown = re.search(r"unknown field `([^`]+)`", message)
     if unknown is None:
         return message
-    known = {field.encode_name for kind in kinds for field in msgspec.structs.fields(kind)}
-    near = get_close_matches(unknown[1], sorted(known), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-    where = re.search(r" - at `\$([^`]*)`", message)
-    table = f" in {where[1].lstrip('.')}" if where and where[1] else ""
-    return f"unknown key {unknown[1]!r}{table}; {hint}"
+    key, where = unknown[1], re.search(r" - at `\$([^`]*)`", message)
+    path = where[1] if where else ""
+    known = _keys_at(inspect.type_info(kind), path)
+    near = get_close_matches(RENAMED.get(key, key), known, n=1)
+    elsewhere = (
+        set() if top is None else {field.encode_name for field in msgspec.structs.fields(top)}
+    )
+    if key in RENAMED and RENAMED[key] in known:
+        hint = f"its name is now {RENAMED[key]!r}"
+    elif path and key in elsewhere:
+        hint = "this key belongs at the top level of the file"
+    elif near:
+        hint = f"did you mean {near[0]!r}?"
+    else:
+        hint = f"known are {', '.join(known)}"
+    table = f" in {path.lstrip('.')}" if path else ""
+    return f"unknown key {key!r}{table}; {hint}"
+
+
+_STEP = re.compile(r"\.([\w-]+)|\[[^\]]*\]")
+
+
+def _keys_at(kind: inspect.Type, path: str) -> list[str]:
+    """The keys of the table at a path, as msgspec writes it: `.per-model[0].outputs[...]`."""
+    for step in _STEP.finditer(path):
+        kind = _inner(kind, step[1])
+    table = _table(kind)
+    return sorted(field.encode_name for field in table.fields) if table is not None else []
+
+
+def _inner(kind: inspect.Type, key: str | None) -> inspect.Type:
+    """What stands under a key of a table; without a key, in a list or under any name."""
+    table = _table(kind)
+    if key is not None and table is not None:
+        return next((field.type for field in table.fields if field.encode_name == key), kind)
+    for each in _alternatives(kind):
+        if isinstance(each, inspect.ListType):
+            return each.item_type
+        if isinstance(each, inspect.DictType):
+            return each.value_type
+    return kind
+
+
+def _table(kind: inspect.Type) -> inspect.StructType | None:
+    return next((e for e in _alternatives(kind) if isinstance(e, inspect.StructType)), None)
+
+
+def _alternatives(kind: inspect.Type) -> Iterator[inspect.Type]:
+    if isinstance(kind, inspect.Metadata):
+        yield from _alternatives(kind.type)
+    elif isinstance(kind, inspect.UnionType):
+        for each in kind.types:
+            yield from _alternatives(each)
+    else:
+        yield kind

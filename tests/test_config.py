@@ -48,7 +48,7 @@ RULE_MISTAKES = {
     "[rules.ded-relu]\nseverity = 'error'": "did you mean 'dead-relu'?",
     "[rules.dead-relu]\nmax-dead-fracton = 0.5": "did you mean 'max-dead-fraction'?",
     "[rules.dead-relu]\nmax-dead-fraction = 'half'": "Expected `float`",
-    "[rules.dead-relu]\nseverity = 'fatal'": "Invalid enum value",
+    "[rules.dead-relu]\nseverity = 'fatal'": "'fatal' is not one of error, warning, info, off",
     "select = ['XYZ']": "unknown rule 'XYZ'",
 }
 

@@ -156,7 +156,8 @@ def test_configurations_follow_their_schema():
     for page in ("README.md", "docs/guides/data.md", "docs/guides/ignoring.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
         for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
-            check.validate(tomllib.loads(block))
+            table = json.dumps(tomllib.loads(block), default=str)  # JSON has no dates
+            check.validate(json.loads(table))
     assert not check.is_valid({"fail-onn": "error"})
     assert not check.is_valid({"rules": {"dead-relu": {"max-dead": 1}}})
 

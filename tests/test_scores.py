@@ -428,7 +428,7 @@ def test_without_labels_nothing_is_scored():
 def test_baselines_on_digits(name, unbeaten):
     pytest.importorskip("sklearn")
     key = "names" if name == "named" else "classes"
-    given = {"data": HELD_OUT, "labels": LabelSource(HELD_OUT, key), "baseline": True}
+    given = {"data": HELD_OUT, "labels": LabelSource(HELD_OUT, key), "compare_simple": True}
     with analysed(DIGITS / f"{name}.onnx", **given) as analyses:
         baselines = analyses.get(Baselines)
     assert baselines.unbeaten == unbeaten
@@ -453,10 +453,10 @@ def test_baselines_of_a_regression(weights, unbeaten, tmp_path):
     np.savez(tmp_path / "d.npz", x=x, y=y)
     given = {"data": tmp_path / "d.npz", "labels": LabelSource(tmp_path / "d.npz", "y")}
     with saved(Example.parse(LINE % weights)) as path:
-        with analysed(path, baseline=True, **given) as analyses:
+        with analysed(path, compare_simple=True, **given) as analyses:
             assert analyses.get(Baselines).unbeaten == unbeaten
         report = run_rule(
-            baseline_not_beaten, path, settings=Settings(samples=80, baseline=True, **given)
+            baseline_not_beaten, path, settings=Settings(samples=80, compare_simple=True, **given)
         )
     assert {finding.severity for finding in report.findings} <= {Severity.WARNING}
     assert len(report.findings) == bool(unbeaten)
@@ -484,7 +484,7 @@ def test_a_model_of_one_layer_is_compared_with_linear_baselines(weights, unbeate
     given = {"data": tmp_path / "d.npz", "labels": LabelSource(tmp_path / "d.npz", "y")}
     with (
         saved(Example.parse(PLANE % weights)) as path,
-        analysed(path, baseline=True, **given) as analyses,
+        analysed(path, compare_simple=True, **given) as analyses,
     ):
         assert analyses.get(Baselines).unbeaten == unbeaten
 
@@ -503,7 +503,7 @@ def test_a_classifier_of_one_layer_is_compared_with_linear_baselines(slope, unbe
     given = {"data": tmp_path / "d.npz", "labels": LabelSource(tmp_path / "d.npz", "y")}
     with (
         saved(Example.parse(text % slope)) as path,
-        analysed(path, baseline=True, **given) as analyses,
+        analysed(path, compare_simple=True, **given) as analyses,
     ):
         assert [n for n in analyses.get(Baselines).unbeaten if "log" in n] == unbeaten
 
@@ -512,11 +512,15 @@ def test_a_classifier_of_one_layer_is_compared_with_linear_baselines(slope, unbe
     ("given", "reason"),
     [
         ({"samples": 49}, r"too few samples: 49 \(at least 50\)"),
-        ({"baseline": False}, "--baseline"),
+        ({"compare_simple": False}, "--compare-simple"),
     ],
 )
 def test_when_no_baseline_is_fitted(given, reason):
-    settings = {"data": HELD_OUT, "labels": LabelSource(HELD_OUT, "classes"), "baseline": True}
+    settings = {
+        "data": HELD_OUT,
+        "labels": LabelSource(HELD_OUT, "classes"),
+        "compare_simple": True,
+    }
     with (
         analysed(DIGITS / "mlp.onnx", **settings | given) as analyses,
         pytest.raises(Unavailable, match=reason),
@@ -532,7 +536,7 @@ def test_ids_are_no_features(tmp_path):
     given = {"data": tmp_path / "d.npz", "labels": LabelSource(tmp_path / "l.npy")}
     with (
         saved(Example.parse(text)) as path,
-        analysed(path, baseline=True, **given) as analyses,
+        analysed(path, compare_simple=True, **given) as analyses,
         pytest.raises(Unavailable, match="one label per sample"),
     ):
         analyses.get(Baselines)
@@ -544,7 +548,7 @@ def test_ids_are_no_features(tmp_path):
 def test_metrics_in_both_formats(onnxlint):
     pytest.importorskip("sklearn")
     given = [DIGITS / "mlp.onnx", "--data", HELD_OUT, "--labels", f"{HELD_OUT}:classes"]
-    done = onnxlint(*given, "--baseline", "--select", "RUN")
+    done = onnxlint(*given, "--compare-simple", "--select", "RUN")
     assert done.returncode == 0, done.stderr
     line = done.stdout.splitlines()[-1]
     assert line.startswith("accuracy 0.97")
@@ -579,8 +583,8 @@ def test_labels_that_are_too_few_end_in_one_sentence(onnxlint, tmp_path):
 
 USAGE = {
     "--labels l.npy": "--labels requires --data",
-    "--baseline": "--baseline requires --labels",
-    "--data d.npz --baseline": "--baseline requires --labels",
+    "--compare-simple": "--compare-simple requires --labels",
+    "--data d.npz --compare-simple": "--compare-simple requires --labels",
     "--data d.npz --labels nowhere.npy": "is not a file",
     "--data d.npz --labels d.npz": "select a column: d.npz:COLUMN",
 }

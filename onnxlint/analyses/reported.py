@@ -19,7 +19,7 @@ def reported(analyses: Analyses) -> Iterator[type]:
     settings = analyses.get(Settings)
     if settings.labels is not None and analyses.have(Worker) is not None:
         yield Scores
-        if settings.baseline:
+        if settings.compare_simple:
             yield Baselines
     execution = analyses.have(Execution)
     if execution is not None and execution.runs_left_out:

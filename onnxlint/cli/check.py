@@ -12,7 +12,7 @@ import click
 
 from onnxlint.cli.colours import color_option
 from onnxlint.cli.models import expand
-from onnxlint.cli.planning import Options, planned, planner_of
+from onnxlint.cli.planning import options_of, planned, planner_of
 from onnxlint.cli.progress import judged
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
@@ -46,8 +46,9 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
 
 
 SECTIONS = {
-    "Rules": ("select", "ignore", "stage", "target", "rules", "config", "trust_config"),
-    "Input data": ("data", "samples", "seed", "labels", "baseline", "reference"),
+    "Rules": ("select", "ignore", "stage", "target", "rules", "config", "trust_config", "accepted",
+              "no_accepted"),
+    "Input data": ("data", "samples", "seed", "labels", "compare_simple", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
     "Report": ("fail_on", "show", "show_not_applicable", "no_hints", "quiet", "verbose",
@@ -101,6 +102,14 @@ SECTIONS = {
     "parents: it may run code and silence rules.  [ONNXLINT_TRUST_CONFIG=1]",
 )
 @click.option(
+    "--accepted",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Accepted findings, which are not reported; 'onnxlint accept' writes them.  "
+    "[onnxlint-accepted.json beside the configuration, or in the working directory]",
+)
+@click.option("--no-accepted", is_flag=True, help="Report accepted findings, too.")
+@click.option(
     "--data",
     type=click.Path(path_type=Path),
     metavar="PATH",
@@ -127,7 +136,7 @@ SECTIONS = {
     "or array. The report then has accuracy and calibration, or RMSE.",
 )
 @click.option(
-    "--baseline",
+    "--compare-simple",
     is_flag=True,
     help="Compare with scikit-learn's majority-class and linear models (needs --labels).",
 )
@@ -232,7 +241,7 @@ def command(
 
     \b
       onnxlint model.onnx --fail-on warning            fail a build on warnings
-      onnxlint model.onnx --data test.csv --labels test.csv:target --baseline
+      onnxlint model.onnx --data test.csv --labels test.csv:target --compare-simple
       onnxlint new.onnx --reference old.onnx           what changed, and where
       onnxlint model.onnx --diff                       what --fix would change
     """
@@ -243,12 +252,7 @@ def command(
             raise click.UsageError("--fix-output requires --fix")
         if unverified_fixes:
             raise click.UsageError("--unverified-fixes requires --fix or --diff")
-    options = Options(
-        **given | {
-            "stage": given["stage"] and Stage(given["stage"]),
-            "fail_on": given["fail_on"] and Severity(given["fail_on"]),
-        }
-    )  # fmt: skip
+    options = options_of(given)
     from onnxlint.cli.output import check_report, write_report
     from onnxlint.cli.presentation import Presentation
     from onnxlint.pipeline import lint_model

@@ -19,6 +19,7 @@ from onnxlint.safety.unfinished import Terminated, remove_unfinished
 
 COMMANDS = {
     "check": "Lint models (the default command).",
+    "accept": "Accept the findings of models: later runs report only new ones.",
     "rules": "List the rules.",
     "explain": "Explain a rule: what it finds, why it matters, how to fix it.",
     "inspect": "Summarise a model layer by layer.",

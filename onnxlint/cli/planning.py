@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,7 +32,7 @@ class Options:
     data: Path | None
     reference: Path | None
     labels: Path | None
-    baseline: bool
+    compare_simple: bool
     samples: int | None
     seed: int | None
     time_limit: float | None
@@ -43,6 +43,16 @@ class Options:
     config: Path | None
     trust_config: bool
     rules: tuple[Path, ...]
+    accepted: Path | None
+    no_accepted: bool
+
+
+def options_of(given: dict[str, Any]) -> Options:
+    """The command line from click's parameters."""
+    stage, fail_on = given["stage"], given["fail_on"]
+    return Options(
+        **given | {"stage": stage and Stage(stage), "fail_on": fail_on and Severity(fail_on)}
+    )
 
 
 def planner_of(options: Options) -> Planner:
@@ -55,7 +65,7 @@ def planner_of(options: Options) -> Planner:
         "data": options.data,
         "reference": options.reference,
         "labels": options.labels and LabelSource.of(options.labels),
-        "baseline": options.baseline or None,
+        "compare_simple": options.compare_simple or None,
         "samples": options.samples,
         "seed": options.seed,
         "time_limit": options.time_limit,
@@ -67,7 +77,7 @@ def planner_of(options: Options) -> Planner:
         config=options.config, trust_config=options.trust_config, rules=options.rules,
         select=options.select, ignore=options.ignore, stage=options.stage,
         fail_on=options.fail_on, targets=options.target, static_only=options.static_only,
-        overrides=overrides,
+        overrides=overrides, accepted=options.accepted, accepts=not options.no_accepted,
     )  # fmt: skip
 
 
@@ -100,14 +110,14 @@ def _check_data(data: Path | None) -> None:
 
 
 def _check_files(settings: Settings) -> None:
-    """Whether there is all that a reference, labels and a baseline need."""
+    """Whether there is all that a reference, labels and simple models need."""
     if settings.reference is not None and not exists(settings.reference):
         told = f"the reference {str(settings.reference)!r} does not exist; check the path"
         raise click.UsageError(told)
     labels = settings.labels
     if labels is None:
-        if settings.baseline:
-            raise click.UsageError("--baseline requires --labels")
+        if settings.compare_simple:
+            raise click.UsageError("--compare-simple requires --labels")
         return
     if settings.data is None:
         raise click.UsageError("--labels requires --data")
@@ -116,6 +126,6 @@ def _check_files(settings: Settings) -> None:
     if labels.file == settings.data and labels.key is None:
         message = f"--labels and --data are one file; select a column: {labels.file.name}:COLUMN"
         raise click.UsageError(message)
-    if settings.baseline and find_spec("sklearn") is None:
-        message = "--baseline requires scikit-learn: pip install 'onnxlint[baseline]'"
+    if settings.compare_simple and find_spec("sklearn") is None:
+        message = "--compare-simple requires scikit-learn: pip install 'onnxlint[baseline]'"
         raise click.UsageError(message)

@@ -11,6 +11,9 @@ from onnxlint.report import Metrics, ModelReport
 from onnxlint.safety.printable import printable
 from onnxlint.severity import Severity
 
+SHOWN_GONE = 3
+"""Accepted findings that are gone and named; the others are counted."""
+
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 
@@ -21,9 +24,10 @@ def summary(
 
     Findings milder than `show` are counted only; `seconds` is how long the command took.
     """
-    found = _found(reports) + _hidden(reports, show) + _models(reports)
+    found = _found(reports) + _hidden(reports, show) + _aside(reports) + _models(reports)
     yield _not_executed(reports) + found + _how(reports, seconds)
     yield from _fixes(reports)
+    yield from _gone(reports)
     for report in reports:
         if report.metrics is not None:
             name = f"{printable(report.path)}: " if len(reports) > 1 else ""
@@ -62,6 +66,24 @@ def _hidden(reports: Sequence[ModelReport], show: Severity) -> str:
         return ""
     mildest = max((found.severity for found in mild), key=lambda each: each.rank)
     return click.style(f" ({len(mild):,} not shown; --show {mildest.value})", dim=True)
+
+
+def _aside(reports: Sequence[ModelReport]) -> str:
+    """How many findings do not count."""
+    kinds = Counter(each.kind for report in reports for each in report.suppressed)
+    told = [f"{number:,} {kind}" for kind, number in sorted(kinds.items())]
+    return click.style(f" ({', '.join(told)})", dim=True) if told else ""
+
+
+def _gone(reports: Sequence[ModelReport]) -> Iterator[str]:
+    """The accepted findings that are no longer there."""
+    gone = [(report, each) for report in reports for each in report.gone]
+    for report, each in gone[:SHOWN_GONE]:
+        model = f"{printable(report.path)}: " if len(reports) > 1 else ""
+        yield f"{model}{each.code} {each.name} at {printable(each.where)!r} is accepted and gone"
+    if gone:
+        rest = f"{len(gone) - SHOWN_GONE:,} more; " if len(gone) > SHOWN_GONE else ""
+        yield f"{rest}'onnxlint accept --prune' takes out what is gone"
 
 
 def _models(reports: Sequence[ModelReport]) -> str:

@@ -164,6 +164,14 @@ def crashed(rule: Rule, what: str, kind: str, error: BaseException | None = None
     return Diagnostic(code, name, Severity.ERROR, message, Place(), evidence=evidence)
 
 
+def engine_finding(
+    kind: tuple[str, str], message: str, *, hint: str, evidence: Mapping[str, Any]
+) -> Diagnostic:
+    """A warning of the engine's own about the whole run; `kind` is its code and name."""
+    code, name = kind
+    return Diagnostic(code, name, Severity.WARNING, message, Place(), evidence=evidence, hint=hint)
+
+
 def incomplete(
     message: str, *, lost: str, severity: Severity = Severity.WARNING, **evidence: Any
 ) -> Diagnostic:

@@ -3,7 +3,7 @@
 COSTS = {
     "Activations": "selects among values that are recorded in any case.",
     "AttentionMasks": "a walk back from each softmax; each value is judged once.",
-    "Baselines": "cross-validated fits of scikit-learn, on at most a thousand samples; only with `--baseline`.",
+    "Baselines": "cross-validated fits of scikit-learn, on at most a thousand samples; only with `--compare-simple`.",
     "Behaviour": "one to a few further runs per question: the same input again, two samples together, other batch sizes, other sizes, the unoptimised model.",
     "Bounds": "follows constants from the inputs to one value, when asked for it.",
     "ChosenLabels": "compares arrays that are already there.",

@@ -34,7 +34,7 @@ FAMILIES = {
         "CMP: comparison with a reference",
         "The model beside another one, stored outputs, or simple baselines.",
         "Each of these rules needs something to compare with: `--reference` for another model,\n"
-        "a test data set with expected outputs, or `--labels` with `--baseline`.\n"
+        "a test data set with expected outputs, or `--labels` with `--compare-simple`.\n"
         "[References and quantisation](../../guides/references.md) shows how to use them.",
     ),
     "DAT": Family(

@@ -15,6 +15,7 @@ from typing import Any
 import described
 import msgspec
 
+from onnxlint.choosing import OFF
 from onnxlint.config import HEADS, Config
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
@@ -29,6 +30,7 @@ FOLDER = Path(__file__).parents[2] / "onnxlint" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TEXT, COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
 SEVERITY = {"enum": [severity.value for severity in Severity]}
+RULE_SEVERITY = {"enum": [*SEVERITY["enum"], OFF]}
 
 
 def main() -> None:
@@ -84,17 +86,17 @@ def _without_null(schema: Any) -> Any:
 
 def _rule_tables() -> dict[str, Any]:
     rules = {rule.name: _rule_table(rule) for rule in discover().rules}
-    other = {"type": "object", "properties": {"severity": SEVERITY}}
+    other = {"type": "object", "properties": {"severity": RULE_SEVERITY, "reason": TEXT}}
     return {"type": "object", "properties": rules, "additionalProperties": other}
 
 
 def _rule_table(rule: Rule) -> dict[str, Any]:
-    severity = {**SEVERITY, "default": rule.severity.value}
+    severity = {**RULE_SEVERITY, "default": rule.severity.value}
     options = {name: _option(option) for name, option in rule.options.items()}
     return {
         "type": "object",
         "description": f"{rule.code}: {' '.join(rule.documentation.summary.split())}",
-        "properties": {"severity": severity, **options},
+        "properties": {"severity": severity, "reason": TEXT, **options},
         "additionalProperties": False,
     }
 
@@ -106,7 +108,7 @@ def _option(option: Any) -> dict[str, Any]:
     return {**schema, **({"description": description} if description else {}), **default}
 
 
-UNTOLD = {"surroundings"}  # of which the structural fingerprint is made
+UNTOLD = {"surroundings", "fed_by"}  # by which an accepted finding is known again
 
 
 def report() -> dict[str, Any]:

@@ -56,8 +56,8 @@ class Baselines:
         """
         from onnxlint.runtime.metrics import sklearn_baselines
 
-        if not settings.baseline:
-            raise Unavailable("requires --baseline")
+        if not settings.compare_simple:
+            raise Unavailable("requires --compare-simple")
         if scores.task == "multi-label" or len(scores.truths) != scores.samples:
             raise Unavailable("baselines require one label per sample")
         if scores.samples < MIN_SAMPLES:

@@ -22,7 +22,7 @@ def baseline_not_beaten(baselines: Baselines, scores: Scores) -> Iterator[Findin
     Bad:
     # config: data = "data.npz"
     # config: labels = "data.npz:truths"
-    # config: baseline = true
+    # config: compare-simple = true
     net (float[N, 2] x) => (float[N, 2] y)
     {
         y = Softmax(x)
@@ -34,7 +34,7 @@ def baseline_not_beaten(baselines: Baselines, scores: Scores) -> Iterator[Findin
     Good:
     # config: data = "data.npz"
     # config: labels = "data.npz:truths"
-    # config: baseline = true
+    # config: compare-simple = true
     net (float[N, 2] x) => (int64[N, 1] y) <float[2, 1] w = {1, -1}>
     {
         difference = MatMul(x, w)
