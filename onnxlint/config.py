@@ -126,7 +126,8 @@ class Loaded:
     """A configuration and the file it came from (None: the defaults).
 
     `rule_files` are the files that hold `[[rule]]` tables: itself, and those that it extends.
-    `suppress_files` are those of the entries of `suppress`, `policies` those that hold a policy.
+    `suppress_files` are those of the entries of `suppress`, `per_model_files` those of `per_model`,
+    `policies` those that hold a policy.
     `declared` is what a file that lies with the model says of it beside that: it is not trusted,
     and its other keys, `ignored`, have no effect.
     """
@@ -135,6 +136,7 @@ class Loaded:
     file: Path | None = None
     rule_files: tuple[Path, ...] = ()
     suppress_files: tuple[Path, ...] = ()
+    per_model_files: tuple[Path, ...] = ()
     policies: tuple[tuple[Path, Policy], ...] = ()
     declared: Loaded | None = None
     ignored: tuple[str, ...] = ()
@@ -223,6 +225,7 @@ def load(file: Path | None) -> Loaded:
         file,
         rule_files=tuple(path for path, table in tables.items() if "rule" in table),
         suppress_files=files_of("suppress", tables),
+        per_model_files=files_of("per-model", tables),
         policies=tuple(_policies(tables)),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from onnxlint.acceptance import ACCEPTED_FILE, Accepted
 from onnxlint.config import Loaded, load_for
+from onnxlint.config_globs import check_globs
 from onnxlint.job import Job, plan, settings_of
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import Registry, discover
@@ -46,6 +47,7 @@ class Planner:
     _registries: dict[tuple[tuple[Path, ...], tuple[str, ...]], Registry] = field(
         default_factory=dict, init=False
     )
+    _configurations: dict[Path, Loaded] = field(default_factory=dict, init=False)
     _accepted_files: dict[Path, Accepted] = field(default_factory=dict, init=False)
 
     def job(self, path: str) -> Job:
@@ -54,7 +56,9 @@ class Planner:
         Raises:
             ConfigError, PackError: the configuration, or what the caller asks for, cannot be used.
         """
-        return self._planned(path, self._loaded(path))
+        loaded = self._loaded(path)
+        check_globs(loaded, [path])
+        return self._planned(path, loaded)
 
     def jobs(self, paths: Iterable[str]) -> list[Job | ModelReport]:
         """A job for each model, or its report, where a configuration beside it cannot be used.
@@ -62,7 +66,11 @@ class Planner:
         Raises:
             ConfigError, PackError: what is trusted, or what the caller asks for, cannot be used.
         """
-        return [self._job_or_report(path) for path in paths]
+        models = [*paths]
+        told = [self._job_or_report(path) for path in models]
+        for loaded in self._configurations.values():
+            check_globs(loaded, models)
+        return told
 
     def _job_or_report(self, path: str) -> Job | ModelReport:
         try:
@@ -79,7 +87,10 @@ class Planner:
             return ModelReport(path, error=str(error))
 
     def _loaded(self, path: str) -> Loaded:
-        return load_for(path, self.config, trusts_all=self.trust_config)
+        loaded = load_for(path, self.config, trusts_all=self.trust_config)
+        if loaded.file is not None:
+            self._configurations[loaded.file] = loaded
+        return loaded
 
     def _planned(self, path: str, loaded: Loaded) -> Job:
         registry = self._registry(loaded)

@@ -301,6 +301,36 @@ def test_a_wrong_key_is_told_from_its_own_table(here, text, problem):
     assert problem in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[[per-model]]\npath = "n.onnx"', "per-model[1].path 'n.onnx' matches no file; did you"),
+        (
+            '[[per-model]]\npath = "models/*.onx"',
+            "per-model[1].path 'models/*.onx' matches no file",
+        ),
+        ('[[suppress]]\nrule = "ARC001"\nreason = "r"\nmodel = "q/*"', "suppress[1].model 'q/*'"),
+    ],
+)
+def test_a_glob_that_means_no_file(here, text, problem):
+    save(net(*SOFTMAXES))
+    Path("onnxlint.toml").write_text(text + "\n")
+    with pytest.raises(ConfigError) as raised:
+        linted()
+    assert problem in str(raised.value)
+
+
+def test_a_glob_may_mean_models_that_are_not_linted_now(here):
+    (here / "models").mkdir()
+    save(net(*SOFTMAXES))
+    save(net(*SOFTMAXES), "models/other.onnx")
+    Path("onnxlint.toml").write_text('[[per-model]]\npath = "models/*.onnx"\nstage = "init"\n')
+    assert codes(linted()) == ["ARC001"]
+    Path("below.toml").write_text('extend = "onnxlint.toml"\n')
+    (here / "models" / "other.onnx").unlink()
+    assert codes(lint("m.onnx", select=["ARC001"], config=Path("below.toml"))) == ["ARC001"]
+
+
 # Accepted findings
 
 
