@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "Explain a rule: what it finds, why it matters, how to fix it.",
     "inspect": "Summarise a model layer by layer.",
     "targets": "List the known deployment targets.",
+    "new": "Start a pack of rules, or a rule.",
     "test-rules": "Run the Bad and Good examples of rules.",
     "schema": "Print the JSON Schema of the configuration or of the JSON report.",
 }

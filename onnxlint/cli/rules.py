@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from onnxlint.cli.colours import color_option, console
 from onnxlint.safety.printable import json_text, printable
 
 if TYPE_CHECKING:
+    from onnxlint.rules.packs import Registry
     from onnxlint.rules.rule import Rule
 
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     type=click.Choice(["error", "warning", "info"]),
     help="List only rules with this default severity.",
 )
+@click.option("--pack", metavar="PACK", help="List only the rules of this pack or file.")
 @click.option(
     "--rules",
     multiple=True,
@@ -32,8 +35,9 @@ if TYPE_CHECKING:
               show_default=True, help="Format of the list.")  # fmt: skip
 @color_option
 def command(
-    selectors: tuple[str, ...], severity: str | None, rules: tuple[Path, ...], format_: str
-) -> None:
+    selectors: tuple[str, ...], severity: str | None, pack: str | None, rules: tuple[Path, ...],
+    format_: str,
+) -> None:  # fmt: skip
     """List all rules, or those that RULE selects: codes, prefixes or names.
 
     Rules from the configuration of the working directory are included.
@@ -45,6 +49,8 @@ def command(
     if selectors:
         codes = {rule.code for name in selectors for rule in registry.select(name)}
         chosen = [rule for rule in chosen if rule.code in codes]
+    if pack is not None:
+        chosen = [rule for rule in chosen if rule in _of_pack(pack, registry)]
     if severity is not None:
         chosen = [rule for rule in chosen if rule.severity == severity]
     if format_ == "json":
@@ -52,6 +58,18 @@ def command(
         click.echo(json_text(listed))
         return
     _table(chosen)
+
+
+def _of_pack(pack: str, registry: Registry) -> list[Rule]:
+    """The rules of a pack, as it is installed or as its package is called, or of a file."""
+    named = {pack, pack.replace("-", "_")}
+    rules = [rule for rule in registry.rules if registry.owner(rule) in named]
+    if not rules:
+        owners = sorted({registry.owner(rule) for rule in registry.rules})
+        near = get_close_matches(pack, owners, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(owners)}"
+        raise click.UsageError(f"no pack {pack!r}; {hint}")
+    return rules
 
 
 def described(rule: Rule) -> dict[str, Any]:

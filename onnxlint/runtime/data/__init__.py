@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from onnxlint.model.file.errors import DataError
-from onnxlint.runtime.data import arrays, csv_parquet, generators, images, test_sets
+from onnxlint.runtime.data import arrays, csv_parquet, generators, images, readers, test_sets
 from onnxlint.runtime.data.batching import batched, whole_batches
 from onnxlint.runtime.data.files import guarded, is_folder
 from onnxlint.runtime.data.fitting import Fed, fitted
@@ -53,8 +53,10 @@ def _read(
         found = images.read(path, slots, rows, contracts)
     elif is_folder(path) or suffix in arrays.SUFFIXES:
         found = arrays.read(path, slots, rows, looked_at, without)
+    elif (reader := readers.reader_of(path)) is not None:
+        return readers.read(reader, path, slots, samples)
     else:
-        known = ", ".join([*arrays.SUFFIXES, *csv_parquet.SUFFIXES])
+        known = ", ".join([*arrays.SUFFIXES, *csv_parquet.SUFFIXES, *readers.suffixes()])
         remedy = f"give {known}, a folder of .npy or images, test_data_set_*, or module:function"
         raise DataError(f"{path}: unsupported data format; {remedy}")
     return batched(fitted(found, slots), slots, samples)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +40,28 @@ def read(path: Path, slots: list[Slot], samples: int) -> Fed:
         MisfitError: what it yields does not fit the model.
         DataError: there is no such function, or it fails.
     """
+    with _importable(path.parent):
+        return fed(path.name, lambda: _called(path), slots, samples)
+
+
+def fed(source: str, make: Callable[[], Iterable[Any]], slots: list[Slot], samples: int) -> Fed:
+    """What somebody's code makes until `samples` are there; `source` is how errors name it.
+
+    Raises:
+        MisfitError: it does not fit the model.
+        DataError: it fails, or makes nothing.
+    """
     ranks = {slot.name: len(slot.dims) for slot in slots}
     try:
-        with _importable(path.parent), contextlib.redirect_stdout(sys.stderr):
-            items = list(_taken(path.name, _called(path), slots, samples))
+        with contextlib.redirect_stdout(sys.stderr):
+            items = list(_taken(source, make(), slots, samples))
     except (DataError, KeyboardInterrupt):
         raise
     except BaseException as error:  # SystemExit, and whatever else the user's code may raise
         told = f"{type(error).__name__}: {shortened(str(error))}"
-        raise DataError(f"{path.name}: {told}") from error
+        raise DataError(f"{source}: {told}") from error
     if not items:
-        raise DataError(f"{path.name}: yielded nothing")
+        raise DataError(f"{source}: yielded nothing")
     names = items[0].keys()
     alike = all(item.keys() == names for item in items) and all(
         len({item[name].shape for item in items}) == 1 for name in names

@@ -1,0 +1,1 @@
+"""ACME: what our camera's accelerator does not do, or does slowly."""

@@ -1,0 +1,177 @@
+"""Packs: made by `onnxlint new`, and the example of a team, installed from its wheel."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from onnxlint.cli.main import cli
+from onnxlint.testing import model_from_text
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "acme-rules"
+POOLED = """<ir_version: 8, opset_import: ["" : 17]>
+net (float[N, 1, 32, 32] x) => (float[N, 1, 2, 2] y) {
+    [big] a = MaxPool<kernel_shape = [8, 8], strides = [8, 8]>(x)
+    [small] y = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(a)
+}"""
+
+
+def new(*arguments: object) -> tuple[int, str]:
+    """`onnxlint new`: its exit code, and what it says."""
+    done = CliRunner().invoke(cli, ["new", *map(str, arguments)])
+    return done.exit_code, done.output
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder in which the example's wheel is installed, as pip does it."""
+    folder = tmp_path_factory.mktemp("acme")
+    shutil.copytree(EXAMPLE, folder / "source", ignore=shutil.ignore_patterns("*cache*"))
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=folder / "source", capture_output=True, text=True,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture
+def acme(installed, tmp_path):
+    """Runs the command where the pack is installed, in a folder with a model."""
+    model = model_from_text(POOLED)
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "onnxlint", *map(str, arguments)],
+            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(installed)},
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    run.folder = tmp_path
+    return run
+
+
+def test_its_rules_analysis_and_version_are_in_the_report(acme):
+    done = acme("m.onnx", "--select", "ACME", "--static-only", "--format", "json")
+    report = json.loads(done.stdout)
+    assert report["tool"]["packs"]["acme_rules"] == "0.1.0"
+    (finding,) = report["models"][0]["findings"]
+    assert (finding["code"], finding["place"]["node"], finding["measured"]) == (
+        "ACME001",
+        "big",
+        64,
+    )
+    assert finding["hint"] == "split MaxPool into two steps"
+
+
+@pytest.mark.parametrize("name", ["acme_rules", "acme-rules"])
+def test_rules_of_one_pack(acme, name):
+    listed = json.loads(acme("rules", "--pack", name, "--format", "json").stdout)
+    assert [rule["code"] for rule in listed] == ["ACME001", "ACME002"]
+    assert {rule["pack"] for rule in listed} == {"acme_rules"}
+
+
+def test_a_pack_that_is_not_there(acme):
+    done = acme("rules", "--pack", "acme_rulez")
+    assert done.returncode == 2
+    assert "no pack 'acme_rulez'; did you mean 'acme_rules'?" in done.stderr
+
+
+def test_its_policy_is_extended(acme):
+    config = acme.folder / "onnxlint.toml"
+    config.write_text('extend = "acme_rules:policy.toml"\nrequire-packs = ["acme_rules"]\n'
+                      '[rules.lost-image]\nseverity = "off"\n')  # fmt: skip
+    done = acme("m.onnx", "--static-only")
+    assert done.returncode == 2
+    assert "ACME002 'lost-image' is mandatory by the policy of " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_its_reader_gives_the_data(acme):
+    rows = [" ".join(str((at * k) % 7) for at in range(1024)) for k in range(1, 9)]
+    (acme.folder / "frames.camlog").write_text("\n".join(rows) + "\n")
+    done = acme("m.onnx", "--data", "frames.camlog", "--format", "json", "--select", "RUN,ACME")
+    summary = json.loads(done.stdout)["models"][0]["summary"]
+    assert (summary["samples"], summary["data"]) == (8, "data frames.camlog")
+    (acme.folder / "frames.camlog").write_text("1 2 x\n")
+    broken = json.loads(acme("m.onnx", "--data", "frames.camlog", "--format", "json").stdout)
+    assert (
+        "frames.camlog (acme_rules.camera_logs:read): ValueError: " in broken["models"][0]["error"]
+    )
+
+
+# Made by the command
+
+
+def test_a_new_pack_loads_and_its_tests_pass(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, said = new("pack", "nova-rules")
+    assert code == 0, said
+    code, said = new("rule", "NOVA", "second-rule", "--in", "nova-rules")
+    assert code == 0, said
+    second = (tmp_path / "nova-rules" / "nova_rules" / "second_rule.py").read_text()
+    assert second.startswith('"""NOVA002 second-rule."""')
+    pack = tmp_path / "nova-rules"
+    for command in (("ruff", "format", "--check"), ("ruff", "check"), ("pytest", "-q")):
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=pack, capture_output=True, text=True,
+            env=os.environ | {"PYTHONPATH": str(pack)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pack", ["new", "example"])
+def test_types_of_a_pack(tmp_path, monkeypatch, pack):
+    monkeypatch.chdir(tmp_path)
+    if pack == "new":
+        new("pack", "acme-rules")
+    else:
+        shutil.copytree(EXAMPLE, "acme-rules")
+    done = subprocess.run([sys.executable, "-m", "mypy"], cwd="acme-rules", capture_output=True,
+                          text=True, env=os.environ | {"MYPYPATH": "."})  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("pack", "Acme"), "'Acme' is not the name of a pack"),
+        (("pack", "a-rules"), "'A' is not a prefix: 3 to 8 capitals, such as ACME"),
+        (("pack", "there"), "'there' exists; choose another name"),
+        (("rule", "acme", "n"), "'acme' is not a code"),
+        (("rule", "ACME", "Not_So"), "'Not_So' is not the name of a rule"),
+        (("rule", "ACME", "n", "--in", "none"), "'none' is no folder"),
+        (("rule", "ACT003", "n", "--in", "there"), "ACT003 'n' is taken by ACT003 'dead-relu'"),
+        (("rule", "ACME", "dead-relu"), "ACME001 'dead-relu' is taken by ACT003 'dead-relu'"),
+    ],
+)
+def test_what_cannot_be_made(tmp_path, monkeypatch, arguments, problem):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    code, said = new(*arguments)
+    assert (code, problem in said) == (2, True), said
+
+
+def test_a_rule_in_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ours").mkdir()
+    for name in ("one-thing", "other-thing"):
+        code, said = new("rule", "ACME", name, "--in", "ours")
+        assert code == 0, said
+    assert "ACME002" in (tmp_path / "ours" / "other_thing.py").read_text()
+    done = CliRunner().invoke(cli, ["test-rules", "ours"])
+    assert done.exit_code == 0, done.output
