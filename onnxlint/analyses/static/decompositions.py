@@ -115,8 +115,6 @@ class Decompositions:
 
     def _is_over_last_axis(self, mean: Node) -> bool:
         """Whether a mean runs over the last axis alone, as that of a normalisation does."""
-        constant, shape = self._graph.integers(mean.input(1)), self._shapes.of(mean.input(0))
+        constant, rank = self._graph.integers(mean.input(1)), self._shapes.rank(mean.input(0))
         axes = mean.integers("axes") if constant is None else constant
-        return axes == [-1] or (
-            shape is not None and shape.rank is not None and axes == [shape.rank - 1]
-        )
+        return axes == [-1] or (rank is not None and axes == [rank - 1])

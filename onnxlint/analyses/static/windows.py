@@ -105,12 +105,12 @@ class Windows:
         kernel = self._kernel(node)
         ones, pads = [1] * len(kernel), node.integers("pads") or []
         dilations, strides = node.integers("dilations") or ones, node.integers("strides") or ones
-        shape, auto_pad = self._shapes.of(node.input(0)), node.attribute("auto_pad", "NOTSET")
+        auto_pad = node.attribute("auto_pad", "NOTSET")
         if auto_pad != "NOTSET" or len(pads) != 2 * len(kernel):
             pads = [0] * 2 * len(kernel)
         steps = zip(kernel, dilations, strides, strict=False)
         for axis, (size, dilation, stride) in enumerate(steps):
-            length = None if shape is None else shape.dim(axis + 2)
+            length = self._shapes.dim(node.input(0), axis + 2)
             yield Window(
                 axis + 2,
                 size,
