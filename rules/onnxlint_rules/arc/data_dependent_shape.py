@@ -70,8 +70,8 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             search,
             f"the input size of {counted(len(layers), 'layer')} depends on this result "
             f"(first: {first.place})",
-            hint=f"keep a fixed number of entries (TopK, padding) instead of those that {search.op} "
-            "finds, or mask them",
+            hint="keep a fixed number of entries (TopK, padding) instead of those that "
+            f"{search.op} finds, or mask them",
             measured=len(layers),
             limit=0,
             unit="layers",

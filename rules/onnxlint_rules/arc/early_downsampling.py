@@ -11,16 +11,14 @@ from onnxlint.model.graph.operators import POOLS, SIZE_OPS
 
 @rule("ARC013", "early-downsampling", severity=Severity.INFO, ops=("Conv",))
 def early_downsampling(
-    graph: Graph,
-    layers: Layers,
-    *,
+    graph: Graph, layers: Layers, *,
     first_windows: Annotated[
         int, Option("convolutions and poolings after an input that are judged", unit="nodes")
     ] = 3,
     min_kept: Annotated[
         float, Option("smallest share of an input's values that these keep", unit="fraction")
     ] = 0.1,
-) -> Iterator[Finding]:
+) -> Iterator[Finding]:  # fmt: skip
     """First layers that lose resolution much faster than they gain channels.
 
     Why: information discarded early cannot be recovered later. A convolution or pooling keeps

@@ -9,16 +9,14 @@ from onnxlint.model.graph.operators import SIGMOIDS, SQUASHING
 
 @rule("ARC004", "hidden-saturating-activation", severity=Severity.WARNING, ops=SQUASHING)
 def hidden_saturating_activation(
-    graph: Graph,
-    layers: Layers,
-    *,
+    graph: Graph, layers: Layers, *,
     min_layers: Annotated[
         int, Option("fewest layers on the path through a reported activation", unit="layers")
     ] = 5,
     min_tanhs: Annotated[
         int, Option("fewest hidden tanh activations that are reported", unit="activations")
     ] = 3,
-) -> Iterator[Finding]:
+) -> Iterator[Finding]:  # fmt: skip
     """A sigmoid or tanh as the activation between the layers of a deep network.
 
     Why: the slope of a sigmoid is at most 0.25, so each one shrinks the gradient to a quarter or

@@ -14,13 +14,11 @@ CHOOSING = SOFTMAXES | {"ArgMax"}
 
 @rule("ARC007", "relu-before-output", severity=Severity.WARNING, ops=("Relu",))
 def relu_before_output(
-    graph: Graph,
-    layers: Layers,
-    *,
+    graph: Graph, layers: Layers, *,
     feature_multiple: Annotated[
         int, Option("multiples of this output width count as features", unit="values")
     ] = 32,
-) -> Iterator[Finding]:
+) -> Iterator[Finding]:  # fmt: skip
     """A ReLU over the logits of a classifier or the prediction of a regression.
 
     Why: the values of the last layer are the prediction, and after a ReLU none of them can be
