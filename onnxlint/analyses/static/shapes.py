@@ -208,6 +208,11 @@ class Shapes:
         shape = self.of(value)
         return None if shape is None else shape.dim(axis)
 
+    def axis(self, value: Value | None, axis: int) -> int | None:
+        """An axis of a value counted from 0; None where it is not known whether it has that one."""
+        rank = self.rank(value)
+        return axis % rank if rank and -rank <= axis < rank else None
+
     def is_integer(self, value: Value | None) -> bool:
         """Whether it is known that a value's elements are integers; booleans are not."""
         shape = self.of(value)

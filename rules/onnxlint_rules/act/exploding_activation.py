@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Activations, Bounds, Finding, Option, Severity, Trace, rule
-from onnxlint_rules._counts import counted
+from onnxlint import Activations, Bounds, Finding, Option, Severity, Trace, counted, rule
 
 
 @rule("ACT006", "exploding-activation", severity=Severity.WARNING)

@@ -10,9 +10,9 @@ from onnxlint import (
     Option,
     Severity,
     Trace,
+    counted,
     rule,
 )
-from onnxlint_rules._counts import counted
 from onnxlint_rules.act._saturation import neurons_beyond, saturated_share
 
 

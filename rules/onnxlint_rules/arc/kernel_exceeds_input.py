@@ -97,11 +97,9 @@ def kernel_exceeds_input(graph: Graph, windows: Windows) -> Iterator[Finding]:
     }
     """
     for node in graph.nodes("Conv", *sorted(POOLS)):
-        misfits = (_misfit(node, window) for window in windows.of(node))
-        yield from islice(filter(None, misfits), 1)
-        if node.op in POOLS:
-            padded = (_within_padding(node, window) for window in windows.of(node))
-            yield from islice(filter(None, padded), 1)
+        for judge in (_misfit, _within_padding):
+            found = (judge(node, window) for window in windows.of(node))
+            yield from islice(filter(None, found), 1)  # of the first axis that has one
 
 
 def _misfit(node: Node, window: Window) -> Finding | None:
@@ -144,7 +142,7 @@ def _misfit(node: Node, window: Window) -> Finding | None:
 def _within_padding(node: Node, window: Window) -> Finding | None:
     """The finding of a pooling of which a window only covers padding."""
     refused, width = window.fits_into_padding, max(window.before, window.after)
-    if not refused and not window.steps_over_input:
+    if node.op not in POOLS or not (refused or window.steps_over_input):
         return None
     apart = f" and dilation {window.dilation}" if window.dilation > 1 else ""
     most = f"use a dilation of at most {window.length} along axis {window.axis}"

@@ -48,7 +48,7 @@ def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     found = _symbols((v for node in graph.nodes(*DATA_SIZED) for v in node.outputs if v), shapes)
     along = Along(shapes)
     for node in graph.nodes("TopK"):
-        k, axis = _k(node, graph), _axis(node, shapes)
+        k, axis = _k(node, graph), shapes.axis(node.input(0), node.attribute("axis", -1))
         in_branch = any(owner.op == "If" for owner in node.owners)
         if k is None or axis is None or in_branch:
             continue
@@ -81,8 +81,3 @@ def _k(node: Node, graph: Graph) -> int | None:
     if constant is None:
         return node.attribute("k", 0) or None
     return constant if isinstance(constant, int) else None
-
-
-def _axis(node: Node, shapes: Shapes) -> int | None:
-    rank, axis = shapes.rank(node.input(0)), node.attribute("axis", -1)
-    return axis % rank if rank and -rank <= axis < rank else None
