@@ -120,10 +120,10 @@ def _advice(node: Node, repeated: Value) -> str:
 def _repeated(operands: list[Value | None]) -> Value | None:
     """The first value that occurs twice."""
     met: set[Value] = set()
-    for value in operands:
+    for value in filter(None, operands):
         if value in met:
             return value
-        met.update(filter(None, [value]))
+        met.add(value)
     return None
 
 
