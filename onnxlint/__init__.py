@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.attention_masks import AttentionMask, AttentionMasks
     from onnxlint.analyses.static.constant_folding import ConstantFolding
     from onnxlint.analyses.static.constant_values import Constancy
+    from onnxlint.analyses.static.decompositions import Decomposition, Decompositions
     from onnxlint.analyses.static.expansions import Expansions
     from onnxlint.analyses.static.layers import Change, Layer, Layers, PathToLayer, Trail
     from onnxlint.analyses.static.precision import Rounding
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.texts import Text, Texts
     from onnxlint.analyses.static.value_bounds import Bounds
     from onnxlint.analyses.static.weights import Weight, Weights
+    from onnxlint.analyses.static.windows import Window, Windows
     from onnxlint.analyses.targets.operator_support import Support
     from onnxlint.analyses.targets.targets import Target, Targets
     from onnxlint.analyses.trace.activations import Activations
@@ -97,6 +99,8 @@ _HOMES = {
     "Contamination": "onnxlint.analyses.trace.trace",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.inputs.user_data",
+    "Decomposition": "onnxlint.analyses.static.decompositions",
+    "Decompositions": "onnxlint.analyses.static.decompositions",
     "Difference": "onnxlint.analyses.stability.output_difference",
     "Draft": "onnxlint.model.edit.draft",
     "Execution": "onnxlint.analyses.execution.execution",
@@ -176,6 +180,8 @@ _HOMES = {
     "WayBack": "onnxlint.model.graph.walk",
     "Weight": "onnxlint.analyses.static.weights",
     "Weights": "onnxlint.analyses.static.weights",
+    "Window": "onnxlint.analyses.static.windows",
+    "Windows": "onnxlint.analyses.static.windows",
     "Witnesses": "onnxlint.analyses.trace.witnesses",
     "counted": "onnxlint.findings",
     "lint": "onnxlint.pipeline",
@@ -202,6 +208,8 @@ __all__ = [
     "Contamination",
     "Danger",
     "Data",
+    "Decomposition",
+    "Decompositions",
     "Difference",
     "Draft",
     "Execution",
@@ -281,6 +289,8 @@ __all__ = [
     "WayBack",
     "Weight",
     "Weights",
+    "Window",
+    "Windows",
     "Witnesses",
     "counted",
     "lint",

@@ -186,3 +186,21 @@ def test_nodes_of_several_operators_come_in_the_order_of_the_file(graph_of):
         assert found == ["a", "b", "d", "y", "p", "q"]
         assert [node.output.name for node in graph.nodes("Abs")] == ["d", "q"]
         assert list(graph.nodes("Absent")) == []
+
+
+def test_parts_of_some_vertices_share_nothing(graph_of):
+    text = """net (float[N] x) => (float[N] y) {
+        a = Neg(x) b = Exp(a) c = Abs(x) y = Relu(x) d = Add(b, a)
+    }"""
+    with graph_of(text) as graph:
+        dead = {each for each in (*graph.nodes(), *graph.values()) if each not in graph.live}
+        parts = [{each.op for each in part if each in set(graph.nodes())}
+                 for part in graph.parts(dead)]  # fmt: skip
+        assert parts == [{"Neg", "Exp", "Add"}, {"Abs"}]
+        assert [{"y", "x"} <= names(part) for part in graph.parts()] == [True]
+
+
+def test_a_node_without_values_is_a_part(graph_of):
+    with graph_of("net (float[N] x) => (float[N] y) { y = Relu(x) }") as graph:
+        (relu,) = graph.nodes()
+        assert [*graph.parts({relu})] == [{relu}]

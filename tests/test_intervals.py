@@ -130,3 +130,19 @@ def test_on_the_users_data_a_dead_layer_is_a_warning(tmp_path):
         (found,) = run_rule(dead_relu, path, settings=Settings(data=tmp_path / "data.npz")).findings
     assert found.severity is Severity.WARNING
     assert "all 5 samples" in found.message
+
+
+@pytest.mark.parametrize(
+    ("body", "least"),
+    [
+        ("s = Sigmoid(x) y = Sub(s, two)", 1.0),
+        ("s = Sigmoid(x) y = Add(s, two)", 2.0),
+        ("s = Tanh(x) y = Mul(s, three)", 0.0),
+        ("y = Relu(x)", 0.0),
+    ],
+)
+def test_the_least_rms_is_what_no_input_undercuts(body, least, tmp_path):
+    constants = "float[2] three = {1, -3}, float two = {2}"
+    text = f"net (float[N, 2] x) => (float[N, 2] y) <{constants}> {{ {body} }}"
+    with bounds_in(text, tmp_path) as (graph, bounds):
+        assert bounds.least_rms(graph.outputs[0]) == pytest.approx(least, abs=1e-5)

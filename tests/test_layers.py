@@ -97,3 +97,22 @@ def test_depth_counts_the_longest_path_through_a_node() -> None:
             node.output.name: layers.depth(node) for node in graph.nodes("Relu") if node.output
         }
         assert depths == {"r": 3, "z": 0, "q": 2}
+
+
+@pytest.mark.parametrize(
+    ("behind", "fed"),
+    [
+        ("m = MatMul(r, t)", ["MatMul"]),
+        ("q = Reshape(r, shape) m = MatMul(q, t) k = MatMul(r, t)", ["MatMul", "MatMul"]),
+        ("size = Shape(r) m = MatMul(r, t)", ["MatMul"]),
+        ("p = GlobalMaxPool(r) m = MatMul(p, t)", []),
+        ("p = MaxPool<kernel_shape = [1, 1]>(r) m = MatMul(p, t)", ["MatMul"]),
+        ("m = MatMul(r, t) e = Exp(r)", []),
+        ("e = Exp(x)", []),
+    ],
+)
+def test_the_layers_that_a_node_feeds(behind: str, fed: list[str]) -> None:
+    body = f"shape = Shape(x) h = MatMul(x, w) r = Relu(h) {behind} y = Neg(h)"
+    with layers_of(body) as (graph, layers):
+        (relu,) = graph.nodes("Relu")
+        assert [layer.node.op for layer in layers.fed_by(relu)] == fed

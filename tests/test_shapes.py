@@ -20,6 +20,7 @@ from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.runtime.shape_inference import inference
 from onnxlint.settings import Settings
+from onnxlint.testing import model_from_text
 
 Write = Callable[..., Path]
 
@@ -301,3 +302,16 @@ def test_what_is_inferred_is_what_operators_give(shard: int, tmp_path: Path) -> 
                 assert all(fits), (case.name, str(shape), array.shape)
                 compared += 1
     assert compared > 40
+
+
+def test_what_is_asked_of_one_value(tmp_path):
+    text = "net (float[N, 4] x, int64[2] at, z) => (y) { y = Relu(x) }"
+    path = tmp_path / "model.onnx"
+    onnx.save(model_from_text(text), path)
+    with shapes_of(path) as (graph, shapes):
+        x, at, z = graph.inputs
+        assert [shapes.rank(each) for each in (x, at, z, None)] == [2, 1, None, None]
+        assert [shapes.dim(x, axis) for axis in (0, 1, -1, 2)] == ["N", 4, 4, None]
+        assert [shapes.axis(x, axis) for axis in (0, -1, -2, 2, -3)] == [0, 1, 0, None, None]
+        assert [shapes.axis(each, 0) for each in (z, None)] == [None, None]
+        assert [shapes.is_integer(each) for each in (x, at, z, None)] == [False, True, False, False]

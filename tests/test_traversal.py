@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from onnxlint.model.graph.crossings import carried
 from onnxlint.model.graph.operators import MOVING
 from onnxlint.model.graph.traversal import behind, followers, source, sources
 
@@ -41,3 +44,57 @@ def test_a_circle_ends(graph_of):
         values = graph.main.values
         assert behind(values["a"], {"Relu"}, MOVING) is None
         assert [node.op for node, _ in followers(values["a"], MOVING)] == ["Neg"]
+
+
+def test_a_walk_passes_so_many_nodes_at_most(graph_of):
+    with graph_of(CHAIN) as graph:
+        values = graph.main.values
+        assert [each.name for each in sources(values["u"], MOVING, 2)] == ["u", "t", "r"]
+        assert source(values["u"], MOVING, 1) is values["t"]
+        assert behind(values["u"], {"Sigmoid"}, MOVING, 2) is None
+        assert behind(values["u"], {"Sigmoid"}, MOVING, 3) is values["s"].producer
+        assert [node.op for node, _ in followers(values["s"], MOVING, 1)] == ["Neg"]
+
+
+def test_followers_go_on_by_any_input_where_asked(graph_of):
+    text = "net (float[N] x, float[N] z) => (float[N] y) { a = Add(z, x) b = Mul(a, z) y = Exp(b) }"
+    with graph_of(text) as graph:
+        found = followers(graph.main.values["x"], {"Add", "Mul"}, by_any_input=True)
+        assert [node.op for node, _ in found] == ["Exp"]
+        assert [node.op for node, _ in followers(graph.main.values["x"], {"Add"})] == ["Add"]
+
+
+def test_owners_come_from_the_innermost_outwards(graph_of):
+    text = """net (bool c, float[N] x) => (float[N] y) {
+        y = If (c) <then_branch = t () => (float[N] a) {
+            a = If (c) <then_branch = u () => (float[N] b) { b = Neg(x) },
+                        else_branch = v () => (float[N] d) { d = Abs(x) }>
+        }, else_branch = e () => (float[N] f) { f = Exp(x) }>
+    }"""
+    with graph_of(text) as graph:
+        (neg,), (inner, outer) = graph.nodes("Neg"), graph.nodes("If")
+        inner, outer = sorted((inner, outer), key=lambda node: -len(node.scope.path))
+        assert [*neg.owners] == [inner, outer]
+        assert [*outer.owners] == []
+
+
+@pytest.mark.parametrize(
+    ("node", "states"),
+    [
+        ("""z, all = Scan <num_scan_inputs = 1, body = b (float[2] s, float[2] row)
+            => (float[2] after, float[2] told) { after = Add(s, row) told = Neg(after) }> (s0, x)
+         """, [("after", "s")]),
+        ("""z, all = Loop <body = b (int64 i, bool go, float[2] s)
+            => (bool on, float[2] after, float[2] told) {
+                on = Identity(go) after = Add(s, s) told = Neg(after)
+            }> (n, c, s0)""", [("after", "s")]),
+        ("z = If (c) <then_branch = t () => (float[2] a) { a = Neg(s0) }, "
+         "else_branch = e () => (float[2] b) { b = Abs(s0) }>", []),
+    ],
+    ids=["Scan", "Loop", "If"],
+)  # fmt: skip
+def test_loops_carry_states_and_nothing_else(graph_of, node, states):
+    text = f"net (int64 n, bool c, float[2] s0, float[5, 2] x) => (float[2] z) {{ {node} }}"
+    with graph_of(text) as graph:
+        (found,) = graph.main.nodes
+        assert [(one.name, other.name) for one, other in carried(found)] == states

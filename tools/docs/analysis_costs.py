@@ -11,6 +11,7 @@ COSTS = {
     "Constancy": "a walk through the graph for each value that was seen to be constant.",
     "ConstantFolding": "computes each asked value once, from small integers only.",
     "Data": "reads up to a thousand rows of the data.",
+    "Decompositions": "a walk back from each root, softmax, erf and tanh.",
     "Execution": "loading the model and running every sample, with recorded values: about 1.1 to 1.3 times plain inference.",
     "Expansions": "infers each distinct operator once.",
     "Expected": "reads the stored outputs.",
@@ -41,5 +42,6 @@ COSTS = {
     "Ties": "one further run with the scores fetched, only where outputs differ.",
     "Trace": "merges the statistics of the shared run.",
     "Weights": "one pass over each weight that a rule asks for, read in pieces from the file.",
+    "Windows": "reads attributes and shapes, of the nodes that it is asked about.",
     "Witnesses": "further runs to shrink an input, only with `--save-witness`.",
 }

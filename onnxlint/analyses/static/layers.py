@@ -11,7 +11,7 @@ from math import prod
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import FEW, Node, Scope, Value
 from onnxlint.model.graph.operators import AFFINE, CASTING, SIZE_OPS
-from onnxlint.model.graph.walk import WayBack
+from onnxlint.model.graph.walk import Walk, WayBack
 
 
 class Change(IntEnum):
@@ -170,6 +170,27 @@ class Layers:
             reading = sum(node.op not in SIZE_OPS for node in value.consumers)
             self._readers[value] = reading + value.is_output + len(value.yielded_to)
         return self._readers[value]
+
+    def fed_by(self, node: Node) -> list[Layer]:
+        """The layers that read what a node gives, nothing but pooling and the like between.
+
+        Empty where anything else reads it, too, be it the caller.
+        """
+        fed: list[Layer] = []
+        walk = Walk([node])
+        for current in walk:
+            value = current.output
+            if value is None or not value.consumers or value.is_output or value.yielded_to:
+                return []
+            for reader in value.readers:
+                layer, change = self.of(reader), self.change(reader, value)
+                if layer is not None:
+                    fed.append(layer)
+                elif change is not None and (change <= Change.MIXING or reader.op == "MaxPool"):
+                    walk.add(reader)
+                elif reader.op not in SIZE_OPS:
+                    return []
+        return fed
 
     def depth(self, node: Node) -> int:
         """The number of layers on the longest path through a node, from input to output."""

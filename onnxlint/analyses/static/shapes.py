@@ -198,6 +198,26 @@ class Shapes:
             found = self._told[value] = self._found(value)
             return found
 
+    def rank(self, value: Value | None) -> int | None:
+        """The number of dimensions of a value, None where it is not known."""
+        shape = self.of(value)
+        return None if shape is None else shape.rank
+
+    def dim(self, value: Value | None, axis: int) -> Dim:
+        """One dim of a value, negative axes from the end; None where it is not known."""
+        shape = self.of(value)
+        return None if shape is None else shape.dim(axis)
+
+    def axis(self, value: Value | None, axis: int) -> int | None:
+        """An axis of a value counted from 0; None where it is not known whether it has that one."""
+        rank = self.rank(value)
+        return axis % rank if rank and -rank <= axis < rank else None
+
+    def is_integer(self, value: Value | None) -> bool:
+        """Whether it is known that a value's elements are integers; booleans are not."""
+        shape = self.of(value)
+        return shape is not None and shape.is_integer
+
     def _found(self, value: Value) -> Shape | None:
         if value.tensor_proto is not None:
             return _stored(value.tensor_proto.data_type, tuple(value.tensor_proto.dims))

@@ -69,6 +69,12 @@ class Bounds:
                     self._known[node.output] = self._after(node)
         return self._get(value)
 
+    def least_rms(self, value: Value) -> float:
+        """The root mean square of a value that is not undercut, whatever the input is."""
+        found = self.of(value)
+        channels = abs(found.low.clip(0) + found.high.clip(None, 0))
+        return float((channels**2).mean() ** 0.5)
+
     def _get(self, value: Value | None) -> Interval:
         if value is None:
             return Interval.of()

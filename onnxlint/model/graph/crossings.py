@@ -56,12 +56,20 @@ def _pairs(node: Node) -> Iterator[Pair]:
         elif node.op == "Loop":
             yield from _zipped(node.inputs, scope.inputs)
             yield from _zipped(scope.outputs[1:], node.outputs)
-            yield from _zipped(scope.outputs[1 : len(node.inputs) - 1], scope.inputs[2:])
         elif node.op == "Scan":
             yield from _zipped(node.inputs, scope.inputs)
             yield from _zipped(scope.outputs, node.outputs)
-            states = max(0, len(node.inputs) - node.attribute("num_scan_inputs", 0))
-            yield from _zipped(scope.outputs[:states], scope.inputs)
+    yield from carried(node)
+
+
+def carried(loop: Node) -> Iterator[Pair]:
+    """What the body of a Loop or Scan hands to its next iteration, with what it reads there."""
+    for body in loop.subgraphs:
+        if loop.op == "Loop":
+            yield from _zipped(body.outputs[1:], body.inputs[2:])
+        elif loop.op == "Scan":
+            scanned = loop.attribute("num_scan_inputs", len(body.inputs))
+            yield from _zipped(body.outputs, body.inputs[: max(0, len(body.inputs) - scanned)])
 
 
 def _zipped(before: Iterable[Value | None], after: Iterable[Value | None]) -> Iterator[Pair]:

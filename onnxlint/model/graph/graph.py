@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -343,17 +343,20 @@ class Graph:
         """Whether no value depends on itself."""
         return is_acyclic(self.digraph)
 
-    def parts(self) -> Iterator[set[Node | Value]]:
-        """What is live, as parts that share no vertex and no edge, in the order of the values."""
-        live, met = self.live, set[Node | Value]()
+    def parts(self, among: Set[Node | Value] | None = None) -> Iterator[set[Node | Value]]:
+        """What is live, or these vertices, as parts that share no vertex and no edge.
+
+        In the order of the values; parts without any come last.
+        """
+        among, met = self.live if among is None else among, set[Node | Value]()
 
         def beside(vertex: Vertex) -> Collection[Vertex]:
             near = (v for v in (*comes_from(vertex), *flows_to(vertex)) if v is not None)
-            return [v for v in near if (v[0] if isinstance(v, tuple) else v) in live]
+            return [v for v in near if (v[0] if isinstance(v, tuple) else v) in among]
 
-        for value in self.values():
-            if value in live and value not in met:
-                part = reach([value], beside, ())
+        for vertex in chain[Node | Value](self.values(), self.nodes()):
+            if vertex in among and vertex not in met:
+                part = reach([vertex], beside, ())
                 met |= part
                 yield part
 

@@ -146,6 +146,14 @@ class Node:
         return self.scope.shared.functions.get((self.domain, self.op_type))
 
     @property
+    def owners(self) -> Iterator[Node]:
+        """The nodes in whose subgraphs it stands, the innermost first."""
+        owner = self.scope.owner
+        while owner is not None:
+            yield owner
+            owner = owner.scope.owner
+
+    @property
     def scopes_inside(self) -> Sequence[Scope]:
         """Its subgraphs, and theirs."""
         scopes = list(self.subgraphs)

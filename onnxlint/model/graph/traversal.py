@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
+from itertools import islice
 from typing import TypeAlias
 
 from onnxlint.model.graph.nodes import Node, Scope, Value
@@ -74,45 +75,61 @@ def comes_from(vertex: Vertex) -> Collection[Vertex | None]:
     return ()
 
 
-def behind(value: Value | None, ops: Collection[str], through: Collection[str]) -> Node | None:
+NEAR = 8
+"""Nodes that a walk passes at most where a rule takes one for each of many nodes. A choice:
+exporters put two or three between nodes that belong together, and walks without an end take time by
+the square of the model's size."""
+
+
+def behind(
+    value: Value | None, ops: Container[str], through: Collection[str], most: int | None = None
+) -> Node | None:
     """The node with one of `ops` that a value comes from, past nodes with an operator of `through`.
 
-    Only first inputs are followed. None where another operator, an input or a constant stands
-    there, or the way runs in a circle. Who asks for very many values takes a `WayBack`.
+    Only first inputs are followed, past `most` nodes at most. None where another operator, an input
+    or a constant stands there, or the way runs in a circle. Who asks for very many values gives
+    `most`, or takes a `WayBack`.
+    """
+    makers = (at.producer for at in sources(value, through, most))
+    return next((maker for maker in makers if maker is not None and maker.op in ops), None)
+
+
+def sources(
+    value: Value | None, through: Collection[str], most: int | None = None
+) -> Iterator[Value]:
+    """A value, and what it was before each node with an operator of `through`, by first inputs.
+
+    `most` nodes are passed at most.
     """
     walk = Walk([value])
-    for at in walk:
-        if at.producer is not None and at.producer.op in ops:
-            return at.producer
-        if at.producer is not None and at.producer.op in through:
-            walk.add(at.producer.input(0))
-    return None
-
-
-def sources(value: Value | None, through: Collection[str]) -> Iterator[Value]:
-    """A value, and what it was before each node with an operator of `through`, by first inputs."""
-    walk = Walk([value])
-    for at in walk:
+    for at in islice(walk, None if most is None else most + 1):
         yield at
         if at.producer is not None and at.producer.op in through:
             walk.add(at.producer.input(0))
 
 
-def source(value: Value, through: Collection[str]) -> Value:
-    """What a value is behind nodes with an operator of `through`, followed by first inputs."""
-    *_, first = sources(value, through)
+def source(value: Value, through: Collection[str], most: int | None = None) -> Value:
+    """What a value is behind nodes with an operator of `through`, the last that `sources` give."""
+    *_, first = sources(value, through, most)
     return first
 
 
-def followers(value: Value | None, through: Collection[str]) -> Iterator[tuple[Node, int]]:
+def followers(
+    value: Value | None,
+    through: Collection[str],
+    most: int | None = None,
+    *,
+    by_any_input: bool = False,
+) -> Iterator[tuple[Node, int]]:
     """The nodes that read a value, past nodes with an operator of `through`: each with its slot.
 
-    Only first inputs lead on, by all outputs. The nodes on the way are not given.
+    Only first inputs lead on, or any, by all outputs. The nodes on the way are not given; what
+    follows `most` values on the way is not looked at.
     """
     walk = Walk([value])
-    for at in walk:
+    for at in islice(walk, None if most is None else most + 1):
         for node, slot in at.uses:
-            if node.op in through and slot == 0:
+            if node.op in through and (by_any_input or slot == 0):
                 walk.add(*node.outputs)
             else:
                 yield node, slot

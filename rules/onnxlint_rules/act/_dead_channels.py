@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Bounds, Finding, Node, ObservedNode, Severity
-from onnxlint_rules._counts import counted
+from onnxlint import Bounds, Finding, Node, ObservedNode, Severity, counted
 
 
 def revival(relu: Node, *, is_open: bool) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from onnxlint import Finding, LayerGradient, Propagation, Severity
-from onnxlint_rules._counts import counted
+from onnxlint import Finding, LayerGradient, Propagation, Severity, counted
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """In how many runs a node shows a fault."""
 
-from onnxlint import Contamination
-from onnxlint_rules._counts import counted
+from onnxlint import Contamination, counted
 
 
 def in_runs(found: Contamination) -> str:

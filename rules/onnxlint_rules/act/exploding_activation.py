@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Activations, Bounds, Finding, Observed, Option, Severity, Trace, rule
-from onnxlint_rules._counts import counted
+from onnxlint import Activations, Bounds, Finding, Option, Severity, Trace, counted, rule
 
 
 @rule("ACT006", "exploding-activation", severity=Severity.WARNING)
@@ -58,8 +57,7 @@ def exploding_activation(
     """
     reference = max(activations.input_rms, 1.0)
     least = min(told_growth * reference, max_magnitude)
-    limit = min(max_growth * reference, max_magnitude)
-    most = max(max_growth * reference, max_magnitude)
+    limit, most = sorted((max_growth * reference, max_magnitude))
     layers = {seen.value for seen in activations.of_layers() if seen.statistics.rms > least}
     large = [
         seen
@@ -72,8 +70,7 @@ def exploding_activation(
         of_layer = seen.value in layers
         size, told = (seen.statistics.rms, "RMS") if of_layer else (seen.peak, "maximum magnitude")
         bound = (limit if graver else least) if of_layer else most
-        proven = bool(graver) and _least(bounds, seen) > bound
-        is_open = not graver or (trace.synthetic and not proven)
+        proven = bool(graver) and bounds.least_rms(seen.value) > bound
         samples = counted(seen.of_samples, f"{'synthetic ' * trace.synthetic}sample")
         yield Finding(
             seen,
@@ -83,15 +80,8 @@ def exploding_activation(
             measured=size,
             limit=bound,
             unit="root mean square" if of_layer else "largest magnitude",
-            severity=Severity.INFO if is_open else None,
+            severity=None if graver and (proven or not trace.synthetic) else Severity.INFO,
             hint="normalise before this layer, and look for exploded weights (WGT006)"
             if of_layer
             else f"normalise before this node, or scale its values down by {size / bound:.2g}",
         )
-
-
-def _least(bounds: Bounds, seen: Observed) -> float:
-    """The minimum RMS that weights and bounds leave to a value."""
-    found = bounds.of(seen.value)
-    channels = abs(found.low.clip(0) + found.high.clip(None, 0))
-    return float((channels**2).mean() ** 0.5)

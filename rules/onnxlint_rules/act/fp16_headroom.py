@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Activations, Finding, Observed, Option, Severity, Targets, rule
-from onnxlint_rules._counts import counted
+from onnxlint import Activations, Finding, Observed, Option, Severity, Targets, counted, rule
 
 FLOAT16_MAXIMUM = 65504.0
 

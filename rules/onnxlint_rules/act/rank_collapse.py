@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Activations, Finding, NotApplicable, Option, Severity, Trace, rule
-from onnxlint_rules._counts import counted
+from onnxlint import Activations, Finding, NotApplicable, Option, Severity, Trace, counted, rule
 
 ROUNDING = 1e-6
 """Samples that differ by no more are the same, which ACT007 reports."""

@@ -10,9 +10,9 @@ from onnxlint import (
     Option,
     Severity,
     Trace,
+    counted,
     rule,
 )
-from onnxlint_rules._counts import counted
 from onnxlint_rules.act._saturation import neurons_beyond, saturated_share
 
 
@@ -100,14 +100,15 @@ def saturated_activation(
     }
     """
     for activation in trace.nodes("Sigmoid", "Tanh"):
+        node = activation.node
         saturated, close = saturated_share(activation), neurons_beyond(activation, max_neuron_level)
-        if max(saturated, close) <= max_saturated_fraction:
-            continue
-        if _may_saturate(activation.node, trace, activations):
+        too_much = max(saturated, close) > max_saturated_fraction
+        if not too_much or _may_saturate(node, trace, activations):
             continue
         many = saturated > max_saturated_fraction
         grave = many and (not trace.synthetic or saturated > max_on_synthetic)
         what = f"{saturated:.0%} of outputs are" if many else f"{close:.0%} of neurons are nearly"
+        read = ", ".join(repr(value.name) for value in node.inputs if value is not None)
         yield Finding(
             activation,
             f"{what} saturated on {counted(activation.output.of_samples, 'sample')} "
@@ -116,18 +117,11 @@ def saturated_activation(
             limit=max_saturated_fraction,
             unit="fraction of outputs" if many else "fraction of neurons",
             severity=None if grave else Severity.INFO,
-            hint=f"normalise {_read(activation.node)} before {activation.node.op}, or use ReLU or "
-            "GELU in this hidden layer",
+            hint=f"normalise {read} before {node.op}, or use ReLU or GELU in this hidden layer",
         )
-
-
-def _read(node: Node) -> str:
-    value = node.input(0)
-    return repr(value.name) if value is not None else "the input"
 
 
 def _may_saturate(node: Node, trace: Trace, activations: Activations) -> bool:
     """Whether it scores or gates."""
-    if trace.gates_itself(node) or (node.op == "Sigmoid" and activations.is_gate(node)):
-        return True
-    return node.output is not None and activations.is_score(node.output)
+    gates = trace.gates_itself(node) or (node.op == "Sigmoid" and activations.is_gate(node))
+    return gates or (node.output is not None and activations.is_score(node.output))

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Activations, Finding, Option, Severity, Trace, rule
+from onnxlint import Activations, Finding, Option, Severity, Trace, counted, rule
 from onnxlint.analyses.comparison.reference import least_share
-from onnxlint_rules._counts import counted
 
 
 @rule("ACT011", "subnormal-activations", severity=Severity.WARNING)

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Activations, Finding, Option, Severity, rule
-from onnxlint_rules._counts import counted
+from onnxlint import Activations, Finding, Option, Severity, counted, rule
 
 
 @rule("ACT005", "vanishing-activation", severity=Severity.WARNING)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from onnxlint import Graph, Node, Shapes, Value
 from onnxlint.model.graph.operators import CASTING, HANDING_ON
+from onnxlint.model.graph.traversal import NEAR, behind
 
 OF_ITSELF: Mapping[str, str] = {
     "Sub": "0", "Div": "1", "Xor": "false", "Less": "false", "Greater": "false", "Equal": "true",
@@ -36,9 +37,6 @@ SAME_RANGE = (HANDING_ON - CASTING - {"Dropout"}) | {
 
 _ANY = -math.inf, math.inf
 
-_NEAR = 8
-"""So many nodes before a comparison are looked at."""
-
 _TURNED = {"Less": "Greater", "Greater": "Less", "LessOrEqual": "GreaterOrEqual",
            "GreaterOrEqual": "LessOrEqual"}  # fmt: skip
 
@@ -50,7 +48,7 @@ def of_itself(node: Node, shapes: Shapes) -> str | None:
         return None
     shape = shapes.of(value)
     finds_nan = node.op in FINDS_NAN and (shape is None or shape.is_float)
-    makes_zeros = node.op == "Sub" and shape is not None and shape.is_integer
+    makes_zeros = node.op == "Sub" and shapes.is_integer(value)
     if finds_nan or makes_zeros or (node.op in ("Sub", "Mod") and _finds_infinity(node)):
         return None
     return OF_ITSELF[node.op]
@@ -102,10 +100,5 @@ def _compared(op: str, value: Value | None, number: float) -> str | None:
 
 def _range(value: Value | None) -> tuple[float, float]:
     """The range of a value's numbers, by the operator behind what only moves or averages them."""
-    node = value.producer if value is not None else None
-    for _ in range(_NEAR):
-        if node is None or node.op not in SAME_RANGE:
-            break
-        before = node.input(0)
-        node = before.producer if before is not None else None
-    return RANGES.get(node.op, _ANY) if node is not None else _ANY
+    node = behind(value, RANGES, SAME_RANGE, NEAR)
+    return _ANY if node is None else RANGES[node.op]

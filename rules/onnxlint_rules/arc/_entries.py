@@ -6,6 +6,7 @@ from sys import maxsize
 
 from onnxlint import Graph, Node, Shapes, Value
 from onnxlint.model.graph.operators import ELEMENTWISE, SOFTMAXES
+from onnxlint.model.graph.traversal import sources
 
 SAME_SIZES = ELEMENTWISE | SOFTMAXES
 """Operators that keep the sizes of their first input."""
@@ -24,24 +25,20 @@ class Along:
     def known(self, concat: Node, axis: int) -> int:
         """The entries of its parts along an axis, as far as they are known."""
         if (concat, axis) not in self._known:
-            parts = map(self.shapes.of, concat.inputs)
-            sizes = [part.dim(axis) for part in parts if part is not None]
+            sizes = (self.shapes.dim(part, axis) for part in concat.inputs)
             self._known[concat, axis] = sum(size for size in sizes if isinstance(size, int))
         return self._known[concat, axis]
 
 
 def fewest_entries(value: Value | None, axis: int, graph: Graph, along: Along) -> int:
     """How many entries a value has along an axis at least."""
-    fewest = 0
-    for _ in range(_NEAR):
-        shape = along.shapes.of(value)
-        size = shape.dim(axis) if shape is not None else None
-        node = value.producer if value is not None else None
+    fewest, shapes = 0, along.shapes
+    for at in sources(value, SAME_SIZES | {"Pad"}, _NEAR):
+        size, rank, node = shapes.dim(at, axis), shapes.rank(at), at.producer
         if isinstance(size, int):
             return fewest + size
         if node is None:
             break
-        rank = shape.rank if shape is not None else None
         if node.op == "Concat" and node.attribute("axis", 0) in (axis, axis - (rank or 0)):
             return fewest + along.known(node, axis)
         if node.op == "Pad":
@@ -49,9 +46,6 @@ def fewest_entries(value: Value | None, axis: int, graph: Graph, along: Along) -
             if padding is None:  # the exporter computes it: it knows why it pads
                 return maxsize
             fewest += padding
-        elif node.op not in SAME_SIZES:
-            break
-        value = node.input(0)
     return fewest
 
 

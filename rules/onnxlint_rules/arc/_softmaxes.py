@@ -50,13 +50,11 @@ def axes(node: Node, shapes: Shapes) -> range | None:
 
     Before opset 13 that is every axis from `axis` on.
     """
-    shape = shapes.of(node.input(0))
-    rank = shape.rank if shape is not None else None
-    flattens = node.scope.opsets.get("", 13) < 13
-    axis = node.attribute("axis", 1 if flattens else -1)
-    if rank is None or not -rank <= axis < rank:
+    rank, flattens = shapes.rank(node.input(0)), node.scope.opsets.get("", 13) < 13
+    first = shapes.axis(node.input(0), node.attribute("axis", 1 if flattens else -1))
+    if rank is None or first is None:
         return None
-    return range(axis % rank, rank if flattens else axis % rank + 1)
+    return range(first, rank if flattens else first + 1)
 
 
 def runs_over_rows(node: Node, shapes: Shapes) -> bool:

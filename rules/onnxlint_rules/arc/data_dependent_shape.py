@@ -1,9 +1,10 @@
 """ARC019 data-dependent-shape."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Shapes, Walk, rule
+from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, counted, rule
 from onnxlint.model.graph.operators import DATA_SIZED
+from onnxlint.model.graph.traversal import Vertex, flows_to, reach
 
 SIZE_KEEPERS = {
     "ScatterND": (0,), "ScatterElements": (0,), "Scatter": (0,), "ReduceSum": (), "ReduceMean": (),
@@ -50,49 +51,42 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = MatMul(written, w)
     }
     """
-    searches = [n for n in graph.nodes() if n.op in DATA_SIZED and n in graph.varying]
-    reached = _sized_by(searches)
+    searches = [node for node in graph.nodes(*DATA_SIZED) if node in graph.varying]
+    found = (value for node in searches for value in node.outputs if value is not None)
+    reached = reach(found, _gives_sizes, ())
     given = {d for value in graph.inputs for d in getattr(shapes.of(value), "dims", None) or ()}
     layers = [
         layer
         for layer in graph.layers()
-        if layer in reached and _is_weighted(layer, graph) and _is_free(layer, given, shapes)
+        if layer in reached
+        and any(map(graph.tensor, layer.inputs))
+        and _is_free(layer, given, shapes)
     ]
     if layers:
-        layers.sort(key=lambda layer: (layer.scope.path, layer.index))
-        behind = graph.ancestors(filter(None, layers[0].inputs))
-        first = next((node for node in searches if node in behind), searches[0])
+        first = min(layers, key=lambda layer: (layer.scope.path, layer.index))
+        behind = graph.ancestors(filter(None, first.inputs))
+        search = next((node for node in searches if node in behind), searches[0])
         yield Finding(
-            first,
-            f"the input size of {len(layers)} layer{'s' * (len(layers) != 1)} depends on this "
-            f"result (first: {layers[0].place})",
-            hint=f"keep a fixed number of entries (TopK, padding) instead of those that {first.op} "
-            "finds, or mask them",
+            search,
+            f"the input size of {counted(len(layers), 'layer')} depends on this result "
+            f"(first: {first.place})",
+            hint="keep a fixed number of entries (TopK, padding) instead of those that "
+            f"{search.op} finds, or mask them",
             measured=len(layers),
             limit=0,
             unit="layers",
         )
 
 
-def _sized_by(searches: list[Node]) -> set[Node]:
-    """The nodes whose sizes may depend on the result of the searches."""
-    reached: set[Node] = set()
-    handed_out: set[Node] = set()
-    walk = Walk([value for node in searches for value in node.outputs])
-    for value in walk:
-        for reader, slot in value.uses:
-            if reader not in reached and slot in SIZE_KEEPERS.get(reader.op, (slot,)):
-                reached.add(reader)
-                walk.add(*reader.outputs)
-                walk.add(*(v for body in reader.subgraphs for v in body.inputs))
-        for owner in {*value.yielded_to} - handed_out:
-            handed_out.add(owner)
-            walk.add(*owner.outputs)
-    return reached
-
-
-def _is_weighted(layer: Node, graph: Graph) -> bool:
-    return any(graph.tensor(value) is not None for value in layer.inputs)
+def _gives_sizes(vertex: Vertex) -> Collection[Vertex | None]:
+    """The vertices that data flows to and that may get sizes from it."""
+    return [
+        each
+        for each in flows_to(vertex)
+        if not isinstance(each, Node)
+        or not isinstance(vertex, Value)
+        or any(slot in SIZE_KEEPERS.get(each.op, (slot,)) for slot in each.slots_of(vertex))
+    ]
 
 
 def _is_free(layer: Node, given: set[int | str | None], shapes: Shapes) -> bool:

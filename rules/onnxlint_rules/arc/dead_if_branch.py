@@ -53,7 +53,7 @@ def dead_if_branch(graph: Graph, shapes: Shapes, folding: ConstantFolding) -> It
     """
     reported: set[Node] = set()
     for node in graph.nodes("If"):
-        if not reported.isdisjoint(_owners(node)):
+        if not reported.isdisjoint(node.owners):
             continue
         always, ranks = folding.of(node.input(0)), _differing_ranks(node, shapes)
         if always is not None:
@@ -73,13 +73,6 @@ def dead_if_branch(graph: Graph, shapes: Shapes, folding: ConstantFolding) -> It
                 "squeeze, write x[:, 0] or flatten, or export with that axis static",
                 severity=Severity.WARNING,
             )
-
-
-def _owners(node: Node) -> Iterator[Node]:
-    """The nodes whose subgraphs contain a node."""
-    while node.scope.owner is not None:
-        node = node.scope.owner
-        yield node
 
 
 def _differing_ranks(node: Node, shapes: Shapes) -> list[int] | None:

@@ -1,6 +1,7 @@
 """ARC013 early-downsampling."""
 
 from collections.abc import Iterator
+from itertools import islice
 from math import prod
 from typing import Annotated
 
@@ -10,16 +11,14 @@ from onnxlint.model.graph.operators import POOLS, SIZE_OPS
 
 @rule("ARC013", "early-downsampling", severity=Severity.INFO, ops=("Conv",))
 def early_downsampling(
-    graph: Graph,
-    layers: Layers,
-    *,
+    graph: Graph, layers: Layers, *,
     first_windows: Annotated[
         int, Option("convolutions and poolings after an input that are judged", unit="nodes")
     ] = 3,
     min_kept: Annotated[
         float, Option("smallest share of an input's values that these keep", unit="fraction")
     ] = 0.1,
-) -> Iterator[Finding]:
+) -> Iterator[Finding]:  # fmt: skip
     """First layers that lose resolution much faster than they gain channels.
 
     Why: information discarded early cannot be recovered later. A convolution or pooling keeps
@@ -51,18 +50,17 @@ def early_downsampling(
     """
     for image in graph.inputs:
         kept = 1.0
-        for node in _windows(image, layers, first_windows):
-            layer = layers.of(node)
-            strides = layer.strides if layer is not None else node.integers("strides") or []
+        for node in islice(_windows(image, layers), first_windows):
+            layer, strides = layers.of(node), node.integers("strides") or []
             thinned = prod(step for step in strides if step > 0)
             kept *= (layer.outputs / layer.inputs if layer is not None else 1) / thinned
             if thinned > 1 and kept < min_kept:
+                more = f"{min_kept / kept:.2g} times as many channels up to here"
                 yield Finding(
                     node,
                     f"keeps {kept:.1%} as many values as input {image.name!r} has "
                     f"(limit {min_kept:.0%})",
-                    hint=f"use smaller strides or {min_kept / kept:.2g} times as many channels up "
-                    "to here",
+                    hint=f"use smaller strides or {more}",
                     measured=kept,
                     limit=min_kept,
                     unit="fraction of values",
@@ -70,16 +68,14 @@ def early_downsampling(
                 break
 
 
-def _windows(image: Value, layers: Layers, count: int) -> Iterator[Node]:
-    """The first convolutions and poolings that read everything of an image."""
+def _windows(image: Value, layers: Layers) -> Iterator[Node]:
+    """The convolutions and poolings that read everything of an image, up to where it branches."""
     walk = Walk([image])
     for value in walk:
-        readers = [node for node in value.consumers if node.op not in SIZE_OPS]
-        if not count or layers.readers(value) != 1 or not readers:
+        node = next((each for each in value.consumers if each.op not in SIZE_OPS), None)
+        if node is None or layers.readers(value) != 1:
             return
-        node = readers[0]
-        if node.op == "Conv" or node.op in POOLS:
-            count -= 1
+        if node.op in POOLS | {"Conv"}:
             yield node
         elif layers.change(node) is None:
             return

@@ -3,22 +3,20 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Option, Severity, Walk, rule
+from onnxlint import Change, Finding, Graph, Layers, Node, Option, Severity, rule
 from onnxlint.model.graph.operators import SIGMOIDS, SQUASHING
 
 
 @rule("ARC004", "hidden-saturating-activation", severity=Severity.WARNING, ops=SQUASHING)
 def hidden_saturating_activation(
-    graph: Graph,
-    layers: Layers,
-    *,
+    graph: Graph, layers: Layers, *,
     min_layers: Annotated[
         int, Option("fewest layers on the path through a reported activation", unit="layers")
     ] = 5,
     min_tanhs: Annotated[
         int, Option("fewest hidden tanh activations that are reported", unit="activations")
     ] = 3,
-) -> Iterator[Finding]:
+) -> Iterator[Finding]:  # fmt: skip
     """A sigmoid or tanh as the activation between the layers of a deep network.
 
     Why: the slope of a sigmoid is at most 0.25, so each one shrinks the gradient to a quarter or
@@ -92,25 +90,6 @@ def _is_hidden(node: Node, layers: Layers) -> bool:
     trail = None if value is None else layers.trail(value)
     if trail is None or trail.layer is None or trail.change > Change.MIXING:
         return False
-    before, fed = trail.layer, _fed(node, layers)
+    before, fed = trail.layer, layers.fed_by(node)
     is_code = before.outputs < before.inputs and all(layer.outputs > layer.inputs for layer in fed)
     return bool(fed) and not is_code
-
-
-def _fed(node: Node, layers: Layers) -> list[Layer]:
-    """The layers that read an activation's output; none if anything else reads it, too."""
-    fed: list[Layer] = []
-    walk = Walk([node])
-    for current in walk:
-        value = current.output
-        if value is None or not value.consumers or value.is_output or value.yielded_to:
-            return []
-        for follower in value.readers:
-            layer, change = layers.of(follower), layers.change(follower, value)
-            if layer is not None:
-                fed.append(layer)
-            elif change is not None and (change <= Change.MIXING or follower.op == "MaxPool"):
-                walk.add(follower)
-            elif follower.op != "Shape":
-                return []
-    return fed

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Scope, Severity, Value, rule
+from onnxlint import Finding, Graph, Node, Severity, rule
+from onnxlint.model.graph.crossings import carried
+from onnxlint.model.graph.operators import LOOPS
 
 
 @rule(
-    "ARC018",
-    "loop-in-hot-path",
-    severity=Severity.WARNING,
+    "ARC018", "loop-in-hot-path", severity=Severity.WARNING,
     ops=("Loop", "Scan", "SequenceMap", "SplitToSequence"),
-)
+)  # fmt: skip
 def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
     """A loop whose iterations are independent, or a sequence that is split only to be indexed.
 
@@ -71,15 +71,15 @@ def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
     """
     layers: dict[Node, list[Node]] = {}
     for layer in graph.layers():
-        loop = _loop_around(layer)
-        if loop is not None and any(graph.tensor(value) is not None for value in layer.inputs):
+        loop = next((each for each in layer.owners if each.op in LOOPS | {"SequenceMap"}), None)
+        if loop is not None and any(map(graph.tensor, layer.inputs)):
             layers.setdefault(loop, []).append(layer)
     for loop, inside in layers.items():
         results = (value for layer in inside for value in layer.outputs if value is not None)
         made = graph.descendants(results, inside=loop)
-        starts = (start for start, end in _states(loop) if end in made)
-        carried = graph.descendants(starts, inside=loop)
-        free = [layer for layer in inside if layer not in carried]
+        starts = (start for end, start in carried(loop) if end in made)
+        held = graph.descendants(starts, inside=loop)
+        free = [layer for layer in inside if layer not in held]
         yield Finding(
             loop,
             _message(len(free), len(inside)),
@@ -93,7 +93,8 @@ def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
         )
     for split in graph.nodes("SplitToSequence"):
         readers = split.output.consumers if split.output is not None else []
-        if readers and all(_takes_fixed_part(graph, reader) for reader in readers):
+        fixed = (r.op == "SequenceAt" and graph.tensor(r.input(1)) is not None for r in readers)
+        if readers and all(fixed):
             yield Finding(
                 split,
                 f"sequence is only read at constant positions ({len(readers)}): Split suffices",
@@ -104,32 +105,7 @@ def loop_in_hot_path(graph: Graph) -> Iterator[Finding]:
 
 
 def _message(free: int, layers: int) -> str:
-    count = f"{free or layers} of {layers} layers" if layers > 1 else "the layer"
-    depends = "do not depend" if free else "depend"
-    if (free or layers) == 1:
-        depends = "does not depend" if free else "depends"
-    return f"{count} in the loop body {depends} on the previous iteration"
-
-
-def _loop_around(layer: Node) -> Node | None:
-    """The innermost loop whose body contains a layer."""
-    scope: Scope | None = layer.scope
-    while scope is not None and scope.owner is not None:
-        if scope.owner.op in ("Loop", "Scan", "SequenceMap"):
-            return scope.owner
-        scope = scope.parent
-    return None
-
-
-def _states(loop: Node) -> Iterator[tuple[Value, Value]]:
-    """The state that a body reads from the previous iteration, with what it passes to the next."""
-    for body in loop.subgraphs:
-        if loop.op == "Loop":
-            yield from zip(body.inputs[2:], body.outputs[1:], strict=False)
-        elif loop.op == "Scan":
-            scanned = loop.attribute("num_scan_inputs", len(body.inputs))
-            yield from zip(body.inputs[: len(body.inputs) - scanned], body.outputs, strict=False)
-
-
-def _takes_fixed_part(graph: Graph, reader: Node) -> bool:
-    return reader.op == "SequenceAt" and graph.tensor(reader.input(1)) is not None
+    told = free or layers
+    count = f"{told} of {layers} layers" if layers > 1 else "the layer"
+    one, several = ("does not depend", "do not depend") if free else ("depends", "depend")
+    return f"{count} in the loop body {one if told == 1 else several} on the previous iteration"

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Value, rule
+from onnxlint import Finding, Graph, Node, Severity, rule
 from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.traversal import NEAR, behind
 
-LOSSES = ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss")
+MISFITS = {
+    "SoftmaxCrossEntropyLoss": {"Softmax", "Sigmoid"},
+    "NegativeLogLikelihoodLoss": {"Softmax", "Sigmoid", "Relu"},
+}
+"""The losses, and the operators whose results they do not expect."""
 
 
-_NEAR = 8
-"""So many nodes before a loss are checked."""
-
-
-@rule("ARC026", "loss-in-model", severity=Severity.WARNING, ops=LOSSES)
+@rule("ARC026", "loss-in-model", severity=Severity.WARNING, ops=MISFITS)
 def loss_in_model(graph: Graph) -> Iterator[Finding]:
     """A loss with the wrong kind of input, or in a model for inference.
 
@@ -58,9 +59,8 @@ def loss_in_model(graph: Graph) -> Iterator[Finding]:
         y = Softmax(x)
     }
     """
-    for node in graph.nodes(*LOSSES):
-        before = _before(node.input(0))
-        found = None if before is None else _misfed(node, before)
+    for node in graph.nodes(*MISFITS):
+        found = _misfed(node)
         if found is not None:
             message, hint = found
             yield Finding(node, message, hint=hint)
@@ -79,23 +79,13 @@ def loss_in_model(graph: Graph) -> Iterator[Finding]:
             )
 
 
-def _misfed(node: Node, before: Node) -> tuple[str, str] | None:
+def _misfed(node: Node) -> tuple[str, str] | None:
     """What is wrong with the input of a loss, and what to do."""
-    place = before.place
-    if node.op == "SoftmaxCrossEntropyLoss" and before.op in ("Softmax", "Sigmoid"):
-        message = f"applies a softmax itself, but reads the output of {place}"
-        return message, f"remove {place}, so that the loss reads the logits"
-    if node.op == "NegativeLogLikelihoodLoss" and before.op in ("Softmax", "Sigmoid", "Relu"):
-        message = f"expects log-probabilities, but reads the output of {place}"
-        return message, f"replace {place} by a LogSoftmax"
-    return None
-
-
-def _before(value: Value | None) -> Node | None:
-    """The node before those that only move the values."""
-    for _ in range(_NEAR):
-        node = value.producer if value is not None else None
-        if node is None or node.op not in MOVING:
-            return node
-        value = node.input(0)
-    return None
+    before = behind(node.input(0), MISFITS[node.op], MOVING, NEAR)
+    if before is None:
+        return None
+    if node.op == "SoftmaxCrossEntropyLoss":
+        message = f"applies a softmax itself, but reads the output of {before.place}"
+        return message, f"remove {before.place}, so that the loss reads the logits"
+    message = f"expects log-probabilities, but reads the output of {before.place}"
+    return message, f"replace {before.place} by a LogSoftmax"

@@ -1,29 +1,23 @@
 """ARC022 lost-scatter-updates."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
+from onnxlint import Finding, Graph, Node, Severity, Shapes, rule
 from onnxlint.model.graph.operators import HANDING_ON
+from onnxlint.model.graph.traversal import NEAR, sources
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, np.dtype[Any]]
+    from onnxlint.types import Array
 
 REDUCTIONS = ("add", "mul", "max", "min")
 """Combine several updates to one value; onnxruntime treats anything else as "none"."""
 
-_NEAR = 8
-"""So many nodes before a scatter are checked: its indices are near it."""
-
 
 @rule(
-    "ARC022",
-    "lost-scatter-updates",
-    severity=Severity.WARNING,
+    "ARC022", "lost-scatter-updates", severity=Severity.WARNING,
     ops=("Scatter", "ScatterElements", "ScatterND"),
-)
+)  # fmt: skip
 def lost_scatter_updates(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     """A scatter without reduction whose constant indices repeat: all but one update are lost.
 
@@ -91,11 +85,10 @@ def lost_scatter_updates(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
     """
     for node in graph.nodes("Scatter", "ScatterElements", "ScatterND"):
-        if node.attribute("reduction", "none") in REDUCTIONS or _is_uniform(node.input(2), graph):
+        if node.attribute("reduction", "none") in REDUCTIONS or _are_equal(node, graph):
             continue
-        lost = _lost(node, graph, shapes)
-        if lost is not None and lost[0]:
-            count, total = lost
+        count, total = _lost(node, graph, shapes)
+        if count:
             are = "is" if count == 1 else "are"
             yield Finding(
                 node,
@@ -107,64 +100,46 @@ def lost_scatter_updates(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
             )
 
 
-def _lost(node: Node, graph: Graph, shapes: Shapes) -> tuple[int, int] | None:
-    """How many updates repeat an earlier index, of how many; None for computed indices."""
-    indices = _constant(node.input(1), graph)
-    data = shapes.of(node.input(0))
-    if indices is None or not indices.ndim or indices.size == 0 or indices.dtype.kind not in "iu":
-        return None
-    if node.op == "ScatterND":
-        sizes = [] if data is None else [data.dim(axis) for axis in range(indices.shape[-1])]
-        return _repeats(indices.reshape(-1, indices.shape[-1]).T[None], tuple(sizes))
-    written = shapes.of(node.input(1))
-    rank = indices.ndim if written is None or written.rank is None else written.rank
-    axis = node.attribute("axis", 0) + (rank if node.attribute("axis", 0) < 0 else 0)
-    axis -= rank - indices.ndim  # Expand puts axes in front
-    if not 0 <= axis < indices.ndim:
-        return None
-    size = None if data is None else data.dim(node.attribute("axis", 0))
-    import numpy as np
-
-    lines = np.moveaxis(indices, axis, -1)
-    return _repeats(lines.reshape(-1, 1, indices.shape[axis]), (size,))
-
-
-def _repeats(lines: "Array", sizes: tuple[Any, ...]) -> tuple[int, int]:
-    """The tuples of indices that repeat, of how many; axes are lines, coordinates, updates."""
-    import numpy as np
-
-    lines = lines.astype(np.int64)
-    for number, size in enumerate(sizes):
-        if isinstance(size, int):
-            lines[:, number] += np.where(lines[:, number] < 0, size, 0)
-    if lines.shape[1] == 1:
-        ordered = np.sort(lines[:, 0], axis=-1)
-        return int((ordered[:, 1:] == ordered[:, :-1]).sum()), ordered.size
-    tuples = lines[0].T
-    return len(tuples) - len(np.unique(tuples, axis=0)), len(tuples)
-
-
-def _constant(value: Value | None, graph: Graph) -> "Array | None":
-    """The constant indices behind a value, before they are expanded."""
-    for _ in range(_NEAR):
-        found = graph.constant(value)
-        node = value.producer if value is not None else None
-        if found is not None or node is None:
-            return found
-        if node.op not in ("Cast", "Expand", "Identity"):
-            return None
-        value = node.input(0)
-    return None
-
-
-def _is_uniform(value: Value | None, graph: Graph) -> bool:
+def _are_equal(node: Node, graph: Graph) -> bool:
     """Whether all updates are one constant."""
-    for _ in range(_NEAR):
-        node = value.producer if value is not None else None
-        if node is not None and node.op == "ConstantOfShape":
-            return True
-        if node is None or node.op not in HANDING_ON:
-            break
-        value = node.input(0)
-    found = graph.constant(value) if graph.tensor(value) is not None else None
-    return found is not None and (found.size < 2 or bool((found == found.flat[0]).all()))
+    return any(
+        (at.producer is not None and at.producer.op == "ConstantOfShape")
+        or graph.ask(at, _is_one_number)
+        for at in sources(node.input(2), HANDING_ON, NEAR)
+    )
+
+
+def _is_one_number(array: "Array") -> bool:
+    return bool((array == array.flat[:1]).all())
+
+
+def _lost(node: Node, graph: Graph, shapes: Shapes) -> tuple[int, int]:
+    """How many updates repeat an earlier constant index, of how many."""
+    import numpy as np
+
+    before = sources(node.input(1), {"Cast", "Expand", "Identity"}, NEAR)
+    indices = next(filter(_are_indices, map(graph.constant, before)), None)
+    if indices is None:
+        return 0, 0
+    if node.op == "ScatterND":
+        sizes = [shapes.dim(node.input(0), axis) for axis in range(indices.shape[-1])]
+        rows = _from_start(indices.reshape(-1, indices.shape[-1]), sizes)
+        return len(rows) - len(np.unique(rows, axis=0)), len(rows)
+    axis, rank = node.attribute("axis", 0), shapes.rank(node.input(1)) or indices.ndim
+    from_end = axis - rank * (axis >= 0)  # Expand puts axes in front
+    if not -indices.ndim <= from_end < 0:
+        return 0, 0
+    lines = np.moveaxis(indices, from_end, -1)
+    ordered = np.sort(_from_start(lines, [shapes.dim(node.input(0), axis)]))
+    return int((ordered[..., 1:] == ordered[..., :-1]).sum()), ordered.size
+
+
+def _are_indices(array: "Array | None") -> bool:
+    return array is not None and array.size > 0 and array.ndim > 0 and array.dtype.kind in "iu"
+
+
+def _from_start(indices: "Array", sizes: "list[int | str | None]") -> "Array":
+    """Indices of axes of some sizes; those that count from the end count from the start."""
+    known = [size if isinstance(size, int) else 0 for size in sizes]
+    from_start: Array = indices.astype("int64") + (indices < 0) * known
+    return from_start

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from onnxlint import AttentionMasks, Finding, Graph, Node, Severity, Shapes, Value, rule
+from onnxlint.model.graph.operators import SOFTMAXES
 from onnxlint_rules.arc._softmaxes import runs_over_rows
+
+FINITE = "the lowest finite value of the dtype"
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class Cause:
     may_be_guarded: bool = True
 
 
-@rule("ARC014", "masked-softmax-nan", severity=Severity.WARNING, ops=("Softmax", "LogSoftmax"))
+@rule("ARC014", "masked-softmax-nan", severity=Severity.WARNING, ops=SOFTMAXES)
 def masked_softmax_nan(graph: Graph, shapes: Shapes, masks: AttentionMasks) -> Iterator[Finding]:
     """A softmax that becomes NaN when an input masks a whole row with -inf.
 
@@ -77,26 +81,19 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes, masks: AttentionMasks) -> I
         y = Where(empty, zero, p)
     }
     """
+
+    @cache
+    def causes(value: Value | None) -> list[Cause]:
+        return list(dict.fromkeys(_causes(value, masks)))
+
     reported: dict[Cause, list[Node]] = {}
-    causes: dict[Value | None, list[Cause]] = {}
-    for softmax in graph.nodes("Softmax", "LogSoftmax"):
-        if not runs_over_rows(softmax, shapes):
-            continue
-        value = softmax.input(0)
-        if value not in causes:
-            causes[value] = list(dict.fromkeys(_causes(value, masks)))
-        for cause in causes[value]:
+    for softmax in graph.nodes(*SOFTMAXES):
+        for cause in causes(softmax.input(0)) if runs_over_rows(softmax, shapes) else ():
             if not (cause.may_be_guarded and masks.is_guarded(softmax)):
                 reported.setdefault(cause, []).append(softmax)
-    for cause, softmaxes in reported.items():
-        yield Finding.of_nodes(
-            softmaxes,
-            cause.message,
-            hint=cause.hint,
-            measured=len(softmaxes),
-            limit=0,
-            unit="softmaxes",
-        )
+    for cause, nodes in reported.items():
+        told = {"measured": len(nodes), "limit": 0, "unit": "softmaxes"}
+        yield Finding.of_nodes(nodes, cause.message, hint=cause.hint, **told)
 
 
 def _causes(value: Value | None, masks: AttentionMasks) -> Iterator[Cause]:
@@ -106,19 +103,17 @@ def _causes(value: Value | None, masks: AttentionMasks) -> Iterator[Cause]:
             names = " and ".join(repr(each.name) for each in masks.deciders(mask)) or "the inputs"
             yield Cause(
                 f"{names} can mask an entire row with -inf, which makes the softmax NaN",
-                f"mask with the lowest finite value of the dtype at {mask.node.place}, or replace "
-                "NaN after the softmax",
+                f"mask with {FINITE} at {mask.node.place}, or replace NaN after the softmax",
             )
     for blocked, rows in masks.blocked_rows(value):
         if blocked:
             yield Cause(
                 f"the constant mask is entirely -inf in {blocked} of {rows} rows, which become NaN",
-                "leave at least one entry of each row unmasked, or mask with the lowest finite "
-                "value of the dtype",
+                f"leave at least one entry of each row unmasked, or mask with {FINITE}",
             )
     for node in masks.products(value):
         yield Cause(
             f"{node.place} multiplies by -inf, which turns every 0 into NaN",
-            f"replace {node.place} by a Where, or multiply by the lowest finite value of the dtype",
+            f"replace {node.place} by a Where, or multiply by {FINITE}",
             may_be_guarded=False,
         )

@@ -1,8 +1,10 @@
 """ARC023 meaningless-arithmetic."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
+from onnxlint.model.graph.traversal import behind
 from onnxlint_rules.arc._always import OF_ITSELF, of_itself, with_constant
 
 _WITH_CONSTANT = ("Mul", "Div", "Pow", "Max", "Min", "And", "Or", "Less", "LessOrEqual", "Greater",
@@ -106,77 +108,56 @@ def meaningless_arithmetic(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
                 hint="write the ceiling of a positive a as (a + b - 1) / b",
             )
     for node in graph.nodes("Ceil"):
-        if _follows_division(node, shapes):
+        divide = behind(node.input(0), {"Div"}, {"Cast"})
+        if divide is not None and shapes.is_integer(divide.output):
             yield Finding(
                 node,
                 "rounds up a quotient that integer division has already truncated",
                 hint="cast to float before the division, or write (a + b - 1) / b",
             )
-    computed = graph.descendants(_fed(graph), by_numbers=True)
+    fed = chain(graph.inputs, *(function.inputs for function in graph.functions))
+    computed = graph.descendants(fed, by_numbers=True)
     for node in graph.nodes(*OF_ITSELF):
-        result = of_itself(node, shapes) if node.input(0) in computed else None
-        if result is not None:
-            name = node.inputs[0].name if node.inputs[0] else ""
+        value = node.input(0)
+        result = of_itself(node, shapes) if value in computed else None
+        if value is not None and result is not None:
             yield Finding(
                 node,
                 f"{node.op} of a value and itself is always {result}",
-                hint=f"replace one of the two operands {name!r} by the intended one",
+                hint=f"replace one of the two operands {value.name!r} by the intended one",
             )
     for node in graph.nodes(*_WITH_CONSTANT):
-        found = (
-            with_constant(node, graph) if computed.intersection(filter(None, node.inputs)) else None
-        )
+        found = None if computed.isdisjoint(node.inputs) else with_constant(node, graph)
         if found is not None:
-            severity = Severity.INFO if _is_turned_off(node, found[0], shapes) else None
+            result, constant = found
             yield Finding(
                 node,
-                f"{node.op} with the constant {found[1]} is always {found[0]}",
-                hint=f"replace the constant {found[1]} by the intended value, or this {node.op} by "
-                f"the constant {found[0]}",
-                severity=severity,
+                f"{node.op} with the constant {constant} is always {result}",
+                hint=f"replace the constant {constant} by the intended value, or this {node.op} by "
+                f"the constant {result}",
+                severity=Severity.INFO if _is_turned_off(node, result, shapes) else None,
             )
 
 
 def _is_turned_off(node: Node, result: str, shapes: Shapes) -> bool:
     """Whether a threshold was turned off, or a term of a formula over few values."""
     if node.op == "Mul":
-        shape = shapes.of(node.output)
-        return shape is None or shape.rank is None or shape.rank < 2
+        return (shapes.rank(node.output) or 0) < 2
     return result == "true" and node.op not in ("And", "Or")
 
 
-def _fed(graph: Graph) -> list[Value]:
-    """The inputs of the model and of its functions."""
-    return [*graph.inputs, *(value for scope in graph.functions for value in scope.inputs)]
-
-
 def _is_negated_quotient(node: Node, graph: Graph, shapes: Shapes) -> bool:
-    divide = _maker(node.input(0), "Div")
-    shape = shapes.of(node.input(0))
-    if divide is None or shape is None or not shape.is_integer:
+    divide = behind(node.input(0), {"Div"}, ())
+    if divide is None or not shapes.is_integer(divide.output):
         return False
-    divisor = graph.number(divide.input(1))
-    return divisor not in (1, -1) and _is_negative(divide.input(0), graph)
+    return graph.number(divide.input(1)) not in (1, -1) and _is_negative(divide.input(0), graph)
 
 
 def _is_negative(value: Value | None, graph: Graph) -> bool:
     """Whether a value is the negative of another one, however that is written."""
-    node = value.producer if value is not None else None
-    if node is None:
-        return False
-    numbers = [graph.number(operand) for operand in node.inputs]
-    times = node.op == "Mul" and -1 in numbers
-    return node.op == "Neg" or times or (node.op == "Sub" and numbers[0] == 0)
-
-
-def _follows_division(node: Node, shapes: Shapes) -> bool:
-    cast = _maker(node.input(0), "Cast")
-    divide = None if cast is None else _maker(cast.input(0), "Div")
-    shape = None if divide is None else shapes.of(divide.output)
-    return shape is not None and shape.is_integer
-
-
-def _maker(value: Value | None, op: str) -> Node | None:
-    """The producer of a value, if it has this operator."""
-    node = value.producer if value is not None else None
-    return node if node is not None and node.op == op else None
+    node = behind(value, {"Neg", "Mul", "Sub"}, ())
+    if node is None or node.op == "Neg":
+        return node is not None
+    if node.op == "Sub":
+        return graph.number(node.input(0)) == 0
+    return -1 in map(graph.number, node.inputs)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Layer, Layers, Node, Severity, rule
+from onnxlint import Finding, Graph, Layer, Layers, Node, Severity, counted, rule
 from onnxlint_rules.arc._normalised import has_scale_per_feature, normalised_layer
 
 CENTRING = ("BatchNormalization", "InstanceNormalization", "GroupNormalization")
@@ -56,8 +56,7 @@ def redundant_bias(graph: Graph, layers: Layers) -> Iterator[Finding]:
         if (own or added) and all(_adds_to_channels(step, layer, graph) for step in added):
             yield Finding(
                 layer.node if own else added[-1],
-                f"bias of {layer.outputs:,} value{'s' * (layer.outputs != 1)} is cancelled by "
-                f"{node.place}",
+                f"bias of {counted(layer.outputs, 'value')} is cancelled by {node.place}",
                 hint="build the layer without a bias (bias=False)"
                 if own
                 else f"remove this Add: {node.place} has a bias of its own",

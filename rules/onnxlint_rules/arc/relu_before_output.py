@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Option, Severity, rule
+from onnxlint import Change, Finding, Graph, Layer, Layers, Node, Option, Severity, counted, rule
 from onnxlint.model.graph.operators import MOVING, SOFTMAXES
 from onnxlint.model.graph.traversal import followers
 from onnxlint_rules.arc._softmaxes import is_prediction
@@ -14,13 +14,11 @@ CHOOSING = SOFTMAXES | {"ArgMax"}
 
 @rule("ARC007", "relu-before-output", severity=Severity.WARNING, ops=("Relu",))
 def relu_before_output(
-    graph: Graph,
-    layers: Layers,
-    *,
+    graph: Graph, layers: Layers, *,
     feature_multiple: Annotated[
         int, Option("multiples of this output width count as features", unit="values")
     ] = 32,
-) -> Iterator[Finding]:
+) -> Iterator[Finding]:  # fmt: skip
     """A ReLU over the logits of a classifier or the prediction of a regression.
 
     Why: the values of the last layer are the prediction, and after a ReLU none of them can be
@@ -65,17 +63,14 @@ def relu_before_output(
         trail = None if value is None else layers.trail(value)
         if value is None or trail is None or trail.layer is None or trail.change > Change.AFFINE:
             continue
-        if not trail.alone or layers.readers(value) > 1:
-            continue
-        choice = _choice(node)
+        choice, count = _choice(node), trail.layer.outputs
         severity = Severity.WARNING if choice else _unsure(trail.layer, node, feature_multiple)
-        if severity is not None:
-            count, last = trail.layer.outputs, trail.layer.node.place
+        if trail.alone and layers.readers(value) == 1 and severity is not None:
             where = f"before {choice.place}" if choice else "as a model output"
             yield Finding(
                 node,
-                f"clips the {count:,} output{'s' * (count != 1)} of the last layer {last} at 0, "
-                f"{where}",
+                f"clips the {counted(count, 'output')} of the last layer {trail.layer.node.place} "
+                f"at 0, {where}",
                 hint=f"remove this Relu so that {choice.place} reads the logits"
                 if choice
                 else "remove this Relu, or use Softplus or Exp where values must be positive",

@@ -1,9 +1,10 @@
 """ARC021 same-operand."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from onnxlint import Change, Finding, Graph, Layers, Node, Severity, Shapes, Value, Walk, rule
+from onnxlint import Change, Finding, Graph, Layers, Node, Severity, Shapes, Value, rule
 from onnxlint.model.graph.operators import ARITHMETIC, MOVING
+from onnxlint.model.graph.traversal import NEAR, behind, followers, source
 
 SELECTING = frozenset({"Max", "Min", "And", "Or", "Where", "BitwiseAnd", "BitwiseOr"})
 """Of one value twice these return that value."""
@@ -13,9 +14,6 @@ ROTARY = frozenset({"Sin", "Cos"})
 
 _BETWEEN = MOVING | ARITHMETIC | {"Where"}
 """Operators between scores and their softmax, or a concatenation and its sine."""
-
-_NEAR = 8
-"""So many nodes behind an operator are checked."""
 
 
 @rule("ARC021", "same-operand", severity=Severity.WARNING)
@@ -93,22 +91,19 @@ def same_operand(graph: Graph, layers: Layers, shapes: Shapes) -> Iterator[Findi
     for node in graph.nodes("Add", "Sum", "Concat", *sorted(SELECTING)):
         operands = node.inputs[1:] if node.op == "Where" else node.inputs
         repeated = _repeated(operands)
-        if repeated is None or not layers.is_computed(repeated) or _is_meant(node, shapes):
+        if repeated is None or not layers.is_computed(repeated) or shapes.is_integer(repeated):
             continue
-        shape = shapes.of(repeated)
-        if shape is None or not shape.is_integer:
-            count = operands.count(repeated)
-            yield Finding(
-                node,
-                f"{count} of {len(operands)} operands are {repeated.name!r}",
-                hint=_advice(node, repeated),
+        if node.op != "Concat" or not _is_meant(node, repeated, shapes):
+            message = (
+                f"{operands.count(repeated)} of {len(operands)} operands are {repeated.name!r}"
             )
+            yield Finding(node, message, hint=_advice(node, repeated))
     for node in graph.nodes("MatMul"):
-        if _attends_to_itself(node, layers):
-            name = node.inputs[0].name if node.inputs[0] else ""
+        read = node.input(0)
+        if read is not None and _attends_to_itself(node, read, layers):
             yield Finding(
                 node,
-                f"attention scores multiply {name!r} by its own transpose",
+                f"attention scores multiply {read.name!r} by its own transpose",
                 hint="multiply the queries by the keys: connect the transposed key projection as "
                 "the second operand",
             )
@@ -125,64 +120,37 @@ def _advice(node: Node, repeated: Value) -> str:
 def _repeated(operands: list[Value | None]) -> Value | None:
     """The first value that occurs twice."""
     met: set[Value] = set()
-    for value in operands:
+    for value in filter(None, operands):
         if value in met:
             return value
-        if value is not None:
-            met.add(value)
+        met.add(value)
     return None
 
 
-def _is_meant(node: Node, shapes: Shapes) -> bool:
+def _is_meant(concat: Node, repeated: Value, shapes: Shapes) -> bool:
     """Whether a concatenation repeats what it reads on purpose."""
-    if node.op != "Concat":
-        return False
-    axis, repeated = node.attribute("axis", 0), _repeated(node.inputs)
-    shape = shapes.of(repeated)
-    rank = None if shape is None else shape.rank
+    axis, rank = concat.attribute("axis", 0), shapes.rank(repeated)
     if axis == 0 or (rank is not None and (rank < 2 or axis == -rank)):
         return True
-    maker = repeated.producer if repeated else None
-    if maker is not None and maker.op in ROTARY:
+    if repeated.producer is not None and repeated.producer.op in ROTARY:
         return True
-    if len(node.inputs) > 2:
-        is_entry = shape is None or shape.dim(axis) in (1, None)
-        return is_entry or len({*node.inputs}) == 1
-    return _leads_to(node, ROTARY)
+    if len(concat.inputs) > 2:
+        return shapes.dim(repeated, axis) in (1, None) or len({*concat.inputs}) == 1
+    return _leads_to(concat, ROTARY)
 
 
-def _leads_to(node: Node, ops: frozenset[str]) -> bool:
+def _leads_to(node: Node, ops: Collection[str]) -> bool:
     """Whether an operator follows, past those that only scale, mask and move."""
-    walk = Walk([node])
-    for steps, current in enumerate(walk):
-        for value in current.outputs:
-            for reader in value.readers if value else ():
-                if reader.op in ops:
-                    return True
-                if reader.op in _BETWEEN and steps < _NEAR:
-                    walk.add(reader)
-    return False
+    following = followers(node.output, _BETWEEN, NEAR, by_any_input=True)
+    return any(reader.op in ops for reader, _ in following)
 
 
-def _attends_to_itself(node: Node, layers: Layers) -> bool:
+def _attends_to_itself(node: Node, read: Value, layers: Layers) -> bool:
     """Whether projected features are multiplied by their own transpose, before a softmax."""
-    left, right = node.input(0), node.input(1)
-    turn = right.producer if right is not None else None
-    if left is None or turn is None or turn.op != "Transpose":
+    turn = behind(node.input(1), {"Transpose"}, ())
+    turned = None if turn is None else turn.input(0)
+    scaling, layer = MOVING | {"Mul", "Div"}, layers.trail(read).layer
+    if turned is None or source(read, scaling, NEAR) is not source(turned, scaling, NEAR):
         return False
-    if _before_moves(left) is not _before_moves(turn.input(0)):
-        return False
-    trail = layers.trail(left)
-    projected = trail.layer is not None and trail.change <= Change.AFFINE
-    dense = trail.layer is not None and not trail.layer.kernel
-    return projected and dense and _leads_to(node, frozenset({"Softmax"}))
-
-
-def _before_moves(value: Value | None) -> Value | None:
-    """The value before nodes that move and scale it."""
-    for _ in range(_NEAR):
-        maker = value.producer if value is not None else None
-        if maker is None or maker.op not in MOVING | {"Mul", "Div"}:
-            break
-        value = maker.input(0)
-    return value
+    is_dense = layer is not None and not layer.kernel
+    return is_dense and layers.trail(read).change <= Change.AFFINE and _leads_to(node, {"Softmax"})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Layers, Node, Severity, rule
+from onnxlint import Finding, Graph, Layers, Node, Severity, counted, rule
 
 
 @rule("ARC009", "training-mode-batchnorm", severity=Severity.ERROR, ops=("BatchNormalization",))
@@ -40,8 +40,8 @@ def training_mode_batchnorm(graph: Graph, layers: Layers) -> Iterator[Finding]:
         count = len(node.outputs)
         yield Finding(
             node,
-            f"in training mode: uses the statistics of the batch ({count} output"
-            f"{'s' * (count != 1)}, inference has 1)",
+            "in training mode: uses the statistics of the batch "
+            f"({counted(count, 'output')}, inference has 1)",
             hint="export a model for inference with model.eval()"
             if wanted
             else "call model.eval() before the export, with track_running_stats=True in the layer",

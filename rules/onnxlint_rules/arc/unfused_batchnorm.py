@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Change, Finding, Graph, Layers, Severity, rule, together
+from onnxlint import Change, Finding, Graph, Layers, Severity, counted, rule, together
 from onnxlint_rules.arc._normalised import has_scale_per_feature, normalised_layer
 
 
@@ -50,8 +50,8 @@ def _foldable(graph: Graph, layers: Layers) -> Iterator[Finding]:
         if has_scale_per_feature(node, layer, graph):
             yield Finding(
                 node,
-                f"scale and shift of {layer.outputs:,} channel{'s' * (layer.outputs != 1)} can be "
-                f"folded into {layer.node.place}",
+                f"scale and shift of {counted(layer.outputs, 'channel')} can be folded into "
+                f"{layer.node.place}",
                 hint="fold at export, for example with torch.nn.utils.fusion.fuse_conv_bn_eval",
                 measured=1,
                 limit=0,

@@ -48,11 +48,11 @@ def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     found = _symbols((v for node in graph.nodes(*DATA_SIZED) for v in node.outputs if v), shapes)
     along = Along(shapes)
     for node in graph.nodes("TopK"):
-        k, axis = _k(node, graph), _axis(node, shapes)
-        if k is None or axis is None or _in_branch(node):
+        k, axis = _k(node, graph), shapes.axis(node.input(0), node.attribute("axis", -1))
+        in_branch = any(owner.op == "If" for owner in node.owners)
+        if k is None or axis is None or in_branch:
             continue
-        shape = shapes.of(node.input(0))
-        size = None if shape is None else shape.dim(axis)
+        size = shapes.dim(node.input(0), axis)
         fewest = max(fewest_entries(node.input(0), axis, graph, along), int(size in given))
         if k > fewest and not isinstance(size, int):
             name = repr(size) if size in given else "computed size"
@@ -81,16 +81,3 @@ def _k(node: Node, graph: Graph) -> int | None:
     if constant is None:
         return node.attribute("k", 0) or None
     return constant if isinstance(constant, int) else None
-
-
-def _axis(node: Node, shapes: Shapes) -> int | None:
-    shape, axis = shapes.of(node.input(0)), node.attribute("axis", -1)
-    rank = shape.rank if shape is not None else None
-    return axis % rank if rank and -rank <= axis < rank else None
-
-
-def _in_branch(node: Node) -> bool:
-    scopes = [node.scope]
-    for scope in scopes:
-        scopes.extend(filter(None, [scope.parent]))
-    return any(scope.owner is not None and scope.owner.op == "If" for scope in scopes)

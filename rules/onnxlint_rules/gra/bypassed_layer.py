@@ -8,10 +8,9 @@ from onnxlint import (
     Graph,
     Layer,
     Layers,
+    Node,
     Origin,
-    PathToLayer,
     Severity,
-    Value,
     rule,
 )
 from onnxlint.model.graph.operators import AFFINE
@@ -81,45 +80,44 @@ def bypassed_layer(graph: Graph, layers: Layers) -> Iterator[Finding]:
     live = graph.live
     kinds: dict[Hashable, Layer] = {}
     for layer in layers:
-        if _start(layer, layers) is None:
-            continue
-        first = kinds.setdefault(_kind(layer, layers), layer)
+        kind = _kind(layer, layers)
+        first = layer if kind is None else kinds.setdefault(kind, layer)
         if (first.node in live) != (layer.node in live) and first.weight is not layer.weight:
             dead, used = (layer, first) if first.node in live else (first, layer)
             yield _finding(used, dead, "whose result is not used")
     for node in graph.nodes("Add", "Sum"):
-        values = [value for value in node.inputs if value is not None]
-        if len(values) == 2 and all(layers.readers(value) == 1 for value in values):
-            one, other = map(layers.trail, values)
-            if _are_siblings(one, other, layers) and one.layer and other.layer:
-                yield _finding(
-                    other.layer, one.layer, f"their activations are added by {node.place}"
-                )
+        siblings = _added_siblings(node, layers)
+        if siblings is not None:
+            yield _finding(*siblings, f"their activations are added by {node.place}")
 
 
-def _are_siblings(one: PathToLayer, other: PathToLayer, layers: Layers) -> bool:
-    """Whether two layers of a kind go the same way from the same input, each by itself."""
+def _added_siblings(node: Node, layers: Layers) -> tuple[Layer, Layer] | None:
+    """The two layers of a kind that go the same way from one input to an addition, each alone."""
+    values = [value for value in node.inputs if value is not None]
+    if len(values) != 2 or any(layers.readers(value) != 1 for value in values):
+        return None
+    one, other = map(layers.trail, values)
     if not (one.layer and other.layer and one.alone and other.alone):
-        return False
-    if one.change != Change.NONLINEAR or one.layer.weight is other.layer.weight:
-        return False
-    if _start(one.layer, layers) is None or _kind(one.layer, layers) != _kind(other.layer, layers):
-        return False
-    ops = [node.op for node in one.nodes]
-    return ops == [node.op for node in other.nodes] and not _MAGNITUDES.intersection(ops)
+        return None
+    kind, ops = _kind(one.layer, layers), [step.op for step in one.nodes]
+    if kind is None or kind != _kind(other.layer, layers) or one.change != Change.NONLINEAR:
+        return None
+    is_alike = one.layer.weight is not other.layer.weight and _MAGNITUDES.isdisjoint(ops)
+    same_way = is_alike and ops == [step.op for step in other.nodes]
+    return (other.layer, one.layer) if same_way else None
 
 
-def _start(layer: Layer, layers: Layers) -> Value | None:
-    """The input of the model that a layer reads, no layer between."""
+def _kind(layer: Layer, layers: Layers) -> Hashable | None:
+    """Equal for layers that could stand in each other's place behind one input of the model.
+
+    None where a layer reads no input, or more than shifts and scales stands between.
+    """
     trail = layers.trail(layer.data)
     is_input = trail.origin.origin is Origin.INPUT and trail.origin.scope.owner is None
-    return trail.origin if is_input and trail.change <= Change.AFFINE else None
-
-
-def _kind(layer: Layer, layers: Layers) -> Hashable:
-    """Equal for layers that could stand in each other's place."""
+    if not is_input or trail.change > Change.AFFINE:
+        return None
     attributes = sorted(a.SerializeToString(deterministic=True) for a in layer.node.proto.attribute)
-    return _start(layer, layers), layer.node.op, layer.dims, tuple(attributes)
+    return trail.origin, layer.node.op, layer.dims, tuple(attributes)
 
 
 def _finding(used: Layer, other: Layer, what: str) -> Finding:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule, together
+from onnxlint.model.graph.traversal import behind
 
 _CONSTANT_SLOTS = {
     "Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1),
@@ -52,26 +53,23 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
 
 def _between(graph: Graph) -> Iterator[Finding]:
     """A finding for every node that stands between a constant and an operand."""
-    layers = set(graph.layers())
-    told = set()
+    layers, told = set(graph.layers()), set[Node]()
     for node in graph.nodes(*_CONSTANT_SLOTS):
         for slot in _CONSTANT_SLOTS[node.op]:
-            value = node.input(slot)
-            maker = value.producer if value is not None else None
-            if maker is not None and maker.op in ("Identity", "Cast"):
-                source = maker.input(0)
-                if source is not None and source.tensor_proto is not None and maker not in told:
-                    told.add(maker)
-                    message = (
-                        f"separates initializer {source.name!r} from input {slot} of {node.place}"
-                    )
-                    stored_small = maker.op == "Cast" and node in layers
-                    harmless = stored_small or slot == _BIAS_SLOTS.get(node.op)
-                    severity = Severity.INFO if harmless else None
-                    cast = ", cast beforehand" * (maker.op == "Cast")
-                    hint = f"connect {node.place} to {source.name!r}{cast}"
-                    fix = _folding(maker)
-                    yield Finding(maker, message, severity=severity, fix=fix, hint=hint)
+            maker = behind(node.input(slot), {"Identity", "Cast"}, ())
+            source = None if maker is None else maker.input(0)
+            if maker is None or source is None or source.tensor_proto is None or maker in told:
+                continue
+            told.add(maker)
+            casts = maker.op == "Cast"
+            is_harmless = (casts and node in layers) or slot == _BIAS_SLOTS.get(node.op)
+            yield Finding(
+                maker,
+                f"separates initializer {source.name!r} from input {slot} of {node.place}",
+                severity=Severity.INFO if is_harmless else None,
+                fix=_folding(maker),
+                hint=f"connect {node.place} to {source.name!r}{', cast beforehand' * casts}",
+            )
 
 
 def _folding(identity: Node) -> Fix | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, Value, rule
+from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule
 from onnxlint.model.graph.operators import CONSTANT_OPS, SIZE_OPS
 
 _BOOKKEEPING = CONSTANT_OPS | SIZE_OPS | {
@@ -51,17 +51,16 @@ def unused_node(graph: Graph) -> Iterator[Finding]:
     """
     if not graph.outputs:
         return
-    dead = {
-        node: position
-        for position, node in enumerate(graph.nodes())
-        if node not in graph.live and not _within_dead(graph, node)
-    }
-    for part in _parts(graph, dead):
-        *_, last = sorted(part, key=dead.__getitem__)
+    values = (value for value in graph.values() if value not in graph.live)
+    dead = {node: position for position, node in enumerate(graph.nodes()) if _is_dead(node, graph)}
+    for vertices in graph.parts({*values, *dead}):
+        part = sorted(dead.keys() & vertices, key=dead.__getitem__)
+        if not part:  # nothing but initializers
+            continue
         these = f"these {len(part):,} nodes" if len(part) > 1 else "this node"
         leftovers = all(node.op in _BOOKKEEPING for node in part)
         yield Finding(
-            last,
+            part[-1],
             f"no output depends on {these}{' (last one shown)' * (len(part) > 1)}",
             measured=len(part),
             unit="nodes",
@@ -73,23 +72,7 @@ def unused_node(graph: Graph) -> Iterator[Finding]:
         )
 
 
-def _within_dead(graph: Graph, node: Node) -> bool:
-    """Whether the node belongs to a subgraph of a dead node, which is then the finding."""
-    return node.scope.owner is not None and node.scope.owner not in graph.live
-
-
-def _parts(graph: Graph, dead: dict[Node, int]) -> Iterator[list[Node]]:
-    """The dead nodes, those that share a value which no output needs in one list."""
-    left = dict(dead)
-    met: set[Value] = set()
-    while left:
-        first, _ = left.popitem()
-        part = [first]
-        for node in part:
-            for value in (*node.inputs, *node.outputs):
-                if value is None or value in graph.live or value in met:
-                    continue
-                met.add(value)
-                beside = (*filter(None, [value.producer]), *value.consumers)
-                part += [node for node in beside if left.pop(node, None) is not None]
-        yield part
+def _is_dead(node: Node, graph: Graph) -> bool:
+    """Whether no output needs it, but the node that owns its subgraph, if any, is needed."""
+    owner = node.scope.owner
+    return node not in graph.live and (owner is None or owner in graph.live)

@@ -42,8 +42,7 @@ class NamedAxis:
 
 def named_axes(node: Node, graph: Graph, shapes: Shapes) -> Iterator[NamedAxis]:
     """The axes that the attributes of a node name, where the rank is known."""
-    shape = shapes.of(node.input(0))
-    rank = None if shape is None else shape.rank
+    rank = shapes.rank(node.input(0))
     if rank is None or (node.op in QDQ and not _per_axis(node, graph, shapes)):
         return
     most = rank if node.op in BETWEEN else rank - 1
@@ -60,10 +59,5 @@ def _per_axis(node: Node, graph: Graph, shapes: Shapes) -> bool:
     tensor = graph.tensor(node.input(1))
     if tensor is not None:
         return len(tensor.dims) > 0 and tensor.size > 1
-    scale = shapes.of(node.input(1))
-    return (
-        scale is not None
-        and scale.rank == 1
-        and isinstance(scale.dim(0), int)
-        and scale.dim(0) != 1
-    )
+    scales = shapes.dim(node.input(1), 0)
+    return shapes.rank(node.input(1)) == 1 and isinstance(scales, int) and scales != 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, rule
+from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, counted, rule
 from onnxlint_rules.onx._axes import OPS, named_axes
 from onnxlint_rules.onx._listed_values import LISTED, NUMBERS
 from onnxlint_rules.onx._unlisted_values import list_at, unlisted_values
@@ -101,8 +101,7 @@ def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> I
         if op in GATES:
             yield from (f for node in nodes for f in _judge_count(node))
         if op in OPS:
-            told = (node for node in nodes if node not in refused)
-            yield from (f for node in told for f in _judge_axes(node, graph, shapes))
+            yield from (f for n in nodes if n not in refused for f in _judge_axes(n, graph, shapes))
 
 
 def _judge_number(node: Node, name: str, least: int, most: int | None) -> Iterator[Finding]:
@@ -121,10 +120,8 @@ def _judge_count(node: Node) -> Iterator[Finding]:
     wanted = GATES[node.op] * (2 if direction == "bidirectional" else 1)
     fits = len(given) in (0, wanted) or (node.op == "RNN" and len(given) == 2)
     if not fits and not refers:
-        activations = "activation" if len(given) == 1 else "activations"
-        message = (
-            f"{len(given)} {activations} ({node.op} with direction {direction!r} expects {wanted})"
-        )
+        count = counted(len(given), "activation")
+        message = f"{count} ({node.op} with direction {direction!r} expects {wanted})"
         hint = f"list {wanted} activations, or none for the defaults"
         yield Finding(node, message, len(given), wanted, "activations", hint=hint)
 

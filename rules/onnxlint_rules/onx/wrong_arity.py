@@ -92,17 +92,14 @@ def _judge(
         bound = "at least" if count < least else "at most"
         message = f"{node.op} has {counted(count, what)}, expected {bound} {limit}"
         change = "connect" if count < least else "remove"
-        number = f"{abs(limit - count)} {'more ' if count < least else ''}"
-        slots = what[:-1] if abs(limit - count) == 1 else what
-        hint = f"{change} {number}{slots}, or import the opset the node was written for"
+        slots = counted(abs(limit - count), f"more {what}" if count < least else what)
+        hint = f"{change} {slots}, or import the opset the node was written for"
         yield Finding(node, message, measured=count, limit=limit, unit=what, hint=hint)
         return
+    required = ("Single", "Variadic") if what == "inputs" else ("Single",)
     for slot, value in enumerate(given) if None in given else ():
         parameter = formal[min(slot, len(formal) - 1)]
-        if value is None and (
-            parameter.option.name == "Single"
-            or (parameter.option.name == "Variadic" and what == "inputs")
-        ):
+        if value is None and parameter.option.name in required:
             yield omission(node, f"required {what[:-1]} {parameter.name!r}", parameter.name)
 
 
