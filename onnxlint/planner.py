@@ -15,7 +15,7 @@ from onnxlint.report import ModelReport
 from onnxlint.rules.packs import Registry, discover
 from onnxlint.settings import Settings
 from onnxlint.severity import Severity, Stage
-from onnxlint.toml_tables import ConfigError, is_file
+from onnxlint.toml_tables import ConfigError, exists, is_file
 
 
 @dataclass
@@ -26,7 +26,8 @@ class Planner:
     `trust_config` says whether also where that lies with the model. `settings` take the place of
     the configuration's, `overrides` are single settings that win over them.
     `accepted` is a file of accepted findings; without it the configuration's holds, or the one that
-    lies beside that, or in the working directory; none where `accepts` is false.
+    lies beside that, or in the working directory; none where `accepts` is false. Where new ones are
+    to be written, `is_accepting`, no file need be there yet.
     """
 
     config: Path | None = None
@@ -42,6 +43,7 @@ class Planner:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     accepted: Path | None = None
     accepts: bool = True
+    is_accepting: bool = False
     packs: dict[str, str] = field(default_factory=dict, init=False)
     """The packs whose rules the first model is linted by, with their versions."""
     _registries: dict[tuple[tuple[Path, ...], tuple[str, ...]], Registry] = field(
@@ -101,11 +103,13 @@ class Planner:
                     accepted=self._accepted(loaded))  # fmt: skip
 
     def _accepted(self, loaded: Loaded) -> Accepted | None:
-        file = accepted_file(loaded, self.accepted)
-        if not self.accepts or (file.name == ACCEPTED_FILE and not is_file(file)):
+        file = self.accepted or loaded.path(loaded.config.accepted or ACCEPTED_FILE)
+        is_named = self.accepted is not None or loaded.config.accepted is not None
+        if not self.accepts or not (is_named or self.is_accepting or is_file(file)):
             return None
         if file not in self._accepted_files:
-            self._accepted_files[file] = Accepted.read(file)
+            is_new = self.is_accepting and not exists(file)
+            self._accepted_files[file] = Accepted(file) if is_new else Accepted.read(file)
         return self._accepted_files[file]
 
     def _registry(self, loaded: Loaded) -> Registry:
@@ -114,12 +118,3 @@ class Planner:
             self._registries[key] = discover(*key)
             self.packs = self.packs or self._registries[key].packs
         return self._registries[key]
-
-
-def accepted_file(loaded: Loaded, given: Path | None) -> Path:
-    """The file of accepted findings: the one given, the configuration's, or where one would be."""
-    if given is not None:
-        return given
-    if loaded.config.accepted is not None:
-        return loaded.path(loaded.config.accepted)
-    return loaded.path(ACCEPTED_FILE)

@@ -537,6 +537,18 @@ def test_the_file_lies_beside_the_configuration(here):
     assert codes(lint("models/deep/m.onnx")) == []
 
 
+def test_each_model_is_accepted_beside_its_own_configuration(here):
+    for name in ("one", "two"):
+        (here / name).mkdir()
+        (here / name / "onnxlint.toml").write_text('extend = "../onnxlint.toml"\n')
+        save(net(*SOFTMAXES), f"{name}/m.onnx")
+    (here / "onnxlint.toml").write_text('select = ["ARC001"]\n')
+    code, _ = run("accept", "one", "two", "--static-only", "--trust-config")
+    assert code == 0
+    assert (here / "one" / "onnxlint-accepted.json").exists()
+    assert run("one", "two", "--static-only", "--trust-config")[0] == 0
+
+
 def test_accept_says_what_it_could_not_look_at(here):
     Path("m.onnx").write_bytes(b"no model")
     code, _ = run("accept", "m.onnx")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,25 +56,34 @@ def command(
       onnxlint accept models/ --prune         forget what is no longer found
     """
     require_working_directory()
-    from onnxlint.acceptance import Accepted
-    from onnxlint.config import find, load
     from onnxlint.pipeline import lint_model
-    from onnxlint.planner import accepted_file
-    from onnxlint.toml_tables import exists
 
-    options = options_of(given | dict.fromkeys(("fail_on", *_OWN)) | {"no_accepted": False})
-    target = accepted_file(load(options.config or find("-")), file)
-    before = Accepted.read(target) if exists(target) else Accepted(target)
+    unset = dict.fromkeys(("fail_on", *_OWN))
+    options = options_of(given | unset | {"accepted": file, "no_accepted": False})
     planner = planner_of(options)
-    planner.accepted, planner.accepts = target, exists(target)
+    planner.is_accepting = True
     tasks = planned(planner, expand(models), options)
     reports = [*judged(tasks, lint_model, parallel=jobs, quiet=quiet)]
-    after = before.updated(reports, only_prune=prune, never=_mandatory(tasks))
-    if after != before:
-        _write(after)
-    if not quiet:
-        _tell(before, after, reports)
+    _tell_problems(reports)
+    for before, done in _by_file(tasks, reports):
+        after = before.updated(done, only_prune=prune, never=_mandatory(tasks))
+        if after != before:
+            _write(after)
+        if not quiet:
+            _tell(before, after)
     raise SystemExit(0 if all(report.complete for report in reports) else 2)
+
+
+def _by_file(
+    tasks: Iterable[Job | ModelReport], reports: Iterable[ModelReport]
+) -> Iterator[tuple[Accepted, list[ModelReport]]]:
+    """The files of accepted findings, each with the reports of its models."""
+    groups: dict[Path, tuple[Accepted, list[ModelReport]]] = {}
+    for task, report in zip(tasks, reports, strict=True):
+        accepted = getattr(task, "accepted", None)
+        if accepted is not None:
+            groups.setdefault(accepted.file, (accepted, []))[1].append(report)
+    yield from groups.values()
 
 
 def _mandatory(tasks: Iterable[Job | ModelReport]) -> frozenset[str]:
@@ -89,19 +98,22 @@ def _write(accepted: Accepted) -> None:
         raise click.UsageError(f"{accepted.file}: {error.strerror or error}") from error
 
 
-def _tell(before: Accepted, after: Accepted, reports: Iterable[ModelReport]) -> None:
-    """What has changed in the file, and what could not be looked at."""
+def _tell_problems(reports: Iterable[ModelReport]) -> None:
+    """What could not be looked at, and what the engine itself found."""
     for report in reports:
         if report.error is not None:
             click.echo(printable(f"cannot lint {report.path}: {report.error}"), err=True)
         for finding in report.findings:
             if finding.code.startswith("LNT"):
                 click.echo(printable(f"{report.path}: {finding.message}"), err=True)
+
+
+def _tell(before: Accepted, after: Accepted) -> None:
+    """What has changed in a file."""
     change = len(after.entries) - len(before.entries)
     changed = f", {abs(change):,} {'more' if change > 0 else 'fewer'}" if change else ""
-    click.echo(
-        printable(f"{after.file}: {counted(len(after.entries), 'finding')} accepted{changed}")
-    )
+    told = f"{after.file}: {counted(len(after.entries), 'finding')} accepted{changed}"
+    click.echo(printable(told))
 
 
 _named = {parameter.name for parameter in command.params} | {*_OWN}
