@@ -118,7 +118,7 @@ class Surroundings:
             return ""
         readers = [
             (self.of(node, steps=1), slot)
-            for node in list(value.readers)[:MOST_READERS]
+            for node in dict.fromkeys(value.consumers[:MOST_READERS])
             for slot in node.slots_of(value)
         ]
         return _digest(self._feeder(value, STEPS - 1), sorted(readers), value.is_output)
