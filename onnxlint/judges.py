@@ -180,6 +180,8 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"the system refused what judging takes ({error.strerror or error})"
     if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
+        if "failed to map" in str(error) or "cannot allocate" in str(error).lower():
+            return "too little memory is allowed to load onnx (--memory-limit allows more)"
         return f"{error}; the installation is broken, or too little memory is allowed"
     return f"this is a bug in onnxlint: {words(error)}; please report it"
 

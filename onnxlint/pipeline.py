@@ -28,8 +28,8 @@ def lint(
     folder: Path | None = None,
     config: Path | None = None,
     trust_config: bool = False,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
+    select: str | Iterable[str] = (),
+    ignore: str | Iterable[str] = (),
     stage: Stage | None = None,
     rules: Iterable[Path] = (),
     settings: Settings | None = None,
@@ -57,8 +57,9 @@ def lint(
         TypeError: `model` is none of these.
     """
     planner = Planner(
-        config, trust_config, tuple(rules), tuple(select), tuple(ignore), stage, settings=settings
-    )
+        config, trust_config, tuple(rules), _names(select), _names(ignore), stage,
+        settings=settings,
+    )  # fmt: skip
     if isinstance(model, str | Path):
         return _linted(planner.job(str(model)))
     job = planner.job("-")  # whose configuration is that of the working folder, too
@@ -67,6 +68,11 @@ def lint(
             return _linted(replace(job, path=source.name, source=source))
     except ModelError as error:
         return job.completed(_unread(error.path, error), seconds=0.0)
+
+
+def _names(selectors: str | Iterable[str]) -> tuple[str, ...]:
+    """Selectors of rules; one text is what the command line takes: `"ACT,RUN001"`."""
+    return tuple(selectors.split(",") if isinstance(selectors, str) else selectors)
 
 
 def _linted(job: Job) -> ModelReport:
@@ -82,8 +88,8 @@ def lint_many(
     jobs: int = 1,
     config: Path | None = None,
     trust_config: bool = False,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
+    select: str | Iterable[str] = (),
+    ignore: str | Iterable[str] = (),
     stage: Stage | None = None,
     rules: Iterable[Path] = (),
     settings: Settings | None = None,
@@ -107,8 +113,9 @@ def lint_many(
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}; it must be at least 1")
     planner = Planner(
-        config, trust_config, tuple(rules), tuple(select), tuple(ignore), stage, settings=settings
-    )
+        config, trust_config, tuple(rules), _names(select), _names(ignore), stage,
+        settings=settings,
+    )  # fmt: skip
     return run_jobs(planner.jobs(map(str, paths)), lint_model, jobs)
 
 

@@ -123,6 +123,14 @@ class Settings:
     labels: LabelSource | None = None
     compare_simple: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("data", "witnesses", "reference"):
+            given = getattr(self, name)
+            if isinstance(given, str):  # as people write paths
+                object.__setattr__(self, name, Path(given))
+        if isinstance(self.labels, str | Path):
+            object.__setattr__(self, "labels", LabelSource.of(Path(self.labels)))
+
     @property
     def label_in_data(self) -> str | None:
         """The column, or array, of the labels where they stand beside the features in one file."""

@@ -100,6 +100,12 @@ def test_the_temporary_file_is_gone_afterwards() -> None:
         (b"", "is empty"),
         (b"no model at all", "is not an ONNX model"),
         (b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer"),
+        (b"PK\x03\x04\x14\x00", "is a zip archive, like PyTorch's .pt and numpy's .npz"),
+        (b"\x1f\x8b\x08\x00", "is compressed with gzip; unpack it first"),
+        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, as Keras writes it"),
+        (b"\x80\x02}q\x00", "is a Python pickle"),
+        (b"\x1c\x00\x00\x00TFL3", "is a TensorFlow Lite model"),
+        (b"\n <!DOCTYPE html><html>", "is a web page, not the model"),
         (onnx.ModelProto(ir_version=10), "contains no graph"),
     ],
 )

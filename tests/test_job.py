@@ -7,7 +7,7 @@ from pathlib import Path
 import grimp
 import pytest
 
-from onnxlint import Finding, Graph, Severity, Stage, lint_many, rule
+from onnxlint import Finding, Graph, Severity, Stage, lint, lint_many, rule
 from onnxlint.analyses import Analyses
 from onnxlint.config import load
 from onnxlint.contributions import Contributions, Loss
@@ -17,7 +17,7 @@ from onnxlint.planner import Planner
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import discover
 from onnxlint.rules.rule import Rule
-from onnxlint.settings import InputContract, OutputContract, Settings
+from onnxlint.settings import InputContract, LabelSource, OutputContract, Settings
 from onnxlint.testing import Example, saved
 from onnxlint.toml_tables import ConfigError
 
@@ -38,6 +38,18 @@ def planned(
     file = tmp_path / "onnxlint.toml"
     file.write_text(text)
     return plan(load(file), discover(), "model.onnx", settings=settings, stage=stage)
+
+
+def test_settings_take_paths_as_people_write_them() -> None:
+    settings = Settings(data="d.npz", labels="d.npz:y", reference="old.onnx")  # type: ignore[arg-type]
+    assert (settings.data, settings.reference) == (Path("d.npz"), Path("old.onnx"))
+    assert settings.labels == LabelSource(Path("d.npz"), "y")
+
+
+def test_one_text_selects_as_on_the_command_line(write_model) -> None:
+    model = write_model("net (float[N] x) => (float[N] y) { y = Relu(x) }")
+    report = lint(model, select="GRA001,GRA002")
+    assert {*report.ran, *report.not_applicable} == {"GRA001", "GRA002"}
 
 
 def test_the_configuration_fills_what_settings_leave_open(tmp_path: Path) -> None:

@@ -121,9 +121,13 @@ def test_required_packs(write_model, onnxlint, tmp_path):
     assert "requires pack 'acme_rules'" in done.stderr
 
 
-def test_selectors_suggest():
-    with pytest.raises(PackError, match="did you mean 'dead-relu'"):
-        discover().select("dead-rleu")
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("dead-rleu", "dead-relu"), ("ATC", "ACT"), ("prd", "PRD"), ("act003", "ACT003")],
+)
+def test_selectors_suggest(written, meant):
+    with pytest.raises(PackError, match=f"did you mean '{meant}'"):
+        discover().select(written)
 
 
 def test_test_rules_command(write_rule, onnxlint):

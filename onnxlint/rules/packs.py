@@ -79,12 +79,20 @@ class Registry:
         """
         chosen = [rule for rule in self.rules if rule.matches(selector)]
         if not chosen:
-            known = [word for rule in self.rules for word in (rule.name, rule.code)]
-            known += {rule.family for rule in self.rules}
-            near = get_close_matches(selector, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "'onnxlint rules' lists them"
+            near = self._meant(selector)
+            hint = f"did you mean {near!r}?" if near else "'onnxlint rules' lists them"
             raise PackError(f"unknown rule {selector!r}; {hint}")
         return chosen
+
+    def _meant(self, selector: str) -> str | None:
+        """What may have been meant: in capitals, with letters in another order, or nearly so."""
+        if any(rule.matches(selector.upper()) for rule in self.rules):
+            return selector.upper()
+        families = sorted({rule.family for rule in self.rules})
+        turned = [each for each in families if sorted(each) == sorted(selector.upper())]
+        known = [word for rule in self.rules for word in (rule.name, rule.code)]
+        near = turned or get_close_matches(selector, [*known, *families], n=1)
+        return near[0] if near else None
 
 
 def discover(paths: Iterable[Path] = (), require: Iterable[str] = ()) -> Registry:

@@ -163,13 +163,43 @@ def _hash(data: mmap.mmap | memoryview) -> str:
 
 
 def _reduced(name: str, data: mmap.mmap | memoryview) -> Skeleton:
-    if bytes(data[:24]) == b"version https://git-lfs.":
-        raise ModelError(name, "is a Git LFS pointer, not the model", "run 'git lfs pull'")
+    _check_beginning(name, bytes(data[:LONGEST_BEGINNING]))
     try:
         with memoryview(data) as buffer:
             return skeleton(buffer, known=_known_fields())
     except WireError as error:
         raise _not_a_model(name, str(error)) from error
+
+
+LONGEST_BEGINNING = 64
+"""Bytes in which a file of another kind shows what it is."""
+
+_OTHERS = {
+    b"version https://git-lfs.": ("a Git LFS pointer, not the model", "run 'git lfs pull'"),
+    b"PK\x03\x04": ("a zip archive, like PyTorch's .pt and numpy's .npz", "export the model to ONNX"),
+    b"\x1f\x8b": ("compressed with gzip", "unpack it first"),
+    b"\x89HDF\r\n": ("an HDF5 file, as Keras writes it", "export the model to ONNX"),
+    b"\x80\x02": ("a Python pickle", "export the model to ONNX"),
+    b"\x80\x04": ("a Python pickle", "export the model to ONNX"),
+    b"GGUF": ("a GGUF file", "export the model to ONNX"),
+    b"<!doctype html": ("a web page, not the model", "download the model itself"),
+    b"<html": ("a web page, not the model", "download the model itself"),
+}  # fmt: skip
+"""What files begin with that people give instead of a model; no ONNX model does."""
+
+
+def _check_beginning(name: str, beginning: bytes) -> None:
+    """Refuses a file of another kind, by how it begins.
+
+    Raises:
+        ModelError: it is one.
+    """
+    if beginning[4:8] == b"TFL3":
+        raise ModelError(name, "is a TensorFlow Lite model", "export the model to ONNX")
+    plain = beginning.lstrip().lower()
+    for mark, (kind, remedy) in _OTHERS.items():
+        if (plain if mark.startswith(b"<") else beginning).startswith(mark):
+            raise ModelError(name, f"is {kind}", remedy)
 
 
 def _known_fields() -> dict[str, frozenset[int]]:
