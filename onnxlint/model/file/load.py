@@ -176,12 +176,12 @@ LONGEST_BEGINNING = 64
 
 _OTHERS = {
     b"version https://git-lfs.": ("a Git LFS pointer, not the model", "run 'git lfs pull'"),
-    b"PK\x03\x04": ("a zip archive, like PyTorch's .pt and numpy's .npz", "export the model to ONNX"),
+    b"PK\x03\x04": ("a zip archive, like PyTorch's .pt and numpy's .npz", "export it to ONNX"),
     b"\x1f\x8b": ("compressed with gzip", "unpack it first"),
-    b"\x89HDF\r\n": ("an HDF5 file, as Keras writes it", "export the model to ONNX"),
-    b"\x80\x02": ("a Python pickle", "export the model to ONNX"),
-    b"\x80\x04": ("a Python pickle", "export the model to ONNX"),
-    b"GGUF": ("a GGUF file", "export the model to ONNX"),
+    b"\x89HDF\r\n": ("an HDF5 file, as Keras writes it", "export it to ONNX"),
+    b"\x80\x02": ("a Python pickle", "export it to ONNX"),
+    b"\x80\x04": ("a Python pickle", "export it to ONNX"),
+    b"GGUF": ("a GGUF file", "export it to ONNX"),
     b"<!doctype html": ("a web page, not the model", "download the model itself"),
     b"<html": ("a web page, not the model", "download the model itself"),
 }  # fmt: skip
@@ -195,7 +195,7 @@ def _check_beginning(name: str, beginning: bytes) -> None:
         ModelError: it is one.
     """
     if beginning[4:8] == b"TFL3":
-        raise ModelError(name, "is a TensorFlow Lite model", "export the model to ONNX")
+        raise ModelError(name, "is a TensorFlow Lite model", "export it to ONNX")
     plain = beginning.lstrip().lower()
     for mark, (kind, remedy) in _OTHERS.items():
         if (plain if mark.startswith(b"<") else beginning).startswith(mark):
