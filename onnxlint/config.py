@@ -69,6 +69,7 @@ class Config(Choices, **TABLE):
     rule: list[dict[str, Any]] = []  # read with the rules of other files, each file by itself
     rule_paths: list[str] = []
     require_packs: list[str] = []
+    preview: bool = False
     samples: Annotated[int, msgspec.Meta(ge=1, le=MOST_SAMPLES)] | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     data: str | None = None

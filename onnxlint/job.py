@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -65,6 +65,7 @@ def plan(
     *,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
+    preview: bool = False,
     stage: Stage | None = None,
     fail_on: Severity | None = None,
     targets: Iterable[str] = (),
@@ -83,7 +84,9 @@ def plan(
     choices = loaded.for_model(model)
     declared = loaded.declared.for_model(model) if loaded.declared is not None else []
     try:
-        chosen = _chosen(choices, registry, select, ignore)
+        asked = [*select]
+        chosen = _chosen(choices, registry, asked, preview=preview or loaded.config.preview)
+        chosen -= {rule.code for name in ignore for rule in registry.select(name)}
         severities, options = _overrides(choices, registry)
     except PackError as error:
         source = f"{loaded.file}: " if loaded.file else ""
@@ -168,20 +171,22 @@ def _shown(file: Path | None) -> str:
 
 
 def _chosen(
-    choices: Iterable[Choices], registry: Registry, select: Iterable[str], ignore: Iterable[str]
+    choices: Iterable[Choices], registry: Registry, asked: Sequence[str], *, preview: bool
 ) -> set[str]:
-    """The codes of the rules that run.
+    """The codes of the rules that run, but for what the caller ignores.
 
     Those that guard against a hostile file are left out by the command line, or for a reason.
     """
-    asked = list(select)
     wanted = asked or [name for each in choices for name in each.select] or ["ALL"]
     chosen = {
-        rule.code for name in wanted for rule in registry.select(name) if rule.is_chosen_by(name)
+        rule.code
+        for name in wanted
+        for rule in registry.select(name)
+        if rule.is_chosen_by(name, preview=preview)
     }
     if not asked:
-        chosen |= {rule.code for rule in registry.rules if _is_guard(rule) and rule.default}
-    chosen -= {rule.code for name in ignore for rule in registry.select(name)}
+        guards = filter(_is_guard, registry.rules)
+        chosen |= {rule.code for rule in guards if rule.runs_unasked(preview=preview)}
     for entry in (entry for each in choices for entry in each.ignore):
         ignored = registry.select(entry.rule)
         if not entry.reason.strip() and any(map(_is_guard, ignored)):

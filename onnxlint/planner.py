@@ -30,6 +30,7 @@ class Planner:
     rules: tuple[Path, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    preview: bool = False
     stage: Stage | None = None
     fail_on: Severity | None = None
     targets: tuple[str, ...] = ()
@@ -79,8 +80,9 @@ class Planner:
         registry = self._registry(loaded)
         settings = self.settings or settings_of(loaded, **self.overrides)
         return plan(loaded, registry, path, select=self.select, ignore=self.ignore,
-                    stage=self.stage, fail_on=self.fail_on, targets=self.targets,
-                    static_only=self.static_only, settings=settings)  # fmt: skip
+                    preview=self.preview, stage=self.stage, fail_on=self.fail_on,
+                    targets=self.targets, static_only=self.static_only,
+                    settings=settings)  # fmt: skip
 
     def _registry(self, loaded: Loaded) -> Registry:
         key = (*loaded.rule_sources, *self.rules), tuple(loaded.config.require_packs)

@@ -46,7 +46,7 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
 
 
 SECTIONS = {
-    "Rules": ("select", "ignore", "stage", "target", "rules", "config", "trust_config"),
+    "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config"),
     "Input data": ("data", "samples", "seed", "labels", "baseline", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
@@ -66,6 +66,9 @@ SECTIONS = {
 )
 @click.option(
     "--ignore", multiple=True, callback=_names, metavar="RULES", help="Do not run these rules."
+)
+@click.option(
+    "--preview", is_flag=True, help="Also run preview rules, which may still change or be removed."
 )
 @click.option(
     "--stage",
