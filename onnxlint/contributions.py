@@ -14,13 +14,15 @@ from onnxlint.severity import Severity
 class Loss:
     """What could not be looked at, and why: silence of the rules about it is no praise.
 
-    `lost` is what, in a word or two. An error means that the linter could not do its job.
+    `lost` is what, in a word or two, and `hint` what to do about it in a line. An error means that
+    the linter could not do its job.
     """
 
     message: str
     lost: str
     severity: Severity = Severity.WARNING
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    hint: str | None = None
 
 
 @dataclass

@@ -110,6 +110,10 @@ def test_a_crashing_rule_is_reported_and_the_others_run(write_rule, write_model,
     done = onnxlint(model, "--static-only", "--rules", write_rule(crashing))
     assert done.returncode == 2
     assert "rule ACME001 'no-cosine' crashed: ZeroDivisionError" in done.stdout
+    assert (
+        "hint: report no_cosine.py:17 to the author of rule ACME001, or leave the rule out with "
+        "--ignore ACME001\n"
+    ) in done.stdout
     assert "GRA004 unused-input" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
