@@ -203,7 +203,9 @@ def _extended(file: Path, seen: tuple[Path, ...] = ()) -> dict[Path, dict[str, A
     before = {}
     if isinstance(base, str):
         if "\0" in base:
-            raise ConfigError(f"{file}: 'extend' holds a NUL character, which no file name has")
+            raise ConfigError(
+                f"{file}: 'extend' contains a NUL character, which is not valid in a file name"
+            )
         before = _extended(file.parent / base, (*seen, real_path(file)))
     return {**before, file: table}
 
@@ -252,5 +254,5 @@ def parse_bytes(text: str) -> int:
         r"\s*(\d{1,19}(?:\.\d{1,19})?)\s*([KMGT]?)(?:iB|B)?\s*", text, re.IGNORECASE
     )
     if match is None or float(match[1]) <= 0:
-        raise ConfigError(f"{text!r} is no size in bytes; write it like 512MiB or 8GiB")
+        raise ConfigError(f"{text!r} is not a valid size; use e.g. 512MiB or 8GiB")
     return int(float(match[1]) * _UNITS[match[2].upper()])

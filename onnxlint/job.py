@@ -191,7 +191,7 @@ def _chosen(
         ignored = registry.select(entry.rule)
         if not entry.reason.strip() and any(map(_is_guard, ignored)):
             raise ConfigError(
-                f"ignore {entry.rule!r}: a security rule is ignored for a reason only"
+                f"ignore {entry.rule!r}: a security rule is only ignored with a reason"
             )
         chosen -= {rule.code for rule in ignored}
     return chosen
@@ -251,7 +251,7 @@ def _check_grading(name: str, rule: Rule, severity: Severity, reason: str) -> No
     if _is_guard(rule) and severity.rank > rule.severity.rank and not reason.strip():
         raise ConfigError(
             f"rules.{name}.severity: {rule.code} is a security rule, and milder for a reason only; "
-            'add reason = "…"'
+            'reason = "…"'
         )
 
 
@@ -279,7 +279,7 @@ def _option(rule: Rule, name: str, key: str) -> Option:
         return rule.options[key]
     known = ["severity", "reason", *rule.options]
     near = get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
     raise ConfigError(f"rule {name!r} has no option {key!r}; {hint}")
 
 

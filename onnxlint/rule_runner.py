@@ -185,7 +185,7 @@ class RuleRunner:
     def _rules_not_run(self) -> Iterator[Loss]:
         if self._too_late:
             yield Loss(
-                f"judging took longer than the {self.analyses.get(Budget).allowed_time} allowed: "
+                f"linting took longer than the {self.analyses.get(Budget).allowed_time} allowed: "
                 f"{counted(len(self._too_late), 'rule')} not run",
                 "rules",
                 Severity.ERROR,

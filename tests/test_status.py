@@ -148,7 +148,7 @@ def test_the_page_of_a_rule(pack):
         "  https://example.com/why\n\n"
     )
     new = " ".join(page("ACME002").split())
-    assert "Preview, since 2.0b1. It may still change or be removed. --preview or" in new
+    assert "Preview, since 2.0b1. Preview rules may still change or be removed. --preview or" in new
     assert "References" not in new
     assert "Off by default; --select ACME003 runs it." in " ".join(page("ACME003").split())
 
@@ -185,7 +185,7 @@ def test_examples_of_what_to_use_instead_are_tested(tmp_path):
     path = tmp_path / "rules.py"
     path.write_text(PACK.replace("Good:\n", "Instead:\n"))
     found = problems(rules_in_path(path)[0])
-    assert found == ["its Good example fires: there is a model"] * 2
+    assert found == ["the Good example fires: there is a model"] * 2
 
 
 CITED = {

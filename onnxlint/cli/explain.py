@@ -70,7 +70,7 @@ def standing(rule: Rule) -> Iterator[str]:
     since = f", since {rule.since}" if rule.since else ""
     yield f"{rule.status.capitalize()}{since}"
     if rule.preview:
-        yield "It may still change or be removed"
+        yield "Preview rules may still change or be removed"
     if not rule.default:
         yield f"Off by default; --select {rule.code} runs it"
     elif rule.preview:

@@ -209,5 +209,7 @@ def checked(made: Rule) -> Rule:
     if made.since and not _VERSION.fullmatch(made.since):
         raise RuleError(f"rule {made.code}: since {made.since!r} must be a version, such as '0.2'")
     if not made.function.__doc__ and made.documented is None:
-        raise RuleError(f"rule {made.code}: it needs a docstring, which documents and tests it")
+        raise RuleError(
+            f"rule {made.code}: a docstring is missing; it documents and tests the rule"
+        )
     return made

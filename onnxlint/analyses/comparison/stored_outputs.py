@@ -174,7 +174,7 @@ class Expected:
                     outputs[name].add(Comparison(file, wanted, ran.outputs[name]))
         found = [output for output in outputs.values() if output.comparisons or output.misfits]
         if not found:
-            raise Unavailable("no output is a deterministic tensor of a size that is kept")
+            raise Unavailable("no output is a deterministic tensor that is small enough to be kept")
         return cls(found)
 
 

@@ -156,7 +156,7 @@ class _Look:
             self._met += 1
             try:
                 if self._met > MOST_BODIES:
-                    raise Unknown(f"{MOST_BODIES} other bodies were traced (limit)")
+                    raise Unknown(f"only {MOST_BODIES} subgraphs and functions are traced")
                 _Inside(self, body, self._per_run).visit(visits)
             except (RunFailure, Unknown) as reason:
                 self.within.unseen.append((body, reason))

@@ -93,9 +93,9 @@ class Draft:
         """
         for part in parts:
             if isinstance(part, Value) and part.name in self._mentioned:
-                raise FixError("a quantisation annotation names it")
+                raise FixError("a quantisation annotation names the value")
             if isinstance(part, Value) and self.model.training_info:
-                raise FixError("the model's training information may name it")
+                raise FixError("the model's training information may name the value")
             self._claims.take(part)
             if isinstance(part, Node):
                 self._claims.take(*filter(None, part.outputs))

@@ -163,7 +163,7 @@ class _Shrinking:
     def _copy(self, start: int, end: int) -> memoryview:
         self._copied += end - start
         if self._copied >= PROTO_LIMIT_BYTES:
-            raise WireError("without its large tensors it still has 2 GiB, which protobuf refuses")
+            raise WireError("has 2 GiB without its large tensors, which protobuf refuses")
         return self._buffer[start:end]
 
 

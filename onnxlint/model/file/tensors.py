@@ -155,7 +155,7 @@ class Tensor:
             size = int(length) if length is not None else self.nbytes
             return self._place.get("location", ""), int(self._place.get("offset") or 0), size
         except ValueError as error:
-            raise TensorError("its offset or length is not a number") from error
+            raise TensorError("offset or length is not a number") from error
 
     def array(self) -> Array:
         """The elements with shape `dims`: a read-only view of the mapped file where it can be.
@@ -168,7 +168,7 @@ class Tensor:
         except TensorError:
             raise
         except (ValueError, TypeError, KeyError, OverflowError) as error:
-            raise TensorError(f"its data does not fit {self.dtype}{list(self.dims)}") from error
+            raise TensorError(f"data does not fit {self.dtype}{list(self.dims)}") from error
 
     def _array(self) -> Array:
         import numpy as np
@@ -214,14 +214,14 @@ class Tensor:
 
     def _require(self, raw: memoryview | None) -> None:
         if min(self.dims, default=0) < 0:
-            raise TensorError(f"its dims {list(self.dims)} are negative")
+            raise TensorError(f"negative dims {list(self.dims)}")
         if self.fill:
             return
         if bits(self.element_type) is None and self.size > len(self.proto.string_data):
-            raise TensorError(f"holds {len(self.proto.string_data)} of {self.size} strings")
+            raise TensorError(f"contains {len(self.proto.string_data)} of {self.size} strings")
         held = self.stored_bytes if raw is None else len(raw)
         if held is not None and held < self.nbytes:
-            raise TensorError(f"holds {held} bytes where its dims need {self.nbytes}")
+            raise TensorError(f"contains {held} bytes, but the dims need {self.nbytes}")
 
     def _raw(self) -> memoryview | None:
         """The elements as they lie in a file; None where only protobuf fields hold them."""
