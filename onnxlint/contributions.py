@@ -12,7 +12,7 @@ from onnxlint.severity import Severity
 
 @dataclass(frozen=True)
 class Loss:
-    """What could not be looked at, and why: silence of the rules about it is no praise.
+    """What could not be looked at, and why: rules that are silent about it did not judge it.
 
     `lost` is what, in a word or two, and `hint` what to do about it in a line. An error means that
     the linter could not do its job.

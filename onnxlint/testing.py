@@ -53,7 +53,7 @@ _DIRECTIVE = re.compile(r"(?:# (stage|option|target|data|labels|config):|>>> )\s
 
 
 class ExampleError(ValueError):
-    """An example that is no model: which line, and why."""
+    """An example that is not a model: which line, and why."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Example:
         """The model; its data, and files that its changes write, go to `folder`.
 
         Raises:
-            ExampleError: the text is no model, or a change fails.
+            ExampleError: the text is not a model, or a change fails.
         """
         proto = model_from_text(self.text)
         names = {"model": proto, "folder": folder}

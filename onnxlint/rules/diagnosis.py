@@ -21,7 +21,7 @@ FILE_PREFIX = "onnxlint_rules_at_"
 """How the names of modules begin that are rule files, and no package's."""
 
 CRASHED = ("LNT001", "rule-crashed")
-"""A rule raised, hung, or yielded what is no finding, instead of judging."""
+"""A rule raised, hung, or yielded what is not a finding, instead of judging."""
 
 INCOMPLETE = ("LNT002", "incomplete-analysis")
 """Something that rules look at, or some rules, did not come about within the limits."""

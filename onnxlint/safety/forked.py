@@ -43,7 +43,7 @@ class Crashed(Exception):  # noqa: N818 - it says what became of the child
 
     @property
     def is_native(self) -> bool:
-        """Whether native code stumbled; a child that took too long or too much was ended."""
+        """Whether native code crashed; a child that took too long or too much was ended."""
         return self.signal in _NATIVE and not self.at_limit
 
 

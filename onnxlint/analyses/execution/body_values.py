@@ -122,7 +122,7 @@ class Within:
             value = body.scope.values[name]
             known = self.statistics.get(value)
             if body.repeats or known is not None:
-                statistics.samples = None  # steps and calls are no samples
+                statistics.samples = None  # steps and calls are not samples
             self.statistics[value] = statistics if known is None else merge(known, statistics)
             if known is not None:
                 self.statistics[value].samples = None

@@ -35,7 +35,7 @@ PARTS = 64
 """So many changes of a part of an input at most: of three axes, in two other values each."""
 
 MOST_SYMBOLS = 6
-"""So many free sizes beside the batch are varied: more than height, width, time, and two states."""
+"""So many dynamic sizes beside the batch vary: more than height, width, time, and two states."""
 
 
 class Question(StrEnum):

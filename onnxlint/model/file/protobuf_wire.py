@@ -112,7 +112,7 @@ def skeleton(
     them.
 
     Raises:
-        WireError: it is no protobuf message, or what is left is larger than protobuf reads.
+        WireError: it is not a protobuf message, or what is left is larger than protobuf reads.
     """
     made = _Shrinking(buffer, large, known)
     try:

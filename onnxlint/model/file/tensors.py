@@ -56,7 +56,7 @@ class Tensor:
     """One constant of a model: an initializer, a Constant node's value, a filled shape.
 
     `dims` is its shape, `element_type` the ONNX number of its dtype, `size` the number of elements,
-    none where the file says nonsense such as a negative one, `nbytes` the bytes that they take in
+    none where the file has an invalid one, e.g. negative, `nbytes` the bytes that they take in
     raw form, 0 of strings. `fill` is set for a ConstantOfShape, whose single element stands for
     all. Nothing of it changes: of a million, each is made once.
     """
@@ -146,7 +146,7 @@ class Tensor:
         """Location, offset and length of data left in a file; None where `proto` holds it.
 
         Raises:
-            TensorError: the offset or the length is no number.
+            TensorError: the offset or the length is not a number.
         """
         if self._place is None:
             return None
@@ -185,7 +185,7 @@ class Tensor:
         return np.frombuffer(raw, stored_dtype(self.element_type), self.size).reshape(self.dims)
 
     def numbers(self) -> list[float] | None:
-        """All elements as Python's numbers; None where they are no float32, or cannot be read.
+        """All elements as Python's numbers; None where they are not float32, or cannot be read.
 
         For a few of them this takes a tenth of the time that an array takes.
         """

@@ -379,7 +379,7 @@ def _infer_function(
 
 
 def _give_back_references(function: FunctionProto, body: GraphProto) -> None:
-    """Undoes `_bind`: a graph that was bound is no container of the model, and has no number."""
+    """Undoes `_bind`: a graph that was bound is not a container of the model, and has no number."""
     for node, template in zip(body.node, function.node, strict=True):
         for attribute, original in zip(node.attribute, template.attribute, strict=True):
             if original.ref_attr_name:

@@ -278,7 +278,7 @@ def _exchange(process: subprocess.Popen[bytes], request: Request, deadline: floa
 
     Raises:
         TimeoutError: the deadline passed, by the monotonic clock.
-        ValueError: what it sent is no reply.
+        ValueError: what it sent is not a reply.
     """
     from onnxlint.runtime import protocol
 
