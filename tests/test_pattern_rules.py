@@ -161,7 +161,7 @@ def test_examples_are_run(write):
         "the Good example fires: Softmax #2 reads Softmax #1",
     ]
     (bare,) = rules_in_path(write(OTHER, "other.toml"))
-    assert problems(bare) == ["it has no example 'bad'"]
+    assert problems(bare) == ["no example 'bad'"]
 
 
 def test_pytest_runs_them(pytester):
