@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -93,7 +93,7 @@ def _named(name: str, registry: Registry, file: Path) -> list[Rule]:
 
 def chosen(
     choices: Iterable[Choices], registry: Registry, mandate: Mandate,
-    select: Iterable[str], ignore: Iterable[str],
+    select: Sequence[str], ignore: Iterable[str], *, preview: bool = False,
 ) -> set[str]:  # fmt: skip
     """The codes of the rules that run.
 
@@ -104,13 +104,17 @@ def chosen(
         ConfigError: a rule is to be left out that cannot be.
         PackError: a selector does not exist.
     """
-    asked, configured = list(select), list(choices)
-    wanted = asked or [name for each in configured for name in each.select] or ["ALL"]
+    configured = list(choices)
+    wanted = select or [name for each in configured for name in each.select] or ["ALL"]
     codes = {
-        rule.code for name in wanted for rule in registry.select(name) if rule.is_chosen_by(name)
+        rule.code
+        for name in wanted
+        for rule in registry.select(name)
+        if rule.is_chosen_by(name, preview=preview)
     }
-    if not asked:
-        codes |= {rule.code for rule in registry.rules if _is_guard(rule) and rule.default}
+    if not select:
+        guards = filter(_is_guard, registry.rules)
+        codes |= {rule.code for rule in guards if rule.runs_unasked(preview=preview)}
         codes |= mandate.mandatory.keys()
     for name in ignore:
         ignored = registry.select(name)
@@ -121,7 +125,7 @@ def chosen(
         mandate.check_run(ignored, f"ignore {entry.rule!r}")
         if not entry.reason.strip() and any(map(_is_guard, ignored)):
             raise ConfigError(
-                f"ignore {entry.rule!r}: a security rule is ignored for a reason only"
+                f"ignore {entry.rule!r}: a security rule is only ignored with a reason"
             )
         codes -= {rule.code for rule in ignored}
     return codes
@@ -176,7 +180,7 @@ class Overrides:
         if _is_guard(rule) and is_milder and not reason:
             raise ConfigError(
                 f"{what}: {rule.code} is a security rule, and milder for a reason only; "
-                'add reason = "…"'
+                'reason = "…"'
             )
         self.off.discard(rule.code)
         if severity == OFF:
@@ -231,7 +235,7 @@ def _option(rule: Rule, name: str, key: str) -> Option:
         return rule.options[key]
     known = ["severity", "reason", *rule.options]
     near = get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
     raise ConfigError(f"rule {name!r} has no option {key!r}; {hint}")
 
 

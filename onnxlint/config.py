@@ -111,6 +111,7 @@ class Config(Choices, **TABLE):
     policy: Policy | None = None
     suppress: list[Suppress] = []
     accepted: str | None = None
+    preview: bool = False
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     compare_simple: bool = False
     time_limit: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_TIME_LIMIT)] = DEFAULT_TIME_LIMIT
@@ -274,5 +275,5 @@ def parse_bytes(text: str) -> int:
         r"\s*(\d{1,19}(?:\.\d{1,19})?)\s*([KMGT]?)(?:iB|B)?\s*", text, re.IGNORECASE
     )
     if match is None or float(match[1]) <= 0:
-        raise ConfigError(f"{text!r} is no size in bytes; write it like 512MiB or 8GiB")
+        raise ConfigError(f"{text!r} is not a valid size; use e.g. 512MiB or 8GiB")
     return int(float(match[1]) * _UNITS[match[2].upper()])

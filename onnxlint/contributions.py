@@ -12,15 +12,17 @@ from onnxlint.severity import Severity
 
 @dataclass(frozen=True)
 class Loss:
-    """What could not be looked at, and why: silence of the rules about it is no praise.
+    """What could not be looked at, and why: rules that are silent about it did not judge it.
 
-    `lost` is what, in a word or two. An error means that the linter could not do its job.
+    `lost` is what, in a word or two, and `hint` what to do about it in a line. An error means that
+    the linter could not do its job.
     """
 
     message: str
     lost: str
     severity: Severity = Severity.WARNING
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    hint: str | None = None
 
 
 @dataclass

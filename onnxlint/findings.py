@@ -94,7 +94,7 @@ def folded(findings: Iterable[Finding]) -> Iterator[Finding]:
     """The findings of a rule; those beyond `MOST_FINDINGS` of a severity as one.
 
     Raises:
-        TypeError: one of them is no finding.
+        TypeError: one of them is not a finding.
     """
     counts: Counter[Severity | None] = Counter()
 

@@ -174,13 +174,13 @@ class _Repair:
         if self._agreement is None and self._unverified is None:
             self._unverified = self._compare(runner, graph)
         if self._unverified is not None and not self._request.unverified:
-            return f"it cannot be verified: {self._unverified}"
+            return f"cannot be verified: {self._unverified}"
         return None
 
     def _compare(self, runner: RuleRunner, graph: Graph) -> str | None:
         """Runs the original; why there is nothing to compare with, if so."""
         if not self._may_run:
-            return "the model was not to be run"
+            return "the model is not run (--static-only)"
         from onnxlint.analyses.comparison.fix_verification import Agreement
         from onnxlint.analyses.execution.execution import Execution
         from onnxlint.analyses.inputs.inputs import Inputs

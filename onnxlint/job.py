@@ -68,6 +68,7 @@ def plan(
     *,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
+    preview: bool = False,
     stage: Stage | None = None,
     fail_on: Severity | None = None,
     targets: Iterable[str] = (),
@@ -88,7 +89,8 @@ def plan(
     declared = loaded.declared.for_model(model) if loaded.declared is not None else []
     mandate = Mandate.of(loaded, registry)
     try:
-        codes = chosen(choices, registry, mandate, select, ignore)
+        codes = chosen(choices, registry, mandate, [*select], [*ignore],
+                       preview=preview or loaded.config.preview)  # fmt: skip
         overrides = Overrides.of(choices, registry, mandate)
     except PackError as error:
         source = f"{loaded.file}: " if loaded.file else ""

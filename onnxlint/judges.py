@@ -166,7 +166,9 @@ class Judges:
         """The report of a case whose judge died; None if it is to be judged again."""
         rule = trial.rule
         if rule is None or trial.tries == MOST_TRIES:
-            return _partial(trial, f"the process that judged it {ending}, while {trial.doing}")
+            return _partial(
+                trial, f"the process that linted the model {ending} while {trial.doing}"
+            )
         finding = crashed(rule, f"the process {ending}", ending)
         trial.crashes.append((rule.code, finding))
         trial.rule = None
@@ -176,9 +178,9 @@ class Judges:
 def _sentence(error: Exception) -> str:
     """Why a model was not judged, where no rule and no analysis is to blame."""
     if isinstance(error, MemoryError):
-        return "judging it takes more memory than is allowed (--memory-limit)"
+        return "linting needs more memory than allowed (--memory-limit)"
     if isinstance(error, OSError):
-        return f"the system refused what judging takes ({error.strerror or error})"
+        return f"the system refused a resource that linting needs ({error.strerror or error})"
     if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
         if "failed to map" in str(error) or "cannot allocate" in str(error).lower():
             return "too little memory is allowed to load onnx (--memory-limit allows more)"
@@ -188,7 +190,7 @@ def _sentence(error: Exception) -> str:
 
 def _too_late(trial: _Trial) -> str:
     allowed = trial.case.budget.allowed_time
-    return f"judging took longer than the {allowed} allowed, while {trial.doing} (--time-limit)"
+    return f"linting took longer than the {allowed} allowed while {trial.doing} (--time-limit)"
 
 
 def _partial(trial: _Trial, problem: str) -> ModelReport:
@@ -294,9 +296,9 @@ def _ended(child: int) -> str:
         _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     if code == STUCK:
-        return "had to be ended: it took too long, and caught every interruption"
+        return "was ended: it took too long and ignored interruptions"
     if code == HARMED:
-        return "had to be ended: its standard streams were closed, or its limits changed"
+        return "was ended: its standard streams were closed, or its limits changed"
     if code >= 0:
         return f"ended with exit status {code}"
     name = signal.Signals(-code).name

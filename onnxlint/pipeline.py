@@ -30,6 +30,7 @@ def lint(
     trust_config: bool = False,
     select: str | Iterable[str] = (),
     ignore: str | Iterable[str] = (),
+    preview: bool = False,
     stage: Stage | None = None,
     rules: Iterable[Path] = (),
     settings: Settings | None = None,
@@ -46,6 +47,7 @@ def lint(
             directory, may do more than declare what the model is.
         select: codes, prefixes or names of the rules to run.
         ignore: those not to run.
+        preview: whether rules run, too, that may still change or go.
         stage: how far training is; without it the configuration's, else `trained`.
         rules: files and folders with rules of one's own.
         settings: data, samples, seed, limits; without it the configuration's. Its stage, targets,
@@ -57,7 +59,7 @@ def lint(
         TypeError: `model` is none of these.
     """
     planner = Planner(
-        config, trust_config, tuple(rules), _names(select), _names(ignore), stage,
+        config, trust_config, tuple(rules), _names(select), _names(ignore), preview, stage,
         settings=settings,
     )  # fmt: skip
     if isinstance(model, str | Path):
@@ -90,6 +92,7 @@ def lint_many(
     trust_config: bool = False,
     select: str | Iterable[str] = (),
     ignore: str | Iterable[str] = (),
+    preview: bool = False,
     stage: Stage | None = None,
     rules: Iterable[Path] = (),
     settings: Settings | None = None,
@@ -113,7 +116,7 @@ def lint_many(
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}; it must be at least 1")
     planner = Planner(
-        config, trust_config, tuple(rules), _names(select), _names(ignore), stage,
+        config, trust_config, tuple(rules), _names(select), _names(ignore), preview, stage,
         settings=settings,
     )  # fmt: skip
     return run_jobs(planner.jobs(map(str, paths)), lint_model, jobs)

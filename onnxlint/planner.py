@@ -35,6 +35,7 @@ class Planner:
     rules: tuple[Path, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    preview: bool = False
     stage: Stage | None = None
     fail_on: Severity | None = None
     targets: tuple[str, ...] = ()
@@ -98,8 +99,8 @@ class Planner:
         registry = self._registry(loaded)
         settings = self.settings or settings_of(loaded, path, **self.overrides)
         return plan(loaded, registry, path, select=self.select, ignore=self.ignore,
-                    stage=self.stage, fail_on=self.fail_on, targets=self.targets,
-                    static_only=self.static_only, settings=settings,
+                    preview=self.preview, stage=self.stage, fail_on=self.fail_on,
+                    targets=self.targets, static_only=self.static_only, settings=settings,
                     accepted=self._accepted(loaded))  # fmt: skip
 
     def _accepted(self, loaded: Loaded) -> Accepted | None:

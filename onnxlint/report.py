@@ -60,7 +60,7 @@ class FixReport:
     """What `--fix` did to one model.
 
     `fixed` are the findings that are gone, `refused` those whose fix was left out, each with the
-    reason. `written` is the file that now holds the mended model; None where nothing was written.
+    reason. `written` is the file that now holds the fixed model; None where nothing was written.
     `unverified` says why no run proves the fixes; `problem` why the model could not be written.
     `diff` shows the change as text, where it was asked for.
     """
@@ -176,7 +176,7 @@ class ModelReport:
 
     @property
     def fixable(self) -> int:
-        """How many findings `--fix` could mend."""
+        """How many findings `--fix` could fix."""
         return sum(finding.fix is not None for finding in self.findings)
 
     def count(self, severity: Severity) -> int:

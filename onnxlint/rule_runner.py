@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.acceptance import Entry, known
 from onnxlint.analyses import Analyses, runs_model
 from onnxlint.contributions import Contributions, Loss
-from onnxlint.findings import Diagnostic, folded
+from onnxlint.findings import Diagnostic, counted, folded
 from onnxlint.fix import Fix
 from onnxlint.job import Job
 from onnxlint.model.file.errors import DataError, MisfitError
@@ -147,7 +147,7 @@ class RuleRunner:
         stage = self._job.settings.stage
         if stage not in rule.stages:
             stages = " or ".join(sorted(rule.stages))
-            raise NotApplicable(f"it judges stage {stages}, and this is {stage}")
+            raise NotApplicable(f"applies to stage {stages} only (this model: {stage})")
         if rule.ops and rule.ops.isdisjoint(self.analyses.get(Graph).ops):
             raise NotApplicable(f"the model has no {', '.join(sorted(rule.ops))}")
 
@@ -217,23 +217,28 @@ class RuleRunner:
     def _rules_not_run(self) -> Iterator[Loss]:
         if self._too_late:
             yield Loss(
-                f"judging took longer than the {self.analyses.get(Budget).allowed_time} allowed; "
-                f"{len(self._too_late)} rules were not run (--time-limit allows more)",
+                f"linting took longer than the {self.analyses.get(Budget).allowed_time} allowed: "
+                f"{counted(len(self._too_late), 'rule')} not run",
                 "rules",
                 Severity.ERROR,
                 {"rules": self._too_late},
+                "raise --time-limit, or run fewer rules (--select)",
             )
 
     def _runs_ended(self) -> Iterator[Loss]:
         """What was not run to its end, as limits ended it, unless findings say so."""
         messages = {finding.message for finding in self._findings}
-        for message in dict.fromkeys(self._worker.cut_short if self._worker is not None else ()):
+        ended = self._worker.cut_short if self._worker is not None else ()
+        for message, option in {str(each): each.option for each in ended}.items():
             if message not in messages:
-                yield Loss(f"{message}; what it was run for is not judged", "runs")
+                told = f"{message}: findings that need this run are missing"
+                yield Loss(told, "runs", hint=f"raise {option}")
 
 
 def _reported(loss: Loss) -> Diagnostic:
-    return incomplete(loss.message, lost=loss.lost, severity=loss.severity, **loss.evidence)
+    return incomplete(
+        loss.message, lost=loss.lost, severity=loss.severity, hint=loss.hint, **loss.evidence
+    )
 
 
 @contextmanager

@@ -55,7 +55,7 @@ class InputContract(msgspec.Struct, **TABLE):
             if len(numbers) not in (0, 1, channels) or not all(map(isfinite, numbers)):
                 raise ValueError(f"{name} must be one number, or {channels} for {self.colour}")
         if 0 in self.std:
-            raise ValueError("std must not be 0: it is divided by")
+            raise ValueError("std must not be 0: values are divided by it")
         if self.scale is not None and not (isfinite(self.scale) and self.scale):
             raise ValueError("scale must be a number other than 0")
         if self.size is not None and not all(0 < side <= LARGEST_SIDE for side in self.size):

@@ -79,7 +79,7 @@ def resolved(
             raise ConfigError(f"{what}: {error}") from error
         mandate.check_run((r for r in rules if mandate.mandatory.get(r.code) != file), what)
         if entry.model is None or fits(model, entry.model, file):
-            usual = frozenset(rule.code for rule in rules if rule.default)
+            usual = frozenset(rule.code for rule in rules if rule.runs_unasked(preview=False))
             codes = frozenset(rule.code for rule in rules)
             found.append(Suppression(entry, codes, usual, shown(file), number))
     return tuple(found)

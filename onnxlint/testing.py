@@ -53,7 +53,7 @@ _DIRECTIVE = re.compile(r"(?:# (stage|option|target|data|labels|config):|>>> )\s
 
 
 class ExampleError(ValueError):
-    """An example that is no model: which line, and why."""
+    """An example that is not a model: which line, and why."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Example:
         """The model; its data, and files that its changes write, go to `folder`.
 
         Raises:
-            ExampleError: the text is no model, or a change fails.
+            ExampleError: the text is not a model, or a change fails.
         """
         proto = model_from_text(self.text)
         names = {"model": proto, "folder": folder}
@@ -211,9 +211,9 @@ def problems(rule: Rule) -> list[str]:
     """
     documentation = rule.documentation
     required: tuple[str, ...] = ("why", "fix", "bad", "good")
-    lacks = "its docstring has no {}: section"
+    lacks = "docstring has no {}: section"
     if rule.documented is not None:  # a table need not say why, but must show that it finds
-        required, lacks = ("bad",), "it has no example {!r}"
+        required, lacks = ("bad",), "no example {!r}"
     lacking = [lacks.format(title) for title in required if not getattr(documentation, title)]
     examples = [(text, True) for text in documentation.bad]
     examples += [(text, False) for text in documentation.good]
@@ -229,15 +229,15 @@ def _broken(rule: Rule, source: str, fires: bool) -> Iterable[str]:
             report = run_rule(rule, path, stage=example.stage, settings=settings, **example.options)
             unfixed = list(_unfixed(rule, path, example)) if report.fixable else []
     except (ConfigError, ExampleError, ValueError) as error:
-        return [f"its {kind} example is {error}"]
+        return [f"the {kind} example is {error}"]
     if not report.complete:
         crash = report.error or "; ".join(finding.message for finding in report.findings)
-        return [f"its {kind} example cannot be judged: {crash}"]
+        return [f"the {kind} example cannot be judged: {crash}"]
     messages = [finding.message for finding in report.findings]
     if fires and not messages:
-        reason = report.not_applicable.get(rule.code, "it judged and found nothing")
-        return [f"its Bad example does not fire: {reason}"]
-    return unfixed if fires else [f"its Good example fires: {message}" for message in messages]
+        reason = report.not_applicable.get(rule.code, "no finding")
+        return [f"the Bad example does not fire: {reason}"]
+    return unfixed if fires else [f"the Good example fires: {message}" for message in messages]
 
 
 def _unfixed(rule: Rule, path: Path, example: Example) -> Iterator[str]:
@@ -250,11 +250,11 @@ def _unfixed(rule: Rule, path: Path, example: Example) -> Iterator[str]:
     fixes = report.mending
     if fixes is None or fixes.problem is not None:
         reason = report.error if fixes is None else fixes.problem
-        yield f"the fix of its Bad example cannot be made: {reason}"
+        yield f"the fix of the Bad example cannot be made: {reason}"
         return
     for _, reason in fixes.refused:
-        yield f"the fix of its Bad example was not kept: {reason}"
+        yield f"the fix of the Bad example was not kept: {reason}"
     gravest = min((finding.severity.rank for finding in fixes.fixed), default=0)
     for finding in report.findings:
         if fixes.fixed and finding.severity.rank <= gravest:
-            yield f"after the fix its Bad example still fires: {finding.message}"
+            yield f"after the fix, the Bad example still fires: {finding.message}"

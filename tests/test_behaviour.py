@@ -530,6 +530,7 @@ def test_what_would_cost_too_much_is_left(rule: Rule, monkeypatch: pytest.Monkey
     report = judged(rule, SOFTMAX)
     (left,) = report.findings
     assert (left.code, left.severity) == ("LNT002", Severity.INFO)
+    assert left.hint == "make all runs with --trace full"
     (question,) = left.evidence["questions"]
     (told,) = report.not_applicable.values()
     assert told.startswith(question)

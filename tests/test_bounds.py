@@ -58,6 +58,8 @@ def test_inference_that_grows_is_ended_and_told(tmp_path):
     assert lost.severity is Severity.WARNING
     assert "repeated without constants" in lost.message
     assert lost.evidence["lost"] == "shape inference"
+    assert lost.hint is not None
+    assert "store the shapes of intermediate values in the model" in lost.hint
     assert report.complete
 
 

@@ -133,7 +133,7 @@ def test_sizes(text, size):
 
 @pytest.mark.parametrize("text", ["", "-1", "0", "GiB", "1 XB", "nan"])
 def test_wrong_sizes(text):
-    with pytest.raises(ConfigError, match="no size"):
+    with pytest.raises(ConfigError, match="is not a valid size"):
         parse_bytes(text)
 
 

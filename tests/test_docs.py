@@ -21,11 +21,11 @@ import reference
 import rule_pages
 import schemas
 from families import FAMILIES
-from issue_links import CITED, REPOSITORIES
 
 import onnxlint
 from onnxlint.cli.main import COMMANDS
 from onnxlint.rules.packs import discover
+from onnxlint.rules.references import CITED, REPOSITORIES
 
 ROOT = Path(__file__).parent.parent
 FLAWED = ROOT / "fixtures" / "demo" / "flawed.onnx"

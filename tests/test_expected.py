@@ -114,7 +114,7 @@ def test_a_file_that_is_no_tensor_is_one_sentence(tmp_path):
     (folder / "output_0.pb").write_bytes(b"\xff\xff")
     report = judged(SUM, folder)
     assert report.error is not None
-    assert "output_0.pb: is no tensor" in report.error
+    assert "output_0.pb: is not a tensor" in report.error
 
 
 def test_float16_and_quantised_models_may_round(tmp_path):

@@ -94,7 +94,9 @@ class Said:
         return cls()
 
     def contribute(self, report: Contributions) -> None:
-        report.losses.append(Loss("half of it was not read", "the rest", Severity.INFO))
+        report.losses.append(
+            Loss("half of it was not read", "the rest", Severity.INFO, hint="read the rest")
+        )
 
 
 class Absent:
@@ -129,6 +131,7 @@ def test_an_analysis_has_its_say_in_the_report() -> None:
     assert (finding.code, finding.severity) == ("LNT002", Severity.INFO)
     assert finding.message == "half of it was not read"
     assert finding.evidence == {"lost": "the rest"}
+    assert finding.hint == "read the rest"
     assert judged(absent).not_executed == "there is none"
     assert Analyses().contributions() == Contributions()
 

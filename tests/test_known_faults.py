@@ -7,7 +7,7 @@ import pytest
 from onnxlint import Graph, Shapes
 from onnxlint.analyses import Analyses
 from onnxlint.model.file.load import open_model
-from onnxlint.rules.rule import Documentation
+from onnxlint.rules.documentation import Documentation
 from onnxlint.settings import Settings
 from onnxlint.testing import problems
 from onnxlint_rules.arc._known_faults import Fault, known_faults

@@ -157,11 +157,11 @@ def test_examples_are_run(write):
         write(RULE.replace("bad", "kept").replace("good", "bad").replace("kept", "good"))
     )
     assert problems(turned) == [
-        "its Bad example does not fire: the model has no Softmax",
-        "its Good example fires: Softmax #2 reads Softmax #1",
+        "the Bad example does not fire: the model has no Softmax",
+        "the Good example fires: Softmax #2 reads Softmax #1",
     ]
     (bare,) = rules_in_path(write(OTHER, "other.toml"))
-    assert problems(bare) == ["it has no example 'bad'"]
+    assert problems(bare) == ["no example 'bad'"]
 
 
 def test_pytest_runs_them(pytester):

@@ -60,7 +60,7 @@ REPORTS = (
                 metrics=Metrics("y", "classification", 400, accuracy=0.9725, log_loss=0.25,
                                 recall={"cat": 1.0, "dog\x1b": 0.5}, calibration_error=0.02,
                                 baselines={"majority class": 0.1})),
-    ModelReport("c/broken.onnx", error="is empty; export or download it again"),
+    ModelReport("c/broken.onnx", error="file is empty; export or download it again"),
 )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def test_documentation_names_every_key():
         (ModelReport("m", findings=FINDINGS), 1),
         (ModelReport("m", findings=FINDINGS[1:], fail_on=Severity.WARNING), 1),
         (ModelReport("m", findings=FINDINGS, crashed=("ACT003",)), 2),
-        (ModelReport("m", error="m: is empty"), 2),
+        (ModelReport("m", error="m: file is empty"), 2),
     ],
 )
 def test_exit_codes(report, code):

@@ -229,7 +229,7 @@ def test_what_cannot_be_looked_into_is_told_at_its_node(analysed):
     }"""
     )
     within = analyses.get(Within)
-    assert [(body.scope.path, reason) for body, reason in within.unseen] == [
+    assert [(body.scope.path, str(reason)) for body, reason in within.unseen] == [
         ("Loop_1/body", "operand 'empty' is not a tensor or too large to be kept")
     ]
     assert nan_origins(analyses) == [" SequenceAt"]

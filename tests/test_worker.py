@@ -76,7 +76,8 @@ def test_what_a_limit_left_out_is_told(write_model, monkeypatch):
     given = Settings(time_limit=4)
     report = lint_model(plan(load(None), discover(), str(path), select=["RUN004"], settings=given))
     (lost,) = [finding for finding in report.findings if finding.code == "LNT002"]
-    assert "longer than the 4 s allowed; what it was run for is not judged" in lost.message
+    assert "longer than the 4 s allowed: findings that need this run are missing" in lost.message
+    assert lost.hint == "raise --time-limit"
     assert lost.severity is Severity.WARNING
 
 

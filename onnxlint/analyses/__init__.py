@@ -116,7 +116,7 @@ def runs_model(kind: type) -> bool:
 
 def _builder(kind: type) -> Any:
     if not is_analysis(kind):
-        raise TypeError(f"{kind.__name__} is no analysis: it has no classmethod 'build'")
+        raise TypeError(f"{kind.__name__} is not an analysis: classmethod 'build' is missing")
     return kind.build  # type: ignore[attr-defined]
 
 

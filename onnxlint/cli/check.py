@@ -46,8 +46,8 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
 
 
 SECTIONS = {
-    "Rules": ("select", "ignore", "stage", "target", "rules", "config", "trust_config", "accepted",
-              "no_accepted"),
+    "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
+              "accepted", "no_accepted"),
     "Input data": ("data", "samples", "seed", "labels", "compare_simple", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
@@ -67,6 +67,9 @@ SECTIONS = {
 )
 @click.option(
     "--ignore", multiple=True, callback=_names, metavar="RULES", help="Do not run these rules."
+)
+@click.option(
+    "--preview", is_flag=True, help="Also run preview rules, which may still change or be removed."
 )
 @click.option(
     "--stage",

@@ -55,7 +55,7 @@ def has_colours(stream: Any) -> bool:
 
 
 def console(*, err: bool = False, otherwise: int | None = None) -> Console:
-    """A console for tables and bars; `otherwise` is its width where it is no terminal."""
+    """A console for tables and bars; `otherwise` is its width where it is not a terminal."""
     from rich.console import Console
 
     stream = sys.stderr if err else sys.stdout

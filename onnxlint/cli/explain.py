@@ -41,33 +41,53 @@ def explanation(rule: Rule) -> Iterator[str]:
     yield click.style(f"{rule.code} {rule.name}", bold=True) + f" ({rule.severity.value})"
     yield ""
     yield _wrapped(documentation.summary)
+    yield from ("", _wrapped(". ".join(standing(rule)) + "."))
     for title, text in (("Why", documentation.why), ("Fix", documentation.fix)):
         if text:
             yield from ("", click.style(title, bold=True), _wrapped(text))
-    if not rule.default:
-        yield from ("", f"  Off by default; enable it with --select {rule.code}.")
     if rule.options:
         yield from ("", click.style("Options", bold=True))
         for name, option in rule.options.items():
             kind = option.unit or getattr(option.type, "__name__", str(option.type))
             yield printable(f"  [rules.{rule.name}] {name} = {option.default}  ({kind})")
             if option.description:
-                yield _wrapped(f"    {option.description}")
+                yield _wrapped(option.description, "    ")
     texts = [("Pattern", text) for text in documentation.patterns]
     texts += [("Bad", text) for text in documentation.bad]
-    texts += [("Good", text) for text in documentation.good]
+    texts += [("Use instead", text) for text in documentation.instead]
+    texts += [("Good", text) for text in documentation.good if text not in documentation.instead]
     for title, text in texts:
         lines = textwrap.indent(printable_lines(cleandoc(text)), "  ")
         yield from ("", click.style(title, bold=True), lines)
+    if documentation.references:
+        yield from ("", click.style("References", bold=True))
+        yield from map(_reference, documentation.references.items())
     yield ""
 
 
-def _wrapped(text: str) -> str:
+def standing(rule: Rule) -> Iterator[str]:
+    """Sentences on its status, its first version, and what makes it run."""
+    since = f", since {rule.since}" if rule.since else ""
+    yield f"{rule.status.capitalize()}{since}"
+    if rule.preview:
+        yield "Preview rules may still change or be removed"
+    if not rule.default:
+        yield f"Off by default; --select {rule.code} runs it"
+    elif rule.preview:
+        yield f"--preview or --select {rule.code} runs it"
+
+
+def _reference(cited: tuple[str, str]) -> str:
+    words, address = cited
+    return printable(f"  {address}" if words == address else f"  {words}: {address}")
+
+
+def _wrapped(text: str, indent: str = "  ") -> str:
     return textwrap.fill(
         printable(" ".join(text.split())),
         min(terminal_width() or WIDEST, WIDEST),
-        initial_indent="  ",
-        subsequent_indent="  ",
+        initial_indent=indent,
+        subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )

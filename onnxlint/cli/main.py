@@ -152,7 +152,7 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
         return f"Error: {error.format_message()}"
     if isinstance(error, BrokenPipeError):
-        return "Error: the reader of the output closed it; the report is incomplete"
+        return "Error: the output was closed by its reader; the report is incomplete"
     if isinstance(error, OSError):
         return f"Error: {_system(error)}"
     if isinstance(error, MemoryError):

@@ -99,7 +99,7 @@ def is_same(one: Path, other: Path) -> bool:
 
 
 def _check_replaceable(output: Path) -> None:
-    """An existing file that is no text is no earlier report: weights, say, or a user's samples."""
+    """An existing file that is not text is not an earlier report, but weights or samples."""
     if output.is_symlink() and os.path.realpath(output) == os.path.abspath(output):  # noqa: PTH100
         raise click.UsageError(f"--output {str(output)!r} is a link to itself; choose another name")
     if not output.is_file() or _is_standard_output(output):

@@ -26,6 +26,7 @@ class Options:
 
     select: tuple[str, ...]
     ignore: tuple[str, ...]
+    preview: bool
     stage: Stage | None
     target: tuple[str, ...]
     fail_on: Severity | None
@@ -75,7 +76,7 @@ def planner_of(options: Options) -> Planner:
     }
     return Planner(
         config=options.config, trust_config=options.trust_config, rules=options.rules,
-        select=options.select, ignore=options.ignore, stage=options.stage,
+        select=options.select, ignore=options.ignore, preview=options.preview, stage=options.stage,
         fail_on=options.fail_on, targets=options.target, static_only=options.static_only,
         overrides=overrides, accepted=options.accepted, accepts=not options.no_accepted,
     )  # fmt: skip

@@ -80,14 +80,18 @@ def described(rule: Rule) -> dict[str, Any]:
         "severity": rule.severity.value,
         "summary": rule.documentation.summary,
         "asks_for": [kind.__name__ for kind in rule.requests.values()],
+        "since": rule.since or None,
+        "status": rule.status,
         "default": rule.default,
         "ops": sorted(rule.ops),
         "stages": sorted(stage.value for stage in rule.stages),
         "options": {
             name: {"type": getattr(option.type, "__name__", str(option.type)),
+                   "unit": option.unit or None, "description": option.description or None,
                    "default": option.default}
             for name, option in rule.options.items()
         },
+        "references": [*rule.documentation.references.values()],
     }  # fmt: skip
 
 
@@ -100,11 +104,17 @@ def _table(rules: list[Rule]) -> None:
         table.add_column(heading, no_wrap=heading != "Finds")
     for rule in rules:
         summary = " ".join(rule.documentation.summary.split())
-        severity = rule.severity.value + ("" if rule.default else ", off")
-        table.add_row(rule.code, rule.name, severity, Text(printable(summary)))
+        table.add_row(rule.code, rule.name, graded(rule), Text(printable(summary)))
     printer = console(otherwise=200)
     printer.print(table)
-    off = sum(not rule.default for rule in rules)
+    off, previews = sum(not rule.default for rule in rules), sum(rule.preview for rule in rules)
     printer.print(
-        f"{len(rules)} rule{'s' * (len(rules) != 1)}" + (f", {off} off by default" if off else "")
+        f"{len(rules)} rule{'s' * (len(rules) != 1)}"
+        + (f", {off} off by default" if off else "")
+        + (f", {previews} in preview (--preview)" if previews else "")
     )
+
+
+def graded(rule: Rule) -> str:
+    """Its severity, and whether it runs only if asked for."""
+    return rule.severity.value + ("" if rule.default else ", off") + ", preview" * rule.preview

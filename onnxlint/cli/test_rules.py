@@ -16,7 +16,7 @@ from onnxlint.safety.printable import printable_lines
 @click.option("--select", multiple=True, metavar="RULE", help="Test only these rules.")
 @color_option
 def command(paths: tuple[Path, ...], select: tuple[str, ...]) -> None:
-    """Check that each rule reports its Bad examples and does not report its Good ones.
+    """Check that each rule reports the Bad examples and does not report its Good ones.
 
     PATH is a file or folder of rules, or a configuration with [[rule]] tables; without it, all
     installed rules and those of the configuration are tested.

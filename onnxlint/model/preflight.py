@@ -76,7 +76,7 @@ class External:
     def extent(self) -> tuple[int, int] | None:
         """Offset and size in bytes, the size by dims and dtype where no length is given.
 
-        None where they are no numbers, or negative.
+        None where they are not numbers, or negative.
         """
         extent = _range(self)
         if extent is None:
@@ -165,7 +165,7 @@ def _externals(graph: Graph) -> Iterator[External]:
 
 
 def _range(external: External) -> tuple[int, int | None] | None:
-    """(offset, length) in bytes, length None where absent; None if they are no numbers."""
+    """(offset, length) in bytes, length None where absent; None if they are not numbers."""
     try:
         length = external.entries.get("length")
         offset = int(external.entries.get("offset") or 0)

@@ -17,8 +17,11 @@ from onnxlint.safety.limits import Budget, RuleTimeout
 from onnxlint.safety.unfinished import Terminated
 from onnxlint.severity import Severity
 
+FILE_PREFIX = "onnxlint_rules_at_"
+"""How the names of modules begin that are rule files, and no package's."""
+
 CRASHED = ("LNT001", "rule-crashed")
-"""A rule raised, hung, or yielded what is no finding, instead of judging."""
+"""A rule raised, hung, or yielded what is not a finding, instead of judging."""
 
 INCOMPLETE = ("LNT002", "incomplete-analysis")
 """Something that rules look at, or some rules, did not come about within the limits."""
@@ -136,12 +139,12 @@ def plain(value: Any) -> Any:
 def crash(rule: Rule, error: BaseException, budget: Budget) -> Diagnostic:
     """What is reported instead of the findings of a rule that crashed, with its file and line."""
     kind = type(error).__name__
-    what = words(error)
     if isinstance(error, RuleTimeout):
-        what = "took too long"
-    elif isinstance(error, MemoryError):
+        return crashed(rule, "took too long", kind, error, option="--time-limit")
+    if isinstance(error, MemoryError):
         what = f"ran out of the {budget.allowed_memory} allowed"
-    return crashed(rule, what, kind, error)
+        return crashed(rule, what, kind, error, option="--memory-limit")
+    return crashed(rule, words(error), kind, error)
 
 
 def words(error: BaseException) -> str:
@@ -156,12 +159,20 @@ def words(error: BaseException) -> str:
     return f"{kind}: {said}" if said else kind
 
 
-def crashed(rule: Rule, what: str, kind: str, error: BaseException | None = None) -> Diagnostic:
-    """A rule that crashed as `what` says; `kind` names the exception, or how the process ended."""
+def crashed(
+    rule: Rule, what: str, kind: str, error: BaseException | None = None, *, option: str = ""
+) -> Diagnostic:
+    """A rule that crashed as `what` says; `kind` names the exception, or how the process ended.
+
+    `option` is that of the command line which allows a rule more, where that may be enough.
+    """
     code, name = CRASHED
-    message = f"rule {rule.code} {rule.name!r} crashed: {what} ({_line(rule, error)})"
+    where = _line(rule, error)
+    message = f"rule {rule.code} {rule.name!r} crashed: {what} ({where})"
     evidence = {"rule": rule.code, "exception": kind}
-    return Diagnostic(code, name, Severity.ERROR, message, Place(), evidence=evidence)
+    first = f"raise {option}" if option else f"report {where} to the author of {_pack(rule)}"
+    hint = f"{first}, or leave the rule out with --ignore {rule.code}"
+    return Diagnostic(code, name, Severity.ERROR, message, Place(), evidence=evidence, hint=hint)
 
 
 def engine_finding(
@@ -173,11 +184,19 @@ def engine_finding(
 
 
 def incomplete(
-    message: str, *, lost: str, severity: Severity = Severity.WARNING, **evidence: Any
-) -> Diagnostic:
+    message: str, *, lost: str, severity: Severity = Severity.WARNING, hint: str | None = None,
+    **evidence: Any,
+) -> Diagnostic:  # fmt: skip
     """What was not judged, and why: an error where the job is not done."""
     code, name = INCOMPLETE
-    return Diagnostic(code, name, severity, message, Place(), evidence={"lost": lost, **evidence})
+    evidence = {"lost": lost, **evidence}
+    return Diagnostic(code, name, severity, message, Place(), evidence=evidence, hint=hint)
+
+
+def _pack(rule: Rule) -> str:
+    """What an author is looked for by: the package of a rule, or else the rule."""
+    package = rule.function.__module__.partition(".")[0]
+    return f"rule {rule.code}" if package.startswith(FILE_PREFIX) else f"pack {package}"
 
 
 def _line(rule: Rule, error: BaseException | None) -> str:

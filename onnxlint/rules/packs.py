@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
-from onnxlint.rules.diagnosis import words
+from onnxlint.rules.diagnosis import FILE_PREFIX, words
 from onnxlint.rules.rule import Rule, RuleError
 from onnxlint.safety.contained import contained
 from onnxlint.safety.forked import Crashed, Isolated
@@ -191,7 +191,7 @@ def _rules_of_tables(file: Path) -> list[Rule]:
 
 def _import_file(file: Path) -> ModuleType:
     digest = hashlib.sha256(os.fsencode(real_path(file))).hexdigest()[:12]
-    name = f"onnxlint_rules_at_{digest}_{file.stem}"
+    name = f"{FILE_PREFIX}{digest}_{file.stem}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,51 +12,18 @@ from functools import cached_property
 from typing import Annotated, Any
 
 from onnxlint.findings import Finding
+from onnxlint.rules.documentation import Documentation
 from onnxlint.severity import Severity, Stage
 
 RuleFunction = Callable[..., Iterable[Finding]]
 
 _CODE = re.compile(r"[A-Z]{3,8}\d{3}")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_SECTION = re.compile(r"^(Why|Fix|Bad|Good):[ \t]*(.*)$", re.MULTILINE)
+_VERSION = re.compile(r"\d+(\.\d+)*[a-z0-9.+-]*")
 
 
 class RuleError(Exception):
     """A rule that is not written as a rule must be: which, what, and how it should be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Documentation:
-    """A rule's docstring in its parts; `bad` and `good` are example models in ONNX text.
-
-    `patterns` are those of a rule that is nothing but a graph pattern.
-    """
-
-    summary: str
-    why: str = ""
-    fix: str = ""
-    bad: tuple[str, ...] = ()
-    good: tuple[str, ...] = ()
-    patterns: tuple[str, ...] = ()
-
-    @classmethod
-    def parse(cls, docstring: str) -> Documentation:
-        """Splits a docstring at its `Why:`, `Fix:`, `Bad:` and `Good:` lines."""
-        text = inspect.cleandoc(docstring)
-        marks = [*_SECTION.finditer(text)]
-        summary = text[: marks[0].start()] if marks else text
-        sections: dict[str, list[str]] = {"Why": [], "Fix": [], "Bad": [], "Good": []}
-        for mark, following in zip(marks, [*marks[1:], None], strict=True):
-            end = following.start() if following else len(text)
-            body = f"{mark[2]}\n{inspect.cleandoc(text[mark.end() : end])}".strip()
-            sections[mark[1]].append(body)
-        return cls(
-            summary.strip(),
-            "\n".join(sections["Why"]),
-            "\n".join(sections["Fix"]),
-            tuple(sections["Bad"]),
-            tuple(sections["Good"]),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +49,9 @@ class Option:
 class Rule:
     """A rule: code and name are its public identity, the rest says when and on what it runs.
 
-    `documented` is what a rule written in TOML says of itself; others have a docstring.
+    `since` is the version of its pack that it came with, empty where nobody says; a `preview` rule
+    may still change or go. `documented` is what a rule written in TOML says of itself; others have
+    a docstring.
     """
 
     code: str
@@ -93,6 +63,8 @@ class Rule:
     pack: str = field(default="", compare=False)
     default: bool = True
     documented: Documentation | None = None
+    since: str = ""
+    preview: bool = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Iterable[Finding]:
         """Runs the rule's function itself."""
@@ -102,6 +74,11 @@ class Rule:
     def family(self) -> str:
         """The letters of its code."""
         return self.code.rstrip("0123456789")
+
+    @property
+    def status(self) -> str:
+        """`stable`, or `preview`: it may still change or go, and runs only if asked for."""
+        return "preview" if self.preview else "stable"
 
     @cached_property
     def documentation(self) -> Documentation:
@@ -135,9 +112,14 @@ class Rule:
         except (NameError, AttributeError, TypeError, ImportError) as error:
             raise RuleError(f"rule {self.code}: a type in its signature: {error}") from error
 
-    def is_chosen_by(self, selector: str) -> bool:
-        """Whether a selector makes it run: one that is off by default wants its code or name."""
-        return self.matches(selector) and (self.default or selector in (self.code, self.name))
+    def runs_unasked(self, *, preview: bool = False) -> bool:
+        """Whether `ALL` has it: not if it is off by default, or a preview and none are wanted."""
+        return self.default and (preview or not self.preview)
+
+    def is_chosen_by(self, selector: str, *, preview: bool = False) -> bool:
+        """Whether a selector makes it run; one that `ALL` leaves out wants its code or name."""
+        is_named = selector in (self.code, self.name)
+        return self.matches(selector) and (is_named or self.runs_unasked(preview=preview))
 
     def matches(self, selector: str) -> bool:
         """Whether a code, a code prefix or a name means this rule; `ALL` means every one."""
@@ -163,6 +145,8 @@ def rule(
     ops: Iterable[str] = (),
     stages: Iterable[Stage] = tuple(Stage),
     default: bool = True,
+    since: str = "",
+    preview: bool = False,
 ) -> Callable[[RuleFunction], Rule]:
     """Makes a function a rule.
 
@@ -177,6 +161,10 @@ def rule(
         stages: the stages of training in which it makes sense.
         default: whether it runs unasked; if not, its code or name must be selected, for `ALL` and
             prefixes leave it out: `--select ALL,WGT013`.
+        since: the version of the pack that it came with; without it the `SINCE` of its module, or
+            of the nearest package around it that has one.
+        preview: whether it may still change or go; it runs if its code or name is selected, or
+            with `--preview`.
 
     Raises:
         RuleError: code, name, signature or docstring are not as they must be.
@@ -184,10 +172,22 @@ def rule(
 
     def decorate(function: RuleFunction) -> Rule:
         return checked(
-            Rule(code, name, severity, function, frozenset(ops), frozenset(stages), default=default)
-        )
+            Rule(code, name, severity, function, frozenset(ops), frozenset(stages),
+                 default=default, since=since or _declared_since(function), preview=preview)
+        )  # fmt: skip
 
     return decorate
+
+
+def _declared_since(function: RuleFunction) -> str:
+    """What a rule's module says, or the nearest package around it."""
+    name = function.__module__
+    while name:
+        since = getattr(sys.modules.get(name), "SINCE", None)
+        if since is not None:
+            return str(since)
+        name = name.rpartition(".")[0]
+    return ""
 
 
 def checked(made: Rule) -> Rule:
@@ -206,6 +206,10 @@ def checked(made: Rule) -> Rule:
         keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         if keyword_only and parameter.default is inspect.Parameter.empty:
             raise RuleError(f"rule {made.code}: option {parameter.name!r} needs a default")
+    if made.since and not _VERSION.fullmatch(made.since):
+        raise RuleError(f"rule {made.code}: since {made.since!r} must be a version, such as '0.2'")
     if not made.function.__doc__ and made.documented is None:
-        raise RuleError(f"rule {made.code}: it needs a docstring, which documents and tests it")
+        raise RuleError(
+            f"rule {made.code}: a docstring is missing; it documents and tests the rule"
+        )
     return made

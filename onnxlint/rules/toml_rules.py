@@ -15,7 +15,8 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
 from onnxlint.model.patterns.parser import suggestion
-from onnxlint.rules.rule import Documentation, Rule, RuleError, RuleFunction, checked
+from onnxlint.rules.documentation import Documentation
+from onnxlint.rules.rule import Rule, RuleError, RuleFunction, checked
 from onnxlint.severity import Severity, Stage
 from onnxlint.toml_tables import TABLE, ConfigError, converted, own_table, real_path
 
@@ -35,6 +36,8 @@ class RuleTable(msgspec.Struct, **TABLE):
     hint: str = ""
     at: str | None = None
     stage: Stage | None = None
+    since: str = ""
+    preview: bool = False
     summary: str = ""
     why: str = ""
     fix: str = ""
@@ -113,7 +116,7 @@ def _made(table: RuleTable, pattern: Pattern) -> Rule:
     function: RuleFunction = judge
     stages = frozenset(Stage) if table.stage is None else frozenset({table.stage})
     return Rule(table.code, table.name, table.severity, function, frozenset(pattern.ops), stages,
-                documented=documentation)  # fmt: skip
+                documented=documentation, since=table.since, preview=table.preview)  # fmt: skip
 
 
 def _names(key: str, text: str, pattern: Pattern) -> list[str]:

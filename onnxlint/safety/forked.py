@@ -28,16 +28,22 @@ _STARVED_SHARE = 0.4
 
 
 class Crashed(Exception):  # noqa: N818 - it says what became of the child
-    """The child died; the message says how, and `signal` names the one that ended it."""
+    """The child died; the message says how, and `signal` names the one that ended it.
 
-    def __init__(self, message: str, signal_name: str = "", *, at_limit: bool = False) -> None:
+    `option` is that of the command line which allows more, empty where none does.
+    """
+
+    def __init__(
+        self, message: str, signal_name: str = "", *, at_limit: bool = False, option: str = ""
+    ) -> None:
         super().__init__(message)
         self.signal = signal_name
         self.at_limit = at_limit
+        self.option = option
 
     @property
     def is_native(self) -> bool:
-        """Whether native code stumbled; a child that took too long or too much was ended."""
+        """Whether native code crashed; a child that took too long or too much was ended."""
         return self.signal in _NATIVE and not self.at_limit
 
 
@@ -125,7 +131,8 @@ class Isolated:
         _, status, usage = os.wait4(child, 0)
         peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         if expired.is_set():
-            raise Crashed(f"took longer than the {self.budget.allowed_time} allowed", at_limit=True)
+            told = f"took longer than the {self.budget.allowed_time} allowed"
+            raise Crashed(told, at_limit=True, option="--time-limit")
         return self._outcome(os.waitstatus_to_exitcode(status), peak, data)
 
     def _outcome(self, code: int, peak: int, data: bytes) -> bytes:
@@ -133,7 +140,8 @@ class Isolated:
         starved = code < 0 and peak - self._inherited > _STARVED_SHARE * own
         if code == _OUT_OF_MEMORY or starved:
             told = f"ran out of the {own / 2**20:,.0f} MiB allowed"
-            raise Crashed(told, at_limit=True)
+            is_users = self._limit is not None and self._limit == self.budget.memory
+            raise Crashed(told, at_limit=True, option="--memory-limit" if is_users else "")
         if code < 0:
             name = signal.Signals(-code).name
             raise Crashed(f"native code crashed ({name})", name)

@@ -98,7 +98,7 @@ def _container_limits(root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
             for place in (folder, *folder.parents):
                 if not place.is_relative_to(root):
                     break
-                with contextlib.suppress(OSError, ValueError):  # "max" is no number
+                with contextlib.suppress(OSError, ValueError):  # "max" is not a number
                     yield int((place / file).read_text())
 
 

@@ -62,7 +62,7 @@ def _mode(like: Path) -> int:
 
 
 def obstacle(target: Path) -> str | None:
-    """Why a file is not to be written there: it would land elsewhere, or end what is no file."""
+    """Why a file is not to be written there: it would land elsewhere, or end what is not a file."""
     reached = Path(os.path.realpath(target))
     if target.is_symlink() and not reached.is_relative_to(target.parent.resolve()):
         return "is a link that leaves its folder"

@@ -165,7 +165,7 @@ REPORTS = (
     ),
     Report(
         "onnx/sklearn-onnx#342",
-        "probabilities declared as a tensor of floats though a ZipMap gives a list of maps",
+        "probabilities declared as a tensor of floats although a ZipMap returns a list of maps",
         rule="ONX026",
         place="map",
         says="tensor(float)",

@@ -6,7 +6,7 @@ from reports.report import Report
 REPORTS = (
     Report(
         "pytorch/pytorch#183528",
-        "an average pooling with ceil_mode and count_include_pad divides otherwise than PyTorch",
+        "an average pooling with ceil_mode and count_include_pad: another divisor than PyTorch's",
         rule="ARC025",
         place="pool",
         says="ceil_mode",
@@ -25,7 +25,7 @@ REPORTS = (
     ),
     Report(
         "pytorch/pytorch#13934",
-        "PyTorch before 1.0 forgot that its average pooling counts the padding",
+        "PyTorch before 1.0 exported average pooling without count_include_pad",
         rule="ARC025",
         place="pool",
         says="count_include_pad",
@@ -42,7 +42,7 @@ REPORTS = (
     ),
     Report(
         "pytorch/pytorch#162570",
-        "atan2 spelled out as Atan(y / x): the angle of silence is NaN",
+        "atan2 decomposed into Atan(y / x): NaN for 0 / 0",
         rule="ARC025",
         place="angle",
         says="NaN if both are 0",

@@ -38,7 +38,7 @@ REPORTS = (
     ),
     Report(
         "pytorch/pytorch#34585",
-        "a softmax of scores times 100, spelled out without subtracting the maximum",
+        "a softmax of scores times 100, decomposed without subtracting the maximum",
         rule="ACT002",
         place="power",
         says="infinit",
@@ -138,7 +138,7 @@ REPORTS = (
     ),
     Report(
         "huggingface/transformers#27114",
-        "two masks of the lowest number are added: -inf, and NaN where a whole row is masked",
+        "two masks of the lowest value are added: -inf, and NaN where a whole row is masked",
         rule="ACT002",
         place="masks",
         says="infinit",
@@ -161,7 +161,7 @@ REPORTS = (
     ),
     Report(
         "onnx/onnx#4958",
-        "a last pooling window, added by ceil_mode, that lies in the padding alone",
+        "a last pooling window, added by ceil_mode, that lies only in the padding",
         rule="ARC012",
         place="pool",
         says="padding",
@@ -202,7 +202,7 @@ REPORTS = (
     ),
     Report(
         "NVIDIA/TensorRT#2466",
-        "a mask of -1e12 that float16 holds as -inf: 0 times it is NaN",
+        "a mask of -1e12 that float16 holds as -inf: 0 times -inf is NaN",
         rule="WGT009",
         place="lowest",
         says="1 of 1 float16 elements are infinite",
@@ -220,7 +220,7 @@ REPORTS = (
     ),
     Report(
         "onnx/onnx#3244",
-        "a softmax over an axis of size 1: every answer is 1",
+        "a softmax over an axis of size 1: every output is 1",
         rule="ARC002",
         place="share",
         says="over an axis of size 1",
@@ -235,7 +235,7 @@ REPORTS = (
     ),
     Report(
         "onnx/keras-onnx#529",
-        "a softmax over channels exported before opset 13, where it runs over all axes behind",
+        "a softmax over channels before opset 13, where all later axes are normalised together",
         rule="ARC003",
         place="share",
         says="axes 1 to 3",
@@ -277,7 +277,7 @@ REPORTS = (
     ),
     Report(
         "huggingface/optimum#1383",
-        "an image encoder draws its own noise: no two runs agree",
+        "an image encoder draws its own noise: outputs differ from run to run",
         rule="ARC011",
         place="noise",
         says="no seed",

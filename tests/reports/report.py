@@ -31,7 +31,7 @@ class Report:
     @property
     def verdict(self) -> str:
         """In the words of the page."""
-        told = "found after mending" if self.mended else "found"
+        told = "found after a fix" if self.mended else "found"
         return f"{told}, with a sample that shows it" if "# data:" in self.bad else told
 
     @property

@@ -70,7 +70,7 @@ REPORTS = (
     ),
     Report(
         "pytorch/pytorch#48093",
-        "a channel shuffle whose Reshape holds the batch of the exporting run",
+        "a channel shuffle whose Reshape contains the batch size of the exporting run",
         rule="INT002",
         place="split",
         says="only fits 'batch' = 1",
@@ -125,7 +125,7 @@ REPORTS = (
     ),
     Report(
         "microsoft/onnxruntime#19280",
-        "height and width declared free, and their product a constant of a Reshape",
+        "height and width declared dynamic, and their product a constant of a Reshape",
         rule="RUN008",
         place="tokens",
         says="batch",
@@ -169,7 +169,7 @@ REPORTS = (
     ),
     Report(
         "onnxsim/onnxsim#303",
-        "an axis asked of a shape that has none left: Gather of an empty tensor",
+        "the size of an axis that the shape no longer has: Gather of an empty tensor",
         rule="ONX027",
         place="pick",
         says="indices must be",
@@ -189,7 +189,7 @@ REPORTS = (
     ),
     Report(
         "Anush008/fastembed-rs#107",
-        "dynamic quantisation: one scale for the whole batch, so neighbours change an answer",
+        "dynamic quantisation with one scale for a batch, so other samples change an output",
         rule="RUN005",
         place="share",
         says="when batched with another",

@@ -28,7 +28,7 @@ REPORTS = (
     ),
     Report(
         "enpasos/jax2onnx#25",
-        "a variable of a loop's body has the name of one outside",
+        "a variable of a loop's body has the name of an outer one",
         rule="ONX015",
         place="inside",
         says="var_301",
@@ -55,7 +55,7 @@ REPORTS = (
     ),
     Report(
         "microsoft/onnxconverter-common#208",
-        "the converter to float16 puts the cast of an input behind its reader",
+        "the converter to float16 puts the cast of an input behind its consumer",
         rule="ONX011",
         place="layer",
         says="x_half",
@@ -76,7 +76,7 @@ REPORTS = (
     ),
     Report(
         "pytorch/pytorch#61754",
-        "a Constant without its value, made of a scalar torch.zeros(())",
+        "a Constant without a value, exported from a scalar torch.zeros(())",
         rule="ONX024",
         place="zero",
         says="value",
@@ -93,7 +93,7 @@ REPORTS = (
     ),
     Report(
         "onnx/tensorflow-onnx#2305",
-        "a Resize that is told both scales and sizes",
+        "a Resize with both scales and sizes",
         rule="ONX027",
         place="grow",
         says="not both",
@@ -152,7 +152,7 @@ REPORTS = (
     ),
     Report(
         "pytorch/pytorch#166797",
-        "a Conv whose bias has not as many elements as it has output channels",
+        "a Conv whose bias does not have one element per output channel",
         rule="ONX027",
         place="conv",
         says="bias",
@@ -169,7 +169,7 @@ REPORTS = (
     ),
     Report(
         "catboost/catboost#2915",
-        "a regression by trees declared as [N] though its operator gives [N, 1]",
+        "a regression by trees declared as [N] although its operator returns [N, 1]",
         rule="ONX028",
         place="trees",
         says="rank",
@@ -190,7 +190,7 @@ REPORTS = (
     ),
     Report(
         "pytorch/pytorch#84563",
-        "a normalisation declared with another shape than it has",
+        "a normalisation declared with a shape that it does not have",
         rule="ONX028",
         place="norm",
         says="(1) vs (95)",
@@ -206,7 +206,7 @@ REPORTS = (
     ),
     Report(
         "onnx/sklearn-onnx#195",
-        "word counts declared for a single text though the input declares fifty",
+        "word counts declared for a single text although the input declares fifty",
         rule="ONX028",
         place="count",
         says="(50) vs (1)",

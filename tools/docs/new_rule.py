@@ -32,7 +32,7 @@ def {function}(graph: Graph) -> Iterator[Finding]:
         y = Relu(x)
     }}
 
-    Good:
+    Instead:
     net (float[N] x) => (float[N] y) {{
         y = Neg(x)
     }}

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from families import FAMILIES
-from issue_links import cited
 
-from onnxlint.cli.rules import described
+from onnxlint.cli.explain import standing
+from onnxlint.cli.rules import described, graded
 from onnxlint.rules.packs import discover
 from onnxlint.rules.rule import Rule
 
 SPECIAL = re.compile(r"([\\*_{}\[\]#])")
+CODE_OPTION = re.compile(r"(--\w+(?: [A-Z]+\d{3})?)")
 CODE = re.compile(r"\b[A-Z]{3}\d{3}\b")
 LINK = re.compile(r"https?://[^\s<>)]+[^\s<>).,;]")
 
@@ -71,8 +72,7 @@ def _table(rules: list[Rule], folder: str, known: Mapping[str, Rule]) -> Iterato
     for rule in rules:
         summary = prose(" ".join(rule.documentation.summary.split()), known)
         link = f"[{rule.name}]({folder}{rule.code}.md)"
-        severity = f"{rule.severity}{'' if rule.default else ', off'}"
-        yield f"| {rule.code} | {link} | {severity} | {summary.replace('|', '&#124;')} |"
+        yield f"| {rule.code} | {link} | {graded(rule)} | {summary.replace('|', '&#124;')} |"
 
 
 def _page(rule: Rule, known: Mapping[str, Rule]) -> Iterator[str]:
@@ -85,14 +85,15 @@ def _page(rule: Rule, known: Mapping[str, Rule]) -> Iterator[str]:
         if text:
             yield f"\n## {title}\n\n{prose(text[:1].upper() + text[1:], known)}"
     yield from _options(rule)
-    for title, examples in (("Bad", documentation.bad), ("Good", documentation.good)):
+    instead = documentation.instead
+    good = [text for text in documentation.good if text not in instead]
+    for title, examples in (("Bad", documentation.bad), ("Use instead", instead), ("Good", good)):
         for number, example in enumerate(examples, 1):
             count = f" {number}" if len(examples) > 1 else ""
             yield f"\n## {title}{count}\n\n```text\n{example}\n```"
-    references = list(cited(_words(rule)))
-    if references:
+    if documentation.references:
         yield "\n## References\n"
-        yield from (f"- [{words}]({address})" for words, address in references)
+        yield from (f"- {_cited(*cited)}" for cited in documentation.references.items())
     yield from _related(rule, known)
 
 
@@ -103,8 +104,11 @@ def _facts(rule: Rule) -> Iterator[str]:
         yield f"Applies to models with {', '.join(f'`{op}`' for op in facts['ops'])}."
     if len(rule.stages) == 1:
         yield f"Applies only to models of stage `{facts['stages'][0]}`."
-    if not rule.default:
-        yield f"Off by default; `--select {rule.code}` turns it on."
+    yield CODE_OPTION.sub(r"`\1`", f"{'. '.join(standing(rule))}.")
+
+
+def _cited(words: str, address: str) -> str:
+    return f"<{address}>" if words == address else f"[{words}]({address})"
 
 
 def _options(rule: Rule) -> Iterator[str]:

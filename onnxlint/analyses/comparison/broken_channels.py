@@ -99,7 +99,7 @@ class ChannelComparison:
             new = _Totals.of(got, wanted, axis)
             known = self._totals.get(axis)
             if known is not None and known.least.shape != new.least.shape:
-                self._lost.add(axis)  # a free size is none of channels
+                self._lost.add(axis)  # a dynamic size is none of channels
                 del self._totals[axis]
                 continue
             self._totals[axis] = new if known is None else known + new

@@ -52,7 +52,7 @@ class Promises:
         """The first contradiction of each output; those that inference sees already are left out.
 
         A symbol that is bound by no input is bound by the first output that it names. Outputs
-        whose sizes may follow from parameters that were made up, as those of a Pad, are left out.
+        whose sizes may follow from synthetic parameters, as those of a Pad, are left out.
         """
         told = {
             value

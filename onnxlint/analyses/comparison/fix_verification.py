@@ -1,4 +1,4 @@
-"""Whether a mended model still gives what it gave before: both run on the same inputs."""
+"""Whether a fixed model still gives what it gave before: both run on the same inputs."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ _SHIPPED = _Way("all")
 
 
 class Agreement:
-    """Outputs of a model, and the comparison with those of its mended copies.
+    """Outputs of a model, and the comparison with those of its fixed copies.
 
     onnxruntime optimises nothing at first: a fused kernel rounds otherwise than its parts, and a
-    mended model may well be fused better. So equal means equal in every bit. What differs there may
+    fixed model may well be fused better. So equal means equal in every bit. What differs there may
     be equal as it ships: a weight that is shared is packed, and summed, in another order. That will
     do as well. Names of nodes and
     `value_info` are left out, and nodes are sorted where onnxruntime demands it: these are no part
-    of what is computed, and onnxruntime refuses models over some that a fix mends.
+    of what is computed, and onnxruntime refuses models over some that a fix repairs.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Agreement:
         """Why nothing can be compared; None where it can."""
 
     def difference(self, graph: Graph, *, exact: bool) -> str | None:
-        """How a mended copy differs, in a few words; None where its outputs are equal."""
+        """How a fixed copy differs, in a few words; None where its outputs are equal."""
         try:
             told = self._compared(graph.model, self._way, self._expected, exact)
             if told is None or not self._is_equal_as_shipped(graph.model, exact):

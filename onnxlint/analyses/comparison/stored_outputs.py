@@ -51,7 +51,7 @@ class Comparison:
     def excess(self, tolerance: Tolerance) -> Array:
         """By how many times the tolerance each element differs; infinite where numbers are not.
 
-        What is no floating-point number differs by 0 or infinitely.
+        What is not a floating-point number differs by 0 or infinitely.
         """
         import numpy as np
 
@@ -156,7 +156,7 @@ class Expected:
 
         Raises:
             Unavailable: there are none, no output can be compared, or the model did not run.
-            DataError: a file is no tensor.
+            DataError: a file is not a tensor.
         """
         inputs = execution.inputs
         if inputs.synthetic or (inputs.obstacle is None and not any(inputs.fed.expected)):
@@ -174,7 +174,7 @@ class Expected:
                     outputs[name].add(Comparison(file, wanted, ran.outputs[name]))
         found = [output for output in outputs.values() if output.comparisons or output.misfits]
         if not found:
-            raise Unavailable("no output is a deterministic tensor of a size that is kept")
+            raise Unavailable("no output is a deterministic tensor that is small enough to be kept")
         return cls(found)
 
 

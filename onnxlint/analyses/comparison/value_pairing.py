@@ -138,7 +138,7 @@ class _Origins:
                 self._origins[node.output] = self.of(source)
 
     def reads(self, node: Node) -> Iterator[tuple[int, Value]]:
-        """What a node reads that is no constant, by slot."""
+        """What a node reads that is not a constant, by slot."""
         for slot, value in enumerate(node.inputs):
             if value is not None and value in self._side.graph.varying:
                 yield slot, self.of(value)

@@ -16,9 +16,15 @@ Steps: TypeAlias = "Generator[dict[str, Array], list[Array], None]"
 
 Read: TypeAlias = "Callable[[Value | None], Array]"
 
+MATCH_INPUTS = "give the body one input for each value that the node passes to it"
+
 
 class Unknown(Exception):  # noqa: N818 - nothing failed: it is not traced
-    """A body is not traced, for the reason that is given."""
+    """A body is not traced, for the reason that is given; the hint says what to do about it."""
+
+    def __init__(self, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason)
+        self.hint = hint
 
 
 def steps(body: Body, read: Read, most: int) -> Steps:
@@ -60,7 +66,7 @@ def _loop(body: Body, read: Read, most: int) -> Steps:
     going = np.asarray(True) if node.input(1) is None else read(node.input(1))
     states = [read(value) for value in node.inputs[2:]]
     if len(names) != 2 + len(states):
-        raise Unknown("the body has a different number of inputs")
+        raise Unknown("the body has a different number of inputs", MATCH_INPUTS)
     for trip in range(most):
         if not going.all():
             return
@@ -76,15 +82,18 @@ def _scan(body: Body, read: Read, most: int) -> Steps:
 
     node, count = body.owner, _scanned(body.owner)
     if body.scope.opsets.get("", 0) < 9:
-        raise Unknown("Scan before opset 9 is not traced")
+        raise Unknown("Scan before opset 9 is not traced", "convert the model to opset 9 or later")
     arrays, names = [*map(read, node.inputs)], [value.name for value in body.scope.inputs]
     if len(names) != len(arrays) or not 0 < count <= len(names):
-        raise Unknown("the body has a different number of inputs")
+        raise Unknown("the body has a different number of inputs", MATCH_INPUTS)
     states, scanned = arrays[:-count], arrays[-count:]
     axes = node.integers("scan_input_axes") or [0] * count
     backwards = node.integers("scan_input_directions") or [0] * count
     if not len(axes) == len(backwards) == count:
-        raise Unknown("the axes do not match the inputs")
+        raise Unknown(
+            "the axes do not match the inputs",
+            "give scan_input_axes and scan_input_directions one entry for each scanned input",
+        )
     moved = [np.moveaxis(array, axis, 0) for array, axis in zip(scanned, axes, strict=True)]
     for step in range(min(most, *map(len, moved))):
         slices = [

@@ -15,7 +15,7 @@ from onnxlint.analyses.execution.body_steps import Unknown, carried, steps
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, runnable, serialised
 from onnxlint.analyses.execution.probes import chosen, constants
-from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
+from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.body_models import Body, as_model, bodies, wanted_by
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.contributions import Contributions, Loss
@@ -79,16 +79,16 @@ class Within:
         self.samples: dict[Value, int] = {}
         self.close_runs: list[InnerRun] = []
         self.of_runs = 0
-        self.unseen: list[tuple[Body, str]] = []
+        self.unseen: list[tuple[Body, Exception]] = []
 
     def contribute(self, report: Contributions) -> None:
         """The subgraphs and functions that were not looked into."""
         reasons = {str(body.owner.place): reason for body, reason in self.unseen}
         for place, reason in list(reasons.items())[:1]:
             count = f" ({len(reasons):,} nodes)" if len(reasons) > 1 else ""
-            message = f"values inside {place} are not watched: {reason}{count}"
+            message = f"values inside {place} are not recorded: {reason}{count}"
             evidence = {"places": [*reasons][:SHOWN_PLACES]}
-            report.losses.append(Loss(message, "runs", Severity.INFO, evidence))
+            report.losses.append(Loss(message, "runs", Severity.INFO, evidence, _remedy(reason)))
 
     @classmethod
     def build(
@@ -122,11 +122,19 @@ class Within:
             value = body.scope.values[name]
             known = self.statistics.get(value)
             if body.repeats or known is not None:
-                statistics.samples = None  # steps and calls are no samples
+                statistics.samples = None  # steps and calls are not samples
             self.statistics[value] = statistics if known is None else merge(known, statistics)
             if known is not None:
                 self.statistics[value].samples = None
             self.samples[value] = max(samples, self.samples.get(value, 0))
+
+
+def _remedy(reason: Exception) -> str:
+    if isinstance(reason, Unknown) and reason.hint is not None:
+        return reason.hint
+    if isinstance(reason, LimitReached) and reason.option:
+        return f"raise {reason.option}"
+    return "extract the subgraph or function into a model of its own, and check that"
 
 
 class _Look:
@@ -148,12 +156,12 @@ class _Look:
             self._met += 1
             try:
                 if self._met > MOST_BODIES:
-                    raise Unknown(f"{MOST_BODIES} other bodies were traced (limit)")
+                    raise Unknown(f"only {MOST_BODIES} subgraphs and functions are traced")
                 _Inside(self, body, self._per_run).visit(visits)
             except (RunFailure, Unknown) as reason:
-                self.within.unseen.append((body, str(reason)))
+                self.within.unseen.append((body, reason))
             except WorkerDied as death:  # of others it would die, too, or take as long
-                self.within.unseen += [(each, str(death)) for each in [body, *self._bodies()]]
+                self.within.unseen += [(each, death) for each in [body, *self._bodies()]]
                 return
 
     def _bodies(self) -> Iterator[Body]:
@@ -179,7 +187,7 @@ class _Look:
                                .outputs.items() if name in main.values}  # fmt: skip
                 visits.append(Visit(at, values))
         except (RunFailure, WorkerDied) as reason:
-            self.within.unseen += [(body, str(reason)) for body in inner]
+            self.within.unseen += [(body, reason) for body in inner]
             return
         self.wait_for(inner, visits)
 

@@ -29,7 +29,7 @@ MOST_HEEDED = 3
 """So many refusals are taken at their word: a choice, each costs a run or two."""
 
 INNER_SAMPLES = 8
-"""Samples that are run again to look inside fused kernels: as many as are made up by default."""
+"""Samples that are run again to look inside fused kernels: as many as synthetic ones by default."""
 
 INNER_BYTES = 4 * 1024 * 1024
 """Of models whose watched values take more than this a sample, two samples are run again.
@@ -110,7 +110,7 @@ class Execution:
 
     @property
     def ran_on_synthetic(self) -> bool:
-        """Whether what was seen was seen on samples that were made up."""
+        """Whether what was seen was seen on samples that were synthesised."""
         return self.synthetic and self.session_failure is None
 
     @property

@@ -115,7 +115,7 @@ class Runner:
         fetched = {value.name for value in self._graph.outputs} | {*_tables(self._graph, watches)}
         taps = [watch.name for watch in watches if watch.name not in fetched]
         if taps and tapping and can_tap(self._graph.model.proto):
-            with contextlib.suppress(RunFailure):  # what is no tensor cannot be tapped
+            with contextlib.suppress(RunFailure):  # what is not a tensor cannot be tapped
                 self._load(watches, level, taps)
                 return
         self._load(watches, level)

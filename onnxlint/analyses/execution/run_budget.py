@@ -35,7 +35,7 @@ PARTS = 64
 """So many changes of a part of an input at most: of three axes, in two other values each."""
 
 MOST_SYMBOLS = 6
-"""So many free sizes beside the batch are varied: more than height, width, time, and two states."""
+"""So many dynamic sizes beside the batch vary: more than height, width, time, and two states."""
 
 
 class Question(StrEnum):
@@ -105,17 +105,15 @@ class Work:
     def contribute(self, report: Contributions) -> None:
         """What was not run because a run of the model costs much."""
         questions = [str(question) for question in self.left_out]
-        reasons = [f"it was not run for: {', '.join(questions)}"] if questions else []
+        reasons = [f"no runs for {', '.join(questions)}"] if questions else []
         if self._execution is not None and self._execution.runs_left_out:
             runs = len(self._execution.runs)
             usual = runs + self._execution.runs_left_out
-            reasons.insert(0, f"{runs} instead of {usual} runs on synthetic samples were made")
+            reasons.insert(0, f"{runs} of {usual} runs on synthetic samples")
         if reasons:
-            message = (
-                f"a run of this model takes about {self.sample:.0e} operations, so "
-                f"{', and '.join(reasons)} (--trace full runs all)"
-            )
-            loss = Loss(message, "runs", Severity.INFO, {"questions": questions})
+            message = f"one sample takes about {self.sample:.0e} operations: {'; '.join(reasons)}"
+            hint = "make all runs with --trace full"
+            loss = Loss(message, "runs", Severity.INFO, {"questions": questions}, hint)
             report.losses.append(loss)
 
     @property

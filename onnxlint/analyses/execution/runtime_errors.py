@@ -9,6 +9,7 @@ from textwrap import shorten
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
 from onnxlint.model.graph.place import Place
+from onnxlint.runtime.native_text import readable
 
 _WHERE = tuple(map(re.compile, (
     r"running (?P<op>\S+) node\. Name:'(?P<node>[^']*)'",
@@ -49,7 +50,7 @@ _WHY = tuple((re.compile(pattern), reason) for pattern, reason in (
 MESSAGE_LENGTH = 300
 """onnxruntime's message is cut here: some list every kernel that it has."""
 
-_DECORATION = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from .*? failed:")
+_DECORATION = re.compile(r"Load model from .*? failed:")
 
 
 _DTYPE_REFUSED = re.compile(
@@ -83,7 +84,7 @@ class RuntimeFailure:
 
 def read_refusal(graph: Graph, text: str) -> RuntimeFailure:
     """Finds place and reason in a message of onnxruntime."""
-    message = " ".join(_DECORATION.sub("", text).split())
+    message = readable(_DECORATION.sub("", text))
     marks = next(filter(None, ([*pattern.finditer(message)] for pattern in _WHERE)), [])
     named = (_named(graph, **mark.groupdict()) for mark in reversed(marks))  # innermost first
     node = next(filter(None, named), None)

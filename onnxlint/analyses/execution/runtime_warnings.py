@@ -10,6 +10,7 @@ from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.runtime_errors import read_refusal
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import Place
+from onnxlint.runtime.native_text import readable
 
 _WARNING = re.compile(
     r"\[W:onnxruntime:[^\]]*? (?P<source>\S+)\] (?P<text>.*?)"
@@ -25,8 +26,7 @@ _ELSEWHERE = re.compile(
 """What rules tell in their own words (unused initializers, initializers among the inputs, shapes of
 outputs), what the machine is like, and what this build of onnxruntime could do faster."""
 
-_CHANGING = re.compile(r"0x[0-9a-fA-F]+|/onnxruntime_src/\S+")
-"""Parts of a message that say nothing of the model."""
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Journal:
         for found in _WARNING.finditer(self._execution.log):
             if _ELSEWHERE.search(found["source"]) or _ELSEWHERE.search(found["text"]):
                 continue
-            text = " ".join(_CHANGING.sub("", found["text"]).split())
+            text = readable(_ADDRESS.sub("", found["text"]))
             texts.setdefault(re.sub(r"\d+", "0", text), []).append(text)
         return [
             Entry(read_refusal(self._graph, came[0]).place, came[0], len(came))

@@ -1,4 +1,4 @@
-"""Sequences of one step: the shortest that a free axis of time, or a count of steps, allows."""
+"""Sequences of one step: the shortest that a dynamic axis of time, or a count of steps, allows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Feed = dict[str, Array]
 
 MOST_AXES = 2
-"""So many free axes of time are tried, and so many counts: what is read and what is written."""
+"""So many dynamic axes of time are tried, and so many counts: what is read and what is written."""
 
 _SPATIAL_RANK = 4
 """From so many axes on, a free one is a height or a width unless its name tells of time."""
@@ -58,7 +58,7 @@ class Shortened:
 
 
 def shortened(graph: Graph, sizes: Sizes, feed: Feed) -> Iterator[Shortened]:
-    """The free axes of time, and the numbers of steps that are inputs; not what is one already."""
+    """The dynamic axes of time, and the numbers of steps that are inputs, but those of one."""
     import numpy as np
 
     symbols = (symbol for symbol in sizes.others if _is_time(sizes, symbol))

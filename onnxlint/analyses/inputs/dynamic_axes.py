@@ -1,4 +1,4 @@
-"""The free sizes of a model's inputs, and feeds of other sizes made from one that runs."""
+"""The dynamic sizes of a model's inputs, and feeds of other sizes made from one that runs."""
 
 from __future__ import annotations
 

@@ -103,10 +103,10 @@ def input_dims(shapes: Shapes, value: Value) -> tuple[int | str, ...]:
 def slot_of(
     graph: Graph, shapes: Shapes, value: Value, contract: InputContract | None, dims_of: Dims
 ) -> Slot:
-    """What can be fed to an input; its declared range holds for what is made up.
+    """What can be fed to an input; its declared range holds for what is synthesised.
 
     Raises:
-        NotFeedableError: it is no tensor, or of a type that cannot be handed over.
+        NotFeedableError: it is not a tensor, or of a type that cannot be handed over.
     """
     from onnxlint.runtime.feeds.synthesis import Meaning, Slot
 

@@ -37,7 +37,7 @@ TIE = 1e-5
 1e-7, and sums of many votes to some more."""
 
 MOST = 0.9
-"""Where as many rows differ it is no threshold that two parts of a model set differently."""
+"""Where as many rows differ it is not a threshold that two parts of a model set differently."""
 
 _CHOOSING = ("ArgMax", "ArgMin")
 

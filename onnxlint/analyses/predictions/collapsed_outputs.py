@@ -32,7 +32,7 @@ _NORMALISERS = ("ai.onnx.ml::Normalizer", "LpNormalization")
 
 MOST_OUTPUTS = 64
 """So many outputs are looked at, for each asks for all that is before it: a choice, above the
-outputs of any detector; caches have more, and are no predictions."""
+outputs of any detector; caches have more, and are not predictions."""
 
 _FILLING = ("Mul", "Sub", "Div")
 """Operators by which exporters write zeros or ones of some value's shape."""

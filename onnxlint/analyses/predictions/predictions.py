@@ -33,7 +33,7 @@ MAX_ROWS = 100_000
 """Predictions (samples, tokens or pixels) that are looked at, over all samples."""
 
 UNSURE = 0.01
-"""What is farther from 0 and 1 is no sure answer: a choice, 4.6 in log-odds."""
+"""What is farther from 0 and 1 is not a sure answer: a choice, 4.6 in log-odds."""
 
 FINE_STEPS = 80
 """What is nearer to 1 than so many steps of rounding, or to a sigmoid's 0, is taken as that far

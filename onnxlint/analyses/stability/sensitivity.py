@@ -135,13 +135,13 @@ def _varies(execution: Execution, output: Value) -> bool:
     if any(not same_array(arrays[0], array) for array in arrays[1:]):
         return True
     first = arrays[0] if arrays and arrays[0].ndim else None
-    # slices, for the elements of an array of strings are no arrays
+    # slices, for the elements of an array of strings are not arrays
     rows = [] if first is None else [first[at : at + 1] for at in range(len(first))]
     return any(not same_array(rows[0], row) for row in rows[1:])
 
 
 def _check_meaning(inputs: Inputs) -> None:
-    """Refuses where a made-up length or index may be one with which the others do not matter."""
+    """Refuses where a synthetic length or index may be one with which the others do not matter."""
     from onnxlint.runtime.feeds.synthesis import Meaning
 
     sizes = (Meaning.COUNT, Meaning.LENGTH, Meaning.GIVEN)
@@ -186,7 +186,7 @@ class _Trials:
         return Variation(value, tuple(judged), frozenset(followed), tried, self._samples, size)
 
     def _others(self, slot: Slot) -> Iterator[Array]:
-        """Other valid values: those of other samples, else newly made up."""
+        """Other valid values: those of other samples, else newly synthesised."""
         base = self._feeds[0][slot.name]
         found = [array for array in self._candidates(slot, base) if not same_array(base, array)]
         yield from found[:VARIATIONS]

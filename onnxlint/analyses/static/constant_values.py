@@ -167,13 +167,13 @@ class Constancy:
         if self._runs_over_one(node):
             return "normalises an axis of size 1"
         if any(_is_zero(node.attribute(name)) for name in _ZEROED_BY.get(node.op, ())):
-            return "its weights are all zero"
+            return "all weights are zero"
         if _has_one_answer(node):
             return "all leaves of each tree are the same"
         if counts_nothing(node):
             return "no token can be one of the counted words"
         if _is_point(node, bounds):
-            return f"within its bounds only {bounds[0]:.3g} is possible"
+            return f"only {bounds[0]:.3g} is possible within the bounds"
         return ""
 
     def _bounds(self, node: Node, read: list[Fact]) -> Bounds:

@@ -41,7 +41,7 @@ _SMOOTH_CLASSICS = frozenset({
 """Operators of classical models that have a slope; trees have none."""
 
 _SIZES = {"Resize": (1, 2), "Upsample": (1,), "Dropout": (1,), "Pad": (2,)}
-"""Float inputs that are no data."""
+"""Float inputs that are not data."""
 
 _NAMED_BEFORE = MOVING | {"Slice", "Gather", "Pad"}
 """Operators that only move numbers: what they read names the place better than what they give."""

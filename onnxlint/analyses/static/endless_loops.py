@@ -1,4 +1,4 @@
-"""Loops whose end hangs on their data alone: on made-up data they need not end."""
+"""Loops whose end hangs on their data alone: on synthetic data they need not end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
 MOST_TRIPS = 1_000
-"""A loop that takes more trips on made-up data is taken for one that does not end on it: decoders
+"""A loop that takes more trips on synthetic data is taken for one that does not end on it: decoders
 of text and speech stop at 448 or 512. Counted, for seconds would tell another story each time."""
 
 NO_COUNT = 1 << 31

@@ -38,7 +38,7 @@ _TREES = "ai.onnx.ml::TreeEnsemble"
 
 _TRANSFORMED = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid", 1: "softmax", 2: "sigmoid"}
 """What a `post_transform` makes of scores. NONE leaves votes, probabilities or margins as they are;
-SOFTMAX_ZERO need not sum to 1, and onnxruntime's PROBIT is no probability."""
+SOFTMAX_ZERO need not sum to 1, and onnxruntime's PROBIT is not a probability."""
 
 ROUNDING = 0.01
 """How far a distribution may be off: PRD003's tolerance, for float16 and many classes."""
@@ -176,7 +176,7 @@ def _node_before(graph: Graph, node: Node) -> Node | None:
 
 
 def _computed_input(graph: Graph, node: Node) -> Value | None:
-    """The one input of a node that is no constant, or None where there are several."""
+    """The one input of a node that is not a constant, or None where there are several."""
     computed = [value for value in node.inputs if value is not None and graph.tensor(value) is None]
     return computed[0] if len(computed) == 1 else None
 

@@ -144,6 +144,7 @@ class Shapes:
         self._budget = budget
         self._problem = problem
         self._loss: str | None = None
+        self._remedy: str | None = None
         self._protos: dict[int, TypeProto] | None = None
         self._shapes: dict[bytes, Shape | None] = {}
         self._told: dict[Value, Shape | None] = {}
@@ -166,7 +167,9 @@ class Shapes:
     def contribute(self, report: Contributions) -> None:
         """What shape inference lost, so that rules saw fewer shapes."""
         if self.loss is not None:
-            report.losses.append(Loss(f"{self.loss}; rules saw fewer shapes", "shape inference"))
+            report.losses.append(
+                Loss(f"{self.loss}: fewer shapes are known", "shape inference", hint=self._remedy)
+            )
 
     @property
     def loss(self) -> str | None:
@@ -248,13 +251,17 @@ class Shapes:
         from onnx import ModelProto
 
         try:
-            result, self._loss = _result(inference, self._budget)
+            result, lost = _result(inference, self._budget)
+            if lost is not None:
+                self._loss = f"shape inference {lost} and was repeated without constants"
+                self._remedy = _remedy(lost)
             report, _, data = result.partition(b"\n")
             inferred = ModelProto.FromString(data)
         except (
             Exception
         ) as error:  # the child's end, or protobuf's DecodeError: it nests too deeply
             self._problem = self._loss = f"shape inference failed: {error}"
+            self._remedy = _remedy(error)
             return
         scopes = _scopes(self._graph)
         self._protos = dict(_types(scopes, inferred))
@@ -306,8 +313,16 @@ def _infer(serialized: bytes, *, follows_constants: bool = True) -> bytes:
     return infer(serialized, follows_constants=follows_constants)
 
 
-def _result(inference: Isolated, budget: Budget) -> tuple[bytes, str | None]:
-    """What inference tells; where it dies, what it tells of less, and what that leaves out.
+def _remedy(error: Exception) -> str:
+    option = error.option if isinstance(error, Crashed) else ""
+    first = f"raise {option}" if option else "report this to onnx with the model"
+    if isinstance(error, Crashed) and error.at_limit and not option:
+        return "store the shapes of intermediate values in the model (value_info)"
+    return f"{first}, or store the shapes of intermediate values in the model (value_info)"
+
+
+def _result(inference: Isolated, budget: Budget) -> tuple[bytes, Crashed | None]:
+    """What inference tells; where it dies, what it tells of less, and why that is all.
 
     Native code crashes at some nodes: then of all others. It takes too long or too much: then
     without following constants.
@@ -319,13 +334,13 @@ def _result(inference: Isolated, budget: Budget) -> tuple[bytes, str | None]:
         return inference.result(), None
     except Crashed as error:
         less = partial(_infer, follows_constants=False)
-        loss: str | None = f"shape inference {error}, and was repeated without constants"
+        lost: Crashed | None = error
         if error.is_native:  # the nodes are among its complaints
-            less, loss = partial(_infer_past_crashes, budget=budget), None
+            less, lost = partial(_infer_past_crashes, budget=budget), None
         elif not error.at_limit:
             raise
         with suppress(Crashed):
-            return _isolated(less, inference.argument, budget).result(), loss
+            return _isolated(less, inference.argument, budget).result(), lost
         raise
 
 

@@ -419,7 +419,7 @@ def _key(tensor: Tensor) -> object:
     """The same for tensors of one stored piece of data."""
     try:
         extent = tensor.extent
-    except ValueError:  # an offset that is no number; preflight tells, and nothing reads it
+    except ValueError:  # an offset that is not a number; preflight tells, and nothing reads it
         extent = None
     if tensor.fill:
         return id(tensor.proto), tensor.dims

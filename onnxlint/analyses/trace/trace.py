@@ -438,7 +438,7 @@ class Trace:
     def _located(self, bad: Bad, runs: list[Ran], born: bool) -> Iterator[Contamination]:
         for node in self._graph.main.nodes:
             if self._graph.tensor(node.output) is not None:
-                continue  # a constant is no computation
+                continue  # a constant is not a computation
             at = [run for run, ran in enumerate(runs) if self._is_located(node, ran, bad, born)]
             if at:
                 yield Contamination(node, len(at), len(runs), at[0], born, bad)

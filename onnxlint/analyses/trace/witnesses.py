@@ -49,7 +49,11 @@ class Witnesses:
 
     def contribute(self, report: Contributions) -> None:
         """The witnesses that could not be saved."""
-        report.losses += [Loss(each, "witness", Severity.ERROR) for each in self.problems]
+        hint = "choose another folder for --save-witness"
+        report.losses += [
+            Loss(f"no witness saved: {each}", "witness", Severity.ERROR, hint=hint)
+            for each in self.problems
+        ]
 
     @classmethod
     def build(
@@ -80,7 +84,7 @@ class Witnesses:
                 feed = self._smallest(found, feed)
             return {"witness": str(self._saved(self._folder, found.node, code, feed))}
         except (OSError, ValueError, MemoryError, DataError) as error:
-            problem = f"{self._folder}: {_reason(error)}; give another folder (--save-witness)"
+            problem = f"{self._folder}: {_reason(error)}"
         if problem not in self.problems:
             self.problems.append(problem)
         return {"witness_problem": problem}

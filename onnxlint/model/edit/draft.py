@@ -35,7 +35,7 @@ class Draft:
 
     The verbs cover most fixes and keep out of each other's way. Whatever they do not say can be
     done to the protobuf itself: `node`, `scope` and `model` give the copy's. Why no onnx-ir model:
-    a fix mends one finding and nothing else, and of 236 models (205 fixtures, 31 trained ones) the
+    a fix repairs one finding and no more, and of 236 models (205 fixtures, 31 trained ones) the
     way through onnx-ir and back changed 139 and failed at 3. It adds, drops and completes
     `value_info`, which rules judge. What it computes without writing, the order of nodes, is used.
     """
@@ -93,9 +93,9 @@ class Draft:
         """
         for part in parts:
             if isinstance(part, Value) and part.name in self._mentioned:
-                raise FixError("a quantisation annotation names it")
+                raise FixError("a quantisation annotation names the value")
             if isinstance(part, Value) and self.model.training_info:
-                raise FixError("the model's training information may name it")
+                raise FixError("the model's training information may name the value")
             self._claims.take(part)
             if isinstance(part, Node):
                 self._claims.take(*filter(None, part.outputs))

@@ -129,7 +129,7 @@ def _size(name: str, files: Files) -> int:
         remedy = "pipe it to standard input: onnxlint -"
         raise ModelError(name, "is not a regular file", remedy) from error
     if size == 0:
-        raise ModelError(name, "is empty", "export or download it again")
+        raise ModelError(name, "file is empty", "export or download it again")
     return size
 
 

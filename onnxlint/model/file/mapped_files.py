@@ -61,7 +61,7 @@ class Files:
     def view(self, location: str, offset: int, length: int | None) -> memoryview:
         """The bytes at a tensor's external location; raises TensorError where there are none."""
         if location == INLINE and (offset, length) not in self.spans:
-            raise TensorError("its data location does not exist")
+            raise TensorError("data location does not exist")
         data = memoryview(self._map(location))
         end = len(data) if length is None else offset + length
         if not 0 <= offset <= end <= len(data):

@@ -112,7 +112,7 @@ def skeleton(
     them.
 
     Raises:
-        WireError: it is no protobuf message, or what is left is larger than protobuf reads.
+        WireError: it is not a protobuf message, or what is left is larger than protobuf reads.
     """
     made = _Shrinking(buffer, large, known)
     try:
@@ -163,7 +163,7 @@ class _Shrinking:
     def _copy(self, start: int, end: int) -> memoryview:
         self._copied += end - start
         if self._copied >= PROTO_LIMIT_BYTES:
-            raise WireError("without its large tensors it still has 2 GiB, which protobuf refuses")
+            raise WireError("has 2 GiB without its large tensors, which protobuf refuses")
         return self._buffer[start:end]
 
 

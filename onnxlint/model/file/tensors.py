@@ -56,7 +56,7 @@ class Tensor:
     """One constant of a model: an initializer, a Constant node's value, a filled shape.
 
     `dims` is its shape, `element_type` the ONNX number of its dtype, `size` the number of elements,
-    none where the file says nonsense such as a negative one, `nbytes` the bytes that they take in
+    none where the file has an invalid one, e.g. negative, `nbytes` the bytes that they take in
     raw form, 0 of strings. `fill` is set for a ConstantOfShape, whose single element stands for
     all. Nothing of it changes: of a million, each is made once.
     """
@@ -146,7 +146,7 @@ class Tensor:
         """Location, offset and length of data left in a file; None where `proto` holds it.
 
         Raises:
-            TensorError: the offset or the length is no number.
+            TensorError: the offset or the length is not a number.
         """
         if self._place is None:
             return None
@@ -155,7 +155,7 @@ class Tensor:
             size = int(length) if length is not None else self.nbytes
             return self._place.get("location", ""), int(self._place.get("offset") or 0), size
         except ValueError as error:
-            raise TensorError("its offset or length is not a number") from error
+            raise TensorError("offset or length is not a number") from error
 
     def array(self) -> Array:
         """The elements with shape `dims`: a read-only view of the mapped file where it can be.
@@ -168,7 +168,7 @@ class Tensor:
         except TensorError:
             raise
         except (ValueError, TypeError, KeyError, OverflowError) as error:
-            raise TensorError(f"its data does not fit {self.dtype}{list(self.dims)}") from error
+            raise TensorError(f"data does not fit {self.dtype}{list(self.dims)}") from error
 
     def _array(self) -> Array:
         import numpy as np
@@ -185,7 +185,7 @@ class Tensor:
         return np.frombuffer(raw, stored_dtype(self.element_type), self.size).reshape(self.dims)
 
     def numbers(self) -> list[float] | None:
-        """All elements as Python's numbers; None where they are no float32, or cannot be read.
+        """All elements as Python's numbers; None where they are not float32, or cannot be read.
 
         For a few of them this takes a tenth of the time that an array takes.
         """
@@ -214,14 +214,14 @@ class Tensor:
 
     def _require(self, raw: memoryview | None) -> None:
         if min(self.dims, default=0) < 0:
-            raise TensorError(f"its dims {list(self.dims)} are negative")
+            raise TensorError(f"negative dims {list(self.dims)}")
         if self.fill:
             return
         if bits(self.element_type) is None and self.size > len(self.proto.string_data):
-            raise TensorError(f"holds {len(self.proto.string_data)} of {self.size} strings")
+            raise TensorError(f"contains {len(self.proto.string_data)} of {self.size} strings")
         held = self.stored_bytes if raw is None else len(raw)
         if held is not None and held < self.nbytes:
-            raise TensorError(f"holds {held} bytes where its dims need {self.nbytes}")
+            raise TensorError(f"contains {held} bytes, but the dims need {self.nbytes}")
 
     def _raw(self) -> memoryview | None:
         """The elements as they lie in a file; None where only protobuf fields hold them."""

@@ -192,7 +192,7 @@ class Graph:
     def tensor(self, value: Value | None) -> Tensor | None:
         """The constant behind a value: initializer, Constant or ConstantOfShape, also by Identity.
 
-        None where the value is computed, is no dense tensor, or lies inside a function whose
+        None where the value is computed, is not a dense tensor, or lies inside a function whose
         attributes decide it. An initializer that a caller may override counts as constant.
         """
         if value is None:
@@ -261,7 +261,7 @@ class Graph:
         return integers
 
     def number(self, value: Value | None) -> float | None:
-        """The one number of a constant value; None where it is no constant or holds several."""
+        """The one number of a constant value; None where it is not a constant or holds several."""
         tensor = self.tensor(value)
         found = elements(tensor) if tensor is not None and tensor.size == 1 else None
         return None if found is None or found.size != 1 else found.item()

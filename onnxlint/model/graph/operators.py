@@ -133,7 +133,7 @@ DEQUANTIZE = frozenset({"DequantizeLinear", "com.microsoft::DequantizeLinear"})
 """From quantised numbers to real ones."""
 
 QDQ = ("QuantizeLinear", "DequantizeLinear")
-"""The pair of the standard domain; a scale that is no single number goes along `axis`."""
+"""The pair of the standard domain; a scale that is not a single number goes along `axis`."""
 
 TREES = frozenset({
     "ai.onnx.ml::TreeEnsemble", "ai.onnx.ml::TreeEnsembleClassifier",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class NotApplicable(Exception):  # noqa: N818 - it says what a rule says, and is no failure
+class NotApplicable(Exception):  # noqa: N818 - it says what a rule says, and is not a failure
     """Raised by a rule or an analysis that finds nothing in the model that it could judge."""
 
 

@@ -24,7 +24,7 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def holds(tensor: Tensor | None, comparison: str, expected: Literal) -> bool:
-    """Whether every element of a constant compares so; of what is no constant, none does."""
+    """Whether every element of a constant compares so; of what is not a constant, none does."""
     if tensor is None or tensor.size == 0:
         return False
     if comparison == "!=":

@@ -84,7 +84,7 @@ class Pattern:
     Names that no line makes stand for any value. Several texts are alternatives.
 
     Raises:
-        PatternError: the text is no pattern; the message says where and why.
+        PatternError: the text is not a pattern; the message says where and why.
     """
 
     def __init__(self, *texts: str) -> None:

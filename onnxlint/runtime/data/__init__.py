@@ -23,7 +23,7 @@ def read(
 ) -> Fed:  # fmt: skip
     """The first samples of the data at `path`, as many as fill whole batches.
 
-    `without` names a column, or array, that is no input: the labels in the same file.
+    `without` names a column, or array, that is not an input: the labels in the same file.
 
     Raises:
         MisfitError: the data was read, and does not fit the model's inputs.

@@ -54,7 +54,7 @@ def read(
 ) -> dict[str, Array]:
     """The arrays of the model's inputs: their first `looked_at` rows, at least `rows` of them.
 
-    `without` names an array that is no input.
+    `without` names an array that is not an input.
 
     Raises:
         MisfitError: an input has no array.

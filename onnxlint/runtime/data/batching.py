@@ -60,7 +60,7 @@ def samples_in(feed: Feed, slots: list[Slot]) -> int:
 def batched(data: Fitted, slots: list[Slot], samples: int) -> Fed:
     """Feeds that hold the first `samples` once, in their order; `Fed.more` holds the others.
 
-    Where the model's batch is fixed and the samples are no multiple of it, the last one is repeated
+    Where the model's batch is fixed and the samples are not a multiple of it, the last is repeated
     to fill the last batch; `Fed.filled` counts that.
 
     Raises:

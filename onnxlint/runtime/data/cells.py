@@ -23,7 +23,7 @@ class NotANumberError(ValueError):
 
 
 def number(cell: object) -> float | None:
-    """What a cell means; NaN where it is empty or says so, None where it is no number.
+    """What a cell means; NaN where it is empty or says so, None where it is not a number.
 
     A number beyond what can be computed with is none: it would be taken for infinity.
     """

@@ -54,7 +54,7 @@ def read(
 ) -> dict[str, Array]:
     """The first `looked_at` rows, or `rows` of wide tables, as arrays under the model's names.
 
-    `without` names a column that is no feature.
+    `without` names a column that is not a feature.
 
     Raises:
         MisfitError: the columns are not those of the model.

@@ -67,7 +67,7 @@ class Rows:
         self._reader = csv.reader(self._lines, delimiter=mark)
         first = list(islice(self._filled(), 2))
         if not first:
-            raise DataError(f"{path}: is empty; write it again")
+            raise DataError(f"{path}: file is empty; write it again")
         cells = [row for _, row in first]
         header = cells[0] if _is_header(cells[0], cells[1:], expected) else None
         if header is not None:

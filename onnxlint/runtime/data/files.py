@@ -99,7 +99,7 @@ def raw(path: Path) -> io.FileIO:
         status = os.fstat(descriptor)
         _require_regular(path, status.st_mode)
         if not status.st_size:
-            raise DataError(f"{path}: is empty; write it again")
+            raise DataError(f"{path}: file is empty; write it again")
     except BaseException:
         os.close(descriptor)
         raise

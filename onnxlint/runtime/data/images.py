@@ -153,7 +153,7 @@ def _converted(image: Picture, contract: InputContract) -> Picture:
     if image.width * image.height > MOST_PIXELS:
         raise ValueError(f"{image.width:,} x {image.height:,} pixels (limit {MOST_PIXELS:,})")
     if image.mode.startswith(_DEEP_MODES):
-        raise ValueError("it has more than 8 bits a channel; save it with 8, or give arrays")
+        raise ValueError("more than 8 bits per channel; save the image with 8, or give arrays")
     ImageOps.exif_transpose(image, in_place=True)
     converted = image.convert("L" if contract.colour == "GREY" else "RGB")
     if contract.size:

@@ -48,7 +48,7 @@ def read_tensor(file: Path) -> tuple[str, Array]:
         except Exception as error:  # protobuf and onnx raise many kinds
             reason = shortened(str(error)) or type(error).__name__
             raise DataError(
-                f"{file}: is no tensor ({reason}); write it again, by onnx.save_tensor"
+                f"{file}: is not a tensor ({reason}); save it again with onnx.save_tensor"
             ) from error
 
 
@@ -155,7 +155,7 @@ def _raw(
     if needed != held:
         raise ValueError(f"dimensions {list(dims)} need {needed:,} bytes, but there are {held:,}")
     if prod(dims) * max(8, width) // 8 > LARGEST_BYTES:
-        raise ValueError(f"it needs more than {LARGEST_BYTES / 1024**3:.0f} GiB")
+        raise ValueError(f"needs more than {LARGEST_BYTES / 1024**3:.0f} GiB")
     if width < 8:
         data = _read(stream, start, stop)
         proto = TensorProto(data_type=element_type, dims=dims, raw_data=data)

@@ -36,7 +36,7 @@ def read(sets: list[Path], slots: list[Slot]) -> Fed:
 
     Raises:
         MisfitError: they do not fit the model.
-        DataError: a file is no tensor, or all are too large together.
+        DataError: a file is not a tensor, or all are too large together.
     """
     fed = fed_as_given(_all_inputs(sets, slots), slots)
     return replace(fed, expected=[_numbered(folder, "output_") for folder in sets])

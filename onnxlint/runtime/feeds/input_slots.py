@@ -94,7 +94,7 @@ class Slot:
 
     @property
     def follows_sizes(self) -> bool:
-        """Whether its numbers must stay below lengths that follow free sizes."""
+        """Whether its numbers must stay below lengths that follow dynamic sizes."""
         free = any(isinstance(bound.size, str) for bound in self.bounds)
         return self.meaning is Meaning.INDEX and (free or self.exact is not None)
 

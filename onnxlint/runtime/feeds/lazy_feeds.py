@@ -1,4 +1,4 @@
-"""Made-up feeds: made when they are asked for, so that many of them take no memory."""
+"""Synthetic feeds: made when they are asked for, so that many of them take no memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import overload
 from onnxlint.runtime.protocol import Array
 
 KEPT_FEEDS_BYTES = 16 * 1024 * 1024
-"""Made-up feeds up to this size together are kept; others are made again when they are asked for:
+"""Synthetic feeds up to this size together are kept; others are made again when they are asked for:
 1,000 pictures of 224 x 224 would take 600 MB."""
 
 

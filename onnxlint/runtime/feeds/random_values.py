@@ -55,7 +55,7 @@ def limit(slot: Slot, shape: tuple[int, ...], steps: int, of: Limit) -> Array:
 
 
 LEAST_POSITIVE = 0.1
-"""Positive numbers are made up from here to 1: a sound caller keeps away from zero."""
+"""Positive numbers are synthesised from here to 1: a sound caller keeps away from zero."""
 
 
 def _ends(limits: tuple[float, float] | None, shape: tuple[int, ...]) -> Array:

@@ -26,7 +26,7 @@ EMBEDDED_ELEMENTS = 1024
 """An index counts as so many elements: the row that is looked up for it, 768 wide in BERT-base."""
 
 MOST_ELEMENTS = 1 << 28
-"""Larger inputs are not made up. A choice of ours: 2 GiB of the doubles that they are made of."""
+"""Larger inputs are not synthesised. A choice: 2 GiB of the doubles that they are made of."""
 
 SPATIAL_SIZES = (64, 224, 32, 128, 256, 640, 64)
 """Sizes tried for free height, width and the like: multiples of 32, which strides divide."""
@@ -43,7 +43,7 @@ runs at the size of its example alone, a small one as a rule."""
 
 
 LONG_SIZES = (64, 128, 256)
-"""Tried for all free axes, the first one too, where all else is refused: a chain of windows wants
+"""Tried for all dynamic axes, the first too, where all else is refused: a chain of windows wants
 a picture or a spectrogram of frames by bands, whose first axis counts frames."""
 
 
@@ -200,7 +200,7 @@ _NAMELESS = frozenset({Meaning.MASK, Meaning.COUNT, Meaning.LENGTH, Meaning.GIVE
 
 
 def _ordinary(slots: list[Slot], feed: dict[str, Array]) -> Boundary:
-    """Zeros or any constant, by its content; columns that each have their own are no constant."""
+    """Zeros or any constant, by its content; columns that each have their own are not constant."""
     content = [feed[slot.name].reshape(-1) for slot in slots]
     content = [array for array in content if array.size]
     if content and all(array.dtype == object and not any(array) for array in content):

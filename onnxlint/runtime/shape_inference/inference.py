@@ -151,9 +151,9 @@ def _misfit(node: NodeProto) -> str | None:
     numbers = {a.name: a.i for a in node.attribute if a.HasField("i") and not a.ref_attr_name}
     operator = node.op_type if not node.domain else ""
     if operator == "Split" and len(node.output) > numbers.get("num_outputs", len(node.output)):
-        return f"{len(node.output)} outputs, and num_outputs is {numbers['num_outputs']}"
+        return f"{len(node.output)} outputs, but num_outputs is {numbers['num_outputs']}"
     if operator == "GatherND" and numbers.get("batch_dims", 0) < 0:
-        return f"batch_dims is {numbers['batch_dims']}, and must not be negative"
+        return f"batch_dims is {numbers['batch_dims']} (minimum 0)"
     return _misspelled_equation(node) if operator == "Einsum" else None
 
 
@@ -379,7 +379,7 @@ def _infer_function(
 
 
 def _give_back_references(function: FunctionProto, body: GraphProto) -> None:
-    """Undoes `_bind`: a graph that was bound is no container of the model, and has no number."""
+    """Undoes `_bind`: a graph that was bound is not a container of the model, and has no number."""
     for node, template in zip(body.node, function.node, strict=True):
         for attribute, original in zip(node.attribute, template.attribute, strict=True):
             if original.ref_attr_name:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.runtime import WORKER_ENVIRONMENT
+from onnxlint.runtime.native_text import readable
 from onnxlint.safety.limits import Alarm, Budget, default_memory_limit
 
 if TYPE_CHECKING:
@@ -33,7 +34,14 @@ secrets the others hold, no model's kernels are run beside them."""
 
 
 class RunFailure(Exception):  # noqa: N818 - the model's failure, not ours
-    """onnxruntime refused to load or run the model; the message is its own."""
+    """onnxruntime refused to load or run the model; the message is its own.
+
+    `native` is the same with its places in sources of C++.
+    """
+
+    def __init__(self, native: str) -> None:
+        super().__init__(readable(native))
+        self.native = native
 
 
 class WorkerDied(Exception):  # noqa: N818 - it is the worker's end, told as it happened
@@ -41,7 +49,14 @@ class WorkerDied(Exception):  # noqa: N818 - it is the worker's end, told as it 
 
 
 class LimitReached(WorkerDied):
-    """It wanted more time or memory than it was allowed, which may be enough elsewhere."""
+    """It wanted more time or memory than it was allowed, which may be enough elsewhere.
+
+    `option` is that of the command line which allows more, empty where none does.
+    """
+
+    def __init__(self, message: str, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
 
 
 class Worker:
@@ -64,7 +79,7 @@ class Worker:
         self._dying: list[subprocess.Popen[bytes]] = []
         self.session = 0
         """Counts the sessions, and the ends of the process, so that users know theirs."""
-        self.cut_short: list[str] = []
+        self.cut_short: list[LimitReached] = []
         """What limits ended, of the model that it runs."""
         self.peak = 0
         """Bytes of memory that the process took at most, as far as it told."""
@@ -212,11 +227,11 @@ class Worker:
     def _out_of_time(self, doing: str) -> LimitReached:
         is_spent = self.budget is not None and self.budget.is_spent
         limit = self.budget.seconds if self.budget is not None and is_spent else self.time_limit
-        return self._cut_short(f"{doing} took longer than the {limit:g} s allowed")
+        return self._cut_short(f"{doing} took longer than the {limit:g} s allowed", "--time-limit")
 
-    def _cut_short(self, message: str) -> LimitReached:
-        self.cut_short.append(message)
-        return LimitReached(message)
+    def _cut_short(self, message: str, option: str) -> LimitReached:
+        self.cut_short.append(LimitReached(message, option))
+        return self.cut_short[-1]
 
     def _raise(self, message: str, doing: str) -> None:
         if "bad_alloc" in message or "Failed to allocate memory" in message:
@@ -234,7 +249,7 @@ class Worker:
 
     def _out_of_memory(self, doing: str) -> LimitReached:
         allowed = f"{(self.memory_limit or 0) / 2**20:,.0f} MiB"
-        return self._cut_short(f"{doing} ran out of the {allowed} allowed")
+        return self._cut_short(f"{doing} ran out of the {allowed} allowed", "--memory-limit")
 
 
 class Workers:
@@ -263,7 +278,7 @@ def _exchange(process: subprocess.Popen[bytes], request: Request, deadline: floa
 
     Raises:
         TimeoutError: the deadline passed, by the monotonic clock.
-        ValueError: what it sent is no reply.
+        ValueError: what it sent is not a reply.
     """
     from onnxlint.runtime import protocol
 

@@ -28,11 +28,11 @@ def rank_collapse(
     Why: a layer's outputs for two samples point in the same direction, so they hold little of the
     input: 0.999 means that two samples differ by 4% of their length. Deep networks without
     normalisation or skip connections lose more with every layer (Dong et al., Attention is not all
-    you need, 2021; Daneshmand et al., Batch normalization provably avoids rank collapse, 2020), and
-    a large bias has this effect at once. Only a subset of each sample's elements is compared, and
-    only where float inputs are not as similar themselves (`max-input-cosine`). Not reported:
-    outputs, and values that are exactly the same (ACT007). Only the first such layer on a path is
-    reported.
+    you need, 2021, arXiv 2103.03404; Daneshmand et al., Batch normalization provably avoids rank
+    collapse, 2020, arXiv 2003.01652), and a large bias has this effect at once. Only a subset of
+    each sample's elements is compared, and only where float inputs are not as similar themselves
+    (`max-input-cosine`). Not reported: outputs, and values that are exactly the same (ACT007). Only
+    the first such layer on a path is reported.
     Fix: subtract the mean over the samples (batch normalisation), add skip connections; look for
     biases that are larger than what the weights give.
 

@@ -39,7 +39,7 @@ def swallowed_nan(trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
         y = ArgMax <axis = 1, keepdims = 0> (bad)
     }
 
-    Good:
+    Instead:
     # looked for, and replaced
     net (float[N, 4] x) => (int64[N] y)
     <float zero = {0}>

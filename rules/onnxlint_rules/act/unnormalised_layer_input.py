@@ -21,10 +21,11 @@ def unnormalised_layer_input(
     one direction, and rounding in float16 or int8 spends its digits on the mean; very large or
     small inputs make a step size that suits one layer wrong for the next. Networks train fastest
     with a mean of 0 and a variance of 1 before every layer (LeCun et al., Efficient BackProp, 1998;
-    batch normalisation, 2015). The limits leave room: rectified normal values have a mean of 0.7
-    standard deviations, sigmoids about 5. An RMS of 10 is AUTOTRAINER's limit, TheDeepChecker
-    requires a standard deviation of 0.3 to 3.3, and the smallest RMS, 0.01, is our choice. Inputs
-    of the model are judged by DAT003. Only the first such layer on a path is reported.
+    batch normalisation, 2015, arXiv 1502.03167). The limits leave room: rectified normal values
+    have a mean of 0.7 standard deviations, sigmoids about 5. An RMS of 10 is AUTOTRAINER's limit,
+    TheDeepChecker requires a standard deviation of 0.3 to 3.3, and the smallest RMS, 0.01, is our
+    choice. Inputs of the model are judged by DAT003. Only the first such layer on a path is
+    reported.
     Fix: normalise before the layer (batch, layer or group normalisation), or fold the mean into
     its bias; subtract the mean of the data at the input.
 

@@ -48,7 +48,7 @@ def vanishing_gradient(
         [third] y = MatMul(d, w)
     }
 
-    Good:
+    Instead:
     # the same layers, skipped
     net (float[N, 2] x) => (float[N, 2] y)
     <float[2, 2] w = {0.0001, 0, 0, 0.0001}, float[2, 2] v = {0.5, 0.2, -0.2, 0.5}>

@@ -31,7 +31,7 @@ def data_dependent_shape(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = MatMul(kept, w)
     }
 
-    Good:
+    Instead:
     # the search comes last
     net (float[N, 4] x, bool[N] keep) => (float[M, 2] y)
     <float[4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}>

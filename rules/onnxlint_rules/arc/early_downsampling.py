@@ -24,10 +24,10 @@ def early_downsampling(
     Why: information discarded early cannot be recovered later. A convolution or pooling keeps
     channels / strides of the values that it reads; the product over the `first_windows` after an
     input should be at least `min_kept` (Szegedy et al., Rethinking the Inception architecture,
-    2016: no representational bottleneck early in the network; a rule of NeuraLint, too). Sound
-    networks stay above: the stem of ResNet keeps 1.3, the patches of ViT 1.0 and those of its
-    smallest variant 0.25, a MobileNet v3 with its first block 0.33. If the values have another
-    consumer, nothing is lost.
+    2016, arXiv 1512.00567: no representational bottleneck early in the network; a rule of
+    NeuraLint, too). Sound networks stay above: the stem of ResNet keeps 1.3, the patches of ViT 1.0
+    and those of its smallest variant 0.25, a MobileNet v3 with its first block 0.33. If the values
+    have another consumer, nothing is lost.
     Fix: use smaller strides or more channels in the first layers.
 
     Bad:

@@ -27,6 +27,7 @@ def known_exporter_fault(graph: Graph, inputs: Inputs, shapes: Shapes) -> Iterat
 
     Good:
     <ir_version: 8, opset_import: ["" : 20], producer_name: "keras2onnx">
+    # a producer without known faults
     net (float[S, N, 2] x, float[1, 6, 2] w, float[1, 6, 2] r) => (float[S, 1, N, 2] y)
     {
         y = GRU <hidden_size = 2> (x, w, r)

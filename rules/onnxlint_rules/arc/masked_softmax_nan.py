@@ -51,7 +51,7 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes, masks: AttentionMasks) -> I
         y = Softmax(masked)
     }
 
-    Good:
+    Instead:
     # the lowest finite value
     net (float[N, H, T, T] scores, bool[N, 1, 1, T] padding) => (float[N, H, T, T] y)
     <float low = {-3.4028235e38}>

@@ -26,7 +26,7 @@ def random_operator(graph: Graph) -> Iterator[Finding]:
         z = Add(mean, noise)
     }
 
-    Good:
+    Instead:
     # the caller draws
     net (float[N, 4] mean, float[N, 4] noise) => (float[N, 4] z)
     {

@@ -25,7 +25,7 @@ def unguarded_topk(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         best, places = TopK(scores, k)
     }
 
-    Good:
+    Instead:
     # k never exceeds the size
     net (float[N, T] scores) => (float[N, K] best)
     <int64[1] most = {5}>

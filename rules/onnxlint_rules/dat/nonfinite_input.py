@@ -31,7 +31,7 @@ def nonfinite_input(data: Data) -> Iterator[Finding]:
         y = Relu(x)
     }
 
-    Good:
+    Instead:
     # filled in by the graph
     # data: x = [[1.0, nan], [2.0, 3.0]]
     net (float[N, 2] x) => (float[N, 2] y)

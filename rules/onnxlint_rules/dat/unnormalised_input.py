@@ -50,7 +50,7 @@ def unnormalised_input(
         y = Relu(h)
     }
 
-    Good:
+    Instead:
     # normalised by the graph
     # data: x = [[1.0, 52000.0], [3.0, 31000.0], [2.0, 75000.0], [4.0, 48000.0], [1.0, 15000.0], [2.0, 99000.0], [3.0, 60000.0], [1.0, 43000.0]]
     net (float[N, 2] x) => (float[N, 3] y)

@@ -23,6 +23,7 @@ def cancelling_transposes(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
+    # together they reorder the axes
     net (float[1, 3, 4, 5] x) => (float[1, 4, 5, 3] y)
     {
         h = Transpose <perm = [0, 3, 1, 2]> (x)

@@ -30,6 +30,7 @@ def foldable_constant(graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
+    # the size depends on the input
     net (float[N, 2] x) => (float[N, 2] y)
     <float[2] w = {1, 2}>
     {

@@ -23,6 +23,7 @@ def static_shape_subgraph(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
     }
 
     Good:
+    # a dynamic size
     net (float[N, 3, 4] x) => (float[N, 12] y)
     <int64[1] rest = {-1}>
     {

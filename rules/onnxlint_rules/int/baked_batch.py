@@ -58,6 +58,7 @@ def baked_batch(graph: Graph, shapes: Shapes, dynamic: SymbolicSizes) -> Iterato
     }
 
     Good:
+    # the same positions for every sample
     net (float[batch, 3, 4] x) => (float[batch, 3, 4] y)
     <float[1, 3, 4] positions = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}>
     {

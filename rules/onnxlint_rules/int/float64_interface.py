@@ -22,7 +22,7 @@ def float64_interface(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
         y = MatMul(x, w)
     }
 
-    Good:
+    Instead:
     # double inside, float at the interface
     net (float[N, 2] x) => (float[N, 1] y)
     <double[2, 1] w = {1, 2}>

@@ -43,6 +43,7 @@ def int64_overflow_constant(
     }
 
     Good:
+    # a Slice may end beyond the axis
     net (float[N] x) => (float[M] y)
     <int64[1] start = {1}, int64[1] end = {4294967296}>
     {

@@ -22,7 +22,7 @@ def non_tensor_output(graph: Graph) -> Iterator[Finding]:
         y = ai.onnx.ml.ZipMap <classlabels_int64s = [0, 1]> (x)
     }
 
-    Good:
+    Instead:
     # a sequence inside
     net (float[N, 2] x) => (float[M, 2] y)
     {

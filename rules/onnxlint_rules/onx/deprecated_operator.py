@@ -34,6 +34,7 @@ def deprecated_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
 
     Good:
     <ir_version: 5, opset_import: ["" : 9]>
+    # before its deprecation
     net (float[1, 1, 2, 2] x) => (float[1, 1, 4, 4] y)
     <float[4] scales = {1, 1, 2, 2}>
     {

@@ -22,6 +22,7 @@ def duplicate_opset_import(graph: Graph) -> Iterator[Finding]:
     >>> model.opset_import.add(domain="ai.onnx", version=12)
 
     Good:
+    # two domains
     net (float[N] x) => (float[N] y)
     {
         y = Relu(x)

@@ -32,6 +32,7 @@ def experimental_operator(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     }
 
     Good:
+    # a standard operator
     net (float[N] x) => (float[N] y)
     {
         y = Relu(x)

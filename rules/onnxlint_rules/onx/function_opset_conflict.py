@@ -30,6 +30,7 @@ def function_opset_conflict(graph: Graph, schemas: Schemas) -> Iterator[Finding]
 
     Good:
     <ir_version: 10, opset_import: ["" : 21, "own" : 1]>
+    # LeakyRelu is the same in both opsets
     net (float[N] x) => (float[N] y)
     {
         y = own.twice(x)

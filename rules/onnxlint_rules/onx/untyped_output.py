@@ -46,6 +46,7 @@ def untyped_output(graph: Graph) -> Iterator[Finding]:
 
     Good:
     <ir_version: 10, opset_import: ["" : 21, "com.example" : 1]>
+    # an opaque type
     net (float[N] x) => (float[N] y)
     {
         y = com.example.Handle(x)

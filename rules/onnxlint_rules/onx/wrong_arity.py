@@ -53,6 +53,7 @@ def wrong_arity(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
 
     Good:
     <ir_version: 10, opset_import: ["" : 21, "own" : 1]>
+    # inputs of a function may be omitted
     net (float[N] x) => (float[N] y)
     {
         y = own.cut(x)

@@ -25,6 +25,7 @@ def duplicate_outputs(outputs: Outputs) -> Iterator[Finding]:
     }
 
     Good:
+    # a copy by Identity is deliberate
     net (float[N, 2] x) => (float[N, 2] a, float[N, 2] b, float[N, 2] c)
     <float[2, 2] v = {1, 2, 3, 4.5}, float[2, 2] w = {1, 2, 3, 5.5}>
     {

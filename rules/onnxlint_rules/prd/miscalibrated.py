@@ -24,9 +24,10 @@ def miscalibrated(
 
     Why: whoever sets a threshold, weighs costs or shows a percentage relies on about 80% of the
     predictions with probability 0.8 being right. The expected calibration error is measured over 15
-    bins of confidence (Guo et al., On Calibration of Modern Neural Networks, 2017, who find 0.04 to
-    0.16 on image classifiers before recalibration). With few samples bins differ by chance, so the
-    error must also exceed what a perfectly calibrated model stays below in 99% of cases.
+    bins of confidence (Guo et al., On Calibration of Modern Neural Networks, 2017, arXiv
+    1706.04599, who find 0.04 to 0.16 on image classifiers before recalibration). With few samples
+    bins differ by chance, so the error must also exceed what a perfectly calibrated model stays
+    below in 99% of cases.
     Fix: divide the logits by one temperature, fitted on held-out data, and export that with the
     model; check that the output is behind the softmax that the training used.
 

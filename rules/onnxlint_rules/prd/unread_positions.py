@@ -55,7 +55,7 @@ def unread_positions(
         y = Conv(x, w)
     }
 
-    Good:
+    Instead:
     # the last step has read them all
     net (float[1, 6, 2] x) => (float[1, 1, 2] y)
     <float[1, 8, 2] w = {1,2,3,4,1,2,3,4,1,-2,3,4,1,2,-3,4},

@@ -22,7 +22,7 @@ def bfloat16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterato
         y = Relu(h)
     }
 
-    Good:
+    Instead:
     # target: ort-cpu-1.32
     # stored as bfloat16, computed as float32
     net (float[N, 4] x, bfloat16[4, 2] w) => (float[N, 2] y)

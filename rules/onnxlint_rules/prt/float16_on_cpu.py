@@ -23,7 +23,7 @@ def float16_on_cpu(graph: Graph, targets: Targets, support: Support) -> Iterator
         y = Relu(h)
     }
 
-    Good:
+    Instead:
     # target: ort-cpu-1.32
     # float16 only at inputs and outputs
     net (float16[N, 4] x, float[4, 2] w) => (float16[N, 2] y)

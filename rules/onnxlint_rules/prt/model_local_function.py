@@ -31,6 +31,7 @@ def model_local_function(graph: Graph, targets: Targets) -> Iterator[Finding]:
     Good:
     # target: ort-cpu
     <ir_version: 8, opset_import: ["" : 17, "own" : 1]>
+    # a target that supports them
     net (float[N] x) => (float[N] y)
     {
         y = own.twice(x)

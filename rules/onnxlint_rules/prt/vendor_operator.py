@@ -41,6 +41,7 @@ def vendor_operator(graph: Graph, schemas: Schemas, targets: Targets) -> Iterato
     Good:
     # target: ort-cpu
     <ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
+    # a target that has these operators
     net (float[N] x) => (float[N] y)
     {
         y = com.microsoft.QuickGelu(x)

@@ -54,7 +54,7 @@ def clipped_range(
         y = DequantizeLinear(q, scale, zero)
     }
 
-    Good:
+    Instead:
     # a range that is wide enough
     net (float[N, 4] x) => (float[N, 4] y)
     <float one = {1}, float scale = {0.05}, int8 zero = {0}>

@@ -44,7 +44,7 @@ def collapsed_quantisation(graph: Graph, trace: Trace) -> Iterator[Finding]:
         y = DequantizeLinear(q, scale, zero)
     }
 
-    Good:
+    Instead:
     # each operand separately
     net (float[N, 4] box, float[N, 2] logit) => (float[N, 6] y)
     <float scale = {2.5}, float fine = {0.004}, uint8 zero = {0}, float side = {640}>

@@ -62,7 +62,7 @@ def saturating_u8s8(
         y = MatMulInteger(x, w)
     }
 
-    Good:
+    Instead:
     # 7 bits
     net (uint8[N, 4] x) => (int32[N, 2] y)
     <int8[4, 2] w = {64, -50, 3, 45, 60, 6, -64, 1}>

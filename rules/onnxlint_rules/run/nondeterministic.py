@@ -35,7 +35,7 @@ def nondeterministic(
         z = Add(mean, noise)
     }
 
-    Good:
+    Instead:
     # the caller draws
     net (float[N, 4] mean, float[N, 4] noise) => (float[N, 4] z)
     {

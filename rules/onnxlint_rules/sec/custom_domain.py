@@ -46,6 +46,7 @@ def custom_domain(
 
     Good:
     <ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1, "ai.onnx.ml" : 3]>
+    # domains that onnxruntime defines
     net (float[N, 4] x) => (float[N, 4] y)
     {
         h = com.microsoft.QuickGelu(x)

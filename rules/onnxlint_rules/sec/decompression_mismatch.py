@@ -35,6 +35,7 @@ def decompression_mismatch(
 
     Good:
     # option: max-bytes = 100
+    # weights account for the size
     net (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Add(x, w) }
     """
     files = [("the model file", model.size, model.explained_bytes or model.size)]

@@ -47,7 +47,7 @@ def fp16_underflow_epsilon(graph: Graph, targets: Targets) -> Iterator[Finding]:
         y = Div(x, guarded)
     }
 
-    Good:
+    Instead:
     # the guard works in float32
     net (float16[N, 4] x) => (float16[N, 4] y)
     <float epsilon = {1e-8}>

@@ -33,11 +33,12 @@ def heavy_tailed_spectrum(
     Why: the eigenvalues of a well-trained layer's WᵀW have a tail that follows a power law with an
     exponent from 2 to 6. Above, the layer is close to its random initialisation; below, a few
     directions dominate, as in overfitted layers (Martin and Mahoney, "Implicit Self-Regularization
-    in Deep Neural Networks", and the tool weightwatcher). This is an indication, not a proof, and
-    takes seconds: the rule is off by default. The exponent is the maximum-likelihood estimate, 1 +
-    n / Σ ln(λ / λmin), with the λmin whose law is nearest to the tail (Clauset, Shalizi and Newman,
-    "Power-law distributions in empirical data"). A convolution has one matrix for each position of
-    its kernel; layers with fewer than 50 eigenvalues are skipped.
+    in Deep Neural Networks", arXiv 1810.01075, and the tool weightwatcher). This is an indication,
+    not a proof, and takes seconds: the rule is off by default. The exponent is the
+    maximum-likelihood estimate, 1 + n / Σ ln(λ / λmin), with the λmin whose law is nearest to the
+    tail (Clauset, Shalizi and Newman, "Power-law distributions in empirical data", arXiv
+    0706.1062). A convolution has one matrix for each position of its kernel; layers with fewer than
+    50 eigenvalues are skipped.
     Fix: train the layer longer, or at a higher learning rate, if the exponent is large; regularise
     it if small.
 

@@ -23,7 +23,7 @@ BYTE = (127.5, 42.5)
 
 
 LEAST_SPREAD = 0.01
-"""A smaller divisor is no deviation: (mask - 1) * 10000 shuts scores out."""
+"""A smaller divisor is not a deviation: (mask - 1) * 10000 shuts scores out."""
 
 
 def scales(

@@ -1,4 +1,4 @@
-"""Sizes of an input's free axes that the graph tells: from constants, broadcasts, sums, caches."""
+"""Sizes of an input's dynamic axes that the graph tells: by constants, broadcasts, sums."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _beside(node: Node, dims: Dims) -> Iterator[Pair]:
 
 
 LEAST_KERNEL = 3
-"""A kernel of free size is made so wide: the usual one."""
+"""A kernel of dynamic size is made so wide: the usual one."""
 
 
 def _convolved(node: Node, dims: Dims) -> Iterator[Pair]:
