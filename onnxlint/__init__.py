@@ -47,10 +47,11 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.expansions import Expansions
     from onnxlint.analyses.static.layers import Change, Layer, Layers, PathToLayer, Trail
     from onnxlint.analyses.static.precision import Rounding
-    from onnxlint.analyses.static.quantisation import (
-        Quantisation,
+    from onnxlint.analyses.static.quantisation import Quantisation, QuantisedLayer
+    from onnxlint.analyses.static.quantisation_parameters import (
+        Miscount,
         QuantisationParameters,
-        QuantisedLayer,
+        QuantisedRange,
     )
     from onnxlint.analyses.static.schemas import Schemas
     from onnxlint.analyses.static.shapes import Shapes
@@ -118,6 +119,7 @@ _HOMES = {
     "Limits": "onnxlint.analyses.execution.boundary_runs",
     "Match": "onnxlint.model.patterns.matcher",
     "Mismatch": "onnxlint.analyses.predictions.chosen_labels",
+    "Miscount": "onnxlint.analyses.static.quantisation_parameters",
     "Misnomer": "onnxlint.analyses.predictions.predictions",
     "Model": "onnxlint.model.file.load",
     "Node": "onnxlint.model.graph.nodes",
@@ -140,8 +142,9 @@ _HOMES = {
     "Promises": "onnxlint.analyses.comparison.declared_outputs",
     "Propagation": "onnxlint.analyses.trace.gradient_propagation",
     "Quantisation": "onnxlint.analyses.static.quantisation",
-    "QuantisationParameters": "onnxlint.analyses.static.quantisation",
+    "QuantisationParameters": "onnxlint.analyses.static.quantisation_parameters",
     "QuantisedLayer": "onnxlint.analyses.static.quantisation",
+    "QuantisedRange": "onnxlint.analyses.static.quantisation_parameters",
     "Reach": "onnxlint.analyses.trace.gradient_propagation",
     "Reference": "onnxlint.analyses.comparison.reference",
     "Reruns": "onnxlint.analyses.execution.reruns",
@@ -222,6 +225,7 @@ __all__ = [
     "Layers",
     "Limits",
     "Match",
+    "Miscount",
     "Mismatch",
     "Misnomer",
     "Model",
@@ -247,6 +251,7 @@ __all__ = [
     "Quantisation",
     "QuantisationParameters",
     "QuantisedLayer",
+    "QuantisedRange",
     "Reach",
     "Reference",
     "Reruns",
