@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace.gradient_propagation import LayerGradient, Propagation, Reach
     from onnxlint.analyses.trace.trace import Contamination, Observed, ObservedNode, Trace
     from onnxlint.analyses.trace.witnesses import Witnesses
-    from onnxlint.findings import Finding, counted, together
+    from onnxlint.findings import Finding, counted, listed, together
     from onnxlint.fix import Fix
     from onnxlint.model.edit.draft import Draft, FixError
     from onnxlint.model.file.load import Model
@@ -183,6 +183,7 @@ _HOMES = {
     "counted": "onnxlint.findings",
     "lint": "onnxlint.pipeline",
     "lint_many": "onnxlint.pipeline",
+    "listed": "onnxlint.findings",
     "rule": "onnxlint.rules.rule",
     "together": "onnxlint.findings",
 }
@@ -290,6 +291,7 @@ __all__ = [
     "counted",
     "lint",
     "lint_many",
+    "listed",
     "rule",
     "together",
 ]

@@ -61,6 +61,12 @@ def counted(number: int, one: str, several: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are: "Conv, Relu and 3 more"."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 SHOWN_PLACES = 5
 """Places that a finding of many names; a choice: the first ones show what they have in common."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.model.file.load import Model
 from onnxlint.model.graph.exporter_metadata import module_path, source_line
 from onnxlint.model.graph.operator_schemas import attribute_types
-from onnxlint.model.graph.operators import RANDOM_OPS
+from onnxlint.model.graph.operators import RANDOM_OPS, SHAPE_SLOTS
 from onnxlint.model.graph.place import Place, shortened
 
 if TYPE_CHECKING:
@@ -156,6 +156,11 @@ class Node:
     def input(self, slot: int) -> Value | None:
         """The value in an input slot, or None where it is omitted."""
         return self.inputs[slot] if slot < len(self.inputs) else None
+
+    @property
+    def shape_inputs(self) -> Sequence[Value | None]:
+        """The inputs whose elements decide the shape of the output."""
+        return [self.input(slot) for slot in SHAPE_SLOTS.get(self.op, ())]
 
     def slots_of(self, value: Value) -> Sequence[int]:
         """The input slots that read a value."""

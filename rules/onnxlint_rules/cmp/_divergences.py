@@ -1,5 +1,6 @@
 """How far the outputs are from a reference model's, in sentences."""
 
+from collections.abc import Iterable
 from math import isinf
 
 from onnxlint import FirstDivergence, OutputDifference
@@ -7,6 +8,11 @@ from onnxlint_rules._counts import counted
 
 SMALL = 1e-3
 """Below it shares are not written in percent."""
+
+
+def worst_of(outputs: Iterable[OutputDifference]) -> OutputDifference:
+    """The one that is farthest from the reference; of another shape is farther than any error."""
+    return max(outputs, key=lambda output: (bool(output.misfit), output.error))
 
 
 def distance(worst: OutputDifference, count: int, samples: int, limit: float) -> str:

@@ -15,6 +15,7 @@ from onnxlint import (
     Shapes,
     Targets,
     Value,
+    counted,
     rule,
 )
 from onnxlint.analyses.static.quantisation import FLOAT_LAYERS
@@ -80,15 +81,15 @@ def saturating_u8s8(
     if preflight.refusal is not None:
         raise NotApplicable(preflight.refusal)
     judged = [layer for layer in quantisation.layers if _may_saturate(layer, graph, shapes)]
-    shares = [_share_of_large(layer, graph) for layer in judged]
+    shares = [graph.ask(layer.weights, _large_share) or 0.0 for layer in judged]
     count = sum(share > max_share for share in shares)
     if count:
         worst = max(range(len(judged)), key=shares.__getitem__)
         on_x86 = targets.named("ort-cpu") or targets.named("openvino")
         yield Finding(
             judged[worst].node,
-            f"{shares[worst]:.1%} of int8 weights exceed {SAFE} (limit {max_share:.1%}); {count} "
-            f"layer{'s' * (count != 1)} may saturate on x86 without VNNI",
+            f"{shares[worst]:.1%} of int8 weights exceed {SAFE} (limit {max_share:.1%}); "
+            f"{counted(count, 'layer')} may saturate on x86 without VNNI",
             hint="quantise with reduce_range=True (7 bits), or the weights as uint8",
             measured=shares[worst],
             limit=max_share,
@@ -114,10 +115,6 @@ def _may_saturate(layer: QuantisedLayer, graph: Graph, shapes: Shapes) -> bool:
 def _is_quantised(value: Value | None) -> bool:
     """Whether a result is quantised at once, or behind an activation that quantising replaces."""
     return any(node.op in QUANTIZE for node, _ in followers(value, ("Relu", "Clip")))
-
-
-def _share_of_large(layer: QuantisedLayer, graph: Graph) -> float:
-    return graph.ask(layer.weights, _large_share) or 0.0
 
 
 def _large_share(codes: Any) -> float:
