@@ -51,9 +51,13 @@ class Finding:
 
     @classmethod
     def of_nodes(cls, nodes: Sequence[Located], message: str, **rest: Any) -> Finding:
-        """One finding for nodes of one cause: at the first, their number behind the message."""
+        """One finding for nodes of one cause: at the first, their number behind the message.
+
+        What is measured is that number, if nothing else is given.
+        """
         counted = message if len(nodes) == 1 else f"{message} ({len(nodes):,} nodes)"
-        return cls(nodes[0], counted, **rest)
+        measured = {"measured": len(nodes), "limit": 0, "unit": "nodes"}
+        return cls(nodes[0], counted, **(rest if "measured" in rest else measured | rest))
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:

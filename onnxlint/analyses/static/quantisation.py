@@ -59,6 +59,11 @@ class QuantisedLayer:
     is_8_bit: bool
     axis: int
 
+    @property
+    def is_float(self) -> bool:
+        """Whether it is a layer of real numbers, which stands between DequantizeLinear nodes."""
+        return self.node.op in FLOAT_LAYERS
+
     def dtype(self, shapes: Shapes) -> str | None:
         """The type of the data, told by its zero point where inference knows nothing."""
         known = shapes.of(self.data) or shapes.of(self.zero_point)

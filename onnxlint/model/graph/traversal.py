@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 from typing import TypeAlias
 
 from onnxlint.model.graph.nodes import Node, Scope, Value
@@ -74,25 +75,30 @@ def comes_from(vertex: Vertex) -> Collection[Vertex | None]:
     return ()
 
 
-def behind(value: Value | None, ops: Collection[str], through: Collection[str]) -> Node | None:
+def behind(
+    value: Value | None, ops: Collection[str], through: Collection[str], most: int | None = None
+) -> Node | None:
     """The node with one of `ops` that a value comes from, past nodes with an operator of `through`.
 
-    Only first inputs are followed. None where another operator, an input or a constant stands
-    there, or the way runs in a circle. Who asks for very many values takes a `WayBack`.
+    Only first inputs are followed, through `most` values. None where another operator, an input or
+    a constant stands there, or the way runs in a circle. Who asks for very many values takes a
+    `WayBack`.
     """
-    walk = Walk([value])
-    for at in walk:
+    for at in sources(value, through, most):
         if at.producer is not None and at.producer.op in ops:
             return at.producer
-        if at.producer is not None and at.producer.op in through:
-            walk.add(at.producer.input(0))
     return None
 
 
-def sources(value: Value | None, through: Collection[str]) -> Iterator[Value]:
-    """A value, and what it was before each node with an operator of `through`, by first inputs."""
+def sources(
+    value: Value | None, through: Collection[str], most: int | None = None
+) -> Iterator[Value]:
+    """A value, and what it was before each node with an operator of `through`, by first inputs.
+
+    No more than `most` of them.
+    """
     walk = Walk([value])
-    for at in walk:
+    for at in islice(walk, most):
         yield at
         if at.producer is not None and at.producer.op in through:
             walk.add(at.producer.input(0))

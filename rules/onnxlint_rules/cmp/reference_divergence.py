@@ -96,8 +96,9 @@ def reference_divergence(
     >>> _ = (folder / "reference.onnx").write_bytes(model.SerializeToString())
     >>> model.graph.node[0].output[0] = model.graph.node[1].input[0] = "hidden"
     """
-    rounded = max(max_error, STEPS * reference.epsilon)
-    limit = max_error_quantised if reference.quantised else rounded
+    limit = max(max_error, STEPS * reference.epsilon)
+    if reference.quantised:
+        limit = max_error_quantised
     far = [output for output in reference.outputs if output.misfit or output.error > limit]
     ties = {output: reference.tie(output, limit) for output in far}
     told = [output for output in far if ties[output] is None]
@@ -107,9 +108,8 @@ def reference_divergence(
         yield from broken_channels(reference)
         return
     worst, first = worst_of(told), reference.first_divergent(told, limit)
-    changes = max(output.changes for output in told)
     severity = Severity.WARNING
-    if changes > max_changed and not reference.synthetic:
+    if max(each.changes for each in told) > max_changed and not reference.synthetic:
         severity = Severity.ERROR
     elif reference.quantised and reference.noise and not worst.misfit and worst.error < UNRELATED:
         severity = Severity.INFO

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from itertools import islice
 
-from onnxlint import Finding, Graph, Node, Severity, Trace, Value, rule
+from onnxlint import Finding, Graph, Severity, Trace, Value, rule
 from onnxlint.analyses.static.quantisation import PASSING
 from onnxlint.model.graph.operators import DEQUANTIZE, QUANTIZE
-from onnxlint.model.graph.traversal import sources
+from onnxlint.model.graph.traversal import behind
 from onnxlint_rules.qnt._bounds import BOUNDS
 
 _PASSING = PASSING | QUANTIZE | DEQUANTIZE | {"ReduceMax"}
@@ -108,28 +107,19 @@ def _is_one_level(low: float, high: float, step: float) -> bool:
     return all(map(math.isfinite, levels)) and round(levels[0]) == round(levels[1])
 
 
-def _bounds(value: Value) -> Range | None:
+def _bounds(value: Value | None) -> Range | None:
     """The range of a value for every input, as far as its last activations tell."""
-    node = _last(value)
+    node = behind(value, {*BOUNDS, "Mul"}, _PASSING, _FARTHEST)
     if node is not None and node.op == "Mul":  # a class's probability times that of an object
-        factors = [_last(each) for each in node.inputs]
-        if all(each is not None and BOUNDS.get(each.op) == (0.0, 1.0) for each in factors):
-            return 0.0, 1.0
-    return None if node is None else BOUNDS.get(node.op)
-
-
-def _last(value: Value | None) -> Node | None:
-    """The node that computes a value, before those that only pass values on."""
-    node = None
-    for before in islice(sources(value, _PASSING), _FARTHEST):
-        node = before.producer
-    return node
+        factors = [behind(each, BOUNDS, _PASSING, _FARTHEST) for each in node.inputs]
+        are_shares = all(each is not None and BOUNDS[each.op] == (0.0, 1.0) for each in factors)
+        return (0.0, 1.0) if are_shares else None
+    return None if node is None else BOUNDS[node.op]
 
 
 def _seen(trace: Trace, value: Value) -> Range | None:
     """The observed range of a value; None where it was not seen, or was always the same."""
     seen = trace.of(value)
-    if seen is None or not seen.statistics.finite:
+    if seen is None or not seen.statistics.minimum < seen.statistics.maximum:
         return None
-    low, high = seen.statistics.minimum, seen.statistics.maximum
-    return (low, high) if low < high else None
+    return seen.statistics.minimum, seen.statistics.maximum

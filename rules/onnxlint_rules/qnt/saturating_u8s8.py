@@ -18,7 +18,6 @@ from onnxlint import (
     counted,
     rule,
 )
-from onnxlint.analyses.static.quantisation import FLOAT_LAYERS
 from onnxlint.model.graph.operators import QUANTIZE
 from onnxlint.model.graph.traversal import followers
 
@@ -105,7 +104,7 @@ def _may_saturate(layer: QuantisedLayer, graph: Graph, shapes: Shapes) -> bool:
         return False
     if "Conv" in layer.node.op and (len(weights.dims) < 2 or weights.dims[1] == 1):
         return False
-    if layer.node.op not in FLOAT_LAYERS:
+    if not layer.is_float:
         return data in ("uint8", "float")
     return data in ("uint8", "int8") and (
         layer.node.op == "MatMul" or _is_quantised(layer.node.output)

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Quantisation, Severity, rule
-from onnxlint.analyses.static.quantisation import FLOAT_LAYERS
 from onnxlint.model.graph.operators import ARITHMETIC, DEQUANTIZE, QUANTIZE
 
-_UNSCALED = ARITHMETIC | {"Abs", "Mean", "Neg", "Pow", "Sum"}
+_UNSCALED = sorted(ARITHMETIC | {"Abs", "Mean", "Neg", "Pow", "Sum"})
 """Operators that accept integers of 8 bits, and have no scales."""
 
 QUANTISERS = QUANTIZE | DEQUANTIZE | {"DynamicQuantizeLinear"}
@@ -81,11 +80,7 @@ def unpaired_qdq(graph: Graph, quantisation: Quantisation) -> Iterator[Finding]:
     }
     """
     kinds = (
-        [
-            node
-            for node in graph.nodes(*sorted(_UNSCALED))
-            if any(map(quantisation.quantiser, node.inputs))
-        ],
+        [node for node in graph.nodes(*_UNSCALED) if any(map(quantisation.quantiser, node.inputs))],
         [node for node in graph.nodes("DynamicQuantizeLinear") if _is_dequantised_at_once(node)],
         _half_quantised(quantisation),
         [node for node, alike in quantisation.requantised if alike],
@@ -93,15 +88,8 @@ def unpaired_qdq(graph: Graph, quantisation: Quantisation) -> Iterator[Finding]:
     )
     for nodes, (what, hint, severity) in zip(kinds, _KINDS, strict=True):
         if nodes:
-            yield Finding.of_nodes(
-                nodes,
-                what,
-                hint=hint.format(op=nodes[0].op_type),
-                measured=len(nodes),
-                limit=0,
-                unit="nodes",
-                severity=severity,
-            )
+            hint = hint.format(op=nodes[0].op_type)
+            yield Finding.of_nodes(nodes, what, hint=hint, severity=severity)
 
 
 def _is_dequantised_at_once(node: Node) -> bool:
@@ -114,8 +102,6 @@ def _is_dequantised_at_once(node: Node) -> bool:
 
 def _half_quantised(quantisation: Quantisation) -> list[Node]:
     """Layers with weights of 8 bits and float data, where they are fewer than the others."""
-    judged = [
-        layer for layer in quantisation.layers if layer.node.op in FLOAT_LAYERS and layer.is_8_bit
-    ]
+    judged = [layer for layer in quantisation.layers if layer.is_float and layer.is_8_bit]
     halves = [layer.node for layer in judged if layer.data is None]
     return halves if 2 * len(halves) < len(judged) else []

@@ -71,9 +71,6 @@ def custom_domain(
             yield Finding.of_nodes(
                 nodes,
                 f"domain {domain!r} is custom{_needed(domain)}: {listed(operators)}",
-                measured=len(nodes),
-                limit=0,
-                unit="nodes",
                 hint=f"add {domain!r} to the option allowed, if its library ships with the model",
                 evidence={"domain": domain, "operators": operators},
             )

@@ -84,19 +84,14 @@ def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> 
                 hint="use -65504 in place of -inf, or select with Where instead of Mul",
                 severity=Severity.ERROR,
             )
-            continue
-        if largest <= LARGEST:
-            continue
-        is_cast = value in ways.to_float16
-        if is_cast or (narrowed and value in ways.to_softmax):
-            reason = (
-                "is cast to float16"
-                if is_cast
-                else "reaches a softmax that the target may compute in float16"
-            )
+        elif largest > LARGEST and (
+            (is_cast := value in ways.to_float16) or (narrowed and value in ways.to_softmax)
+        ):
+            reaches = "reaches a softmax that the target may compute in float16"
             yield Finding(
                 value,
-                f"contains ±{largest:.3g} and {reason} (maximum {LARGEST:g})",
+                f"contains ±{largest:.3g} and {'is cast to float16' if is_cast else reaches} "
+                f"(maximum {LARGEST:g})",
                 measured=largest,
                 limit=LARGEST,
                 hint=f"use a sentinel of at most {LARGEST:g} in magnitude, or keep the mask in "
