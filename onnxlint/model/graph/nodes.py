@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -148,10 +148,7 @@ class Node:
     @property
     def scopes_inside(self) -> Sequence[Scope]:
         """Its subgraphs, and theirs."""
-        scopes = list(self.subgraphs)
-        for scope in scopes:
-            scopes.extend(inner for node in scope.nodes for inner in node.subgraphs)
-        return scopes
+        return _with_nested(self.subgraphs)
 
     def input(self, slot: int) -> Value | None:
         """The value in an input slot, or None where it is omitted."""
@@ -327,6 +324,11 @@ class Scope:
         return scope
 
     @property
+    def nested(self) -> Sequence[Scope]:
+        """The scope and the subgraphs inside it, breadth first."""
+        return _with_nested([self])
+
+    @property
     def in_function(self) -> bool:
         """Whether it is a function's body or nested in one."""
         return self.root.function is not None
@@ -403,6 +405,13 @@ class Scope:
 def plain_domain(domain: str) -> str:
     """A domain; the standard one, which has two spellings, as empty string."""
     return "" if domain in STANDARD_DOMAINS else domain
+
+
+def _with_nested(scopes: Iterable[Scope]) -> Sequence[Scope]:
+    found = list(scopes)
+    for scope in found:
+        found.extend(inner for node in scope.nodes for inner in node.subgraphs)
+    return found
 
 
 def _reads_ahead(node: Node, value: Value) -> bool:
