@@ -186,3 +186,13 @@ def test_nodes_of_several_operators_come_in_the_order_of_the_file(graph_of):
         assert found == ["a", "b", "d", "y", "p", "q"]
         assert [node.output.name for node in graph.nodes("Abs")] == ["d", "q"]
         assert list(graph.nodes("Absent")) == []
+
+
+def test_inputs_that_decide_a_shape(graph_of):
+    text = """net (float[4] x, int64[N] s) => (float[N, M] y) <float[2] w = {1, 2}> {
+        h = Reshape(x, s)
+        y = Add(h, w)
+    }"""
+    with graph_of(text) as graph:
+        assert [value.name for value in graph.main.nodes[0].shape_inputs] == ["s"]
+        assert list(graph.main.nodes[1].shape_inputs) == []

@@ -119,8 +119,10 @@ class Scores:
 
     @cached_property
     def guesses(self) -> Mapping[object, Counter[object]]:
-        """How often each class of a classification is predicted as which one."""
+        """How often each class is predicted as which one; empty but for a classification."""
         found: dict[object, Counter[object]] = defaultdict(Counter)
+        if self.task != "classification":
+            return found
         for truth, guess in zip(self.truths.tolist(), self.predicted.tolist(), strict=True):
             found[truth][guess] += 1
         return found
