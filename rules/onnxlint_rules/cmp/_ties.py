@@ -10,6 +10,8 @@ def tied(
     reference: Reference, ties: dict[OutputDifference, Node | None], limit: float
 ) -> Iterator[Finding]:
     """Only decisions differ, between scores that agree."""
+    if not ties:
+        return
     worst = worst_of(ties)
     node = ties[worst]
     assert node is not None

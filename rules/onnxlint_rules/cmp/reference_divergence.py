@@ -25,8 +25,7 @@ def reference_divergence(
         float, Option("the same where one of the models is quantised", unit="relative L2 error")
     ] = 0.1,
     max_changed: Annotated[
-        float, Option("share of decisions that may change before it is an error",
-                      unit="fraction")
+        float, Option("share of decisions that may change before it is an error", "fraction")
     ] = 0.1,
 ) -> Iterator[Finding]:  # fmt: skip
     """Outputs that differ from the reference model, and the first layer that diverges.
@@ -96,15 +95,13 @@ def reference_divergence(
     >>> _ = (folder / "reference.onnx").write_bytes(model.SerializeToString())
     >>> model.graph.node[0].output[0] = model.graph.node[1].input[0] = "hidden"
     """
-    limit = max(max_error, STEPS * reference.epsilon)
-    if reference.quantised:
-        limit = max_error_quantised
+    rounded = max(max_error, STEPS * reference.epsilon)
+    limit = max_error_quantised if reference.quantised else rounded
     far = [output for output in reference.outputs if output.misfit or output.error > limit]
     ties = {output: reference.tie(output, limit) for output in far}
     told = [output for output in far if ties[output] is None]
     if not told:
-        if far:
-            yield from tied(reference, ties, limit)
+        yield from tied(reference, ties, limit)
         yield from broken_channels(reference)
         return
     worst, first = worst_of(told), reference.first_divergent(told, limit)

@@ -44,10 +44,8 @@ def padding_heavy(
     if not tokens:
         raise NotApplicable("no input is a sequence of token ids")
     for fed in tokens:
-        mask = next((mask for mask in masks if _is_alike(mask, fed)), None)
-        told, fraction = (
-            ("according to the mask", _masked(mask)) if mask is not None else _repeated(fed)
-        )
+        mask = next((mask for mask in masks if mask.shapes == fed.shapes), None)
+        told, fraction = _repeated(fed) if mask is None else _masked(mask)
         if fraction > max_fraction:
             yield Finding(
                 fed,
@@ -59,14 +57,9 @@ def padding_heavy(
             )
 
 
-def _is_alike(mask: FedInput, tokens: FedInput) -> bool:
-    shapes = [[block.shape for block in fed.blocks] for fed in (mask, tokens)]
-    return shapes[0] == shapes[1]
-
-
-def _masked(mask: FedInput) -> float:
+def _masked(mask: FedInput) -> tuple[str, float]:
     left_out = sum(int((block == 0).sum()) for block in mask.blocks)
-    return left_out / max(1, sum(block.size for block in mask.blocks))
+    return "according to the mask", left_out / max(1, sum(block.size for block in mask.blocks))
 
 
 def _repeated(fed: FedInput) -> tuple[str, float]:

@@ -54,7 +54,6 @@ def small_external_tensor(
     external = {id(each.proto) for each in preflight.externals}
     if not external:
         return
-    on_onnxruntime = any(target.is_onnxruntime for target in targets)
     small: list[Value] = []
     for value in graph.values():
         tensor = graph.tensor(value) if id(value.tensor_proto) in external else None
@@ -69,7 +68,7 @@ def small_external_tensor(
                 measured=tensor.nbytes,
                 limit=0,
                 unit="bytes",
-                severity=Severity.ERROR if on_onnxruntime else None,
+                severity=Severity.ERROR if any(t.is_onnxruntime for t in targets) else None,
                 hint=f"save with size_threshold={min_bytes}, which keeps {value.name!r} inside",
             )
         elif tensor.nbytes < min_bytes:

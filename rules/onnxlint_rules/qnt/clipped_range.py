@@ -116,6 +116,6 @@ def _bounds(graph: Graph, node: Node | None) -> tuple[float, ...]:
     """The bounds of the activation that computes the values."""
     if node is None or node.op != "Clip":
         return () if node is None else BOUNDS.get(node.op, ())
-    limits = (graph.constant(node.input(slot)) for slot in (1, 2))
-    given = (float(limit.reshape(-1)[0]) for limit in limits if limit is not None)
-    return (node.attribute("min", 0.0), node.attribute("max", 0.0), *given)
+    given = (graph.number(node.input(1)), graph.number(node.input(2)))
+    limits = (node.attribute("min", 0.0), node.attribute("max", 0.0), *given)
+    return tuple(limit for limit in limits if limit is not None)

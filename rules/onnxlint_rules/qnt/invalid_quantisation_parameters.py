@@ -13,7 +13,7 @@ from onnxlint import (
     rule,
 )
 from onnxlint.analyses.static.quantisation_parameters import QUANTISED_OPERATORS
-from onnxlint_rules.qnt._scales import SMALLEST_NORMAL, Scales
+from onnxlint_rules.qnt._scales import SMALLEST_NORMAL, wrong_scales
 
 
 @rule("QNT001", "invalid-quantisation-parameters", severity=Severity.ERROR, ops=QUANTISED_OPERATORS)
@@ -70,11 +70,10 @@ def invalid_quantisation_parameters(
     }
     """
     reported = set()
-    scales = Scales(graph)
     for found in quantisation.parameters:
         shared = tuple(value and graph.source(value) for value in (found.scale, found.zero_point))
         if shared not in reported:
-            problems = chain(_types(found, shapes), _counts(found, shapes), _numbers(found, scales))
+            problems = chain(_types(found, shapes), _counts(found, shapes), _numbers(found, graph))
             for finding in islice(problems, 1):
                 reported.add(shared)
                 yield finding
@@ -109,11 +108,11 @@ def _counts(found: QuantisationParameters, shapes: Shapes) -> Iterator[Finding]:
         )
 
 
-def _numbers(found: QuantisationParameters, scales: Scales) -> Iterator[Finding]:
+def _numbers(found: QuantisationParameters, graph: Graph) -> Iterator[Finding]:
     """Checks the scales themselves."""
-    for wrong in scales.wrong(found.scale):
+    for wrong in graph.ask(found.scale, wrong_scales) or []:
         count = wrong.chosen.size
-        if (wrong.chosen & found.in_use(scales.graph, count)).any():
+        if (wrong.chosen & found.in_use(graph, count)).any():
             wrongs = wrong.chosen.sum()
             which = "scale" if count == 1 else f"{wrongs:,} of {count:,} scales"
             are = "is" if wrongs == 1 else "are"
