@@ -283,6 +283,7 @@ def _infer_functions(model: ModelProto, *, data_prop: bool) -> None:
 
 
 def _note_calls(sites: dict[tuple[str, str], list[Call]], container: Container) -> None:
+    """Adds the calls in a container: a walk of its own, for each graph sees the types around it."""
     pending = [(container, _types(container))] if sites else []
     for inner, types in pending:
         for node in inner.node:

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import BrokenChannels, Finding, Reference, Severity, listed
-from onnxlint_rules._counts import counted
+from onnxlint import BrokenChannels, Finding, Reference, Severity, counted, listed
 from onnxlint_rules.cmp._divergences import share
 
 MOST_NAMED = 8

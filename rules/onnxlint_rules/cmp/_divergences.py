@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from math import isinf
 
-from onnxlint import FirstDivergence, OutputDifference
-from onnxlint_rules._counts import counted
+from onnxlint import FirstDivergence, OutputDifference, counted
 
 SMALL = 1e-3
 """Below it shares are not written in percent."""
