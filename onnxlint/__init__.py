@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.expansions import Expansions
     from onnxlint.analyses.static.layers import Change, Layer, Layers, PathToLayer, Trail
     from onnxlint.analyses.static.precision import Rounding
-    from onnxlint.analyses.static.quantisation import (
-        Quantisation,
+    from onnxlint.analyses.static.quantisation import Quantisation, QuantisedLayer
+    from onnxlint.analyses.static.quantisation_parameters import (
+        Miscount,
         QuantisationParameters,
-        QuantisedLayer,
+        QuantisedRange,
     )
     from onnxlint.analyses.static.schemas import Schemas
     from onnxlint.analyses.static.shapes import Shapes
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace.gradient_propagation import LayerGradient, Propagation, Reach
     from onnxlint.analyses.trace.trace import Contamination, Observed, ObservedNode, Trace
     from onnxlint.analyses.trace.witnesses import Witnesses
-    from onnxlint.findings import Finding, counted, together
+    from onnxlint.findings import Finding, counted, listed, together
     from onnxlint.fix import Fix
     from onnxlint.model.edit.draft import Draft, FixError
     from onnxlint.model.file.load import Model
@@ -122,6 +123,7 @@ _HOMES = {
     "Limits": "onnxlint.analyses.execution.boundary_runs",
     "Match": "onnxlint.model.patterns.matcher",
     "Mismatch": "onnxlint.analyses.predictions.chosen_labels",
+    "Miscount": "onnxlint.analyses.static.quantisation_parameters",
     "Misnomer": "onnxlint.analyses.predictions.predictions",
     "Model": "onnxlint.model.file.load",
     "Node": "onnxlint.model.graph.nodes",
@@ -144,8 +146,9 @@ _HOMES = {
     "Promises": "onnxlint.analyses.comparison.declared_outputs",
     "Propagation": "onnxlint.analyses.trace.gradient_propagation",
     "Quantisation": "onnxlint.analyses.static.quantisation",
-    "QuantisationParameters": "onnxlint.analyses.static.quantisation",
+    "QuantisationParameters": "onnxlint.analyses.static.quantisation_parameters",
     "QuantisedLayer": "onnxlint.analyses.static.quantisation",
+    "QuantisedRange": "onnxlint.analyses.static.quantisation_parameters",
     "Reach": "onnxlint.analyses.trace.gradient_propagation",
     "Reference": "onnxlint.analyses.comparison.reference",
     "Reruns": "onnxlint.analyses.execution.reruns",
@@ -186,6 +189,7 @@ _HOMES = {
     "counted": "onnxlint.findings",
     "lint": "onnxlint.pipeline",
     "lint_many": "onnxlint.pipeline",
+    "listed": "onnxlint.findings",
     "rule": "onnxlint.rules.rule",
     "together": "onnxlint.findings",
 }
@@ -230,6 +234,7 @@ __all__ = [
     "Layers",
     "Limits",
     "Match",
+    "Miscount",
     "Mismatch",
     "Misnomer",
     "Model",
@@ -255,6 +260,7 @@ __all__ = [
     "Quantisation",
     "QuantisationParameters",
     "QuantisedLayer",
+    "QuantisedRange",
     "Reach",
     "Reference",
     "Reruns",
@@ -295,6 +301,7 @@ __all__ = [
     "counted",
     "lint",
     "lint_many",
+    "listed",
     "rule",
     "together",
 ]

@@ -51,16 +51,27 @@ class Finding:
 
     @classmethod
     def of_nodes(cls, nodes: Sequence[Located], message: str, **rest: Any) -> Finding:
-        """One finding for nodes of one cause: at the first, their number behind the message."""
+        """One finding for nodes of one cause: at the first, their number behind the message.
+
+        What is measured is that number, if nothing else is given.
+        """
+        said: dict[str, Any] = {"measured": len(nodes), "limit": 0, "unit": "nodes"}
+        said = rest if "measured" in rest else said | rest
         if len(nodes) == 1:
-            return cls(nodes[0], message, **rest)
-        evidence = {"count": len(nodes), **rest.pop("evidence", {})}
-        return cls(nodes[0], f"{message} ({len(nodes):,} nodes)", evidence=evidence, **rest)
+            return cls(nodes[0], message, **said)
+        said["evidence"] = {"count": len(nodes), **said.get("evidence", {})}
+        return cls(nodes[0], f"{message} ({len(nodes):,} nodes)", **said)
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:
     """A number and what it counts: "1 input", "2 inputs", "3 entries" where that is given."""
     return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are: "Conv, Relu and 3 more"."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 SHOWN_PLACES = 5

@@ -204,3 +204,13 @@ def test_a_node_without_values_is_a_part(graph_of):
     with graph_of("net (float[N] x) => (float[N] y) { y = Relu(x) }") as graph:
         (relu,) = graph.nodes()
         assert [*graph.parts({relu})] == [{relu}]
+
+
+def test_inputs_that_decide_a_shape(graph_of):
+    text = """net (float[4] x, int64[N] s) => (float[N, M] y) <float[2] w = {1, 2}> {
+        h = Reshape(x, s)
+        y = Add(h, w)
+    }"""
+    with graph_of(text) as graph:
+        assert [value.name for value in graph.main.nodes[0].shape_inputs] == ["s"]
+        assert list(graph.main.nodes[1].shape_inputs) == []

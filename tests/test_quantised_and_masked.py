@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onnxlint import AttentionMasks, ConstantFolding, Graph, Quantisation
+from onnxlint import AttentionMasks, ConstantFolding, Graph, Quantisation, QuantisedRange, Shapes
 from onnxlint.analyses import Analyses
 from onnxlint.model.file.load import open_model
 from onnxlint.settings import Settings
@@ -50,6 +50,75 @@ def test_quantised_layers_and_their_parameters(asked):
     assert quantisation.quantiser(last) is None
     assert quantisation.dequantiser(None) is None
     assert all(each.entries(0, None) is None for each in quantisation.parameters)
+
+
+def test_ranges_codes_and_origins(asked):
+    graph, quantisation = asked(QUANTISED, Quantisation)
+    data, _, weights = quantisation.parameters
+    assert data.quantised.name == "q"
+    assert weights.quantised is None  # it only reads them
+    step = data.range(graph).step
+    assert step == pytest.approx(0.1)
+    assert data.range(graph) == QuantisedRange(-3 * step, 252 * step, step)
+    (layer,) = quantisation.layers
+    counts = layer.code_counts(graph)
+    assert (len(counts), counts.sum(), counts[127], counts[128]) == (255, 8, 0, 1)
+    assert layer.slices(graph) == 4  # along axis 1, the default
+    moved = layer.node.input(1)
+    assert quantisation.origin(moved).name == "v"
+    assert quantisation.origin(quantisation.origin(moved)).name == "v"
+
+
+def test_a_transposed_weight_has_its_scales_along_the_first_axis(asked):
+    text = """
+    <ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+    net (uint8[N, 4] x) => (float[N, 2] y)
+    <int8[2, 4] w = {1, 2, 3, 4, 5, 6, 7, 8}, float s = {0.1}, uint8 z = {3}, int8 wz = {0}>
+    {
+        y = com.microsoft.QGemm <transB = 1> (x, s, z, w, s, wz)
+    }"""
+    graph, quantisation = asked(text, Quantisation)
+    (layer,) = quantisation.layers
+    assert (layer.axis, layer.slices(graph)) == (-2, 2)
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero", "equal"), [("s", "z", True), ("t", "z", False), ("same", "z", True)]
+)
+def test_what_is_dequantised_and_quantised_again(scale, zero, equal, asked):
+    text = f"""
+    net (uint8[N, 4] x) => (uint8[N, 4] y)
+    <float s = {{0.1}}, float same = {{0.1}}, float t = {{0.2}}, uint8 z = {{3}}>
+    {{
+        d = DequantizeLinear(x, s, z)
+        i = Identity(d)
+        y = QuantizeLinear(i, {scale}, {zero})
+    }}"""
+    _, quantisation = asked(text, Quantisation)
+    assert [(node.index, alike) for node, alike in quantisation.requantised] == [(2, equal)]
+
+
+@pytest.mark.parametrize(
+    ("scales", "zeros", "expected"),
+    [
+        ("float[2] s = {1, 2}", "int8[2] z = {0, 0}", []),
+        ("float s = {1}", "int8 z = {0}", []),
+        ("float[3] s = {1, 2, 3}", "int8[3] z = {0, 0, 0}",
+         [("scales", 3, 2), ("zero points", 3, 2)]),
+        ("float[2] s = {1, 2}", "int8 z = {0}", [("zero points", 1, 2)]),
+        ("float[1, 2] s = {1, 2}", "int8[2] z = {0, 0}", [("dimensions in its scales", 2, 1)]),
+    ],
+)  # fmt: skip
+def test_numbers_of_scales_that_do_not_fit(scales, zeros, expected, asked):
+    text = f"""
+    net (int8[4, 2] x) => (float[4, 2] y) <{scales}, {zeros}>
+    {{
+        y = DequantizeLinear <axis = 1> (x, s, z)
+    }}"""
+    _, quantisation, shapes = asked(text, Quantisation, Shapes)
+    (found,) = quantisation.parameters
+    misfits = [(each.what, each.count, each.expected) for each in found.miscounts(shapes)]
+    assert misfits == expected
 
 
 MASKED = """

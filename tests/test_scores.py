@@ -154,6 +154,7 @@ def test_a_softmax_and_class_numbers(tmp_path):
         with scored(tmp_path, SOFTMAX, x=ROWS, y=truths) as scores:
             assert (scores.task, scores.accuracy) == ("classification", 0.75)
             assert scores.recall == {"0": 1, "1": 0.5}
+            assert scores.guesses == {0: {0: 2}, 1: {1: 1, 2: 1}}
 
 
 def test_rows_of_0_and_1_are_classes_or_labels(tmp_path):
@@ -165,6 +166,7 @@ def test_rows_of_0_and_1_are_classes_or_labels(tmp_path):
     truths = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]])
     with scored(tmp_path, several, x=ROWS, y=truths) as scores:
         assert (scores.task, scores.accuracy) == ("multi-label", 11 / 12)
+        assert scores.guesses == {}
         assert scores.recall == {"0": 1, "1": 0.5, "2": 1}
         p = 1 / (1 + np.exp(-ROWS.astype(float)))
         expected = -np.where(truths, np.log(p), np.log(1 - p)).mean()

@@ -8,7 +8,7 @@ import pytest
 from conftest import findings
 from onnx import helper, numpy_helper
 
-from onnxlint import Finding, Fix, Place, Severity, counted, together
+from onnxlint import Finding, Fix, Place, Severity, counted, listed, together
 from onnxlint.findings import MOST_FINDINGS, folded
 from onnxlint.testing import run_rule
 from onnxlint_rules.arc.unfused_batchnorm import unfused_batchnorm
@@ -142,3 +142,20 @@ def test_traces_of_every_node_are_one_finding_of_the_model(path, severity):
 def test_onnxruntime_runs_an_output_of_another_shape_and_not_of_another_type(declared, severity):
     text = f"net (float[N, 3] x) => ({declared} y) {{ y = Relu(x) }}"
     assert [found.severity for found in findings(declared_shape_mismatch, text)] == [severity]
+
+
+def test_names_are_listed_and_the_others_counted() -> None:
+    assert listed([]) == ""
+    assert listed(["Conv", "Relu"], 2) == "Conv, Relu"
+    assert listed(["Conv", "Relu", "Abs"], 2) == "Conv, Relu and 1 more"
+    assert listed([str(number) for number in range(2_000)]) == "0, 1, 2, 3, 4 and 1,995 more"
+
+
+def test_the_nodes_of_one_cause_are_what_is_measured() -> None:
+    places = [Place(node="a"), Place(node="b")]
+    found = Finding.of_nodes(places, "is deprecated", hint="replace it")
+    assert (found.message, found.measured, found.limit, found.unit) == (
+        "is deprecated (2 nodes)", 2, 0, "nodes",
+    )  # fmt: skip
+    other = Finding.of_nodes(places, "is deprecated", measured=3)
+    assert (other.measured, other.limit, other.unit) == (3, None, None)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from onnxlint.model.file.messages import containers, messages
 from onnxlint.model.graph.crossings import carried
 from onnxlint.model.graph.operators import MOVING
 from onnxlint.model.graph.traversal import behind, followers, source, sources
+from onnxlint.model.graph.walk import postorder, preorder
 
 CHAIN = """net (float[N, 4] x, float[N, 4] z) => (float[N, 4] y) {
     s = Sigmoid(x) r = Identity(s) t = Transpose(r) u = Transpose(t) y = Add(z, u) n = Neg(r)
@@ -98,3 +100,37 @@ def test_loops_carry_states_and_nothing_else(graph_of, node, states):
     with graph_of(text) as graph:
         (found,) = graph.main.nodes
         assert [(one.name, other.name) for one, other in carried(found)] == states
+
+
+TREE = {"a": ["b", "c"], "b": ["d"], "c": [], "d": ["a", "e"], "e": []}
+
+
+def test_what_is_inside_comes_behind_or_before():
+    def flat(vertex):
+        return [each for each in TREE[vertex] if each != "a"]
+
+    assert [*preorder(["a", "c"], flat)] == ["a", "b", "d", "e", "c", "c"]
+    assert [*postorder(["a", "c"], TREE.__getitem__)] == ["e", "d", "b", "c", "a"]
+    deep = {number: [number + 1] for number in range(50_000)} | {50_000: []}
+    assert [*preorder([0], deep.__getitem__)] == [*range(50_001)]
+    assert [*postorder([0], deep.__getitem__)] == [*range(50_000, -1, -1)]
+
+
+def test_nested_graphs_and_messages(graph_of):
+    text = """net (bool c, float[N] x) => (float[N] y) {
+        y = If(c)<then_branch: graph = t () => (float[N] a) {
+                      a = If(c)<then_branch: graph = tt () => (float[N] d) {d = Relu(x)},
+                                else_branch: graph = te () => (float[N] e) {e = Abs(x)}>},
+                  else_branch: graph = e () => (float[N] b) {b = Neg(x)}>
+    }"""
+    with graph_of(text) as graph:
+        proto = graph.model.proto
+        assert [each.name for each in containers(proto)] == ["net", "t", "e", "tt", "te"]
+        assert graph.main.nested[0] is graph.main
+        assert [*map(len, (graph.main.nested, graph.scopes))] == [5, 5]
+        assert graph.main.nodes[0].scopes_inside == graph.main.nested[1:]
+        every = [message for message, _ in messages(proto)]
+        assert sum(type(each).__name__ == "NodeProto" for each in every) == 5
+        closed = messages(proto, lambda each: type(each).__name__ != "NodeProto")
+        nodes = [fields for each, fields in closed if type(each).__name__ == "NodeProto"]
+        assert nodes == [()]  # those inside it stand in its attributes

@@ -127,6 +127,34 @@ def test_repeated_number_of_a_quantised_weight(weights_of, stored, zero, repeate
     assert weights.repeated(weight) == repeated
 
 
+PLAIN = "net (float[N, 4] x) => (float[N, 3] y) <float[4, 3] w> { y = MatMul(x, w) }"
+
+
+@pytest.mark.parametrize(
+    ("array", "uniform", "below"),
+    [
+        (np.full((4, 3), 2), 2.0, 0.0),
+        (np.arange(12).reshape(4, 3), None, 3 / 12),
+        (np.full((4, 3), np.nan), None, 0.0),
+        (-np.arange(12).reshape(4, 3), None, 3 / 12),
+    ],
+)
+def test_what_all_elements_are_and_how_many_are_small(weights_of, array, uniform, below):
+    weights = weights_of(PLAIN, w=array.astype("float32"))
+    (weight,) = weights.layers()
+    assert weights.uniform(weight.tensor) == uniform
+    assert weights.uniform(None) is None
+    assert weights.share_below(weight.tensor, 2.5) == (1.0 if uniform else below)
+
+
+def test_of_data_that_is_gone_no_share_is_known(weights_of, tmp_path):
+    weights = weights_of(PLAIN, external=True, w=np.ones((4, 3), "float32"))
+    (weight,) = weights.layers()
+    for each in tmp_path.iterdir():
+        each.write_bytes(b"")
+    assert weights.share_below(weight.tensor, 2.5) == 0.0
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8"])
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("step", [1, 7, 1000])

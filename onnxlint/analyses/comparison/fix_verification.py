@@ -13,10 +13,11 @@ from onnxlint.analyses.execution.runtime_errors import read_refusal
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.model.edit.draft import sort_nodes
+from onnxlint.model.file.messages import containers
 from onnxlint.model.graph.graph import Graph
 
 if TYPE_CHECKING:
-    from onnx import FunctionProto, GraphProto, ModelProto
+    from onnx import ModelProto
 
     from onnxlint.model.file.load import Model
     from onnxlint.runtime.feeds.synthesis import Attempt
@@ -196,13 +197,10 @@ def _plain(model: ModelProto) -> ModelProto:
 
     plain = ModelProto()
     plain.CopyFrom(model)
-    pending: list[GraphProto | FunctionProto] = [plain.graph, *plain.functions]
-    for graph in pending:
-        del graph.value_info[:]
-        for node in graph.node:
+    for container in containers(plain):
+        del container.value_info[:]
+        for node in container.node:
             node.ClearField("name")
-            for attribute in node.attribute:
-                pending.extend([attribute.g] if attribute.HasField("g") else attribute.graphs)
     return plain
 
 

@@ -44,6 +44,11 @@ class FedInput:
         return self.value.place
 
     @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shape of each block."""
+        return [block.shape for block in self.blocks]
+
+    @property
     def is_float(self) -> bool:
         """Whether it takes floating-point numbers."""
         return "float" in self.slot.dtype

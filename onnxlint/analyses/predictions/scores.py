@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,6 +116,16 @@ class Scores:
         import numpy as np
 
         return np.asarray(self.predicted == self.truths).reshape(-1)
+
+    @cached_property
+    def guesses(self) -> Mapping[object, Counter[object]]:
+        """How often each class is predicted as which one; empty but for a classification."""
+        found: dict[object, Counter[object]] = defaultdict(Counter)
+        if self.task != "classification":
+            return found
+        for truth, guess in zip(self.truths.tolist(), self.predicted.tolist(), strict=True):
+            found[truth][guess] += 1
+        return found
 
     @cached_property
     def recall(self) -> Mapping[str, float] | None:

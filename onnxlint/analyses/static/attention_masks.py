@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -19,6 +19,8 @@ from onnxlint.model.graph.operators import (
     REPEATING,
     SOFTMAXES,
 )
+from onnxlint.model.graph.traversal import sources
+from onnxlint.model.graph.walk import Walk
 
 CARRIERS = MOVING | REPEATING | {"Slice"}
 """Operators that hand on the values of their first input, all of them or a part as a whole."""
@@ -119,14 +121,14 @@ class AttentionMasks:
 
     def is_guarded(self, softmax: Node) -> bool:
         """Whether the output of a softmax is tested for NaN, or replaced by a condition."""
-        pending = [value for value in [softmax.output] if value is not None]
-        for value in islice(pending, _NEAR):
+        walk = Walk([softmax.output])
+        for value in islice(walk, _NEAR):
             if value not in self._beyond:
                 self._beyond[value] = _beyond(value)
             guarded, following = self._beyond[value]
             if guarded:
                 return True
-            pending += following
+            walk.add(*following)
         return False
 
     @cached_property
@@ -168,10 +170,11 @@ class AttentionMasks:
 
     def _is_infinite(self, value: Value | None) -> bool:
         """Whether a constant is -inf throughout; also one that float16 turns into it."""
-        *passed, source = _carried(value)
-        if source is None:
+        way = [*sources(value, CARRIERS, _NEAR)]
+        if not way:
             return False
-        casts = (each.producer for each in passed if each is not None)
+        *passed, source = way
+        casts = (each.producer for each in passed)
         narrows = any(cast is not None and cast.attribute("to") == _FLOAT16 for cast in casts)
         if (source, narrows) not in self._infinite:
             self._infinite[source, narrows] = self._is_below(source, narrows)
@@ -205,33 +208,22 @@ def _beyond(value: Value) -> tuple[bool, list[Value]]:
 
 def _before(read: Value | None) -> Iterator[Node]:
     """The nodes that make a softmax's input without a layer between, the nearest first."""
-    pending, seen = [read], set[Node]()
-    for value in islice(pending, _NEAR):
-        node = value.producer if value is not None else None
-        if node is None or node in seen:
-            continue
-        seen.add(node)
+    walk = Walk(_makers([read]))
+    for node in islice(walk, _NEAR):
         yield node
         if node.op in CARRIERS:
-            pending.append(node.input(0))
+            walk.add(*_makers(node.inputs[:1]))
         elif node.op in ARITHMETIC:
-            pending.extend(node.inputs[:2])
+            walk.add(*_makers(node.inputs[:2]))
         elif node.op == "Where":
-            pending.extend(node.inputs[1:3])
+            walk.add(*_makers(node.inputs[1:3]))
+
+
+def _makers(values: Iterable[Value | None]) -> list[Node | None]:
+    return [value.producer for value in values if value is not None]
 
 
 def _keeps_diagonal(node: Node, keeps: bool) -> bool:
     """Whether only places that carry the same number see each other: each sees itself."""
-    compared = {_carried(value)[-1] for value in node.inputs[:2]}
+    compared = {[None, *sources(value, CARRIERS, _NEAR)][-1] for value in node.inputs[:2]}
     return node.op == "Equal" and keeps and len(compared) == 1
-
-
-def _carried(value: Value | None) -> list[Value | None]:
-    """A value and those before it that carriers hand on to it; the source is the last."""
-    chain = [value]
-    while len(chain) < _NEAR and value is not None and value.producer is not None:
-        if value.producer.op not in CARRIERS:
-            break
-        value = value.producer.input(0)
-        chain.append(value)
-    return chain

@@ -9,9 +9,9 @@ from functools import cached_property
 from math import prod
 
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import FEW, Node, Scope, Value
+from onnxlint.model.graph.nodes import FEW, Node, Value
 from onnxlint.model.graph.operators import AFFINE, CASTING, SIZE_OPS
-from onnxlint.model.graph.walk import Walk, WayBack
+from onnxlint.model.graph.walk import Walk, WayBack, postorder
 
 
 class Change(IntEnum):
@@ -109,7 +109,7 @@ class Layers:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._trails: dict[Value, PathToLayer] = {}
+        self._trail = WayBack(self._earlier, self._start, self._longer)
         self._readers: dict[Value, int] = {}
         self._wide: dict[Node, tuple[Value, Change] | None] = {}
         self._weights = WayBack(self._before_turning, self._stored, _turned)
@@ -141,24 +141,24 @@ class Layers:
 
     def trail(self, value: Value) -> PathToLayer:
         """The way back from a value to the nearest layer, join or input."""
-        pending: list[tuple[Value, Node, Value, Change]] = []
-        met = {value}
-        while value not in self._trails:
-            node = value.producer
-            step = None if node is None else self._step(node)
-            if node is None or step is None or step[0] in met:
-                self._trails[value] = PathToLayer(value, self.of(node))
-                break
-            pending.append((value, node, *step))
-            value = step[0]
-            met.add(value)
-        trail = self._trails[value]
-        for after, node, before, change in reversed(pending):
-            alone = trail.alone and self.readers(before) == 1
-            gravest = max(trail.change, change)
-            trail = PathToLayer(trail.origin, trail.layer, node, trail, gravest, alone)
-            self._trails[after] = trail
-        return trail
+        return self._trail(value)
+
+    def _earlier(self, value: Value) -> Value | None:
+        step = None if value.producer is None else self._step(value.producer)
+        return None if step is None else step[0]
+
+    def _start(self, value: Value) -> PathToLayer:
+        return PathToLayer(value, self.of(value.producer))
+
+    def _longer(self, after: Value, trail: PathToLayer) -> PathToLayer:
+        """The way back from the value behind a node, by that from the one before it."""
+        node = after.producer
+        step = None if node is None else self._step(node)
+        assert step is not None  # or the way would end here
+        before, change = step
+        alone = trail.alone and self.readers(before) == 1
+        gravest = max(trail.change, change)
+        return PathToLayer(trail.origin, trail.layer, node, trail, gravest, alone)
 
     def onwards(self, value: Value) -> Sequence[Value]:
         """What a value is where it is handed into or out of a subgraph or function."""
@@ -306,10 +306,8 @@ class Layers:
     @cached_property
     def _in_order(self) -> list[Node]:
         """All nodes in the order of the file, those of subgraphs before the node that owns them."""
-        ordered: list[Node] = []
-        for scope in (self._graph.main, *self._graph.functions):
-            ordered.extend(_nested(scope))
-        return ordered
+        scopes = (self._graph.main, *self._graph.functions)
+        return [*postorder((node for scope in scopes for node in scope.nodes), _nodes_inside)]
 
 
 def _turned(value: Value, found: _Constant | None) -> _Constant | None:
@@ -324,21 +322,8 @@ def _turned(value: Value, found: _Constant | None) -> _Constant | None:
     return weight, tuple(dims[axis] for axis in perm) if perm else dims[::-1]
 
 
-def _nested(scope: Scope) -> list[Node]:
-    """The nodes of a scope and its subgraphs; each stands on the list behind what it owns."""
-    ordered: list[Node] = []
-    pending = list(reversed(scope.nodes))
-    opened: set[Node] = set()
-    while pending:
-        node = pending.pop()
-        if not node.subgraphs or node in opened:
-            ordered.append(node)
-            continue
-        opened.add(node)
-        pending.append(node)
-        for subgraph in node.subgraphs:
-            pending.extend(reversed(subgraph.nodes))
-    return ordered
+def _nodes_inside(node: Node) -> Sequence[Node]:
+    return [inner for subgraph in node.subgraphs for inner in subgraph.nodes]
 
 
 def _uses_batch_statistics(node: Node) -> bool:

@@ -2,51 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
-from typing import Any
+from typing import TYPE_CHECKING
 
-from onnxlint.analyses.static.shapes import Shape, Shapes
+from onnxlint.analyses.static.quantisation_parameters import (
+    OPERANDS,
+    QuantisationParameters,
+    all_parameters,
+    along_axis,
+    operand,
+)
+from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import CASTING, DEQUANTIZE, HANDING_ON, QUANTIZE
 from onnxlint.model.graph.walk import WayBack
 
-Slots = tuple[int | None, int | None, int | None, int | None]
-
-_OPERANDS: Mapping[str, tuple[Slots, ...]] = {
-    "QLinearConv": ((0, 1, 2, None), (3, 4, 5, 0), (None, 6, 7, None)),
-    "QLinearMatMul": ((0, 1, 2, -2), (3, 4, 5, -1), (None, 6, 7, -2)),
-    "ConvInteger": ((0, None, 2, None), (1, None, 3, 0)),
-    "MatMulInteger": ((0, None, 2, -2), (1, None, 3, -1)),
-    "com.microsoft::QGemm": ((0, 1, 2, None), (3, 4, 5, -1), (None, 7, 8, None)),
-    "com.microsoft::QAttention": ((0, 3, 6, None), (1, 4, 7, -1)),
-    "com.microsoft::MatMulIntegerToFloat": ((0, 2, 4, None), (1, 3, 5, -1)),
-    "com.microsoft::DynamicQuantizeMatMul": ((1, 2, 3, -1),),
-    "com.microsoft::QLinearWhere": ((1, 2, 3, None), (4, 5, 6, None), (None, 7, 8, None)),
-    **dict.fromkeys(
-        ("com.microsoft::QLinearAdd", "com.microsoft::QLinearMul"),
-        ((0, 1, 2, None), (3, 4, 5, None), (None, 6, 7, None)),
-    ),
-    **dict.fromkeys(
-        (
-            "com.microsoft::QLinearAveragePool",
-            "com.microsoft::QLinearGlobalAveragePool",
-            "com.microsoft::QLinearLeakyRelu",
-            "com.microsoft::QLinearReduceMean",
-            "com.microsoft::QLinearSigmoid",
-            "com.microsoft::QLinearSoftmax",
-        ),
-        ((0, 1, 2, None), (None, 3, 4, None)),
-    ),
-}
-"""By operator: slots of a tensor (None: it is the output), of its scale and zero point, and the
-axis along which each slice may have a scale of its own (None: one scale for the whole tensor)."""
-
-QUANTISED_OPERATORS = QUANTIZE | DEQUANTIZE | {*_OPERANDS, "com.microsoft::QLinearConcat"}
-"""All that have a scale."""
+if TYPE_CHECKING:
+    from onnxlint.types import Array
 
 INTEGER_LAYERS: Mapping[str, tuple[int, int | None, int]] = {
     "ConvInteger": (0, 2, 1),
@@ -69,71 +44,12 @@ values that it is taken of, and padding adds to them."""
 
 
 @dataclass(frozen=True, slots=True)
-class QuantisationParameters:
-    """Scale and zero point of a tensor, as one node reads them.
-
-    `data` is the tensor, None for the node's output. `axis` is where each slice may have a scale of
-    its own, None where there is one for all; blocks along it share one where `block` is not 0.
-    """
-
-    node: Node
-    data: Value | None
-    scale: Value | None
-    zero_point: Value | None
-    axis: int | None
-    block: int = 0
-
-    @property
-    def named(self) -> str:
-        """The tensor, for people."""
-        return "output" if self.data is None else f"tensor {self.data.name!r}"
-
-    def entries(self, rank: int, data: Shape | None) -> int | None:
-        """How many entries parameters of this rank must have to fit the tensor of type `data`.
-
-        None where that is unknown, and for a rank that the operators take differently.
-        """
-        if self.axis is None:
-            return 1
-        if data is None or data.dims is None:
-            return None
-        if not -len(data.dims) <= self.axis < len(data.dims):
-            return 1 if len(data.dims) > 1 else None  # no such axis
-        dims = data.dims if self.block else (data.dim(self.axis),)
-        sizes = [size for size in dims if isinstance(size, int)]
-        if not rank == len(dims) == len(sizes):
-            return None
-        if self.block:
-            sizes[self.axis] = -(-sizes[self.axis] // self.block)
-        return prod(sizes)
-
-    def in_use(self, graph: Graph, scales: int) -> Any:
-        """Which of so many scales belong to more than zeros: all, but of a constant's slices."""
-
-        import numpy as np
-
-        codes = graph.constant(self.data) if self.node.op in DEQUANTIZE else None
-        if codes is None or self.axis is None or self.block:
-            return np.ones(scales, bool)
-        if scales > 1 and -codes.ndim <= self.axis < codes.ndim:
-            codes = np.moveaxis(codes, self.axis, 0)
-        if codes.size % scales:
-            return np.ones(scales, bool)
-        zeros = graph.constant(self.zero_point)
-        zeros = np.zeros(1) if zeros is None else zeros
-        if zeros.size not in (1, scales):
-            return np.ones(scales, bool)
-        with np.errstate(invalid="ignore"):  # NaN of a float8
-            codes, zeros = codes.astype(np.float64), zeros.astype(np.float64)
-        return (codes.reshape(scales, -1) != zeros.reshape(-1, 1)).any(axis=1)
-
-
-@dataclass(frozen=True, slots=True)
 class QuantisedLayer:
     """A layer with constant quantised weights.
 
     `data` is what it multiplies them with as it is quantised, None where it stays float. `is_8_bit`
-    says that the weights have 8 bits, and no scales for blocks of them.
+    says that the weights have 8 bits, and no scales for blocks of them; along `axis` each slice of
+    the weights may have a scale of its own.
     """
 
     node: Node
@@ -141,11 +57,30 @@ class QuantisedLayer:
     zero_point: Value | None
     weights: Value
     is_8_bit: bool
+    axis: int
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it is a layer of real numbers, which stands between DequantizeLinear nodes."""
+        return self.node.op in FLOAT_LAYERS
 
     def dtype(self, shapes: Shapes) -> str | None:
         """The type of the data, told by its zero point where inference knows nothing."""
         known = shapes.of(self.data) or shapes.of(self.zero_point)
         return None if known is None else known.dtype
+
+    def slices(self, graph: Graph) -> int:
+        """How many scales the weights may have: one for each slice along `axis`."""
+        tensor = graph.tensor(self.weights)
+        dims = () if tensor is None else tensor.dims
+        return dims[self.axis] if -len(dims) <= self.axis < len(dims) else 1
+
+    def code_counts(self, graph: Graph) -> Array | None:
+        """How often the weights have each code of 8 bits, from the lowest to the highest.
+
+        -128 counts as -127, where symmetric quantisation ends. None for codes of other widths.
+        """
+        return graph.ask(self.weights, _code_counts)
 
 
 class Quantisation:
@@ -153,25 +88,58 @@ class Quantisation:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._quantisers, self._dequantisers = _Behind(QUANTIZE), _Behind(DEQUANTIZE)
+        self._origin = WayBack(_before_moving, lambda value: value)
+        self._equal: dict[tuple[Value | None, Value | None], bool] = {}
 
     @classmethod
     def build(cls, graph: Graph) -> Quantisation:
         """Nothing is read yet."""
         return cls(graph)
 
+    def origin(self, value: Value) -> Value:
+        """What a value is before nodes that only move it; also pools and pads, as in `PASSING`."""
+        return self._origin(value)
+
     def quantiser(self, value: Value | None) -> Node | None:
         """The QuantizeLinear that a value comes from, past nodes that only move it."""
-        return None if value is None else self._quantisers(value)
+        node = None if value is None else self.origin(value).producer
+        return node if node is not None and node.op in QUANTIZE else None
 
     def dequantiser(self, value: Value | None) -> Node | None:
         """The DequantizeLinear that a value comes from, past nodes that only move it."""
-        return None if value is None else self._dequantisers(value)
+        node = None if value is None else self.origin(value).producer
+        return node if node is not None and node.op in DEQUANTIZE else None
+
+    @cached_property
+    def requantised(self) -> tuple[tuple[Node, bool], ...]:
+        """The nodes that quantise what was just dequantised, and whether with equal parameters."""
+        found = []
+        for node in self._graph.nodes(*sorted(QUANTIZE)):
+            data = node.input(0)
+            before = None if data is None else self._graph.source(data).producer
+            if before is not None and before.op in DEQUANTIZE:
+                found.append((node, self.share_parameters(node, before)))
+        return tuple(found)
+
+    def share_parameters(self, one: Node, other: Node) -> bool:
+        """Whether two QuantizeLinear or DequantizeLinear have the same scale and zero point."""
+        alike = all(self._are_equal(one.input(slot), other.input(slot)) for slot in (1, 2))
+        return alike and one.attribute("axis", 1) == other.attribute("axis", 1)
+
+    def _are_equal(self, one: Value | None, other: Value | None) -> bool:
+        """Whether two values are the same one, or constants of equal type and numbers."""
+        import numpy as np
+
+        if one is not other and (one, other) not in self._equal:
+            a, b = self._graph.constant(one), self._graph.constant(other)
+            known = a is not None and b is not None and a.dtype == b.dtype
+            self._equal[one, other] = known and np.array_equal(a, b)  # type: ignore[arg-type]
+        return one is other or self._equal[one, other]
 
     @cached_property
     def parameters(self) -> tuple[QuantisationParameters, ...]:
         """All scales and zero points of the model, node by node."""
-        return tuple(_parameters(self._graph))
+        return tuple(all_parameters(self._graph))
 
     @cached_property
     def layers(self) -> tuple[QuantisedLayer, ...]:
@@ -183,9 +151,11 @@ class Quantisation:
 
     def _integer_layers(self) -> Iterator[QuantisedLayer]:
         for node in self._graph.nodes(*INTEGER_LAYERS):
-            data, zero_point, weights = (_read(node, slot) for slot in INTEGER_LAYERS[node.op])
+            slots = INTEGER_LAYERS[node.op]
+            data, zero_point, weights = (operand(node, slot) for slot in slots)
             if weights is not None and self._graph.tensor(weights) is not None:
-                yield QuantisedLayer(node, data, zero_point, weights, is_8_bit=True)
+                axis = next(axis for slot, *_, axis in OPERANDS[node.op] if slot == slots[2]) or 0
+                yield QuantisedLayer(node, data, zero_point, weights, True, along_axis(node, axis))
 
     def _float_layers(self) -> Iterator[QuantisedLayer]:
         for node in self._graph.nodes(*FLOAT_LAYERS):
@@ -198,42 +168,20 @@ class Quantisation:
             data, zero_point = (None if before is None else before.input(slot) for slot in (0, 2))
             blocks = dequantised.attribute("block_size", 0)
             is_8_bit = stored.dtype in ("int8", "uint8") and not blocks
-            yield QuantisedLayer(node, data, zero_point, weights, is_8_bit)
+            axis = dequantised.attribute("axis", 1)
+            yield QuantisedLayer(node, data, zero_point, weights, is_8_bit, axis)
 
 
-def _read(node: Node, slot: int | None) -> Value | None:
-    return None if slot is None else node.input(slot)
+def _before_moving(value: Value) -> Value | None:
+    node = value.producer
+    return node.input(0) if node is not None and node.op in PASSING else None
 
 
-class _Behind(WayBack[Node | None]):
-    """Finds the node with one of some operators that a value comes from, past others."""
+def _code_counts(codes: Array) -> Array | None:
+    import numpy as np
 
-    def __init__(self, ops: Collection[str]) -> None:
-        super().__init__(self._earlier, self._found)
-        self._ops = ops
-
-    def _earlier(self, value: Value) -> Value | None:
-        node = value.producer
-        moved = node is not None and node.op not in self._ops and node.op in PASSING
-        return node.input(0) if node is not None and moved else None
-
-    def _found(self, value: Value) -> Node | None:
-        node = value.producer
-        return node if node is not None and node.op in self._ops else None
-
-
-def _parameters(graph: Graph) -> Iterator[QuantisationParameters]:
-    for node in graph.nodes(*sorted(QUANTIZE), *sorted(DEQUANTIZE)):
-        axis, block = node.attribute("axis", 1), node.attribute("block_size", 0)
-        data, scale, zero_point = (node.input(slot) for slot in range(3))
-        yield QuantisationParameters(node, data, scale, zero_point, axis, block)
-    for node in graph.nodes(*_OPERANDS):
-        for *slots, axis in _OPERANDS[node.op]:
-            data, scale, zero_point = (_read(node, slot) for slot in slots)
-            along = -2 if axis == -1 and node.attribute("transB", 0) else axis
-            yield QuantisationParameters(node, data, scale, zero_point, along)
-    for node in graph.nodes("com.microsoft::QLinearConcat"):
-        yield QuantisationParameters(node, None, node.input(0), node.input(1), None)
-        for slot in range(2, len(node.inputs) - 2, 3):
-            data, scale, zero_point = (node.input(slot + step) for step in range(3))
-            yield QuantisationParameters(node, data, scale, zero_point, None)
+    if codes.dtype.name not in ("int8", "uint8"):
+        return None
+    low, high = (-127, 127) if codes.dtype.name == "int8" else (0, 255)
+    places = codes.astype(np.int16).clip(low, high) - low
+    return np.bincount(places.reshape(-1), minlength=high - low + 1)

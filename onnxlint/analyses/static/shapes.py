@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.dtypes import bits, dtype_name, is_float, is_integer
+from onnxlint.model.file.messages import containers
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.preflight import Preflight
@@ -366,17 +367,11 @@ def _isolated(function: Function, serialized: bytes, budget: Budget) -> Isolated
 
 def _scopes(graph: Graph) -> list[Scope]:
     """The scopes in the order of the containers that inference numbers."""
-    ordered: list[Scope] = []
-    for root in (graph.main, *graph.functions):
-        pending = [root]
-        for scope in pending:
-            pending.extend(inner for node in scope.nodes for inner in node.subgraphs)
-        ordered += pending
-    return ordered
+    return [scope for root in (graph.main, *graph.functions) for scope in root.nested]
 
 
 def _types(scopes: list[Scope], inferred: ModelProto) -> Iterator[tuple[int, TypeProto]]:
-    from onnxlint.runtime.shape_inference.inference import containers, types_in
+    from onnxlint.runtime.shape_inference.inference import types_in
 
     for scope, container in zip(scopes, containers(inferred), strict=True):
         for name, type_proto in types_in(container):

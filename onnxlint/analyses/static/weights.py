@@ -194,20 +194,37 @@ class Weights:
                 yield weight, seen
 
     def repeated(self, weight: Weight) -> float | None:
-        """The number that every element of a weight is, as the layer gets it; None if they differ.
+        """The number that every element of a weight is, as the layer gets it; as `uniform`."""
+        stored = self.uniform(weight.tensor)
+        if stored is None or not weight.is_quantised:
+            return stored
+        channels = self.channels(weight)
+        if channels is None:
+            return None
+        low, high = float(channels.minimum.min()), float(channels.maximum.max())
+        return low if low == high else None
 
-        An empty weight has none, nor has one with NaN or infinities.
+    def uniform(self, tensor: Tensor | None) -> float | None:
+        """The number that every stored element of a tensor is; None if they differ.
+
+        An empty tensor has none, nor has one with NaN or infinities.
         """
-        seen = self.of(weight.tensor)
+        seen = None if tensor is None else self.of(tensor)
         if seen is None or not seen.elements or seen.finite < seen.elements:
             return None
-        low, high = seen.minimum, seen.maximum
-        if weight.is_quantised and low == high:
-            channels = self.channels(weight)
-            if channels is None:
-                return None
-            low, high = float(channels.minimum.min()), float(channels.maximum.max())
-        return low if low == high else None
+        return seen.minimum if seen.minimum == seen.maximum else None
+
+    def share_below(self, tensor: Tensor, magnitude: float) -> float:
+        """The share of a tensor's elements of less magnitude; 0 where it cannot be read any more.
+
+        The tensor is read again.
+        """
+        try:
+            below = sum(int((abs(each.astype("float64")) < magnitude).sum())
+                        for each in tensor.blocks())  # fmt: skip
+        except ValueError:
+            return 0.0
+        return below / tensor.size
 
     def channels(self, weight: Weight) -> ChannelMagnitude | None:
         """Extrema of the output channels as the layer gets them, those of quantised weights scaled.

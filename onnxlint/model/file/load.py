@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.mapped_files import Files, NotAFileError
 from onnxlint.model.file.memory_files import MemoryFiles
+from onnxlint.model.file.messages import messages
 from onnxlint.model.file.protobuf_wire import Skeleton, WireError, skeleton
 from onnxlint.model.file.source import Source, spooled
 from onnxlint.safety.forked import Isolated
@@ -252,19 +253,18 @@ def _has_broken_text(proto: ModelProto) -> bool:
     """Whether a text field holds no UTF-8, for which protobuf gives bytes instead of a string."""
     from onnx import TensorProto
 
-    pending: list[Any] = [proto]
+    def holds_more(message: Any) -> bool:
+        """Whether it is more than a plain tensor: of a million, these take most of the time."""
+        is_tensor = type(message) is TensorProto
+        return not is_tensor or bool(message.external_data or message.metadata_props)
+
     try:
-        while pending:
-            message = pending.pop()
-            is_tensor = type(message) is TensorProto  # of a million, in a quarter of the time
-            if is_tensor and not (message.external_data or message.metadata_props):
+        for message, fields in messages(proto, holds_more):
+            if not fields and type(message) is TensorProto:
                 "".join((message.name, message.doc_string))
-                continue
-            for field, value in message.ListFields():
+            for field, value in fields:
                 if field.type == field.TYPE_STRING:
                     "".join(value)  # one text or several; bytes cannot be joined to a text
-                elif field.type == field.TYPE_MESSAGE:
-                    pending.extend((value,) if hasattr(value, "ListFields") else value)
     except TypeError:
         return True
     return False

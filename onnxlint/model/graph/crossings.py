@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
 from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.operators import SIZE_OPS
-from onnxlint.model.graph.traversal import flows_to, reach
+from onnxlint.model.graph.traversal import Vertex, flows_to, reach
+from onnxlint.model.graph.walk import postorder
 
 Pair = tuple[Value, Value]
 
@@ -31,17 +32,11 @@ class Crossings:
         self, values: Iterable[Value], *, by_numbers: bool = False
     ) -> set[Node | Value]:
         """Those of the graph, through calls of functions, too."""
-        return self._all(values, by_numbers=by_numbers)
+        return reach(values, self._flows_to, SIZE_OPS if by_numbers else ())
 
-    def _all(self, values: Iterable[Value], *, by_numbers: bool) -> set[Node | Value]:
-        found: set[Node | Value] = set()
-        pending = list(values)
-        while pending:
-            new = reach(pending, flows_to, SIZE_OPS if by_numbers else ()) - found
-            found |= new
-            handed = (self.onwards.get(each, ()) for each in new if isinstance(each, Value))
-            pending = [value for value in chain(*handed) if value not in found]
-        return found
+    def _flows_to(self, vertex: Vertex) -> Collection[Vertex | None]:
+        onwards = self.onwards.get(vertex) if isinstance(vertex, Value) else None
+        return [*flows_to(vertex), *onwards] if onwards else flows_to(vertex)
 
 
 def _pairs(node: Node) -> Iterator[Pair]:
@@ -81,21 +76,12 @@ def _zipped(before: Iterable[Value | None], after: Iterable[Value | None]) -> It
 def in_order(main: Scope) -> Iterator[Node]:
     """All nodes of the main graph, those of what a node runs before it, each scope once."""
     met: set[Scope] = {main}
-    stack: list[Iterator[Node]] = [iter(main.nodes)]
-    owners: list[Node] = []
-    while stack:
-        node = next(stack[-1], None)
-        if node is None:
-            stack.pop()
-            if owners:
-                yield owners.pop()
-            continue
+
+    def inside(node: Node) -> Iterable[Node]:
         called = node.called
         inner = [scope for scope in (*node.subgraphs, *([called] if called else ()))
                  if scope not in met]  # fmt: skip
-        if not inner:
-            yield node
-            continue
         met.update(inner)
-        owners.append(node)
-        stack.append(chain(*(scope.nodes for scope in inner)))
+        return chain.from_iterable(scope.nodes for scope in inner)
+
+    return postorder(main.nodes, inside)

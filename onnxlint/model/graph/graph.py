@@ -8,7 +8,6 @@ rule first asks for it.
 from __future__ import annotations
 
 import gc
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property, partial
 from itertools import chain
@@ -71,11 +70,10 @@ class Graph:
             (plain_domain(function.domain), function.name): scope
             for function, scope in zip(model.proto.functions, self.functions, strict=True)
         }
-        pending = deque(self.scopes)
-        while pending:
-            scope = pending.popleft()
+        for scope in self.scopes:  # which grow on the way
             define(scope)
-            pending.extend(self._add(subgraph) for subgraph in subgraphs(scope))
+            for subgraph in subgraphs(scope):
+                self._add(subgraph)
         for scope in self.scopes:
             connect(scope)
 

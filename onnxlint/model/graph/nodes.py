@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.model.file.load import Model
 from onnxlint.model.graph.exporter_metadata import module_path, source_line
 from onnxlint.model.graph.operator_schemas import attribute_types
-from onnxlint.model.graph.operators import RANDOM_OPS
+from onnxlint.model.graph.operators import RANDOM_OPS, SHAPE_SLOTS
 from onnxlint.model.graph.place import Place, shortened
 
 if TYPE_CHECKING:
@@ -156,14 +156,16 @@ class Node:
     @property
     def scopes_inside(self) -> Sequence[Scope]:
         """Its subgraphs, and theirs."""
-        scopes = list(self.subgraphs)
-        for scope in scopes:
-            scopes.extend(inner for node in scope.nodes for inner in node.subgraphs)
-        return scopes
+        return _with_nested(self.subgraphs)
 
     def input(self, slot: int) -> Value | None:
         """The value in an input slot, or None where it is omitted."""
         return self.inputs[slot] if slot < len(self.inputs) else None
+
+    @property
+    def shape_inputs(self) -> Sequence[Value | None]:
+        """The inputs whose elements decide the shape of the output."""
+        return [self.input(slot) for slot in SHAPE_SLOTS.get(self.op, ())]
 
     def slots_of(self, value: Value) -> Sequence[int]:
         """The input slots that read a value."""
@@ -330,6 +332,11 @@ class Scope:
         return scope
 
     @property
+    def nested(self) -> Sequence[Scope]:
+        """The scope and the subgraphs inside it, breadth first."""
+        return _with_nested([self])
+
+    @property
     def in_function(self) -> bool:
         """Whether it is a function's body or nested in one."""
         return self.root.function is not None
@@ -406,6 +413,13 @@ class Scope:
 def plain_domain(domain: str) -> str:
     """A domain; the standard one, which has two spellings, as empty string."""
     return "" if domain in STANDARD_DOMAINS else domain
+
+
+def _with_nested(scopes: Iterable[Scope]) -> Sequence[Scope]:
+    found = list(scopes)
+    for scope in found:
+        found.extend(inner for node in scope.nodes for inner in node.subgraphs)
+    return found
 
 
 def _reads_ahead(node: Node, value: Value) -> bool:

@@ -36,6 +36,36 @@ class Walk(Generic[T]):
             yield self._ahead.popleft()
 
 
+def preorder(start: Iterable[R], inside: Callable[[R], Iterable[R]]) -> Iterator[R]:
+    """Each vertex, followed by all that is inside it; depth first, however deep."""
+    ways = [iter(start)]
+    while ways:
+        for vertex in ways[-1]:
+            yield vertex
+            ways.append(iter(inside(vertex)))
+            break
+        else:
+            ways.pop()
+
+
+def postorder(start: Iterable[T], inside: Callable[[T], Iterable[T]]) -> Iterator[T]:
+    """Each vertex once, behind all that is inside it; a circle ends where it is met again."""
+    met: set[T] = set()
+    opened: list[T] = []
+    ways = [iter(start)]
+    while ways:
+        for vertex in ways[-1]:
+            if vertex not in met:
+                met.add(vertex)
+                opened.append(vertex)
+                ways.append(iter(inside(vertex)))
+                break
+        else:
+            ways.pop()
+            if opened:
+                yield opened.pop()
+
+
 class WayBack(Generic[R]):
     """What stands behind a value, many nodes before it; it remembers, for many values share a way.
 

@@ -11,16 +11,16 @@ import json
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from itertools import count
+from itertools import chain, count
 
-from onnx import ModelProto
+from onnx import ModelProto, NodeProto
 
 import onnxlint.runtime.shape_inference.ort_symbolic  # noqa: F401 - once, not in every child
+from onnxlint.model.file.messages import Container, subgraphs
+from onnxlint.model.graph.walk import preorder
 from onnxlint.runtime.shape_inference.inference import (
-    Container,
     functions_of,
     infer,
-    subgraphs,
     tagged,
 )
 from onnxlint.safety.forked import Crashed, Isolated
@@ -90,13 +90,10 @@ def _in_order(model: ModelProto) -> Iterator[str]:
     """The tags of all nodes, each followed by what it owns, and by what it is the first to call."""
     tagged(model)
     functions = functions_of(model)
-    pending = [iter(model.graph.node)]
-    while pending:
-        node = next(pending[-1], None)
-        if node is None:
-            pending.pop()
-            continue
-        yield node.name
+
+    def inside(node: NodeProto) -> Iterator[NodeProto]:
         called = functions.pop((node.domain, node.op_type), None)
         inner: list[Container] = [*subgraphs(node), *([called] if called else [])]
-        pending += [iter(container.node) for container in reversed(inner)]
+        return chain.from_iterable(container.node for container in inner)
+
+    return (node.name for node in preorder(model.graph.node, inside))

@@ -28,6 +28,9 @@ from onnx import (
     shape_inference,
 )
 
+from onnxlint.model.file.messages import Container, containers, nested, subgraphs
+from onnxlint.model.graph.walk import postorder
+
 if TYPE_CHECKING:
     from onnx import AttributeProto
 
@@ -55,7 +58,6 @@ _TRANSPOSING = ("transA", "transB", "transBatchA", "transBatchB")
 _HELPED_DOMAINS = ("", "com.microsoft")
 """Domains of which symbolic inference may know operators that onnx's does not."""
 
-Container: TypeAlias = GraphProto | FunctionProto
 Types: TypeAlias = MutableMapping[str, TypeProto]
 Call: TypeAlias = tuple[NodeProto, Types]
 
@@ -125,24 +127,6 @@ def _spell_alike(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
             part.domain = ""
 
 
-def containers(model: ModelProto) -> Iterator[Container]:
-    """The main graph and each function, each followed by its subgraphs, breadth first."""
-    for root in (model.graph, *model.functions):
-        pending: list[Container] = [root]
-        for container in pending:
-            yield container
-            for node in container.node:
-                pending.extend(subgraphs(node))
-
-
-def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs that a node owns."""
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
 def _misfit(node: NodeProto) -> str | None:
     """What onnx's inference does not ask about, and then reads beyond its memory.
 
@@ -201,7 +185,7 @@ def _endless_calls(
         return
     sizes: dict[tuple[str, str], tuple[int, int]] = {}
     called = {key: list(_called(function, functions)) for key, function in functions.items()}
-    for key in _postorder(called):
+    for key in postorder(called, called.__getitem__):
         inner = [sizes.get(callee, (LARGEST_EXPANSION, 0)) for callee in called[key]]  # a circle
         size = len(functions[key].node) + sum(each for each, _ in inner)
         sizes[key] = (
@@ -212,27 +196,6 @@ def _endless_calls(
         size, depth = sizes.get((node.domain, node.op_type), (0, 0))
         if size > LARGEST_EXPANSION or depth > DEEPEST_CALLS:
             yield name, node
-
-
-def _postorder(called: Mapping[tuple[str, str], list[tuple[str, str]]]) -> list[tuple[str, str]]:
-    """Every function after those that it calls; without recursion, for chains may be long."""
-    order: list[tuple[str, str]] = []
-    entered: set[tuple[str, str]] = set()
-    for start in called:
-        if start in entered:
-            continue
-        entered.add(start)
-        pending = [(start, iter(called[start]))]
-        while pending:
-            key, callees = pending[-1]
-            callee = next((each for each in callees if each not in entered), None)
-            if callee is None:
-                order.append(key)
-                pending.pop()
-            else:
-                entered.add(callee)
-                pending.append((callee, iter(called[callee])))
-    return order
 
 
 def _least_inputs(domain: str, op_type: str, versions: Mapping[str, int]) -> float:
@@ -313,13 +276,14 @@ def _infer_functions(model: ModelProto, *, data_prop: bool) -> None:
     sites: dict[tuple[str, str], list[Call]] = {key: [] for key in functions}
     _note_calls(sites, model.graph)
     called = {key: list(_called(function, functions)) for key, function in functions.items()}
-    for key in reversed(_postorder(called)):
+    for key in reversed([*postorder(called, called.__getitem__)]):
         if sites[key]:
             _infer_function(functions[key], sites[key], model, data_prop=data_prop)
             _note_calls(sites, functions[key])
 
 
 def _note_calls(sites: dict[tuple[str, str], list[Call]], container: Container) -> None:
+    """Adds the calls in a container: a walk of its own, for each graph sees the types around it."""
     pending = [(container, _types(container))] if sites else []
     for inner, types in pending:
         for node in inner.node:
@@ -348,12 +312,10 @@ def _types(container: Container) -> Types:
 def _called(
     container: Container, functions: Mapping[tuple[str, str], FunctionProto]
 ) -> Iterator[tuple[str, str]]:
-    pending = [container]
-    for inner in pending:
+    for inner in nested(container):
         for node in inner.node:
             if (node.domain, node.op_type) in functions:
                 yield node.domain, node.op_type
-            pending.extend(subgraphs(node))
 
 
 def _infer_function(

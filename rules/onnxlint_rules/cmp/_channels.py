@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import BrokenChannels, Finding, Reference, Severity
-from onnxlint_rules._counts import counted
+from onnxlint import BrokenChannels, Finding, Reference, Severity, counted, listed
 from onnxlint_rules.cmp._divergences import share
 
 MOST_NAMED = 8
@@ -33,7 +32,8 @@ def broken_channels(reference: Reference) -> Iterator[Finding]:
 
 def _lost(broken: BrokenChannels) -> str:
     count, first, last = len(broken.channels), broken.channels[0], broken.channels[-1]
-    named = f"{first} to {last}" if count == last - first + 1 and count > 1 else _listed(broken)
+    names = listed([str(each) for each in broken.channels], MOST_NAMED)
+    named = f"{first} to {last}" if count == last - first + 1 and count > 1 else names
     of = f"of {broken.size} along axis {broken.axis}"
     what = f"channel {named} {of}" if count == 1 else f"channels {named} {of}"
     if broken.constant is not None:
@@ -41,9 +41,3 @@ def _lost(broken: BrokenChannels) -> str:
         return f"{what} {verb} constant at {broken.constant:.4g} where the reference varies"
     verb = "differs" if count == 1 else "differ"
     return f"{what} {verb} by up to {share(broken.error)} (limit {share(broken.limit)})"
-
-
-def _listed(broken: BrokenChannels) -> str:
-    named = ", ".join(map(str, broken.channels[:MOST_NAMED]))
-    more = len(broken.channels) - MOST_NAMED
-    return f"{named} and {more} more" if more > 0 else named

@@ -1,12 +1,17 @@
 """How far the outputs are from a reference model's, in sentences."""
 
+from collections.abc import Iterable
 from math import isinf
 
-from onnxlint import FirstDivergence, OutputDifference
-from onnxlint_rules._counts import counted
+from onnxlint import FirstDivergence, OutputDifference, counted
 
 SMALL = 1e-3
 """Below it shares are not written in percent."""
+
+
+def worst_of(outputs: Iterable[OutputDifference]) -> OutputDifference:
+    """The one that is farthest from the reference; of another shape is farther than any error."""
+    return max(outputs, key=lambda output: (bool(output.misfit), output.error))
 
 
 def distance(worst: OutputDifference, count: int, samples: int, limit: float) -> str:

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Node, OutputDifference, Reference, Severity
-from onnxlint_rules.cmp._divergences import distance, share
+from onnxlint_rules.cmp._divergences import distance, share, worst_of
 
 
 def tied(
     reference: Reference, ties: dict[OutputDifference, Node | None], limit: float
 ) -> Iterator[Finding]:
     """Only decisions differ, between scores that agree."""
-    worst = max(ties, key=lambda output: (bool(output.misfit), output.error))
+    if not ties:
+        return
+    worst = worst_of(ties)
     node = ties[worst]
     assert node is not None
     yield Finding(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from onnxlint import Finding, Option, Reference, Severity, rule
 from onnxlint_rules.cmp._channels import broken_channels
-from onnxlint_rules.cmp._divergences import beginning, distance, remedy
+from onnxlint_rules.cmp._divergences import beginning, distance, remedy, worst_of
 from onnxlint_rules.cmp._ties import tied
 
 STEPS = 10
@@ -25,8 +25,7 @@ def reference_divergence(
         float, Option("the same where one of the models is quantised", unit="relative L2 error")
     ] = 0.1,
     max_changed: Annotated[
-        float, Option("share of decisions that may change before it is an error",
-                      unit="fraction")
+        float, Option("share of decisions that may change before it is an error", "fraction")
     ] = 0.1,
 ) -> Iterator[Finding]:  # fmt: skip
     """Outputs that differ from the reference model, and the first layer that diverges.
@@ -101,27 +100,23 @@ def reference_divergence(
     far = [output for output in reference.outputs if output.misfit or output.error > limit]
     ties = {output: reference.tie(output, limit) for output in far}
     told = [output for output in far if ties[output] is None]
-    if far and not told:
+    if not told:
         yield from tied(reference, ties, limit)
-    far = told
-    if not far:
         yield from broken_channels(reference)
         return
-    worst = max(far, key=lambda output: (bool(output.misfit), output.error))
-    first = reference.first_divergent(far, limit)
-    changes = max(output.changes for output in far)
+    worst, first = worst_of(told), reference.first_divergent(told, limit)
     severity = Severity.WARNING
-    if changes > max_changed and not reference.synthetic:
+    if max(each.changes for each in told) > max_changed and not reference.synthetic:
         severity = Severity.ERROR
     elif reference.quantised and reference.noise and not worst.misfit and worst.error < UNRELATED:
         severity = Severity.INFO
     yield Finding(
         first or worst,
-        "; ".join([distance(worst, len(far), reference.samples, limit), beginning(first, worst)]),
+        f"{distance(worst, len(told), reference.samples, limit)}; {beginning(first, worst)}",
         measured=None if worst.misfit else worst.error,
         limit=limit,
         unit="relative L2 error",
-        evidence={"outputs": {o.value.name: o.misfit or o.error for o in far}},
+        evidence={"outputs": {o.value.name: o.misfit or o.error for o in told}},
         severity=severity,
         hint=remedy(first, worst),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Data, FedInput, Finding, Severity, rule
+from onnxlint import Data, FedInput, Finding, Severity, listed, rule
 from onnxlint.model.graph.operators import TREES
 
 _TAKES_NAN = TREES | {"ai.onnx.ml::Imputer", "IsNaN"}
@@ -71,6 +71,4 @@ def _where(fed: FedInput, columns: object) -> str:
     found = [str(at) for at in columns]  # type: ignore[attr-defined]
     if not fed.is_table:
         return ""
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    features = f"feature{'s' * (len(found) > 1)} {', '.join(found[:3])}"
-    return f" ({features}{more})"
+    return f" (feature{'s' * (len(found) > 1)} {listed(found, 3)})"

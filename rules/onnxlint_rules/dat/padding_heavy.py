@@ -37,15 +37,15 @@ def padding_heavy(
         y = Gather(table, ids)
     }
     """
-    tokens = [fed for fed in data if fed.slot.meaning == "index" and len(fed.slot.dims) == 2]
-    masks = [fed for fed in data if fed.slot.meaning == "mask" and len(fed.slot.dims) == 2]
+    tokens, masks = (
+        [fed for fed in data if fed.slot.meaning == meaning and len(fed.slot.dims) == 2]
+        for meaning in ("index", "mask")
+    )
     if not tokens:
         raise NotApplicable("no input is a sequence of token ids")
     for fed in tokens:
-        mask = next((mask for mask in masks if _is_alike(mask, fed)), None)
-        told, fraction = (
-            ("according to the mask", _masked(mask)) if mask is not None else _repeated(fed)
-        )
+        mask = next((mask for mask in masks if mask.shapes == fed.shapes), None)
+        told, fraction = _repeated(fed) if mask is None else _masked(mask)
         if fraction > max_fraction:
             yield Finding(
                 fed,
@@ -57,34 +57,23 @@ def padding_heavy(
             )
 
 
-def _is_alike(mask: FedInput, tokens: FedInput) -> bool:
-    shapes = [[block.shape for block in fed.blocks] for fed in (mask, tokens)]
-    return shapes[0] == shapes[1]
-
-
-def _masked(mask: FedInput) -> float:
+def _masked(mask: FedInput) -> tuple[str, float]:
     left_out = sum(int((block == 0).sum()) for block in mask.blocks)
-    return left_out / max(1, sum(block.size for block in mask.blocks))
+    return "according to the mask", left_out / max(1, sum(block.size for block in mask.blocks))
 
 
 def _repeated(fed: FedInput) -> tuple[str, float]:
     """The id with which most rows end, or begin, and how much of all ids that is."""
+    import numpy as np
+
     rows = [row for block in fed.blocks for row in block if row.size > 1]
     found = [("", 0.0)]
     for turn in (-1, 1):
         ends = Counter(int(row[::turn][0]) for row in rows if row[::turn][0] == row[::turn][1])
-        (pad, count), *_ = ends.most_common(1) or [(0, 0)]
+        pad, count = next(iter(ends.most_common(1)), (0, 0))
         if len(rows) < 2 or count <= len(rows) / 2:
             continue
-        padding = sum(_run_length(row[::turn], pad) for row in rows)
+        padding = sum(int(np.logical_and.accumulate(row[::turn] == pad).sum()) for row in rows)
         found.append((f"by id {pad} at the {'end' if turn < 0 else 'start'}",
                       padding / sum(row.size for row in rows)))  # fmt: skip
     return max(found, key=lambda entry: entry[1])
-
-
-def _run_length(row: object, pad: int) -> int:
-    import numpy as np
-
-    ids = np.asarray(row)
-    other = np.flatnonzero(ids != pad)
-    return int(other[0]) if other.size else ids.size

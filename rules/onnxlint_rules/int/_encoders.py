@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from onnxlint import Node, Value
+from onnxlint.model.graph.traversal import sources
 from onnxlint_rules.int._codes import MOVING, NEAR
 
 MAPPERS = ("ai.onnx.ml::LabelEncoder", "ai.onnx.ml::CategoryMapper")
@@ -37,18 +38,13 @@ def categories(node: Node) -> set[Any]:
 
 def gives_only(value: Value | None, listed: set[Any]) -> bool:
     """Whether what comes before can give nothing but listed categories, as far as it is known."""
-    for _ in range(NEAR):
-        maker = value.producer if value is not None else None
-        if maker is None:
-            return False
-        if maker.op in ("ArgMax", "ArgMin"):
-            return True
-        if maker.op in MAPPERS:
+    for at in sources(value, MOVING - {"Concat"}, NEAR):
+        maker = at.producer
+        if maker is not None and maker.op in MAPPERS:
             given = _given(maker)
             return bool(given) and given <= listed
-        if maker.op not in MOVING or maker.op == "Concat":
-            return False
-        value = maker.input(0)
+        if maker is not None and maker.op in ("ArgMax", "ArgMin"):
+            return True
     return False
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from onnxlint import Node
 from onnxlint.model.graph.operators import RESHAPING
+from onnxlint.model.graph.traversal import sources
 from onnxlint_rules.int._tokens import UnknownExpressionError, can_be
 
 TOKENIZER = "com.microsoft::Tokenizer"
@@ -13,6 +14,9 @@ TOKENIZER = "com.microsoft::Tokenizer"
 _MOVING = RESHAPING | {"Identity"}
 """Same words in the same order: n-grams are of neighbours."""
 
+
+_SPLITTING = {TOKENIZER, "StringSplit"}
+_STEPS = _SPLITTING | {"StringNormalizer"}
 
 _NEAR = 16
 """So many nodes before a vocabulary are looked at."""
@@ -35,22 +39,16 @@ def entries(node: Node) -> Iterator[tuple[str, ...]]:
 
 def steps_before(node: Node) -> Iterator[Gives]:
     """What stands before a vocabulary, from it backwards to the tokenizer's own text."""
-    value, tokens = node.input(0), True
-    for _ in range(_NEAR):
-        maker = value.producer if value is not None else None
-        if maker is None:
+    tokens = True
+    for value in sources(node.input(0), _MOVING | _STEPS, _NEAR):
+        maker = value.producer
+        if maker is None or (maker.op in _SPLITTING and not tokens):
             return
         if maker.op == "StringNormalizer":
             yield from _normalised(maker, tokens)
-        elif maker.op == TOKENIZER and tokens:
-            yield _tokenised(maker)
+        elif maker.op in _SPLITTING:
+            yield _tokenised(maker) if maker.op == TOKENIZER else _split(maker)
             tokens = False  # before it stand texts, which no stop word is
-        elif maker.op == "StringSplit" and tokens:
-            yield _split(maker)
-            tokens = False
-        elif maker.op not in _MOVING:
-            return
-        value = maker.input(0)
 
 
 def _normalised(node: Node, tokens: bool) -> Iterator[Gives]:

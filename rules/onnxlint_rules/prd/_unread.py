@@ -1,7 +1,6 @@
 """Findings about positions of an input that nothing reads."""
 
-from onnxlint import Finding, Severity, Unread
-from onnxlint_rules._counts import counted
+from onnxlint import Finding, Severity, Unread, counted
 
 MOST_NAMED = 4
 """Ranges that are listed; more are counted."""

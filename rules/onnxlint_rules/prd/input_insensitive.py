@@ -3,8 +3,17 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Constancy, Finding, Option, Sensitivity, Severity, Stage, Variation, rule
-from onnxlint_rules._counts import counted
+from onnxlint import (
+    Constancy,
+    Finding,
+    Option,
+    Sensitivity,
+    Severity,
+    Stage,
+    Variation,
+    counted,
+    rule,
+)
 
 
 @rule("PRD005", "input-insensitive", severity=Severity.ERROR, stages=(Stage.TRAINED,))

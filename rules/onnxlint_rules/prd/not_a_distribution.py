@@ -101,8 +101,8 @@ def not_a_distribution(
             misnomer,
             _told(misnomer),
             severity=Severity.WARNING,
-            hint=f"train the classifier with probabilities, or rename {misnomer.value.name!r} to "
-            "scores",
+            hint="train the classifier with probabilities, or rename "
+            f"{misnomer.value.name!r} to scores",
         )
 
 
@@ -114,9 +114,8 @@ def _hint(output: str, kind: str) -> str:
 
 def _told(misnomer: Misnomer) -> str:
     """What the output holds, and where that comes from."""
-    low, high = misnomer.low, misnomer.high
-    what = f"holds values from {low:.3g} to {high:.3g}"
-    if low >= 0 and high <= 1:
+    what = f"holds values from {misnomer.low:.3g} to {misnomer.high:.3g}"
+    if misnomer.low >= 0 and misnomer.high <= 1:
         what = f"the rows sum to {misnomer.least:.3g} to {misnomer.most:.3g} (expected 1)"
     head = misnomer.head
     source = f": raw scores of {head.node.op}" if head and head.node and head.by_classifier else ""

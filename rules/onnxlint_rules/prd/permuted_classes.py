@@ -1,10 +1,10 @@
 """PRD012 permuted-classes."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, NotApplicable, Option, Scores, Severity, rule
+from onnxlint import Finding, NotApplicable, Option, Scores, Severity, listed, rule
 
 SHOWN = 5
 """Classes that the message names; the evidence has all."""
@@ -64,12 +64,11 @@ def permuted_classes(
     if len(moved) < 2:
         return
     named = {scores.name_of(truth): scores.name_of(guess) for truth, guess in moved.items()}
-    first = ", ".join(f"{truth} as {guess}" for truth, guess in [*named.items()][:SHOWN])
-    more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
     yield Finding(
         scores,
         f"{len(named):,} of {len(usual):,} classes are predicted one to one as other classes: "
-        f"{first}{more} (accuracy {scores.accuracy:.1%})",
+        f"{listed([f'{truth} as {guess}' for truth, guess in named.items()], SHOWN)} "
+        f"(accuracy {scores.accuracy:.1%})",
         measured=len(named),
         limit=0,
         unit="classes",
@@ -84,11 +83,8 @@ def _usual(scores: Scores, min_share: float, min_samples: int) -> dict[object, o
 
     A class that is predicted as anything stands for none.
     """
-    guesses: dict[object, Counter[object]] = defaultdict(Counter)
-    for truth, guess in zip(scores.truths.tolist(), scores.predicted.tolist(), strict=True):
-        guesses[truth][guess] += 1
     usual = {}
-    for truth, counted in guesses.items():
+    for truth, counted in scores.guesses.items():
         guess, times = counted.most_common(1)[0]
         if counted.total() >= min_samples and times >= min_share * counted.total():
             usual[truth] = guess

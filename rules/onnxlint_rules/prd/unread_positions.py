@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Option, Positions, Severity, Stage, rule
-from onnxlint_rules._counts import counted
+from onnxlint import Finding, Option, Positions, Severity, Stage, counted, rule
 from onnxlint_rules.prd._unread import without_effect, without_weights
 
 MOST_AT_EDGES = 0.125

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxlint import Finding, Node, Severity, Target
+from onnxlint import Finding, Node, Severity, Target, listed
 
 
 def has_own_rule(node: Node, dtype: str | None, target: Target) -> bool:
@@ -19,10 +19,9 @@ def fallback(lent: dict[str, list[Node]], target: Target, all_nodes: int, limit:
     """One finding for all operators that fall back: together they split up the graph."""
     count = sum(map(len, lent.values()))
     ops = sorted(lent, key=lambda op: (-len(lent[op]), op))
-    listed = ", ".join(ops[:8]) + (f" and {len(ops) - 8} more" if len(ops) > 8 else "")
     return Finding(
         lent[ops[0]][0],
-        f"{target.name} leaves {count} of {all_nodes} nodes to the CPU: {listed}",
+        f"{target.name} leaves {count} of {all_nodes} nodes to the CPU: {listed(ops, 8)}",
         measured=count / all_nodes,
         limit=limit,
         unit="fraction of nodes",

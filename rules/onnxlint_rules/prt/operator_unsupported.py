@@ -78,9 +78,6 @@ def _of_target(
         yield Finding.of_nodes(
             nodes,
             f"{target.name} does not support {refusal.reason}",
-            measured=len(nodes),
-            limit=0,
-            unit="nodes",
             hint=f"cast to a type that {target.name} supports for {op}"
             if refusal.dtype
             else f"write {op} with supported operators, or export with another opset",

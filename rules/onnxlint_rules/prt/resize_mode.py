@@ -49,9 +49,6 @@ def resize_mode(graph: Graph, shapes: Shapes, targets: Targets) -> Iterator[Find
         yield Finding.of_nodes(
             nodes,
             f"coordinate mode {mode} is implemented differently by importers{known}",
-            measured=len(nodes),
-            limit=0,
-            unit="nodes",
             severity=Severity.WARNING if lacking else None,
             hint=f"export with {DEFAULT} coordinates, or compare the outputs on the target",
         )

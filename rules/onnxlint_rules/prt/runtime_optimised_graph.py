@@ -54,9 +54,6 @@ def runtime_optimised_graph(graph: Graph) -> Iterator[Finding]:
         yield Finding.of_nodes(
             nodes,
             f"{what}: specific to one machine",
-            measured=len(nodes),
-            limit=0,
-            unit="nodes",
             severity=Severity.WARNING if on_purpose else None,
             hint="ship the original model beside this one, for other devices"
             if on_purpose

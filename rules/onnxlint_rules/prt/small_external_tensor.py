@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Graph, Node, Option, Preflight, Severity, Targets, Value, rule
-from onnxlint.model.graph.operators import SHAPE_SLOTS
+from onnxlint import Finding, Graph, Option, Preflight, Severity, Targets, Value, counted, rule
 
 
 @rule("PRT009", "small-external-tensor", severity=Severity.WARNING)
@@ -55,15 +54,12 @@ def small_external_tensor(
     external = {id(each.proto) for each in preflight.externals}
     if not external:
         return
-    on_onnxruntime = any(target.is_onnxruntime for target in targets)
     small: list[Value] = []
     for value in graph.values():
-        if value.tensor_proto is None or id(value.tensor_proto) not in external:
-            continue
-        reader = next((node for node in value.consumers if _reads_shape(node, value)), None)
-        tensor = graph.tensor(value)
+        tensor = graph.tensor(value) if id(value.tensor_proto) in external else None
         if tensor is None:
             continue
+        reader = next((node for node in value.consumers if value in node.shape_inputs), None)
         if reader is not None:
             yield Finding(
                 value,
@@ -72,7 +68,7 @@ def small_external_tensor(
                 measured=tensor.nbytes,
                 limit=0,
                 unit="bytes",
-                severity=Severity.ERROR if on_onnxruntime else None,
+                severity=Severity.ERROR if any(t.is_onnxruntime for t in targets) else None,
                 hint=f"save with size_threshold={min_bytes}, which keeps {value.name!r} inside",
             )
         elif tensor.nbytes < min_bytes:
@@ -80,7 +76,7 @@ def small_external_tensor(
     if small:
         yield Finding(
             small[0],
-            f"{len(small)} tensor{' ' if len(small) == 1 else 's '}smaller than {min_bytes} bytes "
+            f"{counted(len(small), 'tensor')} smaller than {min_bytes} bytes "
             f"{'is' if len(small) == 1 else 'are'} stored externally",
             measured=len(small),
             limit=0,
@@ -88,8 +84,3 @@ def small_external_tensor(
             severity=Severity.INFO,
             hint=f"save with size_threshold={min_bytes} to keep them in the model file",
         )
-
-
-def _reads_shape(node: Node, value: Value) -> bool:
-    """Whether a value is in a slot that determines the shape of the node's output."""
-    return any(node.input(slot) is value for slot in SHAPE_SLOTS.get(node.op, ()))

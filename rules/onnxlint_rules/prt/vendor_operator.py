@@ -67,9 +67,6 @@ def vendor_operator(graph: Graph, schemas: Schemas, targets: Targets) -> Iterato
             yield Finding.of_nodes(
                 nodes,
                 f"{target.name} does not support operators {where}: {ops}",
-                measured=len(nodes),
-                limit=0,
-                unit="nodes",
                 severity=None if domain else Severity.ERROR,
                 hint="save the model without onnxruntime's optimisations"
                 if domain in ("", "com.microsoft")

@@ -70,18 +70,12 @@ def asymmetric_for_tensorrt(graph: Graph, shapes: Shapes, targets: Targets) -> I
             shifted,
             "non-zero zero point: TensorRT requires 0",
             hint="quantise as int8 with ActivationSymmetric and WeightSymmetric in extra_options",
-            measured=len(shifted),
-            limit=0,
-            unit="nodes",
         )
     if biases:
         yield Finding.of_nodes(
             biases,
             "dequantises int32, which TensorRT does not support",
             hint="keep biases in float: QuantizeBias=False in extra_options",
-            measured=len(biases),
-            limit=0,
-            unit="nodes",
             severity=Severity.WARNING,
         )
 

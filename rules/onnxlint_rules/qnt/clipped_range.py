@@ -6,18 +6,16 @@ from typing import Annotated
 from onnxlint import (
     Finding,
     Graph,
+    Node,
     Observed,
     Option,
     Quantisation,
-    QuantisationParameters,
+    QuantisedRange,
     Severity,
     Trace,
-    Value,
     rule,
 )
-from onnxlint.analyses.static.quantisation import PASSING, QUANTISED_OPERATORS
-from onnxlint.model.graph.operators import QUANTIZE
-from onnxlint.model.graph.traversal import source
+from onnxlint.analyses.static.quantisation_parameters import QUANTISED_OPERATORS
 from onnxlint_rules.qnt._bounds import BOUNDS
 
 _COMMON_ENDS = (0.0, 6.0, -0.375, -0.2785, -0.17)
@@ -75,19 +73,21 @@ def clipped_range(
     }
     """
     for given in quantisation.parameters:
-        quantised = _quantised(given)
-        seen = trace.of(quantised)
-        ends = _ends(graph, given)
-        if quantised is None or seen is None or ends is None:
+        seen, ends = trace.of(given.quantised), given.range(graph)
+        if given.quantised is None or seen is None or ends is None:
             continue
-        if quantisation.dequantiser(given.data) or (trace.synthetic and _is_fed(given.data)):
+        if quantisation.dequantiser(given.data) is not None:
             continue
-        clipped = _clipped(graph, given, seen, ends)
+        before = None if given.data is None else quantisation.origin(given.data)
+        if trace.synthetic and before is not None and before.is_input:
+            continue
+        maker = given.node if before is None else before.producer
+        clipped = _clipped(seen, ends, (*_COMMON_ENDS, *_bounds(graph, maker)))
         if clipped > max_clipped_fraction:
             yield Finding(
-                quantised,
+                given.quantised,
                 f"{clipped:.0%} of values on {seen.of_samples} samples are clipped at the ends of "
-                f"[{ends[0]:.3g}, {ends[1]:.3g}] (limit {max_clipped_fraction:.0%})",
+                f"[{ends.low:.3g}, {ends.high:.3g}] (limit {max_clipped_fraction:.0%})",
                 hint="run with samples of your own (--data) to judge this range"
                 if trace.synthetic
                 else "calibrate again on representative samples, with a method that keeps the "
@@ -99,52 +99,23 @@ def clipped_range(
             )
 
 
-def _quantised(given: QuantisationParameters) -> Value | None:
-    """The integers that a node computes with these parameters."""
-    return given.node.output if given.data is None or given.node.op in QUANTIZE else None
-
-
-def _ends(graph: Graph, given: QuantisationParameters) -> tuple[float, float, float] | None:
-    """Minimum and maximum of the range, and the step between two values."""
-    import numpy as np
-
-    scale, zero_point = graph.constant(given.scale), graph.constant(given.zero_point)
-    if scale is None or scale.size != 1 or (given.zero_point is not None and zero_point is None):
-        return None
-    if zero_point is not None and zero_point.dtype.kind not in "iu":
-        return None  # 4 bits or a float of 8, which no run shows
-    limits = np.iinfo(np.uint8 if zero_point is None else zero_point.dtype)
-    zero = 0 if zero_point is None else int(zero_point.reshape(-1)[0])
-    step = float(scale.reshape(-1)[0])
-    return (limits.min - zero) * step, (limits.max - zero) * step, step
-
-
-def _is_fed(value: Value | None) -> bool:
-    """Whether a value is an input of the model, maybe moved."""
-    return value is not None and source(value, PASSING).is_input
-
-
-def _clipped(
-    graph: Graph, given: QuantisationParameters, seen: Observed, ends: tuple[float, float, float]
-) -> float:
-    """The share of values at ends that are not there by design."""
-    low, high, step = ends
-    statistics = seen.statistics
-    at_ends = (statistics.at_lowest, statistics.at_highest)
-    if sum(at_ends) == statistics.elements:
+def _clipped(seen: Observed, ends: QuantisedRange, natural: tuple[float, ...]) -> float:
+    """The share of values at those ends that are not there by design."""
+    counts = seen.statistics
+    if counts.at_lowest + counts.at_highest == counts.elements:
         return 0.0  # two numbers, as of a mask
-    bounds = (*_COMMON_ENDS, *_bounds(graph, given))
-    natural = [any(abs(end - bound) <= step for bound in bounds) for end in (low, high)]
-    clipped = sum(count for count, is_so in zip(at_ends, natural, strict=True) if not is_so)
-    return clipped / statistics.elements
+    clipped = sum(
+        count
+        for end, count in ((ends.low, counts.at_lowest), (ends.high, counts.at_highest))
+        if not any(abs(end - bound) <= ends.step for bound in natural)
+    )
+    return clipped / counts.elements
 
 
-def _bounds(graph: Graph, given: QuantisationParameters) -> tuple[float, ...]:
+def _bounds(graph: Graph, node: Node | None) -> tuple[float, ...]:
     """The bounds of the activation that computes the values."""
-    value = given.data
-    node = given.node if value is None else source(value, PASSING).producer
     if node is None or node.op != "Clip":
-        return BOUNDS.get(node.op, ()) if node is not None else ()
-    limits = [graph.constant(node.input(1)), graph.constant(node.input(2))]
-    given_limits = (node.attribute("min", 0.0), node.attribute("max", 0.0))
-    return (*given_limits, *(float(end.reshape(-1)[0]) for end in limits if end is not None))
+        return () if node is None else BOUNDS.get(node.op, ())
+    given = (graph.number(node.input(1)), graph.number(node.input(2)))
+    limits = (node.attribute("min", 0.0), node.attribute("max", 0.0), *given)
+    return tuple(limit for limit in limits if limit is not None)

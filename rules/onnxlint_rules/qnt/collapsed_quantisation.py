@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Severity, Trace, Value, rule
+from onnxlint import Finding, Graph, Severity, Trace, Value, rule
 from onnxlint.analyses.static.quantisation import PASSING
 from onnxlint.model.graph.operators import DEQUANTIZE, QUANTIZE
+from onnxlint.model.graph.traversal import behind
 from onnxlint_rules.qnt._bounds import BOUNDS
 
 _PASSING = PASSING | QUANTIZE | DEQUANTIZE | {"ReduceMax"}
@@ -70,6 +71,7 @@ def collapsed_quantisation(graph: Graph, trace: Trace) -> Iterator[Finding]:
         y = DequantizeLinear(q, scale, zero)
     }
     """
+    on_samples = Severity.INFO if trace.synthetic else Severity.WARNING
     for node in graph.nodes(*sorted(QUANTIZE)):
         step = graph.number(node.input(1))
         if step is None or not step > 0 or node.output is None:
@@ -89,24 +91,15 @@ def collapsed_quantisation(graph: Graph, trace: Trace) -> Iterator[Finding]:
                 measured=(seen[1] - seen[0]) / step,
                 limit=0.5,
                 unit="steps",
-                severity=_severity(bounds is not None, trace.synthetic),
+                severity=Severity.ERROR if bounds else on_samples,
             )
-
-
-def _severity(is_proven: bool, synthetic: bool) -> Severity:
-    if is_proven:
-        return Severity.ERROR
-    return Severity.INFO if synthetic else Severity.WARNING
 
 
 def _parts(graph: Graph, value: Value | None) -> list[Value]:
     """The computed operands of a Concat, or the value itself; constants are known beforehand."""
-    if value is None:
-        return []
-    node = value.producer
-    if node is None or node.op != "Concat":
-        return [value] if graph.tensor(value) is None else []
-    return [part for part in node.inputs if part is not None and graph.tensor(part) is None]
+    node = None if value is None else value.producer
+    parts = node.inputs if node is not None and node.op == "Concat" else [value]
+    return [part for part in parts if part is not None and graph.tensor(part) is None]
 
 
 def _is_one_level(low: float, high: float, step: float) -> bool:
@@ -114,30 +107,19 @@ def _is_one_level(low: float, high: float, step: float) -> bool:
     return all(map(math.isfinite, levels)) and round(levels[0]) == round(levels[1])
 
 
-def _bounds(value: Value) -> Range | None:
+def _bounds(value: Value | None) -> Range | None:
     """The range of a value for every input, as far as its last activations tell."""
-    node = _last(value)
+    node = behind(value, {*BOUNDS, "Mul"}, _PASSING, _FARTHEST)
     if node is not None and node.op == "Mul":  # a class's probability times that of an object
-        factors = [_last(each) for each in node.inputs]
-        if all(each is not None and BOUNDS.get(each.op) == (0.0, 1.0) for each in factors):
-            return 0.0, 1.0
-    return None if node is None else BOUNDS.get(node.op)
-
-
-def _last(value: Value | None) -> Node | None:
-    """The node that computes a value, before those that only pass values on."""
-    for _ in range(_FARTHEST):
-        node = None if value is None or value.is_input else value.producer
-        if node is None or node.op not in _PASSING:
-            return node
-        value = node.input(0)
-    return None
+        factors = [behind(each, BOUNDS, _PASSING, _FARTHEST) for each in node.inputs]
+        are_shares = all(each is not None and BOUNDS[each.op] == (0.0, 1.0) for each in factors)
+        return (0.0, 1.0) if are_shares else None
+    return None if node is None else BOUNDS[node.op]
 
 
 def _seen(trace: Trace, value: Value) -> Range | None:
     """The observed range of a value; None where it was not seen, or was always the same."""
     seen = trace.of(value)
-    if seen is None or not seen.statistics.finite:
+    if seen is None or not seen.statistics.minimum < seen.statistics.maximum:
         return None
-    low, high = seen.statistics.minimum, seen.statistics.maximum
-    return (low, high) if low < high else None
+    return seen.statistics.minimum, seen.statistics.maximum

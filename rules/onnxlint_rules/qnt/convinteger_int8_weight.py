@@ -61,9 +61,6 @@ def convinteger_int8_weight(
             nodes,
             f"{where} {'do' if len(lacking) > 1 else 'does'} not support ConvInteger with int8",
             hint="quantise the weights as QuantType.QUInt8, or the convolutions statically",
-            measured=len(nodes),
-            limit=0,
-            unit="nodes",
             severity=Severity.ERROR if lacking else Severity.WARNING,
         )
 

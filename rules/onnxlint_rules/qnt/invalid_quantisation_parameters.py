@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import chain, islice
-from math import prod
 
 from onnxlint import (
     Finding,
@@ -13,9 +12,8 @@ from onnxlint import (
     Shapes,
     rule,
 )
-from onnxlint.analyses.static.quantisation import QUANTISED_OPERATORS
-from onnxlint.model.graph.operators import DEQUANTIZE, QUANTIZE
-from onnxlint_rules.qnt._scales import SMALLEST_NORMAL, Scales
+from onnxlint.analyses.static.quantisation_parameters import QUANTISED_OPERATORS
+from onnxlint_rules.qnt._scales import SMALLEST_NORMAL, wrong_scales
 
 
 @rule("QNT001", "invalid-quantisation-parameters", severity=Severity.ERROR, ops=QUANTISED_OPERATORS)
@@ -72,11 +70,10 @@ def invalid_quantisation_parameters(
     }
     """
     reported = set()
-    scales = Scales(graph)
     for found in quantisation.parameters:
         shared = tuple(value and graph.source(value) for value in (found.scale, found.zero_point))
         if shared not in reported:
-            problems = chain(_types(found, shapes), _sizes(found, shapes), _numbers(found, scales))
+            problems = chain(_types(found, shapes), _counts(found, shapes), _numbers(found, graph))
             for finding in islice(problems, 1):
                 reported.add(shared)
                 yield finding
@@ -95,46 +92,27 @@ def _types(found: QuantisationParameters, shapes: Shapes) -> Iterator[Finding]:
         )
 
 
-def _sizes(found: QuantisationParameters, shapes: Shapes) -> Iterator[Finding]:
+def _counts(found: QuantisationParameters, shapes: Shapes) -> Iterator[Finding]:
     """Compares how many scales and zero points there are with what the tensor takes."""
-    data, counts = shapes.of(found.data), []
-    is_plain = found.node.op in (*QUANTIZE, *DEQUANTIZE)
-    for what, value in (("scales", found.scale), ("zero points", found.zero_point)):
-        shape = shapes.of(value)
-        dims = None if shape is None else shape.dims
-        sizes = [size for size in dims or () if isinstance(size, int)]
-        if dims is None or len(sizes) < len(dims):
-            continue
-        if len(sizes) > 1 and is_plain and not found.block:
-            yield _miscounted(found, f"dimensions in its {what}", len(sizes), 1)
-        counts.append(prod(sizes))
-        taken = found.entries(len(sizes), data)
-        if taken is not None and counts[-1] not in (taken, 0 if found.block else 1):
-            yield _miscounted(found, what, counts[-1], taken)
-    if len(counts) == 2 and counts[0] != counts[1] and is_plain:
-        yield _miscounted(found, "zero points", counts[1], counts[0])
-
-
-def _miscounted(found: QuantisationParameters, what: str, count: int, taken: int) -> Finding:
     axis = "" if found.axis is None else f" (axis {found.axis})"
-    counted = what.removesuffix("s") if count == 1 else what
-    return Finding(
-        found.node,
-        f"{found.named} has {count:,} {counted}, expected {taken:,}{axis}",
-        hint=f"quantise again with {taken:,} {what} for the {found.named}"
-        if taken != 1
-        else f"quantise again with a single value for the {found.named}",
-        measured=count,
-        limit=taken,
-        unit=what,
-    )
+    for wrong in found.miscounts(shapes):
+        counted = wrong.what.removesuffix("s") if wrong.count == 1 else wrong.what
+        values = "a single value" if wrong.expected == 1 else f"{wrong.expected:,} {wrong.what}"
+        yield Finding(
+            found.node,
+            f"{found.named} has {wrong.count:,} {counted}, expected {wrong.expected:,}{axis}",
+            hint=f"quantise again with {values} for the {found.named}",
+            measured=wrong.count,
+            limit=wrong.expected,
+            unit=wrong.what,
+        )
 
 
-def _numbers(found: QuantisationParameters, scales: Scales) -> Iterator[Finding]:
+def _numbers(found: QuantisationParameters, graph: Graph) -> Iterator[Finding]:
     """Checks the scales themselves."""
-    for wrong in scales.wrong(found.scale):
+    for wrong in graph.ask(found.scale, wrong_scales) or []:
         count = wrong.chosen.size
-        if (wrong.chosen & found.in_use(scales.graph, count)).any():
+        if (wrong.chosen & found.in_use(graph, count)).any():
             wrongs = wrong.chosen.sum()
             which = "scale" if count == 1 else f"{wrongs:,} of {count:,} scales"
             are = "is" if wrongs == 1 else "are"

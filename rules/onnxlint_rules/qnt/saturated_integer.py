@@ -1,16 +1,13 @@
 """QNT008 saturated-integer."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from onnxlint import Finding, Graph, Node, Option, Quantisation, Severity, Value, rule
+from onnxlint import Finding, Graph, Option, Quantisation, Severity, Value, rule
 from onnxlint.model.graph.operators import DEQUANTIZE
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, np.dtype[Any]]
+    from onnxlint.types import Array
 
 BIAS_SLOTS = {"QLinearConv": 8, "com.microsoft::QGemm": 6} | dict.fromkeys(sorted(DEQUANTIZE), 0)
 """Where an int32 bias is read."""
@@ -112,84 +109,48 @@ def saturated_integer(
     }
     """
     for node in graph.nodes(*BIAS_SLOTS):
-        value = node.input(BIAS_SLOTS[node.op])
-        ends = graph.ask(value, _int32_ends)
-        if value is not None and ends:
-            are = "is" if ends[0] == 1 else "are"
+        bias = node.input(BIAS_SLOTS[node.op])
+        saturated, stored = graph.ask(bias, _at_int32_ends), graph.tensor(bias)
+        if bias is not None and saturated and stored is not None:
+            are = "is" if saturated == 1 else "are"
             yield Finding(
-                node.place_of(value.name),
-                f"{ends[0]:,} of {ends[1]:,} stored int32 values {are} saturated at ±2³¹",
+                node.place_of(bias.name),
+                f"{saturated:,} of {stored.size:,} stored int32 values {are} saturated at ±2³¹",
                 hint="quantise again with a lower bound for weight scales, or keep this layer in "
                 "float",
-                measured=ends[0],
+                measured=saturated,
                 limit=0,
                 unit="integers",
             )
     met: set[Value] = set()
     for layer in quantisation.layers:
-        if not layer.is_8_bit or graph.source(layer.weights) in met:
+        weights = graph.source(layer.weights)
+        counts = layer.code_counts(graph) if layer.is_8_bit and weights not in met else None
+        met.add(weights)
+        if counts is None or (counts > 0).sum() < _FEWEST_CODES:
             continue
-        met.add(graph.source(layer.weights))
-        codes = graph.constant(layer.weights)
-        piled = None if codes is None else _piled(codes, _channel_axis(layer.weights, graph))
-        if piled and piled.share >= most_at_an_end and piled.times >= times_neighbours:
+        share, times = _at_ends(counts, layer.slices(graph))
+        if share >= most_at_an_end and times >= times_neighbours:
             yield Finding(
                 layer.node.place_of(layer.weights.name),
-                f"at least {piled.share:.1%} of the codes are saturated at each end of "
-                f"{piled.dtype} (limit {most_at_an_end:.0%})",
+                f"at least {share:.1%} of the codes are saturated at each end of "
+                f"{'uint8' if len(counts) == 256 else 'int8'} (limit {most_at_an_end:.0%})",
                 hint="compute the scale of these weights from their own maximum",
-                measured=piled.share,
+                measured=share,
                 limit=most_at_an_end,
                 unit="fraction of codes",
             )
 
 
-def _int32_ends(codes: "Array") -> tuple[int, int] | None:
-    """How many of a bias's values are at an end of int32, of how many; None where none is."""
-    if codes.dtype.name != "int32":
-        return None
-    count = int(((codes >= INT32_END) | (codes < -INT32_END)).sum())
-    return (count, codes.size) if count else None
+def _at_int32_ends(codes: "Array") -> int:
+    """How many of a bias's values are at an end of int32."""
+    at_end = (codes >= INT32_END) | (codes < -INT32_END)
+    return int(at_end.sum()) if codes.dtype.name == "int32" else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Piled:
+def _at_ends(counts: "Array", slices: int) -> tuple[float, float]:
     """The share of codes at the emptier end, and how many times as many as beside it."""
-
-    share: float
-    times: float
-    dtype: str
-
-
-def _piled(codes: "Array", axis: int | None) -> _Piled | None:
-    import numpy as np
-
-    if codes.dtype.name not in ("int8", "uint8") or not codes.size:
-        return None
-    low, high = (-127, 127) if codes.dtype.name == "int8" else (0, 255)
-    clipped = codes.astype(np.int16).clip(low, high)
-    counts = np.bincount((clipped - low).reshape(-1), minlength=high - low + 1)
-    if (counts > 0).sum() < _FEWEST_CODES:
-        return None
-    channels = 1 if axis is None else codes.shape[axis]
-    ends = counts[0], counts[-1]
+    excess = max(0, min(counts[0], counts[-1]) - slices)
     beside = counts[1 : _NEIGHBOURS + 1].mean(), counts[-_NEIGHBOURS - 1 : -1].mean()
-    excess = max(0, min(ends) - channels)
-    times = min(end / max(near, 0.5) for end, near in zip(ends, beside, strict=True))
-    return _Piled(excess / codes.size, float(times), codes.dtype.name)
-
-
-def _channel_axis(weights: Value, graph: Graph) -> int | None:
-    """The axis along which each slice of a weight may have a scale of its own."""
-    for reader in weights.readers:
-        axis = _axis_of(reader)
-        tensor = graph.tensor(weights)
-        if axis is not None and tensor is not None and -len(tensor.dims) <= axis < len(tensor.dims):
-            return axis
-    return None
-
-
-def _axis_of(reader: Node) -> int | None:
-    if reader.op in DEQUANTIZE:
-        return int(reader.attribute("axis", 1))
-    return 0 if "Conv" in reader.op else -1
+    times = min(counts[0] / max(beside[0], 0.5), counts[-1] / max(beside[1], 0.5))
+    return float(excess / counts.sum()), float(times)

@@ -15,9 +15,9 @@ from onnxlint import (
     Shapes,
     Targets,
     Value,
+    counted,
     rule,
 )
-from onnxlint.analyses.static.quantisation import FLOAT_LAYERS
 from onnxlint.model.graph.operators import QUANTIZE
 from onnxlint.model.graph.traversal import followers
 
@@ -80,15 +80,15 @@ def saturating_u8s8(
     if preflight.refusal is not None:
         raise NotApplicable(preflight.refusal)
     judged = [layer for layer in quantisation.layers if _may_saturate(layer, graph, shapes)]
-    shares = [_share_of_large(layer, graph) for layer in judged]
+    shares = [graph.ask(layer.weights, _large_share) or 0.0 for layer in judged]
     count = sum(share > max_share for share in shares)
     if count:
         worst = max(range(len(judged)), key=shares.__getitem__)
         on_x86 = targets.named("ort-cpu") or targets.named("openvino")
         yield Finding(
             judged[worst].node,
-            f"{shares[worst]:.1%} of int8 weights exceed {SAFE} (limit {max_share:.1%}); {count} "
-            f"layer{'s' * (count != 1)} may saturate on x86 without VNNI",
+            f"{shares[worst]:.1%} of int8 weights exceed {SAFE} (limit {max_share:.1%}); "
+            f"{counted(count, 'layer')} may saturate on x86 without VNNI",
             hint="quantise with reduce_range=True (7 bits), or the weights as uint8",
             measured=shares[worst],
             limit=max_share,
@@ -104,7 +104,7 @@ def _may_saturate(layer: QuantisedLayer, graph: Graph, shapes: Shapes) -> bool:
         return False
     if "Conv" in layer.node.op and (len(weights.dims) < 2 or weights.dims[1] == 1):
         return False
-    if layer.node.op not in FLOAT_LAYERS:
+    if not layer.is_float:
         return data in ("uint8", "float")
     return data in ("uint8", "int8") and (
         layer.node.op == "MatMul" or _is_quantised(layer.node.output)
@@ -114,10 +114,6 @@ def _may_saturate(layer: QuantisedLayer, graph: Graph, shapes: Shapes) -> bool:
 def _is_quantised(value: Value | None) -> bool:
     """Whether a result is quantised at once, or behind an activation that quantising replaces."""
     return any(node.op in QUANTIZE for node, _ in followers(value, ("Relu", "Clip")))
-
-
-def _share_of_large(layer: QuantisedLayer, graph: Graph) -> float:
-    return graph.ask(layer.weights, _large_share) or 0.0
 
 
 def _large_share(codes: Any) -> float:

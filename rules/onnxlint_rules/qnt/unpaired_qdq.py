@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Node, Quantisation, Severity, Value, rule
-from onnxlint.analyses.static.quantisation import FLOAT_LAYERS
+from onnxlint import Finding, Graph, Node, Quantisation, Severity, rule
 from onnxlint.model.graph.operators import ARITHMETIC, DEQUANTIZE, QUANTIZE
 
-_UNSCALED = ARITHMETIC | {"Abs", "Mean", "Neg", "Pow", "Sum"}
+_UNSCALED = sorted(ARITHMETIC | {"Abs", "Mean", "Neg", "Pow", "Sum"})
 """Operators that accept integers of 8 bits, and have no scales."""
 
 QUANTISERS = QUANTIZE | DEQUANTIZE | {"DynamicQuantizeLinear"}
@@ -80,91 +79,29 @@ def unpaired_qdq(graph: Graph, quantisation: Quantisation) -> Iterator[Finding]:
         y = Transpose(q)
     }
     """
-    equal, other = _round_trips(graph)
     kinds = (
-        _plain_arithmetic(graph, quantisation),
-        _dynamic(graph),
+        [node for node in graph.nodes(*_UNSCALED) if any(map(quantisation.quantiser, node.inputs))],
+        [node for node in graph.nodes("DynamicQuantizeLinear") if _is_dequantised_at_once(node)],
         _half_quantised(quantisation),
-        equal,
-        other,
+        [node for node, alike in quantisation.requantised if alike],
+        [node for node, alike in quantisation.requantised if not alike],
     )
     for nodes, (what, hint, severity) in zip(kinds, _KINDS, strict=True):
         if nodes:
-            yield Finding.of_nodes(
-                nodes,
-                what,
-                hint=hint.format(op=nodes[0].op_type),
-                measured=len(nodes),
-                limit=0,
-                unit="nodes",
-                severity=severity,
-            )
+            hint = hint.format(op=nodes[0].op_type)
+            yield Finding.of_nodes(nodes, what, hint=hint, severity=severity)
 
 
-def _plain_arithmetic(graph: Graph, quantisation: Quantisation) -> list[Node]:
-    """Arithmetic on quantised integers, which only mean something with their scales."""
-
-    return [
-        node
-        for node in graph.nodes()
-        if node.op in _UNSCALED and any(map(quantisation.quantiser, node.inputs))
-    ]
-
-
-def _dynamic(graph: Graph) -> list[Node]:
-    """Nodes that quantise dynamically for no consumer but DequantizeLinear."""
-    return [
-        node
-        for node in graph.nodes("DynamicQuantizeLinear")
-        if (quantised := node.output) is not None
-        and quantised.consumers
-        and not (quantised.is_output or quantised.yielded_to)
-        and all(reader.op in DEQUANTIZE for reader in quantised.consumers)
-    ]
+def _is_dequantised_at_once(node: Node) -> bool:
+    """Whether no consumer reads the integers but DequantizeLinear."""
+    integers = node.output
+    if integers is None or not integers.consumers or integers.is_output or integers.yielded_to:
+        return False
+    return all(reader.op in DEQUANTIZE for reader in integers.consumers)
 
 
 def _half_quantised(quantisation: Quantisation) -> list[Node]:
     """Layers with weights of 8 bits and float data, where they are fewer than the others."""
-    judged = [
-        layer for layer in quantisation.layers if layer.node.op in FLOAT_LAYERS and layer.is_8_bit
-    ]
+    judged = [layer for layer in quantisation.layers if layer.is_float and layer.is_8_bit]
     halves = [layer.node for layer in judged if layer.data is None]
     return halves if 2 * len(halves) < len(judged) else []
-
-
-def _round_trips(graph: Graph) -> tuple[list[Node], list[Node]]:
-    """Nodes that quantise a dequantised value: with equal parameters, and with others."""
-    equal: list[Node] = []
-    other: list[Node] = []
-    same = _Same(graph)
-    for node in graph.nodes(*sorted(QUANTIZE)):
-        data = node.input(0)
-        before = None if data is None else graph.source(data).producer
-        if before is not None and before.op in DEQUANTIZE:
-            (equal if same.parameters(node, before) else other).append(node)
-    return equal, other
-
-
-class _Same:
-    """Compares scales and zero points, each pair once."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._known: dict[tuple[Value | None, Value | None], bool] = {}
-
-    def parameters(self, one: Node, other: Node) -> bool:
-        """Whether two nodes have the same scale and zero point."""
-        pairs = ((one.input(slot), other.input(slot)) for slot in (1, 2))
-        alike = all(a is b or self._equal(a, b) for a, b in pairs)
-        return alike and one.attribute("axis", 1) == other.attribute("axis", 1)
-
-    def _equal(self, one: Value | None, other: Value | None) -> bool:
-        if (one, other) not in self._known:
-            self._known[one, other] = self._compared(one, other)
-        return self._known[one, other]
-
-    def _compared(self, one: Value | None, other: Value | None) -> bool:
-        import numpy as np
-
-        a, b = self._graph.constant(one), self._graph.constant(other)
-        return a is not None and b is not None and a.dtype == b.dtype and np.array_equal(a, b)

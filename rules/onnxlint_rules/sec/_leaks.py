@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 from onnxlint import Draft
+from onnxlint.model.file.messages import messages
 
 _NOBODY = (
     r"(?!(?i:circleci|container|default|docker|ec2-user|jenkins|jovyan|public|runner|runneradmin|"
@@ -75,17 +75,13 @@ def kinds_in(line: str) -> dict[str, str]:
 
 def clean(draft: Draft, *kinds: str) -> None:
     """Cleans every text in the model's protobuf, wherever it stands."""
-    pending: list[Any] = [draft.model]
-    while pending:
-        proto = pending.pop()
-        for field, content in proto.ListFields():
+    for message, fields in messages(draft.model):
+        for field, content in fields:
             if field.name == "doc_string":
-                proto.doc_string = _without(kinds, content)
+                message.doc_string = _without(kinds, content)
             elif field.name == "metadata_props":
                 for entry in content:
                     entry.value = _without(kinds, entry.value)
-            elif field.type == field.TYPE_MESSAGE:
-                pending += [content] if hasattr(content, "ListFields") else content
 
 
 def _without(kinds: tuple[str, ...], text: str) -> str:

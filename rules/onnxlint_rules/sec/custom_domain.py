@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Graph, Node, Option, Severity, rule
+from onnxlint import Finding, Graph, Node, Option, Severity, listed, rule
 
 KNOWN = ("ai.onnx", "com.microsoft", "com.ms")
 """Domains, with those below them, that the specification or the released onnxruntime defines."""
@@ -71,10 +71,7 @@ def custom_domain(
             operators = sorted({node.op_type for node in nodes})
             yield Finding.of_nodes(
                 nodes,
-                f"domain {domain!r} is custom{_needed(domain)}: {_listed(operators)}",
-                measured=len(nodes),
-                limit=0,
-                unit="nodes",
+                f"domain {domain!r} is custom{_needed(domain)}: {listed(operators)}",
                 hint=f"add {domain!r} to the option allowed, if its library ships with the model",
                 evidence={"domain": domain, "operators": operators},
             )
@@ -91,8 +88,3 @@ def _is_custom(domain: str) -> bool:
 def _needed(domain: str) -> str:
     names = [name for parent, name in PROVIDERS.items() if _is_below(domain, [parent])]
     return f" and needs {names[0]}" if names else ""
-
-
-def _listed(operators: list[str], shown: int = 5) -> str:
-    more = f" and {len(operators) - shown} more" if len(operators) > shown else ""
-    return ", ".join(operators[:shown]) + more

@@ -8,7 +8,6 @@ from onnxlint import (
     NotApplicable,
     Severity,
     Targets,
-    Value,
     Weights,
     rule,
 )  # fmt: skip
@@ -69,9 +68,8 @@ def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> 
     ways = Ways(graph, halves)
     for value, tensor in constants:
         half = tensor.dtype == "float16"
-        if not value.consumers or not (half or tensor.dtype in ("float", "double")):
-            continue
-        seen = weights.of(tensor)
+        judged = value.consumers and tensor.dtype in ("float16", "float", "double")
+        seen = weights.of(tensor) if judged else None
         if seen is None or not seen.elements:
             continue
         largest = max(seen.maximum, -seen.minimum)
@@ -86,20 +84,17 @@ def fp16_overflow_constant(graph: Graph, weights: Weights, targets: Targets) -> 
                 hint="use -65504 in place of -inf, or select with Where instead of Mul",
                 severity=Severity.ERROR,
             )
-        elif largest > LARGEST and (halves or narrowed):
-            if value in ways.to_float16:
-                yield _finding(value, largest, "is cast to float16", Severity.WARNING)
-            elif narrowed and value in ways.to_softmax:
-                reason = "reaches a softmax that the target may compute in float16"
-                yield _finding(value, largest, reason, Severity.INFO)
-
-
-def _finding(value: Value, largest: float, reason: str, severity: Severity) -> Finding:
-    return Finding(
-        value,
-        f"contains ±{largest:.3g} and {reason} (maximum {LARGEST:g})",
-        measured=largest,
-        limit=LARGEST,
-        hint=f"use a sentinel of at most {LARGEST:g} in magnitude, or keep the mask in float32",
-        severity=severity,
-    )
+        elif largest > LARGEST and (
+            (is_cast := value in ways.to_float16) or (narrowed and value in ways.to_softmax)
+        ):
+            reaches = "reaches a softmax that the target may compute in float16"
+            yield Finding(
+                value,
+                f"contains ±{largest:.3g} and {'is cast to float16' if is_cast else reaches} "
+                f"(maximum {LARGEST:g})",
+                measured=largest,
+                limit=LARGEST,
+                hint=f"use a sentinel of at most {LARGEST:g} in magnitude, or keep the mask in "
+                "float32",
+                severity=Severity.WARNING if is_cast else Severity.INFO,
+            )

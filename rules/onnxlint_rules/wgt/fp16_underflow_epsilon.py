@@ -14,8 +14,8 @@ ROUNDED_TO_ZERO = 2.0**-25
 _GUARDED = {"Div": 1, "Log": 0, "Pow": 0, "Reciprocal": 0, "Sqrt": 0}
 """Operators that need a guard against 0, and the slot that needs it."""
 
-_NORMALISATIONS = {"BatchNormalization": 1e-5, "InstanceNormalization": 1e-5}
-"""Their default epsilon."""
+_DEFAULT_EPSILON = 1e-5
+"""Of the normalisations."""
 
 
 @rule("WGT010", "fp16-underflow-epsilon", severity=Severity.WARNING)
@@ -79,9 +79,9 @@ def fp16_underflow_epsilon(graph: Graph, targets: Targets) -> Iterator[Finding]:
                 sure = in_half and vanished
                 yield _finding(guard, epsilon, f"epsilon before {node.op}", sure)
                 break
-    for node in graph.nodes(*_NORMALISATIONS):
+    for node in graph.nodes("BatchNormalization", "InstanceNormalization"):
         scale = graph.tensor(node.input(1))
-        epsilon = node.attribute("epsilon", _NORMALISATIONS[node.op])
+        epsilon = node.attribute("epsilon", _DEFAULT_EPSILON)
         if scale is not None and scale.dtype == "float16" and epsilon <= ROUNDED_TO_ZERO:
             yield _finding(node, 0.0, "epsilon", True)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from onnxlint import Finding, Graph, Node, Settings, Severity, Stage, Value, Weights, rule
+from onnxlint import Finding, Graph, Node, Settings, Severity, Stage, Weights, rule
 
 _SCALE, _BIAS, _MEAN, _VARIANCE = 1, 2, 3, 4
 
@@ -95,18 +95,10 @@ def _statistics(node: Node, graph: Graph, weights: Weights) -> _Statistics | Non
     if graph.tensor(node.input(_MEAN)) is None or graph.tensor(node.input(_VARIANCE)) is None:
         return None
     scale, bias, mean, variance = (
-        _repeated(node.input(slot), graph, weights) for slot in (_SCALE, _BIAS, _MEAN, _VARIANCE)
+        weights.uniform(graph.tensor(node.input(slot)))
+        for slot in (_SCALE, _BIAS, _MEAN, _VARIANCE)
     )
     return _Statistics(node, mean, variance, (scale, bias) == (1, 0))
-
-
-def _repeated(value: Value | None, graph: Graph, weights: Weights) -> float | None:
-    """The value of every element of a constant."""
-    tensor = graph.tensor(value)
-    seen = None if tensor is None else weights.of(tensor)
-    if seen is None or not seen.elements or seen.finite < seen.elements:
-        return None
-    return seen.minimum if seen.minimum == seen.maximum else None
 
 
 def _finding(found: list[_Statistics], message: str, **rest: Any) -> Finding:

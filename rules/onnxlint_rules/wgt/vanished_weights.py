@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Option, Severity, Stage, Weight, Weights, rule
+from onnxlint import Finding, Option, Severity, Stage, Weights, rule
 
 _SPARE = 1e-6
 """Of the mean square, for rounding."""
@@ -85,7 +85,11 @@ def vanished_weights(
         if mean_square > (1 - most_vanished + _SPARE) * largest**2:
             continue  # so many of them are large: their squares prove it without a look at each
         zeros = seen.zeros / seen.elements
-        tiny = zeros if zeros > most_vanished else _share_below(weight, largest * relative)
+        tiny = (
+            zeros
+            if zeros > most_vanished
+            else weights.share_below(weight.tensor, largest * relative)
+        )
         if tiny > most_vanished:
             pruned = zeros > most_vanished or zeros > tiny / 2
             what = "0" if pruned else f"below {relative:g} of the maximum {largest:.3g}"
@@ -100,14 +104,3 @@ def vanished_weights(
                 else f"check this layer's weight decay, and whether {largest:.3g} is an outlier",
                 severity=Severity.INFO if pruned else None,
             )
-
-
-def _share_below(weight: Weight, limit: float) -> float:
-    """The share of a weight's elements whose magnitude is below a limit."""
-    below = 0
-    try:
-        for block in weight.tensor.blocks():
-            below += int((abs(block.astype("float64")) < limit).sum())
-    except ValueError:  # it cannot be read any more
-        return 0.0
-    return below / weight.tensor.size

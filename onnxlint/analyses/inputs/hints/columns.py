@@ -13,6 +13,7 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import CASTING, COPYING, RESHAPING
+from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column
@@ -76,16 +77,17 @@ def _told(graph: Graph, shapes: Shapes, first: _View) -> Iterator[tuple[_View, l
 
 def _views(graph: Graph, shapes: Shapes, first: _View) -> Iterator[tuple[_View, Node, int]]:
     """The nodes that read columns of the input, moved or not."""
-    pending, seen, asked = [first], {first.value}, 0
-    while pending and asked < MOST_READERS:
-        view = pending.pop(0)
-        for node, slot in view.value.uses:
+    views = {first.value: first}
+    walk, asked = Walk([first.value]), 0
+    for value in walk:
+        if asked >= MOST_READERS:
+            return
+        for node, slot in value.uses:
             asked += 1
-            yield view, node, slot
-            for moved in _moved(graph, shapes, view, node, slot):
-                if moved.value not in seen:
-                    seen.add(moved.value)
-                    pending.append(moved)
+            yield views[value], node, slot
+            for moved in _moved(graph, shapes, views[value], node, slot):
+                views.setdefault(moved.value, moved)
+                walk.add(moved.value)
 
 
 def _moved(graph: Graph, shapes: Shapes, view: _View, node: Node, slot: int) -> Iterator[_View]:

@@ -9,6 +9,7 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import MOVING, PICKING, REPEATING
+from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Bound
@@ -43,16 +44,17 @@ _INDEXED: Mapping[str, tuple[int, int, str | int | None]] = {
 def bounds_of(graph: Graph, shapes: Shapes, value: Value, dims: Dims) -> list[Bound]:
     """Every bound of the whole numbers of an input, in the order of the nodes."""
     found: dict[Bound, None] = {}
-    pending, seen = [(value, 1, 0)], {value}
-    while pending and len(seen) <= MOST_STEPS:
-        current, scale, shift = pending.pop(0)
+    affine = {value: (1, 0)}
+    walk = Walk([value])
+    for current in walk:
+        if len(affine) > MOST_STEPS:
+            break
         for node, slot in current.uses:
-            found |= dict.fromkeys(_bounds(shapes, node, slot, (scale, shift), dims))
-            changed = _affine(graph, node, slot, scale, shift)
-            if changed is None or node.output is None or node.output in seen:
-                continue
-            seen.add(node.output)
-            pending.append((node.output, *changed))
+            found |= dict.fromkeys(_bounds(shapes, node, slot, affine[current], dims))
+            changed = _affine(graph, node, slot, *affine[current])
+            if changed is not None and node.output is not None:
+                affine.setdefault(node.output, changed)
+                walk.add(node.output)
     return list(found)
 
 
