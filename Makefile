@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Tests start hundreds of processes, and each would compile the packages anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-all check lint architecture attack bench fuzz docs targets clean new-rule rule \
   changelog hooks dist
 
@@ -23,16 +26,23 @@ demo: $(VENV)/installed  ## Install, and lint a flawed model.
 	@echo '$$ onnxlint fixtures/demo/flawed.onnx --stage init'
 	@$(BIN)/onnxlint fixtures/demo/flawed.onnx --stage init; test $$? -eq 1
 
-test: lint  ## Install, and run every check.
-	$(BIN)/pytest -n auto
+test: $(VENV)/installed-dev  ## Install, and run every check.
+	@$(MAKE) --no-print-directory -j2 lint tests
+
+# Each process has whole files, as long as there are some: what a file sets up is set up once.
+PYTEST := $(BIN)/pytest -n auto --dist worksteal
+
+.PHONY: tests
+tests: $(VENV)/installed-dev
+	$(PYTEST)
 
 QUICK := (unit or examples) and not (runtime or slow)
 
 check: lint  ## The quick checks: style, types, and the tests that run no model.
-	$(BIN)/pytest -q -n auto -m "$(QUICK)"
+	$(PYTEST) -q -m "$(QUICK)"
 
 test-all: lint  ## Run every check, and every case of those that are sampled.
-	$(BIN)/pytest -n auto -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow" --hypothesis-profile all
 
 lint: $(VENV)/installed-dev  ## Format, style, types, contracts between modules.
 	$(BIN)/ruff format --check .

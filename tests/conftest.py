@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import compileall
 import gc
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+from forked_command import can_fork, run_forked
+from inference_here import HERE, inference_here
 from kinds import kind, lacks, runs
+from onnx import defs
 from snapshots import RECORDING, are_comparable, form_of, known_forms
+from spare_workers import OWN, end_spare_workers, spare_workers
 
 import onnxlint.rule_runner  # before `_listen` looks for who judges
 from onnxlint.findings import Diagnostic, Finding
@@ -28,9 +33,22 @@ from onnxlint.runtime.shape_inference import ort_symbolic  # noqa: F401 - once, 
 from onnxlint.severity import Severity, Stage
 from onnxlint.testing import Example, model_from_text, run_rule, saved
 
-hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
-if os.environ.get("CI"):  # a gate must not fail by chance; new examples are for the desk
-    hypothesis.settings.load_profile("ci")
+defs.has("Relu")  # onnx registers its operators at the first question; in each fork, it takes 20 ms
+hypothesis.settings.register_profile("all", max_examples=100, deadline=None)  # make test-all
+hypothesis.settings.register_profile("usual", max_examples=40)
+hypothesis.settings.register_profile("ci", max_examples=40, derandomize=True, deadline=None)
+# A gate must not fail by chance; new examples are for the desk.
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "usual")
+
+
+def tries(most: int) -> hypothesis.settings:
+    """The settings of a property: `most` examples by `make test-all`, and their share by others."""
+    return hypothesis.settings(
+        max_examples=most * hypothesis.settings.default.max_examples // 100, deadline=None
+    )
+
+
+ROOT = Path(__file__).parent.parent
 
 SOUND = (
     "net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5, 6}> {y = MatMul(x, w)}"
@@ -60,6 +78,16 @@ def severities(rule: Rule, text: str) -> list[Severity]:
     return [found.severity for found in findings(rule, text)]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Compiles the packages once, and not in each of the hundreds of processes that tests start.
+
+    They may be told to write no bytecode, by PYTHONDONTWRITEBYTECODE.
+    """
+    if not hasattr(config, "workerinput"):
+        for package in ("onnxlint", "rules"):
+            compileall.compile_dir(ROOT / package, quiet=2)
+
+
 @pytest.hookimpl(tryfirst=True)  # before the options -m and -k choose
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks every test with its kind."""
@@ -76,6 +104,17 @@ def _collected() -> Iterator[None]:
     """What a module leaves behind is freed: a fork copies it, and there are thousands of them."""
     yield
     gc.collect()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keeps a worker's process for the next one, and infers shapes in this process."""
+    file = request.path.stem
+    with (
+        nullcontext() if file in OWN else spare_workers(),
+        inference_here() if file in HERE else nullcontext(),
+    ):
+        yield
 
 
 @pytest.fixture
@@ -104,19 +143,23 @@ def graph_of(write_model: Callable[..., Path]):
 
 
 @pytest.fixture
-def onnxlint(tmp_path: Path) -> Run:
+def onnxlint(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     """Runs `python -m onnxlint …` in the test's folder."""
 
     def run(*arguments: object, stdin: bytes | None = None, **environment: str):
-        done = subprocess.run(
-            [sys.executable, "-m", "onnxlint", *map(str, arguments)],
-            cwd=tmp_path,
-            input=stdin,
-            capture_output=True,
-            env=os.environ | environment,
-            timeout=120,
-            check=False,
-        )
+        given = [*map(str, arguments)]
+        if can_fork(environment) and request.node.get_closest_marker("fresh") is None:
+            done = run_forked(given, tmp_path, stdin, environment, timeout=120)
+        else:
+            done = subprocess.run(
+                [sys.executable, "-m", "onnxlint", *given],
+                cwd=tmp_path,
+                input=stdin,
+                capture_output=True,
+                env=os.environ | environment,
+                timeout=120,
+                check=False,
+            )
         return subprocess.CompletedProcess(
             done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
         )
@@ -169,7 +212,8 @@ def _forms(code: str) -> set[str]:
 
 
 def pytest_sessionfinish() -> None:
-    """Writes what was recorded, each process its own file."""
+    """Ends what is left, and writes what was recorded, each process its own file."""
+    end_spare_workers()
     if RECORDED:
         by_code: dict[str, list[str]] = {}
         for code, form in sorted(RECORDED):

@@ -14,6 +14,7 @@ from conftest import FLAWED, SOUND
 from onnxlint import __version__
 
 
+@pytest.mark.fresh
 def test_sound_model_passes(onnxlint, write_model):
     done = onnxlint(write_model())
     assert done.returncode == 0
@@ -41,6 +42,7 @@ def test_select_and_ignore(onnxlint, write_model):
     assert onnxlint(path, "--select", "ARC").returncode == 1
 
 
+@pytest.mark.fresh
 def test_json_is_one_strict_document_for_many_models(onnxlint, write_model, tmp_path):
     write_model(FLAWED, "models/flawed.onnx")
     write_model(SOUND, "models/sound.onnx")
@@ -67,6 +69,7 @@ def test_output_file_holds_what_standard_output_would(onnxlint, write_model, tmp
     assert json.loads((tmp_path / "report.json").read_text())["models"][0]["findings"]
 
 
+@pytest.mark.fresh
 def test_standard_input(onnxlint, write_model):
     done = onnxlint("-", stdin=write_model(FLAWED).read_bytes())
     assert done.returncode == 1
@@ -247,6 +250,7 @@ def test_inspect_counts_what_was_learnt(onnxlint, write_model):
     assert {op: count for op, count in counts.items() if count} == learnt
 
 
+@pytest.mark.fresh
 def test_inspect_shows_layers(onnxlint, write_model):
     done = onnxlint("inspect", write_model(FLAWED), "--json")
     described = json.loads(done.stdout)
@@ -257,6 +261,7 @@ def test_inspect_shows_layers(onnxlint, write_model):
     assert described["layers"][2]["maximum"] <= 1
 
 
+@pytest.mark.fresh
 def test_rules_and_explain(onnxlint):
     listed = json.loads(onnxlint("rules", "ACT", "--format", "json").stdout)
     assert {"ACT003"} <= {rule["code"] for rule in listed}

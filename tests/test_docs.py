@@ -128,6 +128,7 @@ def test_schemas_in_the_package_are_current(name):
     jsonschema.Draft202012Validator.check_schema(json.loads(written))
 
 
+@pytest.mark.fresh
 def test_schema_command(onnxlint):
     for name in ("config", "report"):
         printed = onnxlint("schema", name).stdout

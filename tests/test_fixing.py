@@ -18,7 +18,7 @@ import onnx
 import onnxruntime
 import pytest
 from attacks import layouts
-from conftest import FLAWED, SOUND
+from conftest import FLAWED, SOUND, tries
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -106,6 +106,7 @@ def noise(path: Path) -> dict[str, np.ndarray]:
 # The command
 
 
+@pytest.mark.fresh
 def test_in_place(onnxlint, write_model):
     path = write_model(BALLAST)
     path.chmod(0o640)
@@ -148,6 +149,7 @@ def test_without_a_finding_another_file_is_a_copy_and_the_own_file_is_left(
     assert (tmp_path / "copy.onnx").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.fresh
 def test_diff_writes_nothing(onnxlint, write_model):
     path = write_model(BALLAST)
     before = path.read_bytes()
@@ -1115,9 +1117,7 @@ def careless_models(draw):
 
 
 @hypothesis.settings(
-    deadline=None,
-    max_examples=25,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+    tries(25), suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
 @hypothesis.given(model=careless_models())
 def test_a_careless_model_is_mended_wholly_and_computes_the_same(model, tmp_path, workers):

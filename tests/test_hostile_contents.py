@@ -34,10 +34,10 @@ from onnxlint.report import ModelReport
 from onnxlint.rules.packs import discover
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
-from onnxlint.testing import model_from_text
+from onnxlint.testing import model_from_text, shared_workers
 
-SHARDS = 4
-"""The operators are spread over so many models."""
+SHARDS = 8
+"""The operators are spread over so many models; inference starts anew after many of their nodes."""
 
 
 @cache
@@ -48,7 +48,7 @@ def everything() -> Job:
 def lint(path: Path, *, run: bool = False) -> ModelReport:
     settings = Settings(samples=2, time_limit=20)
     job = replace(everything(), path=str(path), settings=settings, static_only=not run)
-    return lint_model(job)
+    return lint_model(job, workers=shared_workers())
 
 
 def codes(report: ModelReport) -> set[str]:

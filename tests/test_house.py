@@ -14,7 +14,7 @@ grimp = pytest.importorskip("grimp")  # import-linter's, of the extra `dev`
 
 def _imports(package: str) -> nx.DiGraph[str]:
     """Every import, also under TYPE_CHECKING and inside functions; but the public table's."""
-    found = grimp.build_graph(package, exclude_type_checking_imports=False)
+    found = grimp.build_graph(package, exclude_type_checking_imports=False, cache_dir=None)
     graph: nx.DiGraph[str] = nx.DiGraph()
     for module in found.modules - {package}:
         imported = found.find_modules_directly_imported_by(module)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from conftest import tries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -54,9 +55,7 @@ def mutations(draw: st.DrawFn) -> bytes:
 
 
 @given(st.one_of(mutations(), st.binary(max_size=200)))
-@settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(tries(400), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_give_a_graph_or_one_sentence(tmp_path, data):
     path = tmp_path / "fuzzed.onnx"
     path.write_bytes(data)
@@ -207,7 +206,7 @@ def test_broken_text_is_one_sentence(tmp_path):
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@tries(150)
 def test_no_rule_crashes_on_a_damaged_file(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("damaged") / "model.onnx"
     path.write_bytes(data.draw(mutations()))

@@ -7,7 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import assume, given, settings
+from conftest import tries
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
@@ -113,7 +114,7 @@ def indexings(draw: st.DrawFn) -> Indexing:
     )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(indexings())
 def test_made_up_indices_stay_within_what_they_index(model: Indexing) -> None:
     assume(model.has_an_answer())

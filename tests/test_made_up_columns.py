@@ -6,7 +6,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import given, settings
+from conftest import tries
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
@@ -74,7 +75,7 @@ SCALERS = {
 }  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
+@tries(25)
 @given(tables(), st.sampled_from([*SCALERS]), st.data())
 def test_what_is_scaled_comes_near_one(table: Table, reader: str, data: st.DataObject) -> None:
     count = len(table.picked)
@@ -91,7 +92,7 @@ def test_what_is_scaled_comes_near_one(table: Table, reader: str, data: st.DataO
     assert (scaled.std(axis=0) > 0.5).all()
 
 
-@settings(max_examples=25, deadline=None)
+@tries(25)
 @given(tables(), st.data())
 def test_trees_see_both_sides_of_every_threshold(table: Table, data: st.DataObject) -> None:
     features = st.integers(0, len(table.picked) - 1)

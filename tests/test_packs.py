@@ -67,6 +67,7 @@ def test_rules_of_a_file_and_of_a_folder(write_rule):
     assert [found.name for found in rules_in_path(path.parent)] == ["no-cosine"]
 
 
+@pytest.mark.fresh
 def test_a_teams_rule_is_as_good_as_ours(write_rule, write_model, onnxlint, tmp_path):
     path = write_rule()
     model = write_model(COSINE)
@@ -134,6 +135,7 @@ def test_selectors_suggest(written, meant):
         discover().select(written)
 
 
+@pytest.mark.fresh
 def test_test_rules_command(write_rule, onnxlint):
     good = onnxlint("test-rules", write_rule())
     assert (good.returncode, good.stdout.splitlines()[-1]) == (0, "1 passed, 0 failed")

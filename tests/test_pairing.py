@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
+from conftest import tries
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -95,7 +96,7 @@ def reordered(draw: st.DrawFn, model: onnx.ModelProto) -> onnx.ModelProto:
     return other
 
 
-@settings(max_examples=20, deadline=None)
+@tries(20)
 @given(st.data())
 def test_another_order_under_other_names_is_paired_wholly(data):
     model = random_model(data.draw)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import findings
-from hypothesis import given, settings
+from conftest import findings, tries
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper, save
 
@@ -77,7 +77,7 @@ SCALES = st.sampled_from([1e-4, 1e-2, 1.0, 1e2, 1e4])
 
 
 @given(SIZES, st.lists(SCALES, min_size=6, max_size=6), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@tries(25)
 def test_a_row_of_matrices_has_the_gradient_of_their_product(
     workers, tmp_path_factory, sizes, scales, seed
 ):

@@ -547,6 +547,7 @@ def test_ids_are_no_features(tmp_path):
 # The command
 
 
+@pytest.mark.fresh
 def test_metrics_in_both_formats(onnxlint):
     pytest.importorskip("sklearn")
     given = [DIGITS / "mlp.onnx", "--data", HELD_OUT, "--labels", f"{HELD_OUT}:classes"]

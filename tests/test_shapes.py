@@ -137,6 +137,13 @@ def test_what_onnx_does_not_ask_about(write_model: Write, node: str, reason: str
         assert told == ([reason] if reason else [])
 
 
+def test_no_node_is_told_by_the_name_that_inference_gave_it(write_model: Write) -> None:
+    path = write_model('n (float[4, 3] x) => (float[?] y) { y = EyeLike <dtype = "a"> (x) }')
+    with shapes_of(path) as (_, shapes):
+        (failure,) = shapes.failures
+        assert failure.reason == "Attribute dtype should be of integer type and specify a type"
+
+
 def test_after_an_unexplained_crash_declared_types_are_known(
     write_model: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,8 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from conftest import tries
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -69,13 +70,13 @@ def assert_same(one: Statistics, other: Statistics) -> None:
 
 
 @given(arrays())
-@settings(max_examples=300, deadline=None)
+@tries(300)
 def test_equals_numpy(array):
     assert_is_numpys(measure(array), array)
 
 
 @given(arrays(max_side=5), st.data())
-@settings(max_examples=200, deadline=None)
+@tries(200)
 def test_any_split_gives_the_same(array, data):
     flat = array.reshape(-1)
     cuts = data.draw(st.lists(st.integers(0, flat.size), max_size=4).map(sorted))
@@ -111,7 +112,7 @@ def weights(draw: st.DrawFn) -> np.ndarray:
 
 
 @given(weights(), st.data())
-@settings(max_examples=400, deadline=None)
+@tries(400)
 def test_blocks_of_any_dtype_equal_the_whole(array, data):
     axis = data.draw(st.none() | st.integers(0, array.ndim - 1))
     cuts = data.draw(st.lists(st.integers(0, array.size), max_size=4).map(sorted))
@@ -166,7 +167,7 @@ def assert_same_histogram(one: Statistics, other: Statistics) -> None:
 
 
 @given(arrays(max_side=5), st.data())
-@settings(max_examples=200, deadline=None)
+@tries(200)
 def test_histograms_merge_exactly(array, data):
     flat = array.reshape(-1)
     cuts = data.draw(st.lists(st.integers(0, flat.size), max_size=4).map(sorted))
@@ -175,7 +176,7 @@ def test_histograms_merge_exactly(array, data):
 
 
 @given(npst.arrays("float32", st.tuples(st.integers(1, 9), st.integers(1, 700))), st.data())
-@settings(max_examples=100, deadline=None)
+@tries(100)
 def test_samples_are_the_same_in_any_split(array, data):
     cuts = data.draw(st.lists(st.integers(1, len(array)), max_size=4, unique=True).map(sorted))
     parts = [measure(p, samples=len(p)) for p in np.split(array, cuts) if len(p)]
@@ -211,7 +212,7 @@ def test_samples_are_capped_and_need_one_size():
 
 
 @given(arrays(), st.floats(0, 1))
-@settings(max_examples=200, deadline=None)
+@tries(200)
 def test_quantiles_are_right_within_a_factor_of_two(array, q):
     found = Observed(None, measure(array)).quantile(q)
     values = array.astype(np.float64).reshape(-1)
@@ -242,7 +243,7 @@ def test_one_nan_does_not_ruin_the_quantiles():
     npst.arrays(st.sampled_from(["int8", "uint8", "int16", "uint16"]), st.integers(0, 40)),
     st.floats(1e-6, 1e3), st.integers(-128, 127),
 )  # fmt: skip
-@settings(max_examples=100, deadline=None)
+@tries(100)
 def test_integers_are_measured_as_what_they_stand_for(integers, scale, zero_point):
     seen = measure_quantised(integers, Quantisation(scale, zero_point))
     limits = np.iinfo(integers.dtype)
@@ -309,7 +310,7 @@ def test_the_sum_of_many_like_numbers_is_exact():
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@tries(150)
 def test_totals_equal_one_measurement_of_all_runs(data):
     """Values of several dtypes and layouts, in runs of some samples, with NaN here and there."""
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))

@@ -184,6 +184,7 @@ def test_a_wrong_target_in_the_configuration_names_the_file(tmp_path: Path) -> N
         planned(tmp_path, 'targets = ["ort-gpu"]\n')
 
 
+@pytest.mark.fresh
 def test_the_command_takes_targets_and_lists_them(onnxlint, write_model) -> None:
     path = write_model("<ir_version: 12, opset_import: ['' : 13]>".replace("'", '"') +
                        "net (float[N] x) => (float[N] y) { y = Relu(x) }")  # fmt: skip

@@ -7,14 +7,13 @@ import json
 import os
 import re
 import struct
-import subprocess
-import sys
 import termios
 from dataclasses import replace
 
 import click
 import pytest
 from conftest import FLAWED, SOUND
+from forked_command import start_forked
 
 from onnxlint.cli.colours import of_environment
 from onnxlint.findings import Diagnostic
@@ -39,14 +38,12 @@ def terminal(tmp_path):
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         inherited = {name: value for name, value in os.environ.items()
                      if name not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}}  # fmt: skip
-        process = subprocess.Popen(
-            [sys.executable, "-m", "onnxlint", *map(str, arguments)],
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            stdout=theirs,
-            stderr=theirs,
-            env=inherited | {"TERM": "xterm-256color"} | environment,
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        environment = inherited | {"TERM": "xterm-256color"} | environment
+        child = start_forked(
+            [*map(str, arguments)], tmp_path, (nothing, theirs, theirs), environment, (ours,)
         )
+        os.close(nothing)
         os.close(theirs)
         shown = b""
         while True:
@@ -58,7 +55,8 @@ def terminal(tmp_path):
                 break
             shown += part
         os.close(ours)
-        return shown.decode().replace("\r\n", "\n"), process.wait(120)
+        _, status = os.waitpid(child, 0)
+        return shown.decode().replace("\r\n", "\n"), os.waitstatus_to_exitcode(status)
 
     return run
 

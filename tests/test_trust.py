@@ -255,6 +255,7 @@ MODULES = ("numpy", "struct", "typing", "signal", "msgspec", "onnxruntime", "onn
 """Not `importlib`: `python -m` itself imports that before there is anything of ours."""
 
 
+@pytest.mark.fresh
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_no_module_of_the_working_folder_is_imported(jobs, onnxlint, write_model, tmp_path):
     models = [write_model(FLAWED), write_model(SOUND, "sound.onnx")]

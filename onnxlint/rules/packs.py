@@ -11,7 +11,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -114,9 +115,9 @@ def discover(paths: Iterable[Path] = (), require: Iterable[str] = ()) -> Registr
 
 
 def _add_pack(registry: Registry, entry: EntryPoint) -> None:
-    distribution = entry.dist.name if entry.dist else entry.value
+    distribution, version = _release(entry.dist) if entry.dist else (entry.value, "")
     pack = entry.value.partition(".")[0]
-    registry.packs[pack] = entry.dist.version if entry.dist else ""
+    registry.packs[pack] = version
     for rule in _loaded(f"pack {distribution!r} ({entry.value})", entry.value):
         if rule.family != entry.name:
             raise PackError(
@@ -124,6 +125,13 @@ def _add_pack(registry: Registry, entry: EntryPoint) -> None:
                 "an entry point's name must be the prefix of all its rules"
             )
         registry.add(rule, pack)
+
+
+@lru_cache(maxsize=8)  # a pack has an entry for each family, and all of them one distribution
+def _release(distribution: Distribution) -> tuple[str, str]:
+    """Name and version; each question of them would parse the distribution's metadata anew."""
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 def _loaded(label: str, package: str) -> Iterator[Rule]:

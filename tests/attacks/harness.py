@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 import tty
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -42,6 +42,9 @@ LEFT_SECONDS = 2.0
 
 TICK_SECONDS = 0.05
 """Between two looks at the processes."""
+
+LOOKS_TO_ONE_AT_ALL = 40
+"""A machine has hundreds of processes; those that are not the command's are looked at so seldom."""
 
 KILL_SHARE = 1.75
 """At this multiple of the memory limit a process is killed: others work on the machine."""
@@ -364,10 +367,10 @@ class Process:
     started: int
 
 
-def processes() -> Iterator[Process]:
-    """All processes of the machine, as Linux lists them."""
+def processes(without: Container[int] = ()) -> Iterator[Process]:
+    """All processes of the machine, as Linux lists them, but those that are known already."""
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
+        if entry.name.isdigit() and int(entry.name) not in without:
             with suppress(OSError):
                 line = (entry / "stat").read_text(errors="replace")
                 name = line[line.index("(") + 1 : line.rindex(")")]
@@ -393,6 +396,8 @@ class Watch:
         self._written: list[bytes] = []
         self._fattest = 0
         self._known: dict[int, Process] = {}
+        self._foreign: set[int] = set()
+        self._looks = 0
         self._start = time.monotonic()
 
     def follow(self) -> None:
@@ -449,10 +454,15 @@ class Watch:
         return mine
 
     def _look(self) -> None:
-        listed = {process.pid: process for process in processes()}
-        for process in listed.values():
+        if self._looks % LOOKS_TO_ONE_AT_ALL == 0:  # numbers of processes come again
+            self._foreign.clear()
+        self._looks += 1
+        listed = [*processes(without=self._foreign)]
+        for process in listed:
             if process.session == self.process.pid or process.parent in self._known:
                 self._known.setdefault(process.pid, process)
+        foreign = (p.pid for p in listed if self._known.keys().isdisjoint({p.pid, p.parent}))
+        self._foreign.update(foreign)
         for pid in self._known:
             with suppress(OSError, ValueError):
                 status = Path("/proc", str(pid), "status").read_text(errors="replace")

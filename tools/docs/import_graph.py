@@ -30,7 +30,9 @@ def room(module: str) -> str:
 
 def rooms() -> nx.DiGraph[str]:
     """Which part imports which, directly; also under TYPE_CHECKING and inside functions."""
-    found = grimp.build_graph("onnxlint", RULES, exclude_type_checking_imports=False)
+    found = grimp.build_graph(
+        "onnxlint", RULES, exclude_type_checking_imports=False, cache_dir=None
+    )
     graph: nx.DiGraph[str] = nx.DiGraph()
     for module in found.modules - {"onnxlint"}:  # its imports are the table of public names
         for other in found.find_modules_directly_imported_by(module) - {"onnxlint.version"}:

@@ -90,6 +90,7 @@ def installed() -> dict[str, str]:
     return {name: metadata.version(name) for name in ("onnx", "onnxruntime")}
 
 
+@cache
 def are_comparable() -> bool:
     """Whether the forms were recorded with the releases that are installed."""
     return RELEASES.exists() and json.loads(RELEASES.read_text()) == installed()

@@ -237,12 +237,12 @@ def _signal(
         return False
     nodes = [node for node, _ in uses]
     named = any(word in value.name.lower() for word in _SIGNAL_NAMES)
-    rated = any(_RATES.search(other.name) for other in graph.inputs)
     convolved = has_channel and any(node.op == "Conv" for node in nodes)
     if named or convolved or any(node.op in _SPECTRAL for node in nodes):
         return True
-    framed = any(node.op in _FRAMING or node.scope is not value.scope for node in nodes)
-    return rated or None if framed else False
+    if not any(node.op in _FRAMING or node.scope is not value.scope for node in nodes):
+        return False
+    return any(_RATES.search(other.name) for other in graph.inputs) or None
 
 
 _SIZED = {

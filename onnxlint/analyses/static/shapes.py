@@ -32,6 +32,9 @@ _FAILURE = re.compile(
 _INNER = re.compile(r"Inference error\(s\): \(op_type:(?P<op>[^,()]*)[^()]*\): *")
 _INSIDE = re.compile(r"\(op_type:(?P<op>[^,()]*)[^()]*\): *")
 _PREFIXES = re.compile(r"\[(?:Shape|Type)InferenceError\] *")
+_TAGGED = re.compile(r" in node [^ ()]+ \(onnxlint-node:\d+:\d+\)")
+"""The node once more, by the name that inference gave it and nobody else knows."""
+
 _CONTRADICTS_DECLARATION = re.compile(r"Inferred (?:shape and existing shape|elem type) differ")
 _MISTAKEN = re.compile(r"Invalid rank for \w+ broadcasting")
 """onnx 1.23, on constants that it takes for shapes and cannot combine; they may well broadcast."""
@@ -391,7 +394,7 @@ def _failures(scopes: list[Scope], message: str) -> Iterator[InferenceFailure]:
         node = scopes[int(mark["key"])].nodes[int(mark["index"])]
         if node not in seen:
             seen.add(node)
-            reason = _PREFIXES.sub("", line[mark.end() :]).strip()
+            reason = _TAGGED.sub("", _PREFIXES.sub("", line[mark.end() :])).strip()
             inner_op = None
             while inner := _INNER.match(reason):
                 inner_op, reason = inner["op"], reason[inner.end() :]

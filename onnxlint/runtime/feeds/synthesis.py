@@ -177,18 +177,19 @@ def _at_limits(slots: list[Slot], sizes: Mapping[str, int], counted: str | None)
     content = [s for s in slots if s.meaning not in _NAMELESS]
     beside = [s for s in content if s.meaning is Meaning.INDEX and not s.columns]
     beside = beside if len(beside) < len(content) else []
+    kept = {slot.name for slot in beside}
     if counted is not None and not beside:
         sizes = _consistent({**sizes, counted: 1})
     steps = _steps(slots, sizes)
 
     def made(slot: Slot, of: Limit) -> Array:
         told, shape = resolved(slot, sizes), _shape(slot, sizes)
-        if slot in beside and of is not Limit.ENDS:
+        if slot.name in kept and of is not Limit.ENDS:
             return array_of(told, shape, np.random.default_rng(0), 0, 1, steps)
         return limit(told, shape, steps, of)
 
     zero, flat, ends = ({slot.name: made(slot, of) for slot in slots} for of in Limit)
-    content = [slot for slot in content if slot not in beside]
+    content = [slot for slot in content if slot.name not in kept]
     boundaries = [_ordinary(content, zero), _ordinary(content, flat)]
     if boundaries[1].told == boundaries[0].told and _same(zero, flat):
         del boundaries[1]
