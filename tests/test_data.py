@@ -303,7 +303,7 @@ def test_images_that_do_not_do(tmp_path, monkeypatch):
     image = pytest.importorskip("PIL.Image")
     file = tmp_path / "a.png"
     image.new("I;16", (6, 4), 40000).save(file)
-    with pytest.raises(DataError, match="more than 8 bits a channel"):
+    with pytest.raises(DataError, match="more than 8 bits per channel"):
         read(tmp_path, IMAGE, 9, {"x": PLAIN})
     image.new("RGB", (6, 4)).save(file)
     with pytest.raises(DataError, match=r"images need one input .* like \[inputs.x\]"):
