@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
-from kinds import kind, lacks, runs
+from kinds import RUNNING, kind, lacks, runs
 from snapshots import RECORDING, are_comparable, form_of, known_forms
 
 import onnxlint.rule_runner  # before `_listen` looks for who judges
@@ -27,6 +28,9 @@ from onnxlint.rules.rule import Rule
 from onnxlint.runtime.shape_inference import ort_symbolic  # noqa: F401 - once, not in each fork
 from onnxlint.severity import Severity, Stage
 from onnxlint.testing import Example, model_from_text, run_rule, saved
+
+collect_ignore = [] if find_spec("griffe") else ["test_docs.py"]
+"""What reads the pages needs the extra `docs`, which the oldest releases are tested without."""
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):  # a gate must not fail by chance; new examples are for the desk
@@ -72,10 +76,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _collected() -> Iterator[None]:
+def _collected(request: pytest.FixtureRequest) -> Iterator[None]:
     """What a module leaves behind is freed: a fork copies it, and there are thousands of them."""
     yield
-    gc.collect()
+    if request.path.stem in RUNNING:  # elsewhere it costs more than the copies
+        gc.collect()
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ FILES = {
     ),
     "end_to_end": (
         "attacks", "bounds", "cli", "fixing", "fixtures", "hostile_contents", "hostile_data",
-        "linear", "links", "output_safety", "processes", "reruns", "same_answers", "trust",
-        "wheel", "work", "worker",
+        "in_memory", "linear", "links", "output_safety", "processes", "reruns", "same_answers",
+        "terminal", "trust", "wheel", "work", "worker",
     ),
 }  # fmt: skip
 """Files whose tests are of one kind; those of any other file are unit tests."""

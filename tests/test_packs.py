@@ -134,6 +134,9 @@ def test_test_rules_command(write_rule, onnxlint):
     bad = onnxlint("test-rules", write_rule(silent, "silent.py"))
     assert bad.returncode == 1
     assert "its Bad example does not fire" in bad.stdout
+    unknown = onnxlint("test-rules", write_rule(), "--select", "ACM002")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert unknown.stderr.startswith("Error: unknown rule 'ACM002'")
 
 
 def test_examples_are_held_to_their_word(write_rule):
