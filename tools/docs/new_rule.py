@@ -1,8 +1,8 @@
 """Starts a new built-in rule: `make new-rule CODE=ACT099 NAME=my-rule`.
 
 Written are its file, its line in the list of codes, and a fragment of the changelog. CODE=ACT takes
-the family's next free number. `make rule` passes on the scaffold as it is; `--unfilled` lists what of
-it is still to be filled in, and `make test` fails until it is.
+the family's next free number. `make rule` passes on the scaffold as it is; `--unfilled` lists what
+of it is still to be filled in, and `make test` fails until it is.
 """
 
 from __future__ import annotations
