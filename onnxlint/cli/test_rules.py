@@ -26,11 +26,13 @@ def command(paths: tuple[Path, ...], select: tuple[str, ...]) -> None:
     from onnxlint.testing import problems
 
     registry = Registry() if paths else load(find("-")).registry()
+    rules = registry.rules
     for path in paths:
         for rule in rules_in_path(path):
             registry.add(rule, str(path))
+            rules.append(rule)
     chosen = {rule.code for name in select for rule in registry.select(name)}
-    rules = [rule for rule in registry.rules if not select or rule.code in chosen]
+    rules = [rule for rule in rules if not select or rule.code in chosen]
     failed = 0
     for rule in rules:
         found = problems(rule)
