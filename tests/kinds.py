@@ -34,12 +34,21 @@ RUNNING = {
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""
 NEWEST = {
+    "test_a_model_agrees_with_itself_and_with_its_optimised_copy[handwritten_transformer_dynamo]":
+        "onnxruntime",  # opset 23
     "test_examples_of_the_built_in_rules[ACT007-constant-activation]": "onnxruntime",
     "test_examples_of_the_built_in_rules[ONX027-shape-conflict]": "onnx",
     "test_examples_of_the_built_in_rules[RUN002-execution-failure]": "onnxruntime",
+    "test_gradient_at_the_input[text10-4]": "onnxruntime",  # opset 23
     "test_labels_and_scores[2]": "onnxruntime",
     "test_operands_that_do_not_fit_inside[a mask of another length]": "onnx",
-}
+    # the older one does not optimise the defect away, and an error tells it
+    "test_report_is_found_by_name_and_its_twin_is_silent[ultralytics/ultralytics#13048]":
+        "onnxruntime",
+    "test_scales_that_are_no_use[float s = {1e-40}-warning]": "onnx",  # subnormal numbers in text
+    "test_scales_that_are_no_use[float[3] s = {1, 1e-40, 1}-None]": "onnx",
+    "test_the_layer_is_found_behind_fused_ones": "onnxruntime",  # opset 23
+}  # fmt: skip
 """Tests of what onnx or onnxruntime do, which KNOWN do, and the oldest supported do not."""
 KNOWN = {"onnx": (1, 23), "onnxruntime": (1, 32)}
 COMMAND = {"onnxlint", "pytester"}
