@@ -40,6 +40,7 @@ NEWEST = {
     "test_examples_of_the_built_in_rules[ONX027-shape-conflict]": "onnx",
     "test_examples_of_the_built_in_rules[RUN002-execution-failure]": "onnxruntime",
     "test_gradient_at_the_input[text10-4]": "onnxruntime",  # opset 23
+    "test_hostile_file_as_labels[deep.parquet]": "pyarrow",  # the older one reads the other column
     "test_labels_and_scores[2]": "onnxruntime",
     "test_operands_that_do_not_fit_inside[a mask of another length]": "onnx",
     # the older one does not optimise the defect away, and an error tells it
@@ -49,8 +50,8 @@ NEWEST = {
     "test_scales_that_are_no_use[float[3] s = {1, 1e-40, 1}-None]": "onnx",
     "test_the_layer_is_found_behind_fused_ones": "onnxruntime",  # opset 23
 }  # fmt: skip
-"""Tests of what onnx or onnxruntime do, which KNOWN do, and the oldest supported do not."""
-KNOWN = {"onnx": (1, 23), "onnxruntime": (1, 32)}
+"""Tests of what a package does in the release that is KNOWN, and not in the oldest supported."""
+KNOWN = {"onnx": (1, 23), "onnxruntime": (1, 32), "pyarrow": (26, 0)}
 COMMAND = {"onnxlint", "pytester"}
 """Fixtures that run a command, as a user does."""
 
