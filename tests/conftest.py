@@ -64,6 +64,16 @@ def severities(rule: Rule, text: str) -> list[Severity]:
     return [found.severity for found in findings(rule, text)]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing that is collected is garbage: to look for some costs seconds."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 @pytest.hookimpl(tryfirst=True)  # before the options -m and -k choose
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks every test with its kind."""
