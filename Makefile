@@ -36,7 +36,7 @@ PYTEST := $(BIN)/pytest -n auto --dist worksteal
 tests: $(VENV)/installed-dev
 	$(PYTEST)
 
-QUICK := (unit or examples) and not (runtime or slow)
+QUICK := (unit or examples) and not (runtime or slow or docs)
 
 check: lint  ## The quick checks: style, types, and the tests that run no model.
 	$(PYTEST) -q -m "$(QUICK)"
@@ -84,9 +84,12 @@ new-rule: $(VENV)/installed  ## Start a rule: make new-rule CODE=ACT099 NAME=my-
 	$(BIN)/python tools/docs/new_rule.py $(CODE) $(NAME)
 
 rule: $(VENV)/installed-dev  ## Try one rule: its examples, its page: make rule CODE=ACT099
-	$(BIN)/onnxlint test-rules --select $(CODE)
+	$(BIN)/onnxlint test-rules --select $(or $(CODE),$(error which rule? make rule CODE=ACT099))
 	$(BIN)/python tools/tests/snapshots.py --examples $(CODE)
+	$(BIN)/python tools/docs/schemas.py
 	$(BIN)/pytest -q -n 0 tests/test_docs.py tests/test_project.py -k "$(CODE) or code or changelog"
+	@echo "tests/snapshots/$(CODE).txt is what its Bad examples print: read it"
+	@$(BIN)/python tools/docs/new_rule.py --unfilled
 
 changelog: $(VENV)/installed-dev  ## Show the next entry of the changelog; with VERSION=0.2.0, write it.
 ifdef VERSION

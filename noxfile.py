@@ -13,7 +13,7 @@ import nox
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-QUICK = ["-n", "auto", "-m", "(unit or examples) and not slow"]
+QUICK = ["-n", "auto", "-m", "(unit or examples) and not (slow or docs)"]
 
 nox.options.error_on_missing_interpreters = False
 

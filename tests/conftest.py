@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import hypothesis
 import pytest
 from forked_command import can_fork, run_forked
 from inference_here import HERE, inference_here
-from kinds import kind, lacks, runs
+from kinds import RUNNING, kind, lacks, runs
 from onnx import defs
 from snapshots import RECORDING, are_comparable, form_of, known_forms
 from spare_workers import OWN, end_spare_workers, spare_workers
@@ -49,6 +50,9 @@ def tries(most: int) -> hypothesis.settings:
 
 
 ROOT = Path(__file__).parent.parent
+collect_ignore = [] if find_spec("griffe") else ["test_docs.py"]
+"""What reads the pages needs the extra `docs`, which the oldest releases are tested without."""
+
 
 SOUND = (
     "net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5, 6}> {y = MatMul(x, w)}"
@@ -88,6 +92,16 @@ def pytest_configure(config: pytest.Config) -> None:
             compileall.compile_dir(ROOT / package, quiet=2)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing that is collected is garbage: to look for some costs seconds."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 @pytest.hookimpl(tryfirst=True)  # before the options -m and -k choose
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks every test with its kind."""
@@ -100,10 +114,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _collected() -> Iterator[None]:
+def _collected(request: pytest.FixtureRequest) -> Iterator[None]:
     """What a module leaves behind is freed: a fork copies it, and there are thousands of them."""
     yield
-    gc.collect()
+    if request.path.stem in RUNNING:  # elsewhere it costs more than the copies
+        gc.collect()
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import grimp
 import pytest
 
 from onnxlint import Finding, Graph, Severity, Stage, lint, lint_many, rule
@@ -138,6 +137,7 @@ def test_an_analysis_has_its_say_in_the_report() -> None:
 
 @pytest.mark.parametrize("module", ["pipeline", "session", "rule_runner", "job_pool", "judges"])
 def test_the_pipeline_knows_no_analysis_by_name(module: str) -> None:
+    grimp = pytest.importorskip("grimp")  # import-linter's, of the extra `dev`
     graph = grimp.build_graph("onnxlint", exclude_type_checking_imports=False)
     imported = graph.find_modules_directly_imported_by(f"onnxlint.{module}")
     analyses = {name for name in imported if name.startswith("onnxlint.analyses.")}

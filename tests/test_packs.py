@@ -144,6 +144,9 @@ def test_test_rules_command(write_rule, onnxlint):
     bad = onnxlint("test-rules", write_rule(silent, "silent.py"))
     assert bad.returncode == 1
     assert "the Bad example does not fire" in bad.stdout
+    unknown = onnxlint("test-rules", write_rule(), "--select", "ACM002")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert unknown.stderr.startswith("Error: unknown rule 'ACM002'")
 
 
 def test_examples_are_held_to_their_word(write_rule):
@@ -172,7 +175,7 @@ def test_a_rule_needs_a_docstring():
     def silent(graph: Graph):
         yield Finding(graph.main, "")
 
-    with pytest.raises(RuleError, match="needs a docstring"):
+    with pytest.raises(RuleError, match="a docstring is missing"):
         rule("ACME001", "silent", severity=Severity.INFO)(silent)
 
 

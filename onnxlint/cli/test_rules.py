@@ -22,14 +22,17 @@ def command(paths: tuple[Path, ...], select: tuple[str, ...]) -> None:
     installed rules and those of the configuration are tested.
     """
     from onnxlint.config import find, load
-    from onnxlint.rules.packs import rules_in_path
+    from onnxlint.rules.packs import Registry, rules_in_path
     from onnxlint.testing import problems
 
-    rules = [rule for path in paths for rule in rules_in_path(path)]
-    if not paths:
-        rules = load(find("-")).registry().rules
-    if select:
-        rules = [rule for rule in rules if any(rule.matches(name) for name in select)]
+    registry = Registry() if paths else load(find("-")).registry()
+    rules = registry.rules
+    for path in paths:
+        for rule in rules_in_path(path):
+            registry.add(rule, str(path))
+            rules.append(rule)
+    chosen = {rule.code for name in select for rule in registry.select(name)}
+    rules = [rule for rule in rules if not select or rule.code in chosen]
     failed = 0
     for rule in rules:
         found = problems(rule)

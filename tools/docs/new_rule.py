@@ -1,7 +1,8 @@
 """Starts a new built-in rule: `make new-rule CODE=ACT099 NAME=my-rule`.
 
 Written are its file, its line in the list of codes, and a fragment of the changelog. CODE=ACT takes
-the family's next free number.
+the family's next free number. `make rule` passes on the scaffold as it is; `--unfilled` lists what
+of it is still to be filled in, and `make test` fails until it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules" / "onnxlint_rules"
 CODES = ROOT / "tests" / "golden" / "codes.txt"
+SUMMARY = "what is wrong, in one line"
+PLACEHOLDERS = (
+    SUMMARY, "why: what goes wrong, for whom", "fix: what to do about it",
+    "what was seen (limit 0)",
+)  # fmt: skip
 TEMPLATE = '''"""{code} {name}."""
 
 from collections.abc import Iterator
@@ -43,6 +49,10 @@ def {function}(graph: Graph) -> Iterator[Finding]:
 
 
 def main() -> None:
+    if sys.argv[1:] == ["--unfilled"]:
+        for line in unfilled():
+            print(f"to be filled in: {line}")
+        return
     if len(sys.argv) != 3:
         sys.exit("usage: make new-rule CODE=ACT099 NAME=my-rule")
     code, name = sys.argv[1:]
@@ -57,10 +67,22 @@ def main() -> None:
     codes = sorted([*codes, f"{code} {name}"])
     CODES.write_text("".join(f"{line}\n" for line in codes), encoding="utf-8")
     fragment = ROOT / "changelog.d" / f"+{name}.rule.md"
-    fragment.write_text(f"`{name}` ({code}): what is wrong, in one line.\n", encoding="utf-8")
-    for written in (path, fragment):
-        print(f"{written.relative_to(ROOT)} is there to be filled in")
+    fragment.write_text(f"`{name}` ({code}): {SUMMARY}.\n", encoding="utf-8")
+    print(f"{path.relative_to(ROOT)}: a working rule; write yours in its place")
+    print(f"{fragment.relative_to(ROOT)}: say in a sentence what it reports")
+    print(f"{CODES.relative_to(ROOT)}: its code and name; nothing to do")
     print(f"then: make rule CODE={code}")
+
+
+def unfilled() -> list[str]:
+    """The lines of rules and of the changelog that say what the scaffold said."""
+    files = [*RULES.rglob("*.py"), *(ROOT / "changelog.d").glob("+*.md")]
+    return [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()}"
+        for file in sorted(files)
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if any(words in line.lower() for words in PLACEHOLDERS)
+    ]
 
 
 def next_free(family: str, codes: list[str]) -> str:

@@ -144,8 +144,9 @@ def saturated_integer(
 
 def _at_int32_ends(codes: "Array") -> int:
     """How many of a bias's values are at an end of int32."""
-    at_end = (codes >= INT32_END) | (codes < -INT32_END)
-    return int(at_end.sum()) if codes.dtype.name == "int32" else 0
+    if codes.dtype.name != "int32":  # the ends are no numbers of a narrower type
+        return 0
+    return int(((codes >= INT32_END) | (codes < -INT32_END)).sum())
 
 
 def _at_ends(counts: "Array", slices: int) -> tuple[float, float]:
