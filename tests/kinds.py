@@ -49,9 +49,6 @@ NEWEST = {
     "test_scales_that_are_no_use[float s = {1e-40}-warning]": "onnx",  # subnormal numbers in text
     "test_scales_that_are_no_use[float[3] s = {1, 1e-40, 1}-None]": "onnx",
     "test_the_layer_is_found_behind_fused_ones": "onnxruntime",  # opset 23
-    # the older one does not refuse to divide an integer by zero: it ends the process
-    "test_what_fails_on_one_step_alone[text0-warning]": "onnxruntime",
-    "test_what_fails_on_one_step_alone[text3-warning]": "onnxruntime",
     # the older one does not crash
     "test_where_native_code_crashes_the_rest_is_known[text0-places0]": "onnx",
     "test_where_native_code_crashes_the_rest_is_known[text1-places1]": "onnx",

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution import run_budget
+from onnxlint.analyses.execution.probed_session import Runner
+from onnxlint.analyses.execution.worker import WorkerDied
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.findings import Diagnostic
 from onnxlint.model.file.load import open_model
 from onnxlint.reporters.text import render
 from onnxlint.rules.rule import Rule
 from onnxlint.runtime.feeds.synthesis import Meaning, Slot, attempts
+from onnxlint.runtime.protocol import Ran
 from onnxlint.settings import InputContract, Settings
 from onnxlint.severity import Severity
 from onnxlint.testing import Example, run_rule, saved
@@ -378,6 +381,21 @@ def test_what_fails_on_one_step_alone(text, severity):
     (found,) = reported(execution_failure, text)
     assert found.severity is severity
     assert "one step ('steps' = 1)" in found.message
+
+
+def test_a_crash_on_one_step_is_told(monkeypatch):
+    run = Runner.run
+
+    def crashing(self: Runner, feed: dict[str, np.ndarray], *more: object, **named: object) -> Ran:
+        if feed["x"].shape[1] == 1:
+            raise WorkerDied("running the model crashed the process (SIGFPE)")
+        return run(self, feed, *more, **named)
+
+    monkeypatch.setattr(Runner, "run", crashing)
+    (found,) = reported(execution_failure, "net (float[1, steps, 4] x) => (float[1, steps, 4] y) "
+                                           "{ y = Relu(x) }")  # fmt: skip
+    assert found.severity is Severity.WARNING
+    assert found.message.endswith("running the model crashed the process (SIGFPE)")
 
 
 def test_one_step_may_be_usual():

@@ -28,6 +28,8 @@ CLOCKS = {
     "onnxlint/cli/check.py": "tells how long the command took",
     "onnxlint/pipeline.py": "tells how long judging took",
     "onnxlint/fixing.py": "tells how long fixing took",
+    "onnxlint/config.py": "a suppression has a last day",
+    "onnxlint/suppression.py": "a suppression has a last day, which the user has set",
 }
 """The modules that may read a clock, and what for."""
 

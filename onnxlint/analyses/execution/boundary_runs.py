@@ -16,7 +16,7 @@ from onnxlint.analyses.execution.probed_session import Runner, told
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.runtime_errors import RuntimeFailure
 from onnxlint.analyses.execution.single_steps import Shortened, folds_steps, shortened
-from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
+from onnxlint.analyses.execution.worker import LimitReached, RunFailure, WorkerDied
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.model.graph.graph import Graph
@@ -156,7 +156,8 @@ class _Trials:
         runs_with_more = self._runs_any(short.more)
         if refusal is not None and runs_with_more:
             node = next((n for n in self._graph.nodes() if n.place == refusal.place), None)
-            sure = self._runs_any(short.two) and not folds_steps(self._graph, node)
+            by_design = not refusal.is_crash and folds_steps(self._graph, node)
+            sure = self._runs_any(short.two) and not by_design
             self.refused.append(Refused(Boundary(told, short.one[-1]), refusal, sure))
 
     def _named(self, boundary: Boundary, usual: Feed | None) -> Boundary:
@@ -174,6 +175,11 @@ class _Trials:
             return self._runner.run(feed).is_finite
         except RunFailure as error:
             return replace(self._runner.refusal(error), fed=told(feed))
+        except LimitReached:
+            raise
+        except WorkerDied as error:  # native code crashed: graver than a refusal
+            self._open()
+            return RuntimeFailure(self._graph.main.place, "", str(error), told(feed), is_crash=True)
 
     def _reaches(self, ran: Ran) -> bool:
         def is_bad(value: Value | None) -> bool:

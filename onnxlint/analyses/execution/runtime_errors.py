@@ -65,12 +65,14 @@ class RuntimeFailure:
     """What onnxruntime refused: at which place, why in few words, and its own message.
 
     `reason` is empty where the message is none of the usual ones; `fed` tells the inputs of a run.
+    `is_crash` is true where it did not refuse, but ended the process.
     """
 
     place: Place
     reason: str
     message: str
     fed: str = ""
+    is_crash: bool = False
 
     @property
     def is_of_dtype(self) -> bool:
@@ -79,6 +81,8 @@ class RuntimeFailure:
 
     def __str__(self) -> str:
         own = shorten(self.message, MESSAGE_LENGTH, placeholder=" …")
+        if self.is_crash:
+            return own
         return f"{self.reason} (onnxruntime: {own})" if self.reason else f"onnxruntime: {own}"
 
 

@@ -46,6 +46,8 @@ def to_load(refusal: RuntimeFailure) -> str:
 
 def to_run(refusal: RuntimeFailure) -> str:
     """What to do about a model that cannot be run."""
+    if refusal.is_crash:
+        return "refuse such an input before the model, and report the crash to onnxruntime"
     general = f"trace {refusal.place} to its layer: check the shapes and values that are read there"
     by_reason = (advice for words, advice in _TO_RUN if words in refusal.reason)
     by_message = (advice for words, advice in _TO_RUN_BY_MESSAGE if words.search(refusal.message))
