@@ -24,7 +24,7 @@ COMMANDS = {
     "inspect": "Summarise a model layer by layer.",
     "targets": "List the known deployment targets.",
     "test-rules": "Run the Bad and Good examples of rules.",
-    "schema": "Print the JSON Schema of the configuration or of the JSON report.",
+    "schema": "Print the JSON Schema of the configuration or of a JSON report.",
 }
 
 

@@ -32,7 +32,7 @@ SEVERITY = {"enum": [severity.value for severity in Severity]}
 
 
 def main() -> None:
-    for name, schema in (("config", config()), ("report", report())):
+    for name, schema in (("config", config()), ("report", report()), ("jsonl", jsonl())):
         (FOLDER / f"{name}.json").write_text(rendered(schema), encoding="utf-8")
 
 
@@ -111,6 +111,50 @@ UNTOLD = {"surroundings"}  # of which the structural fingerprint is made
 
 def report() -> dict[str, Any]:
     """The schema of what `--format json` prints."""
+    whole = _closed({
+        "version": {"const": REPORT_VERSION},
+        "tool": _tool(),
+        "models": {"type": "array", "items": {"$ref": "#/$defs/model"}},
+        **_outcome(),
+    })  # fmt: skip
+    _describe("report", whole)
+    return {"$schema": DIALECT, "title": "onnxlint report", **whole, "$defs": _parts()}
+
+
+def jsonl() -> dict[str, Any]:
+    """The schema of a line that `--format jsonl` prints."""
+    parts = _parts()
+    model = parts.pop("model")
+    model["properties"] = {"type": {"const": "model"}, **model["properties"]}
+    model["required"] = ["type", *model["required"]]
+    run = _closed({
+        "type": {"const": "run"}, "version": {"const": REPORT_VERSION}, "tool": _tool(),
+    })  # fmt: skip
+    counts = (*(each.value for each in Severity), "suppressed", "models")
+    totals = _closed(dict.fromkeys(counts, COUNT))
+    end = _closed({"type": {"const": "end"}, "totals": totals, **_outcome()})
+    for name, part in (("line_run", run), ("line_totals", totals), ("line_end", end)):
+        _describe(name, part)
+    model["properties"]["type"] = {
+        "description": described.FIELDS["line_model.type"], **model["properties"]["type"],
+    }  # fmt: skip
+    whole = {"description": described.PARTS["line"], "oneOf": [run, model, end]}
+    return {"$schema": DIALECT, "title": "onnxlint report line", **whole, "$defs": parts}
+
+
+def _outcome() -> dict[str, Any]:
+    texts = {"type": "array", "items": TEXT}
+    code = {"enum": [0, 1, 2]}
+    return {"exit_code": code, "error": _or_null(TEXT), "failures": texts, "notes": texts}
+
+
+def _tool() -> dict[str, Any]:
+    tool = _closed({"name": {"const": "onnxlint"}, "version": TEXT, "packs": _by_name(TEXT)})
+    _describe("tool", tool)
+    return tool
+
+
+def _parts() -> dict[str, Any]:
     finding = _record(Diagnostic, place={"$ref": "#/$defs/place"}, severity=SEVERITY)
     for key in ("fingerprint", "structural_fingerprint"):
         _add(finding, key, TEXT)
@@ -128,15 +172,7 @@ def report() -> dict[str, Any]:
     }
     for name, part in parts.items():
         _describe(name, part)
-    tool = _closed({"name": {"const": "onnxlint"}, "version": TEXT, "packs": _by_name(TEXT)})
-    whole = _closed({
-        "version": {"const": REPORT_VERSION},
-        "tool": tool,
-        "models": {"type": "array", "items": {"$ref": "#/$defs/model"}},
-    })  # fmt: skip
-    _describe("report", whole)
-    _describe("tool", tool)
-    return {"$schema": DIALECT, "title": "onnxlint report", **whole, "$defs": parts}
+    return parts
 
 
 def _model() -> dict[str, Any]:
