@@ -58,7 +58,7 @@ class GitLab(Gathering):
             {
                 "type": "issue",
                 "check_name": rule,
-                "description": printable(description),
+                "description": printable(description) or rule,
                 "fingerprint": _digest(model.path, same, number),
                 "severity": severity,
                 "categories": ["Bug Risk"],

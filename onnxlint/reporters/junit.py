@@ -145,7 +145,7 @@ def _add_output(
     """Findings that fail nothing: too mild, or suppressed for a reason."""
     lines = [f"{each.severity.value}: {_told(each)}" for each in passing]
     lines += [
-        f"{each.kind}: {_told(each.finding)} (reason: {each.reason})"
+        f"{each.kind}: {_told(each.finding)}" + (f" (reason: {each.reason})" * bool(each.reason))
         for each in report.suppressed
         if each.finding.code == code
     ]

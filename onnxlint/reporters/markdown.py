@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 from onnxlint.findings import Diagnostic
@@ -28,12 +29,16 @@ LONGEST_PATH = 200
 """Characters of a finding and of a model's path; a choice, as a comment has room for so many."""
 
 
+Line = Callable[[], str]
+"""A line that is written only if there is room for it."""
+
+
 @dataclass(frozen=True)
 class _Section:
     """Lines between an opening and a closing, which stand only if there is a line."""
 
     opening: str
-    lines: Sequence[str]
+    lines: Sequence[Line]
     closing: str = ""
 
 
@@ -42,10 +47,10 @@ class Markdown(Gathering):
 
     def end(self, outcome: Outcome) -> str:
         """As much as a comment holds."""
-        packs = "".join(f", {name} {version}" for name, version in sorted(self.run.packs.items()))
-        version = f"onnxlint {self.run.version}{packs}"
+        versions = {"onnxlint": self.run.version, **dict(sorted(self.run.packs.items()))}
+        version = ", ".join(f"{name} {version}".strip() for name, version in versions.items())
         head = [*_verdict(self.reports, outcome), *_table(self.reports)]
-        sections = [part for report in self.reports for part in _failing(report)]
+        sections = [*map(_failing, self.reports)]
         sections += [part for report in self.reports for part in _folded(report)]
         return _fitted(head, sections, ["", f"<sub>{plain(version, LONGEST_LINE)}</sub>"])
 
@@ -115,13 +120,15 @@ def _badness(report: ModelReport) -> tuple[bool, list[int]]:
     return report.error is None, [-report.count(each) for each in Severity]
 
 
-def _failing(report: ModelReport) -> Iterator[_Section]:
+def _failing(report: ModelReport) -> _Section:
     """What makes the gate fail, open to the eye."""
-    problem = [] if report.error is None else [
-        f"- **{unlinted(report)}**: {plain(report.error, LONGEST_LINE)}"
-    ]  # fmt: skip
-    failing = [each for each in report.findings if each.severity.rank <= report.fail_on.rank]
-    yield _Section(f"\n### {code(report.path, LONGEST_PATH)}\n", [*problem, *_items(failing)])
+    lines: list[Line] = [] if report.error is None else [partial(_problem, report)]
+    lines += _items(each for each in report.findings if each.severity.rank <= report.fail_on.rank)
+    return _Section(f"\n### {code(report.path, LONGEST_PATH)}\n", lines)
+
+
+def _problem(report: ModelReport) -> str:
+    return f"- **{unlinted(report)}**: {plain(report.error or '', LONGEST_LINE)}"
 
 
 def _folded(report: ModelReport) -> Iterator[_Section]:
@@ -129,9 +136,9 @@ def _folded(report: ModelReport) -> Iterator[_Section]:
     mild = [each for each in report.findings if each.severity.rank > report.fail_on.rank]
     path = code(report.path, LONGEST_PATH)
     yield _details(f"{_worded(mild)} that {_do(mild)} not fail", path, [*_items(mild)])
-    kept = [*map(_suppressed, report.suppressed)]
+    kept = [partial(_suppressed, each) for each in report.suppressed]
     yield _details(f"{len(kept):,} not counted", path, kept)
-    gone = [*map(_gone, report.gone)]
+    gone = [partial(_gone, each) for each in report.gone]
     yield _details(f"{len(gone):,} accepted before and no longer found", path, gone)
 
 
@@ -144,19 +151,26 @@ def _do(findings: Sequence[Diagnostic]) -> str:
     return "does" if len(findings) == 1 else "do"
 
 
-def _details(summary: str, path: str, lines: Sequence[str]) -> _Section:
+def _details(summary: str, path: str, lines: Sequence[Line]) -> _Section:
     opening = f"\n<details><summary>{summary}</summary>\n\n{path}\n"
     return _Section(opening, lines, "\n</details>")
 
 
-def _items(findings: Iterable[Diagnostic]) -> Iterator[str]:
-    for (rule, name), group in groupby(findings, key=lambda each: (each.code, each.name)):
+def _items(findings: Iterable[Diagnostic]) -> Iterator[Line]:
+    for rule, group in groupby(findings, key=lambda each: each.code):
         found = list(group)
-        for finding in found[:OF_A_RULE]:
-            label = f"**{finding.severity.value}** {rule} {plain(name, LONGEST_PATH)}"
-            yield f"- {label}: {_told(finding)}"
+        yield from (partial(_item, finding) for finding in found[:OF_A_RULE])
         if len(found) > OF_A_RULE:
-            yield f"- … and {len(found) - OF_A_RULE:,} more of {rule}"
+            yield partial(_more, len(found) - OF_A_RULE, rule)
+
+
+def _more(number: int, rule: str) -> str:
+    return f"- … and {number:,} more of {rule}"
+
+
+def _item(finding: Diagnostic) -> str:
+    name = plain(finding.name, LONGEST_PATH)
+    return f"- **{finding.severity.value}** {finding.code} {name}: {_told(finding)}"
 
 
 def _told(finding: Diagnostic) -> str:
@@ -166,8 +180,8 @@ def _told(finding: Diagnostic) -> str:
 
 def _suppressed(each: Suppressed) -> str:
     until = f", until {each.until}" if each.until else ""
-    reason = plain(each.reason, LONGEST_LINE)
-    return f"- {each.kind}{until}: {each.finding.code} {_told(each.finding)} — {reason}"
+    reason = f" — {plain(each.reason, LONGEST_LINE)}" if each.reason else ""
+    return f"- {each.kind}{until}: {each.finding.code} {_told(each.finding)}{reason}"
 
 
 def _gone(gone: Gone) -> str:
@@ -177,20 +191,27 @@ def _gone(gone: Gone) -> str:
 def _fitted(head: Sequence[str], sections: Iterable[_Section], tail: Sequence[str]) -> str:
     """As much of the sections as a comment holds, and how much does not fit."""
     left, written, room = 0, [*head], MOST_BYTES - _size([*head, *tail])
-    for section in sections:
-        room -= _size([section.opening, section.closing])
-        kept = []
-        for line in section.lines:
-            room = -1 if left else room - _size([line])
-            if room < 0:
-                left += 1
-            else:
-                kept.append(line)
+    for section in (each for each in sections if each.lines):
+        frame = [section.opening, *([section.closing] if section.closing else [])]
+        kept, room = _kept(section.lines if not left else (), room - _size(frame))
+        left += len(section.lines) - len(kept)
         if kept:
-            written += [section.opening, *kept, *([section.closing] if section.closing else [])]
+            written += [frame[0], *kept, *frame[1:]]
     if left:
         written += ["", f"{counted(left, 'line')} left out: a comment holds no more."]
     return "\n".join([*written, *tail]) + "\n"
+
+
+def _kept(lines: Iterable[Line], room: int) -> tuple[list[str], int]:
+    """The first lines that there is room for, and the room that is then left."""
+    kept: list[str] = []
+    for line in lines:
+        text = line()
+        if _size([text]) > room:
+            return kept, 0
+        kept.append(text)
+        room -= _size([text])
+    return kept, room
 
 
 def _size(lines: Iterable[str]) -> int:

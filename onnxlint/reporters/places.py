@@ -82,15 +82,15 @@ class Files:
         parts = PurePosixPath(written.replace("\\", "/")).parts
         if "\0" in written or ".." in parts or len(parts) > MOST_PARTS:
             return None
-        if (named := self._named(written)) and not named.startswith("/"):
+        if written.startswith("/") and not (named := self._named(written)).startswith("/"):
             return named
-        tails = ("/".join(parts[first:]) for first in range(1, len(parts)))
+        tails = ("/".join(parts[first:]) for first in range(len(parts)))
         return next((tail for tail in tails if self._is_file(tail)), None)
 
     def _is_file(self, relative: str) -> bool:
         try:
-            return (self.folder / relative).is_file()
-        except OSError:  # too long
+            return not relative.startswith("/") and (self.folder / relative).is_file()
+        except (OSError, ValueError):  # too long, or no name that a file can have
             return False
 
 

@@ -171,7 +171,7 @@ def _message(finding: Diagnostic) -> str:
     """What was found and where, for viewers show only this; no part of it is taken for a link."""
     hint = f"\nHint: {printable(finding.hint)}" if finding.hint else ""
     text = f"{printable(where(finding.place) + finding.message)}{hint}"
-    return text.replace("](", "] (") or finding.name
+    return text.replace("](", "] (").strip() or finding.name
 
 
 def _notification(level: str, text: str) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def _logical(place: Place) -> Iterator[dict[str, Any]]:
     if place.node_index is not None:
         name = place.node or f"#{place.node_index}"
         yield _named(name, f"{prefix}{name}", "node")
-    if place.value is not None:
+    if place.value:
         yield _named(place.value, f"{prefix}{place.value}", "value")
     elif place.scope and place.node_index is None:
         yield _named(place.scope, place.scope, "scope")

@@ -225,7 +225,15 @@ def _record(kind: type, **given: dict[str, Any]) -> dict[str, Any]:
         found[field.name] = given.get(field.name) or {
             key: each for key, each in properties[field.name].items() if key != "default"
         }
-    return _closed(found)
+    return _closed({name: _perhaps_infinite(about) for name, about in found.items()})
+
+
+def _perhaps_infinite(about: dict[str, Any]) -> dict[str, Any]:
+    """A number as JSON has it: it knows neither NaN nor infinities."""
+    kinds = about.get("anyOf", [about])
+    if {"type": "number"} not in kinds:
+        return about
+    return {"anyOf": [*kinds, {"enum": ["nan", "inf", "-inf"]}]}
 
 
 def _add(schema: dict[str, Any], name: str, kind: dict[str, Any]) -> None:
