@@ -18,7 +18,8 @@ FILES = {
     ),
     "end_to_end": (
         "attacks", "bounds", "cli", "fixing", "fixtures", "hostile_contents", "hostile_data",
-        "in_memory", "linear", "links", "output_safety", "processes", "reruns", "same_answers",
+        "in_memory", "linear", "links", "output_safety", "processes",
+        "reports_of_a_run", "reruns", "same_answers",
         "terminal", "trust", "wheel", "work", "worker",
     ),
 }  # fmt: skip
