@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -11,6 +10,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from onnxlint.promises import (
+    Architecture,
+    Budgets,
+    Latency,
+    LayerPromise,
+    Provenance,
+    ValuePromise,
+)
 from onnxlint.rules.packs import Registry, discover
 from onnxlint.safety.trust import declarations, is_ours
 from onnxlint.settings import (
@@ -39,6 +46,12 @@ class Ignore(msgspec.Struct, **TABLE):
     reason: str
 
 
+LONGEST_GLOB = 1_000
+"""Characters of a glob. A choice: `fnmatch` looks through what follows each of its brackets."""
+
+Glob = Annotated[str, msgspec.Meta(max_length=LONGEST_GLOB)]
+
+
 class Choices(msgspec.Struct, **TABLE):
     """What can be set for all models, and for some by `[[per-model]]`."""
 
@@ -49,17 +62,17 @@ class Choices(msgspec.Struct, **TABLE):
     rules: dict[str, dict[str, Any]] = {}
     outputs: dict[str, OutputContract] = {}
     inputs: dict[str, InputContract] = {}
+    architecture: Architecture | None = None
+    values: dict[Glob, ValuePromise] = {}
+    budgets: Budgets | None = None
+    provenance: Provenance | None = None
     targets: list[str] = []
-
-
-LONGEST_GLOB = 1_000
-"""Characters of a glob. A choice: `fnmatch` looks through what follows each of its brackets."""
 
 
 class PerModel(Choices, **TABLE):
     """Choices for the models whose path matches the glob `path`."""
 
-    path: Annotated[str, msgspec.Meta(max_length=LONGEST_GLOB)]  # type: ignore[misc]  # keyword-only
+    path: Glob  # type: ignore[misc]  # keyword-only
 
 
 class Config(Choices, **TABLE):
@@ -80,6 +93,11 @@ class Config(Choices, **TABLE):
     trace: Literal["default", "full"] = "default"
     per_model: list[PerModel] = []
 
+
+NESTED = (
+    PerModel, Ignore, InputContract, OutputContract, Architecture, LayerPromise, ValuePromise,
+    Budgets, Latency, Provenance,
+)  # fmt: skip
 
 HEADS = ("softmax", "log-softmax", "logits", "sigmoid", "none")
 
@@ -172,7 +190,7 @@ def load(file: Path | None) -> Loaded:
 
 def _validated(table: dict[str, Any], file: Path) -> Config:
     try:
-        config = converted(table, Config, (PerModel, Ignore, InputContract, OutputContract))
+        config = converted(table, Config, NESTED)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     for choices in (config, *config.per_model):
@@ -197,7 +215,7 @@ def _extended(file: Path, seen: tuple[Path, ...] = ()) -> dict[Path, dict[str, A
     """What a file says, after what those say that it extends."""
     if real_path(file) in seen:
         raise ConfigError(f"{file}: extends itself; remove one 'extend'")
-    table = _with_paths(own_table(file) or {}, file.parent)
+    table = with_paths(own_table(file) or {}, file.parent)
     base = table.get("extend")
     before = {}
     if isinstance(base, str):
@@ -210,7 +228,7 @@ def _extended(file: Path, seen: tuple[Path, ...] = ()) -> dict[Path, dict[str, A
 _PATHS = ("data", "reference", "labels")
 
 
-def _with_paths(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+def with_paths(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The table with its paths taken from its own folder, wherever it is extended."""
 
     def placed(written: Any) -> Any:
@@ -220,7 +238,20 @@ def _with_paths(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     rules = table.get("rule-paths")
     if isinstance(rules, list):
         paths["rule-paths"] = [placed(written) for written in rules]
-    return table | paths
+    if isinstance(table.get("per-model"), list):
+        paths["per-model"] = [_with_latency(each, placed) for each in table["per-model"]]
+    placed_table: dict[str, Any] = _with_latency(table, placed)
+    return placed_table | paths
+
+
+def _with_latency(table: Any, placed: Callable[[Any], Any]) -> Any:
+    """The table with the path of `budgets.latency.reference` taken from its folder."""
+    budgets = table.get("budgets") if isinstance(table, dict) else None
+    latency = budgets.get("latency") if isinstance(budgets, dict) else None
+    if not isinstance(budgets, dict) or not isinstance(latency, dict):
+        return table
+    own = {"reference": placed(latency["reference"])} if "reference" in latency else {}
+    return table | {"budgets": budgets | {"latency": latency | own}}
 
 
 def _merged(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -236,20 +267,3 @@ def _merged(tables: Iterable[dict[str, Any]]) -> dict[str, Any]:
             both["rules"] = before | own
         merged = both
     return merged
-
-
-_UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
-def parse_bytes(text: str) -> int:
-    """`8GiB`, `512M`, `1000000` as bytes; units are powers of 1024.
-
-    Raises:
-        ConfigError: it is no such size.
-    """
-    match = re.fullmatch(
-        r"\s*(\d{1,19}(?:\.\d{1,19})?)\s*([KMGT]?)(?:iB|B)?\s*", text, re.IGNORECASE
-    )
-    if match is None or float(match[1]) <= 0:
-        raise ConfigError(f"{text!r} is no size in bytes; write it like 512MiB or 8GiB")
-    return int(float(match[1]) * _UNITS[match[2].upper()])

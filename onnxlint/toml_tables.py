@@ -108,3 +108,20 @@ def _explained(message: str, kinds: Iterable[type[msgspec.Struct]]) -> str:
     where = re.search(r" - at `\$([^`]*)`", message)
     table = f" in {where[1].lstrip('.')}" if where and where[1] else ""
     return f"unknown key {unknown[1]!r}{table}; {hint}"
+
+
+_UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def parse_bytes(text: str) -> int:
+    """`8GiB`, `512M`, `1000000` as bytes; units are powers of 1024.
+
+    Raises:
+        ConfigError: it is no such size.
+    """
+    match = re.fullmatch(
+        r"\s*(\d{1,19}(?:\.\d{1,19})?)\s*([KMGT]?)(?:iB|B)?\s*", text, re.IGNORECASE
+    )
+    if match is None or float(match[1]) <= 0:
+        raise ConfigError(f"{text!r} is no size in bytes; write it like 512MiB or 8GiB")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
