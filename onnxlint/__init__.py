@@ -44,8 +44,11 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.attention_masks import AttentionMask, AttentionMasks
     from onnxlint.analyses.static.constant_folding import ConstantFolding
     from onnxlint.analyses.static.constant_values import Constancy
+    from onnxlint.analyses.static.contract import Contract, PromisedValue, UnknownName
+    from onnxlint.analyses.static.costs import Costs
     from onnxlint.analyses.static.expansions import Expansions
     from onnxlint.analyses.static.layers import Change, Layer, Layers, PathToLayer, Trail
+    from onnxlint.analyses.static.named_layers import NamedLayer
     from onnxlint.analyses.static.precision import Rounding
     from onnxlint.analyses.static.quantisation import (
         Quantisation,
@@ -95,6 +98,8 @@ _HOMES = {
     "Constancy": "onnxlint.analyses.static.constant_values",
     "ConstantFolding": "onnxlint.analyses.static.constant_folding",
     "Contamination": "onnxlint.analyses.trace.trace",
+    "Contract": "onnxlint.analyses.static.contract",
+    "Costs": "onnxlint.analyses.static.costs",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.inputs.user_data",
     "Difference": "onnxlint.analyses.stability.output_difference",
@@ -120,6 +125,7 @@ _HOMES = {
     "Mismatch": "onnxlint.analyses.predictions.chosen_labels",
     "Misnomer": "onnxlint.analyses.predictions.predictions",
     "Model": "onnxlint.model.file.load",
+    "NamedLayer": "onnxlint.analyses.static.named_layers",
     "Node": "onnxlint.model.graph.nodes",
     "NotApplicable": "onnxlint.model.graph.place",
     "Observed": "onnxlint.analyses.trace.trace",
@@ -137,6 +143,7 @@ _HOMES = {
     "Predictions": "onnxlint.analyses.predictions.predictions",
     "Preflight": "onnxlint.model.preflight",
     "ProblemKind": "onnxlint.model.preflight",
+    "PromisedValue": "onnxlint.analyses.static.contract",
     "Promises": "onnxlint.analyses.comparison.declared_outputs",
     "Propagation": "onnxlint.analyses.trace.gradient_propagation",
     "Quantisation": "onnxlint.analyses.static.quantisation",
@@ -169,6 +176,7 @@ _HOMES = {
     "Trail": "onnxlint.analyses.static.layers",
     "Tried": "onnxlint.analyses.stability.sensitivity",
     "Unavailable": "onnxlint.analyses",
+    "UnknownName": "onnxlint.analyses.static.contract",
     "Unread": "onnxlint.analyses.stability.positions",
     "Value": "onnxlint.model.graph.nodes",
     "Variation": "onnxlint.analyses.stability.sensitivity",
@@ -200,6 +208,8 @@ __all__ = [
     "Constancy",
     "ConstantFolding",
     "Contamination",
+    "Contract",
+    "Costs",
     "Danger",
     "Data",
     "Difference",
@@ -225,6 +235,7 @@ __all__ = [
     "Mismatch",
     "Misnomer",
     "Model",
+    "NamedLayer",
     "Node",
     "NotApplicable",
     "Observed",
@@ -242,6 +253,7 @@ __all__ = [
     "Predictions",
     "Preflight",
     "ProblemKind",
+    "PromisedValue",
     "Promises",
     "Propagation",
     "Quantisation",
@@ -274,6 +286,7 @@ __all__ = [
     "Trail",
     "Tried",
     "Unavailable",
+    "UnknownName",
     "Unread",
     "Value",
     "Variation",

@@ -90,6 +90,11 @@ class InputContract(msgspec.Struct, **TABLE):
                 raise ValueError(f"features.{name}: features go by their number, from 0")
 
     @property
+    def element_type(self) -> str | None:
+        """The dtype, as it is shown."""
+        return known_dtype(self.dtype)
+
+    @property
     def feature_ranges(self) -> dict[str, Between]:
         """The promised range of each feature, by its number."""
         if isinstance(self.features, dict):
@@ -114,6 +119,11 @@ class OutputContract(msgspec.Struct, **TABLE):
         known_dtype(self.dtype)
         check_dims(self.shape)
         check_bounds(entropy=self.entropy)
+
+    @property
+    def element_type(self) -> str | None:
+        """The dtype, as it is shown."""
+        return known_dtype(self.dtype)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from onnxlint.config import ConfigError, find, load
 from onnxlint.job import plan
 from onnxlint.rules.packs import discover
 from onnxlint.severity import Severity, Stage
+from onnxlint.toml_tables import parse_bytes
 
 
 @pytest.fixture

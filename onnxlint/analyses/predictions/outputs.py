@@ -57,6 +57,21 @@ class Output:
         return float(min(a.min() for a in numbers)), float(max(a.max() for a in numbers))
 
     @cached_property
+    def farthest_sum(self) -> tuple[float, float]:
+        """How far the sum of a row along the last axis is from 1 at most, and that sum.
+
+        Of a single number, the row is all of the array.
+        """
+        import numpy as np
+
+        sums = [np.atleast_1d(array.astype(np.float64)).sum(axis=-1).reshape(-1)
+                for array in self.arrays if array.dtype.kind in "fiub" and array.size]  # fmt: skip
+        rows = np.concatenate(sums) if sums else np.ones(1)
+        off = np.abs(rows - 1)
+        worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
+        return float(off[worst]), float(rows[worst])
+
+    @cached_property
     def is_telling(self) -> bool:
         """Whether another output is unlikely to be equal by chance.
 

@@ -1,1 +1,1 @@
-"""CTR: the contract."""
+"""CTR: the contract that a release is held against."""
