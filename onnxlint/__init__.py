@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.comparison.broken_channels import BrokenChannels
     from onnxlint.analyses.comparison.declared_outputs import Promises
     from onnxlint.analyses.comparison.first_divergence import FirstDivergence
+    from onnxlint.analyses.comparison.latency import Latency
     from onnxlint.analyses.comparison.reference import OutputDifference, Reference
     from onnxlint.analyses.comparison.stored_outputs import Expected, Tolerance
     from onnxlint.analyses.execution.boundary_runs import Limits, Strayed
@@ -117,6 +118,7 @@ _HOMES = {
     "Inputs": "onnxlint.analyses.inputs.inputs",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
     "Labels": "onnxlint.analyses.predictions.labels",
+    "Latency": "onnxlint.analyses.comparison.latency",
     "Layer": "onnxlint.analyses.static.layers",
     "LayerGradient": "onnxlint.analyses.trace.gradient_propagation",
     "Layers": "onnxlint.analyses.static.layers",
@@ -227,6 +229,7 @@ __all__ = [
     "Inputs",
     "Journal",
     "Labels",
+    "Latency",
     "Layer",
     "LayerGradient",
     "Layers",

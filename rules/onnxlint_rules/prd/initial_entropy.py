@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Option, Predictions, Severity, Stage, Trace, rule
+from onnxlint import Finding, Option, Predictions, Settings, Severity, Stage, Trace, rule
 
 
 @rule("PRD001", "initial-entropy", severity=Severity.ERROR, stages=(Stage.INIT,))
 def initial_entropy(
-    predictions: Predictions, trace: Trace, *,
+    predictions: Predictions, trace: Trace, settings: Settings, *,
     max_deviation: Annotated[
         float, Option("deviation of the mean entropy from ln k", unit="fraction of ln k")
     ] = 0.1,
@@ -42,8 +42,9 @@ def initial_entropy(
     }
     """
     for prediction in predictions:
-        if not prediction.is_probable:
-            continue
+        promised = settings.outputs.get(prediction.head.value.name)
+        if not prediction.is_probable or (promised is not None and promised.entropy):
+            continue  # CTR009 judges it
         expected, seen = prediction.expected_entropy, prediction.entropy
         if abs(seen - expected) > max_deviation * expected:
             count = 2 if prediction.head.kind == "sigmoid" else prediction.classes
