@@ -19,6 +19,7 @@ from onnxlint.safety.unfinished import Terminated, remove_unfinished
 
 COMMANDS = {
     "check": "Lint models (the default command).",
+    "init": "Write what models promise into onnxlint.toml, from what is seen.",
     "rules": "List the rules.",
     "explain": "Explain a rule: what it finds, why it matters, how to fix it.",
     "inspect": "Summarise a model layer by layer.",

@@ -16,7 +16,13 @@ from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import Place, shortened
-from onnxlint.promises import Architecture, Budgets, Provenance, ValuePromise
+from onnxlint.promises import (
+    LONGEST_PATTERN,
+    Architecture,
+    Budgets,
+    Provenance,
+    ValuePromise,
+)
 from onnxlint.settings import InputContract, OutputContract, Settings
 
 MOST_COMPARED = 5_000
@@ -127,6 +133,17 @@ class Contract:
         lost = [each.name for each in self.values if not each.values]
         yield from _unknown("values", lost, self._values_by_name)
         yield from _unknown("budgets.sizes", self.budgets.sizes, self.symbols)
+
+    def name_of(self, value: Value) -> str | None:
+        """The name by which `[values]` best tells a value: its module, else its own.
+
+        None where neither leads to it.
+        """
+        module = None if value.producer is None else value.producer.place.module
+        for name in (module, value.name):
+            if name and len(name) <= LONGEST_PATTERN and self._values_by_name.get(name) is value:
+                return name
+        return None
 
     @cached_property
     def _inputs(self) -> Mapping[str, Value]:
