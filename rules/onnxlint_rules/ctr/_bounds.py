@@ -46,8 +46,8 @@ def size_text(nbytes: float) -> str:
 
 
 def scaled(number: float) -> str:
-    """A count as people write it: 4.09 G."""
+    """Operations as people write them: 4.09 GFLOP."""
     for factor, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= factor:
-            return f"{number / factor:.4g} {unit}"
-    return f"{number:.4g}"
+            return f"{number / factor:.4g} {unit}FLOP"
+    return f"{number:.4g} FLOP"

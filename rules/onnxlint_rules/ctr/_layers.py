@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from onnxlint import Contract, Finding, NamedLayer
+from onnxlint import Contract, Finding, NamedLayer, counted
 
 
 def missing(contract: Contract) -> Iterator[Finding]:
@@ -50,8 +50,8 @@ def additional(contract: Contract) -> Iterator[Finding]:
     for layer in (layer for layer in contract.layers if layer.name not in promised):
         yield Finding(
             layer,
-            f"layer {layer.name!r} ({_told(layer.kind, layer.dims)}) is new (promised are "
-            f"{len(promised):,} layers and no others)",
+            f"layer {layer.name!r} ({_told(layer.kind, layer.dims)}) is new (promised only "
+            f"{counted(len(promised), 'layer')})",
             hint="take the layer out, or add it to architecture.layers",
         )
 

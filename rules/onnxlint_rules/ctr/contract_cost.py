@@ -54,7 +54,7 @@ def contract_cost(contract: Contract, costs: Costs) -> Iterator[Finding]:
             "flops and peak-memory out of the contract",
         )
     if budgets.flops is not None and costs.flops > budgets.flops:
-        seen, most = f"{scaled(costs.flops)}FLOP", f"{scaled(budgets.flops)}FLOP"
+        seen, most = scaled(costs.flops), scaled(budgets.flops)
         yield _beyond(contract, "flops", f"one run takes {seen}", most, costs.flops, budgets.flops)
     if budgets.memory_bytes is not None and costs.peak_memory > budgets.memory_bytes:
         seen, most = size_text(costs.peak_memory), size_text(budgets.memory_bytes)
