@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.targets.targets import Target, Targets
     from onnxlint.analyses.trace.activations import Activations
     from onnxlint.analyses.trace.gradient_propagation import LayerGradient, Propagation, Reach
+    from onnxlint.analyses.trace.promised_values import PromisedValues
     from onnxlint.analyses.trace.trace import Contamination, Observed, ObservedNode, Trace
     from onnxlint.analyses.trace.witnesses import Witnesses
     from onnxlint.findings import Finding, counted, together
@@ -146,6 +147,7 @@ _HOMES = {
     "Preflight": "onnxlint.model.preflight",
     "ProblemKind": "onnxlint.model.preflight",
     "PromisedValue": "onnxlint.analyses.static.contract",
+    "PromisedValues": "onnxlint.analyses.trace.promised_values",
     "Promises": "onnxlint.analyses.comparison.declared_outputs",
     "Propagation": "onnxlint.analyses.trace.gradient_propagation",
     "Quantisation": "onnxlint.analyses.static.quantisation",
@@ -257,6 +259,7 @@ __all__ = [
     "Preflight",
     "ProblemKind",
     "PromisedValue",
+    "PromisedValues",
     "Promises",
     "Propagation",
     "Quantisation",

@@ -142,7 +142,7 @@ class ModelSection:
         if facts.flops is None or facts.peak_memory is None:
             yield f"# flops, peak-memory: {_comment(facts.uncounted or 'unknown')}"
         else:
-            yield f"flops = {value(rounded_up(facts.flops * (1 + MARGIN)))}"
+            yield f"flops = {value(rounded_up(math.ceil(facts.flops * (1 + MARGIN))))}"
             yield f"peak-memory = {value(size_text(facts.peak_memory * (1 + MARGIN)))}"
         if facts.symbols:
             sizes = dict.fromkeys(facts.symbols, 1)

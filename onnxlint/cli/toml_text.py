@@ -63,10 +63,8 @@ def rounded_down(number: float, digits: int = DIGITS) -> float:
 
 def rounded_up(number: float, digits: int = DIGITS) -> float:
     """The next number of so few digits that is not smaller."""
-    if not number or not math.isfinite(number):
+    if not 1e-290 < abs(number) < 1e290:  # beyond, rounding leaves the floats
         return number
     places = digits - 1 - math.floor(math.log10(abs(number)))
-    if places > 300:
-        return number
     near = round(number, places)
     return near if near >= number else round(near + 10.0**-places, places)

@@ -27,6 +27,7 @@ COSTS = {
     "Positions": "a few further runs per input, only for models that slice or attend.",
     "Predictions": "statistics of the outputs of the shared run.",
     "Preflight": "reads headers and sizes of the raw protobuf; no tensor is loaded.",
+    "PromisedValues": "reads the shared run; another, unoptimised run only where the optimiser removed a promised value.",
     "Promises": "compares declared and actual shapes of outputs.",
     "Propagation": "runs the model beside a perturbed copy of itself: twice the work, nothing fused, on the first samples.",
     "Quantisation": "a walk back from the layers to their quantisers, when asked for.",

@@ -167,10 +167,10 @@ class Contract:
         by_node: dict[str, Value] = {}
         by_module: dict[str, Value] = {}
         for node in in_order(self._graph.main):
-            for value in filter(None, node.outputs):
-                own.setdefault(value.name, value)
             if node.output is None or node.op == "Constant":
                 continue
+            for value in filter(None, node.outputs):
+                own.setdefault(value.name, value)
             by_node.setdefault(node.name, node.output)
             for module in _with_parents(node.place.module):
                 by_module[module] = node.output

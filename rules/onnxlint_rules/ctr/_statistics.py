@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from onnxlint import Finding, Observed, PromisedValue, Severity, Trace, Value
+from onnxlint import Finding, Observed, PromisedValue, Severity, Value
 from onnxlint_rules.ctr._bounds import crossed, is_kept, told
 
 
-def broken(trace: Trace, value: Value, each: PromisedValue) -> dict[str, Finding]:
+def broken(seen: Observed | None, value: Value, each: PromisedValue) -> dict[str, Finding]:
     """The promises that a value breaks, by their keys."""
-    seen = trace.of(value) or trace.integers(value)
     if seen is None:
         return {"": _unseen(value, each)}
     found: dict[str, Finding] = {}
@@ -75,8 +74,7 @@ def _not_finite(seen: Observed, each: PromisedValue) -> Finding:
 def _unseen(value: Value, each: PromisedValue) -> Finding:
     return Finding(
         value,
-        f"{value.name!r} was not recorded in this run; its promise is not judged",
+        f"{value.name!r} cannot be recorded in a run; its promise is not judged",
         severity=Severity.WARNING,
-        hint="run with --trace full, or promise something of the value before or after it "
-        f"instead of values.{each.name}",
+        hint=f"promise something of the value before or after it instead of values.{each.name}",
     )

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, NotApplicable, Severity, Trace, rule, together
+from onnxlint import Contract, Finding, NotApplicable, PromisedValues, Severity, rule, together
 from onnxlint_rules.ctr import _statistics
 
 
 @rule("CTR010", "contract-value", severity=Severity.ERROR)
-def contract_value(contract: Contract, trace: Trace) -> Iterator[Finding]:
+def contract_value(contract: Contract, seen: PromisedValues) -> Iterator[Finding]:
     """An inner value outside its promised range, mean, standard deviation or share of zeros.
 
     Why: a fault inside shows there first: activations that grow, units that died, a normalisation
@@ -15,7 +15,7 @@ def contract_value(contract: Contract, trace: Trace) -> Iterator[Finding]:
     name of a value, node or module, or a glob: `[values."layer3.relu"]`, `[values."block*.norm"]`.
     Of a module it is the last value. `range`, `mean`, `std` and `sparsity` (the share of elements
     that are 0) are `[lowest, highest]` over all samples; `finite = true` allows neither NaN nor
-    infinity. A value that onnxruntime does not show in this run is a warning.
+    infinity. A value that no run shows, such as text, is a warning.
     Fix: look what changed before the value (`onnxlint inspect` shows the observed ranges), or
     correct the promise.
 
@@ -60,7 +60,7 @@ def contract_value(contract: Contract, trace: Trace) -> Iterator[Finding]:
     for each in contract.values:
         found: dict[str, list[Finding]] = {}
         for value in each.values:
-            for key, finding in _statistics.broken(trace, value, each).items():
+            for key, finding in _statistics.broken(seen.of(value), value, each).items():
                 found.setdefault(key, []).append(finding)
         for findings in found.values():
             yield from together(findings, "values")
