@@ -68,21 +68,12 @@ def _parsed(graph: Graph, data: bytes) -> Graph:
 
 
 def _fixed(serialized: bytes, *, sizes: Mapping[str, int]) -> bytes:
-    """The model with functions expanded, inputs of known sizes, and no other shape declared."""
-    from onnx import ModelProto, inliner
+    """The model with functions expanded and every size filled in; in a process of its own."""
+    from onnx import ModelProto
 
-    model = ModelProto.FromString(serialized)
-    if model.functions:
-        model = inliner.inline_local_functions(model)
-    for value in model.graph.input:
-        for dim in value.type.tensor_type.shape.dim:
-            if not dim.HasField("dim_value") or dim.dim_value < 0:
-                dim.dim_value = sizes.get(dim.dim_param, 1)
-    del model.graph.value_info[:]
-    for value in model.graph.output:
-        if value.type.HasField("tensor_type"):
-            value.type.tensor_type.ClearField("shape")
-    return bytes(model.SerializeToString())
+    from onnxlint.runtime.shape_inference.sized import sized
+
+    return bytes(sized(ModelProto.FromString(serialized), sizes).SerializeToString())
 
 
 class _Counting:
