@@ -332,7 +332,25 @@ def test_what_is_not_known_is_told_and_not_left_out() -> None:
         "a (float[N, 4] x, float[4] v) => (y) { k = NonZero(v) t = Gather(x, k) y = MatMul(t, t) }"
     )
     assert "MatMul" in costs(text).uncounted
-    assert told("CTR012", "budgets.flops = 1e9", text)[0].startswith("costs cannot be counted")
+    assert told("CTR012", "budgets.flops = 1e9", text) == [
+        "operations of a run cannot be counted: sizes at MatMul are unknown (promised a budget)"
+    ]
+
+
+def test_sizes_that_are_computed_are_followed() -> None:
+    text = """a (int64[N, S] ids) => (y)
+    <float[9, 4] e = {ONES}, float[9, 4] p = {ONES}, int64 one = {1}, int64 zero = {0}> {
+        shape = Shape(ids)
+        length = Gather(shape, one)
+        places = Range(zero, length, one)
+        words = Gather(e, ids)
+        where = Gather(p, places)
+        both = Add(words, where)
+        turned = Transpose <perm = [0, 2, 1]> (both)
+        y = MatMul(both, turned)
+    }""".replace("ONES", ", ".join(["1"] * 36))
+    seen = costs(text, N=2, S=5)
+    assert (seen.macs, seen.uncounted, seen.unsized) == (2 * 5 * 5 * 4, (), ())
 
 
 @pytest.mark.parametrize(

@@ -149,10 +149,11 @@ def _count_costs(analyses: Analyses, facts: ModelFacts) -> None:
     except NotApplicable as reason:
         facts.uncounted = str(reason)
         return
-    if costs.uncounted:
-        facts.uncounted = f"sizes at {', '.join(costs.uncounted)} are unknown"
-    else:
-        facts.flops, facts.peak_memory = costs.flops, costs.peak_memory
+    unknown = sorted({*costs.uncounted, *costs.unsized})
+    if unknown:
+        facts.uncounted = f"sizes at {', '.join(unknown)} are unknown"
+    facts.flops = None if costs.uncounted else costs.flops
+    facts.peak_memory = None if costs.unsized else costs.peak_memory
 
 
 def _type(shapes: Shapes, value: Value) -> tuple[str | None, list[int | str] | None]:

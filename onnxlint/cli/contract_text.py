@@ -139,10 +139,11 @@ class ModelSection:
         yield f"file-size = {value(size_text(facts.file_bytes * (1 + MARGIN)))}"
         yield f"nodes = {math.ceil(facts.nodes * (1 + MARGIN))}"
         yield f"# parameters = {math.ceil(facts.parameters * (1 + MARGIN))}"
-        if facts.flops is None or facts.peak_memory is None:
-            yield f"# flops, peak-memory: {_comment(facts.uncounted or 'unknown')}"
-        else:
+        if facts.uncounted is not None:
+            yield f"# costs: {_comment(facts.uncounted)}"
+        if facts.flops is not None:
             yield f"flops = {value(rounded_up(math.ceil(facts.flops * (1 + MARGIN))))}"
+        if facts.peak_memory is not None:
             yield f"peak-memory = {value(size_text(facts.peak_memory * (1 + MARGIN)))}"
         if facts.symbols:
             sizes = dict.fromkeys(facts.symbols, 1)

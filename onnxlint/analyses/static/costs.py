@@ -26,12 +26,14 @@ class Costs:
     `macs` are multiplications with additions of convolutions, products of matrices, recurrent
     layers and attention, those of loops and functions as often as they run. `peak_memory` is the
     bytes of all weights and of the values that are alive at once, in the order of the file.
-    `uncounted` are the operators of nodes of which the one or the other is not known.
+    `uncounted` are the operators of nodes whose multiplications are not known, `unsized` of those
+    whose outputs may be of any size.
     """
 
     macs: int
     peak_memory: int
     uncounted: tuple[str, ...] = ()
+    unsized: tuple[str, ...] = ()
 
     @property
     def flops(self) -> int:
@@ -81,14 +83,16 @@ class _Counting:
 
     def __init__(self, graph: Graph, shapes: Shapes, sizes: Mapping[str, int]) -> None:
         self._graph, self._shapes, self._sizes = graph, shapes, sizes
-        self._uncounted: dict[str, None] = {}
+        self._uncounted: set[str] = set()
+        self._unsized: set[str] = set()
 
     def costs(self) -> Costs:
         """What all of it costs."""
         weights = sum(tensor.nbytes for _, tensor in self._graph.tensors)
         macs = self._macs(self._graph.main)
         alive = peak_bytes(self._graph.main, self._bytes)
-        return Costs(macs, weights + alive, tuple(sorted(self._uncounted)))
+        unknown = (tuple(sorted(each)) for each in (self._uncounted, self._unsized))
+        return Costs(macs, weights + alive, *unknown)
 
     def _macs(self, scope: Scope) -> int:
         return sum(map(self._of_node, scope.nodes))
@@ -97,12 +101,12 @@ class _Counting:
         inside = [self._macs(scope) for scope in node.subgraphs]
         own = multiplications(node, self.dims)
         if own is None:
-            self._uncounted[node.op] = None
+            self._uncounted.add(node.op)
         if node.op == "If":
             return max(inside, default=0)
         rounds = self._rounds(node) if sum(inside) else 1
         if rounds is None:
-            self._uncounted[node.op] = None
+            self._uncounted.add(node.op)
         return (own or 0) + sum(inside) * (1 if rounds is None else rounds)
 
     def _rounds(self, node: Node) -> int | None:
@@ -129,6 +133,6 @@ class _Counting:
             made_by = value.producer
             is_tensor = value.type is None or value.type.HasField("tensor_type")
             if made_by is not None and is_tensor:
-                self._uncounted[made_by.op] = None
+                self._unsized.add(made_by.op)
             return 0
         return (prod(dims) * shape.bits + 7) // 8

@@ -126,7 +126,7 @@ def _evaluated(node: NodeProto, arrays: list[Array], opsets: Mapping[str, int]) 
     try:
         with np.errstate(all="ignore"):
             (result,) = ReferenceEvaluator(model).run(None, values)
-    except Exception:  # noqa: BLE001 - onnx's own kinds; the value then stays unknown
+    except Exception:  # onnx's own kinds; the value then stays unknown
         return None
     array: Array = np.asarray(result)
     return array if array.size <= MOST_ELEMENTS and array.dtype.kind in "biuf" else None
@@ -139,9 +139,8 @@ def _stored(graph: GraphProto) -> dict[str, Any]:
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and not node.domain:
-            tensors |= {
-                node.output[0]: entry.t for entry in node.attribute if entry.name == "value"
-            }
+            value = [entry.t for entry in node.attribute if entry.name == "value"]
+            tensors.update(zip(node.output, value, strict=False))
     return {
         name: numpy_helper.to_array(tensor)
         for name, tensor in tensors.items()

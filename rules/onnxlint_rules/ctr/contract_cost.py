@@ -46,20 +46,29 @@ def contract_cost(contract: Contract, costs: Costs) -> Iterator[Finding]:
     budgets = contract.budgets
     if budgets.flops is None and budgets.memory_bytes is None:
         raise NotApplicable("the contract has no budget for operations or memory")
-    if costs.uncounted:
-        yield Finding(
-            contract.line("budgets"),
-            f"costs cannot be counted: sizes at {', '.join(costs.uncounted)} are unknown",
-            hint="give the sizes of dynamic dimensions in budgets.sizes, or take the budgets for "
-            "flops and peak-memory out of the contract",
-        )
-    if budgets.flops is not None and costs.flops > budgets.flops:
-        seen, most = scaled(costs.flops), scaled(budgets.flops)
-        yield _beyond(contract, "flops", f"one run takes {seen}", most, costs.flops, budgets.flops)
-    if budgets.memory_bytes is not None and costs.peak_memory > budgets.memory_bytes:
-        seen, most = size_text(costs.peak_memory), size_text(budgets.memory_bytes)
-        what = f"one run holds {seen} at once"
-        yield _beyond(contract, "peak-memory", what, most, costs.peak_memory, budgets.memory_bytes)
+    if budgets.flops is not None:
+        if costs.uncounted:
+            yield _unknown(contract, "flops", "operations", costs.uncounted)
+        if costs.flops > budgets.flops:
+            what, most = f"one run takes {scaled(costs.flops)}", scaled(budgets.flops)
+            yield _beyond(contract, "flops", what, most, costs.flops, budgets.flops)
+    if budgets.memory_bytes is not None:
+        if costs.unsized:
+            yield _unknown(contract, "peak-memory", "memory", costs.unsized)
+        if costs.peak_memory > budgets.memory_bytes:
+            what = f"one run holds {size_text(costs.peak_memory)} at once"
+            most, seen = size_text(budgets.memory_bytes), costs.peak_memory
+            yield _beyond(contract, "peak-memory", what, most, seen, budgets.memory_bytes)
+
+
+def _unknown(contract: Contract, key: str, what: str, ops: tuple[str, ...]) -> Finding:
+    return Finding(
+        contract.line("budgets", key),
+        f"{what} of a run cannot be counted: sizes at {', '.join(ops)} are unknown (promised "
+        "a budget)",
+        hint=f"give the sizes of dynamic dimensions in budgets.sizes, or take budgets.{key} out of "
+        "the contract",
+    )
 
 
 def _beyond(
