@@ -400,6 +400,25 @@ def test_parameters_count_once_and_only_what_is_learnt() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("{ v = Identity(w) y = MatMul(x, v) }", 6),
+        ("{ v = Identity(w) u = Identity(w) y = MatMul(x, v) z = MatMul(x, u) }", 6),
+        ("{ v = Identity(b) t = Add(x, b) y = Mul(x, v) }", 6),
+        ("{ t = Transpose(w) r = Transpose(t) y = MatMul(x, r) }", 6),
+        ("{ v = DequantizeLinear <axis = 0> (q, b) y = MatMul(x, v) }", 6),
+        ("{ i = Cast <to = 3> (x) y = MatMulInteger(i, q) }", 6),
+        ("{ y = Mul(x, one) }", 0),
+    ],
+)
+def test_copies_and_codes_of_weights_are_parameters(text: str, count: int) -> None:
+    head = """a (float[N, 3] x) => (y) <float[3, 2] w = {1, 2, 3, 4, 5, 6}, float[3] b = {1, 2, 3},
+    int8[3, 2] q = {1, 2, 3, 4, 5, 6}, float one = {1}> """
+    messages = told("CTR002", "architecture.parameters = 999", head + text)
+    assert messages == [f"{count} trainable parameters (promised 999)"]
+
+
 def test_layers_of_one_module_are_told_apart_by_their_weights() -> None:
     text = """a (float[N, 2] x) => (y)
     <float[2, 2] w = {1, 2, 3, 4}, float[2, 2] v = {1, 2, 3, 4}> {
