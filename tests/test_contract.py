@@ -10,7 +10,7 @@ import onnx
 import pytest
 from conftest import findings
 
-from onnxlint import Contract, Costs, Finding, Latency, Severity, rule
+from onnxlint import Contract, Costs, Finding, Latency, Severity, Stage, rule
 from onnxlint.analyses import Analyses
 from onnxlint.config import load, load_for
 from onnxlint.job import plan
@@ -149,18 +149,36 @@ def test_features_of_the_data(config: str, message: str | None) -> None:
 
 
 def test_promised_outputs_are_judged_once() -> None:
-    text = """# config: outputs.y = {sums-to-one = true, entropy = [0, 1]}
-    # stage: init
+    text = """# config: outputs.y = {sums-to-one = true, entropy = [1.38, 1.39]}
     net (float[N, 4] x) => (float[N, 4] y) <float half = {0.5}> {
         p = Softmax(x)
         y = Mul(p, half)
     }"""
-    found = {code: findings(RULES[code], text) for code in ("CTR008", "PRD003", "PRD001")}
+    codes = ("CTR008", "CTR009", "PRD003", "PRD001")
+    found = {code: findings(RULES[code], text, Stage.INIT) for code in codes}
     assert [each.message for each in found["CTR008"]] == [
         "rows of output 'y' sum to 0.5 (promised 1, tolerance 0.01)"
     ]
+    assert len(found["CTR009"]) == 1
     assert not found["PRD003"]
     assert not found["PRD001"]
+
+
+def test_a_promise_that_is_kept_silences_no_rule() -> None:
+    text = """# config: outputs.y.entropy = [0, 100]
+    net (float[N, 4] x) => (float[N, 4] y)
+    <float[4, 4] w = {9, 0, 0, 0, 0, 9, 0, 0, 0, 0, 9, 0, 0, 0, 0, 9}> {
+        s = MatMul(x, w)
+        y = Softmax(s)
+    }"""
+    assert not findings(RULES["CTR009"], text, Stage.INIT)
+    assert findings(RULES["PRD001"], text, Stage.INIT)
+
+
+def test_sums_are_along_the_classes() -> None:
+    text = """# config: outputs.y.sums-to-one = true
+    net (float[N, 3, 4, 4] x) => (float[N, 3, 4, 4] y) { y = Softmax <axis = 1> (x) }"""
+    assert not findings(RULES["CTR008"], text)
 
 
 def test_an_entropy_of_what_is_no_prediction() -> None:

@@ -62,7 +62,7 @@ KEYS = {
     "InputContract.colour": "Order of the channels.",
     "OutputContract.dtype": "Promised dtype, e.g. `float32`.",
     "OutputContract.shape": "Promised shape, as of inputs.",
-    "OutputContract.sums-to-one": "Whether each row along the last axis is promised to sum to 1.",
+    "OutputContract.sums-to-one": "Whether each row, along the axis of the classes, is promised to sum to 1.",
     "OutputContract.entropy": "Promised bounds of the mean entropy of predictions, in nats: near ln k before training.",
     "OutputContract.head": "Kind of head, where the graph does not show it.",
     "OutputContract.range": "Lowest and highest valid element; checked on every sample.",

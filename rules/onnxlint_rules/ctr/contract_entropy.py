@@ -13,8 +13,8 @@ def contract_entropy(contract: Contract, predictions: Predictions) -> Iterator[F
     Why: before training a classifier over k classes should be uninformative, with an entropy near
     ln k, which is also its initial loss; after training the entropy says how sure it is, and a
     second softmax, a lost temperature or a head of zeros moves it. `[outputs.NAME] entropy` bounds
-    the mean over all samples, in nats; of a sigmoid head it is the mean over its labels. Where it
-    is promised, PRD001 leaves the output to this rule.
+    the mean over all samples, in nats; of a sigmoid head it is the mean over its labels. PRD001
+    judges untrained models without any promise.
     Fix: before training initialise the head with smaller weights; after it look for a softmax too
     many, or correct the bounds.
 

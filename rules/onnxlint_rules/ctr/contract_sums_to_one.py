@@ -15,8 +15,9 @@ def contract_sums_to_one(
 
     Why: thresholds, calibration and logarithmic losses expect probabilities; a softmax over the
     wrong axis, or one that was left out of the export, gives numbers that only look like them.
-    `[outputs.NAME] sums-to-one = true` is a promise about the last axis. PRD003 judges outputs that
-    it recognises as probabilities without any promise, and leaves these to it.
+    `[outputs.NAME] sums-to-one = true` is a promise about the axis of the classes, where the graph
+    tells it, else about the last. PRD003 judges outputs that it recognises as probabilities without
+    any promise.
     Fix: end the model with a softmax over the classes, or take the promise out of the contract.
 
     Bad:
@@ -46,6 +47,6 @@ def contract_sums_to_one(
                 f"{tolerance:g})",
                 measured=sums,
                 limit=1,
-                hint="end the model with a softmax over the last axis, or take "
+                hint="end the model with a softmax over the classes, or take "
                 f"outputs.{output.value.name}.sums-to-one out of the contract",
             )
