@@ -90,6 +90,14 @@ class InputContract(msgspec.Struct, **TABLE):
                 raise ValueError(f"features.{name}: features go by their number, from 0")
 
     @property
+    def preparation(self) -> InputContract:
+        """How images are prepared, without anything that is promised."""
+        return InputContract(
+            layout=self.layout, scale=self.scale, mean=self.mean, std=self.std, size=self.size,
+            colour=self.colour,
+        )  # fmt: skip
+
+    @property
     def element_type(self) -> str | None:
         """The dtype, as it is shown."""
         return known_dtype(self.dtype)

@@ -272,3 +272,31 @@ def test_widened_bounds_hold_what_was_seen(one: float, other: float) -> None:
 @given(st.integers(1, 2**45))
 def test_a_written_size_is_no_smaller(nbytes: int) -> None:
     assert nbytes <= parse_bytes(size_text(nbytes)) <= nbytes * 1.11 + 1
+
+
+def test_labels_beside_the_features_are_no_input(model: Path, here: Path) -> None:
+    rows = [",".join([*(f"{i + j}.5" for j in range(4)), str(i % 3)]) for i in range(12)]
+    (here / "d.csv").write_text("\n".join(["a,b,c,d,label", *rows]))
+    done = run("init", "model.onnx", "--data", "d.csv", "--labels", "d.csv:label")
+    assert done.exit_code == 0, done.output
+    assert contract()["labels"] == "d.csv:label"
+    assert len(contract()["inputs"]["x"]["features"]) == 4
+    assert broken(model) == []
+
+
+def test_how_images_are_prepared_is_kept(here: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 255, (6, 5, 5, 3), np.uint8)
+    (here / "images").mkdir()
+    for number, each in enumerate(pixels):
+        image.fromarray(each).save(here / "images" / f"{number}.png")
+    text = "a (float[N, 3, 5, 5] x) => (float[N, 3, 5, 5] y) { y = Relu(x) }"
+    path = here / "model.onnx"
+    path.write_bytes(Example.parse(text).model(here).SerializeToString())
+    (here / "onnxlint.toml").write_text("[inputs.x]\nscale = 0.00392\nrange = [5, 6]\n")
+    assert run("init", path, "--data", "images", "--force").exit_code == 0
+    written = contract()["inputs"]["x"]
+    assert written["scale"] == 0.00392
+    assert written["range"][0] == 0
+    assert written["range"][1] < 1.2
+    assert broken(path) == []

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from onnxlint.settings import InputContract, Settings
+
 if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
     from onnxlint.analyses.inputs.user_data import FedInput
@@ -29,7 +31,10 @@ _SHOWN = {"float": "float32", "double": "float64"}
 
 
 class InputFacts(msgspec.Struct):
-    """An input: its type, and what the user's data shows of it. Moments are those of features."""
+    """An input: its type, and what the user's data shows of it. Moments are those of features.
+
+    `prepared` are the keys by which the configuration already has its images prepared.
+    """
 
     name: str
     dtype: str | None
@@ -38,6 +43,7 @@ class InputFacts(msgspec.Struct):
     features: list[Pair] = []
     means: Pair | None = None
     stds: Pair | None = None
+    prepared: dict[str, Any] = {}
 
 
 class OutputFacts(msgspec.Struct):
@@ -120,14 +126,17 @@ def _static(analyses: Analyses) -> ModelFacts:
     from onnxlint.model.preflight import Preflight
 
     graph, contract, shapes = analyses.get(Graph), analyses.get(Contract), analyses.get(Shapes)
-    proto = graph.model.proto
+    proto, settings = graph.model.proto, analyses.get(Settings)
     facts = ModelFacts(
         ir_version=proto.ir_version,
         opsets=dict(graph.main.opsets),
         parameters=contract.parameters,
         operators=dict(sorted(contract.operators.items())),
         layers=[(layer.name, layer.kind, list(layer.dims)) for layer in contract.layers],
-        inputs=[InputFacts(v.name, *_type(shapes, v)) for v in graph.inputs],
+        inputs=[
+            InputFacts(v.name, *_type(shapes, v), prepared=_prepared(settings.inputs.get(v.name)))
+            for v in graph.inputs
+        ],
         outputs=[OutputFacts(v.name, *_type(shapes, v)) for v in graph.outputs],
         file_bytes=analyses.get(Preflight).total_bytes,
         nodes=sum(len(scope.nodes) for scope in graph.scopes),
@@ -138,6 +147,13 @@ def _static(analyses: Analyses) -> ModelFacts:
     )
     _count_costs(analyses, facts)
     return facts
+
+
+def _prepared(declared: InputContract | None) -> dict[str, Any]:
+    """The keys that differ from the defaults."""
+    keys = {} if declared is None else msgspec.to_builtins(declared)
+    plain = msgspec.to_builtins(InputContract())
+    return {key: each for key, each in keys.items() if each != plain[key]}
 
 
 def _count_costs(analyses: Analyses, facts: ModelFacts) -> None:

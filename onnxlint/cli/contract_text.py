@@ -52,6 +52,7 @@ class ModelSection:
         for each in inputs:
             yield self._table("inputs", each.name)
             yield from _typed(each)
+            yield from (f"{key} = {value(told)}" for key, told in each.prepared.items())
             if each.range is not None:
                 yield f"range = {value(widened(each.range))}"
                 yield from self._features(each)

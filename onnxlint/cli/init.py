@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,15 @@ import click
 
 from onnxlint.cli.models import expand
 from onnxlint.safety.printable import printable
-from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT, Settings
+from onnxlint.settings import (
+    DEFAULT_SAMPLES,
+    DEFAULT_TIME_LIMIT,
+    LABELLED_SAMPLES,
+    LONGEST_TIME_LIMIT,
+    InputContract,
+    LabelSource,
+    Settings,
+)
 from onnxlint.severity import Stage
 from onnxlint.toml_tables import OWN_FILE, real_path
 
@@ -26,6 +35,8 @@ if TYPE_CHECKING:
 @click.option("--data", type=click.Path(path_type=Path), metavar="PATH",
               help="Samples to observe ranges on: a file, a folder, or module:function. "
               "Without it, observed ranges are written as comments.")  # fmt: skip
+@click.option("--labels", type=click.Path(path_type=Path), metavar="FILE[:NAME]",
+              help="Ground-truth labels, where they lie beside the data or in it.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path(OWN_FILE),
               show_default=True, metavar="FILE", help="File to write; '-' prints it.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -33,8 +44,9 @@ if TYPE_CHECKING:
               default=Stage.TRAINED.value, show_default=True,
               help="Training stage; 'init' promises entropies near ln k.")  # fmt: skip
 @click.option("--static-only", is_flag=True, help="Do not run the models.")
-@click.option("--samples", type=click.IntRange(1), default=DEFAULT_SAMPLES, show_default=True,
-              help="Number of samples to run.")  # fmt: skip
+@click.option("--samples", type=click.IntRange(1),
+              help=f"Number of samples to run.  [{DEFAULT_SAMPLES}; with --labels "
+              f"{LABELLED_SAMPLES}]")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
               help="Seed of synthetic inputs.")  # fmt: skip
 @click.option("--time-limit", type=click.FloatRange(0, LONGEST_TIME_LIMIT, min_open=True),
@@ -43,8 +55,9 @@ if TYPE_CHECKING:
 @click.option("--memory-limit", metavar="SIZE",
               help="Memory limit for each process, e.g. 4GiB.")  # fmt: skip
 def command(
-    models: tuple[str, ...], data: Path | None, output: Path, force: bool, stage: str,
-    static_only: bool, samples: int, seed: int, time_limit: float, memory_limit: str | None,
+    models: tuple[str, ...], data: Path | None, labels: Path | None, output: Path, force: bool,
+    stage: str, static_only: bool, samples: int | None, seed: int, time_limit: float,
+    memory_limit: str | None,
 ) -> None:  # fmt: skip
     """Write what MODEL promises into onnxlint.toml: architecture, inputs, outputs, budgets.
 
@@ -55,17 +68,23 @@ def command(
     from onnxlint.toml_tables import parse_bytes
 
     _check_output(output, force=force)
-    settings = Settings(
-        stage=Stage(stage), data=data, samples=samples, seed=seed, time_limit=time_limit,
+    if labels is not None and data is None:
+        raise click.UsageError("--labels requires --data")
+    given = Settings(
+        stage=Stage(stage), data=data, labels=None if labels is None else LabelSource.of(labels),
+        samples=samples or (DEFAULT_SAMPLES if labels is None else LABELLED_SAMPLES), seed=seed,
+        time_limit=time_limit,
         memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
     )  # fmt: skip
     found = expand(models)
+    prepared = {path: replace(given, inputs=_prepared(path)) for path in found}
     facts = [
-        (path, _facts(path, problem, settings, static_only)) for path, problem in found.items()
+        (path, _facts(path, problem, prepared[path], static_only))
+        for path, problem in found.items()
     ]
     home = Path() if str(output) == "-" else output.parent
     told = [(_pattern(path, home), each) for path, each in facts]
-    text = contract_text(told, _head(settings, home), is_initial=settings.stage is Stage.INIT)
+    text = contract_text(told, _head(given, home), is_initial=given.stage is Stage.INIT)
     _write(text, output)
     for path, each in facts:
         if each.unseen is not None and not static_only:
@@ -133,6 +152,15 @@ def _looked(path: bytes, *, settings: Settings, static_only: bool) -> bytes:
             return msgspec.json.encode({"error": str(error)})
 
 
+def _prepared(path: str) -> dict[str, InputContract]:
+    """How the configuration that holds already has images prepared, by input."""
+    from onnxlint.config import find, load
+
+    choices = load(find("-")).for_model(path)
+    declared = {name: each for table in choices for name, each in table.inputs.items()}
+    return {name: each.preparation for name, each in declared.items()}
+
+
 def _pattern(path: str, home: Path) -> str:
     """The glob by which a configuration in a folder finds a model."""
     real, folder = real_path(path), real_path(home)
@@ -148,7 +176,10 @@ def _head(settings: Settings, home: Path) -> dict[str, Any]:
         head["stage"] = settings.stage.value
     if settings.data is not None:
         head["data"] = _placed(settings.data, home)
-        if settings.samples != DEFAULT_SAMPLES:
+        if settings.labels is not None:
+            head["labels"] = _placed_labels(settings.labels, home)
+        default = DEFAULT_SAMPLES if settings.labels is None else LABELLED_SAMPLES
+        if settings.samples != default:
             head["samples"] = settings.samples
     elif settings.seed:
         head["seed"] = settings.seed
@@ -165,6 +196,10 @@ def _placed(data: Path, home: Path) -> str:
         return os.path.relpath(real_path(data), real_path(home))
     except ValueError:  # on another drive
         return str(real_path(data))
+
+
+def _placed_labels(labels: LabelSource, home: Path) -> str:
+    return str(replace(labels, file=Path(_placed(labels.file, home))))
 
 
 def _write(text: str, output: Path) -> None:
