@@ -49,7 +49,8 @@ class InputContract(msgspec.Struct, **TABLE):
     """What is declared of an input: its type, its data, and how images are prepared for it.
 
     Pixels are multiplied by `scale`, then `mean` is subtracted and `std` divided by,
-    a channel each. `features` are ranges by the feature's or channel's number, from 0;
+    a channel each. `features` are ranges by the feature's or channel's number, from 0, or
+    by the column's name;
     `data_mean` and `data_std` bound mean and standard deviation of each feature in the data, and
     `normalised` says that they are near 0 and 1.
     """
@@ -86,8 +87,6 @@ class InputContract(msgspec.Struct, **TABLE):
         check_bounds(data_mean=self.data_mean, data_std=self.data_std)
         for name, bounds in self.feature_ranges.items():
             check_bounds(**{f"features.{name}": bounds})
-            if not (name.isascii() and name.isdecimal()):
-                raise ValueError(f"features.{name}: features go by their number, from 0")
 
     @property
     def preparation(self) -> InputContract:
@@ -104,7 +103,7 @@ class InputContract(msgspec.Struct, **TABLE):
 
     @property
     def feature_ranges(self) -> dict[str, Between]:
-        """The promised range of each feature, by its number."""
+        """The promised range of each feature, by its number or column."""
         if isinstance(self.features, dict):
             return self.features
         return {str(number): bounds for number, bounds in enumerate(self.features)}

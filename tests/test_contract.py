@@ -18,7 +18,7 @@ from onnxlint.model.file.load import open_model
 from onnxlint.promises import Budgets, ValuePromise
 from onnxlint.rules.packs import discover
 from onnxlint.safety.limits import Budget
-from onnxlint.settings import InputContract, Settings
+from onnxlint.settings import InputContract, LabelSource, Settings
 from onnxlint.testing import Example, run_rule, saved
 from onnxlint.toml_tables import ConfigError
 
@@ -132,6 +132,7 @@ def test_inner_values(config: str, messages: list[str]) -> None:
     ("config", "message"),
     [
         ("features = [[0, 4], [-1, 1], [0, 9]]", "input 'x' has no feature 2 (it has 2, from 0)"),
+        ("features = {age = [0, 2]}", "input 'x' has no feature age (it has 2, from 0)"),
         ("features = {0 = [0, 2]}", "feature 0 of input 'x' ranges from 1 to 4 (promised 0 to 2)"),
         ("data-mean = [0, 1]", "mean of feature 0 of input 'x' is 2.5 (promised 0 to 1)"),
         ("data-std = [0, 1]",
@@ -146,6 +147,23 @@ def test_features_of_the_data(config: str, message: str | None) -> None:
     <float[2, 2] w = {{1, 2, 3, 4}}> {{ y = MatMul(x, w) }}"""
     found = findings(RULES["CTR006"], text)
     assert [each.message for each in found] == ([] if message is None else [message])
+
+
+def test_columns_of_a_table_go_by_their_names(tmp_path: Path) -> None:
+    rows = [f"{age},{i % 2},{i / 10}" for i, age in enumerate(range(20, 28))]
+    (tmp_path / "d.csv").write_text("\n".join(["age,label,dose", *rows]))
+    text = "a (float[N, 2] x) => (float[N, 2] y) { y = Relu(x) }"
+    features = {"age": (0.0, 25.0), "dose": (0.0, 1.0), "does": (0.0, 1.0)}
+    settings = Settings(
+        data=tmp_path / "d.csv", labels=LabelSource(tmp_path / "d.csv", "label"),
+        inputs={"x": InputContract(features=features)},
+    )  # fmt: skip
+    with saved(Example.parse(text)) as path:
+        found = run_rule(RULES["CTR006"], path, settings=settings).findings
+    assert [each.message for each in found] == [
+        "input 'x' has no feature does (it has 'age', 'dose')",
+        "feature age of input 'x' ranges from 20 to 27 (promised 0 to 25)",
+    ]
 
 
 def test_promised_outputs_are_judged_once() -> None:
@@ -287,7 +305,7 @@ def test_a_file_beside_the_model_promises_but_opens_nothing(
         ("[values.x]\nmean = [nan, 1]", "mean must be [lowest, highest]"),
         ("[budgets]\nfile-size = 'ten'", "is no size in bytes"),
         ("[provenance]\nrequired = {a = '('}", "required.a is not a regular expression"),
-        ("[inputs.x]\nfeatures = {red = [0, 1]}", "features go by their number, from 0"),
+        ("[inputs.x]\nfeatures = {red = [1, 0]}", "features.red must be [lowest, highest]"),
     ],
 )
 def test_a_table_that_makes_no_sense_is_told_in_a_sentence(

@@ -41,6 +41,7 @@ class InputFacts(msgspec.Struct):
     dims: list[int | str] | None
     range: Pair | None = None
     features: list[Pair] = []
+    columns: list[str] = []
     means: Pair | None = None
     stds: Pair | None = None
     prepared: dict[str, Any] = {}
@@ -195,13 +196,14 @@ def _look_at_data(analyses: Analyses, facts: ModelFacts) -> None:
 
 
 def _look_at_features(fed: FedInput, told: InputFacts) -> None:
-    seen = fed.features
-    counted = seen.count > 0
-    told.range = (seen.lowest, seen.highest)
-    if fed.axis is None or not fed.is_float or not counted.all():
+    told.range = (fed.features.lowest, fed.features.highest)
+    seen = fed.by_feature
+    if not fed.is_float or not (seen.count > 0).all():
         return
     if len(seen.minimum) <= MOST_FEATURES:
         told.features = list(zip(seen.minimum.tolist(), seen.maximum.tolist(), strict=True))
+        unique = len(set(fed.columns)) == len(told.features)
+        told.columns = fed.columns if unique and not any(map(str.isdecimal, fed.columns)) else []
     told.means = (float(seen.mean.min()), float(seen.mean.max()))
     told.stds = (float(seen.spread.min()), float(seen.spread.max()))
 

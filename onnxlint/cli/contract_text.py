@@ -66,7 +66,9 @@ class ModelSection:
         if each.features:
             ranges = [widened(pair) for pair in each.features]
             mark = "" if _are_telling(ranges) else "# "
-            yield f"{mark}features = {value(ranges)}  # by feature or channel, in order"
+            named = dict(zip(each.columns, ranges, strict=False))
+            how = "by column" if named else "by feature or channel, in order"
+            yield f"{mark}features = {value(named or ranges)}  # {how}"
         furthest = max(map(abs, each.means))
         scales = [1 / NORMALISED_SCALE <= std <= NORMALISED_SCALE for std in each.stds]
         kept = furthest <= NORMALISED_MEAN and all(scales)

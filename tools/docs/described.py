@@ -49,7 +49,7 @@ KEYS = {
     "Ignore.reason": "Why the rule is not run.",
     "InputContract.dtype": "Promised dtype, e.g. `float32`.",
     "InputContract.shape": 'Promised shape: sizes, names for dynamic dimensions, and `"*"` for any, e.g. `["batch", 3, 224, 224]`.',
-    "InputContract.features": "Promised range of each feature or channel of the data: a list in order, or a table by number, from 0.",
+    "InputContract.features": "Promised range of each feature or channel of the data: a list in order, or a table by number, from 0, or by the name of a column in a CSV or Parquet file.",
     "InputContract.normalised": "Whether each feature of the data is promised to have mean near 0 and standard deviation near 1.",
     "InputContract.data-mean": "Promised bounds of the mean of each feature of the data.",
     "InputContract.data-std": "Promised bounds of the standard deviation of each feature of the data.",

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 def outside(fed: FedInput, contract: Contract) -> Iterator[Finding]:
     """Features that leave their range, and ranges of features that are not there."""
-    seen, name = fed.features, fed.value.name
-    for number, bounds in fed.contract.feature_ranges.items():
-        at = int(number)
-        if at >= len(seen.minimum):
+    seen, name = fed.by_feature, fed.value.name
+    for key, bounds in fed.contract.feature_ranges.items():
+        at = _position(fed, key)
+        if at is None:
             yield Finding(
-                contract.line("inputs", name, "features", number),
-                f"input {name!r} has no feature {at} (it has {len(seen.minimum):,}, from 0)",
+                contract.line("inputs", name, "features", key),
+                f"input {name!r} has no feature {key} (it has {_known(fed)})",
                 hint=f"take it out of inputs.{name}.features, or give data with the feature",
             )
             continue
@@ -29,13 +29,27 @@ def outside(fed: FedInput, contract: Contract) -> Iterator[Finding]:
             far = low if low < bounds[0] else high
             yield Finding(
                 fed,
-                f"feature {at} of input {name!r} ranges from {low:.6g} to {high:.6g} "
+                f"feature {key} of input {name!r} ranges from {low:.6g} to {high:.6g} "
                 f"({told(bounds)})",
                 measured=far,
                 limit=crossed(far, bounds),
-                hint="prepare the samples as for training, or change "
-                f"inputs.{name}.features.{number}",
+                hint=f"prepare the samples as for training, or change inputs.{name}.features.{key}",
             )
+
+
+def _position(fed: FedInput, key: str) -> int | None:
+    """Where a feature stands, by the name of its column, else by its number."""
+    count = len(fed.by_feature.minimum)
+    if key in fed.columns:
+        return fed.columns.index(key) if len(fed.columns) == count else None
+    is_number = key.isascii() and key.isdecimal() and len(key) < 10
+    return int(key) if is_number and int(key) < count else None
+
+
+def _known(fed: FedInput) -> str:
+    names = ", ".join(map(repr, fed.columns[:5]))
+    more = ", …" if len(fed.columns) > 5 else ""
+    return f"{names}{more}" if names else f"{len(fed.by_feature.minimum):,}, from 0"
 
 
 def moments(fed: FedInput) -> Iterator[Finding]:
@@ -45,8 +59,8 @@ def moments(fed: FedInput) -> Iterator[Finding]:
     for what, key, bounds in told_of:
         if bounds is None:
             continue
-        seen = fed.features.mean if what == "mean" else fed.features.spread
-        counted = fed.features.count > 0
+        seen = fed.by_feature.mean if what == "mean" else fed.by_feature.spread
+        counted = fed.by_feature.count > 0
         excess = _excess(seen, *bounds) * counted
         if excess.max(initial=0.0) > 0:
             worst, off = int(excess.argmax()), int((excess > 0).sum())
@@ -67,7 +81,7 @@ def unnormalised(fed: FedInput, max_mean: float, max_scale: float) -> Iterator[F
     """Features that are off-centre or off-scale: that which is farthest off."""
     import numpy as np
 
-    seen = fed.features
+    seen = fed.by_feature
     varies = (seen.count > 1) & (seen.minimum < seen.maximum)
     spread = np.where(varies, seen.spread, 1.0)
     off_centre = np.where(seen.count > 0, np.abs(seen.mean), 0.0)

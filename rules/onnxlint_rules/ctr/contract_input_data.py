@@ -21,7 +21,8 @@ def contract_input_data(
 
     Why: a column in another unit, a channel that was never scaled or statistics of another data
     set shift every answer of the model, and no shape changes. `[inputs.NAME] features` gives ranges
-    by the feature's or channel's number; `data-mean` and `data-std` bound mean and standard
+    by the feature's or channel's number, or
+    by the name of its column in a table; `data-mean` and `data-std` bound mean and standard
     deviation of every feature, and `normalised = true` wants them near 0 and 1: the options
     `max-mean` and `max-scale` say how near. A feature that is constant has no scale, and is not
     judged by its standard deviation. The range of an input as a whole is judged by DAT002.
