@@ -303,7 +303,7 @@ def test_a_file_beside_the_model_promises_but_opens_nothing(
         ("[architecture]\nparameters = -1", "parameters must be a number, or [lowest, highest]"),
         ("[values.x]\nrange = [2, 1]", "range must be [lowest, highest]"),
         ("[values.x]\nmean = [nan, 1]", "mean must be [lowest, highest]"),
-        ("[budgets]\nfile-size = 'ten'", "is no size in bytes"),
+        ("[budgets]\nfile-size = 'ten'", "file-size: 'ten' is"),
         ("[provenance]\nrequired = {a = '('}", "required.a is not a regular expression"),
         ("[inputs.x]\nfeatures = {red = [1, 0]}", "features.red must be [lowest, highest]"),
     ],
