@@ -19,6 +19,7 @@ from onnxlint.safety.unfinished import Terminated, remove_unfinished
 
 COMMANDS = {
     "check": "Lint models (the default command).",
+    "init": "Write what models promise into onnxlint.toml, from what is seen.",
     "accept": "Accept the findings of models: later runs report only new ones.",
     "rules": "List the rules.",
     "explain": "Explain a rule: what it finds, why it matters, how to fix it.",
