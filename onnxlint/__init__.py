@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace.gradient_propagation import LayerGradient, Propagation, Reach
     from onnxlint.analyses.trace.trace import Contamination, Observed, ObservedNode, Trace
     from onnxlint.analyses.trace.witnesses import Witnesses
+    from onnxlint.diffing.releases import diff
     from onnxlint.findings import Finding, counted, together
     from onnxlint.fix import Fix
     from onnxlint.model.edit.draft import Draft, FixError
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight, ProblemKind
     from onnxlint.pipeline import lint, lint_many
+    from onnxlint.release_diff import ReleaseDiff
     from onnxlint.rules.rule import Option, rule
     from onnxlint.settings import Settings
     from onnxlint.severity import Severity, Stage
@@ -144,6 +146,7 @@ _HOMES = {
     "QuantisedLayer": "onnxlint.analyses.static.quantisation",
     "Reach": "onnxlint.analyses.trace.gradient_propagation",
     "Reference": "onnxlint.analyses.comparison.reference",
+    "ReleaseDiff": "onnxlint.release_diff",
     "Reruns": "onnxlint.analyses.execution.reruns",
     "ResizedAxis": "onnxlint.analyses.stability.behaviour",
     "Rounding": "onnxlint.analyses.static.precision",
@@ -178,6 +181,7 @@ _HOMES = {
     "Weights": "onnxlint.analyses.static.weights",
     "Witnesses": "onnxlint.analyses.trace.witnesses",
     "counted": "onnxlint.findings",
+    "diff": "onnxlint.diffing.releases",
     "lint": "onnxlint.pipeline",
     "lint_many": "onnxlint.pipeline",
     "rule": "onnxlint.rules.rule",
@@ -249,6 +253,7 @@ __all__ = [
     "QuantisedLayer",
     "Reach",
     "Reference",
+    "ReleaseDiff",
     "Reruns",
     "ResizedAxis",
     "Rounding",
@@ -283,6 +288,7 @@ __all__ = [
     "Weights",
     "Witnesses",
     "counted",
+    "diff",
     "lint",
     "lint_many",
     "rule",

@@ -129,13 +129,13 @@ class RangeChange:
     """A value that both models compute, and that was observed in another range.
 
     `moved` is the largest change of minimum, maximum or mean relative to the width of the old
-    range.
+    range; None where NaN or infinities came or went, or where that range has no width.
     """
 
     layer: LayerRef
     old: Observation
     new: Observation
-    moved: float
+    moved: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class OutputChange:
     `same` is the share of predictions (classes of highest score, sets of labels, or elements that
     are no floats) that are equal, of `rows`; None for plain numbers. `distance` is ‖new - old‖ /
     ‖old‖. `divergence` is the mean Kullback-Leibler divergence of the new probabilities from the
-    old ones, in nats. `misfit` says why the two cannot be compared.
+    old ones, in nats. `note` says why the two cannot be compared, or not in full.
     """
 
     old: str
@@ -156,7 +156,7 @@ class OutputChange:
     distance: float | None = None
     largest_probability: float | None = None
     divergence: float | None = None
-    misfit: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ COMMANDS = {
     "rules": "List the rules.",
     "explain": "Explain a rule: what it finds, why it matters, how to fix it.",
     "inspect": "Summarise a model layer by layer.",
+    "diff": "Compare two releases of a model.",
     "targets": "List the known deployment targets.",
     "test-rules": "Run the Bad and Good examples of rules.",
-    "schema": "Print the JSON Schema of the configuration or of the JSON report.",
+    "schema": "Print the JSON Schema of the configuration or of a JSON report.",
 }
 
 

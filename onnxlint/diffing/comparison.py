@@ -55,7 +55,7 @@ def compared(
         weights_unchanged=weights.unchanged,
     )
     if static_only:
-        return found
+        return _without(found, "the models were not run (--static-only)")
     return _with_runs(found, old, new, matching, foldings, inputs, outputs)
 
 

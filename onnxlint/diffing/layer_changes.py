@@ -163,7 +163,9 @@ def _attributes(side: LayerGraph, node: Node) -> dict[str, Any]:
     rank, axis = None if shape is None else shape.rank, found.get("axis")
     if rank is not None and isinstance(axis, int) and -rank <= axis < 0:
         found["axis"] = axis + rank
-    left_out = _OF_LAYOUT if node.op == "Gemm" else ()
+    left_out = _OF_LAYOUT if node.op == "Gemm" else frozenset()
+    if node.op == "Reshape" and 0 not in (side.graph.integers(node.input(1)) or ()):
+        left_out = frozenset({"allowzero"})  # it says what a 0 means
     return {name: value for name, value in found.items() if name not in left_out}
 
 

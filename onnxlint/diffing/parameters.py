@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.shapes import Shapes
@@ -155,6 +156,8 @@ def parameters_of(
             dims = (*dims[:-2], dims[-1], dims[-2])
         if name == "bias":
             dims = (tensor.size,)
+        elif name != "weight":  # leading axes of 1 are stretched, or left out by another exporter
+            dims = tuple(dropwhile(lambda size: size == 1, dims))
         unique = name if name not in found else f"{name} {slot}"
         found[unique] = Parameter(graph, shapes, node, name, tensor, way, dims, turned)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -49,11 +50,11 @@ def prediction_changes(
         told = OutputChange(shortened(value.name), shortened(like.name))
         pair = _both(runs, value, like)
         if isinstance(pair, str):
-            found.changes.append(replace(told, misfit=pair))
+            found.changes.append(replace(told, note=pair))
             continue
         found.compared += 1
-        head = _head(old, value) or _head(new, like)
-        change = _compared(told, *pair, head, tolerance)
+        heads = _settled(_head(old, value), pair[0]), _settled(_head(new, like), pair[1])
+        change = _compared(told, *pair, heads, tolerance)
         if change is not None:
             found.changes.append(change)
     return found
@@ -103,8 +104,9 @@ def _flat(arrays: Sequence[Array]) -> Array:
 
 
 def _compared(
-    told: OutputChange, old: Array, new: Array, head: Head | None, tolerance: float
-) -> OutputChange | None:
+    told: OutputChange, old: Array, new: Array, heads: tuple[Head | None, Head | None],
+    tolerance: float,
+) -> OutputChange | None:  # fmt: skip
     """How two outputs of one shape differ; None where they do not by more than rounding."""
     import numpy as np
 
@@ -114,13 +116,17 @@ def _compared(
             return None
         return replace(told, rows=int(alike.size), same=float(alike.mean()))
     distance = Distance.between(new, old)
-    settled = _settled(head, old)
-    decided = _decisions(old, new, settled) if settled is not None else told
+    was, now = heads[0] or heads[1], heads[1] or heads[0]
+    decided = told if was is None or now is None else _decisions(told, (old, was), (new, now))
     if distance.relative <= tolerance and decided.same in (None, 1.0):
         return None
     one, other, _ = finite_parts(old, new)
     largest = float(np.abs(other - one).max(initial=0.0))
-    return replace(decided, old=told.old, new=told.new, largest=largest, distance=distance.relative)
+    if not math.isfinite(distance.relative):
+        return replace(
+            decided, largest=largest, note="has NaN or infinity where the other has none"
+        )
+    return replace(decided, largest=largest, distance=distance.relative)
 
 
 def _settled(head: Head | None, array: Array) -> Head | None:
@@ -128,22 +134,26 @@ def _settled(head: Head | None, array: Array) -> Head | None:
     return head.settled(spread_classes(array, head)) if head is not None and known else None
 
 
-def _decisions(old: Array, new: Array, head: Head) -> OutputChange:
+def _decisions(
+    told: OutputChange, old: tuple[Array, Head], new: tuple[Array, Head]
+) -> OutputChange:
     """The share of equal predictions, and how far probabilities are apart."""
     import numpy as np
 
-    one, other = (_rows(array, head) for array in (old, new))
+    one, other, kinds = _rows(*old), _rows(*new), (old[1].kind, new[1].kind)
+    if one.shape != other.shape:
+        return told
     finite = np.isfinite(one).all(axis=1) & np.isfinite(other).all(axis=1)
-    if head.kind == "sigmoid" or one.shape[1] == 1:
+    if "sigmoid" in kinds or one.shape[1] == 1:
         same = ((one > 0.5) == (other > 0.5)).all(axis=1)
     else:
         same = one.argmax(axis=1) == other.argmax(axis=1)
-    told = OutputChange("", "", rows=len(one), same=float((same & finite).mean()))
-    if head.kind not in _KINDS or not finite.any():
+    told = replace(told, rows=len(one), same=float((same & finite).mean()))
+    if not {*kinds} <= {*_KINDS} or not finite.any():
         return told
-    p, q = (probabilities(each[finite], head.kind) for each in (one, other))
+    p, q = probabilities(one[finite], kinds[0]), probabilities(other[finite], kinds[1])
     largest = float(np.abs(p - q).max())
-    return replace(told, largest_probability=largest, divergence=_divergence(p, q, head.kind))
+    return replace(told, largest_probability=largest, divergence=_divergence(p, q, kinds))
 
 
 def _rows(array: Array, head: Head) -> Array:
@@ -153,7 +163,7 @@ def _rows(array: Array, head: Head) -> Array:
     return np.asarray(spread.reshape(-1, spread.shape[-1]))
 
 
-def _divergence(p: Array, q: Array, kind: str) -> float:
+def _divergence(p: Array, q: Array, kinds: Sequence[str]) -> float:
     """Mean Kullback-Leibler divergence of q from p in nats; of labels each by itself, summed."""
     import numpy as np
 
@@ -162,7 +172,7 @@ def _divergence(p: Array, q: Array, kind: str) -> float:
         return np.asarray((one * np.log(one / other)).sum(axis=1))
 
     total = part(p, q)
-    if kind == "sigmoid":
+    if "sigmoid" in kinds:
         total = total + part(1 - p, 1 - q)
     return max(0.0, float(total.mean()))
 

@@ -41,8 +41,9 @@ def range_changes(
         moved = _moved(was.statistics, now.statistics)
         if moved > tolerance:
             ref = matching.new.ref(other)
-            found.changes.append(RangeChange(ref, _observation(was), _observation(now), moved))
-    found.changes.sort(key=lambda change: -change.moved)
+            views = _observation(was), _observation(now)
+            found.changes.append(RangeChange(ref, *views, moved if math.isfinite(moved) else None))
+    found.changes.sort(key=lambda change: -math.inf if change.moved is None else -change.moved)
     return found
 
 
@@ -59,7 +60,14 @@ def _observation(seen: Observed) -> Observation:
 
 
 def _moved(old: Statistics, new: Statistics) -> float:
-    """The largest change of minimum, maximum or mean, relative to the width of the old range."""
+    """The largest change of minimum, maximum or mean, relative to the width of the old range.
+
+    The largest number of a dtype counts as infinite, for masks are written so.
+    """
+    if _is_masked(old) or _is_masked(new):
+        return (
+            0.0 if _is_masked(old) == _is_masked(new) or old.infinite or new.infinite else math.inf
+        )
     if (old.nan > 0, old.infinite > 0) != (new.nan > 0, new.infinite > 0):
         return math.inf
     if not old.finite or not new.finite:
@@ -67,6 +75,18 @@ def _moved(old: Statistics, new: Statistics) -> float:
     width = max(old.maximum - old.minimum, abs(old.maximum), abs(old.minimum))
     moved = max(_changes(old, new))
     return moved / width if width else (math.inf if moved else 0.0)
+
+
+def _is_masked(seen: Statistics) -> bool:
+    import numpy as np
+
+    if not seen.finite or not seen.dtype.startswith("float"):
+        return False
+    edge = float(np.finfo(seen.dtype).max) if seen.dtype in _FLOATS else math.inf
+    return max(-seen.minimum, seen.maximum) >= edge * (1 - 1e-6)
+
+
+_FLOATS = ("float16", "float32", "float64")
 
 
 def _changes(old: Statistics, new: Statistics) -> Iterator[float]:

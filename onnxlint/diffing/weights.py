@@ -132,6 +132,9 @@ def _noted(change: WeightChange, note: str) -> WeightChange:
 
 
 def _measured(change: WeightChange, distance: Distance, largest: float) -> WeightChange:
+    if math.isinf(distance.difference):
+        note = "NaN or infinity in one of the two"
+        return replace(change, largest=largest, note=note)
     if not distance.length and distance.difference:
         return replace(change, largest=largest, note="all old elements are 0")
     return replace(change, distance=distance.relative, largest=largest)
