@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.diffing.folding import Foldings
 from onnxlint.diffing.interface import fact_changes, paired_ports, port_changes
 from onnxlint.diffing.layer_changes import layer_changes
@@ -33,6 +34,8 @@ def compared(
     Raises:
         DataError: the user's data or labels cannot be used.
     """
+    for side in (old, new):
+        side.start([Shapes])  # in processes of their own, side by side
     before, after = old.get(Graph), new.get(Graph)
     inputs = paired_ports(before.inputs, after.inputs)
     outputs = paired_ports(before.outputs, after.outputs)

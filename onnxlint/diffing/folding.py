@@ -52,16 +52,16 @@ def _folds_into(layer: LayerVertex) -> LayerVertex | None:
     """The layer whose weights a normalisation can be part of."""
     if layer.node.op != "BatchNormalization" or len(layer.reads) != 1 or len(layer.reads[0]) != 1:
         return None
-    before = layer.reads[0][0]
+    before = layer.reads[0][0].source
     known = {"scale", "bias", "mean", "variance"} <= layer.parameters.keys()
     if not known or not isinstance(before, LayerVertex) or before.kind not in FOLDABLE:
         return None
-    alone = before.read_by == [layer] and "weight" in before.parameters
+    alone = [use.reader for use in before.read_by] == [layer] and "weight" in before.parameters
     return before if alone and before.parameters["weight"].tensor.size <= LARGEST_FOLDED else None
 
 
 def _is_normalised(layer: LayerVertex) -> bool:
-    return any(reader.node.op == "BatchNormalization" for reader in layer.read_by)
+    return any(use.reader.node.op == "BatchNormalization" for use in layer.read_by)
 
 
 def folded_numbers(layer: LayerVertex, normalisation: LayerVertex) -> dict[str, Array] | None:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from onnxlint.diffing.folding import Foldings
-from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex, Source
+from onnxlint.diffing.layer_graph import LayerVertex, Read, Source, layers_among
 from onnxlint.diffing.matching import Matching, Neighbours
-from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Node
-from onnxlint.model.graph.operator_schemas import schema_of
+from onnxlint.diffing.traits import attributes, is_same, operands
 from onnxlint.model.graph.place import shortened
 from onnxlint.release_diff import FactChange, LayerChange
-
-_OF_LAYOUT = frozenset({"alpha", "beta", "transA", "transB"})
-"""Attributes of Gemm that say how its weight is stored, which the numbers account for."""
-
-_CONSTANTS = 32
-"""Elements of a constant operand of integers that is compared: starts, ends, axes and the like."""
 
 
 def layer_changes(matching: Matching, foldings: Foldings) -> Iterator[LayerChange]:
@@ -60,8 +51,9 @@ def layer_changes(matching: Matching, foldings: Foldings) -> Iterator[LayerChang
 def _reads(matching: Matching, layer: LayerVertex, is_old: bool) -> str:
     side = matching.old if is_old else matching.new
     names = [
-        side.ref(each).label if isinstance(each, LayerVertex) else f"input {shortened(each.name)!r}"
-        for sources in layer.reads for each in sources
+        side.ref(source).label if isinstance(source, LayerVertex)
+        else f"input {shortened(source.name)!r}"
+        for reads in layer.reads for source, _ in reads
     ]  # fmt: skip
     return ", ".join(names[:5]) + (f" … and {len(names) - 5} more" if len(names) > 5 else "")
 
@@ -86,7 +78,7 @@ def _displaced(matching: Matching) -> tuple[set[LayerVertex], set[LayerVertex]]:
     moved = {
         one for one in suspects & astray
         if _images(matching, before.read(one)).isdisjoint(
-            each for group in after.read(matching.pairs[one]) for each in group
+            (source, slot) for group in after.read(matching.pairs[one]) for source, slot in group
         )
     }  # fmt: skip
     rest = {one: other for one, other in matching.pairs.items() if one not in moved}
@@ -101,23 +93,25 @@ def _displaced(matching: Matching) -> tuple[set[LayerVertex], set[LayerVertex]]:
 
 
 def _read_alike(
-    matching: Matching, layer: LayerVertex, one: Sequence[Iterable[Source]],
-    other: Sequence[frozenset[Source]],
+    matching: Matching, layer: LayerVertex, one: Sequence[Iterable[Read]],
+    other: Sequence[frozenset[Read]],
 ) -> bool:  # fmt: skip
     images = [_images(matching, [group]) for group in one]
-    if layer.is_commutative or len(images) != len(other):
-        return Counter(images) == Counter(other)
-    return images == list(other)
+    others = [frozenset((source, slot) for source, slot in group) for group in other]
+    if layer.is_commutative or len(images) != len(others):
+        return Counter(images) == Counter(others)
+    return images == others
 
 
-def _images(matching: Matching, groups: Sequence[Iterable[Source]]) -> frozenset[Source | None]:
-    return frozenset(matching.image(each) for group in groups for each in group)
+def _images(
+    matching: Matching, groups: Sequence[Iterable[Read]]
+) -> frozenset[tuple[Source | None, int]]:
+    return frozenset((matching.image(source), slot) for group in groups for source, slot in group)
 
 
 def _is_direct(layer: LayerVertex, known: Container[LayerVertex]) -> bool:
     """Whether all that it reads has a partner."""
-    sources = [each for group in layer.reads for each in group]
-    return all(each in known for each in sources if isinstance(each, LayerVertex))
+    return all(each in known for reads in layer.reads for each in layers_among(reads))
 
 
 def _longest_rise(numbers: Sequence[int]) -> set[int]:
@@ -140,63 +134,20 @@ def _longest_rise(numbers: Sequence[int]) -> set[int]:
 def _details(matching: Matching, one: LayerVertex, other: LayerVertex) -> Iterator[FactChange]:
     """The attributes and sizes in which two partners differ."""
     if one.node.op == other.node.op:
-        old = _attributes(matching.old, one.node)
-        new = _attributes(matching.new, other.node)
+        old = attributes(matching.old, one.node)
+        new = attributes(matching.new, other.node)
         for name in sorted(old.keys() & new.keys()):
-            if not _same(name, old[name], new[name]):
+            if not is_same(name, old[name], new[name]):
                 yield FactChange(shortened(name), _told(old[name]), _told(new[name]))
-        yield from _operands(matching.old.graph, one.node, matching.new.graph, other.node)
+        was, now = (operands(side.graph, layer.node) for side, layer in
+                    ((matching.old, one), (matching.new, other)))  # fmt: skip
+        for name in was.keys() & now.keys() if list(was) == list(now) else ():
+            if was[name] != now[name]:
+                yield FactChange(name, _told(was[name]), _told(now[name]))
     for name, parameter in other.parameters.items():
         before = one.parameters.get(name)
         if before is not None and before.dims != parameter.dims:
             yield FactChange(f"shape of {name}", str([*before.dims]), str([*parameter.dims]))
-
-
-def _attributes(side: LayerGraph, node: Node) -> dict[str, Any]:
-    """Its attributes, those that are not given by their defaults; graphs and tensors left out."""
-    schema = schema_of(node.domain, node.op_type, node.opset)
-    known = {} if schema is None else schema.attributes
-    found = {name: _plain(about.default_value) for name, about in known.items()}
-    given = ((name, _plain(attribute)) for name, attribute in node.attributes.items())
-    found |= {name: value for name, value in given if value is not None}
-    shape = side.shapes.of(node.input(0))
-    rank, axis = None if shape is None else shape.rank, found.get("axis")
-    if rank is not None and isinstance(axis, int) and -rank <= axis < 0:
-        found["axis"] = axis + rank
-    left_out = _OF_LAYOUT if node.op == "Gemm" else frozenset()
-    if node.op == "Reshape" and 0 not in (side.graph.integers(node.input(1)) or ()):
-        left_out = frozenset({"allowzero"})  # it says what a 0 means
-    return {name: value for name, value in found.items() if name not in left_out}
-
-
-def _plain(attribute: Any) -> Any:
-    from onnx import AttributeProto
-    from onnx.helper import get_attribute_value
-
-    plain = (
-        AttributeProto.INT, AttributeProto.FLOAT, AttributeProto.STRING, AttributeProto.INTS,
-        AttributeProto.FLOATS, AttributeProto.STRINGS,
-    )  # fmt: skip
-    if not attribute.name or attribute.ref_attr_name or attribute.type not in plain:
-        return None
-    value = get_attribute_value(attribute)
-    return list(value) if attribute.type in plain[3:] else value
-
-
-_UNSET: Mapping[str, Any] = {"pads": 0, "strides": 1, "dilations": 1}
-"""What lists of sizes are filled with where they are not given."""
-
-
-def _same(name: str, one: Any, other: Any) -> bool:
-    given = other if one is None else one
-    if one is None or other is None:
-        if name == "kernel_shape":  # the weight has it, too
-            return True
-        filled = isinstance(given, list) and name in _UNSET
-        return given is None or (filled and {*given} <= {_UNSET[name]})
-    if isinstance(one, float) and isinstance(other, float):
-        return one == other or (math.isnan(one) and math.isnan(other))
-    return bool(one == other)
 
 
 def _told(value: Any) -> str:
@@ -208,21 +159,3 @@ def _told(value: Any) -> str:
     return (
         "default" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
     )
-
-
-def _operands(before: Graph, one: Node, after: Graph, other: Node) -> Iterator[FactChange]:
-    """Constant operands of integers, such as axes, starts and repeats, that differ."""
-    if one.opset != other.opset and len(one.inputs) != len(other.inputs):
-        return
-    for slot in range(max(len(one.inputs), len(other.inputs))):
-        old, new = _integers(before, one, slot), _integers(after, other, slot)
-        if old is not None and new is not None and old != new:
-            schema = schema_of(other.domain, other.op_type, other.opset)
-            inputs = schema.inputs if schema is not None else []
-            name = inputs[slot].name if slot < len(inputs) else f"input {slot}"
-            yield FactChange(name, _told(old), _told(new))
-
-
-def _integers(graph: Graph, node: Node, slot: int) -> list[int] | None:
-    found = graph.integers(node.input(slot))
-    return found if found is not None and len(found) <= _CONSTANTS else None

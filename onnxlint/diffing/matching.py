@@ -6,20 +6,29 @@ from the surest evidence to the weakest, and what one of them found is what the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections import Counter
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from typing import TypeVar
 
-from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex, Source, layers_among
+from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex, Read, Source, layers_among
+from onnxlint.diffing.traits import traits
 from onnxlint.model.graph.nodes import Value
 
 T = TypeVar("T")
+
+MOST_NEIGHBOURS = 100
+"""Readers of a layer that are looked at: a choice; thousands may read one, and tell little."""
+
+MOST_TIES = 200
+"""Ties that are broken one by one; a choice, as each costs a look at all layers."""
 
 MOST_ALIGNED = 4_000_000
 """Pairs of layers that an alignment may look at: a choice, two seconds. What is longer is paired in
 its order."""
 
 Key = Callable[[LayerVertex], Hashable]
+Ends = dict[LayerVertex, list[Value]]
 
 
 class Matching:
@@ -31,7 +40,7 @@ class Matching:
         self.taken: dict[LayerVertex, LayerVertex] = {}
         self._ports = ports
         self._match_weights()
-        for key in (_strict, _kind):
+        for key in (self._exact, _strict, _kind):
             self._spread(key)
             self._align(key)
             self._spread(key)
@@ -67,8 +76,7 @@ class Matching:
     def _mark(self, layer: LayerVertex) -> Hashable | None:
         """The same for layers with the same weights, in whichever order and float dtype."""
         if layer not in self._marks:
-            side = self.old if layer.node.scope.shared is self.old.graph.main.shared else self.new
-            self._marks[layer] = _mark_of(side, layer)
+            self._marks[layer] = _mark_of(self._side(layer), layer)
         return self._marks[layer]
 
     @cached_property
@@ -76,61 +84,101 @@ class Matching:
         return {}
 
     def _spread(self, key: Key) -> None:
-        """Goes on from what is paired, forwards, backwards, then from any one neighbour."""
+        """Goes on from what is paired: what only one layer can be, then any of several.
+
+        Such ties are broken one by one: what follows from one may break the others. What reads
+        something new, or is read by it, is paired by any one neighbour.
+        """
+        ties = 0
+        while self._go_on(key) or self._break(key, ties > MOST_TIES) or self._beside(key):
+            ties += 1
+
+    def _go_on(self, key: Key) -> bool:
+        """Forwards and backwards as far as it goes; whether anything was found."""
+        start = len(self.pairs)
         while True:
             count = len(self.pairs)
             self._forward(key)
             self._backward(key)
             if len(self.pairs) == count:
-                self._beside(key)
-                if len(self.pairs) == count:
-                    return
+                return count > start
 
     def _forward(self, key: Key) -> None:
-        """Pairs layers that read the same, in the order of the file."""
-        likes = _grouped(self.come, lambda layer: (key(layer), _read(layer, lambda each: each)))
+        """Pairs layers that read the same, where no other one does, in the order of the file."""
+        rivals, likes = (self._by_reads(side, key) for side in (self.gone, self.come))
         for layer in self.gone:
             read = _read(layer, self.image)
-            if read is not None:
-                self._choose(layer, likes.get((key(layer), read), ()))
+            free = [] if read is None else _free(likes.get((key(layer), read)), self.taken)
+            if len(free) == 1 and len(rivals[key(layer), _read(layer, _itself)]) == 1:
+                self._pair(layer, free[0])
 
     def _backward(self, key: Key) -> None:
-        """Pairs layers that the same layers read, from the outputs on."""
-        ends = _ends(self.old), _ends(self.new)
-        likes = _grouped(
-            self.come, lambda layer: (key(layer), _used(layer, ends[1], lambda each: each))
-        )
+        """Pairs layers that the same layers read, and no other ones, from the outputs on."""
+        ends, their = self._ends
+        rivals = _grouped(self.gone, lambda layer: (key(layer), _used(layer, ends, _itself)))
+        likes = _grouped(self.come, lambda layer: (key(layer), _used(layer, their, _itself)))
         for layer in reversed(self.gone):
-            used = _used(layer, ends[0], self.image)
-            if used:
-                self._choose(layer, likes.get((key(layer), used), ()))
+            used = _used(layer, ends, self.image)
+            free = [] if used is None else _free(likes.get((key(layer), used)), self.taken)
+            if len(free) == 1 and len(rivals[key(layer), _used(layer, ends, _itself)]) == 1:
+                self._pair(layer, free[0])
 
-    def _beside(self, key: Key) -> None:
+    @cached_property
+    def _ends(self) -> tuple[Ends, Ends]:
+        return _ends(self.old), _ends(self.new)
+
+    def _break(self, key: Key, all_of_them: bool) -> bool:
+        """Pairs the first layer that may be one of several with the likeliest; whether it did."""
+        likes = self._by_reads(self.come, key)
+        count = len(self.pairs)
+        for layer in self.gone:
+            read = _read(layer, self.image)
+            free = [] if read is None else _free(likes.get((key(layer), read)), self.taken)
+            if free:
+                self._pair(layer, min(free, key=partial(self._unlikeness, layer)))
+                if not all_of_them:
+                    return True
+        return len(self.pairs) > count
+
+    @staticmethod
+    def _by_reads(side: Iterable[LayerVertex], key: Key) -> dict[Hashable, list[LayerVertex]]:
+        return _grouped(side, lambda layer: (key(layer), _read(layer, _itself)))
+
+    def _beside(self, key: Key) -> bool:
         """Pairs layers of which one neighbour is paired, where only one fits."""
+        count = len(self.pairs)
         for layer in self.gone:
             near = dict.fromkeys(self._candidates(layer))
             likes = [other for other in near if key(other) == key(layer)]
             if len(likes) == 1:
                 self._pair(layer, likes[0])
+        return len(self.pairs) > count
 
     def _candidates(self, layer: LayerVertex) -> Iterator[LayerVertex]:
         """Layers without a partner beside the partners of what is beside this one."""
-        for before in layers_among(each for sources in layer.reads for each in sources):
+        for before in layers_among(each for reads in layer.reads for each in reads):
             if before in self.pairs:
-                yield from (x for x in self.pairs[before].read_by if x not in self.taken)
-        for after in layer.read_by:
-            if after in self.pairs:
-                sources = (each for group in self.pairs[after].reads for each in group)
-                yield from (x for x in layers_among(sources) if x not in self.taken)
+                readers = (use.reader for use in self.pairs[before].read_by[:MOST_NEIGHBOURS])
+                yield from (reader for reader in readers if reader not in self.taken)
+        for use in layer.read_by[:MOST_NEIGHBOURS]:
+            if use.reader in self.pairs:
+                read = (each for reads in self.pairs[use.reader].reads for each in reads)
+                yield from (x for x in layers_among(read) if x not in self.taken)
 
-    def _choose(self, layer: LayerVertex, likes: Sequence[LayerVertex]) -> None:
-        """Pairs a layer with the likeliest of those that structure cannot tell apart."""
-        free = [other for other in likes if other not in self.taken]
-        if not free:
-            return
-        if len(free) > 1:
-            free.sort(key=lambda other: self._unlikeness(layer, other))  # stable: else by order
-        self._pair(layer, free[0])
+    def _exact(self, layer: LayerVertex) -> Hashable:
+        """What it does, to the last number that is no weight."""
+        if layer not in self._exactly:
+            side = self._side(layer)
+            self._exactly[layer] = (*_strict_parts(layer), traits(side, layer.node))
+        return self._exactly[layer]
+
+    @cached_property
+    def _exactly(self) -> dict[LayerVertex, Hashable]:
+        return {}
+
+    def _side(self, layer: LayerVertex) -> LayerGraph:
+        is_old = layer.node.scope.shared is self.old.graph.main.shared
+        return self.old if is_old else self.new
 
     def _unlikeness(self, one: LayerVertex, other: LayerVertex) -> tuple[bool, ...]:
         mark = self._mark(one)
@@ -162,7 +210,7 @@ class Matching:
                 known = isinstance(source, LayerVertex)
                 return self.taken.get(source) if known else ends.get(source)  # type: ignore
 
-            read = frozenset(old(each) for group in side.read(layer) for each in group)
+            read = frozenset(old(each.source) for group in side.read(layer) for each in group)
             used = frozenset(old(each) for each in side.used(layer))
             return read, used
 
@@ -179,28 +227,27 @@ class Neighbours:
 
     def __init__(self, side: LayerGraph, known: Mapping[LayerVertex, object]) -> None:
         self._known = known
-        self._before: dict[LayerVertex, frozenset[Source]] = {}
+        self._before: dict[LayerVertex, frozenset[Read]] = {}
         self._behind: dict[LayerVertex, frozenset[Source]] = {}
         ends = _ends(side)
         for layer in side.layers:
             self._before[layer] = frozenset(each for near in self.read(layer) for each in near)
         for layer in reversed(side.layers):
-            near = (self._onwards(reader) for reader in layer.read_by)
+            near = (self._onwards(use.reader) for use in layer.read_by)
             self._behind[layer] = frozenset(ends.get(layer, ())).union(*near)
 
-    def read(self, layer: LayerVertex) -> list[frozenset[Source]]:
+    def read(self, layer: LayerVertex) -> list[frozenset[Read]]:
         """What it reads, slot by slot."""
-        return [
-            frozenset[Source]().union(*map(self._backwards, sources)) for sources in layer.reads
-        ]
+        return [frozenset[Read]().union(*map(self._backwards, reads)) for reads in layer.reads]
 
     def used(self, layer: LayerVertex) -> frozenset[Source]:
         """What reads it: layers, and outputs of the model."""
         return self._behind[layer]
 
-    def _backwards(self, source: Source) -> frozenset[Source]:
+    def _backwards(self, read: Read) -> frozenset[Read]:
+        source = read.source
         if not isinstance(source, LayerVertex) or source in self._known:
-            return frozenset({source})
+            return frozenset({read})
         return self._before.get(source, frozenset())
 
     def _onwards(self, reader: LayerVertex) -> frozenset[Source]:
@@ -209,8 +256,19 @@ class Neighbours:
         return self._behind.get(reader, frozenset())
 
 
-def _strict(layer: LayerVertex) -> Hashable:
+def _free(layers: Iterable[LayerVertex] | None, taken: Container[LayerVertex]) -> list[LayerVertex]:
+    return [layer for layer in layers or () if layer not in taken]
+
+
+def _itself(source: Source) -> Source:
+    return source
+
+
+def _strict_parts(layer: LayerVertex) -> tuple[Hashable, Hashable]:
     return layer.kind, layer.sizes
+
+
+_strict: Key = _strict_parts
 
 
 def _kind(layer: LayerVertex) -> Hashable:
@@ -226,17 +284,17 @@ def _grouped(layers: Iterable[LayerVertex], key: Key) -> dict[Hashable, list[Lay
 
 def _read(layer: LayerVertex, image: Callable[[Source], Source | None]) -> Hashable | None:
     """What a layer reads as the other model has it; None where some of that has no partner."""
-    slots = [frozenset(map(image, sources)) for sources in layer.reads]
-    if any(None in sources for sources in slots):
+    slots = [frozenset((image(source), slot) for source, slot in reads) for reads in layer.reads]
+    if any(source is None for reads in slots for source, _ in reads):
         return None
     if layer.is_commutative:
-        return frozenset((sources, slots.count(sources)) for sources in slots)
+        return frozenset(Counter(slots).items())
     return tuple(slots)
 
 
-def _ends(side: LayerGraph) -> dict[LayerVertex, list[Value]]:
+def _ends(side: LayerGraph) -> Ends:
     """The outputs of the model that each layer gives."""
-    ends: dict[LayerVertex, list[Value]] = {}
+    ends: Ends = {}
     for value, sources in side.outputs.items():
         for layer in layers_among(sources):
             ends.setdefault(layer, []).append(value)
@@ -248,9 +306,14 @@ def _used(
     image: Callable[[Source], Source | None],
 ) -> Hashable | None:  # fmt: skip
     """Who reads a layer, as the other model has it; None where one has no partner, or none is."""
-    readers: list[Source] = [*layer.read_by, *ends.get(layer, ())]
-    images = frozenset(map(image, readers))
-    return None if None in images or not images else images
+    uses = [
+        (image(reader), -1 if reader.is_commutative else place, slot)
+        for reader, place, slot in layer.read_by
+    ]
+    uses += [(image(value), 0, 0) for value in ends.get(layer, ())]
+    if not uses or any(reader is None for reader, _, _ in uses):
+        return None
+    return frozenset(uses)
 
 
 def _mark_of(side: LayerGraph, layer: LayerVertex) -> Hashable | None:

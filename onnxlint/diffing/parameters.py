@@ -71,6 +71,20 @@ class Parameter:
         alters = any(maker.op == "DequantizeLinear" for maker in self.way)
         return not (scaled or alters or self.node.op in _SCALES)
 
+    def recipe(self) -> object:
+        """The same where the same is done with what is stored."""
+        scales = _SCALES.get(self.node.op, ())
+        factors = [self.node.attribute(name, 1.0) for name in ("alpha", "beta")
+                   if self.node.op == "Gemm"]  # fmt: skip
+        steps = [(maker.op, maker.opset, _serialised(maker), self._operands(maker, (1, 2)))
+                 for maker in self.way]  # fmt: skip
+        return steps, factors, self._operands(self.node, scales)
+
+    def _operands(self, node: Node, slots: Sequence[int]) -> list[object]:
+        """Constants that a node computes with, as bytes."""
+        arrays = (self.graph.constant(node.input(slot)) for slot in slots)
+        return [None if array is None else (array.shape, array.tobytes()) for array in arrays]
+
     def numbers(self) -> Array | None:
         """The numbers that the layer computes with, in `dims`; None where they cannot be had."""
         try:
@@ -120,6 +134,10 @@ class Parameter:
             raise ValueError("the scale is computed")
         axis = 0 if self.node.op == "QLinearConv" else array.ndim - 1
         return _real(array, factor, self.graph.constant(self.node.input(zero)), axis)
+
+
+def _serialised(node: Node) -> list[bytes]:
+    return sorted(attribute.SerializeToString() for attribute in node.proto.attribute)
 
 
 def _real(array: Array, scale: Array, zero: Array | None, axis: int) -> Array:

@@ -71,8 +71,8 @@ def _compared(
 
 def _is_same(matching: Matching, old: Parameter, new: Parameter) -> bool:
     """Whether both are stored with the same bytes, and read in the same way."""
-    alike = old.is_plain and new.is_plain and old.dims == new.dims and old.dtype == new.dtype
-    if not alike or old.turned != new.turned or old.way or new.way:
+    alike = old.dims == new.dims and old.dtype == new.dtype and old.turned == new.turned
+    if not alike or old.recipe() != new.recipe():
         return False
     digest = matching.old.weights.digest(old.tensor)
     return digest is not None and digest == matching.new.weights.digest(new.tensor)
