@@ -39,7 +39,8 @@ class Matching:
         self.pairs: dict[LayerVertex, LayerVertex] = {}
         self.taken: dict[LayerVertex, LayerVertex] = {}
         self._ports = ports
-        self._match_weights()
+        self._match_weights(self._exact)
+        self._match_weights(self._mark)
         for key in (self._exact, _strict, _kind):
             self._spread(key)
             self._align(key)
@@ -65,9 +66,12 @@ class Matching:
     def _pair(self, one: LayerVertex, other: LayerVertex) -> None:
         self.pairs[one], self.taken[other] = other, one
 
-    def _match_weights(self) -> None:
+    def _match_weights(self, key: Key) -> None:
         """Layers of one kind whose weights are the same, and no other layer's."""
-        before, after = (_grouped(side.layers, self._mark) for side in (self.old, self.new))
+        before, after = (
+            _grouped((layer for layer in side if layer.parameters), key)
+            for side in (self.gone, self.come)
+        )
         for mark, layers in before.items():
             likes = after.get(mark, ())
             if mark is not None and len(layers) == len(likes) == 1:
@@ -317,7 +321,7 @@ def _used(
 
 
 def _mark_of(side: LayerGraph, layer: LayerVertex) -> Hashable | None:
-    """Size and extrema of its weights: transposing changes none, float16 rounds them as others."""
+    """Size, extrema and RMS of its weights: transposing changes none, float16 next to nothing."""
     import numpy as np
 
     marks = []
@@ -327,7 +331,7 @@ def _mark_of(side: LayerGraph, layer: LayerVertex) -> Hashable | None:
             continue
         with np.errstate(over="ignore", under="ignore"):
             extrema = np.array([seen.minimum, seen.maximum]).astype(np.float16).tolist()
-        marks.append((name, parameter.tensor.size, *extrema))
+        marks.append((name, parameter.tensor.size, *extrema, f"{seen.rms:.2g}"))
     return (layer.kind, tuple(marks)) if marks else None
 
 

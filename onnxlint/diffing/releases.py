@@ -20,7 +20,7 @@ from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlint.analyses import Analyses
+    from onnxlint.analyses.execution.worker import Worker
 
 
 class DiffError(Exception):
@@ -150,32 +150,30 @@ def _answer(_: bytes, *, jobs: Sequence[Job], budget: Budget) -> bytes:
 def _look(jobs: Sequence[Job], budget: Budget) -> ReleaseDiff:
     import numpy as np
 
+    from onnxlint.analyses import Analyses
     from onnxlint.diffing.comparison import compared
     from onnxlint.model.file.load import open_model
 
     with ExitStack() as stack:
         stack.enter_context(np.errstate(all="ignore"))
-        sides: list[Analyses] = []
+        worker = None if jobs[0].static_only else _worker(jobs[0], budget, stack)
+        sides = []
         for job in jobs:
-            analyses = stack.enter_context(closing(_analyses(job, budget, stack)))
+            settings = replace(job.settings, reference=None, witnesses=None)
+            analyses = stack.enter_context(closing(Analyses(settings, budget)))
             analyses.give(stack.enter_context(open_model(job.source or job.path, budget)))
+            if worker is not None:
+                analyses.give(worker)
             sides.append(analyses)
-        paths = (jobs[0].path, jobs[1].path)
         old, new = sides
-        return compared(old, new, paths, static_only=jobs[0].static_only)
+        return compared(old, new, (jobs[0].path, jobs[1].path), static_only=worker is None)
 
 
-def _analyses(job: Job, budget: Budget, stack: ExitStack) -> Analyses:
-    """What is known of one model; each has a process of its own to run it in."""
-    from onnxlint.analyses import Analyses
+def _worker(job: Job, budget: Budget, stack: ExitStack) -> Worker:
+    """The process that runs both models, one after the other."""
+    from onnxlint.analyses.execution.worker import Workers
 
-    settings = replace(job.settings, reference=None, witnesses=None)
-    analyses = Analyses(settings, budget)
-    if not job.static_only:
-        from onnxlint.analyses.execution.worker import Workers
-
-        workers = stack.enter_context(closing(Workers()))
-        worker = workers.with_limits(settings.time_limit, settings.memory_limit)
-        worker.serve(budget)
-        analyses.give(worker)
-    return analyses
+    workers = stack.enter_context(closing(Workers()))
+    worker = workers.with_limits(job.settings.time_limit, job.settings.memory_limit)
+    worker.serve(budget)
+    return worker
