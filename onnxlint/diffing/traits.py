@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.static.weights import Weights
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operator_schemas import schema_of
-
-if TYPE_CHECKING:
-    from onnxlint.diffing.layer_graph import LayerGraph
 
 _OF_LAYOUT = frozenset({"alpha", "beta", "transA", "transB"})
 """Attributes of Gemm that say how its weight is stored, which the numbers account for."""
@@ -20,7 +19,16 @@ _CONSTANTS = 32
 """Elements of a constant operand that is compared: starts, ends, axes and the like; a choice."""
 
 
-def attributes(side: LayerGraph, node: Node) -> dict[str, Any]:
+class Known(Protocol):
+    """What is known of the model that a node is of; `recipes` number how sizes are computed."""
+
+    graph: Graph
+    shapes: Shapes
+    weights: Weights
+    recipes: dict[Value, int]
+
+
+def attributes(side: Known, node: Node) -> dict[str, Any]:
     """Its attributes, those that are not given by their defaults; graphs and tensors left out."""
     schema = schema_of(node.domain, node.op_type, node.opset)
     known = {} if schema is None else schema.attributes
@@ -83,7 +91,7 @@ def operands(graph: Graph, node: Node) -> dict[str, list[int]]:
     return found
 
 
-def traits(side: LayerGraph, node: Node) -> Hashable:
+def traits(side: Known, node: Node) -> Hashable:
     """The same for nodes of the same attributes that read the same constants, byte by byte.
 
     Sizes are the same where they are computed in the same way.

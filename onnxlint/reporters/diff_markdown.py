@@ -55,7 +55,8 @@ def _numbers(diff: ReleaseDiff) -> Iterator[str]:
     yield from ("", "| | Old | New |", "|---|--:|--:|")
     old, new, score = diff.old, diff.new, diff.score
     if score is not None:
-        yield f"| {plain(score.measure, LONGEST)} | {score.old:.4g} | {score.new:.4g} |"
+        measure = score.measure[:1].upper() + score.measure[1:]
+        yield f"| {measure} | {score.old:.4g} | {score.new:.4g} |"
     for what in ("parameters", "nodes", "bytes"):
         yield f"| {what.capitalize()} | {getattr(old, what):,} | {getattr(new, what):,} |"
 

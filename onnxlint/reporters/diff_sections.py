@@ -76,7 +76,7 @@ def headline(diff: ReleaseDiff) -> str:
     if not titles:
         return "no change"
     *most, last = titles
-    return f"changed: {', '.join(most)} and {last}" if most else f"changed: {last}"
+    return f"changes in {', '.join(most)} and {last}" if most else f"changes in {last}"
 
 
 def run_on(diff: ReleaseDiff) -> str | None:
