@@ -65,7 +65,8 @@ class LayerChange:
 
     `retyped` has another operator at the same place, `moved` stands elsewhere, `rewired` reads
     other layers, `changed` has other attributes or sizes. `folded` is a batch normalisation that is
-    now part of the weights of the layer `into`, `unfolded` one that was and is a node now.
+    now part of the weights of the layer `into`, or an activation that is an attribute of it;
+    `unfolded` is a normalisation that was part of weights and is a node now.
     """
 
     change: Literal[
@@ -91,6 +92,10 @@ class OperatorCount:
     op: str
     old: int
     new: int
+
+
+OTHER_SHAPE = "other shape"
+"""The note of a weight whose size changed."""
 
 
 @dataclass(frozen=True)

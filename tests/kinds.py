@@ -28,6 +28,7 @@ RUNNING = {
     f"test_{name}" for name in (
         "act_rules", "behaviour", "channels", "data_rules", "expected", "hints", "layers_inside",
         "nan_marks", "positions", "predictions", "propagation", "public_reports", "reference",
+        "release_diff",
         "refusals", "reruns", "runtime_rules", "scores", "shapes", "synthesis", "targets", "ties",
         "together", "trace", "within", "witnesses",
     )

@@ -232,6 +232,30 @@ def test_a_folded_normalisation_is_told_as_such(compare):
     assert (changes(back), back.weights) == ([("unfolded", "BatchNormalization")], ())
 
 
+def test_an_activation_that_an_optimiser_fused(compare):
+    new = convolutions(folded=True)
+    new.graph.node[0].op_type, new.graph.node[0].domain = "FusedConv", "com.microsoft"
+    new.graph.node[0].attribute.add().CopyFrom(helper.make_attribute("activation", "Relu"))
+    new.graph.node[0].output[0] = "y"
+    del new.graph.node[1]
+    new.opset_import.add(domain="com.microsoft", version=1)
+    diff = compare(convolutions(folded=False), new)
+    told = [(each.change, each.layer.op, each.into) for each in diff.layers if each.into]
+    assert told == [("folded", "BatchNormalization", "y"), ("folded", "Relu", "y")]
+    assert diff.weights == ()
+
+
+def test_weights_of_integer_operators(compare):
+    def dense(first: int) -> str:
+        return f"""net (uint8[N, 2] x) => (int32[N, 2] y) <int8[2, 2] w = {{{first}, 2, 3, 4}}> {{
+            y = MatMulInteger(x, w)
+        }}"""
+
+    assert not compare(dense(1), dense(1)).differs
+    (change,) = compare(dense(1), dense(2)).weights
+    assert "scale its integers" in change.note
+
+
 def test_changed_weights_by_distance(compare):
     diff = compare(NET, NET.replace("7, 9}", "7, 10}"))
     (change,) = diff.weights

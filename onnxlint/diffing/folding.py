@@ -1,4 +1,4 @@
-"""Batch normalisations that an exporter or optimiser folded into the weights before them."""
+"""Normalisations and activations that an exporter or optimiser made part of the layer before."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.diffing.layer_graph import LayerVertex
 from onnxlint.diffing.matching import Matching
+from onnxlint.model.graph.operators import ACTIVATIONS
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -22,7 +23,8 @@ class Foldings:
     """The normalisations that only one of two models has as nodes, each with the new layer.
 
     `folded` are nodes of the old model, `unfolded` of the new one; `behind` has the normalisation
-    behind each layer of either model whose weights are compared together with it.
+    behind each layer of either model whose weights are compared together with it. An activation
+    that the other model has as an attribute of a layer is folded, too, and changes no weight.
     """
 
     folded: dict[LayerVertex, LayerVertex] = field(default_factory=dict)
@@ -34,6 +36,9 @@ class Foldings:
         """Those without a partner, right behind a layer with weights that has one."""
         found = cls()
         for layer in matching.gone:
+            fused = _fused_into(matching, layer)
+            if fused is not None:
+                found.folded[layer] = fused
             before = _folds_into(layer)
             like = matching.pairs.get(before) if before is not None else None
             if before is not None and like is not None and not _is_normalised(like):
@@ -58,6 +63,20 @@ def _folds_into(layer: LayerVertex) -> LayerVertex | None:
         return None
     alone = [use.reader for use in before.read_by] == [layer] and "weight" in before.parameters
     return before if alone and before.parameters["weight"].tensor.size <= LARGEST_FOLDED else None
+
+
+def _fused_into(matching: Matching, layer: LayerVertex) -> LayerVertex | None:
+    """The new layer that has an activation as its attribute, as onnxruntime's optimiser writes."""
+    if layer.node.op not in ACTIVATIONS or len(layer.reads) != 1 or len(layer.reads[0]) != 1:
+        return None
+    before = layer.reads[0][0].source
+    while isinstance(before, LayerVertex) and before not in matching.pairs:
+        if before.node.op != "BatchNormalization" or len(before.reads) != 1:
+            return None
+        before = before.reads[0][0].source
+    like = matching.pairs.get(before) if isinstance(before, LayerVertex) else None
+    has_it = like is not None and like.node.attribute("activation", "") == layer.node.op
+    return like if has_it else None
 
 
 def _is_normalised(layer: LayerVertex) -> bool:

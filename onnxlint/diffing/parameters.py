@@ -15,6 +15,7 @@ from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operator_schemas import schema_of
+from onnxlint.model.graph.operators import INTEGER_AFFINE
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -36,6 +37,9 @@ _NAMES: Mapping[str, Sequence[str]] = {
 
 _SCALES: Mapping[str, tuple[int, int]] = {"QLinearConv": (4, 5), "QLinearMatMul": (4, 5)}
 """Where operators on integers read the scale and the zero point of their weight."""
+
+_UNSCALED = frozenset({"ConvInteger", "MatMulInteger"})
+"""Operators on integers whose weight is scaled by nodes behind them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,7 @@ class Parameter:
         """Whether what is stored is what the layer computes with, but for its order."""
         scaled = self.node.op == "Gemm" and self.node.attribute("alpha", 1.0) != 1.0
         alters = any(maker.op == "DequantizeLinear" for maker in self.way)
-        return not (scaled or alters or self.node.op in _SCALES)
+        return not (scaled or alters or self.node.op in INTEGER_AFFINE)
 
     def recipe(self) -> object:
         """The same where the same is done with what is stored."""
@@ -85,8 +89,15 @@ class Parameter:
         arrays = (self.graph.constant(node.input(slot)) for slot in slots)
         return [None if array is None else (array.shape, array.tobytes()) for array in arrays]
 
+    @property
+    def is_unscaled(self) -> bool:
+        """Whether it holds integers, and nodes behind the layer scale what it computes."""
+        return self.name == "weight" and self.node.op in _UNSCALED
+
     def numbers(self) -> Array | None:
         """The numbers that the layer computes with, in `dims`; None where they cannot be had."""
+        if self.is_unscaled:
+            return None
         try:
             return self._numbers()
         except (TensorError, ValueError, TypeError, IndexError):
@@ -164,7 +175,7 @@ def parameters_of(
             continue
         tensor, way = stored
         is_real = is_float(tensor.element_type) or any(m.op == "DequantizeLinear" for m in way)
-        if not is_real and not (name == "weight" and node.op in _SCALES):
+        if not is_real and not (name == "weight" and node.op in INTEGER_AFFINE):
             continue
         dims = _dims(shapes, value, tensor, way)
         if dims is None:

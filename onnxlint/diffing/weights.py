@@ -12,7 +12,7 @@ from onnxlint.diffing.folding import Foldings, folded_numbers
 from onnxlint.diffing.layer_graph import LayerVertex
 from onnxlint.diffing.matching import Matching
 from onnxlint.diffing.parameters import Parameter
-from onnxlint.release_diff import WeightChange
+from onnxlint.release_diff import OTHER_SHAPE, WeightChange
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -85,7 +85,9 @@ def _change(
     ref = matching.new.ref(layer)
     told = WeightChange(ref, name, old.dtype, new.dtype, old.given_dims, new.given_dims)
     if old.dims != new.dims:
-        return _noted(told, "other shape")
+        return _noted(told, OTHER_SHAPE)
+    if old.is_unscaled or new.is_unscaled:
+        return _noted(told, "not compared: nodes behind the layer scale its integers")
     before, after = old.numbers(), new.numbers()
     if before is None or after is None:
         return _noted(told, "cannot be read")

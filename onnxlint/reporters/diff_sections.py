@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from onnxlint.findings import Diagnostic
 from onnxlint.release_diff import (
+    OTHER_SHAPE,
     FactChange,
     LayerChange,
     Observation,
@@ -199,7 +200,9 @@ def _layer(change: LayerChange) -> Row:
     if change.change == "removed":
         return Row(REMOVED, subject, f"removed{sizes}")
     if change.change == "folded":
-        return Row(CHANGED, subject, f"folded into the weights of {change.into}")
+        is_norm = change.layer.op == "BatchNormalization"
+        told = "folded into the weights of" if is_norm else "fused into"
+        return Row(CHANGED, subject, f"{told} {change.into}")
     if change.change == "unfolded":
         return Row(CHANGED, subject, f"no longer folded into the weights of {change.into}")
     details = "; ".join(f"{each.what} {each.old} → {each.new}" for each in change.details)
@@ -227,10 +230,10 @@ def _weight(change: WeightChange) -> Row:
     parts = []
     if change.old_dtype != change.new_dtype:
         parts.append(f"{change.old_dtype} → {change.new_dtype}")
-    if change.old_shape != change.new_shape:
-        parts.append(f"{[*change.old_shape]} → {[*change.new_shape]}")
-    elif change.note is not None:
+    if change.note is not None:
         parts.append(change.note)
+        if change.note == OTHER_SHAPE:
+            parts[-1] = f"{[*change.old_shape]} → {[*change.new_shape]}"
     if change.distance is not None:
         parts.append(f"relative distance {change.distance:.4g}")
     if change.largest is not None:
