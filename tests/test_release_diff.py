@@ -264,6 +264,14 @@ def test_changed_weights_by_distance(compare):
     assert (diff.weights_compared, diff.weights_unchanged) == (2, 1)
 
 
+def test_a_bias_that_came_but_not_one_of_zeros(compare):
+    new = NET.replace("float[4, 2] v", "float[2] b = {1, 2}, float[4, 2] v")
+    new = new.replace("z = MatMul(r, v)", "k = MatMul(r, v) z = Add(k, b)")
+    (change,) = compare(NET, new).weights
+    assert (change.name, change.note) == ("bias", "added")
+    assert compare(NET, new.replace("b = {1, 2}", "b = {0, 0}")).weights == ()
+
+
 def test_another_dtype_is_compared_by_its_numbers(compare):
     half = model_from_text(NET.replace("float[N", "float16[N"))
     for tensor in half.graph.initializer:
@@ -297,6 +305,19 @@ def test_a_weight_of_another_size(compare):
         ("other shape", None)
     ] * 2
     assert changes(diff) == [("changed", "MatMul")] * 2
+
+
+def test_weights_whose_data_is_elsewhere_or_forbidden(compare):
+    model = model_from_text(NET)
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.ClearField("float_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret")
+    diff = compare(model, model)
+    assert not diff.differs
+    assert diff.not_compared["weights"] == "the data of 1 constant cannot be read"
+    assert compare(NET, model).weights[0].note == "only one of the two is readable"
 
 
 def test_the_interface(compare):

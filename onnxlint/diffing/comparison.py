@@ -14,6 +14,7 @@ from onnxlint.diffing.layer_graph import LayerGraph
 from onnxlint.diffing.matching import Matching
 from onnxlint.diffing.sizes import operator_counts, release_of
 from onnxlint.diffing.weights import weight_changes
+from onnxlint.findings import counted
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import NotApplicable
@@ -57,6 +58,9 @@ def compared(
         weights_compared=weights.compared,
         weights_unchanged=weights.unchanged,
     )
+    if weights.unreadable:
+        told = f"the data of {counted(weights.unreadable, 'constant')} cannot be read"
+        found = replace(found, not_compared={"weights": told})
     if static_only:
         return _without(found, "the models were not run (--static-only)")
     return _with_runs(found, old, new, matching, foldings, inputs, outputs)
@@ -101,4 +105,5 @@ def _with_runs(
 
 
 def _without(found: ReleaseDiff, reason: str) -> ReleaseDiff:
-    return replace(found, not_compared={"ranges and predictions": reason})
+    told = {**found.not_compared, "ranges and predictions": reason}
+    return replace(found, not_compared=told)

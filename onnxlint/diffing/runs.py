@@ -56,7 +56,8 @@ def run_both(old: Analyses, new: Analyses, inputs: Mapping[Value, Value]) -> Sam
     misfits = [_misfit(side) for side in (old, new)]
     if old.get(Settings).data is None or misfits[1] is not None:
         if misfits[0] is not None:
-            raise misfits[0]
+            data = old.get(Settings).data
+            raise DataError(f"the data {data} fits neither model: {misfits[0]}")
         first = _ran(old, "the old model")
         _feed(new, first, inputs)
         return SameRuns(first, _ran(new, "the new model"))
@@ -146,6 +147,3 @@ def _together(feeds: list[Feed], names: Mapping[str, str], ran: Execution) -> Fe
         else np.concatenate([feed[name] for feed in feeds], axes[like])
         for name, like in names.items()
     }  # fmt: skip
-
-
-__all__ = ["DataError", "NotCompared", "SameRuns", "run_both"]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.precision import Distance
 from onnxlint.diffing.folding import Foldings, folded_numbers
-from onnxlint.diffing.layer_graph import LayerVertex
+from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex
 from onnxlint.diffing.matching import Matching
 from onnxlint.diffing.parameters import Parameter
+from onnxlint.model.graph.operators import INTEGER_AFFINE
 from onnxlint.release_diff import OTHER_SHAPE, WeightChange
 
 if TYPE_CHECKING:
@@ -27,11 +28,15 @@ float32."""
 
 @dataclass
 class WeightChanges:
-    """The constants that differ, of `compared` ones; `unchanged` are the same to the last bit."""
+    """The constants that differ, of `compared` ones; `unchanged` are the same to the last bit.
+
+    `unreadable` ones are of neither: the data of both models is missing, or may not be read.
+    """
 
     changes: list[WeightChange] = field(default_factory=list)
     compared: int = 0
     unchanged: int = 0
+    unreadable: int = 0
 
 
 def weight_changes(matching: Matching, foldings: Foldings) -> WeightChanges:
@@ -58,15 +63,41 @@ def _compared(
         old = one.parameters.get(name)
         if old is None:
             continue
-        found.compared += 1
-        if _is_same(matching, old, new):
-            found.unchanged += 1
+        readable = _is_readable(matching.old, old), _is_readable(matching.new, new)
+        if not any(readable):
+            found.unreadable += 1
             continue
-        change = _change(matching, other, name, old, new)
-        if change is None:
-            found.unchanged += 1
-        else:
+        found.compared += 1
+        change = None
+        if not all(readable):
+            change = _noted(
+                _told(matching, other, name, old, new), "only one of the two is readable"
+            )
+        elif not _is_same(matching, old, new):
+            change = _change(matching, other, name, old, new)
+        found.unchanged += change is None
+        if change is not None:
             yield change
+    yield from _biases(matching, one, other, found)
+
+
+def _is_readable(side: LayerGraph, parameter: Parameter) -> bool:
+    return side.weights.digest(parameter.tensor) is not None
+
+
+def _biases(
+    matching: Matching, one: LayerVertex, other: LayerVertex, found: WeightChanges
+) -> Iterator[WeightChange]:
+    """A bias that only one of two layers has, unless it is all zeros, or integers hide it."""
+    old, new = one.parameters.get("bias"), other.parameters.get("bias")
+    only = new if old is None else old if new is None else None
+    if only is None or INTEGER_AFFINE & {one.node.op, other.node.op}:
+        return
+    numbers = only.numbers()
+    if numbers is None or numbers.any():
+        found.compared += 1
+        note = "added" if old is None else "removed"
+        yield _noted(_told(matching, other, "bias", only, only), note)
 
 
 def _is_same(matching: Matching, old: Parameter, new: Parameter) -> bool:
@@ -82,8 +113,7 @@ def _change(
     matching: Matching, layer: LayerVertex, name: str, old: Parameter, new: Parameter
 ) -> WeightChange | None:
     """The distance of two constants; None where they are equal after all, turned around maybe."""
-    ref = matching.new.ref(layer)
-    told = WeightChange(ref, name, old.dtype, new.dtype, old.given_dims, new.given_dims)
+    told = _told(matching, layer, name, old, new)
     if old.dims != new.dims:
         return _noted(told, OTHER_SHAPE)
     if old.is_unscaled or new.is_unscaled:
@@ -95,6 +125,13 @@ def _change(
     if largest == 0 and distance.difference == 0 and old.dtype == new.dtype:
         return None
     return _measured(told, distance, largest)
+
+
+def _told(
+    matching: Matching, layer: LayerVertex, name: str, old: Parameter, new: Parameter
+) -> WeightChange:
+    ref = matching.new.ref(layer)
+    return WeightChange(ref, name, old.dtype, new.dtype, old.given_dims, new.given_dims)
 
 
 def _folded(

@@ -74,5 +74,5 @@ def _section(section: Section, verbose: bool) -> Iterator[str]:
 
 def _row(row: Row) -> str:
     colour = COLOURS[row.severity] if row.severity and row.sign == ADDED else _COLOURS.get(row.sign)
-    sign, subject = click.style(row.sign, fg=colour), click.style(printable(row.subject), fg=colour)
-    return f"  {sign} {subject}: {printable(row.told)}"
+    head = f"{row.sign} {printable(row.subject)}"
+    return f"  {click.style(head, fg=colour) if colour else head}: {printable(row.told)}"
