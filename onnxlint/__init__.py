@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace.promised_values import PromisedValues
     from onnxlint.analyses.trace.trace import Contamination, Observed, ObservedNode, Trace
     from onnxlint.analyses.trace.witnesses import Witnesses
+    from onnxlint.diffing.releases import diff
     from onnxlint.findings import Finding, counted, listed, together
     from onnxlint.fix import Fix
     from onnxlint.model.edit.draft import Draft, FixError
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight, ProblemKind
     from onnxlint.pipeline import lint, lint_many
+    from onnxlint.release_diff import ReleaseDiff
     from onnxlint.rules.rule import Option, rule
     from onnxlint.settings import Settings
     from onnxlint.severity import Severity, Stage
@@ -162,6 +164,7 @@ _HOMES = {
     "QuantisedRange": "onnxlint.analyses.static.quantisation_parameters",
     "Reach": "onnxlint.analyses.trace.gradient_propagation",
     "Reference": "onnxlint.analyses.comparison.reference",
+    "ReleaseDiff": "onnxlint.release_diff",
     "Reruns": "onnxlint.analyses.execution.reruns",
     "ResizedAxis": "onnxlint.analyses.stability.behaviour",
     "Rounding": "onnxlint.analyses.static.precision",
@@ -199,6 +202,7 @@ _HOMES = {
     "Windows": "onnxlint.analyses.static.windows",
     "Witnesses": "onnxlint.analyses.trace.witnesses",
     "counted": "onnxlint.findings",
+    "diff": "onnxlint.diffing.releases",
     "lint": "onnxlint.pipeline",
     "lint_many": "onnxlint.pipeline",
     "listed": "onnxlint.findings",
@@ -281,6 +285,7 @@ __all__ = [
     "QuantisedRange",
     "Reach",
     "Reference",
+    "ReleaseDiff",
     "Reruns",
     "ResizedAxis",
     "Rounding",
@@ -318,6 +323,7 @@ __all__ = [
     "Windows",
     "Witnesses",
     "counted",
+    "diff",
     "lint",
     "lint_many",
     "listed",

@@ -29,8 +29,9 @@ RUNNING = {
     f"test_{name}" for name in (
         "act_rules", "behaviour", "channels", "contract", "data_rules", "expected", "hints",
         "init", "layers_inside", "nan_marks", "positions", "predictions", "propagation",
-        "public_reports", "reference", "refusals", "reruns", "runtime_rules", "scores", "shapes",
-        "synthesis", "targets", "ties", "together", "trace", "within", "witnesses",
+        "public_reports", "reference", "refusals", "release_diff", "reruns", "runtime_rules",
+        "scores", "shapes", "synthesis", "targets", "ties", "together", "trace", "within",
+        "witnesses",
     )
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""

@@ -83,7 +83,7 @@ REPORTS = (
                        "2027-01-31"),
             Suppressed(replace(LEAK, message="old"), "accepted", "", "onnxlint-accepted.json"),
         ),
-        gone=(Gone("TST001", "odd-node", "Conv 'c'"),),
+        gone=(Gone("TST001", "odd-node", "Conv 'c'", "0123456789abcdef"),),
     ),
     ModelReport("b/clean model ü.onnx", "1" * 64, ran=("SEC900", "TST001", "TST002")),
     ModelReport("c/broken.onnx", error="is empty; export or download it again"),
@@ -419,7 +419,7 @@ def hostile(draw) -> ModelReport:
         name(), error=draw(st.one_of(st.none(), NAMES)),
         findings=tuple(map(finding, Severity)), not_applicable={"TST002": name()}, data=name(),
         suppressed=(Suppressed(finding(Severity.ERROR), "suppressed", name(), name()),),
-        gone=(Gone("TST001", name(), name()),),
+        gone=(Gone("TST001", name(), name(), "0123456789abcdef"),),
     )  # fmt: skip
 
 

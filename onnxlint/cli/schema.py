@@ -1,4 +1,4 @@
-"""`onnxlint schema`: print the JSON Schema of the configuration or of the JSON report."""
+"""`onnxlint schema`: print the JSON Schema of the configuration or of a JSON report."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import click
 
 @click.command("schema")
 @click.argument(
-    "what", type=click.Choice(["config", "report", "jsonl"]), metavar="config|report|jsonl"
+    "what",
+    type=click.Choice(["config", "report", "jsonl", "diff"]),
+    metavar="config|report|jsonl|diff",
 )
 def command(what: str) -> None:
     """Print the JSON Schema of the configuration file, of the JSON report, or of a line of it.
 
-    The last is for --format jsonl.
+    jsonl is for 'check --format jsonl', diff for the JSON of 'onnxlint diff'.
     """
     from importlib.resources import files
 

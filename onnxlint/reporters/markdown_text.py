@@ -12,14 +12,14 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|~$^])")
 _ACTIVE = re.compile(r"@|://|www\.|#\d|GH-\d|![\d\[]|:[\w+-]+:|\b[0-9a-f]{7,40}\b|\w/\w[^/]*#")
 """What a comment makes links, mentions, images and pictures of, outside of code."""
 
-_LEADING = re.compile(r"^(#|>|[-+]|\d+[.)]|=)")
-"""What makes a heading, a quotation or a list of a line."""
+_LEADING = re.compile(r"^(\d*)([#>+=-]|(?<=\d)[.)])")
+"""What makes a heading, a quotation or a list of a line; a backslash before a digit would show."""
 
 
 def plain(text: str, longest: int) -> str:
     """A text between other text; words that a comment would act on are shown as code."""
     words = shortened(printable(text), longest).split(" ")
-    return _LEADING.sub(r"\\\1", " ".join(map(_word, words)))
+    return _LEADING.sub(r"\1\\\2", " ".join(map(_word, words)))
 
 
 def code(text: str, longest: int | None = None) -> str:

@@ -87,7 +87,8 @@ def _gone(reports: Sequence[ModelReport]) -> Iterator[str]:
     gone = [(report, each) for report in reports for each in report.gone]
     for report, each in gone[:SHOWN_GONE]:
         model = f"{printable(report.path)}: " if len(reports) > 1 else ""
-        yield f"{model}{each.code} {each.name} at {printable(each.where)!r} is accepted and gone"
+        what = f"{each.code} {each.name} at {each.where}"
+        yield f"{model}{printable(what)} is accepted and gone"
     if gone:
         rest = f"{len(gone) - SHOWN_GONE:,} more; " if len(gone) > SHOWN_GONE else ""
         yield f"{rest}'onnxlint accept --prune' takes out what is gone"
