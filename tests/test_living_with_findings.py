@@ -521,6 +521,13 @@ def test_a_file_that_is_named_must_be_there(here):
     assert "none.json: cannot be read (No such file or directory)" in said
 
 
+def test_a_folder_holds_no_accepted_findings(here):
+    save(net(*SOFTMAXES))
+    code, said = run("m.onnx", "--accepted", ".", "--select", "ARC001")
+    assert code == 2
+    assert "Traceback" not in said
+
+
 def test_no_accepted_reports_everything(here):
     save(net(*SOFTMAXES))
     accept()
