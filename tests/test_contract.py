@@ -320,7 +320,9 @@ def test_a_table_that_makes_no_sense_is_told_in_a_sentence(
 def costs(text: str, **sizes: int) -> Costs:
     settings = Settings(budgets=Budgets(sizes=sizes))
     with saved(Example.parse(text)) as path, open_model(str(path)) as model:
-        return Analyses(settings, Budget.build(settings), model).get(Costs)
+        found = Analyses(settings, Budget.build(settings), model).get(Costs)
+        assert found.macs >= 0  # counted while the file is open
+        return found
 
 
 @pytest.mark.parametrize(
