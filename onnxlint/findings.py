@@ -28,7 +28,8 @@ class Finding:
         limit: the number that it was compared with.
         unit: what both count, e.g. `"fraction of channels"`.
         severity: only where this finding is graver or milder than its rule's default.
-        evidence: further facts for machines; JSON types only.
+        evidence: further facts for machines; JSON types only. Where a rule judges several promises
+            about one place, `promise` says which: each is a finding of its own.
         fix: a repair that changes no result, where there is one.
         hint: one line on what to do about what was seen here; where nothing can be said beyond
             the rule's own advice, None.
@@ -188,7 +189,9 @@ class Diagnostic:
         """16 hex digits that stay the same while the finding does: no measured number is in it."""
         place = self.place
         where = place.node or place.node_index if place.node_index is not None else None
-        return _digest(self.code, place.scope, where, place.op_type, place.value)
+        # what else the contract promises of the place is broken by another defect
+        promise = [key] if (key := self.evidence.get("promise")) is not None else []
+        return _digest(self.code, place.scope, where, place.op_type, place.value, *promise)
 
     @property
     def structural_fingerprint(self) -> str:

@@ -149,6 +149,17 @@ def test_features_of_the_data(config: str, message: str | None) -> None:
     assert [each.message for each in found] == ([] if message is None else [message])
 
 
+def test_each_promise_about_a_place_has_a_fingerprint_of_its_own() -> None:
+    for code, config in (
+        ("CTR005", 'inputs.x = {dtype = "int8", shape = [1]}'),
+        ("CTR007", 'outputs.y = {dtype = "int8", shape = [1]}'),
+        ("CTR010", "values.h = {range = [9, 10], mean = [9, 10], std = [9, 10]}"),
+    ):
+        found = findings(RULES[code], f"# config: {config}\n{NET}")
+        assert len({each.fingerprint for each in found}) == len(found) > 1
+        assert len({str(each.place) for each in found}) == 1
+
+
 def test_columns_of_a_table_go_by_their_names(tmp_path: Path) -> None:
     rows = [f"{age},{i % 2},{i / 10}" for i, age in enumerate(range(20, 28))]
     (tmp_path / "d.csv").write_text("\n".join(["age,label,dose", *rows]))
@@ -320,7 +331,9 @@ def test_a_table_that_makes_no_sense_is_told_in_a_sentence(
 def costs(text: str, **sizes: int) -> Costs:
     settings = Settings(budgets=Budgets(sizes=sizes))
     with saved(Example.parse(text)) as path, open_model(str(path)) as model:
-        return Analyses(settings, Budget.build(settings), model).get(Costs)
+        found = Analyses(settings, Budget.build(settings), model).get(Costs)
+        assert found.macs >= 0  # counted while the file is open
+        return found
 
 
 @pytest.mark.parametrize(

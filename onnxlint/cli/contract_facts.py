@@ -163,14 +163,13 @@ def _count_costs(analyses: Analyses, facts: ModelFacts) -> None:
 
     try:
         costs = analyses.get(Costs)
+        unknown = sorted({*costs.uncounted, *costs.unsized})
+        if unknown:
+            facts.uncounted = f"sizes at {', '.join(unknown)} are unknown"
+        facts.flops = None if costs.uncounted else costs.flops
+        facts.peak_memory = None if costs.unsized else costs.peak_memory
     except NotApplicable as reason:
         facts.uncounted = str(reason)
-        return
-    unknown = sorted({*costs.uncounted, *costs.unsized})
-    if unknown:
-        facts.uncounted = f"sizes at {', '.join(unknown)} are unknown"
-    facts.flops = None if costs.uncounted else costs.flops
-    facts.peak_memory = None if costs.unsized else costs.peak_memory
 
 
 def _type(shapes: Shapes, value: Value) -> tuple[str | None, list[int | str] | None]:

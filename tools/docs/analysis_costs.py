@@ -11,7 +11,7 @@ COSTS = {
     "Constancy": "a walk through the graph for each value that was seen to be constant.",
     "ConstantFolding": "computes each asked value once, from small integers only.",
     "Contract": "counts nodes, parameters and layers, and looks names up, when asked for it.",
-    "Costs": "shape inference once more, of a copy with functions expanded and sizes filled in.",
+    "Costs": "when asked for it, shape inference once more, of a copy with functions expanded and sizes filled in.",
     "Data": "reads up to a thousand rows of the data.",
     "Decompositions": "a walk back from each root, softmax, erf and tanh.",
     "Execution": "loading the model and running every sample, with recorded values: about 1.1 to 1.3 times plain inference.",

@@ -29,6 +29,10 @@ MOST_COMPARED = 5_000
 """Names among which a misspelt one is looked for: a choice, a tenth of a second."""
 
 
+LONGEST_SPELT = 200
+"""Characters of a name that is compared with others, which takes the square of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromisedValue:
     """An entry of `[values]`: its name or glob, what it promises, and the values that it is of."""
@@ -192,7 +196,9 @@ def _unknown(table: str, names: Iterable[str], known: Iterable[str]) -> Iterator
 
 
 def _nearest(name: str, known: set[str]) -> str | None:
-    """A name that is spelt nearly so."""
+    """A name that is spelt nearly so; longer ones than `LONGEST_SPELT` are nobody's typing."""
+    if len(name) > LONGEST_SPELT:
+        return None
     alike = [each for each in known if abs(len(each) - len(name)) <= 1 + len(name) // 3]
     near = get_close_matches(name, sorted(alike)[:MOST_COMPARED], n=1)
     return near[0] if near else None

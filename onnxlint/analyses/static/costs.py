@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from math import prod
 
 from onnxlint.analyses import Unavailable
@@ -15,52 +16,85 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.safety.forked import Crashed, Isolated
-from onnxlint.safety.limits import Budget
+from onnxlint.safety.limits import Alarm, Budget
 from onnxlint.settings import Settings
 
 
 @dataclass(frozen=True)
-class Costs:
-    """The costs of one run at the sizes of `[budgets] sizes`; other symbols count as 1.
-
-    `macs` are multiplications with additions of convolutions, products of matrices, recurrent
-    layers and attention, those of loops and functions as often as they run. `peak_memory` is the
-    bytes of all weights and of the values that are alive at once, in the order of the file.
-    `uncounted` are the operators of nodes whose multiplications are not known, `unsized` of those
-    whose outputs may be of any size.
-    """
+class _Counted:
+    """What was counted; see `Costs`."""
 
     macs: int
     peak_memory: int
-    uncounted: tuple[str, ...] = ()
-    unsized: tuple[str, ...] = ()
+    uncounted: tuple[str, ...]
+    unsized: tuple[str, ...]
+
+
+class Costs:
+    """The costs of one run at the sizes of `[budgets] sizes`; other symbols count as 1.
+
+    They are counted when somebody asks: all shapes are inferred anew, with functions expanded.
+    Where that fails, each question raises `Unavailable`.
+    """
+
+    def __init__(
+        self, graph: Graph, sizes: Mapping[str, int], preflight: Preflight, budget: Budget
+    ) -> None:
+        self._graph, self._sizes = graph, sizes
+        self._preflight, self._budget = preflight, budget
+
+    @classmethod
+    def build(cls, graph: Graph, settings: Settings, preflight: Preflight, budget: Budget) -> Costs:
+        """Counts nothing yet.
+
+        Raises:
+            Unavailable: preflight forbids native code to open the file.
+        """
+        if preflight.refusal is not None:
+            raise Unavailable(f"costs are not counted: {preflight.refusal}")
+        return cls(graph, settings.budgets.sizes, preflight, budget)
+
+    @property
+    def macs(self) -> int:
+        """Multiplications, each with an addition, of one run.
+
+        Counted are convolutions, products of matrices, recurrent layers and attention, those in
+        loops and functions as often as they run.
+        """
+        return self._counted.macs
 
     @property
     def flops(self) -> int:
         """Floating-point operations: two for each multiplication with its addition."""
         return 2 * self.macs
 
-    @classmethod
-    def build(cls, graph: Graph, settings: Settings, preflight: Preflight, budget: Budget) -> Costs:
-        """Infers all shapes at these sizes, with functions expanded, and counts.
+    @property
+    def peak_memory(self) -> int:
+        """Bytes of all weights, and of the values that are alive at once in the file's order."""
+        return self._counted.peak_memory
 
-        Raises:
-            Unavailable: preflight forbids native code to open the file, or it fails.
-        """
-        if preflight.refusal is not None:
-            raise Unavailable(f"costs are not counted: {preflight.refusal}")
-        sizes = settings.budgets.sizes
-        fixing = partial(_fixed, sizes=sizes)
-        try:
-            data = Isolated(fixing, graph.model.proto.SerializeToString(), budget).result()
-        except Crashed as error:
-            raise Unavailable(f"costs are not counted: expanding the model {error}") from error
-        inner = _parsed(graph, data)
-        shapes = Shapes.build(inner, preflight, budget)
-        try:
-            return _Counting(inner, shapes, sizes).costs()
-        finally:
-            shapes.close()
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """The operators of nodes whose multiplications are not known."""
+        return self._counted.uncounted
+
+    @property
+    def unsized(self) -> tuple[str, ...]:
+        """The operators of nodes whose outputs may be of any size."""
+        return self._counted.unsized
+
+    @cached_property
+    def _counted(self) -> _Counted:
+        serialized = self._graph.model.proto.SerializeToString()
+        with Alarm.waiting():  # no rule's time: any may be the first to ask
+            try:
+                fixing = partial(_fixed, sizes=self._sizes)
+                data = Isolated(fixing, serialized, self._budget).result()
+            except Crashed as error:
+                raise Unavailable(f"costs are not counted: expanding the model {error}") from error
+            inner = _parsed(self._graph, data)
+            with closing(Shapes.build(inner, self._preflight, self._budget)) as shapes:
+                return _Counting(inner, shapes, self._sizes).counted()
 
 
 def _parsed(graph: Graph, data: bytes) -> Graph:
@@ -86,13 +120,13 @@ class _Counting:
         self._uncounted: set[str] = set()
         self._unsized: set[str] = set()
 
-    def costs(self) -> Costs:
+    def counted(self) -> _Counted:
         """What all of it costs."""
         weights = sum(tensor.nbytes for _, tensor in self._graph.tensors)
         macs = self._macs(self._graph.main)
         alive = peak_bytes(self._graph.main, self._bytes)
         unknown = (tuple(sorted(each)) for each in (self._uncounted, self._unsized))
-        return Costs(macs, weights + alive, *unknown)
+        return _Counted(macs, weights + alive, *unknown)
 
     def _macs(self, scope: Scope) -> int:
         return sum(map(self._of_node, scope.nodes))

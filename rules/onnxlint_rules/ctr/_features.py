@@ -33,6 +33,7 @@ def outside(fed: FedInput, contract: Contract) -> Iterator[Finding]:
                 f"({told(bounds)})",
                 measured=far,
                 limit=crossed(far, bounds),
+                evidence={"promise": f"features.{key}"},
                 hint=f"prepare the samples as for training, or change inputs.{name}.features.{key}",
             )
 
@@ -72,6 +73,7 @@ def moments(fed: FedInput) -> Iterator[Finding]:
                 f"({told(bounds)}){_more(off)}",
                 measured=measured,
                 limit=crossed(measured, bounds),
+                evidence={"promise": key},
                 hint="prepare the samples as for training, or change "
                 f"inputs.{fed.value.name}.{key}",
             )
@@ -97,6 +99,7 @@ def unnormalised(fed: FedInput, max_mean: float, max_scale: float) -> Iterator[F
         f"and {1 / max_scale:g} to {max_scale:g}){_more(int(off.sum()))}",
         measured=float(seen.mean[worst]),
         limit=max_mean,
+        evidence={"promise": "normalised"},
         hint="normalise the samples with the statistics of the training data, or take "
         f"inputs.{fed.value.name}.normalised out of the contract",
     )

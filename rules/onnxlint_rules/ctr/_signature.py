@@ -34,6 +34,7 @@ def broken(shapes: Shapes, value: Value, what: str, promised: Promise) -> Iterat
         yield Finding(
             value,
             f"{what} {value.name!r} is {seen} (promised {dtype})",
+            evidence={"promise": "dtype"},
             hint=f"export the {what} as {dtype}, or change {table}.dtype",
         )
     got = None if shape is None else shape.dims
@@ -42,6 +43,7 @@ def broken(shapes: Shapes, value: Value, what: str, promised: Promise) -> Iterat
         yield Finding(
             value,
             f"{what} {value.name!r} is {told} (promised [{', '.join(map(str, dims))}])",
+            evidence={"promise": "shape"},
             hint=f"export with the promised shape, or change {table}.shape",
         )
 

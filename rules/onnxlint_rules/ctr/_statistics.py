@@ -53,6 +53,7 @@ def _outside(seen: Observed, each: PromisedValue, key: str, measured: float) -> 
         f"{what} ({told(bounds)})",
         measured=measured,
         limit=crossed(measured, bounds),
+        evidence={"promise": key},
         hint=f"look what changed before {seen.value.name!r}, or change values.{each.name}.{key}",
     )
 
@@ -67,6 +68,7 @@ def _not_finite(seen: Observed, each: PromisedValue) -> Finding:
         measured=bad,
         limit=0,
         unit="elements",
+        evidence={"promise": "finite"},
         hint=f"look for the node that makes them (ACT001, ACT002) before {seen.value.name!r}",
     )
 
