@@ -119,8 +119,8 @@ class Surroundings:
 
     def _at_value(self, scope: Scope, name: str) -> str:
         value = scope.values.get(name)
-        if value is None:
-            return ""
+        if value is None:  # a line of the contract, known by its name alone
+            return _digest("no value", name)
         readers = [
             (self.of(node, steps=1), slot)
             for node in dict.fromkeys(value.consumers[:MOST_READERS])
