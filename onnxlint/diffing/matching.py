@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from itertools import islice
 from typing import TypeVar
 
 from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex, Read, Source, layers_among
@@ -18,10 +19,15 @@ from onnxlint.model.graph.nodes import Value
 T = TypeVar("T")
 
 MOST_NEIGHBOURS = 100
-"""Readers of a layer that are looked at: a choice; thousands may read one, and tell little."""
+"""Readers of a layer, or candidates, that are looked at: a choice; thousands may read one value,
+and tell little."""
 
-MOST_TIES = 200
-"""Ties that are broken one by one; a choice, as each costs a look at all layers."""
+MOST_LOOKS = 200_000
+"""Ties are broken one by one, each of which costs a look at all layers, until so many layers were
+looked at: a choice, some seconds."""
+
+LEAST_TELLING = 4
+"""Elements of a constant from which on it tells layers apart: a choice; many are divided by 8."""
 
 MOST_ALIGNED = 4_000_000
 """Pairs of layers that an alignment may look at: a choice, two seconds. What is longer is paired in
@@ -41,10 +47,11 @@ class Matching:
         self._ports = ports
         self._match_weights(self._exact)
         self._match_weights(self._mark)
-        for key in (self._exact, _strict, _kind):
+        self._spread(self._exact)
+        for key, then in ((_strict, self._exact), (_strict, _strict), (_kind, _kind)):
             self._spread(key)
-            self._align(key)
-            self._spread(key)
+            self._align(then)
+        self._spread(_kind)
         self._match_retyped()
 
     def image(self, source: Source) -> Source | None:
@@ -69,8 +76,7 @@ class Matching:
     def _match_weights(self, key: Key) -> None:
         """Layers of one kind whose weights are the same, and no other layer's."""
         before, after = (
-            _grouped((layer for layer in side if layer.parameters), key)
-            for side in (self.gone, self.come)
+            _grouped(filter(_is_telling, side), key) for side in (self.gone, self.come)
         )
         for mark, layers in before.items():
             likes = after.get(mark, ())
@@ -94,7 +100,11 @@ class Matching:
         something new, or is read by it, is paired by any one neighbour.
         """
         ties = 0
-        while self._go_on(key) or self._break(key, ties > MOST_TIES) or self._beside(key):
+        while (
+            self._go_on(key)
+            or self._break(key, ties * len(self.new.layers) > MOST_LOOKS)
+            or self._beside(key)
+        ):
             ties += 1
 
     def _go_on(self, key: Key) -> bool:
@@ -111,9 +121,11 @@ class Matching:
         """Pairs layers that read the same, where no other one does, in the order of the file."""
         rivals, likes = (self._by_reads(side, key) for side in (self.gone, self.come))
         for layer in self.gone:
+            if len(rivals[key(layer), _read(layer, _itself)]) > 1:
+                continue
             read = _read(layer, self.image)
             free = [] if read is None else _free(likes.get((key(layer), read)), self.taken)
-            if len(free) == 1 and len(rivals[key(layer), _read(layer, _itself)]) == 1:
+            if len(free) == 1:
                 self._pair(layer, free[0])
 
     def _backward(self, key: Key) -> None:
@@ -122,9 +134,11 @@ class Matching:
         rivals = _grouped(self.gone, lambda layer: (key(layer), _used(layer, ends, _itself)))
         likes = _grouped(self.come, lambda layer: (key(layer), _used(layer, their, _itself)))
         for layer in reversed(self.gone):
+            if len(rivals[key(layer), _used(layer, ends, _itself)]) > 1:
+                continue
             used = _used(layer, ends, self.image)
             free = [] if used is None else _free(likes.get((key(layer), used)), self.taken)
-            if len(free) == 1 and len(rivals[key(layer), _used(layer, ends, _itself)]) == 1:
+            if len(free) == 1:
                 self._pair(layer, free[0])
 
     @cached_property
@@ -188,6 +202,7 @@ class Matching:
         mark = self._mark(one)
         return (
             mark is None or mark != self._mark(other),
+            self._exact(one) != self._exact(other),
             one.sizes != other.sizes,
             one.node.op != other.node.op,
             one.module != other.module,
@@ -260,8 +275,14 @@ class Neighbours:
         return self._behind.get(reader, frozenset())
 
 
+def _is_telling(layer: LayerVertex) -> bool:
+    sizes = (parameter.tensor.size for parameter in layer.parameters.values())
+    return max(sizes, default=0) >= LEAST_TELLING
+
+
 def _free(layers: Iterable[LayerVertex] | None, taken: Container[LayerVertex]) -> list[LayerVertex]:
-    return [layer for layer in layers or () if layer not in taken]
+    """Those without a partner, as many as are worth looking at."""
+    return [*islice((layer for layer in layers or () if layer not in taken), MOST_NEIGHBOURS)]
 
 
 def _itself(source: Source) -> Source:
