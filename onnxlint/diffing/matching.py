@@ -12,7 +12,8 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import TypeVar
 
-from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex, Read, Source, layers_among
+from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex, Source, layers_among
+from onnxlint.diffing.neighbours import Ends, Neighbours, ends_of
 from onnxlint.diffing.traits import traits
 from onnxlint.model.graph.nodes import Value
 
@@ -34,7 +35,6 @@ MOST_ALIGNED = 4_000_000
 its order."""
 
 Key = Callable[[LayerVertex], Hashable]
-Ends = dict[LayerVertex, list[Value]]
 
 
 class Matching:
@@ -143,7 +143,7 @@ class Matching:
 
     @cached_property
     def _ends(self) -> tuple[Ends, Ends]:
-        return _ends(self.old), _ends(self.new)
+        return ends_of(self.old), ends_of(self.new)
 
     def _break(self, key: Key, all_of_them: bool) -> bool:
         """Pairs the first layer that may be one of several with the likeliest; whether it did."""
@@ -241,40 +241,6 @@ class Matching:
                 self._pair(layers[0], likes[0])
 
 
-class Neighbours:
-    """The nearest layers before and behind each that have a partner; the others are passed."""
-
-    def __init__(self, side: LayerGraph, known: Mapping[LayerVertex, object]) -> None:
-        self._known = known
-        self._before: dict[LayerVertex, frozenset[Read]] = {}
-        self._behind: dict[LayerVertex, frozenset[Source]] = {}
-        ends = _ends(side)
-        for layer in side.layers:
-            self._before[layer] = frozenset(each for near in self.read(layer) for each in near)
-        for layer in reversed(side.layers):
-            near = (self._onwards(use.reader) for use in layer.read_by)
-            self._behind[layer] = frozenset(ends.get(layer, ())).union(*near)
-
-    def read(self, layer: LayerVertex) -> list[frozenset[Read]]:
-        """What it reads, slot by slot."""
-        return [frozenset[Read]().union(*map(self._backwards, reads)) for reads in layer.reads]
-
-    def used(self, layer: LayerVertex) -> frozenset[Source]:
-        """What reads it: layers, and outputs of the model."""
-        return self._behind[layer]
-
-    def _backwards(self, read: Read) -> frozenset[Read]:
-        source = read.source
-        if not isinstance(source, LayerVertex) or source in self._known:
-            return frozenset({read})
-        return self._before.get(source, frozenset())
-
-    def _onwards(self, reader: LayerVertex) -> frozenset[Source]:
-        if reader in self._known:
-            return frozenset({reader})
-        return self._behind.get(reader, frozenset())
-
-
 def _is_telling(layer: LayerVertex) -> bool:
     sizes = (parameter.tensor.size for parameter in layer.parameters.values())
     return max(sizes, default=0) >= LEAST_TELLING
@@ -315,15 +281,6 @@ def _read(layer: LayerVertex, image: Callable[[Source], Source | None]) -> Hasha
     if layer.is_commutative:
         return frozenset(Counter(slots).items())
     return tuple(slots)
-
-
-def _ends(side: LayerGraph) -> Ends:
-    """The outputs of the model that each layer gives."""
-    ends: Ends = {}
-    for value, sources in side.outputs.items():
-        for layer in layers_among(sources):
-            ends.setdefault(layer, []).append(value)
-    return ends
 
 
 def _used(
