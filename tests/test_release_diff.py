@@ -184,6 +184,34 @@ def test_one_of_many_layers_is_removed_and_all_are_renamed(compare, seed):
     assert len(diff.weights) == (0 if seed == 1 else 5)
 
 
+def test_gates_that_read_other_parts_of_one_split(compare):
+    text = """net (float[N, 4] x) => (float[N, 2] y) {{
+        a, b = Split<axis = 1, num_outputs = 2>(x) {} y = Sub(s, t)
+    }}"""
+    one, other = "s = Tanh(a) t = Tanh(b)", "t = Tanh(b) s = Tanh(a)"
+    assert not compare(text.format(one), text.format(other)).differs
+    diff = compare(text.format(one), text.format("s = Tanh(b) t = Tanh(a)"))
+    assert diff.layers
+
+
+def test_sizes_that_are_computed_tell_slices_apart(compare):
+    text = """net (float[N, 6] x) => (float[N, M] y)
+    <int64[1] i = {{1}}, int64[1] j = {{2}}, int64[1] z = {{0}}, int64[1] a = {{1}}> {{
+        d = Shape(x) w = Gather(d, i) h = Div(w, j) {} y = Concat<axis = 1>(q, p)
+    }}"""
+    one, other = "p = Slice(x, z, h, a)", "q = Slice(x, h, w, a)"
+    assert not compare(text.format(one + other), text.format(other + one)).differs
+
+
+def test_hundreds_of_equal_layers(compare):
+    nodes = [helper.make_node("Relu", ["x"], [f"r{number}"]) for number in range(300)]
+    nodes.append(helper.make_node("Sum", [f"r{number}" for number in range(300)], ["y"]))
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in "xy"]
+    graph = helper.make_graph(nodes, "fan", ends[:1], ends[1:])
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 21)])
+    assert not compare(model, model).differs
+
+
 def test_a_retyped_layer(compare):
     (change,) = compare(NET, NET.replace("Relu(h)", "Gelu(h)")).layers
     assert (change.change, change.old.op, change.new.op) == ("retyped", "Relu", "Gelu")

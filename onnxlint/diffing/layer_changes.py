@@ -9,7 +9,8 @@ from typing import Any
 
 from onnxlint.diffing.folding import Foldings
 from onnxlint.diffing.layer_graph import LayerVertex, Read, Source, layers_among
-from onnxlint.diffing.matching import Matching, Neighbours
+from onnxlint.diffing.matching import Matching
+from onnxlint.diffing.neighbours import Neighbours
 from onnxlint.diffing.traits import attributes, is_same, operands
 from onnxlint.model.graph.place import shortened
 from onnxlint.release_diff import FactChange, LayerChange

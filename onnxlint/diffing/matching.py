@@ -9,26 +9,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from itertools import islice
 from typing import TypeVar
 
-from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex, Read, Source, layers_among
+from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex, Source, layers_among
+from onnxlint.diffing.neighbours import Ends, Neighbours, ends_of
 from onnxlint.diffing.traits import traits
 from onnxlint.model.graph.nodes import Value
 
 T = TypeVar("T")
 
 MOST_NEIGHBOURS = 100
-"""Readers of a layer that are looked at: a choice; thousands may read one, and tell little."""
+"""Readers of a layer, or candidates, that are looked at: a choice; thousands may read one value,
+and tell little."""
 
-MOST_TIES = 200
-"""Ties that are broken one by one; a choice, as each costs a look at all layers."""
+MOST_LOOKS = 200_000
+"""Ties are broken one by one, each of which costs a look at all layers, until so many layers were
+looked at: a choice, some seconds."""
+
+LEAST_TELLING = 4
+"""Elements of a constant from which on it tells layers apart: a choice; many are divided by 8."""
 
 MOST_ALIGNED = 4_000_000
 """Pairs of layers that an alignment may look at: a choice, two seconds. What is longer is paired in
 its order."""
 
 Key = Callable[[LayerVertex], Hashable]
-Ends = dict[LayerVertex, list[Value]]
 
 
 class Matching:
@@ -41,10 +47,11 @@ class Matching:
         self._ports = ports
         self._match_weights(self._exact)
         self._match_weights(self._mark)
-        for key in (self._exact, _strict, _kind):
+        self._spread(self._exact)
+        for key, then in ((_strict, self._exact), (_strict, _strict), (_kind, _kind)):
             self._spread(key)
-            self._align(key)
-            self._spread(key)
+            self._align(then)
+        self._spread(_kind)
         self._match_retyped()
 
     def image(self, source: Source) -> Source | None:
@@ -69,8 +76,7 @@ class Matching:
     def _match_weights(self, key: Key) -> None:
         """Layers of one kind whose weights are the same, and no other layer's."""
         before, after = (
-            _grouped((layer for layer in side if layer.parameters), key)
-            for side in (self.gone, self.come)
+            _grouped(filter(_is_telling, side), key) for side in (self.gone, self.come)
         )
         for mark, layers in before.items():
             likes = after.get(mark, ())
@@ -94,7 +100,11 @@ class Matching:
         something new, or is read by it, is paired by any one neighbour.
         """
         ties = 0
-        while self._go_on(key) or self._break(key, ties > MOST_TIES) or self._beside(key):
+        while (
+            self._go_on(key)
+            or self._break(key, ties * len(self.new.layers) > MOST_LOOKS)
+            or self._beside(key)
+        ):
             ties += 1
 
     def _go_on(self, key: Key) -> bool:
@@ -111,9 +121,11 @@ class Matching:
         """Pairs layers that read the same, where no other one does, in the order of the file."""
         rivals, likes = (self._by_reads(side, key) for side in (self.gone, self.come))
         for layer in self.gone:
+            if len(rivals[key(layer), _read(layer, _itself)]) > 1:
+                continue
             read = _read(layer, self.image)
             free = [] if read is None else _free(likes.get((key(layer), read)), self.taken)
-            if len(free) == 1 and len(rivals[key(layer), _read(layer, _itself)]) == 1:
+            if len(free) == 1:
                 self._pair(layer, free[0])
 
     def _backward(self, key: Key) -> None:
@@ -122,14 +134,16 @@ class Matching:
         rivals = _grouped(self.gone, lambda layer: (key(layer), _used(layer, ends, _itself)))
         likes = _grouped(self.come, lambda layer: (key(layer), _used(layer, their, _itself)))
         for layer in reversed(self.gone):
+            if len(rivals[key(layer), _used(layer, ends, _itself)]) > 1:
+                continue
             used = _used(layer, ends, self.image)
             free = [] if used is None else _free(likes.get((key(layer), used)), self.taken)
-            if len(free) == 1 and len(rivals[key(layer), _used(layer, ends, _itself)]) == 1:
+            if len(free) == 1:
                 self._pair(layer, free[0])
 
     @cached_property
     def _ends(self) -> tuple[Ends, Ends]:
-        return _ends(self.old), _ends(self.new)
+        return ends_of(self.old), ends_of(self.new)
 
     def _break(self, key: Key, all_of_them: bool) -> bool:
         """Pairs the first layer that may be one of several with the likeliest; whether it did."""
@@ -188,6 +202,7 @@ class Matching:
         mark = self._mark(one)
         return (
             mark is None or mark != self._mark(other),
+            self._exact(one) != self._exact(other),
             one.sizes != other.sizes,
             one.node.op != other.node.op,
             one.module != other.module,
@@ -226,42 +241,14 @@ class Matching:
                 self._pair(layers[0], likes[0])
 
 
-class Neighbours:
-    """The nearest layers before and behind each that have a partner; the others are passed."""
-
-    def __init__(self, side: LayerGraph, known: Mapping[LayerVertex, object]) -> None:
-        self._known = known
-        self._before: dict[LayerVertex, frozenset[Read]] = {}
-        self._behind: dict[LayerVertex, frozenset[Source]] = {}
-        ends = _ends(side)
-        for layer in side.layers:
-            self._before[layer] = frozenset(each for near in self.read(layer) for each in near)
-        for layer in reversed(side.layers):
-            near = (self._onwards(use.reader) for use in layer.read_by)
-            self._behind[layer] = frozenset(ends.get(layer, ())).union(*near)
-
-    def read(self, layer: LayerVertex) -> list[frozenset[Read]]:
-        """What it reads, slot by slot."""
-        return [frozenset[Read]().union(*map(self._backwards, reads)) for reads in layer.reads]
-
-    def used(self, layer: LayerVertex) -> frozenset[Source]:
-        """What reads it: layers, and outputs of the model."""
-        return self._behind[layer]
-
-    def _backwards(self, read: Read) -> frozenset[Read]:
-        source = read.source
-        if not isinstance(source, LayerVertex) or source in self._known:
-            return frozenset({read})
-        return self._before.get(source, frozenset())
-
-    def _onwards(self, reader: LayerVertex) -> frozenset[Source]:
-        if reader in self._known:
-            return frozenset({reader})
-        return self._behind.get(reader, frozenset())
+def _is_telling(layer: LayerVertex) -> bool:
+    sizes = (parameter.tensor.size for parameter in layer.parameters.values())
+    return max(sizes, default=0) >= LEAST_TELLING
 
 
 def _free(layers: Iterable[LayerVertex] | None, taken: Container[LayerVertex]) -> list[LayerVertex]:
-    return [layer for layer in layers or () if layer not in taken]
+    """Those without a partner, as many as are worth looking at."""
+    return [*islice((layer for layer in layers or () if layer not in taken), MOST_NEIGHBOURS)]
 
 
 def _itself(source: Source) -> Source:
@@ -294,15 +281,6 @@ def _read(layer: LayerVertex, image: Callable[[Source], Source | None]) -> Hasha
     if layer.is_commutative:
         return frozenset(Counter(slots).items())
     return tuple(slots)
-
-
-def _ends(side: LayerGraph) -> Ends:
-    """The outputs of the model that each layer gives."""
-    ends: Ends = {}
-    for value, sources in side.outputs.items():
-        for layer in layers_among(sources):
-            ends.setdefault(layer, []).append(value)
-    return ends
 
 
 def _used(
