@@ -28,6 +28,8 @@ from onnxlint.runtime.shape_inference import ort_symbolic  # noqa: F401 - once, 
 from onnxlint.severity import Severity, Stage
 from onnxlint.testing import Example, model_from_text, run_rule, saved
 
+os.environ["ONNXLINT_NO_CACHE"] = "1"  # every test judges its models itself
+
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):  # a gate must not fail by chance; new examples are for the desk
     hypothesis.settings.load_profile("ci")

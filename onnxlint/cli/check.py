@@ -12,7 +12,7 @@ import click
 
 from onnxlint.cli.colours import color_option
 from onnxlint.cli.models import expand
-from onnxlint.cli.planning import options_of, planned, planner_of
+from onnxlint.cli.planning import cache_of, options_of, planned, planner_of
 from onnxlint.cli.progress import judged
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
@@ -49,7 +49,8 @@ SECTIONS = {
     "Rules": ("select", "ignore", "stage", "target", "rules", "config", "trust_config", "accepted",
               "no_accepted"),
     "Input data": ("data", "samples", "seed", "labels", "compare_simple", "reference"),
-    "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs"),
+    "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs",
+                  "no_cache", "cache_dir"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
     "Report": ("fail_on", "show", "show_not_applicable", "no_hints", "quiet", "verbose",
                "format_", "output", "color"),
@@ -180,6 +181,20 @@ SECTIONS = {
     metavar="N",
     help="Number of models to lint in parallel.  [1]",
 )
+@click.option(
+    "--no-cache",
+    is_flag=True,
+    envvar="ONNXLINT_NO_CACHE",
+    help="Lint every model, also those that have not changed since.  [ONNXLINT_NO_CACHE=1]",
+)
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    envvar="ONNXLINT_CACHE_DIR",
+    metavar="DIR",
+    help="Folder for the reports of models, which are used while nothing changes.  "
+    "[ONNXLINT_CACHE_DIR, else the user's folder of caches]",
+)
 @click.option("--fix", is_flag=True, help="Apply available fixes, in place or to --fix-output.")
 @click.option(
     "--fix-output",
@@ -268,7 +283,8 @@ def command(
         check_fixing([*models_by_path], fix_output, options, diff=diff, format_=format_)
         lint = fixer(fix_output, diff=diff, unverified=unverified_fixes)
     check_report(output, fix_output, tasks, options)
-    reports = list(judged(tasks, lint, parallel=jobs, quiet=quiet))
+    cache = None if fix or diff else cache_of(options)
+    reports = list(judged(tasks, lint, parallel=jobs, quiet=quiet, cache=cache))
     if diff:
         from onnxlint.cli.fix import show_diff
 

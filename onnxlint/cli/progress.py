@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from onnxlint.job import Job
     from onnxlint.job_pool import Lint
     from onnxlint.report import ModelReport
+    from onnxlint.report_cache import ReportCache
 
 
 def judged(
-    jobs: Sequence[Job | ModelReport], lint: Lint, *, parallel: int, quiet: bool
-) -> Iterator[ModelReport]:
+    jobs: Sequence[Job | ModelReport], lint: Lint, *, parallel: int, quiet: bool,
+    cache: ReportCache | None = None,
+) -> Iterator[ModelReport]:  # fmt: skip
     """A report for each job, in their order."""
     from onnxlint.job_pool import run_jobs
 
     with _progress(len(jobs), quiet) as (step, begins):
-        for report in run_jobs(jobs, lint, parallel, begins):
+        for report in run_jobs(jobs, lint, parallel, begins, cache):
             yield report
             step()
 
