@@ -18,7 +18,8 @@ FILES = {
     ),
     "end_to_end": (
         "attacks", "bounds", "cli", "fixing", "fixtures", "hostile_contents", "hostile_data",
-        "linear", "links", "output_safety", "processes", "reruns", "same_answers", "trust",
+        "linear", "links", "output_safety", "processes", "reports_of_a_run", "reruns",
+        "same_answers", "trust",
         "wheel", "work", "worker",
     ),
 }  # fmt: skip

@@ -26,7 +26,7 @@ COMMANDS = {
     "targets": "List the known deployment targets.",
     "new": "Start a pack of rules, or a rule.",
     "test-rules": "Run the Bad and Good examples of rules.",
-    "schema": "Print the JSON Schema of the configuration or of the JSON report.",
+    "schema": "Print the JSON Schema of the configuration or of a JSON report.",
 }
 
 

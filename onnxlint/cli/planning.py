@@ -123,7 +123,7 @@ def planned(
             _check_files(job.settings)
     jobs = iter(able)
     return [
-        ModelReport(path, error=f"{problem}; check the path") if problem else next(jobs)
+        ModelReport(path, error=problem) if problem else next(jobs)
         for path, problem in models.items()
     ]
 

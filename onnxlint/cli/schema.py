@@ -6,9 +6,14 @@ import click
 
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(["config", "report"]), metavar="config|report")
+@click.argument(
+    "what", type=click.Choice(["config", "report", "jsonl"]), metavar="config|report|jsonl"
+)
 def command(what: str) -> None:
-    """Print the JSON Schema of the configuration file, or of the JSON report."""
+    """Print the JSON Schema of the configuration file, of the JSON report, or of a line of it.
+
+    The last is for --format jsonl.
+    """
     from importlib.resources import files
 
     text = files("onnxlint").joinpath("schemas", f"{what}.json").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any
 
 from onnxlint.findings import Finding
@@ -45,7 +46,8 @@ class Documentation:
         marks = [*_SECTION.finditer(text)]
         summary = text[: marks[0].start()] if marks else text
         sections: dict[str, list[str]] = {"Why": [], "Fix": [], "Bad": [], "Good": []}
-        for mark, following in zip(marks, [*marks[1:], None], strict=True):
+        for mark, following in pairwise([*marks, None]):
+            assert mark is not None  # as only the last is
             end = following.start() if following else len(text)
             body = f"{mark[2]}\n{inspect.cleandoc(text[mark.end() : end])}".strip()
             sections[mark[1]].append(body)

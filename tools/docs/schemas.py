@@ -34,7 +34,7 @@ RULE_SEVERITY = {"enum": [*SEVERITY["enum"], OFF]}
 
 
 def main() -> None:
-    for name, schema in (("config", config()), ("report", report())):
+    for name, schema in (("config", config()), ("report", report()), ("jsonl", jsonl())):
         (FOLDER / f"{name}.json").write_text(rendered(schema), encoding="utf-8")
 
 
@@ -113,6 +113,50 @@ UNTOLD = {"surroundings", "fed_by"}  # by which an accepted finding is known aga
 
 def report() -> dict[str, Any]:
     """The schema of what `--format json` prints."""
+    whole = _closed({
+        "version": {"const": REPORT_VERSION},
+        "tool": _tool(),
+        "models": {"type": "array", "items": {"$ref": "#/$defs/model"}},
+        **_outcome(),
+    })  # fmt: skip
+    _describe("report", whole)
+    return {"$schema": DIALECT, "title": "onnxlint report", **whole, "$defs": _parts()}
+
+
+def jsonl() -> dict[str, Any]:
+    """The schema of a line that `--format jsonl` prints."""
+    parts = _parts()
+    model = parts.pop("model")
+    model["properties"] = {"type": {"const": "model"}, **model["properties"]}
+    model["required"] = ["type", *model["required"]]
+    run = _closed({
+        "type": {"const": "run"}, "version": {"const": REPORT_VERSION}, "tool": _tool(),
+    })  # fmt: skip
+    counts = (*(each.value for each in Severity), "suppressed", "models")
+    totals = _closed(dict.fromkeys(counts, COUNT))
+    end = _closed({"type": {"const": "end"}, "totals": totals, **_outcome()})
+    for name, part in (("line_run", run), ("line_totals", totals), ("line_end", end)):
+        _describe(name, part)
+    model["properties"]["type"] = {
+        "description": described.FIELDS["line_model.type"], **model["properties"]["type"],
+    }  # fmt: skip
+    whole = {"description": described.PARTS["line"], "oneOf": [run, model, end]}
+    return {"$schema": DIALECT, "title": "onnxlint report line", **whole, "$defs": parts}
+
+
+def _outcome() -> dict[str, Any]:
+    texts = {"type": "array", "items": TEXT}
+    code = {"enum": [0, 1, 2]}
+    return {"exit_code": code, "error": _or_null(TEXT), "failures": texts, "notes": texts}
+
+
+def _tool() -> dict[str, Any]:
+    tool = _closed({"name": {"const": "onnxlint"}, "version": TEXT, "packs": _by_name(TEXT)})
+    _describe("tool", tool)
+    return tool
+
+
+def _parts() -> dict[str, Any]:
     finding = _record(Diagnostic, place={"$ref": "#/$defs/place"}, severity=SEVERITY)
     for key in ("fingerprint", "structural_fingerprint"):
         _add(finding, key, TEXT)
@@ -130,15 +174,7 @@ def report() -> dict[str, Any]:
     }
     for name, part in parts.items():
         _describe(name, part)
-    tool = _closed({"name": {"const": "onnxlint"}, "version": TEXT, "packs": _by_name(TEXT)})
-    whole = _closed({
-        "version": {"const": REPORT_VERSION},
-        "tool": tool,
-        "models": {"type": "array", "items": {"$ref": "#/$defs/model"}},
-    })  # fmt: skip
-    _describe("report", whole)
-    _describe("tool", tool)
-    return {"$schema": DIALECT, "title": "onnxlint report", **whole, "$defs": parts}
+    return parts
 
 
 def _model() -> dict[str, Any]:
@@ -191,7 +227,15 @@ def _record(kind: type, **given: dict[str, Any]) -> dict[str, Any]:
         found[field.name] = given.get(field.name) or {
             key: each for key, each in properties[field.name].items() if key != "default"
         }
-    return _closed(found)
+    return _closed({name: _perhaps_infinite(about) for name, about in found.items()})
+
+
+def _perhaps_infinite(about: dict[str, Any]) -> dict[str, Any]:
+    """A number as JSON has it: it knows neither NaN nor infinities."""
+    kinds = about.get("anyOf", [about])
+    if {"type": "number"} not in kinds:
+        return about
+    return {"anyOf": [*kinds, {"enum": ["nan", "inf", "-inf"]}]}
 
 
 def _add(schema: dict[str, Any], name: str, kind: dict[str, Any]) -> None:
