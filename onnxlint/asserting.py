@@ -222,7 +222,7 @@ class OnnxModel:
         def check(graph: Graph, predictions: Predictions) -> Iterator[Finding]:
             heads = [each for each in predictions if each.is_probable]
             if not heads:
-                yield told(graph, "outputs with probabilities", "none", "one at least")
+                yield told(graph, "outputs with probabilities", "none", "at least one")
             for head in heads:
                 expected = head.expected_entropy
                 if not abs(head.entropy - expected) <= tolerance * expected:

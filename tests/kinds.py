@@ -27,7 +27,7 @@ FILES = {
 KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name in names}
 RUNNING = {
     f"test_{name}" for name in (
-        "act_rules", "behaviour", "channels", "data_rules", "expected", "hints", "layers_inside",
+        "act_rules", "asserting", "behaviour", "channels", "data_rules", "expected", "hints", "layers_inside",
         "nan_marks", "positions", "predictions", "propagation", "public_reports", "reference",
         "refusals", "reruns", "runtime_rules", "scores", "shapes", "synthesis", "targets", "ties",
         "together", "trace", "within", "witnesses",
