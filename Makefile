@@ -88,7 +88,6 @@ else
 endif
 
 hooks: $(VENV)/installed-dev  ## Run the checks of .pre-commit-config.yaml at every commit.
-	$(BIN)/python -m pip install --quiet pre-commit
 	$(BIN)/pre-commit install
 
 dist: $(VENV)/installed-dev  ## Build the sdist, the wheel for any machine, and this platform's.

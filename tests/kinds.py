@@ -18,7 +18,7 @@ FILES = {
     ),
     "end_to_end": (
         "attacks", "bounds", "cli", "fixing", "fixtures", "hostile_contents", "hostile_data",
-        "linear", "links", "output_safety", "processes", "reports_of_a_run", "reruns",
+        "linear", "links", "output_safety", "pipelines", "processes", "reports_of_a_run", "reruns",
         "same_answers", "trust",
         "wheel", "work", "worker",
     ),
@@ -27,7 +27,8 @@ FILES = {
 KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name in names}
 RUNNING = {
     f"test_{name}" for name in (
-        "act_rules", "asserting", "behaviour", "channels", "data_rules", "expected", "hints", "layers_inside",
+        "act_rules", "asserting", "behaviour",
+        "channels", "data_rules", "expected", "hints", "layers_inside",
         "nan_marks", "positions", "predictions", "propagation", "public_reports", "reference",
         "refusals", "reruns", "runtime_rules", "scores", "shapes", "synthesis", "targets", "ties",
         "together", "trace", "within", "witnesses",
