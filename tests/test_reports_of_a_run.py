@@ -20,11 +20,14 @@ from onnxlint.cli.models import expand, unmatched
 from onnxlint.cli.reporting import Reporting
 from onnxlint.cli.verdict import outcome_of
 from onnxlint.findings import Diagnostic
+from onnxlint.job import Job
 from onnxlint.model.graph.place import Place
 from onnxlint.report import ModelReport
 from onnxlint.reporters import registry
 from onnxlint.reporters.protocol import Outcome, Run
 from onnxlint.severity import Severity
+from onnxlint_rules.act.dead_relu import dead_relu
+from onnxlint_rules.arc.repeated_softmax import repeated_softmax
 
 
 @pytest.fixture
@@ -150,6 +153,27 @@ def test_a_run_that_checked_nothing_is_an_error_in_every_format(run, tmp_path, a
     assert json.loads((tmp_path / "out.json").read_text())["error"].startswith("no rule ran")
     (own, _) = junitparser.JUnitXml.fromfile("out.junit")
     assert own.errors == 1
+
+
+@pytest.mark.parametrize(
+    ("rules", "not_executed", "error"),
+    [
+        ((dead_relu,), "it does not load",
+         "no rule ran: ACT003 (the model was not executed: it does not load)"),
+        ((dead_relu,), None, None),
+        ((dead_relu, repeated_softmax), "it does not load", None),
+        ((), None, "no rule ran: every rule that was selected is ignored, too; check --select, "
+         "--ignore and the configuration"),
+    ],
+)  # fmt: skip
+def test_a_model_that_no_rule_could_look_at(rules, not_executed, error):
+    skipped = {rule.code: "the model has none" for rule in rules}
+    report = ModelReport("m", not_applicable=skipped, not_executed=not_executed)
+    outcome = outcome_of([Job("m", rules)], [report])
+    assert (outcome.error, outcome.exit_code) == (error, 2 * bool(error))
+    assert bool(outcome.notes) != bool(error)
+    other = ModelReport("n", ran=("ACT003",))
+    assert outcome_of([Job("m", rules), Job("n", rules)], [report, other]).error is None
 
 
 def test_rules_that_looked_and_had_nothing_to_judge_are_green_with_a_note(run):

@@ -12,7 +12,7 @@ from onnxlint.reporters.registry import (
     ALIASES,
     FOR_PEOPLE,
     UnknownFormatError,
-    reporter_class,
+    check_format,
 )
 
 STANDARD_OUTPUT = "-"
@@ -64,7 +64,7 @@ def _parsed(text: str) -> Wanted:
     if has_target and not target:
         raise click.UsageError(f"--format {text!r} names no file; write {name}=FILE")
     try:
-        reporter_class(name)
+        check_format(name)
     except UnknownFormatError as error:
         raise click.UsageError(f"--format: {error}") from error
     if not has_target or target == STANDARD_OUTPUT:

@@ -54,7 +54,7 @@ def _check_report(
 ) -> None:  # fmt: skip
     paths = [job.path for job in jobs]
     if output.suffix.lower() in FOLDER_SUFFIXES:
-        told = "it is for the report, --fix-output names the fixed model"
+        told = f"{named.partition(' ')[0]} names the report, --fix-output the fixed model"
         raise click.UsageError(f"{named} is the name of a model: {told}")
     if not output.parent.is_dir():
         raise click.UsageError(f"{named}: folder {str(output.parent)!r} does not exist")

@@ -14,6 +14,7 @@ from onnxlint.model.graph.place import Place
 MOST_PARTS = 50
 """Parts of a path; what a hostile file calls a path is longer."""
 
+_DRIVE = re.compile(r"[A-Za-z]:/")
 _LINE = re.compile(r":(\d{1,9})$")
 
 
@@ -32,6 +33,8 @@ class Line:
 
 def uri_of(path: str) -> str:
     """A path as a URI reference, its odd characters percent-encoded."""
+    if _DRIVE.match(path):
+        return f"file:///{path[:2]}{quote(_encoded(path[2:]))}"
     return ("file://" if path.startswith("/") else "") + quote(_encoded(path))
 
 

@@ -39,25 +39,34 @@ class UnknownFormatError(ValueError):
     """There is no such format; the message names those that there are."""
 
 
-def reporter_class(name: str) -> MakeReporter:
-    """The reporter of a format.
+def check_format(name: str) -> None:
+    """Whether there is such a format; that of a pack is loaded.
 
     Raises:
         UnknownFormatError: there is none.
-        PackError: a pack's reporter clashes with another, or does not load.
+        PackError: formats of packs clash with others, or this one does not load.
     """
-    name = ALIASES.get(name, name)
     brought = _brought()
-    if name in FORMATS:
-        module, _, kind = FORMATS[name].partition(":")
-        loaded = importlib.import_module(f"onnxlint.reporters.{module}")
-        return cast(MakeReporter, getattr(loaded, kind))
     if name in brought:
-        return _loaded(brought[name])
-    known = [*FORMATS, *brought]
-    near = get_close_matches(name, [*known, *ALIASES], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-    raise UnknownFormatError(f"unknown format {name!r}; {hint}")
+        _loaded(brought[name])
+    elif name not in FORMATS:
+        known = [*FORMATS, *brought]
+        near = get_close_matches(name, [*known, *ALIASES], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        raise UnknownFormatError(f"unknown format {name!r}; {hint}")
+
+
+def reporter_class(name: str) -> MakeReporter:
+    """The reporter of a format that there is.
+
+    Raises:
+        PackError: a pack's reporter does not load.
+    """
+    if name not in FORMATS:  # no need to look for those of packs
+        return _loaded(_brought()[name])
+    module, _, kind = FORMATS[name].partition(":")
+    loaded = importlib.import_module(f"onnxlint.reporters.{module}")
+    return cast(MakeReporter, getattr(loaded, kind))
 
 
 def _brought() -> dict[str, EntryPoint]:
