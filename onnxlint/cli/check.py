@@ -244,7 +244,7 @@ SECTIONS = {
     multiple=True,
     metavar="NAME[=FILE]",
     help="Format of the report: full, concise, json, jsonl, sarif, junit, github, gitlab, "
-    "markdown, or one that a pack brings. Several formats, each but one with a file: "
+    "markdown, card (of a model), or one that a pack brings. Several, each but one with a file: "
     "-f sarif=out.sarif -f full.  [full]",
 )
 @click.option(
