@@ -65,6 +65,7 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other l
 	$(BIN)/python benchmarks/budget.py
 	$(BIN)/python benchmarks/large_graph.py
 	$(BIN)/python benchmarks/judges.py
+	$(BIN)/python benchmarks/report_cache.py
 	$(BIN)/python benchmarks/large_weights.py
 	$(BIN)/python benchmarks/other_linters.py
 
@@ -100,7 +101,6 @@ else
 endif
 
 hooks: $(VENV)/installed-dev  ## Run the checks of .pre-commit-config.yaml at every commit.
-	$(BIN)/python -m pip install --quiet pre-commit
 	$(BIN)/pre-commit install
 
 dist: $(VENV)/installed-dev  ## Build the sdist, the wheel for any machine, and this platform's.

@@ -48,7 +48,16 @@ def _reported(model: Path, kept: Path | None, options: tuple[str, ...]) -> dict[
     if kept and kept.exists():
         text = kept.read_text()
     else:
-        command = [sys.executable, "-m", "onnxlint", str(model), "--format", "json", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "onnxlint",
+            str(model),
+            "--format",
+            "json",
+            "--no-cache",
+            *options,
+        ]
         text = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)

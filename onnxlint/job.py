@@ -31,7 +31,8 @@ class Job:
     findings, as configured, are by code; `floors` are the least severities that policies, and a
     file beside the model, ask for. A finding from `fail_on` on fails the gate. `configuration`
     names the file that held. `suppressions` and `accepted` are findings that do not count; those of
-    rules of the codes `mandatory` always do.
+    rules of the codes `mandatory` always do. `rule_sources` are the files and folders that rules
+    were loaded from, beside packs.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Job:
     mandatory: frozenset[str] = frozenset()
     suppressions: tuple[Suppression, ...] = ()
     accepted: Accepted | None = None
+    rule_sources: tuple[Path, ...] = ()
 
     def severity_of(self, rule: Rule) -> tuple[Severity | None, Severity | None]:
         """What is set for a rule's findings, and the least that is allowed."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from onnxlint.job import Job
 from onnxlint.judges import Case, Judges
 from onnxlint.report import ModelReport
+from onnxlint.report_cache import Looked, ReportCache
 from onnxlint.safety.limits import Budget, limit_memory
 from onnxlint.suppression import StaleSuppressions
 from onnxlint.watcher import Watcher
@@ -27,19 +28,40 @@ class Lint(Protocol):
 
 def run_jobs(
     jobs: Sequence[Job | ModelReport], lint: Lint, parallel: int = 1,
-    begins: Callable[[str], None] | None = None,
+    begins: Callable[[str], None] | None = None, cache: ReportCache | None = None,
 ) -> Generator[ModelReport]:  # fmt: skip
     """A report for each job, in their order; where there is one already it stays.
 
     Each job is done in a judge, `parallel` at a time; `begins` hears what they do. The model `-`
-    is standard input, which is read once, into a file.
+    is standard input, which is read once, into a file. What `cache` has is not done again.
     """
     with ExitStack() as stack:
         jobs = _with_standard_input(jobs, stack)
-        able = [job for job in jobs if isinstance(job, Job)]
+        known = [_known(job, cache) for job in jobs]
+        able = [job for job, looked in zip(jobs, known, strict=True)
+                if isinstance(job, Job) and looked.report is None]  # fmt: skip
         done = stack.enter_context(closing(_judged(able, lint, parallel, begins)))
-        reports = (next(done) if isinstance(job, Job) else job for job in jobs)
+        reports = (
+            _kept(cache, looked, job, next(done)) if looked.report is None else looked.report
+            for job, looked in zip(jobs, known, strict=True)
+        )
         yield from with_stale(zip(jobs, reports, strict=True))
+        if cache is not None:
+            cache.trim()
+
+
+def _known(job: Job | ModelReport, cache: ReportCache | None) -> Looked:
+    if isinstance(job, ModelReport):
+        return Looked(report=job)
+    return Looked() if cache is None else cache.look_up(job)
+
+
+def _kept(
+    cache: ReportCache | None, looked: Looked, job: Job | ModelReport, report: ModelReport
+) -> ModelReport:
+    if cache is not None and isinstance(job, Job):
+        cache.keep(looked, job, report)
+    return report
 
 
 def with_stale(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +98,11 @@ class Planner:
     def _planned(self, path: str, loaded: Loaded) -> Job:
         registry = self._registry(loaded)
         settings = self.settings or settings_of(loaded, path, **self.overrides)
-        return plan(loaded, registry, path, select=self.select, ignore=self.ignore,
-                    preview=self.preview, stage=self.stage, fail_on=self.fail_on,
-                    targets=self.targets, static_only=self.static_only, settings=settings,
-                    accepted=self._accepted(loaded))  # fmt: skip
+        job = plan(loaded, registry, path, select=self.select, ignore=self.ignore,
+                   preview=self.preview, stage=self.stage, fail_on=self.fail_on,
+                   targets=self.targets, static_only=self.static_only, settings=settings,
+                   accepted=self._accepted(loaded))  # fmt: skip
+        return replace(job, rule_sources=_sources(loaded, self.rules))
 
     def _accepted(self, loaded: Loaded) -> Accepted | None:
         file = self.accepted or loaded.path(loaded.config.accepted or ACCEPTED_FILE)
@@ -119,3 +120,9 @@ class Planner:
             self._registries[key] = discover(*key)
             self.packs = self.packs or self._registries[key].packs
         return self._registries[key]
+
+
+def _sources(loaded: Loaded, given: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The files and folders that rules came from."""
+    files = loaded.rule_files if loaded.config.rule else ()
+    return (*files, *map(loaded.path, loaded.config.rule_paths), *given)

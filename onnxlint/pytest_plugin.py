@@ -1,7 +1,12 @@
-"""pytest runs the examples of a team's rules: set `onnxlint_rules` to their files and folders."""
+"""pytest runs the examples of a team's rules, and lints models.
+
+`onnxlint_rules` names files and folders with rules; `pytest --onnxlint models/`, or the setting
+`onnxlint_models`, files and folders with models. The fixture `onnx_model` is for tests of a team.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,25 +14,65 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from onnxlint.asserting import OnnxModel
     from onnxlint.rules.rule import Rule
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the setting."""
+    """Adds the settings."""
     help_text = "files and folders with onnxlint rules, whose examples are run as tests"
     parser.addini("onnxlint_rules", help_text, type="paths", default=[])
+    help_text = "files and folders with ONNX models, which are linted as tests"
+    parser.addini("onnxlint_models", help_text, type="paths", default=[])
+    group = parser.getgroup("onnxlint")
+    group.addoption("--onnxlint", action="store_true", help="lint ONNX models as tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Names the marker that models have."""
+    config.addinivalue_line("markers", "onnxlint: a model, linted by onnxlint")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Ends the processes that run models."""
+    if "onnxlint.pytest_models" in sys.modules:
+        from onnxlint import pytest_models
+
+        pytest_models.end(session)
+
+
+@pytest.fixture
+def onnx_model() -> type[OnnxModel]:
+    """Makes a model under test: `onnx_model("net.onnx", data="x.npz").assert_finite()`."""
+    from onnxlint.asserting import OnnxModel
+
+    return OnnxModel
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collects the rule files that the setting names."""
-    named = [Path(path) for path in parent.config.getini("onnxlint_rules")]
-    if not any(file_path.is_relative_to(path) for path in named):
+    """Collects models, and the rule files that the setting names."""
+    if file_path.suffix.lower() == ".onnx":
+        return _model(file_path, parent)
+    if not _is_named(file_path, "onnxlint_rules", parent.config):
         return None
     from onnxlint.rules.packs import RULE_SUFFIXES
 
     if file_path.suffix not in RULE_SUFFIXES:
         return None
     return _RuleFile.from_parent(parent, path=file_path)
+
+
+def _is_named(file: Path, setting: str, config: pytest.Config) -> bool:
+    return any(file.is_relative_to(Path(path)) for path in config.getini(setting))
+
+
+def _model(file: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    asked = parent.config.getoption("--onnxlint")
+    if not asked and not _is_named(file, "onnxlint_models", parent.config):
+        return None
+    from onnxlint.pytest_models import ModelFile
+
+    return ModelFile.from_parent(parent, path=file)
 
 
 class _RuleFile(pytest.File):

@@ -134,7 +134,8 @@ class ModelReport:
     that remain. `trace` has a row for each value that was watched; None unless a full trace was
     asked for. `metrics` is None without labels, `configuration` where no file held. `suppressed`
     are findings that do not count, and are not among `findings`; `gone` what was accepted and is
-    no longer found.
+    no longer found. `external` names the files of external data, as the model does; it is None
+    where another run may give another report, as a limit of time or memory ended something.
     """
 
     path: str
@@ -156,6 +157,7 @@ class ModelReport:
     not_executed: str | None = None
     suppressed: tuple[Suppressed, ...] = ()
     gone: tuple[Gone, ...] = ()
+    external: tuple[str, ...] | None = None
 
     @property
     def rules_run(self) -> int:

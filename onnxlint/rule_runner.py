@@ -176,7 +176,19 @@ class RuleRunner:
             gone=tuple(
                 Gone(e.code, e.name, e.where, e.fingerprint) for e in left if e.code in judged
             ),
+            external=self._external(),
         )
+
+    def _external(self) -> tuple[str, ...] | None:
+        from onnxlint.model.preflight import Preflight
+
+        if self._worker is not None and self._worker.cut_short:
+            return None
+        try:
+            files = self.analyses.get(Preflight).externals
+        except NotApplicable:
+            return None
+        return tuple(sorted({each.location for each in files}))
 
     def _counted(self) -> tuple[list[Diagnostic], list[Suppressed], list[Entry]]:
         """The findings that count, those that do not, and accepted ones that are not there."""

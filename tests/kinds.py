@@ -18,17 +18,17 @@ FILES = {
     ),
     "end_to_end": (
         "attacks", "bounds", "cli", "fixing", "fixtures", "hostile_contents", "hostile_data",
-        "in_memory", "linear", "links", "output_safety", "processes",
-        "reports_of_a_run", "reruns", "same_answers",
-        "terminal", "trust", "wheel", "work", "worker",
+        "in_memory", "linear", "links", "output_safety", "pipelines", "processes",
+        "reports_of_a_run", "reruns", "same_answers", "terminal", "trust", "wheel", "work",
+        "worker",
     ),
 }  # fmt: skip
 """Files whose tests are of one kind; those of any other file are unit tests."""
 KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name in names}
 RUNNING = {
     f"test_{name}" for name in (
-        "act_rules", "behaviour", "channels", "contract", "data_rules", "expected", "hints",
-        "init", "layers_inside", "nan_marks", "positions", "predictions", "propagation",
+        "act_rules", "asserting", "behaviour", "channels", "contract", "data_rules", "expected",
+        "hints", "init", "layers_inside", "nan_marks", "positions", "predictions", "propagation",
         "public_reports", "reference", "refusals", "release_diff", "reruns", "runtime_rules",
         "scores", "shapes", "synthesis", "targets", "ties", "together", "trace", "within",
         "witnesses",

@@ -12,7 +12,7 @@ from onnxlint.cli.check import SECTIONS
 from onnxlint.cli.check import command as check
 from onnxlint.cli.colours import color_option
 from onnxlint.cli.models import expand
-from onnxlint.cli.planning import options_of, planned, planner_of
+from onnxlint.cli.planning import cache_of, options_of, planned, planner_of
 from onnxlint.cli.progress import judged
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
@@ -63,7 +63,7 @@ def command(
     planner = planner_of(options)
     planner.is_accepting = True
     tasks = planned(planner, expand(models), options)
-    reports = [*judged(tasks, lint_model, parallel=jobs, quiet=quiet)]
+    reports = [*judged(tasks, lint_model, parallel=jobs, quiet=quiet, cache=cache_of(options))]
     _tell_problems(reports)
     for before, done in _by_file(tasks, reports):
         after = before.updated(done, only_prune=prune, never=_mandatory(tasks))

@@ -13,7 +13,7 @@ import click
 
 from onnxlint.cli.colours import color_option
 from onnxlint.cli.models import expand, unmatched
-from onnxlint.cli.planning import options_of, planned, planner_of
+from onnxlint.cli.planning import cache_of, options_of, planned, planner_of
 from onnxlint.cli.progress import judged
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
@@ -50,7 +50,8 @@ SECTIONS = {
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted"),
     "Input data": ("data", "samples", "seed", "labels", "compare_simple", "reference"),
-    "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs"),
+    "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs",
+                  "no_cache", "cache_dir"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
                "quiet", "verbose", "formats", "output", "color"),
@@ -184,6 +185,20 @@ SECTIONS = {
     metavar="N",
     help="Number of models to lint in parallel.  [1]",
 )
+@click.option(
+    "--no-cache",
+    is_flag=True,
+    envvar="ONNXLINT_NO_CACHE",
+    help="Lint every model, also those that have not changed since.  [ONNXLINT_NO_CACHE=1]",
+)
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    envvar="ONNXLINT_CACHE_DIR",
+    metavar="DIR",
+    help="Folder for the reports of models, which are used while nothing changes.  "
+    "[ONNXLINT_CACHE_DIR, else the user's folder of caches]",
+)
 @click.option("--fix", is_flag=True, help="Apply available fixes, in place or to --fix-output.")
 @click.option(
     "--fix-output",
@@ -232,7 +247,7 @@ SECTIONS = {
     multiple=True,
     metavar="NAME[=FILE]",
     help="Format of the report: full, concise, json, jsonl, sarif, junit, github, gitlab, "
-    "markdown, or one that a pack brings. Several formats, each but one with a file: "
+    "markdown, card (of a model), or one that a pack brings. Several, each but one with a file: "
     "-f sarif=out.sarif -f full.  [full]",
 )
 @click.option(
@@ -292,7 +307,8 @@ def command(
     check_reports(wanted, fix_output, tasks, options)
     looks = Presentation(show, quiet, verbose, show_not_applicable, not no_hints)
     reporting = Reporting([] if diff else wanted, looks.run(tasks, planner.packs))
-    with closing(judged(tasks, lint, parallel=jobs, quiet=quiet)) as done:
+    cache = None if fix or diff else cache_of(options)
+    with closing(judged(tasks, lint, parallel=jobs, quiet=quiet, cache=cache)) as done:
         reports = [*reporting.models(done)]
     outcome = outcome_of(
         tasks, reports, unmatched=nothing, most_warnings=max_warnings, exit_zero=exit_zero,

@@ -17,6 +17,7 @@ from onnxlint.toml_tables import exists, is_file
 if TYPE_CHECKING:
     from onnxlint.job import Job
     from onnxlint.planner import Planner
+    from onnxlint.report_cache import ReportCache
     from onnxlint.settings import Settings
 
 
@@ -46,6 +47,8 @@ class Options:
     rules: tuple[Path, ...]
     accepted: Path | None
     no_accepted: bool
+    no_cache: bool = True
+    cache_dir: Path | None = None
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -80,6 +83,27 @@ def planner_of(options: Options) -> Planner:
         fail_on=options.fail_on, targets=options.target, static_only=options.static_only,
         overrides=overrides, accepted=options.accepted, accepts=not options.no_accepted,
     )  # fmt: skip
+
+
+def cache_of(options: Options) -> ReportCache | None:
+    """Where reports are kept; None where they are not.
+
+    Raises:
+        click.UsageError: the folder that the command line names cannot be used.
+    """
+    from onnxlint.report_cache import ReportCache
+
+    if options.no_cache:
+        return None
+    folder = options.cache_dir
+    cache = ReportCache.usual() if folder is None else ReportCache(folder)
+    if cache.obstacle is None:
+        return cache
+    if folder is None:
+        return None
+    raise click.UsageError(
+        f"--cache-dir {str(folder)!r} {cache.obstacle}; name another, or give --no-cache"
+    )
 
 
 def planned(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from onnxlint.job import Job
@@ -31,7 +33,8 @@ class Presentation:
             not_applicable=self.not_applicable or self.verbose,
         )
         chosen = [job.rules for job in jobs if isinstance(job, Job)]
-        return Run(packs=packs, folder=Path.cwd(), models=len(jobs), view=view, chosen=chosen)
+        return Run(packs=packs, folder=Path.cwd(), models=len(jobs), view=view, chosen=chosen,
+                   libraries=dict(_versions()))  # fmt: skip
 
     def _mildest(self, jobs: Sequence[Job | ModelReport]) -> Severity:
         """The mildest severity of findings that are shown."""
@@ -43,3 +46,10 @@ class Presentation:
             return Severity.ERROR
         failing = {job.fail_on for job in jobs}
         return Severity.INFO if Severity.INFO in failing else Severity.WARNING
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    """The versions of the installed onnx and onnxruntime, which may have another name."""
+    for name in ("onnx", "onnxruntime"):
+        with suppress(PackageNotFoundError):
+            yield name, version(name)

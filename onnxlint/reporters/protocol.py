@@ -51,6 +51,8 @@ class Run:
     view: View = field(default_factory=View)
     chosen: Iterable[Iterable[Rule]] = ()
     """The rules that were chosen for each model."""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """Versions of what reads and runs models, by name."""
 
     @cached_property
     def rules(self) -> Mapping[str, Rule]:

@@ -26,6 +26,7 @@ FORMATS: Mapping[str, str] = {
     "github": "github:GitHub",
     "gitlab": "gitlab:GitLab",
     "markdown": "markdown:Markdown",
+    "card": "card:Card",
 }
 """Our formats: module of this folder and class."""
 

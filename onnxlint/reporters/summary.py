@@ -126,6 +126,11 @@ def _how(reports: Sequence[ModelReport], seconds: float | None) -> str:
     return f": {rules} {noun} ran{_data(judged)}, {skipped} not applicable{time}"
 
 
+def run_on(report: ModelReport) -> str:
+    """On what a model was run, as ` on 8 synthetic inputs (seed 0)`."""
+    return _data([report])
+
+
 def _span(numbers: Iterable[int]) -> str:
     """`97`, or `12 to 97` where it is not the same for all models."""
     least, *_, most = sorted([*numbers] * 2)

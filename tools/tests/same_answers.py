@@ -107,7 +107,16 @@ def reports(
     models: list[Path], arguments: list[str], folder: str | None = None
 ) -> list[dict[str, Any]]:
     """What one command says of some models."""
-    command = [sys.executable, "-P", "-m", "onnxlint", *map(str, models), "--format", "json"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "onnxlint",
+        *map(str, models),
+        "--format",
+        "json",
+        "--no-cache",
+    ]
     environment = {**os.environ, "PYTHONPATH": folder} if folder else None
     done = subprocess.run([*command, *arguments], capture_output=True, env=environment, check=False)
     return [{"status": done.returncode, **each} for each in json.loads(done.stdout)["models"]]

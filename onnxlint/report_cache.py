@@ -1,0 +1,181 @@
+"""Reports of models that have not changed since, kept in files: no model can forge another's."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from stat import S_ISDIR, S_IWOTH
+
+import msgspec
+
+from onnxlint.job import Job
+from onnxlint.report import ModelReport, decode, encode
+from onnxlint.report_keys import State, Unkeyed, external_states, key_of
+from onnxlint.safety.writing import placed
+
+MAGIC = b"onnxlint-report-1 "
+
+LARGEST_ENTRY = 64 * 1024**2
+"""Bytes of an entry; a choice, a report of a hundred thousand findings."""
+
+LARGEST_CACHE = 512 * 1024**2
+"""Bytes of all entries, the oldest of which go; a choice, of some ten thousand models."""
+
+CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Reports of onnxlint; safe to delete.\n"
+"""Content of CACHEDIR.TAG, by which programs for backups know a cache."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What a file holds: a report, and the states of the external data that it was made of.
+
+    `key` is its own, so that no entry can take the place of another.
+    """
+
+    key: str
+    external: Mapping[str, State]
+    report: ModelReport
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the cache has for a job: its key, None where it has none, and its report, if known.
+
+    `began` is when it was looked up, in seconds since 1970.
+    """
+
+    key: str | None = None
+    report: ModelReport | None = None
+    began: float = 0.0
+
+
+class ReportCache:
+    """Keeps reports in a folder, a file each; several processes may use it at the same time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._added = False
+
+    @classmethod
+    def usual(cls) -> ReportCache:
+        """The one in the user's folder of caches."""
+        import platformdirs
+
+        return cls(platformdirs.user_cache_path("onnxlint", appauthor=False) / "reports")
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why the folder is not to be used: somebody else could write reports into it."""
+        try:
+            status = self.folder.stat()
+        except OSError:
+            return None  # it is made when there is something to keep
+        if not S_ISDIR(status.st_mode):
+            return "is not a directory"
+        if not hasattr(os, "geteuid"):
+            return None
+        if status.st_uid != os.geteuid():
+            return "belongs to another user"
+        return "can be written by everybody" if status.st_mode & S_IWOTH else None
+
+    def look_up(self, job: Job) -> Looked:
+        """The report of a job, if nothing that it depends on has changed."""
+        start, began = time.perf_counter(), time.time()
+        try:
+            key = key_of(job)
+        except (Unkeyed, OSError):
+            return Looked()
+        file = self._file(key)
+        entry = _read(file)
+        if entry is None or entry.key != key or not _holds(entry, job):
+            return Looked(key, began=began)
+        with contextlib.suppress(OSError):
+            os.utime(file)  # so that it goes last
+        return Looked(key, replace(entry.report, seconds=time.perf_counter() - start))
+
+    def keep(self, looked: Looked, job: Job, report: ModelReport) -> None:
+        """Keeps the report of a job that was looked up before, if it may be kept.
+
+        The model must be what it was then: a file may be replaced meanwhile.
+        """
+        if looked.key is None or not _may_keep(report):
+            return
+        try:
+            states = external_states(job.path, report.external or (), before=looked.began)
+            if key_of(job) != looked.key:
+                return
+            self._write(looked.key, encode(_Entry(looked.key, states, report)))
+        except (Unkeyed, OSError):  # a full disk, say: the report is there all the same
+            return
+
+    def _write(self, key: str, payload: bytes) -> None:
+        if len(payload) > LARGEST_ENTRY:
+            return
+        file = self._file(key)
+        self._prepare(file.parent)
+        with placed(file, 0o600) as stream:
+            stream.write(MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+        self._added = True
+
+    def _prepare(self, folder: Path) -> None:
+        """Makes the folder, for its owner alone."""
+        if not self.folder.exists():
+            self.folder.mkdir(parents=True, mode=0o700)
+            (self.folder / "CACHEDIR.TAG").write_text(CACHE_TAG, encoding="utf-8")
+            (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+    def _file(self, key: str) -> Path:
+        return self.folder / key[:2] / key
+
+    def trim(self) -> None:
+        """Removes the entries that were used longest ago, where there is too much."""
+        if not self._added:
+            return
+        files = []
+        for file in self.folder.glob("??/*"):
+            with contextlib.suppress(OSError):
+                status = file.stat()
+                files.append((status.st_mtime, status.st_size, file))
+        size = sum(each[1] for each in files)
+        for _, bytes_of_it, file in sorted(files):
+            if size <= LARGEST_CACHE:
+                break
+            with contextlib.suppress(OSError):  # another process may have removed it
+                file.unlink()
+            size -= bytes_of_it
+
+
+def _may_keep(report: ModelReport) -> bool:
+    """Whether the same comes out the next time: nothing of it hangs on limits, or on a crash."""
+    ours = any(finding.code.startswith("LNT") for finding in report.findings)
+    return report.complete and report.external is not None and not ours and report.mending is None
+
+
+def _holds(entry: _Entry, job: Job) -> bool:
+    """Whether the external data is the same, too."""
+    try:
+        return external_states(job.path, entry.external) == entry.external
+    except Unkeyed:
+        return False
+
+
+def _read(file: Path) -> _Entry | None:
+    """An entry that is whole; another is removed, as nobody can use it."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(LARGEST_ENTRY + len(MAGIC) + 65)
+    except OSError:
+        return None
+    head, _, payload = data.partition(b"\n")
+    if head == MAGIC + hashlib.sha256(payload).hexdigest().encode():
+        with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
+            return decode(payload, _Entry)
+    with contextlib.suppress(OSError):
+        file.unlink()
+    return None

@@ -1,0 +1,238 @@
+"""What a report depends on, as a hash: files by their bytes, rules, settings, versions."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import math
+import platform
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from functools import cache, lru_cache
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.util import find_spec
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any
+
+import msgspec
+
+from onnxlint.job import Job
+from onnxlint.model.file.mapped_files import Files, TensorError, opened
+from onnxlint.rules.packs import ENTRY_POINT_GROUP, RULE_SUFFIXES
+from onnxlint.runtime.data import generators, readers
+
+LARGEST_BYTES = 64 * 1024**3
+"""Of a file that is hashed; a choice, larger than models that one machine runs."""
+
+MOST_FILES = 100_000
+"""In a folder of data whose bytes are hashed; a choice, of as many as are run in some minutes."""
+
+LIBRARIES = (
+    "numpy", "onnx", "onnx-ir", "onnxruntime", "onnxruntime-directml", "onnxruntime-gpu",
+    "onnxruntime-openvino", "onnxslim", "pillow", "pyarrow", "scikit-learn", "sympy",
+)  # fmt: skip
+"""Packages whose version may change what is found."""
+
+_APART = {"source", "rules", "suppressions", "accepted"}
+"""Fields of a job that enter its key in their own way."""
+
+
+class Unkeyed(Exception):  # noqa: N818 - it says that there is no key
+    """A report depends on what has no hash: a function, a pipe, what is not there."""
+
+
+def key_of(job: Job) -> str:
+    """64 hex digits that differ where the report may; external data of the model is left out.
+
+    Raises:
+        Unkeyed: there is no such hash.
+    """
+    settings = job.settings
+    if job.source is not None or job.path == "-" or settings.witnesses is not None:
+        raise Unkeyed
+    parts: dict[str, Any] = {
+        "model": file_state(Path(job.path)),
+        "files": [*_states_of(job)],
+        "job": {each.name: getattr(job, each.name) for each in fields(job)
+                if each.name not in _APART},
+        "rules": [(rule.code, rule.name, rule.severity) for rule in job.rules],
+        "suppressions": job.suppressions,
+        "day": _day(job),
+        "accepted": _accepted(job),
+        "code": installed(),
+    }  # fmt: skip
+    return hashlib.sha256(_text(parts)).hexdigest()
+
+
+def _text(parts: object) -> bytes:
+    try:
+        plain = msgspec.to_builtins(parts, order="sorted", enc_hook=_plain)
+    except (TypeError, NotImplementedError) as error:
+        raise Unkeyed from error
+    return json.dumps(plain, sort_keys=True).encode()
+
+
+def _plain(thing: Any) -> Any:
+    if isinstance(thing, Path):
+        return str(thing)
+    raise NotImplementedError(type(thing))
+
+
+def _day(job: Job) -> str | None:
+    """Today, where a suppression ends some day."""
+    ends = any(each.entry.until is not None for each in job.suppressions)
+    return datetime.date.today().isoformat() if ends else None
+
+
+def _accepted(job: Job) -> Any:
+    if job.accepted is None:
+        return None
+    return job.accepted.file, job.accepted.of(job.path)
+
+
+def _states_of(job: Job) -> Iterator[Any]:
+    """The files beside the model: data, labels, reference, rules."""
+    settings = job.settings
+    if settings.data is not None:
+        if generators.is_one(settings.data) or readers.reader_of(settings.data) is not None:
+            raise Unkeyed  # its code may read anything
+        yield tree_state(settings.data)
+    if settings.labels is not None:
+        yield file_state(settings.labels.file)
+    if settings.reference is not None:
+        yield _reference_state(settings.reference)
+    for source in job.rule_sources:
+        yield tree_state(source, RULE_SUFFIXES)
+
+
+def _reference_state(reference: Path) -> Any:
+    """The state of a model that has no external data for sure."""
+    state = file_state(reference)
+    if _may_name_files(reference, _signature(reference)):
+        raise Unkeyed
+    return state
+
+
+@lru_cache
+def _may_name_files(model: Path, _signature: object) -> bool:
+    with opened(model.resolve()) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        return data.find(b"location") >= 0  # as each entry of external data does
+
+
+def tree_state(path: Path, suffixes: Iterable[str] | None = None) -> Any:
+    """The state of a file, or of all files below a folder.
+
+    Raises:
+        Unkeyed: one is not a regular file, or they are too many.
+    """
+    if not path.is_dir():
+        return file_state(path)
+    states: list[Any] = []
+    for file in sorted(path.rglob("*")):
+        if file.is_dir() and not file.is_symlink():
+            continue
+        if suffixes is not None and file.suffix not in suffixes and file.is_file():
+            continue
+        if len(states) == MOST_FILES:
+            raise Unkeyed
+        states.append((str(file.relative_to(path)), file_state(file)))
+    return states
+
+
+State = tuple[str, bool, bool]
+"""The hash of a file's bytes, and whether it is a link, or has several names."""
+
+
+def file_state(path: Path) -> State:
+    """The state of a file.
+
+    Raises:
+        Unkeyed: it is not a regular file, or cannot be read.
+    """
+    try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
+            raise Unkeyed
+        digest = _digest(path.resolve(), _signature(path))
+        return digest, path.is_symlink(), status.st_nlink > 1
+    except (OSError, ValueError, RuntimeError) as error:
+        raise Unkeyed from error
+
+
+def _signature(path: Path) -> tuple[int, ...]:
+    """What changes with a file while we run."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, _signature: object) -> str:
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def external_states(
+    model: str, locations: Iterable[str], before: float = math.inf
+) -> dict[str, State]:
+    """The states of a model's files of external data, by how the model names them.
+
+    Raises:
+        Unkeyed: one lies outside its folder, is not a regular file, or was not yet so at a time.
+    """
+    files = Files(Path(model), Path(model).parent)
+    found = {}
+    for location in locations:
+        try:
+            files.resolved(location)
+        except TensorError as error:
+            raise Unkeyed from error
+        file = files.folder / location
+        found[location] = file_state(file)
+        if file.stat().st_ctime >= before:
+            raise Unkeyed
+    return found
+
+
+@cache
+def installed() -> str:
+    """A hash of our code and that of packs, and of the versions of libraries."""
+    digest = hashlib.sha256()
+    places = [sys.version, platform.platform(), *(f"{name} {_version(name)}" for name in LIBRARIES)]
+    for group in (ENTRY_POINT_GROUP, readers.ENTRY_POINT_GROUP):
+        places += [f"{entry.name}={entry.value} {_owner(entry)}" for entry in
+                   sorted(entry_points(group=group))]  # fmt: skip
+        packages = {entry.value.partition(":")[0].partition(".")[0] for entry in
+                    entry_points(group=group)}  # fmt: skip
+        for package in sorted(packages):
+            _add_package(digest, package)
+    _add_package(digest, "onnxlint")
+    digest.update(json.dumps(places).encode())
+    return digest.hexdigest()
+
+
+def _owner(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _add_package(digest: Any, package: str) -> None:
+    """Adds the files of an installed package, which changes under one version while it is made."""
+    spec = find_spec(package)
+    folders = [*(spec.submodule_search_locations or ())] if spec is not None else []
+    files = [file for folder in folders for file in sorted(Path(folder).rglob("*"))]
+    if spec is not None and not folders and spec.origin is not None:
+        files = [Path(spec.origin)]
+    for file in files:
+        if file.suffix != ".pyc" and file.is_file():
+            digest.update(f"{file.name} {file.stat().st_size} ".encode("utf-8", "replace"))
+            digest.update(file.read_bytes())

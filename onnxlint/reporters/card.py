@@ -1,0 +1,113 @@
+"""A section of a model card, as model hubs show README.md: what was checked, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from onnxlint.report import Metrics, ModelReport
+from onnxlint.reporters.markdown_text import code, plain
+from onnxlint.reporters.places import where
+from onnxlint.reporters.protocol import Gathering, Outcome
+from onnxlint.reporters.summary import counted, run_on, unlinted
+from onnxlint.severity import Severity
+
+MOST_FINDINGS = 20
+"""Findings of a model that are named; the others are counted. A choice: a screen of a card."""
+
+LONGEST = 300
+"""Characters of a line; a choice, a card is read by people."""
+
+_MEASURES = {
+    "accuracy": "Accuracy", "log_loss": "Log loss", "calibration_error": "Calibration error",
+    "rmse": "RMSE", "r2": "R²",
+}  # fmt: skip
+
+
+class Card(Gathering):
+    """The format `card`."""
+
+    def end(self, outcome: Outcome) -> str:
+        """The section."""
+        lines = ["## Quality (onnxlint)"]
+        if outcome.error is not None:
+            lines += ["", f"**Nothing checked**: {plain(outcome.error, LONGEST)}"]
+        for report in self.reports:
+            if len(self.reports) > 1:
+                lines += ["", f"### {code(report.path, LONGEST)}"]
+            lines += ["", *_model(report)]
+        return "\n".join([*lines, "", f"<sub>{plain(self._versions(), LONGEST)}</sub>"]) + "\n"
+
+    def _versions(self) -> str:
+        others = [*sorted(self.run.packs.items()), *self.run.libraries.items()]
+        named = (f"{name} {number}".strip() for name, number in others)
+        return ", ".join([f"onnxlint {self.run.version}", *named])
+
+
+def _model(report: ModelReport) -> Iterator[str]:
+    if report.error is not None:
+        yield f"**{unlinted(report)}**: {plain(report.error, LONGEST)}"
+        return
+    yield f"**{_verdict(report)}**: {_counts(report)}."
+    yield ""
+    yield from ("| | |", "|---|---|")
+    if report.sha256 is not None:
+        yield f"| SHA-256 | `{report.sha256}` |"
+    yield f"| Checked | {_checked(report)} |"
+    if report.not_executed is not None:
+        yield f"| Not executed | {_cell(report.not_executed)} |"
+    if report.metrics is not None:
+        yield from _metrics(report.metrics)
+    yield from _findings(report)
+
+
+def _verdict(report: ModelReport) -> str:
+    if not report.complete:
+        return "Not everything could be checked"
+    return "Failed" if report.failing else "Passed"
+
+
+def _counts(report: ModelReport) -> str:
+    counts = [counted(report.count(each), each.value) for each in Severity]
+    kinds = [each.kind for each in report.suppressed]
+    counts += [f"{kinds.count(kind):,} {kind}" for kind in ("accepted", "suppressed")
+               if kind in kinds]  # fmt: skip
+    return ", ".join(counts)
+
+
+def _checked(report: ModelReport) -> str:
+    skipped = f"{len(report.not_applicable):,} not applicable"
+    return _cell(f"{counted(report.rules_run, 'rule')}{run_on(report)}, {skipped}")
+
+
+def _metrics(metrics: Metrics) -> Iterator[str]:
+    on = f"{counted(metrics.samples, 'labelled sample')}, {metrics.task}"
+    yield f"| Output {code(metrics.output, LONGEST)} | {_cell(on)} |"
+    for name, title in _MEASURES.items():
+        value = getattr(metrics, name)
+        if value is not None:
+            yield f"| {title} | {value:.4g} |"
+    for name, recall in (metrics.recall or {}).items():
+        yield f"| Recall of {_cell(name)} | {recall:.4g} |"
+    measure = "RMSE" if metrics.task == "regression" else "accuracy"
+    for name, value in (metrics.baselines or {}).items():
+        yield f"| Simple model {_cell(name)}: {measure} | {value:.4g} |"
+
+
+def _findings(report: ModelReport) -> Iterator[str]:
+    told = [each for each in report.findings if each.severity is not Severity.INFO]
+    if told:
+        yield ""
+    for finding in told[:MOST_FINDINGS]:
+        text = plain(where(finding.place) + finding.message, LONGEST)
+        yield f"- {finding.severity.value} {finding.code} {plain(finding.name, LONGEST)}: {text}"
+    yield from _more(told[MOST_FINDINGS:])
+
+
+def _more(rest: Iterable[object]) -> Iterator[str]:
+    left = len([*rest])
+    if left:
+        yield f"- … and {left:,} more"
+
+
+def _cell(text: str) -> str:
+    return plain(text, LONGEST).replace("\n", " ")
