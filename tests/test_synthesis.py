@@ -17,7 +17,9 @@ from onnxlint.analyses.execution.worker import WorkerDied
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.findings import Diagnostic
 from onnxlint.model.file.load import open_model
-from onnxlint.reporters.text import render
+from onnxlint.report import ModelReport
+from onnxlint.reporters.protocol import Outcome, Run, rendered
+from onnxlint.reporters.text import Text
 from onnxlint.rules.rule import Rule
 from onnxlint.runtime.feeds.synthesis import Meaning, Slot, attempts
 from onnxlint.runtime.protocol import Ran
@@ -200,6 +202,10 @@ UNGUARDED = """net (float[N, 4] x) => (float[N, 4] y) <int64[1] last = {1}>
 
 OPSET_17 = '<ir_version: 8, opset_import: ["" : 17]> '
 """Where most reductions have their axes as an attribute."""
+
+
+def full(*reports: ModelReport) -> str:
+    return rendered(Text(Run()), reports, Outcome())
 
 
 def reported(rule: Rule, text: str, **settings: object) -> tuple[Diagnostic, ...]:
@@ -425,13 +431,13 @@ def test_that_nothing_was_run_is_said_first():
         unfed = run_rule(no_valid_input, path)
         static = run_rule(unused_node, path)
     fed = replace(unfed, path="fed.onnx", not_executed=None, samples=8, data="synthetic inputs")
-    summary = unstyle(render([unfed])).splitlines()[-1]
+    summary = unstyle(full(unfed)).splitlines()[-1]
     assert summary.startswith("model not executed (no valid synthetic input)")
     assert summary.count("not executed") == 1
-    summary = unstyle(render([unfed, fed])).splitlines()[-1]
+    summary = unstyle(full(unfed, fed)).splitlines()[-1]
     assert summary.startswith("1 of 2 models not executed; 0 errors")
     assert static.not_executed is None  # nothing was to run
-    assert "ran, model not executed" in unstyle(render([static])).splitlines()[-1]
+    assert "ran, model not executed" in unstyle(full(static)).splitlines()[-1]
 
 
 def test_feeds_are_the_same_each_time_and_few_are_kept(monkeypatch):

@@ -28,6 +28,9 @@ CLOCKS = {
     "onnxlint/cli/check.py": "tells how long the command took",
     "onnxlint/pipeline.py": "tells how long judging took",
     "onnxlint/fixing.py": "tells how long fixing took",
+    "onnxlint/runtime/worker/__main__.py": "a promise of the user's about latency",
+    "onnxlint/report_cache.py": "tells how long it took; the oldest reports go first",
+    "onnxlint/report_keys.py": "a report holds for today where a suppression has a last day",
     "onnxlint/config.py": "a suppression has a last day",
     "onnxlint/suppression.py": "a suppression has a last day, which the user has set",
 }

@@ -198,7 +198,7 @@ def _judge(path: Path, way: Job) -> tuple[bool, list[tuple[str, str]]]:
         complaints += (("crash", message) for message in crashes)
         json.loads(rendered(json_report.Json(Run()), [report], RunOutcome()))
         rendered(
-            text_report.Text(Run(view=View(Severity.INFO, repeats=True))), [report], Outcome()
+            text_report.Text(Run(view=View(Severity.INFO, repeats=True))), [report], RunOutcome()
         ).encode()
         if not refused:
             with open_model(str(path)) as model:
