@@ -8,16 +8,25 @@ from typing import Literal
 
 from onnxlint.findings import Diagnostic
 
+NO_CHANGE = ("bytes", "peak memory")
+"""Sizes that may differ while the model is the same."""
+
 
 @dataclass(frozen=True)
 class Release:
-    """One of the two models; `bytes` are those of the file and of its external data."""
+    """One of the two models; `bytes` are those of the file and of its external data.
+
+    `macs` are the multiplications with an addition of one run, `peak_memory` the bytes of weights
+    and of what is alive at once, with one sample; None where they cannot be counted.
+    """
 
     path: str
     sha256: str
     bytes: int
     parameters: int
     nodes: int
+    macs: int | None = None
+    peak_memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -220,10 +229,13 @@ class ReleaseDiff:
             "bytes": (self.old.bytes, self.new.bytes),
             "parameters": (self.old.parameters, self.new.parameters),
             "nodes": (self.old.nodes, self.new.nodes),
+            "macs": (self.old.macs, self.new.macs),
+            "peak memory": (self.old.peak_memory, self.new.peak_memory),
         }
         return tuple(
-            FactChange(what, str(old), str(new)) for what, (old, new) in pairs.items() if old != new
-        )
+            FactChange(what, str(old), str(new))
+            for what, (old, new) in pairs.items() if None not in (old, new) and old != new
+        )  # fmt: skip
 
     @property
     def score_differs(self) -> bool:
@@ -237,10 +249,11 @@ class ReleaseDiff:
     def differs(self) -> bool:
         """Whether anything that was looked at changed.
 
-        Names of nodes and values, and the bytes that they take in the file, are no change.
+        Names of nodes and values, the bytes that they take in the file, and what the order of nodes
+        makes of the memory, are no change.
         """
         return bool(
             self.facts or self.ports or self.layers or self.operators or self.weights
             or self.ranges or self.predictions or self.score_differs or self.findings_new
-            or self.findings_gone or any(size.what != "bytes" for size in self.sizes)
+            or self.findings_gone or any(size.what not in NO_CHANGE for size in self.sizes)
         )  # fmt: skip

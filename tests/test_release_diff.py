@@ -212,6 +212,13 @@ def test_hundreds_of_equal_layers(compare):
     assert not compare(model, model).differs
 
 
+def test_multiplications_and_memory_of_one_sample(compare):
+    wider = NET.replace("4, 2] v", "4, 3] v").replace("7, 9}", "7, 9, 1, 2, 3, 4}")
+    found = compare(NET, wider.replace("float[N, 2] y", "float[N, 3] y"))
+    assert (found.old.macs, found.new.macs) == (3 * 4 + 4 * 2, 3 * 4 + 4 * 3)
+    assert FactChange("macs", "20", "24") in found.sizes
+
+
 def test_a_retyped_layer(compare):
     (change,) = compare(NET, NET.replace("Relu(h)", "Gelu(h)")).layers
     assert (change.change, change.old.op, change.new.op) == ("retyped", "Relu", "Gelu")

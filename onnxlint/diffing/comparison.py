@@ -44,8 +44,8 @@ def compared(
     foldings = Foldings.of(matching)
     weights = weight_changes(matching, foldings)
     found = ReleaseDiff(
-        old=release_of(before, paths[0]),
-        new=release_of(after, paths[1]),
+        old=release_of(old, paths[0]),
+        new=release_of(new, paths[1]),
         facts=tuple(fact_changes(before, after)),
         ports=(
             *port_changes("input", before.inputs, after.inputs),

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 
+from onnxlint.analyses import Analyses
+from onnxlint.analyses.static.costs import Costs
 from onnxlint.analyses.static.trained_parameters import learnt_parameters
 from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.place import NotApplicable
 from onnxlint.release_diff import OperatorCount, Release
 
 
-def release_of(graph: Graph, path: str) -> Release:
+def release_of(analyses: Analyses, path: str) -> Release:
     """The model in numbers."""
+    graph = analyses.get(Graph)
     model = graph.model
+    macs, peak_memory = _costs(analyses)
     return Release(
         path=path,
         sha256=model.sha256,
         bytes=model.size + _external_bytes(graph),
         parameters=sum(learnt_parameters(graph, node) for node in graph.nodes()),
         nodes=sum(len(scope.nodes) for scope in graph.scopes),
+        macs=macs,
+        peak_memory=peak_memory,
     )
+
+
+def _costs(analyses: Analyses) -> tuple[int | None, int | None]:
+    """Multiplications and peak memory of one sample; None where they cannot be counted."""
+    try:
+        costs = analyses.get(Costs)
+        return (None if costs.uncounted else costs.macs,
+                None if costs.unsized else costs.peak_memory)  # fmt: skip
+    except NotApplicable:
+        return None, None
 
 
 def _external_bytes(graph: Graph) -> int:

@@ -57,8 +57,11 @@ def _numbers(diff: ReleaseDiff) -> Iterator[str]:
     if score is not None:
         measure = score.measure[:1].upper() + score.measure[1:]
         yield f"| {measure} | {score.old:.4g} | {score.new:.4g} |"
-    for what in ("parameters", "nodes", "bytes"):
-        yield f"| {what.capitalize()} | {getattr(old, what):,} | {getattr(new, what):,} |"
+    for what in ("parameters", "nodes", "macs", "peak_memory", "bytes"):
+        before, after = getattr(old, what), getattr(new, what)
+        if None not in (before, after):
+            title = "MACs" if what == "macs" else what.replace("_", " ").capitalize()
+            yield f"| {title} | {before:,} | {after:,} |"
 
 
 def _section(section: Section) -> Iterator[str]:

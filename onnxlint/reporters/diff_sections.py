@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from onnxlint.findings import Diagnostic
 from onnxlint.release_diff import (
+    NO_CHANGE,
     OTHER_SHAPE,
     FactChange,
     LayerChange,
@@ -265,10 +266,14 @@ def _observed(seen: Observation) -> str:
 def _sizes(diff: ReleaseDiff) -> Section | None:
     """Bytes alone are no change: names take some."""
     sizes = diff.sizes
-    if all(each.what == "bytes" for each in sizes):
+    if all(each.what in NO_CHANGE for each in sizes):
         return None
     rows = [
-        Row(CHANGED, each.what, f"{int(each.old or 0):,} → {int(each.new or 0):,}")
+        Row(
+            CHANGED,
+            "MACs" if each.what == "macs" else each.what,
+            f"{int(each.old or 0):,} → {int(each.new or 0):,}",
+        )
         for each in sizes
     ]
     return Section("size", f"{diff.old.bytes:,} → {diff.new.bytes:,} bytes", rows)

@@ -301,6 +301,8 @@ FIELDS = {
     "release.sha256": "SHA-256 of the bytes that were parsed.",
     "release.bytes": "Bytes of the file and of its external data.",
     "release.parameters": "Number of trained parameters.",
+    "release.macs": "Multiplications with an addition of one run with one sample; null where they cannot be counted.",
+    "release.peak_memory": "Bytes of the weights, and of the values that are alive at once, with one sample; null where they cannot be counted.",
     "release.nodes": "Number of nodes in all scopes.",
     "fact_change.what": "The fact.",
     "fact_change.old": "What it was.",
