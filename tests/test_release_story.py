@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import subprocess
+import sys
 import textwrap
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -15,6 +17,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+ROOT = Path(__file__).parent.parent
 CLASSES = 5
 TODAY = datetime.date.today()
 ONE_DAY = datetime.timedelta(days=1)
@@ -119,6 +122,23 @@ class Team:
         findings = report["models"][0]["findings"]
         return sorted({each["code"] for each in findings if each["severity"] != "info"})
 
+    def pytest(self, *, ends: int) -> str:
+        """`pytest --onnxlint`, as in a repository with tests of its own."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "--onnxlint", "classifier.onnx", "-q",
+             "-p", "no:cacheprovider"],
+            cwd=self.folder, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == ends, done.stdout + done.stderr
+        return done.stdout
+
+    def hook(self, name: str, *, ends: int) -> str:
+        """What pre-commit runs for a hook, on the files of a commit."""
+        hooks = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
+        entry = re.search(rf"id: {name}\n.*?entry: onnxlint(.*?)\n", hooks, re.DOTALL)
+        assert entry is not None
+        return self.run(*entry[1].split(), "classifier.onnx", ends=ends)
+
     def configure(self, text: str) -> None:
         with (self.folder / "onnxlint.toml").open("a", encoding="utf-8") as file:
             file.write("\n" + textwrap.dedent(text))
@@ -153,9 +173,15 @@ def test_the_way_of_a_team(team, tmp_path):
               if case.find("failure") is not None}  # fmt: skip
     assert [code for code in BROKEN if not any(code in name for name in failed)] == []
 
+    # The same gate in a test run, and as a hook of what is committed
+    assert "ARC001" in team.pytest(ends=1)
+    assert "ARC001" in team.hook("onnxlint-static", ends=1)
+
     # Shipped all the same: accepted, also when another exporter names everything anew
     team.run("accept", "classifier.onnx", "--data", "images.npz", ends=0)
     assert team.codes(ends=0) == []
+    assert "1 passed" in team.pytest(ends=0)
+    team.hook("onnxlint-static", ends=0)
     contract = (tmp_path / "onnxlint.toml").read_text()
     (tmp_path / "onnxlint.toml").write_text("")
     team.ship(renamed(export(**FLAWED)))
