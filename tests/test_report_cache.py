@@ -218,6 +218,25 @@ def _crashing(folder: Path) -> dict:
     return {"rules": (Path("own.py"),)}
 
 
+TIMED_RULE = """
+from onnxlint import Graph, Severity, rule
+class Clock:
+    is_timed = True
+    @classmethod
+    def build(cls, graph: Graph) -> "Clock":
+        return cls()
+@rule("OWN001", "own-rule", severity=Severity.INFO)
+def own_rule(clock: Clock):
+    '''A rule that looks at the clock.'''
+    yield from ()
+"""
+
+
+def _timed(folder: Path) -> dict:
+    (folder / "own.py").write_text(TIMED_RULE)
+    return {"rules": (Path("own.py"),)}
+
+
 def _by_function(folder: Path) -> dict:
     return {"overrides": {"data": Path("module:function")}}
 
@@ -231,7 +250,7 @@ def _reference(folder: Path) -> dict:
     return {"overrides": {"reference": Path("old.onnx")}}
 
 
-@pytest.mark.parametrize("kind", [_crashing, _by_function, _witnesses, _reference])
+@pytest.mark.parametrize("kind", [_crashing, _timed, _by_function, _witnesses, _reference])
 def test_what_is_never_kept(kind, cache, in_folder, write_model):
     write_model(FLAWED)
     given = kind(in_folder)
