@@ -27,7 +27,7 @@ from test_reporters import check
 from onnxlint import Finding, Graph, rule
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
-from onnxlint.report import Gone, ModelReport, Suppressed
+from onnxlint.report import FixReport, Gone, Metrics, ModelReport, Suppressed
 from onnxlint.reporters import github, markdown, sarif
 from onnxlint.reporters.markdown_text import code, plain
 from onnxlint.reporters.places import Files
@@ -85,11 +85,13 @@ REPORTS = (
         ),
         gone=(Gone("TST001", "odd-node", "Conv 'c'"),),
     ),
-    ModelReport("b/clean model ü.onnx", "1" * 64, ran=("SEC900", "TST001", "TST002")),
+    ModelReport("b/clean model ü.onnx", "1" * 64, ran=("SEC900", "TST001", "TST002"),
+                metrics=Metrics("y", "classification", 400, accuracy=0.9725)),
     ModelReport("c/broken.onnx", error="is empty; export or download it again"),
     ModelReport("d/crashed.onnx", "2" * 64, None, (CRASH,), ("TST001",), {}, ("TST002",),
                 not_run=("SEC900",)),
-    ModelReport("/elsewhere/late.onnx", "3" * 64, "it took too long", (ODD,)),
+    ModelReport("/elsewhere/late.onnx", "3" * 64, "it took too long", (ODD,),
+                not_executed="time was up", mending=FixReport(problem="disk is full")),
 )  # fmt: skip
 OUTCOME = Outcome(2, None, ("3 warnings (limit 2, --max-warnings)",), ("TST009 was not run",), 1.5)
 FOR_MACHINES = ["json", "jsonl", "sarif", "junit", "github", "gitlab", "markdown"]
@@ -219,7 +221,8 @@ def test_sarif_notifies_of_what_could_not_be_done():
     assert told == [
         "3 warnings (limit 2, --max-warnings)", "TST009 was not run",
         "cannot lint: is empty; export or download it again", "it is rule-crashed",
-        "incomplete: it took too long",
+        "incomplete: it took too long", "not written: disk is full",
+        "not executed: time was up",
     ]  # fmt: skip
     assert log_of(REPORTS[:2], Outcome(1))["invocations"][0]["executionSuccessful"]
 
@@ -299,7 +302,7 @@ def test_junit_is_read_back():
     assert isinstance(broken.result[0], junitparser.Error)
     counts = (xml.tests, xml.failures, xml.errors, xml.skipped)
     xml.update_statistics()
-    assert counts == (xml.tests, xml.failures, xml.errors, xml.skipped) == (14, 3, 4, 1)
+    assert counts == (xml.tests, xml.failures, xml.errors, xml.skipped) == (15, 3, 5, 1)
 
 
 def test_junit_fails_what_the_gate_fails():
@@ -339,7 +342,7 @@ def test_github_annotates_as_many_as_are_shown_and_counts_the_rest():
 def test_gitlab_follows_its_schema_with_unique_fingerprints():
     issues = json.loads(written("gitlab"))
     jsonschema.validate(issues, GITLAB)
-    assert len({issue["fingerprint"] for issue in issues}) == len(issues) == 9
+    assert len({issue["fingerprint"] for issue in issues}) == len(issues) == 10
     assert issues[0]["location"] == {"path": "src/a b/net.py", "lines": {"begin": 41}}
     assert [issue["severity"] for issue in issues[:3]] == ["critical", "major", "major"]
     assert {each["severity"] for each in issues if each["check_name"] == "onnxlint"} == {"blocker"}

@@ -70,8 +70,8 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 no finding at or above --fail-on, 1 findings, 2 a usage error or a model "
-    "that could not be linted, 130 interrupted.",
+    epilog="Exit codes: 0 no finding at or above --fail-on, 1 findings, 2 a usage error, a model "
+    "that could not be linted or nothing checked, 130 interrupted.",
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True,
               callback=_show_version, help="Show the version and exit.")  # fmt: skip

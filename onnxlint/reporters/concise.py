@@ -6,7 +6,7 @@ from onnxlint.model.graph.place import Place
 from onnxlint.report import ModelReport
 from onnxlint.reporters.places import where
 from onnxlint.reporters.protocol import Outcome, Run
-from onnxlint.reporters.summary import summary, unlinted
+from onnxlint.reporters.summary import problems, summary
 from onnxlint.safety.printable import printable
 
 
@@ -24,7 +24,7 @@ class Concise:
     def model(self, report: ModelReport) -> str:
         """Its lines."""
         self._reports.append(report)
-        lines = [] if report.error is None else [f"{unlinted(report)}: {report.error}"]
+        lines = [f"{what}: {why}" for what, why in problems(report)]
         lines += [
             f"{where(each.place) or f'{Place()}: '}{each.code} {each.message}"
             for each in self._view.of(report.findings)

@@ -10,7 +10,7 @@ from onnxlint.model.graph.place import shortened
 from onnxlint.report import ModelReport
 from onnxlint.reporters.places import Files, Line, where
 from onnxlint.reporters.protocol import Outcome, Run
-from onnxlint.reporters.summary import counted, unlinted
+from onnxlint.reporters.summary import counted, problems
 from onnxlint.safety.printable import printable
 from onnxlint.severity import Severity
 
@@ -54,10 +54,9 @@ class GitHub:
 
     def _lines(self, report: ModelReport) -> Iterator[str]:
         model = self._files.model(report.path)
-        if report.error is not None:
-            what = unlinted(report)
+        for what, why in problems(report):
             title = f"file={_property(model.path)},title={_property(what)}"
-            yield self._told("error", title, f"{model.path}: {what}", report.error)
+            yield self._told("error", title, f"{model.path}: {what}", why)
         for finding in report.findings:
             self._found[finding.severity] += 1
             kind = _COMMANDS[finding.severity]

@@ -9,7 +9,7 @@ from typing import Any
 from onnxlint.report import ModelReport
 from onnxlint.reporters.places import Files, Line, identity, where
 from onnxlint.reporters.protocol import Gathering, Outcome, Run
-from onnxlint.reporters.summary import unlinted
+from onnxlint.reporters.summary import problems
 from onnxlint.safety.printable import json_text, printable
 from onnxlint.severity import Severity
 
@@ -38,8 +38,8 @@ class GitLab(Gathering):
 
     def _add_model(self, report: ModelReport) -> None:
         model = self._files.model(report.path)
-        if report.error is not None:
-            self._add(model, model, _OURS, "blocker", f"{unlinted(report)}: {report.error}", _OURS)
+        for what, why in problems(report):
+            self._add(model, model, _OURS, "blocker", f"{what}: {why}", _OURS)
         for finding in report.findings:
             place = self._files.source(finding.place) or model
             told = f"{where(finding.place)}{finding.message}"

@@ -9,7 +9,7 @@ from onnxlint.findings import Diagnostic
 from onnxlint.report import ModelReport
 from onnxlint.reporters.places import where
 from onnxlint.reporters.protocol import Gathering, Outcome
-from onnxlint.reporters.summary import counted, unlinted
+from onnxlint.reporters.summary import counted, problems
 from onnxlint.safety.printable import printable
 from onnxlint.severity import Severity
 
@@ -41,9 +41,9 @@ class JUnit(Gathering):
 
     def _cases(self, report: ModelReport) -> Iterable[ElementTree.Element]:
         """What could not be done at all, then the rules by their codes."""
-        if report.error is not None:
-            case = _case(report.path, OWN)
-            _add(case, "error", unlinted(report), report.error)
+        for what, why in problems(report):
+            case = _case(report.path, f"{OWN}: {what}")
+            _add(case, "error", what, why)
             yield case
         by_code = _by_code(report)
         codes = {*report.ran, *report.not_applicable, *report.not_run, *by_code, *report.crashed}

@@ -12,7 +12,7 @@ from onnxlint.report import Gone, ModelReport, Suppressed
 from onnxlint.reporters.markdown_text import code, plain
 from onnxlint.reporters.places import where
 from onnxlint.reporters.protocol import Gathering, Outcome
-from onnxlint.reporters.summary import counted, unlinted
+from onnxlint.reporters.summary import counted, metrics_line, problems, unlinted
 from onnxlint.severity import Severity
 
 MOST_BYTES = 65_000
@@ -49,7 +49,7 @@ class Markdown(Gathering):
         """As much as a comment holds."""
         versions = {"onnxlint": self.run.version, **dict(sorted(self.run.packs.items()))}
         version = ", ".join(f"{name} {version}".strip() for name, version in versions.items())
-        head = [*_verdict(self.reports, outcome), *_table(self.reports)]
+        head = [*_verdict(self.reports, outcome), *_table(self.reports), *_metrics(self.reports)]
         sections = [*map(_failing, self.reports)]
         sections += [part for report in self.reports for part in _folded(report)]
         return _fitted(head, sections, ["", f"<sub>{plain(version, LONGEST_LINE)}</sub>"])
@@ -82,12 +82,12 @@ def _aside(reports: Sequence[ModelReport]) -> str:
     """What is counted beside the findings."""
     suppressed = [each.kind for report in reports for each in report.suppressed]
     gone = sum(len(report.gone) for report in reports)
-    problems = [unlinted(report) for report in reports if report.error is not None]
+    unread = [unlinted(report) for report in reports if report.error is not None]
     parts = [
         f"{number:,} {word}"
         for word, number in (
-            ("not linted", problems.count("cannot lint")),
-            ("incomplete", problems.count("incomplete")),
+            ("not linted", unread.count("cannot lint")),
+            ("incomplete", unread.count("incomplete")),
             ("suppressed", suppressed.count("suppressed")),
             ("accepted", suppressed.count("accepted")),
             ("accepted before and no longer found", gone),
@@ -99,21 +99,35 @@ def _aside(reports: Sequence[ModelReport]) -> str:
 
 def _table(reports: Sequence[ModelReport]) -> Iterator[str]:
     """The models of which there is something to tell, the worst first."""
-    told = [report for report in reports if report.error or report.findings or report.suppressed]
+    told = [each for each in reports if each.findings or each.suppressed or _state(each)]
     told.sort(key=_badness)
     if not told:
         return
     yield from ("", "| Model | Errors | Warnings | Infos | Not counted |", "|---|--:|--:|--:|--:|")
     for report in told[:MOST_ROWS]:
         counts = " | ".join(f"{report.count(each):,}" for each in Severity)
-        problem = f" ({unlinted(report)})" if report.error else ""
         name = code(report.path, LONGEST_PATH)
-        yield f"| {name}{problem} | {counts} | {len(report.suppressed):,} |"
+        yield f"| {name}{_state(report)} | {counts} | {len(report.suppressed):,} |"
     rest, clean = len(told) - MOST_ROWS, len(reports) - len(told)
     if rest > 0:
         yield from ("", f"{counted(rest, 'model')} more with findings.")
     if clean:
         yield from ("", f"{counted(clean, 'model')} without findings.")
+
+
+def _state(report: ModelReport) -> str:
+    """What a reader of the counts must know of a model."""
+    states = [what for what, _ in problems(report)]
+    if report.not_executed is not None:
+        states.append("not executed")
+    return f" ({', '.join(states)})" if states else ""
+
+
+def _metrics(reports: Sequence[ModelReport]) -> Iterator[str]:
+    """How the models meet their labels."""
+    told = [(report.path, report.metrics) for report in reports if report.metrics is not None]
+    for path, metrics in told[:MOST_ROWS]:
+        yield from ("", f"{code(path, LONGEST_PATH)}: {plain(metrics_line(metrics), LONGEST_LINE)}")
 
 
 def _badness(report: ModelReport) -> tuple[bool, list[int]]:
@@ -122,13 +136,13 @@ def _badness(report: ModelReport) -> tuple[bool, list[int]]:
 
 def _failing(report: ModelReport) -> _Section:
     """What makes the gate fail, open to the eye."""
-    lines: list[Line] = [] if report.error is None else [partial(_problem, report)]
+    lines: list[Line] = [partial(_problem, *problem) for problem in problems(report)]
     lines += _items(each for each in report.findings if each.severity.rank <= report.fail_on.rank)
     return _Section(f"\n### {code(report.path, LONGEST_PATH)}\n", lines)
 
 
-def _problem(report: ModelReport) -> str:
-    return f"- **{unlinted(report)}**: {plain(report.error or '', LONGEST_LINE)}"
+def _problem(what: str, why: str) -> str:
+    return f"- **{what}**: {plain(why, LONGEST_LINE)}"
 
 
 def _folded(report: ModelReport) -> Iterator[_Section]:

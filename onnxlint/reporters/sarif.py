@@ -13,7 +13,7 @@ from onnxlint.report import ModelReport, Suppressed
 from onnxlint.reporters.places import Files, Line, identity, where
 from onnxlint.reporters.protocol import Gathering, Outcome, Run
 from onnxlint.reporters.sarif_rules import LEVELS, descriptors
-from onnxlint.reporters.summary import counted, unlinted
+from onnxlint.reporters.summary import counted, problems
 from onnxlint.rules.packs import RESERVED_PREFIX
 from onnxlint.safety.printable import json_text, printable
 
@@ -139,9 +139,11 @@ class Sarif(Gathering):
             yield _notification("warning", cut)
         for report in self.reports:
             model = [{"physicalLocation": _physical(self._files.model(report.path))}]
-            if report.error is not None:
-                problem = f"{unlinted(report)}: {report.error}"
-                yield _notification("error", problem) | {"locations": model}
+            for what, why in problems(report):
+                yield _notification("error", f"{what}: {why}") | {"locations": model}
+            if report.not_executed is not None:
+                told = _notification("warning", f"not executed: {report.not_executed}")
+                yield told | {"locations": model}
             for finding in report.findings:
                 if _is_ours(finding.code):
                     told = _notification(LEVELS[finding.severity], finding.message)

@@ -30,7 +30,7 @@ def summary(reports: Sequence[ModelReport], view: View, outcome: Outcome) -> Ite
     for report in reports:
         if report.metrics is not None:
             name = f"{printable(report.path)}: " if len(reports) > 1 else ""
-            yield name + _metrics(report.metrics)
+            yield name + metrics_line(report.metrics)
     for reason in outcome.reasons if view.tells_failure else ():
         yield f"{click.style('failed', fg='red')}: {printable(reason)}"
     yield from map(printable, outcome.notes)
@@ -39,6 +39,14 @@ def summary(reports: Sequence[ModelReport], view: View, outcome: Outcome) -> Ite
 def unlinted(report: ModelReport) -> str:
     """How to call it that a model's report has an error: some rules may have run before."""
     return "incomplete" if report.ran or report.findings else "cannot lint"
+
+
+def problems(report: ModelReport) -> Iterator[tuple[str, str]]:
+    """What could not be done about a model, each with the reason."""
+    if report.error is not None:
+        yield unlinted(report), report.error
+    if report.mending is not None and report.mending.problem is not None:
+        yield "not written", report.mending.problem
 
 
 def counted(number: int, noun: str) -> str:
@@ -164,7 +172,7 @@ def _fixes(reports: Sequence[ModelReport]) -> Iterator[str]:
     yield f"{fixed:,} fixed" + (f", {refused:,} not fixed" if refused else "")
 
 
-def _metrics(metrics: Metrics) -> str:
+def metrics_line(metrics: Metrics) -> str:
     """How a model meets the labels."""
     numbers = {
         "accuracy": metrics.accuracy,
