@@ -245,12 +245,19 @@ def _witnesses(folder: Path) -> dict:
     return {"overrides": {"witnesses": folder / "found"}}
 
 
+def _empty_reference(folder: Path) -> dict:
+    (folder / "old.onnx").touch()
+    return {"overrides": {"reference": Path("old.onnx")}}
+
+
 def _reference(folder: Path) -> dict:
     (folder / "old.onnx").write_bytes((folder / "model.onnx").read_bytes() + b"\x72\x08location")
     return {"overrides": {"reference": Path("old.onnx")}}
 
 
-@pytest.mark.parametrize("kind", [_crashing, _timed, _by_function, _witnesses, _reference])
+@pytest.mark.parametrize(
+    "kind", [_crashing, _timed, _by_function, _witnesses, _reference, _empty_reference]
+)
 def test_what_is_never_kept(kind, cache, in_folder, write_model):
     write_model(FLAWED)
     given = kind(in_folder)
@@ -344,6 +351,16 @@ def test_from_python_nothing_is_kept_unless_asked_for(in_folder, write_model, mo
     lint("model.onnx", select=["ARC001"])
     [*lint_many(["model.onnx"], select=["ARC001"])]
     assert not Path("home").exists()
+
+
+def test_from_python_reports_are_kept_in_a_folder(in_folder, write_model, monkeypatch):
+    write_model(FLAWED)
+    made = lint("model.onnx", select=["ARC001"], cache=Path("kept"))
+    monkeypatch.setattr("onnxlint.pipeline.lint_model", never)
+    assert plain(lint("model.onnx", select=["ARC001"], cache=Path("kept"))) == plain(made)
+    (many,) = lint_many(["model.onnx"], select=["ARC001"], cache=Path("kept"))
+    assert plain(many) == plain(made)
+    assert lint("model.onnx", select=["ARC001"]).error == "was linted again"
 
 
 def run(*arguments: object):
