@@ -2,9 +2,10 @@
 
     from onnxlint.mlflow import gate, log_report
 
-    log_report("classifier.onnx")
-    gate(f"runs:/{run.info.run_id}/model")
-    mlflow.register_model(f"runs:/{run.info.run_id}/model", "classifier")
+    address = mlflow.get_artifact_uri("model")
+    log_report(address)
+    gate(address)
+    mlflow.register_model(address, "classifier")
 
 Needs the extra `mlflow`.
 """

@@ -34,6 +34,7 @@ def lint(
     stage: Stage | None = None,
     rules: Iterable[Path] = (),
     settings: Settings | None = None,
+    cache: Path | None = None,
 ) -> ModelReport:
     """Lints one model as the command does; one that cannot be read is told in the report.
 
@@ -52,6 +53,8 @@ def lint(
         rules: files and folders with rules of one's own.
         settings: data, samples, seed, limits; without it the configuration's. Its stage, targets,
             inputs and outputs win over the configuration's where they are set.
+        cache: a folder for reports, which are used again while nothing changes that they depend
+            on; without it none is kept.
 
     Raises:
         ConfigError: the configuration or a selector cannot be used.
@@ -63,7 +66,7 @@ def lint(
         settings=settings,
     )  # fmt: skip
     if isinstance(model, str | Path):
-        return _linted(planner.job(str(model)))
+        return _linted(planner.job(str(model)), cache)
     job = planner.job("-")  # whose configuration is that of the working folder, too
     try:
         with in_memory(model, folder) as source:
@@ -77,10 +80,24 @@ def _names(selectors: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(selectors.split(",") if isinstance(selectors, str) else selectors)
 
 
-def _linted(job: Job) -> ModelReport:
+def _linted(job: Job, cache: Path | None = None) -> ModelReport:
     from onnxlint.job_pool import with_stale
 
-    (report,) = with_stale([(job, lint_model(job))])
+    (report,) = with_stale([(job, _known_or_made(job, cache))])
+    return report
+
+
+def _known_or_made(job: Job, folder: Path | None) -> ModelReport:
+    if folder is None:
+        return lint_model(job)
+    from onnxlint.report_cache import ReportCache
+
+    cache = ReportCache(folder)
+    looked = cache.look_up(job)
+    if looked.report is not None:
+        return looked.report
+    report = lint_model(job)
+    cache.keep(looked, job, report)
     return report
 
 
@@ -96,6 +113,7 @@ def lint_many(
     stage: Stage | None = None,
     rules: Iterable[Path] = (),
     settings: Settings | None = None,
+    cache: Path | None = None,
 ) -> Generator[ModelReport]:
     """Lints many models, `jobs` at a time, and yields their reports in the order of the models.
 
@@ -110,6 +128,7 @@ def lint_many(
         ValueError: `jobs` is not a positive number.
     """
     from onnxlint.job_pool import run_jobs
+    from onnxlint.report_cache import ReportCache
 
     if isinstance(paths, str | Path):
         raise TypeError("lint_many() takes several paths; lint() takes one")
@@ -119,7 +138,8 @@ def lint_many(
         config, trust_config, tuple(rules), _names(select), _names(ignore), preview, stage,
         settings=settings,
     )  # fmt: skip
-    return run_jobs(planner.jobs(map(str, paths)), lint_model, jobs)
+    kept = None if cache is None else ReportCache(cache)
+    return run_jobs(planner.jobs(map(str, paths)), lint_model, jobs, cache=kept)
 
 
 def lint_model(

@@ -135,7 +135,8 @@ class ModelReport:
     asked for. `metrics` is None without labels, `configuration` where no file held. `suppressed`
     are findings that do not count, and are not among `findings`; `gone` what was accepted and is
     no longer found. `external` names the files of external data, as the model does; it is None
-    where another run may give another report, as a limit of time or memory ended something.
+    where another run may give another report: a limit of time or memory ended something, or a rule
+    judged by the clock.
     """
 
     path: str

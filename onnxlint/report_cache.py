@@ -88,7 +88,7 @@ class ReportCache:
         start, began = time.perf_counter(), time.time()
         try:
             key = key_of(job)
-        except (Unkeyed, OSError):
+        except (Unkeyed, OSError, ValueError):  # an empty file cannot be mapped
             return Looked()
         file = self._file(key)
         entry = _read(file)

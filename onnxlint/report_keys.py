@@ -22,8 +22,7 @@ import msgspec
 
 from onnxlint.job import Job
 from onnxlint.model.file.mapped_files import Files, TensorError, opened
-from onnxlint.rules.packs import ENTRY_POINT_GROUP, RULE_SUFFIXES
-from onnxlint.runtime.data import generators, readers
+from onnxlint.rules.packs import RULE_SUFFIXES
 
 LARGEST_BYTES = 64 * 1024**3
 """Of a file that is hashed; a choice, larger than models that one machine runs."""
@@ -98,6 +97,8 @@ def _states_of(job: Job) -> Iterator[Any]:
     """The files beside the model: data, labels, reference, rules."""
     settings = job.settings
     if settings.data is not None:
+        from onnxlint.runtime.data import generators, readers  # numpy, which a known report spares
+
         if generators.is_one(settings.data) or readers.reader_of(settings.data) is not None:
             raise Unkeyed  # its code may read anything
         yield tree_state(settings.data)
@@ -201,16 +202,14 @@ def external_states(
 def installed() -> str:
     """A hash of our code and that of packs, and of the versions of libraries."""
     digest = hashlib.sha256()
-    places = [sys.version, platform.platform(), *(f"{name} {_version(name)}" for name in LIBRARIES)]
-    for group in (ENTRY_POINT_GROUP, readers.ENTRY_POINT_GROUP):
-        places += [f"{entry.name}={entry.value} {_owner(entry)}" for entry in
-                   sorted(entry_points(group=group))]  # fmt: skip
-        packages = {entry.value.partition(":")[0].partition(".")[0] for entry in
-                    entry_points(group=group)}  # fmt: skip
-        for package in sorted(packages):
-            _add_package(digest, package)
-    _add_package(digest, "onnxlint")
-    digest.update(json.dumps(places).encode())
+    brought = [entry for group in entry_points().groups if group.startswith("onnxlint.")
+               for entry in entry_points(group=group)]  # fmt: skip
+    packages = {entry.value.partition(":")[0].partition(".")[0] for entry in brought}
+    for package in sorted({"onnxlint", *packages}):
+        _add_package(digest, package)
+    told = [sys.version, platform.platform(), *(f"{name} {_version(name)}" for name in LIBRARIES)]
+    told += sorted(f"{each.group} {each.name}={each.value} {_owner(each)}" for each in brought)
+    digest.update(json.dumps(told).encode())
     return digest.hexdigest()
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.acceptance import Entry, known
-from onnxlint.analyses import Analyses, runs_model
+from onnxlint.analyses import Analyses, is_timed, runs_model
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.findings import Diagnostic, counted, folded
 from onnxlint.fix import Fix
@@ -65,6 +65,7 @@ class RuleRunner:
         self._problem: str | None = None
         self._misfit: MisfitError | None = None
         self._ran: list[str] = []
+        self._is_timed = False
 
     def run(self, rule: Rule) -> None:
         """Runs one rule; what it raises becomes a finding of ours, and the others still run."""
@@ -79,6 +80,7 @@ class RuleRunner:
             }
             self._call(rule, arguments)
             self._ran.append(rule.code)
+            self._is_timed |= any(map(is_timed, rule.requests.values()))
         except NotApplicable as reason:
             self._not_applicable[rule.code] = str(reason)
         except MisfitError as error:
@@ -182,7 +184,7 @@ class RuleRunner:
     def _external(self) -> tuple[str, ...] | None:
         from onnxlint.model.preflight import Preflight
 
-        if self._worker is not None and self._worker.cut_short:
+        if self._is_timed or (self._worker is not None and self._worker.cut_short):
             return None
         try:
             files = self.analyses.get(Preflight).externals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -86,3 +87,13 @@ def test_an_address_without_a_model_says_so(tracking, tmp_path):
         mlflow.log_artifact(str(tmp_path / "notes.txt"), "model")
     with pytest.raises(FileNotFoundError, match=r"contains no file \*.onnx"):
         gate(f"runs:/{run.info.run_id}/model")
+
+
+def test_the_example_of_the_guide(tracking, write_model, tmp_path, monkeypatch):
+    guide = Path(__file__).parents[1] / "docs" / "guides" / "pipelines.md"
+    example = re.findall(r"^```python\n(.*?)^```$", guide.read_text(), re.MULTILINE | re.DOTALL)[-1]
+    write_model(SOUND, "classifier.onnx")
+    (tmp_path / "onnxlint.toml").write_text('select = ["GRA"]')
+    monkeypatch.chdir(tmp_path)
+    exec(example.replace('"classifier")', '"of the guide")'), {})
+    assert tracking.get_registered_model("of the guide").name == "of the guide"

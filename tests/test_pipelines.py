@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import FLAWED, SOUND
 
@@ -216,3 +217,65 @@ def test_pre_commit_installs_this_repository(scratch):
     done = pre_commit(scratch, "try-repo", str(ROOT), "onnxlint-static", "--all-files")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "ARC001" in done.stdout
+
+
+GUIDE = ROOT / "docs" / "guides" / "pipelines.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+CLASSIFIER = """net (float[batch, 4] pixels) => (float[batch, 3] scores)
+<float[4, 4] features = {1, 0, 0, -1, 0, 1, -1, 0, 0, -1, 1, 0, -1, 0, 0, 1},
+ float[4, 3] head = {1, 0, -1, 0, 1, 0, -1, 0, 1, 0, -1, 0}>
+{
+    a = Gemm(pixels, features)
+    h = Relu(a)
+    logits = Gemm(h, head)
+    scores = Softmax(logits)
+}"""
+
+
+def test_the_tests_of_the_guide_pass(tmp_path, write_model, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("classifier.onnx", "last_release.onnx"):
+        write_model(CLASSIFIER, name)
+    write_model(re.sub(r"head = \{.*?\}", "head = {" + ", ".join(["0"] * 12) + "}", CLASSIFIER),
+                "untrained.onnx")  # fmt: skip
+    pixels = np.clip(np.random.default_rng(0).normal(size=(64, 4)), -3, 3).astype(np.float32)
+    np.savez("validation.npz", pixels=pixels)
+    names: dict[str, Any] = {}
+    exec(blocks("python")[0], names)
+    tests = {name: test for name, test in names.items() if name.startswith("test_")}
+    assert len(tests) == 6
+    for test in tests.values():
+        test()
+
+
+def test_pipelines_of_the_guide_name_what_there_is():
+    hook_file, workflow, gitlab = map(yaml.safe_load, blocks("yaml"))
+    assert {each["id"] for each in hook_file["repos"][0]["hooks"]} <= set(hooks())
+    step = workflow["jobs"]["onnxlint"]["steps"][-1]
+    assert set(step["with"]) <= set(action()["inputs"])
+    assert gitlab["lint-models"]["artifacts"]["when"] == "always"
+
+
+def _commands() -> list[str]:
+    gitlab = yaml.safe_load(blocks("yaml")[2])["lint-models"]["script"]
+    jenkins = re.findall(r"sh '(.*)'", blocks("groovy")[0])
+    return [each for each in (*gitlab, *jenkins) if each.startswith("onnxlint ")]
+
+
+@BASH
+@pytest.mark.parametrize("command", _commands())
+def test_a_command_of_the_guide_writes_its_reports(command, tmp_path, write_model):
+    write_model(FLAWED, "exports/flawed.onnx")
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "ARC001" in done.stdout
+    for file in re.findall(r"=(\S+)", command):
+        assert "ARC001" in (tmp_path / file).read_text()

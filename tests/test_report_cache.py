@@ -218,6 +218,25 @@ def _crashing(folder: Path) -> dict:
     return {"rules": (Path("own.py"),)}
 
 
+TIMED_RULE = """
+from onnxlint import Graph, Severity, rule
+class Clock:
+    is_timed = True
+    @classmethod
+    def build(cls, graph: Graph) -> "Clock":
+        return cls()
+@rule("OWN001", "own-rule", severity=Severity.INFO)
+def own_rule(clock: Clock):
+    '''A rule that looks at the clock.'''
+    yield from ()
+"""
+
+
+def _timed(folder: Path) -> dict:
+    (folder / "own.py").write_text(TIMED_RULE)
+    return {"rules": (Path("own.py"),)}
+
+
 def _by_function(folder: Path) -> dict:
     return {"overrides": {"data": Path("module:function")}}
 
@@ -226,12 +245,19 @@ def _witnesses(folder: Path) -> dict:
     return {"overrides": {"witnesses": folder / "found"}}
 
 
+def _empty_reference(folder: Path) -> dict:
+    (folder / "old.onnx").touch()
+    return {"overrides": {"reference": Path("old.onnx")}}
+
+
 def _reference(folder: Path) -> dict:
     (folder / "old.onnx").write_bytes((folder / "model.onnx").read_bytes() + b"\x72\x08location")
     return {"overrides": {"reference": Path("old.onnx")}}
 
 
-@pytest.mark.parametrize("kind", [_crashing, _by_function, _witnesses, _reference])
+@pytest.mark.parametrize(
+    "kind", [_crashing, _timed, _by_function, _witnesses, _reference, _empty_reference]
+)
 def test_what_is_never_kept(kind, cache, in_folder, write_model):
     write_model(FLAWED)
     given = kind(in_folder)
@@ -325,6 +351,16 @@ def test_from_python_nothing_is_kept_unless_asked_for(in_folder, write_model, mo
     lint("model.onnx", select=["ARC001"])
     [*lint_many(["model.onnx"], select=["ARC001"])]
     assert not Path("home").exists()
+
+
+def test_from_python_reports_are_kept_in_a_folder(in_folder, write_model, monkeypatch):
+    write_model(FLAWED)
+    made = lint("model.onnx", select=["ARC001"], cache=Path("kept"))
+    monkeypatch.setattr("onnxlint.pipeline.lint_model", never)
+    assert plain(lint("model.onnx", select=["ARC001"], cache=Path("kept"))) == plain(made)
+    (many,) = lint_many(["model.onnx"], select=["ARC001"], cache=Path("kept"))
+    assert plain(many) == plain(made)
+    assert lint("model.onnx", select=["ARC001"]).error == "was linted again"
 
 
 def run(*arguments: object):

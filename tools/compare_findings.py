@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ Key = tuple[str, str, str]
 
 def main() -> int:
     """Prints what only one of the two finds."""
+    os.environ["ONNXLINT_NO_CACHE"] = "1"
     parser = argparse.ArgumentParser(usage="%(prog)s OLD NEW [MODEL …] [--args TEXT]")
     parser.add_argument("old")
     parser.add_argument("new")

@@ -114,6 +114,11 @@ def runs_model(kind: type) -> bool:
     return any(getattr(needed, "runs_model", False) for needed in closure(kind))
 
 
+def is_timed(kind: type) -> bool:
+    """Whether an analysis, or one that it is built from, measures time: `is_timed = True`."""
+    return any(getattr(needed, "is_timed", False) for needed in closure(kind))
+
+
 def _builder(kind: type) -> Any:
     if not is_analysis(kind):
         raise TypeError(f"{kind.__name__} is not an analysis: classmethod 'build' is missing")

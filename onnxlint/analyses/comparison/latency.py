@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import ClassVar
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.comparison.reference_model import ReferenceModel
@@ -33,6 +34,8 @@ class Latency:
     `[budgets] latency`. Both models run the same samples in one process, without being watched, one
     after the other in each round; a round's ratio is that of the medians.
     """
+
+    is_timed: ClassVar[bool] = True  # no report with it is kept for the next run
 
     reference: str
     ratios: tuple[float, ...]
