@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from onnxlint.model.graph.operators import RECURRENT_FUNCTIONS
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -35,10 +37,6 @@ def _of(*values: str) -> Mapping[int, Listed]:
     return {1: Listed(values)}
 
 
-ACTIVATIONS = ("Relu", "Tanh", "Sigmoid", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh",
-               "HardSigmoid", "Elu", "Softsign", "Softplus")  # fmt: skip
-"""Of recurrent operators; onnxruntime takes other capitals in GRU and LSTM, not in RNN."""
-
 _AUTO_PAD = {1: Listed(("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"), also=("",))}
 _DIRECTION = _of("forward", "reverse", "bidirectional")
 _POST_TRANSFORM = _of("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
@@ -48,14 +46,14 @@ _NODE_MODES = _of("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_
 _LOSS = {1: Listed(("none", "sum", "mean"), otherwise="sum")}
 _BLOCKS = _of("DCR", "CRD")
 _TREES = {"post_transform": _POST_TRANSFORM, "nodes_modes": _NODE_MODES}
-_RECURRENT = {1: Listed(ACTIVATIONS, any_case=True)}
+_RECURRENT = {1: Listed(RECURRENT_FUNCTIONS, any_case=True)}
 _COORDINATES = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
 
 LISTED: Mapping[str, Mapping[str, Mapping[int, Listed]]] = {
     **{op: {"auto_pad": _AUTO_PAD} for op in (
         "Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "MaxPool", "AveragePool", "LpPool",
     )},
-    "RNN": {"direction": _DIRECTION, "activations": _of(*ACTIVATIONS)},
+    "RNN": {"direction": _DIRECTION, "activations": _of(*RECURRENT_FUNCTIONS)},
     "GRU": {"direction": _DIRECTION, "activations": _RECURRENT},
     "LSTM": {"direction": _DIRECTION, "activations": _RECURRENT},
     "Resize": {
@@ -113,15 +111,3 @@ LISTED: Mapping[str, Mapping[str, Mapping[int, Listed]]] = {
     "ai.onnx.ml::CastMap": {
         "cast_to": _of("TO_FLOAT", "TO_STRING", "TO_INT64"), "map_form": _of("DENSE", "SPARSE")},
 }  # fmt: skip
-
-NUMBERS: Mapping[str, Mapping[str, tuple[int, int | None]]] = {
-    "LpNormalization": {"p": (1, 2)},
-    "ReverseSequence": {"batch_axis": (0, 1), "time_axis": (0, 1)},
-    "DepthToSpace": {"blocksize": (1, None)},
-    "SpaceToDepth": {"blocksize": (1, None)},
-    "Conv": {"group": (1, None)},
-    "ConvTranspose": {"group": (1, None)},
-    "LRN": {"size": (1, None)},
-    "ai.onnx.ml::TreeEnsemble": {"aggregate_function": (0, 3), "post_transform": (0, 4)},
-}
-"""The least and the largest number that an attribute may be."""
