@@ -14,6 +14,7 @@ from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import (
     ARITHMETIC,
     FEATURE_AXIS,
+    FEATURE_LAYERS,
     LAYOUT,
     MOVING,
     SCALING,
@@ -84,9 +85,7 @@ class Opening:
     @property
     def is_neural(self) -> bool:
         """Whether affine layers alone read it, whose training wants features of like scales."""
-        return bool(self.readers) and all(
-            node.op in ("Conv", "Gemm", "MatMul", "GRU", "LSTM", "RNN") for node in self.readers
-        )
+        return bool(self.readers) and all(node.op in FEATURE_LAYERS for node in self.readers)
 
     @cached_property
     def scaling(self) -> Scaling | None:

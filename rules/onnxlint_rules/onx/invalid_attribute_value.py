@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, counted, rule
-from onnxlint.model.graph.operators import ATTRIBUTE_LIMITS, FUNCTIONS_EACH_WAY
+from onnxlint.model.graph.operators import ATTRIBUTE_LIMITS, FUNCTIONS_EACH_WAY, LISTED
 from onnxlint_rules.onx._axes import OPS, named_axes
-from onnxlint_rules.onx._listed_values import LISTED
 from onnxlint_rules.onx._unlisted_values import list_at, unlisted_values
 
 

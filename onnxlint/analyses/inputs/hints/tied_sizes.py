@@ -11,6 +11,7 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import (
     BROADCASTING,
+    COLUMN_ATTRIBUTES,
     RECURRENT,
     SAME_SHAPE,
     VECTOR_SLOTS,
@@ -236,7 +237,7 @@ def _tabular(node: Node, dims: Dims) -> Iterator[Pair]:
     table = dims(node.input(0))
     if not table or len(table) < 2:
         return
-    for name, parts in _LISTS.get(node.op_type, ()):
+    for name, parts in COLUMN_ATTRIBUTES.get(node.op_type, ()):
         found = len(elements(node, name))
         count = len(elements(node, parts)) if parts else 1
         if found > 1 and count and not found % count:
@@ -246,16 +247,6 @@ def _tabular(node: Node, dims: Dims) -> Iterator[Pair]:
         features = [int(at) for at in elements(node, "nodes_featureids") if isinstance(at, int)]
         if features:
             yield table[-1], max(features) + 1
-
-
-_LISTS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "Scaler": (("offset", ""), ("scale", "")),
-    "Imputer": (("imputed_value_floats", ""), ("imputed_value_int64s", "")),
-    "LinearClassifier": (("coefficients", "intercepts"),),
-    "LinearRegressor": (("coefficients", "intercepts"),),
-    "FeatureVectorizer": (),
-}
-"""Attributes with an entry for each column, and those that tell how often."""
 
 
 def _vectors(node: Node, dims: Dims) -> Iterator[Pair]:

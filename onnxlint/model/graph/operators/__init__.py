@@ -7,12 +7,14 @@ it differs from. Operators outside the standard domain are written `com.microsof
 """
 
 from onnxlint.model.graph.operators.arithmetic import *  # noqa: F403
+from onnxlint.model.graph.operators.attributes import *  # noqa: F403
+from onnxlint.model.graph.operators.control import *  # noqa: F403
 from onnxlint.model.graph.operators.deciding import *  # noqa: F403
 from onnxlint.model.graph.operators.heads import *  # noqa: F403
 from onnxlint.model.graph.operators.indexing import *  # noqa: F403
+from onnxlint.model.graph.operators.kernels import *  # noqa: F403
 from onnxlint.model.graph.operators.layers import *  # noqa: F403
 from onnxlint.model.graph.operators.moving import *  # noqa: F403
 from onnxlint.model.graph.operators.quantised import *  # noqa: F403
 from onnxlint.model.graph.operators.ranges import *  # noqa: F403
-from onnxlint.model.graph.operators.runtime import *  # noqa: F403
 from onnxlint.model.graph.operators.shapes import *  # noqa: F403

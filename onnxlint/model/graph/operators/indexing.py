@@ -42,3 +42,9 @@ AXIS_OF_FIRST = (
 
 AXIS_BETWEEN = ("Flatten", "OneHot")
 """Its `axis` may also stand behind the last one: Flatten cuts there, OneHot adds it."""
+
+LENGTH_SLOTS: Mapping[str, Mapping[int, int]] = {
+    "com.microsoft::GroupQueryAttention": {5: -1, 6: 0},
+    "com.microsoft::SparseAttention": {7: 0, 8: 0},
+}
+"""Slots that take the length of past and present together, and what is added to it."""

@@ -44,6 +44,10 @@ for Einsum."""
 LAYERS = (*PRODUCTS, "LSTM", "GRU", "RNN")
 """Operators that multiply their input with weights."""
 
+FEATURE_LAYERS = frozenset(LAYERS) - {"ConvTranspose"}
+"""Layers that networks begin with that read features: a ConvTranspose begins those that generate,
+of noise or a code, which nobody scales."""
+
 LEARNT_SCALARS = AFFINE | RECURRENT | NORMALISATIONS | {"DeformConv", "PRelu"}
 """A single number in it is learnt too: the bias of one unit, one slope."""
 
@@ -62,13 +66,6 @@ BIAS_SLOT: Mapping[str, int] = {
     "Conv": 2, "ConvTranspose": 2, "Gemm": 2, "LSTM": 3, "GRU": 3, "RNN": 3,
 }  # fmt: skip
 """The input that holds a bias."""
-
-WEIGHT_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    "ai.onnx.ml::Scaler": ("scale",), "ai.onnx.ml::LinearRegressor": ("coefficients",),
-    "ai.onnx.ml::LinearClassifier": ("coefficients",),
-    "ai.onnx.ml::SVMClassifier": ("coefficients",), "ai.onnx.ml::SVMRegressor": ("coefficients",),
-}  # fmt: skip
-"""Attributes that are the weights of an operator."""
 
 VECTOR_SLOTS: Mapping[str, tuple[tuple[int, int], ...]] = {
     "BatchNormalization": ((1, 1), (2, 1), (3, 1), (4, 1)),

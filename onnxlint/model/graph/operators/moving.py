@@ -56,9 +56,7 @@ SAME_MEANING = MOVING | {"Clip", "Concat", "Expand", "Slice"}
 """An input of the model still means the same behind it: joined, cut or limited, a pixel is a pixel
 and a token a token."""
 
-SAME_COLUMNS = RESHAPING | COPYING | CASTING | {
-    "Clip", "StringNormalizer", "ai.onnx.ml::Imputer", "ai.onnx.ml::StringNormalizer",
-}  # fmt: skip
+SAME_COLUMNS = RESHAPING | COPYING | CASTING | {"Clip", "StringNormalizer", "ai.onnx.ml::Imputer"}
 """The columns of a table are the same behind it, where their number is: each is cleaned alone."""
 
 SAME_WEIGHT = CASTING | {"DequantizeLinear", "Identity", "QuantizeLinear", "Transpose"}

@@ -13,9 +13,6 @@ DEQUANTIZE = frozenset({"DequantizeLinear", "com.microsoft::DequantizeLinear"})
 QDQ = ("QuantizeLinear", "DequantizeLinear")
 """The pair of the standard domain; a scale that is not a single number goes along `axis`."""
 
-INTEGER_AFFINE = frozenset({"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"})
-"""The same on quantised numbers."""
-
 INTEGER_LAYERS: Mapping[str, tuple[int, int | None, int]] = {
     "ConvInteger": (0, 2, 1),
     "MatMulInteger": (0, 2, 1),

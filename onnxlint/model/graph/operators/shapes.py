@@ -98,30 +98,3 @@ SPECTRAL = frozenset({"DFT", "STFT"})
 
 FRAMING = frozenset({"Conv", "If", "Pad", "Slice"})
 """May cut frames from a signal, or a branch of it does."""
-
-# Types
-
-DTYPE_ATTRIBUTE: Mapping[str, str] = {
-    "Cast": "to", "ConstantOfShape": "value", "EyeLike": "dtype", "RandomNormal": "dtype",
-    "RandomNormalLike": "dtype", "RandomUniform": "dtype", "RandomUniformLike": "dtype",
-}  # fmt: skip
-"""The output has the type that this attribute names."""
-
-DTYPE_OPERAND: Mapping[str, str] = {
-    "CastLike": "i1", "EyeLike": "i0", "RandomNormalLike": "i0", "RandomUniformLike": "i0",
-}  # fmt: skip
-"""Those among them, and others, whose output has the type of an input where none is named."""
-
-# Attributes
-
-ATTRIBUTE_LIMITS: Mapping[str, Mapping[str, tuple[int, int | None]]] = {
-    "LpNormalization": {"p": (1, 2)},
-    "ReverseSequence": {"batch_axis": (0, 1), "time_axis": (0, 1)},
-    "DepthToSpace": {"blocksize": (1, None)},
-    "SpaceToDepth": {"blocksize": (1, None)},
-    "Conv": {"group": (1, None)},
-    "ConvTranspose": {"group": (1, None)},
-    "LRN": {"size": (1, None)},
-    "ai.onnx.ml::TreeEnsemble": {"aggregate_function": (0, 3), "post_transform": (0, 4)},
-}
-"""The least and the largest number that an attribute may be."""

@@ -1,5 +1,4 @@
-"""What removed operators, loops and runtimes bring along: which graphs a node runs, and what the
-kernels of onnxruntime do with operators."""
+"""What the kernels of onnxruntime do with operators: old ones they keep, chains they fuse."""
 
 from __future__ import annotations
 
@@ -13,20 +12,8 @@ FORMER = frozenset({
 """Experimental operators that ONNX has removed and onnxruntime 1.32 has kernels for; GRUUnit and
 GivenTensorFill have none."""
 
-SUBGRAPHS = frozenset({"If", "Loop", "Scan"})
-"""Runs graphs that its attributes hold."""
-
-LOOPS = SUBGRAPHS - {"If"}
-"""Runs a graph as often as something says."""
-
 REFUSING_CONFLICTS = frozenset({"Attention", "RotaryEmbedding"})
 """onnxruntime 1.32 was seen to reject a conflict of sizes inside its function."""
-
-SEVERAL_STEPS = frozenset({
-    "AveragePool", "Conv", "ConvTranspose", "DFT", "LpPool", "MaxPool", "Pad", "QLinearConv",
-    "Reshape", "Resize", "STFT", "Slice", "SpaceToDepth", "Upsample", "com.microsoft::FusedConv",
-})  # fmt: skip
-"""Needs several steps of a sequence by design, or puts steps together."""
 
 INEXACT_BODIES = (
     "CastLike", "Clip", "GroupNormalization", "LayerNormalization", "PRelu", "RMSNormalization",
