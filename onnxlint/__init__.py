@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.comparison.broken_channels import BrokenChannels
     from onnxlint.analyses.comparison.declared_outputs import Promises
     from onnxlint.analyses.comparison.first_divergence import FirstDivergence
+    from onnxlint.analyses.comparison.latency import Latency
     from onnxlint.analyses.comparison.reference import OutputDifference, Reference
     from onnxlint.analyses.comparison.stored_outputs import Expected, Tolerance
     from onnxlint.analyses.execution.boundary_runs import Limits, Strayed
@@ -44,9 +45,12 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.attention_masks import AttentionMask, AttentionMasks
     from onnxlint.analyses.static.constant_folding import ConstantFolding
     from onnxlint.analyses.static.constant_values import Constancy
+    from onnxlint.analyses.static.contract import Contract, PromisedValue, UnknownName
+    from onnxlint.analyses.static.costs import Costs
     from onnxlint.analyses.static.decompositions import Decomposition, Decompositions
     from onnxlint.analyses.static.expansions import Expansions
     from onnxlint.analyses.static.layers import Change, Layer, Layers, PathToLayer, Trail
+    from onnxlint.analyses.static.named_layers import NamedLayer
     from onnxlint.analyses.static.precision import Rounding
     from onnxlint.analyses.static.quantisation import Quantisation, QuantisedLayer
     from onnxlint.analyses.static.quantisation_parameters import (
@@ -65,8 +69,10 @@ if TYPE_CHECKING:
     from onnxlint.analyses.targets.targets import Target, Targets
     from onnxlint.analyses.trace.activations import Activations
     from onnxlint.analyses.trace.gradient_propagation import LayerGradient, Propagation, Reach
+    from onnxlint.analyses.trace.promised_values import PromisedValues
     from onnxlint.analyses.trace.trace import Contamination, Observed, ObservedNode, Trace
     from onnxlint.analyses.trace.witnesses import Witnesses
+    from onnxlint.diffing.releases import diff
     from onnxlint.findings import Finding, counted, listed, together
     from onnxlint.fix import Fix
     from onnxlint.model.edit.draft import Draft, FixError
@@ -78,6 +84,7 @@ if TYPE_CHECKING:
     from onnxlint.model.patterns.matcher import Match, Pattern, PatternError
     from onnxlint.model.preflight import Danger, External, Preflight, ProblemKind
     from onnxlint.pipeline import lint, lint_many
+    from onnxlint.release_diff import ReleaseDiff
     from onnxlint.rules.rule import Option, rule
     from onnxlint.settings import Settings
     from onnxlint.severity import Severity, Stage
@@ -98,6 +105,8 @@ _HOMES = {
     "Constancy": "onnxlint.analyses.static.constant_values",
     "ConstantFolding": "onnxlint.analyses.static.constant_folding",
     "Contamination": "onnxlint.analyses.trace.trace",
+    "Contract": "onnxlint.analyses.static.contract",
+    "Costs": "onnxlint.analyses.static.costs",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.inputs.user_data",
     "Decomposition": "onnxlint.analyses.static.decompositions",
@@ -117,6 +126,7 @@ _HOMES = {
     "Inputs": "onnxlint.analyses.inputs.inputs",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
     "Labels": "onnxlint.analyses.predictions.labels",
+    "Latency": "onnxlint.analyses.comparison.latency",
     "Layer": "onnxlint.analyses.static.layers",
     "LayerGradient": "onnxlint.analyses.trace.gradient_propagation",
     "Layers": "onnxlint.analyses.static.layers",
@@ -126,6 +136,7 @@ _HOMES = {
     "Miscount": "onnxlint.analyses.static.quantisation_parameters",
     "Misnomer": "onnxlint.analyses.predictions.predictions",
     "Model": "onnxlint.model.file.load",
+    "NamedLayer": "onnxlint.analyses.static.named_layers",
     "Node": "onnxlint.model.graph.nodes",
     "NotApplicable": "onnxlint.model.graph.place",
     "Observed": "onnxlint.analyses.trace.trace",
@@ -143,6 +154,8 @@ _HOMES = {
     "Predictions": "onnxlint.analyses.predictions.predictions",
     "Preflight": "onnxlint.model.preflight",
     "ProblemKind": "onnxlint.model.preflight",
+    "PromisedValue": "onnxlint.analyses.static.contract",
+    "PromisedValues": "onnxlint.analyses.trace.promised_values",
     "Promises": "onnxlint.analyses.comparison.declared_outputs",
     "Propagation": "onnxlint.analyses.trace.gradient_propagation",
     "Quantisation": "onnxlint.analyses.static.quantisation",
@@ -151,6 +164,7 @@ _HOMES = {
     "QuantisedRange": "onnxlint.analyses.static.quantisation_parameters",
     "Reach": "onnxlint.analyses.trace.gradient_propagation",
     "Reference": "onnxlint.analyses.comparison.reference",
+    "ReleaseDiff": "onnxlint.release_diff",
     "Reruns": "onnxlint.analyses.execution.reruns",
     "ResizedAxis": "onnxlint.analyses.stability.behaviour",
     "Rounding": "onnxlint.analyses.static.precision",
@@ -176,6 +190,7 @@ _HOMES = {
     "Trail": "onnxlint.analyses.static.layers",
     "Tried": "onnxlint.analyses.stability.sensitivity",
     "Unavailable": "onnxlint.analyses",
+    "UnknownName": "onnxlint.analyses.static.contract",
     "Unread": "onnxlint.analyses.stability.positions",
     "Value": "onnxlint.model.graph.nodes",
     "Variation": "onnxlint.analyses.stability.sensitivity",
@@ -187,6 +202,7 @@ _HOMES = {
     "Windows": "onnxlint.analyses.static.windows",
     "Witnesses": "onnxlint.analyses.trace.witnesses",
     "counted": "onnxlint.findings",
+    "diff": "onnxlint.diffing.releases",
     "lint": "onnxlint.pipeline",
     "lint_many": "onnxlint.pipeline",
     "listed": "onnxlint.findings",
@@ -210,6 +226,8 @@ __all__ = [
     "Constancy",
     "ConstantFolding",
     "Contamination",
+    "Contract",
+    "Costs",
     "Danger",
     "Data",
     "Decomposition",
@@ -229,6 +247,7 @@ __all__ = [
     "Inputs",
     "Journal",
     "Labels",
+    "Latency",
     "Layer",
     "LayerGradient",
     "Layers",
@@ -238,6 +257,7 @@ __all__ = [
     "Mismatch",
     "Misnomer",
     "Model",
+    "NamedLayer",
     "Node",
     "NotApplicable",
     "Observed",
@@ -255,6 +275,8 @@ __all__ = [
     "Predictions",
     "Preflight",
     "ProblemKind",
+    "PromisedValue",
+    "PromisedValues",
     "Promises",
     "Propagation",
     "Quantisation",
@@ -263,6 +285,7 @@ __all__ = [
     "QuantisedRange",
     "Reach",
     "Reference",
+    "ReleaseDiff",
     "Reruns",
     "ResizedAxis",
     "Rounding",
@@ -288,6 +311,7 @@ __all__ = [
     "Trail",
     "Tried",
     "Unavailable",
+    "UnknownName",
     "Unread",
     "Value",
     "Variation",
@@ -299,6 +323,7 @@ __all__ = [
     "Windows",
     "Witnesses",
     "counted",
+    "diff",
     "lint",
     "lint_many",
     "listed",

@@ -16,7 +16,7 @@ from onnxlint.model.graph.surroundings import Surroundings
 from onnxlint.report import ModelReport, Suppressed
 from onnxlint.safety.printable import json_text
 from onnxlint.severity import Severity
-from onnxlint.toml_tables import ConfigError, real_path
+from onnxlint.toml_tables import ConfigError, exists, is_file, real_path
 
 ACCEPTED_FILE = "onnxlint-accepted.json"
 VERSION = 1
@@ -96,6 +96,8 @@ class Accepted:
         Raises:
             ConfigError: it cannot be read, or is no file of accepted findings.
         """
+        if exists(file) and not is_file(file):  # a pipe would be waited for
+            raise ConfigError(f"{file}: is not a file; name one that 'onnxlint accept' wrote")
         try:
             with file.open("rb") as opened:
                 data = opened.read(LARGEST_FILE + 1)

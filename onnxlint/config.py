@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -13,6 +12,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from onnxlint.config_files import extended, files_of, merged
+from onnxlint.promises import (
+    Architecture,
+    Budgets,
+    Provenance,
+    ValuePromise,
+)
 from onnxlint.rules.packs import Registry, discover
 from onnxlint.safety.trust import declarations, is_ours
 from onnxlint.settings import (
@@ -83,6 +88,10 @@ class Choices(msgspec.Struct, **TABLE):
     rules: dict[str, dict[str, Any]] = {}
     outputs: dict[str, OutputContract] = {}
     inputs: dict[str, InputContract] = {}
+    architecture: Architecture | None = None
+    values: dict[Glob, ValuePromise] = {}
+    budgets: Budgets | None = None
+    provenance: Provenance | None = None
     targets: list[str] = []
     samples: Annotated[int, msgspec.Meta(ge=1, le=MOST_SAMPLES)] | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
@@ -260,20 +269,3 @@ def _check_output(file: Path, name: str, output: OutputContract) -> None:
         raise ConfigError(
             f"{file}: range of output {name!r} is {list(output.range)}; write [lowest, highest]"
         )
-
-
-_UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
-def parse_bytes(text: str) -> int:
-    """`8GiB`, `512M`, `1000000` as bytes; units are powers of 1024.
-
-    Raises:
-        ConfigError: it is no such size.
-    """
-    match = re.fullmatch(
-        r"\s*(\d{1,19}(?:\.\d{1,19})?)\s*([KMGT]?)(?:iB|B)?\s*", text, re.IGNORECASE
-    )
-    if match is None or float(match[1]) <= 0:
-        raise ConfigError(f"{text!r} is not a valid size; use e.g. 512MiB or 8GiB")
-    return int(float(match[1]) * _UNITS[match[2].upper()])

@@ -30,7 +30,7 @@ def extended(file: Path, seen: tuple[Path, ...] = ()) -> dict[Path, Table]:
     """
     if real_path(file) in seen:
         raise ConfigError(f"{file}: extends itself; remove one 'extend'")
-    table = _placed(own_table(file) or {}, file.parent)
+    table = with_paths(own_table(file) or {}, file.parent)
     before: dict[Path, Table] = {}
     for base in _bases(table.get("extend"), file):
         before |= extended(base, (*seen, real_path(file)))
@@ -62,7 +62,7 @@ def _in_package(name: str, file: Path) -> Path | None:
     raise ConfigError(f"{file}: extends {name!r}, and package {named[1]!r} has no such file")
 
 
-def _placed(table: Table, folder: Path) -> Table:
+def with_paths(table: Table, folder: Path) -> Table:
     """The table with its paths taken from its own folder, wherever it is extended."""
 
     def placed(written: Any) -> Any:
@@ -74,8 +74,13 @@ def _placed(table: Table, folder: Path) -> Table:
         paths["rule-paths"] = [placed(written) for written in rules]
     per_model = table.get("per-model")
     if isinstance(per_model, list):
-        paths["per-model"] = [_placed(each, folder) if isinstance(each, dict) else each
+        paths["per-model"] = [with_paths(each, folder) if isinstance(each, dict) else each
                               for each in per_model]  # fmt: skip
+    budgets = table.get("budgets")
+    latency = budgets.get("latency") if isinstance(budgets, dict) else None
+    if isinstance(budgets, dict) and isinstance(latency, dict) and "reference" in latency:
+        own = {"reference": placed(latency["reference"])}
+        paths["budgets"] = budgets | {"latency": latency | own}
     return table | paths
 
 

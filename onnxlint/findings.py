@@ -193,7 +193,7 @@ class Diagnostic:
     @property
     def structural_fingerprint(self) -> str:
         """16 hex digits that stay the same where nodes and values are renamed."""
-        return _digest(self.code, self.place.module, self.surroundings)
+        return _digest(self.code, self.surroundings)
 
     def order(self) -> tuple[int, str, str, int, str, str]:
         """Sort key of every report: severity, code, scope, node index, value, message."""

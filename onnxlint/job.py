@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
 from onnxlint.acceptance import Accepted
 from onnxlint.choosing import Mandate, Overrides, chosen, floors, strictest
-from onnxlint.config import Choices, Loaded, parse_bytes, shown
+from onnxlint.config import Choices, Loaded, shown
 from onnxlint.model.file.source import Source
+from onnxlint.promises import laid_over
 from onnxlint.report import Configuration, ModelReport
 from onnxlint.rules.packs import PackError, Registry
 from onnxlint.rules.rule import Rule
 from onnxlint.settings import DEFAULT_SAMPLES, LABELLED_SAMPLES, LabelSource, Settings
 from onnxlint.severity import Severity, Stage
 from onnxlint.suppression import Suppression, resolved
-from onnxlint.toml_tables import ConfigError
+from onnxlint.toml_tables import ConfigError, parse_bytes
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,20 @@ def _resolved(settings: Settings, by_weight: list[Choices], stage: Stage | None)
         stage=_last([each.stage for each in by_weight], stage) or settings.stage,
         inputs=settings.inputs or inputs,
         outputs=settings.outputs or outputs,
+        **promised(by_weight, settings),
     )
+
+
+def promised(by_weight: list[Choices], settings: Settings | None = None) -> dict[str, Any]:
+    """The rest of the contract: keys of a more special table take the place of those before."""
+    settings = settings or Settings()
+    promises: dict[str, Any] = {}
+    for name in ("architecture", "budgets", "provenance"):
+        own = getattr(settings, name)
+        told = [table for each in by_weight if (table := getattr(each, name)) is not None]
+        promises[name] = reduce(laid_over, [*told, own], type(own)())
+    values = {name: value for each in by_weight for name, value in each.values.items()}
+    return promises | {"values": settings.values or values}
 
 
 T = TypeVar("T")

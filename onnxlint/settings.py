@@ -10,6 +10,17 @@ from typing import Literal
 
 import msgspec
 
+from onnxlint.promises import (
+    Architecture,
+    Between,
+    Budgets,
+    Dimension,
+    Provenance,
+    ValuePromise,
+    check_bounds,
+    check_dims,
+    known_dtype,
+)
 from onnxlint.severity import Stage
 from onnxlint.toml_tables import TABLE
 
@@ -35,12 +46,21 @@ LARGEST_SIDE = 16_384
 
 
 class InputContract(msgspec.Struct, **TABLE):
-    """What is declared of an input: its range, and how images are prepared for it.
+    """What is declared of an input: its type, its data, and how images are prepared for it.
 
     Pixels are multiplied by `scale`, then `mean` is subtracted and `std` divided by,
-    a channel each.
+    a channel each. `features` are ranges by the feature's or channel's number, from 0, or
+    by the column's name;
+    `data_mean` and `data_std` bound mean and standard deviation of each feature in the data, and
+    `normalised` says that they are near 0 and 1.
     """
 
+    dtype: str | None = None
+    shape: list[Dimension] | None = None
+    features: list[Between] | dict[str, Between] = {}
+    normalised: bool = False
+    data_mean: Between | None = None
+    data_std: Between | None = None
     range: tuple[float, float] | None = None
     layout: Literal["NCHW", "NHWC"] | None = None
     scale: float | None = None
@@ -62,13 +82,55 @@ class InputContract(msgspec.Struct, **TABLE):
             raise ValueError(f"size must be [height, width], each from 1 to {LARGEST_SIDE}")
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError("range must be [lowest, highest]")
+        known_dtype(self.dtype)
+        check_dims(self.shape)
+        check_bounds(data_mean=self.data_mean, data_std=self.data_std)
+        for name, bounds in self.feature_ranges.items():
+            check_bounds(**{f"features.{name}": bounds})
+
+    @property
+    def preparation(self) -> InputContract:
+        """How images are prepared, without anything that is promised."""
+        return InputContract(
+            layout=self.layout, scale=self.scale, mean=self.mean, std=self.std, size=self.size,
+            colour=self.colour,
+        )  # fmt: skip
+
+    @property
+    def element_type(self) -> str | None:
+        """The dtype, as it is shown."""
+        return known_dtype(self.dtype)
+
+    @property
+    def feature_ranges(self) -> dict[str, Between]:
+        """The promised range of each feature, by its number or column."""
+        if isinstance(self.features, dict):
+            return self.features
+        return {str(number): bounds for number, bounds in enumerate(self.features)}
 
 
 class OutputContract(msgspec.Struct, **TABLE):
-    """What is declared of an output: its range, and its kind of head where the graph is silent."""
+    """What is declared of an output: its type, what it holds, and its kind of head.
 
+    `entropy` bounds the mean entropy of its predictions, in nats.
+    """
+
+    dtype: str | None = None
+    shape: list[Dimension] | None = None
     head: str | None = None
     range: tuple[float, float] | None = None
+    sums_to_one: bool = False
+    entropy: Between | None = None
+
+    def __post_init__(self) -> None:
+        known_dtype(self.dtype)
+        check_dims(self.shape)
+        check_bounds(entropy=self.entropy)
+
+    @property
+    def element_type(self) -> str | None:
+        """The dtype, as it is shown."""
+        return known_dtype(self.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +167,8 @@ class Settings:
     `targets` are the names of those on which the model is to run: `ort-cpu`, `tensorrt-10.15`.
     `full_trace` watches every float value instead of those where fused kernels end. `witnesses` is
     the folder for inputs that show where NaN or infinity comes from. `reference` is the model to
-    compare with. `inputs` and `outputs` are what is declared of them, by name.
+    compare with. `inputs` and `outputs` are what is declared of them, by name; `architecture`,
+    `values` (by name, module or glob), `budgets` and `provenance` are the rest of what is promised.
     """
 
     stage: Stage = Stage.TRAINED
@@ -122,6 +185,10 @@ class Settings:
     outputs: Mapping[str, OutputContract] = field(default_factory=dict)
     labels: LabelSource | None = None
     compare_simple: bool = False
+    architecture: Architecture = field(default_factory=Architecture)
+    values: Mapping[str, ValuePromise] = field(default_factory=dict)
+    budgets: Budgets = field(default_factory=Budgets)
+    provenance: Provenance = field(default_factory=Provenance)
 
     def __post_init__(self) -> None:
         for name in ("data", "witnesses", "reference"):

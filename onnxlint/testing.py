@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.config import Config, Loaded
+from onnxlint.config_files import with_paths
 from onnxlint.fixing import FixRequest, fix_model
-from onnxlint.job import Job, settings_of
+from onnxlint.job import Job, promised, settings_of
 from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.rule import Rule
@@ -98,11 +99,12 @@ class Example:
 
     def settings_in(self, folder: Path) -> Settings:
         """The settings that it is judged with; files that they name lie in `folder`."""
-        config = converted(self.config, Config)
+        config = converted(with_paths(dict(self.config), folder), Config)
         settings = settings_of(Loaded(config, folder / "onnxlint.toml"))
         settings = replace(
-            settings, targets=self.targets, inputs=config.inputs, outputs=config.outputs
-        )
+            settings, targets=self.targets, inputs=config.inputs, outputs=config.outputs,
+            **promised([config]),
+        )  # fmt: skip
         if self.data:
             settings = replace(settings, data=folder / DATA_FILE)
         if self.labels:

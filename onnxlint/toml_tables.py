@@ -162,3 +162,20 @@ def _alternatives(kind: inspect.Type) -> Iterator[inspect.Type]:
             yield from _alternatives(each)
     else:
         yield kind
+
+
+_UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def parse_bytes(text: str) -> int:
+    """`8GiB`, `512M`, `1000000` as bytes; units are powers of 1024.
+
+    Raises:
+        ConfigError: it is no such size.
+    """
+    match = re.fullmatch(
+        r"\s*(\d{1,19}(?:\.\d{1,19})?)\s*([KMGT]?)(?:iB|B)?\s*", text, re.IGNORECASE
+    )
+    if match is None or float(match[1]) <= 0:
+        raise ConfigError(f"{text!r} is not a valid size; use e.g. 512MiB or 8GiB")
+    return int(float(match[1]) * _UNITS[match[2].upper()])

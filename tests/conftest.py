@@ -6,8 +6,10 @@ import compileall
 import gc
 import json
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -155,6 +157,25 @@ def graph_of(write_model: Callable[..., Path]):
             yield Graph(model)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def acme_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the example's wheel is installed, as pip does it."""
+    folder = tmp_path_factory.mktemp("acme")
+    shutil.copytree(
+        ROOT / "examples" / "acme-rules",
+        folder / "source",
+        ignore=shutil.ignore_patterns("*cache*"),
+    )
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=folder / "source", capture_output=True, text=True,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(folder / "site")
+    return folder / "site"
 
 
 @pytest.fixture

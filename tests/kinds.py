@@ -18,7 +18,8 @@ FILES = {
     ),
     "end_to_end": (
         "attacks", "bounds", "cli", "fixing", "fixtures", "hostile_contents", "hostile_data",
-        "in_memory", "linear", "links", "output_safety", "processes", "reruns", "same_answers",
+        "in_memory", "linear", "links", "output_safety", "processes",
+        "reports_of_a_run", "reruns", "same_answers",
         "terminal", "trust", "wheel", "work", "worker",
     ),
 }  # fmt: skip
@@ -26,10 +27,11 @@ FILES = {
 KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name in names}
 RUNNING = {
     f"test_{name}" for name in (
-        "act_rules", "behaviour", "channels", "data_rules", "expected", "hints", "layers_inside",
-        "nan_marks", "positions", "predictions", "propagation", "public_reports", "reference",
-        "refusals", "reruns", "runtime_rules", "scores", "shapes", "synthesis", "targets", "ties",
-        "together", "trace", "within", "witnesses",
+        "act_rules", "behaviour", "channels", "contract", "data_rules", "expected", "hints",
+        "init", "layers_inside", "nan_marks", "positions", "predictions", "propagation",
+        "public_reports", "reference", "refusals", "release_diff", "reruns", "runtime_rules",
+        "scores", "shapes", "synthesis", "targets", "ties", "together", "trace", "within",
+        "witnesses",
     )
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from conftest import FLAWED
 
-from onnxlint.config import ConfigError, find, load, parse_bytes
+from onnxlint.config import ConfigError, find, load
 from onnxlint.job import plan
 from onnxlint.rules.packs import discover
 from onnxlint.severity import Severity, Stage
+from onnxlint.toml_tables import parse_bytes
 
 
 @pytest.fixture

@@ -372,5 +372,5 @@ def test_what_cannot_be_read_ends_with_2_and_without_a_traceback(write_model, on
     (tmp_path / "d.npz").write_bytes(b"nonsense")
     done = onnxlint(path, "--data", "d.npz")
     assert done.returncode == 2
-    assert "cannot lint: d.npz: cannot be read as numpy arrays" in done.stdout
+    assert "incomplete: d.npz: cannot be read as numpy arrays" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

@@ -448,7 +448,7 @@ def test_what_is_gone_is_told_and_pruned(here):
     save(net("[first] a = Relu (x)", "[second] b = Softmax <axis = -1> (a)", *FOUR[2:]))
     code, said = run("m.onnx", "--select", "ARC001", "--static-only")
     assert code == 0
-    assert "ARC001 repeated-softmax at 'second' is accepted and gone" in said
+    assert "ARC001 repeated-softmax at second is accepted and gone" in said
     assert "1 accepted" in said
     accept()
     assert len(entries()) == 2
@@ -519,6 +519,13 @@ def test_a_file_that_is_named_must_be_there(here):
     code, said = run("m.onnx", "--accepted", "none.json")
     assert code == 2
     assert "none.json: cannot be read (No such file or directory)" in said
+
+
+def test_a_folder_holds_no_accepted_findings(here):
+    save(net(*SOFTMAXES))
+    code, said = run("m.onnx", "--accepted", ".", "--select", "ARC001")
+    assert code == 2
+    assert "Traceback" not in said
 
 
 def test_no_accepted_reports_everything(here):

@@ -12,8 +12,9 @@ import pytest
 from onnxlint.findings import Diagnostic, Finding, together
 from onnxlint.model.graph.place import Place
 from onnxlint.report import FixReport, Metrics, ModelReport, exit_code
-from onnxlint.reporters import json as json_reporter
-from onnxlint.reporters import text
+from onnxlint.reporters.json import Json
+from onnxlint.reporters.protocol import Outcome, Run, View, rendered
+from onnxlint.reporters.text import Text
 from onnxlint.severity import Severity
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -64,35 +65,50 @@ REPORTS = (
 )  # fmt: skip
 
 
-def check(name: str, rendered: str) -> None:
+USUAL = View()
+
+
+def check(name: str, text: str) -> None:
     path = GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(rendered, encoding="utf-8")
-    assert rendered == path.read_text(encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def written(make, reports, view: View = USUAL) -> str:
+    run = Run("1.2.3", {"onnxlint_rules": "1.2.3"}, Path("/work"), len(reports), view)
+    return rendered(make(run), reports, Outcome(exit_code(reports)))
+
+
+def full(reports, view: View = USUAL) -> str:
+    return written(Text, reports, view)
 
 
 def test_text():
     import click
 
-    check("report.txt", click.unstyle(text.render(REPORTS)))
+    check("report.txt", click.unstyle(full(REPORTS)))
 
 
 def test_text_in_full():
     import click
 
-    check("report-verbose.txt", click.unstyle(text.render(REPORTS, verbose=True)))
+    check(
+        "report-verbose.txt",
+        click.unstyle(full(REPORTS, View(Severity.INFO, repeats=True, not_applicable=True))),
+    )
 
 
 def test_text_of_fixes():
     import click
 
     fixable = [replace(report, mending=None) for report in MENDED[:1]]
-    rendered = text.render(MENDED) + "\n" + text.render(fixable)
+    rendered = full(MENDED) + "\n" + full(fixable)
     check("report-fixes.txt", click.unstyle(rendered))
 
 
 def test_json_of_fixes():
-    document = json.loads(json_reporter.render(MENDED, {}))
+    document = json.loads(written(Json, MENDED))
     first, second, third = (model["mending"] for model in document["models"])
     assert [finding["fix"] for finding in first["fixed"]] == ["remove the initializer"] * 4
     assert first["refused"][0]["reason"] == "verification failed"
@@ -103,14 +119,13 @@ def test_json_of_fixes():
 def test_text_of_errors_alone():
     import click
 
-    check("report-quiet.txt", click.unstyle(text.render(REPORTS, show=Severity.ERROR)))
+    check("report-quiet.txt", click.unstyle(full(REPORTS, View(Severity.ERROR))))
 
 
-def test_json(monkeypatch):
-    monkeypatch.setattr(json_reporter, "__version__", "1.2.3")
-    rendered = json_reporter.render(REPORTS, {"onnxlint_rules": "1.2.3"})
-    json.loads(rendered, parse_constant=pytest.fail)
-    check("report.json", rendered)
+def test_json():
+    document = written(Json, REPORTS)
+    json.loads(document, parse_constant=pytest.fail)
+    check("report.json", document)
 
 
 def test_findings_told_as_one_keep_the_first_hint():
@@ -121,7 +136,7 @@ def test_findings_told_as_one_keep_the_first_hint():
 
 def test_documentation_names_every_key():
     page = (Path(__file__).parent.parent / "docs" / "json_report.md").read_text(encoding="utf-8")
-    document = json.loads(json_reporter.render((*REPORTS, *MENDED), {}))
+    document = json.loads(written(Json, (*REPORTS, *MENDED)))
 
     def keys(part):
         if isinstance(part, dict):
@@ -130,7 +145,7 @@ def test_documentation_names_every_key():
             if isinstance(inner, dict | list):
                 yield from keys(inner)
 
-    named = {"cat", "dog\x1b", "majority class", "runs"}  # of classes, baselines and evidence
+    named = {"cat", "dog\x1b", "majority class", "runs", "onnxlint_rules"}  # of classes, packs …
     assert [key for key in {*keys(document)} - named if f"`{key}`" not in page] == []
 
 

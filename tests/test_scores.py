@@ -19,6 +19,7 @@ from onnxlint.analyses.predictions.baselines import Baselines
 from onnxlint.analyses.predictions.scores import Scores
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.file.load import open_model
+from onnxlint.pipeline import lint
 from onnxlint.runtime.data import labels
 from onnxlint.runtime.metrics import scoring
 from onnxlint.settings import LabelSource, Settings
@@ -652,3 +653,21 @@ def test_a_bad_model_is_not_a_permuted_one(tmp_path):
     assert permuted(tmp_path, np.eye(6)[merged] * 5, classes) == ()
     few = np.arange(6)
     assert permuted(tmp_path, np.eye(6)[few[::-1]], few) == ()  # one sample of each
+
+
+def test_scores_whose_head_is_not_recognised_are_ranked_and_that_is_told(tmp_path, write_model):
+    weights = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    numbers = ", ".join(map(str, weights.reshape(-1)))
+    path = write_model(f"""<ir_version: 8, opset_import: ["" : 17]>
+        net (float[N, 4] x) => (float[N, 3] y) <float[4, 3] w = {{{numbers}}}>
+        {{ g = MatMul(x, w) y = Relu(g) }}""")
+    x = np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32)
+    np.savez(tmp_path / "d.npz", x=x, t=np.maximum(x @ weights, 0).argmax(axis=1))
+    settings = Settings(data=tmp_path / "d.npz", labels=LabelSource(tmp_path / "d.npz", "t"),
+                        samples=50)  # fmt: skip
+    report = lint(path, select="PRD", settings=settings)
+    assert report.metrics is not None
+    assert (report.metrics.accuracy, report.metrics.log_loss) == (1.0, None)
+    (told,) = [finding for finding in report.findings if finding.code == "LNT002"]
+    assert told.severity is Severity.INFO
+    assert told.message.startswith("the head of output 'y' is not recognised; the highest score")

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -31,23 +30,8 @@ def new(*arguments: object) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """A folder in which the example's wheel is installed, as pip does it."""
-    folder = tmp_path_factory.mktemp("acme")
-    shutil.copytree(EXAMPLE, folder / "source", ignore=shutil.ignore_patterns("*cache*"))
-    built = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
-        cwd=folder / "source", capture_output=True, text=True,
-    )  # fmt: skip
-    assert built.returncode == 0, built.stderr
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-        wheel.extractall(folder / "site")
-    return folder / "site"
-
-
 @pytest.fixture
-def acme(installed, tmp_path):
+def acme(acme_site, tmp_path):
     """Runs the command where the pack is installed, in a folder with a model."""
     model = model_from_text(POOLED)
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
@@ -55,7 +39,7 @@ def acme(installed, tmp_path):
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "onnxlint", *map(str, arguments)],
-            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(installed)},
+            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(acme_site)},
             capture_output=True, text=True,
         )  # fmt: skip
 

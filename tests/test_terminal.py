@@ -9,6 +9,7 @@ import re
 import struct
 import termios
 from dataclasses import replace
+from pathlib import Path
 
 import click
 import pytest
@@ -19,7 +20,8 @@ from onnxlint.cli.colours import of_environment
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
 from onnxlint.report import ModelReport
-from onnxlint.reporters.text import render
+from onnxlint.reporters.protocol import Outcome, Run, View, rendered
+from onnxlint.reporters.text import Text
 from onnxlint.reporters.wrapping import wrapped
 from onnxlint.severity import Severity
 
@@ -74,6 +76,11 @@ LONG = Diagnostic(
     synthetic=True,
     fix="remove them",
 )
+
+
+def render(reports, seconds=None, **view):
+    run = Run("1.2.3", {}, Path("/work"), len(reports), View(**view))
+    return rendered(Text(run), reports, Outcome(seconds=seconds))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -253,7 +260,7 @@ def test_models_with_milder_findings_are_named_as_such():
     quiet = told(reported("a", Severity.WARNING), clean, show=Severity.ERROR)
     assert quiet[0] == "2 models without errors: a, b"
     assert quiet[2].startswith("0 errors, 1 warning, 0 info (1 not shown; --show warning) in 2 ")
-    assert told(mild, clean, verbose=True)[-3].startswith("1 model without findings: b")
+    assert told(mild, clean, show=Severity.INFO)[-3].startswith("1 model without findings: b")
     many = told(*(reported(f"m{k}") for k in range(25)))[0]
     assert many.endswith("m18, m19 … and 5 more")
 

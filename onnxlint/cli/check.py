@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from onnxlint.cli.colours import color_option
-from onnxlint.cli.models import expand
+from onnxlint.cli.models import expand, unmatched
 from onnxlint.cli.planning import options_of, planned, planner_of
 from onnxlint.cli.progress import judged
 from onnxlint.cli.sections import sectioned
@@ -51,8 +52,8 @@ SECTIONS = {
     "Input data": ("data", "samples", "seed", "labels", "compare_simple", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
-    "Report": ("fail_on", "show", "show_not_applicable", "no_hints", "quiet", "verbose",
-               "format_", "output", "color"),
+    "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
+               "quiet", "verbose", "formats", "output", "color"),
 }  # fmt: skip
 
 
@@ -208,6 +209,13 @@ SECTIONS = {
     type=_lower(Severity),
     help="Show findings of this severity or higher.  [warning; with --fail-on info, info]",
 )
+@click.option(
+    "--max-warnings",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Exit with code 1 on more than N warnings in all models.",
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with code 0 whatever is found.")
 @click.option("--show-not-applicable", is_flag=True, help="Show why rules were not applicable.")
 @click.option("--no-hints", is_flag=True, help="Do not show hints on what to do about findings.")
 @click.option("--quiet", "-q", is_flag=True, help="Show only errors, and no progress bar.")
@@ -219,23 +227,28 @@ SECTIONS = {
 )
 @click.option(
     "--format",
-    "format_",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="Format of the report.  [text]",
+    "-f",
+    "formats",
+    multiple=True,
+    metavar="NAME[=FILE]",
+    help="Format of the report: full, concise, json, jsonl, sarif, junit, github, gitlab, "
+    "markdown, or one that a pack brings. Several formats, each but one with a file: "
+    "-f sarif=out.sarif -f full.  [full]",
 )
 @click.option(
     "--output",
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the report to FILE instead of standard output.",
+    help="Write the report to FILE instead of standard output; with several formats, the one that "
+    "has no file of its own.",
 )
 @color_option
 def command(
-    models: tuple[str, ...], format_: str, output: Path | None, jobs: int, quiet: bool,
-    verbose: bool, show: str | None, show_not_applicable: bool, no_hints: bool, fix: bool,
-    fix_output: Path | None, diff: bool, unverified_fixes: bool, **given: Any,
+    models: tuple[str, ...], formats: tuple[str, ...], output: Path | None, jobs: int,
+    quiet: bool, verbose: bool, show: str | None, show_not_applicable: bool, no_hints: bool,
+    max_warnings: int | None, exit_zero: bool, fix: bool, fix_output: Path | None, diff: bool,
+    unverified_fixes: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Lint models and report findings.
 
@@ -256,29 +269,38 @@ def command(
         if unverified_fixes:
             raise click.UsageError("--unverified-fixes requires --fix or --diff")
     options = options_of(given)
-    from onnxlint.cli.output import check_report, write_report
+    from onnxlint.cli.formats import wanted_reports
+    from onnxlint.cli.output import check_reports
     from onnxlint.cli.presentation import Presentation
+    from onnxlint.cli.reporting import Reporting
+    from onnxlint.cli.verdict import outcome_of
     from onnxlint.pipeline import lint_model
-    from onnxlint.report import exit_code
 
+    wanted = wanted_reports(formats, output)
     models_by_path = expand(models)
+    nothing = unmatched(models_by_path)
+    if nothing is not None and all(each.is_for_people for each in wanted):
+        raise click.UsageError(nothing)
     planner = planner_of(options)
     tasks = planned(planner, models_by_path, options)
     lint: Lint = lint_model
     if fix or diff:
         from onnxlint.cli.fix import check_fixing, fixer
 
-        check_fixing([*models_by_path], fix_output, options, diff=diff, format_=format_)
+        check_fixing([*models_by_path], fix_output, options, diff=diff, formats=formats)
         lint = fixer(fix_output, diff=diff, unverified=unverified_fixes)
-    check_report(output, fix_output, tasks, options)
-    reports = list(judged(tasks, lint, parallel=jobs, quiet=quiet))
+    check_reports(wanted, fix_output, tasks, options)
+    looks = Presentation(show, quiet, verbose, show_not_applicable, not no_hints)
+    reporting = Reporting([] if diff else wanted, looks.run(tasks, planner.packs))
+    with closing(judged(tasks, lint, parallel=jobs, quiet=quiet)) as done:
+        reports = [*reporting.models(done)]
+    outcome = outcome_of(
+        tasks, reports, unmatched=nothing, most_warnings=max_warnings, exit_zero=exit_zero,
+        is_selected=bool(options.select), seconds=time.perf_counter() - begin,
+    )  # fmt: skip
+    reporting.end(outcome)
     if diff:
         from onnxlint.cli.fix import show_diff
 
-        raise SystemExit(show_diff(reports, output, quiet=quiet))
-    looks = Presentation(format_, show, quiet, verbose, show_not_applicable, not no_hints)
-    seconds = time.perf_counter() - begin
-    write_report(
-        looks.rendered(reports, planner.packs, seconds=seconds, on_terminal=output is None), output
-    )
-    raise SystemExit(exit_code(reports))  # a rule may have replaced sys.exit
+        raise SystemExit(max(show_diff(reports, output, quiet=quiet), 2 * bool(outcome.error)))
+    raise SystemExit(outcome.exit_code)  # a rule may have replaced sys.exit

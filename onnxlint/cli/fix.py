@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onnxlint.cli.output import fixed_models, is_same, named_files, write_report
+from onnxlint.cli.output import fixed_models, is_same, named_files, write_report, write_to_terminal
 from onnxlint.fixing import FixRequest, fix_model
 from onnxlint.report import ModelReport
-from onnxlint.reporters.summary import counted
+from onnxlint.reporters.summary import counted, unlinted
 from onnxlint.safety.printable import printable
 from onnxlint.safety.writing import obstacle
 
@@ -32,14 +33,14 @@ def fixer(target: Path | None, *, diff: bool, unverified: bool) -> Lint:
 
 
 def check_fixing(
-    paths: list[str], target: Path | None, options: Options, *, diff: bool, format_: str
+    paths: list[str], target: Path | None, options: Options, *, diff: bool, formats: Sequence[str]
 ) -> None:
     """Finds mistakes before any model is read."""
     if importlib.util.find_spec("onnx_ir") is None:
         raise click.UsageError("--fix requires onnx-ir: pip install 'onnxlint[fix]'")
     if diff and target is not None:
         raise click.UsageError("--diff does not write a model: remove --fix-output")
-    if diff and format_ != "text":
+    if diff and not {"text", "full"}.issuperset(formats):
         raise click.UsageError("--diff prints a diff instead of a report: remove --format")
     if not diff and target is None and "-" in paths:
         message = "--fix of a model from standard input requires --fix-output FILE"
@@ -88,7 +89,11 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
 
     2 where a model could not be worked on, 1 where there is something to fix, else 0.
     """
-    write_report("".join(_coloured(report) for report in reports), output)
+    shown = "".join(map(_coloured, reports))
+    if output is None:
+        write_to_terminal(shown)
+    else:
+        write_report(shown, output, f"--output {str(output)!r}")
     mendings = [report.mending for report in reports if report.mending is not None]
     if not quiet:
         would = sum(len(mending.fixed) for mending in mendings)
@@ -100,7 +105,7 @@ def show_diff(reports: list[ModelReport], output: Path | None, *, quiet: bool) -
         for reason, refused in groupby(() if quiet else reasons, key=lambda refusal: refusal[1]):
             _tell(f"would not fix {len(list(refused)):,} in {report.path}: {reason}")
         if report.error is not None:
-            _tell(f"cannot lint {report.path}: {report.error}")
+            _tell(f"{report.path}: {unlinted(report)}: {report.error}")
     if not all(report.complete for report in reports):
         return 2
     return int(any(mending.fixed for mending in mendings))

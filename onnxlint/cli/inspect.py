@@ -68,10 +68,10 @@ def command(
     time_limit: float, memory_limit: str | None,
 ) -> None:  # fmt: skip
     """Summarise MODEL layer by layer: module, shape, parameters and range observed in a run."""
-    from onnxlint.config import parse_bytes
     from onnxlint.safety.forked import Crashed, Isolated
     from onnxlint.safety.limits import Budget
     from onnxlint.settings import Settings
+    from onnxlint.toml_tables import parse_bytes
 
     settings = Settings(
         samples=samples, seed=seed, full_trace=trace == "full", time_limit=time_limit,

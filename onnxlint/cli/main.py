@@ -19,14 +19,16 @@ from onnxlint.safety.unfinished import Terminated, remove_unfinished
 
 COMMANDS = {
     "check": "Lint models (the default command).",
+    "init": "Write what models promise into onnxlint.toml, from what is seen.",
     "accept": "Accept the findings of models: later runs report only new ones.",
     "rules": "List the rules.",
     "explain": "Explain a rule: what it finds, why it matters, how to fix it.",
     "inspect": "Summarise a model layer by layer.",
+    "diff": "Compare two releases of a model.",
     "targets": "List the known deployment targets.",
     "new": "Start a pack of rules, or a rule.",
     "test-rules": "Run the Bad and Good examples of rules.",
-    "schema": "Print the JSON Schema of the configuration or of the JSON report.",
+    "schema": "Print the JSON Schema of the configuration or of a JSON report.",
 }
 
 

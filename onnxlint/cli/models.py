@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-
-import click
 
 from onnxlint.toml_tables import exists, is_file
 
@@ -17,19 +16,30 @@ FOLDER_SUFFIXES = (".onnx", ".onnxtxt", ".onnxtext")
 def expand(models: Iterable[str]) -> dict[str, str | None]:
     """Every model file that the arguments name, each once, in a stable order.
 
-    What names none is there, too, with the reason; unless there is nothing else.
-
-    Raises:
-        click.UsageError: no argument names a model.
+    What names none is there, too, with the reason and a remedy.
     """
     found: dict[str, str | None] = {}
     for name in models:
         files = dict(_files(name))
-        found |= files or {name: f"no model matches {name!r}"}
-    problems = [problem for problem in found.values() if problem is not None]
-    if len(problems) == len(found):
-        raise click.UsageError(f"{problems[0]}; check the path")
+        found |= files or {name: f"no model matches {name!r}; {_remedy(name)}"}
     return found
+
+
+def unmatched(found: Mapping[str, str | None]) -> str | None:
+    """Why there is no model at all; None where there is one."""
+    problems = [problem for problem in found.values() if problem is not None]
+    return problems[0] if len(problems) == len(found) else None
+
+
+_MEANT = {"lint": "check", "help": "--help", "version": "--version"}
+
+
+def _remedy(name: str) -> str:
+    """What to do about a name that is no model; it may be a command's, with a slip in it."""
+    from onnxlint.cli.main import COMMANDS
+
+    near = [_MEANT[name]] if name in _MEANT else get_close_matches(name, COMMANDS, n=1, cutoff=0.75)
+    return f"did you mean 'onnxlint {near[0]}'?" if near else "check the path"
 
 
 def _files(name: str) -> Iterator[tuple[str, str | None]]:
@@ -58,4 +68,4 @@ def _models_below(folder: str) -> Iterator[tuple[str, str | None]]:
             if file.suffix.lower() in FOLDER_SUFFIXES and is_file(file):
                 yield str(file), None
     for error in unlisted:
-        yield str(error.filename), f"the folder cannot be listed ({error.strerror})"
+        yield str(error.filename), f"the folder cannot be listed ({error.strerror}); check the path"

@@ -16,6 +16,7 @@ from onnxlint.cli.streams import CLOSED
 from onnxlint.safety.writing import replacing
 
 if TYPE_CHECKING:
+    from onnxlint.cli.formats import Wanted
     from onnxlint.cli.planning import Options
     from onnxlint.job import Job
     from onnxlint.report import ModelReport
@@ -28,19 +29,32 @@ READ_BYTES = 64 * 1024
 a few bytes that they are none."""
 
 
-def check_report(
-    output: Path | None,
+def check_reports(
+    wanted: Sequence[Wanted],
     fix_output: Path | None,
     jobs: Sequence[Job | ModelReport],
     options: Options,
 ) -> None:
     """Refuses a report file that is anything else, before any model is read."""
-    if output is None:
-        return
+    files = [(each.option, each.file) for each in wanted if each.file is not None]
+    for index, (option, file) in enumerate(files):
+        for other, another in files[:index]:
+            if is_same(file, another):
+                told = f"{other} and {option} name one file; choose another name"
+                raise click.UsageError(told)
+        if _is_standard_output(file) and any(each.file is None for each in wanted):
+            told = "is standard output, where another report goes; choose another name"
+            raise click.UsageError(f"{option} {told}")
+        _check_report(option, file, fix_output, jobs, options)
+
+
+def _check_report(
+    named: str, output: Path, fix_output: Path | None, jobs: Sequence[Job | ModelReport],
+    options: Options,
+) -> None:  # fmt: skip
     paths = [job.path for job in jobs]
-    named = f"--output {str(output)!r}"
     if output.suffix.lower() in FOLDER_SUFFIXES:
-        told = "--output names the report, --fix-output the fixed model"
+        told = "it is for the report, --fix-output names the fixed model"
         raise click.UsageError(f"{named} is the name of a model: {told}")
     if not output.parent.is_dir():
         raise click.UsageError(f"{named}: folder {str(output.parent)!r} does not exist")
@@ -50,7 +64,7 @@ def check_report(
     for what, file in (*_read(paths, options), *_configured(jobs)):
         if is_same(output, file):
             raise click.UsageError(f"{named} would overwrite {what}; choose another name")
-    _check_replaceable(output)
+    _check_replaceable(output, named)
 
 
 def named_files(options: Options) -> Iterator[tuple[str, Path]]:
@@ -98,18 +112,17 @@ def is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def _check_replaceable(output: Path) -> None:
+def _check_replaceable(output: Path, named: str) -> None:
     """An existing file that is not text is not an earlier report, but weights or samples."""
     if output.is_symlink() and os.path.realpath(output) == os.path.abspath(output):  # noqa: PTH100
-        raise click.UsageError(f"--output {str(output)!r} is a link to itself; choose another name")
+        raise click.UsageError(f"{named} is a link to itself; choose another name")
     if not output.is_file() or _is_standard_output(output):
         return
     problem = None if _is_text(output) else "is not a text file"
     if output.suffix.lower() in RULE_ENDINGS:
         problem = "is named like a rule file or a configuration"
     if problem is not None:
-        told = f"--output {str(output)!r} exists and {problem}"
-        raise click.UsageError(f"{told}: remove it or choose another name")
+        raise click.UsageError(f"{named} exists and {problem}: remove it or choose another name")
 
 
 def _is_text(file: Path) -> bool:
@@ -130,18 +143,20 @@ def _is_standard_output(output: Path) -> bool:
         return False
 
 
-def write_report(rendered: str, output: Path | None) -> None:
-    """Writes what was asked for to a file, whole or not at all, or to standard output."""
-    if output is None:
-        if sys.stdout is None:
-            raise click.ClickException(CLOSED)
-        click.echo(rendered, nl=False, color=None)
-        return
+def write_to_terminal(text: str) -> None:
+    """Writes to standard output."""
+    if sys.stdout is None:
+        raise click.ClickException(CLOSED)
+    click.echo(text, nl=False, color=None)
+
+
+def write_report(rendered: str, output: Path, named: str) -> None:
+    """Writes what was asked for to a file, whole or not at all; `named` is the option for it."""
     text = click.unstyle(rendered)
     if _is_standard_output(output):
         click.echo(text, nl=False)
         return
-    _check_replaceable(output)
+    _check_replaceable(output, named)
     data = text.encode("utf-8", "backslashreplace")
     try:
         if output.exists() and not output.is_file():  # a pipe, a terminal, /dev/null
@@ -151,4 +166,4 @@ def write_report(rendered: str, output: Path | None) -> None:
         with replacing(output) as file:
             file.write(data)
     except OSError as error:
-        raise click.UsageError(f"--output {str(output)!r}: {error.strerror or error}") from error
+        raise click.UsageError(f"{named}: {error.strerror or error}") from error

@@ -58,9 +58,9 @@ def options_of(given: dict[str, Any]) -> Options:
 
 def planner_of(options: Options) -> Planner:
     """Plans models as the command line says."""
-    from onnxlint.config import parse_bytes
     from onnxlint.planner import Planner
     from onnxlint.settings import LabelSource
+    from onnxlint.toml_tables import parse_bytes
 
     overrides = {
         "data": options.data,
@@ -100,7 +100,7 @@ def planned(
             _check_files(job.settings)
     jobs = iter(able)
     return [
-        ModelReport(path, error=f"{problem}; check the path") if problem else next(jobs)
+        ModelReport(path, error=problem) if problem else next(jobs)
         for path, problem in models.items()
     ]
 

@@ -1,12 +1,14 @@
-"""How a report is shown: in which format, how much of it, how wide."""
+"""How much of a report people see, and what its reporters are told of the run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from onnxlint.cli.colours import terminal_width
+from onnxlint.job import Job
 from onnxlint.report import ModelReport
+from onnxlint.reporters.protocol import Run, View
 from onnxlint.severity import Severity
 
 
@@ -14,35 +16,24 @@ from onnxlint.severity import Severity
 class Presentation:
     """What the command line asks of the report; `show` is None where it does not say."""
 
-    format_: str
     show: str | None
     quiet: bool
     verbose: bool
     not_applicable: bool
     hints: bool
 
-    def rendered(
-        self, reports: Sequence[ModelReport], packs: Mapping[str, str], *, seconds: float,
-        on_terminal: bool,
-    ) -> str:  # fmt: skip
-        """The report; `on_terminal` says whether it may go there, and has to fit."""
-        if self.format_ == "json":
-            from onnxlint.reporters import json
-
-            return json.render(reports, packs)
-        from onnxlint.reporters import text
-
-        return text.render(
-            reports,
-            show=self._mildest(reports),
-            verbose=self.verbose,
+    def run(self, jobs: Sequence[Job | ModelReport], packs: Mapping[str, str]) -> Run:
+        """What reporters are told before the first model."""
+        view = View(
+            show=self._mildest(jobs),
+            repeats=self.verbose,
             hints=self.hints,
-            not_applicable=self.not_applicable,
-            width=terminal_width() if on_terminal else None,
-            seconds=seconds,
+            not_applicable=self.not_applicable or self.verbose,
         )
+        chosen = [job.rules for job in jobs if isinstance(job, Job)]
+        return Run(packs=packs, folder=Path.cwd(), models=len(jobs), view=view, chosen=chosen)
 
-    def _mildest(self, reports: Sequence[ModelReport]) -> Severity:
+    def _mildest(self, jobs: Sequence[Job | ModelReport]) -> Severity:
         """The mildest severity of findings that are shown."""
         if self.show is not None:
             return Severity(self.show)
@@ -50,5 +41,5 @@ class Presentation:
             return Severity.INFO
         if self.quiet:
             return Severity.ERROR
-        failing = {report.fail_on for report in reports}
+        failing = {job.fail_on for job in jobs}
         return Severity.INFO if Severity.INFO in failing else Severity.WARNING

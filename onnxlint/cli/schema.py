@@ -1,4 +1,4 @@
-"""`onnxlint schema`: print the JSON Schema of the configuration or of the JSON report."""
+"""`onnxlint schema`: print the JSON Schema of the configuration or of a JSON report."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import click
 
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(["config", "report"]), metavar="config|report")
+@click.argument(
+    "what",
+    type=click.Choice(["config", "report", "jsonl", "diff"]),
+    metavar="config|report|jsonl|diff",
+)
 def command(what: str) -> None:
-    """Print the JSON Schema of the configuration file, or of the JSON report."""
+    """Print the JSON Schema of the configuration file, of the JSON report, or of a line of it.
+
+    jsonl is for 'check --format jsonl', diff for the JSON of 'onnxlint diff'.
+    """
     from importlib.resources import files
 
     text = files("onnxlint").joinpath("schemas", f"{what}.json").read_text(encoding="utf-8")

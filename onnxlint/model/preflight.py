@@ -88,10 +88,14 @@ class External:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """The hazards of a model file, and the external tensors that it refers to."""
+    """The hazards of a model file, and the external tensors that it refers to.
+
+    `total_bytes` are those of the model's file, and of external data as far as tensors need it.
+    """
 
     hazards: tuple[FileProblem, ...]
     externals: tuple[External, ...]
+    total_bytes: int = 0
 
     @classmethod
     def build(cls, graph: Graph) -> Preflight:
@@ -101,7 +105,7 @@ class Preflight:
         hazards = [hazard for group in _by_location(externals) for hazard in _check(model, group)]
         hazards += _allocation(graph)
         hazards += _message_size(model)
-        return cls(tuple(hazards), externals)
+        return cls(tuple(hazards), externals, model.size + _bytes_beside(externals))
 
     @property
     def refusal(self) -> str | None:
@@ -162,6 +166,15 @@ def _externals(graph: Graph) -> Iterator[External]:
         if external.location == INLINE and _range(external) in spans:
             continue
         yield external
+
+
+def _bytes_beside(externals: Iterable[External]) -> int:
+    """Bytes of the files of external data, up to the last that a tensor needs."""
+    ends: dict[str, int] = {}
+    for external in externals:
+        end = sum(external.extent or (0,))
+        ends[external.location] = max(end, ends.get(external.location, 0))
+    return sum(ends.values())
 
 
 def _range(external: External) -> tuple[int, int | None] | None:

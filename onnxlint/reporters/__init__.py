@@ -1,1 +1,1 @@
-"""Output formats, one file each: a function from reports to text."""
+"""Output formats, one file each: a class that makes text of reports."""

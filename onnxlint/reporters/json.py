@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
 from onnxlint.report import FixReport, ModelReport, TraceRow
+from onnxlint.reporters.protocol import Gathering, Outcome, Run
 from onnxlint.safety.printable import json_text
 from onnxlint.severity import Severity
-from onnxlint.version import __version__
 
 REPORT_VERSION = 1
 
@@ -24,14 +23,37 @@ _PLACE = tuple(field.name for field in fields(Place))
 _IN_PLACE = attrgetter(*_PLACE)
 
 
-def render(reports: Iterable[ModelReport], packs: Mapping[str, str]) -> str:
-    """The whole document, ending in a line break."""
-    tool = {"name": "onnxlint", "version": __version__, "packs": dict(packs)}
-    document = {"version": REPORT_VERSION, "tool": tool, "models": [_model(r) for r in reports]}
-    return json_text(document) + "\n"
+class Json(Gathering):
+    """The format `json`."""
+
+    def end(self, outcome: Outcome) -> str:
+        """One document."""
+        document = {
+            "version": REPORT_VERSION,
+            "tool": tool_document(self.run),
+            "models": [model_document(report) for report in self.reports],
+            **outcome_document(outcome),
+        }
+        return json_text(document) + "\n"
 
 
-def _model(report: ModelReport) -> dict[str, Any]:
+def tool_document(run: Run) -> dict[str, Any]:
+    """What wrote the report."""
+    return {"name": "onnxlint", "version": run.version, "packs": dict(run.packs)}
+
+
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """How the run ended."""
+    return {
+        "exit_code": outcome.exit_code,
+        "error": outcome.error,
+        "failures": list(outcome.failures),
+        "notes": list(outcome.notes),
+    }
+
+
+def model_document(report: ModelReport) -> dict[str, Any]:
+    """What was found in one model."""
     summary = {severity.value: report.count(severity) for severity in Severity}
     return {
         "path": report.path,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 from onnxlint.report import Metrics, ModelReport
+from onnxlint.reporters.protocol import Outcome, View
 from onnxlint.safety.printable import printable
 from onnxlint.severity import Severity
 
@@ -17,21 +18,27 @@ SHOWN_GONE = 3
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 
-def summary(
-    reports: Sequence[ModelReport], show: Severity, seconds: float | None = None
-) -> Iterator[str]:
-    """What was found in all models, on how much.
+def summary(reports: Sequence[ModelReport], view: View, outcome: Outcome) -> Iterator[str]:
+    """What was found in all models, on how much, and what follows from it beyond the findings.
 
-    Findings milder than `show` are counted only; `seconds` is how long the command took.
+    Findings that are not shown are counted only.
     """
-    found = _found(reports) + _hidden(reports, show) + _aside(reports) + _models(reports)
-    yield _not_executed(reports) + found + _how(reports, seconds)
+    found = _found(reports) + _hidden(reports, view.show) + _aside(reports) + _models(reports)
+    yield _not_executed(reports) + found + _how(reports, outcome.seconds)
     yield from _fixes(reports)
     yield from _gone(reports)
     for report in reports:
         if report.metrics is not None:
             name = f"{printable(report.path)}: " if len(reports) > 1 else ""
             yield name + _metrics(report.metrics)
+    for reason in outcome.reasons if view.tells_failure else ():
+        yield f"{click.style('failed', fg='red')}: {printable(reason)}"
+    yield from map(printable, outcome.notes)
+
+
+def unlinted(report: ModelReport) -> str:
+    """How to call it that a model's report has an error: some rules may have run before."""
+    return "incomplete" if report.ran or report.findings else "cannot lint"
 
 
 def counted(number: int, noun: str) -> str:
@@ -80,17 +87,23 @@ def _gone(reports: Sequence[ModelReport]) -> Iterator[str]:
     gone = [(report, each) for report in reports for each in report.gone]
     for report, each in gone[:SHOWN_GONE]:
         model = f"{printable(report.path)}: " if len(reports) > 1 else ""
-        yield f"{model}{each.code} {each.name} at {printable(each.where)!r} is accepted and gone"
+        what = f"{each.code} {each.name} at {each.where}"
+        yield f"{model}{printable(what)} is accepted and gone"
     if gone:
         rest = f"{len(gone) - SHOWN_GONE:,} more; " if len(gone) > SHOWN_GONE else ""
         yield f"{rest}'onnxlint accept --prune' takes out what is gone"
 
 
 def _models(reports: Sequence[ModelReport]) -> str:
-    unread = sum(report.error is not None for report in reports)
+    problems = Counter(unlinted(report) for report in reports if report.error is not None)
+    unread, partial = problems["cannot lint"], problems["incomplete"]
     read = len(reports) - unread
     told = f" in {counted(read, 'model')}" if read and len(reports) > 1 else ""
-    return told + (click.style(f", {counted(unread, 'model')} not linted", fg="red") * bool(unread))
+    if unread:
+        told += click.style(f", {counted(unread, 'model')} not linted", fg="red")
+    if partial:
+        told += click.style(f", {counted(partial, 'model')} incomplete", fg="red")
+    return told
 
 
 def _how(reports: Sequence[ModelReport], seconds: float | None) -> str:

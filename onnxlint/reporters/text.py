@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 import click
 
 from onnxlint.findings import Diagnostic
-from onnxlint.model.graph.place import Place
 from onnxlint.report import FixReport, ModelReport
-from onnxlint.reporters.summary import COLOURS, counted, summary
+from onnxlint.reporters.places import where
+from onnxlint.reporters.protocol import Outcome, Run, View
+from onnxlint.reporters.summary import COLOURS, counted, summary, unlinted
 from onnxlint.safety.printable import printable
 from onnxlint.severity import Severity
 
@@ -22,66 +22,59 @@ NAMED_MODELS = 20
 """Models without findings that are named; the others are counted. A choice: a few lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
-    """What is shown: findings down to a severity, all repeats, hints, why rules did not apply."""
+class Text:
+    """The format `full`: each model as soon as it is linted, those without findings at the end."""
 
-    show: Severity
-    repeats: bool
-    hints: bool
-    not_applicable: bool
+    def __init__(self, run: Run) -> None:
+        self._view = run.view
+        self._models = run.models
+        self._reports: list[ModelReport] = []
+        self._clean: list[ModelReport] = []
+        self._distrusted: set[str] = set()
 
-    def of(self, findings: Iterable[Diagnostic]) -> list[Diagnostic]:
-        """Those that are shown."""
-        return [found for found in findings if found.severity.rank <= self.show.rank]
+    def begin(self) -> str:
+        """Nothing."""
+        return ""
 
-
-def render(
-    reports: Iterable[ModelReport],
-    *,
-    show: Severity | None = None,
-    verbose: bool = False,
-    hints: bool = True,
-    not_applicable: bool = False,
-    width: int | None = None,
-    seconds: float | None = None,
-) -> str:
-    """The whole report, ending in a line break.
-
-    Args:
-        reports: of all models.
-        show: the mildest severity whose findings are shown; warnings, or with `verbose` infos.
-        verbose: whether every repeat is shown, and why rules were not applicable.
-        hints: whether what to do is shown.
-        not_applicable: whether it is shown why rules were not applicable.
-        width: columns of the terminal; without it no line is broken.
-        seconds: how long the command took.
-    """
-    done = list(reports)
-    mildest = show or (Severity.INFO if verbose else Severity.WARNING)
-    view = _View(mildest, verbose, hints, not_applicable or verbose)
-    lines = [*_lines(done, view), *summary(done, mildest, seconds)]
-    if width is not None:
-        from onnxlint.reporters.wrapping import wrapped
-
-        lines = [piece for line in lines for piece in wrapped(line, width)]
-    return "\n".join(lines) + "\n"
-
-
-def _lines(reports: Sequence[ModelReport], view: _View) -> Iterator[str]:
-    yield from _distrusted(reports)
-    clean = []
-    for report in reports:
-        lines = [*_model(report, view)]
+    def model(self, report: ModelReport) -> str:
+        """Its lines."""
+        self._reports.append(report)
+        lines = [*_model(report, self._view)]
         if lines:
-            yield from (click.style(printable(report.path), bold=True), *lines, "")
+            lines = [click.style(printable(report.path), bold=True), *lines, ""]
         else:
-            clean.append(report)
-    if clean and len(reports) > 1:
-        yield from (_clean(clean, view), "")
+            self._clean.append(report)
+        return self._written([*self._of_configuration(report), *lines])
+
+    def end(self, outcome: Outcome) -> str:
+        """The summary."""
+        lines = []
+        if self._clean and self._models > 1:
+            lines += [_clean(self._clean, self._view), ""]
+        lines += summary(self._reports, self._view, outcome)
+        return self._written(lines)
+
+    def _of_configuration(self, report: ModelReport) -> Iterator[str]:
+        """A line, once, for a configuration that lies with models, and had no say in something."""
+        held = report.configuration
+        if held is not None and held.ignored and held.file not in self._distrusted:
+            self._distrusted.add(held.file)
+            keys = printable(", ".join(held.ignored))
+            yield (
+                f"{click.style(printable(held.file), bold=True)} lies with the model and is not "
+                f"trusted; ignored: {keys} (--trust-config or --config trusts it)"
+            )
+
+    def _written(self, lines: Iterable[str]) -> str:
+        width = self._view.width
+        if width is not None:
+            from onnxlint.reporters.wrapping import wrapped
+
+            lines = [piece for line in lines for piece in wrapped(line, width)]
+        return "".join(f"{line}\n" for line in lines)
 
 
-def _clean(clean: Sequence[ModelReport], view: _View) -> str:
+def _clean(clean: Sequence[ModelReport], view: View) -> str:
     """The models of which there is nothing to tell, in one line."""
     what = "findings"
     if any(report.findings for report in clean):
@@ -93,21 +86,10 @@ def _clean(clean: Sequence[ModelReport], view: _View) -> str:
     return f"{told}: {names}" + (f" … and {rest:,} more" if rest else "")
 
 
-def _distrusted(reports: Sequence[ModelReport]) -> Iterator[str]:
-    """A line for each configuration that lies with a model, and had no say in something."""
-    held = {report.configuration for report in reports}
-    for file in sorted((each for each in held if each and each.ignored), key=lambda c: c.file):
-        keys = printable(", ".join(file.ignored))
-        yield (
-            f"{click.style(printable(file.file), bold=True)} lies with the model and is not "
-            f"trusted; ignored: {keys} (--trust-config or --config trusts it)"
-        )
-
-
-def _model(report: ModelReport, view: _View) -> Iterator[str]:
+def _model(report: ModelReport, view: View) -> Iterator[str]:
     """What there is to tell of one model, but its name."""
     if report.error is not None:
-        yield f"  {click.style('cannot lint', fg='red')}: {printable(report.error)}"
+        yield f"  {click.style(unlinted(report), fg='red')}: {printable(report.error)}"
     shown, mended = view.of(report.findings), report.mending
     if mended is not None and (shown or view.repeats or _says_something(mended)):
         yield from _mending(mended, view.repeats)
@@ -134,7 +116,7 @@ def _mending(mended: FixReport, repeats: bool) -> Iterator[str]:
         yield f"  {click.style('fixed', fg='green')} {click.style(code, bold=True)} {name}"
         shown = fixed if repeats else fixed[:FOLD_AFTER]
         for finding in shown:
-            yield f"    {printable(_where(finding.place))}{printable(finding.fix or '')}"
+            yield f"    {printable(where(finding.place))}{printable(finding.fix or '')}"
         yield from _folded(fixed, shown)
     for reason, refusals in groupby(mended.refused, key=lambda refusal: refusal[1]):
         refused = [finding for finding, _ in refusals]
@@ -150,7 +132,7 @@ def _folded(found: Sized, shown: Sized) -> Iterator[str]:
         yield click.style(f"    … and {len(found) - len(shown):,} more (-v shows all)", dim=True)
 
 
-def _rule(findings: list[Diagnostic], view: _View) -> Iterator[str]:
+def _rule(findings: list[Diagnostic], view: View) -> Iterator[str]:
     first = findings[0]
     severity = click.style(first.severity.value, fg=COLOURS[first.severity])
     yield f"  {severity} {click.style(first.code, bold=True)} {first.name}"
@@ -159,7 +141,7 @@ def _rule(findings: list[Diagnostic], view: _View) -> Iterator[str]:
     yield from _folded(findings, shown)
 
 
-def _findings(findings: Sequence[Diagnostic], view: _View) -> Iterator[str]:
+def _findings(findings: Sequence[Diagnostic], view: View) -> Iterator[str]:
     """Findings of one rule, those without a module first: beneath a heading all are of it."""
     heading = None
     for finding, following in pairwise([*findings, None]):
@@ -176,18 +158,10 @@ def _findings(findings: Sequence[Diagnostic], view: _View) -> Iterator[str]:
 def _finding(finding: Diagnostic) -> Iterator[str]:
     marks = click.style(" [synthetic]", dim=True) if finding.synthetic else ""
     marks += click.style(" [fixable]", fg="green") if finding.fix is not None else ""
-    yield f"    {printable(_where(finding.place))}{printable(finding.message)}{marks}"
+    yield f"    {printable(where(finding.place))}{printable(finding.message)}{marks}"
     for key, told in _WITNESS:
         if key in finding.evidence:
             yield f"      {told} {printable(str(finding.evidence[key]))}"
 
 
 _WITNESS = ("witness", "reproduce with --data"), ("witness_problem", "witness not saved:")
-
-
-def _where(place: Place) -> str:
-    if place == Place():
-        return ""
-    source = f" ({place.source})" if place.source else ""
-    value = f" → {place.value!r}" if place.value and place.node_index is not None else ""
-    return f"{place}{value}{source}: "

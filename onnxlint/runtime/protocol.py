@@ -158,7 +158,7 @@ class Ran(msgspec.Struct, tag=True):
     the names of outputs that were too large to send.
     `statistics` are empty where they are added up; `is_finite` says that none of them counts NaN
     or infinities. `peak` is the most memory, in bytes, that the worker took so far; 0 where the
-    platform does not tell.
+    platform does not tell. `seconds` are those that onnxruntime took: rules of latency alone look.
     """
 
     statistics: dict[str, Statistics]
@@ -168,6 +168,7 @@ class Ran(msgspec.Struct, tag=True):
     withheld: list[str] = []
     is_finite: bool = True
     peak: int = 0
+    seconds: float = 0.0
 
 
 class Totalled(msgspec.Struct, tag=True):

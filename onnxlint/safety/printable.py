@@ -49,8 +49,16 @@ def json_text(document: Any) -> str:
     """A document as strict JSON, in characters that every terminal shows and no encoding lacks."""
     import msgspec  # `--help` does without
 
-    text = msgspec.json.format(_compact(document), indent=1)  # json's indent takes three times
-    # the one control character that JSON leaves raw, and what a log obeys within a line
+    return _inert(msgspec.json.format(_compact(document), indent=1))  # json's takes three times
+
+
+def json_line(document: Any) -> str:
+    """The same on one line."""
+    return _inert(_compact(document))
+
+
+def _inert(text: str) -> str:
+    """Without the one control character that JSON leaves raw, and what logs obey in a line."""
     return text.replace("\x7f", "\\u007f").replace("##", "#\\u0023")
 
 

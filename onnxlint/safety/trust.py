@@ -10,9 +10,12 @@ from onnxlint.toml_tables import ConfigError, own_table, real_path
 GUARDED_FAMILIES = frozenset({"SEC"})
 """Families of rules that guard against a hostile file: not silenced in passing."""
 
-_DECLARED = ("stage", "inputs", "outputs", "targets", "fail-on")
-"""What a model is, where it is to run, and how strict to be; the latter counts if it is stricter
-than without."""
+_DECLARED = (
+    "stage", "inputs", "outputs", "architecture", "values", "budgets", "provenance", "targets",
+    "fail-on",
+)  # fmt: skip
+"""What a model is and promises, where it is to run, and how strict to be; the latter counts if it
+is stricter than without. Promises add findings only."""
 
 
 def is_ours(file: Path) -> bool:
@@ -41,6 +44,10 @@ def _separated(table: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     kept = {key: table[key] for key in _DECLARED if key in table}
     known = (*_DECLARED, "rules", "per-model")
     ignored = [word for key in table if key not in known for word in _named(key, table[key])]
+    budgets = kept.get("budgets")
+    if isinstance(budgets, dict) and "latency" in budgets:  # names a file, which would be run
+        kept["budgets"] = {key: each for key, each in budgets.items() if key != "latency"}
+        ignored.append("budgets.latency")
     rules, more = _graded(table.get("rules"))
     if rules:
         kept["rules"] = rules

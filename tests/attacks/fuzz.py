@@ -45,11 +45,13 @@ from onnxlint.model.file.load import open_model
 from onnxlint.pipeline import lint_model
 from onnxlint.reporters import json as json_report
 from onnxlint.reporters import text as text_report
+from onnxlint.reporters.protocol import Outcome as RunOutcome
+from onnxlint.reporters.protocol import Run, View, rendered
 from onnxlint.rules.packs import discover
 from onnxlint.runtime.shape_inference import inference
 from onnxlint.runtime.shape_inference.ort_symbolic import infer_symbolically
 from onnxlint.settings import Settings
-from onnxlint.severity import Stage
+from onnxlint.severity import Severity, Stage
 
 SLOW_SECONDS = 10.0
 """What one mutant may take, in seconds of processor time; a usual one takes 0.03."""
@@ -194,8 +196,10 @@ def _judge(path: Path, way: Job) -> tuple[bool, list[tuple[str, str]]]:
         refused = report.error is not None
         crashes = [found.message for found in report.findings if found.code == "LNT001"]
         complaints += (("crash", message) for message in crashes)
-        json.loads(json_report.render([report], {}))
-        text_report.render([report], verbose=True).encode()
+        json.loads(rendered(json_report.Json(Run()), [report], RunOutcome()))
+        rendered(
+            text_report.Text(Run(view=View(Severity.INFO, repeats=True))), [report], Outcome()
+        ).encode()
         if not refused:
             with open_model(str(path)) as model:
                 listing(model.proto)

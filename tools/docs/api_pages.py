@@ -59,6 +59,9 @@ TOPICS = (
           "[Patterns](../patterns.md) shows the language.", ("onnxlint.model.patterns",)),
     Topic("draft", "Draft: editing a model in a fix",
           "[Fixes](../fixes.md) shows how they are used.", ("onnxlint.model.edit", "onnxlint.fix")),
+    Topic("diff_api", "Comparing releases from Python",
+          "[Comparing two releases](../guides/comparing_releases.md) shows the command.",
+          ("onnxlint.diffing", "onnxlint.release_diff")),
     Topic("rules_api", "Rules, findings and linting from Python",
           "What every rule module imports, and `lint` for programs.", ("onnxlint",)),
 )  # fmt: skip

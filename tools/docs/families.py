@@ -37,6 +37,16 @@ FAMILIES = {
         "a test data set with expected outputs, or `--labels` with `--compare-simple`.\n"
         "[References and quantisation](../../guides/references.md) shows how to use them.",
     ),
+    "CTR": Family(
+        "CTR: the contract of a release",
+        "Promises of the configuration that the model does not keep.",
+        "A release promises an architecture, inputs, outputs, inner values, budgets and provenance;\n"
+        "`onnxlint init` writes them down from what it sees. Each broken promise is one error, with\n"
+        "what was promised and what was seen. A promise about a name that the model does not have is\n"
+        "broken, too. Without promises none of these rules applies.\n"
+        "[A contract for your model](../../guides/contract.md) shows how to use it; ranges of inputs\n"
+        "and outputs are judged by DAT002 and PRD008.",
+    ),
     "DAT": Family(
         "DAT: your data",
         "Samples that do not fit the model, or that no model learns from.",

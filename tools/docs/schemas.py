@@ -1,4 +1,4 @@
-"""Writes the JSON Schemas of the configuration and of the JSON report: into `onnxlint/schemas/`.
+"""Writes the JSON Schemas of the configuration and of the JSON reports: into `onnxlint/schemas/`.
 
 Types come from the code, descriptions from `described.py`; a test compares the files with both.
 Run it after a change: `python tools/docs/schemas.py`.
@@ -19,7 +19,21 @@ from onnxlint.choosing import OFF
 from onnxlint.config import HEADS, Config
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
+from onnxlint.release_diff import (
+    FactChange,
+    LayerChange,
+    LayerRef,
+    Observation,
+    OperatorCount,
+    OutputChange,
+    PortChange,
+    RangeChange,
+    Release,
+    ScoreChange,
+    WeightChange,
+)
 from onnxlint.report import Configuration, Gone, Metrics, Suppressed, TraceRow
+from onnxlint.reporters.diff_json import DIFF_VERSION
 from onnxlint.reporters.json import REPORT_VERSION
 from onnxlint.rules.packs import discover
 from onnxlint.rules.rule import Rule
@@ -34,7 +48,8 @@ RULE_SEVERITY = {"enum": [*SEVERITY["enum"], OFF]}
 
 
 def main() -> None:
-    for name, schema in (("config", config()), ("report", report())):
+    named = {"config": config, "report": report, "jsonl": jsonl, "diff": diff}
+    for name, schema in ((name, made()) for name, made in named.items()):
         (FOLDER / f"{name}.json").write_text(rendered(schema), encoding="utf-8")
 
 
@@ -113,6 +128,50 @@ UNTOLD = {"surroundings", "fed_by"}  # by which an accepted finding is known aga
 
 def report() -> dict[str, Any]:
     """The schema of what `--format json` prints."""
+    whole = _closed({
+        "version": {"const": REPORT_VERSION},
+        "tool": _tool(),
+        "models": {"type": "array", "items": {"$ref": "#/$defs/model"}},
+        **_outcome(),
+    })  # fmt: skip
+    _describe("report", whole)
+    return {"$schema": DIALECT, "title": "onnxlint report", **whole, "$defs": _parts()}
+
+
+def jsonl() -> dict[str, Any]:
+    """The schema of a line that `--format jsonl` prints."""
+    parts = _parts()
+    model = parts.pop("model")
+    model["properties"] = {"type": {"const": "model"}, **model["properties"]}
+    model["required"] = ["type", *model["required"]]
+    run = _closed({
+        "type": {"const": "run"}, "version": {"const": REPORT_VERSION}, "tool": _tool(),
+    })  # fmt: skip
+    counts = (*(each.value for each in Severity), "suppressed", "models")
+    totals = _closed(dict.fromkeys(counts, COUNT))
+    end = _closed({"type": {"const": "end"}, "totals": totals, **_outcome()})
+    for name, part in (("line_run", run), ("line_totals", totals), ("line_end", end)):
+        _describe(name, part)
+    model["properties"]["type"] = {
+        "description": described.FIELDS["line_model.type"], **model["properties"]["type"],
+    }  # fmt: skip
+    whole = {"description": described.PARTS["line"], "oneOf": [run, model, end]}
+    return {"$schema": DIALECT, "title": "onnxlint report line", **whole, "$defs": parts}
+
+
+def _outcome() -> dict[str, Any]:
+    texts = {"type": "array", "items": TEXT}
+    code = {"enum": [0, 1, 2]}
+    return {"exit_code": code, "error": _or_null(TEXT), "failures": texts, "notes": texts}
+
+
+def _tool() -> dict[str, Any]:
+    tool = _closed({"name": {"const": "onnxlint"}, "version": TEXT, "packs": _by_name(TEXT)})
+    _describe("tool", tool)
+    return tool
+
+
+def _parts() -> dict[str, Any]:
     finding = _record(Diagnostic, place={"$ref": "#/$defs/place"}, severity=SEVERITY)
     for key in ("fingerprint", "structural_fingerprint"):
         _add(finding, key, TEXT)
@@ -130,15 +189,74 @@ def report() -> dict[str, Any]:
     }
     for name, part in parts.items():
         _describe(name, part)
+    return parts
+
+
+def diff() -> dict[str, Any]:
+    """The schema of what `onnxlint diff -f json` prints."""
+    layer, seen = {"$ref": "#/$defs/layer"}, {"$ref": "#/$defs/observation"}
+    fact = {"$ref": "#/$defs/fact_change"}
+    finding = _record(Diagnostic, place={"$ref": "#/$defs/place"}, severity=SEVERITY)
+    for key in ("measured", "limit", "unit", "evidence", "fix"):
+        del finding["properties"][key]
+        finding["required"].remove(key)
+    for key in ("fingerprint", "structural_fingerprint"):
+        _add(finding, key, TEXT)
+    details = {"type": "array", "items": fact}
+    parts = {
+        "release": _record(Release),
+        "fact_change": _record(FactChange),
+        "port_change": _record(PortChange),
+        "layer": _record(LayerRef),
+        "layer_change": _record(LayerChange, old=_or_null(layer), new=_or_null(layer),
+                                details=details),
+        "operator_count": _record(OperatorCount),
+        "weight_change": _record(WeightChange, layer=layer),
+        "observation": _record(Observation),
+        "range_change": _record(RangeChange, layer=layer, old=seen, new=seen),
+        "output_change": _record(OutputChange),
+        "score_change": _record(ScoreChange),
+        "diff_finding": finding,
+        "place": _record(Place),
+    }  # fmt: skip
+    for name, part in parts.items():
+        _describe(name, part)
     tool = _closed({"name": {"const": "onnxlint"}, "version": TEXT, "packs": _by_name(TEXT)})
-    whole = _closed({
-        "version": {"const": REPORT_VERSION},
-        "tool": tool,
-        "models": {"type": "array", "items": {"$ref": "#/$defs/model"}},
-    })  # fmt: skip
-    _describe("report", whole)
     _describe("tool", tool)
-    return {"$schema": DIALECT, "title": "onnxlint report", **whole, "$defs": parts}
+    found = _closed({"new": _array("diff_finding"), "gone": _array("diff_finding"), "kept": COUNT})
+    _describe("diff_findings", found)
+    whole = _closed({
+        "version": {"const": DIFF_VERSION},
+        "tool": tool,
+        "differs": {"type": "boolean"},
+        "old": {"$ref": "#/$defs/release"},
+        "new": {"$ref": "#/$defs/release"},
+        "samples": _or_null(COUNT),
+        "data": _or_null(TEXT),
+        "facts": _array("fact_change"),
+        "ports": _array("port_change"),
+        "layers": _changed("layer_change", "matched"),
+        "operators": _array("operator_count"),
+        "weights": _changed("weight_change", "compared", "unchanged"),
+        "ranges": _changed("range_change", "compared"),
+        "predictions": _changed("output_change", "compared"),
+        "score": _or_null({"$ref": "#/$defs/score_change"}),
+        "findings": found,
+        "not_compared": _by_name(TEXT),
+        "incomplete": {"type": "array", "items": TEXT},
+    })  # fmt: skip
+    _describe("diff", whole)
+    return {"$schema": DIALECT, "title": "onnxlint diff", **whole, "$defs": parts}
+
+
+def _array(part: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"$ref": f"#/$defs/{part}"}}
+
+
+def _changed(part: str, *counts: str) -> dict[str, Any]:
+    section = _closed({**dict.fromkeys(counts, COUNT), "changes": _array(part)})
+    _describe("changed", section)
+    return section
 
 
 def _model() -> dict[str, Any]:
@@ -191,7 +309,15 @@ def _record(kind: type, **given: dict[str, Any]) -> dict[str, Any]:
         found[field.name] = given.get(field.name) or {
             key: each for key, each in properties[field.name].items() if key != "default"
         }
-    return _closed(found)
+    return _closed({name: _perhaps_infinite(about) for name, about in found.items()})
+
+
+def _perhaps_infinite(about: dict[str, Any]) -> dict[str, Any]:
+    """A number as JSON has it: it knows neither NaN nor infinities."""
+    kinds = about.get("anyOf", [about])
+    if {"type": "number"} not in kinds:
+        return about
+    return {"anyOf": [*kinds, {"enum": ["nan", "inf", "-inf"]}]}
 
 
 def _add(schema: dict[str, Any], name: str, kind: dict[str, Any]) -> None:

@@ -75,6 +75,13 @@ def _configuration() -> Iterator[str]:
     yield from _keys("[[ignore]]", parts["Ignore"])
     yield from _keys("[inputs.NAME]", parts["InputContract"])
     yield from _keys("[outputs.NAME]", parts["OutputContract"])
+    contract = "[A contract for your model](../guides/contract.md) shows how to use it."
+    yield from _keys("[architecture]", parts["Architecture"], contract)
+    yield from _keys("[architecture.layers]", parts["LayerPromise"])
+    yield from _keys("[values.NAME]", parts["ValuePromise"])
+    yield from _keys("[budgets]", parts["Budgets"])
+    yield from _keys("[budgets.latency]", parts["Latency"])
+    yield from _keys("[provenance]", parts["Provenance"])
     yield from _keys(
         "[[rule]]", parts["RuleTable"], "[Patterns](../patterns.md) shows the language."
     )
@@ -115,6 +122,12 @@ NAMED = {
     "Ignore": "table `[[ignore]]`",
     "InputContract": "table `[inputs.NAME]`",
     "OutputContract": "table `[outputs.NAME]`",
+    "Architecture": "table `[architecture]`",
+    "Budgets": "table `[budgets]`",
+    "Latency": "table `{reference, ratio}`",
+    "LayerPromise": "table `{kind, shape}`",
+    "Provenance": "table `[provenance]`",
+    "ValuePromise": "tables `[values.NAME]`",
     "PerModel": "table `[[per-model]]`",
     "RuleTable": "table `[[rule]]`",
     "RuleTables": "tables `[rules.NAME]`",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -103,8 +103,23 @@ class ReferenceModel:
         Raises:
             DataError: it cannot be run.
         """
-        try:
+        with self._told():
             return self._runner.outputs(feed, names, watched)
+
+    def seconds(self, feed: Feed) -> float:
+        """The time that onnxruntime takes for one run.
+
+        Raises:
+            DataError: it cannot be run.
+        """
+        with self._told():
+            return self._runner.seconds(feed)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Says of a failure that it is the reference's."""
+        try:
+            yield
         except RunFailure as error:
             refusal = read_refusal(self.side.graph, str(error))
             raise DataError(f"{self.name} does not run: {refusal}") from error

@@ -187,6 +187,7 @@ class Execution:
         """Runs all feeds of an attempt, or those that cost little enough; whether it could."""
         settings = self.inputs.settings
         chosen = not self.synthetic or settings.samples != DEFAULT_SAMPLES or settings.full_trace
+        chosen = chosen or self.inputs.given is not None
         enough = None if chosen else partial(costs.affordable, attempt)
         try:
             self.runs, self.statistics = runner.run_all(attempt, enough)

@@ -98,6 +98,21 @@ class Runner:
             self._load_watching(watches, self.level, tapping=not constants)
         return bool(watches)
 
+    def open_only(self, names: Container[str]) -> bool:
+        """Loads the model as it is written, with probes on these values, if they are numbers.
+
+        Raises:
+            RunFailure: onnxruntime cannot load the model.
+        """
+        from onnxlint.analyses.execution import probes
+
+        every = probes.chosen(self._graph, self._shapes, every=True, integers=True)
+        every += probes.constants(self._graph, self._shapes)
+        watches = [watch for watch in every if watch.name in names and not watch.sizes_only]
+        if watches:
+            self._load(watches, AS_WRITTEN)
+        return bool(watches)
+
     @property
     def log(self) -> str:
         """What was printed about this model."""

@@ -14,7 +14,7 @@ from onnxlint.model.graph.graph import Graph
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Attempt
-    from onnxlint.runtime.protocol import Array, Level
+    from onnxlint.runtime.protocol import Array, Level, Ran
 
 
 class LoadedModel:
@@ -42,13 +42,26 @@ class LoadedModel:
             RunFailure: onnxruntime refuses to load the model at this level, or to run this feed.
             WorkerDied: it crashed or went over a limit; the next call starts anew.
         """
+        wanted = tuple(dict.fromkeys(watched))
+        return self._ran(feed, list(dict.fromkeys(names)), wanted, level, fresh=fresh).outputs
+
+    def seconds(self, feed: dict[str, Array]) -> float:
+        """The time that onnxruntime takes for one run, none of whose outputs are sent.
+
+        Raises:
+            RunFailure, WorkerDied: as `outputs`.
+        """
+        return self._ran(feed, [], (), None).seconds
+
+    def _ran(
+        self, feed: dict[str, Array], names: list[str], wanted: tuple[str, ...],
+        level: Level | None, *, fresh: bool = False,
+    ) -> Ran:  # fmt: skip
         from onnxlint.runtime.protocol import Run
 
-        wanted = tuple(dict.fromkeys(watched))
         if fresh or self._loaded != (wanted, level or self._level, self._worker.session):
             self._load(wanted, level)
-        ran = self._worker.run(Run(feed, [], list(dict.fromkeys(names))))
-        return ran.outputs
+        return self._worker.run(Run(feed, [], names))
 
     def _load(self, wanted: tuple[str, ...], level: Level | None) -> None:
         try:

@@ -35,7 +35,7 @@ class Inputs:
     `obstacle` says why no sample can be made; `guessed` is true where a synthesised sample may be
     invalid, because sizes or parameters had to be guessed. `parameters` are the inputs whose
     numbers are shapes, axes, bounds and the like. `sizes` are those of symbols that the graph
-    tells.
+    tells. `given` are feeds that were made for another model, which this one gets instead.
     """
 
     slots: list[Slot] = field(default_factory=list)
@@ -45,6 +45,7 @@ class Inputs:
     settings: Settings = field(default_factory=Settings)
     parameters: frozenset[str] = frozenset()
     sizes: dict[str, int] = field(default_factory=dict)
+    given: Attempt | None = None
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, settings: Settings) -> Inputs:
@@ -84,6 +85,9 @@ class Inputs:
         from onnxlint.runtime.feeds.synthesis import Attempt, attempts
 
         settings = self.settings
+        if self.given is not None:
+            yield self.given
+            return
         if settings.data is None:
             yield from attempts(self.slots, settings.samples, settings.seed, self.sizes)
             return
@@ -100,7 +104,7 @@ class Inputs:
         """
         from onnxlint.runtime.feeds.synthesis import attempts, batch_symbol
 
-        if not self.synthetic:
+        if not self.synthetic or self.given is not None:
             return None
         sizes = corrected(self.slots, attempt.sizes, batch_symbol(self.slots), refusal)
         known = {**attempt.sizes, **sizes}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
@@ -22,6 +23,22 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 
+@dataclass(frozen=True)
+class TableFile:
+    """A CSV or Parquet file whose columns, but for the labels, are the features of one input."""
+
+    path: Path
+    label: str | None
+    input: str
+
+    def columns(self) -> list[str]:
+        """The names of the features in their order."""
+        from onnxlint.runtime.data import csv_parquet
+
+        expected = {self.input} | ({self.label} if self.label else set())
+        return [name for name in csv_parquet.names(self.path, expected) if name != self.label]
+
+
 @dataclass(frozen=True, eq=False)
 class FedInput:
     """One input and what was fed to it.
@@ -37,6 +54,7 @@ class FedInput:
     blocks: list[Array]
     batch_axis: int | None
     given: str
+    table: TableFile | None = None
 
     @property
     def place(self) -> Place:
@@ -83,6 +101,20 @@ class FedInput:
         from onnxlint.runtime.statistics.features import measure_features
 
         return measure_features(self.blocks, self.axis)
+
+    @cached_property
+    def by_feature(self) -> Features:
+        """The same where no reader tells the axis: of a table by its columns."""
+        from onnxlint.runtime.statistics.features import measure_features
+
+        if self.axis is None and len(self.slot.dims) == 2:
+            return measure_features(self.blocks, 1)
+        return self.features
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The names of its features, where it is fed from a table that has names; else none."""
+        return [] if self.table is None else self.table.columns()
 
     @cached_property
     def units(self) -> tuple[Array, Array] | None:
@@ -148,6 +180,7 @@ class Data:
                     blocks=_blocks(runs, slot.name),
                     batch_axis=axes[slot.name],
                     given=fed.converted.get(slot.name, slot.dtype),
+                    table=_table(inputs),
                 )
                 for slot in inputs.slots
             ],
@@ -164,6 +197,16 @@ class Data:
         """A hash for each sample: equal for those that are equal in every input."""
         axes = {fed.value.name: fed.batch_axis for fed in self._inputs}
         return [digest for run in self._runs for digest in _digests(run, axes)]
+
+
+def _table(inputs: Inputs) -> TableFile | None:
+    """The table that the only input is fed from."""
+    from onnxlint.runtime.data.csv_parquet import SUFFIXES
+
+    path = inputs.settings.data
+    if path is None or len(inputs.slots) != 1 or path.suffix.lower() not in SUFFIXES:
+        return None
+    return TableFile(path, inputs.settings.label_in_data, inputs.slots[0].name)
 
 
 def _runs(fed: Fed, axes: Mapping[str, int | None]) -> list[dict[str, Array]]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.static.output_heads import table_of
+from onnxlint.analyses.static.output_heads import Head, recognise, spread_classes, table_of
 from onnxlint.analyses.static.precision import same_array
+from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.model.graph.crossings import Crossings
 from onnxlint.model.graph.graph import Graph
@@ -17,6 +18,7 @@ from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.operators import MOVING
 from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.walk import Walk
+from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Ran
@@ -27,13 +29,15 @@ if TYPE_CHECKING:
 class Output:
     """One output of the model; `arrays` holds it run by run, and is empty where it was too large.
 
-    `seen` are its statistics, of a float output that was watched.
+    `seen` are its statistics, of a float output that was watched; `head` what it predicts, if it is
+    recognised as a prediction.
     """
 
     value: Value
     arrays: list[Array]
     seen: Observed | None
     crossings: Crossings
+    head: Head | None = None
 
     @property
     def place(self) -> Place:
@@ -55,6 +59,22 @@ class Output:
         if not numbers:
             return None
         return float(min(a.min() for a in numbers)), float(max(a.max() for a in numbers))
+
+    @cached_property
+    def farthest_sum(self) -> tuple[float, float]:
+        """How far the sum of a row is from 1 at most, and that sum.
+
+        A row is along the axis of the classes, where that is known, else along the last.
+        """
+        import numpy as np
+
+        rows = (array if self.head is None else spread_classes(array, self.head)
+                for array in self.arrays if array.dtype.kind in "fiub" and array.size)  # fmt: skip
+        sums = [np.atleast_1d(row.astype(np.float64)).sum(axis=-1).reshape(-1) for row in rows]
+        seen = np.concatenate(sums) if sums else np.ones(1)
+        off = np.abs(seen - 1)
+        worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
+        return float(off[worst]), float(seen[worst])
 
     @cached_property
     def is_telling(self) -> bool:
@@ -104,7 +124,7 @@ class Outputs:
         return iter(self._outputs)
 
     @classmethod
-    def build(cls, graph: Graph, trace: Trace) -> Outputs:
+    def build(cls, graph: Graph, shapes: Shapes, trace: Trace, settings: Settings) -> Outputs:
         """Collects the outputs of every run."""
         runs = trace.execution.runs
         return cls([
@@ -113,6 +133,7 @@ class Outputs:
                 [ran.outputs[value.name] for ran in runs if value.name in ran.outputs],
                 trace.of(value),
                 graph.crossings,
+                recognise(graph, shapes, value, settings.outputs),
             )
             for value in graph.outputs
         ])  # fmt: skip

@@ -209,7 +209,8 @@ class Predictions:
         ]  # fmt: skip
         undeclared = (v for v in rows if v.name not in settings.outputs)
         misnomers = list(filter(None, (_misnomer(heads[v], rows[v]) for v in undeclared)))
-        if not found and not misnomers:
+        promised = any(each.entropy for each in settings.outputs.values())
+        if not found and not misnomers and not promised:
             raise Unavailable("no output is recognised as a prediction")
         return cls(found, misnomers)
 

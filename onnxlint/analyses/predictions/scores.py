@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,14 @@ from onnxlint.analyses.predictions.labels import Labels
 from onnxlint.analyses.predictions.outputs import Output, Outputs, tabled
 from onnxlint.analyses.static.output_heads import Head, probabilities, recognise, spread_classes
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.contributions import Contributions
+from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics
 from onnxlint.settings import Settings
+from onnxlint.severity import Severity
 
 if TYPE_CHECKING:
     from onnxlint.model.file.tensors import Tensor
@@ -39,7 +40,8 @@ class Scores:
     `task` is `classification`, `multi-label` or `regression`. `truths` and `predicted` are class
     numbers, or [rows, labels] of 0 and 1, or [rows, numbers]; of an output that gives the class
     itself they are as the file has them. `probabilities` is [rows, classes] where there are any.
-    `names` are those of the classes.
+    `names` are those of the classes. `is_guessed` is true where only its shape tells that an output
+    holds a score for each class.
     """
 
     output: Output
@@ -49,6 +51,7 @@ class Scores:
     predicted: Array
     probabilities: Array | None = None
     names: Sequence[str] | None = None
+    is_guessed: bool = False
 
     @property
     def place(self) -> Place:
@@ -73,26 +76,11 @@ class Scores:
             gathered = _gathered(output, samples, execution)
             if gathered is not None:
                 known[output] = gathered
-        read = ((out, recognise(graph, shapes, out.value, settings.outputs)) for out in known)
-        heads = {out: _settled(head, known[out]) for out, head in read if head is not None}
-        classified = [
-            found for output, head in heads.items() if head is not None
-            and (found := _classified(graph, output, head, known[output], truths)) is not None
-        ]  # fmt: skip
-        for found in classified:
-            if found.probabilities is not None:
-                return found
-        for output, array in known.items():
-            named = _named(output, array, truths)
-            if named is not None:
-                return named
-        if classified:
-            return classified[0]
-        for output, array in known.items():
-            regressed = _regressed(output, array, truths)
-            if regressed is not None:
-                return regressed
-        raise DataError(_misfit(graph, labels, truths, known, outputs))
+        heads = {out: recognise(graph, shapes, out.value, settings.outputs) for out in known}
+        found = next(_fitting(graph, known, heads, truths), None)
+        if found is None:
+            raise DataError(_misfit(graph, labels, truths, known, outputs))
+        return found
 
     @property
     def accuracy(self) -> float | None:
@@ -196,6 +184,13 @@ class Scores:
     def contribute(self, report: Contributions) -> None:
         """How the model meets the labels."""
         report.metrics = self.metrics()
+        if self.is_guessed:
+            name = self.output.value.name
+            message = (
+                f"the head of output {name!r} is not recognised; the highest score is its class"
+            )
+            hint = f'declare the head: [outputs."{name}"] head = "logits"'
+            report.losses.append(Loss(message, "head", Severity.INFO, {"output": name}, hint))
 
     def metrics(self) -> Metrics:
         """All of it, for the report."""
@@ -213,6 +208,23 @@ class Scores:
             rmse=self.rmse,
             r2=scoring.r2(self.predicted, self.truths) if regression else None,
         )
+
+
+def _fitting(
+    graph: Graph, known: Mapping[Output, Array], heads: Mapping[Output, Head | None], truths: Array
+) -> Iterator[Scores]:
+    """The outputs that labels fit: what says most of them first, what is only guessed last."""
+    settled = {out: _settled(head, known[out]) for out, head in heads.items() if head is not None}
+    classified = [
+        found for output, head in settled.items() if head is not None
+        and (found := _classified(graph, output, head, known[output], truths)) is not None
+    ]  # fmt: skip
+    yield from (found for found in classified if found.probabilities is not None)
+    yield from filter(None, (_named(output, array, truths) for output, array in known.items()))
+    yield from classified
+    yield from filter(None, (_regressed(output, array, truths) for output, array in known.items()))
+    ranked = (_ranked(graph, output, array, truths) for output, array in known.items())
+    yield from filter(None, ranked)
 
 
 def _gathered(output: Output, samples: int, execution: Execution) -> Array | None:
@@ -308,6 +320,22 @@ def _named(output: Output, array: Array, labels: Array) -> Scores | None:
     if truths.dtype.kind == "O":
         truths, predicted = _as_texts(truths), _as_texts(predicted)
     return Scores(output, "classification", len(labels), truths, predicted)
+
+
+def _ranked(graph: Graph, output: Output, array: Array, labels: Array) -> Scores | None:
+    """Class numbers beside an output that has a number for each class, of whatever head."""
+    import numpy as np
+
+    classes = array.shape[-1] if array.ndim > 1 else 0
+    names = _class_names(graph, classes)
+    truths = _numbered(labels, names) if array.dtype.kind == "f" and classes > 1 else None
+    if truths is None or truths.size * classes != array.size or truths.max() >= classes:
+        return None
+    kept = truths.reshape(-1) >= 0
+    rows = np.nan_to_num(array.reshape(-1, classes)[kept].astype(np.float64), nan=-np.inf)
+    predicted = rows.argmax(axis=1)
+    return Scores(output, "classification", len(labels), truths.reshape(-1)[kept], predicted,
+                  names=names, is_guessed=True)  # fmt: skip
 
 
 def _as_texts(labels: Array) -> Array:

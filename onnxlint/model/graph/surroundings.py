@@ -7,6 +7,7 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from onnxlint.model.graph.exporter_metadata import module_path
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.place import Place, shortened
@@ -24,7 +25,7 @@ MOST_READERS = 8
 
 
 class Surroundings:
-    """Hashes of places: operator, attributes and feeders, types of inputs, sizes of weights.
+    """Hashes of places: module, operator, attributes, feeders, types of inputs, sizes of weights.
 
     Names of nodes, values and symbolic sizes do not enter, nor do contents of weights.
     """
@@ -85,8 +86,12 @@ class Surroundings:
         return {each for node in self._graph.nodes() for each in self._digests_of(node)}
 
     def _digests_of(self, node: Node) -> list[str]:
-        """Those of a node, and of each of its outputs."""
-        whole = self.of(node)
+        """That of a node and its first output, and those of its other outputs.
+
+        The module counts that the exporter has noted down: renaming a node does not change it.
+        """
+        metadata = {entry.key: entry.value for entry in node.proto.metadata_props}
+        whole = _digest(self.of(node), module_path("", metadata))
         return [whole, *(_digest(whole, slot) for slot in range(1, len(node.outputs)))]
 
     def of(self, node: Node, steps: int = STEPS) -> str:
@@ -110,7 +115,7 @@ class Surroundings:
         node = scope.nodes[index]
         slots = [slot for slot, value in enumerate(node.outputs)
                  if value is not None and shortened(value.name) == place.value]  # fmt: skip
-        return _digest(self.of(node), slots[0]) if slots and slots[0] else self.of(node)
+        return self._digests_of(node)[slots[0] if slots else 0]
 
     def _at_value(self, scope: Scope, name: str) -> str:
         value = scope.values.get(name)

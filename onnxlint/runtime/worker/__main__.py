@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -107,11 +108,13 @@ def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
     seen = _Seeing(request, totals if request.adding else Totals())
     fetched_names = [watch.name for watch in request.watched if watch.name not in session.taps]
     names = list(dict.fromkeys([*request.kept, *fetched_names]))
+    start = time.perf_counter()
     with session.taps.shown_to(seen.take):
         try:
             fetched = _execute(session.model, names, request.feeds)
         except Exception as error:  # onnxruntime's own kinds share no public base
             return Failed(str(error))
+    seconds = time.perf_counter() - start
     seen.take_all({n: fetched[n] for n in fetched_names if _is_array(fetched[n])})
     outputs, withheld = _sent(request, fetched)
     return Ran(
@@ -121,6 +124,7 @@ def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
         types={w.name: seen.types[w.name] for w in request.watched if w.name in seen.types},
         is_finite=seen.is_finite,
         peak=_peak_memory(),
+        seconds=seconds,
     )
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Option, Predictions, Severity, Stage, Trace, rule
+from onnxlint import Finding, Option, Predictions, Settings, Severity, Stage, Trace, rule
 
 
 @rule("PRD001", "initial-entropy", severity=Severity.ERROR, stages=(Stage.INIT,))
 def initial_entropy(
-    predictions: Predictions, trace: Trace, *,
+    predictions: Predictions, trace: Trace, settings: Settings, *,
     max_deviation: Annotated[
         float, Option("deviation of the mean entropy from ln k", unit="fraction of ln k")
     ] = 0.1,
@@ -42,7 +42,8 @@ def initial_entropy(
     }
     """
     for prediction in predictions:
-        if not prediction.is_probable:
+        name = prediction.head.value.name
+        if not prediction.is_probable or _breaks_promise(name, prediction.entropy, settings):
             continue
         expected, seen = prediction.expected_entropy, prediction.entropy
         if abs(seen - expected) > max_deviation * expected:
@@ -59,3 +60,10 @@ def initial_entropy(
                 hint=f"initialise the layer before {prediction.head.value.name!r} with a smaller "
                 "standard deviation, or with zeros",
             )
+
+
+def _breaks_promise(output: str, entropy: float, settings: Settings) -> bool:
+    """Whether the contract bounds the entropy otherwise, which CTR009 reports."""
+    promised = settings.outputs.get(output)
+    bounds = None if promised is None else promised.entropy
+    return bounds is not None and not bounds[0] <= entropy <= bounds[1]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from onnxlint import Finding, NotApplicable, Outputs, Settings, Severity, rule
 
 
-@rule("PRD008", "output-range", severity=Severity.WARNING)
+@rule("PRD008", "output-range", severity=Severity.ERROR)
 def output_range(outputs: Outputs, settings: Settings) -> Iterator[Finding]:
     """An output outside its declared range.
 

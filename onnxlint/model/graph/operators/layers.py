@@ -80,7 +80,12 @@ VECTOR_SLOTS: Mapping[str, tuple[tuple[int, int], ...]] = {
 GIVEN_SLOTS: Mapping[str, frozenset[int]] = {
     op: frozenset(slots)
     for op, slots in {
-        "BatchNormalization": (3, 4), "Clip": (1, 2), "DequantizeLinear": (1, 2), "Dropout": (1, 2),
+        "BatchNormalization": (3, 4), "ConvInteger": (2, 3), "MatMulInteger": (2, 3),
+        "QLinearConv": (1, 2, 4, 5, 6, 7), "QLinearMatMul": (1, 2, 4, 5, 6, 7),
+        "com.microsoft::DynamicQuantizeMatMul": (2, 3), "com.microsoft::MatMulNBits": (2, 3, 4),
+        "com.microsoft::MatMulIntegerToFloat": (2, 3, 4, 5),
+        "com.microsoft::QGemm": (1, 2, 4, 5, 7, 8),
+        "Clip": (1, 2), "DequantizeLinear": (1, 2), "Dropout": (1, 2),
         "GRU": (4, 5), "LSTM": (4, 5, 6), "NonMaxSuppression": (2, 3, 4), "OneHot": (1, 2),
         "Pad": (1, 2), "QuantizeLinear": (1, 2), "RNN": (4, 5), "Range": (0, 1, 2),
         "Resize": (1, 2), "STFT": (1, 2, 3), "Upsample": (1,), "RoiAlign": (1,), "Shape": (0,),
@@ -130,3 +135,23 @@ LSTM, not in RNN."""
 
 STATE_SLOTS: Mapping[str, tuple[int, ...]] = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}
 """Inputs that are the states before the first step."""
+
+CONVOLUTION_WEIGHT: Mapping[str, int] = {
+    "Conv": 1, "ConvInteger": 1, "DeformConv": 1, "QLinearConv": 3, "com.microsoft::FusedConv": 1,
+    "com.microsoft::NhwcFusedConv": 1, "com.microsoft::QLinearConv": 3,
+}  # fmt: skip
+"""Convolutions, and the slot of the weight, [outputs, inputs of a group, kernel]."""
+
+MATRIX_PRODUCTS: Mapping[str, int] = {
+    "MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3, "com.microsoft::MatMulIntegerToFloat": 1,
+    "com.microsoft::DynamicQuantizeMatMul": 1, "com.microsoft::MatMulNBits": 0,
+    "com.microsoft::FusedMatMul": 1, "com.microsoft::TransposeMatMul": 1,
+}  # fmt: skip
+"""Products of matrices; what is added up is along the last axis of the first."""
+
+SAME_KIND: Mapping[str, str] = {
+    "Gemm": "dense", "MatMul": "dense", "QLinearConv": "Conv", "QLinearMatMul": "dense",
+    "ConvInteger": "Conv", "MatMulInteger": "dense", "com.microsoft::FusedConv": "Conv",
+    "com.microsoft::FusedMatMul": "dense", "com.microsoft::QGemm": "dense",
+}  # fmt: skip
+"""Operators that exporters and optimisers put in place of each other."""

@@ -91,3 +91,15 @@ INT32_BIAS_SLOT: Mapping[str, int] = {
     "QLinearConv": 8, "com.microsoft::QGemm": 6,
 } | dict.fromkeys(sorted(DEQUANTIZE), 0)  # fmt: skip
 """Where an int32 bias is read."""
+
+INTEGER_WEIGHT_SLOTS: Mapping[str, frozenset[int]] = {
+    "ConvInteger": frozenset({1}),
+    "DequantizeLinear": frozenset({0}),
+    "MatMulInteger": frozenset({1}),
+    "QLinearConv": frozenset({3, 8}),
+    "QLinearMatMul": frozenset({0, 3}),
+    "com.microsoft::DynamicQuantizeMatMul": frozenset({1}),
+    "com.microsoft::MatMulIntegerToFloat": frozenset({1}),
+    "com.microsoft::QGemm": frozenset({3, 6}),
+}
+"""Slots of weights that are stored as integers."""

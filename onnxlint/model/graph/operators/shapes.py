@@ -98,3 +98,11 @@ SPECTRAL = frozenset({"DFT", "STFT"})
 
 FRAMING = frozenset({"Conv", "If", "Pad", "Slice"})
 """May cut frames from a signal, or a branch of it does."""
+
+ON_SIZES = frozenset({
+    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Expand",
+    "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Max", "Min",
+    "Mod", "Mul", "Neg", "Not", "Or", "Range", "ReduceMax", "ReduceProd", "ReduceSum", "Reshape",
+    "Slice", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where",
+})  # fmt: skip
+"""Operators by which exporters compute sizes, axes and positions."""

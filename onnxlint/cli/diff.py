@@ -1,0 +1,192 @@
+"""`onnxlint diff OLD NEW`: what changed between two releases of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnxlint.cli.colours import color_option, terminal_width
+from onnxlint.cli.sections import sectioned
+from onnxlint.cli.streams import require_working_directory
+from onnxlint.settings import (
+    DEFAULT_SAMPLES,
+    DEFAULT_TIME_LIMIT,
+    LABELLED_SAMPLES,
+    LONGEST_TIME_LIMIT,
+    MOST_SAMPLES,
+)
+
+if TYPE_CHECKING:
+    from onnxlint.planner import Planner
+    from onnxlint.release_diff import ReleaseDiff
+
+SECTIONS = {
+    "Input data": ("data", "labels", "samples", "seed"),
+    "Rules": ("select", "ignore", "rules", "config", "trust_config"),
+    "Execution": ("static_only", "time_limit", "memory_limit"),
+    "Report": ("format_", "output", "exit_code", "verbose", "color"),
+}
+
+
+def _names(_ctx: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> list[str]:
+    return [name.strip() for value in given for name in value.split(",") if name.strip()]
+
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("diff", cls=sectioned(SECTIONS))
+@click.argument("old")
+@click.argument("new")
+@click.option("--data", type=_FILE, metavar="PATH",
+              help="Samples on which both models run, as for 'check'.  "
+              "[synthetic inputs]")  # fmt: skip
+@click.option("--labels", type=_FILE, metavar="PATH",
+              help="Ground-truth labels for --data: the accuracy of both, "
+              "and what flipped.")  # fmt: skip
+@click.option("--samples", type=click.IntRange(1, MOST_SAMPLES), metavar="N",
+              help="Number of samples to run.  "
+              f"[{DEFAULT_SAMPLES}; with --labels {LABELLED_SAMPLES}]")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
+              help="Seed of synthetic inputs.  [0]")  # fmt: skip
+@click.option("--select", multiple=True, callback=_names, metavar="RULES",
+              help="Compare only the findings of these rules: codes, prefixes "
+              "or names.")  # fmt: skip
+@click.option("--ignore", multiple=True, callback=_names, metavar="RULES",
+              help="Do not compare the findings of these rules.")  # fmt: skip
+@click.option("--rules", multiple=True, type=_FILE, metavar="PATH",
+              help="Load additional rules from a file or a folder.")  # fmt: skip
+@click.option("--config", type=_FILE, metavar="FILE",
+              help="Configuration file for both models.  [that of NEW]")  # fmt: skip
+@click.option("--trust-config", is_flag=True, envvar="ONNXLINT_TRUST_CONFIG",
+              help="Trust a configuration that lies with the model.")  # fmt: skip
+@click.option("--static-only", is_flag=True,
+              help="Do not run the models; ranges and predictions are not compared.")  # fmt: skip
+@click.option("--time-limit", type=click.FloatRange(0, LONGEST_TIME_LIMIT, min_open=True),
+              metavar="SECONDS",
+              help="Time limit for reading and running one model.  "
+              f"[{DEFAULT_TIME_LIMIT:g}]")  # fmt: skip
+@click.option("--memory-limit", metavar="SIZE",
+              help="Memory limit for each process, e.g. 4GiB.")  # fmt: skip
+@click.option("--format", "-f", "format_", type=click.Choice(["text", "json", "markdown"]),
+              default="text", help="Format of the report.  [text]")  # fmt: skip
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write the report to FILE instead of standard output.")  # fmt: skip
+@click.option("--exit-code", is_flag=True,
+              help="Exit with code 1 if anything changed, as git diff does.")  # fmt: skip
+@click.option("--verbose", "-v", is_flag=True,
+              help="Show every change, not only the first ones of a section.")  # fmt: skip
+@color_option
+def command(
+    old: str, new: str, format_: str, output: Path | None, exit_code: bool, verbose: bool,
+    **given: Any,
+) -> None:  # fmt: skip
+    """Compare two releases of a model: what changed from OLD to NEW.
+
+    Layers are matched by structure and weights, not by name. Both models are linted with the same
+    settings and run on the same samples.
+
+    \b
+      onnxlint diff v1.onnx v2.onnx
+      onnxlint diff v1.onnx v2.onnx --data test.csv --labels test.csv:target
+      onnxlint diff v1.onnx v2.onnx -f markdown -o diff.md   for a pull request
+      onnxlint diff v1.onnx v2.onnx --exit-code              fail if anything changed
+    """
+    require_working_directory()
+    planner = _planner(**given)
+    _check_files(old, new, output, given)
+    from onnxlint.cli.output import write_report, write_to_terminal
+    from onnxlint.diffing.releases import DiffError, planned_diff
+
+    try:
+        found = planned_diff(planner, old, new)
+    except DiffError as error:
+        raise click.ClickException(str(error)) from error
+    width = terminal_width() if output is None else None
+    shown = _rendered(found, planner, format_, verbose=verbose, width=width)
+    if output is None:
+        write_to_terminal(shown)
+    else:
+        write_report(shown, output, f"--output {str(output)!r}")
+    if found.incomplete:
+        raise SystemExit(2)
+    raise SystemExit(int(exit_code and found.differs))
+
+
+def _planner(
+    *, select: list[str], ignore: list[str], rules: tuple[Path, ...], config: Path | None,
+    trust_config: bool, static_only: bool, labels: Path | None, memory_limit: str | None,
+    **settings: Any,
+) -> Planner:  # fmt: skip
+    from onnxlint.planner import Planner
+    from onnxlint.settings import LabelSource
+    from onnxlint.toml_tables import parse_bytes
+
+    overrides = settings | {
+        "labels": labels and LabelSource.of(labels),
+        "memory_limit": memory_limit and parse_bytes(memory_limit),
+    }
+    return Planner(
+        config=config, trust_config=trust_config, rules=rules, select=tuple(select),
+        ignore=tuple(ignore), static_only=static_only, overrides=overrides, accepts=False,
+    )  # fmt: skip
+
+
+def _check_files(old: str, new: str, output: Path | None, given: dict[str, Any]) -> None:
+    """Refuses what is not there, and a report that would overwrite what is read."""
+    from onnxlint.settings import LabelSource
+    from onnxlint.toml_tables import exists, is_file
+
+    data, labels = given["data"], given["labels"] and LabelSource.of(given["labels"])
+    if data is not None and ":" not in data.name and not exists(data):
+        raise click.UsageError(f"--data {str(data)!r} does not exist; check the path")
+    if labels is not None and not is_file(labels.file):
+        raise click.UsageError(f"--labels {str(labels.file)!r} is not a file; check the path")
+    if labels is not None and labels.file == data and labels.key is None:
+        told = f"select a column: {labels.file.name}:COLUMN"
+        raise click.UsageError(f"--labels and --data are one file; {told}")
+    if output is not None:
+        _check_output(output, [*_read(old, new, given)])
+
+
+def _read(old: str, new: str, given: dict[str, Any]) -> Iterator[tuple[str, Path]]:
+    from onnxlint.settings import LabelSource
+
+    yield from (("OLD", Path(old)), ("NEW", Path(new)))
+    labels = given["labels"] and LabelSource.of(given["labels"]).file
+    named = {"data": given["data"], "labels": labels, "config": given["config"]}
+    yield from ((f"the file of --{name}", file) for name, file in named.items() if file)
+    yield from (("the file of --rules", file) for file in given["rules"])
+
+
+def _check_output(output: Path, read: list[tuple[str, Path]]) -> None:
+    from onnxlint.cli.models import FOLDER_SUFFIXES
+    from onnxlint.cli.output import is_same
+
+    named = f"--output {str(output)!r}"
+    if output.suffix.lower() in FOLDER_SUFFIXES:
+        raise click.UsageError(f"{named} is the name of a model: it is for the report")
+    if not output.parent.is_dir():
+        raise click.UsageError(f"{named}: folder {str(output.parent)!r} does not exist")
+    for what, file in read:
+        if is_same(output, file):
+            raise click.UsageError(f"{named} would overwrite {what}; choose another name")
+
+
+def _rendered(
+    found: ReleaseDiff, planner: Planner, format_: str, *, verbose: bool, width: int | None
+) -> str:
+    if format_ == "json":
+        from onnxlint.reporters import diff_json
+
+        return diff_json.render(found, planner.packs)
+    if format_ == "markdown":
+        from onnxlint.reporters import diff_markdown
+
+        return diff_markdown.render(found)
+    from onnxlint.reporters import diff_text
+
+    return diff_text.render(found, verbose=verbose, width=width)

@@ -1,0 +1,1 @@
+"""Two releases of a model beside each other, a topic a module."""

@@ -1,0 +1,109 @@
+"""Which formats there are: ours, and those that installed packs bring by entry point."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
+
+from onnxlint.reporters.protocol import MakeReporter
+from onnxlint.rules.diagnosis import words
+from onnxlint.rules.packs import PackError
+from onnxlint.safety.contained import contained
+from onnxlint.safety.unfinished import Terminated
+
+ENTRY_POINT_GROUP = "onnxlint.reporters"
+
+FORMATS: Mapping[str, str] = {
+    "full": "text:Text",
+    "concise": "concise:Concise",
+    "json": "json:Json",
+    "jsonl": "jsonl:JsonLines",
+    "sarif": "sarif:Sarif",
+    "junit": "junit:JUnit",
+    "github": "github:GitHub",
+    "gitlab": "gitlab:GitLab",
+    "markdown": "markdown:Markdown",
+}
+"""Our formats: module of this folder and class."""
+
+ALIASES: Mapping[str, str] = {"text": "full"}
+
+FOR_PEOPLE = frozenset({"full", "concise"})
+"""Formats that are read on a terminal, and show what `--show` and its kind ask for."""
+
+
+class UnknownFormatError(ValueError):
+    """There is no such format; the message names those that there are."""
+
+
+def check_format(name: str) -> None:
+    """Whether there is such a format; that of a pack is loaded.
+
+    Raises:
+        UnknownFormatError: there is none.
+        PackError: formats of packs clash with others, or this one does not load.
+    """
+    brought = _brought()
+    if name in brought:
+        _loaded(brought[name])
+    elif name not in FORMATS:
+        known = [*FORMATS, *brought]
+        near = get_close_matches(name, [*known, *ALIASES], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        raise UnknownFormatError(f"unknown format {name!r}; {hint}")
+
+
+def reporter_class(name: str) -> MakeReporter:
+    """The reporter of a format that there is.
+
+    Raises:
+        PackError: a pack's reporter does not load.
+    """
+    if name not in FORMATS:  # no need to look for those of packs
+        return _loaded(_brought()[name])
+    module, _, kind = FORMATS[name].partition(":")
+    loaded = importlib.import_module(f"onnxlint.reporters.{module}")
+    return cast(MakeReporter, getattr(loaded, kind))
+
+
+def _brought() -> dict[str, EntryPoint]:
+    """Formats of installed packs, by name."""
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP)):
+        owner = "onnxlint" if entry.name in {*FORMATS, *ALIASES} else None
+        if entry.name in found:
+            owner = f"pack {_pack(found[entry.name])!r}"
+        if owner is not None:
+            raise PackError(
+                f"pack {_pack(entry)!r} brings format {entry.name!r}, which {owner} has; "
+                "uninstall one of them, or give it another name"
+            )
+        found[entry.name] = entry
+    return found
+
+
+def _pack(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else entry.value
+
+
+def _loaded(entry: EntryPoint) -> MakeReporter:
+    label = f"format {entry.name!r} of pack {_pack(entry)!r} ({entry.value})"
+    try:
+        with contained():  # what a pack prints is no part of the report
+            found = entry.load()
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException as error:  # sys.exit, too
+        raise PackError(f"cannot load {label}: {words(error)}; fix or uninstall it") from error
+    if not callable(found):
+        raise PackError(f"cannot load {label}: it is not a class or function; fix or uninstall it")
+    return _guarded(cast(MakeReporter, found), label)
+
+
+def _guarded(make: MakeReporter, label: str) -> MakeReporter:
+    from onnxlint.reporters.guarded import Guarded
+
+    return lambda run: Guarded(make, run, label)

@@ -1,0 +1,1 @@
+"""CTR: the contract that a release is held against."""

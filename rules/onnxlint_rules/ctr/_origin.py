@@ -1,0 +1,45 @@
+"""The metadata of a file beside what is required of it."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from onnxlint import Contract, Finding
+
+LONGEST_VALUE = 1_000
+"""Characters of a value that are compared with an expression: a choice, longer than any hash."""
+
+LICENCE_KEYS = ("license", "model_license", "licence", "model_licence", "licenses", "licences")
+
+
+def missing(contract: Contract, metadata: Mapping[str, str]) -> Iterator[Finding]:
+    """Required keys that are not there, or empty, or of another form."""
+    for key, pattern in contract.provenance.patterns.items():
+        seen = metadata.get(key, "").strip()
+        if not seen:
+            yield Finding(
+                contract.line("provenance", key),
+                f"metadata key {key!r} is missing (required)",
+                hint=f"write {key!r} into the metadata when the model is exported",
+            )
+        elif re.fullmatch(pattern, seen[:LONGEST_VALUE], re.DOTALL) is None:
+            yield Finding(
+                contract.line("provenance", key),
+                f"metadata key {key!r} is {seen!r} (promised {pattern!r})",
+                hint=f"write {key!r} in the promised form, or change provenance.required.{key}",
+            )
+
+
+def licence(contract: Contract, metadata: Mapping[str, str]) -> Iterator[Finding]:
+    """A licence that is not among the allowed ones."""
+    allowed = contract.provenance.licences
+    if not allowed:
+        return
+    named = {key.lower(): value.strip() for key, value in metadata.items()}
+    seen = next((named[key] for key in LICENCE_KEYS if named.get(key)), None)
+    if seen is None or seen.lower() not in {each.lower() for each in allowed}:
+        told = "no licence in the metadata" if seen is None else f"licence is {seen!r}"
+        yield Finding(
+            contract.line("provenance", "licences"),
+            f"{told} (promised {' or '.join(allowed)})",
+            hint="write the metadata key 'license', or add the licence to provenance.licences",
+        )

@@ -1,0 +1,72 @@
+"""CTR014 contract-provenance."""
+
+import re
+from collections.abc import Iterator
+
+from onnxlint import Contract, Finding, Graph, NotApplicable, Severity, rule
+from onnxlint_rules.ctr import _origin
+
+
+@rule("CTR014", "contract-provenance", severity=Severity.ERROR)
+def contract_provenance(contract: Contract, graph: Graph) -> Iterator[Finding]:
+    """A file that does not say of its origin what the contract requires.
+
+    Why: a release that nobody can trace to a commit, data, seed and licence cannot be repeated,
+    compared or withdrawn. `[provenance] required` names keys of the metadata (`metadata_props` of
+    the model), or is a table from key to a regular expression that the whole value matches;
+    `producer` and `producer-version` are such expressions for the exporter, and `licences` lists
+    what the metadata key `license` (or `model_license`, `licence`) may say.
+    Fix: write the metadata when the model is exported, e.g. with `onnx.helper.set_model_props`.
+
+    Bad:
+    # config: provenance.required = ["commit", "seed"]
+    net (float[N, 2] x) => (float[N, 2] y)
+    {
+        y = Relu(x)
+    }
+
+    Bad:
+    # config: provenance = {required = {commit = "[0-9a-f]{40}"}, licences = ["MIT"]}
+    >>> import onnx
+    >>> onnx.helper.set_model_props(model, {"commit": "latest", "license": "GPL-3.0"})
+    net (float[N, 2] x) => (float[N, 2] y)
+    {
+        y = Relu(x)
+    }
+
+    Bad:
+    # config: provenance = {producer = "pytorch", producer-version = "2\\\\..*"}
+    >>> model.producer_name, model.producer_version = "pytorch", "1.13"
+    net (float[N, 2] x) => (float[N, 2] y)
+    {
+        y = Relu(x)
+    }
+
+    Good:
+    # config: provenance = {required = ["seed"], licences = ["MIT"], producer = "py.*"}
+    >>> import onnx
+    >>> onnx.helper.set_model_props(model, {"seed": "0", "model_license": "MIT"})
+    >>> model.producer_name = "pytorch"
+    net (float[N, 2] x) => (float[N, 2] y)
+    {
+        y = Relu(x)
+    }
+    """
+    promised, proto = contract.provenance, graph.model.proto
+    if not (
+        promised.patterns or promised.producer or promised.producer_version or promised.licences
+    ):
+        raise NotApplicable("the contract requires nothing of the file's origin")
+    metadata = {entry.key: entry.value for entry in proto.metadata_props}
+    yield from _origin.missing(contract, metadata)
+    yield from _origin.licence(contract, metadata)
+    for key, seen, pattern in (
+        ("producer", proto.producer_name, promised.producer),
+        ("producer-version", proto.producer_version, promised.producer_version),
+    ):
+        if pattern is not None and re.fullmatch(pattern, seen[: _origin.LONGEST_VALUE]) is None:
+            yield Finding(
+                contract.line("provenance", key),
+                f"{key.replace('-', ' ')} is {seen!r} (promised {pattern!r})",
+                hint=f"export with the promised version, or change provenance.{key}",
+            )
