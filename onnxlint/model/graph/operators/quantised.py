@@ -13,6 +13,9 @@ DEQUANTIZE = frozenset({"DequantizeLinear", "com.microsoft::DequantizeLinear"})
 QDQ = ("QuantizeLinear", "DequantizeLinear")
 """The pair of the standard domain; a scale that is not a single number goes along `axis`."""
 
+INTEGER_AFFINE = frozenset({"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"})
+"""Multiplies quantised numbers and adds up, in the standard domain."""
+
 INTEGER_LAYERS: Mapping[str, tuple[int, int | None, int]] = {
     "ConvInteger": (0, 2, 1),
     "MatMulInteger": (0, 2, 1),
@@ -23,7 +26,8 @@ INTEGER_LAYERS: Mapping[str, tuple[int, int | None, int]] = {
     "com.microsoft::QAttention": (0, 6, 1),
     "com.microsoft::QGemm": (0, 2, 3),
 }
-"""Slots of the data, of its zero point, and of the weights."""
+"""Slots of the data, of its zero point, and of the weights: of `INTEGER_AFFINE`, and of what
+onnxruntime has beside them."""
 
 CODE_SLOTS: Mapping[str, tuple[int, ...]] = {
     "ConvInteger": (0, 1), "DequantizeLinear": (0,), "MatMulInteger": (0, 1),
