@@ -3,7 +3,7 @@ and their channels are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 SOFTMAXES = frozenset({"LogSoftmax", "Softmax"})
 """Normalises scores along an axis to probabilities, or their logarithms."""
@@ -155,3 +155,18 @@ SAME_KIND: Mapping[str, str] = {
     "com.microsoft::FusedMatMul": "dense", "com.microsoft::QGemm": "dense",
 }  # fmt: skip
 """Operators that exporters and optimisers put in place of each other."""
+
+OPERAND_NAMES: Mapping[str, Sequence[str]] = {
+    "Conv": ("", "weight", "bias"), "ConvTranspose": ("", "weight", "bias"),
+    "DeformConv": ("", "weight", "offset", "bias"), "Gemm": ("", "weight", "bias"),
+    "MatMul": ("weight", "weight"), "PRelu": ("", "slope"),
+    "QLinearConv": ("", "", "", "weight", "", "", "", "", "bias"),
+    "QLinearMatMul": ("", "", "", "weight"), "ConvInteger": ("", "weight"),
+    "MatMulInteger": ("weight", "weight"), "com.microsoft::FusedConv": ("", "weight", "bias"),
+    "com.microsoft::FusedMatMul": ("weight", "weight"),
+    "LSTM": ("", "input weight", "recurrent weight", "bias"),
+    "GRU": ("", "input weight", "recurrent weight", "bias"),
+    "RNN": ("", "input weight", "recurrent weight", "bias"),
+    "BatchNormalization": ("", "scale", "bias", "mean", "variance"),
+}  # fmt: skip
+"""What people call the inputs of operators; those of others are called as in their schema."""
