@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from onnxlint.model.graph.operators.quantised import DEQUANTIZE
+from onnxlint.model.graph.operators.shapes import CONSTANT_OPS, SIZE_OPS
+
 RESHAPING = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 """Same elements in the same order, in another shape."""
 
@@ -77,15 +80,18 @@ limit indices with."""
 SAME_PLACE = MOVING | {"Gather", "Pad", "Slice"}
 """Only moves numbers: what it reads names a place of the network better than what it gives."""
 
-SEEN_NUMBERS = MOVING | REPEATING | REGROUPING | {
-    "Constant", "ConstantOfShape", "Gather", "Pad", "Shape",
-}  # fmt: skip
+SEEN_NUMBERS = MOVING | REPEATING | REGROUPING | CONSTANT_OPS | {"Gather", "Pad", "Shape"}
 """Computes none of the numbers that it gives: they stood in an input, in the file, or are sizes."""
 
-BOOKKEEPING = frozenset({
-    "Cast", "Concat", "Constant", "ConstantOfShape", "Gather", "Identity", "Range", "Reshape",
-    "Shape", "Size", "Slice", "Squeeze", "Unsqueeze",
-})  # fmt: skip
+LARGER_THAN_STORED = REPEATING | DEQUANTIZE | {
+    "ConstantOfShape", "Identity", "Pad", "Range", "Resize",
+}  # fmt: skip
+"""Its result is better computed than stored: it is larger than what it is made of. An Identity
+computes nothing."""
+
+BOOKKEEPING = CONSTANT_OPS | SIZE_OPS | {
+    "Cast", "Concat", "Gather", "Identity", "Range", "Reshape", "Slice", "Squeeze", "Unsqueeze",
+}  # fmt: skip
 """What exporters compute shapes with. Others that only move values (Transpose, Flatten) are written
 by people, who may have forgotten their result."""
 

@@ -52,7 +52,7 @@ OUTPUT_RANGES: Mapping[str, tuple[float, float]] = {
     "Relu": (0, math.inf), "Sigmoid": (0, 1), "Sign": (-1, 1), "Sin": (-1, 1), "Softmax": (0, 1),
     "Softplus": (0, math.inf), "Softsign": (-1, 1), "Sqrt": (0, math.inf), "Tanh": (-1, 1),
 }  # fmt: skip
-"""What the output lies within, whatever was read; ends included."""
+"""What the output lies within, whatever was read; ends included, and rounding apart."""
 
 FIXED_SCALE_RANGES: Mapping[str, tuple[float, float]] = {
     **{op: OUTPUT_RANGES[op] for op in sorted(BOUNDED)},

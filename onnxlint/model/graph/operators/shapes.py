@@ -86,13 +86,6 @@ MASKING_SLOTS: Mapping[str, tuple[int, ...]] = {
 }  # fmt: skip
 """Slots in which integers that look nothing up leave things out, by 0 and 1."""
 
-LARGER_THAN_STORED = frozenset({
-    "ConstantOfShape", "DequantizeLinear", "Expand", "Identity", "Pad", "Range", "Resize", "Tile",
-    "com.microsoft::DequantizeLinear",
-})  # fmt: skip
-"""Its result is better computed than stored: it is larger than what it is made of. An Identity
-computes nothing."""
-
 SPECTRAL = frozenset({"DFT", "STFT"})
 """Reads a signal in fine steps, and nothing else."""
 
