@@ -14,6 +14,7 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.value_bounds import Bounds
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.operators import OUTPUT_RANGES
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import InputContract, Settings
 from onnxlint.severity import Severity
@@ -38,6 +39,9 @@ DENSE = [
     "s = Clip(x, low, two) m = MatMul(s, w) c = Concat<axis = 1>(m, m) y = Abs(c)",
     "s = Mul(x, x) n = Neg(s) e = Exp(n) t = Tanh(e) y = Gemm(t, w, b)",
     "s = Sigmoid(x) r = ReduceMax<keepdims = 1>(s, last) q = Mul(r, x) y = Relu(q)",
+    "s = Sign(x) m = MatMul(s, w) y = Mul(m, three)",
+    "h = Hardmax(x) m = Gemm(h, w, b) y = Sub(three, m)",
+    "r = ReduceL1<keepdims = 1>(x, last) n = Neg(r) y = Add(n, three)",
 ]
 IMAGES = [
     "s = Sigmoid(x) c = Conv<pads = [1, 1, 1, 1]>(s, k, b) y = Identity(c)",
@@ -75,6 +79,16 @@ def test_no_input_gives_what_lies_outside(body, dims, tmp_path):
         rows = np.moveaxis(y, found.axis or -1, -1)
         assert (rows >= found.low - 1e-5).all()
         assert (rows <= found.high + 1e-5).all()
+
+
+@pytest.mark.parametrize("op", sorted(OUTPUT_RANGES))
+def test_a_range_that_is_known_of_an_operator_holds(op):
+    model = model_from_text(f"m (float[N, 16] x) => (float[N, K] y) {{ y = {op}(x) }}")
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    fed = np.random.default_rng(0).normal(scale=30, size=(50, 16)).astype(np.float32)
+    (given,) = session.run(None, {"x": np.abs(fed) if op == "Sqrt" else fed})
+    low, high = OUTPUT_RANGES[op]
+    assert low - 1e-6 <= given.min() and given.max() <= high + 1e-6  # a Tanh rounds past its end
 
 
 def test_channels_are_told_apart(tmp_path):

@@ -1,10 +1,11 @@
-"""What is known of operators has one home: no module keeps a table of its own without a reason."""
+"""What is known of operators has one home: no module beside it keeps a table of its own."""
 
 from __future__ import annotations
 
 import ast
 import importlib
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -19,10 +20,18 @@ from onnxlint.model.graph import operators
 
 ENGINE = Path(onnxlint.__file__).parent
 RULES = Path(onnxlint_rules.__file__).parent
-HOME = ENGINE / "model" / "graph" / "operators.py"
+HOME = ENGINE / "model" / "graph" / "operators"
+TOPICS = sorted(HOME.glob("*.py"))
+MODULES = [(root, file) for root in (ENGINE, RULES) for file in sorted(root.rglob("*.py"))]
 
 MOST_NAMES = 4
-"""Operators that a table may name without a reason: a choice, so few are read at a glance."""
+"""Operators that a table outside the home may name: a choice, so few are read at a glance."""
+
+LINES = 250
+"""Of a topic: a choice, so that one is read at a sitting."""
+
+BY_NAME = {"GroupQueryAttention", "MultiHeadAttention", "SimplifiedLayerNormalization"}
+"""Operators of onnxruntime that traits name without a domain: models have them in several."""
 
 SHARE = 0.4
 """Of the texts of a table of operators; others, such as a list of attributes, share some words."""
@@ -71,12 +80,26 @@ def tables_of(file: Path, root: Path) -> Iterator[Table]:
 
 @cache
 def tables() -> tuple[Table, ...]:
-    folders = [(ENGINE, ENGINE / "analyses"), (ENGINE, ENGINE / "model"), (RULES, RULES)]
-    return tuple(
-        table
-        for root, folder in folders
-        for file in sorted(folder.rglob("*.py"))
-        for table in tables_of(file, root)
+    return tuple(table for root, file in MODULES for table in tables_of(file, root))
+
+
+def named_in(node: ast.AST) -> list[str]:
+    """The operators that a literal names: the elements of a display, or the keys of a mapping."""
+    if isinstance(node, ast.Dict):
+        elements = [key for key, value in zip(node.keys, node.values, strict=True)
+                    if not does_something(value)]  # fmt: skip
+    else:
+        elements = list(getattr(node, "elts", ()))
+    texts = (each.value for each in elements if isinstance(each, ast.Constant))
+    return [text for text in texts if isinstance(text, str) and is_operator(text)]
+
+
+def does_something(value: ast.expr) -> bool:
+    """Whether a mapping leads to code, or to a sentence for the reader: such are no facts."""
+    return any(
+        isinstance(each, ast.Lambda | ast.Name | ast.Attribute)
+        or (isinstance(each, ast.Constant) and len(str(each.value).split()) > 2)
+        for each in ast.walk(value)
     )
 
 
@@ -91,10 +114,35 @@ def plain_sets() -> Iterator[tuple[str, frozenset[str]]]:
             yield str(table), frozenset(value)
 
 
-def test_a_table_of_many_operators_has_its_reason_beside_it():
-    bare = [str(table) for table in tables()
-            if len(table.operators) > MOST_NAMES and not table.is_reasoned]  # fmt: skip
-    assert bare == []
+def facts_in(source: str) -> list[tuple[int, list[str]]]:
+    """The literals that name more than a few operators, by their lines, wherever they stand."""
+    named = ((node.lineno, named_in(node)) for node in ast.walk(ast.parse(source))
+             if isinstance(node, ast.Dict | ast.List | ast.Set | ast.Tuple))  # fmt: skip
+    return [(line, operators) for line, operators in named if len(operators) > MOST_NAMES]
+
+
+def test_no_module_beside_the_home_holds_a_table_of_facts():
+    strays = {
+        f"{root.name}/{file.relative_to(root)}": found
+        for root, file in MODULES
+        if file.parent != HOME and (found := facts_in(file.read_text()))
+    }
+    assert strays == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "is_table"),
+    [
+        ('A = MOVING | {"Add", "Sub", "Mul", "Div", "Pow"}', True),
+        ('def f(op):\n    return op in ("Add", "Sub", "Mul", "Div", "Pow")', True),
+        ('A = {"Add": (0, 1), "Sub": (1,), "Mul": None, "Div": 1, "Pow": "0"}', True),
+        ('A = {"Add": add, "Sub": sub, "Mul": mul, "Div": lambda x: x, "Pow": (0, pow)}', False),
+        ('A = MOVING | {"Add", "Sub", "Mul", "Div"}', False),
+        ('A = ["axis", "name", "value", "size", "shape"]', False),
+    ],
+)
+def test_what_counts_as_a_table_of_facts(source: str, is_table: bool):
+    assert bool(facts_in(source)) is is_table
 
 
 def test_no_two_tables_are_equal():
@@ -104,15 +152,36 @@ def test_no_two_tables_are_equal():
     assert [names for names in homes.values() if len(names) > 1] == []
 
 
+def traits() -> dict[str, object]:
+    """The tables of the home by name: what is written in capitals."""
+    return {name: value for name, value in vars(operators).items() if name.isupper()}
+
+
 def test_every_trait_has_its_reason():
-    bare = [table.name for table in tables_of(HOME, ENGINE) if not table.is_reasoned]
+    bare = [str(table) for file in TOPICS for table in tables_of(file, ENGINE)
+            if not table.is_reasoned and not table.name.startswith("_")]  # fmt: skip
     assert bare == []
 
 
 def test_traits_name_operators_that_there_are():
-    named = {text for table in tables_of(HOME, ENGINE) for text in table.operators}
-    standard = {text for text in named if "::" not in text} - operators.FORMER
-    assert standard <= known_operators()
+    schemas = {(schema.domain, schema.name) for schema in defs.get_all_schemas_with_history()}
+    known = known_operators() | operators.FORMER | BY_NAME
+    for trait, members in traits().items():
+        for name in members:
+            domain, _, op = name.rpartition("::")
+            is_known = op in known if not domain else (domain, op) in schemas
+            assert is_known or domain == "com.microsoft", (trait, name)
+
+
+def test_every_trait_is_asked_for():
+    uses = Counter(word for _, file in MODULES for word in re.findall(r"\w+", file.read_text()))
+    assert [name for name in traits() if uses[name] < 2] == []
+
+
+def test_a_trait_has_one_topic_and_a_topic_is_short():
+    names = Counter(table.name for file in TOPICS for table in tables_of(file, ENGINE))
+    assert [name for name, count in names.items() if count > 1] == []
+    assert [file.name for file in TOPICS if len(file.read_text().splitlines()) > LINES] == []
 
 
 @pytest.mark.parametrize(

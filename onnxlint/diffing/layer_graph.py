@@ -7,7 +7,7 @@ computes sizes is left out, and a bias that is added behind a layer is part of i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -28,18 +28,12 @@ from onnxlint.model.graph.operators import (
     CONSTANT_OPS,
     DEQUANTIZE,
     QUANTIZE,
+    SAME_KIND,
 )
 from onnxlint.release_diff import LayerRef
 
 HANDING_ON = CASTING | QUANTIZE | DEQUANTIZE | {"Dropout", "Identity"}
 """Operators whose output is, but for rounding, their first input."""
-
-KINDS: Mapping[str, str] = {
-    "Gemm": "dense", "MatMul": "dense", "QLinearConv": "Conv", "QLinearMatMul": "dense",
-    "ConvInteger": "Conv", "MatMulInteger": "dense", "com.microsoft::FusedConv": "Conv",
-    "com.microsoft::FusedMatMul": "dense", "com.microsoft::QGemm": "dense",
-}  # fmt: skip
-"""Operators that exporters and optimisers put in place of each other."""
 
 
 @dataclass(eq=False)
@@ -62,7 +56,7 @@ class LayerVertex:
     @property
     def kind(self) -> str:
         """The same for operators that stand for each other."""
-        return KINDS.get(self.node.op, self.node.op)
+        return SAME_KIND.get(self.node.op, self.node.op)
 
     @property
     def is_commutative(self) -> bool:

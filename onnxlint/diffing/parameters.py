@@ -8,32 +8,17 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.analyses.static.stored_weights import LONGEST_WAY, ON_THE_WAY, RESHAPES
+from onnxlint.analyses.static.stored_weights import LONGEST_WAY, RESHAPES
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operator_schemas import schema_of
-from onnxlint.model.graph.operators import INTEGER_AFFINE
+from onnxlint.model.graph.operators import INTEGER_AFFINE, OPERAND_NAMES, SAME_CONSTANT
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
-
-_NAMES: Mapping[str, Sequence[str]] = {
-    "Conv": ("", "weight", "bias"), "ConvTranspose": ("", "weight", "bias"),
-    "DeformConv": ("", "weight", "offset", "bias"), "Gemm": ("", "weight", "bias"),
-    "MatMul": ("weight", "weight"), "PRelu": ("", "slope"),
-    "QLinearConv": ("", "", "", "weight", "", "", "", "", "bias"),
-    "QLinearMatMul": ("", "", "", "weight"), "ConvInteger": ("", "weight"),
-    "MatMulInteger": ("weight", "weight"), "com.microsoft::FusedConv": ("", "weight", "bias"),
-    "com.microsoft::FusedMatMul": ("weight", "weight"),
-    "LSTM": ("", "input weight", "recurrent weight", "bias"),
-    "GRU": ("", "input weight", "recurrent weight", "bias"),
-    "RNN": ("", "input weight", "recurrent weight", "bias"),
-    "BatchNormalization": ("", "scale", "bias", "mean", "variance"),
-}  # fmt: skip
-"""What people call the inputs of operators; those of others are called as in their schema."""
 
 _SCALES: Mapping[str, tuple[int, int]] = {"QLinearConv": (4, 5), "QLinearMatMul": (4, 5)}
 """Where operators on integers read the scale and the zero point of their weight."""
@@ -200,7 +185,7 @@ def _stored(graph: Graph, value: Value | None) -> tuple[Tensor, tuple[Node, ...]
         if tensor is not None:
             return tensor, tuple(way)
         maker = value.producer
-        if maker is None or maker.op not in ON_THE_WAY or len(way) == LONGEST_WAY:
+        if maker is None or maker.op not in SAME_CONSTANT or len(way) == LONGEST_WAY:
             return None
         way.append(maker)
         value = maker.input(0)
@@ -230,7 +215,7 @@ def _is_turned(node: Node, slot: int, dims: Sequence[int]) -> bool:
 
 
 def _name(node: Node, slot: int) -> str:
-    names = _NAMES.get(node.op)
+    names = OPERAND_NAMES.get(node.op)
     if names is not None:
         return names[slot] if slot < len(names) else ""
     schema = schema_of(node.domain, node.op_type, node.opset)

@@ -3,12 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Graph, Value, Walk
-from onnxlint.model.graph.operators import HANDING_ON, SIZE_OPS, SUBGRAPHS
-
-_CHOICES = {
-    "Where": (1, 2), "Pad": (2,), "ScatterND": (0, 2), "ScatterElements": (0, 2), "Concat": None,
-}  # fmt: skip
-"""Operators that put it beside other values, and the slots that it enters by; None: by any."""
+from onnxlint.model.graph.operators import CHOOSING_FILL, HANDING_ON, SIZE_OPS, SUBGRAPHS
 
 _HARMLESS = SIZE_OPS | {"IsNaN"}
 """What may read it besides: no value is computed from it."""
@@ -21,7 +16,7 @@ def is_mark(graph: Graph, value: Value) -> bool:
     for reached in walk:
         is_given = is_given or _is_given_out(reached)
         for op, slot, made in _uses(graph, reached):
-            chosen = op in _CHOICES and slot in (_CHOICES[op] or (slot,))
+            chosen = op in CHOOSING_FILL and slot in (CHOOSING_FILL[op] or (slot,))
             if not chosen and not (op in HANDING_ON and slot == 0) and op not in SUBGRAPHS:
                 return False
             is_chosen = is_chosen or chosen

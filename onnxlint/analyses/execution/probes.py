@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -11,84 +11,29 @@ from onnxlint.model.file.dtypes import integer_range
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.operators import (
-    ACTIVATIONS,
-    CONSTANT_OPS,
-    COPYING,
-    DATA_SIZED,
+    CHANNELS_LAST,
+    CHANNELS_SECOND,
     DEQUANTIZE,
-    GLOBAL_POOLS,
+    FUSED_HEADS,
+    FUSED_TAILS,
+    MAYBE_EMPTY,
+    MERGED_ACTIVATIONS,
     MOVING,
-    NORMALISATIONS,
-    POOLS,
     QUANTIZE,
+    REGROUPING,
     REPEATING,
-    SOFTMAXES,
-    SQUASHING,
+    RESCALING,
+    RESULT_SCALE_SLOTS,
+    ROUNDING,
+    SAME_AXES,
+    SEEN_NUMBERS,
 )
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Quantisation, Watch
 
-_MS = "com.microsoft::"
-
-_ACTIVATIONS = ACTIVATIONS - {"Celu", "Gelu", "Mish", "PRelu", "Swish"}
-"""Activations that onnxruntime merges into the node before them: a Concat then ends the kernel."""
-
-_ELEMENTWISE = _ACTIVATIONS | {
-    "Abs", "Add", "BatchNormalization", "Div", "Erf", "Exp", "Gelu", "Log", "Mul", "Neg", "PRelu",
-    "Pow", "Reciprocal", "Sqrt", "Sub", "Sum",
-}  # fmt: skip
-"""Operators in the middle of chains that onnxruntime runs as one kernel: not all that are
-elementwise, but those that networks have there."""
-
-_HEADS = _ELEMENTWISE | {
-    "Conv", "ConvTranspose", "Gemm", "MatMul", "ReduceMean", "ReduceSum", "ReduceMax",
-}  # fmt: skip
-"""What a fused kernel can begin or go on with."""
-
-_TAILS = _ELEMENTWISE | SOFTMAXES | {"LayerNormalization"}
-"""What it can go on or end with: onnxruntime merges such chains, and what is bad stays visible."""
-
-_TRANSPARENT = MOVING | REPEATING | CONSTANT_OPS | {
-    "Concat", "Gather", "Pad", "Shape", "Slice", "Split",
-}  # fmt: skip
-"""Operators that only move numbers: what they give was seen before."""
-
-_SELDOM_NEW = MOVING | REPEATING | DEQUANTIZE | {"Concat", "Slice", "Split"}
+_SELDOM_NEW = MOVING | REPEATING | DEQUANTIZE | REGROUPING
 """Operators whose numbers were seen before they came there: not so what is looked up in a table."""
-
-_RESCALING = SOFTMAXES | SQUASHING | (NORMALISATIONS - {"BatchNormalization"}) | {
-    "Clip", "Erf", "Exp", "Log", "LpNormalization", "Reciprocal",
-}  # fmt: skip
-"""Operators whose output does not tell how large or small their input was."""
-
-_CHANNELS_SECOND = POOLS | GLOBAL_POOLS | {
-    "BatchNormalization", "Conv", "ConvTranspose", "GroupNormalization", "InstanceNormalization",
-    "LRN", "PRelu",
-}  # fmt: skip
-"""Operators whose channels are along the second axis."""
-
-_SELECTING = DATA_SIZED | {"Range", "Slice", "Split"}
-"""Operators that may leave nothing of what they read."""
-
-
-_QUANTISING: Mapping[str, tuple[int, int]] = {
-    "QuantizeLinear": (1, 2), f"{_MS}QuantizeLinear": (1, 2), "QLinearConv": (6, 7),
-    "QLinearMatMul": (6, 7), f"{_MS}QGemm": (7, 8), f"{_MS}QLinearAdd": (6, 7),
-    f"{_MS}QLinearMul": (6, 7), f"{_MS}QLinearWhere": (7, 8), f"{_MS}QLinearConcat": (0, 1),
-} | dict.fromkeys((
-    f"{_MS}QLinearAveragePool", f"{_MS}QLinearGlobalAveragePool", f"{_MS}QLinearLeakyRelu",
-    f"{_MS}QLinearReduceMean", f"{_MS}QLinearSigmoid", f"{_MS}QLinearSoftmax",
-), (3, 4))  # fmt: skip
-"""Slots of the scale and the zero point of what an operator gives."""
-
-_ROUNDING = frozenset({*_QUANTISING, "DynamicQuantizeLinear"})
-"""Operators that cut off, or round to nothing, what lies outside the range of integers."""
-
-_KEEPING = _ELEMENTWISE | COPYING | SOFTMAXES | {"Cast"}
-"""Operators that leave every axis where it is."""
-
-_CHANNELS_LAST = frozenset({"Gemm", "MatMul", "LayerNormalization"})
 
 
 def chosen(
@@ -195,8 +140,8 @@ def _is_hidden(value: Value, constants: set[Value]) -> bool:
     for node in value.consumers:
         others = (read for read in node.inputs if read is not None and read is not value)
         if (
-            node.op in _RESCALING
-            or node.op in _ROUNDING
+            node.op in RESCALING
+            or node.op in ROUNDING
             or any(read.tensor_proto is None and read not in constants for read in others)
         ):
             return True
@@ -235,7 +180,7 @@ class _Sizes:
 
     def may_be_empty(self, node: Node, value: Value) -> bool:
         """Whether its node selects, and its size is not known to be above zero."""
-        if node.op not in _SELECTING:
+        if node.op not in MAYBE_EMPTY:
             return False
         shape = self._shapes.of(value)
         if shape is None or shape.dims is None:
@@ -263,7 +208,7 @@ def quantised(graph: Graph, node: Node, value: Value) -> Quantisation | None:
     """What the integers of a node's output stand for, if one scale holds for the whole tensor."""
     from onnxlint.runtime.protocol import Quantisation
 
-    slots = _QUANTISING.get(node.op)
+    slots = RESULT_SCALE_SLOTS.get(node.op)
     if slots is None or value is not node.output:
         return None
     scale, zero_point = (graph.number(node.input(slot)) for slot in slots)
@@ -316,14 +261,14 @@ def dequantised(value: Value) -> Value | None:
 
 def ends_kernel(graph: Graph, node: Node, value: Value) -> bool:
     """Whether what fuses with a node ends at this output of it, so that watching costs little."""
-    if node.op in _TRANSPARENT or dequantised(value) or quantiser(value):
+    if node.op in SEEN_NUMBERS or dequantised(value) or quantiser(value):
         return False
     if node.op == "Exp" or (node.op in ("Sigmoid", "Tanh") and not gates_itself(graph, node)):
         return True  # an overflow or a saturation that the next operator hides
-    if node.op not in _HEADS or len(value.consumers) != 1:
+    if node.op not in FUSED_HEADS or len(value.consumers) != 1:
         return True
     follower = value.consumers[0].op
-    return follower not in _TAILS and (follower != "Concat" or node.op in _ACTIVATIONS)
+    return follower not in FUSED_TAILS and (follower != "Concat" or node.op in MERGED_ACTIVATIONS)
 
 
 def _channel_axis(
@@ -337,14 +282,14 @@ def _channel_axis(
     rank = shape.rank if shape is not None else None
     if rank is not None and rank < 2:
         return None
-    if node.op in _CHANNELS_SECOND:
+    if node.op in CHANNELS_SECOND:
         return 1
-    if node.op in _CHANNELS_LAST:
+    if node.op in CHANNELS_LAST:
         return -1
     before = next((axes[read] for read in node.inputs if read is not None and axes.get(read)), None)
     if before is not None and node.op == "Transpose":
         return _moved(before, node.integers("perm"))
-    if before is not None and node.op in _KEEPING:
+    if before is not None and node.op in SAME_AXES:
         return before
     return None if rank is None else (1 if rank in (2, 4, 5) else -1)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.operators import COUNT_SLOT, MOVING, SEVERAL_STEPS
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
@@ -28,20 +28,8 @@ _SPATIAL_RANK = 4
 _TIMES = ("seq", "time", "len", "step", "frame", "token")
 """Parts of the names of such axes of time."""
 
-_COUNTING = {
-    "BlackmanWindow": 0, "ConstantOfShape": 0, "HammingWindow": 0, "HannWindow": 0, "Loop": 0,
-    "Range": 1,
-}  # fmt: skip
-"""The slots that say how many steps something has."""
-
 _NEAR = 16
 """So many values behind an input are looked at."""
-
-_FOLDING = frozenset({
-    "AveragePool", "Conv", "ConvTranspose", "DFT", "LpPool", "MaxPool", "Pad", "QLinearConv",
-    "Reshape", "Resize", "STFT", "Slice", "SpaceToDepth", "Upsample", "com.microsoft::FusedConv",
-})  # fmt: skip
-"""Operators that need several steps by design, or put steps together."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +74,7 @@ def folds_steps(graph: Graph, node: Node | None) -> bool:
     if node is None:
         return True
     before = graph.ancestors([value for value in node.inputs if value is not None])
-    return node.op in _FOLDING or any(each in before for each in graph.nodes(*_FOLDING))
+    return node.op in SEVERAL_STEPS or any(each in before for each in graph.nodes(*SEVERAL_STEPS))
 
 
 def _is_time(sizes: Sizes, symbol: str) -> bool:
@@ -109,7 +97,7 @@ def _is_count(value: Value, array: Array) -> bool:
     walk = Walk([value])
     for at in islice(walk, _NEAR):
         for node, slot in at.uses:
-            if _COUNTING.get(node.op) == slot:
+            if COUNT_SLOT.get(node.op) == slot:
                 return True
             if node.op in MOVING:
                 walk.add(node.output)

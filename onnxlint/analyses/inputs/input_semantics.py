@@ -15,7 +15,16 @@ from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.operators import (
+    FEATURE_SIZES,
+    FRAMING,
+    LOOKUPS,
+    MASKING_SLOTS,
+    PARAMETER_SLOTS,
+    POSITIVE_SLOTS,
+    SAME_MEANING,
+    SPECTRAL,
+)
 from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import InputContract
 
@@ -34,54 +43,8 @@ FEEDABLE = {
 MOST_AXES = 32
 """numpy's limit before 2.0, 64 since; onnxruntime has none, but exchanges arrays of numpy."""
 
-_PASSING = MOVING | {"Clip", "Concat", "Expand", "Slice"}
-"""Operators behind which an input still means the same."""
-
-_TABLES = {"Gather": (1, 0, "axis"), "GatherElements": (1, 0, "axis"), "GatherND": (1, 0, None)}
-"""Look-ups: slot of the indices, slot of the table, attribute of the axis that is indexed."""
-
-_PARAMETERS = {
-    "AffineGrid": (1,), "BitShift": (1,), "Bernoulli": (0,), "CenterCropPad": (1,), "Clip": (1, 2),
-    "Col2Im": (1, 2), "ConstantOfShape": (0,), "CumSum": (1,), "DFT": (1, 2),
-    "DequantizeLinear": (1, 2), "Dropout": (1, 2), "Expand": (1,), "Gather": (1,),
-    "GatherElements": (1,), "GatherND": (1,), "GridSample": (1,), "If": (0,), "Loop": (0, 1),
-    "MaxUnpool": (1, 2), "MaxRoiPool": (1,), "Mod": (1,), "Div": (1,),
-    "NonMaxSuppression": (0, 1, 2, 3, 4), "OneHot": (0, 1, 2), "Pad": (1, 2, 3), "Pow": (0, 1),
-    "QuantizeLinear": (1, 2), "Range": (0, 1, 2), "Reshape": (1,), "Resize": (1, 2, 3),
-    "RoiAlign": (1, 2), "STFT": (1, 2, 3), "Scatter": (1,), "ScatterElements": (1,),
-    "ScatterND": (1,), "SequenceAt": (1,), "SequenceErase": (1,), "SequenceInsert": (2,),
-    "Slice": (1, 2, 3, 4), "Split": (1,), "SplitToSequence": (1,), "Squeeze": (1,),
-    "StringSplit": (0,), "TensorScatter": (2,), "Tile": (1,), "TopK": (1,), "Trilu": (1,),
-    "Unsqueeze": (1,), "Upsample": (1,), "BlackmanWindow": (0,), "HammingWindow": (0,),
-    "HannWindow": (0,), "MelWeightMatrix": (0, 1, 2, 3, 4), "ReduceSum": (1,), "ReduceMean": (1,),
-    "ReduceMax": (1,), "ReduceMin": (1,), "ReduceProd": (1,), "ReduceL1": (1,), "ReduceL2": (1,),
-    "ReduceLogSum": (1,), "ReduceLogSumExp": (1,), "ReduceSumSquare": (1,),
-    "NegativeLogLikelihoodLoss": (1,), "SoftmaxCrossEntropyLoss": (1,), "LSTM": (4,), "GRU": (4,),
-    "RNN": (4,), "RotaryEmbedding": (1, 2, 3), "Attention": (3, 4, 5, 6), "ImageDecoder": (0,),
-}  # fmt: skip
-"""Input slots whose numbers are shapes, axes, indices and the like: not every number is valid."""
-
-_POSITIVE = {
-    "Acos": (0,), "Asin": (0,), "Atanh": (0,), "BatchNormalization": (4,), "Div": (1,), "Log": (0,),
-    "Mod": (1,),
-    "Reciprocal": (0,), "ReduceLogSum": (0,), "Sqrt": (0,),
-}  # fmt: skip
-"""Slots that a sound caller feeds positive numbers, up to 1."""
-
 _ONE_AND_MORE = {"Acosh": (0,)}
 """Slots that take no number below 1."""
-
-_MASKING = {
-    "And": (0, 1), "Equal": (0, 1), "Not": (0,), "Or": (0, 1), "ReduceSum": (0,), "Sub": (1,),
-    "Where": (0,),
-}  # fmt: skip
-"""Slots in which integers that look nothing up leave things out, by 0 and 1."""
-
-_SPECTRAL = frozenset({"DFT", "STFT"})
-"""Operators that read a signal in fine steps, and nothing else."""
-
-_FRAMING = frozenset({"Conv", "If", "Pad", "Slice"})
-"""Operators that may cut frames from a signal, or a branch of which does."""
 
 _SIGNAL_NAMES = ("audio", "signal", "wav", "speech", "sound", "pcm")
 
@@ -153,7 +116,7 @@ def _float_slot(
     if any(_is_inverted(graph, node, at) for node, at in uses):
         return replace(slot, meaning=Meaning.MASK)
     positive = any(
-        at in _POSITIVE.get(node.op, ()) or _is_root(graph, node, at) for node, at in uses
+        at in POSITIVE_SLOTS.get(node.op, ()) or _is_root(graph, node, at) for node, at in uses
     )
     return replace(slot, meaning=Meaning.POSITIVE) if positive else slot
 
@@ -186,7 +149,7 @@ def _other_slot(
         return replace(slot, meaning=Meaning.LENGTH)
     if rank < 2:
         return replace(slot, meaning=Meaning.COUNT, bound=_compared(graph, uses) or 1)
-    masking = any(at in _MASKING.get(node.op, ()) for node, at in uses)
+    masking = any(at in MASKING_SLOTS.get(node.op, ()) for node, at in uses)
     return replace(slot, meaning=Meaning.MASK if masking else Meaning.INDEX)
 
 
@@ -238,18 +201,11 @@ def _signal(
     nodes = [node for node, _ in uses]
     named = any(word in value.name.lower() for word in _SIGNAL_NAMES)
     convolved = has_channel and any(node.op == "Conv" for node in nodes)
-    if named or convolved or any(node.op in _SPECTRAL for node in nodes):
+    if named or convolved or any(node.op in SPECTRAL for node in nodes):
         return True
-    if not any(node.op in _FRAMING or node.scope is not value.scope for node in nodes):
+    if not any(node.op in FRAMING or node.scope is not value.scope for node in nodes):
         return False
     return any(_RATES.search(other.name) for other in graph.inputs) or None
-
-
-_SIZED = {
-    "BatchNormalization": (1, 1, 0), "Conv": (1, 1, 1), "GRU": (2, 1, 2), "Gemm": (1, 1, 0),
-    "LSTM": (2, 1, 2), "MatMul": (-1, 1, -2), "RNN": (2, 1, 2),
-}  # fmt: skip
-"""The axis of a node's first input whose size a constant tells: its slot, and the axis of that."""
 
 
 def _dim(shapes: Shapes, value: Value, shape: Shape, axis: int) -> int | str:
@@ -261,7 +217,7 @@ def _dim(shapes: Shapes, value: Value, shape: Shape, axis: int) -> int | str:
     if axis == 0:
         return "batch"
     for node in value.readers:
-        own_axis, slot, weight_axis = _SIZED.get(node.op, (0, 0, 0))
+        own_axis, slot, weight_axis = FEATURE_SIZES.get(node.op, (0, 0, 0))
         if not slot or node.input(0) is not value or own_axis % len(dims) != axis:
             continue
         weight = shapes.of(node.input(slot))
@@ -283,21 +239,21 @@ def _uses(value: Value) -> Iterator[tuple[Node, int]]:
     for current in walk:
         for node in current.readers:
             yield from ((node, slot) for slot in node.slots_of(current))
-            if node.op in _PASSING and node.input(0) is current:
+            if node.op in SAME_MEANING and node.input(0) is current:
                 walk.add(node.output)
 
 
 def _is_parameter(shapes: Shapes, node: Node, slot: int) -> bool:
     """Whether not every number is valid there; indices into a table of known size are bounded."""
-    table = _TABLES.get(node.op)
+    table = LOOKUPS.get(node.op)
     if table is not None and slot == table[0]:
         return _rows(shapes, node) is None
-    return slot in _PARAMETERS.get(node.op, ()) or bool(node.domain)
+    return slot in PARAMETER_SLOTS.get(node.op, ()) or bool(node.domain)
 
 
 def _rows(shapes: Shapes, node: Node) -> int | None:
     """How many rows the table of a look-up has, if that is fixed."""
-    _, table_slot, axis_name = _TABLES[node.op]
+    _, table_slot, axis_name = LOOKUPS[node.op]
     table = shapes.of(node.input(table_slot))
     axis = node.attribute(axis_name, 0) if axis_name else 0
     rows = table.dim(axis) if table is not None else None

@@ -11,20 +11,19 @@ from onnxlint.analyses.static.layers import Layer, Layers
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import ARITHMETIC, LAYOUT, MOVING, SIZE_OPS
+from onnxlint.model.graph.operators import (
+    ARITHMETIC,
+    FEATURE_AXIS,
+    FEATURE_LAYERS,
+    LAYOUT,
+    MOVING,
+    SCALING,
+    SIZE_OPS,
+)
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
-
-_SCALING = ARITHMETIC | {"BatchNormalization", "ai.onnx.ml::Scaler"}
-"""Operators that shift and scale by constants, to normalise what was fed."""
-
-_FEATURE_AXES = {
-    "BatchNormalization": 1, "ConvInteger": 1, "GRU": 2, "InstanceNormalization": 1, "LSTM": 2,
-    "QLinearConv": 1, "RNN": 2,
-}  # fmt: skip
-"""Axis of the features in what an operator reads; that of affine layers is known of each."""
 
 LARGEST_WEIGHT = 16 * 1024 * 1024
 """Elements of a first layer's weight; a larger one is not looked into."""
@@ -79,16 +78,14 @@ class Opening:
     @property
     def is_scaled(self) -> bool:
         """Whether the graph itself scales or normalises the input before it computes with it."""
-        return any(node.op in _SCALING for node in self.nodes) or any(
+        return any(node.op in SCALING for node in self.nodes) or any(
             "Normalization" in node.op for node in self.readers
         )
 
     @property
     def is_neural(self) -> bool:
         """Whether affine layers alone read it, whose training wants features of like scales."""
-        return bool(self.readers) and all(
-            node.op in ("Conv", "Gemm", "MatMul", "GRU", "LSTM", "RNN") for node in self.readers
-        )
+        return bool(self.readers) and all(node.op in FEATURE_LAYERS for node in self.readers)
 
     @cached_property
     def scaling(self) -> Scaling | None:
@@ -104,7 +101,7 @@ class Opening:
             if node.op == "Transpose" and axis is not None:
                 perm = node.integers("perm") or []
                 axis = perm.index(axis) if axis in perm else None
-            if node.op not in _SCALING:
+            if node.op not in SCALING:
                 continue
             step = self._step(node, axis)
             if step is None:
@@ -228,7 +225,7 @@ class Openings:
         if node.op in ARITHMETIC:
             others = [other for other in node.inputs if other is not value]
             return len(others) == 1 and self._graph.tensor(others[0]) is not None
-        return node.op in MOVING | _SCALING and node.input(0) is value
+        return node.op in MOVING | SCALING and node.input(0) is value
 
     def _feature_axis(self, readers: list[Node], nodes: list[Node], value: Value) -> int | None:
         """The axis of the features, as all readers see it that tell."""
@@ -245,7 +242,7 @@ class Openings:
             return layer.axis if layer.data is value else None
         if node.domain == "ai.onnx.ml":
             return 1
-        return _FEATURE_AXES.get(node.op) if node.input(0) is value else None
+        return FEATURE_AXIS.get(node.op) if node.input(0) is value else None
 
 
 def _readers(value: Value) -> Iterator[Node]:

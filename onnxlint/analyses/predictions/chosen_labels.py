@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.predictions.outputs import tabled
 from onnxlint.analyses.static.output_heads import (
-    CLASSIFIERS,
     SVM,
     Head,
     promises_probabilities,
@@ -22,7 +21,12 @@ from onnxlint.analyses.trace.trace import Trace
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import COPYING, RESHAPING, SOFTMAXES
+from onnxlint.model.graph.operators import (
+    CLASSIFIERS,
+    EXTREMES,
+    LABELLING,
+    SAME_ORDER,
+)
 from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.traversal import sources
 from onnxlint.model.graph.walk import Walk
@@ -38,18 +42,6 @@ TIE = 1e-5
 
 MOST = 0.9
 """Where as many rows differ it is not a threshold that two parts of a model set differently."""
-
-_CHOOSING = ("ArgMax", "ArgMin")
-
-_LABELLING = RESHAPING | COPYING | {
-    "Cast", "Gather", "ai.onnx.ml::ArrayFeatureExtractor", "ai.onnx.ml::LabelEncoder",
-}  # fmt: skip
-"""What lies between the number of a class and the label that is given for it."""
-
-_SCORING = RESHAPING | COPYING | SOFTMAXES | {
-    "Cast", "Sigmoid", "ai.onnx.ml::Normalizer", "ai.onnx.ml::ZipMap",
-}  # fmt: skip
-"""Operators that leave the largest score of a row the largest."""
 
 _NAMES = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
 
@@ -180,9 +172,9 @@ def _choice_of(graph: Graph, value: Value) -> _Choice | None:
             return None
         if node.op in CLASSIFIERS and current.slot == 0:
             return None if names is not None else _Choice(value, node, _names_of(node))
-        if node.op in _CHOOSING:
+        if node.op in EXTREMES:
             return _Choice(value, node, names)
-        if node.op not in _LABELLING:
+        if node.op not in LABELLING:
             return None
         told = _table_of(graph, node)
         if told is not None:
@@ -235,14 +227,14 @@ def _belong_together(choice: _Choice, head: Head) -> bool:
         return head.node is source
     if source.op == "ArgMin" and not _is_distribution(head):
         return False  # the least distance
-    given = set(sources(source.input(0), _SCORING))
-    return not given.isdisjoint(sources(head.value, _SCORING))
+    given = set(sources(source.input(0), SAME_ORDER))
+    return not given.isdisjoint(sources(head.value, SAME_ORDER))
 
 
 def _is_meant(choice: _Choice, head: Head, shapes: Shapes) -> bool:
     """Whether a label that comes from elsewhere is meant for the scores: as many, and its name."""
     before, scores = shapes.of(choice.source.input(0)), shapes.of(table_of(head.value))
-    if choice.source.op not in _CHOOSING or before is None or scores is None:
+    if choice.source.op not in EXTREMES or before is None or scores is None:
         return False
     if before.rank != 2 or scores.rank != 2 or before.dim(1) != scores.dim(1):
         return False

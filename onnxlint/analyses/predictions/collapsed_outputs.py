@@ -14,7 +14,7 @@ from onnxlint.analyses.trace.activations import Activations
 from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import TREES
+from onnxlint.model.graph.operators import FILLING, SIGN_KEEPING, TREES
 from onnxlint.model.graph.place import Place
 from onnxlint.settings import Settings
 
@@ -27,15 +27,9 @@ EQUAL = 1e-6
 _TREES = TREES | {"ai.onnx.ml::SVMClassifier"}
 """Operators that answer in steps, and are the whole model: one answer for all is a collapse."""
 
-_NORMALISERS = ("ai.onnx.ml::Normalizer", "LpNormalization")
-"""Of a single number they leave the sign, which is as good as nothing and need not be constant."""
-
 MOST_OUTPUTS = 64
 """So many outputs are looked at, for each asks for all that is before it: a choice, above the
 outputs of any detector; caches have more, and are not predictions."""
-
-_FILLING = ("Mul", "Sub", "Div")
-"""Operators by which exporters write zeros or ones of some value's shape."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +64,7 @@ class Collapse:
     def is_meant(self) -> bool:
         """Whether a constant of some value's shape may be intended: a grid, a mask, a state."""
         ended = self.proof.ended_at if self.proof is not None else None
-        return not (self.is_head or self.alone) and ended is not None and ended.op in _FILLING
+        return not (self.is_head or self.alone) and ended is not None and ended.op in FILLING
 
 
 class Collapses:
@@ -85,7 +79,7 @@ class Collapses:
         self._predictions = list(predictions or ())
         heads = {prediction.head.value for prediction in self._predictions}
         seen = (trace.of(value) for value in graph.outputs if value not in heads)
-        self._normaliser = next(graph.nodes(*_NORMALISERS), None)
+        self._normaliser = next(graph.nodes(*SIGN_KEEPING), None)
         self._others = [one for one in seen if one is not None and one.samples is not None]
 
     @classmethod

@@ -20,6 +20,7 @@ from onnxlint.analyses.static.precision import Rounding
 from onnxlint.analyses.static.shapes import Shapes, declared
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import DYNAMIC_SCALES
 from onnxlint.model.graph.place import NotApplicable, Place
 from onnxlint.settings import Settings
 
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 SUSPICIOUS = 0.001
 """A difference of two sessions, as a share of the peak in float32, that asks for a third: rounding
 reached 0.0012 on the 205 models of the corpus, and 0.00001 on most."""
-
-DYNAMIC = ("DynamicQuantizeLinear", "com.microsoft::DynamicQuantizeMatMul",
-           "com.microsoft::DynamicQuantizeLSTM")  # fmt: skip
-"""Operators that choose a scale for all samples together."""
 
 BETWEEN: tuple[Level, ...] = ("basic", "extended")
 """The levels of optimisation between nothing and all."""
@@ -387,7 +384,7 @@ class Behaviour:
 
     @property
     def _scales_together(self) -> bool:
-        return any(True for _ in self._graph.nodes(*DYNAMIC))
+        return any(True for _ in self._graph.nodes(*DYNAMIC_SCALES))
 
     def _unlike(self, array: Array, axis: int) -> tuple[int, int]:
         """The samples of the least and of the largest numbers: the loud one sets the scale."""
@@ -403,7 +400,7 @@ class Behaviour:
     def is_scaled_by_batch(self, value: Value) -> bool:
         """Whether a value is computed from values quantised with one scale for the whole batch."""
         before = self._graph.ancestors([value])
-        return any(node in before for node in self._graph.nodes(*DYNAMIC))
+        return any(node in before for node in self._graph.nodes(*DYNAMIC_SCALES))
 
     def _counting_axes(
         self, alone: list[Outputs], together: Outputs

@@ -17,16 +17,13 @@ from onnxlint.analyses.inputs.preprocessing import Openings
 from onnxlint.analyses.static.precision import Distance, Rounding, same_array
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MOVING, PICKING
+from onnxlint.model.graph.operators import DROPPING, MOVING
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Slot
     from onnxlint.types import Array, Feed
 
-
-DROPPING = PICKING | {"Resize", "ScatterElements", "ScatterND", "TopK", "Where"}
-"""Operators that may leave out some of what they read. Without any, every position counts."""
 
 MOST_RUNS = 16
 """Ranges that are changed of one axis: all positions of eight, or an eighth of longer axes."""

@@ -18,7 +18,7 @@ from onnxlint.analyses.static.precision import same_array
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import STEPPED
+from onnxlint.model.graph.operators import UNANSWERING
 from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import Settings
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 
 VARIATIONS = 2
 """How often each input is changed, at most."""
-
-_STEPPED = STEPPED | {
-    "Compress", "If", "NonMaxSuppression", "OneHot", "Unique", "ai.onnx.ml::SVMClassifier",
-}  # fmt: skip
-"""Operators that need not answer to a change of what they read, or answer in steps."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +258,7 @@ MOST_CALLS = 50
 def _is_step(node: Node) -> bool:
     """A loop with several outputs counts too: which of them follow which input is not seen."""
     several = len(node.outputs) > 1 and bool(node.subgraphs)
-    return node.op in _STEPPED or several
+    return node.op in UNANSWERING or several
 
 
 Tried = Variation

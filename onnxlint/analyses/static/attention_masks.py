@@ -10,25 +10,16 @@ from itertools import islice
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import (
-    AFFINE,
     ARITHMETIC,
+    JUDGING,
     MOVING,
-    NORMALISATIONS,
-    RECURRENT,
-    REDUCTIONS,
     REPEATING,
-    SOFTMAXES,
 )
 from onnxlint.model.graph.traversal import sources
 from onnxlint.model.graph.walk import Walk
 
 CARRIERS = MOVING | REPEATING | {"Slice"}
 """Operators that hand on the values of their first input, all of them or a part as a whole."""
-
-_DECIDING = AFFINE | NORMALISATIONS | RECURRENT | REDUCTIONS | SOFTMAXES | {
-    "ArgMax", "ArgMin", "TopK",
-}  # fmt: skip
-"""Operators that judge a row as a whole, or that make a mask the network's own, not a caller's."""
 
 _NEAR = 40
 """So many values around a softmax are checked: masks and guards are near it."""
@@ -135,7 +126,7 @@ class AttentionMasks:
     def _callers_numbers(self) -> set[Node | Value]:
         """What the values of the model's inputs decide, without a layer or a whole row between."""
         numbers = self._graph.descendants(self._graph.inputs, by_numbers=True)
-        deciding = (node for node in self._graph.nodes(*sorted(_DECIDING)) if node in numbers)
+        deciding = (node for node in self._graph.nodes(*sorted(JUDGING)) if node in numbers)
         outputs = [value for node in deciding for value in node.outputs if value is not None]
         return numbers - self._graph.descendants(outputs, by_numbers=True)
 

@@ -18,7 +18,7 @@ from onnxlint.analyses.static.tokenizer_vocabulary import counts_nothing
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import HANDING_ON
+from onnxlint.model.graph.operators import FACTOR_SLOTS, WEIGHT_ATTRIBUTES, WITHIN_FIRST
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -34,26 +34,6 @@ float32 at 1 and of the exponentials that runtimes compute them by."""
 _MS = "com.microsoft::"
 _ML = "ai.onnx.ml::"
 
-_LIKE_FIRST = HANDING_ON | {
-    "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "ReduceMax", "ReduceMean", "ReduceMin",
-}  # fmt: skip
-"""Operators whose numbers lie within those of their first input."""
-
-_FACTORS: Mapping[str, tuple[int, ...]] = {
-    "Mul": (0, 1), "MatMul": (0, 1), "Gemm": (0, 1), "Conv": (0, 1), "ConvTranspose": (0, 1),
-    f"{_MS}FusedMatMul": (0, 1), "BatchNormalization": (0, 1), "LayerNormalization": (0, 1),
-    "InstanceNormalization": (0, 1), "GroupNormalization": (0, 1), "RMSNormalization": (0, 1),
-    "DequantizeLinear": (0, 1), "LSTM": (0, 1), "GRU": (0, 1), "RNN": (0, 1),
-}  # fmt: skip
-"""Slots of which one that is all zero takes the others out; what is added stands in later ones."""
-
-_ZEROED_BY: Mapping[str, tuple[str, ...]] = {
-    f"{_ML}Scaler": ("scale",), f"{_ML}LinearRegressor": ("coefficients",),
-    f"{_ML}LinearClassifier": ("coefficients",), f"{_ML}SVMClassifier": ("coefficients",),
-    f"{_ML}SVMRegressor": ("coefficients",),
-}  # fmt: skip
-"""Attributes that are the weights of an operator."""
-
 
 def _sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
@@ -68,8 +48,6 @@ _RISING: Mapping[str, Callable[[float], float]] = {
     "Sign": lambda x: (x > 0) - (x < 0),
 }  # fmt: skip
 """Operators that give the larger number for the larger one."""
-
-_SQUASHING = ("Sigmoid", "Tanh")
 
 
 @dataclass(frozen=True)
@@ -155,7 +133,7 @@ class Constancy:
 
     def _end(self, node: Node, read: list[Fact], bounds: Bounds) -> str:
         """Why what a node gives does not depend on what it reads; empty where it may."""
-        factors = _FACTORS.get(node.op, ())
+        factors = FACTOR_SLOTS.get(node.op, ())
         if any(read[at].is_zero for at in factors if at < len(read) and node.input(at)):
             rest = [fact for at, fact in enumerate(read) if at not in factors]
             if all(fact.fixed for fact in rest):
@@ -166,7 +144,7 @@ class Constancy:
             return "a value is subtracted from itself"
         if self._runs_over_one(node):
             return "normalises an axis of size 1"
-        if any(_is_zero(node.attribute(name)) for name in _ZEROED_BY.get(node.op, ())):
+        if any(_is_zero(node.attribute(name)) for name in WEIGHT_ATTRIBUTES.get(node.op, ())):
             return "all weights are zero"
         if _has_one_answer(node):
             return "all leaves of each tree are the same"
@@ -183,7 +161,7 @@ class Constancy:
             return float(rising(low)), float(rising(high))
         if node.op == "Cast" and not is_float(node.attribute("to", 1)):
             return ANY  # it may wrap around, or be a truth value
-        if node.op in _LIKE_FIRST:
+        if node.op in WITHIN_FIRST:
             return (low, high) if node.op != "MaxPool" or not node.attribute("pads") else ANY
         return _combined(node, self._graph, [fact.bounds for fact in read])
 
@@ -285,7 +263,7 @@ def _is_point(node: Node, bounds: Bounds) -> bool:
     low, high = bounds
     if math.isinf(low) or math.isinf(high):
         return False
-    return low == high or (node.op in _SQUASHING and high - low <= SATURATED)
+    return low == high or (node.op in ("Sigmoid", "Tanh") and high - low <= SATURATED)
 
 
 def _has_one_answer(node: Node) -> bool:

@@ -11,7 +11,13 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.algorithms import immediate_dominators
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
-from onnxlint.model.graph.operators import DECIDING, DRAWING, LAYERS, MOVING, SIZE_OPS
+from onnxlint.model.graph.operators import (
+    FLAT,
+    FLOAT_SETTINGS,
+    LAYERS,
+    SAME_PLACE,
+    SMOOTH_CLASSICS,
+)
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.model.graph.walk import Walk
 
@@ -26,25 +32,6 @@ MAX_CUTS = 256
 
 MEASURED = ("float", "float16", "double")
 """Element types in which differences can be measured."""
-
-_STEPS = (DECIDING - {"TopK"}) | DRAWING | SIZE_OPS | {
-    "ConstantOfShape", "DynamicQuantizeLinear", "EyeLike", "NonZero", "QuantizeLinear", "Range",
-}  # fmt: skip
-"""Operators without a slope: their result is constant in steps, or chance. TopK hands on what it
-finds, with its slope."""
-
-_SMOOTH_CLASSICS = frozenset({
-    "ai.onnx.ml::FeatureVectorizer", "ai.onnx.ml::Imputer", "ai.onnx.ml::LinearClassifier",
-    "ai.onnx.ml::LinearRegressor", "ai.onnx.ml::Normalizer", "ai.onnx.ml::Scaler",
-    "ai.onnx.ml::SVMClassifier", "ai.onnx.ml::SVMRegressor",
-})  # fmt: skip
-"""Operators of classical models that have a slope; trees have none."""
-
-_SIZES = {"Resize": (1, 2), "Upsample": (1,), "Dropout": (1,), "Pad": (2,)}
-"""Float inputs that are not data."""
-
-_NAMED_BEFORE = MOVING | {"Slice", "Gather", "Pad"}
-"""Operators that only move numbers: what they read names the place better than what they give."""
 
 
 class End(NamedTuple):
@@ -212,7 +199,7 @@ class _Slopes:
         passed = self._dominating(tree, output)
         cuts, end, place, depth = passed[:1], passed[0], passed[0], 0
         for value, following in pairwise(passed):
-            if not (value.producer and value.producer.op in _NAMED_BEFORE):
+            if not (value.producer and value.producer.op in SAME_PLACE):
                 place = value
             if tree[following].layers > tree[value].layers:
                 if place is not cuts[-1]:
@@ -257,13 +244,13 @@ class _Route(NamedTuple):
 
 def _has_slope(node: Node) -> bool:
     if node.domain == "ai.onnx.ml":
-        return node.op in _SMOOTH_CLASSICS
-    return node.op_type not in _STEPS and not node.op_type.startswith(("QLinear", "DynamicQuant"))
+        return node.op in SMOOTH_CLASSICS
+    return node.op_type not in FLAT and not node.op_type.startswith(("QLinear", "DynamicQuant"))
 
 
 def _read(node: Node) -> Iterator[Value]:
     """The values of the main graph that a node reads as data, also inside its subgraphs."""
-    skipped = _SIZES.get(node.op, ())
+    skipped = FLOAT_SETTINGS.get(node.op, ())
     yield from (v for slot, v in enumerate(node.inputs) if v is not None and slot not in skipped)
     for inner in _inner_nodes(node):
         yield from (v for v in inner.inputs if v is not None and v.scope is node.scope)

@@ -14,6 +14,7 @@ from onnxlint.analyses.static.schemas import Schemas
 from onnxlint.analyses.static.shapes import Dim, InferenceFailure, Shapes, told_inside
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import INEXACT_BODIES
 from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import Budget
 
@@ -32,14 +33,6 @@ MOST_ALONE = 16
 
 EXPANSION_BYTES = 256 * 1024**2
 """Memory for all of them: a choice, a body has some dozen nodes."""
-
-_SKIPPED = (
-    "CastLike", "Clip", "GroupNormalization", "LayerNormalization", "PRelu", "RMSNormalization",
-    "Range", "SequenceMap",
-)  # fmt: skip
-"""CastLike compares no sizes; onnx 1.23 fails inside a valid Range, and looks into SequenceMap. The
-others have kernels in onnxruntime that stretch operands in other ways than the bodies do, as the
-scale of a layer normalisation; rules compare their sizes one by one."""
 
 
 class Expansions:
@@ -74,7 +67,7 @@ def _functions(graph: Graph, schemas: Schemas) -> Iterator[Node]:
     schema: Any
     for schema, nodes in schemas.uses(graph):
         has_body = schema.has_function or schema.has_context_dependent_function
-        if has_body and not schema.domain and schema.name not in _SKIPPED:
+        if has_body and not schema.domain and schema.name not in INEXACT_BODIES:
             yield from (node for node in nodes if sum(map(bool, node.inputs)) > 1)
 
 

@@ -10,7 +10,17 @@ from math import prod
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import FEW, Node, Value
-from onnxlint.model.graph.operators import AFFINE, CASTING, SIZE_OPS
+from onnxlint.model.graph.operators import (
+    AFFINE,
+    CASTING,
+    COPYING,
+    LINEAR,
+    MIXING,
+    NONLINEAR,
+    REPLACING,
+    SAME_WEIGHT,
+    SIZE_OPS,
+)
 from onnxlint.model.graph.walk import Walk, WayBack, postorder
 
 
@@ -28,31 +38,17 @@ class Change(IntEnum):
 
 
 _CHANGES: Mapping[Change, frozenset[str]] = {
-    Change.NONE: frozenset({"Identity", "Cast", "CastLike", "Dropout"}),
-    Change.LAYOUT: frozenset(
-        {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Pad"}
-    ),
-    Change.AFFINE: frozenset({"Add", "Sub", "Mul", "Div", "Sum", "Neg", "BatchNormalization"}),
-    Change.MIXING: frozenset({
-        "AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum", "Resize", "Upsample",
-        "DepthToSpace", "SpaceToDepth",
-    }),
-    Change.NONLINEAR: frozenset({
-        "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "ThresholdedRelu", "Clip",
-        "Sigmoid", "HardSigmoid", "HardSwish", "Swish", "Mish", "Softplus", "Softsign", "Tanh",
-        "Softmax", "LogSoftmax", "Max", "Min", "Abs", "Exp", "Log", "Sqrt", "Pow", "Erf", "Sin",
-        "Cos", "MaxPool", "GlobalMaxPool", "LpPool", "LRN", "LpNormalization",
-        "LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization",
-        "MeanVarianceNormalization",
-    }),
-}  # fmt: skip
+    Change.NONE: COPYING | CASTING,
+    Change.LAYOUT: REPLACING,
+    Change.AFFINE: LINEAR,
+    Change.MIXING: MIXING,
+    Change.NONLINEAR: NONLINEAR,
+}
 """What operators change of a value. Those that are not here are of no kind: nothing is known of
 them."""
 _CHANGE_OF = {op: change for change, ops in _CHANGES.items() for op in ops}
 
 _BY_FIRST = frozenset({Change.NONE, Change.LAYOUT, Change.MIXING})
-_SAME_WEIGHT = CASTING | {"DequantizeLinear", "Identity", "QuantizeLinear", "Transpose"}
-"""Operators behind which it is the same weight, turned, or rounded at most."""
 
 _Constant = tuple[Value, tuple[int, ...]]
 """A stored tensor, and its dims as a reader gets them."""
@@ -268,7 +264,7 @@ class Layers:
             given = self._given(value)
             sizes = {self._dims(each) for each in given}
             return given[0] if len(given) == 1 or (len(sizes) == 1 and None not in sizes) else None
-        return node.input(0) if node.op in _SAME_WEIGHT else None
+        return node.input(0) if node.op in SAME_WEIGHT else None
 
     def _dims(self, value: Value) -> tuple[int, ...] | None:
         tensor = self._graph.tensor(value)

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import prod
 
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import RECURRENT
+from onnxlint.model.graph.operators import CONVOLUTION_WEIGHT, MATRIX_PRODUCTS, RECURRENT
 
 Dims = Callable[[Value | None], "tuple[int, ...] | None"]
 """Tells the sizes of a value; None where one of them is not known."""
 
 _MS = "com.microsoft::"
-
-_CONV_WEIGHTS: Mapping[str, int] = {
-    "Conv": 1, "ConvInteger": 1, "DeformConv": 1, "QLinearConv": 3, f"{_MS}FusedConv": 1,
-    f"{_MS}NhwcFusedConv": 1, f"{_MS}QLinearConv": 3,
-}  # fmt: skip
-"""Convolutions, and the slot of the weight, [outputs, inputs of a group, kernel]."""
-
-_PRODUCTS: Mapping[str, int] = {
-    "MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3, f"{_MS}MatMulIntegerToFloat": 1,
-    f"{_MS}DynamicQuantizeMatMul": 1, f"{_MS}MatMulNBits": 0, f"{_MS}FusedMatMul": 1,
-    f"{_MS}TransposeMatMul": 1,
-}  # fmt: skip
-"""Products of matrices; what is added up is along the last axis of the first."""
 
 _GEMMS = frozenset({"Gemm", f"{_MS}FusedGemm", f"{_MS}GemmFastGelu", f"{_MS}QGemm"})
 
@@ -40,13 +27,13 @@ def multiplications(node: Node, dims: Dims) -> int | None:
     Counted are convolutions, products of matrices, recurrent layers and attention.
     """
     op = node.op
-    if op in _CONV_WEIGHTS:
-        weight, out = dims(node.input(_CONV_WEIGHTS[op])), dims(node.output)
+    if op in CONVOLUTION_WEIGHT:
+        weight, out = dims(node.input(CONVOLUTION_WEIGHT[op])), dims(node.output)
         return None if weight is None or out is None else prod(out) * prod(weight[1:])
     if op == "ConvTranspose":
         weight, read = dims(node.input(1)), dims(node.input(0))
         return None if weight is None or read is None else prod(read) * prod(weight[1:])
-    if op in _PRODUCTS or op in _GEMMS:
+    if op in MATRIX_PRODUCTS or op in _GEMMS:
         return _product(node, dims)
     if op == "Einsum":
         return _einsum(node, dims)

@@ -11,27 +11,23 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import ARITHMETIC, COPYING, DEQUANTIZE, QUANTIZE, RESHAPING
+from onnxlint.model.graph.operators import (
+    ALTERING_SCORES,
+    CLASSIFIERS,
+    DEQUANTIZE,
+    QUANTIZE,
+    SAME_HEAD,
+)
 from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import OutputContract
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
 
-_TRANSPARENT = COPYING | (RESHAPING - {"Reshape"}) | {"Cast", "ai.onnx.ml::ZipMap"}
-"""Operators behind which a head is the same head; a Reshape may put several rows into one."""
-
 _QUANTISING = QUANTIZE | DEQUANTIZE
 """Operators behind which it is the same head, rounded."""
 
-_ALTERING = ARITHMETIC | {"Clip", "Pow", "Sqrt", "ai.onnx.ml::Normalizer"}
-"""Operators with a constant that may turn probabilities into something else."""
-
 SVM = "ai.onnx.ml::SVMClassifier"
-
-CLASSIFIERS = frozenset({
-    SVM, "ai.onnx.ml::LinearClassifier", "ai.onnx.ml::TreeEnsembleClassifier",
-})  # fmt: skip
 
 _TREES = "ai.onnx.ml::TreeEnsemble"
 """Trees from version 5 on: they regress as well as classify."""
@@ -111,7 +107,7 @@ def recognise(
     contract = contracts.get(value.name)
     if contract is not None and contract.head is not None:
         return None if contract.head == "none" else Head(value, contract.head)
-    passing, quantised = _TRANSPARENT | _QUANTISING, False
+    passing, quantised = SAME_HEAD | _QUANTISING, False
     unknown = _promised_head(shapes, value)
     walk = Walk([value.producer])
     for node in walk:
@@ -152,7 +148,7 @@ def _is_attention(shapes: Shapes, node: Node) -> bool:
     for value in walk:
         for reader in value.consumers:
             read.add(reader.op)
-            if reader.op in _TRANSPARENT:
+            if reader.op in SAME_HEAD:
                 walk.add(reader.output)
     ranked = shape is None or shape.rank is None or shape.rank > 2
     return node.op == "Softmax" and ranked and not read.isdisjoint(("MatMul", "Einsum"))
@@ -160,11 +156,11 @@ def _is_attention(shapes: Shapes, node: Node) -> bool:
 
 def _alters(graph: Graph, node: Node) -> bool:
     """Whether only constant arithmetic lies between a node and probabilities before it."""
-    if node.op not in _ALTERING:
+    if node.op not in ALTERING_SCORES:
         return False
     walk = Walk([node])
     for current in walk:
-        if current.op not in _ALTERING | _TRANSPARENT:
+        if current.op not in ALTERING_SCORES | SAME_HEAD:
             return current.op in CLASSIFIERS | {"Softmax"}
         walk.add(_node_before(graph, current))
     return False

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.quantisation_parameters import (
-    OPERANDS,
     QuantisationParameters,
     all_parameters,
     along_axis,
@@ -17,30 +16,18 @@ from onnxlint.analyses.static.quantisation_parameters import (
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import CASTING, DEQUANTIZE, HANDING_ON, QUANTIZE
+from onnxlint.model.graph.operators import (
+    DEQUANTIZE,
+    INTEGER_LAYERS,
+    PRODUCTS,
+    QUANTIZE,
+    SAME_CODES,
+    SCALE_SLOTS,
+)
 from onnxlint.model.graph.walk import WayBack
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
-
-INTEGER_LAYERS: Mapping[str, tuple[int, int | None, int]] = {
-    "ConvInteger": (0, 2, 1),
-    "MatMulInteger": (0, 2, 1),
-    "QLinearConv": (0, 2, 3),
-    "QLinearMatMul": (0, 2, 3),
-    "com.microsoft::DynamicQuantizeMatMul": (0, None, 1),
-    "com.microsoft::MatMulIntegerToFloat": (0, 4, 1),
-    "com.microsoft::QAttention": (0, 6, 1),
-    "com.microsoft::QGemm": (0, 2, 3),
-}
-"""Slots of the data, of its zero point, and of the weights."""
-
-FLOAT_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-"""Layers that an integer kernel replaces between DequantizeLinear and QuantizeLinear."""
-
-PASSING = (HANDING_ON - CASTING) | {"MaxPool", "Pad"}
-"""Hands on quantised values as they are: a Cast makes other ones of them. A maximum is one of the
-values that it is taken of, and padding adds to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +49,7 @@ class QuantisedLayer:
     @property
     def is_float(self) -> bool:
         """Whether it is a layer of real numbers, which stands between DequantizeLinear nodes."""
-        return self.node.op in FLOAT_LAYERS
+        return self.node.op in PRODUCTS
 
     def dtype(self, shapes: Shapes) -> str | None:
         """The type of the data, told by its zero point where inference knows nothing."""
@@ -97,7 +84,7 @@ class Quantisation:
         return cls(graph)
 
     def origin(self, value: Value) -> Value:
-        """What a value is before nodes that only move it; also pools and pads, as in `PASSING`."""
+        """What a value is before nodes that only move it, and pools and pads: see `SAME_CODES`."""
         return self._origin(value)
 
     def quantiser(self, value: Value | None) -> Node | None:
@@ -154,11 +141,13 @@ class Quantisation:
             slots = INTEGER_LAYERS[node.op]
             data, zero_point, weights = (operand(node, slot) for slot in slots)
             if weights is not None and self._graph.tensor(weights) is not None:
-                axis = next(axis for slot, *_, axis in OPERANDS[node.op] if slot == slots[2]) or 0
+                axis = (
+                    next(axis for slot, *_, axis in SCALE_SLOTS[node.op] if slot == slots[2]) or 0
+                )
                 yield QuantisedLayer(node, data, zero_point, weights, True, along_axis(node, axis))
 
     def _float_layers(self) -> Iterator[QuantisedLayer]:
-        for node in self._graph.nodes(*FLOAT_LAYERS):
+        for node in self._graph.nodes(*PRODUCTS):
             dequantised = self.dequantiser(node.input(1))
             weights = None if dequantised is None else dequantised.input(0)
             stored = self._graph.tensor(weights)
@@ -174,7 +163,7 @@ class Quantisation:
 
 def _before_moving(value: Value) -> Value | None:
     node = value.producer
-    return node.input(0) if node is not None and node.op in PASSING else None
+    return node.input(0) if node is not None and node.op in SAME_CODES else None
 
 
 def _code_counts(codes: Array) -> Array | None:

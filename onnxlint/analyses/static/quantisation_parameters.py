@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -10,41 +10,11 @@ from typing import Any
 from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import DEQUANTIZE, QUANTIZE
-
-Slots = tuple[int | None, int | None, int | None, int | None]
-
-OPERANDS: Mapping[str, tuple[Slots, ...]] = {
-    "QLinearConv": ((0, 1, 2, None), (3, 4, 5, 0), (None, 6, 7, None)),
-    "QLinearMatMul": ((0, 1, 2, -2), (3, 4, 5, -1), (None, 6, 7, -2)),
-    "ConvInteger": ((0, None, 2, None), (1, None, 3, 0)),
-    "MatMulInteger": ((0, None, 2, -2), (1, None, 3, -1)),
-    "com.microsoft::QGemm": ((0, 1, 2, None), (3, 4, 5, -1), (None, 7, 8, None)),
-    "com.microsoft::QAttention": ((0, 3, 6, None), (1, 4, 7, -1)),
-    "com.microsoft::MatMulIntegerToFloat": ((0, 2, 4, None), (1, 3, 5, -1)),
-    "com.microsoft::DynamicQuantizeMatMul": ((1, 2, 3, -1),),
-    "com.microsoft::QLinearWhere": ((1, 2, 3, None), (4, 5, 6, None), (None, 7, 8, None)),
-    **dict.fromkeys(
-        ("com.microsoft::QLinearAdd", "com.microsoft::QLinearMul"),
-        ((0, 1, 2, None), (3, 4, 5, None), (None, 6, 7, None)),
-    ),
-    **dict.fromkeys(
-        (
-            "com.microsoft::QLinearAveragePool",
-            "com.microsoft::QLinearGlobalAveragePool",
-            "com.microsoft::QLinearLeakyRelu",
-            "com.microsoft::QLinearReduceMean",
-            "com.microsoft::QLinearSigmoid",
-            "com.microsoft::QLinearSoftmax",
-        ),
-        ((0, 1, 2, None), (None, 3, 4, None)),
-    ),
-}
-"""By operator: slots of a tensor (None: it is the output), of its scale and zero point, and the
-axis along which each slice may have a scale of its own (None: one scale for the whole tensor)."""
-
-QUANTISED_OPERATORS = QUANTIZE | DEQUANTIZE | {*OPERANDS, "com.microsoft::QLinearConcat"}
-"""All that have a scale."""
+from onnxlint.model.graph.operators import (
+    DEQUANTIZE,
+    QUANTIZE,
+    SCALE_SLOTS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +142,8 @@ def all_parameters(graph: Graph) -> Iterator[QuantisationParameters]:
         axis, block = node.attribute("axis", 1), node.attribute("block_size", 0)
         data, scale, zero_point = (node.input(slot) for slot in range(3))
         yield QuantisationParameters(node, data, scale, zero_point, axis, block)
-    for node in graph.nodes(*OPERANDS):
-        for *slots, axis in OPERANDS[node.op]:
+    for node in graph.nodes(*SCALE_SLOTS):
+        for *slots, axis in SCALE_SLOTS[node.op]:
             data, scale, zero_point = (operand(node, slot) for slot in slots)
             along = None if axis is None else along_axis(node, axis)
             yield QuantisationParameters(node, data, scale, zero_point, along)
@@ -185,7 +155,7 @@ def all_parameters(graph: Graph) -> Iterator[QuantisationParameters]:
 
 
 def along_axis(node: Node, axis: int) -> int:
-    """An axis of `OPERANDS`, at a node that may transpose its weights."""
+    """An axis of `SCALE_SLOTS`, at a node that may transpose its weights."""
     return -2 if axis == -1 and node.attribute("transB", 0) else axis
 
 

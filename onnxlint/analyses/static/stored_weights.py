@@ -9,13 +9,10 @@ from math import prod
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import RESHAPING
+from onnxlint.model.graph.operators import RESHAPING, SAME_CONSTANT
 
 RESHAPES = RESHAPING - {"Flatten"}
 """Operators that leave the elements in their order; no exporter flattens a constant."""
-
-ON_THE_WAY = RESHAPES | {"Cast", "DequantizeLinear", "Identity", "Transpose"}
-"""Operators that exporters put between a constant and the layer that reads it."""
 
 LONGEST_WAY = 8
 """Nodes between a constant and its layer; a limit for graphs that run in circles."""
@@ -43,7 +40,7 @@ def stored(graph: Graph, node: Node, slot: int) -> Stored | None:
     way: list[Node] = []
     while value is not None and graph.tensor(value) is None and len(way) < LONGEST_WAY:
         maker = value.producer
-        if maker is None or maker.op not in ON_THE_WAY:
+        if maker is None or maker.op not in SAME_CONSTANT:
             return None
         way.append(maker)
         value = maker.input(0)

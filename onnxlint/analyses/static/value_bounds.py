@@ -13,7 +13,11 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import COPYING, LAYOUT, REPEATING
+from onnxlint.model.graph.operators import (
+    CHANNEL_WITHIN,
+    OUTPUT_RANGES,
+    TENSOR_WITHIN,
+)
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,20 +25,6 @@ if TYPE_CHECKING:
 
 LARGEST_CONSTANT = 1 << 24
 """Elements of a constant that are weighed: more would take hundreds of megabytes."""
-
-_OUTPUTS: Mapping[str, tuple[float, float]] = {
-    "Sigmoid": (0, 1), "HardSigmoid": (0, 1), "Softmax": (0, 1), "Tanh": (-1, 1),
-    "Softsign": (-1, 1), "Erf": (-1, 1), "Sin": (-1, 1), "Cos": (-1, 1),
-    "Exp": (0, math.inf), "Sqrt": (0, math.inf), "Abs": (0, math.inf), "Softplus": (0, math.inf),
-    "LogSoftmax": (-math.inf, 0), "ReduceL2": (0, math.inf), "ReduceSumSquare": (0, math.inf),
-}  # fmt: skip
-"""What operators give, whatever they read."""
-
-_SAME_PLACES = COPYING | {"AveragePool", "Cast", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"}
-"""Operators that choose among, or average, what a channel holds."""
-
-_OTHER_PLACES = LAYOUT | REPEATING | {"Gather", "ReduceMax", "ReduceMean", "ReduceMin", "Slice"}
-"""Operators that choose among, or average, all that a value holds."""
 
 _DTYPES: Mapping[str, tuple[float, float]] = {
     "uint8": (0, 255),
@@ -106,11 +96,11 @@ class Bounds:
         if maker is not None:
             return maker(self, node)
         read = self._get(node.input(0))
-        if node.op in _SAME_PLACES and not _changes(node):
+        if node.op in CHANNEL_WITHIN and not _changes(node):
             return read.with_zero() if node.op == "AveragePool" else read
-        if node.op in _OTHER_PLACES:
+        if node.op in TENSOR_WITHIN:
             return read.hull
-        return Interval.of(*_OUTPUTS.get(node.op, ()))
+        return Interval.of(*OUTPUT_RANGES.get(node.op, ()))
 
     def _beside(self, value: Value | None, axis: int | None) -> Interval:
         """A value's interval, a constant's along the axis of what it meets."""

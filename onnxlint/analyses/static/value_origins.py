@@ -7,41 +7,18 @@ from collections.abc import Iterable
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import ARITHMETIC, BOUNDED, COMPARISONS, HANDING_ON, MOVING
+from onnxlint.model.graph.operators import (
+    BOUNDED,
+    BOX_DECODING,
+    MOVING,
+    ON_SCORES,
+    REARRANGING,
+    ROOTS,
+    SUMMING,
+    TAILED,
+)
 from onnxlint.model.graph.traversal import behind, sources
 from onnxlint.model.graph.walk import Walk
-
-_PICKING = HANDING_ON | {
-    "Concat", "ConcatFromSequence", "Pad", "ReduceMax", "Resize", "ScatterElements", "ScatterND",
-    "SequenceInsert", "SplitToSequence", "Upsample", "Where",
-}  # fmt: skip
-"""Operators that put numbers elsewhere, choose among them or repeat them."""
-
-_DECIDING = _PICKING | COMPARISONS | {
-    "ArgMax", "Clip", "DequantizeLinear", "Max", "MaxPool", "Min", "NonMaxSuppression", "NonZero",
-    "QuantizeLinear", "ReduceMean", "Round", "TopK",
-}  # fmt: skip
-"""What stands between a score and an output of the model: scores are chosen by, and sorted."""
-
-_ARITHMETIC = ARITHMETIC | {"Neg", "Pow"}
-"""Operators that decode boxes: exponents and signs, too."""
-
-
-_SUMMING = MOVING | {
-    "Add", "AveragePool", "Clip", "GlobalAveragePool", "MatMul", "Max", "Mul", "ReduceMax",
-    "ReduceMean", "ReduceSum",
-}  # fmt: skip
-"""Linear operators, and floors under a logarithm, between a square and its root."""
-
-_ROOTS = frozenset({"Log", "Sqrt", "ReduceLogSum"})
-
-_TAILED = frozenset({
-    "Softmax", "Sigmoid", "HardSigmoid", "Exp", "Tanh", "Erf", "Elu", "Gelu", "Swish", "Mish",
-    "LSTM", "GRU", "RNN", "BitCast", "com.microsoft::FastGelu", "com.microsoft::BiasGelu",
-    "com.microsoft::QuickGelu", "ai.onnx.ml::LinearClassifier", "ai.onnx.ml::SVMClassifier",
-    "ai.onnx.ml::TreeEnsembleClassifier", "ai.onnx.ml::Normalizer",
-})  # fmt: skip
-"""Operators whose outputs run out to 0, or that make no numbers of numbers."""
 
 _LEAST_FACTOR = 1e-3
 """A constant as large or larger shrinks nothing to a subnormal number: the halves and roots of
@@ -62,8 +39,8 @@ def is_score(layers: Layers, value: Value) -> bool:
         walk.add(*layers.onwards(at))
         for node in at.consumers:
             others = [read for read in node.inputs if read is not None and read is not at]
-            decoded = node.op in _ARITHMETIC and _decodes(layers, others)
-            if decoded or node.op in _DECIDING or _corrects(node, at):
+            decoded = node.op in BOX_DECODING and _decodes(layers, others)
+            if decoded or node.op in ON_SCORES or _corrects(node, at):
                 walk.add(*node.outputs)
     return False
 
@@ -80,7 +57,7 @@ def _corrects(node: Node, correction: Value) -> bool:
 
 def _decodes(layers: Layers, others: Iterable[Value]) -> bool:
     return all(
-        not layers.is_computed(other) or behind(other, BOUNDED, _PICKING) for other in others
+        not layers.is_computed(other) or behind(other, BOUNDED, REARRANGING) for other in others
     )
 
 
@@ -119,10 +96,10 @@ def is_compressed(graph: Graph, layers: Layers, value: Value) -> bool:
         if at.is_output or at.yielded_to or not at.consumers:
             return False
         for node in at.consumers:
-            if node.op in _ROOTS or (node.op == "Pow" and _is_root(graph, node, at)):
+            if node.op in ROOTS or (node.op == "Pow" and _is_root(graph, node, at)):
                 continue
             others = [read for read in node.inputs if read is not None and read is not at]
-            if node.op not in _SUMMING or any(map(layers.is_computed, others)):
+            if node.op not in SUMMING or any(map(layers.is_computed, others)):
                 return False
             walk.add(*node.outputs)
     return True
@@ -144,9 +121,9 @@ def has_tails(graph: Graph, value: Value) -> bool:
         walk.add(*graph.crossings.backwards.get(at, ()))
         if node is None:
             continue
-        if node.op in _TAILED:
+        if node.op in TAILED:
             return True
-        if node.op in _PICKING:
+        if node.op in REARRANGING:
             walk.add(*node.inputs[: None if node.op == "Concat" else 3])
         elif node.op in ("Mul", "Add"):
             walk.add(*_scaled(graph, node))

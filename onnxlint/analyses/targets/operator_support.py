@@ -14,23 +14,13 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.targets.targets import Target
 from onnxlint.model.file.dtypes import dtype_name
 from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.operators import DTYPE_ATTRIBUTE, DTYPE_OPERAND
 
 if TYPE_CHECKING:
     from onnx import FunctionProto, NodeProto
 
 Dtypes = dict[str, str]
 """Element types by slot: `{"i0": "float", "o0": "int64"}`; unknown ones are not in it."""
-
-_DTYPE_OF = {
-    "Cast": "to", "ConstantOfShape": "value", "EyeLike": "dtype", "RandomNormal": "dtype",
-    "RandomNormalLike": "dtype", "RandomUniform": "dtype", "RandomUniformLike": "dtype",
-}  # fmt: skip
-"""Operators whose output has the type that an attribute names."""
-
-_DTYPE_ELSE = {
-    "CastLike": "i1", "EyeLike": "i0", "RandomNormalLike": "i0", "RandomUniformLike": "i0",
-}  # fmt: skip
-"""Those among them, and others, whose output has the type of an input where none is named."""
 
 _CONSTANTS = {
     "value_float": "float", "value_floats": "float", "value_int": "int64", "value_ints": "int64",
@@ -270,14 +260,14 @@ def _output_dtype(node: NodeProto, schema: Any, slot: int, dtypes: Dtypes) -> st
     """The type of an output, as far as attributes and the types of inputs tell."""
     op = node.op_type
     for attribute in node.attribute:
-        if attribute.name == _DTYPE_OF.get(op):
+        if attribute.name == DTYPE_ATTRIBUTE.get(op):
             return dtype_name(attribute.t.data_type if attribute.HasField("t") else attribute.i)
         if op == "Constant" and attribute.name in ("value", *_CONSTANTS):
             stored = dtype_name(attribute.t.data_type)
             return _CONSTANTS.get(attribute.name, stored)
-    if op in _DTYPE_ELSE:
-        return dtypes.get(_DTYPE_ELSE[op])
-    if op in _DTYPE_OF:
+    if op in DTYPE_OPERAND:
+        return dtypes.get(DTYPE_OPERAND[op])
+    if op in DTYPE_ATTRIBUTE:
         return "float"
     formal = schema.outputs[min(slot, len(schema.outputs) - 1)]
     for number, parameter in enumerate(schema.inputs):

@@ -14,7 +14,15 @@ from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import AFFINE, MOVING, SIGMOIDS, SOFTMAXES, STEPPED
+from onnxlint.model.graph.operators import (
+    AFFINE,
+    ENCODING,
+    JOINING,
+    MASKING,
+    MOVING,
+    OWN_SCALE,
+    UNMASKING,
+)
 from onnxlint.model.graph.walk import Walk
 
 MASK_NUMBER = -1e4
@@ -26,26 +34,6 @@ float16, 65500."""
 
 SMALL_CONSTANT = 1 << 24
 """Elements of a constant up to which it is searched for such a number."""
-
-_MASKING = frozenset(
-    {"Add", "Sub", "Mul", "Sum", "Where", "Expand", "Concat", "ScatterND", "Trilu"}
-)
-"""Operators that build a mask of a constant, or apply it."""
-
-_UNMASKING = SOFTMAXES | {"Conv", "Exp", "Gemm", "LayerNormalization", "MatMul", "Sigmoid", "Tanh"}
-"""Operators that the numbers of a mask do not outlive."""
-
-_SQUASHING = SOFTMAXES | SIGMOIDS | {"Exp", "Log", "Pow", "Softplus"}
-"""Operators whose outputs have a scale of their own."""
-
-_STEPS = STEPPED | {
-    "BitShift", "Mod", "ai.onnx.ml::LabelEncoder", "ai.onnx.ml::OneHotEncoder",
-}  # fmt: skip
-"""Operators that may well give the same for different inputs."""
-
-
-_JOINS = ("Add", "Sum", "Concat")
-"""Operators in which branches meet."""
 
 
 class Activations:
@@ -83,7 +71,7 @@ class Activations:
         found, walk = False, Walk([value])
         for at in walk:
             trail = self._layers.trail(at)
-            if not _SQUASHING.isdisjoint(node.op for node in trail.nodes):
+            if not OWN_SCALE.isdisjoint(node.op for node in trail.nodes):
                 return False
             if self._starts_at_layer(trail):
                 found = True
@@ -99,7 +87,7 @@ class Activations:
 
     def _starts_at_layer(self, trail: PathToLayer) -> bool:
         join = trail.origin.producer
-        if trail.layer is not None or join is None or join.op not in _JOINS:
+        if trail.layer is not None or join is None or join.op not in JOINING:
             return trail.layer is not None
         return any(self._layers.trail(value).layer for value in join.inputs if value is not None)
 
@@ -171,8 +159,8 @@ class Activations:
             walk.add(*self._graph.crossings.onwards.get(each, ()))
             readers += [node for node in each.consumers if node.called is None]
             walk.add(*(node.output for node in each.consumers if node.op in MOVING))
-        added = all(node.op in _JOINS or node.op in MOVING for node in readers)
-        return added and not self.leaves(value) and any(node.op in _JOINS for node in readers)
+        added = all(node.op in JOINING or node.op in MOVING for node in readers)
+        return added and not self.leaves(value) and any(node.op in JOINING for node in readers)
 
     def has_zero_layer(self, seen: Observed) -> bool:
         """Whether a value comes from an affine layer whose weight is all zero.
@@ -254,7 +242,7 @@ class Activations:
         if node.op == "Mul":  # by zero, as an exporter writes zeros of some size
             constants = (self._graph.constant(value) for value in node.inputs)
             return any(array is not None and not array.any() for array in constants)
-        return node.op in _STEPS or (node.op == "Sub" and node.input(0) is node.input(1))
+        return node.op in ENCODING or (node.op == "Sub" and node.input(0) is node.input(1))
 
     def is_masked(self, value: Value) -> bool:
         """Whether a value is masked: large negative constants replace elements or are added."""
@@ -275,7 +263,7 @@ class Activations:
         return masked
 
     def _makes_masks(self, value: Value) -> bool:
-        if _MASKING.isdisjoint(node.op for node in value.consumers):
+        if MASKING.isdisjoint(node.op for node in value.consumers):
             return False
         walk = Walk([value])
         for source in walk:
@@ -302,7 +290,7 @@ class Activations:
 def _masked_by(node: Node, masked: set[Value], sources: set[Value]) -> Iterator[Value]:
     """What a node gives that is masked, by what it reads."""
     read = masked.intersection(filter(None, node.inputs))
-    if (node.op in _MASKING and read) or (node.op not in _UNMASKING and read - sources):
+    if (node.op in MASKING and read) or (node.op not in UNMASKING and read - sources):
         yield from filter(None, node.outputs)
     elif node.op == "Attention":  # its scores, which it hands out with their mask
         yield from filter(None, node.outputs[3:])

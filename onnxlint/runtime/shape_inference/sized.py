@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxlint.model.graph.operators import ON_SIZES
+
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
@@ -17,14 +19,6 @@ MOST_PASSES = 8
 
 MOST_ELEMENTS = 1 << 16
 """Elements of a value that is computed: positions of the longest sequences, no activations."""
-
-_COMPUTED = frozenset({
-    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Expand",
-    "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Max", "Min",
-    "Mod", "Mul", "Neg", "Not", "Or", "Range", "ReduceMax", "ReduceProd", "ReduceSum", "Reshape",
-    "Slice", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where",
-})  # fmt: skip
-"""Operators by which exporters compute sizes, axes and positions."""
 
 
 def sized(model: ModelProto, sizes: Mapping[str, int]) -> ModelProto:
@@ -96,7 +90,7 @@ def _result(
             return np.asarray(np.prod(dims, dtype=np.int64))
         bounds = {entry.name: entry.i for entry in node.attribute}
         return np.array(dims, np.int64)[bounds.get("start", 0) : bounds.get("end", len(dims))]
-    if node.op_type not in _COMPUTED or not all(name in known or not name for name in node.input):
+    if node.op_type not in ON_SIZES or not all(name in known or not name for name in node.input):
         return None
     arrays = [known[name] for name in node.input if name]
     return _evaluated(node, arrays, opsets) if _is_small(node.op_type, arrays) else None

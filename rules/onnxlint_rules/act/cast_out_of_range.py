@@ -4,14 +4,12 @@ import math
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Observed, Severity, Trace, rule
+from onnxlint.model.graph.operators import BITWISE
 
 _NUMBERS = ("float", "bfloat", "int", "uint")
 
 LARGEST = 8
 """Bytes of int64 and uint64."""
-
-_BITWISE = frozenset({"BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "Mod"})
-"""Operators that read bits or a remainder, for which integers that wrap around are intended."""
 
 
 @rule("ACT016", "cast-out-of-range", severity=Severity.WARNING, ops=("Cast",))
@@ -126,4 +124,4 @@ def _is_cut_on_purpose(node: Node, seen: Observed) -> bool:
     """Whether integers are cut as hashes and random values are: bits, or a remainder, of them."""
     makers = [seen.value.producer] if seen.value.producer is not None else []
     readers = node.output.consumers if node.output is not None else []
-    return seen.is_whole and any(near.op in _BITWISE for near in (*makers, *readers))
+    return seen.is_whole and any(near.op in BITWISE for near in (*makers, *readers))

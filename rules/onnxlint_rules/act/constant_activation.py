@@ -6,9 +6,6 @@ from typing import Annotated
 from onnxlint import Activations, Finding, NotApplicable, Option, Severity, Trace, rule
 from onnxlint_rules.act._constants import is_saturated, sums_up_shares, suspect
 
-_TOLD_ELSEWHERE = ("Exp", "Where")
-"""What is masked is 0."""
-
 
 @rule("ACT007", "constant-activation", severity=Severity.WARNING)
 def constant_activation(
@@ -67,7 +64,7 @@ def constant_activation(
     )
     for seen in activations.firsts(constant):
         dead = seen.made_by("Relu") and seen.peak == 0
-        told = dead or seen.made_by(*_TOLD_ELSEWHERE) or activations.has_zero_layer(seen)
+        told = dead or seen.made_by("Exp", "Where") or activations.has_zero_layer(seen)
         if not told and not is_saturated(seen) and not sums_up_shares(seen):
             yield Finding(
                 seen,

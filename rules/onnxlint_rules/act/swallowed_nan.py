@@ -3,24 +3,13 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Severity, Trace, Witnesses, rule
-from onnxlint.model.graph.operators import COMPARISONS
+from onnxlint.model.graph.operators import HIDING_INFINITY, HIDING_NAN
 from onnxlint_rules.act._runs import in_runs
-
-_HIDES_NAN = COMPARISONS | {
-    "ArgMax", "ArgMin", "Cast", "Clip", "DynamicQuantizeLinear", "GlobalMaxPool", "Hardmax",
-    "HardSigmoid", "Max", "MaxPool", "Min", "NonMaxSuppression", "Pow", "QuantizeLinear",
-    "ReduceMax", "ReduceMin", "Relu", "Sign", "ThresholdedRelu", "TopK",
-}  # fmt: skip
-"""Operators that compute finite values from NaN; not among them: those that only select or test."""
-
-_HIDES_INFINITY = frozenset({"Div", "Reciprocal"})
-"""Operators that turn infinity into 0. Softmax and the like handle -inf as intended."""
-
 
 ORIGINS = {"NaN": "ACT001", "infinity": "ACT002"}
 
 
-@rule("ACT008", "swallowed-nan", severity=Severity.ERROR, ops=_HIDES_NAN | _HIDES_INFINITY)
+@rule("ACT008", "swallowed-nan", severity=Severity.ERROR, ops=HIDING_NAN | HIDING_INFINITY)
 def swallowed_nan(trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
     """A node that hides NaN or infinity: its output looks valid but is meaningless.
 
@@ -54,9 +43,9 @@ def swallowed_nan(trace: Trace, witnesses: Witnesses) -> Iterator[Finding]:
     """
     hiding = [
         *((found, "NaN") for found in trace.swallowers(lambda seen: seen.nan)
-          if found.node.op in _HIDES_NAN and found.node.input(0) is not found.node.input(1)),
+          if found.node.op in HIDING_NAN and found.node.input(0) is not found.node.input(1)),
         *((found, "infinity") for found in trace.swallowers(lambda seen: seen.infinite)
-          if found.node.op in _HIDES_INFINITY),
+          if found.node.op in HIDING_INFINITY),
     ]  # fmt: skip
     for found, what in hiding:
         yield Finding(

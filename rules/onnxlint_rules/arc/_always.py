@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from onnxlint import Graph, Node, Shapes, Value
-from onnxlint.model.graph.operators import CASTING, HANDING_ON
+from onnxlint.model.graph.operators import (
+    CASTING,
+    FINDING_NAN,
+    MIRRORED,
+    OF_ITSELF,
+    OUTPUT_RANGES,
+    WITHIN_FIRST,
+)
 from onnxlint.model.graph.traversal import NEAR, behind
 
-OF_ITSELF: Mapping[str, str] = {
-    "Sub": "0", "Div": "1", "Xor": "false", "Less": "false", "Greater": "false", "Equal": "true",
-    "LessOrEqual": "true", "GreaterOrEqual": "true", "Mod": "0", "BitwiseXor": "0",
-}  # fmt: skip
-"""What becomes of a value and itself, but for NaN and infinities."""
-
-FINDS_NAN = frozenset({"Equal", "LessOrEqual", "GreaterOrEqual"})
-"""x == x is how a graph asks for NaN."""
-
-FINDS_INFINITY = frozenset({"Equal", "IsNaN"})
-"""x - x is how a graph asks for infinities, where one of these reads it."""
-
-RANGES: Mapping[str, tuple[float, float]] = {
-    "Relu": (0, math.inf), "Abs": (0, math.inf), "Exp": (0, math.inf), "Sqrt": (0, math.inf),
-    "Softplus": (0, math.inf), "Sigmoid": (0, 1), "HardSigmoid": (0, 1), "Softmax": (0, 1),
-    "Hardmax": (0, 1), "Tanh": (-1, 1), "Softsign": (-1, 1), "Erf": (-1, 1), "Sin": (-1, 1),
-    "Cos": (-1, 1), "LogSoftmax": (-math.inf, 0), "ReduceL1": (0, math.inf),
-    "ReduceL2": (0, math.inf), "ReduceSumSquare": (0, math.inf), "Sign": (-1, 1),
-}  # fmt: skip
-"""The range of an operator's output, ends included."""
-
-SAME_RANGE = (HANDING_ON - CASTING - {"Dropout"}) | {
-    "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "ReduceMax", "ReduceMean", "ReduceMin",
-}  # fmt: skip
+SAME_RANGE = WITHIN_FIRST - CASTING - {"Dropout"}
 """Keeps the range of the first input: a Cast may wrap around, a Dropout in training scales."""
 
 _ANY = -math.inf, math.inf
-
-_TURNED = {"Less": "Greater", "Greater": "Less", "LessOrEqual": "GreaterOrEqual",
-           "GreaterOrEqual": "LessOrEqual"}  # fmt: skip
 
 
 def of_itself(node: Node, shapes: Shapes) -> str | None:
@@ -47,7 +27,7 @@ def of_itself(node: Node, shapes: Shapes) -> str | None:
     if value is None or node.input(1) is not value or node.op not in OF_ITSELF:
         return None
     shape = shapes.of(value)
-    finds_nan = node.op in FINDS_NAN and (shape is None or shape.is_float)
+    finds_nan = node.op in FINDING_NAN and (shape is None or shape.is_float)
     makes_zeros = node.op == "Sub" and shapes.is_integer(value)
     if finds_nan or makes_zeros or (node.op in ("Sub", "Mod") and _finds_infinity(node)):
         return None
@@ -55,8 +35,9 @@ def of_itself(node: Node, shapes: Shapes) -> str | None:
 
 
 def _finds_infinity(node: Node) -> bool:
+    """Whether x - x is compared, or asked for NaN: so a graph asks for infinities."""
     readers = node.output.readers if node.output else ()
-    return bool(readers) and all(reader.op in FINDS_INFINITY for reader in readers)
+    return bool(readers) and all(reader.op in ("Equal", "IsNaN") for reader in readers)
 
 
 def with_constant(node: Node, graph: Graph) -> tuple[str, str] | None:
@@ -66,8 +47,8 @@ def with_constant(node: Node, graph: Graph) -> tuple[str, str] | None:
         if number is None or graph.tensor(node.input(slot)) is not None:
             continue
         found = _result(node.op, slot, number)
-        if found is None and node.op in _TURNED:
-            found = _compared(node.op if slot == 0 else _TURNED[node.op], node.input(slot), number)
+        if found is None and node.op in MIRRORED:
+            found = _compared(node.op if slot == 0 else MIRRORED[node.op], node.input(slot), number)
         if found is not None:
             return found, f"{number:g}" if not isinstance(number, bool) else str(number).lower()
     return None
@@ -100,5 +81,5 @@ def _compared(op: str, value: Value | None, number: float) -> str | None:
 
 def _range(value: Value | None) -> tuple[float, float]:
     """The range of a value's numbers, by the operator behind what only moves or averages them."""
-    node = behind(value, RANGES, SAME_RANGE, NEAR)
-    return _ANY if node is None else RANGES[node.op]
+    node = behind(value, OUTPUT_RANGES, SAME_RANGE, NEAR)
+    return _ANY if node is None else OUTPUT_RANGES[node.op]

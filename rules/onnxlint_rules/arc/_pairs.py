@@ -3,10 +3,7 @@
 from math import prod
 
 from onnxlint import Change, Layer, Layers, Node, PathToLayer, Value, Walk
-from onnxlint.model.graph.operators import RESHAPING, SIZE_OPS
-
-ATTENTION = ("MatMul", "Einsum", "Attention", "MultiHeadAttention", "GroupQueryAttention")
-"""Operators that multiply computed values by each other, also those of onnxruntime."""
+from onnxlint.model.graph.operators import MULTIPLYING, RESHAPING, SIZE_OPS
 
 
 def centres(first: Layer, trail: PathToLayer) -> bool:
@@ -20,7 +17,7 @@ def leaves_attention(layer: Layer, layers: Layers) -> bool:
     """Whether a layer reads what a product of two computed values gives."""
     trail = layers.trail(layer.data)
     before = trail.origin.producer
-    return trail.layer is None and before is not None and before.op_type in ATTENTION
+    return trail.layer is None and before is not None and before.op_type in MULTIPLYING
 
 
 def enters_attention(layer: Layer, layers: Layers) -> bool:
@@ -30,7 +27,7 @@ def enters_attention(layer: Layer, layers: Layers) -> bool:
     for node in walk:
         change = Change.NONE if node is layer.node else layers.change(node, read)
         if change is None or change > Change.AFFINE:
-            return layers.of(node) is None and node.op_type in ATTENTION
+            return layers.of(node) is None and node.op_type in MULTIPLYING
         read = node.output
         if read is not None and layers.readers(read) == 1:
             walk.add(next((r for r in read.consumers if r.op not in SIZE_OPS), None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from onnxlint import Graph, Node
+from onnxlint.model.graph.operators import DRAWING
 from onnxlint.model.patterns.conditions import attribute_of
 
 Told = tuple[str, str] | None
@@ -94,5 +95,5 @@ JUDGES: Mapping[str, Callable[[Node, Graph], Told]] = {
 }  # fmt: skip
 """What is asked of each operator whose attributes or operands can make it pointless."""
 
-ONLY_THE_SAME = frozenset(JUDGES) - {"NonMaxSuppression", "TopK", "OneHot", "Dropout", "Clip"}
+ONLY_THE_SAME = DRAWING.intersection(JUDGES) | {"Gemm", "Loop"}
 """Those that give the same for every input then, where the others give nothing, or fail."""

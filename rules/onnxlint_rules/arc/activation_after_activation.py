@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, rule
-from onnxlint.model.graph.operators import ACTIVATIONS, SIGMOIDS, SQUASHING
+from onnxlint.model.graph.operators import (
+    NOT_NEGATIVE,
+    RECTIFIERS,
+    SIGMOIDS,
+    SQUASHING,
+)
 from onnxlint_rules.arc._softmaxes import Feeders
 
-UNITS = ACTIVATIONS - SQUASHING - {"Clip", "Softplus", "Softsign", "ThresholdedRelu"}
-"""Activations that attenuate negative values: of the others a pair may be meant, as in ReLU6."""
 
-POSITIVE = SIGMOIDS | {"Relu", "Softmax", "Softplus"}
-"""Activations without negative outputs."""
-
-
-@rule("ARC006", "activation-after-activation", severity=Severity.WARNING, ops=UNITS | SQUASHING)
+@rule(
+    "ARC006", "activation-after-activation", severity=Severity.WARNING, ops=RECTIFIERS | SQUASHING
+)
 def activation_after_activation(graph: Graph) -> Iterator[Finding]:
     """An activation applied directly to the output of another activation.
 
@@ -52,7 +53,7 @@ def activation_after_activation(graph: Graph) -> Iterator[Finding]:
     }
     """
     feeders = Feeders()
-    for node in graph.nodes(*sorted(UNITS | SQUASHING)):
+    for node in graph.nodes(*sorted(RECTIFIERS | SQUASHING)):
         inner, _ = feeders.of(node)
         told = None if inner is None else _judged(inner.op, node.op)
         if inner is not None and told is not None:
@@ -72,10 +73,10 @@ def _judged(inner: str, outer: str) -> tuple[str, Severity | None] | None:
     """What a pair of activations does, and its severity; None where the pair is meaningful."""
     if outer == "Relu" and inner == "LogSoftmax":
         return "log-probabilities are never above 0, so every output is 0", Severity.ERROR
-    if outer in UNITS and inner in POSITIVE:
+    if outer in RECTIFIERS and inner in NOT_NEGATIVE:
         reason = f"{inner} outputs no negative values, so this activation has little or no effect"
         return reason, None
-    if outer in UNITS and inner in UNITS:
+    if outer in RECTIFIERS and inner in RECTIFIERS:
         return "negative values are attenuated twice", None
     if outer in SIGMOIDS and inner in ("Relu", "Tanh"):
         lowest = "0.5" if inner == "Relu" else "0.27"

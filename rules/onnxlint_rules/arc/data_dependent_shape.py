@@ -3,14 +3,8 @@
 from collections.abc import Collection, Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, counted, rule
-from onnxlint.model.graph.operators import DATA_SIZED
+from onnxlint.model.graph.operators import DATA_SIZED, SIZE_SLOTS
 from onnxlint.model.graph.traversal import Vertex, flows_to, reach
-
-SIZE_KEEPERS = {
-    "ScatterND": (0,), "ScatterElements": (0,), "Scatter": (0,), "ReduceSum": (), "ReduceMean": (),
-    "ReduceMax": (), "ReduceMin": (), "GlobalAveragePool": (), "GlobalMaxPool": (),
-}  # fmt: skip
-"""Operators whose result has the sizes of the inputs in these slots, whatever the others hold."""
 
 
 @rule("ARC019", "data-dependent-shape", severity=Severity.INFO, ops=DATA_SIZED)
@@ -85,7 +79,7 @@ def _gives_sizes(vertex: Vertex) -> Collection[Vertex | None]:
         for each in flows_to(vertex)
         if not isinstance(each, Node)
         or not isinstance(vertex, Value)
-        or any(slot in SIZE_KEEPERS.get(each.op, (slot,)) for slot in each.slots_of(vertex))
+        or any(slot in SIZE_SLOTS.get(each.op, (slot,)) for slot in each.slots_of(vertex))
     ]
 
 

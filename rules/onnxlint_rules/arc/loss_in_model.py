@@ -3,17 +3,11 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, rule
-from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.operators import MOVING, UNEXPECTED_BY_LOSS
 from onnxlint.model.graph.traversal import NEAR, behind
 
-MISFITS = {
-    "SoftmaxCrossEntropyLoss": {"Softmax", "Sigmoid"},
-    "NegativeLogLikelihoodLoss": {"Softmax", "Sigmoid", "Relu"},
-}
-"""The losses, and the operators whose results they do not expect."""
 
-
-@rule("ARC026", "loss-in-model", severity=Severity.WARNING, ops=MISFITS)
+@rule("ARC026", "loss-in-model", severity=Severity.WARNING, ops=UNEXPECTED_BY_LOSS)
 def loss_in_model(graph: Graph) -> Iterator[Finding]:
     """A loss with the wrong kind of input, or in a model for inference.
 
@@ -59,7 +53,7 @@ def loss_in_model(graph: Graph) -> Iterator[Finding]:
         y = Softmax(x)
     }
     """
-    for node in graph.nodes(*MISFITS):
+    for node in graph.nodes(*UNEXPECTED_BY_LOSS):
         found = _misfed(node)
         if found is not None:
             message, hint = found
@@ -81,7 +75,7 @@ def loss_in_model(graph: Graph) -> Iterator[Finding]:
 
 def _misfed(node: Node) -> tuple[str, str] | None:
     """What is wrong with the input of a loss, and what to do."""
-    before = behind(node.input(0), MISFITS[node.op], MOVING, NEAR)
+    before = behind(node.input(0), UNEXPECTED_BY_LOSS[node.op], MOVING, NEAR)
     if before is None:
         return None
     if node.op == "SoftmaxCrossEntropyLoss":

@@ -4,12 +4,9 @@ from collections.abc import Iterator
 from itertools import chain
 
 from onnxlint import Finding, Graph, Node, Severity, Shapes, Value, rule
+from onnxlint.model.graph.operators import ABSORBING, OF_ITSELF
 from onnxlint.model.graph.traversal import behind
-from onnxlint_rules.arc._always import OF_ITSELF, of_itself, with_constant
-
-_WITH_CONSTANT = ("Mul", "Div", "Pow", "Max", "Min", "And", "Or", "Less", "LessOrEqual", "Greater",
-                  "GreaterOrEqual")  # fmt: skip
-"""Operators that one constant operand can make constant; of the others both must be known."""
+from onnxlint_rules.arc._always import of_itself, with_constant
 
 
 @rule("ARC023", "meaningless-arithmetic", severity=Severity.WARNING)
@@ -126,7 +123,7 @@ def meaningless_arithmetic(graph: Graph, shapes: Shapes) -> Iterator[Finding]:
                 f"{node.op} of a value and itself is always {result}",
                 hint=f"replace one of the two operands {value.name!r} by the intended one",
             )
-    for node in graph.nodes(*_WITH_CONSTANT):
+    for node in graph.nodes(*ABSORBING):
         found = None if computed.isdisjoint(node.inputs) else with_constant(node, graph)
         if found is not None:
             result, constant = found

@@ -3,12 +3,8 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Layer, Layers, Node, Severity, counted, rule
+from onnxlint.model.graph.operators import BIAS_SLOT, CENTRING
 from onnxlint_rules.arc._normalised import has_scale_per_feature, normalised_layer
-
-CENTRING = ("BatchNormalization", "InstanceNormalization", "GroupNormalization")
-"""Normalisations that may subtract the mean of each channel."""
-BIASED = ("Conv", "ConvTranspose", "Gemm")
-"""Layers whose third input is a bias."""
 
 
 @rule("ARC008", "redundant-bias", severity=Severity.INFO, ops=CENTRING)
@@ -52,7 +48,7 @@ def redundant_bias(graph: Graph, layers: Layers) -> Iterator[Finding]:
         if found is None or not _normalises_channels(node, found[0], graph):
             continue
         layer, added = found
-        own = layer.node.op in BIASED and layer.node.input(2) is not None
+        own = BIAS_SLOT.get(layer.node.op) == 2 and layer.node.input(2) is not None
         if (own or added) and all(_adds_to_channels(step, layer, graph) for step in added):
             yield Finding(
                 layer.node if own else added[-1],

@@ -3,11 +3,8 @@
 from collections.abc import Collection, Iterator
 
 from onnxlint import Change, Finding, Graph, Layers, Node, Severity, Shapes, Value, rule
-from onnxlint.model.graph.operators import ARITHMETIC, MOVING
+from onnxlint.model.graph.operators import ARITHMETIC, IDEMPOTENT, MOVING
 from onnxlint.model.graph.traversal import NEAR, behind, followers, source
-
-SELECTING = frozenset({"Max", "Min", "And", "Or", "Where", "BitwiseAnd", "BitwiseOr"})
-"""Of one value twice these return that value."""
 
 ROTARY = frozenset({"Sin", "Cos"})
 """Rotary positions repeat their angles on purpose: cat((angles, angles))."""
@@ -88,7 +85,7 @@ def same_operand(graph: Graph, layers: Layers, shapes: Shapes) -> Iterator[Findi
         y = MatMul(x, turned)
     }
     """
-    for node in graph.nodes("Add", "Sum", "Concat", *sorted(SELECTING)):
+    for node in graph.nodes("Add", "Sum", "Concat", *sorted(IDEMPOTENT)):
         operands = node.inputs[1:] if node.op == "Where" else node.inputs
         repeated = _repeated(operands)
         if repeated is None or not layers.is_computed(repeated) or shapes.is_integer(repeated):
@@ -110,7 +107,7 @@ def same_operand(graph: Graph, layers: Layers, shapes: Shapes) -> Iterator[Findi
 
 
 def _advice(node: Node, repeated: Value) -> str:
-    if node.op in SELECTING:
+    if node.op in IDEMPOTENT:
         return f"connect the other operand, or remove this {node.op}: it returns {repeated.name!r}"
     if node.op == "Concat":
         return "connect the other operand, or use Tile if the repetition is meant"

@@ -3,10 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Data, FedInput, Finding, Severity, listed, rule
-from onnxlint.model.graph.operators import TREES
-
-_TAKES_NAN = TREES | {"ai.onnx.ml::Imputer", "IsNaN"}
-_TAKES_INFINITY = TREES | {"IsInf", "Clip"}
+from onnxlint.model.graph.operators import TAKING_INFINITY, TAKING_NAN
 
 _HINTS = {
     "NaN": "fill in or drop missing values as in training",
@@ -47,7 +44,7 @@ def nonfinite_input(data: Data) -> Iterator[Finding]:
         seen = fed.features
         total = int((seen.count + seen.nan + seen.infinite).sum())
         for what, counts, expecting in (
-            ("NaN", seen.nan, _TAKES_NAN), ("infinite", seen.infinite, _TAKES_INFINITY)
+            ("NaN", seen.nan, TAKING_NAN), ("infinite", seen.infinite, TAKING_INFINITY)
         ):  # fmt: skip
             count = int(counts.sum())
             if count and not _expects(fed, expecting):

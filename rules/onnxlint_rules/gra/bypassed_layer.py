@@ -13,10 +13,7 @@ from onnxlint import (
     Severity,
     rule,
 )
-from onnxlint.model.graph.operators import AFFINE
-
-_MAGNITUDES = frozenset({"Abs", "Pow", "ReduceL1", "ReduceL2", "ReduceSumSquare", "LpPool"})
-"""Not activations: their results for two layers are summed to the length of one vector."""
+from onnxlint.model.graph.operators import AFFINE, MAGNITUDES
 
 
 @rule("GRA021", "bypassed-layer", severity=Severity.WARNING, ops=AFFINE)
@@ -102,7 +99,7 @@ def _added_siblings(node: Node, layers: Layers) -> tuple[Layer, Layer] | None:
     kind, ops = _kind(one.layer, layers), [step.op for step in one.nodes]
     if kind is None or kind != _kind(other.layer, layers) or one.change != Change.NONLINEAR:
         return None
-    is_alike = one.layer.weight is not other.layer.weight and _MAGNITUDES.isdisjoint(ops)
+    is_alike = one.layer.weight is not other.layer.weight and MAGNITUDES.isdisjoint(ops)
     same_way = is_alike and ops == [step.op for step in other.nodes]
     return (other.layer, one.layer) if same_way else None
 

@@ -3,11 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, rule, together
-from onnxlint.model.graph.operators import DEQUANTIZE, REPEATING
-
-_KEPT = REPEATING | DEQUANTIZE | {"ConstantOfShape", "Identity", "Pad", "Range", "Resize"}
-"""Operators whose result is better computed than stored: it is larger than what it is made of. An
-Identity computes nothing."""
+from onnxlint.model.graph.operators import LARGER_THAN_STORED
 
 
 @rule("GRA015", "foldable-constant", severity=Severity.INFO)
@@ -44,7 +40,7 @@ def foldable_constant(graph: Graph) -> Iterator[Finding]:
 
 def _foldable(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes():
-        if node in graph.varying or node.scope.in_function or node.op in _KEPT:
+        if node in graph.varying or node.scope.in_function or node.op in LARGER_THAN_STORED:
             continue
         results = [value for value in node.outputs if value is not None]
         used = any(reader in graph.varying for value in results for reader in value.consumers)

@@ -3,19 +3,8 @@
 from collections.abc import Iterator
 
 from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule, together
+from onnxlint.model.graph.operators import BIAS_SLOT, CONSTANT_SLOTS
 from onnxlint.model.graph.traversal import behind
-
-_CONSTANT_SLOTS = {
-    "Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1),
-    "LSTM": (1, 2, 3), "GRU": (1, 2, 3), "RNN": (1, 2, 3),
-    "Resize": (1, 2, 3), "Upsample": (1,), "Pad": (1, 2), "Clip": (1, 2), "Slice": (1, 2, 3, 4),
-    "Reshape": (1,), "Expand": (1,), "Tile": (1,), "Squeeze": (1,), "Unsqueeze": (1,),
-    "Split": (1,), "TopK": (1,), "ReduceMean": (1,), "ReduceSum": (1,),
-}  # fmt: skip
-"""Operands that converters (TensorRT's among them) accept only as constants."""
-
-_BIAS_SLOTS = {"Conv": 2, "ConvTranspose": 2, "Gemm": 2, "LSTM": 3, "GRU": 3, "RNN": 3}
-"""Which of them is the bias."""
 
 
 @rule("GRA018", "identity-of-constant", severity=Severity.WARNING)
@@ -54,15 +43,15 @@ def identity_of_constant(graph: Graph) -> Iterator[Finding]:
 def _between(graph: Graph) -> Iterator[Finding]:
     """A finding for every node that stands between a constant and an operand."""
     layers, told = set(graph.layers()), set[Node]()
-    for node in graph.nodes(*_CONSTANT_SLOTS):
-        for slot in _CONSTANT_SLOTS[node.op]:
+    for node in graph.nodes(*CONSTANT_SLOTS):
+        for slot in CONSTANT_SLOTS[node.op]:
             maker = behind(node.input(slot), {"Identity", "Cast"}, ())
             source = None if maker is None else maker.input(0)
             if maker is None or source is None or source.tensor_proto is None or maker in told:
                 continue
             told.add(maker)
             casts = maker.op == "Cast"
-            is_harmless = (casts and node in layers) or slot == _BIAS_SLOTS.get(node.op)
+            is_harmless = (casts and node in layers) or slot == BIAS_SLOT.get(node.op)
             yield Finding(
                 maker,
                 f"separates initializer {source.name!r} from input {slot} of {node.place}",

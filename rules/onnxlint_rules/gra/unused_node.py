@@ -3,13 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Draft, Finding, Fix, Graph, Node, Severity, rule
-from onnxlint.model.graph.operators import CONSTANT_OPS, SIZE_OPS
-
-_BOOKKEEPING = CONSTANT_OPS | SIZE_OPS | {
-    "Cast", "Concat", "Gather", "Identity", "Range", "Reshape", "Slice", "Squeeze", "Unsqueeze",
-}  # fmt: skip
-"""Operators that exporters compute shapes with. Others that only move values (Transpose, Flatten)
-are written by people, who may have forgotten their result."""
+from onnxlint.model.graph.operators import BOOKKEEPING
 
 
 @rule("GRA003", "unused-node", severity=Severity.WARNING)
@@ -58,7 +52,7 @@ def unused_node(graph: Graph) -> Iterator[Finding]:
         if not part:  # nothing but initializers
             continue
         these = f"these {len(part):,} nodes" if len(part) > 1 else "this node"
-        leftovers = all(node.op in _BOOKKEEPING for node in part)
+        leftovers = all(node.op in BOOKKEEPING for node in part)
         yield Finding(
             part[-1],
             f"no output depends on {these}{' (last one shown)' * (len(part) > 1)}",

@@ -5,15 +5,12 @@ from itertools import islice
 
 from onnxlint import Graph, Node, Value, Walk
 from onnxlint.model.graph import operators
+from onnxlint.model.graph.operators import CODE_SLOT
 
 Code = Callable[[int], int]
 
 MOVING = operators.MOVING | {"Concat"}
 """What a code goes through unchanged: also where the codes of several columns are put together."""
-
-_INDEXED = {"Gather": 1, "GatherElements": 1, "GatherND": 1, "OneHot": 0,
-            "ai.onnx.ml::ArrayFeatureExtractor": 1}  # fmt: skip
-"""The slot of the index."""
 
 NEAR = 16
 """Values before and after an encoder that are examined; a choice."""
@@ -25,7 +22,7 @@ def index_reader(start: Value | None, graph: Graph) -> tuple[Node, Code] | None:
     walk = Walk([start])
     for value in islice(walk, NEAR):
         for reader, slot in value.uses:
-            if _INDEXED.get(reader.op) == slot:
+            if CODE_SLOT.get(reader.op) == slot:
                 return reader, codes[value]
             step = _step(reader, slot, graph)
             if step is not None and reader.output is not None and reader.output not in codes:

@@ -6,10 +6,7 @@ from itertools import product
 from math import prod
 
 from onnxlint import Graph, Node, Shapes, SymbolicSizes
-from onnxlint.model.graph.operators import BROADCASTING
-
-STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}
-"""Input slots of the initial states of recurrent layers."""
+from onnxlint.model.graph.operators import BROADCASTING, STATE_SLOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ def initial_states(
     """Compares the batch axis of a recurrent layer's input with those of its initial states."""
     axis = 0 if node.attribute("layout", 0) else 1
     data = shapes.of(node.input(0))
-    tensors = (graph.tensor(node.input(slot)) for slot in STATES[node.op])
+    tensors = (graph.tensor(node.input(slot)) for slot in STATE_SLOTS[node.op])
     state = next(filter(None, tensors), None)
     symbol = None if data is None else data.dim(axis)
     if state is not None and len(state.dims) == 3 and symbol in dynamic.symbols:
@@ -101,7 +98,7 @@ CHECKS: dict[str, Check] = {
     "Reshape": reshape,
     "Expand": expand,
     "Split": split_sizes,
-    **dict.fromkeys(STATES, initial_states),
+    **dict.fromkeys(STATE_SLOTS, initial_states),
     **dict.fromkeys(sorted(BROADCASTING | {"MatMul"}), broadcast),
 }
 """What is compared, by operator: those of the last line stretch an operand of size 1 to the other's

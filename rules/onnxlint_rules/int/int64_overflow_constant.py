@@ -14,11 +14,9 @@ from onnxlint import (
     Weights,
     rule,
 )
+from onnxlint.model.graph.operators import CARRYING_BOUNDS
 
 INT32 = -(2**31), 2**31 - 1
-CARRIERS = ("Unsqueeze", "Reshape", "Concat", "Cast")
-"""Operators by which exporters bring bounds into the shape that Slice needs."""
-
 SENTINEL = 2**63 - 2
 """From this magnitude on, a value means "to the end", and converters clamp it."""
 
@@ -76,11 +74,11 @@ def _plainly_read(graph: Graph) -> set[Value]:
     plain = set()
     for value in walk:
         plain.add(value)
-        if value.producer is not None and value.producer.op in CARRIERS:
+        if value.producer is not None and value.producer.op in CARRYING_BOUNDS:
             walk.add(*value.producer.inputs)
     return plain
 
 
 def _is_plain(use: tuple[Node, int]) -> bool:
     node, slot = use
-    return node.op not in CARRIERS and (node.op != "Slice" or slot == 0)
+    return node.op not in CARRYING_BOUNDS and (node.op != "Slice" or slot == 0)

@@ -6,23 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from onnxlint import Graph, Node, Shapes
-from onnxlint.model.graph.operators import QDQ, REDUCTIONS
+from onnxlint.model.graph.operators import AXIS_BETWEEN, AXIS_OF_FIRST, QDQ, REDUCTIONS
 from onnxlint.model.patterns.conditions import attribute_of
-
-OF_FIRST = (
-    "ArgMax", "ArgMin", "Compress", "Concat", "Gather", "GatherElements", "Hardmax",
-    "LayerNormalization", "LogSoftmax", "LpNormalization", "RMSNormalization", "Scatter",
-    "ScatterElements", "Softmax", "Split", "SplitToSequence", "TopK", "Unique",
-)  # fmt: skip
-"""Operators whose `axis` is one of their first input."""
 
 LISTS = REDUCTIONS | {"Squeeze"}
 """Operators whose `axes`, as long as they are an attribute, are those of their first input."""
 
-BETWEEN = ("Flatten", "OneHot")
-"""Operators whose `axis` may also stand behind the last one: Flatten cuts there, OneHot adds it."""
-
-OPS = frozenset({*OF_FIRST, *QDQ, *LISTS, *BETWEEN})
+OPS = frozenset({*AXIS_OF_FIRST, *QDQ, *LISTS, *AXIS_BETWEEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,7 @@ def named_axes(node: Node, graph: Graph, shapes: Shapes) -> Iterator[NamedAxis]:
     rank = shapes.rank(node.input(0))
     if rank is None or (node.op in QDQ and not _per_axis(node, graph, shapes)):
         return
-    most = rank if node.op in BETWEEN else rank - 1
+    most = rank if node.op in AXIS_BETWEEN else rank - 1
     least = -rank - 1 if node.op == "OneHot" else -rank
     name = "axes" if node.op in LISTS else "axis"
     found = node.integers("axes") if name == "axes" else attribute_of(node, "axis")

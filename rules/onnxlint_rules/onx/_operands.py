@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from onnxlint import Node, Shapes
 from onnxlint.analyses.static.shapes import Dim
+from onnxlint.model.graph.operators import BLOCKING, GATES
 from onnxlint_rules.onx._layouts import Misfit, Wanted, affine, attention, rotary, sizes, uneven
-
-GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
-"""Gates of a recurrent operator: its weights have the hidden size as many times."""
 
 
 def misfits(node: Node, shapes: Shapes) -> Iterator[Misfit]:
@@ -146,5 +144,5 @@ _ONE_WAY: Mapping[str, tuple[Stretched, ...]] = {
 }
 """Operands that may only be broadcast to the sizes of the result, or of another operand."""
 
-OPS = (*_WANTED, *_ONE_WAY, "DepthToSpace", "SpaceToDepth")
+OPS = (*_WANTED, *_ONE_WAY, *sorted(BLOCKING))
 """Operators whose operands are compared."""

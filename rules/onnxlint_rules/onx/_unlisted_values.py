@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from onnxlint import Finding, Node, Severity
-from onnxlint_rules.onx._listed_values import Listed
+from onnxlint.model.graph.operators import Listed
 
 MOST_NAMED = 8
 """Values of one attribute that are reported; a choice: all node modes of a forest may be wrong."""

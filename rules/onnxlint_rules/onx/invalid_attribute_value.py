@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, counted, rule
+from onnxlint.model.graph.operators import ATTRIBUTE_LIMITS, FUNCTIONS_EACH_WAY, LISTED
 from onnxlint_rules.onx._axes import OPS, named_axes
-from onnxlint_rules.onx._listed_values import LISTED, NUMBERS
 from onnxlint_rules.onx._unlisted_values import list_at, unlisted_values
-
-GATES = {"RNN": 1, "GRU": 2, "LSTM": 3}
-"""Activations of a recurrent operator, in each direction."""
 
 
 @rule("ONX038", "invalid-attribute-value", severity=Severity.ERROR)
@@ -96,9 +93,9 @@ def invalid_attribute_value(graph: Graph, schemas: Schemas, shapes: Shapes) -> I
             if name in schema.attributes:
                 listed = list_at(by_opset, nodes[0])
                 yield from (f for n in nodes if listed for f in unlisted_values(n, name, listed))
-        for name, limits in NUMBERS.get(op, {}).items():
+        for name, limits in ATTRIBUTE_LIMITS.get(op, {}).items():
             yield from (f for node in nodes for f in _judge_number(node, name, *limits))
-        if op in GATES:
+        if op in FUNCTIONS_EACH_WAY:
             yield from (f for node in nodes for f in _judge_count(node))
         if op in OPS:
             yield from (f for n in nodes if n not in refused for f in _judge_axes(n, graph, shapes))
@@ -117,7 +114,7 @@ def _judge_count(node: Node) -> Iterator[Finding]:
     """A recurrent operator has its activations once for each direction, or none at all."""
     given, direction = node.attribute("activations", []), node.attribute("direction", "forward")
     refers = any(a.name == "direction" and a.ref_attr_name for a in node.proto.attribute)
-    wanted = GATES[node.op] * (2 if direction == "bidirectional" else 1)
+    wanted = FUNCTIONS_EACH_WAY[node.op] * (2 if direction == "bidirectional" else 1)
     fits = len(given) in (0, wanted) or (node.op == "RNN" and len(given) == 2)
     if not fits and not refers:
         count = counted(len(given), "activation")

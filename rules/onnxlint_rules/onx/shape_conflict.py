@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Expansions, Finding, Graph, Node, NotApplicable, Severity, Shapes, rule
+from onnxlint.model.graph.operators import REFUSING_CONFLICTS
 from onnxlint_rules.onx._conflicts import advice, message_of
 from onnxlint_rules.onx._operands import OPS, misfits
 from onnxlint_rules.onx._reflections import too_wide
@@ -196,7 +197,7 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
     for failure in expansions.failures:
         node = failure.node
         if node not in broken:
-            severity = _severity(node) if node.op in _REFUSED else Severity.WARNING
+            severity = _severity(node) if node.op in REFUSING_CONFLICTS else Severity.WARNING
             yield Finding(node, message_of(failure, shapes), severity=severity, hint=advice(node))
     for node in graph.nodes("Pad"):
         for found in too_wide(node, graph, shapes):
@@ -210,10 +211,6 @@ def shape_conflict(graph: Graph, shapes: Shapes, expansions: Expansions) -> Iter
                 severity=_severity(node),
                 hint=f"pad axis {found.axis} by at most {found.there}, or use another mode",
             )
-
-
-_REFUSED = ("Attention", "RotaryEmbedding")
-"""Operators for which onnxruntime 1.32 was seen to reject a conflict inside."""
 
 
 def _severity(node: Node) -> Severity | None:

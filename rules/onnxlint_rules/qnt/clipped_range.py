@@ -15,8 +15,7 @@ from onnxlint import (
     Trace,
     rule,
 )
-from onnxlint.analyses.static.quantisation_parameters import QUANTISED_OPERATORS
-from onnxlint_rules.qnt._bounds import BOUNDS
+from onnxlint.model.graph.operators import FIXED_SCALE_RANGES, QUANTISED_OPERATORS
 
 _COMMON_ENDS = (0.0, 6.0, -0.375, -0.2785, -0.17)
 """Where ReLU, ReLU6, HardSwish, SiLU and GELU end; quantisers fold the first two."""
@@ -115,7 +114,7 @@ def _clipped(seen: Observed, ends: QuantisedRange, natural: tuple[float, ...]) -
 def _bounds(graph: Graph, node: Node | None) -> tuple[float, ...]:
     """The bounds of the activation that computes the values."""
     if node is None or node.op != "Clip":
-        return () if node is None else BOUNDS.get(node.op, ())
+        return () if node is None else FIXED_SCALE_RANGES.get(node.op, ())
     given = (graph.number(node.input(1)), graph.number(node.input(2)))
     limits = (node.attribute("min", 0.0), node.attribute("max", 0.0), *given)
     return tuple(limit for limit in limits if limit is not None)

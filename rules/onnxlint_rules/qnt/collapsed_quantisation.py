@@ -4,12 +4,10 @@ import math
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Severity, Trace, Value, rule
-from onnxlint.analyses.static.quantisation import PASSING
-from onnxlint.model.graph.operators import DEQUANTIZE, QUANTIZE
+from onnxlint.model.graph.operators import DEQUANTIZE, FIXED_SCALE_RANGES, QUANTIZE, SAME_CODES
 from onnxlint.model.graph.traversal import behind
-from onnxlint_rules.qnt._bounds import BOUNDS
 
-_PASSING = PASSING | QUANTIZE | DEQUANTIZE | {"ReduceMax"}
+_PASSING = SAME_CODES | QUANTIZE | DEQUANTIZE | {"ReduceMax"}
 """Operators that output values of their first input."""
 
 _FARTHEST = 32
@@ -109,12 +107,14 @@ def _is_one_level(low: float, high: float, step: float) -> bool:
 
 def _bounds(value: Value | None) -> Range | None:
     """The range of a value for every input, as far as its last activations tell."""
-    node = behind(value, {*BOUNDS, "Mul"}, _PASSING, _FARTHEST)
+    node = behind(value, {*FIXED_SCALE_RANGES, "Mul"}, _PASSING, _FARTHEST)
     if node is not None and node.op == "Mul":  # a class's probability times that of an object
-        factors = [behind(each, BOUNDS, _PASSING, _FARTHEST) for each in node.inputs]
-        are_shares = all(each is not None and BOUNDS[each.op] == (0.0, 1.0) for each in factors)
+        factors = [behind(each, FIXED_SCALE_RANGES, _PASSING, _FARTHEST) for each in node.inputs]
+        are_shares = all(
+            each is not None and FIXED_SCALE_RANGES[each.op] == (0.0, 1.0) for each in factors
+        )
         return (0.0, 1.0) if are_shares else None
-    return None if node is None else BOUNDS[node.op]
+    return None if node is None else FIXED_SCALE_RANGES[node.op]
 
 
 def _seen(trace: Trace, value: Value) -> Range | None:

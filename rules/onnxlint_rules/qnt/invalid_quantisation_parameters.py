@@ -12,7 +12,7 @@ from onnxlint import (
     Shapes,
     rule,
 )
-from onnxlint.analyses.static.quantisation_parameters import QUANTISED_OPERATORS
+from onnxlint.model.graph.operators import QUANTISED_OPERATORS
 from onnxlint_rules.qnt._scales import SMALLEST_NORMAL, wrong_scales
 
 

@@ -4,13 +4,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from onnxlint import Finding, Graph, Option, Quantisation, Severity, Value, rule
-from onnxlint.model.graph.operators import DEQUANTIZE
+from onnxlint.model.graph.operators import INT32_BIAS_SLOT
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
-
-BIAS_SLOTS = {"QLinearConv": 8, "com.microsoft::QGemm": 6} | dict.fromkeys(sorted(DEQUANTIZE), 0)
-"""Where an int32 bias is read."""
 
 INT32_END = 2**31 - 128
 """From here on float32 has no value below the end: what was computed in it was clipped."""
@@ -108,8 +105,8 @@ def saturated_integer(
         y = Gemm(x, w, bias)
     }
     """
-    for node in graph.nodes(*BIAS_SLOTS):
-        bias = node.input(BIAS_SLOTS[node.op])
+    for node in graph.nodes(*INT32_BIAS_SLOT):
+        bias = node.input(INT32_BIAS_SLOT[node.op])
         saturated, stored = graph.ask(bias, _at_int32_ends), graph.tensor(bias)
         if bias is not None and saturated and stored is not None:
             are = "is" if saturated == 1 else "are"

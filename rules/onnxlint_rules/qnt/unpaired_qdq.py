@@ -3,10 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Quantisation, Severity, rule
-from onnxlint.model.graph.operators import ARITHMETIC, DEQUANTIZE, QUANTIZE
-
-_UNSCALED = sorted(ARITHMETIC | {"Abs", "Mean", "Neg", "Pow", "Sum"})
-"""Operators that accept integers of 8 bits, and have no scales."""
+from onnxlint.model.graph.operators import DEQUANTIZE, QUANTIZE, UNSCALED_INTEGERS
 
 QUANTISERS = QUANTIZE | DEQUANTIZE | {"DynamicQuantizeLinear"}
 
@@ -80,7 +77,11 @@ def unpaired_qdq(graph: Graph, quantisation: Quantisation) -> Iterator[Finding]:
     }
     """
     kinds = (
-        [node for node in graph.nodes(*_UNSCALED) if any(map(quantisation.quantiser, node.inputs))],
+        [
+            node
+            for node in graph.nodes(*UNSCALED_INTEGERS)
+            if any(map(quantisation.quantiser, node.inputs))
+        ],
         [node for node in graph.nodes("DynamicQuantizeLinear") if _is_dequantised_at_once(node)],
         _half_quantised(quantisation),
         [node for node, alike in quantisation.requantised if alike],

@@ -9,19 +9,10 @@ from onnxlint import (
     Value,
     Walk,
 )  # fmt: skip
+from onnxlint.model.graph.operators import LARGE_VALUE_SLOTS
 
 FLOAT16 = 10
 """Its number among ONNX's types."""
-
-
-_PASSING = {
-    "Add": (0, 1), "Cast": (0,), "Concat": None, "Expand": (0,), "Gather": (0,), "Identity": (0,),
-    "Mul": (0, 1), "Neg": (0,), "Reshape": (0,), "Slice": (0,), "Squeeze": (0,), "Sub": (0, 1),
-    "Tile": (0,), "Transpose": (0,), "Unsqueeze": (0,), "Where": (1, 2),
-}  # fmt: skip
-"""Operators that may pass on a large value, and the slots that they take it from: with arithmetic
-(a mask is scaled and shifted) and without what makes values small, so wider and narrower than the
-operators that only move."""
 
 
 class Ways:
@@ -57,5 +48,5 @@ class Ways:
 
     def _passes(self, node: Node, value: Value) -> bool:
         """Whether a node hands a value on."""
-        slots = () if node in self._halves else _PASSING.get(node.op, ())
+        slots = () if node in self._halves else LARGE_VALUE_SLOTS.get(node.op, ())
         return slots is None or any(node.input(slot) is value for slot in slots)

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from onnxlint import Finding, Graph, Node, Severity, Stage, Value, Walk, Weights, rule
-
-_ON_THE_WAY = frozenset({"Add", "BatchNormalization", "Dropout", "Identity", "Mul", "Reshape"})
-"""Operators, mostly with a constant, that may stand between a layer and the sum that it joins."""
+from onnxlint.model.graph.operators import ON_RESIDUALS
 
 
 @rule("WGT002", "all-zero-weight", severity=Severity.WARNING, stages=(Stage.TRAINED,))
@@ -82,7 +80,7 @@ def _joins_residual(node: Node, operands: _Operands) -> bool:
             return False
         follower = value.consumers[0]
         computed = operands.beside(follower, value)
-        if computed or follower.op not in _ON_THE_WAY:
+        if computed or follower.op not in ON_RESIDUALS:
             return computed and follower.op in ("Add", "Sum")
         walk.add(follower.output)
     return False

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Graph, Node, Severity, Targets, Value, rule
+from onnxlint.model.graph.operators import GUARDED_SLOT
 from onnxlint_rules.wgt._float16 import FLOAT16
 
 SMALLEST_NORMAL = 2.0**-14
@@ -10,9 +11,6 @@ SMALLEST_NORMAL = 2.0**-14
 
 ROUNDED_TO_ZERO = 2.0**-25
 """Half of the smallest float16: a value that is not larger becomes 0."""
-
-_GUARDED = {"Div": 1, "Log": 0, "Pow": 0, "Reciprocal": 0, "Sqrt": 0}
-"""Operators that need a guard against 0, and the slot that needs it."""
 
 _DEFAULT_EPSILON = 1e-5
 """Of the normalisations."""
@@ -63,8 +61,8 @@ def fp16_underflow_epsilon(graph: Graph, targets: Targets) -> Iterator[Finding]:
 
     narrowed = targets.any(float16="native")
     told: set[Node] = set()
-    for node in graph.nodes(*_GUARDED):
-        value = node.input(_GUARDED[node.op])
+    for node in graph.nodes(*GUARDED_SLOT):
+        value = node.input(GUARDED_SLOT[node.op])
         guard = None if value is None else value.producer
         if guard is None or guard.op not in ("Add", "Max", "Clip") or guard in told:
             continue

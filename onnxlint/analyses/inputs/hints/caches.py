@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.inputs.hints.tied_sizes import Ties
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.operators import LENGTH_SLOTS
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Dim, Slot
-
-_LENGTHS: dict[str, dict[int, int]] = {
-    "com.microsoft::GroupQueryAttention": {5: -1, 6: 0},
-    "com.microsoft::SparseAttention": {7: 0, 8: 0},
-}
-"""Slots that take the length of past and present together, and what is added to it."""
 
 
 def tied(graph: Graph, slots: list[Slot], ties: Ties) -> list[Slot]:
@@ -41,7 +36,7 @@ def _whole(slot: Slot) -> Slot:
 
 
 def _lengths(graph: Graph, slots: dict[str, Slot]) -> Iterator[tuple[str, Slot]]:
-    for op, by_slot in _LENGTHS.items():
+    for op, by_slot in LENGTH_SLOTS.items():
         for node in graph.nodes(op):
             whole = _whole_length(node, slots)
             for at, shift in by_slot.items():

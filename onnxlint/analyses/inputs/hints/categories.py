@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.inputs.hints.attributes import elements
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.operators import SEPARATOR_ATTRIBUTE
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column
@@ -32,8 +33,6 @@ _LISTS = {
 }  # fmt: skip
 """The attributes that list what an operator knows."""
 
-_TOKENIZERS = {"com.microsoft::Tokenizer": "separators", "StringSplit": "delimiter"}
-
 NUMERIC_TEXT = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 """Texts that can be read as integers and as floating point numbers; ids of small tables, too."""
 
@@ -56,9 +55,9 @@ def vocabulary(
 
 def splits_text(node: Node) -> str | None:
     """What joins the words again that a node splits; None where it does not split."""
-    if node.op not in _TOKENIZERS:
+    if node.op not in SEPARATOR_ATTRIBUTE:
         return None
-    found = node.attribute(_TOKENIZERS[node.op], None)
+    found = node.attribute(SEPARATOR_ATTRIBUTE[node.op], None)
     separators = [found] if isinstance(found, str) else list(found or ())
     if not separators or any(" " in each or each in ("", r"\s", r"\s+") for each in separators):
         return "" if separators == [""] and node.op.endswith("Tokenizer") else " "

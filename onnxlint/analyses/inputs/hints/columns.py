@@ -12,7 +12,7 @@ from onnxlint.analyses.inputs.hints.thresholds import thresholds
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import CASTING, COPYING, RESHAPING
+from onnxlint.model.graph.operators import SAME_COLUMNS
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
@@ -24,11 +24,6 @@ MOST_COLUMNS = 1 << 12
 MOST_READERS = 1 << 10
 """So many nodes behind an input are asked; columns of a table are split and joined by some dozens.
 A choice of ours."""
-
-_KEEPING = RESHAPING | COPYING | CASTING | {
-    "Clip", "StringNormalizer", "ai.onnx.ml::Imputer", "ai.onnx.ml::StringNormalizer",
-}  # fmt: skip
-"""Operators behind which the columns are the same, where their number is."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,7 @@ def _moved(graph: Graph, shapes: Shapes, view: _View, node: Node, slot: int) -> 
     out = node.output
     if out is None:
         return
-    if node.op in _KEEPING and slot == 0:
+    if node.op in SAME_COLUMNS and slot == 0:
         width = _width(shapes, out)
         same = view.columns is None or width is None or width == len(view.columns)
         columns = view.columns if same else None

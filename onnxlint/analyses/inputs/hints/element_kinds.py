@@ -11,29 +11,17 @@ from onnxlint.analyses.inputs.hints.columns import columns_of
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import AFFINE, RECURRENT
+from onnxlint.model.graph.operators import CODE_SLOTS, LARGER_SLOT, OF_MAGNITUDE
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column, Slot
 
 Uses = list[tuple[Node, int]]
 
-_QUANTISED = {
-    "ConvInteger": (0, 1), "DequantizeLinear": (0,), "MatMulInteger": (0, 1),
-    "QLinearConv": (0, 3), "QLinearMatMul": (0, 3),
-}  # fmt: skip
-"""Slots that read quantised numbers, which may be any of their dtype."""
-
-_WEIGHING = AFFINE | RECURRENT | {
-    "BatchNormalization", "LayerNormalization", "Resize", "ai.onnx.ml::LinearClassifier",
-    "ai.onnx.ml::LinearRegressor", "ai.onnx.ml::Normalizer", "ai.onnx.ml::Scaler",
-}  # fmt: skip
-"""Operators for which the size of a number counts."""
-
 
 def is_quantised(uses: Uses) -> bool:
     """Whether bytes are quantised numbers."""
-    return any(at in _QUANTISED.get(node.op, ()) for node, at in uses)
+    return any(at in CODE_SLOTS.get(node.op, ()) for node, at in uses)
 
 
 def is_measured(graph: Graph, uses: Uses) -> bool:
@@ -44,7 +32,7 @@ def is_measured(graph: Graph, uses: Uses) -> bool:
     if not any(node.op in ("Cast", "CastLike") and at == 0 for node, at in uses):
         return False
     return any(
-        (node.op in _WEIGHING and at == 0)
+        (node.op in OF_MAGNITUDE and at == 0)
         or (node.op in ("Div", "Sub") and at == 0 and graph.constant(node.input(1)) is not None)
         for node, at in uses
     ) and not any(node.op == "Sub" and at == 1 for node, at in uses)
@@ -54,7 +42,8 @@ def with_columns(graph: Graph, shapes: Shapes, value: Value, slot: Slot, uses: U
     """With what the model says of the values, where its meaning leaves room for it."""
     from onnxlint.runtime.feeds.input_slots import Meaning
 
-    boxes = next((_boxes(shapes, node) for node, at in uses if node.op in _BOXED and at == 1), None)
+    readers = (node for node, at in uses if node.op in ("MaxRoiPool", "RoiAlign") and at == 1)
+    boxes = next((_boxes(shapes, node) for node in readers), None)
     if boxes is not None and len(slot.dims) == 2:
         return replace(slot, dims=(slot.dims[0], len(boxes)), columns=boxes)
     if slot.dtype == "bool" or (slot.bounds and slot.meaning is Meaning.INDEX):
@@ -72,8 +61,6 @@ def with_columns(graph: Graph, shapes: Shapes, value: Value, slot: Slot, uses: U
         return replace(slot, columns=(Column(_numerals(slot)),))
     return replace(slot, columns=_fitting(slot, columns))
 
-
-_BOXED = frozenset({"MaxRoiPool", "RoiAlign"})
 
 LEAST_BOX = 4
 """Where the size of the image is free, boxes end this far from its edge, in its pixels."""
@@ -96,9 +83,6 @@ def _boxes(shapes: Shapes, node: Node) -> tuple[Column, ...]:
     return corners if node.op == "RoiAlign" else (Column((0,)), *corners)
 
 
-_COMPARING = {"Less": 1, "LessOrEqual": 1, "Greater": 0, "GreaterOrEqual": 0}
-"""The slot of what must be the larger number for the answer to be yes."""
-
 _SIDE = 0.2
 """A limit cuts off so much of a table, or nothing. A choice of ours."""
 
@@ -108,12 +92,12 @@ def _limit(graph: Graph, uses: Uses) -> Column | None:
     from onnxlint.runtime.feeds.input_slots import Column
 
     for node, at in uses:
-        table = graph.constant(node.input(1 - at)) if node.op in _COMPARING else None
+        table = graph.constant(node.input(1 - at)) if node.op in LARGER_SLOT else None
         if table is None or table.size < 2 or table.dtype.kind not in "fiu":
             continue
         ends = sorted(map(float, table.reshape(-1)))
         inside = int((len(ends) - 1) * _SIDE)
-        ordered = ends[::-1] if at == _COMPARING[node.op] else ends
+        ordered = ends[::-1] if at == LARGER_SLOT[node.op] else ends
         return Column((ordered[0], ordered[inside]))
     return None
 

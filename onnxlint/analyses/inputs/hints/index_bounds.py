@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MOVING, PICKING, REPEATING
+from onnxlint.model.graph.operators import INDEX_SLOTS, SAME_INDICES
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
@@ -19,26 +19,6 @@ Dims = Callable[[Value | None], tuple[Dim | None, ...] | None]
 
 MOST_STEPS = 64
 """Nodes between an input and what it indexes: casts, moves and sums. A choice of ours."""
-
-_MOVING = MOVING | PICKING | REPEATING | {"Clip", "Concat", "Max", "Min"}
-"""Operators whose outputs hold numbers of their first input, and maybe others that are valid."""
-
-_INDEXED: Mapping[str, tuple[int, int, str | int | None]] = {
-    "ArrayFeatureExtractor": (1, 0, -1),
-    "Gather": (1, 0, "axis"),
-    "GatherElements": (1, 0, "axis"),
-    "NegativeLogLikelihoodLoss": (1, 0, 1),
-    "RoiAlign": (2, 0, 0),
-    "RotaryEmbedding": (3, 1, 0),
-    "Scatter": (1, 0, "axis"),
-    "ScatterElements": (1, 0, "axis"),
-    "SoftmaxCrossEntropyLoss": (1, 0, 1),
-    "ai.onnx.ml::ArrayFeatureExtractor": (1, 0, -1),
-    "com.microsoft::EmbedLayerNormalization": (0, 2, 0),
-    "com.microsoft::GatherBlockQuantized": (1, 0, "gather_axis"),
-    "com.microsoft::RotaryEmbedding": (1, 2, 0),
-}
-"""Slot of the indices, slot of what is indexed, and along which axis."""
 
 
 def bounds_of(graph: Graph, shapes: Shapes, value: Value, dims: Dims) -> list[Bound]:
@@ -60,7 +40,7 @@ def bounds_of(graph: Graph, shapes: Shapes, value: Value, dims: Dims) -> list[Bo
 
 def _affine(graph: Graph, node: Node, slot: int, scale: int, shift: int) -> tuple[int, int] | None:
     """What the numbers are multiplied by and what is added, behind a node; None: it is unknown."""
-    if node.op in _MOVING:
+    if node.op in SAME_INDICES:
         return (scale, shift) if slot == 0 or node.op == "Concat" else None
     if node.op not in ("Add", "Sub", "Mul") or slot > 1:
         return None
@@ -86,7 +66,7 @@ def _bounds(
 
 def _indexed(shapes: Shapes, node: Node, slot: int, dims: Dims) -> Iterator[Dim | None]:
     """The sizes of the axes that a slot of a node indexes."""
-    known = _INDEXED.get(node.op)
+    known = INDEX_SLOTS.get(node.op)
     if known is not None and known[0] == slot:
         axis = node.attribute(known[2], 0) if isinstance(known[2], str) else known[2]
         yield _dim(dims(node.input(known[1])), axis)

@@ -9,7 +9,13 @@ from onnxlint.analyses.inputs.hints.attributes import elements
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import BROADCASTING, ELEMENTWISE, RECURRENT
+from onnxlint.model.graph.operators import (
+    BROADCASTING,
+    COLUMN_ATTRIBUTES,
+    RECURRENT,
+    SAME_SHAPE,
+    VECTOR_SLOTS,
+)
 
 Dim = int | str
 Dims = Callable[[Value | None], tuple[Dim | None, ...] | None]
@@ -111,7 +117,7 @@ def _pairs(graph: Graph, dims: Dims) -> Iterator[Pair]:
             yield from _cached(node, dims)
         elif node.op.startswith("ai.onnx.ml::"):
             yield from _tabular(node, dims)
-        elif node.op in _VECTORS:
+        elif node.op in VECTOR_SLOTS:
             yield from _vectors(node, dims)
 
 
@@ -231,7 +237,7 @@ def _tabular(node: Node, dims: Dims) -> Iterator[Pair]:
     table = dims(node.input(0))
     if not table or len(table) < 2:
         return
-    for name, parts in _LISTS.get(node.op_type, ()):
+    for name, parts in COLUMN_ATTRIBUTES.get(node.op_type, ()):
         found = len(elements(node, name))
         count = len(elements(node, parts)) if parts else 1
         if found > 1 and count and not found % count:
@@ -243,39 +249,13 @@ def _tabular(node: Node, dims: Dims) -> Iterator[Pair]:
             yield table[-1], max(features) + 1
 
 
-_LISTS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "Scaler": (("offset", ""), ("scale", "")),
-    "Imputer": (("imputed_value_floats", ""), ("imputed_value_int64s", "")),
-    "LinearClassifier": (("coefficients", "intercepts"),),
-    "LinearRegressor": (("coefficients", "intercepts"),),
-    "FeatureVectorizer": (),
-}
-"""Attributes with an entry for each column, and those that tell how often."""
-
-_VECTORS = {
-    "BatchNormalization": ((1, 1), (2, 1), (3, 1), (4, 1)),
-    "InstanceNormalization": ((1, 1), (2, 1)),
-    "LayerNormalization": ((1, -1),),
-    "RMSNormalization": ((1, -1),),
-    "SimplifiedLayerNormalization": ((1, -1),),
-    "com.microsoft::SkipLayerNormalization": ((2, -1),),
-}
-"""Slots of vectors with an entry for each place along an axis of the first input."""
-
-
 def _vectors(node: Node, dims: Dims) -> Iterator[Pair]:
     whole = dims(node.input(0))
-    for slot, axis in _VECTORS[node.op]:
+    for slot, axis in VECTOR_SLOTS[node.op]:
         vector = dims(node.input(slot))
         if whole and vector and len(vector) == 1 and len(whole) > 1:
             yield whole[axis], vector[0]
 
-
-_ELEMENTWISE = ELEMENTWISE | {
-    "Softmax", "ai.onnx.ml::Binarizer", "ai.onnx.ml::Imputer", "ai.onnx.ml::Normalizer",
-    "ai.onnx.ml::Scaler",
-}  # fmt: skip
-"""Operators whose output has the shape of their first input."""
 
 MOST_BACK = 32
 """Elementwise operators in a row behind an input that are looked past. A choice of ours."""
@@ -292,7 +272,7 @@ def dims_by(shapes: Shapes, inputs: Mapping[Value, tuple[Dim, ...]]) -> Dims:
             found = shape.dims if shape is not None else None
             producer = value.producer
             whole = found is not None and None not in found
-            if whole or producer is None or producer.op not in _ELEMENTWISE:
+            if whole or producer is None or producer.op not in SAME_SHAPE:
                 return found
             value = producer.input(0)
         return None if value is None else inputs.get(value)

@@ -1,13 +1,11 @@
-"""Attributes of which the specification lists every value, and what else onnxruntime accepts.
-
-The lists are those of the operators' descriptions in onnx 1.23; what onnxruntime takes was tried
-with 1.32, a node for each attribute: with other capitals, and with a word that means nothing.
-"""
+"""What attributes of operators say: which values they may have, and which of them are weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from onnxlint.model.graph.operators.layers import RECURRENT_FUNCTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +33,6 @@ def _of(*values: str) -> Mapping[int, Listed]:
     return {1: Listed(values)}
 
 
-ACTIVATIONS = ("Relu", "Tanh", "Sigmoid", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh",
-               "HardSigmoid", "Elu", "Softsign", "Softplus")  # fmt: skip
-"""Of recurrent operators; onnxruntime takes other capitals in GRU and LSTM, not in RNN."""
-
 _AUTO_PAD = {1: Listed(("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"), also=("",))}
 _DIRECTION = _of("forward", "reverse", "bidirectional")
 _POST_TRANSFORM = _of("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
@@ -48,14 +42,14 @@ _NODE_MODES = _of("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_
 _LOSS = {1: Listed(("none", "sum", "mean"), otherwise="sum")}
 _BLOCKS = _of("DCR", "CRD")
 _TREES = {"post_transform": _POST_TRANSFORM, "nodes_modes": _NODE_MODES}
-_RECURRENT = {1: Listed(ACTIVATIONS, any_case=True)}
+_RECURRENT = {1: Listed(RECURRENT_FUNCTIONS, any_case=True)}
 _COORDINATES = ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
 
 LISTED: Mapping[str, Mapping[str, Mapping[int, Listed]]] = {
     **{op: {"auto_pad": _AUTO_PAD} for op in (
         "Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "MaxPool", "AveragePool", "LpPool",
     )},
-    "RNN": {"direction": _DIRECTION, "activations": _of(*ACTIVATIONS)},
+    "RNN": {"direction": _DIRECTION, "activations": _of(*RECURRENT_FUNCTIONS)},
     "GRU": {"direction": _DIRECTION, "activations": _RECURRENT},
     "LSTM": {"direction": _DIRECTION, "activations": _RECURRENT},
     "Resize": {
@@ -113,8 +107,12 @@ LISTED: Mapping[str, Mapping[str, Mapping[int, Listed]]] = {
     "ai.onnx.ml::CastMap": {
         "cast_to": _of("TO_FLOAT", "TO_STRING", "TO_INT64"), "map_form": _of("DENSE", "SPARSE")},
 }  # fmt: skip
+"""Attributes of which the specification lists every value, and what else onnxruntime takes.
 
-NUMBERS: Mapping[str, Mapping[str, tuple[int, int | None]]] = {
+The lists are those of the operators' descriptions in onnx 1.23; what onnxruntime takes was tried
+with 1.32, a node for each attribute: with other capitals, and with a word that means nothing."""
+
+ATTRIBUTE_LIMITS: Mapping[str, Mapping[str, tuple[int, int | None]]] = {
     "LpNormalization": {"p": (1, 2)},
     "ReverseSequence": {"batch_axis": (0, 1), "time_axis": (0, 1)},
     "DepthToSpace": {"blocksize": (1, None)},
@@ -125,3 +123,36 @@ NUMBERS: Mapping[str, Mapping[str, tuple[int, int | None]]] = {
     "ai.onnx.ml::TreeEnsemble": {"aggregate_function": (0, 3), "post_transform": (0, 4)},
 }
 """The least and the largest number that an attribute may be."""
+
+DTYPE_ATTRIBUTE: Mapping[str, str] = {
+    "Cast": "to", "ConstantOfShape": "value", "EyeLike": "dtype", "RandomNormal": "dtype",
+    "RandomNormalLike": "dtype", "RandomUniform": "dtype", "RandomUniformLike": "dtype",
+}  # fmt: skip
+"""The output has the type that this attribute names."""
+
+DTYPE_OPERAND: Mapping[str, str] = {
+    "CastLike": "i1", "EyeLike": "i0", "RandomNormalLike": "i0", "RandomUniformLike": "i0",
+}  # fmt: skip
+"""Those among them, and others, whose output has the type of an input where none is named."""
+
+WEIGHT_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    "ai.onnx.ml::Scaler": ("scale",), "ai.onnx.ml::LinearRegressor": ("coefficients",),
+    "ai.onnx.ml::LinearClassifier": ("coefficients",),
+    "ai.onnx.ml::SVMClassifier": ("coefficients",), "ai.onnx.ml::SVMRegressor": ("coefficients",),
+}  # fmt: skip
+"""Attributes that are the weights of an operator."""
+
+COLUMN_ATTRIBUTES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "Scaler": (("offset", ""), ("scale", "")),
+    "Imputer": (("imputed_value_floats", ""), ("imputed_value_int64s", "")),
+    "LinearClassifier": (("coefficients", "intercepts"),),
+    "LinearRegressor": (("coefficients", "intercepts"),),
+    "FeatureVectorizer": (),
+}
+"""Attributes of operators of classical models, by their names there, with an entry for each column,
+and those that tell how often."""
+
+SEPARATOR_ATTRIBUTE: Mapping[str, str] = {
+    "StringSplit": "delimiter", "com.microsoft::Tokenizer": "separators",
+}  # fmt: skip
+"""The attribute by which an operator cuts a text into words."""
