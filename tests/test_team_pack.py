@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,12 @@ def test_its_rules_analysis_and_version_are_in_the_report(acme):
         64,
     )
     assert finding["hint"] == "split MaxPool into two steps"
+
+
+@pytest.mark.parametrize("name", ["full", "concise", "markdown", "sarif", "junit", "jsonl"])
+def test_its_version_is_in_every_report(acme, name):
+    said = acme("m.onnx", "--select", "ACME", "--static-only", "--format", name).stdout
+    assert re.search(r"acme\\?_rules\W.{0,40}0\.1\.0", said, re.DOTALL), said
 
 
 @pytest.mark.parametrize("name", ["acme_rules", "acme-rules"])

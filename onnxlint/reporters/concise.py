@@ -6,7 +6,7 @@ from onnxlint.model.graph.place import Place
 from onnxlint.report import ModelReport
 from onnxlint.reporters.places import where
 from onnxlint.reporters.protocol import Outcome, Run
-from onnxlint.reporters.summary import problems, summary
+from onnxlint.reporters.summary import others, problems, summary
 from onnxlint.safety.printable import printable
 
 
@@ -14,7 +14,7 @@ class Concise:
     """The format `concise`: `path: place: code message`."""
 
     def __init__(self, run: Run) -> None:
-        self._view = run.view
+        self._view, self._packs = run.view, run.packs
         self._reports: list[ModelReport] = []
 
     def begin(self) -> str:
@@ -33,5 +33,5 @@ class Concise:
 
     def end(self, outcome: Outcome) -> str:
         """The summary."""
-        lines = summary(self._reports, self._view, outcome)
+        lines = [*summary(self._reports, self._view, outcome), *others(self._packs)]
         return "".join(f"{line}\n" for line in lines)

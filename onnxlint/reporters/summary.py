@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import click
 
@@ -47,6 +47,17 @@ def problems(report: ModelReport) -> Iterator[tuple[str, str]]:
         yield unlinted(report), report.error
     if report.mending is not None and report.mending.problem is not None:
         yield "not written", report.mending.problem
+
+
+BUILT_IN = "onnxlint_rules"
+
+
+def others(packs: Mapping[str, str]) -> Iterator[str]:
+    """The packs that are not built in, with their versions, in one line."""
+    named = [f"{name} {version}".strip() for name, version in sorted(packs.items())
+             if name != BUILT_IN]  # fmt: skip
+    if named:
+        yield f"also with rules of {printable(', '.join(named))}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -11,7 +11,7 @@ from onnxlint.findings import Diagnostic
 from onnxlint.report import FixReport, ModelReport
 from onnxlint.reporters.places import where
 from onnxlint.reporters.protocol import Outcome, Run, View
-from onnxlint.reporters.summary import COLOURS, counted, summary, unlinted
+from onnxlint.reporters.summary import COLOURS, counted, others, summary, unlinted
 from onnxlint.safety.printable import printable
 from onnxlint.severity import Severity
 
@@ -27,7 +27,7 @@ class Text:
 
     def __init__(self, run: Run) -> None:
         self._view = run.view
-        self._models = run.models
+        self._models, self._packs = run.models, run.packs
         self._reports: list[ModelReport] = []
         self._clean: list[ModelReport] = []
         self._distrusted: set[str] = set()
@@ -51,7 +51,7 @@ class Text:
         lines = []
         if self._clean and self._models > 1:
             lines += [_clean(self._clean, self._view), ""]
-        lines += summary(self._reports, self._view, outcome)
+        lines += [*summary(self._reports, self._view, outcome), *others(self._packs)]
         return self._written(lines)
 
     def _of_configuration(self, report: ModelReport) -> Iterator[str]:
