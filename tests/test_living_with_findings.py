@@ -117,6 +117,15 @@ def test_a_suppression_of_something_else_is_stale_and_told(here, entry):
     assert stale.hint == "remove the entry, or correct its rule, model or where"
 
 
+def test_it_is_not_stale_where_another_suppresses_the_same_finding(here):
+    save(net(*SOFTMAXES))
+    entry = '[[suppress]]\nrule = "ARC001"\nreason = "r"\n'
+    Path("onnxlint.toml").write_text(f'{entry}{entry}where = "second"\n')
+    report = linted()
+    assert codes(report) == []
+    assert [away.file for away in report.suppressed] == ["suppress[1] of onnxlint.toml"]
+
+
 def test_it_is_not_stale_where_its_rule_did_not_look(here):
     save(net(*SOFTMAXES))
     suppress(rule='"ACT003"')
@@ -209,6 +218,20 @@ def test_a_mandatory_rule_stays(here, below, problem):
     assert "ARC001 'repeated-softmax' is mandatory by the policy of " in str(raised.value)
 
 
+def test_a_mandatory_rule_stays_where_the_file_repeats_the_policy(here):
+    save(net(*SOFTMAXES))
+    policy('[policy]\nmandatory = ["ARC001"]\n[[suppress]]\nrule = "ARC001"\nreason = "r"')
+    with pytest.raises(ConfigError, match=r"is mandatory by the policy of .*base\.toml"):
+        lint("m.onnx")
+
+
+def test_the_file_of_a_policy_may_suppress_a_mandatory_rule_at_a_place(here):
+    save(net(*SOFTMAXES))
+    base = 'mandatory = ["ARC001"]\n[[suppress]]\nrule = "ARC001"\nreason = "r"'
+    policy('[policy]\nmandatory = ["ARC001"]', base=base)
+    assert codes(linted()) == []
+
+
 def test_a_mandatory_rule_is_run_beside_a_selection_of_the_file(here):
     save(net(*SOFTMAXES))
     policy('select = ["GRA"]')
@@ -253,6 +276,7 @@ def test_a_policy_comes_from_an_installed_package(here, monkeypatch):
     [
         ("no_such_package:p.toml", "package 'no_such_package' is not installed"),
         ("onnxlint:p.toml", "package 'onnxlint' has no such file"),
+        ("__main__:p.toml", "package '__main__' is not installed"),
     ],
 )
 def test_a_package_that_is_not_there(here, base, problem):
