@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -65,7 +66,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def where(self) -> str:
         """Its place in words."""
-        return self.node or self.value or self.scope or "model"
+        return self.node or self.value or self.op_type or self.scope or "model"
 
     def covers(self, finding: Diagnostic) -> bool:
         """Whether a finding at its place is no graver, and no larger, than what was accepted."""
@@ -217,12 +218,22 @@ def _is_renamed(surroundings: Surroundings, entry: Entry, finding: Diagnostic) -
         return entry.value is None or not surroundings.has_value(entry.scope, entry.value)
     named = surroundings.named(entry.scope, entry.node)
     if named:  # exporters count on: relu_3 becomes relu_4, and relu_2 takes its name
-        return all(
+        return _uncounted(entry.scope, entry.node) == _uncounted(
+            finding.place.scope, finding.place.node
+        ) and all(
             node.op_type == entry.op_type and not surroundings.is_at(node, entry.surroundings)
             for node in named
         )
     around = [name for name in entry.fed_by if surroundings.named(entry.scope, name)]
     return not around or entry.fed_by == finding.fed_by
+
+
+_NUMBER = re.compile(r"[._-]*\d+")
+
+
+def _uncounted(scope: str, node: str | None) -> tuple[str, str]:
+    """The names of a place, without the numbers that exporters give."""
+    return _NUMBER.sub("", scope), _NUMBER.sub("", node or "")
 
 
 def _taken(

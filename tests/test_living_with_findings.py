@@ -466,6 +466,35 @@ def test_one_of_two_equal_heads_is_mended_and_the_other_breaks(here):
     assert [finding.place.node for finding in linted().findings] == ["s"]
 
 
+def test_one_branch_is_mended_and_the_other_breaks(here):
+    def branches(one: str, other: str) -> onnx.ModelProto:
+        return net(
+            "z = Constant <value = float {0.0}> ()", "s = ReduceMax <keepdims = 0> (x)",
+            "c = Greater (s, z)",
+            f"""y = If (c) <
+                then_branch = yes () => (float[N, 10] p) {{ [s_1] i = {one} (x)
+                                                            [s_2] p = Softmax (i) }},
+                else_branch = no () => (float[N, 10] q) {{ [s_1] j = {other} (x)
+                                                           [s_2] q = Softmax (j) }}>""",
+        )  # fmt: skip
+
+    save(branches("Softmax", "Elu"))
+    accept()
+    save(branches("Elu", "Softmax"))
+    report = linted()
+    assert codes(report) == ["ARC001"]
+    assert [gone.where for gone in report.gone] == ["s_2"]
+
+
+def test_another_name_with_the_old_one_still_there_is_another_place(here):
+    save(net("[in] h = Elu (x)", "[p] a = Softmax (h)", "[q] b = Softmax (a)",
+             "[r] c = Elu (h)", "[s] d = Softmax (c)", "y = Sum (b, d)"))  # fmt: skip
+    accept()
+    save(net("[in] h = Elu (x)", "[p] a = Elu (h)", "[q] b = Softmax (a)",
+             "[r] c = Softmax (h)", "[s] d = Softmax (c)", "y = Sum (b, d)"))  # fmt: skip
+    assert [finding.place.node for finding in linted().findings] == ["s"]
+
+
 def test_what_is_gone_is_told_and_pruned(here):
     save(net(*FOUR))
     accept()
