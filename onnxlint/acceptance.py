@@ -29,7 +29,7 @@ LARGEST_FILE = 64 * 1024**2
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One accepted finding: which rule, in which model, where; no number that was measured.
 
-    `model` is a path from the file's folder. `fed_by` names the nodes that feed the one it is at,
+    `model` is a path from the file's folder. `fed_by` names what feeds the node it is at,
     `count` is how many places one finding of many has, `surroundings` the hash of what stands at
     its place. `reason` is for whoever edits the file.
     """
@@ -214,18 +214,17 @@ def _is_renamed(surroundings: Surroundings, entry: Entry, finding: Diagnostic) -
 
     It is not where that one's own place is there still, mended, or was taken out of its place.
     """
-    if entry.node is None:
-        return entry.value is None or not surroundings.has_value(entry.scope, entry.value)
-    named = surroundings.named(entry.scope, entry.node)
+    if not entry.node and entry.value is not None:
+        return not surroundings.has_value(entry.scope, entry.value)
+    named = surroundings.named(entry.scope, entry.node) if entry.node else []
     if named:  # exporters count on: relu_3 becomes relu_4, and relu_2 takes its name
-        return _uncounted(entry.scope, entry.node) == _uncounted(
-            finding.place.scope, finding.place.node
-        ) and all(
+        own, other = (entry.scope, entry.node), (finding.place.scope, finding.place.node)
+        return _uncounted(*own) == _uncounted(*other) and all(
             node.op_type == entry.op_type and not surroundings.is_at(node, entry.surroundings)
             for node in named
         )
-    around = [name for name in entry.fed_by if surroundings.named(entry.scope, name)]
-    return not around or entry.fed_by == finding.fed_by
+    are_there = any(surroundings.has(entry.scope, name) for name in entry.fed_by)
+    return not are_there or entry.fed_by == finding.fed_by
 
 
 _NUMBER = re.compile(r"[._-]*\d+")

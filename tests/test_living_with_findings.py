@@ -6,6 +6,7 @@ import datetime
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -20,6 +21,7 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.surroundings import Surroundings
 from onnxlint.report import ModelReport
+from onnxlint.severity import Severity
 from onnxlint.testing import model_from_text
 from onnxlint.toml_tables import ConfigError
 
@@ -495,6 +497,41 @@ def test_another_name_with_the_old_one_still_there_is_another_place(here):
     assert [finding.place.node for finding in linted().findings] == ["s"]
 
 
+def test_unnamed_nodes_stay_accepted_when_a_layer_is_added_or_all_names_change(here):
+    lines = ["a = Relu (x)", "b = Elu (a)", "c = Softmax (b)", "d = Softmax (c)"]
+    save(net(*lines, "y = Relu (d)"))
+    accept()
+    save(net(*lines, "s = Selu (d)", "y = Relu (s)"))
+    assert codes(linted()) == []
+    save(net("e = Tanh (x)", "a = Relu (e)", *lines[1:], "y = Relu (d)"))
+    assert codes(linted()) == []
+    model = renamed(net("e = Tanh (x)", "a = Relu (e)", *lines[1:], "y = Relu (d)"))
+    for node in model.graph.node:
+        node.name = ""
+    save(model)
+    assert codes(linted()) == []
+
+
+def test_an_unnamed_defect_that_is_mended_does_not_cover_its_twin(here):
+    def heads(one: str, other: str) -> onnx.ModelProto:
+        return net("h = Elu (x)", f"a = {one} (h)", "b = Softmax (a)", f"c = {other} (h)",
+                   "d = Softmax (c)", "y = Sum (b, d)")  # fmt: skip
+
+    save(heads("Softmax", "Elu"))
+    accept()
+    save(heads("Elu", "Softmax"))
+    assert codes(linted()) == ["ARC001"]
+
+
+def test_a_value_tells_where_a_node_without_a_name_is():
+    one = Diagnostic("XYZ001", "x", Severity.INFO, "m", Place(node="", node_index=1, value="v"))
+    moved = replace(one, place=replace(one.place, node_index=7))
+    assert one.fingerprint == moved.fingerprint
+    assert one.fingerprint != replace(one, place=replace(one.place, value="w")).fingerprint
+    plain = replace(one, place=replace(one.place, value=None))
+    assert plain.fingerprint != replace(moved, place=replace(moved.place, value=None)).fingerprint
+
+
 def test_what_is_gone_is_told_and_pruned(here):
     save(net(*FOUR))
     accept()
@@ -521,7 +558,6 @@ def test_pruning_accepts_nothing_new_and_leaves_rules_alone_that_did_not_look(he
 
 def test_a_graver_or_larger_finding_is_new():
     from onnxlint.acceptance import Entry
-    from onnxlint.severity import Severity
 
     mild = Diagnostic("XYZ001", "x", Severity.WARNING, "m", Place(node="n", node_index=0))
     entry = Entry.of(mild, "m.onnx")
