@@ -546,6 +546,20 @@ def test_what_is_gone_is_told_and_pruned(here):
     assert [entry["node"] for entry in entries()] == ["fourth"]
 
 
+def test_what_is_suppressed_too_is_not_told_as_gone(here):
+    save(net(*SOFTMAXES))
+    accept()
+    suppress()
+    report = linted()
+    assert [away.kind for away in report.suppressed] == ["suppressed"]
+    assert report.gone == ()
+
+
+def test_standard_input_is_not_accepted(here):
+    code, said = run("accept", "-")
+    assert (code, said) == (2, "standard input has no path to accept findings by; name a file")
+
+
 def test_pruning_accepts_nothing_new_and_leaves_rules_alone_that_did_not_look(here):
     save(net(*SOFTMAXES))
     accept()
