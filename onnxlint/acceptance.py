@@ -102,6 +102,9 @@ class Accepted:
         try:
             with file.open("rb") as opened:
                 data = opened.read(LARGEST_FILE + 1)
+        except FileNotFoundError as error:
+            told = f"{file}: there is no such file; write it with 'onnxlint accept'"
+            raise ConfigError(told) from error
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(f"{file}: cannot be read ({reason})") from error

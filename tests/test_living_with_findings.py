@@ -273,6 +273,14 @@ def test_a_policy_comes_from_an_installed_package(here, monkeypatch):
     assert "ARC001" in codes(lint("m.onnx"))
 
 
+@pytest.mark.parametrize("size", ["lots", ""])
+def test_a_size_that_is_none_is_told_with_its_key_and_file(here, size):
+    save(net(*SOFTMAXES))
+    Path("onnxlint.toml").write_text(f'memory-limit = "{size}"\n')
+    with pytest.raises(ConfigError, match=rf"onnxlint\.toml: memory-limit: '{size}' is not"):
+        lint("m.onnx")
+
+
 @pytest.mark.parametrize(
     ("base", "problem"),
     [
@@ -621,7 +629,7 @@ def test_a_file_that_is_named_must_be_there(here):
     save(net(*SOFTMAXES))
     code, said = run("m.onnx", "--accepted", "none.json")
     assert code == 2
-    assert "none.json: cannot be read (No such file or directory)" in said
+    assert "none.json: there is no such file; write it with 'onnxlint accept'" in said
 
 
 def test_a_folder_holds_no_accepted_findings(here):
