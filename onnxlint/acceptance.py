@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +29,7 @@ LARGEST_FILE = 64 * 1024**2
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One accepted finding: which rule, in which model, where; no number that was measured.
 
-    `model` is a path from the file's folder. `fed_by` names the nodes that feed the one it is at,
+    `model` is a path from the file's folder. `fed_by` names what feeds the node it is at,
     `count` is how many places one finding of many has, `surroundings` the hash of what stands at
     its place. `reason` is for whoever edits the file.
     """
@@ -65,7 +66,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def where(self) -> str:
         """Its place in words."""
-        return self.node or self.value or self.scope or "model"
+        return self.node or self.value or self.op_type or self.scope or "model"
 
     def covers(self, finding: Diagnostic) -> bool:
         """Whether a finding at its place is no graver, and no larger, than what was accepted."""
@@ -101,6 +102,9 @@ class Accepted:
         try:
             with file.open("rb") as opened:
                 data = opened.read(LARGEST_FILE + 1)
+        except FileNotFoundError as error:
+            told = f"{file}: there is no such file; write it with 'onnxlint accept'"
+            raise ConfigError(told) from error
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(f"{file}: cannot be read ({reason})") from error
@@ -213,16 +217,25 @@ def _is_renamed(surroundings: Surroundings, entry: Entry, finding: Diagnostic) -
 
     It is not where that one's own place is there still, mended, or was taken out of its place.
     """
-    if entry.node is None:
-        return entry.value is None or not surroundings.has_value(entry.scope, entry.value)
-    named = surroundings.named(entry.scope, entry.node)
+    if not entry.node and entry.value is not None:
+        return not surroundings.has_value(entry.scope, entry.value)
+    named = surroundings.named(entry.scope, entry.node) if entry.node else []
     if named:  # exporters count on: relu_3 becomes relu_4, and relu_2 takes its name
-        return all(
+        own, other = (entry.scope, entry.node), (finding.place.scope, finding.place.node)
+        return _uncounted(*own) == _uncounted(*other) and all(
             node.op_type == entry.op_type and not surroundings.is_at(node, entry.surroundings)
             for node in named
         )
-    around = [name for name in entry.fed_by if surroundings.named(entry.scope, name)]
-    return not around or entry.fed_by == finding.fed_by
+    are_there = any(surroundings.has(entry.scope, name) for name in entry.fed_by)
+    return not are_there or entry.fed_by == finding.fed_by
+
+
+_NUMBER = re.compile(r"[._-]*\d+")
+
+
+def _uncounted(scope: str, node: str | None) -> tuple[str, str]:
+    """The names of a place, without the numbers that exporters give."""
+    return _NUMBER.sub("", scope), _NUMBER.sub("", node or "")
 
 
 def _taken(

@@ -43,7 +43,8 @@ class Mandate:
         least: dict[str, tuple[Severity, Path]] = {}
         for file, policy in loaded.policies:
             for name in policy.mandatory:
-                mandatory |= {rule.code: file for rule in _named(name, registry, file)}
+                for rule in _named(name, registry, file):
+                    mandatory.setdefault(rule.code, file)  # the base's, who else repeats it
             for name, severity in policy.severities.items():
                 for rule in _named(name, registry, file):
                     before = least.get(rule.code)

@@ -35,6 +35,7 @@ from onnxlint.toml_tables import (
     converted,
     is_file,
     own_table,
+    parse_bytes,
     real_path,
 )
 
@@ -256,7 +257,16 @@ def _validated(table: dict[str, Any], file: Path) -> Config:
     for choices in (config, *config.per_model):
         for name, output in choices.outputs.items():
             _check_output(file, name, output)
+        if choices.memory_limit is not None:
+            _check_size(file, "memory-limit", choices.memory_limit)
     return config
+
+
+def _check_size(file: Path, key: str, written: str) -> None:
+    try:
+        parse_bytes(written)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {key}: {error}") from error
 
 
 def _check_output(file: Path, name: str, output: OutputContract) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def _in_package(name: str, file: Path) -> Path | None:
     named = _IN_PACKAGE.fullmatch(name)
     if named is None or exists(file.parent / name):
         return None
-    found = importlib.util.find_spec(named[1])
+    found = _spec(named[1])
     if found is None:
         raise ConfigError(
             f"{file}: extends {name!r}, and package {named[1]!r} is not installed; install it"
@@ -60,6 +61,13 @@ def _in_package(name: str, file: Path) -> Path | None:
         if exists(Path(folder) / named[2]):
             return Path(folder) / named[2]
     raise ConfigError(f"{file}: extends {name!r}, and package {named[1]!r} has no such file")
+
+
+def _spec(package: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(package)
+    except ValueError:  # a module that was not imported from anywhere, as `__main__`
+        return None
 
 
 def with_paths(table: Table, folder: Path) -> Table:

@@ -188,7 +188,8 @@ class Diagnostic:
     def fingerprint(self) -> str:
         """16 hex digits that stay the same while the finding does: no measured number is in it."""
         place = self.place
-        where = place.node or place.node_index if place.node_index is not None else None
+        is_unnamed = place.node_index is not None and place.value is None
+        where = place.node or (place.node_index if is_unnamed else None)
         # what else the contract promises of the place is broken by another defect
         promise = [key] if (key := self.evidence.get("promise")) is not None else []
         return _digest(self.code, place.scope, where, place.op_type, place.value, *promise)

@@ -205,6 +205,8 @@ class RuleRunner:
         mandatory = [each for each in findings if each.code in self._job.mandatory]
         others = [each for each in findings if each.code not in self._job.mandatory]
         new, known_ones, left = known(others, accepted, entries, surroundings)
+        meant = [each.finding for each in away]  # what is suppressed, too, is not gone
+        left = known(meant, accepted, left, surroundings)[2]
         return [*mandatory, *new], [*away, *known_ones], left
 
     def _contributions(self) -> Contributions:

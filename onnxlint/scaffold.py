@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -137,6 +138,11 @@ def pack_files(name: str, prefix: str | None = None) -> dict[str, str]:
         raise ScaffoldError(
             f"{name!r} is not the name of a pack: lower-case words joined by hyphens, "
             "such as acme-rules"
+        )
+    package = name.replace("-", "_")
+    if package in sys.stdlib_module_names or package == "onnxlint":
+        raise ScaffoldError(
+            f"package {package!r} would hide another; choose a name like acme-rules"
         )
     prefix = prefix or re.sub("[^A-Z]", "", name.upper().split("-")[0].split("_")[0])[:8]
     if not _PREFIX.fullmatch(prefix):

@@ -127,9 +127,9 @@ class StaleSuppressions:
     def add(self, suppressions: Iterable[Suppression], report: ModelReport) -> None:
         """Takes in the report of a model that these held for."""
         judged = {*report.ran, *report.not_applicable}
-        meeting = {each.file for each in report.suppressed}
+        findings = [*report.findings, *(away.finding for away in report.suppressed)]
         for each in suppressions:
-            is_met = str(each) in meeting or any(map(each.meets, report.findings))
+            is_met = any(map(each.meets, findings))
             if is_met or each.usual <= judged:
                 self._met[each] = self._met.get(each, False) or is_met
 

@@ -6,6 +6,7 @@ import datetime
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -20,6 +21,7 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.surroundings import Surroundings
 from onnxlint.report import ModelReport
+from onnxlint.severity import Severity
 from onnxlint.testing import model_from_text
 from onnxlint.toml_tables import ConfigError
 
@@ -117,6 +119,15 @@ def test_a_suppression_of_something_else_is_stale_and_told(here, entry):
     assert stale.hint == "remove the entry, or correct its rule, model or where"
 
 
+def test_it_is_not_stale_where_another_suppresses_the_same_finding(here):
+    save(net(*SOFTMAXES))
+    entry = '[[suppress]]\nrule = "ARC001"\nreason = "r"\n'
+    Path("onnxlint.toml").write_text(f'{entry}{entry}where = "second"\n')
+    report = linted()
+    assert codes(report) == []
+    assert [away.file for away in report.suppressed] == ["suppress[1] of onnxlint.toml"]
+
+
 def test_it_is_not_stale_where_its_rule_did_not_look(here):
     save(net(*SOFTMAXES))
     suppress(rule='"ACT003"')
@@ -209,6 +220,20 @@ def test_a_mandatory_rule_stays(here, below, problem):
     assert "ARC001 'repeated-softmax' is mandatory by the policy of " in str(raised.value)
 
 
+def test_a_mandatory_rule_stays_where_the_file_repeats_the_policy(here):
+    save(net(*SOFTMAXES))
+    policy('[policy]\nmandatory = ["ARC001"]\n[[suppress]]\nrule = "ARC001"\nreason = "r"')
+    with pytest.raises(ConfigError, match=r"is mandatory by the policy of .*base\.toml"):
+        lint("m.onnx")
+
+
+def test_the_file_of_a_policy_may_suppress_a_mandatory_rule_at_a_place(here):
+    save(net(*SOFTMAXES))
+    base = 'mandatory = ["ARC001"]\n[[suppress]]\nrule = "ARC001"\nreason = "r"'
+    policy('[policy]\nmandatory = ["ARC001"]', base=base)
+    assert codes(linted()) == []
+
+
 def test_a_mandatory_rule_is_run_beside_a_selection_of_the_file(here):
     save(net(*SOFTMAXES))
     policy('select = ["GRA"]')
@@ -248,11 +273,20 @@ def test_a_policy_comes_from_an_installed_package(here, monkeypatch):
     assert "ARC001" in codes(lint("m.onnx"))
 
 
+@pytest.mark.parametrize("size", ["lots", ""])
+def test_a_size_that_is_none_is_told_with_its_key_and_file(here, size):
+    save(net(*SOFTMAXES))
+    Path("onnxlint.toml").write_text(f'memory-limit = "{size}"\n')
+    with pytest.raises(ConfigError, match=rf"onnxlint\.toml: memory-limit: '{size}' is not"):
+        lint("m.onnx")
+
+
 @pytest.mark.parametrize(
     ("base", "problem"),
     [
         ("no_such_package:p.toml", "package 'no_such_package' is not installed"),
         ("onnxlint:p.toml", "package 'onnxlint' has no such file"),
+        ("__main__:p.toml", "package '__main__' is not installed"),
     ],
 )
 def test_a_package_that_is_not_there(here, base, problem):
@@ -442,6 +476,70 @@ def test_one_of_two_equal_heads_is_mended_and_the_other_breaks(here):
     assert [finding.place.node for finding in linted().findings] == ["s"]
 
 
+def test_one_branch_is_mended_and_the_other_breaks(here):
+    def branches(one: str, other: str) -> onnx.ModelProto:
+        return net(
+            "z = Constant <value = float {0.0}> ()", "s = ReduceMax <keepdims = 0> (x)",
+            "c = Greater (s, z)",
+            f"""y = If (c) <
+                then_branch = yes () => (float[N, 10] p) {{ [s_1] i = {one} (x)
+                                                            [s_2] p = Softmax (i) }},
+                else_branch = no () => (float[N, 10] q) {{ [s_1] j = {other} (x)
+                                                           [s_2] q = Softmax (j) }}>""",
+        )  # fmt: skip
+
+    save(branches("Softmax", "Elu"))
+    accept()
+    save(branches("Elu", "Softmax"))
+    report = linted()
+    assert codes(report) == ["ARC001"]
+    assert [gone.where for gone in report.gone] == ["s_2"]
+
+
+def test_another_name_with_the_old_one_still_there_is_another_place(here):
+    save(net("[in] h = Elu (x)", "[p] a = Softmax (h)", "[q] b = Softmax (a)",
+             "[r] c = Elu (h)", "[s] d = Softmax (c)", "y = Sum (b, d)"))  # fmt: skip
+    accept()
+    save(net("[in] h = Elu (x)", "[p] a = Elu (h)", "[q] b = Softmax (a)",
+             "[r] c = Softmax (h)", "[s] d = Softmax (c)", "y = Sum (b, d)"))  # fmt: skip
+    assert [finding.place.node for finding in linted().findings] == ["s"]
+
+
+def test_unnamed_nodes_stay_accepted_when_a_layer_is_added_or_all_names_change(here):
+    lines = ["a = Relu (x)", "b = Elu (a)", "c = Softmax (b)", "d = Softmax (c)"]
+    save(net(*lines, "y = Relu (d)"))
+    accept()
+    save(net(*lines, "s = Selu (d)", "y = Relu (s)"))
+    assert codes(linted()) == []
+    save(net("e = Tanh (x)", "a = Relu (e)", *lines[1:], "y = Relu (d)"))
+    assert codes(linted()) == []
+    model = renamed(net("e = Tanh (x)", "a = Relu (e)", *lines[1:], "y = Relu (d)"))
+    for node in model.graph.node:
+        node.name = ""
+    save(model)
+    assert codes(linted()) == []
+
+
+def test_an_unnamed_defect_that_is_mended_does_not_cover_its_twin(here):
+    def heads(one: str, other: str) -> onnx.ModelProto:
+        return net("h = Elu (x)", f"a = {one} (h)", "b = Softmax (a)", f"c = {other} (h)",
+                   "d = Softmax (c)", "y = Sum (b, d)")  # fmt: skip
+
+    save(heads("Softmax", "Elu"))
+    accept()
+    save(heads("Elu", "Softmax"))
+    assert codes(linted()) == ["ARC001"]
+
+
+def test_a_value_tells_where_a_node_without_a_name_is():
+    one = Diagnostic("XYZ001", "x", Severity.INFO, "m", Place(node="", node_index=1, value="v"))
+    moved = replace(one, place=replace(one.place, node_index=7))
+    assert one.fingerprint == moved.fingerprint
+    assert one.fingerprint != replace(one, place=replace(one.place, value="w")).fingerprint
+    plain = replace(one, place=replace(one.place, value=None))
+    assert plain.fingerprint != replace(moved, place=replace(moved.place, value=None)).fingerprint
+
+
 def test_what_is_gone_is_told_and_pruned(here):
     save(net(*FOUR))
     accept()
@@ -456,6 +554,20 @@ def test_what_is_gone_is_told_and_pruned(here):
     assert [entry["node"] for entry in entries()] == ["fourth"]
 
 
+def test_what_is_suppressed_too_is_not_told_as_gone(here):
+    save(net(*SOFTMAXES))
+    accept()
+    suppress()
+    report = linted()
+    assert [away.kind for away in report.suppressed] == ["suppressed"]
+    assert report.gone == ()
+
+
+def test_standard_input_is_not_accepted(here):
+    code, said = run("accept", "-")
+    assert (code, said) == (2, "standard input has no path to accept findings by; name a file")
+
+
 def test_pruning_accepts_nothing_new_and_leaves_rules_alone_that_did_not_look(here):
     save(net(*SOFTMAXES))
     accept()
@@ -468,7 +580,6 @@ def test_pruning_accepts_nothing_new_and_leaves_rules_alone_that_did_not_look(he
 
 def test_a_graver_or_larger_finding_is_new():
     from onnxlint.acceptance import Entry
-    from onnxlint.severity import Severity
 
     mild = Diagnostic("XYZ001", "x", Severity.WARNING, "m", Place(node="n", node_index=0))
     entry = Entry.of(mild, "m.onnx")
@@ -518,7 +629,7 @@ def test_a_file_that_is_named_must_be_there(here):
     save(net(*SOFTMAXES))
     code, said = run("m.onnx", "--accepted", "none.json")
     assert code == 2
-    assert "none.json: cannot be read (No such file or directory)" in said
+    assert "none.json: there is no such file; write it with 'onnxlint accept'" in said
 
 
 def test_a_folder_holds_no_accepted_findings(here):

@@ -319,6 +319,8 @@ def test_another_dtype_is_compared_by_its_numbers(compare):
     assert [(port.change, port.new_type) for port in diff.ports] == [
         ("changed", "float16[N, 3]"), ("changed", "float16[N, 2]")
     ]  # fmt: skip
+    told = f"Size: {diff.old.bytes:,} → {diff.new.bytes:,} bytes"
+    assert told in click.unstyle(diff_text.render(diff))
 
 
 def test_a_quantised_weight_is_compared_as_what_it_stands_for(compare):

@@ -141,6 +141,7 @@ def test_types_of_a_pack(tmp_path, monkeypatch, pack):
     ("arguments", "problem"),
     [
         (("pack", "Acme"), "'Acme' is not the name of a pack"),
+        (("pack", "json"), "package 'json' would hide another"),
         (("pack", "a-rules"), "'A' is not a prefix: 3 to 8 capitals, such as ACME"),
         (("pack", "there"), "'there' exists; choose another name"),
         (("rule", "acme", "n"), "'acme' is not a code"),

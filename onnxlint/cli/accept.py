@@ -58,6 +58,8 @@ def command(
     require_working_directory()
     from onnxlint.pipeline import lint_model
 
+    if "-" in models:
+        raise click.UsageError("standard input has no path to accept findings by; name a file")
     unset = dict.fromkeys(("fail_on", *_OWN))
     options = options_of(given | unset | {"accepted": file, "no_accepted": False})
     planner = planner_of(options)

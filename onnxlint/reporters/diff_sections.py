@@ -264,9 +264,9 @@ def _observed(seen: Observation) -> str:
 
 
 def _sizes(diff: ReleaseDiff) -> Section | None:
-    """Bytes alone are no change: names take some."""
+    """Bytes alone are no change, as names take some; other weights may take more or fewer."""
     sizes = diff.sizes
-    if all(each.what in NO_CHANGE for each in sizes):
+    if not sizes or (not diff.weights and all(each.what in NO_CHANGE for each in sizes)):
         return None
     rows = [
         Row(

@@ -65,13 +65,20 @@ class Surroundings:
         """Whether a scope has a value of this name."""
         return scope in self._scopes and name in self._scopes[scope].values
 
+    def has(self, scope: str, name: str) -> bool:
+        """Whether a scope has a node or a value of this name."""
+        return bool(self.named(scope, name)) or self.has_value(scope, name)
+
     def feeders(self, place: Place) -> tuple[str, ...]:
-        """The names of the nodes that feed the node at a place."""
+        """The names of the nodes that feed the node at a place; of one without a name its value."""
         scope, index = self._scopes.get(place.scope), place.node_index
         if scope is None or index is None or not 0 <= index < len(scope.nodes):
             return ()
-        read = [value.producer for value in scope.nodes[index].inputs if value is not None]
-        return tuple(shortened(node.name) for node in read if node is not None and node.name)
+        return tuple(
+            shortened(value.producer.name or value.name)
+            for value in scope.nodes[index].inputs
+            if value is not None and value.producer is not None
+        )
 
     def is_at(self, node: Node, digest: str) -> bool:
         """Whether a node, or one of its outputs, has these surroundings."""
