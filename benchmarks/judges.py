@@ -44,14 +44,16 @@ def main() -> None:
         f"{len(paths)} models, static: {own / len(paths) * 1e3:.1f} ms each in this process, "
         f"{other / len(paths) * 1e3:.1f} ms in a judge's: {other / own:.2f} times as long"
     )
-    (one, alone), (two, both) = _fastest(pooled(1), pooled(2))
+    made: list[list[ModelReport]] = []
+    spent = [_spent(lambda count=count: made.append(pooled(count)())) for count in (1, 2)]
+    (one, alone), (two, both) = spent
     print(
         f"{len(many)} models, run: {one:.1f} s one at a time, {two:.1f} s two at a time: "
         f"{one / two:.2f} times as fast (at least {LEAST}), "
         f"{both / alone:.2f} times the processor time"
     )
-    reports = [[replace(each, seconds=0.0) for each in pooled(count)()] for count in (1, 2)]
-    print(f"the reports are {'equal' if reports[0] == reports[1] else 'NOT equal'}")
+    timeless = [[replace(report, seconds=0.0) for report in reports] for reports in made]
+    print(f"the reports are {'equal' if timeless[0] == timeless[1] else 'NOT equal'}")
 
 
 def _fastest(*ways: Callable[[], Sequence[ModelReport]]) -> list[tuple[float, float]]:
@@ -59,14 +61,16 @@ def _fastest(*ways: Callable[[], Sequence[ModelReport]]) -> list[tuple[float, fl
     seconds = [(float("inf"), float("inf"))] * len(ways)
     for _ in range(ROUNDS):
         for at, way in enumerate(ways):
-            start, busy = time.perf_counter(), _processor_seconds()
-            way()
-            elapsed = time.perf_counter() - start
-            seconds[at] = (
-                min(seconds[at][0], elapsed),
-                min(seconds[at][1], _processor_seconds() - busy),
-            )
+            elapsed, busy = _spent(way)
+            seconds[at] = min(seconds[at][0], elapsed), min(seconds[at][1], busy)
     return seconds
+
+
+def _spent(way: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the clock, and of processors."""
+    start, busy = time.perf_counter(), _processor_seconds()
+    way()
+    return time.perf_counter() - start, _processor_seconds() - busy
 
 
 def _processor_seconds() -> float:

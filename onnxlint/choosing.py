@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -50,6 +50,8 @@ class Mandate:
                     before = least.get(rule.code)
                     if before is None or severity.rank < before[0].rank:
                         least[rule.code] = severity, file
+        mandate = cls(mandatory)
+        mandate._check_options(loaded, registry)
         failing = [policy.fail_on for _, policy in loaded.policies if policy.fail_on is not None]
         return cls(mandatory, least, max(failing, key=lambda each: each.rank, default=None))
 
@@ -71,6 +73,19 @@ class Mandate:
                     f"{what}: {rule.code} {rule.name!r} is mandatory by the policy of {file}"
                 )
 
+    def _check_options(self, loaded: Loaded, registry: Registry) -> None:
+        """Refuses options of a mandatory rule in a file that extends the policy's."""
+        order = {file: at for at, file in enumerate(loaded.tables)}
+        for file, name, table in _rule_tables(loaded):
+            options = [key for key in table if key not in ("severity", "reason")]
+            for rule in _named(name, registry, file) if options and self.mandatory else ():
+                owner = self.mandatory.get(rule.code)
+                if owner is not None and order[file] > order.get(owner, 0):
+                    what = f"{file}: rules.{name}.{options[0]}: {rule.code} {rule.name!r}"
+                    raise ConfigError(
+                        f"{what} is mandatory by the policy of {owner}, which sets its options"
+                    )
+
     def check_severity(self, rule: Rule, severity: Severity, what: str) -> None:
         """Refuses a severity that is milder than a policy's.
 
@@ -85,11 +100,20 @@ class Mandate:
             )
 
 
+def _rule_tables(loaded: Loaded) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
+    """The tables of rules of all files, with their names."""
+    for file, table in loaded.tables.items():
+        per_model = table.get("per-model", [])
+        for each in (table, *per_model):
+            for name, settings in each.get("rules", {}).items():
+                yield file, name, settings
+
+
 def _named(name: str, registry: Registry, file: Path) -> list[Rule]:
     try:
         return registry.select(name)
     except PackError as error:
-        raise ConfigError(f"{file}: policy: {error}") from error
+        raise ConfigError(f"{file}: {error}") from error
 
 
 def chosen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -138,7 +138,8 @@ class Loaded:
 
     `rule_files` are the files that hold `[[rule]]` tables: itself, and those that it extends.
     `suppress_files` are those of the entries of `suppress`, `per_model_files` those of `per_model`,
-    `policies` those that hold a policy.
+    `policies` those that hold a policy. `tables` is what each file says, those that are extended
+    first.
     `declared` is what a file that lies with the model says of it beside that: it is not trusted,
     and its other keys, `ignored`, have no effect.
     """
@@ -149,6 +150,7 @@ class Loaded:
     suppress_files: tuple[Path, ...] = ()
     per_model_files: tuple[Path, ...] = ()
     policies: tuple[tuple[Path, Policy], ...] = ()
+    tables: Mapping[Path, dict[str, Any]] = field(default_factory=dict)
     declared: Loaded | None = None
     ignored: tuple[str, ...] = ()
 
@@ -238,6 +240,7 @@ def load(file: Path | None) -> Loaded:
         suppress_files=files_of("suppress", tables),
         per_model_files=files_of("per-model", tables),
         policies=tuple(_policies(tables)),
+        tables=tables,
     )
 
 

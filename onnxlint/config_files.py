@@ -53,11 +53,11 @@ def _in_package(name: str, file: Path) -> Path | None:
     if named is None or exists(file.parent / name):
         return None
     found = _spec(named[1])
-    if found is None:
+    if found is None or not found.submodule_search_locations:  # a module has no files
         raise ConfigError(
             f"{file}: extends {name!r}, and package {named[1]!r} is not installed; install it"
         )
-    for folder in found.submodule_search_locations or ():
+    for folder in found.submodule_search_locations:
         if exists(Path(folder) / named[2]):
             return Path(folder) / named[2]
     raise ConfigError(f"{file}: extends {name!r}, and package {named[1]!r} has no such file")

@@ -234,6 +234,30 @@ def test_the_file_of_a_policy_may_suppress_a_mandatory_rule_at_a_place(here):
     assert codes(linted()) == []
 
 
+@pytest.mark.parametrize(
+    "below",
+    [
+        "[rules.QNT001]\nmost-clipped = 1",
+        '[[per-model]]\npath = "m.onnx"\n[per-model.rules.ACT003]\nmax-dead-fraction = 1.0',
+    ],
+)
+def test_options_of_a_mandatory_rule_are_set_by_the_policy_alone(here, below):
+    save(net(*SOFTMAXES))
+    policy(below, base='mandatory = ["QNT001", "ACT003"]\n[rules.ACT003]\nmax-dead-fraction = 0.1')
+    with pytest.raises(ConfigError, match=r"mandatory by the policy of .*base\.toml, which sets"):
+        lint("m.onnx")
+    policy("", base='mandatory = ["ACT003"]\n[rules.ACT003]\nmax-dead-fraction = 0.1')
+    assert "ARC001" in codes(lint("m.onnx"))
+
+
+def test_a_mandatory_rule_that_is_not_run_is_told(here):
+    save(net(*SOFTMAXES))
+    policy("", base='mandatory = ["RUN001", "ARC001"]')
+    code, said = run("m.onnx", "--static-only", "--select", "GRA")
+    assert code == 0
+    assert "mandatory by the policy, and not run: ARC001, RUN001" in said
+
+
 def test_a_mandatory_rule_is_run_beside_a_selection_of_the_file(here):
     save(net(*SOFTMAXES))
     policy('select = ["GRA"]')

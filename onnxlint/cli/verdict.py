@@ -109,7 +109,12 @@ def _notes(able: Able, is_selected: bool) -> Iterator[str]:
     """What a green run may hide: rules that were asked for and not run."""
     if able and not any(_says_something(report) for _, report in able):
         yield "no rule had anything to judge: all were not applicable (--show-not-applicable)"
-    elif is_selected and any(job.static_only for job, _ in able):
+        return
+    left_out = {code: None for job, report in able for code in sorted(job.mandatory)
+                if code not in {*report.ran, *report.not_applicable, *report.crashed}}  # fmt: skip
+    if left_out:
+        yield f"mandatory by the policy, and not run: {_listed(left_out)}"
+    if is_selected and any(job.static_only for job, _ in able):
         from onnxlint.rule_runner import needs_worker
 
         idle = {rule.code: None for job, _ in able if job.static_only
