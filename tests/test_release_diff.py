@@ -219,6 +219,12 @@ def test_multiplications_and_memory_of_one_sample(compare):
     assert FactChange("macs", "20", "24") in found.sizes
 
 
+def test_a_size_without_a_name_is_no_other_size(compare):
+    text = "net (float[unk__0, 3] x) => (float[unk__0, 3] y) { y = Relu(x) }"
+    found = compare(text, text.replace("unk__0", "unk__7"))
+    assert not found.ports
+
+
 def test_a_retyped_layer(compare):
     (change,) = compare(NET, NET.replace("Relu(h)", "Gelu(h)")).layers
     assert (change.change, change.old.op, change.new.op) == ("retyped", "Relu", "Gelu")

@@ -107,7 +107,8 @@ def _tell_problems(reports: Iterable[ModelReport]) -> None:
             click.echo(printable(f"cannot lint {report.path}: {report.error}"), err=True)
         for finding in report.findings:
             if finding.code.startswith("LNT"):
-                click.echo(printable(f"{report.path}: {finding.message}"), err=True)
+                told = f"{report.path}: {finding.code} is not accepted: {finding.message}"
+                click.echo(printable(told), err=True)
 
 
 def _tell(before: Accepted, after: Accepted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
 Kind = Literal["input", "output"]
 
 
+_UNNAMED = re.compile(r"\bunk__\d+\b")
+"""How onnxruntime calls sizes that have no name, where it saves a model."""
+
+
 def type_text(value: Value) -> str:
     """The type of an input or output as the file declares it: `float[N, 3]`."""
     shape = declared(value)
     if shape is not None:
-        return shortened(str(shape))
+        return shortened(_UNNAMED.sub("?", str(shape)))
     return shortened(_kind_text(value.type))
 
 

@@ -56,7 +56,8 @@ def _reads(matching: Matching, layer: LayerVertex, is_old: bool) -> str:
         else f"input {shortened(source.name)!r}"
         for reads in layer.reads for source, _ in reads
     ]  # fmt: skip
-    return ", ".join(names[:5]) + (f" … and {len(names) - 5} more" if len(names) > 5 else "")
+    told = ", ".join(names[:5]) + (f" … and {len(names) - 5} more" if len(names) > 5 else "")
+    return told or "no layer"
 
 
 def _displaced(matching: Matching) -> tuple[set[LayerVertex], set[LayerVertex]]:
