@@ -45,7 +45,7 @@ class Analyses:
         if kind not in self._known:
             try:
                 wanted: dict[str, Any] = {
-                    name: self.get(needed) for name, needed in _needs(kind).items()
+                    name: self.get(needed) for name, needed in _needs(kind).items()  # type: ignore[arg-type]
                 }
                 self._known[kind] = _builder(kind)(**wanted)
                 self._built.append(self._known[kind])
@@ -125,6 +125,7 @@ def _builder(kind: type) -> Any:
     return kind.build  # type: ignore[attr-defined]
 
 
+@cache
 def _needs(kind: type) -> dict[str, type]:
     builder = _builder(kind)
     hints = typing.get_type_hints(builder.__func__)
