@@ -228,6 +228,12 @@ INPUTS = [
 ]  # fmt: skip
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    """All files of a folder but the bytecode that Python keeps of rules."""
+    return {file: file.read_bytes() for file in folder.rglob("*")
+            if file.is_file() and "__pycache__" not in file.parts}  # fmt: skip
+
+
 @pytest.mark.parametrize(("output", "arguments", "told"), INPUTS)
 def test_a_report_overwrites_no_input(onnxlint, write_model, tmp_path, output, arguments, told):
     data_of(tmp_path)
@@ -237,12 +243,12 @@ def test_a_report_overwrites_no_input(onnxlint, write_model, tmp_path, output, a
     (tmp_path / "hard.txt").hardlink_to(tmp_path / "model.bin")
     (tmp_path / "sub").mkdir()
     (tmp_path / "w.bin").write_bytes(np.arange(9, dtype="f4").tobytes())
-    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    before = contents(tmp_path)
     done = onnxlint(*arguments, "-o", output)
     assert done.returncode == 2
     assert told in done.stderr
     assert done.stdout == ""
-    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    assert contents(tmp_path) == before
 
 
 def test_standard_input_is_an_input(onnxlint, write_model, tmp_path):

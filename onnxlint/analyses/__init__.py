@@ -45,7 +45,8 @@ class Analyses:
         if kind not in self._known:
             try:
                 wanted: dict[str, Any] = {
-                    name: self.get(needed) for name, needed in _needs(kind).items()  # type: ignore[arg-type]
+                    name: self.get(needed)
+                    for name, needed in _needs(kind).items()  # type: ignore[arg-type]
                 }
                 self._known[kind] = _builder(kind)(**wanted)
                 self._built.append(self._known[kind])
