@@ -101,7 +101,7 @@ line-length = 100
 
 _README = """# {name}
 
-Rules of [onnxlint](https://pypi.org/project/onnxlint/) with the prefix {prefix}.
+Rules of onnxlint with the prefix {prefix}.
 
     pip install -e '.[dev]'
     onnxlint rules {prefix}                        # the rules are there
