@@ -210,7 +210,19 @@ _REQUESTS = msgspec.msgpack.Decoder(Request, dec_hook=_decode_array)
 _REPLIES = msgspec.msgpack.Decoder(Reply, dec_hook=_decode_array)
 
 
-def send(stream: IO[bytes], message: Request | Reply) -> None:
+class Writable(Protocol):
+    """What messages are written to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Writes all of it."""
+        ...
+
+    def flush(self) -> None:
+        """Sends what is still held back."""
+        ...
+
+
+def send(stream: Writable, message: Request | Reply) -> None:
     """Writes one message."""
     data = _ENCODER.encode(message)
     stream.write(_LENGTH.pack(len(data)))

@@ -12,10 +12,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from onnxlint.runtime import WORKER_ENVIRONMENT
 from onnxlint.runtime.native_text import readable
@@ -105,6 +105,8 @@ class Worker:
             stderr=self._log,
             env=_environment(),
         )
+        if _CAN_WAIT and self._process.stdin is not None:
+            os.set_blocking(self._process.stdin.fileno(), False)
 
     def load(
         self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False,
@@ -185,25 +187,20 @@ class Worker:
 
         return_freed_memory()
         process = self._process
-        if process is None or process.poll() is not None:
-            self._end()
+        if process is None:
             raise WorkerDied(f"the worker process exited before {doing}")
+        if process.poll() is not None:  # it has ended before it was asked, as if by that
+            death = self._death(doing)
+            self._end()
+            raise death
         assert process.stdin is not None
         assert process.stdout is not None
         allowed = self._allowed_seconds()
         if not allowed:
             raise self._out_of_time(doing)
         is_late = threading.Event()
-
-        def end() -> None:
-            is_late.set()
-            process.kill()
-
-        alarm = threading.Timer(allowed, end)
-        alarm.daemon = True  # it ends also a worker that does not read what it is sent
-        alarm.start()
         try:
-            with Alarm.waiting():
+            with Alarm.waiting(), _ended_late(process, allowed, is_late):
                 reply = _exchange(process, request, time.monotonic() + allowed)
         except TimeoutError:
             is_late.set()
@@ -213,8 +210,6 @@ class Worker:
             raise WorkerDied(
                 f"{doing} made the worker process send an invalid reply: {error}"
             ) from error
-        finally:
-            alarm.cancel()
         if reply is None:
             death = self._out_of_time(doing) if is_late.is_set() else self._death(doing)
             self._end()
@@ -288,12 +283,69 @@ def _exchange(process: subprocess.Popen[bytes], request: Request, deadline: floa
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        protocol.send(process.stdin, request)
+        protocol.send(_Written(process.stdin, deadline), request)
         return protocol.read_reply(_Timed(process.stdout.fileno(), deadline))
     except TimeoutError:
         raise
     except OSError:
         return None
+
+
+_CAN_WAIT = sys.platform != "win32"
+"""Whether it can be waited for pipes."""
+
+
+@contextlib.contextmanager
+def _ended_late(
+    process: subprocess.Popen[bytes], allowed: float, is_late: threading.Event
+) -> Iterator[None]:
+    """Ends a process after so many seconds, where pipes cannot be waited for.
+
+    Elsewhere nobody need watch: a thread for each request takes as long as a small model.
+    """
+    if _CAN_WAIT:
+        yield
+        return
+
+    def end() -> None:
+        is_late.set()
+        process.kill()
+
+    alarm = threading.Timer(allowed, end)
+    alarm.daemon = True
+    alarm.start()
+    try:
+        yield
+    finally:
+        alarm.cancel()
+
+
+class _Written:
+    """Writes a pipe until a deadline: a worker may not read what it is sent."""
+
+    def __init__(self, stream: IO[bytes], deadline: float) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def write(self, data: bytes, /) -> int:
+        """All of it.
+
+        Raises:
+            TimeoutError: the deadline passed.
+        """
+        if not _CAN_WAIT:
+            return self._stream.write(data)
+        pipe, left = self._stream.fileno(), memoryview(data)
+        while left:
+            seconds = self._deadline - time.monotonic()
+            if seconds <= 0 or not select.select([], [pipe], [], seconds)[1]:
+                raise TimeoutError
+            left = left[os.write(pipe, left[:_AT_ONCE]) :]
+        return len(data)
+
+    def flush(self) -> None:
+        """What was written is there already."""
+        if not _CAN_WAIT:
+            self._stream.flush()
 
 
 class _Timed:
@@ -317,8 +369,7 @@ class _Timed:
 
     def _wait(self) -> None:
         left = self._deadline - time.monotonic()
-        can_wait = sys.platform != "win32"
-        if left <= 0 or (can_wait and not select.select([self._pipe], [], [], left)[0]):
+        if left <= 0 or (_CAN_WAIT and not select.select([self._pipe], [], [], left)[0]):
             raise TimeoutError
 
 
