@@ -1,0 +1,83 @@
+"""The bounds of every value, whatever is fed: what rules ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Value
+from onnxlint.settings import Settings
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.ranges.evaluation import Evaluation
+    from onnxlint.analyses.ranges.range import Range
+
+
+class Ranges:
+    """Bounds of every value by abstract interpretation: sound, and evaluated on demand.
+
+    `of` gives what is known of a value; see `onnxlint.analyses.ranges.range.Range`. Of inputs their
+    declared range is known, else what the graph says of them, else their dtype.
+    """
+
+    def __init__(self, graph: Graph, shapes: Shapes, inputs: Inputs, settings: Settings) -> None:
+        self._graph, self._shapes = graph, shapes
+        self._inputs, self._settings = inputs, settings
+        self._main: Evaluation | None = None
+
+    @classmethod
+    def build(cls, graph: Graph, shapes: Shapes, inputs: Inputs, settings: Settings) -> Ranges:
+        """Looks at nothing yet."""
+        return cls(graph, shapes, inputs, settings)
+
+    @property
+    def main(self) -> Evaluation:
+        """The evaluation of the main graph."""
+        if self._main is None:
+            from onnxlint.analyses.ranges.evaluation import Evaluation
+            from onnxlint.analyses.ranges.leaves import leaves
+            from onnxlint.analyses.ranges.world import World
+
+            known = leaves(self._graph, self._shapes, self._inputs, self._settings)
+            main = self._graph.main
+            world = World(self._graph, self._shapes, known)
+            self._main = Evaluation(world, lambda value: value.scope is main)
+        return self._main
+
+    def of(self, value: Value) -> Range:
+        """What is known of a value; of one in a body, over all iterations and calls.
+
+        A body that never runs has values of any range.
+        """
+        from onnxlint.analyses.ranges.range import Range, join
+
+        found = [each.of(value) for each in self.evaluations_of(value)]
+        return join(*found) if found else Range.top(self.main.world.element_type(value))
+
+    def evaluations_of(self, value: Value) -> list[Evaluation]:
+        """The evaluations that know a value: one for each call or branch that it stands in."""
+        scope = value.scope
+        if scope is self._graph.main:
+            return [self.main]
+        if scope.owner is not None:
+            self._reach(scope.owner.outputs)
+        else:
+            for node in self._graph.nodes():
+                if node.called is scope:
+                    self._reach(node.outputs)
+        return self.main.world.bodies.get(scope, [])
+
+    def _reach(self, outputs: list[Value | None]) -> None:
+        """Evaluates the node that makes them, wherever it stands."""
+        for value in outputs[:1]:
+            if value is not None:
+                for each in self.evaluations_of(value):
+                    each.of(value)
+
+    @property
+    def unknown(self) -> Mapping[str, int]:
+        """How many nodes of each operator that has no transfer function were met so far."""
+        return self.main.world.unknown

@@ -1,0 +1,79 @@
+"""What every evaluation of a model shares: its graph, what values are the same, what it cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses.ranges.forms import Forms
+from onnxlint.analyses.ranges.numbering import Numbers
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.traversal import flows_to, reach
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.ranges.evaluation import Evaluation
+    from onnxlint.analyses.ranges.range import Range
+
+MOST_VISITS = 20
+"""How often a node is evaluated on average at most: functions that call functions would cost by
+the power of their depth. A choice: exporters call a function for each layer."""
+
+MOST_FOLLOWED = 256
+"""Nodes and values behind the condition of a branch that are evaluated again in it. A choice."""
+
+
+@dataclass(eq=False)
+class World:
+    """One model; `leaves` are the ranges of its inputs, by name.
+
+    `unknown` counts the nodes whose operator has no transfer function, by operator; `bodies` are
+    the evaluations of each subgraph and function that hold in the end; `spent` counts nodes.
+    """
+
+    graph: Graph
+    shapes: Shapes
+    leaves: dict[str, Range]
+    unknown: Counter[str] = field(default_factory=Counter)
+    bodies: dict[Scope, list[Evaluation]] = field(default_factory=dict)
+    spent: int = 0
+    _unknown_nodes: set[Node] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.numbers = Numbers(self.graph)
+        self.forms = Forms(self.graph, self.numbers)
+        self.most = MOST_VISITS * sum(len(scope.nodes) for scope in self.graph.scopes) + 1000
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether so many nodes were evaluated that the rest is left unknown."""
+        return self.spent > self.most
+
+    def met_unknown(self, node: Node) -> None:
+        """Counts a node whose operator is not known, once."""
+        if node not in self._unknown_nodes:
+            self._unknown_nodes.add(node)
+            self.unknown[node.op] += 1
+
+    def is_single(self, value: Value) -> bool:
+        """Whether a value holds one number."""
+        dims = self.dims(value)
+        return dims is not None and all(dim == 1 for dim in dims)
+
+    def follows(self, values: Iterable[Value]) -> set[Value]:
+        """Values that hang on others, near by."""
+        found = reach(values, flows_to, (), MOST_FOLLOWED)
+        return {each for each in found if isinstance(each, Value)}
+
+    def dims(self, value: Value | None) -> tuple[int | str | None, ...] | None:
+        """The sizes of a value's axes; None where not even their number is known."""
+        shape = self.shapes.of(value)
+        return None if shape is None else shape.dims
+
+    def element_type(self, value: Value | None) -> int | None:
+        """The element type of a value, as onnx numbers them."""
+        shape = self.shapes.of(value)
+        return None if shape is None else shape.element_type
