@@ -113,8 +113,8 @@ class Sounding:
             assert shape is not None
             dtype = onnx.helper.tensor_dtype_to_np_dtype(shape.element_type)
             whole, box = dtype.kind in "iub", box.of(dtype)
-            leaves[value.name] = Range(np.asarray(box.low, np.float64), np.asarray(box.high, np.float64),
-                                       integer=whole, varies=True)  # fmt: skip
+            ends = (np.asarray(end, np.float64) for end in (box.low, box.high))
+            leaves[value.name] = Range(*ends, integer=whole, varies=True)
         main = self.graph.main
         ranges._main = Evaluation(World(self.graph, self.shapes, leaves), lambda v: v.scope is main)
         return ranges

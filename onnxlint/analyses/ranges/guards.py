@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 MOST_WAY = 64
-"""Values between a condition's value and what is evaluated under it. A choice: guards stand near."""
+"""Values between a condition and what is evaluated under it. A choice: guards stand near."""
 
 MOST_NESTED = 8
 """Conditions inside conditions that are followed."""
