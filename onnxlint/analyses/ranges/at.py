@@ -14,7 +14,7 @@ from onnxlint.model.file.dtypes import dtype_name, is_float
 from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.ranges.evaluation import Evaluation
+    from onnxlint.analyses.ranges.world import Knowledge
     from onnxlint.types import Array
 
 LONGEST_KNOWN = 1024
@@ -28,7 +28,7 @@ class At:
     `evaluation` what else can be asked.
     """
 
-    def __init__(self, evaluation: Evaluation, node: Node, read: Sequence[Range | None]) -> None:
+    def __init__(self, evaluation: Knowledge, node: Node, read: Sequence[Range | None]) -> None:
         self.evaluation, self.node, self.read = evaluation, node, list(read)
         self._world = evaluation.world
 
@@ -184,6 +184,7 @@ class At:
             or (mixes and any(each.mixed for each in from_)),
             mixed=mixes or any(each.mixed for each in from_),
             varies=any(each.varies for each in from_),
+            failed=any(each.failed for each in from_),
         )  # fmt: skip
 
     def pair(self, one: int = 0, other: int = 1) -> tuple[Range, Range]:

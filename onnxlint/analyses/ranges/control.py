@@ -15,8 +15,7 @@ from onnxlint.model.graph.nodes import Node, Scope, Value
 if TYPE_CHECKING:
     from onnx import AttributeProto
 
-    from onnxlint.analyses.ranges.evaluation import Evaluation
-
+    from onnxlint.analyses.ranges.world import Knowledge
 EXACT_ROUNDS = 3
 """Iterations of a loop that are evaluated as they are; what still grows then is widened."""
 
@@ -26,7 +25,7 @@ MOST_STEPS_OUT = 8
 Read = Sequence[Range | None]
 
 
-def transferred(evaluation: Evaluation, node: Node, read: Read) -> Iterable[Range] | None:
+def transferred(evaluation: Knowledge, node: Node, read: Read) -> Iterable[Range] | None:
     """What a node with bodies gives; None where its operator is not known."""
     if node.called is not None:
         return _called(evaluation, node, node.called, read)
@@ -40,22 +39,18 @@ def transferred(evaluation: Evaluation, node: Node, read: Read) -> Iterable[Rang
 
 
 def _inside(
-    evaluation: Evaluation, scope: Scope, given: Iterable[Range | None], node: Node | None = None
-) -> Evaluation:
+    evaluation: Knowledge, scope: Scope, given: Iterable[Range | None], node: Node | None = None
+) -> Knowledge:
     """The evaluation of a body that is handed this; `node` is the call that it is the body of."""
-    from onnxlint.analyses.ranges.evaluation import Evaluation
-
     bound = {value: found for value, found in zip(scope.inputs, given, strict=False) if found}
     attributes = None
     if node is not None:
         attributes = _handed_attributes(evaluation, node, scope)
-    return Evaluation(
-        evaluation.world, lambda value: value.scope is scope, evaluation, bound, attributes
-    )
+    return evaluation.inner(lambda value: value.scope is scope, bound, attributes)
 
 
 def _handed_attributes(
-    evaluation: Evaluation, node: Node, scope: Scope
+    evaluation: Knowledge, node: Node, scope: Scope
 ) -> dict[str, AttributeProto]:
     """The attributes of a call, and the defaults of those that it leaves out."""
     given = {each.name: each for each in (scope.function.attribute_proto if scope.function else ())}
@@ -68,18 +63,18 @@ def _handed_attributes(
     return given
 
 
-def _keep(evaluation: Evaluation, scope: Scope, body: Evaluation) -> None:
+def _keep(evaluation: Knowledge, scope: Scope, body: Knowledge) -> None:
     """Remembers a body's evaluation that holds, for who asks of its values."""
     evaluation.world.bodies.setdefault(scope, []).append(body)
 
 
-def _called(evaluation: Evaluation, node: Node, scope: Scope, read: Read) -> list[Range]:
+def _called(evaluation: Knowledge, node: Node, scope: Scope, read: Read) -> list[Range]:
     body = _inside(evaluation, scope, read, node)
     _keep(evaluation, scope, body)
     return [body.of(value) for value in scope.outputs]
 
 
-def _branched(evaluation: Evaluation, node: Node, read: Read) -> list[Range] | None:
+def _branched(evaluation: Knowledge, node: Node, read: Read) -> list[Range] | None:
     condition, decided = node.input(0), read[0] if read else None
     if condition is None:
         return None
@@ -99,10 +94,8 @@ def _branched(evaluation: Evaluation, node: Node, read: Read) -> list[Range] | N
     return [join(*parts) for parts in zip(*results, strict=False)]
 
 
-def _under(evaluation: Evaluation, condition: Value, truth: bool) -> Evaluation | None:
+def _under(evaluation: Knowledge, condition: Value, truth: bool) -> Knowledge | None:
     """The evaluation around a branch: what the condition says of single numbers holds in it."""
-    from onnxlint.analyses.ranges.evaluation import Evaluation
-
     bound: dict[Value, Range] = {}
     for limit in guards.limits_of(evaluation, condition, truth):
         if evaluation.world.is_single(limit.value):
@@ -113,10 +106,10 @@ def _under(evaluation: Evaluation, condition: Value, truth: bool) -> Evaluation 
     if not bound:
         return evaluation
     affected = evaluation.world.follows(bound)
-    return Evaluation(evaluation.world, affected.__contains__, evaluation, bound)
+    return evaluation.inner(affected.__contains__, bound)
 
 
-def _looped(evaluation: Evaluation, node: Node, body: Scope, read: Read) -> list[Range] | None:
+def _looped(evaluation: Knowledge, node: Node, body: Scope, read: Read) -> list[Range] | None:
     """A Loop: carried values by rounds, what is collected by the last one."""
     trips = read[0] if read else None
     most = np.inf if trips is None else trips.most
@@ -131,7 +124,7 @@ def _looped(evaluation: Evaluation, node: Node, body: Scope, read: Read) -> list
     return [*state, *collected]
 
 
-def _scanned(evaluation: Evaluation, node: Node, body: Scope, read: Read) -> list[Range] | None:
+def _scanned(evaluation: Knowledge, node: Node, body: Scope, read: Read) -> list[Range] | None:
     """A Scan: its state by rounds; of each sequence any step."""
     count = evaluation.attribute(node, "num_scan_inputs", 0)
     if node.opset < 9 or not 0 < count <= len(read):
@@ -148,10 +141,10 @@ def _scanned(evaluation: Evaluation, node: Node, body: Scope, read: Read) -> lis
 
 
 def _rounds(
-    evaluation: Evaluation, body: Scope, starts: Sequence[Range],
+    evaluation: Knowledge, body: Scope, starts: Sequence[Range],
     handed: Callable[[Sequence[Range]], Sequence[Range]],
     carried_of: Callable[[list[Range]], list[Range]], most: float,
-) -> tuple[list[Range], Evaluation]:  # fmt: skip
+) -> tuple[list[Range], Knowledge]:  # fmt: skip
     """The carried values over all iterations, and the last evaluation of the body."""
     state = [each.without_parts() for each in starts]
     rounds = 0

@@ -12,6 +12,7 @@ from onnxlint.analyses.ranges import control
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range, precision, settled
 from onnxlint.analyses.ranges.transfers import POINTWISE, TRANSFERS
+from onnxlint.analyses.ranges.world import Knowledge, World
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.nodes import Node, Origin, Value, attribute_value
 from onnxlint.model.graph.walk import postorder
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
     from onnx import AttributeProto
 
     from onnxlint.analyses.ranges.forms import Form
-    from onnxlint.analyses.ranges.world import World
 
 
-class Evaluation:
+class Evaluation(Knowledge):
     """Ranges of the values that it owns; of all others, those of the evaluation around it.
 
     One stands for the main graph; each round of a loop, each call of a function, and what holds
@@ -38,7 +38,7 @@ class Evaluation:
     """
 
     def __init__(
-        self, world: World, owns: Callable[[Value], bool], around: Evaluation | None = None,
+        self, world: World, owns: Callable[[Value], bool], around: Knowledge | None = None,
         bound: Mapping[Value, Range] | None = None,
         attributes: Mapping[str, AttributeProto] | None = None,
     ) -> None:  # fmt: skip
@@ -91,6 +91,17 @@ class Evaluation:
         if value.origin is Origin.INPUT and value.name in self.world.leaves:
             return self.world.leaves[value.name]
         return Range.top(self.world.element_type(value))
+
+    def inner(
+        self, owns: Callable[[Value], bool], bound: Mapping[Value, Range],
+        attributes: Mapping[str, AttributeProto] | None = None,
+    ) -> Knowledge:  # fmt: skip
+        """The evaluation of a body, or of what hangs on a branch's condition, inside this one."""
+        return Evaluation(self.world, owns, self, bound, attributes)
+
+    def assuming(self, owns: Callable[[Value], bool], bound: Mapping[Value, Range]) -> Knowledge:
+        """A plain evaluation under assumptions."""
+        return Evaluation(self.world, owns, self, bound)
 
     # nodes
 
@@ -203,11 +214,6 @@ class Evaluation:
         if self._attributes is not None:
             return self._attributes.get(given.ref_attr_name)
         return None if self._around is None else self._around.resolved(given)
-
-    def is_decided(self, node: Node, name: str) -> bool:
-        """Whether an attribute is known here."""
-        found = node.attributes.get(name)
-        return found is None or self.resolved(found) is not None
 
 
 def _is_related(node: Node, form: Form) -> bool:

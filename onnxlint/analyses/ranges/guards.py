@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.registry import POINTWISE
 from onnxlint.model.file.dtypes import is_float, numpy_dtype
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import MIRRORED
 
 if TYPE_CHECKING:
     from onnxlint.analyses.ranges.at import At
-    from onnxlint.analyses.ranges.evaluation import Evaluation
+    from onnxlint.analyses.ranges.world import Knowledge
     from onnxlint.types import Array
 
 MOST_WAY = 64
@@ -66,28 +67,27 @@ def under(at: At, truth: bool, slot: int) -> Range | None:
 
 
 def under_condition(
-    evaluation: Evaluation, condition: Value, truth: bool, value: Value
+    evaluation: Knowledge, condition: Value, truth: bool, value: Value
 ) -> Range | None:
     """A value's elements where those of a condition are true, or false; None: nowhere."""
     limits = list(limits_of(evaluation, condition, truth))
     return under_limits(evaluation, limits, value)
 
 
-def under_limits(evaluation: Evaluation, limits: Iterable[Limit], value: Value) -> Range | None:
+def under_limits(evaluation: Knowledge, limits: Iterable[Limit], value: Value) -> Range | None:
     """A value's elements where others are limited; only what is made element by element follows."""
     inside = assumed(evaluation, limits, value)
     return None if inside is None else inside.of(value)
 
 
-def assumed(evaluation: Evaluation, limits: Iterable[Limit], value: Value) -> Evaluation | None:
+def assumed(evaluation: Knowledge, limits: Iterable[Limit], value: Value) -> Knowledge | None:
     """The evaluation under limits, of a value and those between; None where they never hold."""
-    from onnxlint.analyses.ranges.evaluation import Evaluation
 
     numbers = evaluation.world.numbers
     by_number: dict[int, list[Limit]] = {}
     for limit in limits:
         by_number.setdefault(numbers.of(limit.value), []).append(limit)
-    way = list(_way(evaluation, value)) if by_number else []
+    way = list(way_of(evaluation, value)) if by_number else []
     bound: dict[Value, Range] = {}
     for each in way:
         found: Range | None = evaluation.of(each)
@@ -97,13 +97,11 @@ def assumed(evaluation: Evaluation, limits: Iterable[Limit], value: Value) -> Ev
                 return None
             bound[each] = found
     affected = _affected(way, set(bound))
-    return Evaluation(evaluation.world, affected.__contains__, evaluation, bound)
+    return evaluation.assuming(affected.__contains__, bound)
 
 
-def _way(evaluation: Evaluation, value: Value) -> Iterator[Value]:
+def way_of(evaluation: Knowledge, value: Value) -> Iterator[Value]:
     """The values that a value is made of element by element, itself first."""
-    from onnxlint.analyses.ranges.transfers import POINTWISE
-
     met, ahead = {value}, [value]
     while ahead and len(met) <= MOST_WAY:
         at = ahead.pop()
@@ -125,7 +123,7 @@ def _affected(way: list[Value], roots: set[Value]) -> set[Value]:
         grown = False
         for each in reversed(way):
             node = each.producer
-            if each in found or node is None or each not in among or not _is_pointwise(node):
+            if each in found or node is None or each not in among or not is_pointwise(node):
                 continue
             if any(before in found for before in node.inputs if before is not None):
                 found.add(each)
@@ -133,14 +131,13 @@ def _affected(way: list[Value], roots: set[Value]) -> set[Value]:
     return found
 
 
-def _is_pointwise(node: Node) -> bool:
-    from onnxlint.analyses.ranges.transfers import POINTWISE
-
+def is_pointwise(node: Node) -> bool:
+    """Whether each element that it gives is made of one element of each input."""
     return node.op in POINTWISE
 
 
 def limits_of(
-    evaluation: Evaluation, condition: Value, truth: bool, depth: int = MOST_NESTED
+    evaluation: Knowledge, condition: Value, truth: bool, depth: int = MOST_NESTED
 ) -> Iterator[Limit]:
     """What a condition says of values where it is true, or false."""
     node = condition.producer
@@ -160,7 +157,7 @@ def limits_of(
         yield from _of_comparison(evaluation, node, truth)
 
 
-def _of_copy(evaluation: Evaluation, node: Node, truth: bool, depth: int) -> Iterator[Limit]:
+def _of_copy(evaluation: Knowledge, node: Node, truth: bool, depth: int) -> Iterator[Limit]:
     value = node.inputs[0]
     assert value is not None
     shape = evaluation.world.shapes.of(value)
@@ -173,7 +170,7 @@ def _of_copy(evaluation: Evaluation, node: Node, truth: bool, depth: int) -> Ite
             yield Limit(value, 0.0, 0.0)
 
 
-def _of_test(evaluation: Evaluation, node: Node, value: Value, truth: bool) -> Iterator[Limit]:
+def _of_test(evaluation: Knowledge, node: Node, value: Value, truth: bool) -> Iterator[Limit]:
     if node.op == "IsNaN" and not truth:
         yield Limit(value)
     elif node.op == "IsInf" and not truth:
@@ -191,7 +188,7 @@ _NEGATED = {"Less": "GreaterOrEqual", "Greater": "LessOrEqual", "LessOrEqual": "
             "GreaterOrEqual": "Less"}  # fmt: skip
 
 
-def _of_comparison(evaluation: Evaluation, node: Node, truth: bool) -> Iterator[Limit]:
+def _of_comparison(evaluation: Knowledge, node: Node, truth: bool) -> Iterator[Limit]:
     one, other = node.input(0), node.input(1)
     if one is None or other is None:
         return
@@ -216,7 +213,7 @@ def _of_comparison(evaluation: Evaluation, node: Node, truth: bool) -> Iterator[
 
 
 def _on_both(
-    evaluation: Evaluation, value: Value, low: Array | float, high: Array | float,
+    evaluation: Knowledge, value: Value, low: Array | float, high: Array | float,
     is_number: bool, strict: bool = False,
 ) -> Iterator[Limit]:  # fmt: skip
     """The limit on a value, and on the only value that it is a multiple of."""
@@ -249,7 +246,7 @@ def _on_both(
     yield Limit(base, ends[0] - slip, ends[1] + slip, is_number)
 
 
-def _slip(evaluation: Evaluation, constant: float, base: Value) -> float:
+def _slip(evaluation: Knowledge, constant: float, base: Value) -> float:
     """What the sum was off by rounding."""
     from onnxlint.analyses.ranges.range import precision
 

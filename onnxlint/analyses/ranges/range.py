@@ -49,6 +49,7 @@ class Range:
         loose: the ends need not be met: terms that hang together were taken to be independent.
         mixed: elements are made of several elements of an input, as by a matrix product.
         varies: depends on an input, or on chance.
+        failed: rests on a result that may be NaN or infinite and is told of by itself.
         anchor: one element of each fibre lies within these numbers, as 0 does in x - max(x).
         total: the elements of each fibre add up to these numbers, as those of a softmax to 1.
     """
@@ -62,6 +63,7 @@ class Range:
     loose: bool = False
     mixed: bool = False
     varies: bool = False
+    failed: bool = False
     anchor: Part | None = None
     total: Part | None = None
 
@@ -191,7 +193,7 @@ def join(one: Range, *others: Range) -> Range:
             nan=a.nan or b.nan, integer=a.integer and b.integer,
             nonzero=_is_nonzero(a) and _is_nonzero(b),
             free=a.free or b.free, loose=a.loose or b.loose, mixed=a.mixed or b.mixed,
-            varies=a.varies or b.varies,
+            varies=a.varies or b.varies, failed=a.failed or b.failed,
             anchor=_joined(a.anchor, b.anchor), total=_joined(a.total, b.total),
         )  # fmt: skip
     return one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.inputs.inputs import Inputs
@@ -14,6 +14,7 @@ from onnxlint.settings import Settings
 if TYPE_CHECKING:
     from onnxlint.analyses.ranges.evaluation import Evaluation
     from onnxlint.analyses.ranges.range import Range
+    from onnxlint.analyses.ranges.world import Knowledge, World
 
 
 class Ranges:
@@ -27,6 +28,7 @@ class Ranges:
         self._graph, self._shapes = graph, shapes
         self._inputs, self._settings = inputs, settings
         self._main: Evaluation | None = None
+        self._made: Callable[[World, Callable[[Value], bool]], Evaluation] | None = None
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, inputs: Inputs, settings: Settings) -> Ranges:
@@ -42,10 +44,18 @@ class Ranges:
             from onnxlint.analyses.ranges.world import World
 
             known = leaves(self._graph, self._shapes, self._inputs, self._settings)
-            main = self._graph.main
             world = World(self._graph, self._shapes, known)
-            self._main = Evaluation(world, lambda value: value.scope is main)
+            self._main = (self._made or Evaluation)(world, self._owns)
         return self._main
+
+    def _owns(self, value: Value) -> bool:
+        return value.scope is self._graph.main
+
+    def apart(self, made: Callable[[World, Callable[[Value], bool]], Evaluation]) -> Ranges:
+        """The same model, evaluated anew by another kind of evaluation."""
+        other = Ranges(self._graph, self._shapes, self._inputs, self._settings)
+        other._made = made
+        return other
 
     def of(self, value: Value) -> Range:
         """What is known of a value; of one in a body, over all iterations and calls.
@@ -57,7 +67,7 @@ class Ranges:
         found = [each.of(value) for each in self.evaluations_of(value)]
         return join(*found) if found else Range.top(self.main.world.element_type(value))
 
-    def evaluations_of(self, value: Value) -> list[Evaluation]:
+    def evaluations_of(self, value: Value) -> Sequence[Knowledge]:
         """The evaluations that know a value: one for each call or branch that it stands in."""
         scope = value.scope
         if scope is self._graph.main:

@@ -1,11 +1,12 @@
-"""What every evaluation of a model shares: its graph, what values are the same, what it cost."""
+"""What every evaluation of a model shares, and what every evaluation can be asked."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses.ranges.forms import Forms
 from onnxlint.analyses.ranges.numbering import Numbers
@@ -15,7 +16,8 @@ from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.traversal import flows_to, reach
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.ranges.evaluation import Evaluation
+    from onnx import AttributeProto
+
     from onnxlint.analyses.ranges.range import Range
 
 MOST_VISITS = 20
@@ -38,7 +40,7 @@ class World:
     shapes: Shapes
     leaves: dict[str, Range]
     unknown: Counter[str] = field(default_factory=Counter)
-    bodies: dict[Scope, list[Evaluation]] = field(default_factory=dict)
+    bodies: dict[Scope, list[Knowledge]] = field(default_factory=dict)
     spent: int = 0
     _unknown_nodes: set[Node] = field(default_factory=set)
 
@@ -77,3 +79,41 @@ class World:
         """The element type of a value, as onnx numbers them."""
         shape = self.shapes.of(value)
         return None if shape is None else shape.element_type
+
+
+class Knowledge(ABC):
+    """What is known of values: in the main graph, in a body, or under a condition."""
+
+    world: World
+
+    @abstractmethod
+    def of(self, value: Value | None) -> Range:
+        """What is known of a value."""
+
+    @abstractmethod
+    def inner(
+        self, owns: Callable[[Value], bool], bound: Mapping[Value, Range],
+        attributes: Mapping[str, AttributeProto] | None = None,
+    ) -> Knowledge:  # fmt: skip
+        """The knowledge of a body, or of what hangs on a branch's condition, inside this one."""
+
+    @abstractmethod
+    def assuming(self, owns: Callable[[Value], bool], bound: Mapping[Value, Range]) -> Knowledge:
+        """What would be known if some values had these ranges; it is only asked, not kept."""
+
+    @abstractmethod
+    def transferred(self, node: Node, read: list[Range | None]) -> list[Range]:
+        """What a node gives when it reads this."""
+
+    @abstractmethod
+    def attribute(self, node: Node, name: str, default: Any = None) -> Any:
+        """An attribute of a node, of its caller where it refers to one."""
+
+    @abstractmethod
+    def resolved(self, given: AttributeProto) -> AttributeProto | None:
+        """An attribute, or what it refers to; None where that is not known."""
+
+    def is_decided(self, node: Node, name: str) -> bool:
+        """Whether an attribute is known here."""
+        found = node.attributes.get(name)
+        return found is None or self.resolved(found) is not None

@@ -7,7 +7,7 @@ import numpy as np
 from onnxlint.analyses.ranges import guards
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, join, together
-from onnxlint.analyses.ranges.transfers.registry import transfer
+from onnxlint.analyses.ranges.registry import transfer
 
 
 @transfer("Where", pointwise=True)

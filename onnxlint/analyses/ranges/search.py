@@ -1,0 +1,169 @@
+"""The search for hazards: an evaluation that looks at every operand on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxlint.analyses.ranges.at import At
+from onnxlint.analyses.ranges.consequences import consequences
+from onnxlint.analyses.ranges.evaluation import Evaluation
+from onnxlint.analyses.ranges.hazards import Hazard
+from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.ranges import Ranges
+from onnxlint.analyses.ranges.refinement import refined
+from onnxlint.analyses.ranges.zones import HAZARDOUS, Kind, Zone, zones_of
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node, Value
+
+if TYPE_CHECKING:
+    from onnx import AttributeProto
+
+    from onnxlint.analyses.ranges.world import Knowledge, World
+
+LARGEST_SOUND = 1e6
+"""A result beyond this magnitude that rests on a failed one says nothing of its own. A choice: what
+squashes or normalises a failed value gives numbers far below it."""
+
+
+def found_in(graph: Graph, ranges: Ranges) -> list[Hazard]:
+    """The hazards of a model, in the order of the file; nothing is evaluated where none can be."""
+    nodes = list(graph.nodes(*sorted(HAZARDOUS)))
+    if not nodes:
+        return []
+    search = Search(ranges)
+    for node in nodes:
+        search.look_at(node)
+    return search.found(graph)
+
+
+class Search:
+    """Evaluates hazardous nodes; keeps the widest hazard of each operand."""
+
+    def __init__(self, ranges: Ranges) -> None:
+        self.hits: dict[tuple[Node, int, Kind], Hit] = {}
+        self._ranges = ranges.apart(self._evaluation)
+
+    def _evaluation(self, world: World, owns: Callable[[Value], bool]) -> Evaluation:
+        return Watched(self, world, owns)
+
+    def look_at(self, node: Node) -> None:
+        """Evaluates a node wherever it runs."""
+        for value in node.outputs:
+            if value is not None:
+                for evaluation in self._ranges.evaluations_of(value):
+                    evaluation.of(value)
+
+    def add(self, hit: Hit) -> None:
+        """Takes a hit down, if none of the same operand is wider."""
+        key = (hit.node, hit.zone.slot, hit.zone.kind)
+        known = self.hits.get(key)
+        if known is None or _width(hit.range) > _width(known.range):
+            self.hits[key] = hit
+
+    def found(self, graph: Graph) -> list[Hazard]:
+        """The hazards that are left when guards and refinements had their say."""
+        causes: dict[tuple[Kind, int], Hazard] = {}
+        order = {node: place for place, node in enumerate(graph.nodes())}
+        for hit in sorted(self.hits.values(), key=lambda hit: order[hit.node]):
+            hazard = hit.hazard()
+            if hazard is not None:
+                number = hit.evaluation.world.numbers.of(hazard.operand)
+                causes.setdefault((hazard.kind, number), hazard)
+        return list(causes.values())
+
+
+def _width(one: Range) -> float:
+    return one.most - one.least
+
+
+class Hit:
+    """An operand that reaches into a zone, where it was seen."""
+
+    def __init__(self, evaluation: Knowledge, node: Node, zone: Zone, range_: Range) -> None:
+        self.evaluation, self.node, self.zone, self.range = evaluation, node, zone, range_
+
+    def hazard(self) -> Hazard | None:
+        """What is left of it; None where a guard, or a closer look, takes it away."""
+        operand = self.node.input(self.zone.slot)
+        if operand is None:
+            return None
+        closer = refined(self.evaluation, operand, self.zone, self.range)
+        if closer is None:
+            return None
+        spread = consequences(self.evaluation, self.node, self.zone)
+        if spread is not None and not spread:
+            return None
+        return Hazard(
+            self.node, operand, self.zone, closer, tuple(_way(self.evaluation, operand)),
+            None if spread is None else tuple(spread), self.zone.holds(closer),
+        )  # fmt: skip
+
+
+MOST_ON_WAY = 3
+
+
+def _way(evaluation: Knowledge, value: Value) -> Iterator[Node]:
+    """The nodes that made a value what it is: at each the operand whose bounds are widest."""
+    at: Value | None = value
+    for _ in range(MOST_ON_WAY):
+        node = at.producer if at is not None else None
+        if node is None:
+            return
+        yield node
+        varying = [v for v in node.inputs if v is not None and evaluation.of(v).varies]
+        at = max(varying, key=lambda v: _width(evaluation.of(v)), default=None)
+
+
+class Watched(Evaluation):
+    """An evaluation that tells a search of operands that may fail, and goes on as if they did not.
+
+    What comes out of such an operator is taken to be what it is outside of the zone, so that what
+    follows is judged by itself.
+    """
+
+    def __init__(
+        self, search: Search, world: World, owns: Callable[[Value], bool],
+        around: Knowledge | None = None, bound: Mapping[Value, Range] | None = None,
+        attributes: Mapping[str, AttributeProto] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(world, owns, around, bound, attributes)
+        self._search = search
+
+    def inner(
+        self, owns: Callable[[Value], bool], bound: Mapping[Value, Range],
+        attributes: Mapping[str, AttributeProto] | None = None,
+    ) -> Knowledge:  # fmt: skip
+        """Watched, too."""
+        return Watched(self._search, self.world, owns, self, bound, attributes)
+
+    def transferred(self, node: Node, read: list[Range | None]) -> list[Range]:
+        """What a node gives; where it may fail, what it gives where it does not."""
+        if node.op not in HAZARDOUS:
+            return [_recovered(each) for each in super().transferred(node, read)]
+        at, failed, healed = At(self, node, read), False, list(read)
+        with np.errstate(all="ignore"):
+            zones = list(zones_of(at))
+        for zone in zones:
+            operand = healed[zone.slot] if zone.slot < len(healed) else None
+            if operand is None or not zone.hits(operand):
+                continue
+            failed = True
+            if not operand.failed:
+                self._search.add(Hit(self, node, zone, operand))
+            outside = zone.outside(operand)
+            healed[zone.slot] = operand if outside is None else outside
+        made = super().transferred(node, healed)
+        if not failed:
+            return [_recovered(each) for each in made]
+        return [replace(each, nan=False, failed=True) for each in made]
+
+
+def _recovered(one: Range) -> Range:
+    """No longer failed, where the numbers are such as they are elsewhere."""
+    if one.failed and one.magnitude <= LARGEST_SOUND and not one.nan:
+        return replace(one, failed=False)
+    return one

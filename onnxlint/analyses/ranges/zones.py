@@ -1,0 +1,273 @@
+"""Where operators fail: the numbers that an operand must not have, and what comes out of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxlint.analyses.ranges.range import Range, limits, precision
+from onnxlint.model.file.dtypes import dtype_name, is_float
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.ranges.at import At
+    from onnxlint.types import Array
+
+
+class Kind(StrEnum):
+    """What goes wrong."""
+
+    LOG = "log"
+    DIVISION = "division"
+    ROOT = "root"
+    OVERFLOW = "overflow"
+    DOMAIN = "domain"
+    SOFTMAX = "softmax"
+    HALF = "half"
+    INDEX = "index"
+    CAST = "cast"
+
+
+@dataclass(frozen=True)
+class Zone:
+    """Numbers of one operand that an operator fails at: both ends, and all between them.
+
+    Attributes:
+        kind: what goes wrong.
+        slot: the input that holds the operand.
+        low: the least such number.
+        high: the largest.
+        limit: what the operand must be, in words: `> 0`.
+        outcome: what comes out: `NaN`, `-inf`, `refusal` …
+    """
+
+    kind: Kind
+    slot: int
+    low: float
+    high: float
+    limit: str
+    outcome: str
+
+    def hits(self, one: Range) -> bool:
+        """Whether an element may lie in it."""
+        if self.low == 0 == self.high:
+            return one.holds(0)
+        low, high = (one.low, one.high)
+        if one.integer:
+            low, high = np.ceil(low), np.floor(high)
+        return bool(((low <= self.high) & (high >= self.low)).any())
+
+    def holds(self, one: Range) -> bool:
+        """Whether every element lies in it."""
+        return bool(((one.low >= self.low) & (one.high <= self.high)).all()) and not one.nan
+
+    def outside(self, one: Range) -> Range | None:
+        """What the operand is where nothing fails; None where it always does."""
+        if self.low == 0 == self.high:
+            low, high = one.low, one.high
+            tiny = 1.0 if one.integer else 1e-30
+            low = np.where(low == 0, tiny, low)
+            high = np.where(high == 0, -tiny, high)
+            if bool((low > high).all()):
+                return None
+            return Range(np.minimum(low, high), np.maximum(low, high), integer=one.integer,
+                         nonzero=True, varies=one.varies)  # fmt: skip
+        if math.isinf(self.low):
+            return one.within(np.nextafter(self.high, np.inf), np.inf)
+        if math.isinf(self.high):
+            return one.within(-np.inf, np.nextafter(self.low, -np.inf))
+        return one
+
+
+Zones = Callable[["At"], Iterator[Zone]]
+
+_OPS: dict[str, list[Zones]] = {}
+
+
+def _zones(*ops: str) -> Callable[[Zones], Zones]:
+    def added(zones: Zones) -> Zones:
+        for op in ops:
+            _OPS.setdefault(op, []).append(zones)
+        return zones
+
+    return added
+
+
+def zones_of(at: At) -> Iterator[Zone]:
+    """The zones of a node's operands, as what it reads and its attributes have them."""
+    for zones in _OPS.get(at.node.op, ()):
+        yield from zones(at)
+
+
+def _dtype(at: At, slot: int = 0) -> int | None:
+    return at.element_type(slot)
+
+
+def _is_floating(at: At, slot: int = 0) -> bool:
+    found = at.element_type(slot)
+    return found is not None and is_float(found)
+
+
+@_zones("Log")
+def _log(at: At) -> Iterator[Zone]:
+    yield Zone(Kind.LOG, 0, -math.inf, 0.0, "> 0", "NaN" if at[0].least < 0 else "-inf")
+
+
+@_zones("ReduceLogSum")
+def _log_of_sum(at: At) -> Iterator[Zone]:
+    yield Zone(Kind.LOG, 0, -math.inf, 0.0, "> 0", "NaN" if at[0].least < 0 else "-inf")
+
+
+@_zones("Div", "Mod")
+def _division(at: At) -> Iterator[Zone]:
+    if _is_floating(at) and not (at.node.op == "Mod" and not at.attribute("fmod", 0)):
+        outcome = "NaN" if at[0].holds(0) or at.node.op == "Mod" else "inf"
+    else:
+        outcome = "a refused run"
+    yield Zone(Kind.DIVISION, 1, 0.0, 0.0, "≠ 0", outcome)
+
+
+@_zones("Reciprocal")
+def _reciprocal(at: At) -> Iterator[Zone]:
+    yield Zone(Kind.DIVISION, 0, 0.0, 0.0, "≠ 0", "inf")
+
+
+@_zones("Sqrt")
+def _root(at: At) -> Iterator[Zone]:
+    yield Zone(Kind.ROOT, 0, -math.inf, -5e-324, "≥ 0", "NaN")
+
+
+@_zones("Exp", "Sinh", "Cosh")
+def _exponential(at: At) -> Iterator[Zone]:
+    element_type = at.element_type(0)
+    most = math.log(limits(element_type)[1]) if element_type is not None else math.inf
+    if not math.isfinite(most):
+        return
+    most = math.log(limits(element_type)[1]) + (math.log(2) if at.node.op != "Exp" else 0.0)
+    beyond = most * (1 + 2 * precision(element_type))
+    yield Zone(Kind.OVERFLOW, 0, beyond, math.inf, f"≤ {most:.2f}", "inf")
+    if at.node.op != "Exp":
+        outcome = "inf" if at.node.op == "Cosh" else "-inf"
+        yield Zone(Kind.OVERFLOW, 0, -math.inf, -beyond, f"≥ {-most:.2f}", outcome)
+
+
+@_zones("ReduceSumSquare", "ReduceL2")
+def _squares(at: At) -> Iterator[Zone]:
+    """The sum of n squares overflows from √(limit / n) on."""
+    element_type = at.element_type(0)
+    if element_type is None or not is_float(element_type) or at[0].free:
+        return
+    count = at.size(0) or 1
+    most = math.sqrt(limits(element_type)[1] / count)
+    yield Zone(Kind.OVERFLOW, 0, most, math.inf, f"≤ {most:.3g} for {count:,} squares", "inf")
+    yield Zone(Kind.OVERFLOW, 0, -math.inf, -most, f"≥ {-most:.3g} for {count:,} squares", "inf")
+
+
+@_zones("Asin", "Acos")
+def _arc(at: At) -> Iterator[Zone]:
+    above, below = math.nextafter(1, 2), math.nextafter(-1, -2)
+    yield Zone(Kind.DOMAIN, 0, above, math.inf, "from -1 to 1", "NaN")
+    yield Zone(Kind.DOMAIN, 0, -math.inf, below, "from -1 to 1", "NaN")
+
+
+@_zones("Atanh")
+def _area_tangent(at: At) -> Iterator[Zone]:
+    outcome = "NaN" if at[0].magnitude > 1 else "inf"
+    yield Zone(Kind.DOMAIN, 0, 1.0, math.inf, "between -1 and 1", outcome)
+    yield Zone(Kind.DOMAIN, 0, -math.inf, -1.0, "between -1 and 1", outcome)
+
+
+@_zones("Acosh")
+def _area_cosine(at: At) -> Iterator[Zone]:
+    yield Zone(Kind.DOMAIN, 0, -math.inf, math.nextafter(1, 0), "≥ 1", "NaN")
+
+
+@_zones("Pow")
+def _power(at: At) -> Iterator[Zone]:
+    """A base of 0 with a negative exponent, a negative one with a fraction, and what overflows."""
+    if not _is_floating(at):
+        return
+    exponent, element_type = at[1], at.element_type(0)
+    whole = exponent.integer or bool(
+        exponent.is_point and (np.floor(exponent.low) == exponent.low).all()
+    )
+    if exponent.least < 0:
+        yield Zone(Kind.DIVISION, 0, 0.0, 0.0, "≠ 0 with a negative exponent", "inf")
+    if not whole:
+        yield Zone(Kind.DOMAIN, 0, -math.inf, -5e-324, "≥ 0 with a fractional exponent", "NaN")
+    if exponent.most > 1 and element_type is not None and not exponent.free:
+        most = limits(element_type)[1] ** (1 / exponent.most)
+        limit = f"≤ {most:.3g} with the exponent {exponent.most:.4g}"
+        beyond = most * (1 + 4 * precision(element_type))
+        yield Zone(Kind.OVERFLOW, 0, beyond, math.inf, limit, "inf")
+        if whole:
+            yield Zone(Kind.OVERFLOW, 0, -math.inf, -beyond, f"magnitude {limit}", "inf")
+
+
+@_zones("Gather", "GatherElements", "ScatterElements", "Scatter")
+def _index(at: At) -> Iterator[Zone]:
+    """Indices along one axis, negative ones from the end."""
+    dims, axis = at.dims(0), at.attribute("axis", 0)
+    if dims is None or not -len(dims) <= axis < len(dims):
+        return
+    size = dims[axis]
+    if isinstance(size, int):
+        yield from _beyond(1, size)
+
+
+@_zones("GatherND", "ScatterND")
+def _tuples(at: At) -> Iterator[Zone]:
+    """The last axis of the indices holds an index for each of the first axes of the data."""
+    dims, index = at.dims(0), at.dims(1)
+    batch = at.attribute("batch_dims", 0)
+    if dims is None or not index or not isinstance(index[-1], int):
+        return
+    sizes = dims[batch : batch + index[-1]]
+    if sizes and all(isinstance(size, int) for size in sizes):
+        yield from _beyond(1, max(size for size in sizes if isinstance(size, int)))
+
+
+def _beyond(slot: int, size: int) -> Iterator[Zone]:
+    limit = f"from {-size} to {size - 1}"
+    yield Zone(Kind.INDEX, slot, float(size), math.inf, limit, "a refused run")
+    yield Zone(Kind.INDEX, slot, -math.inf, -float(size) - 1, limit, "a refused run")
+
+
+@_zones("Cast", "CastLike")
+def _cast(at: At) -> Iterator[Zone]:
+    """Numbers that the target type cannot hold, and integers that it cannot tell apart."""
+    source, target = at.element_type(0), at.element_type_out()
+    if source is None or target is None or dtype_name(target) in ("bool", "string"):
+        return
+    least, most = limits(target)
+    name = dtype_name(target)
+    if not math.isfinite(most) or dtype_name(source) in ("bool", "string"):
+        return
+    if not is_float(target):
+        yield from _past(Kind.CAST, least, most, is_float(source), name)
+    elif not is_float(source) and name in ("float16", "bfloat16") and not at[0].free:
+        exact = 2.0 / precision(target)
+        outcome = f"numbers that {name} rounds"
+        yield Zone(Kind.CAST, 0, exact + 1, math.inf, f"magnitude ≤ {exact:.0f}", outcome)
+        yield Zone(Kind.CAST, 0, -math.inf, -exact - 1, f"magnitude ≤ {exact:.0f}", outcome)
+
+
+def _past(kind: Kind, least: float, most: float, from_float: bool, name: str) -> Iterator[Zone]:
+    above, below = (most + 1, least - 1)
+    limit = f"from {least:.0f} to {most:.0f}"
+    outcome = "another number" if from_float else "the number modulo 2^n"
+    yield Zone(kind, 0, above, math.inf, f"{limit} ({name})", outcome)
+    yield Zone(kind, 0, -math.inf, below, f"{limit} ({name})", outcome)
+
+
+HAZARDOUS = frozenset(_OPS)
+"""Operators that have such zones: a model without any is not evaluated."""
+
+
+def overlap(zone: Zone, one: Range) -> Array:
+    """The boxes of a range that reach into a zone."""
+    return (one.low <= zone.high) & (one.high >= zone.low)
