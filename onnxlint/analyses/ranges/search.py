@@ -71,8 +71,7 @@ class Search:
         for hit in sorted(self.hits.values(), key=lambda hit: order[hit.node]):
             hazard = hit.hazard()
             if hazard is not None:
-                number = hit.evaluation.world.numbers.of(hazard.operand)
-                causes.setdefault((hazard.kind, number), hazard)
+                causes.setdefault((hazard.kind, hit.cause), hazard)
         return list(causes.values())
 
 
@@ -85,6 +84,16 @@ class Hit:
 
     def __init__(self, evaluation: Knowledge, node: Node, zone: Zone, range_: Range) -> None:
         self.evaluation, self.node, self.zone, self.range = evaluation, node, zone, range_
+
+    @property
+    def cause(self) -> int:
+        """The number of what is to blame: the operand; of a softmax by hand the logits."""
+        numbers, operand = self.evaluation.world.numbers, self.node.input(self.zone.slot)
+        if self.zone.kind is Kind.SOFTMAX and self.node.op == "Div":
+            exponential = self.node.input(0)
+            maker = exponential.producer if exponential is not None else None
+            operand = maker.input(0) if maker is not None else operand
+        return -1 if operand is None else numbers.of(operand)
 
     def hazard(self) -> Hazard | None:
         """What is left of it; None where a guard, or a closer look, takes it away."""

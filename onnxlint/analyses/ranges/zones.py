@@ -15,6 +15,7 @@ from onnxlint.model.file.dtypes import dtype_name, is_float
 
 if TYPE_CHECKING:
     from onnxlint.analyses.ranges.at import At
+    from onnxlint.model.graph.nodes import Node
     from onnxlint.types import Array
 
 
@@ -128,7 +129,8 @@ def _division(at: At) -> Iterator[Zone]:
         outcome = "NaN" if at[0].holds(0) or at.node.op == "Mod" else "inf"
     else:
         outcome = "a refused run"
-    yield Zone(Kind.DIVISION, 1, 0.0, 0.0, "≠ 0", outcome)
+    kind = Kind.SOFTMAX if _is_softmax(at, at.producer(1)) else Kind.DIVISION
+    yield Zone(kind, 1, 0.0, 0.0, "≠ 0", outcome)
 
 
 @_zones("Reciprocal")
@@ -149,10 +151,32 @@ def _exponential(at: At) -> Iterator[Zone]:
         return
     most = math.log(limits(element_type)[1]) + (math.log(2) if at.node.op != "Exp" else 0.0)
     beyond = most * (1 + 2 * precision(element_type))
-    yield Zone(Kind.OVERFLOW, 0, beyond, math.inf, f"≤ {most:.2f}", "inf")
+    kind = Kind.SOFTMAX if _is_summed(at) else Kind.OVERFLOW
+    yield Zone(kind, 0, beyond, math.inf, f"≤ {most:.2f}", "inf")
     if at.node.op != "Exp":
         outcome = "inf" if at.node.op == "Cosh" else "-inf"
         yield Zone(Kind.OVERFLOW, 0, -math.inf, -beyond, f"≥ {-most:.2f}", outcome)
+
+
+def _is_summed(at: At) -> bool:
+    """Whether an exponential is divided by, or its logarithm taken of, the sum of such ones."""
+    output = at.node.output
+    if at.node.op != "Exp" or output is None:
+        return False
+    sums = [node for node in output.readers if node.op == "ReduceSum" and node.output is not None]
+    return any(
+        after.op in ("Div", "Log", "Reciprocal")
+        for node in sums
+        for after in (node.output.readers if node.output is not None else ())
+    )
+
+
+def _is_softmax(at: At, divisor: Node | None) -> bool:
+    """Whether a divisor is the sum of exponentials, one of which is divided."""
+    if divisor is None or divisor.op != "ReduceSum":
+        return False
+    above = at.producer(0)
+    return above is not None and above.op == "Exp" and at.is_same(divisor.input(0), above.output)
 
 
 @_zones("ReduceSumSquare", "ReduceL2")
