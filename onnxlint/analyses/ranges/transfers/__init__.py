@@ -1,8 +1,14 @@
 """What each operator makes of ranges: a module for each kind of operators."""
 
 from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the registry
+    affine,
     arithmetic,
+    attention,
     choosing,
+    convolution,
+    pooling,
+    quantised,
+    signals,
 )
 from onnxlint.analyses.ranges.transfers.registry import POINTWISE, TRANSFERS
 
