@@ -2,8 +2,14 @@
 
 from onnxlint.analyses.ranges.registry import POINTWISE, TRANSFERS
 from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the registry
+    affine,
     arithmetic,
+    attention,
     choosing,
+    convolution,
+    pooling,
+    quantised,
+    signals,
 )
 
 __all__ = ["POINTWISE", "TRANSFERS"]
