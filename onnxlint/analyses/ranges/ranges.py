@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ class Ranges:
             if value is not None:
                 for each in self.evaluations_of(value):
                     each.of(value)
+
+    def is_half(self, value: Value | None) -> bool:
+        """Whether a value is a float16."""
+        shape = self._shapes.of(value)
+        return shape is not None and shape.dtype == "float16"
+
+    def is_float(self, node: Node) -> bool:
+        """Whether a node gives floats."""
+        shape = self._shapes.of(node.output)
+        return shape is not None and is_float(shape.element_type)
 
     @property
     def unknown(self) -> Mapping[str, int]:

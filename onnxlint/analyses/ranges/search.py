@@ -15,7 +15,16 @@ from onnxlint.analyses.ranges.hazards import Hazard
 from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.ranges import Ranges
 from onnxlint.analyses.ranges.refinement import refined
-from onnxlint.analyses.ranges.zones import HAZARDOUS, Kind, Zone, zones_of
+from onnxlint.analyses.ranges.transfers import TRANSFERS
+from onnxlint.analyses.ranges.zones import (
+    FLOAT16_MOST,
+    HALF_ZONES,
+    HAZARDOUS,
+    OUTPUT,
+    Kind,
+    Zone,
+    zones_of,
+)
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 
@@ -31,10 +40,9 @@ squashes or normalises a failed value gives numbers far below it."""
 
 def found_in(graph: Graph, ranges: Ranges) -> list[Hazard]:
     """The hazards of a model, in the order of the file; nothing is evaluated where none can be."""
-    nodes = list(graph.nodes(*sorted(HAZARDOUS)))
-    if not nodes:
-        return []
     search = Search(ranges)
+    nodes = list(graph.nodes(*sorted(HAZARDOUS)))
+    nodes += [node for node in graph.nodes() if ranges.is_half(node.output)]
     for node in nodes:
         search.look_at(node)
     return search.found(graph)
@@ -86,9 +94,14 @@ class Hit:
         self.evaluation, self.node, self.zone, self.range = evaluation, node, zone, range_
 
     @property
+    def operand(self) -> Value | None:
+        """What must not lie in the zone: an input, or the output."""
+        return self.node.output if self.zone.slot == OUTPUT else self.node.input(self.zone.slot)
+
+    @property
     def cause(self) -> int:
         """The number of what is to blame: the operand; of a softmax by hand the logits."""
-        numbers, operand = self.evaluation.world.numbers, self.node.input(self.zone.slot)
+        numbers, operand = self.evaluation.world.numbers, self.operand
         if self.zone.kind is Kind.SOFTMAX and self.node.op == "Div":
             exponential = self.node.input(0)
             maker = exponential.producer if exponential is not None else None
@@ -97,7 +110,7 @@ class Hit:
 
     def hazard(self) -> Hazard | None:
         """What is left of it; None where a guard, or a closer look, takes it away."""
-        operand = self.node.input(self.zone.slot)
+        operand = self.operand
         if operand is None:
             return None
         closer = refined(self.evaluation, operand, self.zone, self.range)
@@ -152,7 +165,9 @@ class Watched(Evaluation):
     def transferred(self, node: Node, read: list[Range | None]) -> list[Range]:
         """What a node gives; where it may fail, what it gives where it does not."""
         if node.op not in HAZARDOUS:
-            return [_recovered(each) for each in super().transferred(node, read)]
+            made = super().transferred(node, read)
+            self._watch_half(node, read, made)
+            return [_recovered(each) for each in made]
         at, failed, healed = At(self, node, read), False, list(read)
         with np.errstate(all="ignore"):
             zones = list(zones_of(at))
@@ -169,6 +184,22 @@ class Watched(Evaluation):
         if not failed:
             return [_recovered(each) for each in made]
         return [replace(each, nan=False, failed=True) for each in made]
+
+    def _watch_half(self, node: Node, read: list[Range | None], made: list[Range]) -> None:
+        """Tells of a float16 that overflows, although all that is read is finite."""
+        if not made or not made[0].infinite or not self.world.is_half(node.output):
+            return
+        known = [each for each in read if each is not None]
+        transfer = TRANSFERS.get(node.op)
+        if transfer is None or not all(each.is_finite and not each.failed for each in known):
+            return
+        with np.errstate(all="ignore"):
+            found = transfer.function(At(self, node, read))
+        exact = found if isinstance(found, Range) else next(iter(found or ()), None)
+        zone = next((zone for zone in HALF_ZONES if exact is not None and zone.hits(exact)), None)
+        if exact is not None and zone is not None:
+            self._search.add(Hit(self, node, zone, exact))
+            made[0] = replace(made[0].within(-FLOAT16_MOST, FLOAT16_MOST) or made[0], failed=True)
 
 
 def _recovered(one: Range) -> Range:

@@ -60,6 +60,11 @@ class World:
             self._unknown_nodes.add(node)
             self.unknown[node.op] += 1
 
+    def is_half(self, value: Value | None) -> bool:
+        """Whether a value is a float16."""
+        shape = self.shapes.of(value)
+        return shape is not None and shape.dtype == "float16"
+
     def is_single(self, value: Value) -> bool:
         """Whether a value holds one number."""
         dims = self.dims(value)

@@ -288,6 +288,17 @@ def _past(kind: Kind, least: float, most: float, from_float: bool, name: str) ->
     yield Zone(kind, 0, -math.inf, below, f"{limit} ({name})", outcome)
 
 
+OUTPUT = -1
+"""The slot of a zone that a node's own output must not lie in."""
+
+FLOAT16_MOST = 65504.0
+
+HALF_ZONES = (
+    Zone(Kind.HALF, OUTPUT, FLOAT16_MOST + 16, math.inf, "≤ 65504", "inf"),
+    Zone(Kind.HALF, OUTPUT, -math.inf, -FLOAT16_MOST - 16, "≥ -65504", "-inf"),
+)
+"""A float16 beyond them is rounded to infinity: half a step above the largest number."""
+
 HAZARDOUS = frozenset(_OPS)
 """Operators that have such zones: a model without any is not evaluated."""
 

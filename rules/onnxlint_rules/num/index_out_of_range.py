@@ -16,7 +16,8 @@ def index_out_of_range(hazards: Hazards, shown: Counterexamples | None) -> Itera
     """An index that may lie outside of the axis that it points into.
 
     Why: onnxruntime ends the run with an error, other runtimes read foreign memory or clip.
-    Positions beyond a table, bins of a histogram and rounded coordinates reach it for some inputs alone.
+    Positions beyond a table, bins of a histogram and rounded coordinates reach it for some inputs
+    alone.
     One finding for each cause: what follows from it is not reported again. An error where a run
     within declared ranges shows it, or every input fails; a warning where a run on a synthetic
     sample shows it, or bounds of inputs that are known are met; else an info.
