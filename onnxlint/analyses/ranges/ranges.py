@@ -13,7 +13,9 @@ from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
     from onnxlint.analyses.ranges.evaluation import Evaluation
+    from onnxlint.analyses.ranges.leaf import Basis, Leaf
     from onnxlint.analyses.ranges.range import Range
+    from onnxlint.types import Array
 
 
 class Ranges:
@@ -27,6 +29,7 @@ class Ranges:
         self._graph, self._shapes = graph, shapes
         self._inputs, self._settings = inputs, settings
         self._main: Evaluation | None = None
+        self._leaves: Mapping[str, Leaf] | None = None
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, inputs: Inputs, settings: Settings) -> Ranges:
@@ -38,10 +41,9 @@ class Ranges:
         """The evaluation of the main graph."""
         if self._main is None:
             from onnxlint.analyses.ranges.evaluation import Evaluation
-            from onnxlint.analyses.ranges.leaves import leaves
             from onnxlint.analyses.ranges.world import World
 
-            known = leaves(self._graph, self._shapes, self._inputs, self._settings)
+            known = {name: leaf.range for name, leaf in self.leaves.items()}
             main = self._graph.main
             world = World(self._graph, self._shapes, known)
             self._main = Evaluation(world, lambda value: value.scope is main)
@@ -76,6 +78,26 @@ class Ranges:
             if value is not None:
                 for each in self.evaluations_of(value):
                     each.of(value)
+
+    @property
+    def leaves(self) -> Mapping[str, Leaf]:
+        """The range of each input that is a tensor of numbers, and what it rests on."""
+        if self._leaves is None:
+            from onnxlint.analyses.ranges.leaves import leaves
+
+            self._leaves = leaves(self._graph, self._shapes, self._inputs, self._settings)
+        return self._leaves
+
+    def basis(self, name: str) -> Basis:
+        """What the range of an input rests on; of what is no tensor of numbers, its type alone."""
+        from onnxlint.analyses.ranges.leaf import Basis
+
+        leaf = self.leaves.get(name)
+        return Basis.DTYPE if leaf is None else leaf.basis
+
+    def admits(self, fed: Mapping[str, Array]) -> bool:
+        """Whether what is fed lies within the ranges of the inputs: only then bounds hold."""
+        return all(name not in fed or leaf.admits(fed[name]) for name, leaf in self.leaves.items())
 
     @property
     def unknown(self) -> Mapping[str, int]:
