@@ -10,8 +10,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers import contraction
-from onnxlint.analyses.ranges.transfers.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
