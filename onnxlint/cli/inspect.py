@@ -70,9 +70,9 @@ def command(
 ) -> None:  # fmt: skip
     """Summarise MODEL layer by layer: inputs, shape, parameters, range observed in a run.
 
-    Layers are numbered; what a layer reads is told by name, on a narrow terminal by number. Nodes
-    that only compute sizes or prepare constants are folded: what they hand on is told where it
-    is read.
+    Layers are numbered; the inputs of each are shown by name, on a narrow terminal by number. Nodes
+    that only compute sizes or prepare constants are folded: the values behind them are shown as
+    inputs of the layer that uses them.
 
     \b
       onnxlint inspect model.onnx --data test.npz            ranges on your own samples
@@ -165,6 +165,4 @@ def _nothing(
     if not known:
         return f"{told}: the model names none"
     near = get_close_matches(globs[0], known, n=1)
-    return (
-        f"{told}; did you mean {near[0]!r}?" if near else f"{told}; a name is {next(iter(known))!r}"
-    )
+    return f"{told}; did you mean {near[0]!r}?" if near else f"{told}; one is {next(iter(known))!r}"

@@ -85,7 +85,7 @@ class _Collected:
                 scope=node.scope.path,
                 dtype=dtype,
                 dims=dims,
-                is_glue=node in wiring.glue,
+                is_glue=wiring.is_glue(node),
                 inputs=tuple(
                     Input(value.name, self._maker(value), size_only)
                     for value, size_only in wiring.inputs(node)

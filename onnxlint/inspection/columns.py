@@ -120,8 +120,8 @@ CONCESSIONS: tuple[tuple[Column, Column | None], ...] = (
     (INPUT_NUMBERS, SHORT_INPUTS),
     (OPERATOR, SHORT_OPERATOR),
     (DIMS, SHORT_DIMS),
-    (SHORT_PARAMETERS, None),
     (SHORT_OBSERVED, None),
+    (SHORT_PARAMETERS, None),
     (SHORT_DIMS, None),
 )
 """What gives way first, and to what: names to numbers of layers, then what the file or the JSON has

@@ -11,10 +11,10 @@ from itertools import islice
 CUT = "…"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-_PIECE = re.compile(r"[^./]*[./]*")
-_WORD = re.compile(r"[^\W\d]\w*")
-_IN_TYPE = re.compile(r"[^\W\d]\w*(?=[^\[]*\])")
-"""A word inside the brackets of `float[batch_size, 3]`."""
+_PIECE = re.compile(r"[^./:]*[./:]*")
+_IN_TYPE = re.compile(r"[^,\[\]]+(?=[,\]])")
+_IN_DIMS = re.compile(f"[^{TIMES}]+")
+"""A size in `float[batch_size, 3]`, and where they stand alone."""
 
 MOST_TRIES = 64
 """Ways of cutting that are tried to tell texts apart: a choice, more than columns are wide."""
@@ -25,6 +25,8 @@ LONGEST = 1000
 
 def width_of(text: str) -> int:
     """Columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
     from rich.cells import cell_len
 
     return cell_len(text)
@@ -59,13 +61,13 @@ def cut_apart(texts: Iterable[str], width: int) -> Mapping[str, str]:
 
 
 def cut_types(texts: Iterable[str], width: int) -> Mapping[str, str]:
-    """Types like `float[batch_size, 3]` in at most so many columns: symbols become shorter."""
-    return {text: _with_short_symbols(text, _IN_TYPE, width) for text in texts}
+    """Types like `float[batch_size, 3]` in at most so many columns: their names become shorter."""
+    return {text: _with_short_sizes(text, _IN_TYPE, width) for text in texts}
 
 
 def cut_dims(texts: Iterable[str], width: int) -> Mapping[str, str]:
     """The same for sizes alone, with crosses between them."""
-    return {text: _with_short_symbols(text, _WORD, width) for text in texts}
+    return {text: _with_short_sizes(text, _IN_DIMS, width) for text in texts}
 
 
 def cut_lists(texts: Iterable[str], width: int) -> Mapping[str, str]:
@@ -78,17 +80,19 @@ def cut(text: str, width: int) -> str:
     return text if width_of(text) <= width else next(_halves(text, width))
 
 
-def _with_short_symbols(text: str, symbol: re.Pattern[str], width: int) -> str:
+def _with_short_sizes(text: str, size: re.Pattern[str], width: int) -> str:
     short = text
     for longest in (12, 8, 5, 4, 3, 2):
         if width_of(short) <= width:
             break
-        short = symbol.sub(partial(_begun, longest=longest), text)
+        short = size.sub(partial(_begun, longest=longest), text)
     return cut(short, width)
 
 
 def _begun(found: re.Match[str], longest: int) -> str:
-    return found[0] if len(found[0]) <= longest else found[0][: longest - 1] + CUT
+    text = found[0].strip()
+    space = found[0][: len(found[0]) - len(found[0].lstrip())]
+    return space + (text if len(text) <= longest or text.isdigit() else text[: longest - 1] + CUT)
 
 
 def _cut_list(text: str, width: int) -> str:
@@ -107,11 +111,9 @@ def _cuts(text: str, width: int) -> Iterator[str]:
     if len(text) > LONGEST:
         text = text[: LONGEST // 2] + CUT + text[-LONGEST // 2 :]
     pieces = [piece for piece in _PIECE.findall(text) if piece]
-    if len(pieces) > 2:
-        for order in _orders(pieces):
-            way = _without(pieces, order, width)
-            if way is not None:
-                yield way
+    if len(pieces) > 1:
+        yield from (way for order in _orders(pieces) if (way := _without(pieces, order, width)))
+        yield CUT + next(_halves(pieces[-1], width - 1))
     yield from _halves(text, width)
 
 
@@ -128,18 +130,27 @@ def _orders(pieces: list[str]) -> Iterator[list[int]]:
 
 
 def _without(pieces: list[str], order: list[int], width: int) -> str | None:
-    gone: set[int] = set()
+    """The text without as many pieces as must go, the last of which may leave its beginning."""
+    kept = [*pieces]
     for place in order:
-        gone.add(place)
-        text = ""
-        for each, piece in enumerate(pieces):
-            if each not in gone:
-                text += piece
-            elif not text.endswith(CUT):
-                text = text.rstrip("./") + CUT
+        kept[place] = ""
+        text = _joined(kept)
         if width_of(text) <= width:
-            return text
+            kept[place] = pieces[place].rstrip("./:")[: max(0, width - width_of(text) - 1)] + CUT
+            fuller = _joined(kept)
+            return fuller if len(kept[place]) > 2 and width_of(fuller) <= width else text
     return None
+
+
+def _joined(pieces: list[str]) -> str:
+    """The pieces with a mark for those that are empty."""
+    text = ""
+    for piece in pieces:
+        if piece:
+            text += piece
+        elif not text.endswith(CUT):
+            text = text.rstrip("./:") + CUT
+    return text
 
 
 def _halves(text: str, width: int) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 Dims = tuple[int | str | None, ...] | None
@@ -52,9 +52,10 @@ class Layer:
     """One node, with the type of its first output.
 
     `number` counts over all scopes, `index` in its own, both in the order of the file; `scope` is
-    the path of the subgraph or function it stands in, empty for the main graph. `parameters` counts what was learnt, in folded weights too. `is_glue` tells a node whose outputs
-    depend on no input's elements: it computes sizes, or prepares constants. `inputs` are told past
-    glue, `reads` are what the node reads itself, but for initializers.
+    the path of the subgraph or function it stands in, empty for the main graph. `parameters` counts
+    what was learnt, in folded weights too. `is_glue` tells a node whose outputs depend on no
+    input's elements: it computes sizes, or prepares constants. `inputs` are told past glue, `reads`
+    are what the node reads itself, but for initializers.
     """
 
     number: int
@@ -105,4 +106,7 @@ class Inspected:
 
     def document(self, layers: Sequence[Layer]) -> dict[str, Any]:
         """For JSON, with these of its layers."""
-        return asdict(replace(self, layers=tuple(layers)))
+        import msgspec
+
+        document: dict[str, Any] = msgspec.to_builtins(replace(self, layers=tuple(layers)))
+        return document

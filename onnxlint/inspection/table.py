@@ -63,8 +63,8 @@ def _ports(model: Inspected) -> list[Cells]:
              *(("Output", each) for each in model.outputs)]  # fmt: skip
     return [
         Cells([kind for kind, _ in ports]),
-        Cells([printable(port.name) for _, port in ports], 8, cut_apart),
-        Cells([printable(port.type) for _, port in ports], 8, cut_types),
+        Cells([printable(port.name) for _, port in ports], 20, cut_apart),
+        Cells([printable(port.type) for _, port in ports], 12, cut_types),
         Cells([_origin(port) for _, port in ports]),
     ]
 
