@@ -96,7 +96,10 @@ def command(
         return
     printer = console()
     for line in summary(seen, layers, width=terminal_width(), unfolds=unfolds):
-        printer.print(line, soft_wrap=True, markup=False, emoji=False)
+        if isinstance(line, str):
+            click.echo(line)
+        else:
+            printer.print(line, soft_wrap=True)
 
 
 def _settings(

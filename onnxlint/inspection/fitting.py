@@ -12,6 +12,7 @@ CUT = "…"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 _PIECE = re.compile(r"[^./:]*[./:]*")
+_PIECE_NAME = re.compile(r"([^./:])[^./:]*")
 _IN_TYPE = re.compile(r"[^,\[\]]+(?=[,\]])")
 _IN_DIMS = re.compile(f"[^{TIMES}]+")
 """A size in `float[batch_size, 3]`, and where they stand alone."""
@@ -21,6 +22,9 @@ MOST_TRIES = 64
 
 LONGEST = 1000
 """Characters of a text that are looked at, half of them from its end."""
+
+MOST_PIECES = 40
+"""Parts of a path that are left out one by one: a choice, three times the deepest seen."""
 
 
 def width_of(text: str) -> int:
@@ -111,9 +115,10 @@ def _cuts(text: str, width: int) -> Iterator[str]:
     if len(text) > LONGEST:
         text = text[: LONGEST // 2] + CUT + text[-LONGEST // 2 :]
     pieces = [piece for piece in _PIECE.findall(text) if piece]
-    if len(pieces) > 1:
+    if 1 < len(pieces) <= MOST_PIECES:
         yield from (way for order in _orders(pieces) if (way := _without(pieces, order, width)))
         yield CUT + next(_halves(pieces[-1], width - 1))
+        yield from _initials(pieces, width)
     yield from _halves(text, width)
 
 
@@ -140,6 +145,18 @@ def _without(pieces: list[str], order: list[int], width: int) -> str | None:
             fuller = _joined(kept)
             return fuller if len(kept[place]) > 2 and width_of(fuller) <= width else text
     return None
+
+
+def _initials(pieces: list[str], width: int) -> Iterator[str]:
+    """The first letters of names, numbers whole, and as much of the last piece as there is room."""
+    short = [
+        piece if piece[0].isdigit() else _PIECE_NAME.sub(r"\1", piece) for piece in pieces[:-1]
+    ]
+    for start in range(len(short)):
+        text = (CUT if start else "") + "".join(short[start:]) + pieces[-1]
+        if width_of(text) > width:
+            text = _taken(text, width - 1) + CUT
+        yield text
 
 
 def _joined(pieces: list[str]) -> str:

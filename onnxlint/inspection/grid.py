@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from onnxlint.inspection.fitting import cut, width_of
 
@@ -30,10 +31,10 @@ class Cells:
     cutter: Cutter = cut_each
     is_right: bool = False
 
-    @property
+    @cached_property
     def full_width(self) -> int:
         """The width without a cut."""
-        return max(map(width_of, self.texts), default=0)
+        return max(map(width_of, set(self.texts)), default=0)
 
     @property
     def least_width(self) -> int:
