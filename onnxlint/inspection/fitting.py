@@ -152,11 +152,14 @@ def _initials(pieces: list[str], width: int) -> Iterator[str]:
     short = [
         piece if piece[0].isdigit() else _PIECE_NAME.sub(r"\1", piece) for piece in pieces[:-1]
     ]
-    for start in range(len(short)):
-        text = (CUT if start else "") + "".join(short[start:]) + pieces[-1]
-        if width_of(text) > width:
-            text = _taken(text, width - 1) + CUT
-        yield text
+    for start in reversed(range(len(short))):
+        text = (CUT if start else "") + "".join(short[start:])
+        room = width - width_of(text)
+        if room >= width_of(pieces[-1]):
+            yield text + pieces[-1]
+        elif room > 2:
+            yield text + next(_halves(pieces[-1], room))
+            yield text + _taken(pieces[-1], room - 1) + CUT
 
 
 def _joined(pieces: list[str]) -> str:
