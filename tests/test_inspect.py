@@ -231,6 +231,8 @@ def test_a_configuration_beside_the_model_names_no_code(tmp_path, monkeypatch, w
     (theirs / "onnxlint.toml").write_text('data = "os:getcwd"\nseed = 3\n')
     monkeypatch.chdir(ours)
     assert document(theirs / "model.onnx")["data"] == "synthetic inputs (seed 0)"
+    told = "lies with the model and is not trusted; ignored: data, seed (--trust-config"
+    assert told in run(theirs / "model.onnx").stderr
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from onnxlint.safety.printable import json_text, printable
 from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT, MOST_SAMPLES
 
 if TYPE_CHECKING:
+    from onnxlint.config import Loaded
     from onnxlint.inspection.inspected import Layer
     from onnxlint.settings import Settings
 
@@ -26,6 +27,8 @@ SECTIONS = {
     "Execution": ("static_only", "trace", "time_limit", "memory_limit"),
     "Report": ("format_", "as_json", "color"),
 }
+DECIDING = {"data", "labels", "samples", "seed", "trace", "time-limit", "memory-limit"}
+"""Keys of the configuration that decide what is run, and how."""
 _FILE = click.Path(path_type=Path)
 
 
@@ -119,14 +122,28 @@ def _settings(
     from onnxlint.toml_tables import parse_bytes
 
     check_data(data)
+    loaded = load_for(model, config, trusts_all=trust_config)
+    _tell_ignored(loaded)
     settings = contracted_settings(
-        load_for(model, config, trusts_all=trust_config), model, data=data,
+        loaded, model, data=data,
         labels=labels and LabelSource.of(labels), full_trace=trace and trace == "full",
         memory_limit=memory_limit and parse_bytes(memory_limit), **given,
     )  # fmt: skip
     settings = replace(settings, reference=None, compare_simple=False)
     check_files(settings)
     return settings
+
+
+def _tell_ignored(loaded: Loaded) -> None:
+    """What would decide what is seen, if the configuration beside the model were trusted."""
+    from onnxlint.config import shown
+
+    beside = loaded.declared
+    keys = [key for key in beside.ignored if key in DECIDING] if beside is not None else []
+    if beside is not None and beside.file is not None and keys:
+        told = (f"{shown(beside.file)} lies with the model and is not trusted; ignored: "
+                f"{', '.join(keys)} (--trust-config or --config trusts it)")  # fmt: skip
+        click.echo(printable(told), err=True)
 
 
 def _selected(
