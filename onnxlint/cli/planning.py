@@ -117,11 +117,11 @@ def planned(
     """
     from onnxlint.job import Job
 
-    _check_data(options.data)
+    check_data(options.data)
     able = planner.jobs(path for path, problem in models.items() if not problem)
     for job in able:
         if isinstance(job, Job):
-            _check_files(job.settings)
+            check_files(job.settings)
     jobs = iter(able)
     return [
         ModelReport(path, error=problem) if problem else next(jobs)
@@ -129,13 +129,22 @@ def planned(
     ]
 
 
-def _check_data(data: Path | None) -> None:
+def check_data(data: Path | None) -> None:
+    """Whether the data that the command line names is there.
+
+    Raises:
+        click.UsageError: it is not.
+    """
     if data is not None and ":" not in data.name and not exists(data):
         raise click.UsageError(f"--data {str(data)!r} does not exist; check the path")
 
 
-def _check_files(settings: Settings) -> None:
-    """Whether there is all that a reference, labels and simple models need."""
+def check_files(settings: Settings) -> None:
+    """Whether there is all that a reference, labels and simple models need.
+
+    Raises:
+        click.UsageError: it is not.
+    """
     if settings.reference is not None and not exists(settings.reference):
         told = f"the reference {str(settings.reference)!r} does not exist; check the path"
         raise click.UsageError(told)
