@@ -19,7 +19,7 @@ from onnxlint.job import Job
 from onnxlint.model.file.errors import DataError, MisfitError
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.report import Gone, ModelReport, Suppressed
-from onnxlint.rules.diagnosis import crash, diagnostic, incomplete
+from onnxlint.rules.diagnosis import crash, defective, diagnostic, incomplete
 from onnxlint.rules.rule import Rule, RuleError
 from onnxlint.safety.limits import Alarm, Budget, RuleTimeout
 from onnxlint.safety.unfinished import Terminated
@@ -175,6 +175,7 @@ class RuleRunner:
         losses = [*parts.losses, *self._rules_not_run(), *self._runs_ended()]
         findings, away, left = self._counted()
         findings += map(_reported, losses)
+        findings += (defective(each.message, each.place, each.evidence) for each in parts.defects)
         judged = {*self._ran, *self._not_applicable}
         return ModelReport(
             path=path,

@@ -70,6 +70,10 @@ class Ranges:
         found = [each.of(value) for each in self.evaluations_of(value)]
         return join(*found) if found else Range.top(self.main.world.element_type(value))
 
+    def known(self, value: Value) -> Range | None:
+        """What was found of a value of the main graph, if anybody asked for it or what follows."""
+        return None if self._main is None else self._main.known(value)
+
     def evaluations_of(self, value: Value) -> Sequence[Knowledge]:
         """The evaluations that know a value: one for each call or branch that it stands in."""
         scope = value.scope
@@ -94,6 +98,11 @@ class Ranges:
         """Whether a value is a float16."""
         shape = self._shapes.of(value)
         return shape is not None and shape.dtype == "float16"
+
+    def is_number(self, value: Value) -> bool:
+        """Whether a value is a tensor of numbers."""
+        shape = self._shapes.of(value)
+        return shape is not None and shape.dtype not in ("string", "undefined")
 
     def is_float(self, node: Node) -> bool:
         """Whether a node gives floats."""
