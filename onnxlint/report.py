@@ -108,6 +108,9 @@ class Metrics:
 
     `task` is `classification`, `multi-label` or `regression`. `recall` is by class, `baselines`
     by name what simple models reach on the same samples: accuracy, or RMSE in a regression.
+    `classes` are the names of the classes; `numbered_by` says where the classes' numbers come from:
+    the `labels` themselves, names of the `configuration`, the `model` or its `metadata`, or folders
+    of images by their `numbers` or their `order`.
     """
 
     output: str
@@ -120,6 +123,8 @@ class Metrics:
     rmse: float | None = None
     r2: float | None = None
     baselines: Mapping[str, float] | None = None
+    numbered_by: str | None = None
+    classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -137,8 +137,9 @@ SECTIONS = {
     "--labels",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Ground-truth labels for --data: .npy, .npz, .csv or .parquet; FILE:NAME selects a column "
-    "or array. The report then has accuracy and calibration, or RMSE.",
+    help="Ground-truth labels for --data: .npy, .npz, .csv or .parquet (FILE:NAME selects a column "
+    "or array), or the same folder as --data, whose images lie in a folder per class. The report "
+    "then has accuracy and calibration, or RMSE.",
 )
 @click.option(
     "--compare-simple",

@@ -6,7 +6,7 @@ Nothing is escaped here: names are as the models have them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxlint.findings import Diagnostic
@@ -137,14 +137,17 @@ def _labels(diff: ReleaseDiff) -> Section | None:
         return None
     told = f"{score.old:.4g} → {score.new:.4g} on {counted(score.samples, 'label')}"
     rows = [Row(CHANGED, f"{score.measure} of {score.output!r}", told)]
-    rows += _flips("right → wrong", REMOVED, score.to_wrong)
-    rows += _flips("wrong → right", ADDED, score.to_right)
+    rows += _flips("right → wrong", REMOVED, score.to_wrong, score.files)
+    rows += _flips("wrong → right", ADDED, score.to_right, score.files)
     return Section("labels", _score_summary(score), rows)
 
 
-def _flips(what: str, sign: str, flipped: Sequence[int] | None) -> Iterator[Row]:
+def _flips(
+    what: str, sign: str, flipped: Sequence[int] | None, files: Mapping[str, str]
+) -> Iterator[Row]:
     if flipped:
-        shown = ", ".join(map(str, flipped[:FLIPPED]))
+        shown = ", ".join(f"{at} ({files[str(at)]})" if str(at) in files else str(at)
+                          for at in flipped[:FLIPPED])  # fmt: skip
         rest = f" … and {len(flipped) - FLIPPED:,} more" if len(flipped) > FLIPPED else ""
         yield Row(sign, what, f"{counted(len(flipped), 'prediction')}: {shown}{rest}")
 
