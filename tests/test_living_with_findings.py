@@ -413,6 +413,14 @@ def test_what_is_accepted_is_not_reported_again(here):
     assert not {"message", "measured", "limit", "evidence"} & entry.keys()
 
 
+def test_a_folder_that_is_not_there_is_told_before_anything_is_linted(here):
+    save(net(*SOFTMAXES))
+    code, said = run("accept", "m.onnx", "--file", "missing/known.json")
+    assert code == 2
+    assert "folder 'missing' does not exist; create it, or correct the path" in said
+    assert not Path("missing").exists()
+
+
 def test_accepting_twice_changes_nothing(here):
     save(net(*FOUR))
     accept()

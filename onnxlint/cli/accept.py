@@ -65,6 +65,7 @@ def command(
     planner = planner_of(options)
     planner.is_accepting = True
     tasks = planned(planner, expand(models), options)
+    _check_folders(tasks)
     reports = [*judged(tasks, lint_model, parallel=jobs, quiet=quiet, cache=cache_of(options))]
     _tell_problems(reports)
     for before, done in _by_file(tasks, reports):
@@ -74,6 +75,15 @@ def command(
         if not quiet:
             _tell(before, after)
     raise SystemExit(0 if all(report.complete for report in reports) else 2)
+
+
+def _check_folders(tasks: Iterable[Job | ModelReport]) -> None:
+    """Refuses, before anything is linted, a file whose folder is not there."""
+    accepted = (getattr(task, "accepted", None) for task in tasks)
+    for file in sorted({each.file for each in accepted if each is not None}):
+        if not file.parent.is_dir():
+            told = f"folder {str(file.parent)!r} does not exist; create it, or correct the path"
+            raise click.UsageError(f"{file}: {told}")
 
 
 def _by_file(
