@@ -16,6 +16,7 @@ from onnxlint.cli.planning import cache_of, options_of, planned, planner_of
 from onnxlint.cli.progress import judged
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
+from onnxlint.findings import ENGINE_PREFIX
 from onnxlint.reporters.summary import counted
 from onnxlint.safety.printable import printable
 from onnxlint.safety.writing import replacing
@@ -116,7 +117,7 @@ def _tell_problems(reports: Iterable[ModelReport]) -> None:
         if report.error is not None:
             click.echo(printable(f"cannot lint {report.path}: {report.error}"), err=True)
         for finding in report.findings:
-            if finding.code.startswith("LNT"):
+            if finding.code.startswith(ENGINE_PREFIX) and not finding.is_note:
                 told = f"{report.path}: {finding.code} is not accepted: {finding.message}"
                 click.echo(printable(told), err=True)
 

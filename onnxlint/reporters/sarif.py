@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onnxlint.findings import Diagnostic
+from onnxlint.findings import ENGINE_PREFIX, Diagnostic
 from onnxlint.model.graph.place import Place
 from onnxlint.report import ModelReport, Suppressed
 from onnxlint.reporters.places import Files, Line, identity, where
 from onnxlint.reporters.protocol import Gathering, Outcome, Run
 from onnxlint.reporters.sarif_rules import LEVELS, descriptors
 from onnxlint.reporters.summary import counted, problems
-from onnxlint.rules.packs import RESERVED_PREFIX
 from onnxlint.safety.printable import json_text, printable
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -166,7 +165,7 @@ def _compressed(text: str) -> int:
 
 
 def _is_ours(code: str) -> bool:
-    return code.startswith(RESERVED_PREFIX)
+    return code.startswith(ENGINE_PREFIX)
 
 
 def _message(finding: Diagnostic) -> str:
