@@ -247,9 +247,9 @@ SECTIONS = {
     "formats",
     multiple=True,
     metavar="NAME[=FILE]",
-    help="Format of the report: full, concise, json, jsonl, sarif, junit, github, gitlab, "
-    "markdown, card (of a model), or one that a pack brings. Several, each but one with a file: "
-    "-f sarif=out.sarif -f full.  [full]",
+    help="Format of the report: full, concise, json, jsonl, sarif, code-scanning (SARIF for "
+    "GitHub), junit, github, gitlab, markdown, card (of a model), or one that a pack brings. "
+    "Several, each but one with a file: -f sarif=out.sarif -f full.  [full]",
 )
 @click.option(
     "--output",
