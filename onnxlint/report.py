@@ -141,7 +141,7 @@ class ModelReport:
     are findings that do not count, and are not among `findings`; `gone` what was accepted and is
     no longer found. `external` names the files of external data, as the model does; it is None
     where another run may give another report: a limit of time or memory ended something, or a rule
-    judged by the clock.
+    judged by the clock. `sample_files` are the first samples where each is a file, in their order.
     """
 
     path: str
@@ -164,6 +164,7 @@ class ModelReport:
     suppressed: tuple[Suppressed, ...] = ()
     gone: tuple[Gone, ...] = ()
     external: tuple[str, ...] | None = None
+    sample_files: tuple[str, ...] | None = None
 
     @property
     def rules_run(self) -> int:

@@ -172,6 +172,7 @@ class RuleRunner:
             not_run=tuple(self._too_late),
             samples=parts.samples,
             data=parts.data,
+            sample_files=parts.sample_files,
             not_executed=parts.not_executed,
             trace=parts.trace,
             metrics=parts.metrics,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -222,8 +223,21 @@ def test_findings_name_the_files_of_samples(here):
     model(here / "m.onnx")
     images(here / "imgs", a=0, b=0)
     report = linted("--data", "imgs")
+    assert report["summary"]["sample_files"] == ["a/0.png", "b/0.png", "a/1.png", "b/1.png"]
     (found,) = [each for each in report["findings"] if each["code"] == "DAT006"]
     assert "sample 1 (b/0.png) equals sample 0 (a/0.png)" in found["message"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_of_any_bytes_are_labels(here):
+    model(here / "m.onnx")
+    images(here / "imgs", **{"a\x1b[31m": 0, "b": 1, "c\udcff": 2})
+    report = linted("--data", "imgs", "--labels", "imgs")
+    assert report["error"] is None and report["metrics"]["accuracy"] == 1
+    assert report["metrics"]["classes"] == ["a\x1b[31m", "b", "c\\xff"]
+    assert report["summary"]["sample_files"][2] == "c\\xff/0.png"
+    text = CliRunner().invoke(main, ["m.onnx", "--data", "imgs", "--labels", "imgs"]).output
+    assert "\x1b" not in text and "accuracy 1" in text
 
 
 def test_a_diff_names_the_files_of_flipped_samples(here):

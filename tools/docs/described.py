@@ -205,6 +205,7 @@ FIELDS = {
     "summary.not_run": "Codes of rules for which no time was left.",
     "summary.samples": "Number of samples that were run; null if the model was not run.",
     "summary.data": "Where the samples came from; null if the model was not run.",
+    "summary.sample_files": "Files of the samples in the order in which they were run, the first 10,000; null where samples are not files of their own.",
     "summary.not_executed": "Why the model was not run, where it should have been; null otherwise.",
     "finding.code": "Code of the rule. Codes are never reused.",
     "finding.name": "Name of the rule.",

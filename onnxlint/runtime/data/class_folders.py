@@ -22,7 +22,8 @@ def folders(path: Path) -> list[str]:
     Empty ones count: they had a number in training, too.
     """
     with os.scandir(path) as found:
-        return sorted(each.name for each in found if each.is_dir() and each.name[:1] != ".")
+        shown = sorted(each.name for each in found if each.is_dir() and each.name[:1] != ".")
+    return [images.in_utf8(name) for name in shown]
 
 
 def labels(path: Path) -> Array:

@@ -127,7 +127,12 @@ def in_turns(path: Path) -> list[Path]:
 
 def names(path: Path, files: Iterable[Path]) -> list[str]:
     """Files by their paths within a folder, with slashes."""
-    return [file.relative_to(path).as_posix() for file in files]
+    return [in_utf8(file.relative_to(path).as_posix()) for file in files]
+
+
+def in_utf8(name: str) -> str:
+    """A file's name as text: bytes that are none are escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _pixels(file: Path, contract: InputContract) -> Array:
