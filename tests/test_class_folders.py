@@ -86,6 +86,10 @@ def test_folders_without_names_are_classes_in_their_order_and_that_is_told(here)
     (told,) = infos(report)
     assert "folders 'a', 'b', 'c' are the classes 0 to 2 of output 'y'" in told
     assert "ImageFolder" in told
+    (hint,) = [each["hint"] for each in report["findings"] if each["code"] == "LNT002"]
+    assert hint.endswith('[outputs."y"] classes = ["a", "b", "c"]')
+    text = CliRunner().invoke(main, ["m.onnx", "--data", "imgs", "--labels", "imgs"]).output
+    assert "6 labels; folders are classes in sorted order)" in text
 
 
 def test_an_empty_folder_has_its_number_as_in_training(here):
@@ -205,7 +209,7 @@ def test_folders_are_no_labels_unless_asked_for_and_how_is_told(here):
     images(here / "imgs", monday=0, tuesday=0)
     report = linted("--data", "imgs")
     assert report["metrics"] is None and not infos(report)
-    assert "--labels imgs" in report["summary"]["data"]
+    assert report["summary"]["data"] == "data imgs (if its folders are classes: --labels imgs)"
 
 
 def test_classes_listed_must_be_as_many_and_different(here):

@@ -165,9 +165,7 @@ class Inputs:
         if not self.synthetic:
             notes = [self.fed.note] if self.fed.note else []
             if self.fed.lies_in_folders and self.settings.labels is None:
-                notes.append(
-                    f"folders that are classes are labels with --labels {self.settings.data}"
-                )
+                notes.append(f"if its folders are classes: --labels {self.settings.data}")
             note = f" ({'; '.join(notes)})" if notes else ""
             return f"data {self.settings.data}{note}"
         return f"synthetic inputs (seed {self.settings.seed})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ from onnxlint.severity import Severity
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
+
+
+FEW_CLASSES = 10
+"""Classes that a hint lists; a choice, a line or two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +223,8 @@ def _in_order(output: str, names: Sequence[str]) -> Loss:
         f"no names of the classes are known: the folders {listed(names)} are the classes 0 to "
         f"{len(names) - 1} of output {output!r}, in this order, as torchvision's ImageFolder has it"
     )
-    hint = f'list the names in the order of training: [outputs."{output}"] classes = […]'
+    listed_names = json.dumps(names, ensure_ascii=False) if len(names) <= FEW_CLASSES else "[…]"
+    hint = f'list the names in the order of training: [outputs."{output}"] classes = {listed_names}'
     return Loss(message, "class names", Severity.INFO, {"output": output, "names": [*names]}, hint)
 
 
