@@ -51,7 +51,7 @@ KEYS = {
     "trace": "Values to record: outputs of fused kernels, or with `full` every value.",
     "per-model": "Settings for some models: `[[per-model]]`. Later tables override earlier ones.",
     "PerModel.path": "Glob for the path of the model, relative to the configuration file.",
-    "Suppress.rule": "Code, prefix or name of the rule.",
+    "Suppress.rule": "Code, prefix or name of the rule; or `LNT002`, for notes about the run.",
     "Suppress.reason": "Why the finding does not count.",
     "Suppress.model": "Glob for the path of the model, relative to the configuration file. The default is every model.",
     "Suppress.where": "Glob for a module, or for the name of a node, a value or a scope. The default is everywhere.",
