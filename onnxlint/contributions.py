@@ -41,6 +41,7 @@ class Contributions:
 
     samples: int | None = None
     data: str | None = None
+    sample_files: tuple[str, ...] | None = None
     not_executed: str | None = None
     trace: tuple[TraceRow, ...] | None = None
     metrics: Metrics | None = None

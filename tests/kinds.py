@@ -27,11 +27,11 @@ FILES = {
 KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name in names}
 RUNNING = {
     f"test_{name}" for name in (
-        "act_rules", "asserting", "behaviour", "channels", "contract", "data_rules", "expected",
-        "hints", "init", "inspect", "layers_inside", "nan_marks", "positions", "predictions",
-        "propagation", "public_reports", "reference", "refusals", "release_diff", "reruns",
-        "runtime_rules", "scores", "shapes", "synthesis", "targets", "ties", "together", "trace",
-        "within", "witnesses",
+        "act_rules", "asserting", "behaviour", "channels", "class_folders", "contract",
+        "data_rules", "expected", "hints", "init", "inspect", "layers_inside", "nan_marks",
+        "positions", "predictions", "propagation", "public_reports", "reference", "refusals", "release_diff",
+        "reruns", "runtime_rules", "scores", "shapes", "synthesis", "targets", "ties", "together",
+        "trace", "within", "witnesses",
     )
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from onnxlint.job import Job
     from onnxlint.planner import Planner
     from onnxlint.report_cache import ReportCache
-    from onnxlint.settings import Settings
+    from onnxlint.settings import LabelSource, Settings
 
 
 @dataclass(frozen=True)
@@ -155,11 +155,22 @@ def check_files(settings: Settings) -> None:
         return
     if settings.data is None:
         raise click.UsageError("--labels requires --data")
-    if not is_file(labels.file):
-        raise click.UsageError(f"--labels {str(labels.file)!r} is not a file; check the path")
-    if labels.file == settings.data and labels.key is None:
-        message = f"--labels and --data are one file; select a column: {labels.file.name}:COLUMN"
-        raise click.UsageError(message)
+    check_labels(labels, settings.data)
     if settings.compare_simple and find_spec("sklearn") is None:
         message = "--compare-simple requires scikit-learn: pip install 'onnxlint[baseline]'"
+        raise click.UsageError(message)
+
+
+def check_labels(labels: LabelSource, data: Path | None) -> None:
+    """Whether there are labels: a file, or folders of images that are the data, too.
+
+    Raises:
+        click.UsageError: there are none.
+    """
+    if exists(labels.file) and labels.file.is_dir():
+        return  # whatever is wrong with it, reading it says
+    if not is_file(labels.file):
+        raise click.UsageError(f"--labels {str(labels.file)!r} is not a file; check the path")
+    if labels.file == data and labels.key is None:
+        message = f"--labels and --data are one file; select a column: {labels.file.name}:COLUMN"
         raise click.UsageError(message)
