@@ -1,8 +1,16 @@
 """What each operator makes of ranges: a module for each kind of operators."""
 
 from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the registry
+    activations,
     arithmetic,
+    casting,
     choosing,
+    comparing,
+    gates,
+    integers,
+    powers,
+    running,
+    unary,
 )
 from onnxlint.analyses.ranges.transfers.registry import POINTWISE, TRANSFERS
 
