@@ -10,6 +10,16 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     pooling,
     quantised,
     signals,
+    activations,
+    arithmetic,
+    casting,
+    choosing,
+    comparing,
+    gates,
+    integers,
+    powers,
+    running,
+    unary,
 )
 
 __all__ = ["POINTWISE", "TRANSFERS"]
