@@ -3,6 +3,15 @@
 from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the registry
     arithmetic,
     choosing,
+    drawing,
+    filling,
+    joining,
+    lookups,
+    moving,
+    picking,
+    sampling,
+    sequences,
+    sizes,
 )
 from onnxlint.analyses.ranges.transfers.registry import POINTWISE, TRANSFERS
 
