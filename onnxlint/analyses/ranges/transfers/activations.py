@@ -13,7 +13,7 @@ from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.transfers.arithmetic import product
 from onnxlint.analyses.ranges.transfers.curves import curve, just_above_one, kernel_eps, reaches
-from onnxlint.analyses.ranges.transfers.registry import transfer
+from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array

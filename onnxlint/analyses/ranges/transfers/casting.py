@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, limits, precision
-from onnxlint.analyses.ranges.transfers.registry import transfer
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.model.file.dtypes import dtype_name, is_float, is_integer, numpy_dtype
 
 FROM_NAN = {"int32": (-(2.0**31), 0.0), "int64": (-(2.0**63), 0.0),

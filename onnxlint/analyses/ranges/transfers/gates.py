@@ -16,7 +16,7 @@ from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, settled, together
 from onnxlint.analyses.ranges.transfers.activations import logistic
 from onnxlint.analyses.ranges.transfers.curves import curve, reaches
-from onnxlint.analyses.ranges.transfers.registry import transfer
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.unary import erf
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
-from onnxlint.analyses.ranges.transfers.registry import transfer
+from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array

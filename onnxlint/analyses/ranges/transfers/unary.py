@@ -16,7 +16,7 @@ import numpy as np
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, limits, precision
 from onnxlint.analyses.ranges.transfers.curves import curve, just_above_one
-from onnxlint.analyses.ranges.transfers.registry import transfer
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.model.file.dtypes import is_float, numpy_dtype
 
 if TYPE_CHECKING:
