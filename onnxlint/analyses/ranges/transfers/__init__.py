@@ -3,6 +3,7 @@
 from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the registry
     arithmetic,
     choosing,
+    reductions,
 )
 from onnxlint.analyses.ranges.transfers.registry import POINTWISE, TRANSFERS
 
