@@ -3,7 +3,10 @@
 from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the registry
     arithmetic,
     choosing,
+    normalising,
     reductions,
+    softmax,
+    statistics,
 )
 from onnxlint.analyses.ranges.transfers.registry import POINTWISE, TRANSFERS
 

@@ -158,7 +158,7 @@ sums = transfer("ReduceSum")(_by_ends(_sum))
 
 def _mean(of: Reduced) -> Range:
     """Σ x / n: within the hull of x but for rounding, as the mean of equal numbers is."""
-    x, box = of.x, of.grid
+    box = of.grid
     if not of.at.is_float:
         return _whole_mean(of)
     if box.count == 0:
@@ -381,5 +381,7 @@ def logarithms_of_sums_of_powers(at: At) -> Range | None:
     return of.made((low - off, np.maximum(high, low) + off))
 
 
-def _logsumexp(ends: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-    return np.asarray(np.logaddexp.reduce(ends, axis=axis, keepdims=keepdims)) if axis else ends
+def _logsumexp(ends: Array, axis: tuple[int, ...], *, keepdims: bool) -> Array:
+    for each in axis:
+        ends = np.asarray(np.logaddexp.reduce(ends, axis=each, keepdims=True))
+    return ends
