@@ -16,13 +16,17 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     joining,
     lookups,
     moving,
+    normalising,
     picking,
     pooling,
     powers,
+    reductions,
     running,
     sampling,
     sequences,
     sizes,
+    softmax,
+    statistics,
     unary,
 )
 
