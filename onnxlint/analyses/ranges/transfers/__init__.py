@@ -8,6 +8,7 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     convolution,
     pooling,
     quantised,
+    quantised_layers,
     signals,
 )
 from onnxlint.analyses.ranges.transfers.registry import POINTWISE, TRANSFERS
