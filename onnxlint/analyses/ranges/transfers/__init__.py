@@ -6,6 +6,7 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     attention,
     choosing,
     convolution,
+    einsum,
     pooling,
     quantised,
     quantised_layers,

@@ -38,7 +38,7 @@ def scaled_product(at: At) -> Range | None:
 
 @transfer("Gemm", ulps=2)
 def general_product(at: At) -> Range | None:
-    """alpha · A · B + beta · C, C broadcast."""
+    """The product, scaled by alpha, and C, scaled by beta and broadcast."""
     return _general(at)
 
 
@@ -54,6 +54,7 @@ def _general(at: At) -> Range | None:
 
 
 def scaled(at: At, one: Range, scale: float) -> Range:
+    """A range times a number, rounding included."""
     ends = np.array([one.low * scale, one.high * scale])
     slip = np.abs(ends).max(axis=0) * at.eps if at.is_float and scale != 1 else 0.0
     slip = np.where(np.isfinite(slip), slip, 0.0)
