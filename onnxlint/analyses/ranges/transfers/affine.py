@@ -9,9 +9,9 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range, together
-from onnxlint.analyses.ranges.registry import transfer
-from onnxlint.analyses.ranges.transfers import contraction
+from onnxlint.analyses.ranges.transfers import contraction, stored
 from onnxlint.analyses.ranges.transfers.contraction import Sums
+from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -38,7 +38,11 @@ def scaled_product(at: At) -> Range | None:
 
 @transfer("Gemm", ulps=2)
 def general_product(at: At) -> Range | None:
-    """alpha · A · B + beta · C, C broadcast."""
+    """The product, scaled by alpha, and C, scaled by beta and broadcast."""
+    return _general(at)
+
+
+def _general(at: At) -> Range | None:
     found = product(
         at, 0, 1, bool(at.attribute("transA", 0)), bool(at.attribute("transB", 0)),
         scale=float(at.attribute("alpha", 1.0)),
@@ -46,10 +50,11 @@ def general_product(at: At) -> Range | None:
     beta = float(at.attribute("beta", 1.0))
     if found is None or not at.has(2) or not beta:  # C is not read where beta is 0
         return found
-    return contraction.plus(at, found, _scaled(at, at[2], beta))
+    return contraction.plus(at, found, scaled(at, at[2], beta))
 
 
-def _scaled(at: At, one: Range, scale: float) -> Range:
+def scaled(at: At, one: Range, scale: float) -> Range:
+    """A range times a number, rounding included."""
     ends = np.array([one.low * scale, one.high * scale])
     slip = np.abs(ends).max(axis=0) * at.eps if at.is_float and scale != 1 else 0.0
     slip = np.where(np.isfinite(slip), slip, 0.0)
@@ -59,7 +64,7 @@ def _scaled(at: At, one: Range, scale: float) -> Range:
 @transfer(MICROSOFT + "FusedGemm", ulps=4)
 def activated_product(at: At) -> Range | None:
     """Gemm and an activation."""
-    found = general_product(at)
+    found = _general(at)
     return None if found is None else activated(at, found, "activation_alpha", "activation_beta")
 
 
@@ -120,13 +125,13 @@ def _shaped(ends: tuple[Array, Array], turn: bool, lift: object) -> tuple[Array,
 def _weighed(at: At, one: int, other: int, a: tuple[Array, Array], b: tuple[Array, Array],
              turn_one: bool, turn_other: bool) -> Sums:  # fmt: skip
     """The sums where a side is constant: the other's boxes times it; else of both boxes."""
-    weights = _matrix(at.constant(other), turn_other, column=True)
+    weights = _matrix(stored.weights(at, other), turn_other, column=True)
     if weights is not None:
-        return _by_matrix(a, weights)
-    weights = _matrix(at.constant(one), turn_one, column=False)
+        return by_matrix(a, weights)
+    weights = _matrix(stored.weights(at, one), turn_one, column=False)
     if weights is not None:
         low, high = (end.swapaxes(-1, -2) for end in b)
-        return _by_matrix((low, high), weights.swapaxes(-1, -2)).turned()
+        return by_matrix((low, high), weights.swapaxes(-1, -2)).turned()
     return _of_two(at, a, b, inner(at, one, other, turn_one, turn_other))
 
 
@@ -138,7 +143,7 @@ def _matrix(array: Array | None, turn: bool, column: bool) -> Array | None:
     return array.swapaxes(-1, -2) if turn else array
 
 
-def _by_matrix(data: tuple[Array, Array], weights: Array) -> Sums:
+def by_matrix(data: tuple[Array, Array], weights: Array) -> Sums:
     """Rows of boxes times a constant; rows are merged where the products are too many."""
     low, high = data
     terms = weights.shape[-2]

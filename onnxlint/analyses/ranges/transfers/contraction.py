@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Sums of products: their ends, the sum of the magnitudes of their terms, and its terms' number.
+    """Sums of products: their ends, the sum of their terms' magnitudes, and how many these are.
 
     `terms` is None where it is not known. `below` and `above` tell which sums have a term that may
     be negative, and one that may be positive.
@@ -45,17 +46,20 @@ class Sums:
             self.below | other.below, self.above | other.above, self.nan or other.nan,
         )  # fmt: skip
 
+    def each(self, change: Callable[[Array], Array]) -> Sums:
+        """With all arrays changed alike."""
+        return Sums(
+            change(self.low), change(self.high), change(self.mass), self.terms,
+            change(self.below), change(self.above), self.nan,
+        )  # fmt: skip
+
     def moved(self, shape: tuple[int, ...]) -> Sums:
         """The same with other axes."""
-        arrays = (self.low, self.high, self.mass, self.below, self.above)
-        low, high, mass, below, above = (each.reshape(shape) for each in arrays)
-        return replace(self, low=low, high=high, mass=mass, below=below, above=above)
+        return self.each(lambda array: array.reshape(shape))
 
     def turned(self) -> Sums:
         """With the last two axes exchanged."""
-        arrays = (self.low, self.high, self.mass, self.below, self.above)
-        low, high, mass, below, above = (each.swapaxes(-1, -2) for each in arrays)
-        return replace(self, low=low, high=high, mass=mass, below=below, above=above)
+        return self.each(lambda array: array.swapaxes(-1, -2))
 
 
 def by_weights(low: Array, high: Array, weights: Array, terms: int) -> Sums:
@@ -69,12 +73,19 @@ def by_weights(low: Array, high: Array, weights: Array, terms: int) -> Sums:
         exact = chunk.dtype == np.float64 or chunk.dtype.kind in "iu"
         chunk = chunk.astype(np.float64 if exact else np.float32, copy=False)
         parts.append(by_sums(low, high, chunk, np.abs(chunk), signs(chunk, -2), terms))
+    return concatenated(parts)
+
+
+def concatenated(parts: list[Sums]) -> Sums:
+    """Sums of columns beside each other."""
     if len(parts) == 1:
         return parts[0]
-    joined = (np.concatenate([getattr(p, name) for p in parts], axis=-1)
-              for name in ("low", "high", "mass", "below", "above"))  # fmt: skip
-    ends_low, ends_high, mass, below, above = joined
-    return Sums(ends_low, ends_high, mass, terms, below, above, any(p.nan for p in parts))
+    names = ("low", "high", "mass", "below", "above")
+    low, high, mass, below, above = (
+        np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names
+    )
+    nan = any(part.nan for part in parts)
+    return Sums(low, high, mass, parts[0].terms, below, above, nan=nan)
 
 
 def signs(weights: Array, axis: int) -> tuple[Array, Array]:
@@ -104,9 +115,9 @@ def by_sums(low: Array, high: Array, plain: Array, bulk: Array,
     infinite = not (np.isfinite(low).all() and np.isfinite(high).all())
     if infinite and low.shape[-1] > 1:
         low, high = low.min(axis=-1, keepdims=True), high.max(axis=-1, keepdims=True)
-    l, h = (np.where(np.isfinite(end), end, 0.0) for end in (low, high))
+    start, end = (np.where(np.isfinite(each), each, 0.0) for each in (low, high))
     with np.errstate(all="ignore"):
-        found, mass = _products(l, h, plain, bulk)
+        found, mass = _products(start, end, plain, bulk)
     rises, falls = has
     below = (low.min(axis=-1, keepdims=True) < 0) & rises
     below |= (high.max(axis=-1, keepdims=True) > 0) & falls
@@ -122,16 +133,19 @@ def by_sums(low: Array, high: Array, plain: Array, bulk: Array,
 
 
 def _anything(low: Array, bulk: Array, terms: int) -> Sums:
-    shape = np.broadcast_shapes(low.shape[:-2], bulk.shape[:-2]) + (low.shape[-2], bulk.shape[-1])
+    batches = np.broadcast_shapes(low.shape[:-2], bulk.shape[:-2])
+    shape = (*batches, low.shape[-2], bulk.shape[-1])
     ends, yes = np.full(shape, np.inf), np.ones(shape, bool)
     return Sums(-ends, ends, ends, terms, yes, yes, nan=True)
 
 
-def _products(l: Array, h: Array, plain: Array, bulk: Array) -> tuple[tuple[Array, Array], Array]:
+def _products(
+    low: Array, high: Array, plain: Array, bulk: Array
+) -> tuple[tuple[Array, Array], Array]:
     """Ends and mass, with what computing them in the weights' dtype rounds off."""
-    big = np.maximum(np.abs(l), np.abs(h))
-    mid, rad = l / 2 + h / 2, h / 2 - l / 2
-    if l.shape[-1] == 1 and bulk.shape[-2] != 1:
+    big = np.maximum(np.abs(low), np.abs(high))
+    mid, rad = low / 2 + high / 2, high / 2 - low / 2
+    if low.shape[-1] == 1 and bulk.shape[-2] != 1:
         ones = plain.sum(axis=-2, keepdims=True, dtype=np.float64)
         size = bulk.sum(axis=-2, keepdims=True, dtype=np.float64)
         centre, radius, mass, slip = mid * ones, rad * size, big * size, 0.0

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, join, together
-from onnxlint.analyses.ranges.registry import transfer
-from onnxlint.analyses.ranges.transfers import contraction
+from onnxlint.analyses.ranges.transfers import contraction, stored
 from onnxlint.analyses.ranges.transfers.affine import MICROSOFT, activated
 from onnxlint.analyses.ranges.transfers.contraction import Sums
+from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -40,13 +40,13 @@ def fused(at: At) -> Range | None:
 @transfer(MICROSOFT + "NhwcConv", MICROSOFT + "NhwcFusedConv", ulps=8)
 def channels_last(at: At) -> Range | None:
     """Conv with channels last, in data, weights (M, ..., C / groups) and output."""
-    weights, bias = at.constant(1), at.hull(2) if at.has(2) else None
+    weights, bias = stored.weights(at, 1), at.hull(2) if at.has(2) else None
     x = at.hull(0)
     if not at.is_float or weights is None or weights.ndim < 3:
         return _unweighed(at, 0, 1, bias)
     matrix = weights.reshape(weights.shape[0], 1, -1)
-    x = x if _is_unpadded(at) else with_zero(x)
-    sums = _grouped(x.low.reshape(1, 1), x.high.reshape(1, 1), matrix, 1)
+    x = x if is_unpadded(at) else with_zero(x)
+    sums = grouped(x.low.reshape(1, 1), x.high.reshape(1, 1), matrix, 1)
     sums = sums.moved((1,) * (weights.ndim - 1) + (-1,))
     found = contraction.ranged(at, sums, x, added=bias)
     if at.has(3):
@@ -57,14 +57,14 @@ def channels_last(at: At) -> Range | None:
 def of_kernel(at: At, data: int, kernel: int, bias: int) -> Range | None:
     """A convolution of these inputs; of varying weights by their interval."""
     added = bias_of(at, bias)
-    weights = at.constant(kernel)
+    weights = stored.weights(at, kernel)
     groups = max(int(at.attribute("group", 1) or 1), 1)
     if weights is None or weights.ndim < 3 or not weights.size or weights.shape[0] % groups:
         return _unweighed(at, data, kernel, added)
-    x = at[data] if _is_unpadded(at) else with_zero(at[data])
+    x = at[data] if is_unpadded(at) else with_zero(at[data])
     low, high = by_channel(at, data, x, groups * weights.shape[1])
     taps = weights.reshape(*weights.shape[:2], -1)
-    sums = _grouped(low, high, taps, groups)
+    sums = grouped(low, high, taps, groups)
     sums = sums.moved((*sums.low.shape, *(1,) * (weights.ndim - 2)))
     return contraction.ranged(at, sums, x, added=added)
 
@@ -85,7 +85,7 @@ def with_zero(one: Range) -> Range:
     return join(one, Range.of(0.0, 0.0, integer=True)).without_parts()
 
 
-def _is_unpadded(at: At) -> bool:
+def is_unpadded(at: At) -> bool:
     """Whether no window reaches beyond the data."""
     auto = at.attribute("auto_pad", "NOTSET")
     auto = auto.decode() if isinstance(auto, bytes) else auto
@@ -108,7 +108,7 @@ def by_channel(at: At, slot: int, x: Range, channels: int) -> tuple[Array, Array
     return low, high
 
 
-def _grouped(low: Array, high: Array, taps: Array, groups: int) -> Sums:
+def grouped(low: Array, high: Array, taps: Array, groups: int) -> Sums:
     """Boxes (samples, channels) times taps (M, C / groups, taps), as (samples, M)."""
     outputs, channels, count = taps.shape
     if not contraction.fits(low.shape[0], outputs):
@@ -126,9 +126,7 @@ def _grouped(low: Array, high: Array, taps: Array, groups: int) -> Sums:
     else:
         low, high = (end.reshape(-1, groups, channels).swapaxes(0, 1) for end in (low, high))
     sums = contraction.by_sums(low, high, plain, bulk, has, channels * count)
-    arrays = (sums.low, sums.high, sums.mass, sums.below, sums.above)
-    found = [each.swapaxes(0, 1).reshape(each.shape[1], -1) for each in arrays]
-    return Sums(*found[:3], channels * count, *found[3:], nan=sums.nan)
+    return sums.each(lambda array: array.swapaxes(0, 1).reshape(array.shape[1], -1))
 
 
 def _of_taps(taps: Array) -> tuple[Array, Array]:
@@ -146,7 +144,7 @@ def _unweighed(at: At, data: int, kernel: int, added: Range | None, all_taps: bo
                ) -> Range:  # fmt: skip
     """Of weights that vary: corners times the size of a window."""
     x, w = at.hull(data), at.hull(kernel)
-    x = x if all_taps and _is_unpadded(at) else with_zero(x)
+    x = x if all_taps and is_unpadded(at) else with_zero(x)
     dims = at.dims(kernel)
     sizes = None if dims is None else dims[1:] if all_taps else (*dims[:1], *dims[2:])
     terms = None
@@ -159,7 +157,7 @@ def _unweighed(at: At, data: int, kernel: int, added: Range | None, all_taps: bo
 @transfer("ConvTranspose", ulps=4)
 def transposed(at: At) -> Range | None:
     """Each output adds up some taps: of each phase of the stride, at the edge fewer."""
-    weights, added = at.constant(1), bias_of(at, 2)
+    weights, added = stored.weights(at, 1), bias_of(at, 2)
     groups = max(int(at.attribute("group", 1) or 1), 1)
     if weights is None or weights.ndim < 3 or not weights.size or weights.shape[0] % groups:
         return _unweighed(at, 0, 1, added, all_taps=False)
@@ -170,14 +168,14 @@ def transposed(at: At) -> Range | None:
     turned = weights.reshape(groups, channels // groups, *weights.shape[1:]).swapaxes(1, 2)
     for phase in _phases(at, weights.shape[2:]):
         taps = turned[(..., *phase)]
-        sums = _grouped(low, high, taps.reshape(groups * outputs, channels // groups, -1), groups)
+        sums = grouped(low, high, taps.reshape(groups * outputs, channels // groups, -1), groups)
         found = sums if found is None else found.joined(sums)
     assert found is not None
     sums = found.moved((*found.low.shape, *(1,) * (weights.ndim - 2)))
     return contraction.ranged(at, sums, x, added=added)
 
 
-def _phases(at: At, kernel: tuple[int, ...]) -> list[tuple[Array, ...]]:
+def _phases(at: At, kernel: tuple[int, ...]) -> list[tuple[Any, ...]]:
     """The taps that meet in one output: along each axis those of one remainder by the stride."""
     rank = len(kernel)
     strides = list(at.attribute("strides") or [1] * rank)
@@ -202,12 +200,12 @@ def deformed(at: At) -> Range | None:
         ends = np.nan_to_num(ends, posinf=np.inf, neginf=-np.inf)
         x = at.made(min(ends.min(), 0.0), max(ends.max(), 0.0), x, mask, loose=True)
     offset = at[2]
-    weights, groups = at.constant(1), max(int(at.attribute("group", 1) or 1), 1)
+    weights, groups = stored.weights(at, 1), max(int(at.attribute("group", 1) or 1), 1)
     x = at.made(*_stretched(x), x, nan=not offset.is_finite)
     if weights is None or weights.ndim != 4 or not weights.size or weights.shape[0] % groups:
         return None
     low, high = by_channel(at, 0, x, groups * weights.shape[1])
-    sums = _grouped(low, high, weights.reshape(*weights.shape[:2], -1), groups)
+    sums = grouped(low, high, weights.reshape(*weights.shape[:2], -1), groups)
     sums = sums.moved((*sums.low.shape, 1, 1))
     return contraction.ranged(at, sums, x, loose=True, added=added)
 
@@ -217,20 +215,22 @@ def _stretched(x: Range) -> tuple[Array, Array]:
     return x.low - np.abs(x.low) * 1e-5, x.high + np.abs(x.high) * 1e-5
 
 
-@transfer("CausalConvWithState", ulps=8)
+@transfer("CausalConvWithState", MICROSOFT + "CausalConvWithState", ulps=8)
 def causal(at: At) -> list[Range] | None:
     """A depthwise convolution over what came before, and the data that the next call needs."""
     x = with_zero(at.hull(0))
     if at.has(3):
         x = join(x, at.hull(3))
-    weights, added = at.constant(1), bias_of(at, 2)
+    if at.attribute("channels_last", 0):
+        return None
+    weights, added = stored.weights(at, 1), bias_of(at, 2)
     if weights is None or weights.ndim < 3 or not weights.size:
         w, size = at.hull(1), at.size(1)
         sums = contraction.by_corners(x.low, x.high, w.low, w.high, size)
         made = contraction.ranged(at, sums, x, w, loose=True, added=added)
     else:
         taps = weights.reshape(weights.shape[0], 1, -1)
-        sums = _grouped(x.low.reshape(1, 1), x.high.reshape(1, 1), taps, 1)
+        sums = grouped(x.low.reshape(1, 1), x.high.reshape(1, 1), taps, 1)
         sums = sums.moved((*sums.low.shape, *(1,) * (weights.ndim - 2)))
         made = contraction.ranged(at, sums, x, added=added)
     activation = at.attribute("activation", "none")
