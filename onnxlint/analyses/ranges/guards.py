@@ -236,6 +236,8 @@ def _on_both(
             most = np.asarray(high) / (slope.bent / 2)
             if bool((most >= 0).all()):
                 yield Limit(base, -most, most, is_number)
+            if bool((np.asarray(low) > 0).all()):
+                yield Limit(base, is_number=is_number, nonzero=True)
         return
     ends = [(np.asarray(end) - form.constant) / slope.plain for end in (low, high)]
     if slope.plain < 0:

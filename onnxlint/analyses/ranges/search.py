@@ -12,7 +12,7 @@ from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.consequences import consequences
 from onnxlint.analyses.ranges.evaluation import Evaluation
 from onnxlint.analyses.ranges.hazards import Hazard
-from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.range import Range, limits
 from onnxlint.analyses.ranges.ranges import Ranges
 from onnxlint.analyses.ranges.refinement import refined
 from onnxlint.analyses.ranges.transfers import TRANSFERS
@@ -27,15 +27,15 @@ from onnxlint.analyses.ranges.zones import (
 )
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import COMPARISONS, RESCALING
 
 if TYPE_CHECKING:
     from onnx import AttributeProto
 
     from onnxlint.analyses.ranges.world import Knowledge, World
 
-LARGEST_SOUND = 1e6
-"""A result beyond this magnitude that rests on a failed one says nothing of its own. A choice: what
-squashes or normalises a failed value gives numbers far below it."""
+RECOVERING = (RESCALING - {"Exp", "Log", "Reciprocal"}) | COMPARISONS | {"Sign"}
+"""What squashes or normalises a failed value gives numbers that are worth a look of their own."""
 
 
 def found_in(graph: Graph, ranges: Ranges) -> list[Hazard]:
@@ -165,9 +165,9 @@ class Watched(Evaluation):
     def transferred(self, node: Node, read: list[Range | None]) -> list[Range]:
         """What a node gives; where it may fail, what it gives where it does not."""
         if node.op not in HAZARDOUS:
-            made = super().transferred(node, read)
+            made = self._without_overflow(node, read, super().transferred(node, read))
             self._watch_half(node, read, made)
-            return [_recovered(each) for each in made]
+            return [_recovered(node, each) for each in made]
         at, failed, healed = At(self, node, read), False, list(read)
         with np.errstate(all="ignore"):
             zones = list(zones_of(at))
@@ -182,8 +182,26 @@ class Watched(Evaluation):
             healed[zone.slot] = operand if outside is None else outside
         made = super().transferred(node, healed)
         if not failed:
-            return [_recovered(each) for each in made]
+            return [_recovered(node, each) for each in made]
         return [replace(each, nan=False, failed=True) for each in made]
+
+    def _without_overflow(
+        self, node: Node, read: list[Range | None], made: list[Range]
+    ) -> list[Range]:
+        """As if inputs without a range were no larger than what the network can take.
+
+        Every sum of such inputs could overflow, and all that follows be NaN: that is no news.
+        """
+        if not all(each.is_finite for each in read if each is not None):
+            return made
+        kept = []
+        for value, one in zip(node.outputs, made, strict=False):
+            if one.free and not one.is_finite:
+                low, high = limits(self.world.element_type(value))
+                ends = np.clip(one.low, low, high), np.clip(one.high, low, high)
+                one = replace(one, low=ends[0], high=ends[1], nan=False)
+            kept.append(one)
+        return kept
 
     def _watch_half(self, node: Node, read: list[Range | None], made: list[Range]) -> None:
         """Tells of a float16 that overflows, although all that is read is finite."""
@@ -202,8 +220,6 @@ class Watched(Evaluation):
             made[0] = replace(made[0].within(-FLOAT16_MOST, FLOAT16_MOST) or made[0], failed=True)
 
 
-def _recovered(one: Range) -> Range:
-    """No longer failed, where the numbers are such as they are elsewhere."""
-    if one.failed and one.magnitude <= LARGEST_SOUND and not one.nan:
-        return replace(one, failed=False)
-    return one
+def _recovered(node: Node, one: Range) -> Range:
+    """No longer failed, behind what gives such numbers as it always does."""
+    return replace(one, failed=False) if one.failed and node.op in RECOVERING else one

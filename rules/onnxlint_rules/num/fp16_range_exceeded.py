@@ -59,8 +59,9 @@ def fp16_range_exceeded(
     # scaled down first
     # config: inputs.x.range = [-100, 100]
     net (float16[N, 16] x) => (float16[N, 1] y)
-    <int64[1] last = {1}, float16 scale = {0.01}>
+    <int64[1] last = {1}, float hundredth = {0.01}>
     {
+        scale = Cast <to = 10> (hundredth)
         small = Mul(x, scale)
         squares = Mul(small, small)
         y = ReduceSum(squares, last)
