@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from onnxlint.findings import listed
+from onnxlint.model.graph.operators import UNSCALED_AFFINE
 from onnxlint.release_diff import LayerChange
 from onnxlint.reporters.diff_rows import ADDED, CHANGED, REMOVED, Row
 from onnxlint.reporters.summary import counted
 
 _QUANTISING = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 """Operators that only go from real numbers to integers, or back."""
-
-_INTEGER = frozenset({"MatMulInteger", "ConvInteger"})
-"""Operators whose results are scaled, and given their bias, by nodes beside them."""
 
 _BESIDE = frozenset({"Cast", "Mul", "Add"})
 """What these nodes are."""
@@ -41,7 +39,7 @@ def layer_rows(changes: Sequence[LayerChange]) -> Iterator[Row]:
 def _integer_layers(changes: Sequence[LayerChange]) -> tuple[str, ...]:
     """How the names begin of nodes that scale the results of integer layers."""
     sides = [side for each in changes for side in (each.old, each.new) if side is not None]
-    return tuple(each.label.removesuffix("_quant") for each in sides if each.op in _INTEGER)
+    return tuple(each.label.removesuffix("_quant") for each in sides if each.op in UNSCALED_AFFINE)
 
 
 def _serves(change: LayerChange, stems: tuple[str, ...]) -> bool:
