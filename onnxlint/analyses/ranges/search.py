@@ -27,7 +27,7 @@ from onnxlint.analyses.ranges.zones import (
 )
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import COMPARISONS, RESCALING
+from onnxlint.model.graph.operators import COMPARISONS, RESCALING, SIZE_OPS
 
 if TYPE_CHECKING:
     from onnx import AttributeProto
@@ -113,6 +113,8 @@ class Hit:
         operand = self.operand
         if operand is None:
             return None
+        if self.zone.kind is Kind.CAST and self.range.free and _is_size(self.evaluation, operand):
+            return None  # no axis is that long
         closer = refined(self.evaluation, operand, self.zone, self.range)
         if closer is None:
             return None
@@ -138,6 +140,24 @@ def _way(evaluation: Knowledge, value: Value) -> Iterator[Node]:
         yield node
         varying = [v for v in node.inputs if v is not None and evaluation.of(v).varies]
         at = max(varying, key=lambda v: _width(evaluation.of(v)), default=None)
+
+
+MOST_TO_SIZE = 16
+"""Nodes between a size and where it is cast. A choice: shape arithmetic is short."""
+
+
+def _is_size(evaluation: Knowledge, value: Value) -> bool:
+    """Whether a value is computed of sizes, of all that it varies with."""
+    at: Value | None = value
+    for _ in range(MOST_TO_SIZE):
+        node = at.producer if at is not None else None
+        if node is None:
+            return False
+        if node.op in SIZE_OPS:
+            return True
+        varying = [v for v in node.inputs if v is not None and evaluation.of(v).varies]
+        at = max(varying, key=lambda v: _width(evaluation.of(v)), default=None)
+    return False
 
 
 class Watched(Evaluation):

@@ -223,7 +223,7 @@ def _power(at: At) -> Iterator[Zone]:
         yield Zone(Kind.DIVISION, 0, 0.0, 0.0, "≠ 0 with a negative exponent", "inf")
     if not whole:
         yield Zone(Kind.DOMAIN, 0, -math.inf, -5e-324, "≥ 0 with a fractional exponent", "NaN")
-    if exponent.most > 1 and element_type is not None and not exponent.free:
+    if exponent.most > 1 and element_type is not None and not (exponent.free or at[0].free):
         most = limits(element_type)[1] ** (1 / exponent.most)
         limit = f"≤ {most:.3g} with the exponent {exponent.most:.4g}"
         beyond = most * (1 + 4 * precision(element_type))
@@ -271,13 +271,24 @@ def _cast(at: At) -> Iterator[Zone]:
     name = dtype_name(target)
     if not math.isfinite(most) or dtype_name(source) in ("bool", "string"):
         return
-    if not is_float(target):
+    if not is_float(target) and not _fits(source, target):
         yield from _past(Kind.CAST, least, most, is_float(source), name)
-    elif not is_float(source) and name in ("float16", "bfloat16") and not at[0].free:
+    elif (
+        is_float(target)
+        and not is_float(source)
+        and name in ("float16", "bfloat16")
+        and not at[0].free
+    ):
         exact = 2.0 / precision(target)
         outcome = f"numbers that {name} rounds"
         yield Zone(Kind.CAST, 0, exact + 1, math.inf, f"magnitude ≤ {exact:.0f}", outcome)
         yield Zone(Kind.CAST, 0, -math.inf, -exact - 1, f"magnitude ≤ {exact:.0f}", outcome)
+
+
+def _fits(source: int, target: int) -> bool:
+    """Whether a type holds all integers of another."""
+    (least, most), (low, high) = limits(source), limits(target)
+    return not is_float(source) and low <= least and most <= high
 
 
 def _past(kind: Kind, least: float, most: float, from_float: bool, name: str) -> Iterator[Zone]:
