@@ -307,12 +307,13 @@ def settled(one: Range, element_type: int | None, *, slack: float = 1.0) -> Rang
 def _rounded(ends: Array, sign: int, step: float, element_type: int) -> Array:
     """Ends moved outwards, but not across 0: what is not 0 may become it."""
     with np.errstate(over="ignore", invalid="ignore"):
-        away = np.abs(ends) * step + _tiniest(element_type)
+        away = np.abs(ends) * step + smallest(element_type)
         moved = ends + np.where((ends == 0) | np.isinf(ends), 0.0, sign * away)
         return np.where(ends * moved < 0, 0.0, moved)
 
 
-def _tiniest(element_type: int) -> float:
+def smallest(element_type: int) -> float:
+    """The least positive number of a float type, a subnormal one."""
     return float(_finfo(element_type).smallest_subnormal)
 
 

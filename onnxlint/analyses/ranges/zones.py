@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxlint.analyses.ranges.range import Range, limits, precision
+from onnxlint.analyses.ranges.range import Range, limits, precision, smallest
 from onnxlint.model.file.dtypes import dtype_name, is_float
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Zone:
         high: the largest.
         limit: what the operand must be, in words: `> 0`.
         outcome: what comes out: `NaN`, `-inf`, `refusal` …
+        is_of_rows: it is not single elements that fail but rows of which all are the same number
+            between these ends.
     """
 
     kind: Kind
@@ -52,9 +54,13 @@ class Zone:
     high: float
     limit: str
     outcome: str
+    is_of_rows: bool = False
 
     def hits(self, one: Range) -> bool:
-        """Whether an element may lie in it."""
+        """Whether an element may lie in it; of rows, whether all elements may be one number."""
+        if self.is_of_rows:
+            low, high = max(one.low.max(), self.low), min(one.high.min(), self.high)
+            return one.varies and bool(low <= high)
         if self.low == 0 == self.high:
             return one.holds(0)
         low, high = (one.low, one.high)
@@ -64,10 +70,16 @@ class Zone:
 
     def holds(self, one: Range) -> bool:
         """Whether every element lies in it."""
-        return bool(((one.low >= self.low) & (one.high <= self.high)).all()) and not one.nan
+        return (
+            not self.is_of_rows
+            and bool(((one.low >= self.low) & (one.high <= self.high)).all())
+            and not one.nan
+        )
 
     def outside(self, one: Range) -> Range | None:
         """What the operand is where nothing fails; None where it always does."""
+        if self.is_of_rows:
+            return one
         if self.low == 0 == self.high:
             low, high = one.low, one.high
             tiny = 1.0 if one.integer else 1e-30
@@ -133,6 +145,34 @@ def _division(at: At) -> Iterator[Zone]:
     yield Zone(kind, 1, 0.0, 0.0, "≠ 0", outcome)
 
 
+@_zones("GroupNormalization", "InstanceNormalization", "LayerNormalization")
+def _spread(at: At) -> Iterator[Zone]:
+    """The spread of a constant row is 0: only epsilon keeps the division by it from failing."""
+    yield from _of_rows(at, "not constant", -math.inf, math.inf)
+
+
+@_zones("RMSNormalization", "SimplifiedLayerNormalization")
+def _length(at: At) -> Iterator[Zone]:
+    """The same of the length of a row of zeros."""
+    yield from _of_rows(at, "not all 0", 0.0, 0.0)
+
+
+@_zones("MeanVarianceNormalization")
+def _without_epsilon(at: At) -> Iterator[Zone]:
+    """onnxruntime's kernel has no epsilon."""
+    yield Zone(Kind.DIVISION, 0, -math.inf, math.inf, "not constant", "NaN", is_of_rows=True)
+
+
+def _of_rows(at: At, limit: str, low: float, high: float) -> Iterator[Zone]:
+    """Where epsilon is 0, or becomes it in the dtype of the data."""
+    epsilon, element_type = at.attribute("epsilon", 1e-5), at.element_type(0)
+    if element_type is None or not at.is_decided("epsilon"):
+        return
+    if epsilon <= smallest(element_type) / 2:
+        told = f"{limit} with epsilon {epsilon:.2g}"
+        yield Zone(Kind.DIVISION, 0, low, high, told, "NaN", is_of_rows=True)
+
+
 @_zones("Reciprocal")
 def _reciprocal(at: At) -> Iterator[Zone]:
     yield Zone(Kind.DIVISION, 0, 0.0, 0.0, "≠ 0", "inf")
@@ -159,13 +199,13 @@ def _exponential(at: At) -> Iterator[Zone]:
 
 
 def _is_summed(at: At) -> bool:
-    """Whether an exponential is divided by, or its logarithm taken of, the sum of such ones."""
+    """Whether it is divided by the sum of such exponentials."""
     output = at.node.output
     if at.node.op != "Exp" or output is None:
         return False
     sums = [node for node in output.readers if node.op == "ReduceSum" and node.output is not None]
     return any(
-        after.op in ("Div", "Log", "Reciprocal")
+        after.op in ("Div", "Reciprocal")
         for node in sums
         for after in (node.output.readers if node.output is not None else ())
     )

@@ -7,14 +7,18 @@ from onnxlint_rules.num._judging import judged
 
 
 @rule(
-    "NUM002", "division-by-zero", severity=Severity.WARNING, ops=("Div", "Mod", "Pow", "Reciprocal")
-)
+    "NUM002", "division-by-zero", severity=Severity.WARNING,
+    ops=("Div", "GroupNormalization", "InstanceNormalization", "LayerNormalization",
+         "MeanVarianceNormalization", "Mod", "Pow", "RMSNormalization", "Reciprocal",
+         "SimplifiedLayerNormalization"),
+)  # fmt: skip
 def division_by_zero(hazards: Hazards, shown: Counterexamples | None) -> Iterator[Finding]:
     """A divisor that may be 0.
 
     Why: a float divided by 0 gives infinity, 0 by 0 gives NaN, and a division of integers by 0 ends
     the run. Means over a mask, norms, standard deviations and sums of learnt weights are 0 for some
-    input: an empty mask, an all-zero or a constant sample.
+    input: an empty mask, an all-zero or a constant sample. Normalisations have an epsilon against
+    it; with epsilon 0, or one that float16 rounds to 0, a constant row gives NaN.
     One finding for each cause: what follows from it is not reported again. An error where a run
     within declared ranges shows it, or every input fails; a warning where a run on a synthetic
     sample shows it, or bounds of inputs that are known are met; else an info.
@@ -77,4 +81,6 @@ def division_by_zero(hazards: Hazards, shown: Counterexamples | None) -> Iterato
 
 
 def _hint(hazard: Hazard) -> str:
+    if hazard.zone.is_of_rows:
+        return f"give {hazard.node.op_type} an epsilon, such as 1e-5"
     return f"add an epsilon to {hazard.operand.name!r}, or limit it from below with Max or Clip"
