@@ -97,7 +97,9 @@ def test_every_code_has_enough_pairs():
     assert {code: count for code, count in LEAST.items() if codes.count(code) < count} == {}
 
 
-def test_some_faults_lie_inside_of_branches_and_loops():
+def test_some_faults_lie_inside_of_branches_loops_and_functions():
     paths = [FOLDER / f"{pair['name']}_bad.onnx" for pair in PAIRS]
-    operators = {node.op_type for path in paths for node in onnx.load(path).graph.node}
+    models = [onnx.load(path) for path in paths]
+    operators = {node.op_type for model in models for node in model.graph.node}
     assert {"If", "Loop"} <= operators
+    assert any(model.functions for model in models)
