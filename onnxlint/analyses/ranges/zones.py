@@ -316,7 +316,7 @@ def _cast(at: At) -> Iterator[Zone]:
     elif (
         is_float(target)
         and not is_float(source)
-        and name in ("float16", "bfloat16")
+        and name in ("float16", "bfloat16", "float")
         and not at[0].free
     ):
         exact = 2.0 / precision(target)
