@@ -219,11 +219,16 @@ def _is_softmax(at: At, divisor: Node | None) -> bool:
     return above is not None and above.op == "Exp" and at.is_same(divisor.input(0), above.output)
 
 
+def _is_met(*operands: Range) -> bool:
+    """Whether bounds so wide are no mere lack of knowledge: squares are everywhere."""
+    return not any(each.free or each.loose for each in operands)
+
+
 @_zones("ReduceSumSquare", "ReduceL2")
 def _squares(at: At) -> Iterator[Zone]:
     """The sum of n squares overflows from √(limit / n) on."""
     element_type = at.element_type(0)
-    if element_type is None or not is_float(element_type) or at[0].free:
+    if element_type is None or not is_float(element_type) or not _is_met(at[0]):
         return
     count = at.size(0) or 1
     most = math.sqrt(limits(element_type)[1] / count)
@@ -263,7 +268,7 @@ def _power(at: At) -> Iterator[Zone]:
         yield Zone(Kind.DIVISION, 0, 0.0, 0.0, "≠ 0 with a negative exponent", "inf")
     if not whole:
         yield Zone(Kind.DOMAIN, 0, -math.inf, -5e-324, "≥ 0 with a fractional exponent", "NaN")
-    if exponent.most > 1 and element_type is not None and not (exponent.free or at[0].free):
+    if exponent.most > 1 and element_type is not None and _is_met(exponent, at[0]):
         most = limits(element_type)[1] ** (1 / exponent.most)
         limit = f"≤ {most:.3g} with the exponent {exponent.most:.4g}"
         beyond = most * (1 + 4 * precision(element_type))

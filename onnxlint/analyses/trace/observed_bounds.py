@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onnxlint.analyses.ranges.hazards import Hazards
 from onnxlint.analyses.ranges.ranges import Ranges
+from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.trace import Observed, Trace
 from onnxlint.contributions import Contributions, Defect
 from onnxlint.model.graph.graph import Graph
@@ -34,25 +36,37 @@ class Violation:
 
 
 class ObservedBounds:
-    """The values of a run beside their bounds, as far as bounds were asked for."""
+    """The values of a run beside their bounds, as far as bounds were asked for.
 
-    def __init__(self, graph: Graph, trace: Trace, ranges: Ranges) -> None:
-        self._graph, self._trace, self._ranges = graph, trace, ranges
+    Those of the operands that are told to be hazards, and of all that they are made of, are.
+    """
+
+    def __init__(
+        self, graph: Graph, shapes: Shapes, trace: Trace, ranges: Ranges, hazards: Hazards
+    ) -> None:
+        self._graph, self._shapes, self._trace, self._ranges = graph, shapes, trace, ranges
+        self._hazards = hazards
 
     @classmethod
-    def build(cls, graph: Graph, trace: Trace, ranges: Ranges) -> ObservedBounds:
+    def build(
+        cls, graph: Graph, shapes: Shapes, trace: Trace, ranges: Ranges, hazards: Hazards
+    ) -> ObservedBounds:
         """Compares nothing yet."""
-        return cls(graph, trace, ranges)
+        return cls(graph, shapes, trace, ranges, hazards)
 
     def violations(self) -> Iterator[Violation]:
         """The values outside of their bounds; none where inputs were fed outside of theirs."""
         if not self._is_admitted():
             return
+        for hazard in self._hazards.known:
+            self._ranges.of(hazard.operand)
         for node in self._graph.main.nodes:
             for value in filter(None, node.outputs):
                 bound = self._ranges.known(value)
                 seen = self._trace.of(value) or self._trace.integers(value)
-                if bound is not None and seen is not None and _is_outside(seen, bound):
+                if bound is None or seen is None or seen.is_whole != self._shapes.is_integer(value):
+                    continue  # a quantised value is shown as what it stands for
+                if _is_outside(seen, bound):
                     extent = seen.statistics.minimum, seen.statistics.maximum
                     yield Violation(value, extent, (bound.least, bound.most))
 
