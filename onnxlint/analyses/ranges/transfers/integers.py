@@ -119,7 +119,9 @@ def bits_turned(at: At) -> Range:
     """-1 - x, of unsigned numbers the largest less x."""
     x, (least, most) = at[0], at.limits
     top = -1.0 if least < 0 else most
-    return at.made(top - x.high, top - x.low, x, integer=True)
+    slip = 2.0**-52 * most if most >= 2.0**53 else 0.0  # ends are float64
+    low, high = top - x.high - slip, top - x.low + slip
+    return at.made(np.maximum(low, least), np.minimum(high, most), x, integer=True)
 
 
 def _exact(at: At, a: Range, b: Range, function: np.ufunc) -> Range | None:
