@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from soundness import Box, Sounding, boxes
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "2"))
 
 FLOATS = ["float", "float16", "double"]
 BOTH = ["float", "float16"]
@@ -101,6 +101,7 @@ def within(dtype: str, size: int | None = None) -> st.SearchStrategy[Box]:
     if "int" in dtype:
         ends = np.iinfo(dtype)
         low, high = max(ends.min, -(2**62)), min(ends.max, 2**62)
+        high = high - 255 if high.bit_length() in (31, 32) else high  # float32 has it
         return st.one_of(boxes(max(-8, low), 8, size=size), boxes(max(low, -1000), min(high, 1000),
                          size=size), boxes(low, high, size=size))  # fmt: skip
     largest = 6e4 if dtype == "float16" else 2.0**127
@@ -166,8 +167,8 @@ WHOLE_POWERS = " ".join(
 )
 MIXED_POWERS = "i = Cast<to = 7>(y) a = Pow(x, i) d = Cast<to = 11>(y) b = Pow(x, d)"
 TRAINED = (
-    "r = Constant<value_float = 0.3>() z = Constant<value_float = 0.0>() n = Constant<value_int = 1>()"
-    " t = Cast<to = 9>(n) a, m = Dropout(x, r, t) b, o = Dropout(x, z, t) c, p = Dropout(x)"
+    "r = Constant<value_float = 0.3>() z = Constant<value_float = 0.0>()"
+    " n = Constant<value_int = 1>() t = Cast<to = 9>(n) a, m = Dropout(x, r, t) b, o = Dropout(x, z, t) c, p = Dropout(x)"
 )  # fmt: skip
 
 
@@ -189,7 +190,7 @@ TRAINED = (
     ],
 )
 @given(data=st.data(), seed=st.integers(0, 99))
-@settings(max_examples=2 * EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_of_variants(body, inputs, data, seed):
     dtype = inputs.split("[")[0]
     model = related(body, inputs)
@@ -203,7 +204,7 @@ SMALL = {"e4m3fn": 17, "e4m3fnuz": 18, "e5m2": 19, "e5m2fnuz": 20}
 
 @pytest.mark.parametrize("dtype", [name for name in TARGETS if name != "bool"])
 @given(data=st.data(), seed=st.integers(0, 99), has_nan=st.booleans())
-@settings(max_examples=2 * EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_of_casts(dtype, data, seed, has_nan):
     body = " ".join(f"{name} = Cast<to = {to}>(x)" for name, to in TARGETS.items())
     if dtype == "float":
@@ -244,7 +245,7 @@ RUNNING = " ".join(
 @pytest.mark.parametrize("dtype", [*FLOATS, "int32", "int64"])
 @pytest.mark.parametrize("rows", ["2", "B"])
 @given(data=st.data(), seed=st.integers(0, 99))
-@settings(max_examples=2 * EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_of_running_sums_and_products(dtype, rows, data, seed):
     axes = "k0 = Constant<value_int = 0>() k1 = Constant<value_int = -1>()"
     model = related(f"{axes} {RUNNING}", f"{dtype}[{rows}, 4] x", opset=26)
