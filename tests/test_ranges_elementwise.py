@@ -19,6 +19,8 @@ BOTH = ["float", "float16"]
 UNSIGNED = ["uint8", "uint16", "uint32", "uint64"]
 INTEGERS = ["int8", "int16", "int32", "int64", *UNSIGNED]
 
+SIDES = ("LEFT", "RIGHT")
+
 UNARY: dict[str, list[str]] = {
     "Abs": [*FLOATS, "int8", "int32", "int64", "uint8"],
     "Sign": [*FLOATS, "int8", "int64", "uint8"],
@@ -56,7 +58,7 @@ BINARY: dict[str, list[str]] = {
     "Pow": [*FLOATS, "int32", "int64"],
     "Mod<fmod = 1>": [*FLOATS, *INTEGERS],
     "Mod": INTEGERS,
-    **{f'BitShift<direction = "{side}">': UNSIGNED for side in ("LEFT", "RIGHT")},
+    **{f'BitShift<direction = "{side}">': UNSIGNED for side in SIDES},
     **{f"Bitwise{op}": INTEGERS for op in ("And", "Or", "Xor")},
     **{op: [*FLOATS, "int32", "uint8"]
        for op in ("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual")},
@@ -251,6 +253,15 @@ def test_of_running_sums_and_products(dtype, rows, data, seed):
     axes = "k0 = Constant<value_int = 0>() k1 = Constant<value_int = -1>()"
     model = related(f"{axes} {RUNNING}", f"{dtype}[{rows}, 4] x", opset=26)
     model.check({"x": data.draw(within(dtype, 4))}, points=4, seed=seed)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32"])
+@given(data=st.data(), seed=st.integers(0, 99))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_of_shifts_of_signed_numbers(dtype, data, seed):
+    shifts = "".join(f' z{side} = BitShift<direction = "{side}">(x, y)' for side in SIDES)
+    model = related(shifts, f"{dtype}[B, 4] x, {dtype}[4] y", opset=28)
+    model.check({"x": data.draw(within(dtype, 4)), "y": data.draw(boxes(0, 40))}, 4, seed)
 
 
 @pytest.mark.parametrize("opset", [7, 10, 11])
