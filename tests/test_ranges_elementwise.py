@@ -123,6 +123,16 @@ def test_of_single_elements(table, dtype, data, seed):
     all_of(table, dtype).check({"x": x, "y": y}, points=4, seed=seed)
 
 
+@pytest.mark.parametrize(
+    ("table", "dtype"), [("one", "float"), *(("two", dtype) for dtype in [*FLOATS, *INTEGERS])]
+)
+@given(data=st.data(), seed=st.integers(0, 99))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_of_what_may_end_a_run(table, dtype, data, seed):
+    x, y = data.draw(within(dtype, 4)), data.draw(within(dtype))
+    all_of(table, dtype, strict=True).check({"x": x, "y": y}, points=4, seed=seed)
+
+
 LIMITS = st.sampled_from([-np.inf, -3.0, -1.0, -0.5, -0.0, 0.0, 0.3, 1.0, 2.0, 90.0, np.inf])
 
 
