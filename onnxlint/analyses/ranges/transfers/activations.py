@@ -12,7 +12,7 @@ import numpy as np
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.transfers.arithmetic import product
-from onnxlint.analyses.ranges.transfers.curves import curve, just_above_one, kernel_eps, reaches
+from onnxlint.analyses.ranges.transfers.curves import curve, just_above_one, reaches
 from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
@@ -165,17 +165,26 @@ def thresholded(at: At) -> Range:
 def shrunk(at: At) -> Range:
     """x + bias below -lambd, x - bias above lambd, else 0, which NaN becomes.
 
-    Integers are computed as floats and cut off.
+    The kernel computes it in float32, whatever the type, and cuts integers off.
     """
     bias, lambd, x = float(at.attribute("bias", 0.0)), float(at.attribute("lambd", 0.5)), at[0]
     pieces = [(x.low < -lambd, x.low + bias, np.minimum(x.high, -lambd) + bias),
               (x.high > lambd, np.maximum(x.low, lambd) - bias, x.high - bias)]  # fmt: skip
     found = _pieces(at, pieces, ((x.high >= -lambd) & (x.low <= lambd)) | x.nan)
-    if at.is_float:
+    if at.dtype_out() in ("float", "float16", "bfloat16"):
         return found
-    slip = np.where(np.abs([found.low, found.high]).max(axis=0) > 2**24, kernel_eps(at), 0.0)
-    low, high = found.low - slip * np.abs(found.low), found.high + slip * np.abs(found.high)
-    return at.made(np.trunc(low), np.trunc(high), x, integer=True)
+    low, high = _through_float32(found.low, -1.0), _through_float32(found.high, 1.0)
+    if not at.is_float:
+        low, high = np.trunc(low), np.trunc(high)
+    return at.made(low, high, x, integer=not at.is_float)
+
+
+def _through_float32(ends: Array, sign: float) -> Array:
+    """As computed in float32: small whole numbers are exact, too large ones infinite."""
+    is_exact = (np.abs(ends) <= 2.0**24) & (np.floor(ends) == ends)
+    size = np.where(np.isinf(ends), 0.0, np.abs(ends))
+    moved = ends + sign * np.where(is_exact, 0.0, 2 * 2.0**-23 * size + 2.0**-149)
+    return np.where(np.abs(moved) > np.finfo(np.float32).max, np.sign(moved) * np.inf, moved)
 
 
 def _pieces(at: At, pieces: list[tuple[Array, Array, Array]], zero: Array) -> Range:

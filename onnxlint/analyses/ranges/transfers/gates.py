@@ -15,7 +15,7 @@ import numpy as np
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, settled, together
 from onnxlint.analyses.ranges.transfers.activations import logistic
-from onnxlint.analyses.ranges.transfers.curves import curve, reaches
+from onnxlint.analyses.ranges.transfers.curves import curve, kernel_eps, reaches
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.unary import erf
 
@@ -130,10 +130,11 @@ def _gated(
         side: 1 where it is closed below 0, -1 where it is closed above.
     """
 
-    def slip(p: Array) -> Array:
-        return np.where(side * p >= -closed, 4 * np.abs(p), 0.0)
-
     def function(p: Array) -> Array:
         return p * gate(p)
+
+    def slip(p: Array) -> Array:
+        beyond = 2 * np.abs(np.nan_to_num(function(p))) / kernel_eps(at)  # as far as 0
+        return np.where(side * p >= -closed, 4 * np.abs(p), beyond)
 
     return curve(at, x, function, slip=slip, turns=(turn, -side * closed), nan=reaches(x, -side))

@@ -62,14 +62,18 @@ def shifted(at: At) -> Range | None:
     direction = at.attribute("direction", "")
     if width is None or direction not in ("LEFT", b"LEFT", "RIGHT", b"RIGHT"):
         return None
-    beyond = b.high >= width
-    if direction in ("LEFT", b"LEFT"):
-        low, high = a.low * np.exp2(b.low), a.high * np.exp2(np.minimum(b.high, 1000))
-        high = np.where(beyond & (a.high > 0), np.inf, high)
-        return at.made(low, high, a, b, integer=True)
-    low = np.floor(a.low / np.exp2(np.minimum(b.high, 1000)))
-    high = np.floor(a.high / np.exp2(np.minimum(b.low, 1000)))
-    return at.made(np.where(beyond, 0.0, low), np.where(beyond, a.high, high), a, b, integer=True)
+    beyond = (b.high >= width) | (b.low < 0)
+    is_left = direction in ("LEFT", b"LEFT")
+    factors = [np.exp2(np.clip(end, 0, width) * (1 if is_left else -1)) for end in (b.low, b.high)]
+    ends = np.array(np.broadcast_arrays(*(
+        np.floor(end * factor) for end in (a.low, a.high) for factor in factors
+    )))  # fmt: skip
+    low, high = ends.min(axis=0), ends.max(axis=0)
+    least, most = (-np.inf, np.inf) if is_left else (np.minimum(a.low, 0), np.maximum(a.high, 0))
+    is_zero = (a.low == 0) & (a.high == 0)
+    low = np.where(beyond & ~is_zero, np.minimum(low, least), low)
+    high = np.where(beyond & ~is_zero, np.maximum(high, most), high)
+    return at.made(low, high, a, b, integer=True)
 
 
 @transfer("BitwiseAnd", pointwise=True)
@@ -119,7 +123,9 @@ def bits_turned(at: At) -> Range:
     """-1 - x, of unsigned numbers the largest less x."""
     x, (least, most) = at[0], at.limits
     top = -1.0 if least < 0 else most
-    return at.made(top - x.high, top - x.low, x, integer=True)
+    slip = 2.0**-52 * most if most >= 2.0**53 else 0.0  # ends are float64
+    low, high = top - x.high - slip, top - x.low + slip
+    return at.made(np.maximum(low, least), np.minimum(high, most), x, integer=True)
 
 
 def _exact(at: At, a: Range, b: Range, function: np.ufunc) -> Range | None:

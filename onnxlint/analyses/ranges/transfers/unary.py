@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Range, limits, precision
+from onnxlint.analyses.ranges.range import Range, limits, precision, together
 from onnxlint.analyses.ranges.transfers.curves import curve, just_above_one
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.model.file.dtypes import is_float, numpy_dtype
@@ -253,8 +253,6 @@ def mean(at: At) -> Range | None:
 
 
 def _added(at: At, one: Range, other: Range) -> Range:
-    from onnxlint.analyses.ranges.range import together
-
     a, b = together(one, other)
     _, most = limits(at.element_type_out())
     low, high = a.low + b.low, a.high + b.high
