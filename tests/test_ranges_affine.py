@@ -183,9 +183,9 @@ UNIT = Box(np.float64(0), np.float64(1))
 @pytest.mark.parametrize(
     ("model", "low", "high"),
     [
-        (sounding("z = MatMul(x, w)", "float"), -5.0, 5.0),
-        (sounding("z = Gemm<beta = 2.0>(x, w, b)", "float", x="5, 4"), -8.125, 6.25),
-        (sounding("t = Transpose<perm = [0, 2, 1]>(y) z = MatMul(x, t)", "float"), 0.0, 4.0),
+        (sounding("z = MatMul(x, w)", "float"), -5.125, 5.0),
+        (sounding("z = Gemm<beta = 2.0>(x, w, b)", "float", x="5, 4"), -9.125, 5.0),
+        (sounding("z = Gemm<transB = 1>(x, y)", "float", x="5, 4"), 0.0, 4.0),
         (windows("z = AveragePool<kernel_shape = [2, 2]>(x)", "float"), 0.0, 1.0),
         (windows("z = LpPool<kernel_shape = [2, 2], p = 1>(x)", "float"), 0.0, 4.0),
         (codes("q = QuantizeLinear(x, s, u) z = DequantizeLinear(q, s, u)"), 0.0, 1.0),

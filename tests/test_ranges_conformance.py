@@ -167,8 +167,8 @@ def unsound(case: Case, way: str) -> tuple[list[str], set[str]]:
     """What lies outside its bounds, told; and the operators that no transfer knows."""
     widened = way != "points"
     case = with_weights(case) if way == "weights" else case
-    leaves = {name: leaf(array, widened=widened)
-              for name, array in case.inputs.items() if is_tensor(array) and array.size}  # fmt: skip
+    given = {name: array for name, array in case.inputs.items() if is_tensor(array)}
+    leaves = {name: leaf(array, widened=widened) for name, array in given.items() if array.size}
     told: list[str] = []
     with evaluated(case.model, leaves) as evaluation:
         values = evaluation.world.graph.main.values

@@ -108,12 +108,16 @@ def real(at: At, codes: Range, scale: Range, zero: Range) -> Range:
 
 @transfer("DynamicQuantizeLinear", ulps=4)
 def by_own_ends(at: At) -> list[Range]:
-    """Codes from 0 to 255, the step (max - min) / 255 of the data with 0, and the code of 0."""
+    """Codes from 0 to 255, the step (max - min) / 255 of the data with 0, and the code of 0.
+
+    The step of data that is 0 everywhere is 1.
+    """
     x = at.hull(0)
     codes = at.made(0.0, 255.0, x, integer=True)
     codes = replace(codes, free=False, nan=False)
     low, high = min(x.least, 0.0), max(x.most, 0.0)
-    step = at.made(0.0, (high - low) / 255.0, x, nan=x.infinite, mixes=True)
+    most = (high - low) / 255.0
+    step = at.made(0.0, max(most, 1.0) if x.holds(0) else most, x, nan=x.infinite, mixes=True)
     if x.is_finite and (x.least > 0 or x.most < 0):  # 0 is one end: the other is no nearer
         nearest = x.least if x.least > 0 else -x.most
         step = replace(step, low=np.asarray(nearest / 255.0 * (1 - 1e-5)))
