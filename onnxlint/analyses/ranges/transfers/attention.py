@@ -96,7 +96,8 @@ def averaged(at: At, v: Range, terms: int | None, nan: bool, *, masked: bool) ->
         low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     if not v.is_finite:
         low, high = np.asarray(-np.inf), np.asarray(np.inf)
-    return at.made(low, high, nan=nan, mixes=True)
+    varies = any(each.varies for each in at.read if each is not None)
+    return replace(at.made(low, high, v, nan=nan, mixes=True), varies=varies)  # Q bounds nothing
 
 
 @transfer(MICROSOFT + "MultiHeadAttention", MICROSOFT + "DecoderMaskedMultiHeadAttention",
