@@ -11,6 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from soundness import Box, Sounding, boxes
 
+from onnxlint.analyses.ranges.evaluation import Evaluation
+from onnxlint.analyses.ranges.world import World
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.model.file.load import open_model
+from onnxlint.model.file.source import in_memory
+from onnxlint.model.graph.graph import Graph
+from onnxlint.safety.limits import Budget
+from onnxlint.testing import model_from_text
+
 EXAMPLES = int(os.environ.get("ONNXLINT_EXAMPLES", "6"))
 FLOATS = ["float", "float16", "double"]
 W = "{1, -2, 0.5, 0, 3, -1, 0.25, 2, -4, 1, 0, -0.125}"
@@ -209,3 +218,25 @@ def test_what_no_weight_reads_is_the_bias():
     assert low[1] == 0
     assert high[1] == np.inf
     assert low[2] == -np.inf
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "z = Gemm(x, x, b)",
+        "z = MatMul(x, w)",
+        "z = Conv(x, w, b)",
+        "z = QuantizeLinear(x, b)",
+        "z = MatMul(w, w)",
+    ],
+)
+def test_shapes_that_do_not_fit_are_no_crash(body):
+    text = (
+        "m (float[3, 4] x) => (float z) <float[2, 3] w = {1, 2, 3, 4, 5, 6},"
+        f" float[5] b = {{1, 2, 3, 4, 5}}> {{ {body} }}"
+    )
+    with in_memory(model_from_text(text)) as source, open_model(source) as opened:
+        graph = Graph(opened)
+        world = World(graph, Shapes(graph, None, None, Budget(60, None)), {})
+        value = graph.main.values["z"]
+        assert Evaluation(world, lambda each: each.scope is graph.main).of(value).low.ndim <= 2

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Range, limits, precision, together
+from onnxlint.analyses.ranges.range import Range, limits, precision
+from onnxlint.analyses.ranges.transfers import contraction
 from onnxlint.analyses.ranges.transfers.affine import MICROSOFT
 from onnxlint.analyses.ranges.transfers.registry import transfer
 from onnxlint.model.file.dtypes import integer_range
@@ -33,7 +34,7 @@ def quantised(at: At) -> Range | None:
 
 def _narrow_float(at: At, scale: Range, zero: Range) -> Range | None:
     """To float8 and such: x / scale, saturated or infinite."""
-    x, scale, zero = together(at[0], scale, zero)
+    x, scale, zero = contraction.combined(at[0], scale, zero)
     if scale.least <= 0 or not x.is_finite or zero.magnitude:
         return None
     ends = np.array(np.broadcast_arrays(*(e / s for e in (x.low, x.high)
@@ -68,7 +69,7 @@ def code_limits(element_type: int) -> tuple[float, float]:
 def to_codes(at: At, x: Range, scale: Range, zero: Range, element_type: int) -> Range:
     """Codes of real numbers; one more on either side where a quotient may be rounded across."""
     least, most = code_limits(element_type)
-    x, scale, zero = together(x, scale, zero)
+    x, scale, zero = contraction.combined(x, scale, zero)
     if scale.least <= 0 or not scale.is_finite or not x.is_finite:
         low, high = np.full(x.low.shape, least), np.full(x.low.shape, most)
         return at.made(low, high, x, scale, zero, integer=True)
@@ -95,7 +96,7 @@ def dequantised(at: At) -> Range | None:
 
 def real(at: At, codes: Range, scale: Range, zero: Range) -> Range:
     """The numbers that codes stand for."""
-    codes, scale, zero = together(codes, scale, zero)
+    codes, scale, zero = contraction.combined(codes, scale, zero)
     low, high = codes.low - zero.high, codes.high - zero.low
     ends = np.array(np.broadcast_arrays(*(
         np.nan_to_num(e * s, nan=0.0, posinf=np.inf, neginf=-np.inf)
@@ -193,7 +194,7 @@ def of_two_codes(at: At) -> Range | None:
     b = real(at, at[3], at.hull(4), laid(at, 5, 0, 0).hull)
     if not (a.is_finite and b.is_finite):
         return None
-    a, b = together(a, b)
+    a, b = contraction.combined(a, b)
     if at.node.op.endswith("Add"):
         low, high = a.low + b.low, a.high + b.high
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Range, together
+from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.transfers import contraction, stored
 from onnxlint.analyses.ranges.transfers.affine import MICROSOFT, by_matrix, inner
 from onnxlint.analyses.ranges.transfers.convolution import (
@@ -134,7 +134,7 @@ def _rescaled(at: At, sums: Range, *scales: Range) -> Range | None:
     if not sums.is_finite or sums.magnitude >= 2.0**31:
         return None
     for scale in scales:
-        a, b = together(sums, scale)
+        a, b = contraction.combined(sums, scale)
         ends = np.array(np.broadcast_arrays(*(p * q for p in (a.low, a.high)
                                               for q in (b.low, b.high))))  # fmt: skip
         low, high = ends.min(axis=0), ends.max(axis=0)
