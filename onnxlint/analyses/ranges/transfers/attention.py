@@ -44,9 +44,10 @@ def _scores(at: At, queries: Range, keys: Range) -> list[Range]:
     return [at.made(0.0, 1.0 + 4 * at.eps, queries, keys)]
 
 
-def _values(at: At, slot: int) -> Range:
-    """V by channels, where the output has the same: all rows of it are one box."""
-    ends, dims, out = contraction.grid(at, slot), at.dims(slot), at.dims_out()
+def _values(at: At, slot: int, *, same: bool = False) -> Range:
+    """V by channels, where the output has the same, surely or by its shape; rows are one box."""
+    ends, dims = contraction.grid(at, slot), at.dims(slot)
+    out = dims if same else at.dims_out()
     x = at[slot].without_parts()
     if ends is None or dims is None or out is None or len(out) != len(dims):
         return x.hull
@@ -95,7 +96,8 @@ def averaged(at: At, v: Range, terms: int | None, nan: bool, *, masked: bool) ->
         low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     if not v.is_finite:
         low, high = np.asarray(-np.inf), np.asarray(np.inf)
-    return at.made(low, high, nan=nan, mixes=True)
+    varies = any(each.varies for each in at.read if each is not None)
+    return replace(at.made(low, high, v, nan=nan, mixes=True), varies=varies)  # Q bounds nothing
 
 
 @transfer(MICROSOFT + "MultiHeadAttention", MICROSOFT + "DecoderMaskedMultiHeadAttention",
@@ -105,7 +107,7 @@ def of_heads(at: At) -> list[Range]:
     queries = at.hull(0)
     keys = at.hull(1) if at.has(1) else queries
     source = 2 if at.has(2) else 1 if at.has(1) else 0
-    v = _values(at, 2) if source == 2 and at.rank(2) == 3 else at.hull(source)
+    v = _values(at, 2, same=True) if source == 2 and at.rank(2) == 3 else at.hull(source)
     masked = "Decoder" in at.node.op
     bias, mask, past = (10, 4, (5, 6)) if masked else (3, 5, (6, 7))
     packed = "Packed" in at.node.op

@@ -254,7 +254,7 @@ def _slipped(sums: Sums, kind: int | None, is_whole: bool) -> tuple[Array, Array
 
 def plus(at: At, found: Range, bias: Range) -> Range:
     """A sum and what is added to it; both may be rounded before."""
-    a, b = together(found, bias)
+    a, b = combined(found, bias)
     low, high = a.low + b.low, a.high + b.high
     opposed = a.infinite and b.infinite
     if at.is_float:
@@ -266,6 +266,14 @@ def plus(at: At, found: Range, bias: Range) -> Range:
         low, high, a, b, nan=opposed, integer=a.integer and b.integer,
         loose=a.loose or b.loose or (a.varies and b.varies),
     )  # fmt: skip
+
+
+def combined(*ranges: Range) -> list[Range]:
+    """The same with grids that can be combined; hulls where the model's shapes do not fit."""
+    try:
+        return together(*ranges)
+    except ValueError:
+        return [each.hull for each in ranges]
 
 
 def fits(*sizes: int) -> bool:

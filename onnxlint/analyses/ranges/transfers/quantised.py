@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Range, limits, precision, together
+from onnxlint.analyses.ranges.range import Range, limits, precision
+from onnxlint.analyses.ranges.transfers import contraction
 from onnxlint.analyses.ranges.transfers.affine import MICROSOFT
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.model.file.dtypes import integer_range
@@ -33,7 +34,7 @@ def quantised(at: At) -> Range | None:
 
 def _narrow_float(at: At, scale: Range, zero: Range) -> Range | None:
     """To float8 and such: x / scale, saturated or infinite."""
-    x, scale, zero = together(at[0], scale, zero)
+    x, scale, zero = contraction.combined(at[0], scale, zero)
     if scale.least <= 0 or not x.is_finite or zero.magnitude:
         return None
     ends = np.array(np.broadcast_arrays(*(e / s for e in (x.low, x.high)
@@ -68,7 +69,7 @@ def code_limits(element_type: int) -> tuple[float, float]:
 def to_codes(at: At, x: Range, scale: Range, zero: Range, element_type: int) -> Range:
     """Codes of real numbers; one more on either side where a quotient may be rounded across."""
     least, most = code_limits(element_type)
-    x, scale, zero = together(x, scale, zero)
+    x, scale, zero = contraction.combined(x, scale, zero)
     if scale.least <= 0 or not scale.is_finite or not x.is_finite:
         low, high = np.full(x.low.shape, least), np.full(x.low.shape, most)
         return at.made(low, high, x, scale, zero, integer=True)
@@ -95,7 +96,7 @@ def dequantised(at: At) -> Range | None:
 
 def real(at: At, codes: Range, scale: Range, zero: Range) -> Range:
     """The numbers that codes stand for."""
-    codes, scale, zero = together(codes, scale, zero)
+    codes, scale, zero = contraction.combined(codes, scale, zero)
     low, high = codes.low - zero.high, codes.high - zero.low
     ends = np.array(np.broadcast_arrays(*(
         np.nan_to_num(e * s, nan=0.0, posinf=np.inf, neginf=-np.inf)
@@ -108,12 +109,16 @@ def real(at: At, codes: Range, scale: Range, zero: Range) -> Range:
 
 @transfer("DynamicQuantizeLinear", ulps=4)
 def by_own_ends(at: At) -> list[Range]:
-    """Codes from 0 to 255, the step (max - min) / 255 of the data with 0, and the code of 0."""
+    """Codes from 0 to 255, the step (max - min) / 255 of the data with 0, and the code of 0.
+
+    The step of data that is 0 everywhere is 1.
+    """
     x = at.hull(0)
     codes = at.made(0.0, 255.0, x, integer=True)
     codes = replace(codes, free=False, nan=False)
     low, high = min(x.least, 0.0), max(x.most, 0.0)
-    step = at.made(0.0, (high - low) / 255.0, x, nan=x.infinite, mixes=True)
+    most = (high - low) / 255.0
+    step = at.made(0.0, max(most, 1.0) if x.holds(0) else most, x, nan=x.infinite, mixes=True)
     if x.is_finite and (x.least > 0 or x.most < 0):  # 0 is one end: the other is no nearer
         nearest = x.least if x.least > 0 else -x.most
         step = replace(step, low=np.asarray(nearest / 255.0 * (1 - 1e-5)))
@@ -189,7 +194,7 @@ def of_two_codes(at: At) -> Range | None:
     b = real(at, at[3], at.hull(4), laid(at, 5, 0, 0).hull)
     if not (a.is_finite and b.is_finite):
         return None
-    a, b = together(a, b)
+    a, b = contraction.combined(a, b)
     if at.node.op.endswith("Add"):
         low, high = a.low + b.low, a.high + b.high
     else:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.range import Range, together
+from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.transfers import contraction, stored
 from onnxlint.analyses.ranges.transfers.affine import MICROSOFT, by_matrix, inner
-from onnxlint.analyses.ranges.transfers.contraction import Sums
 from onnxlint.analyses.ranges.transfers.convolution import (
     by_channel,
     grouped,
@@ -135,7 +134,7 @@ def _rescaled(at: At, sums: Range, *scales: Range) -> Range | None:
     if not sums.is_finite or sums.magnitude >= 2.0**31:
         return None
     for scale in scales:
-        a, b = together(sums, scale)
+        a, b = contraction.combined(sums, scale)
         ends = np.array(np.broadcast_arrays(*(p * q for p in (a.low, a.high)
                                               for q in (b.low, b.high))))  # fmt: skip
         low, high = ends.min(axis=0), ends.max(axis=0)
@@ -228,63 +227,85 @@ def quantised_on_the_way(at: At) -> Range | None:
 @transfer(MICROSOFT + "MatMulNBits", ulps=8)
 def packed_product(at: At) -> Range | None:
     """x times weights of a few bits, a scale and a zero point for each block of a column."""
-    packed = _unpacked(at)
+    packed = _Packed.of(at)
     if packed is None or at.has(4):
         return None
-    codes, factor = packed
-    x, size = at[0], int(at.attribute("K", 0))
-    ends = contraction.grid(at, 0)
-    if ends is None or ends[0].ndim < 1:
-        ends = _ends(x)[0].reshape(1, 1), _ends(x)[1].reshape(1, 1)
-    low, high = contraction.merged(ends, tuple(range(ends[0].ndim - 1)))
-    low, high = low.reshape(1, -1), high.reshape(1, -1)
-    if low.shape[-1] not in (1, size):
-        low, high = contraction.merged((low, high), (-1,))
+    low, high = _features(at, packed.size)
     if int(at.attribute("accuracy_level", 0) or 0) >= 2:  # x is rounded to eight bits at most
-        room = max(abs(x.least), abs(x.most)) / 120
+        room = at[0].magnitude / 120
         low, high = low - room, high + room
-    parts = []
-    rows = max(1, contraction.CHUNK // max(size, 1))
-    for start in range(0, len(codes), rows):
-        part = codes[start : start + rows] * factor[start : start + rows]
-        matrix = part.reshape(len(part), -1)[:, :size].T
-        parts.append(contraction.by_weights(low, high, matrix, size))
-    sums: Sums = contraction.concatenated(parts).moved((-1,))
-    bias = at[5].without_parts() if at.has(5) else None
-    return contraction.ranged(at, sums, x, added=bias)
+    rows = max(1, contraction.CHUNK // packed.size)
+    sums = contraction.concatenated([
+        contraction.by_weights(low, high, packed.columns(start, start + rows), packed.size)
+        for start in range(0, len(packed.codes), rows)
+    ]).moved((-1,))  # fmt: skip
+    return contraction.ranged(at, sums, at[0], added=at[5].without_parts() if at.has(5) else None)
 
 
-def _unpacked(at: At) -> tuple[Array, Array] | None:
-    """Codes less zero points as (columns, blocks, block size), and the scale of each block."""
-    bits, block = int(at.attribute("bits", 4) or 4), int(at.attribute("block_size", 0) or 0)
-    columns, size = int(at.attribute("N", 0) or 0), int(at.attribute("K", 0) or 0)
-    data, scales = at.constant(1), at.constant(2)
-    if data is None or scales is None or bits not in (2, 4, 8) or min(block, columns, size) < 1:
-        return None
-    blocks = -(-size // block)
-    if data.size * 8 != columns * blocks * block * bits or scales.size != columns * blocks:
-        return None
-    codes = _fields(data, bits).reshape(columns, blocks, block).astype(np.float32)
-    zero: Array | float = 2.0 ** (bits - 1)
-    if at.has(3):
-        stored_zero = at.constant(3)
-        if stored_zero is None:
+def _features(at: At, size: int) -> tuple[Array, Array]:
+    """The ends of the first input along its last axis, as one row."""
+    ends = contraction.grid(at, 0)
+    if ends is None or not ends[0].ndim or ends[0].shape[-1] not in (1, size):
+        low, high = _ends(at[0])
+        return low.reshape(1, 1), high.reshape(1, 1)
+    low, high = contraction.merged(ends, tuple(range(ends[0].ndim - 1)))
+    return low.reshape(1, -1), high.reshape(1, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Packed:
+    """Weights of a few bits by column, unpacked as they are asked for."""
+
+    codes: Array
+    scales: Array
+    zeros: Array
+    bits: int
+    size: int
+
+    @classmethod
+    def of(cls, at: At) -> _Packed | None:
+        """The constants of MatMulNBits; None where their sizes do not fit."""
+        bits, block = int(at.attribute("bits", 4) or 4), int(at.attribute("block_size", 0) or 0)
+        columns, size = int(at.attribute("N", 0) or 0), int(at.attribute("K", 0) or 0)
+        data, scales = at.constant(1), at.constant(2)
+        if data is None or scales is None or bits not in (2, 4, 8) or min(block, columns, size) < 1:
             return None
-        if stored_zero.dtype == np.uint8:
-            rows = _fields(stored_zero, bits).reshape(columns, -1)[:, :blocks]
-            zero = rows.astype(np.float32)[..., None]
-        elif stored_zero.size == columns * blocks:
-            zero = stored_zero.astype(np.float32).reshape(columns, blocks, 1)
-        else:
+        blocks = -(-size // block)
+        if data.size * 8 != columns * blocks * block * bits or scales.size != columns * blocks:
             return None
-    codes -= zero
-    return codes, scales.astype(np.float32).reshape(columns, blocks, 1)
+        zeros = cls._zeros(at, columns, blocks, bits)
+        if zeros is None:
+            return None
+        scales = scales.astype(np.float32).reshape(columns, blocks)
+        return cls(data.reshape(columns, -1), scales, zeros, bits, size)
+
+    @staticmethod
+    def _zeros(at: At, columns: int, blocks: int, bits: int) -> Array | None:
+        if not at.has(3):
+            return np.full((columns, blocks), 2.0 ** (bits - 1), np.float32)
+        zeros = at.constant(3)
+        if zeros is None:
+            return None
+        if zeros.dtype != np.uint8:
+            return (zeros.astype(np.float32).reshape(columns, blocks)
+                    if zeros.size == columns * blocks else None)  # fmt: skip
+        if zeros.size * 8 < columns * blocks * bits or zeros.size % columns:
+            return None
+        return _fields(zeros, bits).reshape(columns, -1)[:, :blocks].astype(np.float32)
+
+    def columns(self, start: int, end: int) -> Array:
+        """Some columns as numbers: (K, columns)."""
+        scales, zeros = self.scales[start:end], self.zeros[start:end]
+        codes = _fields(self.codes[start:end], self.bits).astype(np.float32)
+        codes = codes.reshape(*scales.shape, -1)
+        numbers = (codes - zeros[..., None]) * scales[..., None]
+        return numbers.reshape(len(scales), -1)[:, : self.size].T
 
 
 def _fields(data: Array, bits: int) -> Array:
     """Numbers of so many bits, the first in the lowest bits of a byte."""
     if bits == 8:
-        return data
+        return data.reshape(-1)
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
     fields = (data.reshape(-1, 1).astype(np.uint8) >> shifts) & (2**bits - 1)
     return np.asarray(fields).reshape(-1)
