@@ -27,7 +27,8 @@ MOVING = [
     "c = Constant<value_ints = [1, 2, 3]>() z = Tile(x, c)",
     "l = Constant<value_ints = [1, 3, 2]>() t = Transpose<perm = [1, 0, 2]>(x)"
     " b = Concat<axis = 1>(t, t, t) s = Constant<value_ints = [0]>()"
-    " e = Constant<value_ints = [3]>() o = Constant<value_ints = [1]>() c = Slice(b, s, e, o) z = ReverseSequence(c, l)",
+    " e = Constant<value_ints = [3]>() o = Constant<value_ints = [1]>()"
+    " c = Slice(b, s, e, o) z = ReverseSequence(c, l)",
     "z = Trilu(x)",
     "k = Constant<value_int = -1>() z = Trilu<upper = 0>(x, k)",
     "c = Constant<value_ints = [2, 2]>() z = CenterCropPad<axes = [1, 2]>(x, c)",

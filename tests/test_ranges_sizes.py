@@ -42,7 +42,8 @@ ONE = "one = Constant<value_ints = [1]>() "
         (ONE + "s = Shape(x) i = Constant<value_int = 2>() d = Gather(s, i) a ="
          " Constant<value_ints = [0]>() u = Unsqueeze(d, a) m = Constant<value_ints = [-1]>()"
          " z = Concat<axis = 0>(one, u, m)", [1, 4, -1], [1, 4, -1]),
-        (ONE + "s = Shape(x) e = Constant<value_ints = [9]>() z = Slice(s, one, e)", [3, 4], [3, 4]),
+        (ONE + "s = Shape(x) e = Constant<value_ints = [9]>() z = Slice(s, one, e)",
+         [3, 4], [3, 4]),
         (ONE + "s = Shape(x) e = Constant<value_ints = [3]>() d = Slice(s, one, e)"
          " z = Concat<axis = 0>(one, d)", [1, 3, 4], [1, 3, 4]),
         ("s = Shape<start = 2>(x) q = Squeeze(s) a = Constant<value_int = 0>() b ="
@@ -144,7 +145,8 @@ def chosen() -> Sounding:
 def test_a_large_table_is_read_where_it_is_used():
     sound = Sounding(
         "m (int64[2] x) => (float[] z) { s = Constant<value_ints = [9000, 3]>()"
-        " a = Constant<value = float[1] {0}>() b = ConstantOfShape(s) r = Constant<value_ints = [5]>()"
+        " a = Constant<value = float[1] {0}>() b = ConstantOfShape(s)"
+        " r = Constant<value_ints = [5]>()"
         " z = Gather(b, r) }"
     )
     z = sound.check({"x": Box(np.float64(0), np.float64(1))}).of(sound.graph.main.values["z"])

@@ -170,9 +170,22 @@ def _slip(at: At, count: float, size: float, whole: bool) -> float:
     return math.inf if share > 0.5 else 2 * share * size
 
 
+@transfer("Constant")
+def constant(at: At) -> Range | None:
+    """Numbers that a function's caller gives; all others are known already."""
+    for name in ("value_float", "value_int", "value_floats", "value_ints"):
+        numbers = at.attribute(name)
+        if numbers is not None:
+            return Range.constant(np.asarray(numbers))
+    return None
+
+
 @transfer("ConstantOfShape")
 def filled(at: At) -> Range | None:
     """One number everywhere."""
+    given = at.node.attributes.get("value")
+    if given is not None and given.ref_attr_name:
+        return None
     found = at.evaluation.world.graph.fill(at.node)
     return None if found is None else replace(Range.constant(found).hull, varies=False)
 
