@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from soundness import Box, Sounding, boxes
 
-EXAMPLES = 10
+EXAMPLES = 4
 
 MOVING = [
     "c = Constant<value_ints = [2, 6]>() z = Reshape(x, c)",
@@ -93,7 +93,7 @@ def sounding(body: str, dtype: str = "float", optimised: bool = False) -> Soundi
 @given(x=boxes(size=4), seed=st.integers(0, 99))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_of_what_moves_numbers(body, x, seed):
-    sounding(body).check({"x": x}, seed=seed)
+    sounding(body).check({"x": x}, seed=seed, points=4)
 
 
 @pytest.mark.parametrize("body", MOVING)
@@ -101,7 +101,7 @@ def test_onnxruntime_runs_them(body):
     sound = sounding(body, optimised=True)
     (feed,) = sound.feeds({"x": FOUR}, 1, 0, {})
     assert sound.session.run(["z"], feed)[0].size
-    sound.check({"x": FOUR})
+    sound.check({"x": FOUR}, points=3)
 
 
 @pytest.mark.parametrize("dtype", TYPES[1:])
@@ -121,13 +121,13 @@ SCATTERED = [
 ]
 
 
-@pytest.mark.parametrize("dtype", ["float", "double", "int64"])
+@pytest.mark.parametrize("dtype", ["float", "int64"])
 @pytest.mark.parametrize("how", ["none", "add", "mul", "max", "min"])
 @pytest.mark.parametrize("body", SCATTERED)
 @given(x=boxes(size=4), y=boxes(), seed=st.integers(0, 99))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_of_what_is_scattered(body, how, dtype, x, y, seed):
-    scattered(body.format(how), dtype).check({"x": x, "y": y}, seed=seed)
+    scattered(body.format(how), dtype).check({"x": x, "y": y}, seed=seed, points=4)
 
 
 LARGE = boxes(-(2.0**127), 2.0**127)
@@ -138,7 +138,7 @@ LARGE = boxes(-(2.0**127), 2.0**127)
 @given(x=LARGE, y=LARGE, seed=st.integers(0, 99))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_of_scattered_numbers_that_overflow(body, how, x, y, seed):
-    scattered(body.format(how), "float").check({"x": x, "y": y}, seed=seed)
+    scattered(body.format(how), "float").check({"x": x, "y": y}, seed=seed, points=4)
 
 
 @cache

@@ -93,7 +93,7 @@ def counting(dtype: str) -> Sounding:
 
 @pytest.mark.parametrize("dtype", ["float", "double", "int32", "int64"])
 @given(x=boxes(), y=boxes(), d=boxes(-2, 2), seed=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_of_steps_from_start_to_limit(dtype, x, y, d, seed):
     small = np.abs(np.array([d.low, d.high])).min() < 0.01 or d.low * d.high <= 0
     steps = Box(np.float64(0.5), np.float64(2)) if small else d
@@ -128,7 +128,7 @@ def test_of_a_table_by_numbers_within_bounds(indices):
 @given(
     rows=st.lists(boxes(-5, 4), min_size=3, max_size=3), seed=st.integers(0, 99)
 )  # fmt: skip
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_of_rows_by_an_interval_for_each(rows, seed):
     low, high = np.array([b.low for b in rows]), np.array([b.high for b in rows])
     chosen().check({"x": boxes_of_rows(), "i": Box(low, high)}, seed=seed)
