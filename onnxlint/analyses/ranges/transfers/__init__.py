@@ -2,12 +2,14 @@
 
 from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the registry
     arithmetic,
+    bounds,
     choosing,
+    differences,
     normalising,
     reductions,
     softmax,
     statistics,
 )
-from onnxlint.analyses.ranges.transfers.registry import POINTWISE, TRANSFERS
+from onnxlint.analyses.ranges.transfers.registry import POINTWISE, RELATIONS, TRANSFERS
 
-__all__ = ["POINTWISE", "TRANSFERS"]
+__all__ = ["POINTWISE", "RELATIONS", "TRANSFERS"]
