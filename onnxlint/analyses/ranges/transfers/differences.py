@@ -12,7 +12,7 @@ from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.transfers.formulas import Formulas
 from onnxlint.analyses.ranges.transfers.grids import slip
 from onnxlint.analyses.ranges.transfers.registry import relation
-from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.nodes import Node, Value
 
 
 @relation("Sub")
@@ -77,7 +77,7 @@ def _is_smallest(known: Formulas, a: Value, b: Value) -> bool:
     return found is not None and found.kind == "min" and known.same(found.of, a)
 
 
-def _limits(known: Formulas, node) -> tuple[bool, bool]:  # type: ignore[no-untyped-def]
+def _limits(known: Formulas, node: Node) -> tuple[bool, bool]:
     """Which limits a Clip has."""
     given = [node.input(slot) is not None or known.at.evaluation.attribute(node, name) is not None
              for slot, name in ((1, "min"), (2, "max"))]  # fmt: skip
@@ -128,3 +128,30 @@ def _count_of_powers(known: Formulas, a: Value, x: Value, shift: Value | None) -
             return None
         inner = difference.input(0)
     return (total.count or 0) if known.same(inner, x) else None
+
+
+@relation("Sub")
+def variance_by_moments(at: At, made: Range) -> Range:
+    """E[x²] - E[x]²: not negative but for rounding, and at most a quarter of the width squared.
+
+    Each mean of n terms is off by n · eps / 2, the square of one by twice that, and each of four
+    results by half an ulp: relative to the largest square, as most of it cancels.
+    """
+    known = Formulas(at)
+    squares, square = known.reduction(at.node.input(0)), known.square_of(at.node.input(1))
+    mean = known.reduction(square)
+    if squares is None or mean is None or mean.kind != "mean" or squares.axes != mean.axes:
+        return made
+    if squares.kind not in ("mean", "mean of squares"):
+        return made
+    of = squares.of if squares.kind == "mean of squares" else known.square_of(squares.of)
+    x = at.evaluation.of(mean.of)
+    if not known.same(of, mean.of) or not x.is_finite:
+        return made
+    off = (3 * slip(at, mean.count) + 4 * at.eps) * x.magnitude**2 + at.eps**3
+    off = min(off, x.magnitude**2 * (1 + at.eps))
+    low = np.maximum(made.low, -off) if made.least < -off else made.low
+    high = made.high
+    if not made.infinite:
+        high = np.maximum(np.minimum(high, (x.most - x.least) ** 2 / 4 + off), low)
+    return replace(made, low=np.minimum(low, high), high=high, loose=x.loose or x.mixed)

@@ -112,7 +112,7 @@ def local(at: At) -> Range | None:
         points = [reach]
         if beta > 0.5 and weight > 0:
             points.append(min(reach, (bias / (weight * (2 * beta - 1))) ** 0.5))
-        found: float = max(t / (bias + weight * t * t) ** beta for t in points)
+        found = max(t * float((bias + weight * t * t) ** -beta) for t in points)
         return found * off
 
     return at.made(-largest(max(-x.least, 0.0)), largest(max(x.most, 0.0)), mixes=True, loose=True)
