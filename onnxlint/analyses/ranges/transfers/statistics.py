@@ -113,6 +113,6 @@ def local(at: At) -> Range | None:
         if beta > 0.5 and weight > 0:
             points.append(min(reach, (bias / (weight * (2 * beta - 1))) ** 0.5))
         found = max(t * float((bias + weight * t * t) ** -beta) for t in points)
-        return found * off
+        return float(found * off)
 
     return at.made(-largest(max(-x.least, 0.0)), largest(max(x.most, 0.0)), mixes=True, loose=True)
