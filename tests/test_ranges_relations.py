@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from soundness import Box, Sounding, boxes
 
+from onnxlint.analyses.ranges.evaluation import Evaluation
+from onnxlint.analyses.ranges.world import World
 from onnxlint.testing import model_from_text
 
+ONES = Box(np.float64(1), np.float64(1))
 EXAMPLES = int(os.environ.get("RANGES_EXAMPLES", "6"))
 EPS = " e = Constant<value = float {1e-5}>() "
 ONE = " i = Constant<value = float {1.0}>() "
@@ -183,3 +186,29 @@ def test_is_not_narrowed_where_it_does_not_hold(name):
     box = Box(np.float64(-100), np.float64(100))
     found = model.check({"x": box, "y": box}).of(model.graph.main.values["z"])
     assert found.most > 1.5 or found.nan
+
+
+BOUNDED = [name for name in FORMULAS if "norm" in name or "softmax" in name or "unit" in name]
+
+
+@pytest.mark.parametrize("name", [each for each in BOUNDED if "log" not in each])
+def test_is_narrow_whatever_is_fed(name):
+    _, least, most = FORMULAS[name]
+    model = sounding(name, "float")
+    main = model.graph.main
+    unknown = Evaluation(World(model.graph, model.shapes, {}), lambda value: value.scope is main)
+    found = unknown.of(main.values["z"])
+    assert least - 0.001 <= found.least and found.most <= most + 0.001
+
+
+@pytest.mark.parametrize("fed", [[np.inf, 1, 2, 3], [-np.inf, 1, 2, 3], [np.nan, 1, 2, 3]])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_holds_for_infinities(name, fed):
+    model = sounding(name, "float")
+    main = model.graph.main
+    ranges = model.ranges({"x": Box(np.float64(0), np.float64(0)), "y": ONES})
+    ranges._main = Evaluation(
+        World(model.graph, model.shapes, {}), lambda value: value.scope is main
+    )
+    row = np.array([fed], np.float32)
+    model.check_run(ranges, {"x": row, "y": np.ones_like(row)})

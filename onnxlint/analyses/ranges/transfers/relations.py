@@ -55,15 +55,16 @@ def of_difference(at: At) -> Range | None:
 
 
 def _from_end(at: At, x: Range, axes: list[int], sign: int) -> Range | None:
-    """What an extreme is left over: from 0 to the width of x, and 0 somewhere."""
-    if not x.is_finite:
-        return None
+    """What an extreme is left over: from 0 to the width of x, and 0 somewhere.
+
+    Of infinities NaN comes out, as ∞ - ∞, but nothing of the other sign.
+    """
     own = [axis for axis in axes if -axis <= x.low.ndim]
     merged = x.collapsed(own)
-    width = merged.high - merged.low
+    width = np.nan_to_num(merged.high - merged.low, nan=np.inf, posinf=np.inf)
     low, high = (np.zeros(()), width) if sign > 0 else (-width, np.zeros(()))
     low, high = np.broadcast_arrays(low, high)
-    found = at.made(low, high, x, loose=x.mixed)
+    found = at.made(low, high, x, nan=x.infinite, loose=x.mixed)
     return replace(found, anchor=Part(frozenset(axes), 0.0, 0.0))
 
 
