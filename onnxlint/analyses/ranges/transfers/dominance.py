@@ -51,6 +51,8 @@ class Dominance(Formulas):
         if op == "Abs" and self.same(x, node.input(0)):
             return 1.0
         if op in ("Max", "Clip") and self._is_floor(node):
+            if op == "Clip" and self.at.evaluation.of(x).infinite:
+                return None  # without a limit it makes the largest number of infinity
             inputs = node.inputs if op == "Max" else node.inputs[:1]
             return _least(self.factor(x, each, depth - 1) for each in inputs)
         if op in ("Add", "Sum"):
@@ -198,6 +200,8 @@ class Dominance(Formulas):
         return node.inputs if node is not None and node.op == "Mul" else ()
 
     def _is_floor_or_sum(self, node: Node) -> bool:
+        if node.op == "Clip" and self.at.evaluation.of(node.input(0)).infinite:
+            return False
         return node.op == "Add" or (node.op in ("Max", "Clip") and self._is_floor(node))
 
     def _growing(self, node: Node) -> Value | None:
@@ -255,6 +259,8 @@ class Dominance(Formulas):
         if norm is not None:
             return self._of_squares(x, norm)
         if node.op in ("Max", "Clip") and self._is_floor(node):
+            if node.op == "Clip" and self.at.evaluation.of(x).infinite:
+                return None
             inputs = node.inputs if node.op == "Max" else node.inputs[:1]
             return _least(self.square(x, each, depth - 1) for each in inputs)
         if node.op in ("Add", "Sum"):
