@@ -11,7 +11,7 @@ import numpy as np
 from onnxlint.analyses.ranges import control
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range, precision, settled
-from onnxlint.analyses.ranges.transfers import POINTWISE, TRANSFERS
+from onnxlint.analyses.ranges.transfers import POINTWISE, RELATIONS, TRANSFERS
 from onnxlint.analyses.ranges.world import Knowledge, World
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.nodes import Node, Origin, Value, attribute_value
@@ -132,6 +132,10 @@ class Evaluation(Knowledge):
                 self.world.met_unknown(node)
             return [Range.top(element_type) for element_type in types]
         results = [found] if isinstance(found, Range) else list(found)
+        if transfer is not None and results:
+            with np.errstate(all="ignore"):
+                for narrowed in RELATIONS.get(node.op, ()):
+                    results[0] = narrowed(at, results[0])
         results += [Range.top(each) for each in types[len(results) :]]
         slack = transfer.ulps if transfer is not None else 1.0
         made = [

@@ -1,15 +1,17 @@
 """What each operator makes of ranges: a module for each kind of operators."""
 
-from onnxlint.analyses.ranges.registry import POINTWISE, TRANSFERS
+from onnxlint.analyses.ranges.registry import POINTWISE, RELATIONS, TRANSFERS
 from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the registry
     activations,
     affine,
     arithmetic,
     attention,
+    bounds,
     casting,
     choosing,
     comparing,
     convolution,
+    differences,
     drawing,
     einsum,
     filling,
@@ -35,4 +37,4 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     unary,
 )
 
-__all__ = ["POINTWISE", "TRANSFERS"]
+__all__ = ["POINTWISE", "RELATIONS", "TRANSFERS"]
