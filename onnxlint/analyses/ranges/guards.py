@@ -25,6 +25,11 @@ MOST_NESTED = 8
 """Conditions inside conditions that are followed."""
 
 
+MOST_ASSUMED = 2
+"""Conditions under which values are evaluated that are themselves chosen by conditions: each
+doubles what there is to do. Deeper ones limit what they compare, and nothing that is made of it."""
+
+
 @dataclass(frozen=True)
 class Limit:
     """What a condition says of a value: between two ends, not NaN, not 0."""
@@ -96,8 +101,12 @@ def assumed(evaluation: Evaluation, limits: Iterable[Limit], value: Value) -> Ev
             if found is None:
                 return None
             bound[each] = found
+    if evaluation.assumed >= MOST_ASSUMED:
+        return Evaluation(evaluation.world, bound.__contains__, evaluation, bound)
     affected = _affected(way, set(bound))
-    return Evaluation(evaluation.world, affected.__contains__, evaluation, bound)
+    inside = Evaluation(evaluation.world, affected.__contains__, evaluation, bound)
+    inside.assumed += 1
+    return inside
 
 
 def _way(evaluation: Evaluation, value: Value) -> Iterator[Value]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,18 +12,25 @@ from onnxlint.analyses.ranges.numbering import Numbers
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
-from onnxlint.model.graph.traversal import flows_to, reach
+from onnxlint.model.graph.walk import postorder
 
 if TYPE_CHECKING:
+    from onnx import TypeProto
+
     from onnxlint.analyses.ranges.evaluation import Evaluation
     from onnxlint.analyses.ranges.range import Range
 
-MOST_VISITS = 20
+MOST_VISITS = 40
 """How often a node is evaluated on average at most: functions that call functions would cost by
 the power of their depth. A choice: exporters call a function for each layer."""
 
-MOST_FOLLOWED = 256
-"""Nodes and values behind the condition of a branch that are evaluated again in it. A choice."""
+MOST_BETWEEN = 16
+"""Values between the condition of a branch and what the branch reads that are evaluated again in
+it. A choice."""
+
+
+MOST_WRAPPED = 4
+"""Sequences and optionals around a tensor that are looked through."""
 
 
 @dataclass(eq=False)
@@ -41,6 +48,7 @@ class World:
     bodies: dict[Scope, list[Evaluation]] = field(default_factory=dict)
     spent: int = 0
     _unknown_nodes: set[Node] = field(default_factory=set)
+    _captured: dict[Node, tuple[Value, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.numbers = Numbers(self.graph)
@@ -63,10 +71,48 @@ class World:
         dims = self.dims(value)
         return dims is not None and all(dim == 1 for dim in dims)
 
-    def follows(self, values: Iterable[Value]) -> set[Value]:
-        """Values that hang on others, near by."""
-        found = reach(values, flows_to, (), MOST_FOLLOWED)
-        return {each for each in found if isinstance(each, Value)}
+    def captured(self, node: Node) -> tuple[Value, ...]:
+        """What the bodies of a node read of the scopes around them."""
+        if node not in self._captured:
+            for each in postorder([node], _nested_owners):
+                if each not in self._captured:
+                    self._captured[each] = tuple(self._captures(each))
+        return self._captured[node]
+
+    def _captures(self, node: Node) -> dict[Value, None]:
+        found: dict[Value, None] = {}
+        for scope in node.subgraphs:
+            for value in self._read_in(scope):
+                if value is not None and value.scope is not scope:
+                    found[value] = None
+        return found
+
+    def _read_in(self, scope: Scope) -> Iterator[Value | None]:
+        yield from scope.outputs
+        for node in scope.nodes:
+            yield from node.inputs
+            yield from self._captured.get(node, ())
+
+    def between(self, roots: Iterable[Value], ends: Iterable[Value]) -> set[Value]:
+        """Values near by that hang on a root and that an end hangs on, both included."""
+        among = dict.fromkeys(roots)
+        ahead, met = list(ends), dict[Value, None]()
+        while ahead and len(met) < MOST_BETWEEN:
+            value = ahead.pop(0)
+            if value not in met:
+                met[value] = None
+                node = value.producer
+                if node is not None and value not in among:
+                    ahead += [each for each in node.inputs if each is not None]
+        grown = True
+        while grown:
+            size = len(among)
+            for each in met:
+                node = each.producer
+                if node is not None and any(before in among for before in node.inputs if before):
+                    among[each] = None
+            grown = len(among) > size
+        return set(among)
 
     def dims(self, value: Value | None) -> tuple[int | str | None, ...] | None:
         """The sizes of a value's axes; None where not even their number is known."""
@@ -76,4 +122,28 @@ class World:
     def element_type(self, value: Value | None) -> int | None:
         """The element type of a value, as onnx numbers them."""
         shape = self.shapes.of(value)
-        return None if shape is None else shape.element_type
+        if shape is not None or value is None:
+            return None if shape is None else shape.element_type
+        return _of_elements(self.shapes.type_of(value))
+
+
+def _of_elements(found: TypeProto | None) -> int | None:
+    """The element type of what a sequence or an optional holds."""
+    for _ in range(MOST_WRAPPED):
+        kind = found.WhichOneof("value") if found is not None else None
+        if found is None or kind is None:
+            return None
+        if kind == "tensor_type":
+            return found.tensor_type.elem_type or None
+        if kind not in ("sequence_type", "optional_type"):
+            return None
+        found = getattr(found, kind).elem_type
+    return None
+
+
+def _owners(scope: Scope) -> Iterator[Node]:
+    return (node for node in scope.nodes if node.subgraphs)
+
+
+def _nested_owners(node: Node) -> Iterator[Node]:
+    return (inner for scope in node.subgraphs for inner in _owners(scope))
