@@ -98,7 +98,9 @@ def _under(evaluation: Evaluation, node: Node, condition: Value, truth: bool) ->
     if not bound or not captured:
         return evaluation
     affected = evaluation.world.between(bound, captured)
-    return Evaluation(evaluation.world, affected.__contains__, evaluation, bound)
+    there = Evaluation(evaluation.world, affected.__contains__, evaluation, bound)
+    there.assumed += 1
+    return there
 
 
 def _is_single(evaluation: Evaluation, value: Value) -> bool:

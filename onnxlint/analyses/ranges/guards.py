@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from onnxlint.analyses.ranges.evaluation import Evaluation
     from onnxlint.types import Array
 
-MOST_WAY = 64
+MOST_WAY = 32
 """Values between a condition and what is evaluated under it. A choice: guards stand near."""
 
 MOST_NESTED = 8
 """Conditions inside conditions that are followed."""
 
 
-MOST_ASSUMED = 2
+MOST_ASSUMED = 1
 """Conditions under which values are evaluated that are themselves chosen by conditions: each
-doubles what there is to do. Deeper ones limit what they compare, and nothing that is made of it."""
+multiplies what there is to do. Deeper ones limit what they compare, and nothing made of it."""
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,10 @@ class World:
             yield from self._captured.get(node, ())
 
     def between(self, roots: Iterable[Value], ends: Iterable[Value]) -> set[Value]:
-        """Values near by that hang on a root and that an end hangs on, both included."""
+        """Values near by that hang on a root and that an end hangs on, both included.
+
+        Not through nodes with bodies: those of a chain would cost by the power of its length.
+        """
         among = dict.fromkeys(roots)
         ahead, met = list(ends), dict[Value, None]()
         while ahead and len(met) < MOST_BETWEEN:
@@ -102,14 +105,16 @@ class World:
             if value not in met:
                 met[value] = None
                 node = value.producer
-                if node is not None and value not in among:
+                if node is not None and value not in among and not _has_bodies(node):
                     ahead += [each for each in node.inputs if each is not None]
         grown = True
         while grown:
             size = len(among)
             for each in met:
                 node = each.producer
-                if node is not None and any(before in among for before in node.inputs if before):
+                if node is None or _has_bodies(node):
+                    continue
+                if any(before in among for before in node.inputs if before is not None):
                     among[each] = None
             grown = len(among) > size
         return set(among)
@@ -139,6 +144,11 @@ def _of_elements(found: TypeProto | None) -> int | None:
             return None
         found = getattr(found, kind).elem_type
     return None
+
+
+def _has_bodies(node: Node) -> bool:
+    """Whether it is costly to evaluate again."""
+    return bool(node.subgraphs) or node.called is not None
 
 
 def _owners(scope: Scope) -> Iterator[Node]:

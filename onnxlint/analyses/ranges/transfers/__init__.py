@@ -3,6 +3,9 @@
 from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the registry
     arithmetic,
     choosing,
+    learned,
+    recurrent,
+    trees,
 )
 from onnxlint.analyses.ranges.transfers.registry import POINTWISE, TRANSFERS
 
