@@ -56,9 +56,18 @@ def _by_column(at: At, count: int) -> Range | None:
     dims = at.dims(0)
     if count > 1 and (not dims or dims[-1] != count):
         return None
-    found = at.with_rank(0)
+    found = _ranked(at)
     others = range(-found.low.ndim, -1)
     return (found.collapsed(list(others)) if others else found).without_parts()
+
+
+def _ranked(at: At) -> Range:
+    """The first input with all its axes, where they are told apart."""
+    found, rank = at[0], at.rank(0)
+    if rank is None or found.low.shape != found.high.shape or not 0 < found.low.ndim < rank:
+        return at.with_rank(0)
+    shape = (1,) * (rank - found.low.ndim) + found.low.shape
+    return replace(found, low=found.low.reshape(shape), high=found.high.reshape(shape))
 
 
 @transfer("ai.onnx.ml::Imputer")
@@ -109,7 +118,7 @@ def one_hot(at: At) -> Range:
 @transfer("ai.onnx.ml::ArrayFeatureExtractor")
 def extracted(at: At) -> Range:
     """Columns by their numbers."""
-    x, indices = at.with_rank(0), at.integers(1)
+    x, indices = _ranked(at), at.integers(1)
     rank = at.rank(0)
     size = x.low.shape[-1] if x.low.ndim and x.low.shape == x.high.shape else 1
     if indices is None or rank is None or rank < 2 or size == 1 or not (

@@ -37,6 +37,8 @@ def scored(at: At, low: Array, high: Array, post: str, *, is_single: bool) -> Ra
         least, most = float(low.min()), float(high.max())
         ends = [least, most, -least, -most, 1 - least, 1 - most, 0.0, 1.0]
         low, high = np.array(min(ends)), np.array(max(ends))
+        if post.startswith("SOFTMAX"):  # onnxruntime leaves such a pair as it is
+            return at.made(low, high, mixes=True)
     found = transformed(at, low, high, post)
     return at.top(1) if found is None else _fitting(at, found)
 

@@ -10,7 +10,7 @@ from onnxlint.analyses.inputs.hints.attributes import elements
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import MOST_BOXES, Range
 from onnxlint.analyses.ranges.transfers.registry import transfer
-from onnxlint.analyses.ranges.transfers.scores import labelled, scored, transformed
+from onnxlint.analyses.ranges.transfers.scores import PROBABLE, labelled, scored, transformed
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -39,7 +39,7 @@ def regressed(at: At) -> Range | None:
     )
     if ends is None:
         return None
-    return transformed(at, *_based(ends, base), _text(at, "post_transform", "NONE"))
+    return _finished(at, *_based(ends, base), _text(at, "post_transform", "NONE"))
 
 
 @transfer("ai.onnx.ml::TreeEnsembleClassifier")
@@ -75,7 +75,15 @@ def ensembled(at: At) -> Range | None:
     count = at.attribute("n_targets", 1)
     ends = _ends(at, (trees, leaves, targets, weights), count, _AGGREGATES[aggregate], np.bincount(
         trees, minlength=int(trees.max(initial=-1)) + 1))  # fmt: skip
-    return None if ends is None else transformed(at, *ends, _POSTS[post])
+    return None if ends is None else _finished(at, *ends, _POSTS[post])
+
+
+def _finished(at: At, low: Array, high: Array, post: str) -> Range | None:
+    """After the transformation; onnxruntime leaves a single target as it is."""
+    found = transformed(at, low, high, post)
+    if found is None or low.size > 1 or post not in PROBABLE:
+        return found
+    return at.made(min(0.0, float(low[0])), max(1.0, float(high[0])), mixes=True)
 
 
 def _text(at: At, name: str, default: str) -> str:
@@ -128,7 +136,7 @@ def _ends(
     lacking = _lacking(at, known, tree, nodes, targets, count, sizes)
     low, high = (np.where(lacking, pick(ends, 0), ends)
                  for pick, ends in ((np.minimum, low), (np.maximum, high)))  # fmt: skip
-    return _aggregated(low, high, aggregate, at.eps)
+    return _aggregated(low, high, aggregate, at.eps, bool(lacking.any()))
 
 
 def _by_tree(
@@ -167,13 +175,15 @@ def _lacking(
     return np.asarray(there != totals[:, None])
 
 
-def _aggregated(low: Array, high: Array, aggregate: str, eps: float) -> tuple[Array, Array] | None:
-    """Over all trees. A target that no tree has a weight for is 0."""
-    if aggregate in ("MIN", "MAX"):  # a leaf that says nothing takes no part
+def _aggregated(
+    low: Array, high: Array, aggregate: str, eps: float, lacks: bool
+) -> tuple[Array, Array] | None:
+    """Over all trees. A leaf that says nothing of a target takes no part in a least or largest."""
+    if aggregate in ("MIN", "MAX"):
+        if lacks:
+            return low.min(axis=0), high.max(axis=0)
         pick = np.min if aggregate == "MIN" else np.max
-        least, most = np.minimum(low.min(axis=0), 0), np.maximum(high.max(axis=0), 0)
-        has_all = np.isfinite(low).all() and np.isfinite(high).all()
-        return (pick(low, axis=0), pick(high, axis=0)) if has_all else (least, most)
+        return pick(low, axis=0), pick(high, axis=0)
     if aggregate not in ("SUM", "AVERAGE"):
         return None
     slip = (len(low) + 2) * eps * np.maximum(np.abs(low), np.abs(high)).sum(axis=0)
