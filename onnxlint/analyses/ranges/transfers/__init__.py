@@ -18,6 +18,7 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     gates,
     integers,
     joining,
+    learned,
     lookups,
     moving,
     normalising,
@@ -26,6 +27,7 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     powers,
     quantised,
     quantised_layers,
+    recurrent,
     reductions,
     running,
     sampling,
@@ -34,6 +36,7 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     sizes,
     softmax,
     statistics,
+    trees,
     unary,
 )
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.registry import relation
 from onnxlint.analyses.ranges.transfers.dominance import Dominance
 from onnxlint.analyses.ranges.transfers.folding import axes_from_end, slip
-from onnxlint.analyses.ranges.registry import relation
 
 if TYPE_CHECKING:
     from onnxlint.model.graph.nodes import Node, Value

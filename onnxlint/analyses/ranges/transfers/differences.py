@@ -9,9 +9,9 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
-from onnxlint.analyses.ranges.transfers.formulas import Formulas
-from onnxlint.analyses.ranges.transfers.folding import slip
 from onnxlint.analyses.ranges.registry import relation
+from onnxlint.analyses.ranges.transfers.folding import slip
+from onnxlint.analyses.ranges.transfers.formulas import Formulas
 from onnxlint.model.graph.nodes import Node, Value
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.ranges.at import At
-from onnxlint.analyses.ranges.transfers.formulas import Formulas, Reduction
 from onnxlint.analyses.ranges.transfers.folding import slip
+from onnxlint.analyses.ranges.transfers.formulas import Formulas, Reduction
 
 if TYPE_CHECKING:
     from onnxlint.model.graph.nodes import Node, Value

@@ -8,8 +8,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, together
-from onnxlint.analyses.ranges.transfers.folding import SINGLE, bounded, slip
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.folding import SINGLE, bounded, slip
 
 MOST_TERMS = 1 << 31
 """Elements along axes of unknown size. A choice: what a machine holds."""

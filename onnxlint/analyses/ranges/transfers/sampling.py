@@ -10,8 +10,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, join
-from onnxlint.analyses.ranges.transfers.grids import grid_of, merged, with_fill
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.grids import grid_of, merged, with_fill
 
 STEPS = 8
 """Roundings between a value and its neighbours' weights, per axis. Measured: 3."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import MOST_BOXES, Range
-from onnxlint.analyses.ranges.transfers.grids import MOST_SIZE, axis_of, counted
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.grids import MOST_SIZE, axis_of, counted
 from onnxlint.model.graph.nodes import Origin, Value
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range, together
-from onnxlint.analyses.ranges.transfers.folding import SINGLE, Grid, bounded, grid, slip
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.folding import SINGLE, Grid, bounded, grid, slip
 
 if TYPE_CHECKING:
     from onnxlint.types import Array

@@ -8,9 +8,9 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, join, together
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.folding import SINGLE, bounded, slip
 from onnxlint.analyses.ranges.transfers.normalising import channelled
-from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array

@@ -1,0 +1,110 @@
+"""Carried values that are sums: how far they get in a known number of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxlint.analyses.ranges.range import Range, precision, settled
+from onnxlint.model.graph.nodes import Node, Value
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.ranges.rounds import Carried
+    from onnxlint.analyses.ranges.world import Knowledge
+    from onnxlint.types import Array
+
+
+def accumulated(loop: Carried, state: Sequence[Range], last: Knowledge) -> list[Range] | None:
+    """The carried values where some are sums that grow by bounded terms; None where none is.
+
+    After n steps s = s + d lies n times the least and largest d from its start; so does s = f · s
+    + d with f in [0, 1], as an LSTM's cell: within 0 and its start, that many d further.
+    """
+    most = loop.steps[1]
+    found, is_better = list(state), False
+    for at, whole in enumerate(state):
+        if not whole.infinite and not whole.integer:
+            continue
+        term = _term(loop, last, at)
+        if term is None:
+            continue
+        ends = _grown(loop, at, term, most)
+        if ends is None:
+            continue
+        low, high = np.maximum(ends[0], whole.least), np.minimum(ends[1], whole.most)
+        if low > whole.least or high < whole.most:
+            kind = loop.evaluation.element_type(loop.start_values[at])
+            cut = replace(whole.hull, low=np.asarray(low), high=np.asarray(high))
+            cut = settled(cut, kind) if kind is not None else cut
+            found[at] = replace(cut, nan=cut.nan and cut.infinite)  # a sum of finite terms
+            is_better = True
+    return found if is_better else None
+
+
+def _grown(
+    loop: Carried, at: int, term: tuple[Range, bool], most: float
+) -> tuple[Array, Array] | None:
+    added, shrinks = term
+    start = loop.starts[at]
+    if not (added.is_finite and start.is_finite) or not np.isfinite(most):
+        return None
+    low, high = min(added.least, 0.0) * most, max(added.most, 0.0) * most
+    first = (min(start.least, 0.0), max(start.most, 0.0)) if shrinks else (start.least, start.most)
+    eps = precision(loop.evaluation.element_type(loop.start_values[at]))
+    size = max(abs(first[0] + low), abs(first[1] + high), start.magnitude)
+    slip = size * np.expm1(2 * (most + 1) * eps) if eps * most < 1 else np.inf
+    return np.asarray(first[0] + low - slip), np.asarray(first[1] + high + slip)
+
+
+def _term(loop: Carried, last: Knowledge, at: int) -> tuple[Range, bool] | None:
+    """What is added to a carried value in each step; whether that one is made smaller before."""
+    if at >= len(loop.carried) or at >= len(loop.carried_inputs):
+        return None
+    own = loop.carried_inputs[at]
+    node = _maker(loop.carried[at])
+    if node is None or node.op not in ("Add", "Sub") or len(node.inputs) != 2:
+        return None
+    for slot in (0, 1) if node.op == "Add" else (0,):
+        kind = _kind(last, node.input(slot), own)
+        if kind is None:
+            continue
+        added = last.of(node.input(1 - slot))
+        if node.op == "Sub":
+            added = replace(added, low=-added.high, high=-added.low)
+        return added, kind == "shrinks"
+    return None
+
+
+def _kind(last: Knowledge, value: Value | None, own: Value) -> str | None:
+    """Whether a value is the carried one, or a part of it between 0 and all."""
+    numbers = last.world.numbers
+    if numbers.same(value, own):
+        return "same"
+    node = _maker(value)
+    if node is None or node.op != "Mul" or len(node.inputs) != 2:
+        return None
+    for slot in (0, 1):
+        factor = last.of(node.input(1 - slot))
+        is_part = factor.least >= 0 and factor.most <= 1 and not factor.nan
+        if is_part and numbers.same(node.input(slot), own):
+            return "shrinks"
+    return None
+
+
+def _maker(value: Value | None) -> Node | None:
+    """The node that makes a value, behind copies."""
+    for node in _behind(value):
+        if node.op != "Identity":
+            return node
+    return None
+
+
+def _behind(value: Value | None) -> Iterator[Node]:
+    met = set[Value]()
+    while value is not None and value.producer is not None and value not in met:
+        met.add(value)
+        yield value.producer
+        value = value.producer.input(0)
