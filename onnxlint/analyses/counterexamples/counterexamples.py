@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
-from onnxlint.analyses.ranges.hazards import Hazard, Hazards
+from onnxlint.analyses.ranges.hazard import Hazard
+from onnxlint.analyses.ranges.hazards import Hazards
 
 if TYPE_CHECKING:
     from onnxlint.types import Feed

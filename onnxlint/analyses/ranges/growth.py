@@ -12,7 +12,7 @@ from onnxlint.analyses.ranges.range import Range, precision, settled
 from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.ranges.rounds import Carried
+    from onnxlint.analyses.ranges.carried import Carried
     from onnxlint.analyses.ranges.world import Knowledge
     from onnxlint.types import Array
 

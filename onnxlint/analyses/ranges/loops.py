@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnxlint.analyses.ranges.bodies import Read, marked, merged
+from onnxlint.analyses.ranges.carried import Carried
 from onnxlint.analyses.ranges.range import Range
-from onnxlint.analyses.ranges.rounds import Carried, run
+from onnxlint.analyses.ranges.rounds import run
 from onnxlint.model.graph.nodes import Node, Scope, Value
 
 if TYPE_CHECKING:

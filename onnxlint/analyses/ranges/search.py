@@ -11,7 +11,7 @@ import numpy as np
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.consequences import consequences
 from onnxlint.analyses.ranges.evaluation import Evaluation
-from onnxlint.analyses.ranges.hazards import Hazard
+from onnxlint.analyses.ranges.hazard import Hazard
 from onnxlint.analyses.ranges.range import Range, limits
 from onnxlint.analyses.ranges.ranges import Ranges
 from onnxlint.analyses.ranges.refinement import refined
