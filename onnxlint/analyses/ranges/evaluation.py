@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from onnxlint.analyses.ranges.forms import Form
     from onnxlint.analyses.static.shapes import Shape
 
+SHAPE_OPERANDS = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1}
+"""Operators whose output has the sizes that an input tells, and its slot."""
+
+MOST_AXES = 64
+
 
 class Evaluation(Knowledge):
     """Ranges of the values that it owns; of all others, those of the evaluation around it.
@@ -236,7 +241,30 @@ class Evaluation(Knowledge):
     def dims(self, value: Value | None) -> tuple[int | str | None, ...] | None:
         """The sizes of a value's axes; None where not even their number is known."""
         found = self.shape_of(value)
-        return None if found is None else found.dims
+        dims = None if found is None else found.dims
+        if dims is not None and all(isinstance(dim, int) for dim in dims):
+            return dims
+        told = None if value is None else self._told_dims(value)
+        if told is None or (dims is not None and len(dims) != len(told)):
+            return dims
+        known = dims or (None,) * len(told)
+        return tuple(a if isinstance(a, int) or b is None else b
+                     for a, b in zip(known, told, strict=True))  # fmt: skip
+
+    def _told_dims(self, value: Value) -> tuple[int | None, ...] | None:
+        """The sizes that the shape operand of what makes a value tells."""
+        node = value.producer
+        slot = SHAPE_OPERANDS.get(node.op) if node is not None else None
+        operand = node.input(slot) if node is not None and slot is not None else None
+        told = None if operand is None else self.of(operand)
+        if node is None or told is None or told.low.ndim != 1 or told.low.size > MOST_AXES:
+            return None
+        length = self.world.dims(operand)
+        if length != (told.low.size,):
+            return None
+        least = 2 if node.op == "Expand" else 1  # 1 leaves a size as it is, 0 and -1 too
+        pairs = zip(told.low.tolist(), told.high.tolist(), strict=True)
+        return tuple(int(low) if low == high and low >= least else None for low, high in pairs)
 
     def typed(self, value: Value | None, shape: Shape | None) -> None:
         """Takes note of a type that only this evaluation knows."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from onnxlint.analyses.ranges.world import Knowledge
     from onnxlint.types import Array
 
+OVER = 4
+"""Units in the last place that a sigmoid may exceed 1 by, as onnxruntime's does."""
+
 
 def accumulated(loop: Carried, state: Sequence[Range], last: Knowledge) -> list[Range] | None:
     """The carried values where some are sums that grow by bounded terms; None where none is.
@@ -55,7 +58,7 @@ def _grown(
     first = (min(start.least, 0.0), max(start.most, 0.0)) if shrinks else (start.least, start.most)
     eps = precision(loop.evaluation.element_type(loop.start_values[at]))
     size = max(abs(first[0] + low), abs(first[1] + high), start.magnitude)
-    slip = size * np.expm1(2 * (most + 1) * eps) if eps * most < 1 else np.inf
+    slip = size * np.expm1((2 + OVER) * (most + 1) * eps) if eps * most < 1 else np.inf
     return np.asarray(first[0] + low - slip), np.asarray(first[1] + high + slip)
 
 
@@ -88,7 +91,8 @@ def _kind(last: Knowledge, value: Value | None, own: Value) -> str | None:
         return None
     for slot in (0, 1):
         factor = last.of(node.input(1 - slot))
-        is_part = factor.least >= 0 and factor.most <= 1 and not factor.nan
+        over = 1 + OVER * (precision(last.element_type(value)) or 2.0**-23)
+        is_part = factor.least >= 0 and factor.most <= over and not factor.nan
         if is_part and numbers.same(node.input(slot), own):
             return "shrinks"
     return None
