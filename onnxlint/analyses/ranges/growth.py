@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxlint.analyses.ranges.range import Range, precision, settled
+from onnxlint.analyses.ranges.range import Range, join, limits, precision, settled
 from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
     from onnxlint.analyses.ranges.carried import Carried
     from onnxlint.analyses.ranges.world import Knowledge
     from onnxlint.types import Array
+
+LARGE = 1e30
+"""States beyond it are those that widening, or nothing, bounds."""
 
 OVER = 4
 """Units in the last place that a sigmoid may exceed 1 by, as onnxruntime's does."""
@@ -26,10 +29,63 @@ def accumulated(loop: Carried, state: Sequence[Range], last: Knowledge) -> list[
     After n steps s = s + d lies n times the least and largest d from its start; so does s = f · s
     + d with f in [0, 1], as an LSTM's cell: within 0 and its start, that many d further.
     """
+    return _by_induction(loop, state) or _grown_states(loop, state, last)
+
+
+def _by_induction(loop: Carried, state: Sequence[Range]) -> list[Range] | None:
+    """The same if no state ever is infinite, where a step from such states confirms it.
+
+    Without this hypothesis, a sum that may be infinite makes NaN of all that it meets.
+    """
+    kinds = [loop.evaluation.element_type(value) for value in loop.start_values]
+    supposed = [_finite(each, kind) for each, kind in zip(state, kinds, strict=True)]
+    if all(one is other for one, other in zip(supposed, state, strict=True)):
+        return None
+    last = _supposed(loop, supposed)
+    grown = _grown_states(loop, supposed, last)
+    if grown is None:
+        return None
+    made = _reached(loop, last)
+    sums = {at for at, each in enumerate(grown) if each is not supposed[at]}
+    candidate = [each if at in sums else made[at] for at, each in enumerate(grown)]
+    if not all(each.is_finite for each in candidate):
+        return None
+    then = _reached(loop, _supposed(loop, candidate))
+    kept = (at in sums or _lies_in(then[at], candidate[at]) for at in range(len(then)))
+    return candidate if all(kept) else None
+
+
+def _supposed(loop: Carried, state: Sequence[Range]) -> Knowledge:
+    last = loop.round(state)
+    last.is_dropped = True
+    return last
+
+
+def _reached(loop: Carried, last: Knowledge) -> list[Range]:
+    """What is carried before the first step, or after one from what is supposed."""
+    pairs = zip(loop.starts, loop.made(last), strict=True)
+    return [join(start.hull.without_parts(), found.hull.without_parts())
+            for start, (found, _) in pairs]  # fmt: skip
+
+
+def _lies_in(one: Range, other: Range) -> bool:
+    return one.is_finite and other.least <= one.least and one.most <= other.most
+
+
+def _finite(one: Range, kind: int | None) -> Range:
+    """Any finite number where an end is infinite."""
+    if one.is_finite or kind is None:
+        return one
+    low, high = limits(kind)
+    return replace(one.hull.without_parts(), low=np.maximum(one.least, low / 4),
+                   high=np.minimum(one.most, high / 4), nan=False)  # fmt: skip
+
+
+def _grown_states(loop: Carried, state: Sequence[Range], last: Knowledge) -> list[Range] | None:
     most = loop.steps[1]
     found, is_better = list(state), False
     for at, whole in enumerate(state):
-        if not whole.infinite and not whole.integer:
+        if whole.magnitude < LARGE and not whole.integer:
             continue
         term = _term(loop, last, at)
         if term is None:

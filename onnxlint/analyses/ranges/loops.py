@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _MOST_STEPS = 2.0**63 - 1
 
+MOST_COUNTED = 1e6
+"""Steps that a counter is taken to reach: exporters write the largest integer where a condition
+ends the loop. A choice."""
+
 
 def looped(evaluation: Knowledge, node: Node, body: Scope, read: Read) -> list[Range] | None:
     """A Loop: its condition may end it before any step."""
@@ -33,7 +37,8 @@ def looped(evaluation: Knowledge, node: Node, body: Scope, read: Read) -> list[R
 
     def handed(state: Sequence[Range], step: float | None) -> list[Range | None]:
         low, high = (0.0, max(0.0, steps[1] - 1)) if step is None else (step, step)
-        return [Range.of(low, high, integer=True, varies=True), going, *state]
+        counter = Range.of(low, high, integer=True, varies=True)
+        return [replace(counter, loose=high >= MOST_COUNTED), going, *state]
 
     loop = Carried(evaluation, node, body, starts, node.inputs[2:], handed, body.inputs[2:], 1,
                  steps if is_sure else (0.0, steps[1]))  # fmt: skip
