@@ -16,6 +16,7 @@ import numpy as np
 from onnxlint.analyses.ranges.numbering import Numbers
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import BENT_AT_ZERO
 from onnxlint.model.graph.walk import postorder
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 MOST_TERMS = 6
 """Terms of a sum that is followed; longer ones are taken as a value of its own. A choice: written
 losses have three or four."""
-
-_BENT = frozenset({"Abs", "Clip", "Max", "Min", "Relu"})
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class Forms:
             and all(v in self._known for v in node.inputs if v)
         ):
             made = _MAKERS[node.op](self, node)
-        is_base = any(reader.op in _BENT for reader in value.readers)
+        is_base = any(reader.op in BENT_AT_ZERO for reader in value.readers)
         if made is None or len(made.slopes) > MOST_TERMS or (is_base and made.single is None):
             return self._alone(value)
         return made

@@ -25,6 +25,7 @@ class Hazard:
         reaches: the outputs of the model that what comes out gets to; None where it was not
             followed to the end.
         certain: every element lies in the zone, whatever is fed.
+        of_sizes: the operand is computed of sizes, which may be larger than the model was made for.
     """
 
     node: Node
@@ -34,6 +35,7 @@ class Hazard:
     way: tuple[Node, ...]
     reaches: tuple[Value, ...] | None
     certain: bool
+    of_sizes: bool = False
 
     @property
     def kind(self) -> Kind:

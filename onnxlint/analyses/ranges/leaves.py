@@ -14,6 +14,7 @@ from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.file.dtypes import dtype_name, integer_range
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import LAYOUT
 from onnxlint.model.graph.walk import Walk
 from onnxlint.settings import Settings
 
@@ -45,7 +46,7 @@ _REFUSING = {"Gather": "axis", "GatherElements": "axis", "ScatterElements": "axi
 """Their kernels stop the run at an index that is neither below the axis' size nor at least minus
 it; by which attribute the axis is named."""
 
-_WHOLE = frozenset({"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"})
+_WHOLE = LAYOUT | {"Identity"}
 """Each element of the first input comes out, and no other."""
 
 

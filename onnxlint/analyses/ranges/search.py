@@ -113,7 +113,8 @@ class Hit:
         operand = self.operand
         if operand is None:
             return None
-        if self.zone.kind is Kind.CAST and self.range.free and _is_size(self.evaluation, operand):
+        of_sizes = self.range.free and _is_size(self.evaluation, operand)
+        if self.zone.kind is Kind.CAST and of_sizes:
             return None  # no axis is that long
         closer = refined(self.evaluation, operand, self.zone, self.range)
         if closer is None:
@@ -123,7 +124,7 @@ class Hit:
             return None
         return Hazard(
             self.node, operand, self.zone, closer, tuple(_way(self.evaluation, operand)),
-            None if spread is None else tuple(spread), self.zone.holds(closer),
+            None if spread is None else tuple(spread), self.zone.holds(closer), of_sizes,
         )  # fmt: skip
 
 

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses.static.shapes import Dim, Shape
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operator_schemas import schema_of
+from onnxlint.model.graph.operators import TYPE_NAMED_BY
 
 if TYPE_CHECKING:
     from onnx.defs import OpSchema
 
 Typed = Callable[[Value | None], Shape | None]
-
-_BY_ATTRIBUTE = {"Cast": ("to", None), "ConstantOfShape": ("value", 1), "EyeLike": ("dtype", None),
-                 "RandomNormal": ("dtype", 1), "RandomUniform": ("dtype", 1)}  # fmt: skip
-"""The attribute that names the element type of the output, and which it is without that one."""
 
 _ELEMENTS = {"value_float": 1, "value_floats": 1, "value_int": 7, "value_ints": 7}
 
@@ -43,7 +40,7 @@ def _told(node: Node, attribute: Callable[[str], Any]) -> int | None:
             if attribute(name) is not None:
                 return element_type
         return getattr(attribute("value"), "data_type", None)
-    name, default = _BY_ATTRIBUTE.get(node.op, ("", None))
+    name, default = TYPE_NAMED_BY.get(node.op, ("", None))
     given = attribute(name) if name else None
     given = getattr(given, "data_type", given)
     return given if isinstance(given, int) else default

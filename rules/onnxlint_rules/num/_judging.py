@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from onnxlint import Counterexample, Counterexamples, Finding, Hazard, Hazards, Severity, together
 
@@ -53,7 +52,9 @@ def _finding(hazard: Hazard, found: Counterexample | None, was_run: bool, hint: 
 
 
 def severity_of(hazard: Hazard, found: Counterexample | None) -> Severity:
-    """How grave it is, by how sure it is."""
+    """How grave it is, by how sure it is; of sizes beyond what the model was made for, an info."""
+    if hazard.of_sizes:
+        return Severity.INFO
     if found is not None:
         return Severity.ERROR if found.declared else Severity.WARNING
     if hazard.certain:
@@ -93,10 +94,3 @@ def _evidence(hazard: Hazard, found: Counterexample | None) -> dict[str, object]
 def _number(end: float) -> float | str:
     """JSON knows no infinity."""
     return end if abs(end) < float("inf") else str(end)
-
-
-def milder(findings: Iterator[Finding], severity: Severity) -> Iterator[Finding]:
-    """The same, none graver than this."""
-    for finding in findings:
-        graver = finding.severity is not None and finding.severity > severity
-        yield replace(finding, severity=severity) if graver else finding

@@ -3,15 +3,11 @@
 from collections.abc import Iterator
 
 from onnxlint import Counterexamples, Finding, Hazard, Hazards, Severity, rule
+from onnxlint.model.graph.operators import DIVIDING
 from onnxlint_rules.num._judging import judged
 
 
-@rule(
-    "NUM002", "division-by-zero", severity=Severity.WARNING,
-    ops=("Div", "GroupNormalization", "InstanceNormalization", "LayerNormalization",
-         "MeanVarianceNormalization", "Mod", "Pow", "RMSNormalization", "Reciprocal",
-         "SimplifiedLayerNormalization"),
-)  # fmt: skip
+@rule("NUM002", "division-by-zero", severity=Severity.WARNING, ops=DIVIDING)
 def division_by_zero(hazards: Hazards, shown: Counterexamples | None) -> Iterator[Finding]:
     """A divisor that may be 0.
 

@@ -3,15 +3,11 @@
 from collections.abc import Iterator
 
 from onnxlint import Counterexamples, Finding, Hazard, Hazards, Severity, rule
+from onnxlint.model.graph.operators import WITH_DOMAIN
 from onnxlint_rules.num._judging import judged
 
 
-@rule(
-    "NUM005",
-    "domain-error",
-    severity=Severity.WARNING,
-    ops=("Acos", "Acosh", "Asin", "Atanh", "Pow"),
-)
+@rule("NUM005", "domain-error", severity=Severity.WARNING, ops=WITH_DOMAIN)
 def domain_error(hazards: Hazards, shown: Counterexamples | None) -> Iterator[Finding]:
     """An inverse function, or a fractional power, outside of its domain.
 

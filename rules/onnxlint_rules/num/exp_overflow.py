@@ -3,15 +3,11 @@
 from collections.abc import Iterator
 
 from onnxlint import Counterexamples, Finding, Hazard, Hazards, Severity, rule
+from onnxlint.model.graph.operators import OVERFLOWING
 from onnxlint_rules.num._judging import judged
 
 
-@rule(
-    "NUM004",
-    "exp-overflow",
-    severity=Severity.WARNING,
-    ops=("Cosh", "Exp", "Pow", "ReduceL2", "ReduceSumSquare", "Sinh"),
-)
+@rule("NUM004", "exp-overflow", severity=Severity.WARNING, ops=OVERFLOWING)
 def exp_overflow(hazards: Hazards, shown: Counterexamples | None) -> Iterator[Finding]:
     """An exponential, a power or a sum of squares that may exceed its dtype.
 

@@ -3,15 +3,11 @@
 from collections.abc import Iterator
 
 from onnxlint import Counterexamples, Finding, Hazard, Hazards, Severity, rule
+from onnxlint.model.graph.operators import REFUSING_INDICES
 from onnxlint_rules.num._judging import judged
 
 
-@rule(
-    "NUM008",
-    "index-out-of-range",
-    severity=Severity.WARNING,
-    ops=("Gather", "GatherElements", "GatherND", "Scatter", "ScatterElements", "ScatterND"),
-)
+@rule("NUM008", "index-out-of-range", severity=Severity.WARNING, ops=REFUSING_INDICES)
 def index_out_of_range(hazards: Hazards, shown: Counterexamples | None) -> Iterator[Finding]:
     """An index that may lie outside of the axis that it points into.
 

@@ -10,15 +10,13 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.transfers.folding import axes_from_end, known_integers
+from onnxlint.model.graph.operators import REDUCED_TO
 
 if TYPE_CHECKING:
     from onnxlint.model.graph.nodes import Node, Value
 
 LONGEST_WAY = 16
 """Nodes that are looked through. A choice: formulas are short."""
-
-_KINDS = {"ReduceSum": "sum", "ReduceMean": "mean", "ReduceMax": "max", "ReduceMin": "min",
-          "ReduceL1": "sizes", "ReduceL2": "length", "ReduceSumSquare": "squares"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -125,14 +123,14 @@ class Formulas:
         if node is not None and node.op in ("Unsqueeze", "Reshape"):
             back = self._put_back(node)
             node = self.maker(node.input(0)) if back is not None else None
-        if node is None or node.op not in _KINDS or node.input(0) is None:
+        if node is None or node.op not in REDUCED_TO or node.input(0) is None:
             return None
         axes = axes_from_end(self.at, node)
         if not axes or not self._lies_along(node, axes, back):
             return None
         of = self.behind(node.input(0))
         assert of is not None
-        return Reduction(_KINDS[node.op], of, frozenset(axes), self._count(node, axes))
+        return Reduction(REDUCED_TO[node.op], of, frozenset(axes), self._count(node, axes))
 
     def _divided(self, node: Node) -> Reduction | None:
         """A sum over the number of its terms is a mean."""

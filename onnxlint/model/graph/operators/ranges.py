@@ -144,3 +144,27 @@ HIDING_INFINITY = frozenset({"Div", "Reciprocal"})
 
 FINDING_NAN = frozenset({"Equal", "GreaterOrEqual", "LessOrEqual"})
 """x == x is how a graph asks for NaN."""
+
+# Operators that fail at some numbers
+
+DIVIDING = frozenset({
+    "Div", "GroupNormalization", "InstanceNormalization", "LayerNormalization",
+    "MeanVarianceNormalization", "Mod", "Pow", "RMSNormalization", "Reciprocal",
+    "SimplifiedLayerNormalization",
+})  # fmt: skip
+"""Divides by what it reads, or by the spread or length of it, which may be 0."""
+
+OVERFLOWING = frozenset({"Cosh", "Exp", "Pow", "ReduceL2", "ReduceSumSquare", "Sinh"})
+"""Grows faster than what it reads, so that ordinary numbers exceed the dtype."""
+
+WITH_DOMAIN = frozenset({"Acos", "Acosh", "Asin", "Atanh", "Pow"})
+"""Is not defined for some real numbers, logarithms and roots apart."""
+
+BENT_AT_ZERO = frozenset({"Abs", "Clip", "Max", "Min", "Relu"})
+"""May be linear in what it reads on either side of 0, with another slope."""
+
+REDUCED_TO: Mapping[str, str] = {
+    "ReduceSum": "sum", "ReduceMean": "mean", "ReduceMax": "max", "ReduceMin": "min",
+    "ReduceL1": "sizes", "ReduceL2": "length", "ReduceSumSquare": "squares",
+}  # fmt: skip
+"""What a reduction makes of a row, where formulas written by hand use it."""
