@@ -19,6 +19,9 @@ FEW_CHANNELS = 8
 """Among so many channels each is a quantity of its own; of a layer's hundreds some are nearly
 dead always, which is no fault of the scale. A choice."""
 
+ROUNDING = 1e-5
+"""Relative to the number, the width of bounds of what is one number: they are rounded outwards."""
+
 
 @rule("QNT007", "collapsed-quantisation", severity=Severity.WARNING, ops=QUANTIZE)
 def collapsed_quantisation(graph: Graph, ranges: Ranges, trace: Trace | None) -> Iterator[Finding]:
@@ -109,7 +112,7 @@ def _parts(graph: Graph, value: Value | None) -> list[Value]:
 
 
 def _proven(found: Range, step: float) -> Collapsed | None:
-    if found.free or not found.is_finite or not found.varies:
+    if not found.is_finite or not found.varies:
         return None
     return _of_channels(found.low, found.high, step, proven=True)
 
@@ -133,7 +136,8 @@ def _of_channels(low: Array, high: Array, step: float, *, proven: bool) -> Colla
     import numpy as np
 
     low, high = np.broadcast_arrays(low, high)
-    alone = (np.round(low / step) == np.round(high / step)) & (low < high)
+    varies = high - low > ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    alone = (np.round(low / step) == np.round(high / step)) & varies
     if not alone.any():
         return None
     ends = float(low[alone].min()), float(high[alone].max())
