@@ -138,7 +138,8 @@ def _of_channels(low: Array, high: Array, step: float, *, proven: bool) -> Colla
     low, high = np.broadcast_arrays(low, high)
     varies = high - low > ROUNDING * np.maximum(np.abs(low), np.abs(high))
     alone = (np.round(low / step) == np.round(high / step)) & varies
-    if not alone.any():
+    levels = np.unique(np.round(low[alone] / step))
+    if not alone.any() or (alone.all() and len(levels) > 1):  # nothing varies: a constant tensor
         return None
     ends = float(low[alone].min()), float(high[alone].max())
     return Collapsed(*ends, int(alone.sum()), alone.size, proven)
