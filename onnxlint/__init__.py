@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.shapes import Shapes
     from onnxlint.analyses.static.symbolic_sizes import SymbolicSize, SymbolicSizes
     from onnxlint.analyses.static.texts import Text, Texts
-    from onnxlint.analyses.static.value_bounds import Bounds
     from onnxlint.analyses.static.weights import Weight, Weights
     from onnxlint.analyses.static.windows import Window, Windows
     from onnxlint.analyses.targets.operator_support import Support
@@ -100,7 +99,6 @@ _HOMES = {
     "AttentionMasks": "onnxlint.analyses.static.attention_masks",
     "Baselines": "onnxlint.analyses.predictions.baselines",
     "Behaviour": "onnxlint.analyses.stability.behaviour",
-    "Bounds": "onnxlint.analyses.static.value_bounds",
     "BrokenChannels": "onnxlint.analyses.comparison.broken_channels",
     "Change": "onnxlint.analyses.static.layers",
     "ChosenLabel": "onnxlint.analyses.predictions.chosen_labels",
@@ -227,7 +225,6 @@ __all__ = [
     "AttentionMasks",
     "Baselines",
     "Behaviour",
-    "Bounds",
     "BrokenChannels",
     "Change",
     "ChosenLabel",

@@ -5,7 +5,6 @@ COSTS = {
     "AttentionMasks": "a walk back from each softmax; each value is judged once.",
     "Baselines": "cross-validated fits of scikit-learn, on at most a thousand samples; only with `--compare-simple`.",
     "Behaviour": "one to a few further runs per question: the same input again, two samples together, other batch sizes, other sizes, the unoptimised model.",
-    "Bounds": "follows constants from the inputs to one value, when asked for it.",
     "ChosenLabels": "compares arrays that are already there.",
     "Collapses": "compares outputs that are already there, and proves the collapse from the graph.",
     "Constancy": "a walk through the graph for each value that was seen to be constant.",

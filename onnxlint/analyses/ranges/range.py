@@ -119,6 +119,12 @@ class Range:
         return max(abs(self.least), abs(self.most))
 
     @property
+    def least_rms(self) -> float:
+        """The root mean square that is not undercut, whatever is fed."""
+        nearest = np.abs(np.clip(self.low, 0, None) + np.clip(self.high, None, 0))
+        return float((nearest**2).mean() ** 0.5)
+
+    @property
     def infinite(self) -> bool:
         """Whether infinity may be among the elements."""
         return math.isinf(self.least) or math.isinf(self.most)

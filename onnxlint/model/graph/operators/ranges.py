@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from onnxlint.model.graph.operators.arithmetic import COMPARISONS
 from onnxlint.model.graph.operators.layers import AFFINE, NORMALISATIONS, RECURRENT, SOFTMAXES
-from onnxlint.model.graph.operators.moving import COPYING, HANDING_ON, LAYOUT, MOVING, REPEATING
+from onnxlint.model.graph.operators.moving import HANDING_ON, MOVING
 
 ACTIVATIONS = frozenset({
     "Celu", "Clip", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Relu",
@@ -66,12 +66,6 @@ WITHIN_FIRST = HANDING_ON | {
 }  # fmt: skip
 """Its numbers lie within those of the first input: one of them, or a mean. An AveragePool may count
 its padding, which is 0."""
-
-CHANNEL_WITHIN = COPYING | {"AveragePool", "Cast", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"}
-"""Chooses among, or averages, what a channel holds, so that bounds of a channel stay with it."""
-
-TENSOR_WITHIN = LAYOUT | REPEATING | {"Gather", "ReduceMax", "ReduceMean", "ReduceMin", "Slice"}
-"""Chooses among, or averages, all that a value holds: bounds of channels become one."""
 
 RESCALING = SOFTMAXES | SQUASHING | (NORMALISATIONS - {"BatchNormalization"}) | {
     "Clip", "Erf", "Exp", "Log", "LpNormalization", "Reciprocal",
