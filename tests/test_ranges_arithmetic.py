@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from soundness import Sounding, boxes
+from soundness import Box, Sounding, boxes
 
 PAIRS = ["Add", "Sub", "Mul", "Div", "Max", "Min", "Sum"]
 TYPES = ["float", "float16", "double", "int32", "int64"]
@@ -60,3 +61,22 @@ def test_of_values_that_hang_together(body, x, y, seed):
 def related(body: str) -> Sounding:
     header = '<ir_version: 8, opset_import: ["" : 12]>'
     return Sounding(f"{header} m (float[B, 4] x, float[B, 4] y) => (float[B, 4] z) {{ {body} }}")
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "low", "high"),
+    [  # a published analysis loses values in these
+        ("m (float[B, 10] x) => (float[B, 1] z) { z = ReduceMean<axes = [1]>(x) }",
+         Box(np.float64(1), np.float64(2)), 1, 2),
+        ("m (float[B, 4] x) => (float[B, 4] z) { two = Constant<value_float = 2.0>()"
+         " z = Pow(x, two) }", Box(np.float64(-2), np.float64(3)), 0, 9),
+        ("m (float[B, 1, 2] x) => (float[B, 1, 2] z) <float[1] scale = {-2}, float[1] bias = {0},"
+         " float[1] mean = {0}, float[1] var = {0.25}> { z = BatchNormalization<epsilon = 0.0>"
+         "(x, scale, bias, mean, var) }", Box(np.float64(-1), np.float64(1)), -4, 4),
+    ],
+)  # fmt: skip
+def test_functions_that_others_got_wrong(text, given, low, high):
+    sounding = Sounding(f'<ir_version: 8, opset_import: ["" : 12]> {text}')
+    found = sounding.check({"x": given}, points=50).of(sounding.graph.outputs[0])
+    assert found.least == pytest.approx(low, abs=1e-4)
+    assert found.most == pytest.approx(high, abs=1e-4)

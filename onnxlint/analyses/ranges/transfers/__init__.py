@@ -20,6 +20,7 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     joining,
     learned,
     lookups,
+    losses,
     moving,
     normalising,
     picking,

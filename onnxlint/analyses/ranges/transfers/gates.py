@@ -16,6 +16,7 @@ from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, settled, together
 from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.activations import logistic
+from onnxlint.analyses.ranges.transfers.arithmetic import product
 from onnxlint.analyses.ranges.transfers.curves import curve, kernel_eps, reaches
 from onnxlint.analyses.ranges.transfers.unary import erf
 
@@ -67,6 +68,14 @@ def quick_gelu(at: At) -> Range:
 def swish(at: At) -> Range:
     """x · sigmoid(alpha · x), alpha 1; -0.2785 / alpha at least."""
     return _by_sigmoid(at, float(at.attribute("alpha", 1.0)))
+
+
+@transfer("SwiGLU", ulps=4, pointwise=True)
+def gated_linear(at: At) -> Range:
+    """Swish of the first input times the second."""
+    opened = settled(_by_sigmoid(at, float(at.attribute("alpha", 1.0))), at.element_type_out())
+    a, b = together(opened, at[1])
+    return product(at, a, b)
 
 
 @transfer("Mish", pointwise=True)
