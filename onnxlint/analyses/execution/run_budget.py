@@ -38,6 +38,10 @@ MOST_SYMBOLS = 6
 """So many dynamic sizes beside the batch vary: more than height, width, time, and two states."""
 
 
+AIMED = 48
+"""So many samples are aimed at numeric hazards at least: constants, ends, and a step from these."""
+
+
 class Question(StrEnum):
     """What is asked by running again; those least likely to find something come last."""
 
@@ -52,6 +56,7 @@ class Question(StrEnum):
     GRADIENTS = "gradients"
     ORDER = "shuffled sequences"
     POSITIONS = "parts of inputs changed one at a time"
+    HAZARDS = "inputs aimed at numeric hazards"
 
 
 class Work:
@@ -128,6 +133,11 @@ class Work:
             return inf
         return max(FREE_OPERATIONS, TIMES * (self.load + self.sample) - self._spent)
 
+    @property
+    def for_hazards(self) -> float:
+        """What inputs aimed at all numeric hazards may cost: what other questions leave."""
+        return self._costs[Question.HAZARDS] + self._left
+
     def batches(self, usual: int) -> list[int]:
         """The batch sizes to try beside the usual one; of a large model, the cheapest."""
         sizes = [size for size in BATCHES if size != usual]
@@ -179,6 +189,7 @@ class Work:
             Question.GRADIENTS: 2 * load + 3 * run,
             Question.ORDER: 3 * sample * min(SAMPLES_CHANGED, self.samples),
             Question.POSITIONS: PARTS * sample * min(SAMPLES_CHANGED, self.samples),
+            Question.HAZARDS: 2 * load + AIMED * sample,
         }
 
     def _settle(self) -> frozenset[Question]:
@@ -187,4 +198,5 @@ class Work:
             if cost <= left:
                 left -= cost
                 found.add(question)
+        self._left = left
         return frozenset(found)

@@ -1,0 +1,139 @@
+"""The stages of looking for a counterexample, the cheapest first."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from onnxlint.analyses.counterexamples.aiming import Aimed
+from onnxlint.analyses.counterexamples.bodies import InBodies
+from onnxlint.analyses.counterexamples.cones import Cone
+from onnxlint.analyses.counterexamples.counterexamples import Counterexample
+from onnxlint.analyses.counterexamples.descent import Descent
+from onnxlint.analyses.counterexamples.domains import Samples
+from onnxlint.analyses.counterexamples.reached import outputs_reached
+from onnxlint.analyses.counterexamples.trials import (
+    REFUSAL,
+    Allowance,
+    Candidate,
+    Found,
+    Spent,
+    Trials,
+)
+from onnxlint.analyses.execution.worker import LimitReached, RunFailure, WorkerDied
+from onnxlint.analyses.trace.witnesses import smaller
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.counterexamples.counterexamples import Counterexamples
+    from onnxlint.analyses.ranges.hazards import Hazard
+    from onnxlint.runtime.feeds.synthesis import Attempt
+    from onnxlint.types import Feed
+
+MOST_OWN = 16
+"""Runs of the samples that ran anyway, or of the user's data, that are made again."""
+
+
+def looked_for(
+    asked: Counterexamples, hazard: Hazard, code: str, attempt: Attempt
+) -> Counterexample | None:
+    """An input that shows a hazard; None where none was found, or the model cannot be run in part."""
+    look = _Look(asked, hazard, attempt)
+    with suppress(Spent, RunFailure, WorkerDied):
+        look.run()
+    asked.runs[hazard] = look.allowance.runs
+    found = look.found
+    return None if found is None else look.told_of(found, code)
+
+
+class _Look:
+    """One hazard: the samples, the model that ends at its node, and what it may cost."""
+
+    def __init__(self, asked: Counterexamples, hazard: Hazard, attempt: Attempt) -> None:
+        self._asked, self._hazard, self._attempt = asked, hazard, attempt
+        inputs, work = asked.execution.inputs, asked.work
+        self._seed = inputs.settings.seed
+        self.samples = Samples(
+            inputs.slots, attempt.feeds[0], inputs.settings.inputs, attempt.sizes,
+            attempt.samples_per_run,
+        )  # fmt: skip
+        share = work.for_hazards / max(1, len(asked.hazards.all))
+        self.allowance = Allowance(share, work.load, work.sample)
+        graph, node, synthetic = asked.graph, hazard.node, asked.execution.synthetic
+        self._in_main = node.scope is graph.main
+        refuses = hazard.zone.outcome == REFUSAL
+        proof = Cone(graph, node, asked.worker, including=True, synthetic=synthetic)
+        search = proof
+        if refuses:
+            search = Cone(graph, node, asked.worker, including=False, synthetic=synthetic)
+        self._trials = Trials(hazard, self.samples, search, proof, self.allowance)
+        self._inside = InBodies(asked, hazard, self.samples, self.allowance)
+
+    @property
+    def found(self) -> Found | None:
+        """What showed it."""
+        return self._trials.found if self._in_main else self._inside.found
+
+    def run(self) -> None:
+        """All stages, until one finds something.
+
+        Raises:
+            Spent: no more runs are to be made.
+            RunFailure: the model cannot be run in part.
+            WorkerDied: the model ended the worker.
+        """
+        aimed = Aimed(self.samples, self._seed)
+        if not self._in_main:
+            self._inside.run(self._own(), [*self._limits(), *aimed.all()])
+            return
+        trials = self._trials
+        trials.prepare()
+        given = not self._asked.execution.synthetic
+        told = "a sample of the data" if given else "a synthetic sample"
+        trials.as_they_are(self._own(), told, given=given)
+        if self.found is None:
+            self._aim(aimed)
+
+    def _aim(self, aimed: Aimed) -> None:
+        trials, descent = self._trials, Descent(self._trials, self.samples, self._seed)
+        candidates = [
+            Candidate(self.samples.base, "a synthetic sample"),
+            *self._limits(),
+            *aimed.all(),
+        ]
+        descent.start(candidates, trials.run(candidates))
+        for pair in aimed.together():
+            if self.found is None:
+                trials.as_they_are([pair.feed], pair.told, given=False)
+        if self.found is None:
+            descent.run()
+
+    def _own(self) -> list[Feed]:
+        """What was run anyway."""
+        feeds = self._attempt.feeds
+        return [feeds[at] for at in range(min(MOST_OWN, len(feeds)))]
+
+    def _limits(self) -> list[Candidate]:
+        """The boundary samples."""
+        return [Candidate(each.feed, each.told) for each in self._attempt.limits]
+
+    def told_of(self, found: Found, code: str) -> Counterexample:
+        """The finding's part: made small where it is saved."""
+        asked, candidate = self._asked, found.candidate
+        feed, evidence = candidate.feed, {}
+        if asked.folder.is_wanted:
+            with suppress(Spent, RunFailure, WorkerDied):
+                feed = smaller(feed, self._still_shows, self.samples.zeroable)
+            evidence = asked.folder.saved(self._hazard.node, code, feed)
+        outputs = None
+        with suppress(RunFailure, LimitReached, WorkerDied):
+            outputs = outputs_reached(asked, feed) if found.seen != REFUSAL else ()
+        return Counterexample(
+            feed, candidate.told, found.seen, candidate.given or self.samples.is_declared(feed),
+            evidence, candidate.given or self.samples.is_ordinary(feed), outputs,
+        )  # fmt: skip
+
+    def _still_shows(self, feed: Feed) -> bool:
+        """Whether a smaller input shows it, too."""
+        if self._in_main:
+            return self._trials.shown(feed) is not None
+        return self._inside.shown(feed) is not None

@@ -1,0 +1,313 @@
+"""Runs of candidates: how near they come to the numbers that an operand must not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxlint.analyses.counterexamples.cones import Cone
+from onnxlint.analyses.execution.worker import LimitReached, RunFailure, WorkerDied
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.counterexamples.domains import Samples
+    from onnxlint.analyses.ranges.hazards import Hazard
+    from onnxlint.analyses.ranges.zones import Zone
+    from onnxlint.model.graph.nodes import Value
+    from onnxlint.types import Array, Feed
+
+MOST_TOGETHER = 64
+"""So many samples are run at once: a choice."""
+
+MOST_ELEMENTS = 1 << 21
+"""So many elements of what varies, or of the operand, are fed or sent back at once."""
+
+MOST_RUNS = 192
+"""Runs that are spent on one hazard, however cheap they are: a choice, a second on a small net."""
+
+MOST_CRASHES = 2
+"""A model that ended the worker so often is left alone."""
+
+REFUSAL = "a refused run"
+BY_OPERAND = frozenset({"cast", "half", "index"})
+"""Kinds that the operand alone proves: what comes out of them are numbers like others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """An input to try, what it is like, and whether it is the user's own."""
+
+    feed: Feed
+    told: str
+    given: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A candidate that showed it, and what it showed."""
+
+    candidate: Candidate
+    seen: str
+
+
+class Spent(Exception):  # noqa: N818 - an end, not a failure
+    """No more runs are to be made for this hazard."""
+
+
+class Allowance:
+    """What one hazard may cost: runs, and operations."""
+
+    def __init__(self, operations: float, load: float, sample: float) -> None:
+        self._operations, self._load, self._sample = operations, load, sample
+        self.runs = 0
+
+    def load(self) -> None:
+        """Takes what loading a model costs."""
+        self._operations -= self._load
+
+    def take(self, samples: int) -> None:
+        """Takes what a run costs.
+
+        Raises:
+            Spent: it is more than is left.
+        """
+        cost = self._sample * samples
+        if self.runs >= MOST_RUNS or cost > self._operations:
+            raise Spent
+        self.runs += 1
+        self._operations -= cost
+
+    def affords(self, samples: int) -> bool:
+        """Whether so many samples could still be run."""
+        return self._sample * samples <= self._operations
+
+
+class Trials:
+    """Runs candidates for one hazard until one shows it."""
+
+    def __init__(
+        self, hazard: Hazard, samples: Samples, search: Cone, proof: Cone, allowance: Allowance
+    ) -> None:
+        self.hazard, self.samples, self.allowance = hazard, samples, allowance
+        self._search, self._proof = search, proof
+        self._together = min(MOST_TOGETHER, samples.per_run)
+        self._shape: tuple[int, ...] | None = None
+        self._crashes = 0
+        self.found: Found | None = None
+
+    @property
+    def together(self) -> int:
+        """How many samples are run at once."""
+        return self._together
+
+    def prepare(self) -> None:
+        """Runs one sample, to see how the operand grows with their number.
+
+        Raises:
+            RunFailure: the model cannot be run in part.
+        """
+        samples = self.samples
+        if samples.any_number:
+            alone = self._operand(self._values(samples.base, 1))
+            self._shape = None if alone is None else alone.shape
+            elements = max(
+                sum(array.size for array in samples.base.values()),
+                1 if alone is None else alone.size,
+            )
+            self._together = max(1, min(MOST_TOGETHER, MOST_ELEMENTS // max(1, elements)))
+        while self._together > 1 and not self.allowance.affords(4 * self._together):
+            self._together //= 2
+
+    def as_they_are(self, feeds: Sequence[Feed], told: str, *, given: bool) -> None:
+        """Runs feeds that hold several samples, and of one that shows it each sample."""
+        for feed in feeds:
+            count = self.samples.count(feed)
+            candidate = Candidate(feed, told, given)
+            if self.found is not None or not self._suspects(self._tried(feed, count)):
+                continue
+            alone = [replace(candidate, feed=each) for each in self.samples.each(feed)]
+            if count > 1 and self.samples.any_number:
+                self.run(alone)
+            if self.found is None:
+                self._confirm(candidate)
+
+    def run(self, candidates: Sequence[Candidate]) -> list[Array | None]:
+        """The operand of each candidate, flat; None of those that cannot be run.
+
+        Candidates are single samples; the first that shows the hazard is kept in `found`.
+
+        Raises:
+            Spent: no more runs are to be made.
+        """
+        rows: list[Array | None] = []
+        for group in self._groups(candidates):
+            if self.found is not None:
+                break
+            rows += self._run(group)
+        return rows + [None] * (len(candidates) - len(rows))
+
+    def _groups(self, candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+        group: list[Candidate] = []
+        for candidate in candidates:
+            fits = not group or self.samples.stack_together(group[0].feed, candidate.feed)
+            if group and (len(group) >= self._together or not fits):
+                yield group
+                group = []
+            group.append(candidate)
+        if group:
+            yield group
+
+    def _run(self, group: list[Candidate]) -> list[Array | None]:
+        """Runs samples at once; where that is refused, or they do not come apart, in halves."""
+        stack = self.samples.stacked([each.feed for each in group])
+        values = self._tried(stack, len(group))
+        parts = None if values is None else self._parts(values, len(group))
+        if parts is not None:
+            self._look_at(group, parts, stack)
+            return [part.reshape(-1).astype(np.float64) for part in parts]
+        if len(group) == 1:
+            return [None]
+        if values is not None:
+            self._together = 1
+        half = (len(group) + 1) // 2
+        rows = self._run(group[:half])
+        return rows + (
+            self._run(group[half:]) if self.found is None else [None] * (len(group) - half)
+        )
+
+    def _look_at(self, group: list[Candidate], parts: list[Array], stack: Feed) -> None:
+        """Confirms the first candidate whose operand lies in the zone."""
+        suspects = [c for c, part in zip(group, parts, strict=True) if self.hits(part)]
+        for candidate in suspects[:4]:
+            if self.found is None:
+                self._confirm(candidate)
+        if suspects and self.found is None and len(group) > 1:
+            told = f"{len(group)} samples in a batch, one of them {suspects[0].told}"
+            self._confirm(Candidate(stack, told))
+
+    def _parts(self, values: Mapping[Value, Array], count: int) -> list[Array] | None:
+        """The operand of each sample; None where it does not come apart."""
+        operand = self._operand(values)
+        if operand is None:
+            return None
+        if not self.samples.any_number and self.samples.per_run > 1:
+            per_run = self.samples.per_run
+            whole = operand.ndim and operand.shape[0] and operand.shape[0] % per_run == 0
+            return np.split(operand, per_run)[:count] if whole else None
+        if count == 1:
+            return [operand]
+        if self._shape is None or len(self._shape) != operand.ndim:
+            return None
+        grown = [axis for axis, (size, one) in enumerate(zip(operand.shape, self._shape, strict=True))
+                 if size != one]  # fmt: skip
+        if len(grown) != 1 or operand.shape[grown[0]] != count * self._shape[grown[0]]:
+            return None
+        return np.split(operand, count, grown[0])
+
+    def hits(self, operand: Array) -> bool:
+        """Whether an element lies in the zone."""
+        return bool((distances(self.hazard.zone, operand) == 0).any())
+
+    def _suspects(self, values: Mapping[Value, Array] | None) -> bool:
+        operand = None if values is None else self._operand(values)
+        return operand is not None and self.hits(operand)
+
+    def _operand(self, values: Mapping[Value, Array]) -> Array | None:
+        found = values.get(self.hazard.operand)
+        return found if found is not None and found.dtype.kind in "fiub" else None
+
+    def _tried(self, feed: Feed, count: int) -> Mapping[Value, Array] | None:
+        """The values of a run; None where it is refused."""
+        try:
+            return self._values(feed, count)
+        except RunFailure:
+            return None
+        except LimitReached:
+            raise
+        except WorkerDied:
+            self._crashes += 1
+            if self._crashes >= MOST_CRASHES:
+                raise
+            return None
+
+    def _values(self, feed: Feed, count: int) -> Mapping[Value, Array]:
+        self.allowance.take(count)
+        if not self._search.is_open:
+            self.allowance.load()
+        return self._search.run(feed)
+
+    def _confirm(self, candidate: Candidate) -> None:
+        seen = self.shown(candidate.feed)
+        if seen is not None:
+            self.found = Found(candidate, seen)
+
+    def shown(self, feed: Feed) -> str | None:
+        """What a run shows of the hazard; None where it does not.
+
+        Raises:
+            Spent: no more runs are to be made.
+        """
+        if self._proof is not self._search and not self._suspects(self._tried(feed, 1)):
+            return None
+        self.allowance.take(self.samples.count(feed))
+        if not self._proof.is_open:
+            self.allowance.load()
+        try:
+            return self._judged(self._proof.run(feed))
+        except RunFailure as error:
+            return REFUSAL if self._proof.refuses(error) else None
+        except LimitReached:
+            raise
+        except WorkerDied:
+            self._crashes += 1
+            return "a crash of onnxruntime" if self._proof is not self._search else None
+
+    def _judged(self, values: Mapping[Value, Array]) -> str | None:
+        """What the node gives, where all that it reads is finite and the operand in the zone."""
+        node, zone = self.hazard.node, self.hazard.zone
+        operand = values.get(self.hazard.operand)
+        if operand is None or not self.hits(operand):
+            return None
+        read = [values[value] for value in node.inputs if value is not None and value in values]
+        if zone.kind != "softmax" and not all(map(is_finite, read)):
+            return None
+        given = [values[value] for value in node.outputs if value is not None and value in values]
+        for array in given:
+            if not is_finite(array):
+                return failed(array)
+        return _made_of(zone, operand, given) if zone.kind in BY_OPERAND else None
+
+
+def _made_of(zone: Zone, operand: Array, given: list[Array]) -> str:
+    """What became of the first number that lies in the zone: `44 of 300`."""
+    at = int((distances(zone, operand) == 0).reshape(-1).argmax())
+    number = operand.reshape(-1)[at].item()
+    if given and given[0].shape == operand.shape:
+        return f"{given[0].reshape(-1)[at].item():.10g} of {number:.10g}"
+    return f"{number:.10g}"
+
+
+def distances(zone: Zone, numbers: Array) -> Array:
+    """How far each number is from the zone; infinite for NaN and infinities."""
+    wide = numbers.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if zone.low == 0 == zone.high:
+            found = np.abs(wide)
+        else:
+            found = np.maximum(np.maximum(zone.low - wide, wide - zone.high), 0.0)
+    within = np.isfinite(wide) if zone.kind != "softmax" else ~np.isnan(wide)
+    return np.where(within, found, np.inf)
+
+
+def is_finite(array: Array) -> bool:
+    """Whether there is neither NaN nor infinity in it."""
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def failed(array: Array) -> str:
+    """What of NaN, inf and -inf is in it, the worst."""
+    if np.isnan(array).any():
+        return "NaN"
+    return "inf" if np.isposinf(array).any() else "-inf"
