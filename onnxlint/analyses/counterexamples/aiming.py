@@ -41,8 +41,9 @@ Maker = Callable[["Domain", "Array"], "Array | float"]
 class Aimed:
     """Candidates that are made of one sample, which is valid."""
 
-    def __init__(self, samples: Samples, seed: int) -> None:
+    def __init__(self, samples: Samples, seed: int, base: Feed | None = None) -> None:
         self._samples = samples
+        self._base = samples.base if base is None else base
         self._rng = np.random.default_rng([seed, 16])
 
     def all(self) -> Iterator[Candidate]:
@@ -62,7 +63,7 @@ class Aimed:
         """Two samples in a batch: equal ones, and nearly equal ones."""
         if not self._samples.any_number:
             return
-        one = self._samples.base
+        one = self._base
         yield Candidate(self._samples.stacked([one, one]), "two equal samples")
         for apart in NEARLY:
             feed = self._samples.stacked([one, self._shaken(self._samples.content, apart)])
@@ -70,7 +71,7 @@ class Aimed:
 
     def _made(self, names: Sequence[str], make: Maker) -> Feed:
         """The usual sample with some inputs replaced."""
-        made = dict(self._samples.base)
+        made = dict(self._base)
         for name in names:
             domain = self._samples.domains[name]
             made[name] = domain.put(np.broadcast_to(make(domain, made[name]), made[name].shape))
@@ -145,7 +146,7 @@ class Aimed:
 
     def _equal_inputs(self) -> Iterator[Candidate]:
         """Inputs of one shape equal and nearly equal: distances and similarities."""
-        base, content = self._samples.base, self._samples.content[:4]
+        base, content = self._base, self._samples.content[:4]
         for at, name in enumerate(content):
             like = [other for other in content[at + 1 :] if base[other].shape == base[name].shape]
             for other in like:
@@ -167,7 +168,7 @@ class Aimed:
 
     def _rows(self) -> Iterator[Candidate]:
         """Along each axis: equal parts, nearly equal ones, and one of zeros."""
-        base = self._samples.base
+        base = self._base
         most = max((base[name].ndim for name in self._samples.content), default=0)
         for axis in range(1, most):
             names = [name for name in self._samples.content
@@ -200,7 +201,7 @@ class Aimed:
     def _one_hot(self) -> Iterator[Candidate]:
         for number in HOT:
             names = self._holding(number, self._holding(0.0))
-            arrays = [self._samples.base[name] for name in names]
+            arrays = [self._base[name] for name in names]
             last = max((array.shape[-1] for array in arrays if array.ndim), default=0) - 1
             for at in sorted({0, last // 2, last}) if last >= 0 else ():
                 yield Candidate(self._hot(names, number, at), f"rows of 0 with one {number:g}")

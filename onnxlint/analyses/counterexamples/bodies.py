@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from onnxlint.types import Feed
 
 
+MOST_ALONE = 24
+"""Candidates that are run where each needs a run of its own, and one of every body."""
+
+
 class InBodies:
     """Runs candidates, many at once, and looks at the steps of bodies that show NaN or infinity.
 
@@ -34,23 +38,40 @@ class InBodies:
         self._within = Within(asked.graph, asked.shapes, asked.worker, asked.execution)
         self.found: Found | None = None
 
-    def run(self, own: Sequence[Feed], candidates: Sequence[Candidate]) -> None:
+    def run(self, own: Sequence[Candidate], candidates: Sequence[Candidate]) -> None:
         """Looks at what ran anyway, then at candidates.
 
         Raises:
             Spent: no more runs are to be made.
         """
-        given = not self._within.execution.synthetic
-        told = "a sample of the data" if given else "a synthetic sample"
-        for feed in own:
+        for candidate in own:
+            if self.found is None and self.shown(candidate.feed) is not None:
+                self._one_of(candidate)
+        for group in self._groups(candidates):
             if self.found is None:
-                self._look([Candidate(feed, told, given)])
-        most = MOST_TOGETHER if self._samples.any_number else 1
-        groups = [candidates[at : at + most] for at in range(0, len(candidates), most)]
-        for group in groups if most > 1 else groups[:24]:
-            fits = [c for c in group if self._samples.stack_together(group[0].feed, c.feed)]
-            if self.found is None:
-                self._halved(fits)
+                self._halved(group)
+
+    def _one_of(self, candidate: Candidate) -> None:
+        """Of several samples the first that shows it alone."""
+        if self._samples.any_number:
+            self._halved([replace(candidate, feed=e) for e in self._samples.each(candidate.feed)])
+        if self.found is None:
+            self._look([candidate])
+
+    def _groups(self, candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+        """Those that can be fed at once; where none can, the first ones alone."""
+        if not self._samples.any_number:
+            return [[candidate] for candidate in candidates[:MOST_ALONE]]
+        groups: list[list[Candidate]] = []
+        for candidate in candidates:
+            for group in groups:
+                fits = self._samples.stack_together(group[0].feed, candidate.feed)
+                if fits and len(group) < MOST_TOGETHER:
+                    group.append(candidate)
+                    break
+            else:
+                groups.append([candidate])
+        return groups
 
     def _halved(self, group: Sequence[Candidate]) -> None:
         """The first of several candidates that shows it, found by halves."""

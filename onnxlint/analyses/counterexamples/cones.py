@@ -70,11 +70,7 @@ class Cone:
             RunFailure: onnxruntime cannot run it.
             WorkerDied: it ends the worker.
         """
-        if not self.is_open:
-            self.open()
-        names = [value.name for value in self._made]
-        ran = self._worker.run(Run(feed, [], names, ROOM), whole=False)
-        found = {v: ran.outputs[v.name] for v in self._made if v.name in ran.outputs}
+        found = self._computed(feed) if self._made else {}
         for value in self._read:
             if value.producer is None:
                 array = feed.get(value.name)
@@ -82,6 +78,13 @@ class Cone:
                 if array is not None:
                     found[value] = array
         return found
+
+    def _computed(self, feed: Feed) -> dict[Value, Array]:
+        if not self.is_open:
+            self.open()
+        names = [value.name for value in self._made]
+        ran = self._worker.run(Run(feed, [], names, ROOM), whole=False)
+        return {value: ran.outputs[value.name] for value in self._made if value.name in ran.outputs}
 
     def refuses(self, error: RunFailure) -> bool:
         """Whether it is the node that refused."""

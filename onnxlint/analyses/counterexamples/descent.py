@@ -63,8 +63,9 @@ class Point:
 class Descent:
     """Goes from the best sample so far towards the zone."""
 
-    def __init__(self, trials: Trials, samples: Samples, seed: int) -> None:
+    def __init__(self, trials: Trials, samples: Samples, seed: int, base: Feed) -> None:
         self._trials, self._samples, self._vector = trials, samples, samples.vector
+        self._base = base
         self._zone = trials.hazard.zone
         self._rng = np.random.default_rng([seed, 17])
         self._best: Point | None = None
@@ -109,8 +110,7 @@ class Descent:
         return f"a sample within [{low:.4g}, {high:.4g}] found by search"
 
     def _try(self, vectors: Sequence[Array]) -> list[Point | None]:
-        beside = self._samples.base
-        feeds = [self._vector.feed(vector, beside) for vector in vectors]
+        feeds = [self._vector.feed(vector, self._base) for vector in vectors]
         return self._try_feeds(feeds)
 
     def _try_feeds(self, feeds: Sequence[Feed]) -> list[Point | None]:
@@ -179,7 +179,9 @@ class Descent:
         radius = np.array([self._vector.radius[group].mean() for group in groups])
         reach = (np.abs(slopes) * radius[:, None]).sum(axis=0)
         able = np.flatnonzero((reach > 0) & np.isfinite(far))
-        order = able[np.argsort(far[able] / reach[able], kind="stable")][:TARGETS]
+        order = able[np.argsort(far[able] / reach[able], kind="stable")][
+            : TARGETS if self._trials.together > 1 else 1
+        ]
         spread = np.zeros((len(groups), len(best.vector)))
         for at, group in enumerate(groups):
             spread[at, group] = 1.0
@@ -249,7 +251,7 @@ class Descent:
 
     def _nudge(self, point: Point) -> None:
         """Changes the last bits of a sample until what is added up cancels out."""
-        feed = self._vector.feed(point.vector, self._samples.base)
+        feed = self._vector.feed(point.vector, self._base)
         count = self._trials.together if self._trials.together > 1 else 8
         for turn in range(NUDGES):
             if self._trials.found is not None:

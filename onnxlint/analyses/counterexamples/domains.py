@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +25,9 @@ USUAL = 4.0
 
 FARTHEST = 4000.0
 """What is fed where no range is declared, at most. A choice: a thousand times what is usual."""
+
+MOST_SWITCHES = 4
+"""Truth values that are inputs, and are turned one at a time."""
 
 _UNTOUCHED = frozenset({Meaning.COUNT, Meaning.LENGTH, Meaning.GIVEN, Meaning.TEXT})
 
@@ -162,7 +164,11 @@ def _valid(slot: Slot, sizes: Mapping[str, int], whole: bool) -> tuple[float, fl
 
 
 class Samples:
-    """The samples that a model takes: what varies in them, how they are stacked and taken apart."""
+    """The samples that a model takes: what varies in them, how they are stacked and taken apart.
+
+    `content` are the inputs whose numbers make a sample what it is: those that vary, and neither
+    mask others nor decide between branches. `vector` holds them as one.
+    """
 
     def __init__(
         self, slots: list[Slot], feed: Feed, contracts: Mapping[str, InputContract],
@@ -179,6 +185,11 @@ class Samples:
         self.base = self.taken(feed, 0)
         found = ((slot.name, domain_of(slot, contracts.get(slot.name), sizes)) for slot in slots)
         self.domains = {name: domain for name, domain in found if domain is not None}
+        self.content = [
+            name for name, domain in self.domains.items()
+            if not domain.is_mask and not self._is_switch(name)
+        ]  # fmt: skip
+        self.vector = Vector(self)
 
     def taken(self, feed: Feed, at: int) -> Feed:
         """One sample of a feed."""
@@ -243,15 +254,18 @@ class Samples:
             for name, domain in self.domains.items()
         )
 
-    @cached_property
-    def content(self) -> list[str]:
-        """The inputs that vary and are no masks: their numbers make a sample what it is."""
-        return [name for name, domain in self.domains.items() if not domain.is_mask]
+    def _is_switch(self, name: str) -> bool:
+        """Whether an input is one truth value, as decides between branches."""
+        array = self.base[name]
+        return array.dtype.kind == "b" and array.size == 1 and name not in self.axes
 
-    @cached_property
-    def vector(self) -> Vector:
-        """What varies in a sample, as one vector of numbers."""
-        return Vector(self)
+    @property
+    def bases(self) -> Iterator[Feed]:
+        """The usual sample, with every switch as it is and the other way round."""
+        yield self.base
+        switches = [name for name in self.domains if self._is_switch(name)]
+        for name in switches[:MOST_SWITCHES]:
+            yield self.base | {name: ~self.base[name]}
 
 
 class Vector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.counterexamples.aiming import Aimed
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Attempt
     from onnxlint.types import Feed
 
+MOST_ALONE = 72
+"""Candidates that are run before a search where each needs a run of its own."""
+
+A_SYNTHETIC, OF_THE_DATA = "a synthetic sample", "a sample of the data"
+
 MOST_OWN = 16
 """Runs of the samples that ran anyway, or of the user's data, that are made again."""
 
@@ -36,7 +42,7 @@ MOST_OWN = 16
 def looked_for(
     asked: Counterexamples, hazard: Hazard, code: str, attempt: Attempt
 ) -> Counterexample | None:
-    """An input that shows a hazard; None where none was found, or the model cannot be run in part."""
+    """An input that shows a hazard; None where none was found, or no part of the model runs."""
     look = _Look(asked, hazard, attempt)
     with suppress(Spent, RunFailure, WorkerDied):
         look.run()
@@ -81,36 +87,34 @@ class _Look:
             RunFailure: the model cannot be run in part.
             WorkerDied: the model ended the worker.
         """
-        aimed = Aimed(self.samples, self._seed)
-        if not self._in_main:
-            self._inside.run(self._own(), [*self._limits(), *aimed.all()])
-            return
-        trials = self._trials
-        trials.prepare()
-        given = not self._asked.execution.synthetic
-        told = "a sample of the data" if given else "a synthetic sample"
-        trials.as_they_are(self._own(), told, given=given)
-        if self.found is None:
-            self._aim(aimed)
+        if self._in_main:
+            self._trials.prepare()
+            self._trials.as_they_are(self._own())
+            for base in self.samples.bases:
+                if self.found is None:
+                    self._aim(base)
+        else:
+            aimed = (Aimed(self.samples, self._seed, base).all() for base in self.samples.bases)
+            self._inside.run(self._own(), [*self._limits(), *chain(*aimed)])
 
-    def _aim(self, aimed: Aimed) -> None:
-        trials, descent = self._trials, Descent(self._trials, self.samples, self._seed)
-        candidates = [
-            Candidate(self.samples.base, "a synthetic sample"),
-            *self._limits(),
-            *aimed.all(),
-        ]
+    def _own(self) -> list[Candidate]:
+        """What ran anyway."""
+        given, feeds = not self._asked.execution.synthetic, self._attempt.feeds
+        told = OF_THE_DATA if given else A_SYNTHETIC
+        return [Candidate(feeds[at], told, given) for at in range(min(MOST_OWN, len(feeds)))]
+
+    def _aim(self, base: Feed) -> None:
+        """What is aimed at the operand, and then the search from there."""
+        trials, aimed = self._trials, Aimed(self.samples, self._seed, base)
+        descent = Descent(trials, self.samples, self._seed, base)
+        first = [Candidate(base, "a usual sample"), *self._limits(), *aimed.all()]
+        candidates = first if trials.together > 1 else first[:MOST_ALONE]
         descent.start(candidates, trials.run(candidates))
         for pair in aimed.together():
             if self.found is None:
-                trials.as_they_are([pair.feed], pair.told, given=False)
+                trials.as_they_are([pair])
         if self.found is None:
             descent.run()
-
-    def _own(self) -> list[Feed]:
-        """What was run anyway."""
-        feeds = self._attempt.feeds
-        return [feeds[at] for at in range(min(MOST_OWN, len(feeds)))]
 
     def _limits(self) -> list[Candidate]:
         """The boundary samples."""
@@ -127,8 +131,9 @@ class _Look:
         outputs = None
         with suppress(RunFailure, LimitReached, WorkerDied):
             outputs = outputs_reached(asked, feed) if found.seen != REFUSAL else ()
+        told = _in_company(candidate.told, self.samples.count(feed))
         return Counterexample(
-            feed, candidate.told, found.seen, candidate.given or self.samples.is_declared(feed),
+            feed, told, found.seen, candidate.given or self.samples.is_declared(feed),
             evidence, candidate.given or self.samples.is_ordinary(feed), outputs,
         )  # fmt: skip
 
@@ -137,3 +142,13 @@ class _Look:
         if self._in_main:
             return self._trials.shown(feed) is not None
         return self._inside.shown(feed) is not None
+
+
+def _in_company(told: str, count: int) -> str:
+    """What several samples are like that show it together."""
+    if count == 1 or told.startswith("two "):
+        return told
+    own = {A_SYNTHETIC: "synthetic samples", OF_THE_DATA: "samples of the data"}
+    if told in own:
+        return f"a batch of {count:,} {own[told]}"
+    return f"a batch of {count:,} samples with {told} among them"

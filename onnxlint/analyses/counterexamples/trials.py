@@ -120,16 +120,14 @@ class Trials:
         while self._together > 1 and not self.allowance.affords(4 * self._together):
             self._together //= 2
 
-    def as_they_are(self, feeds: Sequence[Feed], told: str, *, given: bool) -> None:
-        """Runs feeds that hold several samples, and of one that shows it each sample."""
-        for feed in feeds:
-            count = self.samples.count(feed)
-            candidate = Candidate(feed, told, given)
-            if self.found is not None or not self._suspects(self._tried(feed, count)):
+    def as_they_are(self, candidates: Sequence[Candidate]) -> None:
+        """Runs feeds that may hold several samples; where they show it, each sample alone."""
+        for candidate in candidates:
+            count = self.samples.count(candidate.feed)
+            if self.found is not None or not self._suspects(self._tried(candidate.feed, count)):
                 continue
-            alone = [replace(candidate, feed=each) for each in self.samples.each(feed)]
             if count > 1 and self.samples.any_number:
-                self.run(alone)
+                self.run([replace(candidate, feed=e) for e in self.samples.each(candidate.feed)])
             if self.found is None:
                 self._confirm(candidate)
 
@@ -184,8 +182,7 @@ class Trials:
             if self.found is None:
                 self._confirm(candidate)
         if suspects and self.found is None and len(group) > 1:
-            told = f"{len(group)} samples in a batch, one of them {suspects[0].told}"
-            self._confirm(Candidate(stack, told))
+            self._confirm(Candidate(stack, suspects[0].told))
 
     def _parts(self, values: Mapping[Value, Array], count: int) -> list[Array] | None:
         """The operand of each sample; None where it does not come apart."""
@@ -200,8 +197,8 @@ class Trials:
             return [operand]
         if self._shape is None or len(self._shape) != operand.ndim:
             return None
-        grown = [axis for axis, (size, one) in enumerate(zip(operand.shape, self._shape, strict=True))
-                 if size != one]  # fmt: skip
+        sizes = zip(operand.shape, self._shape, strict=True)
+        grown = [axis for axis, (size, one) in enumerate(sizes) if size != one]
         if len(grown) != 1 or operand.shape[grown[0]] != count * self._shape[grown[0]]:
             return None
         return np.split(operand, count, grown[0])
@@ -285,8 +282,8 @@ def _made_of(zone: Zone, operand: Array, given: list[Array]) -> str:
     at = int((distances(zone, operand) == 0).reshape(-1).argmax())
     number = operand.reshape(-1)[at].item()
     if given and given[0].shape == operand.shape:
-        return f"{given[0].reshape(-1)[at].item():.10g} of {number:.10g}"
-    return f"{number:.10g}"
+        return f"{given[0].reshape(-1)[at].item():.10g} of {number:.7g}"
+    return f"{number:.7g}"
 
 
 def distances(zone: Zone, numbers: Array) -> Array:
