@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
@@ -13,15 +13,14 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from click.testing import CliRunner
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.counterexamples.counterexamples import Counterexample, Counterexamples
+from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.worker import Worker
 from onnxlint.analyses.ranges.hazards import Hazard, Hazards
 from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.zones import Kind, Zone
-from onnxlint.cli.main import main
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.safety.limits import Budget
@@ -109,7 +108,7 @@ FOUND = {
     ),
     "learnt sum of two layers": Faulty(
         X6, "g = Gemm(x, k, c) t = Tanh(g) s = Gemm(t, v, b) [h] y = Div(x, s)", DIVISION,
-        f"{NET}, {weights('v', 16, 1)}, float[1] b = {{0.3}}", UNIT,
+        f"{NET}, {weights('v', 16, 1)}, float[1] b = {{5}}", UNIT,
     ),
     "one sample at a time": Faulty(
         "(float[1, 6] x) => (float[1, 6] y)", "s = Gemm(x, w, b) [h] y = Div(x, s)", DIVISION,
@@ -158,7 +157,8 @@ FOUND = {
     "empty mask": Faulty(
         "(float[N, 5, 4] x, int64[N, 5] attention_mask) => (float[N, 4] y)",
         """f = Cast<to = 1>(attention_mask) u = Unsqueeze(f, two) p = Mul(x, u)
-        s = ReduceSum<keepdims = 0>(p, one) n = ReduceSum<keepdims = 0>(u, one) [h] y = Div(s, n)""",
+        s = ReduceSum<keepdims = 0>(p, one) n = ReduceSum<keepdims = 0>(u, one)
+        [h] y = Div(s, n)""",
         DIVISION, "int64[1] one = {1}, int64[1] two = {2}",
     ),
     "similarity of zeros": Faulty(
@@ -179,7 +179,8 @@ FOUND = {
     ),
     "loop": Faulty(
         "(float[N, 4] x) => (float[N, 4] y)",
-        """y = Loop(n, go, x) <body = b (int64 i, bool g, float[N, 4] s) => (bool o, float[N, 4] z) {
+        """y = Loop(n, go, x) <body =
+            b (int64 i, bool g, float[N, 4] s) => (bool o, float[N, 4] z) {
             o = Identity(g) m = Mul(s, k) [h] z = Exp(m) }>""",
         EXP, "int64 n = {3}, bool go = {1}, float k = {40}",
     ),
@@ -193,7 +194,8 @@ SILENT = {
         DIVISION, "float e = {1e-5}",
     ),
     "guarded softmax": Faulty(
-        X6, f"{LAYERS} s = Softmax(l) z = Add(s, e) [h] y = Log(z)", LOG, f"{NET}, float e = {{1e-6}}"
+        X6, f"{LAYERS} s = Softmax(l) z = Add(s, e) [h] y = Log(z)", LOG,
+        f"{NET}, float e = {{1e-6}}",
     ),
     "bounded head": Faulty(
         X6, "g = Gemm(x, k, c) t = Tanh(g) l = MatMul(t, w) [h] y = Exp(l)", EXP, NET
@@ -295,3 +297,86 @@ def test_none_is_found_where_there_is_none(name, tmp_path, worker):
     looked = look(SILENT[name], tmp_path, worker)
     assert looked.found is None
     assert 5 <= looked.runs <= 192
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("log of a sigmoid", "ACT002"),
+        ("spread of a constant row", "ACT001"),
+        ("integers", "RUN002"),
+    ],
+)
+def test_a_saved_input_shows_it_again(name, code, tmp_path, worker, onnxlint):
+    found = look(FOUND[name], tmp_path, worker, witnesses=tmp_path / "saved").found
+    assert found is not None
+    kind = FOUND[name].zone.kind
+    saved = tmp_path / "saved" / f"net-{kind}-h.npz"
+    assert found.evidence == {"witness": str(saved)}
+    assert {name: array.shape[0] for name, array in np.load(saved).items()} == {"x": 1}
+    done = onnxlint(tmp_path / "net.onnx", "--data", saved, "--format", "json")
+    (model,) = json.loads(done.stdout)["models"]
+    assert code in {finding["code"] for finding in model["findings"]}
+
+
+def test_a_saved_input_has_few_numbers_and_keeps_to_its_range(tmp_path, worker):
+    faulty = FOUND["log of a sigmoid"]
+    found = look(faulty, tmp_path, worker, witnesses=tmp_path / "saved").found
+    assert found is not None
+    assert found.declared
+    assert np.count_nonzero(found.feed["x"]) < 6
+    positive = replace(faulty, ranges=(("x", 0.5, 4.0),))
+    kept = look(positive, tmp_path, worker, witnesses=tmp_path / "saved").found
+    assert kept is not None
+    assert kept.feed["x"].min() >= 0.5
+
+
+def test_the_users_data_comes_first(tmp_path, worker):
+    faulty = replace(FOUND["log of a sigmoid"], ranges=())
+    weight = onnx.numpy_helper.to_array(faulty.model.graph.initializer[0])
+    x = np.zeros((4, 6), np.float32)
+    x[2] = -9 * np.sign(weight[:, 0])
+    np.savez(tmp_path / "data.npz", x=x)
+    found = look(faulty, tmp_path, worker, data=tmp_path / "data.npz").found
+    assert found is not None
+    assert found.told == "a sample of the data"
+    assert found.declared
+    assert np.array_equal(found.feed["x"], x[2:3])
+
+
+def test_what_is_neither_declared_nor_data_is_told(tmp_path, worker):
+    mask = look(FOUND["empty mask"], tmp_path, worker).found
+    assert mask is not None
+    assert (mask.declared, mask.ordinary) == (False, False)
+    assert mask.told == "input 'attention_mask' all 0"
+    assert not mask.feed["attention_mask"].any()
+    free = replace(FOUND["log of a sigmoid"], ranges=())
+    found = look(free, tmp_path, worker).found
+    assert found is not None
+    assert not found.declared
+
+
+def test_the_same_is_found_again(tmp_path, worker):
+    first, second = (look(FOUND["learnt sum with a bias"], tmp_path, worker) for _ in range(2))
+    assert first.found is not None
+    assert second.found is not None
+    assert first.runs == second.runs
+    assert np.array_equal(first.found.feed["x"], second.found.feed["x"])
+
+
+def test_nothing_is_run_without_a_hazard_and_costly_models_are_left_alone(tmp_path, worker):
+    path = tmp_path / "net.onnx"
+    onnx.save(FOUND["log of a sigmoid"].model, path)
+    with analysed(path, worker, Settings()) as analyses:
+        counterexamples = analyses.get(Counterexamples)
+        assert counterexamples.work.left_out == []
+        costly = Work(load=1e10, run=3e10, spent=1e12)
+        (hazard,) = analyses.get(Hazards).all
+        asked = Counterexamples(
+            counterexamples.graph, counterexamples.shapes, worker, counterexamples.execution,
+            counterexamples.hazards, costly,
+        )  # fmt: skip
+        session = worker.session
+        assert asked.of(hazard) is None
+        assert worker.session == session
+        assert costly.left_out == [Question.HAZARDS]

@@ -6,6 +6,7 @@ In the order of how plain they are: the first that shows a fault is the one that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from onnxlint.types import Array, Feed
 
 CONSTANTS = (1.0, -1.0, 0.5, 2.0, -2.0, 3.0, 0.1, 0.7, -0.3, 4.0, -4.0, 10.0, 100.0, -100.0, 255.0)
-"""Numbers that are fed throughout: whole ones, fractions that sums round, and large ones."""
+"""Numbers that are fed throughout: whole ones, fractions that sums round, and large ones where
+they are declared."""
 
 NEARLY = (1e-4, 1e-5, 1e-6, 1e-3)
 """How far nearly equal numbers lie apart, relative to the largest."""
@@ -47,7 +49,7 @@ class Aimed:
         self._rng = np.random.default_rng([seed, 16])
 
     def all(self) -> Iterator[Candidate]:
-        """Every candidate, the plainest first."""
+        """Every candidate of usual numbers, the plainest first."""
         yield from self._constant()
         yield from self._ends()
         yield from self._masked()
@@ -56,8 +58,16 @@ class Aimed:
         yield from self._nearly_constant()
         yield from self._rows()
         yield from self._one_hot()
-        yield from self._multiples()
         yield from self._scattered()
+
+    def few(self) -> Iterator[Candidate]:
+        """The likeliest of each kind, where few can be run."""
+        yield Candidate(self._base, "a usual sample")
+        yield from islice(self._constant(), 2)
+        yield from self._ends()
+        yield from islice(self._masked(), 1)
+        yield from islice(self._nearly_constant(), 1)
+        yield from islice(self._one_hot(), 1)
 
     def together(self) -> Iterator[Candidate]:
         """Two samples in a batch: equal ones, and nearly equal ones."""
@@ -100,7 +110,7 @@ class Aimed:
     def _holding(self, number: float, names: Sequence[str] | None = None) -> list[str]:
         """The inputs that may have a number throughout."""
         names = self._samples.content if names is None else names
-        return [name for name in names if self._samples.domains[name].holds(number)]
+        return [name for name in names if self._samples.domains[name].is_usual(number)]
 
     def _fractional(self, names: Sequence[str]) -> list[str]:
         return [name for name in names if not self._samples.domains[name].whole]
@@ -209,7 +219,8 @@ class Aimed:
     def _hot(self, names: Sequence[str], number: float, at: int) -> Feed:
         return self._made(names, lambda domain, array: number * _hot(array, at))
 
-    def _multiples(self) -> Iterator[Candidate]:
+    def far(self) -> Iterator[Candidate]:
+        """Multiples of what is usual, of inputs whose range is not declared."""
         domains, content = self._samples.domains, self._samples.content
         free = [name for name in content if not domains[name].is_bounded]
         for factor in FACTORS if free else ():

@@ -80,6 +80,15 @@ class Counterexamples:
             self._known[hazard] = self._looked_for(hazard, code or str(hazard.kind))
         return self._known[hazard]
 
+    def share(self, hazard: Hazard) -> float:
+        """The operations that are spent on a hazard: equal parts, while they suffice for anything.
+
+        Where there are too many, the last ones get nothing.
+        """
+        every, total = self.hazards.all, self.work.for_hazards
+        served = max(1, min(len(every), int(min(total / max(self.work.of_a_hazard, 1.0), 1e9))))
+        return total / served if hazard in every[:served] else 0.0
+
     def _looked_for(self, hazard: Hazard, code: str) -> Counterexample | None:
         attempt = self.execution.attempt
         if attempt is None or not self.work.asks(Question.HAZARDS):

@@ -29,11 +29,17 @@ MOST_WATCHED = 2048
 TARGETS = 4
 """Elements that are aimed at in one round."""
 
-CORNERS = (0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)
-"""Steps towards the corner of the box, as parts of the way; beyond 1 where no range is declared."""
+CORNERS = (0.02, 0.1, 0.3, 1.0, 2.0)
+"""Steps towards the corner of the box, as multiples of its radius."""
+
+FAR_CORNERS = (3.0, 10.0, 30.0, 100.0, 1000.0)
+"""The same where no range is declared."""
 
 NEWTON = (1.0, 1.0001, 1.01, 1.2, 2.0, 10.0, 0.5)
 """Multiples of the step that a straight line would take."""
+
+STEPS = 20
+"""About so many steps are tried for each of these."""
 
 MUTATIONS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
 """How far random changes go, as parts of the range."""
@@ -65,7 +71,7 @@ class Descent:
 
     def __init__(self, trials: Trials, samples: Samples, seed: int, base: Feed) -> None:
         self._trials, self._samples, self._vector = trials, samples, samples.vector
-        self._base = base
+        self._base, self._usual = base, True
         self._zone = trials.hazard.zone
         self._rng = np.random.default_rng([seed, 17])
         self._best: Point | None = None
@@ -87,15 +93,30 @@ class Descent:
         if not len(self._vector):
             return
         for change in CHANGES:
-            if self._trials.found is not None or self._best is None:
-                return
-            self._slopes(change)
-            if self._zone.low == 0 == self._zone.high:
+            if self._goes_on():
+                self._slopes(change)
                 self._roots()
         for spread in MUTATIONS:
-            if self._trials.found is None:
+            if self._goes_on():
                 self._mutate(spread)
         self._roots()
+
+    def run_far(self) -> None:
+        """The same beyond what is usual, where no range is declared.
+
+        Raises:
+            Spent: no more runs are to be made.
+        """
+        self._usual = False
+        for change in CHANGES[:2] if len(self._vector) else ():
+            if self._trials.found is None:
+                self._slopes(change)
+                self._roots()
+
+    def _goes_on(self) -> bool:
+        """Whether something is left to do, and to go far with."""
+        kept = 0 if self._samples.is_bounded else 3 * STEPS
+        return self._trials.found is None and self._trials.most(1.0) > kept
 
     def _told(self, feed: Feed) -> str:
         ends = [
@@ -110,7 +131,7 @@ class Descent:
         return f"a sample within [{low:.4g}, {high:.4g}] found by search"
 
     def _try(self, vectors: Sequence[Array]) -> list[Point | None]:
-        feeds = [self._vector.feed(vector, self._base) for vector in vectors]
+        feeds = [self._vector.feed(vector, self._base, usual=self._usual) for vector in vectors]
         return self._try_feeds(feeds)
 
     def _try_feeds(self, feeds: Sequence[Feed]) -> list[Point | None]:
@@ -138,7 +159,8 @@ class Descent:
     def _slopes(self, change: float) -> None:
         """One round: how elements of the operand change with the input, then steps along that."""
         best = self._best
-        assert best is not None
+        if best is None:
+            return
         groups = self._groups()
         moved, deltas = [], []
         for group in groups:
@@ -166,9 +188,7 @@ class Descent:
     def _groups(self) -> list[Array]:
         """The numbers of the input that are changed together."""
         count = len(self._vector)
-        most = min(
-            count, MOST_GROUPS, 2 * self._trials.together if self._trials.together > 1 else 16
-        )
+        most = min(count, MOST_GROUPS, self._trials.most(0.15), 2 * self._trials.together + 14)
         return [piece for piece in np.array_split(np.arange(count), most) if piece.size]
 
     def _steps(
@@ -196,7 +216,7 @@ class Descent:
             part = far[target] / reach[target]
             for multiple in NEWTON[:4]:
                 yield best.vector + multiple * part * corner
-            for multiple in CORNERS:
+            for multiple in CORNERS if self._usual else FAR_CORNERS:
                 yield best.vector + multiple * corner
 
     def _direction(self, element: float) -> float:
@@ -251,7 +271,7 @@ class Descent:
 
     def _nudge(self, point: Point) -> None:
         """Changes the last bits of a sample until what is added up cancels out."""
-        feed = self._vector.feed(point.vector, self._base)
+        feed = self._vector.feed(point.vector, self._base, usual=self._usual)
         count = self._trials.together if self._trials.together > 1 else 8
         for turn in range(NUDGES):
             if self._trials.found is not None:

@@ -79,12 +79,10 @@ class Domain:
             made = np.clip(np.round(made), np.ceil(low), np.floor(high))
         return self._rounded_inwards(made, dtype) if dtype.kind == "f" else made.astype(dtype)
 
-    def holds(self, number: float) -> bool:
-        """Whether a sample may have this number throughout."""
-        if self.whole and number != round(number):
-            return False
-        low = self.low if self.low.min() >= 0 else self.low * self.reach
-        return bool((low <= number).all() and (number <= self.high * self.reach).all())
+    def is_usual(self, number: float) -> bool:
+        """Whether a sample of usual numbers may have this one throughout."""
+        whole = not self.whole or number == round(number)
+        return whole and bool((self.low <= number).all() and (number <= self.high).all())
 
     def has(self, array: Array) -> bool:
         """Whether all of it lies within the ends."""
@@ -226,9 +224,14 @@ class Samples:
         )
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether no input may lie beyond what is usual."""
+        return all(self.domains[name].is_bounded for name in self.content)
+
+    @property
     def zeroable(self) -> set[str]:
         """The inputs that may hold zeros, and are no masks."""
-        return {name for name in self.content if self.domains[name].holds(0.0)}
+        return {name for name in self.content if self.domains[name].is_usual(0.0)}
 
     def is_declared(self, feed: Feed) -> bool:
         """Whether every input is in a range that the user declared, or holds what is valid anyway.
@@ -246,6 +249,15 @@ class Samples:
             return bool(array.any(axis=-1).all()) if array.ndim else bool(array.all())
         valid = domain.declared or domain.slot.meaning in (Meaning.INDEX, Meaning.PIXEL)
         return valid and domain.has(array)
+
+    def excess(self, feed: Feed) -> float:
+        """How far numbers go beyond what is declared or usual, as a multiple of that; 1 if not."""
+        found = [1.0]
+        for name, domain in self.domains.items():
+            array = feed[name]
+            if array.size and not domain.is_bounded and not domain.has(array):
+                found.append(float(np.abs(array.astype(np.float64)).max() / domain.radius.max()))
+        return max(found)
 
     def is_ordinary(self, feed: Feed) -> bool:
         """Whether no number goes beyond what is declared or usual, and no mask hides everything."""
@@ -296,13 +308,13 @@ class Vector:
         parts = [feed[name].reshape(-1).astype(np.float64) for name in self._names]
         return np.concatenate([np.zeros(0), *parts])
 
-    def feed(self, vector: Array, beside: Feed) -> Feed:
+    def feed(self, vector: Array, beside: Feed, *, usual: bool) -> Feed:
         """The sample of a vector; what does not vary is as in another one."""
         made, start = dict(beside), 0
         for name in self._names:
             array = self._samples.base[name]
             numbers = vector[start : start + array.size].reshape(array.shape)
-            made[name] = self._samples.domains[name].put(numbers)
+            made[name] = self._samples.domains[name].put(numbers, usual=usual)
             start += array.size
         return made
 

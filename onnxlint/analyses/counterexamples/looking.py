@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Attempt
     from onnxlint.types import Feed
 
-MOST_ALONE = 72
-"""Candidates that are run before a search where each needs a run of its own."""
+MOST_FIRST = 0.4
+"""The part of what may be spent that goes to candidates which are no search."""
 
 A_SYNTHETIC, OF_THE_DATA = "a synthetic sample", "a sample of the data"
 
@@ -62,8 +62,7 @@ class _Look:
             inputs.slots, attempt.feeds[0], inputs.settings.inputs, attempt.sizes,
             attempt.samples_per_run,
         )  # fmt: skip
-        share = work.for_hazards / max(1, len(asked.hazards.all))
-        self.allowance = Allowance(share, work.load, work.sample)
+        self.allowance = Allowance(asked.share(hazard), work.load, work.sample)
         graph, node, synthetic = asked.graph, hazard.node, asked.execution.synthetic
         self._in_main = node.scope is graph.main
         refuses = hazard.zone.outcome == REFUSAL
@@ -94,8 +93,12 @@ class _Look:
                 if self.found is None:
                     self._aim(base)
         else:
-            aimed = (Aimed(self.samples, self._seed, base).all() for base in self.samples.bases)
-            self._inside.run(self._own(), [*self._limits(), *chain(*aimed)])
+            aimed = [Aimed(self.samples, self._seed, base) for base in self.samples.bases]
+            usual, far = (
+                chain(*(each.all() for each in aimed)),
+                chain(*(each.far() for each in aimed)),
+            )
+            self._inside.run(self._own(), [*self._limits(), *usual, *far])
 
     def _own(self) -> list[Candidate]:
         """What ran anyway."""
@@ -107,14 +110,18 @@ class _Look:
         """What is aimed at the operand, and then the search from there."""
         trials, aimed = self._trials, Aimed(self.samples, self._seed, base)
         descent = Descent(trials, self.samples, self._seed, base)
-        first = [Candidate(base, "a usual sample"), *self._limits(), *aimed.all()]
-        candidates = first if trials.together > 1 else first[:MOST_ALONE]
+        first = [*aimed.few(), *self._limits(), *aimed.all()]
+        candidates = first[: trials.most(MOST_FIRST)]
         descent.start(candidates, trials.run(candidates))
         for pair in aimed.together():
             if self.found is None:
                 trials.as_they_are([pair])
         if self.found is None:
             descent.run()
+        far = [*aimed.far()]
+        if self.found is None and far:
+            descent.start(far, trials.run(far))
+            descent.run_far()
 
     def _limits(self) -> list[Candidate]:
         """The boundary samples."""

@@ -79,9 +79,10 @@ class Allowance:
         self.runs += 1
         self._operations -= cost
 
-    def affords(self, samples: int) -> bool:
-        """Whether so many samples could still be run."""
-        return self._sample * samples <= self._operations
+    @property
+    def samples(self) -> int:
+        """How many samples could still be run."""
+        return int(min(max(0.0, self._operations) / max(self._sample, 1.0), 1e9))
 
 
 class Trials:
@@ -117,8 +118,13 @@ class Trials:
                 1 if alone is None else alone.size,
             )
             self._together = max(1, min(MOST_TOGETHER, MOST_ELEMENTS // max(1, elements)))
-        while self._together > 1 and not self.allowance.affords(4 * self._together):
+        while self._together > 1 and 4 * self._together > self.allowance.samples:
             self._together //= 2
+
+    def most(self, part: float) -> int:
+        """How many samples can be run with a part of what may still be spent."""
+        runs = (MOST_RUNS - self.allowance.runs) * self._together
+        return max(4, int(part * min(runs, self.allowance.samples)))
 
     def as_they_are(self, candidates: Sequence[Candidate]) -> None:
         """Runs feeds that may hold several samples; where they show it, each sample alone."""
@@ -178,6 +184,7 @@ class Trials:
     def _look_at(self, group: list[Candidate], parts: list[Array], stack: Feed) -> None:
         """Confirms the first candidate whose operand lies in the zone."""
         suspects = [c for c, part in zip(group, parts, strict=True) if self.hits(part)]
+        suspects.sort(key=lambda each: self.samples.excess(each.feed))
         for candidate in suspects[:4]:
             if self.found is None:
                 self._confirm(candidate)
