@@ -130,15 +130,19 @@ class Witnesses:
             return {}
         chosen = attempt.feeds if feeds is None else feeds
         return self._folder.saved(
-            found.node, code, lambda: self._smallest(found, chosen[found.first_run])
+            found.node, code, lambda: self._witness(found, chosen[found.first_run])
         )
 
-    def _smallest(self, found: Contamination, feed: Feed) -> Feed:
+    def _witness(self, found: Contamination, feed: Feed) -> Feed:
         with suppress(RunFailure, WorkerDied):
-            if not self._runner.is_open:
-                self._runner.open(closely=True)
-            return smaller(feed, lambda each: self._shows(found, each))
+            return self._smallest(found, feed)
         return feed
+
+    def _smallest(self, found: Contamination, feed: Feed) -> Feed:
+        """One sample of the feed, with as much of it zeroed as the fault allows."""
+        if not self._runner.is_open:
+            self._runner.open(closely=True)
+        return smaller(feed, lambda each: self._shows(found, each))
 
     def _shows(self, found: Contamination, feed: Feed) -> bool:
         try:
