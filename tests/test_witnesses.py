@@ -17,7 +17,7 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution.reruns import Reruns
 from onnxlint.analyses.execution.worker import Worker, WorkerDied
 from onnxlint.analyses.trace.trace import Trace
-from onnxlint.analyses.trace.witnesses import WitnessFolder, Witnesses
+from onnxlint.analyses.trace.witnesses import Witnesses, WitnessFolder
 from onnxlint.model.file.load import open_model
 from onnxlint.runtime.data import archives, read
 from onnxlint.runtime.data.saving import save

@@ -17,8 +17,14 @@ if TYPE_CHECKING:
     from onnxlint.analyses.counterexamples.domains import Samples
     from onnxlint.types import Array, Feed
 
-CHANGES = (0.5, 0.1, 0.02, 0.25, 0.004)
+CHANGES = (0.5, 0.1, 0.02, 0.25, 0.1, 0.05, 0.02, 0.004)
 """By which part of its range an input is changed, round after round."""
+
+MOST_FAILURES = 3
+"""After so many rounds that came no nearer, a start is given up."""
+
+STARTS = 4
+"""So many samples are started from: the best so far, then the best of others that are drawn."""
 
 MOST_GROUPS = 128
 """Numbers that are changed one at a time; of more, neighbours are changed together."""
@@ -53,6 +59,9 @@ NUDGES = 4
 MOST_ROOTS = 3
 """So many elements that have both signs are narrowed down on 0 in one round."""
 
+MOST_ROOTED = 4
+"""How often roots are looked for."""
+
 MOST_KEPT = 1 << 21
 """Elements of operands that are kept to find such."""
 
@@ -77,6 +86,7 @@ class Descent:
         self._best: Point | None = None
         self._points: list[Point] = []
         self._kept = 0
+        self._rooted = 0
 
     def start(self, candidates: Sequence[Candidate], rows: Sequence[Array | None]) -> None:
         """Takes in what was run before."""
@@ -92,10 +102,10 @@ class Descent:
         """
         if not len(self._vector):
             return
-        for change in CHANGES:
+        self._climb(self._best)
+        for _ in range(1, STARTS):
             if self._goes_on():
-                self._slopes(change)
-                self._roots()
+                self._climb(self._drawn())
         for spread in MUTATIONS:
             if self._goes_on():
                 self._mutate(spread)
@@ -108,14 +118,33 @@ class Descent:
             Spent: no more runs are to be made.
         """
         self._usual = False
-        for change in CHANGES[:2] if len(self._vector) else ():
-            if self._trials.found is None:
-                self._slopes(change)
-                self._roots()
+        if len(self._vector):
+            self._climb(self._best, CHANGES[:2])
+
+    def _climb(self, point: Point | None, changes: Sequence[float] = CHANGES) -> None:
+        """Round after round from one sample, while that comes nearer."""
+        failures = 0
+        for change in changes:
+            if point is None or failures == MOST_FAILURES or not self._goes_on():
+                return
+            near = self._slopes(point, change)
+            self._roots()
+            if near is None or near.distance >= point.distance:
+                failures += 1
+            else:
+                point, failures = near, 0
+
+    def _drawn(self) -> Point | None:
+        """The best of some samples that have nothing to do with the others."""
+        low, high = self._vector.low, self._vector.high
+        count = max(self._trials.together, 4)
+        shares = self._rng.random((count, len(low)))
+        shares[::2] = np.round(shares[::2])
+        return _nearest(self._try([low + share * (high - low) for share in shares]))
 
     def _goes_on(self) -> bool:
         """Whether something is left to do, and to go far with."""
-        kept = 0 if self._samples.is_bounded else 3 * STEPS
+        kept = 3 * STEPS if self._usual and not self._samples.is_bounded else 0
         return self._trials.found is None and self._trials.most(1.0) > kept
 
     def _told(self, feed: Feed) -> str:
@@ -156,11 +185,8 @@ class Descent:
         while self._kept > MOST_KEPT and len(self._points) > 1:
             self._kept -= self._points.pop(0).operand.size
 
-    def _slopes(self, change: float) -> None:
+    def _slopes(self, best: Point, change: float) -> Point | None:
         """One round: how elements of the operand change with the input, then steps along that."""
-        best = self._best
-        if best is None:
-            return
         groups = self._groups()
         moved, deltas = [], []
         for group in groups:
@@ -176,14 +202,14 @@ class Descent:
             deltas.append(float(np.abs(step).mean()) * (1.0 if up.mean() >= 0.5 else -1.0))
         points = self._try(moved)
         if self._trials.found is not None:
-            return
+            return None
         watched = np.argsort(distances(self._zone, best.operand), kind="stable")[:MOST_WATCHED]
         slopes = np.zeros((len(groups), len(watched)))
         for at, (point, delta) in enumerate(zip(points, deltas, strict=True)):
             if point is not None and point.operand.shape == best.operand.shape:
                 slopes[at] = (point.operand[watched] - best.operand[watched]) / delta
         slopes[~np.isfinite(slopes)] = 0
-        self._try(list(self._steps(best, groups, slopes, watched)))
+        return _nearest(self._try(list(self._steps(best, groups, slopes, watched))))
 
     def _groups(self) -> list[Array]:
         """The numbers of the input that are changed together."""
@@ -225,6 +251,9 @@ class Descent:
 
     def _roots(self) -> None:
         """Where an element has both signs: narrows down on 0, then changes the last bits."""
+        if self._rooted == MOST_ROOTED or not self._points:
+            return
+        self._rooted += 1
         for below, above, element in self._bracketed():
             if self._trials.found is None:
                 self._nudge(self._narrowed(below, above, element))
@@ -292,3 +321,8 @@ class Descent:
             noise = self._rng.standard_normal(size) * spread * self._vector.radius
             made.append(best.vector + np.where(picked, noise, 0.0))
         self._try(made)
+
+
+def _nearest(points: Sequence[Point | None]) -> Point | None:
+    """The point with the least distance."""
+    return min(filter(None, points), key=lambda each: each.distance, default=None)

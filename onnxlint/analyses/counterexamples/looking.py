@@ -138,7 +138,8 @@ class _Look:
         outputs = None
         with suppress(RunFailure, LimitReached, WorkerDied):
             outputs = outputs_reached(asked, feed) if found.seen != REFUSAL else ()
-        told = _in_company(candidate.told, self.samples.count(feed))
+        count = self.samples.count(feed) if self.samples.any_number else 1
+        told = _in_company(candidate.told, count)
         return Counterexample(
             feed, told, found.seen, candidate.given or self.samples.is_declared(feed),
             evidence, candidate.given or self.samples.is_ordinary(feed), outputs,

@@ -27,6 +27,9 @@ MOST_ELEMENTS = 1 << 21
 MOST_RUNS = 192
 """Runs that are spent on one hazard, however cheap they are: a choice, a second on a small net."""
 
+MOST_SUSPECTS = 4
+"""Samples of one run that are run alone, to see whether they show it by themselves."""
+
 MOST_CRASHES = 2
 """A model that ended the worker so often is left alone."""
 
@@ -185,9 +188,10 @@ class Trials:
         """Confirms the first candidate whose operand lies in the zone."""
         suspects = [c for c, part in zip(group, parts, strict=True) if self.hits(part)]
         suspects.sort(key=lambda each: self.samples.excess(each.feed))
-        for candidate in suspects[:4]:
+        for candidate in suspects[:MOST_SUSPECTS]:
             if self.found is None:
-                self._confirm(candidate)
+                alone = self.samples.stacked([candidate.feed])
+                self._confirm(replace(candidate, feed=alone))
         if suspects and self.found is None and len(group) > 1:
             self._confirm(Candidate(stack, suspects[0].told))
 
