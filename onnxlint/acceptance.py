@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from onnxlint.config import shown
-from onnxlint.findings import Diagnostic
+from onnxlint.findings import ENGINE_PREFIX, Diagnostic
 from onnxlint.model.graph.surroundings import Surroundings
 from onnxlint.report import ModelReport, Suppressed
 from onnxlint.safety.printable import json_text
@@ -142,28 +142,27 @@ class Accepted:
 
         An entry that met a finding is written as that now is. With `only_prune` entries that met
         none go, where their rule looked, and nothing new comes in; without it they stay. Rules of
-        the codes `never`, and the engine itself, are not accepted.
+        the codes `never` are not accepted, and of the engine only its notes.
         """
         entries = list(self.entries)
         for report in reports:
             name, judged = self.name_of(report.path), {*report.ran, *report.not_applicable}
             gone = {(each.code, each.fingerprint) for each in report.gone}
+            met = [each for each in report.suppressed if each.kind == "accepted"]
+            notes = {each.finding.fingerprint for each in met if each.finding.is_note}
             kept = [
                 e
                 for e in entries
                 if e.model == name
+                and e.fingerprint not in notes
                 and (e.code not in judged or (not only_prune and _gone_key(e) in gone))
             ]
-            kept += [
-                Entry.of(each.finding, name, each.reason)
-                for each in report.suppressed
-                if each.kind == "accepted"
-            ]
+            kept += [Entry.of(each.finding, name, each.reason) for each in met]
             if not only_prune:
                 kept += [
                     Entry.of(f, name)
                     for f in report.findings
-                    if f.code not in never and not f.code.startswith("LNT")
+                    if f.code not in never and _is_acceptable(f)
                 ]
             entries = [e for e in entries if e.model != name] + kept
         return Accepted(self.file, tuple(sorted(entries, key=_order)))
@@ -172,6 +171,10 @@ class Accepted:
         """What stands in the file: the same entries give the same bytes."""
         entries = sorted(self.entries, key=_order)
         return json_text({"version": VERSION, "findings": msgspec.to_builtins(entries)}) + "\n"
+
+
+def _is_acceptable(finding: Diagnostic) -> bool:
+    return finding.is_note or not finding.code.startswith(ENGINE_PREFIX)
 
 
 def _gone_key(entry: Entry) -> tuple[str, str]:

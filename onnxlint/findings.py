@@ -97,6 +97,9 @@ def together(
         yield group.finding(unit, at)
 
 
+ENGINE_PREFIX = "LNT"
+"""How the codes of the engine's own findings begin; no pack may take it."""
+
 MOST_FINDINGS = 1_000
 """Findings of one rule and severity that are told one by one: a choice, far beyond what anybody
 reads, so that a report does not grow with a model of a million faults."""
@@ -192,12 +195,25 @@ class Diagnostic:
         where = place.node or (place.node_index if is_unnamed else None)
         # what else the contract promises of the place is broken by another defect
         promise = [key] if (key := self.evidence.get("promise")) is not None else []
-        return _digest(self.code, place.scope, where, place.op_type, place.value, *promise)
+        return _digest(
+            self.code, place.scope, where, place.op_type, place.value, *promise, *self._lost
+        )
 
     @property
     def structural_fingerprint(self) -> str:
         """16 hex digits that stay the same where nodes and values are renamed."""
-        return _digest(self.code, self.surroundings)
+        return _digest(self.code, self.surroundings, *self._lost)
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it is the engine's own and only informs: of a choice that it made, no loss."""
+        return self.code.startswith(ENGINE_PREFIX) and self.severity is Severity.INFO
+
+    @property
+    def _lost(self) -> list[str]:
+        """What an engine's finding is about: it has no place to be told apart by."""
+        lost = self.evidence.get("lost") if self.code.startswith(ENGINE_PREFIX) else None
+        return [] if lost is None else [str(lost)]
 
     def order(self) -> tuple[int, str, str, int, str, str]:
         """Sort key of every report: severity, code, scope, node index, value, message."""

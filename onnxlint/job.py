@@ -152,6 +152,17 @@ def settings_of(loaded: Loaded, model: str | None = None, **given: Any) -> Setti
     return replace(settings, samples=said("samples") or default)
 
 
+def contracted_settings(loaded: Loaded, model: str, **given: Any) -> Settings:
+    """The same with what the configuration declares of the model, where no rules are chosen.
+
+    Raises:
+        ConfigError: a size is none.
+    """
+    declared = loaded.declared.for_model(model) if loaded.declared is not None else []
+    by_weight = [*declared, *loaded.for_model(model)]
+    return _resolved(settings_of(loaded, model, **given), by_weight, None)
+
+
 def _resolved(settings: Settings, by_weight: list[Choices], stage: Stage | None) -> Settings:
     """The settings with the stage and the contracts that hold for the model."""
     outputs = {name: output for each in by_weight for name, output in each.outputs.items()}

@@ -97,9 +97,10 @@ class _Lints:
 def _linted(planner: Planner, items: Sequence[ModelItem]) -> Generator[ModelReport]:
     from onnxlint.job_pool import run_jobs
     from onnxlint.pipeline import lint_model
+    from onnxlint.report_cache import ReportCache
 
     jobs: list[Job | ModelReport] = planner.jobs([item.model for item in items])
-    return run_jobs(jobs, lint_model)
+    return run_jobs(jobs, lint_model, cache=ReportCache.of_environment())
 
 
 _KEY = pytest.StashKey[_Lints]()

@@ -178,7 +178,8 @@ class ScoreChange:
     """How well both meet the labels of the same samples.
 
     `measure` is accuracy or RMSE. `to_wrong` and `to_right` number the predictions that were right
-    and are wrong now, and the other way round; None for a regression.
+    and are wrong now, and the other way round; None for a regression. `files` are those of their
+    samples, by these numbers, where each sample is a file.
     """
 
     output: str
@@ -188,6 +189,7 @@ class ScoreChange:
     new: float
     to_wrong: tuple[int, ...] | None = None
     to_right: tuple[int, ...] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,9 @@ class Metrics:
 
     `task` is `classification`, `multi-label` or `regression`. `recall` is by class, `baselines`
     by name what simple models reach on the same samples: accuracy, or RMSE in a regression.
+    `classes` are the names of the classes; `numbered_by` says where the classes' numbers come from:
+    the `labels` themselves, names of the `configuration`, the `model` or its `metadata`, or folders
+    of images by their `numbers` or their `order`.
     """
 
     output: str
@@ -120,6 +123,8 @@ class Metrics:
     rmse: float | None = None
     r2: float | None = None
     baselines: Mapping[str, float] | None = None
+    numbered_by: str | None = None
+    classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ class ModelReport:
     are findings that do not count, and are not among `findings`; `gone` what was accepted and is
     no longer found. `external` names the files of external data, as the model does; it is None
     where another run may give another report: a limit of time or memory ended something, or a rule
-    judged by the clock.
+    judged by the clock. `sample_files` are the first samples where each is a file, in their order.
     """
 
     path: str
@@ -159,6 +164,7 @@ class ModelReport:
     suppressed: tuple[Suppressed, ...] = ()
     gone: tuple[Gone, ...] = ()
     external: tuple[str, ...] | None = None
+    sample_files: tuple[str, ...] | None = None
 
     @property
     def rules_run(self) -> int:

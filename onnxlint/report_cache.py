@@ -17,6 +17,7 @@ from onnxlint.job import Job
 from onnxlint.report import ModelReport, decode, encode
 from onnxlint.report_keys import State, Unkeyed, external_states, key_of
 from onnxlint.safety.writing import placed
+from onnxlint.toml_tables import ConfigError
 
 MAGIC = b"onnxlint-report-1 "
 
@@ -28,6 +29,10 @@ LARGEST_CACHE = 512 * 1024**2
 
 CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Reports of onnxlint; safe to delete.\n"
 """Content of CACHEDIR.TAG, by which programs for backups know a cache."""
+
+
+NO = ("", "0", "false", "f", "no", "n", "off")
+"""What the command, too, takes for a no in `ONNXLINT_NO_CACHE`."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,26 @@ class ReportCache:
         import platformdirs
 
         return cls(platformdirs.user_cache_path("onnxlint", appauthor=False) / "reports")
+
+    @classmethod
+    def of_environment(cls) -> ReportCache | None:
+        """That of the command without options: `ONNXLINT_CACHE_DIR` or the usual one, if any.
+
+        Raises:
+            ConfigError: the folder that the environment names cannot be used.
+        """
+        if os.environ.get("ONNXLINT_NO_CACHE", "").strip().lower() not in NO:
+            return None
+        named = os.environ.get("ONNXLINT_CACHE_DIR")
+        cache = cls(Path(named)) if named else cls.usual()
+        if cache.obstacle is None:
+            return cache
+        if not named:
+            return None
+        raise ConfigError(
+            f"ONNXLINT_CACHE_DIR {named!r} {cache.obstacle}; name another, or set "
+            "ONNXLINT_NO_CACHE=1"
+        )
 
     @property
     def obstacle(self) -> str | None:

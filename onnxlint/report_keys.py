@@ -103,11 +103,18 @@ def _states_of(job: Job) -> Iterator[Any]:
             raise Unkeyed  # its code may read anything
         yield tree_state(settings.data)
     if settings.labels is not None:
-        yield file_state(settings.labels.file)
+        yield _label_state(settings.labels.file)
     if settings.reference is not None:
         yield _reference_state(settings.reference)
     for source in job.rule_sources:
         yield tree_state(source, RULE_SUFFIXES)
+
+
+def _label_state(labels: Path) -> Any:
+    """The state of a file of labels; of folders of the data, which are known, the names."""
+    if not labels.is_dir():
+        return file_state(labels)
+    return sorted(each.name for each in labels.iterdir() if each.is_dir())
 
 
 def _reference_state(reference: Path) -> Any:

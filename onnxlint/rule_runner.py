@@ -19,7 +19,7 @@ from onnxlint.job import Job
 from onnxlint.model.file.errors import DataError, MisfitError
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.report import Gone, ModelReport, Suppressed
-from onnxlint.rules.diagnosis import crash, diagnostic, incomplete
+from onnxlint.rules.diagnosis import crash, defective, diagnostic, incomplete
 from onnxlint.rules.rule import Rule, RuleError
 from onnxlint.safety.limits import Alarm, Budget, RuleTimeout
 from onnxlint.safety.unfinished import Terminated
@@ -173,8 +173,10 @@ class RuleRunner:
         """Everything in its stable order."""
         parts = self._contributions()
         losses = [*parts.losses, *self._rules_not_run(), *self._runs_ended()]
-        findings, away, left = self._counted()
-        findings += map(_reported, losses)
+        told = [*map(_reported, losses)]
+        findings, away, left = self._counted([each for each in told if each.is_note])
+        findings += [each for each in told if not each.is_note]
+        findings += (defective(each.message, each.place, each.evidence) for each in parts.defects)
         judged = {*self._ran, *self._not_applicable}
         return ModelReport(
             path=path,
@@ -187,6 +189,7 @@ class RuleRunner:
             not_run=tuple(self._too_late),
             samples=parts.samples,
             data=parts.data,
+            sample_files=parts.sample_files,
             not_executed=parts.not_executed,
             trace=parts.trace,
             metrics=parts.metrics,
@@ -208,9 +211,11 @@ class RuleRunner:
             return None
         return tuple(sorted({each.location for each in files}))
 
-    def _counted(self) -> tuple[list[Diagnostic], list[Suppressed], list[Entry]]:
+    def _counted(
+        self, notes: list[Diagnostic]
+    ) -> tuple[list[Diagnostic], list[Suppressed], list[Entry]]:
         """The findings that count, those that do not, and accepted ones that are not there."""
-        findings, away = suppressed(self._findings, self._job.suppressions)
+        findings, away = suppressed([*self._findings, *notes], self._job.suppressions)
         accepted = self._job.accepted
         entries = () if accepted is None else accepted.of(self._job.path)
         if accepted is None or not entries:

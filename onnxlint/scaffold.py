@@ -170,24 +170,43 @@ class Pack:
     prefix: str | None = None
 
     @classmethod
-    def at(cls, path: Path) -> Pack:
+    def at(cls, path: Path, code: str = "") -> Pack:
         """The pack whose `pyproject.toml` lies in a folder; else the folder itself.
+
+        Where that has several packages of rules, it is the one whose prefix the code has.
 
         Raises:
             ScaffoldError: there is no such folder, or its file names no package of rules.
         """
         if not path.is_dir():
             raise ScaffoldError(f"{str(path)!r} is no folder; 'onnxlint new pack' makes one")
-        project = path / "pyproject.toml"
-        entries = _entry_points(project) if project.is_file() else {}
+        project, entries = path / "pyproject.toml", _entry_points_at(path)
         if not entries:
             return cls(path)
-        prefix, package = min(entries.items())
+        parts = _CODE.fullmatch(code)
+        if parts and parts[1] not in entries and len(entries) > 1:
+            known = ", ".join(sorted(entries))
+            raise ScaffoldError(f"{code!r} begins with no prefix of {project}: {known}")
+        prefix = parts[1] if parts and parts[1] in entries else min(entries)
+        package = entries[prefix]
         folders = (path / root / package.replace(".", "/") for root in (".", "src"))
         folder = next((each for each in folders if each.is_dir()), None)
         if folder is None:
             raise ScaffoldError(f"{project}: package {package!r} of {prefix} is not below it")
         return cls(folder, prefix)
+
+    @staticmethod
+    def below(path: Path) -> dict[str, list[str]]:
+        """The prefixes of the packs right below a folder that is none itself, by folder.
+
+        Raises:
+            ScaffoldError: the `pyproject.toml` of one cannot be read.
+        """
+        projects = sorted(path.glob("*/pyproject.toml"))
+        if _entry_points_at(path):
+            return {}
+        found = {str(each.parent): sorted(_entry_points_at(each.parent)) for each in projects}
+        return {folder: prefixes for folder, prefixes in found.items() if prefixes}
 
     @property
     def has_rules(self) -> bool:
@@ -216,6 +235,11 @@ class Pack:
             by = f"{taken[0].code} {taken[0].name!r}" if taken else str(file)
             raise ScaffoldError(f"{full} {name!r} is taken by {by}; choose another")
         return file, RULE.format(code=full, name=name, function=file.stem)
+
+
+def _entry_points_at(folder: Path) -> Mapping[str, str]:
+    project = folder / "pyproject.toml"
+    return _entry_points(project) if project.is_file() else {}
 
 
 def _entry_points(project: Path) -> Mapping[str, str]:

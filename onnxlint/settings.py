@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
@@ -112,7 +113,8 @@ class InputContract(msgspec.Struct, **TABLE):
 class OutputContract(msgspec.Struct, **TABLE):
     """What is declared of an output: its type, what it holds, and its kind of head.
 
-    `entropy` bounds the mean entropy of its predictions, in nats.
+    `entropy` bounds the mean entropy of its predictions, in nats. `classes` are the names of its
+    classes, in the order of their numbers.
     """
 
     dtype: str | None = None
@@ -121,11 +123,15 @@ class OutputContract(msgspec.Struct, **TABLE):
     range: tuple[float, float] | None = None
     sums_to_one: bool = False
     entropy: Between | None = None
+    classes: list[str] = []
 
     def __post_init__(self) -> None:
         known_dtype(self.dtype)
         check_dims(self.shape)
         check_bounds(entropy=self.entropy)
+        twice = [name for name, times in Counter(self.classes).items() if times > 1]
+        if twice:
+            raise ValueError(f"classes has {twice[0]!r} twice; give each class a name of its own")
 
     @property
     def element_type(self) -> str | None:

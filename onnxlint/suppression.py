@@ -10,10 +10,9 @@ from pathlib import Path
 
 from onnxlint.choosing import Mandate
 from onnxlint.config import Loaded, Suppress, fits, shown
-from onnxlint.findings import Diagnostic
-from onnxlint.model.graph.place import Place
+from onnxlint.findings import ENGINE_PREFIX, Diagnostic
 from onnxlint.report import ModelReport, Suppressed
-from onnxlint.rules.diagnosis import engine_finding
+from onnxlint.rules.diagnosis import INCOMPLETE, engine_finding
 from onnxlint.rules.packs import PackError, Registry
 from onnxlint.toml_tables import ConfigError
 
@@ -22,6 +21,10 @@ EXPIRED = ("LNT004", "expired-suppression")
 
 STALE = ("LNT003", "stale-suppression")
 """A suppression that no finding meets."""
+
+
+NOTES = frozenset(INCOMPLETE)
+"""Code and name of the engine's findings whose infos can be suppressed as those of a rule can."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ class Suppression:
 
     def meets(self, finding: Diagnostic) -> bool:
         """Whether it is about a finding."""
-        if finding.code not in self.codes:
+        if finding.code not in self.codes or (finding.code in NOTES and not finding.is_note):
             return False
         where = self.entry.where
-        return where is None or any(fnmatchcase(name, where) for name in _names(finding.place))
+        return where is None or any(fnmatchcase(name, where) for name in _names(finding))
 
     @property
     def has_expired(self) -> bool:
@@ -54,7 +57,10 @@ class Suppression:
         return until is not None and until < datetime.date.today()
 
 
-def _names(place: Place) -> Iterator[str]:
+def _names(finding: Diagnostic) -> Iterator[str]:
+    place = finding.place
+    if finding.code in NOTES:
+        yield str(finding.evidence.get("lost"))
     yield from filter(None, (place.module, place.node, place.value, place.scope))
 
 
@@ -73,12 +79,20 @@ def resolved(
         what = f"{file}: suppress[{number}]"
         if not entry.reason.strip():
             raise ConfigError(f"{what}: reason is empty; say why the finding does not count")
+        holds = entry.model is None or fits(model, entry.model, file)
+        if entry.rule in NOTES:
+            codes = frozenset(INCOMPLETE[:1])
+            found += [Suppression(entry, codes, codes, shown(file), number)] if holds else []
+            continue
+        if entry.rule.startswith(ENGINE_PREFIX):
+            told = "is about the run, not the model; only infos of LNT002 can be suppressed"
+            raise ConfigError(f"{what}: {entry.rule} {told}")
         try:
             rules = registry.select(entry.rule)
         except PackError as error:
             raise ConfigError(f"{what}: {error}") from error
         mandate.check_run((r for r in rules if mandate.mandatory.get(r.code) != file), what)
-        if entry.model is None or fits(model, entry.model, file):
+        if holds:
             usual = frozenset(rule.code for rule in rules if rule.runs_unasked(preview=False))
             codes = frozenset(rule.code for rule in rules)
             found.append(Suppression(entry, codes, usual, shown(file), number))

@@ -27,11 +27,11 @@ FILES = {
 KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name in names}
 RUNNING = {
     f"test_{name}" for name in (
-        "act_rules", "asserting", "behaviour", "channels", "contract", "data_rules", "expected",
-        "hints", "init", "layers_inside", "nan_marks", "positions", "predictions", "propagation",
-        "public_reports", "reference", "refusals", "release_diff", "reruns", "runtime_rules",
-        "scores", "shapes", "synthesis", "targets", "ties", "together", "trace", "within",
-        "witnesses",
+        "act_rules", "asserting", "behaviour", "channels", "class_folders", "contract",
+        "data_rules", "expected", "hints", "init", "inspect", "layers_inside", "nan_marks",
+        "positions", "predictions", "propagation", "public_reports", "reference", "refusals",
+        "release_diff", "reruns", "runtime_rules", "scores", "shapes", "synthesis", "targets",
+        "ties", "together", "trace", "within", "witnesses",
     )
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""
@@ -50,6 +50,11 @@ NEWEST = {
         "onnxruntime",
     "test_scales_that_are_no_use[float s = {1e-40}-warning]": "onnx",  # subnormal numbers in text
     "test_scales_that_are_no_use[float[3] s = {1, 1e-40, 1}-None]": "onnx",
+    # the older one ends the process at an integer division by zero
+    "test_the_fault_shows_and_its_repair_holds[chunk_length]": "onnxruntime",
+    "test_the_fault_shows_and_its_repair_holds[wrapped_positions]": "onnxruntime",
+    # the older one moves the scale of one channel to both
+    "test_the_fault_shows_and_its_repair_holds[small_channel]": "onnxruntime",
     "test_the_layer_is_found_behind_fused_ones": "onnxruntime",  # opset 23
     # the older one does not crash
     "test_where_native_code_crashes_the_rest_is_known[text0-places0]": "onnx",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import FLAWED, SOUND
 
 from onnxlint.asserting import OnnxModel, assert_clean
+from onnxlint.cli.main import cli
+from onnxlint.report import ModelReport
 from onnxlint.testing import model_from_text
 
 pytest_plugins = ["pytester"]
@@ -161,6 +165,29 @@ def test_pytest_lints_models(pytester):
     assert "Traceback" not in result.stdout.str()
     result = pytester.runpytest_subprocess("--onnxlint", "-k", "sound", "models")
     result.assert_outcomes(passed=1, deselected=2)
+
+
+def test_pytest_keeps_reports_as_the_command_does(pytester, monkeypatch):
+    _models(pytester, flawed=FLAWED)
+    monkeypatch.setenv("ONNXLINT_NO_CACHE", "0")
+    monkeypatch.setenv("ONNXLINT_CACHE_DIR", str(pytester.path / "kept"))
+    pytester.runpytest_subprocess("--onnxlint", "models").assert_outcomes(failed=1)
+    monkeypatch.setattr("onnxlint.pipeline.lint_model", _never)
+    known = CliRunner().invoke(cli, ["models/flawed.onnx", "-f", "json"])
+    assert json.loads(known.stdout)["models"][0]["error"] is None
+    same = pytester.runpytest_inprocess("--onnxlint", "models")
+    same.stdout.fnmatch_lines(["*ARC001*softmax*"])
+    monkeypatch.setenv("ONNXLINT_NO_CACHE", "1")
+    again = pytester.runpytest_inprocess("--onnxlint", "models")
+    again.stdout.fnmatch_lines(["*was linted again*"])
+    monkeypatch.setenv("ONNXLINT_NO_CACHE", "no")
+    monkeypatch.setenv("ONNXLINT_CACHE_DIR", str(pytester.path / "models" / "flawed.onnx"))
+    refused = pytester.runpytest_inprocess("--onnxlint", "models")
+    refused.stdout.fnmatch_lines(["*flawed.onnx' is not a directory; name another, or set *=1"])
+
+
+def _never(job, **_) -> ModelReport:
+    return ModelReport(job.path, error="was linted again")
 
 
 def test_pytest_lints_models_as_the_configuration_says(pytester):

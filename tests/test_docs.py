@@ -113,6 +113,23 @@ def test_types_that_analyses_hand_out_are_documented():
     assert {"Prediction", "Statistics", "Repeat", "Interval"} <= api_pages.documented().keys()
 
 
+def test_modules_of_their_own_are_documented_whole(pages):
+    for module, names in {"asserting": ("OnnxModel", "assert_clean"),
+                          "mlflow": ("gate", "log_report", "GateError")}.items():  # fmt: skip
+        page = pages[f"reference/{module}.md"]
+        assert all(f"\n::: onnxlint.{module}.{name}\n" in page for name in names)
+        assert page.count("\n::: ") == len(names)
+
+
+def test_every_field_of_a_diff_is_on_its_page(pages):
+    page = pages["reference/diff_report.md"]
+    schema = json.loads((schemas.FOLDER / "diff.json").read_text(encoding="utf-8"))
+    parts = [schema, *schema["properties"].values(), *schema["$defs"].values()]
+    fields = {field for part in parts for field in part.get("properties", ())}
+    assert {"to_wrong", "compared", "structural_fingerprint"} <= fields
+    assert [field for field in fields if f"| `{field}` | " not in page] == []
+
+
 def test_every_command_and_option_is_on_the_page(pages):
     page = pages["reference/command_line.md"]
     for name in COMMANDS:

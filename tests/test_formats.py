@@ -94,7 +94,8 @@ REPORTS = (
                 not_executed="time was up", mending=FixReport(problem="disk is full")),
 )  # fmt: skip
 OUTCOME = Outcome(2, None, ("3 warnings (limit 2, --max-warnings)",), ("TST009 was not run",), 1.5)
-FOR_MACHINES = ["json", "jsonl", "sarif", "junit", "github", "gitlab", "markdown"]
+FOR_MACHINES = ["json", "jsonl", "sarif", "code-scanning", "junit", "github", "gitlab",
+                "markdown"]  # fmt: skip
 
 
 def written(name: str, reports=REPORTS, outcome: Outcome = OUTCOME, **view: object) -> str:
@@ -212,6 +213,21 @@ def test_sarif_tells_suppressed_findings_with_their_reason():
         "is *so* | by design (until 2027-01-31)", "accepted",
     ]  # fmt: skip
     assert [each["properties"]["kind"] for each in suppressed] == ["suppressed", "accepted"]
+
+
+def test_code_scanning_gets_no_suppressed_finding_and_the_same_of_all_others():
+    (run,) = json.loads(written("code-scanning"))["runs"]
+    usual = log_of()
+    assert len(run["results"]) < len(usual["results"])
+    assert run["results"] == [r for r in usual["results"] if "suppressions" not in r]
+    assert run["invocations"] == usual["invocations"]
+
+
+def test_sarif_links_the_model_of_a_users_line():
+    for result in log_of()["results"]:
+        has_model = "relatedLocations" in result
+        assert result["message"]["text"].endswith(" ([open](1))") == has_model
+    assert "\nModel: a/flawed.onnx ([open](1))" in log_of()["results"][0]["message"]["text"]
 
 
 def test_sarif_notifies_of_what_could_not_be_done():
@@ -427,7 +443,7 @@ def hostile(draw) -> ModelReport:
 
 
 def parse(name: str, text: str) -> None:
-    if name == "sarif":
+    if name in ("sarif", "code-scanning"):
         jsonschema.Draft202012Validator(SARIF).validate(json.loads(text))
     elif name == "gitlab":
         jsonschema.Draft202012Validator(GITLAB).validate(json.loads(text))

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
@@ -20,8 +21,10 @@ from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.surroundings import Surroundings
+from onnxlint.planner import Planner
 from onnxlint.report import ModelReport
 from onnxlint.severity import Severity
+from onnxlint.suppression import suppressed
 from onnxlint.testing import model_from_text
 from onnxlint.toml_tables import ConfigError
 
@@ -413,6 +416,14 @@ def test_what_is_accepted_is_not_reported_again(here):
     assert not {"message", "measured", "limit", "evidence"} & entry.keys()
 
 
+def test_a_folder_that_is_not_there_is_told_before_anything_is_linted(here):
+    save(net(*SOFTMAXES))
+    code, said = run("accept", "m.onnx", "--file", "missing/known.json")
+    assert code == 2
+    assert "folder 'missing' does not exist; create it, or correct the path" in said
+    assert not Path("missing").exists()
+
+
 def test_accepting_twice_changes_nothing(here):
     save(net(*FOUR))
     accept()
@@ -738,3 +749,64 @@ def test_findings_are_known_again_after_a_tool_has_saved_the_model(here, tool):
     assert [
         f for f in after.findings if f.code in {each.finding.code for each in before.suppressed}
     ] == []
+
+
+def labelled() -> None:
+    """A model whose head is not recognised, with labels: the engine says so in a note."""
+    model = model_from_text(
+        '<ir_version: 8, opset_import: ["" : 17]> net (float[N, 3] x) => (float[N, 3] y) '
+        "{ a = Elu (x) y = Abs (a) }"
+    )
+    save(model)
+    np.savez("data.npz", x=np.eye(3, dtype=np.float32)[[0, 1, 2, 0]])
+    np.savez("labels.npz", y=np.array([0, 1, 2, 0]))
+
+
+NOTED = ("m.onnx", "--data", "data.npz", "--labels", "labels.npz", "--select", "PRD012",
+         "--no-cache")  # fmt: skip
+
+
+def noted(*options: str) -> tuple[int, list[str]]:
+    code, said = run(*NOTED, "--fail-on", "info", "-f", "json", *options)
+    (report,) = json.loads(said)["models"]
+    return code, [each["code"] for each in report["findings"]]
+
+
+def test_a_note_of_the_engine_is_accepted_and_another_one_is_not(here):
+    labelled()
+    assert noted() == (1, ["LNT002"])
+    code, said = run("accept", *NOTED)
+    assert (code, "not accepted" in said) == (0, False)
+    assert noted() == (0, [])
+    (entry,) = json.loads(Path("onnxlint-accepted.json").read_text())["findings"]
+    run("accept", *NOTED)
+    assert [entry] == json.loads(Path("onnxlint-accepted.json").read_text())["findings"]
+    accepted = [Diagnostic("LNT002", "n", Severity.INFO, "m", Place(), evidence={"lost": lost})
+                for lost in ("head", "runs")]  # fmt: skip
+    assert accepted[0].fingerprint == entry["fingerprint"] != accepted[1].fingerprint
+    assert accepted[0].structural_fingerprint != accepted[1].structural_fingerprint
+
+
+@pytest.mark.parametrize(
+    ("rule", "where", "left"),
+    [
+        ("LNT002", None, []),
+        ("incomplete-analysis", "head", []),
+        ("LNT002", "runs", ["LNT002"]),
+    ],
+)
+def test_a_note_of_the_engine_is_suppressed(here, rule, where, left):
+    labelled()
+    suppress(rule=f'"{rule}"', **({"where": f'"{where}"'} if where else {}))
+    assert noted() == (1 if left else 0, left)
+
+
+def test_what_the_engine_could_not_do_is_not_suppressed(here):
+    labelled()
+    suppress(rule='"LNT001"')
+    code, said = run("m.onnx")
+    assert code == 2 and "LNT001 is about the run, not the model; only infos of LNT002" in said
+    suppress(rule='"LNT002"')
+    graver = Diagnostic("LNT002", "n", Severity.WARNING, "m", Place(), evidence={"lost": "runs"})
+    (job,) = Planner().jobs(["m.onnx"])
+    assert suppressed([graver], job.suppressions) == ([graver], [])

@@ -44,6 +44,7 @@ from onnxlint.release_diff import (
     WeightChange,
 )
 from onnxlint.reporters import diff_json, diff_markdown, diff_text
+from onnxlint.reporters.diff_layers import layer_rows
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import LabelSource, Settings
 from onnxlint.severity import Severity
@@ -284,6 +285,33 @@ def test_an_activation_that_an_optimiser_fused(compare):
     told = [(each.change, each.layer.op, each.into) for each in diff.layers if each.into]
     assert told == [("folded", "BatchNormalization", "y"), ("folded", "Relu", "y")]
     assert diff.weights == ()
+
+
+def _served(op: str, label: str, change: str = "added") -> LayerChange:
+    return LayerChange(change, **{"old" if change == "removed" else "new":
+                                  LayerRef(op, None, label, "y")})  # fmt: skip
+
+
+def test_nodes_that_serve_quantisation_are_one_row_a_kind():
+    changes = [
+        LayerChange("retyped", LayerRef("Gemm", None, "fc", "y"),
+                    LayerRef("MatMulInteger", None, "fc_quant", "y")),
+        *(_served("DynamicQuantizeLinear", f"x{at}_QuantizeLinear") for at in range(4)),
+        _served("Mul", "fc_quant_scales_mul"), _served("Mul", "fc_quant_output_scale_mul"),
+        _served("Mul", "gate/mul"), _served("Add", "fc_add"), _served("Mul", "fc_old", "removed"),
+    ]  # fmt: skip
+    assert [(row.sign, row.subject, row.told) for row in layer_rows(changes)] == [
+        ("~", "MatMulInteger fc_quant", "was Gemm"),
+        ("+", "4 DynamicQuantizeLinear nodes", "added for quantisation: x0_QuantizeLinear, "
+         "x1_QuantizeLinear, x2_QuantizeLinear and 1 more"),
+        ("+", "2 Mul nodes", "added for quantisation: fc_quant_scales_mul, "
+         "fc_quant_output_scale_mul"),
+        ("+", "Mul gate/mul", "added"),
+        ("+", "Add fc_add", "added"),
+        ("-", "Mul fc_old", "removed"),
+    ]  # fmt: skip
+    plain = [_served("Mul", f"fc{at}") for at in range(3)]
+    assert [row.told for row in layer_rows(plain)] == ["added"] * 3
 
 
 def test_weights_of_integer_operators(compare):

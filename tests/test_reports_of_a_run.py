@@ -65,7 +65,10 @@ def test_output_is_the_file_of_the_format_without_one(run, tmp_path):
 MISUSES = {
     "two on standard output": (["-f", "json", "-f", "full"], "both go to standard output"),
     "unknown": (["-f", "sarfi"], "unknown format 'sarfi'; did you mean 'sarif'?"),
-    "no name near": (["-f", "xyz"], "known are full, concise, json, jsonl, sarif, junit, github"),
+    "no name near": (
+        ["-f", "xyz"],
+        "known are full, concise, json, jsonl, sarif, code-scanning, junit, github",
+    ),
     "no file": (["-f", "sarif="], "names no file; write sarif=FILE"),
     "output left over": (["-f", "sarif=a", "-o", "b"], "--output 'b' has no report"),
     "one file twice": (["-f", "json=a", "-f", "full=./a"], "'full=./a' name one file"),

@@ -125,6 +125,33 @@ def test_a_new_pack_loads_and_its_tests_pass(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_folder_with_packs_asks_for_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    new("pack", "nova-rules")
+    new("pack", "orion-rules")
+    code, said = new("rule", "ORION", "second-rule")
+    assert code == 2
+    assert "has packs in it: nova-rules (NOVA), orion-rules (ORION)" in said
+    assert "choose one with --in orion-rules, or --in . for a rule outside" in said
+    assert not (tmp_path / "second_rule.py").exists()
+    assert new("rule", "OTHER", "second-rule", "--in", ".")[0] == 0
+
+
+def test_a_distribution_of_several_packages_gets_the_rule_where_its_prefix_is(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text(
+        '[project.entry-points."onnxlint.rules"]\nNOVA = "nova"\nORION = "orion"\n'
+    )
+    for package in ("nova", "orion"):
+        (tmp_path / package).mkdir()
+    code, said = new("rule", "ORION", "second-rule")
+    assert code == 0 and (tmp_path / "orion" / "second_rule.py").exists(), said
+    code, said = new("rule", "MARS", "third-rule")
+    assert code == 2 and "'MARS' begins with no prefix of pyproject.toml: NOVA, ORION" in said
+
+
 @pytest.mark.parametrize("pack", ["new", "example"])
 def test_types_of_a_pack(tmp_path, monkeypatch, pack):
     monkeypatch.chdir(tmp_path)

@@ -16,6 +16,7 @@ from onnxlint.cli.planning import cache_of, options_of, planned, planner_of
 from onnxlint.cli.progress import judged
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
+from onnxlint.findings import ENGINE_PREFIX
 from onnxlint.reporters.summary import counted
 from onnxlint.safety.printable import printable
 from onnxlint.safety.writing import replacing
@@ -65,6 +66,7 @@ def command(
     planner = planner_of(options)
     planner.is_accepting = True
     tasks = planned(planner, expand(models), options)
+    _check_folders(tasks)
     reports = [*judged(tasks, lint_model, parallel=jobs, quiet=quiet, cache=cache_of(options))]
     _tell_problems(reports)
     for before, done in _by_file(tasks, reports):
@@ -74,6 +76,15 @@ def command(
         if not quiet:
             _tell(before, after)
     raise SystemExit(0 if all(report.complete for report in reports) else 2)
+
+
+def _check_folders(tasks: Iterable[Job | ModelReport]) -> None:
+    """Refuses, before anything is linted, a file whose folder is not there."""
+    accepted = (getattr(task, "accepted", None) for task in tasks)
+    for file in sorted({each.file for each in accepted if each is not None}):
+        if not file.parent.is_dir():
+            told = f"folder {str(file.parent)!r} does not exist; create it, or correct the path"
+            raise click.UsageError(f"{file}: {told}")
 
 
 def _by_file(
@@ -106,7 +117,7 @@ def _tell_problems(reports: Iterable[ModelReport]) -> None:
         if report.error is not None:
             click.echo(printable(f"cannot lint {report.path}: {report.error}"), err=True)
         for finding in report.findings:
-            if finding.code.startswith("LNT"):
+            if finding.code.startswith(ENGINE_PREFIX) and not finding.is_note:
                 told = f"{report.path}: {finding.code} is not accepted: {finding.message}"
                 click.echo(printable(told), err=True)
 

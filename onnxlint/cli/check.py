@@ -137,8 +137,9 @@ SECTIONS = {
     "--labels",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Ground-truth labels for --data: .npy, .npz, .csv or .parquet; FILE:NAME selects a column "
-    "or array. The report then has accuracy and calibration, or RMSE.",
+    help="Ground-truth labels for --data: .npy, .npz, .csv or .parquet (FILE:NAME selects a column "
+    "or array), or the same folder as --data, whose images lie in a folder per class. The report "
+    "then has accuracy and calibration, or RMSE.",
 )
 @click.option(
     "--compare-simple",
@@ -246,9 +247,9 @@ SECTIONS = {
     "formats",
     multiple=True,
     metavar="NAME[=FILE]",
-    help="Format of the report: full, concise, json, jsonl, sarif, junit, github, gitlab, "
-    "markdown, card (of a model), or one that a pack brings. Several, each but one with a file: "
-    "-f sarif=out.sarif -f full.  [full]",
+    help="Format of the report: full, concise, json, jsonl, sarif, code-scanning (SARIF for "
+    "GitHub), junit, github, gitlab, markdown, card (of a model), or one that a pack brings. "
+    "Several, each but one with a file: -f sarif=out.sarif -f full.  [full]",
 )
 @click.option(
     "--output",

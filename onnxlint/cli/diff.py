@@ -45,7 +45,7 @@ _FILE = click.Path(path_type=Path)
               help="Samples on which both models run, as for 'check'.  "
               "[synthetic inputs]")  # fmt: skip
 @click.option("--labels", type=_FILE, metavar="PATH",
-              help="Ground-truth labels for --data: the accuracy of both, "
+              help="Ground-truth labels for --data, as for 'check': the accuracy of both, "
               "and what flipped.")  # fmt: skip
 @click.option("--samples", type=click.IntRange(1, MOST_SAMPLES), metavar="N",
               help="Number of samples to run.  "
@@ -137,17 +137,15 @@ def _planner(
 
 def _check_files(old: str, new: str, output: Path | None, given: dict[str, Any]) -> None:
     """Refuses what is not there, and a report that would overwrite what is read."""
+    from onnxlint.cli.planning import check_labels
     from onnxlint.settings import LabelSource
-    from onnxlint.toml_tables import exists, is_file
+    from onnxlint.toml_tables import exists
 
     data, labels = given["data"], given["labels"] and LabelSource.of(given["labels"])
     if data is not None and ":" not in data.name and not exists(data):
         raise click.UsageError(f"--data {str(data)!r} does not exist; check the path")
-    if labels is not None and not is_file(labels.file):
-        raise click.UsageError(f"--labels {str(labels.file)!r} is not a file; check the path")
-    if labels is not None and labels.file == data and labels.key is None:
-        told = f"select a column: {labels.file.name}:COLUMN"
-        raise click.UsageError(f"--labels and --data are one file; {told}")
+    if labels is not None:
+        check_labels(labels, data)
     if output is not None:
         _check_output(output, [*_read(old, new, given)])
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
               help="Samples to observe ranges on: a file, a folder, or module:function. "
               "Without it, observed ranges are written as comments.")  # fmt: skip
 @click.option("--labels", type=click.Path(path_type=Path), metavar="FILE[:NAME]",
-              help="Ground-truth labels, where they lie beside the data or in it.")  # fmt: skip
+              help="Ground-truth labels, as for 'check'.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path(OWN_FILE),
               show_default=True, metavar="FILE", help="File to write; '-' prints it.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace an existing file.")

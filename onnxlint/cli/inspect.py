@@ -2,209 +2,189 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnxlint.cli.colours import color_option, console
+from onnxlint.cli.colours import color_option, console, terminal_width
+from onnxlint.cli.sections import sectioned
+from onnxlint.cli.streams import require_working_directory
 from onnxlint.safety.printable import json_text, printable
-from onnxlint.settings import DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT
+from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT, MOST_SAMPLES
 
 if TYPE_CHECKING:
-    from onnxlint.analyses import Analyses
-    from onnxlint.analyses.trace.trace import Observed, Trace
-    from onnxlint.model.graph.graph import Graph
-    from onnxlint.model.graph.nodes import Value
+    from onnxlint.config import Loaded
+    from onnxlint.inspection.inspected import Layer
     from onnxlint.settings import Settings
 
-
-@dataclass(frozen=True)
-class Layer:
-    """One node as the linter sees it; `parameters` counts what was learnt.
-
-    `scope` is the path of the subgraph or function it stands in, empty for the main graph.
-    """
-
-    index: int
-    module: str | None
-    op: str
-    node: str
-    output: str | None
-    shape: str | None
-    parameters: int
-    minimum: float | None = None
-    maximum: float | None = None
-    scope: str = ""
+SECTIONS = {
+    "Layers": ("module", "node", "unfolds"),
+    "Input data": ("data", "labels", "samples", "seed", "config", "trust_config"),
+    "Execution": ("bounds", "static_only", "trace", "time_limit", "memory_limit"),
+    "Report": ("format_", "as_json", "color"),
+}
+DECIDING = {"data", "labels", "samples", "seed", "trace", "time-limit", "memory-limit"}
+"""Keys of the configuration that decide what is run, and how."""
+_FILE = click.Path(path_type=Path)
 
 
-@click.command("inspect")
+@click.command("inspect", cls=sectioned(SECTIONS))
 @click.argument("model")
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table",
-              show_default=True, help="Format of the summary.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+@click.option("--module", multiple=True, metavar="GLOB",
+              help="Show only layers of these modules, e.g. 'encoder.layers.0.*'.")  # fmt: skip
+@click.option("--node", multiple=True, metavar="GLOB",
+              help="Show only nodes with such a name, or an output of such a name.")  # fmt: skip
+@click.option("--all", "unfolds", is_flag=True,
+              help="Also show nodes that only compute sizes or prepare constants.")  # fmt: skip
+@click.option("--data", type=_FILE, metavar="PATH",
+              help="Samples to run, as for 'check'.  [synthetic inputs]")  # fmt: skip
+@click.option("--labels", type=_FILE, metavar="FILE[:NAME]",
+              help="Ground-truth labels, where they lie in the data.")  # fmt: skip
+@click.option("--samples", type=click.IntRange(1, MOST_SAMPLES), metavar="N",
+              help=f"Number of samples to run.  [{DEFAULT_SAMPLES}]")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
+              help="Seed of synthetic inputs.  [0]")  # fmt: skip
+@click.option("--config", type=_FILE, metavar="FILE",
+              help="Configuration file; its data and [inputs] tables hold.  "
+              "[nearest onnxlint.toml or pyproject.toml]")  # fmt: skip
+@click.option("--trust-config", is_flag=True, envvar="ONNXLINT_TRUST_CONFIG",
+              help="Trust a configuration that lies with the model.")  # fmt: skip
+@click.option("--bounds", is_flag=True,
+              help="Also show what each value can be for any input in range.")  # fmt: skip
 @click.option("--static-only", is_flag=True,
               help="Do not run the model; no ranges are observed.")  # fmt: skip
-@click.option("--samples", type=click.IntRange(1), default=8, show_default=True,
-              help="Number of samples to run.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
-              help="Seed of synthetic inputs.")  # fmt: skip
-@click.option("--trace", type=click.Choice(["default", "full"]), default="default",
-              show_default=True,
-              help="Values to record: outputs of fused kernels, or every value.")  # fmt: skip
+@click.option("--trace", type=click.Choice(["default", "full"]),
+              help="Values to record: outputs of fused kernels, or every value.  "
+              "[default]")  # fmt: skip
 @click.option("--time-limit", type=click.FloatRange(0, LONGEST_TIME_LIMIT, min_open=True),
-              default=DEFAULT_TIME_LIMIT, show_default=True, metavar="SECONDS",
-              help="Time limit for reading and running the model.")  # fmt: skip
+              metavar="SECONDS", help="Time limit for reading and running the model.  "
+              f"[{DEFAULT_TIME_LIMIT:g}]")  # fmt: skip
 @click.option("--memory-limit", metavar="SIZE",
               help="Memory limit for each process, e.g. 4GiB.")  # fmt: skip
+@click.option("--format", "-f", "format_", type=click.Choice(["table", "json"]), default="table",
+              help="Format of the summary.  [table]")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @color_option
 def command(
-    model: str, format_: str, as_json: bool, static_only: bool, samples: int, seed: int, trace: str,
-    time_limit: float, memory_limit: str | None,
+    model: str, format_: str, as_json: bool, static_only: bool, unfolds: bool,
+    bounds: bool,    module: tuple[str, ...], node: tuple[str, ...], **given: Any,
 ) -> None:  # fmt: skip
-    """Summarise MODEL layer by layer: module, shape, parameters and range observed in a run."""
-    from onnxlint.safety.forked import Crashed, Isolated
-    from onnxlint.safety.limits import Budget
-    from onnxlint.settings import Settings
+    """Summarise MODEL layer by layer: inputs, shape, parameters, range observed in a run.
+
+    Layers are numbered; the inputs of each are shown by name, on a narrow terminal by number. Nodes
+    that only compute sizes or prepare constants are folded: the values behind them are shown as
+    inputs of the layer that uses them.
+
+    \b
+      onnxlint inspect model.onnx --data test.npz            ranges on your own samples
+      onnxlint inspect model.onnx --module 'encoder.*'       part of a model
+      onnxlint inspect model.onnx -f json                    for tools
+    """
+    from onnxlint.inspection.looking import InspectionError, look
+    from onnxlint.inspection.table import summary
+
+    require_working_directory()
+    settings = _settings(model, **given)
+    try:
+        seen = look(model, settings, static_only=static_only, bounds=bounds)
+    except InspectionError as error:
+        raise click.ClickException(str(error)) from error
+    layers = _selected(seen.layers, module, node)
+    if seen.unobserved is not None:
+        click.echo(printable(f"no observed ranges: {seen.unobserved}"), err=True)
+    if as_json or format_ == "json":
+        click.echo(json_text(seen.document(layers)))
+        return
+    printer = console()
+    for line in summary(seen, layers, width=terminal_width(), unfolds=unfolds):
+        if isinstance(line, str):
+            click.echo(line)
+        else:
+            printer.print(line, soft_wrap=True)
+
+
+def _settings(
+    model: str, *, config: Path | None, trust_config: bool, data: Path | None, labels: Path | None,
+    trace: str | None, memory_limit: str | None, **given: Any,
+) -> Settings:  # fmt: skip
+    """The configuration's settings with those of the command line.
+
+    Raises:
+        click.UsageError: what the command line names is not there.
+        ConfigError: the configuration cannot be used.
+    """
+    from onnxlint.cli.planning import check_data, check_files
+    from onnxlint.config import load_for
+    from onnxlint.job import contracted_settings
+    from onnxlint.settings import LabelSource
     from onnxlint.toml_tables import parse_bytes
 
-    settings = Settings(
-        samples=samples, seed=seed, full_trace=trace == "full", time_limit=time_limit,
-        memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
+    check_data(data)
+    loaded = load_for(model, config, trusts_all=trust_config)
+    _tell_ignored(loaded)
+    settings = contracted_settings(
+        loaded, model, data=data,
+        labels=labels and LabelSource.of(labels), full_trace=trace and trace == "full",
+        memory_limit=memory_limit and parse_bytes(memory_limit), **given,
     )  # fmt: skip
-    look = partial(_looked, settings=settings, static_only=static_only)
-    try:
-        seen = json.loads(
-            Isolated(look, model.encode("utf-8", _RAW), Budget.build(settings)).result()
-        )
-    except Crashed as error:
-        raise click.ClickException(f"{model}: cannot be inspected: {error}") from error
-    if "error" in seen:
-        raise click.ClickException(seen["error"])
-    if seen["note"] is not None:
-        click.echo(printable(f"no observed ranges: {seen['note']}"), err=True)
-    if as_json or format_ == "json":
-        click.echo(json_text({**seen["head"], "layers": seen["layers"]}))
-    else:
-        _print(seen["head"], [Layer(**layer) for layer in seen["layers"]])
+    settings = replace(settings, reference=None, compare_simple=False)
+    check_files(settings)
+    return settings
 
 
-_RAW = "surrogateescape"
-"""How a path that is no UTF-8 becomes bytes and a path again."""
+def _tell_ignored(loaded: Loaded) -> None:
+    """What would decide what is seen, if the configuration beside the model were trusted."""
+    from onnxlint.config import shown
+
+    beside = loaded.declared
+    keys = [key for key in beside.ignored if key in DECIDING] if beside is not None else []
+    if beside is not None and beside.file is not None and keys:
+        told = (f"{shown(beside.file)} lies with the model and is not trusted; ignored: "
+                f"{', '.join(keys)} (--trust-config or --config trusts it)")  # fmt: skip
+        click.echo(printable(told), err=True)
 
 
-def _looked(path: bytes, *, settings: Settings, static_only: bool) -> bytes:
-    """What there is to show, as JSON; in a child process, for the model may be anybody's."""
-    from onnxlint.analyses import Analyses
-    from onnxlint.analyses.execution.worker import Workers
-    from onnxlint.model.file.errors import ModelError
-    from onnxlint.model.file.load import open_model
-    from onnxlint.model.graph.graph import Graph
-    from onnxlint.safety.limits import Budget
+def _selected(
+    layers: Sequence[Layer], modules: Sequence[str], nodes: Sequence[str]
+) -> Sequence[Layer]:
+    """The layers that are asked for.
 
-    model, budget = path.decode("utf-8", _RAW), Budget.build(settings)
-    with closing(Workers()) as workers, closing(Analyses(settings, budget)) as analyses:
-        if not static_only:
-            worker = workers.with_limits(settings.time_limit, settings.memory_limit)
-            worker.serve(budget)
-            analyses.give(worker)
-        try:
-            with open_model(model, budget) as opened:
-                analyses.give(opened)
-                trace, note = _trace(analyses, static_only)
-                layers = [asdict(layer) for layer in _layers(analyses, trace)]
-                head = _header(analyses.get(Graph), model)
-        except ModelError as error:
-            return json.dumps({"error": str(error)}).encode()
-    return json.dumps({"head": head, "layers": layers, "note": note}).encode()
+    Raises:
+        click.UsageError: there is none.
+    """
+    for option, globs, names in (("--module", modules, _modules), ("--node", nodes, _names)):
+        kept = [layer for layer in layers if _matches(names(layer), globs)]
+        if layers and not kept:
+            raise click.UsageError(_nothing(option, globs, layers, names))
+        layers = kept
+    return layers
 
 
-def _trace(analyses: Analyses, static_only: bool) -> tuple[Trace | None, str | None]:
-    """What was observed; or, where nothing was though it was asked for, the reason."""
-    from onnxlint.analyses.trace.trace import Trace
-    from onnxlint.model.graph.place import NotApplicable
-
-    if static_only:
-        return None, None
-    try:
-        return analyses.get(Trace), None
-    except NotApplicable as reason:
-        return None, str(reason)
+def _matches(names: Sequence[str], globs: Sequence[str]) -> bool:
+    return not globs or any(fnmatchcase(name, glob) for name in names for glob in globs)
 
 
-def _header(graph: Graph, path: str) -> dict[str, Any]:
-    proto = graph.model.proto
-    return {
-        "path": path,
-        "ir_version": proto.ir_version,
-        "opsets": dict(graph.main.opsets),
-        "producer": f"{proto.producer_name} {proto.producer_version}".strip(),
-        "inputs": [value.name for value in graph.inputs],
-        "outputs": [value.name for value in graph.outputs],
-        "nodes": sum(len(scope.nodes) for scope in graph.scopes),
-    }
+def _modules(layer: Layer) -> Sequence[str]:
+    return [layer.module] if layer.module else []
 
 
-def _layers(analyses: Analyses, trace: Trace | None) -> Iterator[Layer]:
-    from onnxlint.analyses.static.shapes import Shapes
-    from onnxlint.analyses.static.trained_parameters import learnt_parameters
-    from onnxlint.model.graph.crossings import in_order
-    from onnxlint.model.graph.graph import Graph
-
-    graph, shapes = analyses.get(Graph), analyses.get(Shapes)
-    for node in in_order(graph.main):
-        shape = shapes.of(node.output)
-        seen = _seen(trace, node.output) if trace is not None else None
-        finite = seen is not None and seen.statistics.finite
-        yield Layer(
-            index=node.index,
-            module=node.place.module,
-            op=node.op,
-            node=node.name,
-            output=node.output.name if node.output else None,
-            shape=str(shape) if shape is not None else None,
-            parameters=learnt_parameters(graph, node),
-            minimum=seen.statistics.minimum if seen is not None and finite else None,
-            maximum=seen.statistics.maximum if seen is not None and finite else None,
-            scope=node.scope.path,
-        )
+def _names(layer: Layer) -> Sequence[str]:
+    return [name for name in (layer.node, *layer.outputs) if name]
 
 
-def _seen(trace: Trace, value: Value | None) -> Observed | None:
-    return trace.of(value) or trace.integers(value)
+def _nothing(
+    option: str, globs: Sequence[str], layers: Sequence[Layer],
+    names: Callable[[Layer], Sequence[str]],
+) -> str:  # fmt: skip
+    from difflib import get_close_matches
 
-
-def _print(head: dict[str, Any], layers: list[Layer]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from onnxlint.reporters.summary import counted
-
-    opsets = ", ".join(
-        f"{domain or 'ai.onnx'} {version}" for domain, version in head["opsets"].items()
-    )
-    printer = console(otherwise=160)
-    facts = (f"IR {head['ir_version']}, opset {opsets}, {head['producer'] or 'unknown producer'}, "
-             f"{counted(head['nodes'], 'node')}")  # fmt: skip
-    title = Text.assemble((printable(head["path"]), "bold"), "  ", printable(facts))
-    printer.print(title, soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    whole = not sys.stdout.isatty()  # a line for each layer: a log obeys what begins one
-    for heading in ("Module", "Operator", "Output", "Shape", "Parameters", "Observed"):
-        side: Literal["left", "right"] = "right" if heading == "Parameters" else "left"
-        table.add_column(heading, justify=side, no_wrap=whole)
-    for layer in layers:
-        named = layer.module or layer.node or f"#{layer.index}"
-        module = f"{layer.scope} {named}" if layer.scope else named
-        seen = "" if layer.minimum is None else f"{layer.minimum:.4g} … {layer.maximum:.4g}"
-        count = f"{layer.parameters:,}" if layer.parameters else ""
-        cells = (module, layer.op, layer.output or "", layer.shape or "?", count, seen)
-        table.add_row(*(Text(printable(cell)) for cell in cells))  # Text: no markup, no emoji
-    printer.print(table)
-    parameters = sum(layer.parameters for layer in layers)
-    printer.print(counted(parameters, "parameter"))
+    told = f"no layer matches {option} {', '.join(map(repr, globs))}"
+    known = dict.fromkeys(name for layer in layers for name in names(layer))
+    if not known:
+        return f"{told}: the model names none"
+    near = get_close_matches(globs[0], known, n=1)
+    return f"{told}; did you mean {near[0]!r}?" if near else f"{told}; one is {next(iter(known))!r}"

@@ -35,15 +35,17 @@ def pack(name: str, prefix: str | None, folder: Path) -> None:
 @command.command("rule")
 @click.argument("code")
 @click.argument("name")
-@click.option("--in", "folder", type=click.Path(path_type=Path), default=Path(),
+@click.option("--in", "folder", type=click.Path(path_type=Path),
               metavar="PACK", help="Folder of a pack, or any folder of rules.  [.]")  # fmt: skip
-def rule(code: str, name: str, folder: Path) -> None:
+def rule(code: str, name: str, folder: Path | None) -> None:
     """Make a rule NAME with CODE; a CODE without a number takes the pack's next one."""
     from onnxlint.rules.packs import discover
     from onnxlint.scaffold import Pack, ScaffoldError
 
     try:
-        pack = Pack.at(folder)
+        if folder is None:
+            _require_choice(Pack.below(Path()), code)
+        pack = Pack.at(folder or Path(), code)
         registry = discover()
         if pack.prefix not in {rule.family for rule in registry.rules}:  # it is not installed
             registry = discover([pack.folder] if pack.has_rules else [])
@@ -52,6 +54,23 @@ def rule(code: str, name: str, folder: Path) -> None:
         raise click.UsageError(str(error)) from error
     _write({file: text})
     click.echo(f"next: fill it in, then: onnxlint test-rules {file}")
+
+
+def _require_choice(packs: dict[str, list[str]], code: str) -> None:
+    """Asks for the pack where the working directory only holds some.
+
+    Raises:
+        click.UsageError: it does.
+    """
+    if not packs:
+        return
+    told = ", ".join(f"{folder} ({', '.join(prefixes)})" for folder, prefixes in packs.items())
+    fits = (folder for folder, prefixes in packs.items() if code.startswith(tuple(prefixes)))
+    first = next(fits, next(iter(packs)))
+    raise click.UsageError(
+        f"this folder is no pack, and has packs in it: {told}; choose one with --in {first}, "
+        "or --in . for a rule outside of them"
+    )
 
 
 def _write(files: dict[Path, str]) -> None:

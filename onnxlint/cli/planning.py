@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from onnxlint.job import Job
     from onnxlint.planner import Planner
     from onnxlint.report_cache import ReportCache
-    from onnxlint.settings import Settings
+    from onnxlint.settings import LabelSource, Settings
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,11 @@ def planned(
     """
     from onnxlint.job import Job
 
-    _check_data(options.data)
+    check_data(options.data)
     able = planner.jobs(path for path, problem in models.items() if not problem)
     for job in able:
         if isinstance(job, Job):
-            _check_files(job.settings)
+            check_files(job.settings)
     jobs = iter(able)
     return [
         ModelReport(path, error=problem) if problem else next(jobs)
@@ -129,13 +129,22 @@ def planned(
     ]
 
 
-def _check_data(data: Path | None) -> None:
+def check_data(data: Path | None) -> None:
+    """Whether the data that the command line names is there.
+
+    Raises:
+        click.UsageError: it is not.
+    """
     if data is not None and ":" not in data.name and not exists(data):
         raise click.UsageError(f"--data {str(data)!r} does not exist; check the path")
 
 
-def _check_files(settings: Settings) -> None:
-    """Whether there is all that a reference, labels and simple models need."""
+def check_files(settings: Settings) -> None:
+    """Whether there is all that a reference, labels and simple models need.
+
+    Raises:
+        click.UsageError: it is not.
+    """
     if settings.reference is not None and not exists(settings.reference):
         told = f"the reference {str(settings.reference)!r} does not exist; check the path"
         raise click.UsageError(told)
@@ -146,11 +155,22 @@ def _check_files(settings: Settings) -> None:
         return
     if settings.data is None:
         raise click.UsageError("--labels requires --data")
-    if not is_file(labels.file):
-        raise click.UsageError(f"--labels {str(labels.file)!r} is not a file; check the path")
-    if labels.file == settings.data and labels.key is None:
-        message = f"--labels and --data are one file; select a column: {labels.file.name}:COLUMN"
-        raise click.UsageError(message)
+    check_labels(labels, settings.data)
     if settings.compare_simple and find_spec("sklearn") is None:
         message = "--compare-simple requires scikit-learn: pip install 'onnxlint[baseline]'"
+        raise click.UsageError(message)
+
+
+def check_labels(labels: LabelSource, data: Path | None) -> None:
+    """Whether there are labels: a file, or folders of images that are the data, too.
+
+    Raises:
+        click.UsageError: there are none.
+    """
+    if exists(labels.file) and labels.file.is_dir():
+        return  # whatever is wrong with it, reading it says
+    if not is_file(labels.file):
+        raise click.UsageError(f"--labels {str(labels.file)!r} is not a file; check the path")
+    if labels.file == data and labels.key is None:
+        message = f"--labels and --data are one file; select a column: {labels.file.name}:COLUMN"
         raise click.UsageError(message)

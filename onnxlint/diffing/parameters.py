@@ -15,16 +15,18 @@ from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operator_schemas import schema_of
-from onnxlint.model.graph.operators import INTEGER_AFFINE, OPERAND_NAMES, SAME_CONSTANT
+from onnxlint.model.graph.operators import (
+    INTEGER_AFFINE,
+    OPERAND_NAMES,
+    SAME_CONSTANT,
+    UNSCALED_AFFINE,
+)
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
 
 _SCALES: Mapping[str, tuple[int, int]] = {"QLinearConv": (4, 5), "QLinearMatMul": (4, 5)}
 """Where operators on integers read the scale and the zero point of their weight."""
-
-_UNSCALED = frozenset({"ConvInteger", "MatMulInteger"})
-"""Operators on integers whose weight is scaled by nodes behind them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,7 @@ class Parameter:
     @property
     def is_unscaled(self) -> bool:
         """Whether it holds integers, and nodes behind the layer scale what it computes."""
-        return self.name == "weight" and self.node.op in _UNSCALED
+        return self.name == "weight" and self.node.op in UNSCALED_AFFINE
 
     def numbers(self) -> Array | None:
         """The numbers that the layer computes with, in `dims`; None where they cannot be had."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.predictions.outputs import tabled
 from onnxlint.analyses.predictions.scores import Scores
 from onnxlint.analyses.static.output_heads import Head, probabilities, recognise, spread_classes
@@ -191,4 +192,9 @@ def score_change(old: Analyses, new: Analyses) -> ScoreChange:
         return told
     was, now = before.right, after.right
     to_wrong, to_right = (was & ~now).nonzero()[0], (~was & now).nonzero()[0]
-    return replace(told, to_wrong=tuple(map(int, to_wrong)), to_right=tuple(map(int, to_right)))
+    flipped = [*map(int, to_wrong), *map(int, to_right)]
+    names = new.get(Inputs).fed.names if len(now) == after.samples else []
+    return replace(
+        told, to_wrong=tuple(map(int, to_wrong)), to_right=tuple(map(int, to_right)),
+        files={str(at): names[at] for at in sorted(flipped) if at < len(names)},
+    )  # fmt: skip

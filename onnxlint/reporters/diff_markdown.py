@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from onnxlint.release_diff import ReleaseDiff
-from onnxlint.reporters.diff_sections import Row, Section, headline, run_on, sections, unchanged
+from onnxlint.reporters.diff_rows import Row, Section
+from onnxlint.reporters.diff_sections import headline, run_on, sections, unchanged
 from onnxlint.reporters.markdown_text import code, plain
 
 MOST_ROWS = 30

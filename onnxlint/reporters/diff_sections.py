@@ -6,15 +6,13 @@ Nothing is escaped here: names are as the models have them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 from onnxlint.findings import Diagnostic
 from onnxlint.release_diff import (
     NO_CHANGE,
     OTHER_SHAPE,
     FactChange,
-    LayerChange,
     Observation,
     OutputChange,
     PortChange,
@@ -23,32 +21,12 @@ from onnxlint.release_diff import (
     ScoreChange,
     WeightChange,
 )
+from onnxlint.reporters.diff_layers import layer_rows
+from onnxlint.reporters.diff_rows import ADDED, CHANGED, REMOVED, Row, Section
 from onnxlint.reporters.summary import counted
-from onnxlint.severity import Severity
-
-ADDED, REMOVED, CHANGED = "+", "-", "~"
 
 FLIPPED = 20
 """Samples that are named whose prediction flipped; the others are counted."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One change: what it is of, and what changed; of a finding also how grave it is."""
-
-    sign: str
-    subject: str
-    told: str
-    severity: Severity | None = None
-
-
-@dataclass(frozen=True)
-class Section:
-    """The changes of one topic; `summary` counts them."""
-
-    title: str
-    summary: str
-    rows: Sequence[Row]
 
 
 NAMES = ("findings", "predictions", "labels", "interface", "layers", "operators", "weights",
@@ -137,14 +115,17 @@ def _labels(diff: ReleaseDiff) -> Section | None:
         return None
     told = f"{score.old:.4g} → {score.new:.4g} on {counted(score.samples, 'label')}"
     rows = [Row(CHANGED, f"{score.measure} of {score.output!r}", told)]
-    rows += _flips("right → wrong", REMOVED, score.to_wrong)
-    rows += _flips("wrong → right", ADDED, score.to_right)
+    rows += _flips("right → wrong", REMOVED, score.to_wrong, score.files)
+    rows += _flips("wrong → right", ADDED, score.to_right, score.files)
     return Section("labels", _score_summary(score), rows)
 
 
-def _flips(what: str, sign: str, flipped: Sequence[int] | None) -> Iterator[Row]:
+def _flips(
+    what: str, sign: str, flipped: Sequence[int] | None, files: Mapping[str, str]
+) -> Iterator[Row]:
     if flipped:
-        shown = ", ".join(map(str, flipped[:FLIPPED]))
+        shown = ", ".join(f"{at} ({files[str(at)]})" if str(at) in files else str(at)
+                          for at in flipped[:FLIPPED])  # fmt: skip
         rest = f" … and {len(flipped) - FLIPPED:,} more" if len(flipped) > FLIPPED else ""
         yield Row(sign, what, f"{counted(len(flipped), 'prediction')}: {shown}{rest}")
 
@@ -188,28 +169,7 @@ def _layers(diff: ReleaseDiff) -> Section | None:
         return None
     counts = Counter(each.change for each in diff.layers)
     told = ", ".join(f"{number:,} {change}" for change, number in counts.items())
-    return Section(
-        "layers", f"{told}; {diff.layers_matched:,} matched", [*map(_layer, diff.layers)]
-    )
-
-
-def _layer(change: LayerChange) -> Row:
-    layer, sizes = change.layer, f" {change.layer.shape}" if change.layer.shape else ""
-    subject = f"{layer.op} {layer.label}"
-    if change.change == "added":
-        return Row(ADDED, subject, f"added{sizes}")
-    if change.change == "removed":
-        return Row(REMOVED, subject, f"removed{sizes}")
-    if change.change == "folded":
-        is_norm = change.layer.op == "BatchNormalization"
-        told = "folded into the weights of" if is_norm else "fused into"
-        return Row(CHANGED, subject, f"{told} {change.into}")
-    if change.change == "unfolded":
-        return Row(CHANGED, subject, f"no longer folded into the weights of {change.into}")
-    details = "; ".join(f"{each.what} {each.old} → {each.new}" for each in change.details)
-    if change.change == "retyped" and change.old is not None:
-        return Row(CHANGED, subject, f"was {change.old.op}" + (f"; {details}" if details else ""))
-    return Row(CHANGED, subject, details if change.change == "changed" else f"moved: {details}")
+    return Section("layers", f"{told}; {diff.layers_matched:,} matched", [*layer_rows(diff.layers)])
 
 
 def _operators(diff: ReleaseDiff) -> Section | None:

@@ -7,16 +7,8 @@ from collections.abc import Iterator
 import click
 
 from onnxlint.release_diff import ReleaseDiff
-from onnxlint.reporters.diff_sections import (
-    ADDED,
-    REMOVED,
-    Row,
-    Section,
-    headline,
-    run_on,
-    sections,
-    unchanged,
-)
+from onnxlint.reporters.diff_rows import ADDED, REMOVED, Row, Section
+from onnxlint.reporters.diff_sections import headline, run_on, sections, unchanged
 from onnxlint.reporters.summary import COLOURS
 from onnxlint.safety.printable import printable
 

@@ -68,6 +68,7 @@ def model_document(report: ModelReport) -> dict[str, Any]:
             "not_run": list(report.not_run),
             "samples": report.samples,
             "data": report.data,
+            "sample_files": report.sample_files and list(report.sample_files),
             "not_executed": report.not_executed,
         },
         "metrics": report.metrics and asdict(report.metrics),

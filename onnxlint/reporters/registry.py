@@ -22,6 +22,7 @@ FORMATS: Mapping[str, str] = {
     "json": "json:Json",
     "jsonl": "jsonl:JsonLines",
     "sarif": "sarif:Sarif",
+    "code-scanning": "sarif:CodeScanning",
     "junit": "junit:JUnit",
     "github": "github:GitHub",
     "gitlab": "gitlab:GitLab",

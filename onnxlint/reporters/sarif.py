@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onnxlint.findings import Diagnostic
+from onnxlint.findings import ENGINE_PREFIX, Diagnostic
 from onnxlint.model.graph.place import Place
 from onnxlint.report import ModelReport, Suppressed
 from onnxlint.reporters.places import Files, Line, identity, where
 from onnxlint.reporters.protocol import Gathering, Outcome, Run
 from onnxlint.reporters.sarif_rules import LEVELS, descriptors
 from onnxlint.reporters.summary import counted, problems
-from onnxlint.rules.packs import RESERVED_PREFIX
 from onnxlint.safety.printable import json_text, printable
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -36,13 +35,15 @@ Found = tuple[ModelReport, Diagnostic, Suppressed | None]
 class Sarif(Gathering):
     """The format `sarif`: one run, the gravest results first."""
 
+    tells_suppressed = True
+
     def __init__(self, run: Run) -> None:
         super().__init__(run)
         self._files = Files(run.folder)
 
     def end(self, outcome: Outcome) -> str:
         """All of it; where it would be refused as too large, its gravest part."""
-        found = sorted(_found(self.reports), key=_gravity)
+        found = sorted(_found(self.reports, suppressed=self.tells_suppressed), key=_gravity)
         kept = min(len(found), MOST_RESULTS)
         while True:
             text = json_text(self._log(found[:kept], len(found), outcome)) + "\n"
@@ -95,12 +96,16 @@ class Sarif(Gathering):
     ) -> dict[str, Any]:  # fmt: skip
         same = identity(finding)
         alike[report.path, same] += 1
+        places = self._locations(report, finding.place)
+        message = _message(finding)
+        if "relatedLocations" in places:  # which GitHub shows only where the message links to it
+            message += f"\nModel: {_unlinked(printable(report.path))} ([open](1))"
         return {
             "ruleId": finding.code,
             "ruleIndex": order[finding.code],
             "level": LEVELS[finding.severity],
-            "message": {"text": _message(finding)},
-            **self._locations(report, finding.place),
+            "message": {"text": message},
+            **places,
             "partialFingerprints": {
                 "primaryLocationLineHash": f"{same}:{alike[report.path, same]}",
                 "onnxlintNames/v1": finding.fingerprint,
@@ -150,10 +155,17 @@ class Sarif(Gathering):
                     yield told | {"locations": model, "descriptor": {"id": finding.code}}
 
 
-def _found(reports: Sequence[ModelReport]) -> Iterator[Found]:
+class CodeScanning(Sarif):
+    """The format `code-scanning`: without suppressed findings, which GitHub would call open."""
+
+    tells_suppressed = False
+
+
+def _found(reports: Sequence[ModelReport], *, suppressed: bool) -> Iterator[Found]:
     for report in reports:
         yield from ((report, finding, None) for finding in report.findings)
-        yield from ((report, each.finding, each) for each in report.suppressed)
+        if suppressed:
+            yield from ((report, each.finding, each) for each in report.suppressed)
 
 
 def _gravity(found: Found) -> tuple[bool, int]:
@@ -166,14 +178,18 @@ def _compressed(text: str) -> int:
 
 
 def _is_ours(code: str) -> bool:
-    return code.startswith(RESERVED_PREFIX)
+    return code.startswith(ENGINE_PREFIX)
 
 
 def _message(finding: Diagnostic) -> str:
     """What was found and where, for viewers show only this; no part of it is taken for a link."""
     hint = f"\nHint: {printable(finding.hint)}" if finding.hint else ""
     text = f"{printable(where(finding.place) + finding.message)}{hint}"
-    return text.replace("](", "] (").strip() or finding.name
+    return _unlinked(text).strip() or finding.name
+
+
+def _unlinked(text: str) -> str:
+    return text.replace("](", "] (")
 
 
 def _notification(level: str, text: str) -> dict[str, Any]:

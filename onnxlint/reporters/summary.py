@@ -184,6 +184,14 @@ def _fixes(reports: Sequence[ModelReport]) -> Iterator[str]:
     yield f"{fixed:,} fixed" + (f", {refused:,} not fixed" if refused else "")
 
 
+_NUMBERED = {
+    "order": "folders are classes in sorted order",
+    "numbers": "folders are called like their class numbers",
+    "metadata": "classes by their names in the model's metadata",
+}
+"""How labels became class numbers, where that is not plain."""
+
+
 def metrics_line(metrics: Metrics) -> str:
     """How a model meets the labels."""
     numbers = {
@@ -199,4 +207,5 @@ def metrics_line(metrics: Metrics) -> str:
         worst, recall = min(metrics.recall.items(), key=lambda each: each[1])
         told.insert(1, f"lowest recall {recall:.4g} (class {printable(worst)})")
     where = f"output {printable(metrics.output)!r}, {counted(metrics.samples, 'label')}"
-    return f"{', '.join(told)} ({where})"
+    numbered = _NUMBERED.get(metrics.numbered_by or "")
+    return f"{', '.join(told)} ({where}{f'; {numbered}' if numbered else ''})"

@@ -16,6 +16,7 @@ from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
+from onnxlint.findings import ENGINE_PREFIX
 from onnxlint.rules.diagnosis import FILE_PREFIX, words
 from onnxlint.rules.rule import Rule, RuleError
 from onnxlint.safety.contained import contained
@@ -25,9 +26,6 @@ from onnxlint.safety.unfinished import Terminated
 from onnxlint.toml_tables import exists, real_path
 
 ENTRY_POINT_GROUP = "onnxlint.rules"
-
-RESERVED_PREFIX = "LNT"
-"""Codes of the engine's own findings; no pack may claim them."""
 
 
 class PackError(Exception):
@@ -53,7 +51,7 @@ class Registry:
         Raises:
             PackError: its code or name is taken, or reserved.
         """
-        if rule.family == RESERVED_PREFIX:
+        if rule.family == ENGINE_PREFIX:
             raise PackError(f"{owner}: code {rule.code} is reserved for onnxlint itself; rename it")
         for taken in (self._rules.get(rule.code), self.named(rule.name)):
             if taken is not None and taken is not rule:

@@ -62,9 +62,21 @@ TOPICS = (
     Topic("diff_api", "Comparing releases from Python",
           "[Comparing two releases](../guides/comparing_releases.md) shows the command.",
           ("onnxlint.diffing", "onnxlint.release_diff")),
+    Topic("asserting", "Assertions for tests of a team",
+          "`onnxlint.asserting`: each promise of a model is one line of a test. "
+          "[In the pipeline](../guides/pipelines.md) shows how they are used.",
+          ("onnxlint.asserting",)),
+    Topic("mlflow", "MLflow",
+          "`onnxlint.mlflow`: reports in a run, and a gate before a model is registered. "
+          "[In the pipeline](../guides/pipelines.md) shows how they are used.",
+          ("onnxlint.mlflow",)),
     Topic("rules_api", "Rules, findings and linting from Python",
           "What every rule module imports, and `lint` for programs.", ("onnxlint",)),
 )  # fmt: skip
+
+
+WHOLE = ("asserting", "mlflow")
+"""Modules whose public names are imported from them, and not from onnxlint."""
 
 
 def pages() -> dict[str, str]:
@@ -89,11 +101,18 @@ def navigation() -> list[object]:
 def documented() -> dict[str, str]:
     """What the pages describe: the place of each object in the code, by its name.
 
-    That is every exported name, and every type that one of these hands out.
+    That is every exported name, those of modules for themselves, and every type that one of these
+    hands out.
     """
     package = griffe.load("onnxlint", search_paths=[str(ROOT)])
     found: dict[str, str] = {}
     waiting: list[Any] = [package[name].final_target for name in onnxlint.__all__]
+    waiting += [
+        member
+        for module in WHOLE
+        for member in package[module].members.values()
+        if not member.is_alias and (member.is_class or member.is_function) and member.is_public
+    ]
     while waiting:
         thing = waiting.pop()
         if thing.canonical_path in found.values():

@@ -284,6 +284,7 @@ def _summary() -> dict[str, Any]:
         "not_run": {"type": "array", "items": TEXT},
         "samples": _or_null(COUNT),
         "data": _or_null(TEXT),
+        "sample_files": _or_null({"type": "array", "items": TEXT}),
         "not_executed": _or_null(TEXT),
     })  # fmt: skip
 

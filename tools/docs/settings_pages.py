@@ -22,6 +22,7 @@ def pages() -> dict[str, str]:
         "reference/command_line.md": "\n".join(_command_line()),
         "reference/configuration.md": "\n".join(_configuration()),
         "reference/report.md": "\n".join(_report()),
+        "reference/diff_report.md": "\n".join(_diff()),
     }
 
 
@@ -98,6 +99,21 @@ def _report() -> Iterator[str]:
     yield "reports against it. Measured numbers have nine significant digits.\n"
     yield from _keys("Document", schema)
     yield from _keys("tool", schema["properties"]["tool"])
+    for name, part in schema["$defs"].items():
+        yield from _keys(name, part)
+
+
+def _diff() -> Iterator[str]:
+    schema = _schema("diff")
+    yield "# JSON of a diff\n"
+    yield "`onnxlint diff OLD NEW --format json` prints one document, in ASCII, without NaN or"
+    yield "infinity as numbers. `onnxlint schema diff` prints its JSON Schema; the tests validate"
+    yield "real documents against it. Measured numbers have nine significant digits."
+    yield "[Comparing two releases](../guides/comparing_releases.md) says what is compared.\n"
+    yield from _keys("Document", schema)
+    for name, part in schema["properties"].items():
+        if "properties" in part:
+            yield from _keys(name, part)
     for name, part in schema["$defs"].items():
         yield from _keys(name, part)
 

@@ -88,7 +88,9 @@ class Within:
             count = f" ({len(reasons):,} nodes)" if len(reasons) > 1 else ""
             message = f"values inside {place} are not recorded: {reason}{count}"
             evidence = {"places": [*reasons][:SHOWN_PLACES]}
-            report.losses.append(Loss(message, "runs", Severity.INFO, evidence, _remedy(reason)))
+            report.losses.append(
+                Loss(message, "inner values", Severity.INFO, evidence, _remedy(reason))
+            )
 
     @classmethod
     def build(

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MOST_HEEDED = 3
 """So many refusals are taken at their word: a choice, each costs a run or two."""
 
+MOST_NAMED = 10_000
+"""Files of samples that a report names; a choice, a megabyte."""
+
 INNER_SAMPLES = 8
 """Samples that are run again to look inside fused kernels: as many as synthetic ones by default."""
 
@@ -102,6 +105,9 @@ class Execution:
         report.not_executed = self.failure
         if self.ran:
             report.samples, report.data = self.samples, self.inputs.description
+            if not self.inputs.synthetic:
+                named = self.inputs.fed.names[: min(self.samples, MOST_NAMED)]
+                report.sample_files = tuple(named) or None
 
     @classmethod
     def contribute_failure(cls, problem: Exception, report: Contributions) -> None:

@@ -163,6 +163,9 @@ class Inputs:
     def description(self) -> str:
         """What was fed, in a few words for the summary."""
         if not self.synthetic:
-            note = f" ({self.fed.note})" if self.fed.note else ""
+            notes = [self.fed.note] if self.fed.note else []
+            if self.fed.lies_in_folders and self.settings.labels is None:
+                notes.append(f"if its folders are classes: --labels {self.settings.data}")
+            note = f" ({'; '.join(notes)})" if notes else ""
             return f"data {self.settings.data}{note}"
         return f"synthetic inputs (seed {self.settings.seed})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -143,11 +143,22 @@ class FedInput:
 
 
 class Data:
-    """The samples of the user's data: those that are run, and some more."""
+    """The samples of the user's data: those that are run, and some more.
 
-    def __init__(self, inputs: list[FedInput], runs: list[dict[str, Array]]) -> None:
+    `names` are their files, where each is one.
+    """
+
+    def __init__(
+        self, inputs: list[FedInput], runs: list[dict[str, Array]], names: Sequence[str] = ()
+    ) -> None:
+        self.names = names
         self._inputs = inputs
         self._runs = runs
+
+    def named(self, sample: int) -> str:
+        """A sample by its number from 0, and its file where it has one."""
+        is_named = sample < len(self.names)
+        return f"sample {sample} ({self.names[sample]})" if is_named else f"sample {sample}"
 
     def __iter__(self) -> Iterator[FedInput]:
         return iter(self._inputs)
@@ -185,6 +196,7 @@ class Data:
                 for slot in inputs.slots
             ],
             runs,
+            fed.names,
         )
 
     @property

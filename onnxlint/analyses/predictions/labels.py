@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
@@ -21,10 +22,15 @@ NO_LABELS = "requires --labels together with --data"
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """All labels of the file: int64, float or text (dtype object), a row for each sample."""
+    """All labels of the file: int64, float or text (dtype object), a row for each sample.
+
+    `folders` are those that the labels are named after, empty ones too; None where a file says
+    them.
+    """
 
     array: Array
     source: LabelSource
+    folders: tuple[str, ...] | None = None
 
     @property
     def place(self) -> Place:
@@ -54,7 +60,7 @@ class Labels:
             raise Unavailable(NO_LABELS)
         if settings.data is None:
             raise DataError(f"{source}: labels require the samples that they belong to (--data)")
-        return cls(labels.read(source.file, source.key), source)
+        return cls(labels.read(source.file, source.key), source, _folders(source, settings.data))
 
     def of(self, samples: int, *, are_all: bool) -> Array:
         """Those of the first samples; `are_all` says that the data holds no more.
@@ -67,3 +73,19 @@ class Labels:
             told = f"{self.source}: {count:,} labels for {samples:,} samples"
             raise DataError(f"{told}; give one label, or one row of labels, per sample")
         return self.array[:samples]
+
+
+def _folders(source: LabelSource, data: Path) -> tuple[str, ...] | None:
+    """The folders of classes, where they are the labels.
+
+    Raises:
+        DataError: the samples are others.
+    """
+    from onnxlint.runtime.data import class_folders
+
+    if not source.file.is_dir():
+        return None
+    if not data.is_dir() or not source.file.samefile(data):
+        told = "the folders of images that labels are named after must be the data"
+        raise DataError(f"{source}: {told}; give --data {source.file} (now {data})")
+    return tuple(class_folders.folders(source.file))

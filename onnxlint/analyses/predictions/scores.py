@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
+from onnxlint.analyses.predictions.class_names import ClassNames, Numbered
 from onnxlint.analyses.predictions.labels import Labels
 from onnxlint.analyses.predictions.outputs import Output, Outputs, tabled
 from onnxlint.analyses.static.output_heads import Head, probabilities, recognise, spread_classes
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.errors import DataError
-from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics
@@ -23,14 +24,11 @@ from onnxlint.settings import Settings
 from onnxlint.severity import Severity
 
 if TYPE_CHECKING:
-    from onnxlint.model.file.tensors import Tensor
     from onnxlint.types import Array
 
-_NAMING = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
-"""Attributes of ai.onnx.ml's classifiers and ZipMap that name the classes."""
 
-_NAMED_BY = ("string", "int8", "int16", "int32", "int64")
-"""The types of tables whose entries name classes."""
+FEW_CLASSES = 10
+"""Classes that a hint lists; a choice, a line or two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +38,8 @@ class Scores:
     `task` is `classification`, `multi-label` or `regression`. `truths` and `predicted` are class
     numbers, or [rows, labels] of 0 and 1, or [rows, numbers]; of an output that gives the class
     itself they are as the file has them. `probabilities` is [rows, classes] where there are any.
-    `names` are those of the classes. `is_guessed` is true where only its shape tells that an output
+    `names` are those of the classes; `numbered_by` says how the labels were numbered, as
+    `Numbered.by` does. `is_guessed` is true where only its shape tells that an output
     holds a score for each class.
     """
 
@@ -52,6 +51,7 @@ class Scores:
     probabilities: Array | None = None
     names: Sequence[str] | None = None
     is_guessed: bool = False
+    numbered_by: str = "labels"
 
     @property
     def place(self) -> Place:
@@ -77,9 +77,10 @@ class Scores:
             if gathered is not None:
                 known[output] = gathered
         heads = {out: recognise(graph, shapes, out.value, settings.outputs) for out in known}
-        found = next(_fitting(graph, known, heads, truths), None)
+        named = ClassNames(graph, settings, labels)
+        found = next(_fitting(named, known, heads, truths), None)
         if found is None:
-            raise DataError(_misfit(graph, labels, truths, known, outputs))
+            raise DataError(_misfit(named, truths, known, heads, outputs))
         return found
 
     @property
@@ -184,6 +185,8 @@ class Scores:
     def contribute(self, report: Contributions) -> None:
         """How the model meets the labels."""
         report.metrics = self.metrics()
+        if self.numbered_by == "order" and self.names is not None:
+            report.losses.append(_in_order(self.output.value.name, self.names))
         if self.is_guessed:
             name = self.output.value.name
             message = (
@@ -203,6 +206,8 @@ class Scores:
             samples=self.samples,
             accuracy=self.accuracy,
             recall=self.recall,
+            numbered_by=self.numbered_by if self.task == "classification" else None,
+            classes=None if self.names is None else tuple(self.names),
             log_loss=self.log_loss,
             calibration_error=self.calibration_error,
             rmse=self.rmse,
@@ -210,20 +215,35 @@ class Scores:
         )
 
 
+def _in_order(output: str, names: Sequence[str]) -> Loss:
+    """That nothing names the classes, and how their folders were numbered."""
+    from onnxlint.runtime.data.wording import listed
+
+    message = (
+        f"no names of the classes are known: the folders {listed(names)} are the classes 0 to "
+        f"{len(names) - 1} of output {output!r}, in this order, as torchvision's ImageFolder has it"
+    )
+    listed_names = json.dumps(names, ensure_ascii=False) if len(names) <= FEW_CLASSES else "[…]"
+    hint = f'list the names in the order of training: [outputs."{output}"] classes = {listed_names}'
+    return Loss(message, "class names", Severity.INFO, {"output": output, "names": [*names]}, hint)
+
+
 def _fitting(
-    graph: Graph, known: Mapping[Output, Array], heads: Mapping[Output, Head | None], truths: Array
-) -> Iterator[Scores]:
+    named: ClassNames, known: Mapping[Output, Array], heads: Mapping[Output, Head | None],
+    truths: Array,
+) -> Iterator[Scores]:  # fmt: skip
     """The outputs that labels fit: what says most of them first, what is only guessed last."""
     settled = {out: _settled(head, known[out]) for out, head in heads.items() if head is not None}
     classified = [
         found for output, head in settled.items() if head is not None
-        and (found := _classified(graph, output, head, known[output], truths)) is not None
+        and (found := _classified(named, output, head, known[output], truths)) is not None
     ]  # fmt: skip
     yield from (found for found in classified if found.probabilities is not None)
-    yield from filter(None, (_named(output, array, truths) for output, array in known.items()))
+    chosen = (_chosen(named, output, array, truths) for output, array in known.items())
+    yield from filter(None, chosen)
     yield from classified
     yield from filter(None, (_regressed(output, array, truths) for output, array in known.items()))
-    ranked = (_ranked(graph, output, array, truths) for output, array in known.items())
+    ranked = (_ranked(named, output, array, truths) for output, array in known.items())
     yield from filter(None, ranked)
 
 
@@ -245,7 +265,7 @@ def _settled(head: Head, array: Array) -> Head | None:
 
 
 def _classified(
-    graph: Graph, output: Output, head: Head, array: Array, labels: Array
+    named: ClassNames, output: Output, head: Head, array: Array, labels: Array
 ) -> Scores | None:
     """Class numbers, names or rows of 0 and 1 beside the probabilities of a head."""
     import numpy as np
@@ -255,20 +275,21 @@ def _classified(
     raw = spread_classes(array, head).astype(np.float64)
     p = np.nan_to_num(probabilities(raw, head.kind), nan=0.0)
     classes = p.shape[-1]
-    names = _class_names(graph, classes)
     is_matrix = labels.shape == p.shape and classes > 1 and np.isin(labels, (0, 1)).all()
     if head.kind == "sigmoid" and classes > 1:
         return _multi_label(output, p, labels) if is_matrix else None
-    truths = _from_rows(labels) if is_matrix else _numbered(labels, names)
-    if truths is None or truths.size * classes != p.size:
+    numbered = _numbered(named, output, labels, classes, is_matrix=bool(is_matrix))
+    if numbered is None or numbered.numbers.size * classes != p.size:
         return None
+    truths = numbered.numbers
     if not 0 <= truths.max() < max(2, classes):
         return None
     kept = truths.reshape(-1) >= 0  # what is below 0 is padding, as -100 is to PyTorch's losses
     truths, p = truths.reshape(-1)[kept], p.reshape(-1, classes)[kept]
     predicted = (p[:, 0] > 0.5).astype(np.int64) if classes == 1 else p.argmax(axis=1)
     told = None if head.kind == "margins" else p
-    return Scores(output, "classification", len(labels), truths, predicted, told, names)
+    return Scores(output, "classification", len(labels), truths, predicted, told,
+                  numbered.names, numbered_by=numbered.by)  # fmt: skip
 
 
 def _multi_label(output: Output, p: Array, labels: Array) -> Scores:
@@ -279,42 +300,31 @@ def _multi_label(output: Output, p: Array, labels: Array) -> Scores:
     return Scores(output, "multi-label", len(labels), truths, predicted, rows)
 
 
-def _from_rows(labels: Array) -> Array | None:
-    """The classes of rows with a single 1."""
-    return labels.argmax(axis=-1) if (labels.sum(axis=-1) == 1).all() else None
+def _numbered(
+    named: ClassNames, output: Output, labels: Array, classes: int, *, is_matrix: bool
+) -> Numbered | None:
+    """Labels as class numbers; of rows where the 1 stands, if each has one."""
+    if not is_matrix:
+        return named.numbered(labels, output.value.name, classes)
+    if not (labels.sum(axis=-1) == 1).all():
+        return None
+    names, _ = named.of(output.value.name, classes)
+    return Numbered(labels.argmax(axis=-1), names, "labels")
 
 
-def _numbered(labels: Array, names: Sequence[str] | None) -> Array | None:
-    """Labels as numbers of the classes; None where they cannot be."""
-    import numpy as np
-
-    if names is None:
-        return labels if labels.dtype.kind == "i" else None
-    number = {name: at for at, name in enumerate(names)}
-    flat = [number.get(str(label)) for label in labels.reshape(-1).tolist()]
-    return None if None in flat else np.array(flat, np.int64).reshape(labels.shape)
-
-
-def _class_names(graph: Graph, classes: int) -> Sequence[str] | None:
-    """The names that the model gives to so many classes."""
-    count = max(2, classes)
-    for node in graph.main.nodes:
-        for attribute in _NAMING if node.domain == "ai.onnx.ml" else ():
-            named = node.attribute(attribute, [])
-            if len(named) == count:
-                return [_text(name) for name in named]
-        if node.op == "ai.onnx.ml::ArrayFeatureExtractor":
-            table = graph.tensor(node.input(0))
-            if table is not None and table.size == count and table.dtype in _NAMED_BY:
-                return [_text(name) for name in _entries(table)] or None
-    return None
-
-
-def _named(output: Output, array: Array, labels: Array) -> Scores | None:
+def _chosen(named: ClassNames, output: Output, array: Array, labels: Array) -> Scores | None:
     """An output that gives the class itself, as a number or a name."""
-
+    if array.size != labels.size:
+        return None
+    if labels.dtype.kind == "O" and array.dtype.kind in "iu":
+        numbered = named.by_itself(labels, output.value.name)
+        if numbered is None:
+            return None
+        truths, predicted = numbered.numbers.reshape(-1), array.reshape(-1)
+        return Scores(output, "classification", len(labels), truths, predicted,
+                      numbered_by=numbered.by)  # fmt: skip
     kinds = {"i": "iu", "O": "OU"}.get(labels.dtype.kind, "")
-    if array.dtype.kind not in kinds or array.size != labels.size:
+    if array.dtype.kind not in kinds:
         return None
     truths, predicted = labels.reshape(-1), array.reshape(-1)
     if truths.dtype.kind == "O":
@@ -322,20 +332,24 @@ def _named(output: Output, array: Array, labels: Array) -> Scores | None:
     return Scores(output, "classification", len(labels), truths, predicted)
 
 
-def _ranked(graph: Graph, output: Output, array: Array, labels: Array) -> Scores | None:
+def _ranked(named: ClassNames, output: Output, array: Array, labels: Array) -> Scores | None:
     """Class numbers beside an output that has a number for each class, of whatever head."""
     import numpy as np
 
     classes = array.shape[-1] if array.ndim > 1 else 0
-    names = _class_names(graph, classes)
-    truths = _numbered(labels, names) if array.dtype.kind == "f" and classes > 1 else None
-    if truths is None or truths.size * classes != array.size or truths.max() >= classes:
+    if array.dtype.kind != "f" or classes < 2:
+        return None
+    numbered = named.numbered(labels, output.value.name, classes)
+    if numbered is None:
+        return None
+    truths = numbered.numbers
+    if truths.size * classes != array.size or truths.max() >= classes:
         return None
     kept = truths.reshape(-1) >= 0
     rows = np.nan_to_num(array.reshape(-1, classes)[kept].astype(np.float64), nan=-np.inf)
     predicted = rows.argmax(axis=1)
     return Scores(output, "classification", len(labels), truths.reshape(-1)[kept], predicted,
-                  names=names, is_guessed=True)  # fmt: skip
+                  names=numbered.names, is_guessed=True, numbered_by=numbered.by)  # fmt: skip
 
 
 def _as_texts(labels: Array) -> Array:
@@ -357,17 +371,23 @@ def _regressed(output: Output, array: Array, labels: Array) -> Scores | None:
 
 
 def _misfit(
-    graph: Graph, labels: Labels, truths: Array, known: Mapping[Output, Array], outputs: Outputs
-) -> str:
+    named: ClassNames, truths: Array, known: Mapping[Output, Array],
+    heads: Mapping[Output, Head | None], outputs: Outputs,
+) -> str:  # fmt: skip
+    widths = {out: array.shape[-1] for out, array in known.items() if array.ndim > 1}
+    ranked = sorted(widths, key=lambda out: heads[out] is None)
+    told = named.misfit({out.value.name: widths[out] for out in ranked})
+    if told is not None:
+        return told
     kind = {"i": "integers", "f": "floats", "O": "names"}[truths.dtype.kind]
     told = f"{kind} of shape {list(truths.shape)}"
     if truths.dtype.kind == "i":
         told += f" from {truths.min()} to {truths.max()}"
     fitted = ", ".join(_told(output) for output in outputs)
-    widths = {array.shape[-1] for array in known.values() if array.ndim > 1}
-    names = next(filter(None, (_class_names(graph, width) for width in widths)), None)
-    named = f"; class names: {', '.join(map(repr, names[:10]))}" if names else ""
-    return f"{labels.source}: labels ({told}) match no output of the model: {fitted}{named}"
+    names = next(filter(None, (named.of(out.value.name, widths[out])[0] for out in widths)), None)
+    called = f"; class names: {', '.join(map(repr, names[:10]))}" if names else ""
+    source = named.labels.source
+    return f"{source}: labels ({told}) match no output of the model: {fitted}{called}"
 
 
 def _told(output: Output) -> str:
@@ -375,14 +395,3 @@ def _told(output: Output) -> str:
     if not output.arrays:
         return f"{name} is not a tensor, or too large to be kept"
     return f"{name} is {output.arrays[0].dtype}{list(output.arrays[0].shape)} in one run"
-
-
-def _entries(table: Tensor) -> list[Any]:
-    try:
-        return list(table.array().reshape(-1).tolist())
-    except TensorError:
-        return []
-
-
-def _text(name: Any) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)

@@ -60,6 +60,10 @@ class Evaluation(Knowledge):
                 self._learn(each)
         return self._facts[value]
 
+    def known(self, value: Value) -> Range | None:
+        """What was already found of a value of its own."""
+        return self._facts.get(value)
+
     def _before(self, value: Value) -> Iterable[Value]:
         node = value.producer
         if node is None or value in self._facts or self.world.graph.tensor(value) is not None:

@@ -12,7 +12,7 @@ from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.registry import POINTWISE
 from onnxlint.model.file.dtypes import is_float, numpy_dtype
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MIRRORED
+from onnxlint.model.graph.operators import MIRRORED, RESHAPING
 
 if TYPE_CHECKING:
     from onnxlint.analyses.ranges.at import At
@@ -151,6 +151,8 @@ def limits_of(
         yield from limits_of(evaluation, node.inputs[0], not truth, depth - 1)
     elif node.op in ("Identity", "Cast") and node.inputs and node.inputs[0] is not None:
         yield from _of_copy(evaluation, node, truth, depth)
+    elif node.op in RESHAPING and evaluation.world.is_single(condition) and node.inputs[0]:
+        yield from limits_of(evaluation, node.inputs[0], truth, depth - 1)
     elif node.op in ("IsNaN", "IsInf") and node.inputs and node.inputs[0] is not None:
         yield from _of_test(evaluation, node, node.inputs[0], truth)
     else:
@@ -234,6 +236,8 @@ def _on_both(
             most = np.asarray(high) / (slope.bent / 2)
             if bool((most >= 0).all()):
                 yield Limit(base, -most, most, is_number)
+            if bool((np.asarray(low) > 0).all()):
+                yield Limit(base, is_number=is_number, nonzero=True)
         return
     ends = [(np.asarray(end) - form.constant) / slope.plain for end in (low, high)]
     if slope.plain < 0:

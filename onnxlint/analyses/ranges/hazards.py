@@ -66,6 +66,11 @@ class Hazards:
         return (hazard for hazard in self.all if hazard.kind in kinds)
 
     @property
+    def known(self) -> list[Hazard]:
+        """Those that were already looked for."""
+        return self._found or []
+
+    @property
     def all(self) -> list[Hazard]:
         """All hazards, in the order of the file."""
         if self._found is None:

@@ -293,8 +293,10 @@ def settled(one: Range, element_type: int | None, *, slack: float = 1.0) -> Rang
             one = replace(one, loose=True).without_parts()
         return replace(one, low=low, high=high, nan=False, integer=True)
     step = slack * precision(element_type)
-    if slack > 1 or not _is_exact(low, high, element_type):
-        low, high = _rounded(low, -1, step, element_type), _rounded(high, 1, step, element_type)
+    low, high = (
+        _rounded(end, sign, step, element_type, keeps=slack <= 1)
+        for end, sign in ((low, -1), (high, 1))
+    )
     low, high = np.where(low < least, -np.inf, low), np.where(high > most, np.inf, high)
     low, high = np.minimum(low, most), np.maximum(high, least)
     anchor = one.anchor
@@ -304,14 +306,20 @@ def settled(one: Range, element_type: int | None, *, slack: float = 1.0) -> Rang
     return replace(one, low=low, high=high, anchor=anchor)
 
 
-def _rounded(ends: Array, sign: int, step: float, element_type: int) -> Array:
-    """Ends moved outwards, but not across 0: what is not 0 may become it."""
-    away = np.abs(ends) * step + _tiniest(element_type)
-    moved = ends + np.where(ends == 0, 0.0, sign * away)
-    return np.where(ends * moved < 0, 0.0, moved)
+def _rounded(ends: Array, sign: int, step: float, element_type: int, *, keeps: bool) -> Array:
+    """Ends moved outwards, but not across 0: what is not 0 may become it.
+
+    Rounding keeps order, so that ends which the dtype has stay where kernels round correctly.
+    """
+    size = np.where(np.isinf(ends), 0.0, np.abs(ends))
+    moved = ends + sign * (size * step + smallest(element_type))
+    moved = np.where(np.sign(ends) * moved < 0, 0.0, moved)
+    is_kept = (ends == 0) | (_are_exact(ends, element_type) & keeps)
+    return np.where(is_kept, ends, moved)
 
 
-def _tiniest(element_type: int) -> float:
+def smallest(element_type: int) -> float:
+    """The least positive number of a float type, a subnormal one."""
     return float(_finfo(element_type).smallest_subnormal)
 
 
@@ -323,14 +331,11 @@ def _finfo(element_type: int) -> Any:
     return ml_dtypes.finfo(numpy_dtype(element_type))  # type: ignore[no-untyped-call]
 
 
-def _is_exact(low: Array, high: Array, element_type: int) -> bool:
-    """Whether both ends are numbers of the dtype: weights and what only moves them."""
-    dtype = numpy_dtype(element_type)
+def _are_exact(ends: Array, element_type: int) -> Array:
+    """Which ends are numbers of the dtype: those of weights and of what only moves them."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(
-            (low.astype(dtype).astype(np.float64) == low).all()
-            and (high.astype(dtype).astype(np.float64) == high).all()
-        )
+        there = ends.astype(numpy_dtype(element_type)).astype(np.float64)
+    return np.asarray(there == ends)
 
 
 def _or(numbers: Array, default: float) -> Array:

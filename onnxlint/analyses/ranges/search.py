@@ -12,29 +12,37 @@ from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.consequences import consequences
 from onnxlint.analyses.ranges.evaluation import Evaluation
 from onnxlint.analyses.ranges.hazards import Hazard
-from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.range import Range, limits
 from onnxlint.analyses.ranges.ranges import Ranges
 from onnxlint.analyses.ranges.refinement import refined
-from onnxlint.analyses.ranges.zones import HAZARDOUS, Kind, Zone, zones_of
+from onnxlint.analyses.ranges.transfers import TRANSFERS
+from onnxlint.analyses.ranges.zones import (
+    FLOAT16_MOST,
+    HALF_ZONES,
+    HAZARDOUS,
+    OUTPUT,
+    Kind,
+    Zone,
+    zones_of,
+)
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.operators import COMPARISONS, RESCALING, SIZE_OPS
 
 if TYPE_CHECKING:
     from onnx import AttributeProto
 
     from onnxlint.analyses.ranges.world import Knowledge, World
 
-LARGEST_SOUND = 1e6
-"""A result beyond this magnitude that rests on a failed one says nothing of its own. A choice: what
-squashes or normalises a failed value gives numbers far below it."""
+RECOVERING = (RESCALING - {"Exp", "Log", "Reciprocal"}) | COMPARISONS | {"Sign"}
+"""What squashes or normalises a failed value gives numbers that are worth a look of their own."""
 
 
 def found_in(graph: Graph, ranges: Ranges) -> list[Hazard]:
     """The hazards of a model, in the order of the file; nothing is evaluated where none can be."""
-    nodes = list(graph.nodes(*sorted(HAZARDOUS)))
-    if not nodes:
-        return []
     search = Search(ranges)
+    nodes = list(graph.nodes(*sorted(HAZARDOUS)))
+    nodes += [node for node in graph.nodes() if ranges.is_half(node.output)]
     for node in nodes:
         search.look_at(node)
     return search.found(graph)
@@ -71,8 +79,7 @@ class Search:
         for hit in sorted(self.hits.values(), key=lambda hit: order[hit.node]):
             hazard = hit.hazard()
             if hazard is not None:
-                number = hit.evaluation.world.numbers.of(hazard.operand)
-                causes.setdefault((hazard.kind, number), hazard)
+                causes.setdefault((hazard.kind, hit.cause), hazard)
         return list(causes.values())
 
 
@@ -86,11 +93,28 @@ class Hit:
     def __init__(self, evaluation: Knowledge, node: Node, zone: Zone, range_: Range) -> None:
         self.evaluation, self.node, self.zone, self.range = evaluation, node, zone, range_
 
+    @property
+    def operand(self) -> Value | None:
+        """What must not lie in the zone: an input, or the output."""
+        return self.node.output if self.zone.slot == OUTPUT else self.node.input(self.zone.slot)
+
+    @property
+    def cause(self) -> int:
+        """The number of what is to blame: the operand; of a softmax by hand the logits."""
+        numbers, operand = self.evaluation.world.numbers, self.operand
+        if self.zone.kind is Kind.SOFTMAX and self.node.op == "Div":
+            exponential = self.node.input(0)
+            maker = exponential.producer if exponential is not None else None
+            operand = maker.input(0) if maker is not None else operand
+        return -1 if operand is None else numbers.of(operand)
+
     def hazard(self) -> Hazard | None:
         """What is left of it; None where a guard, or a closer look, takes it away."""
-        operand = self.node.input(self.zone.slot)
+        operand = self.operand
         if operand is None:
             return None
+        if self.zone.kind is Kind.CAST and self.range.free and _is_size(self.evaluation, operand):
+            return None  # no axis is that long
         closer = refined(self.evaluation, operand, self.zone, self.range)
         if closer is None:
             return None
@@ -118,6 +142,24 @@ def _way(evaluation: Knowledge, value: Value) -> Iterator[Node]:
         at = max(varying, key=lambda v: _width(evaluation.of(v)), default=None)
 
 
+MOST_TO_SIZE = 16
+"""Nodes between a size and where it is cast. A choice: shape arithmetic is short."""
+
+
+def _is_size(evaluation: Knowledge, value: Value) -> bool:
+    """Whether a value is computed of sizes, of all that it varies with."""
+    at: Value | None = value
+    for _ in range(MOST_TO_SIZE):
+        node = at.producer if at is not None else None
+        if node is None:
+            return False
+        if node.op in SIZE_OPS:
+            return True
+        varying = [v for v in node.inputs if v is not None and evaluation.of(v).varies]
+        at = max(varying, key=lambda v: _width(evaluation.of(v)), default=None)
+    return False
+
+
 class Watched(Evaluation):
     """An evaluation that tells a search of operands that may fail, and goes on as if they did not.
 
@@ -143,7 +185,9 @@ class Watched(Evaluation):
     def transferred(self, node: Node, read: list[Range | None]) -> list[Range]:
         """What a node gives; where it may fail, what it gives where it does not."""
         if node.op not in HAZARDOUS:
-            return [_recovered(each) for each in super().transferred(node, read)]
+            made = self._without_overflow(node, read, super().transferred(node, read))
+            self._watch_half(node, read, made)
+            return [_recovered(node, each) for each in made]
         at, failed, healed = At(self, node, read), False, list(read)
         with np.errstate(all="ignore"):
             zones = list(zones_of(at))
@@ -158,12 +202,44 @@ class Watched(Evaluation):
             healed[zone.slot] = operand if outside is None else outside
         made = super().transferred(node, healed)
         if not failed:
-            return [_recovered(each) for each in made]
+            return [_recovered(node, each) for each in made]
         return [replace(each, nan=False, failed=True) for each in made]
 
+    def _without_overflow(
+        self, node: Node, read: list[Range | None], made: list[Range]
+    ) -> list[Range]:
+        """As if inputs without a range were no larger than what the network can take.
 
-def _recovered(one: Range) -> Range:
-    """No longer failed, where the numbers are such as they are elsewhere."""
-    if one.failed and one.magnitude <= LARGEST_SOUND and not one.nan:
-        return replace(one, failed=False)
-    return one
+        Every sum of such inputs could overflow, and all that follows be NaN: that is no news.
+        """
+        if not all(each.is_finite for each in read if each is not None):
+            return made
+        kept = []
+        for value, one in zip(node.outputs, made, strict=False):
+            if one.free and not one.is_finite:
+                low, high = limits(self.world.element_type(value))
+                ends = np.clip(one.low, low, high), np.clip(one.high, low, high)
+                one = replace(one, low=ends[0], high=ends[1], nan=False)
+            kept.append(one)
+        return kept
+
+    def _watch_half(self, node: Node, read: list[Range | None], made: list[Range]) -> None:
+        """Tells of a float16 that overflows, although all that is read is finite."""
+        if not made or not made[0].infinite or not self.world.is_half(node.output):
+            return
+        known = [each for each in read if each is not None]
+        transfer = TRANSFERS.get(node.op)
+        if transfer is None or not all(each.is_finite and not each.failed for each in known):
+            return
+        with np.errstate(all="ignore"):
+            found = transfer.function(At(self, node, read))
+        exact = found if isinstance(found, Range) else next(iter(found or ()), None)
+        zone = next((zone for zone in HALF_ZONES if exact is not None and zone.hits(exact)), None)
+        if exact is not None and zone is not None:
+            self._search.add(Hit(self, node, zone, exact))
+            made[0] = replace(made[0].within(-FLOAT16_MOST, FLOAT16_MOST) or made[0], failed=True)
+
+
+def _recovered(node: Node, one: Range) -> Range:
+    """No longer failed, behind what gives such numbers as it always does."""
+    return replace(one, failed=False) if one.failed and node.op in RECOVERING else one

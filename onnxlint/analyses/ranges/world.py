@@ -16,7 +16,7 @@ from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.traversal import flows_to, reach
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto
+    from onnx import AttributeProto, TypeProto
 
     from onnxlint.analyses.ranges.range import Range
 
@@ -60,6 +60,11 @@ class World:
             self._unknown_nodes.add(node)
             self.unknown[node.op] += 1
 
+    def is_half(self, value: Value | None) -> bool:
+        """Whether a value is a float16."""
+        shape = self.shapes.of(value)
+        return shape is not None and shape.dtype == "float16"
+
     def is_single(self, value: Value) -> bool:
         """Whether a value holds one number."""
         dims = self.dims(value)
@@ -76,9 +81,23 @@ class World:
         return None if shape is None else shape.dims
 
     def element_type(self, value: Value | None) -> int | None:
-        """The element type of a value, as onnx numbers them."""
+        """The element type of a value, as onnx numbers them; also of elements of a sequence."""
+        if value is None:
+            return None
         shape = self.shapes.of(value)
-        return None if shape is None else shape.element_type
+        return _inner(self.shapes.type_of(value)) if shape is None else shape.element_type
+
+
+def _inner(found: TypeProto | None) -> int | None:
+    """The element type of tensors in a sequence or an optional value."""
+    while found is not None:
+        kind = found.WhichOneof("value")
+        if kind == "tensor_type":
+            return found.tensor_type.elem_type or None
+        if kind not in ("sequence_type", "optional_type"):
+            return None
+        found = getattr(found, kind).elem_type
+    return None
 
 
 class Knowledge(ABC):

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxlint.analyses.ranges.range import Range, limits, precision
+from onnxlint.analyses.ranges.range import Range, limits, precision, smallest
 from onnxlint.model.file.dtypes import dtype_name, is_float
 
 if TYPE_CHECKING:
     from onnxlint.analyses.ranges.at import At
+    from onnxlint.model.graph.nodes import Node
     from onnxlint.types import Array
 
 
@@ -43,6 +44,8 @@ class Zone:
         high: the largest.
         limit: what the operand must be, in words: `> 0`.
         outcome: what comes out: `NaN`, `-inf`, `refusal` …
+        is_of_rows: it is not single elements that fail but rows of which all are the same number
+            between these ends.
     """
 
     kind: Kind
@@ -51,9 +54,13 @@ class Zone:
     high: float
     limit: str
     outcome: str
+    is_of_rows: bool = False
 
     def hits(self, one: Range) -> bool:
-        """Whether an element may lie in it."""
+        """Whether an element may lie in it; of rows, whether all elements may be one number."""
+        if self.is_of_rows:
+            low, high = max(one.low.max(), self.low), min(one.high.min(), self.high)
+            return one.varies and bool(low <= high)
         if self.low == 0 == self.high:
             return one.holds(0)
         low, high = (one.low, one.high)
@@ -63,10 +70,16 @@ class Zone:
 
     def holds(self, one: Range) -> bool:
         """Whether every element lies in it."""
-        return bool(((one.low >= self.low) & (one.high <= self.high)).all()) and not one.nan
+        return (
+            not self.is_of_rows
+            and bool(((one.low >= self.low) & (one.high <= self.high)).all())
+            and not one.nan
+        )
 
     def outside(self, one: Range) -> Range | None:
         """What the operand is where nothing fails; None where it always does."""
+        if self.is_of_rows:
+            return one
         if self.low == 0 == self.high:
             low, high = one.low, one.high
             tiny = 1.0 if one.integer else 1e-30
@@ -128,7 +141,36 @@ def _division(at: At) -> Iterator[Zone]:
         outcome = "NaN" if at[0].holds(0) or at.node.op == "Mod" else "inf"
     else:
         outcome = "a refused run"
-    yield Zone(Kind.DIVISION, 1, 0.0, 0.0, "≠ 0", outcome)
+    kind = Kind.SOFTMAX if _is_softmax(at, at.producer(1)) else Kind.DIVISION
+    yield Zone(kind, 1, 0.0, 0.0, "≠ 0", outcome)
+
+
+@_zones("GroupNormalization", "InstanceNormalization", "LayerNormalization")
+def _spread(at: At) -> Iterator[Zone]:
+    """The spread of a constant row is 0: only epsilon keeps the division by it from failing."""
+    yield from _of_rows(at, "not constant", -math.inf, math.inf)
+
+
+@_zones("RMSNormalization", "SimplifiedLayerNormalization")
+def _length(at: At) -> Iterator[Zone]:
+    """The same of the length of a row of zeros."""
+    yield from _of_rows(at, "not all 0", 0.0, 0.0)
+
+
+@_zones("MeanVarianceNormalization")
+def _without_epsilon(at: At) -> Iterator[Zone]:
+    """onnxruntime's kernel has no epsilon."""
+    yield Zone(Kind.DIVISION, 0, -math.inf, math.inf, "not constant", "NaN", is_of_rows=True)
+
+
+def _of_rows(at: At, limit: str, low: float, high: float) -> Iterator[Zone]:
+    """Where epsilon is 0, or becomes it in the dtype of the data."""
+    epsilon, element_type = at.attribute("epsilon", 1e-5), at.element_type(0)
+    if element_type is None or not at.is_decided("epsilon"):
+        return
+    if epsilon <= smallest(element_type) / 2:
+        told = f"{limit} with epsilon {epsilon:.2g}"
+        yield Zone(Kind.DIVISION, 0, low, high, told, "NaN", is_of_rows=True)
 
 
 @_zones("Reciprocal")
@@ -149,17 +191,44 @@ def _exponential(at: At) -> Iterator[Zone]:
         return
     most = math.log(limits(element_type)[1]) + (math.log(2) if at.node.op != "Exp" else 0.0)
     beyond = most * (1 + 2 * precision(element_type))
-    yield Zone(Kind.OVERFLOW, 0, beyond, math.inf, f"≤ {most:.2f}", "inf")
+    kind = Kind.SOFTMAX if _is_summed(at) else Kind.OVERFLOW
+    yield Zone(kind, 0, beyond, math.inf, f"≤ {most:.2f}", "inf")
     if at.node.op != "Exp":
         outcome = "inf" if at.node.op == "Cosh" else "-inf"
         yield Zone(Kind.OVERFLOW, 0, -math.inf, -beyond, f"≥ {-most:.2f}", outcome)
+
+
+def _is_summed(at: At) -> bool:
+    """Whether it is divided by the sum of such exponentials."""
+    output = at.node.output
+    if at.node.op != "Exp" or output is None:
+        return False
+    sums = [node for node in output.readers if node.op == "ReduceSum" and node.output is not None]
+    return any(
+        after.op in ("Div", "Reciprocal")
+        for node in sums
+        for after in (node.output.readers if node.output is not None else ())
+    )
+
+
+def _is_softmax(at: At, divisor: Node | None) -> bool:
+    """Whether a divisor is the sum of exponentials, one of which is divided."""
+    if divisor is None or divisor.op != "ReduceSum":
+        return False
+    above = at.producer(0)
+    return above is not None and above.op == "Exp" and at.is_same(divisor.input(0), above.output)
+
+
+def _is_met(*operands: Range) -> bool:
+    """Whether bounds so wide are no mere lack of knowledge: squares are everywhere."""
+    return not any(each.free or each.loose for each in operands)
 
 
 @_zones("ReduceSumSquare", "ReduceL2")
 def _squares(at: At) -> Iterator[Zone]:
     """The sum of n squares overflows from √(limit / n) on."""
     element_type = at.element_type(0)
-    if element_type is None or not is_float(element_type) or at[0].free:
+    if element_type is None or not is_float(element_type) or not _is_met(at[0]):
         return
     count = at.size(0) or 1
     most = math.sqrt(limits(element_type)[1] / count)
@@ -199,7 +268,7 @@ def _power(at: At) -> Iterator[Zone]:
         yield Zone(Kind.DIVISION, 0, 0.0, 0.0, "≠ 0 with a negative exponent", "inf")
     if not whole:
         yield Zone(Kind.DOMAIN, 0, -math.inf, -5e-324, "≥ 0 with a fractional exponent", "NaN")
-    if exponent.most > 1 and element_type is not None and not exponent.free:
+    if exponent.most > 1 and element_type is not None and _is_met(exponent, at[0]):
         most = limits(element_type)[1] ** (1 / exponent.most)
         limit = f"≤ {most:.3g} with the exponent {exponent.most:.4g}"
         beyond = most * (1 + 4 * precision(element_type))
@@ -247,13 +316,24 @@ def _cast(at: At) -> Iterator[Zone]:
     name = dtype_name(target)
     if not math.isfinite(most) or dtype_name(source) in ("bool", "string"):
         return
-    if not is_float(target):
+    if not is_float(target) and not _fits(source, target):
         yield from _past(Kind.CAST, least, most, is_float(source), name)
-    elif not is_float(source) and name in ("float16", "bfloat16") and not at[0].free:
+    elif (
+        is_float(target)
+        and not is_float(source)
+        and name in ("float16", "bfloat16", "float")
+        and not at[0].free
+    ):
         exact = 2.0 / precision(target)
         outcome = f"numbers that {name} rounds"
         yield Zone(Kind.CAST, 0, exact + 1, math.inf, f"magnitude ≤ {exact:.0f}", outcome)
         yield Zone(Kind.CAST, 0, -math.inf, -exact - 1, f"magnitude ≤ {exact:.0f}", outcome)
+
+
+def _fits(source: int, target: int) -> bool:
+    """Whether a type holds all integers of another."""
+    (least, most), (low, high) = limits(source), limits(target)
+    return not is_float(source) and low <= least and most <= high
 
 
 def _past(kind: Kind, least: float, most: float, from_float: bool, name: str) -> Iterator[Zone]:
@@ -263,6 +343,17 @@ def _past(kind: Kind, least: float, most: float, from_float: bool, name: str) ->
     yield Zone(kind, 0, above, math.inf, f"{limit} ({name})", outcome)
     yield Zone(kind, 0, -math.inf, below, f"{limit} ({name})", outcome)
 
+
+OUTPUT = -1
+"""The slot of a zone that a node's own output must not lie in."""
+
+FLOAT16_MOST = 65504.0
+
+HALF_ZONES = (
+    Zone(Kind.HALF, OUTPUT, FLOAT16_MOST + 16, math.inf, "≤ 65504", "inf"),
+    Zone(Kind.HALF, OUTPUT, -math.inf, -FLOAT16_MOST - 16, "≥ -65504", "-inf"),
+)
+"""A float16 beyond them is rounded to infinity: half a step above the largest number."""
 
 HAZARDOUS = frozenset(_OPS)
 """Operators that have such zones: a model without any is not evaluated."""

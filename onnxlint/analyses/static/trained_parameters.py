@@ -24,7 +24,7 @@ def learnt_parameters(graph: Graph, node: Node) -> int:
         return 0
     values = (value for value in node.inputs if value is not None)
     return sum(
-        _size(graph, node, value)
+        learnt_elements(graph, node, value)
         for value in dict.fromkeys(values)
         if (tensor := graph.tensor(value)) is not None
         and _first_reader(value, graph.source(value) if len(tensor.dims) > 1 else None) is node
@@ -46,7 +46,8 @@ def _first_reader(value: Value, source: Value | None) -> Node | None:
     return None
 
 
-def _size(graph: Graph, node: Node, value: Value) -> int:
+def learnt_elements(graph: Graph, node: Node, value: Value) -> int:
+    """Elements of a constant that were learnt, as a node reads it; 0 for any other value."""
     tensor, slots = graph.tensor(value), node.slots_of(value)
     if tensor is None or not GIVEN_SLOTS.get(node.op, frozenset()).isdisjoint(slots):
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from onnxlint.model.file.errors import DataError
@@ -47,10 +48,13 @@ def _read(
     rows = whole_batches(slots, samples)
     looked_at = max(rows, LOOKED_AT_SAMPLES)
     suffix = path.suffix.lower()
+    sample_names: list[str] = []
     if suffix in csv_parquet.SUFFIXES:
         found = csv_parquet.read(path, slots, rows, looked_at, without)
     elif images.files(path):
-        found = images.read(path, slots, rows, contracts)
+        chosen = images.in_turns(path)[:rows]
+        found = images.read(path, chosen, slots, contracts)
+        sample_names = images.names(path, chosen)
     elif is_folder(path) or suffix in arrays.SUFFIXES:
         found = arrays.read(path, slots, rows, looked_at, without)
     elif (reader := readers.reader_of(path)) is not None:
@@ -59,7 +63,7 @@ def _read(
         known = ", ".join([*arrays.SUFFIXES, *csv_parquet.SUFFIXES, *readers.suffixes()])
         remedy = f"give {known}, a folder of .npy or images, test_data_set_*, or module:function"
         raise DataError(f"{path}: unsupported data format; {remedy}")
-    return batched(fitted(found, slots), slots, samples)
+    return replace(batched(fitted(found, slots), slots, samples), names=sample_names)
 
 
 __all__ = ["Fed", "read"]

@@ -37,6 +37,7 @@ class Fed:
     `filled` counts how often the last one was repeated beside that, to fill its batch; `more` are
     samples to look at that are not run, in the same form. `expected` holds for each run the files
     of the outputs that it should give, by their number; it is empty where the data tells none.
+    `names` are those of the samples, where each is a file of its own.
     """
 
     feeds: list[dict[str, Array]]
@@ -45,6 +46,13 @@ class Fed:
     filled: int = 0
     more: list[dict[str, Array]] = field(default_factory=list)
     expected: list[Mapping[int, Path]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def lies_in_folders(self) -> bool:
+        """Whether the files of the samples lie in several folders, and none beside these."""
+        folders = {name.partition("/")[0] if "/" in name else "" for name in self.names}
+        return len(folders) > 1 and "" not in folders
 
     @property
     def note(self) -> str:

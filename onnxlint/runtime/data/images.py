@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data.arrays import LARGEST_BYTES
-from onnxlint.runtime.data.files import is_folder, names, opened, size_of, tree
+from onnxlint.runtime.data.files import is_folder, opened, size_of, tree
+from onnxlint.runtime.data.files import names as listing
 from onnxlint.runtime.data.fitting import slot_dtype
 from onnxlint.runtime.data.wording import shortened
 from onnxlint.runtime.feeds.synthesis import Slot
@@ -44,15 +45,15 @@ def files(path: Path) -> bool:
     Raises:
         DataError: a folder cannot be listed.
     """
-    if not is_folder(path) or any(name.endswith(".npy") for name in names(path)):
+    if not is_folder(path) or any(name.endswith(".npy") for name in listing(path)):
         return False
-    return any(map(_is_image, tree(path)))
+    return any(_is_image(file, path) for file in tree(path))
 
 
 def read(
-    path: Path, slots: list[Slot], rows: int, contracts: Mapping[str, InputContract]
+    path: Path, chosen: Sequence[Path], slots: list[Slot], contracts: Mapping[str, InputContract]
 ) -> dict[str, Array]:
-    """`rows` images as one array: of every folder the first, of every folder the second, and so on.
+    """The chosen images of a folder as one array.
 
     They are upright, as viewers show them, and without transparency.
 
@@ -76,7 +77,6 @@ def read(
     contract = contracts[slot.name]
     layout = contract.layout or _layout(slot)
     together: Array | None = None
-    chosen = _in_turns(path)[:rows]
     for at, file in enumerate(chosen):
         image = _prepared(_pixels(file, contract), contract, layout)
         if together is None:
@@ -105,20 +105,34 @@ def _room(path: Path, count: int, image: Array, slot: Slot) -> Array:
     return np.empty((count, *image.shape), image.dtype)
 
 
-def _is_image(file: str) -> bool:
-    hidden = file.rpartition(os.sep)[2].startswith(".")
-    return file.lower().endswith(SUFFIXES) and not hidden
+def _is_image(file: str, top: Path) -> bool:
+    if not file.lower().endswith(SUFFIXES):
+        return False
+    return f"{os.sep}." not in file[len(str(top)) :]
 
 
-def _in_turns(path: Path) -> list[Path]:
-    """Of every folder the first image, then the second: a folder is often a class."""
+def in_turns(path: Path) -> list[Path]:
+    """The samples' order: of every folder the first image, then the second; by name, both.
+
+    A folder is often a class.
+    """
     turns: Counter[str] = Counter()
     found = []
-    for file in sorted(filter(_is_image, tree(path))):
+    for file in sorted(file for file in tree(path) if _is_image(file, path)):
         folder = file.rpartition(os.sep)[0]
         found.append((turns[folder], file))
         turns[folder] += 1
     return [Path(file) for _, file in sorted(found)]
+
+
+def names(path: Path, files: Iterable[Path]) -> list[str]:
+    """Files by their paths within a folder, with slashes."""
+    return [in_utf8(file.relative_to(path).as_posix()) for file in files]
+
+
+def in_utf8(name: str) -> str:
+    """A file's name as text: bytes that are none are escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _pixels(file: Path, contract: InputContract) -> Array:

@@ -1,4 +1,4 @@
-"""What should have come out: one array of a file, an element or a row for each sample."""
+"""What should have come out: of a file or folders, an element or a row for each sample."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from onnxlint.model.file.errors import DataError
-from onnxlint.runtime.data import arrays, csv_parquet
+from onnxlint.runtime.data import arrays, class_folders, csv_parquet
 from onnxlint.runtime.data.files import guarded, is_folder
 from onnxlint.runtime.data.fitting import TEXT_KINDS
 from onnxlint.runtime.data.wording import listed, quoted
@@ -29,7 +29,9 @@ def read(file: Path, key: str | None) -> Array:
 
 def _read(file: Path, key: str | None) -> Array:
     if is_folder(file):
-        raise DataError(f"{file}: is a folder; give the file that contains the labels")
+        if key is not None:
+            raise DataError(f"{file}: is a folder, which has no {quoted(key)}; leave ':{key}' out")
+        return class_folders.labels(file)
     suffix = file.suffix.lower()
     if suffix in csv_parquet.SUFFIXES:
         expected = {key} if key else set(USUAL_NAMES)

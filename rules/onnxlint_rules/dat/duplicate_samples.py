@@ -50,7 +50,7 @@ def duplicate_samples(
         yield Finding(
             Place(),
             f"{fraction:.0%} of {data.samples} samples are duplicates (limit {max_fraction:.0%}), "
-            f"e.g. sample {second} equals sample {first}",
+            f"e.g. {data.named(second)} equals {data.named(first)}",
             measured=fraction,
             limit=max_fraction,
             unit="fraction of samples",

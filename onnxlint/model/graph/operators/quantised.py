@@ -13,6 +13,9 @@ DEQUANTIZE = frozenset({"DequantizeLinear", "com.microsoft::DequantizeLinear"})
 QDQ = ("QuantizeLinear", "DequantizeLinear")
 """The pair of the standard domain; a scale that is not a single number goes along `axis`."""
 
+UNSCALED_AFFINE = frozenset({"ConvInteger", "MatMulInteger"})
+"""Gives sums of integers: nodes behind it scale them, and add the bias."""
+
 INTEGER_AFFINE = frozenset({"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"})
 """Multiplies quantised numbers and adds up, in the standard domain."""
 

@@ -1,0 +1,134 @@
+"""Reads off the analyses of a model what is shown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from onnxlint.analyses import Analyses
+from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.inspection.bounds import Bounds
+from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Weight
+from onnxlint.inspection.wiring import Wiring
+from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.place import NotApplicable
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.trace.trace import Observed, Trace
+
+
+def inspected(
+    analyses: Analyses, path: str, *, static_only: bool, bounds: bool = False
+) -> Inspected:
+    """What there is to show of the model that the analyses have."""
+    graph = analyses.get(Graph)
+    trace, problem = (None, None) if static_only else _trace(analyses)
+    limits = Bounds(analyses, graph, has_trace=trace is not None) if bounds else None
+    collected = _Collected(analyses, trace, limits)
+    layers = tuple(collected.layers())
+    proto = graph.model.proto
+    return Inspected(
+        path=path,
+        ir_version=proto.ir_version,
+        opsets=dict(graph.main.opsets),
+        producer=f"{proto.producer_name} {proto.producer_version}".strip(),
+        nodes=sum(len(scope.nodes) for scope in graph.scopes),
+        inputs=tuple(collected.port(value) for value in graph.inputs),
+        outputs=tuple(collected.port(value) for value in graph.outputs),
+        layers=layers,
+        unknown_operators=None if limits is None else limits.unknown,
+        unobserved=problem,
+        **({} if trace is None else _fed(analyses)),
+    )
+
+
+def _trace(analyses: Analyses) -> tuple[Trace | None, str | None]:
+    """What was observed; or, where nothing was, the reason."""
+    from onnxlint.analyses.trace.trace import Trace
+
+    try:
+        return analyses.get(Trace), None
+    except NotApplicable as reason:
+        return None, str(reason)
+
+
+def _fed(analyses: Analyses) -> dict[str, Any]:
+    from onnxlint.analyses.execution.execution import Execution
+
+    execution = analyses.get(Execution)
+    return {"samples": execution.samples, "data": execution.inputs.description}
+
+
+class _Collected:
+    """The layers, which know each other by their numbers."""
+
+    def __init__(self, analyses: Analyses, trace: Trace | None, bounds: Bounds | None) -> None:
+        self._shapes, self._trace = analyses.get(Shapes), trace
+        self._bounds = bounds
+        self._wiring = Wiring(analyses)
+        self._number = {node: number for number, node in enumerate(self._wiring.nodes)}
+
+    def port(self, value: Value) -> Port:
+        dtype, dims = self._type(value)
+        return Port(value.name, self._type_text(value) or "?", dtype, dims, self._maker(value))
+
+    def layers(self) -> Iterator[Layer]:
+        wiring = self._wiring
+        for node, number in self._number.items():
+            low, high = self._range(node.output)
+            dtype, dims = self._type(node.output)
+            yield Layer(
+                number=number,
+                index=node.index,
+                module=node.place.module,
+                op=node.op,
+                node=node.name,
+                output=node.output.name if node.output else None,
+                shape=self._type_text(node.output),
+                parameters=wiring.parameters[node],
+                minimum=low,
+                maximum=high,
+                scope=node.scope.path,
+                dtype=dtype,
+                dims=dims,
+                is_glue=wiring.is_glue(node),
+                inputs=tuple(
+                    Input(value.name, self._maker(value), size_only)
+                    for value, size_only in wiring.inputs(node)
+                ),
+                reads=tuple(Input(value.name, self._maker(value)) for value in wiring.reads(node)),
+                outputs=tuple(value.name for value in node.outputs if value is not None),
+                weights=tuple(self._weight(value) for value in wiring.weights(node)),
+                bound=None if self._bounds is None else self._bounds.of(node.output),
+            )
+
+    def _weight(self, value: Value) -> Weight:
+        return Weight(value.name, *self._type(value))
+
+    def _maker(self, value: Value) -> int | None:
+        return None if value.producer is None else self._number.get(value.producer)
+
+    def _type(self, value: Value | None) -> tuple[str | None, Dims]:
+        shape = self._shapes.of(value)
+        return (None, None) if shape is None else (shape.dtype, shape.dims)
+
+    def _type_text(self, value: Value | None) -> str | None:
+        """A tensor's dtype and shape; the kind alone of a sequence, map or optional."""
+        shape = self._shapes.of(value)
+        if value is None or shape is not None:
+            return None if shape is None else str(shape)
+        found = self._shapes.type_of(value)
+        kind = found.WhichOneof("value") if found is not None else None
+        is_tensor = kind in (None, "tensor_type")
+        return None if kind is None or is_tensor else kind.removesuffix("_type").replace("_", " ")
+
+    def _range(self, value: Value | None) -> tuple[float | None, float | None]:
+        seen = None if self._trace is None else _seen(self._trace, value)
+        if seen is None or not seen.statistics.finite:
+            return None, None
+        return seen.statistics.minimum, seen.statistics.maximum
+
+
+def _seen(trace: Trace, value: Value | None) -> Observed | None:
+    return trace.of(value) or trace.integers(value)

@@ -1,0 +1,131 @@
+"""What is seen of a model, as `onnxlint inspect` shows it and its JSON holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+Dims = tuple[int | str | None, ...] | None
+"""A size, a symbol or an unknown size for each axis; None where not even the rank is known."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of the model; `type` is dtype and dims as text.
+
+    `layer` is the number of the layer that gives an output, None for what
+    no node gives.
+    """
+
+    name: str
+    type: str
+    dtype: str | None = None
+    dims: Dims = None
+    layer: int | None = None
+
+
+@dataclass(frozen=True)
+class Input:
+    """A computed value that a layer reads, and the number of the layer that gives it.
+
+    `layer` is None for an input of the model, of a function or of a subgraph. Where `size_only` is
+    true, the layer does not read the value itself, but sizes that glue takes from it.
+    """
+
+    name: str
+    layer: int | None = None
+    size_only: bool = False
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A constant that a layer reads, and that training may change; `dims` as the layer sees it."""
+
+    name: str
+    dtype: str | None = None
+    dims: Dims = None
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What the first output can be for any input: None for an end without a limit.
+
+    `nan`: NaN may be among the elements. `basis` is `exact`, or `loose` where the ends need not be
+    met, or `dtype` where they rest on an input of which only the dtype is known. `violated`: a run
+    showed a number outside, which is a mistake of the linter.
+    """
+
+    low: float | None
+    high: float | None
+    nan: bool
+    basis: str
+    violated: bool = False
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node, with the type of its first output.
+
+    `number` counts over all scopes, `index` in its own, both in the order of the file; `scope` is
+    the path of the subgraph or function it stands in, empty for the main graph. `parameters` counts
+    what was learnt, in folded weights too. `is_glue` tells a node whose outputs depend on no
+    input's elements: it computes sizes, or prepares constants. `inputs` are told past glue, `reads`
+    are what the node reads itself, but for initializers.
+    """
+
+    number: int
+    index: int
+    module: str | None
+    op: str
+    node: str
+    output: str | None
+    shape: str | None
+    parameters: int
+    minimum: float | None = None
+    maximum: float | None = None
+    scope: str = ""
+    dtype: str | None = None
+    dims: Dims = None
+    is_glue: bool = False
+    inputs: tuple[Input, ...] = ()
+    reads: tuple[Input, ...] = ()
+    outputs: tuple[str, ...] = ()
+    weights: tuple[Weight, ...] = ()
+    bound: Bound | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called: its module, else its node's name, else its index; with its scope."""
+        named = self.module or self.node or f"#{self.index}"
+        return f"{self.scope} {named}" if self.scope else named
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A model; `unobserved` says why no ranges were observed though they were asked for.
+
+    `nodes` counts those of all scopes, also of functions that nothing calls. `samples` of `data`
+    were run; None without a run. `unknown_operators` counts the nodes whose operator has no bounds,
+    where bounds were asked for.
+    """
+
+    path: str
+    ir_version: int
+    opsets: Mapping[str, int]
+    producer: str
+    nodes: int
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    samples: int | None = None
+    data: str | None = None
+    unobserved: str | None = None
+    unknown_operators: Mapping[str, int] | None = None
+
+    def document(self, layers: Sequence[Layer]) -> dict[str, Any]:
+        """For JSON, with these of its layers."""
+        import msgspec
+
+        document: dict[str, Any] = msgspec.to_builtins(replace(self, layers=tuple(layers)))
+        return document

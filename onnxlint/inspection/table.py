@@ -1,0 +1,118 @@
+"""Draws what is seen of a model: its inputs and outputs, then a row for each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from onnxlint.inspection.columns import Column, layouts
+from onnxlint.inspection.fitting import cut_apart, cut_types, width_of
+from onnxlint.inspection.grid import Cells, least_width, rows
+from onnxlint.inspection.inspected import Inspected, Layer, Port
+from onnxlint.reporters.summary import counted
+from onnxlint.reporters.wrapping import wrapped
+from onnxlint.safety.printable import printable
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+def summary(
+    model: Inspected, layers: Sequence[Layer], *, width: int | None, unfolds: bool
+) -> Iterator[Text | str]:
+    """The lines of the summary, in so many columns where there is a width.
+
+    `layers` are those of the model that are shown. Glue among them is folded unless `unfolds`.
+    """
+    shown = [layer for layer in layers if not layer.is_glue]
+    if unfolds:  # what a layer reads is there to be seen
+        shown = [replace(layer, inputs=layer.reads) for layer in layers]
+    yield from _head(model, width)
+    missing: list[str] = []
+    if shown:
+        cells, missing = _chosen(shown, model, width)
+        yield from _table(cells, width)
+    foot = [*_left_out(missing, width), *_counts(model, layers, len(layers) - len(shown))]
+    for line in foot:
+        yield from [line] if width is None else wrapped(line, width)
+
+
+def _head(model: Inspected, width: int | None) -> Iterator[Text | str]:
+    from rich.text import Text
+
+    path, facts = printable(model.path), printable(", ".join(_facts(model)))
+    if width is None or width_of(f"{path}  {facts}") <= width:
+        yield Text.assemble((path, "bold"), "  ", facts)
+    else:
+        yield Text(path, "bold")
+        yield from wrapped(facts, width)
+    yield from rows(_ports(model), width)
+
+
+def _facts(model: Inspected) -> Iterator[str]:
+    yield f"IR {model.ir_version}"
+    opsets = (f"{domain or 'ai.onnx'} {version}" for domain, version in model.opsets.items())
+    yield f"opset {', '.join(opsets)}"
+    yield model.producer or "unknown producer"
+    yield counted(model.nodes, "node")
+
+
+def _ports(model: Inspected) -> list[Cells]:
+    ports = [*(("Input", each) for each in model.inputs),
+             *(("Output", each) for each in model.outputs)]  # fmt: skip
+    return [
+        Cells([kind for kind, _ in ports]),
+        Cells([printable(port.name) for _, port in ports], 20, cut_apart),
+        Cells([printable(port.type) for _, port in ports], 12, cut_types),
+        Cells([_origin(port) for _, port in ports]),
+    ]
+
+
+def _table(columns: Sequence[Cells], width: int | None) -> Iterator[Text | str]:
+    from rich.text import Text
+
+    table = rows(columns, width)
+    yield ""
+    yield Text(next(table), "bold")
+    yield from table
+    yield ""
+
+
+def _origin(port: Port) -> str:
+    return "" if port.layer is None else f"from #{port.layer}"
+
+
+def _chosen(
+    layers: Sequence[Layer], model: Inspected, width: int | None
+) -> tuple[list[Cells], list[str]]:
+    """The columns that fit, without empty ones, and the headings of those that do not fit."""
+    made: dict[Column, Cells] = {}
+    cells: list[Cells] = []
+    gone: tuple[Column, ...] = ()
+    for columns, left_out in layouts():
+        gone = left_out
+        made |= {each: each.cells(layers, model) for each in columns if each not in made}
+        cells = [made[each] for each in columns if any(made[each].texts[1:])]
+        if width is None or least_width(cells) <= width:
+            break
+    return cells, [each.heading for each in gone if any(made[each].texts[1:])]
+
+
+def _left_out(missing: Sequence[str], width: int | None) -> Iterator[str]:
+    if missing:
+        yield (f"{', '.join(missing)} not shown in {width} columns (a wider terminal, a file and "
+               "--format json have all)")  # fmt: skip
+
+
+def _counts(model: Inspected, layers: Sequence[Layer], folded: int) -> Iterator[str]:
+    if model.samples is not None:
+        yield f"Observed on {counted(model.samples, 'sample')}: {printable(model.data or '')}"
+    if folded:
+        yield (f"{counted(folded, 'node')} folded that only compute sizes or prepare constants "
+               "(--all shows them)")  # fmt: skip
+    if model.unknown_operators:
+        told = ", ".join(f"{printable(op)} {n:,}" for op, n in model.unknown_operators.items())
+        yield f"No bounds are known of: {told}"
+    among = "" if len(layers) == len(model.layers) else " in the layers shown"
+    yield counted(sum(layer.parameters for layer in layers), "parameter") + among
