@@ -6,7 +6,7 @@ In the order of how plain they are: the first that shows a fault is the one that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +37,9 @@ below them depends on the last bits."""
 MOST_INPUTS = 8
 """Inputs that are changed one at a time."""
 
+MOST_COMBINED = 3
+"""Inputs whose ends are combined in every way."""
+
 Maker = Callable[["Domain", "Array"], "Array | float"]
 
 
@@ -54,6 +57,7 @@ class Aimed:
         yield from self._ends()
         yield from self._masked()
         yield from self._one_input_alone()
+        yield from self._combined()
         yield from self._equal_inputs()
         yield from self._nearly_constant()
         yield from self._rows()
@@ -153,6 +157,19 @@ class Aimed:
                     yield Candidate(self._filled([name], number), told)
             for told, end in (("minimum", _low), ("maximum", _high)):
                 yield Candidate(self._made([name], end), f"{_inputs([name])} at its {told}")
+
+    def _combined(self) -> Iterator[Candidate]:
+        """Some inputs at their least, others at their largest, or in the middle."""
+        names = self._samples.content[:MOST_COMBINED]
+        ends = {"minimum": _low, "maximum": _high, "middle": _middle}
+        for chosen in product(ends, repeat=len(names)) if len(names) > 1 else ():
+            if len(set(chosen)) == 1:
+                continue
+            feed = dict(self._base)
+            for name, end in zip(names, chosen, strict=True):
+                feed |= {name: self._made([name], ends[end])[name]}
+            told = (f"'{name}' at its {end}" for name, end in zip(names, chosen, strict=True))
+            yield Candidate(feed, f"inputs {', '.join(told)}")
 
     def _equal_inputs(self) -> Iterator[Candidate]:
         """Inputs of one shape equal and nearly equal: distances and similarities."""
@@ -264,6 +281,10 @@ def _low(domain: Domain, array: Array) -> Array:
 
 def _high(domain: Domain, array: Array) -> Array:
     return domain.high
+
+
+def _middle(domain: Domain, array: Array) -> Array:
+    return np.asarray((domain.low + domain.high) / 2)
 
 
 def _inputs(names: Sequence[str]) -> str:

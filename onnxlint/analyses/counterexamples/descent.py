@@ -207,7 +207,8 @@ class Descent:
         slopes = np.zeros((len(groups), len(watched)))
         for at, (point, delta) in enumerate(zip(points, deltas, strict=True)):
             if point is not None and point.operand.shape == best.operand.shape:
-                slopes[at] = (point.operand[watched] - best.operand[watched]) / delta
+                with np.errstate(invalid="ignore", over="ignore"):
+                    slopes[at] = (point.operand[watched] - best.operand[watched]) / delta
         slopes[~np.isfinite(slopes)] = 0
         return _nearest(self._try(list(self._steps(best, groups, slopes, watched))))
 

@@ -34,8 +34,11 @@ MOST_CRASHES = 2
 """A model that ended the worker so often is left alone."""
 
 REFUSAL = "a refused run"
-BY_OPERAND = frozenset({"cast", "half", "index"})
+BY_OPERAND = frozenset({"cast", "index"})
 """Kinds that the operand alone proves: what comes out of them are numbers like others."""
+
+INFINITE_TOO = frozenset({"half"})
+"""Kinds whose operand is what comes out, and so is infinite by then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +100,7 @@ class Trials:
         self.hazard, self.samples, self.allowance = hazard, samples, allowance
         self._search, self._proof = search, proof
         self._together = min(MOST_TOGETHER, samples.per_run)
-        self._shape: tuple[int, ...] | None = None
+        self._shapes: dict[Value, tuple[int, ...]] = {}
         self._crashes = 0
         self.found: Found | None = None
 
@@ -114,8 +117,9 @@ class Trials:
         """
         samples = self.samples
         if samples.any_number:
-            alone = self._operand(self._values(samples.base, 1))
-            self._shape = None if alone is None else alone.shape
+            values = self._values(samples.base, 1)
+            self._shapes = {value: array.shape for value, array in values.items()}
+            alone = self._operand(values)
             elements = max(
                 sum(array.size for array in samples.base.values()),
                 1 if alone is None else alone.size,
@@ -170,9 +174,9 @@ class Trials:
         """Runs samples at once; where that is refused, or they do not come apart, in halves."""
         stack = self.samples.stacked([each.feed for each in group])
         values = self._tried(stack, len(group))
-        parts = None if values is None else self._parts(values, len(group))
-        if parts is not None:
-            self._look_at(group, parts, stack)
+        parts = None if values is None else self._parts(values, self.hazard.operand, len(group))
+        if values is not None and parts is not None:
+            self._look_at(group, self._suspects_of(values, parts), stack)
             return [part.reshape(-1).astype(np.float64) for part in parts]
         if len(group) == 1:
             return [None]
@@ -184,9 +188,24 @@ class Trials:
             self._run(group[half:]) if self.found is None else [None] * (len(group) - half)
         )
 
-    def _look_at(self, group: list[Candidate], parts: list[Array], stack: Feed) -> None:
-        """Confirms the first candidate whose operand lies in the zone."""
-        suspects = [c for c, part in zip(group, parts, strict=True) if self.hits(part)]
+    def _suspects_of(self, values: Mapping[Value, Array], parts: list[Array]) -> list[bool]:
+        """Which of the samples seem to show it: by the operand, and by what came out, if known."""
+        hit = [self.hits(part) for part in parts]
+        output = self.hazard.node.output
+        if output is None or output not in values or not any(hit):
+            return hit
+        made = self._parts(values, output, len(parts))
+        if made is None:
+            return hit
+        by_operand = self.hazard.zone.kind in BY_OPERAND
+        return [
+            each and (not is_finite(out) or (by_operand and self._changed(part, out) is not None))
+            for each, part, out in zip(hit, parts, made, strict=True)
+        ]
+
+    def _look_at(self, group: list[Candidate], suspected: list[bool], stack: Feed) -> None:
+        """Confirms the first candidate that seems to show it, the least unusual first."""
+        suspects = [each for each, is_one in zip(group, suspected, strict=True) if is_one]
         suspects.sort(key=lambda each: self.samples.excess(each.feed))
         for candidate in suspects[:MOST_SUSPECTS]:
             if self.found is None:
@@ -195,24 +214,26 @@ class Trials:
         if suspects and self.found is None and len(group) > 1:
             self._confirm(Candidate(stack, suspects[0].told))
 
-    def _parts(self, values: Mapping[Value, Array], count: int) -> list[Array] | None:
-        """The operand of each sample; None where it does not come apart."""
-        operand = self._operand(values)
-        if operand is None:
+    def _parts(self, values: Mapping[Value, Array], value: Value, count: int) -> list[Array] | None:
+        """What is seen of a value in each sample; None where it does not come apart."""
+        whole = values.get(value)
+        if whole is None or whole.dtype.kind not in "fiub":
             return None
         if not self.samples.any_number and self.samples.per_run > 1:
             per_run = self.samples.per_run
-            whole = operand.ndim and operand.shape[0] and operand.shape[0] % per_run == 0
-            return np.split(operand, per_run)[:count] if whole else None
+            fits = whole.ndim and whole.shape[0] and whole.shape[0] % per_run == 0
+            return np.split(whole, per_run)[:count] if fits else None
         if count == 1:
-            return [operand]
-        if self._shape is None or len(self._shape) != operand.ndim:
+            return [whole]
+        one = self._shapes.get(value)
+        if one is None or len(one) != whole.ndim:
             return None
-        sizes = zip(operand.shape, self._shape, strict=True)
-        grown = [axis for axis, (size, one) in enumerate(sizes) if size != one]
-        if len(grown) != 1 or operand.shape[grown[0]] != count * self._shape[grown[0]]:
+        grown = [
+            at for at, pair in enumerate(zip(whole.shape, one, strict=True)) if pair[0] != pair[1]
+        ]
+        if len(grown) != 1 or whole.shape[grown[0]] != count * one[grown[0]]:
             return None
-        return np.split(operand, count, grown[0])
+        return np.split(whole, count, grown[0])
 
     def hits(self, operand: Array) -> bool:
         """Whether an element lies in the zone."""
@@ -279,33 +300,43 @@ class Trials:
         if operand is None or not self.hits(operand):
             return None
         read = [values[value] for value in node.inputs if value is not None and value in values]
-        if zone.kind != "softmax" and not all(map(is_finite, read)):
+        if not all(map(is_finite, read)):
             return None
         given = [values[value] for value in node.outputs if value is not None and value in values]
         for array in given:
             if not is_finite(array):
                 return failed(array)
-        return _made_of(zone, operand, given) if zone.kind in BY_OPERAND else None
+        if zone.kind not in BY_OPERAND:
+            return None
+        return self._changed(operand, given[0] if given else None)
+
+    def _changed(self, operand: Array, made: Array | None) -> str | None:
+        """A number in the zone, and what became of it: `44 of 300`; None where all stayed."""
+        inside = distances(self.hazard.zone, operand) == 0
+        if made is not None and made.shape == operand.shape:
+            inside &= made.astype(np.float64) != operand.astype(np.float64)
+        else:
+            made = None
+        if not inside.any():
+            return None
+        at = int(inside.reshape(-1).argmax())
+        number = _text(operand.reshape(-1)[at])
+        return number if made is None else f"{_text(made.reshape(-1)[at])} of {number}"
 
 
-def _made_of(zone: Zone, operand: Array, given: list[Array]) -> str:
-    """What became of the first number that lies in the zone: `44 of 300`."""
-    at = int((distances(zone, operand) == 0).reshape(-1).argmax())
-    number = operand.reshape(-1)[at].item()
-    if given and given[0].shape == operand.shape:
-        return f"{given[0].reshape(-1)[at].item():.10g} of {number:.7g}"
-    return f"{number:.7g}"
+def _text(number: np.generic) -> str:
+    """A number as it is: integers with all digits."""
+    return f"{number.item()}" if number.dtype.kind in "iu" else f"{number.item():.9g}"
 
 
 def distances(zone: Zone, numbers: Array) -> Array:
-    """How far each number is from the zone; infinite for NaN and infinities."""
+    """How far each number is from the zone; infinite for NaN and, as a rule, infinities."""
     wide = numbers.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
-        if zone.low == 0 == zone.high:
-            found = np.abs(wide)
-        else:
-            found = np.maximum(np.maximum(zone.low - wide, wide - zone.high), 0.0)
-    within = np.isfinite(wide) if zone.kind != "softmax" else ~np.isnan(wide)
+        below, above = zone.low - wide, wide - zone.high
+        outside = np.maximum(np.maximum(below, above), 0.0)
+        found = np.where((zone.low <= wide) & (wide <= zone.high), 0.0, outside)
+    within = ~np.isnan(wide) if zone.kind in INFINITE_TOO else np.isfinite(wide)
     return np.where(within, found, np.inf)
 
 
