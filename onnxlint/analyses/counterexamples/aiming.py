@@ -15,6 +15,7 @@ from onnxlint.analyses.counterexamples.trials import Candidate
 
 if TYPE_CHECKING:
     from onnxlint.analyses.counterexamples.domains import Domain, Samples
+    from onnxlint.analyses.inputs.dynamic_axes import Sizes
     from onnxlint.types import Array, Feed
 
 CONSTANTS = (1.0, -1.0, 0.5, 2.0, -2.0, 3.0, 0.1, 0.7, -0.3, 4.0, -4.0, 10.0, 100.0, -100.0, 255.0)
@@ -39,6 +40,12 @@ MOST_INPUTS = 8
 
 MOST_COMBINED = 3
 """Inputs whose ends are combined in every way."""
+
+MOST_SYMBOLS = 3
+"""Free sizes that are changed one at a time."""
+
+LARGEST_RESIZED = 1 << 18
+"""Elements of a sample that is made larger."""
 
 Maker = Callable[["Domain", "Array"], "Array | float"]
 
@@ -72,6 +79,15 @@ class Aimed:
         yield from islice(self._masked(), 1)
         yield from islice(self._nearly_constant(), 1)
         yield from islice(self._one_hot(), 1)
+
+    def resized(self, sizes: Sizes, larger: int | None) -> Iterator[Candidate]:
+        """Samples of one step, and of one more than a table has rows."""
+        for symbol in sizes.others[:MOST_SYMBOLS]:
+            for size in (1, *([larger] if larger is not None else [])):
+                feed = sizes.resized(self._base, {symbol: size})
+                if sum(array.size for array in feed.values()) <= LARGEST_RESIZED:
+                    told = f"a sample with {symbol} = {size:,}"
+                    yield Candidate(self._samples.stacked([feed]), told, resized=True)
 
     def together(self) -> Iterator[Candidate]:
         """Two samples in a batch: equal ones, and nearly equal ones."""
@@ -138,14 +154,23 @@ class Aimed:
             yield Candidate(turns, "a sample of the minimum and maximum values")
 
     def _masked(self) -> Iterator[Candidate]:
-        """Masks that leave nothing, or one element."""
+        """Masks that leave nothing, of usual content and of its ends, or one element."""
         names = [name for name, domain in self._samples.domains.items() if domain.is_mask]
-        every = [names, *([name] for name in names)] if len(names) > 1 else [names]
-        for chosen in every if names else ():
-            yield Candidate(self._filled(chosen, 0.0), f"{_inputs(chosen)} all 0")
-        if names:
-            feed = self._made(names, lambda d, a: np.arange(a.size).reshape(a.shape) == 0)
-            yield Candidate(feed, f"{_inputs(names)} with a single 1")
+        if not names:
+            return
+        yield Candidate(self._filled(names, 0.0), f"{_inputs(names)} all 0")
+        for told, end in ENDS.items() if self._samples.content else ():
+            feed = self._made(self._samples.content, end) | self._part(names, 0.0)
+            yield Candidate(feed, f"{_inputs(names)} all 0, all else at its {told}")
+        for name in names if len(names) > 1 else ():
+            yield Candidate(self._filled([name], 0.0), f"{_inputs([name])} all 0")
+        feed = self._made(names, lambda d, a: np.arange(a.size).reshape(a.shape) == 0)
+        yield Candidate(feed, f"{_inputs(names)} with a single 1")
+
+    def _part(self, names: Sequence[str], number: float) -> Feed:
+        """Some inputs alone, of one number."""
+        made = self._filled(names, number)
+        return {name: made[name] for name in names}
 
     def _one_input_alone(self) -> Iterator[Candidate]:
         """One input constant, the others as usual."""
@@ -161,13 +186,12 @@ class Aimed:
     def _combined(self) -> Iterator[Candidate]:
         """Some inputs at their least, others at their largest, or in the middle."""
         names = self._samples.content[:MOST_COMBINED]
-        ends = {"minimum": _low, "maximum": _high, "middle": _middle}
-        for chosen in product(ends, repeat=len(names)) if len(names) > 1 else ():
+        for chosen in product(ENDS, repeat=len(names)) if len(names) > 1 else ():
             if len(set(chosen)) == 1:
                 continue
             feed = dict(self._base)
             for name, end in zip(names, chosen, strict=True):
-                feed |= {name: self._made([name], ends[end])[name]}
+                feed |= {name: self._made([name], ENDS[end])[name]}
             told = (f"'{name}' at its {end}" for name, end in zip(names, chosen, strict=True))
             yield Candidate(feed, f"inputs {', '.join(told)}")
 
@@ -303,3 +327,7 @@ def _hot(array: Array, at: int) -> Array:
         return np.ones(array.shape)
     row = np.arange(array.shape[-1]) == min(at, array.shape[-1] - 1)
     return np.broadcast_to(row, array.shape).astype(np.float64)
+
+
+ENDS: dict[str, Maker] = {"minimum": _low, "maximum": _high, "middle": _middle}
+"""Names of numbers that every input has."""

@@ -22,6 +22,7 @@ from onnxlint.analyses.counterexamples.trials import (
     Trials,
 )
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, WorkerDied
+from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.trace.witnesses import smaller
 
 if TYPE_CHECKING:
@@ -100,6 +101,14 @@ class _Look:
             )
             self._inside.run(self._own(), [*self._limits(), *usual, *far])
 
+    def _sizes(self) -> Sizes:
+        return Sizes(self._asked.execution.inputs.slots, self.samples.base)
+
+    def _beyond(self) -> int | None:
+        """One more than there are rows in a table that is looked up."""
+        zone = self._hazard.zone
+        return int(zone.low) + 1 if zone.kind == "index" and zone.low > 0 else None
+
     def _own(self) -> list[Candidate]:
         """What ran anyway."""
         given, feeds = not self._asked.execution.synthetic, self._attempt.feeds
@@ -116,6 +125,8 @@ class _Look:
         for pair in aimed.together():
             if self.found is None:
                 trials.as_they_are([pair])
+        if self.found is None:
+            trials.as_they_are([*aimed.resized(self._sizes(), self._beyond())])
         if self.found is None:
             descent.run()
         far = [*aimed.far()]
@@ -140,9 +151,11 @@ class _Look:
             outputs = outputs_reached(asked, feed) if found.seen != REFUSAL else ()
         count = self.samples.count(feed) if self.samples.any_number else 1
         told = _in_company(candidate.told, count)
+        valid = not candidate.resized and self.samples.is_declared(feed)
+        usual = not candidate.resized and self.samples.is_ordinary(feed)
         return Counterexample(
-            feed, told, found.seen, candidate.given or self.samples.is_declared(feed),
-            evidence, candidate.given or self.samples.is_ordinary(feed), outputs,
+            feed, told, found.seen, candidate.given or valid, evidence, candidate.given or usual,
+            outputs,
         )  # fmt: skip
 
     def _still_shows(self, feed: Feed) -> bool:

@@ -43,11 +43,12 @@ INFINITE_TOO = frozenset({"half"})
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """An input to try, what it is like, and whether it is the user's own."""
+    """An input to try, what it is like, whether it is the user's own, and of another size."""
 
     feed: Feed
     told: str
     given: bool = False
+    resized: bool = False
 
 
 @dataclass(frozen=True, eq=False)
