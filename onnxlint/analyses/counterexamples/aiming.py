@@ -73,7 +73,6 @@ class Aimed:
 
     def few(self) -> Iterator[Candidate]:
         """The likeliest of each kind, where few can be run."""
-        yield Candidate(self._base, "a usual sample")
         yield from islice(self._constant(), 2)
         yield from self._ends()
         yield from islice(self._masked(), 1)

@@ -21,7 +21,7 @@ from onnxlint.analyses.counterexamples.trials import (
     Spent,
     Trials,
 )
-from onnxlint.analyses.execution.worker import LimitReached, RunFailure, WorkerDied
+from onnxlint.analyses.execution.worker import RunFailure, WorkerDied
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.trace.witnesses import smaller
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 MOST_FIRST = 0.4
 """The part of what may be spent that goes to candidates which are no search."""
+
+FEW = 64
+"""Of so few samples none are kept for a search."""
 
 A_SYNTHETIC, OF_THE_DATA = "a synthetic sample", "a sample of the data"
 
@@ -113,14 +116,19 @@ class _Look:
         """What ran anyway."""
         given, feeds = not self._asked.execution.synthetic, self._attempt.feeds
         told = OF_THE_DATA if given else A_SYNTHETIC
-        return [Candidate(feeds[at], told, given) for at in range(min(MOST_OWN, len(feeds)))]
+        affordable = self.allowance.samples // (4 * max(1, self.samples.per_run))
+        most = max(1 if given else 0, min(MOST_OWN, len(feeds), affordable))
+        return [Candidate(feeds[at], told, given) for at in range(most)]
 
     def _aim(self, base: Feed) -> None:
         """What is aimed at the operand, and then the search from there."""
         trials, aimed = self._trials, Aimed(self.samples, self._seed, base)
         descent = Descent(trials, self.samples, self._seed, base)
-        first = [*aimed.few(), *self._limits(), *aimed.all()]
-        candidates = first[: trials.most(MOST_FIRST)]
+        given = not self._asked.execution.synthetic and base is self.samples.base
+        usual = Candidate(base, OF_THE_DATA if given else A_SYNTHETIC, given)
+        first = [usual, *aimed.few(), *self._limits(), *aimed.all()]
+        part = MOST_FIRST if trials.most(1.0) > FEW else 1.0
+        candidates = first[: trials.most(part)]
         descent.start(candidates, trials.run(candidates))
         for pair in aimed.together():
             if self.found is None:
@@ -146,9 +154,7 @@ class _Look:
             with suppress(Spent, RunFailure, WorkerDied):
                 feed = smaller(feed, self._still_shows, self.samples.zeroable)
             evidence = asked.folder.saved(self._hazard.node, code, feed)
-        outputs = None
-        with suppress(RunFailure, LimitReached, WorkerDied):
-            outputs = outputs_reached(asked, feed) if found.seen != REFUSAL else ()
+        outputs = self._outputs_reached(feed) if found.seen != REFUSAL else ()
         count = self.samples.count(feed) if self.samples.any_number else 1
         told = _in_company(candidate.told, count)
         valid = not candidate.resized and self.samples.is_declared(feed)
@@ -157,6 +163,14 @@ class _Look:
             feed, told, found.seen, candidate.given or valid, evidence, candidate.given or usual,
             outputs,
         )  # fmt: skip
+
+    def _outputs_reached(self, feed: Feed) -> tuple[str, ...] | None:
+        """The outputs of the whole model that show it, if that is affordable."""
+        with suppress(Spent, RunFailure, WorkerDied):
+            self.allowance.load()
+            self.allowance.take(self.samples.count(feed))
+            return outputs_reached(self._asked, feed)
+        return None
 
     def _still_shows(self, feed: Feed) -> bool:
         """Whether a smaller input shows it, too."""
