@@ -252,7 +252,7 @@ def look(
     settings = Settings(inputs=contracts, data=data, witnesses=witnesses)
     with analysed(path, worker, settings) as analyses:
         node = next(node for node in analyses.get(Graph).nodes() if node.name == "h")
-        operand = node.input(faulty.zone.slot)
+        operand = node.output if faulty.zone.slot < 0 else node.input(faulty.zone.slot)
         assert operand is not None
         hazard = Hazard(node, operand, faulty.zone, Range.of(-1e9, 1e9), (), None, certain=False)
         analyses.get(Hazards)._found = [hazard]
@@ -380,3 +380,67 @@ def test_nothing_is_run_without_a_hazard_and_costly_models_are_left_alone(tmp_pa
         assert asked.of(hazard) is None
         assert worker.session == session
         assert costly.left_out == [Question.HAZARDS]
+
+
+HALVES = Zone(Kind.HALF, -1, 65520.0, inf, "≤ 65504", "inf")
+ROUNDED = Zone(Kind.CAST, 0, 2049.0, inf, "magnitude ≤ 2048", "numbers that float16 rounds")
+
+
+def test_a_half_that_overflows_is_shown_by_what_comes_out(tmp_path, worker):
+    body = "v = Cast<to = 10>(k) l = MatMul(x, v) [h] y = Mul(l, l)"
+    faulty = Faulty("(float16[N, 6] x) => (float16[N, 2] y)", body, HALVES,
+                    weights("k", 6, 2, scale=40), (("x", -3, 3),))  # fmt: skip
+    found = look(faulty, tmp_path, worker).found
+    assert found is not None
+    assert found.seen == "inf"
+
+
+def test_a_number_that_a_cast_keeps_shows_nothing(tmp_path, worker):
+    """Of 2050 float16 makes 2050, of 2049 another one."""
+    even = Faulty("(int64[N, 2] x) => (float16[N, 2] y)",
+                  "d = Mul(x, two) [h] y = Cast<to = 10>(d)", ROUNDED, "int64 two = {2}",
+                  (("x", 0, 1030),))  # fmt: skip
+    assert look(even, tmp_path, worker).found is None
+    every = replace(even, ranges=(("x", 0, 2100),))
+    found = look(every, tmp_path, worker).found
+    assert found is not None
+    made, number = map(float, found.seen.split(" of "))
+    assert made == float(np.float16(number)) != number
+
+
+def test_a_longer_sequence_is_fed_to_a_table_and_is_not_declared(tmp_path, worker):
+    text = Faulty(
+        "(float[N, sequence, 3] x) => (float[P, 1] y)",
+        """s = Shape<start = 1, end = 2>(x) n = Squeeze(s, zero) i = Range(none, n, one)
+        [h] y = Gather(t, i)""",
+        INDEX, f"{TABLE}, int64 none = {{0}}, int64[1] zero = {{0}}, int64 one = {{1}}",
+        (("x", 0.0, 1.0),),
+    )  # fmt: skip
+    found = look(text, tmp_path, worker).found
+    assert found is not None
+    assert found.told == "a sample with sequence = 13"
+    assert (found.declared, found.ordinary) == (False, False)
+
+
+def test_what_is_far_from_usual_is_told_and_comes_last(tmp_path, worker):
+    faulty = Faulty("(float[N, 3] x) => (float[N, 3] y)", "s = Mul(x, k) [h] y = Exp(s)", EXP,
+                    "float k = {0.5}")  # fmt: skip
+    found = look(faulty, tmp_path, worker).found
+    assert found is not None
+    assert not found.ordinary
+    assert np.abs(found.feed["x"]).max() > 4
+    near = replace(faulty, constants="float k = {25}")
+    found = look(near, tmp_path, worker).found
+    assert found is not None
+    assert found.ordinary
+
+
+def test_the_shipped_model_may_hide_what_its_nodes_show(tmp_path, worker):
+    """What becomes of it is told of the model as it ships."""
+    faulty = Faulty("(float[N, 8] x) => (float[N, 8] y)",
+                    "l = Log(x) n = IsNaN(l) i = IsInf(l) b = Or(n, i) y = Where(b, zero, l)",
+                    LOG, "float zero = {0}", (("x", -1.0, 1.0),))  # fmt: skip
+    hidden = replace(faulty, body=faulty.body.replace("l = Log", "[h] l = Log"))
+    found = look(hidden, tmp_path, worker).found
+    assert found is not None
+    assert found.outputs == ()

@@ -14,6 +14,7 @@ from onnxlint.analyses.counterexamples.descent import Descent
 from onnxlint.analyses.counterexamples.domains import Samples
 from onnxlint.analyses.counterexamples.reached import outputs_reached
 from onnxlint.analyses.counterexamples.trials import (
+    MOST_RUNS,
     REFUSAL,
     Allowance,
     Candidate,
@@ -104,8 +105,10 @@ class _Look:
             )
             self._inside.run(self._own(), [*self._limits(), *usual, *far])
 
-    def _sizes(self) -> Sizes:
-        return Sizes(self._asked.execution.inputs.slots, self.samples.base)
+    def _resize(self, aimed: Aimed) -> None:
+        """Samples of other sizes."""
+        sizes = Sizes(self._asked.execution.inputs.slots, self.samples.base)
+        self._trials.as_they_are([*aimed.resized(sizes, self._beyond())])
 
     def _beyond(self) -> int | None:
         """One more than there are rows in a table that is looked up."""
@@ -129,12 +132,14 @@ class _Look:
         first = [usual, *aimed.few(), *self._limits(), *aimed.all()]
         part = MOST_FIRST if trials.most(1.0) > FEW else 1.0
         candidates = first[: trials.most(part)]
-        descent.start(candidates, trials.run(candidates))
+        if self._beyond() is not None:
+            self._resize(aimed)
+        descent.start(candidates, trials.run(candidates, int(MOST_FIRST * MOST_RUNS)))
         for pair in aimed.together():
             if self.found is None:
                 trials.as_they_are([pair])
-        if self.found is None:
-            trials.as_they_are([*aimed.resized(self._sizes(), self._beyond())])
+        if self.found is None and self._beyond() is None:
+            self._resize(aimed)
         if self.found is None:
             descent.run()
         far = [*aimed.far()]
