@@ -257,7 +257,7 @@ def look(
         hazard = Hazard(node, operand, faulty.zone, Range.of(-1e9, 1e9), (), None, certain=False)
         analyses.get(Hazards)._found = [hazard]
         counterexamples = analyses.get(Counterexamples)
-        assert counterexamples.execution.ran
+        assert counterexamples.subject.execution.ran
         found = counterexamples.of(hazard)
         assert counterexamples.of(hazard) is found
         return Looked(found, counterexamples.runs[hazard])
@@ -369,13 +369,10 @@ def test_nothing_is_run_without_a_hazard_and_costly_models_are_left_alone(tmp_pa
     onnx.save(FOUND["log of a sigmoid"].model, path)
     with analysed(path, worker, Settings()) as analyses:
         counterexamples = analyses.get(Counterexamples)
-        assert counterexamples.work.left_out == []
+        assert counterexamples.subject.work.left_out == []
         costly = Work(load=1e10, run=3e10, spent=1e12)
         (hazard,) = analyses.get(Hazards).all
-        asked = Counterexamples(
-            counterexamples.graph, counterexamples.shapes, worker, counterexamples.execution,
-            counterexamples.hazards, costly,
-        )  # fmt: skip
+        asked = Counterexamples(replace(counterexamples.subject, work=costly))
         session = worker.session
         assert asked.of(hazard) is None
         assert worker.session == session

@@ -10,8 +10,8 @@ from onnxlint.analyses.counterexamples.trials import MOST_TOGETHER, Candidate, F
 from onnxlint.analyses.execution.body_values import Within
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.counterexamples.counterexamples import Counterexamples
     from onnxlint.analyses.counterexamples.domains import Samples
+    from onnxlint.analyses.counterexamples.subject import Subject
     from onnxlint.analyses.counterexamples.trials import Allowance
     from onnxlint.analyses.ranges.hazards import Hazard
     from onnxlint.model.graph.nodes import Value
@@ -31,11 +31,11 @@ class InBodies:
     """
 
     def __init__(
-        self, asked: Counterexamples, hazard: Hazard, samples: Samples, allowance: Allowance
+        self, subject: Subject, hazard: Hazard, samples: Samples, allowance: Allowance
     ) -> None:
         self._hazard, self._samples, self._allowance = hazard, samples, allowance
-        self._graph = asked.graph
-        self._within = Within(asked.graph, asked.shapes, asked.worker, asked.execution)
+        self._graph = subject.graph
+        self._within = Within(subject.graph, subject.shapes, subject.worker, subject.execution)
         self.found: Found | None = None
 
     def run(self, own: Sequence[Candidate], candidates: Sequence[Candidate]) -> None:

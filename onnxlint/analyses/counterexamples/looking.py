@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.counterexamples.aiming import Aimed
 from onnxlint.analyses.counterexamples.bodies import InBodies
 from onnxlint.analyses.counterexamples.cones import Cone
-from onnxlint.analyses.counterexamples.counterexamples import Counterexample
 from onnxlint.analyses.counterexamples.descent import Descent
 from onnxlint.analyses.counterexamples.domains import Samples
 from onnxlint.analyses.counterexamples.reached import outputs_reached
+from onnxlint.analyses.counterexamples.subject import Counterexample
 from onnxlint.analyses.counterexamples.trials import (
     MOST_RUNS,
     REFUSAL,
@@ -27,7 +27,7 @@ from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.trace.witnesses import smaller
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.counterexamples.counterexamples import Counterexamples
+    from onnxlint.analyses.counterexamples.subject import Subject
     from onnxlint.analyses.ranges.hazards import Hazard
     from onnxlint.runtime.feeds.synthesis import Attempt
     from onnxlint.types import Feed
@@ -45,38 +45,41 @@ MOST_OWN = 16
 
 
 def looked_for(
-    asked: Counterexamples, hazard: Hazard, code: str, attempt: Attempt
-) -> Counterexample | None:
-    """An input that shows a hazard; None where none was found, or no part of the model runs."""
-    look = _Look(asked, hazard, attempt)
+    subject: Subject, hazard: Hazard, attempt: Attempt, code: str
+) -> tuple[Counterexample | None, int]:
+    """An input that shows a hazard, and how many runs that took.
+
+    None where none was found, or no part of the model runs.
+    """
+    look = _Look(subject, hazard, attempt)
     with suppress(Spent, RunFailure, WorkerDied):
         look.run()
-    asked.runs[hazard] = look.allowance.runs
     found = look.found
-    return None if found is None else look.told_of(found, code)
+    shown = None if found is None else look.told_of(found, code)
+    return shown, look.allowance.runs
 
 
 class _Look:
     """One hazard: the samples, the model that ends at its node, and what it may cost."""
 
-    def __init__(self, asked: Counterexamples, hazard: Hazard, attempt: Attempt) -> None:
-        self._asked, self._hazard, self._attempt = asked, hazard, attempt
-        inputs, work = asked.execution.inputs, asked.work
+    def __init__(self, subject: Subject, hazard: Hazard, attempt: Attempt) -> None:
+        self._subject, self._hazard, self._attempt = subject, hazard, attempt
+        inputs, work = subject.execution.inputs, subject.work
         self._seed = inputs.settings.seed
         self.samples = Samples(
             inputs.slots, attempt.feeds[0], inputs.settings.inputs, attempt.sizes,
             attempt.samples_per_run,
         )  # fmt: skip
-        self.allowance = Allowance(asked.share(hazard), work.load, work.sample)
-        graph, node, synthetic = asked.graph, hazard.node, asked.execution.synthetic
+        self.allowance = Allowance(subject.share(hazard), work.load, work.sample)
+        graph, node, synthetic = subject.graph, hazard.node, subject.execution.synthetic
         self._in_main = node.scope is graph.main
         refuses = hazard.zone.outcome == REFUSAL
-        proof = Cone(graph, node, asked.worker, including=True, synthetic=synthetic)
+        proof = Cone(graph, node, subject.worker, including=True, synthetic=synthetic)
         search = proof
         if refuses:
-            search = Cone(graph, node, asked.worker, including=False, synthetic=synthetic)
+            search = Cone(graph, node, subject.worker, including=False, synthetic=synthetic)
         self._trials = Trials(hazard, self.samples, search, proof, self.allowance)
-        self._inside = InBodies(asked, hazard, self.samples, self.allowance)
+        self._inside = InBodies(subject, hazard, self.samples, self.allowance)
 
     @property
     def found(self) -> Found | None:
@@ -107,7 +110,7 @@ class _Look:
 
     def _resize(self, aimed: Aimed) -> None:
         """Samples of other sizes."""
-        sizes = Sizes(self._asked.execution.inputs.slots, self.samples.base)
+        sizes = Sizes(self._subject.execution.inputs.slots, self.samples.base)
         self._trials.as_they_are([*aimed.resized(sizes, self._beyond())])
 
     def _beyond(self) -> int | None:
@@ -117,7 +120,7 @@ class _Look:
 
     def _own(self) -> list[Candidate]:
         """What ran anyway."""
-        given, feeds = not self._asked.execution.synthetic, self._attempt.feeds
+        given, feeds = not self._subject.execution.synthetic, self._attempt.feeds
         told = OF_THE_DATA if given else A_SYNTHETIC
         affordable = self.allowance.samples // (4 * max(1, self.samples.per_run))
         most = max(1 if given else 0, min(MOST_OWN, len(feeds), affordable))
@@ -127,7 +130,7 @@ class _Look:
         """What is aimed at the operand, and then the search from there."""
         trials, aimed = self._trials, Aimed(self.samples, self._seed, base)
         descent = Descent(trials, self.samples, self._seed, base)
-        given = not self._asked.execution.synthetic and base is self.samples.base
+        given = not self._subject.execution.synthetic and base is self.samples.base
         usual = Candidate(base, OF_THE_DATA if given else A_SYNTHETIC, given)
         first = [usual, *aimed.few(), *self._limits(), *aimed.all()]
         part = MOST_FIRST if trials.most(1.0) > FEW else 1.0
@@ -153,12 +156,12 @@ class _Look:
 
     def told_of(self, found: Found, code: str) -> Counterexample:
         """The finding's part: made small where it is saved."""
-        asked, candidate = self._asked, found.candidate
+        folder, candidate = self._subject.folder, found.candidate
         feed, evidence = candidate.feed, {}
-        if asked.folder.is_wanted:
+        if folder.is_wanted:
             with suppress(Spent, RunFailure, WorkerDied):
                 feed = smaller(feed, self._still_shows, self.samples.zeroable)
-            evidence = asked.folder.saved(self._hazard.node, code, feed)
+            evidence = folder.saved(self._hazard.node, code, feed)
         outputs = self._outputs_reached(feed) if found.seen != REFUSAL else ()
         count = self.samples.count(feed) if self.samples.any_number else 1
         told = _in_company(candidate.told, count)
@@ -174,7 +177,7 @@ class _Look:
         with suppress(Spent, RunFailure, WorkerDied):
             self.allowance.load()
             self.allowance.take(self.samples.count(feed))
-            return outputs_reached(self._asked, feed)
+            return outputs_reached(self._subject, feed)
         return None
 
     def _still_shows(self, feed: Feed) -> bool:

@@ -8,22 +8,22 @@ from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.runtime.protocol import Run, Watch
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.counterexamples.counterexamples import Counterexamples
+    from onnxlint.analyses.counterexamples.subject import Subject
     from onnxlint.types import Feed
 
 
-def outputs_reached(asked: Counterexamples, feed: Feed) -> tuple[str, ...]:
+def outputs_reached(subject: Subject, feed: Feed) -> tuple[str, ...]:
     """The outputs that hold NaN or infinity.
 
     Raises:
         RunFailure: onnxruntime cannot run the model on it.
         WorkerDied: it ends the worker.
     """
-    graph, execution, worker = asked.graph, asked.execution, asked.worker
+    graph, execution, worker = subject.graph, subject.execution, subject.worker
     data, folder = runnable(graph.model, [], synthetic=execution.synthetic)
     worker.start()
     worker.load(data, folder, execution.level)
-    shapes = {value.name: asked.shapes.of(value) for value in graph.outputs}
+    shapes = {value.name: subject.shapes.of(value) for value in graph.outputs}
     names = [name for name, shape in shapes.items()
              if shape is not None and shape.dtype in ("float", "float16", "double")]  # fmt: skip
     ran = worker.run(Run(feed, [Watch(name) for name in names], []), whole=False)
