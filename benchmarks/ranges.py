@@ -31,7 +31,7 @@ from onnxlint.settings import InputContract, Settings
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of parsing with shape inference, of all bounds, and of hazards with what they need."""
+    """Seconds of parsing with shape inference, of all bounds, and of the search for hazards."""
 
     nodes: int
     parsing: float

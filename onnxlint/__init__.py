@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from onnxlint.analyses.predictions.outputs import Outputs
     from onnxlint.analyses.predictions.predictions import Misnomer, Predictions
     from onnxlint.analyses.predictions.scores import Scores
-    from onnxlint.analyses.ranges.hazards import Hazard, Hazards
+    from onnxlint.analyses.ranges.hazard import Hazard
+    from onnxlint.analyses.ranges.hazards import Hazards
     from onnxlint.analyses.ranges.range import Range
     from onnxlint.analyses.ranges.ranges import Ranges
     from onnxlint.analyses.stability.behaviour import Behaviour, ResizedAxis
@@ -129,7 +130,7 @@ _HOMES = {
     "Fix": "onnxlint.fix",
     "FixError": "onnxlint.model.edit.draft",
     "Graph": "onnxlint.model.graph.graph",
-    "Hazard": "onnxlint.analyses.ranges.hazards",
+    "Hazard": "onnxlint.analyses.ranges.hazard",
     "Hazards": "onnxlint.analyses.ranges.hazards",
     "Inputs": "onnxlint.analyses.inputs.inputs",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",

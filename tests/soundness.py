@@ -56,7 +56,7 @@ class Box:
         with np.errstate(over="ignore", invalid="ignore"):
             point = low * (1 - share) + high * share
         point = np.clip(np.round(point) if dtype.kind in "iu" else point, low, high)
-        return point.astype(dtype).clip(low.astype(dtype), high.astype(dtype))
+        return np.asarray(point.astype(dtype).clip(low.astype(dtype), high.astype(dtype)))
 
 
 def boxes(

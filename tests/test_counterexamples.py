@@ -18,7 +18,8 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.counterexamples.counterexamples import Counterexample, Counterexamples
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.worker import Worker
-from onnxlint.analyses.ranges.hazards import Hazard, Hazards
+from onnxlint.analyses.ranges.hazard import Hazard
+from onnxlint.analyses.ranges.hazards import Hazards
 from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.zones import Kind, Zone
 from onnxlint.model.file.load import open_model

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from soundness import Box, Sounding, boxes
 
-EXAMPLES = 10
+EXAMPLES = 4
 
 MOVING = [
     "c = Constant<value_ints = [2, 6]>() z = Reshape(x, c)",
@@ -27,7 +27,8 @@ MOVING = [
     "c = Constant<value_ints = [1, 2, 3]>() z = Tile(x, c)",
     "l = Constant<value_ints = [1, 3, 2]>() t = Transpose<perm = [1, 0, 2]>(x)"
     " b = Concat<axis = 1>(t, t, t) s = Constant<value_ints = [0]>()"
-    " e = Constant<value_ints = [3]>() o = Constant<value_ints = [1]>() c = Slice(b, s, e, o) z = ReverseSequence(c, l)",
+    " e = Constant<value_ints = [3]>() o = Constant<value_ints = [1]>()"
+    " c = Slice(b, s, e, o) z = ReverseSequence(c, l)",
     "z = Trilu(x)",
     "k = Constant<value_int = -1>() z = Trilu<upper = 0>(x, k)",
     "c = Constant<value_ints = [2, 2]>() z = CenterCropPad<axes = [1, 2]>(x, c)",
@@ -92,7 +93,7 @@ def sounding(body: str, dtype: str = "float", optimised: bool = False) -> Soundi
 @given(x=boxes(size=4), seed=st.integers(0, 99))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_of_what_moves_numbers(body, x, seed):
-    sounding(body).check({"x": x}, seed=seed)
+    sounding(body).check({"x": x}, seed=seed, points=4)
 
 
 @pytest.mark.parametrize("body", MOVING)
@@ -100,7 +101,7 @@ def test_onnxruntime_runs_them(body):
     sound = sounding(body, optimised=True)
     (feed,) = sound.feeds({"x": FOUR}, 1, 0, {})
     assert sound.session.run(["z"], feed)[0].size
-    sound.check({"x": FOUR})
+    sound.check({"x": FOUR}, points=3)
 
 
 @pytest.mark.parametrize("dtype", TYPES[1:])
@@ -120,13 +121,13 @@ SCATTERED = [
 ]
 
 
-@pytest.mark.parametrize("dtype", ["float", "double", "int64"])
+@pytest.mark.parametrize("dtype", ["float", "int64"])
 @pytest.mark.parametrize("how", ["none", "add", "mul", "max", "min"])
 @pytest.mark.parametrize("body", SCATTERED)
 @given(x=boxes(size=4), y=boxes(), seed=st.integers(0, 99))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_of_what_is_scattered(body, how, dtype, x, y, seed):
-    scattered(body.format(how), dtype).check({"x": x, "y": y}, seed=seed)
+    scattered(body.format(how), dtype).check({"x": x, "y": y}, seed=seed, points=4)
 
 
 LARGE = boxes(-(2.0**127), 2.0**127)
@@ -137,7 +138,7 @@ LARGE = boxes(-(2.0**127), 2.0**127)
 @given(x=LARGE, y=LARGE, seed=st.integers(0, 99))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_of_scattered_numbers_that_overflow(body, how, x, y, seed):
-    scattered(body.format(how), "float").check({"x": x, "y": y}, seed=seed)
+    scattered(body.format(how), "float").check({"x": x, "y": y}, seed=seed, points=4)
 
 
 @cache
@@ -174,18 +175,40 @@ def test_boxes_stay_apart(body, high):
     assert found.of(z).high.tolist() == high
 
 
-def test_what_holds_along_axes_goes_with_them():
-    body = (
-        "s = Softmax(x) c = Constant<value_ints = [1, 3, 2, 2]>() r = Reshape(s, c)"
-        " t = Transpose<perm = [2, 0, 1, 3]>(r) f = Transpose<perm = [1, 2, 0, 3]>(t)"
-        " z = Reshape(f, c)"
-    )
-    sound = Sounding(f"m (float[1, 3, 4] x) => (float[] z) {{ h = Hardmax(x) {body} }}")
-    ranges = sound.check({"x": FOUR})
-    values = sound.graph.main.values
-    part = ranges.of(values["h"]).total
-    assert part is not None
-    assert (part.axes, part.low, part.high) == ({-1}, 1, 1)
+HELD = [
+    ("z = Hardmax(x)", {-1}),
+    ("h = Hardmax(x) z = Transpose<perm = [2, 0, 1]>(h)", {-3}),
+    ("h = Hardmax(x) c = Constant<value_ints = [0, 0, 2, 2]>() z = Reshape(h, c)", {-2, -1}),
+    ("h = Hardmax(x) c = Constant<value_ints = [0, 0, 2, 2]>() r = Reshape(h, c)"
+     " z = Transpose<perm = [2, 0, 1, 3]>(r)", {-4, -1}),
+    ("h = Hardmax(x) c = Constant<value_ints = [-1, 4]>() z = Reshape(h, c)", {-1}),
+    ("h = Hardmax(x) a = Constant<value_ints = [1, -1]>() z = Unsqueeze(h, a)", {-2}),
+    ("h = Hardmax(x) a = Constant<value_ints = [1, -1]>() u = Unsqueeze(h, a)"
+     " c = Constant<value_ints = [-1, 4]>() z = Reshape(u, c)", {-1}),
+    ("h = Hardmax(x) z = Concat<axis = 1>(h, h)", {-1}),
+    ("h = Hardmax(x) i = Constant<value_ints = [0, 0]>() z = Gather<axis = 1>(h, i)", {-1}),
+    ("h = Hardmax(x) i = Constant<value_int = 0>() z = Gather<axis = 1>(h, i)", {-1}),
+    ("h = Hardmax<axis = 1>(x) i = Constant<value_int = 0>() z = Gather<axis = 2>(h, i)", {-1}),
+    ("h = Hardmax(x) i = Constant<value_int = 0>() z = Gather<axis = 2>(h, i)", None),
+    ("h = Hardmax(x) c = Constant<value_ints = [3, 3, 4]>() z = Expand(h, c)", {-1}),
+    ("h = Hardmax(x) c = Constant<value_ints = [2, 2, 1]>() z = Tile(h, c)", {-1}),
+    ("h = Hardmax(x) z = Flatten<axis = 1>(h)", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "axes"), HELD)
+@pytest.mark.parametrize("sizes", ["B, L, 4", "1, 3, 4"])
+def test_what_holds_along_axes_goes_with_them(body, axes, sizes):
+    sound = Sounding(f"m (float[{sizes}] x) => (float[] z) {{ {body} }}")
+    found = sound.check({"x": FOUR}).of(sound.graph.main.values["z"])
+    if axes is None:
+        assert found.total is None
+        assert found.anchor is None
+    else:
+        assert found.total is not None
+        assert (found.total.axes, found.total.low, found.total.high) == (axes, 1, 1)
+        assert found.anchor is not None
+        assert found.anchor.axes == axes
 
 
 def test_of_a_one_hot_code():

@@ -42,7 +42,8 @@ ONE = "one = Constant<value_ints = [1]>() "
         (ONE + "s = Shape(x) i = Constant<value_int = 2>() d = Gather(s, i) a ="
          " Constant<value_ints = [0]>() u = Unsqueeze(d, a) m = Constant<value_ints = [-1]>()"
          " z = Concat<axis = 0>(one, u, m)", [1, 4, -1], [1, 4, -1]),
-        (ONE + "s = Shape(x) e = Constant<value_ints = [9]>() z = Slice(s, one, e)", [3, 4], [3, 4]),
+        (ONE + "s = Shape(x) e = Constant<value_ints = [9]>() z = Slice(s, one, e)",
+         [3, 4], [3, 4]),
         (ONE + "s = Shape(x) e = Constant<value_ints = [3]>() d = Slice(s, one, e)"
          " z = Concat<axis = 0>(one, d)", [1, 3, 4], [1, 3, 4]),
         ("s = Shape<start = 2>(x) q = Squeeze(s) a = Constant<value_int = 0>() b ="
@@ -71,26 +72,28 @@ def test_of_what_the_graph_computes_the_size_of():
     assert found("n = NonZero(x) z = Shape(n)").low.tolist() == [3, 0]
 
 
-def test_of_shapes_that_are_used():
-    """What a chain of sizes makes is known to what reads it."""
+def test_of_sizes_that_are_used():
+    """What a chain of sizes makes is known to what reads it, even beside what is not known."""
     z = found(
-        "s = Shape<start = 1>(x) m = Constant<value_ints = [-1]>() c = Concat<axis = 0>(m, s)"
-        " d = Shape<start = 2>(x) e = Expand(d, s) f = Cast<to = 7>(x) r = Reshape(f, c)"
-        " k = ArgMax<axis = 0>(r) z = Identity(e)"
+        ONE + "s = Shape(x) i = Constant<value_ints = [0, 2]>() p = Gather(s, i)"
+        " m = Constant<value_ints = [2]>() e = Slice(p, one, m)"
+        " c = Constant<value_ints = [10, 20, 30, 40, 50]>() z = Slice(c, one, e)"
     )
-    assert z.most in (4, np.inf, MOST)  # without a transfer for Identity, anything
+    assert (z.low.tolist(), z.high.tolist()) == ([20, 30, 40], [20, 30, 40])
 
 
 @cache
 def counting(dtype: str) -> Sounding:
+    """Inputs have an axis, since numpy makes no arrays of single numbers when it computes."""
     return Sounding(
-        f"m ({dtype} x, {dtype} y, {dtype} d) => ({dtype}[N] z) {{ z = Range(x, y, d) }}"
+        f"m ({dtype}[1] x, {dtype}[1] y, {dtype}[1] d) => ({dtype}[N] z)"
+        " { a = Squeeze(x) b = Squeeze(y) c = Squeeze(d) z = Range(a, b, c) }"
     )
 
 
 @pytest.mark.parametrize("dtype", ["float", "double", "int32", "int64"])
 @given(x=boxes(), y=boxes(), d=boxes(-2, 2), seed=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_of_steps_from_start_to_limit(dtype, x, y, d, seed):
     small = np.abs(np.array([d.low, d.high])).min() < 0.01 or d.low * d.high <= 0
     steps = Box(np.float64(0.5), np.float64(2)) if small else d
@@ -118,15 +121,14 @@ def test_of_a_table_by_numbers_within_bounds(indices):
     ranges = sound.check({"x": Box(np.float64(first), np.float64(last))})
     z = ranges.of(sound.graph.main.values["z"])
     rows = TABLE if first < 0 <= last else TABLE[[first % 4, last % 4]]
-    assert (z.low.tolist(), z.high.tolist()) == (
-        [rows.min(axis=0).tolist()], [rows.max(axis=0).tolist()]
-    )  # fmt: skip
+    assert z.low.min(axis=0).tolist() == rows.min(axis=0).tolist()
+    assert z.high.max(axis=0).tolist() == rows.max(axis=0).tolist()
 
 
 @given(
     rows=st.lists(boxes(-5, 4), min_size=3, max_size=3), seed=st.integers(0, 99)
 )  # fmt: skip
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_of_rows_by_an_interval_for_each(rows, seed):
     low, high = np.array([b.low for b in rows]), np.array([b.high for b in rows])
     chosen().check({"x": boxes_of_rows(), "i": Box(low, high)}, seed=seed)
@@ -144,7 +146,8 @@ def chosen() -> Sounding:
 def test_a_large_table_is_read_where_it_is_used():
     sound = Sounding(
         "m (int64[2] x) => (float[] z) { s = Constant<value_ints = [9000, 3]>()"
-        " a = Constant<value = float[1] {0}>() b = ConstantOfShape(s) r = Constant<value_ints = [5]>()"
+        " a = Constant<value = float[1] {0}>() b = ConstantOfShape(s)"
+        " r = Constant<value_ints = [5]>()"
         " z = Gather(b, r) }"
     )
     z = sound.check({"x": Box(np.float64(0), np.float64(1))}).of(sound.graph.main.values["z"])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.counterexamples.domains import Samples
     from onnxlint.analyses.counterexamples.subject import Subject
     from onnxlint.analyses.counterexamples.trials import Allowance
-    from onnxlint.analyses.ranges.hazards import Hazard
+    from onnxlint.analyses.ranges.hazard import Hazard
     from onnxlint.model.graph.nodes import Value
     from onnxlint.runtime.protocol import Ran, Statistics
     from onnxlint.types import Feed

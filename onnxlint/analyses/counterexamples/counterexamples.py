@@ -7,7 +7,8 @@ from onnxlint.analyses.counterexamples.subject import Subject
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.worker import Worker
-from onnxlint.analyses.ranges.hazards import Hazard, Hazards
+from onnxlint.analyses.ranges.hazard import Hazard
+from onnxlint.analyses.ranges.hazards import Hazards
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.witnesses import WitnessFolder
 from onnxlint.contributions import Contributions

@@ -28,7 +28,7 @@ from onnxlint.analyses.trace.witnesses import smaller
 
 if TYPE_CHECKING:
     from onnxlint.analyses.counterexamples.subject import Subject
-    from onnxlint.analyses.ranges.hazards import Hazard
+    from onnxlint.analyses.ranges.hazard import Hazard
     from onnxlint.runtime.feeds.synthesis import Attempt
     from onnxlint.types import Feed
 

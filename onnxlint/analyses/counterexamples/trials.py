@@ -13,7 +13,7 @@ from onnxlint.analyses.execution.worker import LimitReached, RunFailure, WorkerD
 
 if TYPE_CHECKING:
     from onnxlint.analyses.counterexamples.domains import Samples
-    from onnxlint.analyses.ranges.hazards import Hazard
+    from onnxlint.analyses.ranges.hazard import Hazard
     from onnxlint.analyses.ranges.zones import Zone
     from onnxlint.model.graph.nodes import Value
     from onnxlint.types import Array, Feed

@@ -101,11 +101,13 @@ class At:
 
     def dims(self, slot: int) -> tuple[int | str | None, ...] | None:
         """The sizes of an input's axes: int where known, a symbol or None else."""
-        return self._world.dims(self.node.input(slot))
+        return self.evaluation.dims(self.node.input(slot))
 
     def dims_out(self, slot: int = 0) -> tuple[int | str | None, ...] | None:
         """The sizes of an output's axes."""
-        return self._world.dims(self.node.outputs[slot] if slot < len(self.node.outputs) else None)
+        return self.evaluation.dims(
+            self.node.outputs[slot] if slot < len(self.node.outputs) else None
+        )
 
     def rank(self, slot: int) -> int | None:
         """The number of an input's axes."""
@@ -122,11 +124,11 @@ class At:
 
     def element_type(self, slot: int = 0) -> int | None:
         """The element type of an input."""
-        return self._world.element_type(self.node.input(slot))
+        return self.evaluation.element_type(self.node.input(slot))
 
     def element_type_out(self, slot: int = 0) -> int | None:
         """The element type of an output."""
-        return self._world.element_type(
+        return self.evaluation.element_type(
             self.node.outputs[slot] if slot < len(self.node.outputs) else None
         )
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxlint.analyses.ranges import control
+from onnxlint.analyses.ranges import control, types
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range, precision, settled
-from onnxlint.analyses.ranges.transfers import POINTWISE, TRANSFERS
+from onnxlint.analyses.ranges.transfers import POINTWISE, RELATIONS, TRANSFERS
 from onnxlint.analyses.ranges.world import Knowledge, World
 from onnxlint.model.file.dtypes import is_float
 from onnxlint.model.graph.nodes import Node, Origin, Value, attribute_value
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from onnx import AttributeProto
 
     from onnxlint.analyses.ranges.forms import Form
+    from onnxlint.analyses.static.shapes import Shape
+
+SHAPE_OPERANDS = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1}
+"""Operators whose output has the sizes that an input tells, and its slot."""
+
+MOST_AXES = 64
 
 
 class Evaluation(Knowledge):
@@ -35,17 +42,22 @@ class Evaluation(Knowledge):
         around: the evaluation that the other values are asked of.
         bound: ranges that are given, of inputs of a body or of what a condition speaks of.
         attributes: those of the function's caller, by name.
+        depth: bodies that it stands in; by default as many as the evaluation around it.
     """
 
     def __init__(
         self, world: World, owns: Callable[[Value], bool], around: Knowledge | None = None,
         bound: Mapping[Value, Range] | None = None,
-        attributes: Mapping[str, AttributeProto] | None = None,
+        attributes: Mapping[str, AttributeProto] | None = None, depth: int | None = None,
     ) -> None:  # fmt: skip
-        self.world, self._owns, self._around = world, owns, around
+        self.world, self._owns, self.around = world, owns, around
         self._facts: dict[Value, Range] = dict(bound or {})
         self._attributes = attributes
         self._open: set[Node] = set()
+        self.types = {}
+        self.depth = (around.depth if around else 0) if depth is None else depth
+        self.assumed = around.assumed if around else 0
+        self.is_dropped = False
 
     def of(self, value: Value | None) -> Range:
         """What is known of a value."""
@@ -53,8 +65,8 @@ class Evaluation(Knowledge):
             return Range.top(None)
         if value in self._facts:
             return self._facts[value]
-        if not self._owns(value) and self._around is not None:
-            return self._around.of(value)
+        if not self._owns(value) and self.around is not None:
+            return self.around.of(value)
         for each in postorder([value], self._before):
             if each not in self._facts:
                 self._learn(each)
@@ -68,7 +80,8 @@ class Evaluation(Knowledge):
         node = value.producer
         if node is None or value in self._facts or self.world.graph.tensor(value) is not None:
             return ()
-        return (v for v in node.inputs
+        read = [*node.inputs, *self.world.captured(node)] if node.subgraphs else node.inputs
+        return (v for v in read
                 if v is not None and v not in self._facts and self._owns(v))  # fmt: skip
 
     def _learn(self, value: Value) -> None:
@@ -76,32 +89,35 @@ class Evaluation(Knowledge):
         if node is None or self.world.graph.tensor(value) is not None:
             self._facts[value] = self._leaf(value)
         elif node in self._open or self.world.is_exhausted:  # a circle, or too much to do
-            self._facts[value] = Range.top(self.world.element_type(value))
+            self._facts[value] = Range.top(self.element_type(value))
         else:
             self._open.add(node)
             self.world.spent += 1
+            if node.scope.in_function:
+                self._infer(node)
             for made, found in zip(node.outputs, self.made(node), strict=False):
                 if made is not None and made not in self._facts:
                     self._facts[made] = found
             self._open.discard(node)
-            self._facts.setdefault(value, Range.top(self.world.element_type(value)))
+            self._facts.setdefault(value, Range.top(self.element_type(value)))
 
     def _leaf(self, value: Value) -> Range:
         graph = self.world.graph
         tensor = graph.tensor(value)
         if tensor is not None:
             found = graph.ask(value, Range.constant)
-            return found if found is not None else Range.top(self.world.element_type(value))
-        if value.origin is Origin.INPUT and value.name in self.world.leaves:
-            return self.world.leaves[value.name]
-        return Range.top(self.world.element_type(value))
+            return found if found is not None else Range.top(self.element_type(value))
+        if value.origin is Origin.INPUT and value.scope is graph.main:
+            known = self.world.leaves.get(value.name)
+            return Range.top(self.element_type(value)) if known is None else known
+        return Range.top(self.element_type(value))
 
     def inner(
         self, owns: Callable[[Value], bool], bound: Mapping[Value, Range],
-        attributes: Mapping[str, AttributeProto] | None = None,
+        attributes: Mapping[str, AttributeProto] | None = None, depth: int | None = None,
     ) -> Knowledge:  # fmt: skip
         """The evaluation of a body, or of what hangs on a branch's condition, inside this one."""
-        return Evaluation(self.world, owns, self, bound, attributes)
+        return Evaluation(self.world, owns, self, bound, attributes, depth)
 
     def assuming(self, owns: Callable[[Value], bool], bound: Mapping[Value, Range]) -> Knowledge:
         """A plain evaluation under assumptions."""
@@ -122,20 +138,26 @@ class Evaluation(Knowledge):
         else:
             transfer = TRANSFERS.get(node.op)
             found = None
-        types = [self.world.element_type(value) for value in node.outputs]
         if transfer is not None:
             at = At(self, node, read)
             with np.errstate(all="ignore"):
                 found = transfer.function(at)
+        elif node.op == "Constant":
+            found = self._constant(node)
+        kinds = [self.element_type(value) for value in node.outputs]
         if found is None:
             if transfer is None:
                 self.world.met_unknown(node)
-            return [Range.top(element_type) for element_type in types]
+            return [Range.top(element_type) for element_type in kinds]
         results = [found] if isinstance(found, Range) else list(found)
-        results += [Range.top(each) for each in types[len(results) :]]
+        if transfer is not None and results:
+            with np.errstate(all="ignore"):
+                for narrowed in RELATIONS.get(node.op, ()):
+                    results[0] = narrowed(at, results[0])
+        results += [Range.top(each) for each in kinds[len(results) :]]
         slack = transfer.ulps if transfer is not None else 1.0
         made = [
-            settled(each, kind, slack=slack) for each, kind in zip(results, types, strict=False)
+            settled(each, kind, slack=slack) for each, kind in zip(results, kinds, strict=False)
         ]
         if transfer is not None and made:
             made[0] = self._anchored(node, read, made[0])
@@ -165,13 +187,13 @@ class Evaluation(Knowledge):
         one = found if isinstance(found, Range) else None if found is None else next(iter(found))
         if one is None or one.nan:
             return made
-        one = settled(one, self.world.element_type(node.output), slack=TRANSFERS[node.op].ulps)
+        one = settled(one, self.element_type(node.output), slack=TRANSFERS[node.op].ulps)
         return replace(made, anchor=Part(anchor.axes, one.least, one.most))
 
     def _narrowed(self, node: Node, made: Range) -> Range:
         """Within what the sum that it is allows, where its terms hang together."""
         value = node.output
-        element_type = self.world.element_type(value)
+        element_type = self.element_type(value)
         if value is None or element_type is None or not is_float(element_type) or not made.varies:
             return made
         if node.op not in ("Add", "Sub"):
@@ -201,7 +223,71 @@ class Evaluation(Knowledge):
         slip = len(form.touched) * 4 * eps * size
         return low - slip, high + slip
 
+    # types
+
+    def shape_of(self, value: Value | None) -> Shape | None:
+        """The type of a value; in a function what follows from the call."""
+        found = self.world.shapes.of(value)
+        if found is not None or value is None or not value.scope.in_function:
+            return found
+        known = (each.types[value] for each in self.lineage if value in each.types)
+        return next(known, None)
+
+    def element_type(self, value: Value | None) -> int | None:
+        """The element type of a value, as onnx numbers them; of a sequence that of its tensors."""
+        found = self.shape_of(value)
+        return self.world.element_type(value) if found is None else found.element_type
+
+    def dims(self, value: Value | None) -> tuple[int | str | None, ...] | None:
+        """The sizes of a value's axes; None where not even their number is known."""
+        found = self.shape_of(value)
+        dims = None if found is None else found.dims
+        if dims is not None and all(isinstance(dim, int) for dim in dims):
+            return dims
+        told = None if value is None else self._told_dims(value)
+        if told is None or (dims is not None and len(dims) != len(told)):
+            return dims
+        known = dims or (None,) * len(told)
+        return tuple(a if isinstance(a, int) or b is None else b
+                     for a, b in zip(known, told, strict=True))  # fmt: skip
+
+    def _told_dims(self, value: Value) -> tuple[int | None, ...] | None:
+        """The sizes that the shape operand of what makes a value tells."""
+        node = value.producer
+        slot = SHAPE_OPERANDS.get(node.op) if node is not None else None
+        operand = node.input(slot) if node is not None and slot is not None else None
+        told = None if operand is None else self.of(operand)
+        if node is None or told is None or told.low.ndim != 1 or told.low.size > MOST_AXES:
+            return None
+        length = self.world.dims(operand)
+        if length != (told.low.size,):
+            return None
+        least = 2 if node.op == "Expand" else 1  # 1 leaves a size as it is, 0 and -1 too
+        pairs = zip(told.low.tolist(), told.high.tolist(), strict=True)
+        return tuple(int(low) if low == high and low >= least else None for low, high in pairs)
+
+    def typed(self, value: Value | None, shape: Shape | None) -> None:
+        """Takes note of a type that only this evaluation knows."""
+        if value is not None and shape is not None:
+            self.types.setdefault(value, shape)
+
+    def _infer(self, node: Node) -> None:
+        attribute = partial(self.attribute, node)
+        for value, shape in zip(
+            node.outputs, types.inferred(node, self.shape_of, attribute, node.op in POINTWISE),
+            strict=False,
+        ):  # fmt: skip
+            self.typed(value, shape)
+
     # attributes
+
+    def _constant(self, node: Node) -> Range | None:
+        """A constant that the caller of a function decides."""
+        for name in ("value_float", "value_int", "value_floats", "value_ints"):
+            found = self.attribute(node, name)
+            if found is not None:
+                return Range.constant(np.asarray(found))
+        return None
 
     def attribute(self, node: Node, name: str, default: Any = None) -> Any:
         """An attribute of a node, of its caller where it refers to one."""
@@ -217,7 +303,7 @@ class Evaluation(Knowledge):
             return given
         if self._attributes is not None:
             return self._attributes.get(given.ref_attr_name)
-        return None if self._around is None else self._around.resolved(given)
+        return None if self.around is None else self.around.resolved(given)
 
 
 def _is_related(node: Node, form: Form) -> bool:

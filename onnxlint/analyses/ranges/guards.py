@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from onnxlint.analyses.ranges.world import Knowledge
     from onnxlint.types import Array
 
-MOST_WAY = 64
+MOST_WAY = 32
 """Values between a condition and what is evaluated under it. A choice: guards stand near."""
 
 MOST_NESTED = 8
 """Conditions inside conditions that are followed."""
+
+
+MOST_ASSUMED = 1
+"""Conditions under which values are evaluated that are themselves chosen by conditions: each
+multiplies what there is to do. Deeper ones limit what they compare, and nothing made of it."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,12 @@ def assumed(evaluation: Knowledge, limits: Iterable[Limit], value: Value) -> Kno
             if found is None:
                 return None
             bound[each] = found
+    if evaluation.assumed >= MOST_ASSUMED:
+        return evaluation.assuming(bound.__contains__, bound)
     affected = _affected(way, set(bound))
-    return evaluation.assuming(affected.__contains__, bound)
+    inside = evaluation.assuming(affected.__contains__, bound)
+    inside.assumed += 1
+    return inside
 
 
 def way_of(evaluation: Knowledge, value: Value) -> Iterator[Value]:

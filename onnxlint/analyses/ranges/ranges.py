@@ -65,10 +65,14 @@ class Ranges:
 
         A body that never runs has values of any range.
         """
-        from onnxlint.analyses.ranges.range import Range, join
+        from onnxlint.analyses.ranges.bodies import merged
+        from onnxlint.analyses.ranges.range import Range
 
-        found = [each.of(value) for each in self.evaluations_of(value)]
-        return join(*found) if found else Range.top(self.main.world.element_type(value))
+        known = self.evaluations_of(value)
+        if len(known) == 1:
+            return known[0].of(value)
+        found = [(each.of(value), each.dims(value)) for each in known]
+        return merged(found) if found else Range.top(self.main.world.element_type(value))
 
     def known(self, value: Value) -> Range | None:
         """What was found of a value of the main graph, if anybody asked for it or what follows."""
@@ -76,6 +80,8 @@ class Ranges:
 
     def evaluations_of(self, value: Value) -> Sequence[Knowledge]:
         """The evaluations that know a value: one for each call or branch that it stands in."""
+        from onnxlint.analyses.ranges.bodies import is_dropped
+
         scope = value.scope
         if scope is self._graph.main:
             return [self.main]
@@ -85,14 +91,14 @@ class Ranges:
             for node in self._graph.nodes():
                 if node.called is scope:
                     self._reach(node.outputs)
-        return self.main.world.bodies.get(scope, [])
+        known = self.main.world.bodies.get(scope, [])
+        return [each for each in known if not is_dropped(each)]
 
     def _reach(self, outputs: list[Value | None]) -> None:
         """Evaluates the node that makes them, wherever it stands."""
-        for value in outputs[:1]:
-            if value is not None:
-                for each in self.evaluations_of(value):
-                    each.of(value)
+        value = next(filter(None, outputs), None)
+        for each in self.evaluations_of(value) if value is not None else ():
+            each.of(value)
 
     def is_half(self, value: Value | None) -> bool:
         """Whether a value is a float16."""

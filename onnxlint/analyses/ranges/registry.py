@@ -53,3 +53,23 @@ def transfer(
         return function
 
     return added
+
+
+RELATIONS: dict[str, list[Callable[[At, Range], Range]]] = {}
+"""By operator: what is known beyond single operands, of how they hang together."""
+
+
+def relation(
+    *ops: str,
+) -> Callable[[Callable[[At, Range], Range]], Callable[[At, Range], Range]]:
+    """Makes a function narrow what the transfers of some operators give.
+
+    It is handed the first output's range, and returns it, or a narrower one.
+    """
+
+    def added(function: Callable[[At, Range], Range]) -> Callable[[At, Range], Range]:
+        for op in ops:
+            RELATIONS.setdefault(op, []).append(function)
+        return function
+
+    return added

@@ -11,7 +11,7 @@ import numpy as np
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.consequences import consequences
 from onnxlint.analyses.ranges.evaluation import Evaluation
-from onnxlint.analyses.ranges.hazards import Hazard
+from onnxlint.analyses.ranges.hazard import Hazard
 from onnxlint.analyses.ranges.range import Range, limits
 from onnxlint.analyses.ranges.ranges import Ranges
 from onnxlint.analyses.ranges.refinement import refined
@@ -170,17 +170,17 @@ class Watched(Evaluation):
     def __init__(
         self, search: Search, world: World, owns: Callable[[Value], bool],
         around: Knowledge | None = None, bound: Mapping[Value, Range] | None = None,
-        attributes: Mapping[str, AttributeProto] | None = None,
+        attributes: Mapping[str, AttributeProto] | None = None, depth: int | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(world, owns, around, bound, attributes)
+        super().__init__(world, owns, around, bound, attributes, depth)
         self._search = search
 
     def inner(
         self, owns: Callable[[Value], bool], bound: Mapping[Value, Range],
-        attributes: Mapping[str, AttributeProto] | None = None,
+        attributes: Mapping[str, AttributeProto] | None = None, depth: int | None = None,
     ) -> Knowledge:  # fmt: skip
         """Watched, too."""
-        return Watched(self._search, self.world, owns, self, bound, attributes)
+        return Watched(self._search, self.world, owns, self, bound, attributes, depth)
 
     def transferred(self, node: Node, read: list[Range | None]) -> list[Range]:
         """What a node gives; where it may fail, what it gives where it does not."""

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses.ranges.forms import Forms
 from onnxlint.analyses.ranges.numbering import Numbers
-from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
-from onnxlint.model.graph.traversal import flows_to, reach
+from onnxlint.model.graph.walk import postorder
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, TypeProto
 
     from onnxlint.analyses.ranges.range import Range
 
-MOST_VISITS = 20
+MOST_VISITS = 40
 """How often a node is evaluated on average at most: functions that call functions would cost by
 the power of their depth. A choice: exporters call a function for each layer."""
 
-MOST_FOLLOWED = 256
-"""Nodes and values behind the condition of a branch that are evaluated again in it. A choice."""
+MOST_BETWEEN = 16
+"""Values between the condition of a branch and what the branch reads that are evaluated again in
+it. A choice."""
+
+
+MOST_WRAPPED = 4
+"""Sequences and optionals around a tensor that are looked through."""
 
 
 @dataclass(eq=False)
@@ -43,6 +48,7 @@ class World:
     bodies: dict[Scope, list[Knowledge]] = field(default_factory=dict)
     spent: int = 0
     _unknown_nodes: set[Node] = field(default_factory=set)
+    _captured: dict[Node, tuple[Value, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.numbers = Numbers(self.graph)
@@ -70,10 +76,53 @@ class World:
         dims = self.dims(value)
         return dims is not None and all(dim == 1 for dim in dims)
 
-    def follows(self, values: Iterable[Value]) -> set[Value]:
-        """Values that hang on others, near by."""
-        found = reach(values, flows_to, (), MOST_FOLLOWED)
-        return {each for each in found if isinstance(each, Value)}
+    def captured(self, node: Node) -> tuple[Value, ...]:
+        """What the bodies of a node read of the scopes around them."""
+        if node not in self._captured:
+            for each in postorder([node], _nested_owners):
+                if each not in self._captured:
+                    self._captured[each] = tuple(self._captures(each))
+        return self._captured[node]
+
+    def _captures(self, node: Node) -> dict[Value, None]:
+        found: dict[Value, None] = {}
+        for scope in node.subgraphs:
+            for value in self._read_in(scope):
+                if value is not None and value.scope is not scope:
+                    found[value] = None
+        return found
+
+    def _read_in(self, scope: Scope) -> Iterator[Value | None]:
+        yield from scope.outputs
+        for node in scope.nodes:
+            yield from node.inputs
+            yield from self._captured.get(node, ())
+
+    def between(self, roots: Iterable[Value], ends: Iterable[Value]) -> set[Value]:
+        """Values near by that hang on a root and that an end hangs on, both included.
+
+        Not through nodes with bodies: those of a chain would cost by the power of its length.
+        """
+        among = dict.fromkeys(roots)
+        ahead, met = list(ends), dict[Value, None]()
+        while ahead and len(met) < MOST_BETWEEN:
+            value = ahead.pop(0)
+            if value not in met:
+                met[value] = None
+                node = value.producer
+                if node is not None and value not in among and not _has_bodies(node):
+                    ahead += [each for each in node.inputs if each is not None]
+        grown = True
+        while grown:
+            size = len(among)
+            for each in met:
+                node = each.producer
+                if node is None or _has_bodies(node):
+                    continue
+                if any(before in among for before in node.inputs if before is not None):
+                    among[each] = None
+            grown = len(among) > size
+        return set(among)
 
     def dims(self, value: Value | None) -> tuple[int | str | None, ...] | None:
         """The sizes of a value's axes; None where not even their number is known."""
@@ -85,13 +134,17 @@ class World:
         if value is None:
             return None
         shape = self.shapes.of(value)
-        return _inner(self.shapes.type_of(value)) if shape is None else shape.element_type
+        if shape is not None or value is None:
+            return None if shape is None else shape.element_type
+        return _of_elements(self.shapes.type_of(value))
 
 
-def _inner(found: TypeProto | None) -> int | None:
-    """The element type of tensors in a sequence or an optional value."""
-    while found is not None:
-        kind = found.WhichOneof("value")
+def _of_elements(found: TypeProto | None) -> int | None:
+    """The element type of what a sequence or an optional holds."""
+    for _ in range(MOST_WRAPPED):
+        kind = found.WhichOneof("value") if found is not None else None
+        if found is None or kind is None:
+            return None
         if kind == "tensor_type":
             return found.tensor_type.elem_type or None
         if kind not in ("sequence_type", "optional_type"):
@@ -100,10 +153,61 @@ def _inner(found: TypeProto | None) -> int | None:
     return None
 
 
+def _has_bodies(node: Node) -> bool:
+    """Whether it is costly to evaluate again."""
+    return bool(node.subgraphs) or node.called is not None
+
+
+def _owners(scope: Scope) -> Iterator[Node]:
+    return (node for node in scope.nodes if node.subgraphs)
+
+
+def _nested_owners(node: Node) -> Iterator[Node]:
+    return (inner for scope in node.subgraphs for inner in _owners(scope))
+
+
 class Knowledge(ABC):
-    """What is known of values: in the main graph, in a body, or under a condition."""
+    """What is known of values: in the main graph, in a body, or under a condition.
+
+    Attributes:
+        world: what all of them share.
+        around: what is asked of values that are not its own.
+        types: those that only it knows, inside a function.
+        depth: bodies that it stands in.
+        assumed: conditions that it stands under.
+        is_dropped: it belongs to a round of a loop that a later one includes.
+    """
 
     world: World
+    around: Knowledge | None
+    types: dict[Value, Shape]
+    depth: int
+    assumed: int
+    is_dropped: bool
+
+    @property
+    def lineage(self) -> Iterator[Knowledge]:
+        """It, and those around it."""
+        here: Knowledge | None = self
+        while here is not None:
+            yield here
+            here = here.around
+
+    @abstractmethod
+    def shape_of(self, value: Value | None) -> Shape | None:
+        """The type of a value, as far as it is known here."""
+
+    @abstractmethod
+    def typed(self, value: Value | None, shape: Shape | None) -> None:
+        """Takes note of a type that only this knows."""
+
+    @abstractmethod
+    def dims(self, value: Value | None) -> tuple[int | str | None, ...] | None:
+        """The sizes of a value's axes; None where not even their number is known."""
+
+    @abstractmethod
+    def element_type(self, value: Value | None) -> int | None:
+        """The element type of a value, as onnx numbers them."""
 
     @abstractmethod
     def of(self, value: Value | None) -> Range:
@@ -112,7 +216,7 @@ class Knowledge(ABC):
     @abstractmethod
     def inner(
         self, owns: Callable[[Value], bool], bound: Mapping[Value, Range],
-        attributes: Mapping[str, AttributeProto] | None = None,
+        attributes: Mapping[str, AttributeProto] | None = None, depth: int | None = None,
     ) -> Knowledge:  # fmt: skip
         """The knowledge of a body, or of what hangs on a branch's condition, inside this one."""
 

@@ -322,7 +322,7 @@ def _cast(at: At) -> Iterator[Zone]:
         is_float(target)
         and not is_float(source)
         and name in ("float16", "bfloat16", "float")
-        and not at[0].free
+        and _is_met(at[0])
     ):
         exact = 2.0 / precision(target)
         outcome = f"numbers that {name} rounds"

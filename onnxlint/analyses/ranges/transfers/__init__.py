@@ -1,21 +1,24 @@
 """What each operator makes of ranges: a module for each kind of operators."""
 
-from onnxlint.analyses.ranges.registry import POINTWISE, TRANSFERS
+from onnxlint.analyses.ranges.registry import POINTWISE, RELATIONS, TRANSFERS
 from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the registry
     activations,
     affine,
     arithmetic,
     attention,
+    bounds,
     casting,
     choosing,
     comparing,
     convolution,
+    differences,
     drawing,
     einsum,
     filling,
     gates,
     integers,
     joining,
+    learned,
     lookups,
     moving,
     normalising,
@@ -24,6 +27,7 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     powers,
     quantised,
     quantised_layers,
+    recurrent,
     reductions,
     running,
     sampling,
@@ -32,7 +36,8 @@ from onnxlint.analyses.ranges.transfers import (  # noqa: F401 - they fill the r
     sizes,
     softmax,
     statistics,
+    trees,
     unary,
 )
 
-__all__ = ["POINTWISE", "TRANSFERS"]
+__all__ = ["POINTWISE", "RELATIONS", "TRANSFERS"]

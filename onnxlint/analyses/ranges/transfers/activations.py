@@ -11,9 +11,9 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.arithmetic import product
 from onnxlint.analyses.ranges.transfers.curves import curve, just_above_one, reaches
-from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array

@@ -114,20 +114,20 @@ def product(at: At, a: Range, b: Range) -> Range:
 def quotient(at: At, a: Range, b: Range) -> Range:
     """x / y of floats, as IEEE 754 has it: ±∞ where only y is 0, NaN where both are."""
     holds_zero = not b.nonzero and bool(((b.low <= 0) & (b.high >= 0)).any())
-    low, high = _reciprocal(b)
+    spans, *inverses = _reciprocal(b)
     ends = np.array(np.broadcast_arrays(
-        *(np.nan_to_num(p * q, nan=0.0, posinf=np.inf, neginf=-np.inf)
-          for p in (a.low, a.high) for q in (low, high))
+        *(np.nan_to_num(np.where(spans, p * inverse, p / q), nan=0.0, posinf=np.inf, neginf=-np.inf)
+          for p in (a.low, a.high) for inverse, q in zip(inverses, (b.high, b.low), strict=True))
     ))  # fmt: skip
     nan = (holds_zero and a.holds(0)) or (a.infinite and b.infinite)
     return at.made(ends.min(axis=0), ends.max(axis=0), a, b, nan=nan, loose=a.varies and b.varies)
 
 
-def _reciprocal(b: Range) -> tuple[Array, Array]:
-    """The ends of 1 / y. Where y may be 0 from either side: everything; -0 counts as a side."""
+def _reciprocal(b: Range) -> tuple[Array, Array, Array]:
+    """Where y may be 0, and the ends of 1 / y: from either side everything; -0 counts as a side."""
     low, high = 1.0 / b.high, 1.0 / b.low
     spans = (b.low <= 0) & (b.high >= 0)  # an end that is 0 may be -0
-    return np.where(spans, -np.inf, low), np.where(spans, np.inf, high)
+    return spans, np.where(spans, -np.inf, low), np.where(spans, np.inf, high)
 
 
 def _whole_quotient(at: At, a: Range, b: Range) -> Range | None:

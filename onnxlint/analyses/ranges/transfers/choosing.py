@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from onnxlint.analyses.ranges import guards
@@ -9,19 +11,42 @@ from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, join, together
 from onnxlint.analyses.ranges.registry import transfer
 
+if TYPE_CHECKING:
+    from onnxlint.types import Array
+
 
 @transfer("Where", pointwise=True)
 def chosen(at: At) -> Range | None:
     """One branch or the other, each under the condition that chooses it."""
-    branches = [found for found in (guards.under(at, True, 1), guards.under(at, False, 2))
-                if found is not None]  # fmt: skip
+    found = [guards.under(at, True, 1), guards.under(at, False, 2)]
+    branches = [each for each in found if each is not None]
     if not branches:
         return None
-    found = join(*branches)
+    both = join(*branches)
+    low, high = both.low, both.high
+    if len(branches) == 2:
+        yes, no = branches
+        low, high = _of_decided(at[0], yes, no, low, high)
     return at.made(
-        found.low, found.high, *branches, at[0], nan=found.nan, integer=found.integer,
-        nonzero=found.nonzero,
-    )  # fmt: skip
+        low, high, *branches, at[0], nan=both.nan, integer=both.integer, nonzero=both.nonzero
+    )
+
+
+def _of_decided(
+    condition: Range, yes: Range, no: Range, low: Array, high: Array
+) -> tuple[Array, Array]:
+    """Where a box's condition is decided, the branch that it chooses."""
+    decided = condition.low == condition.high
+    if condition.nan or condition.low.size == 1 or not decided.any():
+        return low, high
+    condition, yes, no = together(condition, yes, no)
+    if condition.low.shape != decided.shape:
+        return low, high
+    ends = []
+    for joined, a, b in ((low, yes.low, no.low), (high, yes.high, no.high)):
+        chosen = np.where(condition.low >= 1, a, b)
+        ends.append(np.where(decided, chosen, joined))
+    return ends[0], ends[1]
 
 
 @transfer("Max", pointwise=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
-from onnxlint.analyses.ranges.transfers.grids import MOST_SIZE, counted
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.grids import MOST_SIZE, counted
 
 FARTHEST = 39.0
 """Deviations that a normal number is off its mean at most: sqrt(-2 ln u), as generators make it of

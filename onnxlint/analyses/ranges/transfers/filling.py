@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range, join
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.grids import (
     axis_of,
     changed,
@@ -21,7 +22,6 @@ from onnxlint.analyses.ranges.transfers.grids import (
     with_fill,
     without_parts_along,
 )
-from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array

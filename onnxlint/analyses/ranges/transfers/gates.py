@@ -14,9 +14,9 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, settled, together
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.activations import logistic
 from onnxlint.analyses.ranges.transfers.curves import curve, kernel_eps, reaches
-from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.unary import erf
 
 if TYPE_CHECKING:

@@ -25,15 +25,18 @@ def gridded(one: Range, rank: int | None) -> Range:
     """With an axis of boxes for each of so many axes; one interval where it is unknown how many."""
     shape = np.broadcast_shapes(one.low.shape, one.high.shape)
     if rank is None or len(shape) > rank:
-        return one.hull.without_parts()
+        return one.hull.spread(rank or 0).without_parts()
     low, high = np.broadcast_arrays(one.low, one.high)
     wide = (1,) * (rank - len(shape)) + shape
     return replace(one, low=low.reshape(wide), high=high.reshape(wide))
 
 
 def grid_of(at: At, slot: int = 0) -> Range:
-    """An input with an axis of boxes for each of its axes."""
-    return gridded(at[slot], at.rank(slot))
+    """An input with an axis of boxes for each of its axes; none that contradict its sizes."""
+    one, dims = gridded(at[slot], at.rank(slot)), at.dims(slot)
+    wrong = [axis for axis, (boxes, dim) in enumerate(zip(one.low.shape, dims or (), strict=False))
+             if boxes > 1 and isinstance(dim, int) and dim != boxes]  # fmt: skip
+    return merged(one, wrong) if wrong else one
 
 
 def changed(one: Range, change: Callable[[Array], Array], *, keeps_parts: bool = False) -> Range:

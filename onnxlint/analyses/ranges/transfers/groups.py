@@ -49,7 +49,7 @@ def regrouped(
     shape = [size for grid in grids for size in grid]
     made = replace(one, low=np.broadcast_to(one.low, full).reshape(shape),
                    high=np.broadcast_to(one.high, full).reshape(shape))  # fmt: skip
-    return renamed(made, lambda axes: _renumbered(axes, groups, len(before), len(after)))
+    return renamed(made, lambda axes: _renumbered(axes, groups, sizes, after))
 
 
 def _grid(
@@ -71,16 +71,21 @@ def _grid(
 
 
 def _renumbered(
-    axes: frozenset[int], groups: Sequence[Group], before: int, after: int
+    axes: frozenset[int], groups: Sequence[Group], before: Sequence[Dim], after: Sequence[Dim]
 ) -> frozenset[int] | None:
-    """The new axes of a part that takes whole groups; None where it takes less of one."""
-    wanted = {axis % before for axis in axes} if before else set()
+    """The new axes of a part that takes whole groups; None where it takes less of one.
+
+    Axes of size 1 do not count: a fibre is the same with and without them.
+    """
+    wanted = {axis % len(before) for axis in axes} if before else set()
+    wanted = {axis for axis in wanted if before[axis] != 1}
     found: set[int] = set()
     for group in groups:
-        if wanted & set(group.before):
-            if not wanted >= set(group.before):
+        own = {axis for axis in group.before if before[axis] != 1}
+        if wanted & own:
+            if not wanted >= own:
                 return None
-            found |= {axis - after for axis in group.after}
+            found |= {axis - len(after) for axis in group.after if after[axis] != 1}
     return frozenset(found) if found else None
 
 

@@ -10,16 +10,17 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range, join
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.grids import (
     axis_of,
     changed,
     fits,
+    grid_of,
     gridded,
     joined,
     merged,
     without_parts_along,
 )
-from onnxlint.analyses.ranges.registry import transfer
 
 
 @transfer("Concat")
@@ -36,7 +37,7 @@ def concatenated(at: At) -> Range | None:
     sizes = [dims[axis] if dims is not None and len(dims) == rank else None
              for dims in map(at.dims, slots)]  # fmt: skip
     filled = [(slot, size) for slot, size in zip(slots, sizes, strict=True) if size != 0]
-    parts = [gridded(at[slot], rank) for slot, _ in filled]
+    parts = [gridded(grid_of(at, slot), rank) for slot, _ in filled]
     if not parts:
         return at[slots[0]].hull.without_parts()
     return in_a_row(parts, [size for _, size in filled], axis)
@@ -109,7 +110,7 @@ def _of_all(parts: Sequence[Part | None]) -> Part | None:
 def parted(at: At) -> list[Range]:
     """Parts of a value, each with the boxes that it takes of it."""
     rank, count = at.rank(0), len(at.node.outputs)
-    x, axis = gridded(at[0], rank), axis_of(at, rank)
+    x, axis = grid_of(at), axis_of(at, rank)
     if axis is None or rank is None:
         return [x.hull.without_parts()] * count
     cut = without_parts_along(x, {axis - rank})

@@ -9,6 +9,7 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.grids import (
     axis_of,
     changed,
@@ -18,7 +19,6 @@ from onnxlint.analyses.ranges.transfers.grids import (
     merged,
     renamed,
 )
-from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array

@@ -9,6 +9,7 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.grids import (
     axis_of,
     changed,
@@ -19,7 +20,6 @@ from onnxlint.analyses.ranges.transfers.grids import (
     with_fill,
 )
 from onnxlint.analyses.ranges.transfers.groups import regrouped
-from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array

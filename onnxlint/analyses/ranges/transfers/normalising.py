@@ -8,8 +8,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, together
-from onnxlint.analyses.ranges.transfers.folding import SINGLE, bounded, slip
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.folding import SINGLE, bounded, slip
 
 MOST_TERMS = 1 << 31
 """Elements along axes of unknown size. A choice: what a machine holds."""
@@ -30,12 +30,13 @@ class Normal:
 def _normal(at: At, x: Range, count: int | None, epsilon: float, *, centred: bool) -> Normal:
     """Of kernels that take the difference from the mean first.
 
-    Its mean and that of the variance are rounded apart: off by mean · eps / √epsilon, which counts
-    where x is 1e4 and more. Of an input that nothing is known of this is left out: no input of
-    1e8 that differs in its last digit only is meant to be normalised.
+    Its mean is rounded: what it leaves is off by eps · |x| / √epsilon, which counts where x is 1e4
+    and more. Of an input that nothing, or little, is known of, only that makes √n of √(n - 1): no
+    input of 1e8 whose last digits alone differ is meant to be normalised.
     """
     terms = MOST_TERMS if count is None else max(count, 1)
-    least = np.sqrt(max(terms - (1 if centred else 0), 0)) * (1 + slip(at, terms) + 8 * SINGLE)
+    is_exact = centred and not (x.free or x.loose)
+    least = np.sqrt(max(terms - is_exact, 0)) * (1 + slip(at, terms) + 8 * SINGLE)
     size = x.magnitude
     overflows = at.is_float and size * (terms if centred and count else 1) > max(
         at.limits[1], 3.4e38
@@ -44,7 +45,7 @@ def _normal(at: At, x: Range, count: int | None, epsilon: float, *, centred: boo
         return Normal(np.inf, True)
     reach = (x.most - x.least if centred else size) / np.sqrt(epsilon)
     off = 0.0
-    if centred and not (x.free or x.loose) and terms > 1:
+    if is_exact and terms > 1:
         off = 4 * min(at.eps, SINGLE) * size / np.sqrt(epsilon)
     bound = float(np.nanmin([least, reach * (1 + 1e-5)])) + off
     return Normal(bound, bool(overflows or x.infinite))
@@ -82,7 +83,7 @@ def _count_from(at: At, axis: int) -> int | None:
 def _epsilon(at: At, default: float = 1e-5) -> float:
     found = at.attribute("epsilon", default)
     known = at.is_decided("epsilon") and isinstance(found, float | int)
-    return float(found) if known else 0.0
+    return float(np.float32(found)) if known else 0.0
 
 
 def _statistics(at: At, x: Range, epsilon: float) -> list[Range]:
@@ -198,7 +199,7 @@ def group(at: At) -> Range | None:
     count, size = None, _count_from(at, 1)
     if size is not None and isinstance(groups, int) and groups > 0:
         count = size // groups
-    normal = _by_moments(at, x, count, epsilon)
+    normal = _by_moments(at, x, count, epsilon)  # in float32, whatever is read
     if at.node.opset >= 21:
         scale, bias = (channelled(at, at[slot]) if at.has(slot) else None for slot in (1, 2))
     else:
@@ -209,7 +210,7 @@ def group(at: At) -> Range | None:
 def _by_moments(at: At, x: Range, count: int | None, epsilon: float) -> Normal:
     """Where E[x²] - E[x]² is off by more than epsilon, the root of a negative number is NaN."""
     terms = MOST_TERMS if count is None else max(count, 1)
-    off = (2 * slip(at, count) + 8 * at.eps) * x.magnitude**2
+    off = (3 * slip(at, count) + 8 * max(at.eps, SINGLE)) * x.magnitude**2
     normal = _normal(at, x, count, epsilon, centred=False)
     bound = float(np.sqrt(terms) * 1.01 + 4 * at.eps)
     if off < epsilon / 2:
@@ -219,7 +220,7 @@ def _by_moments(at: At, x: Range, count: int | None, epsilon: float) -> Normal:
 
 @transfer("MeanVarianceNormalization", ulps=16)
 def mean_variance(at: At) -> Range | None:
-    """(x - mean) / (√(E[x²] - E[x]²) + 1e-9): NaN where rounding makes the variance negative."""
+    """(x - mean) / √(E[x²] - E[x]²), with no epsilon: NaN and ∞ of equal numbers."""
     if not at.has(0):
         return None
     x = at[0]
@@ -227,10 +228,8 @@ def mean_variance(at: At) -> Range | None:
     rank, count = at.rank(0), None
     if rank is not None and axes and all(-rank <= axis < rank for axis in axes):
         count = at.size(0, axes)
-    reach = (x.most - x.least) * 1.001e9 + 4e9 * at.eps * x.magnitude
-    bound = np.sqrt(count or MOST_TERMS) * 1.01 if x.free or x.loose else reach
-    return _scaled(at, Normal(float(np.nan_to_num(bound, nan=np.inf)), x.magnitude > 0),
-                   x, None, None)  # fmt: skip
+    bound = float(np.sqrt(count or MOST_TERMS)) * 1.01 if x.free or x.loose else np.inf
+    return _scaled(at, Normal(bound, True), x, None, None)
 
 
 @transfer("LpNormalization", ulps=4)

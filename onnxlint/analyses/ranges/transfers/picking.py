@@ -9,6 +9,7 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import MOST_BOXES, Range
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.grids import (
     MOST_SIZE,
     axis_of,
@@ -21,7 +22,6 @@ from onnxlint.analyses.ranges.transfers.grids import (
     sizes_of,
     without_parts_along,
 )
-from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.sizes import places
 
 if TYPE_CHECKING:

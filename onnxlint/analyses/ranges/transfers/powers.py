@@ -13,8 +13,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, limits
-from onnxlint.analyses.ranges.transfers.curves import kernel_eps
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.curves import kernel_eps
 from onnxlint.model.file.dtypes import is_float, numpy_dtype
 
 if TYPE_CHECKING:

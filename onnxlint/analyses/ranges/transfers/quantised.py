@@ -9,9 +9,9 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, limits, precision
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers import contraction
 from onnxlint.analyses.ranges.transfers.affine import MICROSOFT
-from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.model.file.dtypes import integer_range
 
 

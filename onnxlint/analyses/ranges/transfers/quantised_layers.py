@@ -9,6 +9,7 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers import contraction, stored
 from onnxlint.analyses.ranges.transfers.affine import MICROSOFT, by_matrix, inner
 from onnxlint.analyses.ranges.transfers.convolution import (
@@ -18,7 +19,6 @@ from onnxlint.analyses.ranges.transfers.convolution import (
     with_zero,
 )
 from onnxlint.analyses.ranges.transfers.quantised import laid, padded, to_codes
-from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.model.file.dtypes import dtype_name
 
 if TYPE_CHECKING:

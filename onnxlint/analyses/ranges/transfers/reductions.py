@@ -10,8 +10,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range
-from onnxlint.analyses.ranges.transfers.folding import Grid, axes_from_end, grid, slip
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.folding import Grid, axes_from_end, grid, slip
 from onnxlint.model.file.dtypes import dtype_name
 
 if TYPE_CHECKING:

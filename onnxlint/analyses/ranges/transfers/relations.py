@@ -44,61 +44,28 @@ def reduced(at: At, slot: int, op: str, of: Value | None) -> list[int] | None:
 
 
 def of_difference(at: At) -> Range | None:
-    """x - max(x), max(x) - x, and the mean of squares less the square of the mean."""
+    """x - max(x), max(x) - x, and the same of the least."""
     x, y = at.node.input(0), at.node.input(1)
     for op, slot, sign in (("ReduceMax", 1, -1), ("ReduceMin", 1, 1),
                            ("ReduceMax", 0, 1), ("ReduceMin", 0, -1)):  # fmt: skip
         axes = reduced(at, slot, op, x if slot == 1 else y)
         if axes is not None:
             return _from_end(at, at[1 - slot], axes, sign)
-    return _variance(at)
+    return None
 
 
 def _from_end(at: At, x: Range, axes: list[int], sign: int) -> Range | None:
-    """What an extreme is left over: from 0 to the width of x, and 0 somewhere."""
-    if not x.is_finite:
-        return None
+    """What an extreme is left over: from 0 to the width of x, and 0 somewhere.
+
+    Of infinities NaN comes out, as ∞ - ∞, but nothing of the other sign.
+    """
     own = [axis for axis in axes if -axis <= x.low.ndim]
     merged = x.collapsed(own)
-    width = merged.high - merged.low
+    width = np.nan_to_num(merged.high - merged.low, nan=np.inf, posinf=np.inf)
     low, high = (np.zeros(()), width) if sign > 0 else (-width, np.zeros(()))
     low, high = np.broadcast_arrays(low, high)
-    found = at.made(low, high, x, loose=x.mixed)
+    found = at.made(low, high, x, nan=x.infinite, loose=x.mixed)
     return replace(found, anchor=Part(frozenset(axes), 0.0, 0.0))
-
-
-def _variance(at: At) -> Range | None:
-    """E[x²] - E[x]²: not negative but for rounding, which both means bring in."""
-    of_squares, square = at.producer(0), at.producer(1)
-    if of_squares is None or square is None or of_squares.op != "ReduceMean":
-        return None
-    mean = _squared(at, square)
-    squares = of_squares.input(0)
-    x = _squared(at, squares.producer if squares is not None else None)
-    maker = mean.producer if mean is not None else None
-    if x is None or maker is None or maker.op != "ReduceMean" or not at.is_same(maker.input(0), x):
-        return None
-    axes, others = axes_of(at, maker), axes_of(at, of_squares)
-    read = at.evaluation.of(x)
-    if axes is None or axes != others or not read.is_finite:
-        return None
-    dims = at.evaluation.world.dims(x) or ()
-    sizes = [dims[axis] for axis in axes]
-    count = int(np.prod(sizes)) if all(isinstance(s, int) for s in sizes) else 1 << 12  # type: ignore[arg-type]
-    slip = (count + 4) * at.eps * read.magnitude**2
-    width = read.most - read.least
-    return at.made(-slip, width**2 / 4 + slip, read, mixes=True)
-
-
-def _squared(at: At, node: Node | None) -> Value | None:
-    """What a node is the square of."""
-    if node is None:
-        return None
-    if node.op == "Mul" and at.is_same(node.input(0), node.input(1)):
-        return node.input(0)
-    if node.op == "Pow" and at.evaluation.world.graph.number(node.input(1)) == 2:
-        return node.input(0)
-    return None
 
 
 def of_product(at: At) -> Range | None:

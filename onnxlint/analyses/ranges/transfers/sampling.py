@@ -10,8 +10,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, join
-from onnxlint.analyses.ranges.transfers.grids import grid_of, merged, with_fill
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.grids import grid_of, merged, with_fill
 
 STEPS = 8
 """Roundings between a value and its neighbours' weights, per axis. Measured: 3."""
@@ -62,8 +62,12 @@ def _blended(at: At, x: Range, over: float, axes: int) -> Range:
     if not at.is_float:
         slip = np.asarray(1.0) + slip
     slip = np.where(np.isfinite(slip), slip, 0.0)
+    low, high = low - slip, high + slip
+    overflows = max(-float(low.min()), float(high.max())) > at.limits[1]
+    if overflows and over:  # on the next axis infinity meets weights of either sign
+        low, high = np.full(low.shape, -np.inf), np.full(high.shape, np.inf)
     return at.made(
-        low - slip, high + slip, x, nan=x.infinite, mixes=True, integer=not at.is_float,
+        low, high, x, nan=x.infinite or overflows, mixes=True, integer=not at.is_float,
         loose=bool(over),
     )  # fmt: skip
 

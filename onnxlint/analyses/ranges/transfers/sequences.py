@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, join
-from onnxlint.analyses.ranges.transfers.grids import MOST_SIZE, counted
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.grids import MOST_SIZE, counted
 
 
 @transfer("SequenceConstruct", "ConcatFromSequence", "SequenceErase", "SequenceAt",

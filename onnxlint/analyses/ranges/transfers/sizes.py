@@ -9,8 +9,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import MOST_BOXES, Range
-from onnxlint.analyses.ranges.transfers.grids import MOST_SIZE, axis_of, counted
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.grids import MOST_SIZE, axis_of, counted
 from onnxlint.model.graph.nodes import Origin, Value
 
 
@@ -60,12 +60,13 @@ def _is_filled(at: At, value: Value | None, axis: int, dim: str | None) -> bool:
 
     So it is with axes of inputs, and with those of the same symbol; not so with a cache, which is
     empty at the first step: an input that is joined to another value along that axis, or whose
-    symbol says so. What the graph itself computes the size of may be empty, too.
+    name or symbol says so. What the graph itself computes the size of may be empty, too.
     """
     if dim is None:
-        here = value is not None and value.origin is Origin.INPUT
-        return here and value is not None and not _is_grown(value, axis)
-    if "past" in dim or "cache" in dim:
+        if value is None or value.origin is not Origin.INPUT:
+            return False
+        return not (_says_cache(value.name) or _is_grown(value, axis))
+    if _says_cache(dim):
         return False
     carriers = [
         (each, place)
@@ -73,13 +74,16 @@ def _is_filled(at: At, value: Value | None, axis: int, dim: str | None) -> bool:
         for place, size in enumerate(at.evaluation.world.dims(each) or ())
         if size == dim
     ]
-    return bool(carriers) and not any(_is_grown(*each) for each in carriers)
+    is_fed = any(not _says_cache(each.name) for each, _ in carriers)
+    return is_fed and not any(_is_grown(*each) for each in carriers)
+
+
+def _says_cache(name: str) -> bool:
+    return "past" in name or "cache" in name
 
 
 def _is_grown(value: Value, axis: int) -> bool:
-    """Whether an input is one that a cache comes in by: values are joined to it along the axis."""
-    if "past" in value.name or "cache" in value.name:
-        return True
+    """Whether other values are joined to an input along an axis, as to a cache."""
     rank = None if value.type is None else len(value.type.tensor_type.shape.dim)
     return any(
         node.op == "Concat" and node.attribute("axis", 0) in (axis, axis - (rank or 0))
@@ -170,9 +174,22 @@ def _slip(at: At, count: float, size: float, whole: bool) -> float:
     return math.inf if share > 0.5 else 2 * share * size
 
 
+@transfer("Constant")
+def constant(at: At) -> Range | None:
+    """Numbers that a function's caller gives; all others are known already."""
+    for name in ("value_float", "value_int", "value_floats", "value_ints"):
+        numbers = at.attribute(name)
+        if numbers is not None:
+            return Range.constant(np.asarray(numbers))
+    return None
+
+
 @transfer("ConstantOfShape")
 def filled(at: At) -> Range | None:
     """One number everywhere."""
+    given = at.node.attributes.get("value")
+    if given is not None and given.ref_attr_name:
+        return None
     found = at.evaluation.world.graph.fill(at.node)
     return None if found is None else replace(Range.constant(found).hull, varies=False)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range, together
-from onnxlint.analyses.ranges.transfers.folding import SINGLE, Grid, bounded, grid, slip
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.folding import SINGLE, Grid, bounded, grid, slip
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -112,7 +112,7 @@ def _beside(box: Grid, others: Array, own: Array, each: int) -> Array:
     weights = np.exp(np.minimum(others - peak, 0.0))
     rest = box.folded(weights, np.sum) * each - weights
     rest = np.maximum(rest, (each - 1) * weights)
-    found = np.log(np.maximum(rest, 0.0)) + peak - own
+    found = np.log(np.maximum(rest, 0.0)) + (peak - own)
     return np.where(np.isnan(found), np.inf, np.logaddexp(0.0, found))
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, join, together
+from onnxlint.analyses.ranges.registry import transfer
 from onnxlint.analyses.ranges.transfers.folding import SINGLE, bounded, slip
 from onnxlint.analyses.ranges.transfers.normalising import channelled
-from onnxlint.analyses.ranges.registry import transfer
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -31,7 +31,7 @@ def batch(at: At) -> Range | list[Range] | None:
         *(channelled(at, at[slot]) for slot in range(1, 5)),
     )
     x, scale, bias, mean, variance = together(x, scale, bias, mean, variance)
-    inverse, nan = _inverse(variance, float(at.attribute("epsilon", 1e-5)))
+    inverse, nan = _inverse(variance, float(np.float32(at.attribute("epsilon", 1e-5))))
     factor = _corners(scale.low, scale.high, *inverse)
     centred = x.low - mean.high, x.high - mean.low
     low, high = _corners(*centred, *factor)
@@ -112,6 +112,7 @@ def local(at: At) -> Range | None:
         points = [reach]
         if beta > 0.5 and weight > 0:
             points.append(min(reach, (bias / (weight * (2 * beta - 1))) ** 0.5))
-        return max(float(t / (bias + weight * t * t) ** beta) for t in points) * off
+        found = max(t * float((bias + weight * t * t) ** -beta) for t in points)
+        return float(found * off)
 
     return at.made(-largest(max(-x.least, 0.0)), largest(max(x.most, 0.0)), mixes=True, loose=True)

@@ -15,8 +15,8 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, limits, precision, together
-from onnxlint.analyses.ranges.transfers.curves import curve, just_above_one
 from onnxlint.analyses.ranges.registry import transfer
+from onnxlint.analyses.ranges.transfers.curves import curve, just_above_one
 from onnxlint.model.file.dtypes import is_float, numpy_dtype
 
 if TYPE_CHECKING:
