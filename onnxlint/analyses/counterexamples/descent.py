@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,8 +63,11 @@ MOST_ROOTS = 3
 MOST_ROOTED = 4
 """How often roots are looked for."""
 
+MOST_HELD = 1 << 24
+"""Numbers of samples that are held at once."""
+
 MOST_KEPT = 1 << 21
-"""Elements of operands that are kept to find such."""
+"""Numbers of samples and operands that are kept to find such."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +141,7 @@ class Descent:
     def _drawn(self) -> Point | None:
         """The best of some samples that have nothing to do with the others."""
         low, high = self._vector.low, self._vector.high
-        count = max(self._trials.together, 4)
+        count = min(max(self._trials.together, 4), self._held)
         shares = self._rng.random((count, len(low)))
         shares[::2] = np.round(shares[::2])
         return _nearest(self._try([low + share * (high - low) for share in shares]))
@@ -146,6 +150,11 @@ class Descent:
         """Whether something is left to do, and to go far with."""
         kept = 3 * STEPS if self._usual and not self._samples.is_bounded else 0
         return self._trials.found is None and self._trials.most(1.0) > kept
+
+    @property
+    def _held(self) -> int:
+        """How many samples may be held at once: of large ones a few."""
+        return max(4, MOST_HELD // max(1, len(self._vector)))
 
     def _told(self, feed: Feed) -> str:
         ends = [
@@ -181,9 +190,10 @@ class Descent:
     def _keep(self, point: Point) -> None:
         """Of the last samples it is known what they gave."""
         self._points.append(point)
-        self._kept += point.operand.size
+        self._kept += point.operand.size + point.vector.size
         while self._kept > MOST_KEPT and len(self._points) > 1:
-            self._kept -= self._points.pop(0).operand.size
+            first = self._points.pop(0)
+            self._kept -= first.operand.size + first.vector.size
 
     def _slopes(self, best: Point, change: float) -> Point | None:
         """One round: how elements of the operand change with the input, then steps along that."""
@@ -210,12 +220,15 @@ class Descent:
                 with np.errstate(invalid="ignore", over="ignore"):
                     slopes[at] = (point.operand[watched] - best.operand[watched]) / delta
         slopes[~np.isfinite(slopes)] = 0
-        return _nearest(self._try(list(self._steps(best, groups, slopes, watched))))
+        steps = islice(self._steps(best, groups, slopes, watched), self._held)
+        return _nearest(self._try(list(steps)))
 
     def _groups(self) -> list[Array]:
         """The numbers of the input that are changed together."""
         count = len(self._vector)
-        most = min(count, MOST_GROUPS, self._trials.most(0.15), 2 * self._trials.together + 14)
+        most = min(
+            count, MOST_GROUPS, self._trials.most(0.15), 2 * self._trials.together + 14, self._held
+        )
         return [piece for piece in np.array_split(np.arange(count), most) if piece.size]
 
     def _steps(
@@ -280,7 +293,7 @@ class Descent:
 
     def _narrowed(self, below: Point, above: Point, element: int) -> Point:
         """The sample nearest to a root between two others."""
-        parts = self._trials.together + 1 if self._trials.together > 1 else 2
+        parts = min(self._trials.together, self._held) + 1
         for _ in range(int(np.ceil(HALVES / np.log2(parts)))):
             way = above.vector - below.vector
             shares = np.arange(1, parts) / parts
@@ -302,7 +315,7 @@ class Descent:
     def _nudge(self, point: Point) -> None:
         """Changes the last bits of a sample until what is added up cancels out."""
         feed = self._vector.feed(point.vector, self._base, usual=self._usual)
-        count = self._trials.together if self._trials.together > 1 else 8
+        count = min(self._trials.together if self._trials.together > 1 else 8, self._held)
         for turn in range(NUDGES):
             if self._trials.found is not None:
                 return
@@ -317,7 +330,7 @@ class Descent:
             return
         size = len(best.vector)
         made = []
-        for turn in range(min(count, 64)):
+        for turn in range(min(count, self._held)):
             picked = self._rng.random(size) < (1.0, 0.3, max(0.02, 1 / size))[turn % 3]
             noise = self._rng.standard_normal(size) * spread * self._vector.radius
             made.append(best.vector + np.where(picked, noise, 0.0))

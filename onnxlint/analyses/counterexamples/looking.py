@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.counterexamples.aiming import Aimed
@@ -27,6 +27,8 @@ from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.trace.witnesses import smaller
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from onnxlint.analyses.counterexamples.subject import Subject
     from onnxlint.analyses.ranges.hazard import Hazard
     from onnxlint.runtime.feeds.synthesis import Attempt
@@ -132,12 +134,9 @@ class _Look:
         descent = Descent(trials, self.samples, self._seed, base)
         given = not self._subject.execution.synthetic and base is self.samples.base
         usual = Candidate(base, OF_THE_DATA if given else A_SYNTHETIC, given)
-        first = [usual, *aimed.few(), *self._limits(), *aimed.all()]
-        part = MOST_FIRST if trials.most(1.0) > FEW else 1.0
-        candidates = first[: trials.most(part)]
         if self._beyond() is not None:
             self._resize(aimed)
-        descent.start(candidates, trials.run(candidates, int(MOST_FIRST * MOST_RUNS)))
+        self._try(descent, chain([usual], aimed.few(), self._limits(), aimed.all()))
         for pair in aimed.together():
             if self.found is None:
                 trials.as_they_are([pair])
@@ -145,10 +144,21 @@ class _Look:
             self._resize(aimed)
         if self.found is None:
             descent.run()
-        far = [*aimed.far()]
-        if self.found is None and far:
-            descent.start(far, trials.run(far))
+        if self.found is None and not self.samples.is_bounded:
+            self._try(descent, aimed.far())
             descent.run_far()
+
+    def _try(self, descent: Descent, candidates: Iterator[Candidate]) -> None:
+        """Runs candidates with a part of what may be spent; a few are held at a time."""
+        trials = self._trials
+        part = MOST_FIRST if trials.most(1.0) > FEW else 1.0
+        left, runs = trials.most(part), trials.allowance.runs + MOST_FIRST * MOST_RUNS
+        while self.found is None and left > 0 and trials.allowance.runs < runs:
+            some = [*islice(candidates, min(left, trials.together))]
+            if not some:
+                return
+            left -= len(some)
+            descent.start(some, trials.run(some))
 
     def _limits(self) -> list[Candidate]:
         """The boundary samples."""

@@ -145,9 +145,8 @@ class Trials:
             if self.found is None:
                 self._confirm(candidate)
 
-    def run(self, candidates: Sequence[Candidate], most: int = MOST_RUNS) -> list[Array | None]:
-        """The operand of each candidate, flat; None of those that cannot be run, or not with `most`
-        runs.
+    def run(self, candidates: Sequence[Candidate]) -> list[Array | None]:
+        """The operand of each candidate, flat; None of those that cannot be run.
 
         Candidates are single samples; the first that shows the hazard is kept in `found`.
 
@@ -155,9 +154,8 @@ class Trials:
             Spent: no more runs are to be made.
         """
         rows: list[Array | None] = []
-        most += self.allowance.runs
         for group in self._groups(candidates):
-            if self.found is not None or self.allowance.runs >= most:
+            if self.found is not None:
                 break
             rows += self._run(group)
         return rows + [None] * (len(candidates) - len(rows))
