@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from onnxlint.analyses.comparison.latency import Latency
     from onnxlint.analyses.comparison.reference import OutputDifference, Reference
     from onnxlint.analyses.comparison.stored_outputs import Expected, Tolerance
-    from onnxlint.analyses.counterexamples.counterexamples import Counterexample, Counterexamples
+    from onnxlint.analyses.counterexamples.counterexamples import Counterexamples
+    from onnxlint.analyses.counterexamples.subject import Counterexample
     from onnxlint.analyses.execution.boundary_runs import Limits, Strayed
     from onnxlint.analyses.execution.execution import Execution
     from onnxlint.analyses.execution.reruns import Reruns
@@ -110,7 +111,7 @@ _HOMES = {
     "Contamination": "onnxlint.analyses.trace.trace",
     "Contract": "onnxlint.analyses.static.contract",
     "Costs": "onnxlint.analyses.static.costs",
-    "Counterexample": "onnxlint.analyses.counterexamples.counterexamples",
+    "Counterexample": "onnxlint.analyses.counterexamples.subject",
     "Counterexamples": "onnxlint.analyses.counterexamples.counterexamples",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.inputs.user_data",

@@ -11,7 +11,7 @@ COSTS = {
     "ConstantFolding": "computes each asked value once, from small integers only.",
     "Contract": "counts nodes, parameters and layers, and looks names up, when asked for it.",
     "Costs": "when asked for it, shape inference once more, of a copy with functions expanded and sizes filled in.",
-    "Counterexamples": "further runs, aimed at an operand, only where there are hazards.",
+    "Counterexamples": "for each hazard up to 192 runs of the part of the model that leads to it, within the budget; nothing without a hazard.",
     "Data": "reads up to a thousand rows of the data.",
     "Decompositions": "a walk back from each root, softmax, erf and tanh.",
     "Execution": "loading the model and running every sample, with recorded values: about 1.1 to 1.3 times plain inference.",
