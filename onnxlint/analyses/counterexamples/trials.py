@@ -30,6 +30,10 @@ MOST_RUNS = 192
 MOST_SUSPECTS = 4
 """Samples of one run that are run alone, to see whether they show it by themselves."""
 
+A_NUMBER = 1000
+"""Operations for a number that is made up, sent and judged: measured, some 100 ns. What is searched
+is copied several times on its way."""
+
 MOST_CRASHES = 2
 """A model that ended the worker so often is left alone."""
 
@@ -69,6 +73,10 @@ class Allowance:
     def __init__(self, operations: float, load: float, sample: float) -> None:
         self._operations, self._load, self._sample = operations, load, sample
         self.runs = 0
+
+    def add(self, numbers: int) -> None:
+        """Every sample costs so many numbers more."""
+        self._sample += A_NUMBER * numbers
 
     def load(self) -> None:
         """Takes what loading a model costs."""
@@ -117,10 +125,12 @@ class Trials:
             RunFailure: the model cannot be run in part.
         """
         samples = self.samples
+        self.allowance.add(sum(array.size for array in samples.base.values()))
         if samples.any_number:
             values = self._values(samples.base, 1)
             self._shapes = {value: array.shape for value, array in values.items()}
             alone = self._operand(values)
+            self.allowance.add(sum(array.size for array in values.values()))
             elements = max(
                 sum(array.size for array in samples.base.values()),
                 1 if alone is None else alone.size,
