@@ -27,7 +27,7 @@ from onnxlint.analyses.ranges.zones import (
 )
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import COMPARISONS, RESCALING, SIZE_OPS
+from onnxlint.model.graph.operators import COMPARISONS, OVERFLOWING, RESCALING, SIZE_OPS
 
 if TYPE_CHECKING:
     from onnx import AttributeProto
@@ -186,8 +186,9 @@ class Watched(Evaluation):
     def transferred(self, node: Node, read: list[Range | None]) -> list[Range]:
         """What a node gives; where it may fail, what it gives where it does not."""
         if node.op not in HAZARDOUS:
-            made = self._without_overflow(node, read, super().transferred(node, read))
+            made = super().transferred(node, read)
             self._watch_half(node, read, made)
+            made = self._without_overflow(node, read, made)
             return [_recovered(node, each) for each in made]
         at, failed, healed = At(self, node, read), False, list(read)
         with np.errstate(all="ignore"):
@@ -196,7 +197,7 @@ class Watched(Evaluation):
             operand = healed[zone.slot] if zone.slot < len(healed) else None
             if operand is None or not zone.hits(operand):
                 continue
-            failed = True
+            failed = failed or not _is_mild(node, zone, operand)
             if not operand.failed:
                 self._search.add(Hit(self, node, zone, operand))
             outside = zone.outside(operand)
@@ -229,6 +230,8 @@ class Watched(Evaluation):
         if not made or not made[0].infinite or not self.world.is_half(node.output):
             return
         known = [each for each in read if each is not None]
+        if made[0].free and not _multiplies(node, known):
+            return
         transfer = TRANSFERS.get(node.op)
         if transfer is None or not all(each.is_finite and not each.failed for each in known):
             return
@@ -238,7 +241,24 @@ class Watched(Evaluation):
         zone = next((zone for zone in HALF_ZONES if exact is not None and zone.hits(exact)), None)
         if exact is not None and zone is not None:
             self._search.add(Hit(self, node, zone, exact))
-            made[0] = replace(made[0].within(-FLOAT16_MOST, FLOAT16_MOST) or made[0], failed=True)
+            kept = made[0].within(-FLOAT16_MOST, FLOAT16_MOST) or made[0]
+            made[0] = replace(kept, failed=kept.failed or not kept.free)
+
+
+def _is_mild(node: Node, zone: Zone, operand: Range) -> bool:
+    """Whether what follows is worth a look of its own all the same.
+
+    A cast gives a number, if a wrong one; and squares of what has no range overflow everywhere.
+    """
+    is_square = zone.kind is Kind.OVERFLOW and node.op not in ("Cosh", "Exp", "Sinh")
+    return zone.kind is Kind.CAST or (is_square and operand.free)
+
+
+def _multiplies(node: Node, read: list[Range]) -> bool:
+    """Whether what comes out grows faster than what is read: by products, or sums of very many."""
+    if node.op in OVERFLOWING or node.op == "ReduceSum":
+        return True
+    return node.op in ("Mul", "MatMul", "Einsum") and sum(each.varies for each in read) > 1
 
 
 def _recovered(node: Node, one: Range) -> Range:

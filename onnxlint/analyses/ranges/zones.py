@@ -96,6 +96,8 @@ class Zone:
         return one
 
 
+SQUARE = 2.0
+
 Zones = Callable[["At"], Iterator[Zone]]
 
 _OPS: dict[str, list[Zones]] = {}
@@ -224,11 +226,23 @@ def _is_met(*operands: Range) -> bool:
     return not any(each.free or each.loose for each in operands)
 
 
+def _is_worth(operand: Range) -> bool:
+    """Whether squares of it are worth a word: known bounds, or an input as it is fed."""
+    return _is_met(operand) or (operand.free and not operand.mixed)
+
+
+def _may_overflow(exponent: Range, base: Range) -> bool:
+    """The same of powers; those above squares always are, squares are everywhere."""
+    if exponent.free or exponent.most <= 1:
+        return False
+    return exponent.most > SQUARE or _is_met(base)
+
+
 @_zones("ReduceSumSquare", "ReduceL2")
 def _squares(at: At) -> Iterator[Zone]:
     """The sum of n squares overflows from √(limit / n) on."""
     element_type = at.element_type(0)
-    if element_type is None or not is_float(element_type) or not _is_met(at[0]):
+    if element_type is None or not is_float(element_type) or not _is_worth(at[0]):
         return
     count = at.size(0) or 1
     most = math.sqrt(limits(element_type)[1] / count)
@@ -268,7 +282,7 @@ def _power(at: At) -> Iterator[Zone]:
         yield Zone(Kind.DIVISION, 0, 0.0, 0.0, "≠ 0 with a negative exponent", "inf")
     if not whole:
         yield Zone(Kind.DOMAIN, 0, -math.inf, -5e-324, "≥ 0 with a fractional exponent", "NaN")
-    if exponent.most > 1 and element_type is not None and _is_met(exponent, at[0]):
+    if _may_overflow(exponent, at[0]) and element_type is not None:
         most = limits(element_type)[1] ** (1 / exponent.most)
         limit = f"≤ {most:.3g} with the exponent {exponent.most:.4g}"
         beyond = most * (1 + 4 * precision(element_type))
@@ -322,7 +336,7 @@ def _cast(at: At) -> Iterator[Zone]:
         is_float(target)
         and not is_float(source)
         and name in ("float16", "bfloat16", "float")
-        and _is_met(at[0])
+        and (name != "float" or _is_met(at[0]))
     ):
         exact = 2.0 / precision(target)
         outcome = f"numbers that {name} rounds"

@@ -13,7 +13,7 @@ Hint = Callable[[Hazard], str]
 
 
 def judged(
-    hazards: Hazards, shown: Counterexamples | None, *kinds: str, hint: Hint
+    code: str, hazards: Hazards, shown: Counterexamples | None, *kinds: str, hint: Hint
 ) -> Iterator[Finding]:
     """A finding for each hazard of some kinds; infos together, for they have one cause: no range.
 
@@ -23,7 +23,7 @@ def judged(
     """
     infos = []
     for hazard in hazards.of(*kinds):
-        found = shown.of(hazard) if shown is not None else None
+        found = shown.of(hazard, code) if shown is not None else None
         finding = _finding(hazard, found, shown is not None, hint(hazard))
         if finding.severity is Severity.INFO:
             infos.append(finding)
@@ -72,10 +72,15 @@ def bounds(hazard: Hazard) -> str:
 
 def _proof(hazard: Hazard, found: Counterexample | None, was_run: bool) -> str:
     if found is not None:
-        return f"shown by {found.told}"
+        return f"shown by {found.told}{_hidden(found)}"
     if hazard.certain:
         return "for every input"
     return "not confirmed by a run" if was_run else "not confirmed: nothing was run"
+
+
+def _hidden(found: Counterexample) -> str:
+    """Where the model as it is shipped computes it otherwise, and nothing of it comes out."""
+    return "; no output of this runtime shows it" if found.outputs == () else ""
 
 
 def _evidence(hazard: Hazard, found: Counterexample | None) -> dict[str, object]:

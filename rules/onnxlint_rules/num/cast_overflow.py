@@ -37,7 +37,7 @@ def cast_overflow(hazards: Hazards, shown: Counterexamples | None) -> Iterator[F
         y = Cast <to = 2> (wide)
     }
     """
-    yield from judged(hazards, shown, "cast", hint=_hint)
+    yield from judged("NUM009", hazards, shown, "cast", hint=_hint)
 
 
 def _hint(hazard: Hazard) -> str:

@@ -73,7 +73,7 @@ def division_by_zero(hazards: Hazards, shown: Counterexamples | None) -> Iterato
         y = Div(one, divisor)
     }
     """
-    yield from judged(hazards, shown, "division", hint=_hint)
+    yield from judged("NUM002", hazards, shown, "division", hint=_hint)
 
 
 def _hint(hazard: Hazard) -> str:

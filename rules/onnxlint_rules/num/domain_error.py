@@ -52,7 +52,7 @@ def domain_error(hazards: Hazards, shown: Counterexamples | None) -> Iterator[Fi
         y = Pow(kept, gamma)
     }
     """
-    yield from judged(hazards, shown, "domain", hint=_hint)
+    yield from judged("NUM005", hazards, shown, "domain", hint=_hint)
 
 
 def _hint(hazard: Hazard) -> str:

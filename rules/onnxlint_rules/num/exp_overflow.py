@@ -53,7 +53,7 @@ def exp_overflow(hazards: Hazards, shown: Counterexamples | None) -> Iterator[Fi
         y = Div(one, sum)
     }
     """
-    yield from judged(hazards, shown, "overflow", hint=_hint)
+    yield from judged("NUM004", hazards, shown, "overflow", hint=_hint)
 
 
 def _hint(hazard: Hazard) -> str:

@@ -67,7 +67,7 @@ def fp16_range_exceeded(
         y = ReduceSum(squares, last)
     }
     """
-    yield from judged(hazards, shown, "half", hint=_hint)
+    yield from judged("NUM007", hazards, shown, "half", hint=_hint)
     if targets.any(float16="native"):
         yield from _at_target(graph, ranges)
 

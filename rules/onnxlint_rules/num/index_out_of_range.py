@@ -42,7 +42,7 @@ def index_out_of_range(hazards: Hazards, shown: Counterexamples | None) -> Itera
         y = Gather(table, bin)
     }
     """
-    yield from judged(hazards, shown, "index", hint=_hint)
+    yield from judged("NUM008", hazards, shown, "index", hint=_hint)
 
 
 def _hint(hazard: Hazard) -> str:

@@ -66,7 +66,7 @@ def log_of_nonpositive(hazards: Hazards, shown: Counterexamples | None) -> Itera
         y = Where(positive, all, zero)
     }
     """
-    yield from judged(hazards, shown, "log", hint=_hint)
+    yield from judged("NUM001", hazards, shown, "log", hint=_hint)
 
 
 def _hint(hazard: Hazard) -> str:

@@ -52,7 +52,7 @@ def sqrt_of_negative(hazards: Hazards, shown: Counterexamples | None) -> Iterato
         y = Sqrt(kept)
     }
     """
-    yield from judged(hazards, shown, "root", hint=_hint)
+    yield from judged("NUM003", hazards, shown, "root", hint=_hint)
 
 
 def _hint(hazard: Hazard) -> str:

@@ -52,7 +52,7 @@ def unstable_softmax(hazards: Hazards, shown: Counterexamples | None) -> Iterato
         y = Div(e, sum)
     }
     """
-    yield from judged(hazards, shown, "softmax", hint=_hint)
+    yield from judged("NUM006", hazards, shown, "softmax", hint=_hint)
 
 
 def _hint(hazard: Hazard) -> str:
