@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from onnxlint.analyses.comparison.latency import Latency
     from onnxlint.analyses.comparison.reference import OutputDifference, Reference
     from onnxlint.analyses.comparison.stored_outputs import Expected, Tolerance
+    from onnxlint.analyses.counterexamples.counterexamples import Counterexamples
+    from onnxlint.analyses.counterexamples.subject import Counterexample
     from onnxlint.analyses.execution.boundary_runs import Limits, Strayed
     from onnxlint.analyses.execution.execution import Execution
     from onnxlint.analyses.execution.reruns import Reruns
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
     from onnxlint.analyses.predictions.outputs import Outputs
     from onnxlint.analyses.predictions.predictions import Misnomer, Predictions
     from onnxlint.analyses.predictions.scores import Scores
+    from onnxlint.analyses.ranges.hazard import Hazard
+    from onnxlint.analyses.ranges.hazards import Hazards
+    from onnxlint.analyses.ranges.range import Range
+    from onnxlint.analyses.ranges.ranges import Ranges
     from onnxlint.analyses.stability.behaviour import Behaviour, ResizedAxis
     from onnxlint.analyses.stability.decision_ties import Ties
     from onnxlint.analyses.stability.output_difference import Difference
@@ -62,7 +68,6 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.shapes import Shapes
     from onnxlint.analyses.static.symbolic_sizes import SymbolicSize, SymbolicSizes
     from onnxlint.analyses.static.texts import Text, Texts
-    from onnxlint.analyses.static.value_bounds import Bounds
     from onnxlint.analyses.static.weights import Weight, Weights
     from onnxlint.analyses.static.windows import Window, Windows
     from onnxlint.analyses.targets.operator_support import Support
@@ -95,7 +100,6 @@ _HOMES = {
     "AttentionMasks": "onnxlint.analyses.static.attention_masks",
     "Baselines": "onnxlint.analyses.predictions.baselines",
     "Behaviour": "onnxlint.analyses.stability.behaviour",
-    "Bounds": "onnxlint.analyses.static.value_bounds",
     "BrokenChannels": "onnxlint.analyses.comparison.broken_channels",
     "Change": "onnxlint.analyses.static.layers",
     "ChosenLabel": "onnxlint.analyses.predictions.chosen_labels",
@@ -107,6 +111,8 @@ _HOMES = {
     "Contamination": "onnxlint.analyses.trace.trace",
     "Contract": "onnxlint.analyses.static.contract",
     "Costs": "onnxlint.analyses.static.costs",
+    "Counterexample": "onnxlint.analyses.counterexamples.subject",
+    "Counterexamples": "onnxlint.analyses.counterexamples.counterexamples",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.inputs.user_data",
     "Decomposition": "onnxlint.analyses.static.decompositions",
@@ -123,6 +129,8 @@ _HOMES = {
     "Fix": "onnxlint.fix",
     "FixError": "onnxlint.model.edit.draft",
     "Graph": "onnxlint.model.graph.graph",
+    "Hazard": "onnxlint.analyses.ranges.hazard",
+    "Hazards": "onnxlint.analyses.ranges.hazards",
     "Inputs": "onnxlint.analyses.inputs.inputs",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
     "Labels": "onnxlint.analyses.predictions.labels",
@@ -132,8 +140,8 @@ _HOMES = {
     "Layers": "onnxlint.analyses.static.layers",
     "Limits": "onnxlint.analyses.execution.boundary_runs",
     "Match": "onnxlint.model.patterns.matcher",
-    "Mismatch": "onnxlint.analyses.predictions.chosen_labels",
     "Miscount": "onnxlint.analyses.static.quantisation_parameters",
+    "Mismatch": "onnxlint.analyses.predictions.chosen_labels",
     "Misnomer": "onnxlint.analyses.predictions.predictions",
     "Model": "onnxlint.model.file.load",
     "NamedLayer": "onnxlint.analyses.static.named_layers",
@@ -162,6 +170,8 @@ _HOMES = {
     "QuantisationParameters": "onnxlint.analyses.static.quantisation_parameters",
     "QuantisedLayer": "onnxlint.analyses.static.quantisation",
     "QuantisedRange": "onnxlint.analyses.static.quantisation_parameters",
+    "Range": "onnxlint.analyses.ranges.range",
+    "Ranges": "onnxlint.analyses.ranges.ranges",
     "Reach": "onnxlint.analyses.trace.gradient_propagation",
     "Reference": "onnxlint.analyses.comparison.reference",
     "ReleaseDiff": "onnxlint.release_diff",
@@ -216,7 +226,6 @@ __all__ = [
     "AttentionMasks",
     "Baselines",
     "Behaviour",
-    "Bounds",
     "BrokenChannels",
     "Change",
     "ChosenLabel",
@@ -228,6 +237,8 @@ __all__ = [
     "Contamination",
     "Contract",
     "Costs",
+    "Counterexample",
+    "Counterexamples",
     "Danger",
     "Data",
     "Decomposition",
@@ -244,6 +255,8 @@ __all__ = [
     "Fix",
     "FixError",
     "Graph",
+    "Hazard",
+    "Hazards",
     "Inputs",
     "Journal",
     "Labels",
@@ -283,6 +296,8 @@ __all__ = [
     "QuantisationParameters",
     "QuantisedLayer",
     "QuantisedRange",
+    "Range",
+    "Ranges",
     "Reach",
     "Reference",
     "ReleaseDiff",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics, TraceRow
 from onnxlint.severity import Severity
 
@@ -25,6 +26,15 @@ class Loss:
     hint: str | None = None
 
 
+@dataclass(frozen=True)
+class Defect:
+    """A mistake of our own that a run brought to light: where, and both numbers."""
+
+    message: str
+    place: Place
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass
 class Contributions:
     """Parts of the report that analyses fill in; see `ModelReport` for what the fields mean."""
@@ -36,6 +46,7 @@ class Contributions:
     trace: tuple[TraceRow, ...] | None = None
     metrics: Metrics | None = None
     losses: list[Loss] = field(default_factory=list)
+    defects: list[Defect] = field(default_factory=list)
 
 
 @runtime_checkable

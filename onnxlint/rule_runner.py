@@ -19,7 +19,7 @@ from onnxlint.job import Job
 from onnxlint.model.file.errors import DataError, MisfitError
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.report import Gone, ModelReport, Suppressed
-from onnxlint.rules.diagnosis import crash, diagnostic, incomplete
+from onnxlint.rules.diagnosis import crash, defective, diagnostic, incomplete
 from onnxlint.rules.rule import Rule, RuleError
 from onnxlint.safety.limits import Alarm, Budget, RuleTimeout
 from onnxlint.safety.unfinished import Terminated
@@ -40,8 +40,13 @@ LEAST_RULE_SECONDS = 1.0
 
 
 def needs_worker(rule: Rule) -> bool:
-    """Whether a rule asks for an analysis that runs the model."""
+    """Whether a rule asks for an analysis that runs the model, and is nothing without it."""
     return any(map(runs_model, rule.requests.values()))
+
+
+def wants_worker(rule: Rule) -> bool:
+    """Whether a rule has a use for a run of the model, needed or not."""
+    return needs_worker(rule) or any(map(runs_model, rule.wishes.values()))
 
 
 class RuleRunner:
@@ -78,9 +83,11 @@ class RuleRunner:
             arguments: dict[str, Any] = {
                 name: self.analyses.get(kind) for name, kind in rule.requests.items()
             }
+            arguments |= {name: self._wished(kind) for name, kind in rule.wishes.items()}
             self._call(rule, arguments)
             self._ran.append(rule.code)
-            self._is_timed |= any(map(is_timed, rule.requests.values()))
+            asked = (*rule.requests.values(), *rule.wishes.values())
+            self._is_timed |= any(map(is_timed, asked))
         except NotApplicable as reason:
             self._not_applicable[rule.code] = str(reason)
         except MisfitError as error:
@@ -92,6 +99,15 @@ class RuleRunner:
             if self._is_not_of_a_rule(error):
                 raise
             self._crash(rule, error)
+
+    def _wished(self, kind: type) -> Any:
+        """An analysis, or None where it cannot be had."""
+        if runs_model(kind) and self._worker is None:
+            return None
+        try:
+            return self.analyses.get(kind)
+        except (NotApplicable, DataError):  # the rules that need it say why
+            return None
 
     def _is_not_of_a_rule(self, error: BaseException) -> bool:
         """Whether it is the user's, or the system's: it ends more than a rule."""
@@ -160,6 +176,7 @@ class RuleRunner:
         told = [*map(_reported, losses)]
         findings, away, left = self._counted([each for each in told if each.is_note])
         findings += [each for each in told if not each.is_note]
+        findings += (defective(each.message, each.place, each.evidence) for each in parts.defects)
         judged = {*self._ran, *self._not_applicable}
         return ModelReport(
             path=path,

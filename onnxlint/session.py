@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses, closure
 from onnxlint.job import Job
-from onnxlint.rule_runner import RuleRunner, needs_worker
+from onnxlint.rule_runner import RuleRunner, needs_worker, wants_worker
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.limits import Budget
 from onnxlint.watcher import Watcher
@@ -30,7 +30,8 @@ class JudgingSession:
         self._job = job
         self._rules = [rule for rule in job.rules if not (job.static_only and needs_worker(rule))]
         is_scored = job.settings.labels is not None and not job.static_only
-        self._runs_model = is_scored or any(map(needs_worker, self._rules))
+        wanted = not job.static_only and any(map(wants_worker, self._rules))
+        self._runs_model = is_scored or wanted
         self._watcher = watcher or Watcher()
         self._workers = workers
         self._stack = ExitStack()
@@ -94,5 +95,6 @@ def _effort(rule: Rule) -> tuple[bool, int]:
 
     Whether the model runs at all is so told before what hangs on it.
     """
-    requested = frozenset().union(*(closure(kind) for kind in rule.requests.values()))
-    return needs_worker(rule), len(requested)
+    asked = (*rule.requests.values(), *rule.wishes.values())
+    requested = frozenset().union(*(closure(kind) for kind in asked))
+    return wants_worker(rule), len(requested)

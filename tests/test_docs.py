@@ -110,7 +110,7 @@ def test_every_analysis_says_what_it_costs_and_whether_it_runs_the_model(pages):
 
 
 def test_types_that_analyses_hand_out_are_documented():
-    assert {"Prediction", "Statistics", "Repeat", "Interval"} <= api_pages.documented().keys()
+    assert {"Prediction", "Statistics", "Repeat", "Range"} <= api_pages.documented().keys()
 
 
 def test_modules_of_their_own_are_documented_whole(pages):

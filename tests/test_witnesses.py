@@ -17,7 +17,7 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution.reruns import Reruns
 from onnxlint.analyses.execution.worker import Worker, WorkerDied
 from onnxlint.analyses.trace.trace import Trace
-from onnxlint.analyses.trace.witnesses import Witnesses
+from onnxlint.analyses.trace.witnesses import Witnesses, WitnessFolder
 from onnxlint.model.file.load import open_model
 from onnxlint.runtime.data import archives, read
 from onnxlint.runtime.data.saving import save
@@ -217,8 +217,8 @@ def test_names_of_files_are_short_safe_and_each_another(tmp_path):
         node = SimpleNamespace(name=name, op="Sqrt", index=1, scope=SimpleNamespace(path=""))
         for folder in ("one", "two"):
             model = str(tmp_path / folder / ("m" * 240 + ".onnx"))
-            witnesses = Witnesses(None, None, None, model)
-            saved = witnesses._saved(tmp_path, node, "ACT001", {"x": np.ones(1)})
+            evidence = WitnessFolder(tmp_path, model).saved(node, "ACT001", {"x": np.ones(1)})
+            saved = Path(evidence["witness"])
             assert saved.parent == tmp_path
             assert len(saved.name.encode()) <= 143
             assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.npz", saved.name)

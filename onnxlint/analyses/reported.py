@@ -15,12 +15,17 @@ def reported(analyses: Analyses) -> Iterator[type]:
     from onnxlint.analyses.execution.worker import Worker
     from onnxlint.analyses.predictions.baselines import Baselines
     from onnxlint.analyses.predictions.scores import Scores
+    from onnxlint.analyses.ranges.ranges import Ranges
+    from onnxlint.analyses.trace.observed_bounds import ObservedBounds
+    from onnxlint.analyses.trace.trace import Trace
 
     settings = analyses.get(Settings)
     if settings.labels is not None and analyses.have(Worker) is not None:
         yield Scores
         if settings.compare_simple:
             yield Baselines
+    if analyses.have(Trace) is not None and analyses.have(Ranges) is not None:
+        yield ObservedBounds
     execution = analyses.have(Execution)
     if execution is not None and execution.runs_left_out:
         yield Work

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SECTIONS = {
     "Layers": ("module", "node", "unfolds"),
     "Input data": ("data", "labels", "samples", "seed", "config", "trust_config"),
-    "Execution": ("static_only", "trace", "time_limit", "memory_limit"),
+    "Execution": ("bounds", "static_only", "trace", "time_limit", "memory_limit"),
     "Report": ("format_", "as_json", "color"),
 }
 DECIDING = {"data", "labels", "samples", "seed", "trace", "time-limit", "memory-limit"}
@@ -53,6 +53,8 @@ _FILE = click.Path(path_type=Path)
               "[nearest onnxlint.toml or pyproject.toml]")  # fmt: skip
 @click.option("--trust-config", is_flag=True, envvar="ONNXLINT_TRUST_CONFIG",
               help="Trust a configuration that lies with the model.")  # fmt: skip
+@click.option("--bounds", is_flag=True,
+              help="Also show what each value can be for any input in range.")  # fmt: skip
 @click.option("--static-only", is_flag=True,
               help="Do not run the model; no ranges are observed.")  # fmt: skip
 @click.option("--trace", type=click.Choice(["default", "full"]),
@@ -69,7 +71,7 @@ _FILE = click.Path(path_type=Path)
 @color_option
 def command(
     model: str, format_: str, as_json: bool, static_only: bool, unfolds: bool,
-    module: tuple[str, ...], node: tuple[str, ...], **given: Any,
+    bounds: bool,    module: tuple[str, ...], node: tuple[str, ...], **given: Any,
 ) -> None:  # fmt: skip
     """Summarise MODEL layer by layer: inputs, shape, parameters, range observed in a run.
 
@@ -88,7 +90,7 @@ def command(
     require_working_directory()
     settings = _settings(model, **given)
     try:
-        seen = look(model, settings, static_only=static_only)
+        seen = look(model, settings, static_only=static_only, bounds=bounds)
     except InspectionError as error:
         raise click.ClickException(str(error)) from error
     layers = _selected(seen.layers, module, node)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.inspection.bounds import Bounds
 from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Weight
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace.trace import Observed, Trace
 
 
-def inspected(analyses: Analyses, path: str, *, static_only: bool) -> Inspected:
+def inspected(
+    analyses: Analyses, path: str, *, static_only: bool, bounds: bool = False
+) -> Inspected:
     """What there is to show of the model that the analyses have."""
     graph = analyses.get(Graph)
     trace, problem = (None, None) if static_only else _trace(analyses)
-    collected = _Collected(analyses, trace)
+    limits = Bounds(analyses, graph, has_trace=trace is not None) if bounds else None
+    collected = _Collected(analyses, trace, limits)
+    layers = tuple(collected.layers())
     proto = graph.model.proto
     return Inspected(
         path=path,
@@ -31,7 +36,8 @@ def inspected(analyses: Analyses, path: str, *, static_only: bool) -> Inspected:
         nodes=sum(len(scope.nodes) for scope in graph.scopes),
         inputs=tuple(collected.port(value) for value in graph.inputs),
         outputs=tuple(collected.port(value) for value in graph.outputs),
-        layers=tuple(collected.layers()),
+        layers=layers,
+        unknown_operators=None if limits is None else limits.unknown,
         unobserved=problem,
         **({} if trace is None else _fed(analyses)),
     )
@@ -57,8 +63,9 @@ def _fed(analyses: Analyses) -> dict[str, Any]:
 class _Collected:
     """The layers, which know each other by their numbers."""
 
-    def __init__(self, analyses: Analyses, trace: Trace | None) -> None:
+    def __init__(self, analyses: Analyses, trace: Trace | None, bounds: Bounds | None) -> None:
         self._shapes, self._trace = analyses.get(Shapes), trace
+        self._bounds = bounds
         self._wiring = Wiring(analyses)
         self._number = {node: number for number, node in enumerate(self._wiring.nodes)}
 
@@ -93,6 +100,7 @@ class _Collected:
                 reads=tuple(Input(value.name, self._maker(value)) for value in wiring.reads(node)),
                 outputs=tuple(value.name for value in node.outputs if value is not None),
                 weights=tuple(self._weight(value) for value in wiring.weights(node)),
+                bound=None if self._bounds is None else self._bounds.of(node.output),
             )
 
     def _weight(self, value: Value) -> Weight:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from onnxlint.inspection.fitting import TIMES, cut_apart, cut_dims, cut_lists, cut_types
 from onnxlint.inspection.grid import Cells, Cutter, cut_each
-from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer
+from onnxlint.inspection.inspected import Bound, Dims, Input, Inspected, Layer
 from onnxlint.safety.printable import printable
 
 
@@ -89,6 +89,21 @@ def _short_observed(layer: Layer, _model: Inspected) -> str:
     return "" if layer.minimum is None else f"{layer.minimum:.2g} … {layer.maximum:.2g}"
 
 
+def _bound(layer: Layer, _model: Inspected) -> str:
+    return "" if layer.bound is None else _ends(layer.bound, ".4g")
+
+
+def _short_bound(layer: Layer, _model: Inspected) -> str:
+    return "" if layer.bound is None else _ends(layer.bound, ".2g")
+
+
+def _ends(bound: Bound, digits: str) -> str:
+    low = "-∞" if bound.low is None else f"{bound.low:{digits}}"
+    high = "∞" if bound.high is None else f"{bound.high:{digits}}"
+    marks = ", NaN" * bound.nan + " (violated)" * bound.violated
+    return f"{low} … {high}{marks}"
+
+
 NUMBER = Column("#", lambda layer, _: f"#{layer.number}", is_right=True)
 MODULE = Column("Module", lambda layer, _: printable(layer.title), 28, cut_apart)
 SHORT_MODULE = replace(MODULE, least=16)
@@ -106,14 +121,17 @@ PARAMETERS = Column("Parameters", _count, is_right=True)
 SHORT_PARAMETERS = Column("Params", _short_count, is_right=True)
 OBSERVED = Column("Observed", _observed)
 SHORT_OBSERVED = Column("Observed", _short_observed)
+BOUND = Column("Bound", _bound)
+SHORT_BOUND = Column("Bound", _short_bound)
 
-COLUMNS = (NUMBER, MODULE, OPERATOR, INPUTS, OUTPUT, SHAPE, WEIGHTS, PARAMETERS, OBSERVED)
+COLUMNS = (NUMBER, MODULE, OPERATOR, INPUTS, OUTPUT, SHAPE, WEIGHTS, PARAMETERS, OBSERVED, BOUND)
 
 CONCESSIONS: tuple[tuple[Column, Column | None], ...] = (
     (INPUTS, INPUT_NUMBERS),
     (WEIGHTS, None),
     (SHAPE, DIMS),
     (OUTPUT, None),
+    (BOUND, SHORT_BOUND),
     (OBSERVED, SHORT_OBSERVED),
     (PARAMETERS, SHORT_PARAMETERS),
     (MODULE, SHORT_MODULE),
@@ -121,6 +139,7 @@ CONCESSIONS: tuple[tuple[Column, Column | None], ...] = (
     (OPERATOR, SHORT_OPERATOR),
     (DIMS, SHORT_DIMS),
     (SHORT_OBSERVED, None),
+    (SHORT_BOUND, None),
     (SHORT_PARAMETERS, None),
     (SHORT_DIMS, None),
 )

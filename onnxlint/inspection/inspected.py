@@ -48,6 +48,22 @@ class Weight:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """What the first output can be for any input: None for an end without a limit.
+
+    `nan`: NaN may be among the elements. `basis` is `exact`, or `loose` where the ends need not be
+    met, or `dtype` where they rest on an input of which only the dtype is known. `violated`: a run
+    showed a number outside, which is a mistake of the linter.
+    """
+
+    low: float | None
+    high: float | None
+    nan: bool
+    basis: str
+    violated: bool = False
+
+
+@dataclass(frozen=True)
 class Layer:
     """One node, with the type of its first output.
 
@@ -76,6 +92,7 @@ class Layer:
     reads: tuple[Input, ...] = ()
     outputs: tuple[str, ...] = ()
     weights: tuple[Weight, ...] = ()
+    bound: Bound | None = None
 
     @property
     def title(self) -> str:
@@ -89,7 +106,8 @@ class Inspected:
     """A model; `unobserved` says why no ranges were observed though they were asked for.
 
     `nodes` counts those of all scopes, also of functions that nothing calls. `samples` of `data`
-    were run; None without a run.
+    were run; None without a run. `unknown_operators` counts the nodes whose operator has no bounds,
+    where bounds were asked for.
     """
 
     path: str
@@ -103,6 +121,7 @@ class Inspected:
     samples: int | None = None
     data: str | None = None
     unobserved: str | None = None
+    unknown_operators: Mapping[str, int] | None = None
 
     def document(self, layers: Sequence[Layer]) -> dict[str, Any]:
         """For JSON, with these of its layers."""

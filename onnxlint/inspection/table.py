@@ -111,5 +111,8 @@ def _counts(model: Inspected, layers: Sequence[Layer], folded: int) -> Iterator[
     if folded:
         yield (f"{counted(folded, 'node')} folded that only compute sizes or prepare constants "
                "(--all shows them)")  # fmt: skip
+    if model.unknown_operators:
+        told = ", ".join(f"{printable(op)} {n:,}" for op, n in model.unknown_operators.items())
+        yield f"No bounds are known of: {told}"
     among = "" if len(layers) == len(model.layers) else " in the layers shown"
     yield counted(sum(layer.parameters for layer in layers), "parameter") + among

@@ -26,6 +26,8 @@ CRASHED = ("LNT001", "rule-crashed")
 INCOMPLETE = ("LNT002", "incomplete-analysis")
 """Something that rules look at, or some rules, did not come about within the limits."""
 
+DEFECTIVE = ("LNT005", "unsound-bound")
+"""A value was observed outside of the bounds that were proven for it: a mistake of the linter."""
 
 LONGEST_INTEGER_BITS = 1024
 """Larger integers are infinite to a report: so are they as doubles, and Python writes no more than
@@ -191,6 +193,13 @@ def incomplete(
     code, name = INCOMPLETE
     evidence = {"lost": lost, **evidence}
     return Diagnostic(code, name, severity, message, Place(), evidence=evidence, hint=hint)
+
+
+def defective(message: str, place: Place, evidence: Mapping[str, Any]) -> Diagnostic:
+    """A mistake of the linter's own, which makes no model worse."""
+    code, name = DEFECTIVE
+    hint = "report it to the authors of onnxlint with the model; what NUM rules say may be wrong"
+    return Diagnostic(code, name, Severity.WARNING, message, place, evidence=evidence, hint=hint)
 
 
 def _pack(rule: Rule) -> str:

@@ -9,7 +9,8 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union
 
 from onnxlint.findings import Finding
 from onnxlint.rules.documentation import Documentation
@@ -87,7 +88,20 @@ class Rule:
 
     @cached_property
     def requests(self) -> Mapping[str, type]:
-        """The analyses it asks for: parameter name to type."""
+        """The analyses that it cannot do without: parameter name to type."""
+        return {name: hint for name, hint in self._asked.items() if _wished(hint) is None}
+
+    @cached_property
+    def wishes(self) -> Mapping[str, type]:
+        """Those that it gets where they can be had, and else None: a parameter `Kind | None`.
+
+        They do not make a rule one that runs the model: `--static-only` runs it without them.
+        """
+        found = {name: _wished(hint) for name, hint in self._asked.items()}
+        return {name: kind for name, kind in found.items() if kind is not None}
+
+    @cached_property
+    def _asked(self) -> Mapping[str, Any]:
         hints = self._hints
         return {
             parameter.name: hints[parameter.name]
@@ -126,6 +140,14 @@ class Rule:
         return selector in (self.name, "ALL") or (
             selector[:1].isupper() and self.code.startswith(selector)
         )
+
+
+def _wished(hint: Any) -> type | None:
+    """The type of `Kind | None`; None of any other."""
+    if typing.get_origin(hint) not in (Union, UnionType):
+        return None
+    kinds = [each for each in typing.get_args(hint) if each is not NoneType]
+    return kinds[0] if len(kinds) == 1 else None
 
 
 def _option(hint: Any, default: Any) -> Option:

@@ -67,6 +67,16 @@ FAMILIES = {
         "A batch size fixed to 1, float64 at the interface, outputs that are not tensors, ids that\n"
         "exceed a lookup table. These rules never run the model.",
     ),
+    "NUM": Family(
+        "NUM: numeric hazards",
+        "Operands whose bounds reach where their operator fails: a logarithm of 0, a division by 0, an overflow, an index out of range.",
+        "These rules bound every value for all inputs, by the weights and the operators between (see\n"
+        "[Bounds of values](../../ranges.md)), and look at what an operator cannot take. Where the\n"
+        "model can be run, an input that shows the failure is looked for: with one, a hazard is\n"
+        "confirmed. They work without a run as well, and say so.\n\n"
+        "Declare the ranges of inputs (`[inputs.NAME] range`): of an input of which only the dtype is\n"
+        "known, a hazard is an info at most, unless a run shows it.",
+    ),
     "ONX": Family(
         "ONX: the ONNX specification",
         "Violations of the specification, all at once, in every subgraph and function.",

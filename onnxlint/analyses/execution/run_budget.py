@@ -38,6 +38,13 @@ MOST_SYMBOLS = 6
 """So many dynamic sizes beside the batch vary: more than height, width, time, and two states."""
 
 
+AIMED = 8
+"""So many samples are aimed at a numeric hazard at least: zeros, ones, the ends, empty masks …"""
+
+HAZARD_TIMES = 5.0
+"""What aiming at hazards may cost beside all else, as `TIMES`: most models have none."""
+
+
 class Question(StrEnum):
     """What is asked by running again; those least likely to find something come last."""
 
@@ -52,6 +59,7 @@ class Question(StrEnum):
     GRADIENTS = "gradients"
     ORDER = "shuffled sequences"
     POSITIONS = "parts of inputs changed one at a time"
+    HAZARDS = "inputs aimed at numeric hazards"
 
 
 class Work:
@@ -128,6 +136,18 @@ class Work:
             return inf
         return max(FREE_OPERATIONS, TIMES * (self.load + self.sample) - self._spent)
 
+    @property
+    def for_hazards(self) -> float:
+        """What inputs aimed at all numeric hazards may cost: what is left, or an allowance."""
+        if not self._limited:
+            return inf
+        return max(self._left, FREE_OPERATIONS, HAZARD_TIMES * (self.load + self.sample))
+
+    @property
+    def of_a_hazard(self) -> float:
+        """What is spent on one hazard at least."""
+        return 2 * self.load + AIMED * self.sample
+
     def batches(self, usual: int) -> list[int]:
         """The batch sizes to try beside the usual one; of a large model, the cheapest."""
         sizes = [size for size in BATCHES if size != usual]
@@ -179,6 +199,7 @@ class Work:
             Question.GRADIENTS: 2 * load + 3 * run,
             Question.ORDER: 3 * sample * min(SAMPLES_CHANGED, self.samples),
             Question.POSITIONS: PARTS * sample * min(SAMPLES_CHANGED, self.samples),
+            Question.HAZARDS: self.of_a_hazard,
         }
 
     def _settle(self) -> frozenset[Question]:
@@ -187,4 +208,7 @@ class Work:
             if cost <= left:
                 left -= cost
                 found.add(question)
+        self._left = left
+        if self.of_a_hazard <= self.for_hazards:
+            found.add(Question.HAZARDS)
         return frozenset(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,14 +36,13 @@ LONGEST_PART = 48
 stays below 143 bytes, which eCryptfs allows; other file systems allow 255."""
 
 
-class Witnesses:
-    """Saves the smallest input found for a contamination, where `--save-witness` asks for it.
+class WitnessFolder:
+    """Where inputs are saved that show a fault; without a folder, none are.
 
-    `problems` says, in a sentence each, why witnesses were not saved; their findings stay.
+    `problems` says, in a sentence each, why some were not saved; their findings stay.
     """
 
-    def __init__(self, trace: Trace, runner: Runner, folder: Path | None, model: str) -> None:
-        self._trace, self._runner = trace, runner
+    def __init__(self, folder: Path | None, model: str) -> None:
         self._folder, self._model = folder, model
         self.problems: list[str] = []
 
@@ -54,6 +53,58 @@ class Witnesses:
             Loss(f"no witness saved: {each}", "witness", Severity.ERROR, hint=hint)
             for each in self.problems
         ]
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether `--save-witness` asks for witnesses."""
+        return self._folder is not None
+
+    def saved(self, node: Node, code: str, feed: Feed | Callable[[], Feed]) -> dict[str, str]:
+        """Where an input was saved, as evidence of a finding; else why it was not.
+
+        `code` is the rule's. A feed that takes time to make is made when the folder is there.
+        """
+        if self._folder is None:
+            return {}
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            made = feed() if callable(feed) else feed
+            return {"witness": str(self._save(self._folder, node, code, made))}
+        except (OSError, ValueError, MemoryError, DataError) as error:
+            problem = f"{self._folder}: {_reason(error)}"
+        if problem not in self.problems:
+            self.problems.append(problem)
+        return {"witness_problem": problem}
+
+    def _save(self, folder: Path, node: Node, code: str, feed: Feed) -> Path:
+        from onnxlint.runtime.data.saving import save
+
+        whose = repr((code, node.scope.path, node.index, node.name))
+        of_model = repr((whose, str(Path(self._model).absolute())))
+        stem = Path(self._model).stem if self._model != "-" else "model"
+        parts = (stem, code, node.name or f"{node.op}_{node.index}")
+        safe = "-".join(map(_safe, parts))
+        first = safe if safe == "-".join(parts) else f"{safe}-{_hash(whose)}"
+        names = [f"{first}.npz", f"{safe}-{_hash(of_model)}.npz"]
+        mark = f"onnxlint witness {_hash(of_model, 16)}"
+        return save(folder, names, feed, mark.encode())
+
+
+class Witnesses:
+    """Saves the smallest input found for a contamination, where `--save-witness` asks for it."""
+
+    def __init__(self, trace: Trace, runner: Runner, folder: Path | None, model: str) -> None:
+        self._trace, self._runner = trace, runner
+        self._folder = WitnessFolder(folder, model)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why witnesses were not saved, in a sentence each."""
+        return self._folder.problems
+
+    def contribute(self, report: Contributions) -> None:
+        """The witnesses that could not be saved."""
+        self._folder.contribute(report)
 
     @classmethod
     def build(
@@ -75,56 +126,52 @@ class Witnesses:
         saved, the evidence says why.
         """
         attempt = self._trace.execution.attempt
-        if self._folder is None or attempt is None:
+        if attempt is None:
             return {}
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            feed = (attempt.feeds if feeds is None else feeds)[found.first_run]
-            with suppress(RunFailure, WorkerDied):
-                feed = self._smallest(found, feed)
-            return {"witness": str(self._saved(self._folder, found.node, code, feed))}
-        except (OSError, ValueError, MemoryError, DataError) as error:
-            problem = f"{self._folder}: {_reason(error)}"
-        if problem not in self.problems:
-            self.problems.append(problem)
-        return {"witness_problem": problem}
+        chosen = attempt.feeds if feeds is None else feeds
+        return self._folder.saved(
+            found.node, code, lambda: self._witness(found, chosen[found.first_run])
+        )
 
-    def _saved(self, folder: Path, node: Node, code: str, feed: Feed) -> Path:
-        from onnxlint.runtime.data.saving import save
-
-        whose = repr((code, node.scope.path, node.index, node.name))
-        of_model = repr((whose, str(Path(self._model).absolute())))
-        stem = Path(self._model).stem if self._model != "-" else "model"
-        parts = (stem, code, node.name or f"{node.op}_{node.index}")
-        safe = "-".join(map(_safe, parts))
-        first = safe if safe == "-".join(parts) else f"{safe}-{_hash(whose)}"
-        names = [f"{first}.npz", f"{safe}-{_hash(of_model)}.npz"]
-        mark = f"onnxlint witness {_hash(of_model, 16)}"
-        return save(folder, names, feed, mark.encode())
+    def _witness(self, found: Contamination, feed: Feed) -> Feed:
+        with suppress(RunFailure, WorkerDied):
+            return self._smallest(found, feed)
+        return feed
 
     def _smallest(self, found: Contamination, feed: Feed) -> Feed:
         """One sample of the feed, with as much of it zeroed as the fault allows."""
         if not self._runner.is_open:
             self._runner.open(closely=True)
-        feed = next((one for one in _single(feed) if self._shows(found, one)), feed)
-        runs = 0
-        for name, pieces in _cuts(feed):
-            for piece in range(pieces):
-                smaller = _zeroed(feed, name, piece, pieces)
-                if smaller is None:
-                    continue
-                runs += 1
-                if runs > MOST_RUNS:
-                    return feed
-                if self._shows(found, smaller):
-                    feed = smaller
-        return feed
+        return smaller(feed, lambda each: self._shows(found, each))
 
     def _shows(self, found: Contamination, feed: Feed) -> bool:
         try:
             return self._trace.shows(found, self._runner.run_closely(feed))
         except RunFailure:
             return False  # the model takes no other number of samples, or no zeros there
+
+
+def smaller(
+    feed: Feed, shows: Callable[[Feed], bool], zeroable: Container[str] | None = None
+) -> Feed:
+    """One sample of the feed, with as much of it zeroed as still shows a fault.
+
+    `zeroable` are the inputs that may hold zeros; without it all of numbers.
+    """
+    feed = next((one for one in _single(feed) if shows(one)), feed)
+    runs = 0
+    for name, pieces in _cuts(feed):
+        for piece in range(pieces):
+            fits = zeroable is None or name in zeroable
+            zeroed = _zeroed(feed, name, piece, pieces) if fits else None
+            if zeroed is None:
+                continue
+            runs += 1
+            if runs > MOST_RUNS:
+                return feed
+            if shows(zeroed):
+                feed = zeroed
+    return feed
 
 
 def _single(feed: Feed) -> Iterator[Feed]:

@@ -199,7 +199,7 @@ class Node:
             return default
         known = self._attribute_types.get(name)
         fits = known is None or found.type == known
-        return _attribute_value(found, default) if fits else default
+        return attribute_value(found, default) if fits else default
 
     def _named(self, name: str) -> AttributeProto | None:
         """The attribute of the name; of several the first that refers to no other one."""
@@ -433,7 +433,8 @@ def _reads_ahead(node: Node, value: Value) -> bool:
     return value.producer.index >= node.index
 
 
-def _attribute_value(attribute: AttributeProto, default: Any) -> Any:
+def attribute_value(attribute: AttributeProto, default: Any) -> Any:
+    """A plain Python value of an attribute; `default` where it is of another type."""
     from onnx.helper import get_attribute_value
 
     try:

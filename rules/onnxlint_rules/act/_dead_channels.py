@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Bounds, Finding, Node, ObservedNode, Severity, counted
+from onnxlint import Finding, Node, ObservedNode, Ranges, Severity, counted
 
 
 def revival(relu: Node, *, is_open: bool) -> str:
@@ -24,10 +24,11 @@ def looks(relu: ObservedNode) -> float:
     return seen.statistics.finite / channels
 
 
-def proven(relu: Node, bounds: Bounds) -> float:
+def proven(relu: Node, ranges: Ranges) -> float:
     """The fraction of channels that no input can make positive."""
     read = relu.input(0)
-    return float((bounds.of(read).high <= 0).mean()) if read is not None else 0.0
+    found = None if read is None else ranges.of(read)
+    return 0.0 if found is None or found.nan else float((found.high <= 0).mean())
 
 
 def rarely_active(relu: ObservedNode, least: float) -> Iterator[Finding]:

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Bounds, Finding, Option, Severity, Trace, rule
+from onnxlint import Finding, Option, Ranges, Severity, Trace, rule
 from onnxlint_rules._counts import all_of
 from onnxlint_rules.act._dead_channels import looks, proven, rarely_active, revival
 
 
 @rule("ACT003", "dead-relu", severity=Severity.WARNING, ops=("Relu",))
 def dead_relu(
-    trace: Trace, bounds: Bounds, *,
+    trace: Trace, ranges: Ranges, *,
     max_dead_fraction: Annotated[
         float, Option("share of channels that may be zero for every sample", unit="fraction")
     ] = 0.5,
@@ -76,7 +76,7 @@ def dead_relu(
             if not trace.synthetic and trace.samples >= min_samples:
                 yield from rarely_active(relu, min_activity)
             continue
-        is_proven = proven(relu.node, bounds) > max_dead_fraction
+        is_proven = proven(relu.node, ranges) > max_dead_fraction
         is_open = trace.synthetic or (dead < 1 and looks(relu) < min_looks)
         samples = all_of(trace.samples, f"{'synthetic ' * trace.synthetic}sample")
         yield Finding(

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Activations, Bounds, Finding, Option, Severity, Trace, counted, rule
+from onnxlint import Activations, Finding, Option, Ranges, Severity, Trace, counted, rule
 
 
 @rule("ACT006", "exploding-activation", severity=Severity.WARNING)
 def exploding_activation(
-    trace: Trace, activations: Activations, bounds: Bounds, *,
+    trace: Trace, activations: Activations, ranges: Ranges, *,
     max_growth: Annotated[
         float, Option("largest RMS of a layer's output", unit="times the input's RMS")
     ] = 1e4,
@@ -70,7 +70,7 @@ def exploding_activation(
         of_layer = seen.value in layers
         size, told = (seen.statistics.rms, "RMS") if of_layer else (seen.peak, "maximum magnitude")
         bound = (limit if graver else least) if of_layer else most
-        proven = bool(graver) and bounds.least_rms(seen.value) > bound
+        proven = bool(graver) and ranges.of(seen.value).least_rms > bound
         samples = counted(seen.of_samples, f"{'synthetic ' * trace.synthetic}sample")
         yield Finding(
             seen,

@@ -1,33 +1,38 @@
 """QNT007 collapsed-quantisation."""
 
-import math
+from __future__ import annotations
+
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from onnxlint import Finding, Graph, Severity, Trace, Value, rule
-from onnxlint.model.graph.operators import DEQUANTIZE, FIXED_SCALE_RANGES, QUANTIZE, SAME_CODES
-from onnxlint.model.graph.traversal import behind
+from onnxlint import Finding, Graph, Node, Ranges, Severity, Trace, Value, counted, rule
+from onnxlint.model.graph.operators import QUANTIZE
 
-_PASSING = SAME_CODES | QUANTIZE | DEQUANTIZE | {"ReduceMax"}
-"""Operators that output values of their first input."""
+if TYPE_CHECKING:
+    from onnxlint import Range
+    from onnxlint.types import Array
 
-_FARTHEST = 32
-"""Nodes between an activation and its quantisation; detectors have fewer than 10."""
-
-_STEPS = 255
+STEPS = 255
 """Of 8 bits."""
 
-Range = tuple[float, float]
+FEW_CHANNELS = 8
+"""Among so many channels each is a quantity of its own; of a layer's hundreds some are nearly
+dead always, which is no fault of the scale. A choice."""
+
+ROUNDING = 1e-5
+"""Relative to the number, the width of bounds of what is one number: they are rounded outwards."""
 
 
 @rule("QNT007", "collapsed-quantisation", severity=Severity.WARNING, ops=QUANTIZE)
-def collapsed_quantisation(graph: Graph, trace: Trace) -> Iterator[Finding]:
-    """A tensor or operand of a Concat whose values are all quantised to the same integer.
+def collapsed_quantisation(graph: Graph, ranges: Ranges, trace: Trace | None) -> Iterator[Finding]:
+    """A tensor, channel or operand of a Concat whose values are all quantised to the same integer.
 
     Why: everything that is quantised together shares one scale. If boxes of 0…640 are concatenated
     with scores of 0…1, a step is 2.5, and every score becomes 0: the detector finds nothing
-    (onnxruntime issue 14233). An error if the values are within the bounds of a sigmoid, softmax or
-    tanh, and so for every input; a warning if the user's data shows it, and an info if synthetic
-    samples do.
+    (onnxruntime issue 14233). An error if bounds prove it for every input; a warning if the user's
+    data shows it, and an info if synthetic samples do. A single channel is at most a warning among
+    up to 8 channels, and an info among more: of a layer's hundreds some are nearly dead.
     Fix: quantise the operands before the Concat, each with its own scale, or keep the head in
     float.
 
@@ -58,6 +63,16 @@ def collapsed_quantisation(graph: Graph, trace: Trace) -> Iterator[Finding]:
         y = Concat <axis = 1> (rough, exact)
     }
 
+    Bad:
+    # two features of other units, as the configuration declares them
+    # config: inputs.x.features = [[0, 1000], [0, 0.5]]
+    net (float[N, 2] x) => (float[N, 2] y)
+    <float scale = {4}, uint8 zero = {0}>
+    {
+        q = QuantizeLinear(x, scale, zero)
+        y = DequantizeLinear(q, scale, zero)
+    }
+
     Good:
     # scores of 0…1 beside logits of -10…10: twelve steps
     net (float[N, 4] x, float[N, 2] logit) => (float[N, 6] y)
@@ -69,28 +84,25 @@ def collapsed_quantisation(graph: Graph, trace: Trace) -> Iterator[Finding]:
         y = DequantizeLinear(q, scale, zero)
     }
     """
-    on_samples = Severity.INFO if trace.synthetic else Severity.WARNING
     for node in graph.nodes(*sorted(QUANTIZE)):
         step = graph.number(node.input(1))
-        if step is None or not step > 0 or node.output is None:
+        if step is None or not 0 < step < float("inf") or node.output is None:
             continue
         for part in _parts(graph, node.input(0)):
-            bounds = _bounds(part)
-            seen = bounds or _seen(trace, part)
-            if seen is None or not _is_one_level(*seen, step):
-                continue
-            when = "for every input" if bounds else f"on {trace.samples} samples"
-            yield Finding(
-                node.place_of(node.output.name),
-                f"{part.name!r} is within {seen[0]:.3g} to {seen[1]:.3g} {when}, but the scale "
-                f"is {step:.3g}: all values become the same integer",
-                hint=f"quantise {part.name!r} with a scale of its own, of at most "
-                f"{(seen[1] - seen[0]) / _STEPS:.2g}",
-                measured=(seen[1] - seen[0]) / step,
-                limit=0.5,
-                unit="steps",
-                severity=Severity.ERROR if bounds else on_samples,
-            )
+            found = _proven(ranges.of(part), step) or _seen(trace, part, step)
+            if found is not None:
+                yield _finding(node, part, step, found, trace)
+
+
+@dataclass(frozen=True)
+class Collapsed:
+    """Numbers that become one integer: from where to where, of how many of the channels."""
+
+    low: float
+    high: float
+    channels: int
+    of: int
+    proven: bool
 
 
 def _parts(graph: Graph, value: Value | None) -> list[Value]:
@@ -100,26 +112,65 @@ def _parts(graph: Graph, value: Value | None) -> list[Value]:
     return [part for part in parts if part is not None and graph.tensor(part) is None]
 
 
-def _is_one_level(low: float, high: float, step: float) -> bool:
-    levels = low / step, high / step
-    return all(map(math.isfinite, levels)) and round(levels[0]) == round(levels[1])
+def _proven(found: Range, step: float) -> Collapsed | None:
+    if not found.is_finite or not found.varies:
+        return None
+    return _of_channels(found.low, found.high, step, proven=True)
 
 
-def _bounds(value: Value | None) -> Range | None:
-    """The range of a value for every input, as far as its last activations tell."""
-    node = behind(value, {*FIXED_SCALE_RANGES, "Mul"}, _PASSING, _FARTHEST)
-    if node is not None and node.op == "Mul":  # a class's probability times that of an object
-        factors = [behind(each, FIXED_SCALE_RANGES, _PASSING, _FARTHEST) for each in node.inputs]
-        are_shares = all(
-            each is not None and FIXED_SCALE_RANGES[each.op] == (0.0, 1.0) for each in factors
-        )
-        return (0.0, 1.0) if are_shares else None
-    return None if node is None else FIXED_SCALE_RANGES[node.op]
-
-
-def _seen(trace: Trace, value: Value) -> Range | None:
-    """The observed range of a value; None where it was not seen, or was always the same."""
-    seen = trace.of(value)
+def _seen(trace: Trace | None, value: Value, step: float) -> Collapsed | None:
+    """The same of what was observed."""
+    seen = trace.of(value) if trace is not None else None
     if seen is None or not seen.statistics.minimum < seen.statistics.maximum:
         return None
-    return seen.statistics.minimum, seen.statistics.maximum
+    channels = seen.channels
+    if channels is not None and 1 < channels.minimum.size <= FEW_CHANNELS:
+        return _of_channels(channels.minimum, channels.maximum, step, proven=False)
+    import numpy as np
+
+    ends = np.array([seen.statistics.minimum]), np.array([seen.statistics.maximum])
+    return _of_channels(*ends, step, proven=False)
+
+
+def _of_channels(low: Array, high: Array, step: float, *, proven: bool) -> Collapsed | None:
+    """The boxes that are narrower than a step, as one; those of a single number are no loss."""
+    import numpy as np
+
+    low, high = np.broadcast_arrays(low, high)
+    varies = high - low > ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    alone = (np.round(low / step) == np.round(high / step)) & varies
+    levels = np.unique(np.round(low[alone] / step))
+    if not alone.any() or (alone.all() and len(levels) > 1):  # nothing varies: a constant tensor
+        return None
+    ends = float(low[alone].min()), float(high[alone].max())
+    return Collapsed(*ends, int(alone.sum()), alone.size, proven)
+
+
+def _finding(
+    node: Node, part: Value, step: float, found: Collapsed, trace: Trace | None
+) -> Finding:
+    samples = counted(trace.samples, "sample") if trace is not None else ""
+    when = "for every input" if found.proven else f"on {samples}"
+    which = f"{part.name!r}"
+    if found.channels < found.of:
+        which = f"{found.channels:,} of {found.of:,} channels of {which}"
+    verb = "are" if found.channels < found.of else "is"
+    return Finding(
+        node.place_of(node.output.name if node.output is not None else None),
+        f"{which} {verb} within {found.low:.3g} to {found.high:.3g} {when}, but the scale is "
+        f"{step:.3g}: all values become the same integer",
+        hint=f"quantise {part.name!r} with a scale of its own, of at most "
+        f"{(found.high - found.low) / STEPS:.2g}",
+        measured=(found.high - found.low) / step,
+        limit=0.5,
+        unit="steps",
+        severity=_severity(found, trace),
+    )
+
+
+def _severity(found: Collapsed, trace: Trace | None) -> Severity:
+    if found.channels < found.of:
+        return Severity.WARNING if found.of <= FEW_CHANNELS else Severity.INFO
+    if found.proven:
+        return Severity.ERROR
+    return Severity.INFO if trace is None or trace.synthetic else Severity.WARNING

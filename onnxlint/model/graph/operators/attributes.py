@@ -156,3 +156,9 @@ SEPARATOR_ATTRIBUTE: Mapping[str, str] = {
     "StringSplit": "delimiter", "com.microsoft::Tokenizer": "separators",
 }  # fmt: skip
 """The attribute by which an operator cuts a text into words."""
+
+TYPE_NAMED_BY: Mapping[str, tuple[str, int | None]] = {
+    "Cast": ("to", None), "ConstantOfShape": ("value", 1), "EyeLike": ("dtype", None),
+    "RandomNormal": ("dtype", 1), "RandomUniform": ("dtype", 1),
+}  # fmt: skip
+"""The attribute that names the element type of the output, and which it is without that one."""

@@ -48,3 +48,8 @@ LENGTH_SLOTS: Mapping[str, Mapping[int, int]] = {
     "com.microsoft::SparseAttention": {7: 0, 8: 0},
 }
 """Slots that take the length of past and present together, and what is added to it."""
+
+REFUSING_INDICES = frozenset({
+    "Gather", "GatherElements", "GatherND", "Scatter", "ScatterElements", "ScatterND",
+})  # fmt: skip
+"""Its kernel ends the run at an index outside of the axis."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from onnxlint.model.graph.operators.arithmetic import COMPARISONS
 from onnxlint.model.graph.operators.layers import AFFINE, NORMALISATIONS, RECURRENT, SOFTMAXES
-from onnxlint.model.graph.operators.moving import COPYING, HANDING_ON, LAYOUT, MOVING, REPEATING
+from onnxlint.model.graph.operators.moving import HANDING_ON, MOVING
 
 ACTIVATIONS = frozenset({
     "Celu", "Clip", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Relu",
@@ -66,12 +66,6 @@ WITHIN_FIRST = HANDING_ON | {
 }  # fmt: skip
 """Its numbers lie within those of the first input: one of them, or a mean. An AveragePool may count
 its padding, which is 0."""
-
-CHANNEL_WITHIN = COPYING | {"AveragePool", "Cast", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"}
-"""Chooses among, or averages, what a channel holds, so that bounds of a channel stay with it."""
-
-TENSOR_WITHIN = LAYOUT | REPEATING | {"Gather", "ReduceMax", "ReduceMean", "ReduceMin", "Slice"}
-"""Chooses among, or averages, all that a value holds: bounds of channels become one."""
 
 RESCALING = SOFTMAXES | SQUASHING | (NORMALISATIONS - {"BatchNormalization"}) | {
     "Clip", "Erf", "Exp", "Log", "LpNormalization", "Reciprocal",
@@ -144,3 +138,27 @@ HIDING_INFINITY = frozenset({"Div", "Reciprocal"})
 
 FINDING_NAN = frozenset({"Equal", "GreaterOrEqual", "LessOrEqual"})
 """x == x is how a graph asks for NaN."""
+
+# Operators that fail at some numbers
+
+DIVIDING = frozenset({
+    "Div", "GroupNormalization", "InstanceNormalization", "LayerNormalization",
+    "MeanVarianceNormalization", "Mod", "Pow", "RMSNormalization", "Reciprocal",
+    "SimplifiedLayerNormalization",
+})  # fmt: skip
+"""Divides by what it reads, or by the spread or length of it, which may be 0."""
+
+OVERFLOWING = frozenset({"Cosh", "Exp", "Pow", "ReduceL2", "ReduceSumSquare", "Sinh"})
+"""Grows faster than what it reads, so that ordinary numbers exceed the dtype."""
+
+WITH_DOMAIN = frozenset({"Acos", "Acosh", "Asin", "Atanh", "Pow"})
+"""Is not defined for some real numbers, logarithms and roots apart."""
+
+BENT_AT_ZERO = frozenset({"Abs", "Clip", "Max", "Min", "Relu"})
+"""May be linear in what it reads on either side of 0, with another slope."""
+
+REDUCED_TO: Mapping[str, str] = {
+    "ReduceSum": "sum", "ReduceMean": "mean", "ReduceMax": "max", "ReduceMin": "min",
+    "ReduceL1": "sizes", "ReduceL2": "length", "ReduceSumSquare": "squares",
+}  # fmt: skip
+"""What a reduction makes of a row, where formulas written by hand use it."""

@@ -1,0 +1,1 @@
+"""Inputs that show a failure which bounds allow."""

@@ -1,0 +1,40 @@
+"""Operands whose bounds allow a failure: what makes them, what follows, how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from onnxlint.analyses.ranges.hazard import Hazard
+from onnxlint.analyses.ranges.ranges import Ranges
+from onnxlint.model.graph.graph import Graph
+
+
+class Hazards:
+    """The hazards of a model, one for each cause: what follows from one is no other."""
+
+    def __init__(self, graph: Graph, ranges: Ranges) -> None:
+        self._graph, self._ranges = graph, ranges
+        self._found: list[Hazard] | None = None
+
+    @classmethod
+    def build(cls, graph: Graph, ranges: Ranges) -> Hazards:
+        """Looks at nothing yet."""
+        return cls(graph, ranges)
+
+    def of(self, *kinds: str) -> Iterator[Hazard]:
+        """The hazards of some kinds, in the order of the file."""
+        return (hazard for hazard in self.all if hazard.kind in kinds)
+
+    @property
+    def known(self) -> list[Hazard]:
+        """Those that were already looked for."""
+        return self._found or []
+
+    @property
+    def all(self) -> list[Hazard]:
+        """All hazards, in the order of the file."""
+        if self._found is None:
+            from onnxlint.analyses.ranges.search import found_in
+
+            self._found = found_in(self._graph, self._ranges)
+        return self._found

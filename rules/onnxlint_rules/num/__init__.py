@@ -1,0 +1,1 @@
+"""NUM: numbers that an operator cannot take, by the bounds of what it reads."""
