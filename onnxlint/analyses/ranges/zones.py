@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -87,8 +87,8 @@ class Zone:
             high = np.where(high == 0, -tiny, high)
             if bool((low > high).all()):
                 return None
-            return Range(np.minimum(low, high), np.maximum(low, high), integer=one.integer,
-                         nonzero=True, varies=one.varies)  # fmt: skip
+            low, high = np.minimum(low, high), np.maximum(low, high)
+            return replace(one.without_parts(), low=low, high=high, nan=False, nonzero=True)
         if math.isinf(self.low):
             return one.within(np.nextafter(self.high, np.inf), np.inf)
         if math.isinf(self.high):
