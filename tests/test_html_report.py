@@ -238,15 +238,14 @@ const ask = (name, value) => {
 seen.beyond = page.documentElement.scrollWidth - page.documentElement.clientWidth;
 seen.text = ask("text", "MESSAGE 17");
 seen.none = ask("text", "no such text");
-seen.reset = (filter.reset(), await later(), count());
+seen.reset = (filter.reset(), await until(() => count() > 0), count());
 seen.module = ask("module", "1");
 filter.elements.severity[0].click();
 seen.severity = count();
 page.querySelector(".finding[hidden] .link").click();
-await later();
+await until(() => page.activeElement.className === "finding");
 seen.revealed = [count(), page.activeElement.className, filter.elements.module.value];
 page.querySelector(".copy").click();
-await later();
 seen.copied = page.getElementById("told").textContent;
 seen.titled = page.querySelectorAll("label > input, label > select").length;
 """
@@ -257,7 +256,10 @@ def observed(browser: str, file: Path, width: int) -> tuple[dict, list[str]]:
     frame = file.with_name("frame.html")
     frame.write_text(f"""<!doctype html><iframe id="f" src="{file.as_uri()}"
       style="width:{width}px;height:900px;border:0"></iframe><pre id="seen"></pre><script>
-      const later = () => new Promise(done => setTimeout(done, 200));
+      const until = async (is) => {{
+        for (let tries = 0; tries < 100 && !is(); tries++)
+          await new Promise(done => setTimeout(done, 50));
+      }};
       f.onload = async () => {{
         const seen = {{}}, page = f.contentDocument, view = f.contentWindow;
         const filter = page.getElementById("filter");

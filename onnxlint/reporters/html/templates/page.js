@@ -68,12 +68,13 @@
   const copy = async (button) => {
     const code = button.parentElement.querySelector("code");
     const told = document.getElementById("told");
+    getSelection().selectAllChildren(code);
+    told.textContent = "Command selected; copy it with the keyboard.";
     try {
       await navigator.clipboard.writeText(code.textContent);
       told.textContent = "Command copied.";
     } catch {
-      getSelection().selectAllChildren(code);
-      told.textContent = "Command selected; copy it with the keyboard.";
+      // the browser does not allow it: the command stays selected
     }
   };
 
