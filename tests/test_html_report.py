@@ -247,6 +247,12 @@ await until(() => page.activeElement.className === "finding");
 seen.revealed = [count(), page.activeElement.className, filter.elements.module.value];
 page.querySelector(".copy").click();
 seen.copied = page.getElementById("told").textContent;
+const folded = () => page.querySelectorAll("details:not([open])").length;
+const before = folded();
+view.dispatchEvent(new view.Event("beforeprint"));
+seen.printed = before > 0 && folded() === 0;
+view.dispatchEvent(new view.Event("afterprint"));
+seen.folded = folded() === before;
 seen.titled = page.querySelectorAll("label > input, label > select").length;
 """
 
@@ -289,5 +295,6 @@ def test_the_page_is_used_in_a_window_and_on_a_phone(browser, tmp_path, width):
         "beyond": 0, "text": [1, "1 of 64 findings"], "none": [0, "0 of 64 findings"],
         "reset": 64, "module": [30, "30 of 64 findings"], "severity": 20,
         "revealed": [64, "finding", ""], "copied": seen["copied"], "titled": 7, "loaded": [],
+        "printed": True, "folded": True,
     }  # fmt: skip
     assert seen["copied"].startswith("Command ")
