@@ -65,6 +65,7 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other l
 	$(BIN)/python benchmarks/budget.py
 	$(BIN)/python benchmarks/large_graph.py
 	$(BIN)/python benchmarks/ranges.py
+	$(BIN)/python benchmarks/numeric_faults.py
 	$(BIN)/python benchmarks/judges.py
 	$(BIN)/python benchmarks/report_cache.py
 	$(BIN)/python benchmarks/large_weights.py

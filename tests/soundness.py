@@ -129,6 +129,7 @@ class Sounding:
         ranges = self.ranges(given)
         for feed in self.feeds(given, points, seed, sizes or {}):
             self.check_run(ranges, feed)
+        assert not ranges.main.world.malformed
         return ranges
 
     def feeds(

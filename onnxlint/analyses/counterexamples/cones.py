@@ -83,7 +83,10 @@ class Cone:
         if not self.is_open:
             self.open()
         names = [value.name for value in self._made]
-        ran = self._worker.run(Run(feed, [], names, ROOM), whole=False)
+        import numpy as np
+
+        fed = {name: np.asarray(array) for name, array in feed.items()}  # numpy's scalars, too
+        ran = self._worker.run(Run(fed, [], names, ROOM), whole=False)
         return {value: ran.outputs[value.name] for value in self._made if value.name in ran.outputs}
 
     def refuses(self, error: RunFailure) -> bool:

@@ -26,6 +26,9 @@ def outputs_reached(subject: Subject, feed: Feed) -> tuple[str, ...]:
     shapes = {value.name: subject.shapes.of(value) for value in graph.outputs}
     names = [name for name, shape in shapes.items()
              if shape is not None and shape.dtype in ("float", "float16", "double")]  # fmt: skip
-    ran = worker.run(Run(feed, [Watch(name) for name in names], []), whole=False)
+    import numpy as np
+
+    fed = {name: np.asarray(array) for name, array in feed.items()}
+    ran = worker.run(Run(fed, [Watch(name) for name in names], []), whole=False)
     seen = ((name, ran.statistics.get(name)) for name in names)
     return tuple(name for name, each in seen if each is not None and (each.nan or each.infinite))

@@ -12,6 +12,7 @@ import numpy as np
 from onnxlint.analyses.ranges import control, types
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range, precision, settled
+from onnxlint.analyses.ranges.registry import Transfer
 from onnxlint.analyses.ranges.transfers import POINTWISE, RELATIONS, TRANSFERS
 from onnxlint.analyses.ranges.world import Knowledge, World
 from onnxlint.model.file.dtypes import is_float
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
     from onnxlint.analyses.ranges.forms import Form
     from onnxlint.analyses.static.shapes import Shape
+
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a transfer raises where a node does not fit its operator: shapes that do not go together, an
+attribute of nonsense. Rules of the families ONX and RUN tell of such nodes."""
 
 SHAPE_OPERANDS = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1}
 """Operators whose output has the sizes that an input tells, and its slot."""
@@ -131,37 +136,50 @@ class Evaluation(Knowledge):
         return self.transferred(node, read)
 
     def transferred(self, node: Node, read: list[Range | None]) -> list[Range]:
-        """What a node gives when it reads this."""
-        if node.called is not None or node.subgraphs:
-            found: Range | Iterable[Range] | None = control.transferred(self, node, read)
-            transfer = None
-        else:
-            transfer = TRANSFERS.get(node.op)
-            found = None
-        if transfer is not None:
-            at = At(self, node, read)
+        """What a node gives when it reads this; anything, where it does not fit its operator."""
+        try:
             with np.errstate(all="ignore"):
-                found = transfer.function(at)
+                made = self._transferred(node, read)
+        except MALFORMED:
+            made = None
+            self.world.malformed.append(node)
+        return (
+            [Range.top(self.element_type(value)) for value in node.outputs]
+            if made is None
+            else made
+        )
+
+    def _transferred(self, node: Node, read: list[Range | None]) -> list[Range] | None:
+        transfer = TRANSFERS.get(node.op)
+        found: Range | Iterable[Range] | None = None
+        if node.called is not None or node.subgraphs:
+            found, transfer = control.transferred(self, node, read), None
+        elif transfer is not None:
+            found = transfer.function(At(self, node, read))
         elif node.op == "Constant":
             found = self._constant(node)
-        kinds = [self.element_type(value) for value in node.outputs]
         if found is None:
             if transfer is None:
                 self.world.met_unknown(node)
-            return [Range.top(element_type) for element_type in kinds]
+            return None
+        return self._settled(node, read, found, transfer)
+
+    def _settled(
+        self, node: Node, read: list[Range | None], found: Range | Iterable[Range],
+        transfer: Transfer | None,
+    ) -> list[Range]:  # fmt: skip
+        """All outputs, rounded to their dtypes, and as narrow as formulas make them."""
         results = [found] if isinstance(found, Range) else list(found)
-        if transfer is not None and results:
-            with np.errstate(all="ignore"):
-                for narrowed in RELATIONS.get(node.op, ()):
-                    results[0] = narrowed(at, results[0])
+        for narrowed in RELATIONS.get(node.op, ()) if transfer is not None and results else ():
+            results[0] = narrowed(At(self, node, read), results[0])
+        kinds = [self.element_type(value) for value in node.outputs]
         results += [Range.top(each) for each in kinds[len(results) :]]
         slack = transfer.ulps if transfer is not None else 1.0
         made = [
             settled(each, kind, slack=slack) for each, kind in zip(results, kinds, strict=False)
         ]
         if transfer is not None and made:
-            made[0] = self._anchored(node, read, made[0])
-            made[0] = self._narrowed(node, made[0])
+            made[0] = self._narrowed(node, self._anchored(node, read, made[0]))
         return made
 
     def _anchored(self, node: Node, read: list[Range | None], made: Range) -> Range:

@@ -10,7 +10,7 @@ import numpy as np
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.consequences import consequences
-from onnxlint.analyses.ranges.evaluation import Evaluation
+from onnxlint.analyses.ranges.evaluation import MALFORMED, Evaluation
 from onnxlint.analyses.ranges.hazard import Hazard
 from onnxlint.analyses.ranges.range import Range, limits
 from onnxlint.analyses.ranges.ranges import Ranges
@@ -191,9 +191,7 @@ class Watched(Evaluation):
             made = self._without_overflow(node, read, made)
             return [_recovered(node, each) for each in made]
         at, failed, healed = At(self, node, read), False, list(read)
-        with np.errstate(all="ignore"):
-            zones = list(zones_of(at))
-        for zone in zones:
+        for zone in zones_of(at):
             operand = healed[zone.slot] if zone.slot < len(healed) else None
             if operand is None or not zone.hits(operand):
                 continue
@@ -235,8 +233,11 @@ class Watched(Evaluation):
         transfer = TRANSFERS.get(node.op)
         if transfer is None or not all(each.is_finite and not each.failed for each in known):
             return
-        with np.errstate(all="ignore"):
-            found = transfer.function(At(self, node, read))
+        try:
+            with np.errstate(all="ignore"):
+                found = transfer.function(At(self, node, read))
+        except MALFORMED:
+            return
         exact = found if isinstance(found, Range) else next(iter(found or ()), None)
         zone = next((zone for zone in HALF_ZONES if exact is not None and zone.hits(exact)), None)
         if exact is not None and zone is not None:

@@ -38,7 +38,8 @@ class World:
     """One model; `leaves` are the ranges of its inputs, by name.
 
     `unknown` counts the nodes whose operator has no transfer function, by operator; `bodies` are
-    the evaluations of each subgraph and function that hold in the end; `spent` counts nodes.
+    the evaluations of each subgraph and function that hold in the end; `spent` counts nodes, and
+    `malformed` are those that do not fit their operators.
     """
 
     graph: Graph
@@ -47,6 +48,7 @@ class World:
     unknown: Counter[str] = field(default_factory=Counter)
     bodies: dict[Scope, list[Knowledge]] = field(default_factory=dict)
     spent: int = 0
+    malformed: list[Node] = field(default_factory=list)
     _unknown_nodes: set[Node] = field(default_factory=set)
     _captured: dict[Node, tuple[Value, ...]] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -87,8 +87,8 @@ class Zone:
             high = np.where(high == 0, -tiny, high)
             if bool((low > high).all()):
                 return None
-            return Range(np.minimum(low, high), np.maximum(low, high), integer=one.integer,
-                         nonzero=True, varies=one.varies)  # fmt: skip
+            low, high = np.minimum(low, high), np.maximum(low, high)
+            return replace(one.without_parts(), low=low, high=high, nan=False, nonzero=True)
         if math.isinf(self.low):
             return one.within(np.nextafter(self.high, np.inf), np.inf)
         if math.isinf(self.high):
@@ -112,10 +112,16 @@ def _zones(*ops: str) -> Callable[[Zones], Zones]:
     return added
 
 
-def zones_of(at: At) -> Iterator[Zone]:
-    """The zones of a node's operands, as what it reads and its attributes have them."""
-    for zones in _OPS.get(at.node.op, ()):
-        yield from zones(at)
+def zones_of(at: At) -> list[Zone]:
+    """The zones of a node's operands, as what it reads and its attributes have them.
+
+    It has none where it does not fit its operator.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return [zone for zones in _OPS.get(at.node.op, ()) for zone in zones(at)]
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return []
 
 
 def _dtype(at: At, slot: int = 0) -> int | None:
@@ -168,7 +174,7 @@ def _without_epsilon(at: At) -> Iterator[Zone]:
 def _of_rows(at: At, limit: str, low: float, high: float) -> Iterator[Zone]:
     """Where epsilon is 0, or becomes it in the dtype of the data."""
     epsilon, element_type = at.attribute("epsilon", 1e-5), at.element_type(0)
-    if element_type is None or not at.is_decided("epsilon"):
+    if element_type is None or not is_float(element_type) or not at.is_decided("epsilon"):
         return
     if epsilon <= smallest(element_type) / 2:
         told = f"{limit} with epsilon {epsilon:.2g}"

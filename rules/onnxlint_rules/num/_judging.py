@@ -9,6 +9,10 @@ from onnxlint import Counterexample, Counterexamples, Finding, Hazard, Hazards, 
 BEYOND = 1e30
 """Bounds of this magnitude say only what the dtype can hold."""
 
+BY_MAGNITUDE = ("half", "overflow")
+"""What any network does if it is fed numbers that are large enough: shown by numbers far beyond the
+usual ones, it is an info."""
+
 Hint = Callable[[Hazard], str]
 
 
@@ -56,7 +60,9 @@ def severity_of(hazard: Hazard, found: Counterexample | None) -> Severity:
     if hazard.of_sizes:
         return Severity.INFO
     if found is not None:
-        return Severity.ERROR if found.declared else Severity.WARNING
+        is_far = hazard.kind in BY_MAGNITUDE and not found.ordinary
+        synthetic = Severity.INFO if is_far else Severity.WARNING
+        return Severity.ERROR if found.declared else synthetic
     if hazard.certain:
         return Severity.ERROR
     return Severity.WARNING if hazard.is_tight else Severity.INFO
@@ -80,7 +86,8 @@ def _proof(hazard: Hazard, found: Counterexample | None, was_run: bool) -> str:
 
 def _hidden(found: Counterexample) -> str:
     """Where the model as it is shipped computes it otherwise, and nothing of it comes out."""
-    return "; no output of this runtime shows it" if found.outputs == () else ""
+    is_number = found.seen in ("NaN", "inf", "-inf")
+    return "; no output of this runtime shows it" if is_number and found.outputs == () else ""
 
 
 def _evidence(hazard: Hazard, found: Counterexample | None) -> dict[str, object]:

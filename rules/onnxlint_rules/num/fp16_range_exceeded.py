@@ -1,6 +1,9 @@
 """NUM007 fp16-range-exceeded."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from onnxlint import (
     Counterexamples,
@@ -9,7 +12,6 @@ from onnxlint import (
     Hazard,
     Hazards,
     Node,
-    Range,
     Ranges,
     Severity,
     Targets,
@@ -17,6 +19,9 @@ from onnxlint import (
     together,
 )
 from onnxlint_rules.num._judging import judged
+
+if TYPE_CHECKING:
+    from onnxlint import Range
 
 FLOAT16_MAXIMUM = 65504.0
 

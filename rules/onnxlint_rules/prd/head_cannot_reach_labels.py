@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from onnxlint import Finding, Range, Ranges, Scores, Severity, counted, rule
+from onnxlint import Finding, Ranges, Scores, Severity, counted, rule
 
 if TYPE_CHECKING:
+    from onnxlint import Range
     from onnxlint.types import Array
 
 ROUNDING = 1e-5

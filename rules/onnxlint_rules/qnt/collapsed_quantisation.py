@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onnxlint import Finding, Graph, Node, Range, Ranges, Severity, Trace, Value, counted, rule
+from onnxlint import Finding, Graph, Node, Ranges, Severity, Trace, Value, counted, rule
 from onnxlint.model.graph.operators import QUANTIZE
 
 if TYPE_CHECKING:
+    from onnxlint import Range
     from onnxlint.types import Array
 
 STEPS = 255
