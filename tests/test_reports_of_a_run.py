@@ -314,7 +314,7 @@ def test_a_pack_brings_a_format(run, brings):
     brings(("count", "a_pack:Count"))
     done = run("flawed.onnx", "sound.onnx", "--static-only", "-f", "count")
     assert (done.stdout, done.exit_code) == ("0 1 2 end 1\n", 1)
-    assert "markdown, card, count" in run("sound.onnx", "-f", "xyz").stderr
+    assert "markdown, card, html, count" in run("sound.onnx", "-f", "xyz").stderr
 
 
 def test_the_format_of_the_guide_works(run, brings, tmp_path):

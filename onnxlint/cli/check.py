@@ -248,7 +248,8 @@ SECTIONS = {
     multiple=True,
     metavar="NAME[=FILE]",
     help="Format of the report: full, concise, json, jsonl, sarif, code-scanning (SARIF for "
-    "GitHub), junit, github, gitlab, markdown, card (of a model), or one that a pack brings. "
+    "GitHub), junit, github, gitlab, markdown, card (of a model), html (one page), or one that a "
+    "pack brings. "
     "Several, each but one with a file: -f sarif=out.sarif -f full.  [full]",
 )
 @click.option(

@@ -11,7 +11,7 @@ import click
 from onnxlint.reporters.registry import (
     ALIASES,
     FOR_PEOPLE,
-    UnknownFormatError,
+    FormatError,
     check_format,
 )
 
@@ -65,7 +65,7 @@ def _parsed(text: str) -> Wanted:
         raise click.UsageError(f"--format {text!r} names no file; write {name}=FILE")
     try:
         check_format(name)
-    except UnknownFormatError as error:
+    except FormatError as error:
         raise click.UsageError(f"--format: {error}") from error
     if not has_target or target == STANDARD_OUTPUT:
         return Wanted(name)

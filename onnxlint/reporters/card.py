@@ -9,6 +9,7 @@ from onnxlint.reporters.markdown_text import code, plain
 from onnxlint.reporters.places import where
 from onnxlint.reporters.protocol import Gathering, Outcome
 from onnxlint.reporters.summary import counted, run_on, unlinted
+from onnxlint.reporters.verdicts import of_model
 from onnxlint.severity import Severity
 
 MOST_FINDINGS = 20
@@ -47,7 +48,7 @@ def _model(report: ModelReport) -> Iterator[str]:
     if report.error is not None:
         yield f"**{unlinted(report)}**: {plain(report.error, LONGEST)}"
         return
-    yield f"**{_verdict(report)}**: {_counts(report)}."
+    yield f"**{of_model(report)}**: {_counts(report)}."
     yield ""
     yield from ("| | |", "|---|---|")
     if report.sha256 is not None:
@@ -58,12 +59,6 @@ def _model(report: ModelReport) -> Iterator[str]:
     if report.metrics is not None:
         yield from _metrics(report.metrics)
     yield from _findings(report)
-
-
-def _verdict(report: ModelReport) -> str:
-    if not report.complete:
-        return "Not everything could be checked"
-    return "Failed" if report.failing else "Passed"
 
 
 def _counts(report: ModelReport) -> str:

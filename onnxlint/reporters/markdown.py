@@ -12,7 +12,8 @@ from onnxlint.report import Gone, ModelReport, Suppressed
 from onnxlint.reporters.markdown_text import code, plain
 from onnxlint.reporters.places import where
 from onnxlint.reporters.protocol import Gathering, Outcome
-from onnxlint.reporters.summary import counted, metrics_line, problems, unlinted
+from onnxlint.reporters.summary import counted, metrics_line, problems
+from onnxlint.reporters.verdicts import aside, badness, in_a_word, state
 from onnxlint.severity import Severity
 
 MOST_BYTES = 65_000
@@ -56,10 +57,10 @@ class Markdown(Gathering):
 
 
 def _verdict(reports: Sequence[ModelReport], outcome: Outcome) -> Iterator[str]:
-    yield f"## onnxlint {_in_a_word(reports, outcome)}"
+    yield f"## onnxlint {in_a_word(reports, outcome)}"
     yield ""
     words = [counted(sum(r.count(each) for r in reports), each.value) for each in Severity]
-    yield f"{', '.join(words)} in {counted(len(reports), 'model')}{_aside(reports)}."
+    yield f"{', '.join(words)} in {counted(len(reports), 'model')}{aside(reports)}."
     if outcome.error is not None:
         yield from ("", f"**Nothing checked:** {plain(outcome.error, LONGEST_LINE)}")
     for failure in outcome.failures:
@@ -68,46 +69,17 @@ def _verdict(reports: Sequence[ModelReport], outcome: Outcome) -> Iterator[str]:
         yield from ("", plain(note, LONGEST_LINE))
 
 
-def _in_a_word(reports: Sequence[ModelReport], outcome: Outcome) -> str:
-    if outcome.error is not None:
-        return "checked nothing"
-    if outcome.exit_code == 2:
-        return "could not check everything"
-    failed = bool(outcome.failures) or any(report.failing for report in reports)
-    passes = failed and outcome.exit_code == 0
-    return ("failed" if failed else "passed") + (" (exit code 0: --exit-zero)" if passes else "")
-
-
-def _aside(reports: Sequence[ModelReport]) -> str:
-    """What is counted beside the findings."""
-    suppressed = [each.kind for report in reports for each in report.suppressed]
-    gone = sum(len(report.gone) for report in reports)
-    unread = [unlinted(report) for report in reports if report.error is not None]
-    parts = [
-        f"{number:,} {word}"
-        for word, number in (
-            ("not linted", unread.count("cannot lint")),
-            ("incomplete", unread.count("incomplete")),
-            ("suppressed", suppressed.count("suppressed")),
-            ("accepted", suppressed.count("accepted")),
-            ("accepted before and no longer found", gone),
-        )
-        if number
-    ]
-    return f" ({', '.join(parts)})" if parts else ""
-
-
 def _table(reports: Sequence[ModelReport]) -> Iterator[str]:
     """The models of which there is something to tell, the worst first."""
-    told = [each for each in reports if each.findings or each.suppressed or _state(each)]
-    told.sort(key=_badness)
+    told = [each for each in reports if each.findings or each.suppressed or state(each)]
+    told.sort(key=badness)
     if not told:
         return
     yield from ("", "| Model | Errors | Warnings | Infos | Not counted |", "|---|--:|--:|--:|--:|")
     for report in told[:MOST_ROWS]:
         counts = " | ".join(f"{report.count(each):,}" for each in Severity)
         name = code(report.path, LONGEST_PATH)
-        yield f"| {name}{_state(report)} | {counts} | {len(report.suppressed):,} |"
+        yield f"| {name}{state(report)} | {counts} | {len(report.suppressed):,} |"
     rest, clean = len(told) - MOST_ROWS, len(reports) - len(told)
     if rest > 0:
         yield from ("", f"{counted(rest, 'model')} more with findings.")
@@ -115,23 +87,11 @@ def _table(reports: Sequence[ModelReport]) -> Iterator[str]:
         yield from ("", f"{counted(clean, 'model')} without findings.")
 
 
-def _state(report: ModelReport) -> str:
-    """What a reader of the counts must know of a model."""
-    states = [what for what, _ in problems(report)]
-    if report.not_executed is not None:
-        states.append("not executed")
-    return f" ({', '.join(states)})" if states else ""
-
-
 def _metrics(reports: Sequence[ModelReport]) -> Iterator[str]:
     """How the models meet their labels."""
     told = [(report.path, report.metrics) for report in reports if report.metrics is not None]
     for path, metrics in told[:MOST_ROWS]:
         yield from ("", f"{code(path, LONGEST_PATH)}: {plain(metrics_line(metrics), LONGEST_LINE)}")
-
-
-def _badness(report: ModelReport) -> tuple[bool, list[int]]:
-    return report.error is None, [-report.count(each) for each in Severity]
 
 
 def _failing(report: ModelReport) -> _Section:

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import cast
 
 from onnxlint.reporters.protocol import MakeReporter
@@ -28,8 +29,12 @@ FORMATS: Mapping[str, str] = {
     "gitlab": "gitlab:GitLab",
     "markdown": "markdown:Markdown",
     "card": "card:Card",
+    "html": "html.reporter:Html",
 }
 """Our formats: module of this folder and class."""
+
+NEEDS: Mapping[str, tuple[str, str]] = {"html": ("jinja2", "report")}
+"""Formats that need a library beyond those of every installation: its name, and our extra."""
 
 ALIASES: Mapping[str, str] = {"text": "full"}
 
@@ -37,8 +42,16 @@ FOR_PEOPLE = frozenset({"full", "concise"})
 """Formats that are read on a terminal, and show what `--show` and its kind ask for."""
 
 
-class UnknownFormatError(ValueError):
+class FormatError(ValueError):
+    """A format that cannot be written; the message says why, and what to do."""
+
+
+class UnknownFormatError(FormatError):
     """There is no such format; the message names those that there are."""
+
+
+class MissingLibraryError(FormatError):
+    """A library that a format needs is not installed; the message says how to install it."""
 
 
 def check_format(name: str) -> None:
@@ -46,6 +59,7 @@ def check_format(name: str) -> None:
 
     Raises:
         UnknownFormatError: there is none.
+        MissingLibraryError: what it needs is not installed.
         PackError: formats of packs clash with others, or this one does not load.
     """
     brought = _brought()
@@ -56,6 +70,16 @@ def check_format(name: str) -> None:
         near = get_close_matches(name, [*known, *ALIASES], n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
         raise UnknownFormatError(f"unknown format {name!r}; {hint}")
+    elif name in NEEDS:
+        _check_library(name, *NEEDS[name])
+
+
+def _check_library(name: str, library: str, extra: str) -> None:
+    """Before any model is linted: the report is written at the end."""
+    if find_spec(library) is None:
+        raise MissingLibraryError(
+            f"format {name!r} requires {library}: pip install 'onnxlint[{extra}]'"
+        )
 
 
 def reporter_class(name: str) -> MakeReporter:
