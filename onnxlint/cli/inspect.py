@@ -18,17 +18,19 @@ from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, LONGEST_TIME_
 
 if TYPE_CHECKING:
     from onnxlint.config import Loaded
+    from onnxlint.inspection.choosing import Choice
     from onnxlint.inspection.inspected import Layer
     from onnxlint.settings import Settings
 
 SECTIONS = {
-    "Layers": ("module", "node", "unfolds"),
+    "Layers": ("module", "node", "where", "find", "sort", "unfolds"),
     "Input data": ("data", "labels", "samples", "seed", "config", "trust_config"),
     "Execution": ("bounds", "static_only", "trace", "time_limit", "memory_limit"),
     "Report": ("format_", "as_json", "color"),
 }
 DECIDING = {"data", "labels", "samples", "seed", "trace", "time-limit", "memory-limit"}
 """Keys of the configuration that decide what is run, and how."""
+FINDS = ["has-nan", "has-inf", "dead", "saturated", "constant", "largest"]
 _FILE = click.Path(path_type=Path)
 
 
@@ -38,6 +40,14 @@ _FILE = click.Path(path_type=Path)
               help="Show only layers of these modules, e.g. 'encoder.layers.0.*'.")  # fmt: skip
 @click.option("--node", multiple=True, metavar="GLOB",
               help="Show only nodes with such a name, or an output of such a name.")  # fmt: skip
+@click.option("--where", multiple=True, metavar="EXPR",
+              help="Show only layers that meet a condition, e.g. "
+              "'max > 1e4 and op == \"Relu\"'.")  # fmt: skip
+@click.option("--find", multiple=True, type=click.Choice(FINDS),
+              help="Show only layers of a common condition.")  # fmt: skip
+@click.option("--sort", metavar="KEY[,desc]",
+              help="Sort layers by a fact of --where, e.g. 'parameters,desc'.  "
+              "[order of execution]")  # fmt: skip
 @click.option("--all", "unfolds", is_flag=True,
               help="Also show nodes that only compute sizes or prepare constants.")  # fmt: skip
 @click.option("--data", type=_FILE, metavar="PATH",
@@ -71,7 +81,8 @@ _FILE = click.Path(path_type=Path)
 @color_option
 def command(
     model: str, format_: str, as_json: bool, static_only: bool, unfolds: bool,
-    bounds: bool,    module: tuple[str, ...], node: tuple[str, ...], **given: Any,
+    bounds: bool, module: tuple[str, ...], node: tuple[str, ...], where: tuple[str, ...],
+    find: tuple[str, ...], sort: str | None, trace: str | None, **given: Any,
 ) -> None:  # fmt: skip
     """Summarise MODEL layer by layer: inputs, shape, parameters, range observed in a run.
 
@@ -82,29 +93,59 @@ def command(
     \b
       onnxlint inspect model.onnx --data test.npz            ranges on your own samples
       onnxlint inspect model.onnx --module 'encoder.*'       part of a model
+      onnxlint inspect model.onnx --find has-nan             layers that put out NaN
       onnxlint inspect model.onnx -f json                    for tools
     """
     from onnxlint.inspection.looking import InspectionError, look
     from onnxlint.inspection.table import summary
 
     require_working_directory()
-    settings = _settings(model, **given)
+    choice = _choice(where, find, sort, static_only=static_only)
+    if trace is None and choice.needs("run"):  # what is not recorded is not found
+        trace = "full"
+    settings = _settings(model, trace=trace, **given)
+    bounds = bounds or choice.needs("bounds")
     try:
         seen = look(model, settings, static_only=static_only, bounds=bounds)
     except InspectionError as error:
         raise click.ClickException(str(error)) from error
-    layers = _selected(seen.layers, module, node)
+    among = _selected(seen.layers, module, node)
+    layers, unknown = choice.of_layers(among)
     if seen.unobserved is not None:
         click.echo(printable(f"no observed ranges: {seen.unobserved}"), err=True)
     if as_json or format_ == "json":
         click.echo(json_text(seen.document(layers)))
         return
     printer = console()
-    for line in summary(seen, layers, width=terminal_width(), unfolds=unfolds):
+    unfolds = unfolds or choice.unfolds
+    told = [*choice.told(len(layers), len(among), unknown)]
+    for line in summary(seen, layers, width=terminal_width(), unfolds=unfolds,
+                        facts=choice.columns, told=told):  # fmt: skip
         if isinstance(line, str):
             click.echo(line)
         else:
             printer.print(line, soft_wrap=True)
+
+
+def _choice(
+    where: Sequence[str], find: Sequence[str], sort: str | None, *, static_only: bool
+) -> Choice:
+    """The layers that are asked for by facts.
+
+    Raises:
+        click.UsageError: a condition cannot be read, or asks for what is not to be had.
+    """
+    from onnxlint.inspection.choosing import Choice
+    from onnxlint.inspection.expressions import ExpressionError
+
+    try:
+        choice = Choice.of(where, find, sort)
+    except ExpressionError as error:
+        raise click.UsageError(str(error)) from error
+    if static_only and choice.needs("run"):
+        names = ", ".join(choice.of_source("run"))
+        raise click.UsageError(f"{names}: known from a run only; leave out --static-only")
+    return choice
 
 
 def _settings(

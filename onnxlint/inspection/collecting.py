@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.inspection.bounds import Bounds
-from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Weight
+from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Seen, Weight
+from onnxlint.inspection.observing import seen_of
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import NotApplicable
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.trace.trace import Observed, Trace
+    from onnxlint.analyses.trace.trace import Trace
 
 
 def inspected(
@@ -76,7 +77,7 @@ class _Collected:
     def layers(self) -> Iterator[Layer]:
         wiring = self._wiring
         for node, number in self._number.items():
-            low, high = self._range(node.output)
+            observed = self._observed(node.output)
             dtype, dims = self._type(node.output)
             yield Layer(
                 number=number,
@@ -87,8 +88,8 @@ class _Collected:
                 output=node.output.name if node.output else None,
                 shape=self._type_text(node.output),
                 parameters=wiring.parameters[node],
-                minimum=low,
-                maximum=high,
+                minimum=None if observed is None else observed.minimum,
+                maximum=None if observed is None else observed.maximum,
                 scope=node.scope.path,
                 dtype=dtype,
                 dims=dims,
@@ -101,6 +102,7 @@ class _Collected:
                 outputs=tuple(value.name for value in node.outputs if value is not None),
                 weights=tuple(self._weight(value) for value in wiring.weights(node)),
                 bound=None if self._bounds is None else self._bounds.of(node.output),
+                observed=observed,
             )
 
     def _weight(self, value: Value) -> Weight:
@@ -123,12 +125,5 @@ class _Collected:
         is_tensor = kind in (None, "tensor_type")
         return None if kind is None or is_tensor else kind.removesuffix("_type").replace("_", " ")
 
-    def _range(self, value: Value | None) -> tuple[float | None, float | None]:
-        seen = None if self._trace is None else _seen(self._trace, value)
-        if seen is None or not seen.statistics.finite:
-            return None, None
-        return seen.statistics.minimum, seen.statistics.maximum
-
-
-def _seen(trace: Trace, value: Value | None) -> Observed | None:
-    return trace.of(value) or trace.integers(value)
+    def _observed(self, value: Value | None) -> Seen | None:
+        return None if self._trace is None else seen_of(self._trace, value)
