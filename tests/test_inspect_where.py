@@ -127,8 +127,10 @@ def test_mistakes_are_told_with_their_place(text, told):
 
 @pytest.mark.parametrize(
     "text",
-    ["f(1)", "op.x == 1", "shape[0] == 1", "(lambda: 1)", "[x for x in shape] == []", "max ** 9 > 1",
-     "max if has_nan else min", "f'{op}' == 'a'", "(x := 1) == 1", "b'a' == op", "1j > 0", "... == 1",
+    ["f(1)", "op.x == 1", "shape[0] == 1", "(lambda: 1)", "[x for x in shape] == []",
+     "max ** 9 > 1",
+     "max if has_nan else min", "f'{op}' == 'a'", "(x := 1) == 1", "b'a' == op", "1j > 0",
+     "... == 1",
      "max // 1 > 0", "max % 2 == 0", "~max > 0", "max | 1 > 0", "{'a': 1} == 1", "*op"],
 )  # fmt: skip
 def test_nothing_else_of_python_is_taken(text):

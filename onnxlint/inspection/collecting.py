@@ -24,9 +24,9 @@ def inspected(
 ) -> Inspected:
     """What there is to show of the model that the analyses have."""
     graph = analyses.get(Graph)
-    trace, problem = (None, None) if static_only else _trace(analyses)
+    trace, problem = (None, None) if static_only else traced(analyses)
     limits = Bounds(analyses, graph, has_trace=trace is not None) if bounds else None
-    collected = _Collected(analyses, trace, limits)
+    collected = Collected(analyses, trace, limits)
     layers = tuple(collected.layers())
     proto = graph.model.proto
     return Inspected(
@@ -40,11 +40,11 @@ def inspected(
         layers=layers,
         unknown_operators=None if limits is None else limits.unknown,
         unobserved=problem,
-        **({} if trace is None else _fed(analyses)),
+        **({} if trace is None else fed(analyses)),
     )
 
 
-def _trace(analyses: Analyses) -> tuple[Trace | None, str | None]:
+def traced(analyses: Analyses) -> tuple[Trace | None, str | None]:
     """What was observed; or, where nothing was, the reason."""
     from onnxlint.analyses.trace.trace import Trace
 
@@ -54,29 +54,32 @@ def _trace(analyses: Analyses) -> tuple[Trace | None, str | None]:
         return None, str(reason)
 
 
-def _fed(analyses: Analyses) -> dict[str, Any]:
+def fed(analyses: Analyses) -> dict[str, Any]:
+    """How many samples were run, and of which data."""
     from onnxlint.analyses.execution.execution import Execution
 
     execution = analyses.get(Execution)
     return {"samples": execution.samples, "data": execution.inputs.description}
 
 
-class _Collected:
+class Collected:
     """The layers, which know each other by their numbers."""
 
     def __init__(self, analyses: Analyses, trace: Trace | None, bounds: Bounds | None) -> None:
         self._shapes, self._trace = analyses.get(Shapes), trace
         self._bounds = bounds
         self._wiring = Wiring(analyses)
-        self._number = {node: number for number, node in enumerate(self._wiring.nodes)}
+        self.numbers = {node: number for number, node in enumerate(self._wiring.nodes)}
 
     def port(self, value: Value) -> Port:
+        """An input or output, or any other value, as the model's are shown."""
         dtype, dims = self._type(value)
         return Port(value.name, self._type_text(value) or "?", dtype, dims, self._maker(value))
 
     def layers(self) -> Iterator[Layer]:
+        """All nodes, in the order of their numbers."""
         wiring = self._wiring
-        for node, number in self._number.items():
+        for node, number in self.numbers.items():
             observed = self._observed(node.output)
             dtype, dims = self._type(node.output)
             yield Layer(
@@ -109,7 +112,7 @@ class _Collected:
         return Weight(value.name, *self._type(value))
 
     def _maker(self, value: Value) -> int | None:
-        return None if value.producer is None else self._number.get(value.producer)
+        return None if value.producer is None else self.numbers.get(value.producer)
 
     def _type(self, value: Value | None) -> tuple[str | None, Dims]:
         shape = self._shapes.of(value)

@@ -27,8 +27,11 @@ def observed_of(trace: Trace, value: Value | None) -> Observed | None:
 def seen_of(trace: Trace, value: Value | None) -> Seen | None:
     """What was observed of a value; None where it was not recorded."""
     found = observed_of(trace, value)
-    if found is None:
-        return None
+    return None if found is None else summed_up(found)
+
+
+def summed_up(found: Observed) -> Seen:
+    """What was recorded, in numbers that fit a screen."""
     seen = found.statistics
     has_finite = seen.finite > 0
     return Seen(
