@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onnxlint.cli.colours import color_option, console, terminal_width
+from onnxlint.cli.inspect_one import check_dump, check_name, index_of, show_one
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.safety.printable import json_text, printable
@@ -18,28 +19,46 @@ from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, LONGEST_TIME_
 
 if TYPE_CHECKING:
     from onnxlint.config import Loaded
+    from onnxlint.inspection.choosing import Choice
     from onnxlint.inspection.inspected import Layer
     from onnxlint.settings import Settings
 
 SECTIONS = {
-    "Layers": ("module", "node", "unfolds"),
+    "Layers": ("module", "node", "where", "find", "sort", "unfolds"),
+    "One node or value": ("slice_", "dump"),
     "Input data": ("data", "labels", "samples", "seed", "config", "trust_config"),
     "Execution": ("bounds", "static_only", "trace", "time_limit", "memory_limit"),
     "Report": ("format_", "as_json", "color"),
 }
 DECIDING = {"data", "labels", "samples", "seed", "trace", "time-limit", "memory-limit"}
 """Keys of the configuration that decide what is run, and how."""
+FINDS = ["has-nan", "has-inf", "dead", "saturated", "constant", "largest"]
 _FILE = click.Path(path_type=Path)
 
 
 @click.command("inspect", cls=sectioned(SECTIONS))
 @click.argument("model")
+@click.argument("name", required=False, metavar="[NODE|VALUE|#N]")
 @click.option("--module", multiple=True, metavar="GLOB",
               help="Show only layers of these modules, e.g. 'encoder.layers.0.*'.")  # fmt: skip
 @click.option("--node", multiple=True, metavar="GLOB",
               help="Show only nodes with such a name, or an output of such a name.")  # fmt: skip
+@click.option("--where", multiple=True, metavar="EXPR",
+              help="Show only layers that meet a condition, e.g. "
+              "'max > 1e4 and op == \"Relu\"'.")  # fmt: skip
+@click.option("--find", multiple=True, type=click.Choice(FINDS),
+              help="Show only layers of a common condition.")  # fmt: skip
+@click.option("--sort", metavar="KEY[,desc]",
+              help="Sort layers by a fact of --where, e.g. 'parameters,desc'.  "
+              "[order of execution]")  # fmt: skip
 @click.option("--all", "unfolds", is_flag=True,
               help="Also show nodes that only compute sizes or prepare constants.")  # fmt: skip
+@click.option("--slice", "slice_", metavar="INDEX",
+              help="Show these numbers of NODE's first output, or of VALUE, e.g. '0,:,3'; "
+              "of the first run.")  # fmt: skip
+@click.option("--dump", type=_FILE, metavar="FILE.npy|.npz",
+              help="Write the numbers of NODE's outputs, or of VALUE, "
+              "in the first run.")  # fmt: skip
 @click.option("--data", type=_FILE, metavar="PATH",
               help="Samples to run, as for 'check'.  [synthetic inputs]")  # fmt: skip
 @click.option("--labels", type=_FILE, metavar="FILE[:NAME]",
@@ -70,10 +89,12 @@ _FILE = click.Path(path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @color_option
 def command(
-    model: str, format_: str, as_json: bool, static_only: bool, unfolds: bool,
-    bounds: bool,    module: tuple[str, ...], node: tuple[str, ...], **given: Any,
+    model: str, name: str | None, slice_: str | None, dump: Path | None, format_: str,
+    as_json: bool, static_only: bool, unfolds: bool, bounds: bool, module: tuple[str, ...],
+    node: tuple[str, ...], where: tuple[str, ...], find: tuple[str, ...],
+    sort: str | None, trace: str | None, **given: Any,
 ) -> None:  # fmt: skip
-    """Summarise MODEL layer by layer: inputs, shape, parameters, range observed in a run.
+    """Summarise MODEL layer by layer, or show one NODE or VALUE with all that is known of it.
 
     Layers are numbered; the inputs of each are shown by name, on a narrow terminal by number. Nodes
     that only compute sizes or prepare constants are folded: the values behind them are shown as
@@ -82,29 +103,72 @@ def command(
     \b
       onnxlint inspect model.onnx --data test.npz            ranges on your own samples
       onnxlint inspect model.onnx --module 'encoder.*'       part of a model
+      onnxlint inspect model.onnx --find has-nan             layers that put out NaN
+      onnxlint inspect model.onnx conv1 --slice '0,:,3'      one node, and numbers of it
       onnxlint inspect model.onnx -f json                    for tools
     """
     from onnxlint.inspection.looking import InspectionError, look
     from onnxlint.inspection.table import summary
 
     require_working_directory()
-    settings = _settings(model, **given)
+    choosing = {"--module": module, "--node": node, "--where": where, "--find": find,
+                "--sort": sort, "--all": unfolds}  # fmt: skip
+    check_name(name, choosing, {"--slice": slice_, "--dump": dump})
+    index = index_of(slice_)
+    check_dump(dump)
+    choice = _choice(where, find, sort, static_only=static_only)
+    if trace is None and (
+        name is not None or choice.needs("run")
+    ):  # what is not recorded is not found
+        trace = "full"
+    settings = _settings(model, trace=trace, **given)
+    bounds = bounds or choice.needs("bounds")
+    as_json = as_json or format_ == "json"
+    if name is not None:
+        show_one(model, name, settings, static_only=static_only, bounds=bounds, index=index,
+                 dump=dump, as_json=as_json)  # fmt: skip
+        return
     try:
         seen = look(model, settings, static_only=static_only, bounds=bounds)
     except InspectionError as error:
         raise click.ClickException(str(error)) from error
-    layers = _selected(seen.layers, module, node)
+    among = _selected(seen.layers, module, node)
+    layers, unknown = choice.of_layers(among)
     if seen.unobserved is not None:
         click.echo(printable(f"no observed ranges: {seen.unobserved}"), err=True)
-    if as_json or format_ == "json":
+    if as_json:
         click.echo(json_text(seen.document(layers)))
         return
     printer = console()
-    for line in summary(seen, layers, width=terminal_width(), unfolds=unfolds):
+    unfolds = unfolds or choice.unfolds
+    told = [*choice.told(len(layers), len(among), unknown)]
+    for line in summary(seen, layers, width=terminal_width(), unfolds=unfolds,
+                        facts=choice.columns, told=told):  # fmt: skip
         if isinstance(line, str):
             click.echo(line)
         else:
             printer.print(line, soft_wrap=True)
+
+
+def _choice(
+    where: Sequence[str], find: Sequence[str], sort: str | None, *, static_only: bool
+) -> Choice:
+    """The layers that are asked for by facts.
+
+    Raises:
+        click.UsageError: a condition cannot be read, or asks for what is not to be had.
+    """
+    from onnxlint.inspection.choosing import Choice
+    from onnxlint.inspection.expressions import ExpressionError
+
+    try:
+        choice = Choice.of(where, find, sort)
+    except ExpressionError as error:
+        raise click.UsageError(str(error)) from error
+    if static_only and choice.needs("run"):
+        names = ", ".join(choice.of_source("run"))
+        raise click.UsageError(f"{names}: known from a run only; leave out --static-only")
+    return choice
 
 
 def _settings(

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.inspection.bounds import Bounds
-from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Weight
+from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Seen, Weight
+from onnxlint.inspection.observing import seen_of
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import NotApplicable
 
 if TYPE_CHECKING:
-    from onnxlint.analyses.trace.trace import Observed, Trace
+    from onnxlint.analyses.trace.trace import Trace
 
 
 def inspected(
@@ -23,9 +24,9 @@ def inspected(
 ) -> Inspected:
     """What there is to show of the model that the analyses have."""
     graph = analyses.get(Graph)
-    trace, problem = (None, None) if static_only else _trace(analyses)
+    trace, problem = (None, None) if static_only else traced(analyses)
     limits = Bounds(analyses, graph, has_trace=trace is not None) if bounds else None
-    collected = _Collected(analyses, trace, limits)
+    collected = Collected(analyses, trace, limits)
     layers = tuple(collected.layers())
     proto = graph.model.proto
     return Inspected(
@@ -39,11 +40,11 @@ def inspected(
         layers=layers,
         unknown_operators=None if limits is None else limits.unknown,
         unobserved=problem,
-        **({} if trace is None else _fed(analyses)),
+        **({} if trace is None else fed(analyses)),
     )
 
 
-def _trace(analyses: Analyses) -> tuple[Trace | None, str | None]:
+def traced(analyses: Analyses) -> tuple[Trace | None, str | None]:
     """What was observed; or, where nothing was, the reason."""
     from onnxlint.analyses.trace.trace import Trace
 
@@ -53,30 +54,33 @@ def _trace(analyses: Analyses) -> tuple[Trace | None, str | None]:
         return None, str(reason)
 
 
-def _fed(analyses: Analyses) -> dict[str, Any]:
+def fed(analyses: Analyses) -> dict[str, Any]:
+    """How many samples were run, and of which data."""
     from onnxlint.analyses.execution.execution import Execution
 
     execution = analyses.get(Execution)
     return {"samples": execution.samples, "data": execution.inputs.description}
 
 
-class _Collected:
+class Collected:
     """The layers, which know each other by their numbers."""
 
     def __init__(self, analyses: Analyses, trace: Trace | None, bounds: Bounds | None) -> None:
         self._shapes, self._trace = analyses.get(Shapes), trace
         self._bounds = bounds
         self._wiring = Wiring(analyses)
-        self._number = {node: number for number, node in enumerate(self._wiring.nodes)}
+        self.numbers = {node: number for number, node in enumerate(self._wiring.nodes)}
 
     def port(self, value: Value) -> Port:
+        """An input or output, or any other value, as the model's are shown."""
         dtype, dims = self._type(value)
         return Port(value.name, self._type_text(value) or "?", dtype, dims, self._maker(value))
 
     def layers(self) -> Iterator[Layer]:
+        """All nodes, in the order of their numbers."""
         wiring = self._wiring
-        for node, number in self._number.items():
-            low, high = self._range(node.output)
+        for node, number in self.numbers.items():
+            observed = self._observed(node.output)
             dtype, dims = self._type(node.output)
             yield Layer(
                 number=number,
@@ -87,8 +91,8 @@ class _Collected:
                 output=node.output.name if node.output else None,
                 shape=self._type_text(node.output),
                 parameters=wiring.parameters[node],
-                minimum=low,
-                maximum=high,
+                minimum=None if observed is None else observed.minimum,
+                maximum=None if observed is None else observed.maximum,
                 scope=node.scope.path,
                 dtype=dtype,
                 dims=dims,
@@ -101,13 +105,14 @@ class _Collected:
                 outputs=tuple(value.name for value in node.outputs if value is not None),
                 weights=tuple(self._weight(value) for value in wiring.weights(node)),
                 bound=None if self._bounds is None else self._bounds.of(node.output),
+                observed=observed,
             )
 
     def _weight(self, value: Value) -> Weight:
         return Weight(value.name, *self._type(value))
 
     def _maker(self, value: Value) -> int | None:
-        return None if value.producer is None else self._number.get(value.producer)
+        return None if value.producer is None else self.numbers.get(value.producer)
 
     def _type(self, value: Value | None) -> tuple[str | None, Dims]:
         shape = self._shapes.of(value)
@@ -123,12 +128,5 @@ class _Collected:
         is_tensor = kind in (None, "tensor_type")
         return None if kind is None or is_tensor else kind.removesuffix("_type").replace("_", " ")
 
-    def _range(self, value: Value | None) -> tuple[float | None, float | None]:
-        seen = None if self._trace is None else _seen(self._trace, value)
-        if seen is None or not seen.statistics.finite:
-            return None, None
-        return seen.statistics.minimum, seen.statistics.maximum
-
-
-def _seen(trace: Trace, value: Value | None) -> Observed | None:
-    return trace.of(value) or trace.integers(value)
+    def _observed(self, value: Value | None) -> Seen | None:
+        return None if self._trace is None else seen_of(self._trace, value)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from onnxlint.inspection import facts
 from onnxlint.inspection.fitting import TIMES, cut_apart, cut_dims, cut_lists, cut_types
 from onnxlint.inspection.grid import Cells, Cutter, cut_each
 from onnxlint.inspection.inspected import Bound, Dims, Input, Inspected, Layer
@@ -82,11 +84,21 @@ def _short_count(layer: Layer, model: Inspected) -> str:
 
 
 def _observed(layer: Layer, _model: Inspected) -> str:
-    return "" if layer.minimum is None else f"{layer.minimum:.4g} … {layer.maximum:.4g}"
+    return _seen(layer, ".4g")
 
 
 def _short_observed(layer: Layer, _model: Inspected) -> str:
-    return "" if layer.minimum is None else f"{layer.minimum:.2g} … {layer.maximum:.2g}"
+    return _seen(layer, ".2g")
+
+
+def _seen(layer: Layer, digits: str) -> str:
+    """The range, then how many elements are not finite."""
+    seen = layer.observed
+    if seen is None:
+        return ""
+    ends = [] if seen.minimum is None else [f"{seen.minimum:{digits}} … {seen.maximum:{digits}}"]
+    apart = {"NaN": seen.nan, "Inf": seen.positive_infinite, "-Inf": seen.negative_infinite}
+    return ", ".join(ends + [f"{name} {count:,}" for name, count in apart.items() if count])
 
 
 def _bound(layer: Layer, _model: Inspected) -> str:
@@ -148,10 +160,24 @@ as well; what a layer is, and what it reads, stay. A new column needs a line her
 there."""
 
 
-def layouts() -> Iterator[tuple[tuple[Column, ...], tuple[Column, ...]]]:
-    """The columns to try, from all of them to the least, each with those that are left out."""
-    current = {column: column for column in COLUMNS}
-    yield COLUMNS, ()
+def asked_for(name: str) -> Column:
+    """The column of a fact that a condition or an order is about."""
+    return Column(name, partial(_fact, name), is_right=True)
+
+
+def _fact(name: str, layer: Layer, _model: Inspected) -> str:
+    return printable(facts.told(name, layer))
+
+
+def layouts(
+    asked: Sequence[Column] = (),
+) -> Iterator[tuple[tuple[Column, ...], tuple[Column, ...]]]:
+    """The columns to try, from all of them to the least, each with those that are left out.
+
+    Those `asked` for are always among them.
+    """
+    current = {column: column for column in (*COLUMNS, *asked)}
+    yield tuple(current), ()
     for wider, narrower in CONCESSIONS:
         place = next(column for column, now in current.items() if now is wider)
         if narrower is None:

@@ -64,6 +64,52 @@ class Bound:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What was observed of the first output, over all elements of so many samples.
+
+    `minimum` to `rms` are over finite elements, None where there are none. `dead` is the share of
+    channels that are always zero, `saturated` that of a sigmoid's or tanh's outputs whose slope is
+    0. `constant`: no two samples differ; None where they cannot be compared.
+    """
+
+    samples: int
+    elements: int
+    nan: int
+    positive_infinite: int
+    negative_infinite: int
+    zeros: int
+    subnormal: int
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    rms: float | None = None
+    dead: float = 0.0
+    saturated: float = 0.0
+    constant: bool | None = None
+
+    @property
+    def infinite(self) -> int:
+        """Elements that are infinite, of either sign."""
+        return self.positive_infinite + self.negative_infinite
+
+    @property
+    def lowest(self) -> float | None:
+        """The minimum, infinities among the elements."""
+        return float("-inf") if self.negative_infinite else self.minimum
+
+    @property
+    def highest(self) -> float | None:
+        """The maximum, infinities among the elements."""
+        return float("inf") if self.positive_infinite else self.maximum
+
+    @property
+    def magnitude(self) -> float | None:
+        """The largest magnitude, infinities among the elements."""
+        ends = [abs(end) for end in (self.lowest, self.highest) if end is not None]
+        return max(ends, default=None)
+
+
+@dataclass(frozen=True)
 class Layer:
     """One node, with the type of its first output.
 
@@ -93,6 +139,7 @@ class Layer:
     outputs: tuple[str, ...] = ()
     weights: tuple[Weight, ...] = ()
     bound: Bound | None = None
+    observed: Seen | None = None
 
     @property
     def title(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from onnxlint.inspection.columns import Column, layouts
+from onnxlint.inspection.columns import Column, asked_for, layouts
 from onnxlint.inspection.fitting import cut_apart, cut_types, width_of
 from onnxlint.inspection.grid import Cells, least_width, rows
 from onnxlint.inspection.inspected import Inspected, Layer, Port
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 
 def summary(
-    model: Inspected, layers: Sequence[Layer], *, width: int | None, unfolds: bool
-) -> Iterator[Text | str]:
+    model: Inspected, layers: Sequence[Layer], *, width: int | None, unfolds: bool,
+    facts: Sequence[str] = (), told: Sequence[str] = (),
+) -> Iterator[Text | str]:  # fmt: skip
     """The lines of the summary, in so many columns where there is a width.
 
-    `layers` are those of the model that are shown. Glue among them is folded unless `unfolds`.
+    `layers` are those of the model that are shown. Glue among them is folded unless `unfolds`. What
+    is asked for by `facts` has columns; `told` is said of the choice of layers.
     """
     shown = [layer for layer in layers if not layer.is_glue]
     if unfolds:  # what a layer reads is there to be seen
@@ -31,9 +33,9 @@ def summary(
     yield from _head(model, width)
     missing: list[str] = []
     if shown:
-        cells, missing = _chosen(shown, model, width)
+        cells, missing = _chosen(shown, model, width, [*map(asked_for, facts)])
         yield from _table(cells, width)
-    foot = [*_left_out(missing, width), *_counts(model, layers, len(layers) - len(shown))]
+    foot = [*_left_out(missing, width), *told, *_counts(model, layers, len(layers) - len(shown))]
     for line in foot:
         yield from [line] if width is None else wrapped(line, width)
 
@@ -84,13 +86,13 @@ def _origin(port: Port) -> str:
 
 
 def _chosen(
-    layers: Sequence[Layer], model: Inspected, width: int | None
+    layers: Sequence[Layer], model: Inspected, width: int | None, asked: Sequence[Column]
 ) -> tuple[list[Cells], list[str]]:
     """The columns that fit, without empty ones, and the headings of those that do not fit."""
     made: dict[Column, Cells] = {}
     cells: list[Cells] = []
     gone: tuple[Column, ...] = ()
-    for columns, left_out in layouts():
+    for columns, left_out in layouts(asked):
         gone = left_out
         made |= {each: each.cells(layers, model) for each in columns if each not in made}
         cells = [made[each] for each in columns if any(made[each].texts[1:])]

@@ -1,0 +1,67 @@
+"""What is seen of one node or value, as `onnxlint inspect MODEL NAME` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onnxlint.inspection.inspected import Bound, Layer, Seen
+
+
+@dataclass(frozen=True)
+class Power:
+    """Counted elements with a magnitude in [2^exponent, 2^(exponent + 1)), by their sign."""
+
+    exponent: int
+    negative: int
+    positive: int
+
+
+@dataclass(frozen=True)
+class End:
+    """A node at the other end of a value: its number, operator and name."""
+
+    layer: int | None
+    op: str
+    node: str
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value: its type, where it comes from, who reads it, and what was seen of it.
+
+    `origin` is `input`, `initializer`, `node` or `nothing`. `powers` are counted on a regular
+    subset of the elements. A constant is measured as it is stored.
+    """
+
+    name: str
+    type: str
+    origin: str
+    scope: str = ""
+    producer: End | None = None
+    consumers: tuple[End, ...] = ()
+    is_output: bool = False
+    observed: Seen | None = None
+    powers: tuple[Power, ...] = ()
+    bound: Bound | None = None
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One node with its inputs and outputs, or one value alone, in `outputs`.
+
+    `source` is the line of the user's code, `traceback` all that the exporter kept of it. Of
+    `samples` in `data` statistics were taken; `unobserved` says why of none.
+    """
+
+    path: str
+    layer: Layer | None
+    attributes: Mapping[str, str]
+    inputs: tuple[Tensor | None, ...]
+    outputs: tuple[Tensor, ...]
+    source: str | None = None
+    traceback: str | None = None
+    metadata: Mapping[str, str] | None = None
+    samples: int | None = None
+    data: str | None = None
+    unobserved: str | None = None
