@@ -297,6 +297,8 @@ def settled(one: Range, element_type: int | None, *, slack: float = 1.0) -> Rang
         if bool((low < least).any() or (high > most).any()):  # it wraps around
             low, high = np.asarray(least), np.asarray(most)
             one = replace(one, loose=True).without_parts()
+        low = np.maximum(_past_exact(low, -1), least)
+        high = np.minimum(_past_exact(high, 1), most)
         return replace(one, low=low, high=high, nan=False, integer=True)
     step = slack * precision(element_type)
     low, high = (
@@ -310,6 +312,16 @@ def settled(one: Range, element_type: int | None, *, slack: float = 1.0) -> Rang
         slip = step * max(abs(anchor.low), abs(anchor.high))
         anchor = replace(anchor, low=anchor.low - slip, high=anchor.high + slip)
     return replace(one, low=low, high=high, anchor=anchor)
+
+
+EXACT = 2.0**53
+"""Whole numbers up to it are told apart in float64, which the ends are kept in."""
+
+
+def _past_exact(ends: Array, sign: int) -> Array:
+    """Ends of integers that float64 rounds, moved outwards by what it may be off."""
+    far = np.abs(ends) > EXACT
+    return np.where(far, ends + sign * np.abs(ends) * 2.0**-51, ends) if far.any() else ends
 
 
 def _rounded(ends: Array, sign: int, step: float, element_type: int, *, keeps: bool) -> Array:
