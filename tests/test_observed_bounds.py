@@ -33,7 +33,7 @@ FAMILIES = [
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_real_exports_show_lies_within_their_bounds(family):
-    paths = sorted(FIXTURES.glob(f"{family}.onnx"))[:3]
+    paths = sorted(FIXTURES.glob(f"{family}.onnx"))[:1]
     assert paths
     for path in paths:
         found = inspected(path, "--trace", "full")

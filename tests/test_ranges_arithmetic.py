@@ -24,7 +24,7 @@ def sounding(body: str, dtype: str, second: str = "B, 4") -> Sounding:
     ("op", "dtype"), [(o, d) for o in PAIRS for d in TYPES if o != "Sum" or "int" not in d]
 )
 @given(x=boxes(size=4), y=boxes(), seed=st.integers(0, 99))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_of_two_values(op, dtype, x, y, seed):
     sounding(f"z = {op}(x, y)", dtype).check({"x": x, "y": y}, seed=seed)
 
@@ -52,7 +52,7 @@ RELATED = [
 
 @pytest.mark.parametrize("body", RELATED)
 @given(x=boxes(size=4), y=boxes(), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_of_values_that_hang_together(body, x, y, seed):
     related(body).check({"x": x, "y": y}, seed=seed)
 
