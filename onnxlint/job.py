@@ -32,7 +32,7 @@ class Job:
     file beside the model, ask for. A finding from `fail_on` on fails the gate. `configuration`
     names the file that held. `suppressions` and `accepted` are findings that do not count; those of
     rules of the codes `mandatory` always do. `rule_sources` are the files and folders that rules
-    were loaded from, beside packs.
+    were loaded from, beside packs. `portrays` is whether the report is to have a portrait.
     """
 
     path: str
@@ -49,6 +49,7 @@ class Job:
     suppressions: tuple[Suppression, ...] = ()
     accepted: Accepted | None = None
     rule_sources: tuple[Path, ...] = ()
+    portrays: bool = False
 
     def severity_of(self, rule: Rule) -> tuple[Severity | None, Severity | None]:
         """What is set for a rule's findings, and the least that is allowed."""

@@ -154,6 +154,12 @@ def lint_model(
             session.judged(model) as runner,
         ):
             report = runner.report(model.path, model.sha256)
+            if job.portrays:
+                from onnxlint.portraying.portray import portrait
+
+                session.watcher.begins("what the page shows")
+                seen = portrait(runner.analyses, runs=session.runs_model)
+                report = replace(report, portrait=seen)
     except ModelError as error:
         report = _unread(job.path, error)
     return job.completed(report, seconds=time.perf_counter() - start)

@@ -27,7 +27,7 @@ class Planner:
     the configuration's, `overrides` are single settings that win over them.
     `accepted` is a file of accepted findings; without it the configuration's holds, or the one that
     lies beside that, or in the working directory; none where `accepts` is false. Where new ones are
-    to be written, `is_accepting`, no file need be there yet.
+    to be written, `is_accepting`, no file need be there yet. `portrays` asks for portraits.
     """
 
     config: Path | None = None
@@ -45,6 +45,7 @@ class Planner:
     accepted: Path | None = None
     accepts: bool = True
     is_accepting: bool = False
+    portrays: bool = False
     packs: dict[str, str] = field(default_factory=dict, init=False)
     """The packs whose rules the first model is linted by, with their versions."""
     _registries: dict[tuple[tuple[Path, ...], tuple[str, ...]], Registry] = field(
@@ -102,7 +103,8 @@ class Planner:
                    preview=self.preview, stage=self.stage, fail_on=self.fail_on,
                    targets=self.targets, static_only=self.static_only, settings=settings,
                    accepted=self._accepted(loaded))  # fmt: skip
-        return replace(job, rule_sources=_sources(loaded, self.rules))
+        return replace(job, rule_sources=_sources(loaded, self.rules),
+                       portrays=self.portrays)  # fmt: skip
 
     def _accepted(self, loaded: Loaded) -> Accepted | None:
         file = self.accepted or loaded.path(loaded.config.accepted or ACCEPTED_FILE)

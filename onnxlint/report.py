@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -142,6 +142,7 @@ class ModelReport:
     no longer found. `external` names the files of external data, as the model does; it is None
     where another run may give another report: a limit of time or memory ended something, or a rule
     judged by the clock. `sample_files` are the first samples where each is a file, in their order.
+    `portrait` is what a page shows beside findings (`onnxlint.portrait`); None where none asked.
     """
 
     path: str
@@ -165,6 +166,7 @@ class ModelReport:
     gone: tuple[Gone, ...] = ()
     external: tuple[str, ...] | None = None
     sample_files: tuple[str, ...] | None = None
+    portrait: Mapping[str, Any] | None = None
 
     @property
     def rules_run(self) -> int:

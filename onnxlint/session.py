@@ -31,14 +31,15 @@ class JudgingSession:
         self._rules = [rule for rule in job.rules if not (job.static_only and needs_worker(rule))]
         is_scored = job.settings.labels is not None and not job.static_only
         wanted = not job.static_only and any(map(wants_worker, self._rules))
-        self._runs_model = is_scored or wanted
-        self._watcher = watcher or Watcher()
+        is_shown = job.portrays and not job.static_only
+        self.runs_model = is_scored or wanted or is_shown
+        self.watcher = watcher or Watcher()
         self._workers = workers
         self._stack = ExitStack()
         self.budget = Budget.build(job.settings)
 
     def __enter__(self) -> JudgingSession:
-        if self._runs_model:
+        if self.runs_model:
             self.worker()  # it starts while the model is read
         return self
 
@@ -65,7 +66,7 @@ class JudgingSession:
         """
         from onnxlint.model.file.load import open_model
 
-        self._watcher.begins("reading the model")
+        self.watcher.begins("reading the model")
         with open_model(self._job.source or self._job.path, self.budget) as model:
             yield model
 
@@ -74,16 +75,16 @@ class JudgingSession:
         """What the job's rules say of a model; its analyses end with the context."""
         import numpy as np
 
-        worker = self.worker() if self._runs_model else None
+        worker = self.worker() if self.runs_model else None
         with (
             np.errstate(all="ignore"),  # a NaN in a weight is found, and is no mistake of a rule
             closing(Analyses(self._job.settings, model, self.budget)) as analyses,
         ):
             if worker is not None:
                 analyses.give(worker)
-            runner = RuleRunner(self._job, analyses, self._watcher, worker)
-            self._watcher.begins_anew()
-            self._watcher.begins("shape inference")
+            runner = RuleRunner(self._job, analyses, self.watcher, worker)
+            self.watcher.begins_anew()
+            self.watcher.begins("shape inference")
             analyses.start(kind for rule in self._rules for kind in rule.requests.values())
             for rule in sorted(self._rules, key=_effort):
                 runner.run(rule)

@@ -299,6 +299,7 @@ def command(
     if nothing is not None and all(each.is_for_people for each in wanted):
         raise click.UsageError(nothing)
     planner = planner_of(options)
+    planner.portrays = any(each.shows_portraits for each in wanted)
     tasks = planned(planner, models_by_path, options)
     lint: Lint = lint_model
     if fix or diff:

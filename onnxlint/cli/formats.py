@@ -11,6 +11,7 @@ import click
 from onnxlint.reporters.registry import (
     ALIASES,
     FOR_PEOPLE,
+    WITH_PORTRAITS,
     FormatError,
     check_format,
 )
@@ -30,6 +31,11 @@ class Wanted:
     def is_for_people(self) -> bool:
         """Whether it is to be read on a terminal."""
         return self.name in FOR_PEOPLE
+
+    @property
+    def shows_portraits(self) -> bool:
+        """Whether it shows more of a model than what was found."""
+        return self.name in WITH_PORTRAITS
 
 
 def wanted_reports(formats: Sequence[str], output: Path | None) -> list[Wanted]:

@@ -36,6 +36,9 @@ FORMATS: Mapping[str, str] = {
 NEEDS: Mapping[str, tuple[str, str]] = {"html": ("jinja2", "report")}
 """Formats that need a library beyond those of every installation: its name, and our extra."""
 
+WITH_PORTRAITS = frozenset({"html"})
+"""Formats that show portraits of models: inputs, layers, a drawing, beside the findings."""
+
 ALIASES: Mapping[str, str] = {"text": "full"}
 
 FOR_PEOPLE = frozenset({"full", "concise"})

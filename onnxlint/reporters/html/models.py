@@ -12,6 +12,7 @@ from onnxlint.findings import Diagnostic
 from onnxlint.report import Metrics, ModelReport, TraceRow
 from onnxlint.reporters.html.items import Item, command, number
 from onnxlint.reporters.html.items import paragraphs as told
+from onnxlint.reporters.html.sections.section import Section, sections
 from onnxlint.reporters.protocol import Run
 from onnxlint.reporters.summary import counted, metrics_line, problems, run_on
 from onnxlint.reporters.verdicts import of_model, state
@@ -54,6 +55,7 @@ class Model:
     number: int
     report: ModelReport
     groups: Sequence[Group]
+    sections: Sequence[Section] = ()
 
     @property
     def id(self) -> str:
@@ -127,7 +129,7 @@ def model(run: Run, report: ModelReport, numbers: Numbers, at: int) -> Model:
         rule = numbers.rules[f"{code} {name}"]
         items = [_item(each, report, alike, at, rule, numbers) for each in found]
         groups.append(_group(run, found[0], items))
-    return Model(at, report, groups)
+    return Model(at, report, groups, [*sections(report, at)])
 
 
 def _item(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,14 @@ class Html(Gathering):
         """The page."""
         from markupsafe import Markup
 
-        style, script = (_read(name) for name in ("page.css", "page.js"))
+        shown = page(self.run, self.reports, outcome)
+        parts = dict.fromkeys(each.name for model in shown.models for each in model.sections)
+        style, script = (_joined(parts, suffix) for suffix in ("css", "js"))
         return (
             _environment()
             .get_template("page.html.jinja")
             .render(
-                page=page(self.run, self.reports, outcome),
+                page=shown,
                 policy=_policy(style, script),
                 style=Markup(style),
                 script=Markup(script),
@@ -84,5 +87,8 @@ def _hashed(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _read(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+def _joined(sections: Iterable[str], suffix: str) -> str:
+    """The style, or the script, of the page and of these sections of it."""
+    files = [TEMPLATES / f"page.{suffix}"]
+    files += [TEMPLATES / "sections" / f"{name}.{suffix}" for name in sections]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
