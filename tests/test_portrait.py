@@ -18,7 +18,7 @@ from onnxlint.portrait.interface import Interface, Port
 from onnxlint.portrait.parts import PARTS, NotMade, part, plain
 from onnxlint.portraying import portray
 from onnxlint.report import ModelReport, decode, encode
-from onnxlint.reporters.html import reporter
+from onnxlint.reporters.html import printing
 from onnxlint.reporters.html.sections import comparison, section
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
@@ -76,7 +76,7 @@ def test_every_part_has_a_type_a_maker_a_section_and_a_template():
         for module, _, name in (each.partition(":") for each in names.values()):
             assert callable(getattr(importlib.import_module(f"onnxlint.{room}.{module}"), name))
     for each in PARTS:
-        assert (reporter.TEMPLATES / section.Section(each, "", 1).template).is_file()
+        assert (printing.TEMPLATES / section.Section(each, "", 1).template).is_file()
 
 
 REFERENCE = """
