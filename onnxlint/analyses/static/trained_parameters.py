@@ -115,6 +115,8 @@ class Parameters:
             return count
         if node.op in NORMALISATIONS:
             return 0 if self._fills(node, value) else count
+        if self._graph.source(value).producer is not None and self._graph.ask(value, _are_equal):
+            return 0  # a Constant that fills a shape, such as a first state
         return 0 if self._graph.ask(value, follows_from_a_formula) else count
 
     def _fills(self, node: Node, value: Value) -> bool:
@@ -149,6 +151,10 @@ class Parameters:
                     met.add(id(tensor))
                     found[node] = found.get(node, 0) + tensor.nbytes
         return found
+
+
+def _are_equal(array: Array) -> bool:
+    return bool(array.size and (array == array.flat[0]).all())
 
 
 def _are_ones(array: Array) -> bool:
