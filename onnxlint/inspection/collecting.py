@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.inspection.bounds import Bounds
+from onnxlint.inspection.cost import Totals
 from onnxlint.inspection.costing import Costing
 from onnxlint.inspection.inspected import (
     Dims,
@@ -16,7 +17,6 @@ from onnxlint.inspection.inspected import (
     Layer,
     Port,
     Seen,
-    Totals,
     Weight,
 )
 from onnxlint.inspection.observing import seen_of
@@ -36,7 +36,7 @@ def inspected(
     graph = analyses.get(Graph)
     trace, problem = (None, None) if static_only else traced(analyses)
     limits = Bounds(analyses, graph, has_trace=trace is not None) if bounds else None
-    collected = Collected(analyses, trace, limits, has_costs=True)
+    collected = Collected(analyses, trace, limits)
     layers = tuple(collected.layers())
     proto = graph.model.proto
     return Inspected(
@@ -81,22 +81,17 @@ def fed(analyses: Analyses) -> dict[str, Any]:
 class Collected:
     """The layers, which know each other by their numbers."""
 
-    def __init__(
-        self, analyses: Analyses, trace: Trace | None, bounds: Bounds | None, *,
-        has_costs: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, analyses: Analyses, trace: Trace | None, bounds: Bounds | None) -> None:
         self._shapes, self._trace = analyses.get(Shapes), trace
         self._bounds = bounds
         self._wiring = Wiring(analyses)
-        self._costing = (
-            Costing(analyses, self._wiring, has_run=trace is not None) if has_costs else None
-        )
+        self._costing = Costing(analyses, self._wiring, has_run=trace is not None)
         self.numbers = {node: number for number, node in enumerate(self._wiring.nodes)}
 
     @property
-    def totals(self) -> Totals | None:
-        """What all layers cost, where that was asked for."""
-        return None if self._costing is None else self._costing.totals
+    def totals(self) -> Totals:
+        """What all layers cost."""
+        return self._costing.totals
 
     def port(self, value: Value) -> Port:
         """An input or output, or any other value, as the model's are shown."""
@@ -133,7 +128,7 @@ class Collected:
                 weights=tuple(self._weight(value) for value in wiring.weights(node)),
                 bound=None if self._bounds is None else self._bounds.of(node.output),
                 observed=observed,
-                cost=None if self._costing is None else self._costing.of(node),
+                cost=self._costing.of(node),
             )
 
     def _weight(self, value: Value) -> Weight:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Analyses, Unavailable
 from onnxlint.analyses.static.costs import Costs
 from onnxlint.analyses.static.trained_parameters import Parameters
-from onnxlint.inspection.inspected import Cost, Totals
+from onnxlint.inspection.cost import Cost, Totals
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
