@@ -12,7 +12,7 @@ from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, S
 from onnxlint.inspection.observing import seen_of
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.place import NotApplicable
 
 if TYPE_CHECKING:
@@ -107,6 +107,10 @@ class Collected:
                 bound=None if self._bounds is None else self._bounds.of(node.output),
                 observed=observed,
             )
+
+    def is_glue(self, node: Node) -> bool:
+        """Whether a node computes sizes, or prepares constants."""
+        return self._wiring.is_glue(node)
 
     def _weight(self, value: Value) -> Weight:
         return Weight(value.name, *self._type(value))
