@@ -23,6 +23,7 @@ COMMANDS = {
     "accept": "Accept the findings of models: later runs report only new ones.",
     "rules": "List the rules.",
     "explain": "Explain a rule: what it finds, why it matters, how to fix it.",
+    "report": "Write an HTML page on a model, to look at or to attach.",
     "inspect": "Summarise a model layer by layer.",
     "diff": "Compare two releases of a model.",
     "targets": "List the known deployment targets.",

@@ -50,12 +50,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Model:
-    """One model, as the templates read it; `number` counts the models of the page from 1."""
+    """One model, as the templates read it; `number` counts the models of the page from 1.
+
+    `page` leads to the page that it has for itself, if there is one."""
 
     number: int
     report: ModelReport
     groups: Sequence[Group]
     sections: Sequence[Section] = ()
+    page: str | None = None
 
     @property
     def id(self) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlint.model.graph.place import Place
-from onnxlint.reporters.html.page import page
+from onnxlint.report import ModelReport, exit_code
+from onnxlint.reporters.html.page import Page, file_name, page
 from onnxlint.reporters.places import where
 from onnxlint.reporters.protocol import Gathering, Outcome
 from onnxlint.safety.printable import printable
@@ -23,23 +25,43 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Html(Gathering):
     """One self-contained page: its style and its script are in it, and nothing else may load."""
 
+    _folder: str | None = None
+
+    def begin_pages(self, folder: str) -> None:
+        """Models will have pages of their own, in this folder, relative to the report."""
+        self._folder = folder
+
+    def page(self, report: ModelReport) -> tuple[str, str]:
+        """The name of a model's file, and its text, with all that is known of it."""
+        outcome = Outcome(exit_code=exit_code([report]))
+        run = replace(self.run, models=1)
+        return file_name(report, len(self.reports) + 1), _rendered(page(run, [report], outcome))
+
+    def model(self, report: ModelReport) -> str:
+        """Keeps it; its portrait only where it has no page of its own."""
+        return super().model(report if self._folder is None else replace(report, portrait=None))
+
     def end(self, outcome: Outcome) -> str:
         """The page."""
-        from markupsafe import Markup
+        return _rendered(page(self.run, self.reports, outcome, self._folder))
 
-        shown = page(self.run, self.reports, outcome)
-        parts = dict.fromkeys(each.name for model in shown.models for each in model.sections)
-        style, script = (_joined(parts, suffix) for suffix in ("css", "js"))
-        return (
-            _environment()
-            .get_template("page.html.jinja")
-            .render(
-                page=shown,
-                policy=_policy(style, script),
-                style=Markup(style),
-                script=Markup(script),
-            )
+
+def _rendered(shown: Page) -> str:
+    """The text of a page."""
+    from markupsafe import Markup
+
+    parts = dict.fromkeys(each.name for model in shown.models for each in model.sections)
+    style, script = (_joined(parts, suffix) for suffix in ("css", "js"))
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            page=shown,
+            policy=_policy(style, script),
+            style=Markup(style),
+            script=Markup(script),
         )
+    )
 
 
 def _environment() -> Environment:
