@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.ranges.ranges import Ranges
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.weights import Weights
 from onnxlint.inspection.bounds import Bounds
@@ -27,8 +26,9 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace.trace import Trace
     from onnxlint.model.file.tensors import Tensor
 
-MOST_BOUNDED = 2_000
-"""Nodes up to which bounds are computed that no rule asked for; a choice, some tenths of a second."""
+MOST_BOUNDED, MOST_READ = 500, 2_000_000
+"""Nodes and elements of weights up to which bounds are computed that no rule asked for: a choice,
+a tenth of a second."""
 
 MOST_DETAILED = 2_000
 """Layers with histograms; a choice, one takes a kilobyte of the page."""
@@ -85,7 +85,9 @@ class _Making:
             output=told.output,
             shape=told.shape,
             parameters=told.parameters,
-            reads=tuple(dict.fromkeys(each.layer for each in told.inputs if each.layer is not None)),
+            reads=tuple(
+                dict.fromkeys(each.layer for each in told.inputs if each.layer is not None)
+            ),
             seen=_activity(self._trace, node, told, is_detailed=is_detailed),
             limits=_limits(told.bound),
             weights=tuple(self._weights_of(told, node)) if is_detailed else (),
@@ -115,19 +117,18 @@ class _Making:
             elif maker is not None and self._collected.is_glue(maker):
                 walk.add(*filter(self._is_prepared, maker.inputs))
 
-
     def _is_prepared(self, value: Value | None) -> bool:
         """Whether glue reads it as numbers: sizes are integers."""
         shape = self._shapes.of(value)
         return shape is None or not shape.is_integer
 
 
-def _bounds(subject: Subject) -> Bounds | None:
-    """The bounds of all values, where a rule asked for some of them, or they are few."""
+def _bounds(subject: Subject) -> Bounds:
+    """The bounds of all values where that takes little time; else what rules asked for."""
     analyses, graph = subject.analyses, subject.graph
-    if analyses.have(Ranges) is None and len(graph.main.nodes) > MOST_BOUNDED:
-        return None
-    return Bounds(analyses, graph, has_trace=False)
+    weights = sum(each.tensor.size for each in analyses.get(Weights).layers())
+    is_dear = len(graph.main.nodes) > MOST_BOUNDED or weights > MOST_READ
+    return Bounds(analyses, graph, has_trace=False, known_only=is_dear)
 
 
 def _limits(bound: Bound | None) -> Limits | None:
@@ -137,9 +138,7 @@ def _limits(bound: Bound | None) -> Limits | None:
     return Limits(_finite(bound.low), _finite(bound.high), bound.nan, bound.basis)
 
 
-def _activity(
-    trace: Trace | None, node: Node, told: Told, *, is_detailed: bool
-) -> Activity | None:
+def _activity(trace: Trace | None, node: Node, told: Told, *, is_detailed: bool) -> Activity | None:
     found, seen = None if trace is None else observed_of(trace, node.output), told.observed
     if found is None or seen is None:
         return None
