@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.costs import Costs
     from onnxlint.analyses.static.decompositions import Decomposition, Decompositions
     from onnxlint.analyses.static.expansions import Expansions
+    from onnxlint.analyses.static.layer_costs import LayerCost
     from onnxlint.analyses.static.layers import Change, Layer, Layers, PathToLayer, Trail
     from onnxlint.analyses.static.named_layers import NamedLayer
     from onnxlint.analyses.static.precision import Rounding
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.shapes import Shapes
     from onnxlint.analyses.static.symbolic_sizes import SymbolicSize, SymbolicSizes
     from onnxlint.analyses.static.texts import Text, Texts
+    from onnxlint.analyses.static.trained_parameters import Parameters
     from onnxlint.analyses.static.weights import Weight, Weights
     from onnxlint.analyses.static.windows import Window, Windows
     from onnxlint.analyses.targets.operator_support import Support
@@ -136,6 +138,7 @@ _HOMES = {
     "Labels": "onnxlint.analyses.predictions.labels",
     "Latency": "onnxlint.analyses.comparison.latency",
     "Layer": "onnxlint.analyses.static.layers",
+    "LayerCost": "onnxlint.analyses.static.layer_costs",
     "LayerGradient": "onnxlint.analyses.trace.gradient_propagation",
     "Layers": "onnxlint.analyses.static.layers",
     "Limits": "onnxlint.analyses.execution.boundary_runs",
@@ -154,6 +157,7 @@ _HOMES = {
     "Origin": "onnxlint.model.graph.nodes",
     "OutputDifference": "onnxlint.analyses.comparison.reference",
     "Outputs": "onnxlint.analyses.predictions.outputs",
+    "Parameters": "onnxlint.analyses.static.trained_parameters",
     "PathToLayer": "onnxlint.analyses.static.layers",
     "Pattern": "onnxlint.model.patterns.matcher",
     "PatternError": "onnxlint.model.patterns.matcher",
@@ -262,6 +266,7 @@ __all__ = [
     "Labels",
     "Latency",
     "Layer",
+    "LayerCost",
     "LayerGradient",
     "Layers",
     "Limits",
@@ -280,6 +285,7 @@ __all__ = [
     "Origin",
     "OutputDifference",
     "Outputs",
+    "Parameters",
     "PathToLayer",
     "Pattern",
     "PatternError",

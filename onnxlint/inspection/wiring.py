@@ -7,7 +7,7 @@ from functools import cached_property
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.layers import Layers
-from onnxlint.analyses.static.trained_parameters import learnt_elements, learnt_parameters
+from onnxlint.analyses.static.trained_parameters import Parameters, learnt_elements
 from onnxlint.inspection.glue import Glue, once
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
@@ -23,6 +23,7 @@ class Wiring:
     def __init__(self, analyses: Analyses) -> None:
         self._graph = analyses.get(Graph)
         self.nodes: Sequence[Node] = [*in_order(self._graph.main)]
+        self._parameters = analyses.get(Parameters)
         self._glue = Glue(self._graph, analyses.get(Layers), self.nodes)
 
     def is_glue(self, node: Node) -> bool:
@@ -34,7 +35,7 @@ class Wiring:
         """What was learnt, by node: what glue prepares belongs to the first layer that reads it."""
         counts: dict[Node, int] = {}
         for node in self.nodes:
-            counts[node] = learnt_parameters(self._graph, node)
+            counts[node] = self._parameters.of(node)
             makers = dict.fromkeys(value.producer for value in node.inputs if value is not None)
             for maker in makers:
                 if maker is not None and self.is_glue(maker):
