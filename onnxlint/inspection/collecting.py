@@ -112,6 +112,10 @@ class Collected:
         """Whether a node computes sizes, or prepares constants."""
         return self._wiring.is_glue(node)
 
+    def trainable(self, node: Node) -> int:
+        """How many of a node's parameters are stored as floats."""
+        return self._wiring.trainable[node]
+
     def _weight(self, value: Value) -> Weight:
         return Weight(value.name, *self._type(value))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from onnxlint.analyses import Analyses
@@ -33,9 +33,17 @@ class Wiring:
     @cached_property
     def parameters(self) -> dict[Node, int]:
         """What was learnt, by node: what glue prepares belongs to the first layer that reads it."""
+        return self._handed_on(self._parameters.of)
+
+    @cached_property
+    def trainable(self) -> dict[Node, int]:
+        """Those of the parameters that are stored as floats."""
+        return self._handed_on(self._parameters.trainable_of)
+
+    def _handed_on(self, of: Callable[[Node], int]) -> dict[Node, int]:
         counts: dict[Node, int] = {}
         for node in self.nodes:
-            counts[node] = self._parameters.of(node)
+            counts[node] = of(node)
             makers = dict.fromkeys(value.producer for value in node.inputs if value is not None)
             for maker in makers:
                 if maker is not None and self.is_glue(maker):

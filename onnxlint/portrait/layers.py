@@ -117,7 +117,8 @@ class Layer:
 class Layers:
     """All layers in the order of execution; `glue` counts the nodes that were left out.
 
-    `not_run` and `not_measured` are why there are no ranges, and no gradients.
+    Costs are of a run of inputs as `costs_of` tells. `not_run`, `not_measured` and `not_counted`
+    are why there are no ranges, no gradients and no costs.
     """
 
     layers: tuple[Layer, ...]
@@ -126,3 +127,5 @@ class Layers:
     data: str | None = None
     not_run: str | None = None
     not_measured: str | None = None
+    costs_of: str = ""
+    not_counted: str | None = None

@@ -20,6 +20,7 @@ from onnxlint.model.graph.walk import Walk
 from onnxlint.portrait.layers import Activity, Layer, Layers, Limits, Weight
 from onnxlint.portraying.gradients import Gradients
 from onnxlint.portraying.histograms import band, powers, weight
+from onnxlint.portraying.run_costs import RunCosts
 from onnxlint.portraying.subject import Subject
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def layers(subject: Subject) -> Layers:
         glue=making.glue,
         not_run=problem if subject.runs else "the model was not run",
         not_measured=making.gradients.problem,
+        costs_of=making.costs.sizes,
+        not_counted=making.costs.problem,
         **({} if trace is None else fed(subject.analyses)),
     )
 
@@ -58,7 +61,7 @@ class _Making:
         self._analyses, self._graph, self._trace = subject.analyses, subject.graph, subject.trace
         self._collected = Collected(subject.analyses, subject.trace, _bounds(subject))
         self._weights, self._shapes = subject.analyses.get(Weights), subject.analyses.get(Shapes)
-        self.gradients = Gradients(subject)
+        self.gradients, self.costs = Gradients(subject), RunCosts(subject)
         self.glue = 0
 
     def layers(self) -> Iterator[Layer]:
@@ -73,7 +76,7 @@ class _Making:
             yield self._layer(node, told, keys[node], is_detailed=detailed <= MOST_DETAILED)
 
     def _layer(self, node: Node, told: Told, key: int, *, is_detailed: bool) -> Layer:
-        found = self.gradients.of(node)
+        found, costs = self.gradients.of(node), self.costs.of(node)
         return Layer(
             number=told.number,
             key=key,
@@ -85,11 +88,15 @@ class _Making:
             output=told.output,
             shape=told.shape,
             parameters=told.parameters,
+            trainable=self._collected.trainable(node),
+            macs=None if costs is None else costs.macs,
+            flops=None if costs is None else costs.flops,
+            memory=None if costs is None else costs.activation_bytes,
             reads=tuple(
                 dict.fromkeys(each.layer for each in told.inputs if each.layer is not None)
             ),
             seen=_activity(self._trace, node, told, is_detailed=is_detailed),
-            limits=_limits(told.bound),
+            limits=None if told.dtype == "bool" else _limits(told.bound),
             weights=tuple(self._weights_of(told, node)) if is_detailed else (),
             gradient=None if found is None else _finite(found.gradient),
             gain=None if found is None else _finite(found.gain),

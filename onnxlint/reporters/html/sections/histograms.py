@@ -11,6 +11,9 @@ from onnxlint.reporters.html.sections.amounts import figure, share, superscript
 WIDTH, HEIGHT = 240, 60
 """Of the bars, in the units of the SVG; its lettering stands below."""
 
+FEWEST = 8
+"""Powers of two that have room on each side of 0, though fewer were met."""
+
 GAP = 2
 """Slots between the finite elements and those that are not."""
 
@@ -28,11 +31,12 @@ def of_activity(seen: Activity) -> Histogram | None:
     """What was observed: by sign and power of two, with 0, infinities and NaN apart."""
     if seen.powers is None and not seen.zeros + _odd(seen):
         return None
-    slots = [*_slots(seen)]
+    powers = _padded(seen.powers or Powers(0, (0,), (0,)))
+    slots = [*_slots(seen, powers)]
     first = sum(slot is not None and slot[0] == "odd" for slot in slots[:1]) * (1 + GAP)
     return Histogram(
         bars=[*_bars(slots)],
-        letters=[*_letters_of(seen.powers, first, len(slots))],
+        letters=[*_letters_of(powers, first, len(slots))],
         label=f"Histogram by powers of two: {_told(seen)}",
     )
 
@@ -61,12 +65,18 @@ def _odd(seen: Activity) -> int:
 _Slot = tuple[str, float] | None
 
 
-def _slots(seen: Activity) -> Iterator[_Slot]:
+def _padded(powers: Powers) -> Powers:
+    """The same with empty counts below the first, where there are few."""
+    lacking = max(0, FEWEST - len(powers.positive))
+    empty = (0,) * lacking
+    return Powers(powers.first - lacking, empty + powers.negative, empty + powers.positive)
+
+
+def _slots(seen: Activity, powers: Powers) -> Iterator[_Slot]:
     """From the lowest to the highest, each with its class and its share of all elements."""
     if seen.negative_infinite:
         yield "odd", seen.negative_infinite / seen.elements
         yield from [None] * GAP
-    powers = seen.powers or Powers(0, (0,), (0,))
     counted = sum(powers.negative) + sum(powers.positive)
     others = (seen.elements - _odd(seen) - seen.zeros) / seen.elements
     each = others / counted if counted else 0.0
@@ -94,16 +104,10 @@ def _bars(slots: Sequence[_Slot]) -> Iterator[tuple[str, str]]:
     return ((name, "".join(path)) for name, path in paths.items())
 
 
-def _letters_of(
-    powers: Powers | None, first: int, slots: int
-) -> Iterator[tuple[float, str, str]]:  # fmt: skip
+def _letters_of(powers: Powers, first: int, slots: int) -> Iterator[tuple[float, str, str]]:
     """0 in the middle, and the powers of two at which the bars end."""
-    length = 1 if powers is None else len(powers.positive)
-    step = WIDTH / slots
-    middle = (first + length + 0.5) * step
-    yield round(middle, 1), "middle", "0"
-    if powers is None:
-        return
+    length, step = len(powers.positive), WIDTH / slots
+    yield round((first + length + 0.5) * step, 1), "middle", "0"
     end = f"2{superscript(powers.first + length)}"
     if any(powers.negative):
         yield round(first * step, 1), "start", f"-{end}"

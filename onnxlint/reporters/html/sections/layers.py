@@ -133,6 +133,8 @@ class View:
                    "constants.")  # fmt: skip
         if part.samples is not None:
             yield f"Activations were observed over {counted(part.samples, 'sample')}: {part.data}."
+        if part.not_counted is not None:
+            yield f"Costs were not counted: {part.not_counted}."
         if part.not_run is not None:
             yield f"No activations were observed: {part.not_run}."
         elif part.not_measured is not None:
@@ -178,7 +180,8 @@ def _all(part: Layers) -> str:
         numbers = [getattr(layer, of) for layer in part.layers]
         if any(numbers):
             told.append(f"{count(sum(number or 0 for number in numbers))} {title}")
-    return f" One run takes {' and '.join(told)}." if told else ""
+    of = f" of {part.costs_of}" if part.costs_of else ""
+    return f" One run{of} takes {' and '.join(told)}." if told else ""
 
 
 def _sorted(key: float | None) -> str:

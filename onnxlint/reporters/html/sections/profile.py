@@ -20,8 +20,9 @@ MOST_POINTS = 400
 MOST_TICKS, MOST_NUMBERS = 6, 12
 """Labels of the axes: a choice, of more they would touch."""
 
-WIDEST = 24.0
-"""Decades that an axis spans at most, from the top: what lies below is drawn at its end."""
+BEYOND = 3
+"""Decades that an axis goes on at most beyond the middle nine tenths of what it shows: the scores
+that attention masks, of -3e38, would flatten all others. What lies further is drawn at its end."""
 
 
 @dataclass(frozen=True)
@@ -123,16 +124,17 @@ class _Axis:
     """Magnitudes, by their logarithm, on the height of a panel."""
 
     def __init__(self, magnitudes: Iterable[float], top: int) -> None:
-        logs = [math.log10(each) for each in magnitudes]
-        self._last = math.ceil(max(logs))
-        self._first = math.floor(max(min(logs), self._last - WIDEST))
-        self._last = max(self._last, self._first + 1)
+        logs = sorted(map(math.log10, magnitudes))
+        cut = len(logs) // 20
+        low, high = logs[cut], logs[-1 - cut]
+        self._first = math.floor(max(logs[0], low - BEYOND))
+        self._last = max(math.ceil(min(logs[-1], high + BEYOND)), self._first + 1)
         self._top = top
 
     def y(self, magnitude: float) -> float:
         """Where it is drawn."""
-        log = max(math.log10(magnitude), self._first) if magnitude > 0 else self._first
-        return round(self._at(log), 1)
+        log = math.log10(magnitude) if magnitude > 0 else self._first
+        return round(self._at(min(max(log, self._first), self._last)), 1)
 
     def _at(self, log: float) -> float:
         return self._top + HEIGHT * (self._last - log) / (self._last - self._first)
