@@ -16,14 +16,15 @@ class RunCosts:
     """
 
     def __init__(self, subject: Subject) -> None:
-        self.sizes, self.problem = "", None
+        self.sizes = ""
+        self.problem: str | None = None
         self._costs: Costs | None = None
         try:
             costs = self._read(subject)
             _ = costs.macs
             self._costs = costs
         except Unavailable as reason:
-            self.problem: str | None = str(reason)
+            self.problem = str(reason)
 
     def of(self, node: Node) -> LayerCost | None:
         """What a node costs."""
