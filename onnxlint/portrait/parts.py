@@ -19,6 +19,7 @@ Portrait = Mapping[str, Any]
 PARTS: Mapping[str, str] = {
     "interface": "interface:Interface",
     "layers": "layers:Layers",
+    "pictures": "pictures:Pictures",
 }
 """Module of this folder and class of each part, in the order in which they are shown."""
 
