@@ -112,6 +112,10 @@ class Collected:
         """Whether a node computes sizes, or prepares constants."""
         return self._wiring.is_glue(node)
 
+    def constants(self, node: Node) -> Iterator[Value]:
+        """The learnt constants that a node reads, also those that glue prepares."""
+        return self._wiring.weights(node)
+
     def trainable(self, node: Node) -> int:
         """How many of a node's parameters are stored as floats."""
         return self._wiring.trainable[node]

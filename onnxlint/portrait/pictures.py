@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Image:
-    """A grey PNG: black is `low`, white is `high`; `number` is that of the channel or the head.
+    """A grey PNG: black is `low`, white is `high`; `number` is that of the channel or the head,
+    None where the rows are channels.
 
     `odd` counts elements that are NaN or infinite, and black.
     """
@@ -15,7 +16,7 @@ class Image:
     png: bytes
     width: int
     height: int
-    number: int
+    number: int | None
     low: float
     high: float
     odd: int = 0

@@ -25,6 +25,7 @@ class Gradients:
     def _read(self, subject: Subject) -> str | None:
         if not subject.runs:
             return "the model was not run"
+        from onnxlint.analyses.execution.run_budget import Question
         from onnxlint.analyses.trace.gradient_propagation import Propagation
 
         measured = subject.analyses.have(Propagation)
@@ -32,4 +33,6 @@ class Gradients:
             self._found = {layer.node: layer for layer in measured.layers}
             return None
         failure = subject.analyses.failure(Propagation)
-        return "no rule that ran asks for gradients" if failure is None else str(failure)
+        if failure is None:
+            return "no rule that ran asks for them"
+        return str(failure).removeprefix(f"{Question.GRADIENTS}: ")

@@ -15,7 +15,7 @@ LONGEST_SIDE = 64
 """Pixels of a side: a choice, four kilobytes an image at most. Larger matrices are averaged."""
 
 
-def image(matrix: Array, number: int, longest: int = LONGEST_SIDE) -> Image:
+def image(matrix: Array, number: int | None, longest: int = LONGEST_SIDE) -> Image:
     """A matrix whose finite elements go from black to white."""
     import numpy as np
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.weights import Weights
 from onnxlint.inspection.bounds import Bounds
 from onnxlint.inspection.collecting import Collected, fed, traced
@@ -60,7 +59,7 @@ class _Making:
     def __init__(self, subject: Subject) -> None:
         self._analyses, self._graph, self._trace = subject.analyses, subject.graph, subject.trace
         self._collected = Collected(subject.analyses, subject.trace, _bounds(subject))
-        self._weights, self._shapes = subject.analyses.get(Weights), subject.analyses.get(Shapes)
+        self._weights = subject.analyses.get(Weights)
         self.gradients, self.costs = Gradients(subject), RunCosts(subject)
         self.glue = 0
 
@@ -97,37 +96,26 @@ class _Making:
             ),
             seen=_activity(self._trace, node, told, is_detailed=is_detailed),
             limits=None if told.dtype == "bool" else _limits(told.bound),
-            weights=tuple(self._weights_of(told, node)) if is_detailed else (),
+            weights=tuple(self._weights_of(node)) if is_detailed else (),
             gradient=None if found is None else _finite(found.gradient),
             gain=None if found is None else _finite(found.gain),
         )
 
-    def _weights_of(self, told: Told, node: Node) -> Iterator[Weight]:
+    def _weights_of(self, node: Node) -> Iterator[Weight]:
         """The learnt constants that it reads, also behind glue."""
-        wanted = {each.name for each in told.weights}
-        read = [value for value in node.inputs if value is not None and value.name in wanted]
-        stored = islice(filter(None, map(self._stored, self._behind(read))), MOST_WEIGHTS)
+        walk = Walk(self._collected.constants(node))
+        stored = islice(filter(None, (self._stored(value, walk) for value in walk)), MOST_WEIGHTS)
         return (weight(self._weights, name, tensor) for name, tensor in stored)
 
-    def _stored(self, value: Value) -> tuple[str, Tensor] | None:
-        tensor = self._graph.tensor(value)
-        if tensor is None or not tensor.size or bits(tensor.element_type) is None:
-            return None
-        return self._graph.source(value).name, tensor
-
-    def _behind(self, read: Iterable[Value]) -> Iterator[Value]:
-        """The constants that values are, or that glue makes them of."""
-        for value in (walk := Walk(read)):
-            maker = value.producer
-            if self._graph.tensor(value) is not None:
-                yield value
-            elif maker is not None and self._collected.is_glue(maker):
-                walk.add(*filter(self._is_prepared, maker.inputs))
-
-    def _is_prepared(self, value: Value | None) -> bool:
-        """Whether glue reads it as numbers: sizes are integers."""
-        shape = self._shapes.of(value)
-        return shape is None or not shape.is_integer
+    def _stored(self, value: Value, walk: Walk[Value]) -> tuple[str, Tensor] | None:
+        """What is stored of a value; of one that glue makes, what that reads is to be looked at."""
+        tensor, maker = self._graph.tensor(value), value.producer
+        if tensor is not None:
+            is_number = tensor.size and bits(tensor.element_type) is not None
+            return (self._graph.source(value).name, tensor) if is_number else None
+        if maker is not None and self._collected.is_glue(maker):
+            walk.add(*self._collected.constants(maker))
+        return None
 
 
 def _bounds(subject: Subject) -> Bounds:

@@ -108,7 +108,7 @@ class _Album:
             return None
         sample = array[0]
         if sample.ndim == 2:  # a sequence: all channels above each other
-            images: tuple[Image, ...] = (image(sample, 0),)
+            images: tuple[Image, ...] = (image(sample, None),)
         else:
             images = tuple(
                 image(_plane(each), at) for at, each in enumerate(sample[:MOST_CHANNELS])

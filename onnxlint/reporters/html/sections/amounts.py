@@ -11,6 +11,10 @@ EXACT = 100_000
 """Counts below are told to the last digit: a choice, as wide as a rounded one."""
 
 
+ROUNDED = 999.5
+"""Three digits do not tell more."""
+
+
 def count(number: int) -> str:
     """A count in at most seven characters: `25.6 M`."""
     if number < EXACT:
@@ -42,6 +46,6 @@ def superscript(number: int) -> str:
 
 def _scaled(number: float, step: int, units: Sequence[str]) -> str:
     at = 0
-    while at + 1 < len(units) and float(f"{number:.3g}") >= step:
+    while at + 1 < len(units) and number >= ROUNDED:
         number, at = number / step, at + 1
     return f"{number:.3g} {units[at]}".rstrip()

@@ -132,7 +132,9 @@ class View:
             yield (f"{counted(part.glue, 'node')} left out that only compute sizes or prepare "
                    "constants.")  # fmt: skip
         if part.samples is not None:
-            yield f"Activations were observed over {counted(part.samples, 'sample')}: {part.data}."
+            seen = sum(layer.seen is not None for layer in part.layers)
+            told = f"Activations of {seen:,} layers, over {counted(part.samples, 'sample')}"
+            yield f"{told}: {part.data}." + _hidden(part, seen)
         if part.not_counted is not None:
             yield f"Costs were not counted: {part.not_counted}."
         if part.not_run is not None:
@@ -182,6 +184,11 @@ def _all(part: Layers) -> str:
             told.append(f"{count(sum(number or 0 for number in numbers))} {title}")
     of = f" of {part.costs_of}" if part.costs_of else ""
     return f" One run{of} takes {' and '.join(told)}." if told else ""
+
+
+def _hidden(part: Layers, seen: int) -> str:
+    is_whole = seen == len(part.layers)
+    return "" if is_whole else " With --trace full those inside fused kernels are observed, too."
 
 
 def _sorted(key: float | None) -> str:

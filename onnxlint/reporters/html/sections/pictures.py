@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from onnxlint.portrait.pictures import Image, Pictures, Shown
 from onnxlint.report import ModelReport
-from onnxlint.reporters.html.sections.amounts import figure
 from onnxlint.reporters.summary import counted
 
 
@@ -62,9 +61,9 @@ class View:
         """The images of a layer."""
         of = counted(shown.of, what)
         for image in shown.images:
-            is_all = len(shown.images) == 1 and shown.of > 1 and what == "channel"
-            name = f"all {of}" if is_all else f"{what} {image.number}"
-            ends = f"{figure(image.low)} … {figure(image.high)}"
+            name = f"all {of}" if image.number is None else f"{what} {image.number}"
+            ends = f"all {image.low:.3g}" if image.low == image.high else (
+                f"{image.low:.3g} … {image.high:.3g}")  # fmt: skip
             odd = f", {image.odd:,} NaN or infinite" if image.odd else ""
             yield Picture(
                 image, f"{shown.op} {shown.title}, {name}: {ends}{odd}", f"{name}: {ends}{odd}"
