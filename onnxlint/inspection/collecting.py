@@ -22,7 +22,7 @@ from onnxlint.inspection.inspected import (
 from onnxlint.inspection.observing import seen_of
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.place import NotApplicable
 
 if TYPE_CHECKING:
@@ -130,6 +130,18 @@ class Collected:
                 observed=observed,
                 cost=self._costing.of(node),
             )
+
+    def is_glue(self, node: Node) -> bool:
+        """Whether a node computes sizes, or prepares constants."""
+        return self._wiring.is_glue(node)
+
+    def constants(self, node: Node) -> Iterator[Value]:
+        """The learnt constants that a node reads, also those that glue prepares."""
+        return self._wiring.weights(node)
+
+    def trainable(self, node: Node) -> int:
+        """How many of a node's parameters are stored as floats."""
+        return self._wiring.trainable[node]
 
     def _weight(self, value: Value) -> Weight:
         return Weight(value.name, *self._type(value))

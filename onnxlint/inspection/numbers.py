@@ -42,31 +42,58 @@ def arrays(
     return [array for value in values if (array := found[value]) is not None]
 
 
+def of_one_sample(analyses: Analyses, values: Sequence[Value], room: int) -> dict[Value, Array]:
+    """The elements of values of the main graph in a run of the first sample.
+
+    What is no tensor, or takes with those before it more than so many bytes, is left out.
+
+    Raises:
+        NoNumbers: the model cannot be run again.
+    """
+    from onnxlint.analyses.execution.execution import Execution
+
+    execution = analyses.get(Execution)
+    if execution.attempt is None:
+        raise NoNumbers(f"no run succeeded: {execution.failure}")
+    got = _run(analyses, execution.one(execution.attempt), values, room)
+    return {value: got[value.name] for value in values if value.name in got}
+
+
 def _fetched(analyses: Analyses, graph: Graph, values: Sequence[Value]) -> dict[Value, Array]:
     """What the first run of the model gives, as it is executed without changes by onnxruntime."""
+    from onnxlint.analyses.execution.execution import Execution
+
+    _require_main(graph, values)
+    execution = analyses.get(Execution)
+    if execution.attempt is None:
+        raise NoNumbers(f"no run succeeded: {execution.failure}")
+    got = _run(analyses, execution.attempt.feeds[0], values)
+    for value in values:
+        if value.name not in got:
+            raise NoNumbers(f"{value.name!r} is larger than {MOST_BYTES >> 20} MiB, or no tensor")
+    return {value: got[value.name] for value in values}
+
+
+def _run(
+    analyses: Analyses, feed: dict[str, Array], values: Sequence[Value], room: int = MOST_BYTES
+) -> dict[str, Array]:  # fmt: skip
+    """What is fed, and what a run of it gives of these values, by name."""
     from onnxlint.analyses.execution.execution import Execution
     from onnxlint.analyses.execution.probed_session import AS_WRITTEN, runnable
     from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
     from onnxlint.runtime.protocol import Run
 
-    execution, worker = analyses.get(Execution), analyses.get(Worker)
-    _require_main(graph, values)
-    if execution.attempt is None:
-        raise NoNumbers(f"no run succeeded: {execution.failure}")
-    feed = execution.attempt.feeds[0]
     names = [value.name for value in values if value.name not in feed]
-    got = dict(feed)
-    if names:
-        try:
-            data, folder = runnable(graph.model, names, synthetic=execution.synthetic)
-            worker.load(data, folder, AS_WRITTEN)
-            got |= worker.run(Run(feed, [], names, MOST_BYTES), whole=False).outputs
-        except (RunFailure, WorkerDied) as error:
-            raise NoNumbers(f"cannot be fetched from a run: {error}") from error
-    for value in values:
-        if value.name not in got:
-            raise NoNumbers(f"{value.name!r} is larger than {MOST_BYTES >> 20} MiB, or no tensor")
-    return {value: got[value.name] for value in values}
+    if not names:
+        return dict(feed)
+    worker, is_synthetic = analyses.get(Worker), analyses.get(Execution).synthetic
+    try:
+        model = analyses.get(Graph).model
+        data, folder = runnable(model, names, synthetic=is_synthetic)
+        worker.load(data, folder, AS_WRITTEN)
+        return feed | worker.run(Run(feed, [], names, room), whole=False).outputs
+    except (RunFailure, WorkerDied) as error:
+        raise NoNumbers(f"cannot be fetched from a run: {error}") from error
 
 
 def _require_main(graph: Graph, values: Sequence[Value]) -> None:

@@ -19,6 +19,8 @@ Portrait = Mapping[str, Any]
 PARTS: Mapping[str, str] = {
     "interface": "interface:Interface",
     "comparison": "comparison:Comparison",
+    "layers": "layers:Layers",
+    "pictures": "pictures:Pictures",
 }
 """Module of this folder and class of each part, in the order in which they are shown."""
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAKERS: Mapping[str, str] = {
     "interface": "interface:interface",
     "comparison": "comparison:comparison",
+    "layers": "layers:layers",
+    "pictures": "pictures:pictures",
 }
 """Module of this folder and function that makes each part from a `Subject`; None is no part."""
 

@@ -13,6 +13,8 @@ from onnxlint.report import ModelReport
 VIEWS: Mapping[str, tuple[str, str]] = {
     "interface": ("Inputs and outputs", "interface:View"),
     "comparison": ("Beside the reference", "comparison:View"),
+    "layers": ("Layers", "layers:View"),
+    "pictures": ("What layers see of one sample", "pictures:View"),
 }
 """Title of each part's section, and the module of this folder and class that its template reads.
 
