@@ -17,6 +17,7 @@ Portrait = Mapping[str, Any]
 """Parts by name, each as `plain` made it."""
 
 PARTS: Mapping[str, str] = {
+    "drawing": "drawing:Drawing",
     "interface": "interface:Interface",
     "comparison": "comparison:Comparison",
     "layers": "layers:Layers",

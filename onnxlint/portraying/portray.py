@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
 
 MAKERS: Mapping[str, str] = {
+    "drawing": "drawing.drawing:drawing",
     "interface": "interface:interface",
     "comparison": "comparison:comparison",
     "layers": "layers:layers",

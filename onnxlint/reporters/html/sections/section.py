@@ -11,6 +11,7 @@ from onnxlint.portrait.parts import PARTS, NotMade, part
 from onnxlint.report import ModelReport
 
 VIEWS: Mapping[str, tuple[str, str]] = {
+    "drawing": ("Architecture", "drawing:View"),
     "interface": ("Inputs and outputs", "interface:View"),
     "comparison": ("Beside the reference", "comparison:View"),
     "layers": ("Layers", "layers:View"),
