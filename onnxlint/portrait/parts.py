@@ -18,6 +18,9 @@ Portrait = Mapping[str, Any]
 
 PARTS: Mapping[str, str] = {
     "interface": "interface:Interface",
+    "predictions": "predictions:Predictions",
+    "samples": "samples:Samples",
+    "representations": "representations:Representations",
 }
 """Module of this folder and class of each part, in the order in which they are shown."""
 

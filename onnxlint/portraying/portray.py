@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MAKERS: Mapping[str, str] = {
     "interface": "interface:interface",
+    "predictions": "predictions:predictions",
+    "samples": "samples:samples",
+    "representations": "representations:representations",
 }
 """Module of this folder and function that makes each part from a `Subject`; None is no part."""
 

@@ -12,6 +12,9 @@ from onnxlint.report import ModelReport
 
 VIEWS: Mapping[str, tuple[str, str]] = {
     "interface": ("Inputs and outputs", "interface:View"),
+    "predictions": ("Predictions", "predictions:View"),
+    "samples": ("Data", "samples:View"),
+    "representations": ("Samples as points", "representations:View"),
 }
 """Title of each part's section, and the module of this folder and class that its template reads.
 
