@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts in equally wide bins from `low` to `high`."""
+    """Counts in equally wide bins from `low` to `high`; `whole`: of each whole number between."""
 
     low: float
     high: float
     counts: tuple[int, ...]
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,11 @@ class Plane:
 
 @dataclass(frozen=True)
 class Representations:
-    """Planes of one layer's output. `colours` gives the group of each sample.
+    """Planes of one layer's output, a value that `reader` reads where nobody named a layer.
 
-    `names` are those of the samples' files, in the order of the first plane's points, as colours are; `by` says what the groups are, empty where all samples
-    are of one colour. `how` says what a sample's numbers are. `not_made` says why there is no t-SNE.
+    `colours` gives the group of each sample and `names` its file, both in the order of the first
+    plane's points; `by` says what groups are, empty where all samples are of one colour. `how` says
+    what a sample's numbers are, `not_made` why there is no t-SNE.
     """
 
     layer: str
@@ -40,6 +41,7 @@ class Representations:
     samples: int
     features: int
     planes: tuple[Plane, ...]
+    reader: str = ""
     by: str = ""
     groups: tuple[Group, ...] = ()
     colours: tuple[int, ...] = ()

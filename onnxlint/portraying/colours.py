@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
@@ -48,7 +50,7 @@ def colours(subject: Subject, count: int, numbers: Sequence[int]) -> Colours:
         if not head.is_multi_label and rows_per_sample(head, execution) == 1:
             names = class_names(subject, head)
             winners = head.winners[numbers].tolist()
-            return _grouped("predicted class", winners, lambda at: _named(names, at))
+            return _grouped("predicted class", winners, partial(_named, names))
     return Colours()
 
 
@@ -76,11 +78,11 @@ def _banded(numbers: Array) -> Colours:
     import numpy as np
 
     finite = numbers[np.isfinite(numbers)]
-    edges = np.unique(np.quantile(finite, np.linspace(0, 1, BANDS + 1))) if finite.size else []
-    if len(edges) < 2:
+    if not finite.size or not np.ptp(finite):
         return Colours()
+    edges = np.unique(np.quantile(finite, np.linspace(0, 1, BANDS + 1)))
     of = np.clip(np.searchsorted(edges, np.nan_to_num(numbers), "right") - 1, 0, len(edges) - 2)
     counts = np.bincount(of, minlength=len(edges) - 1).tolist()
-    names = [f"{low:.4g} to {high:.4g}" for low, high in zip(edges, edges[1:], strict=False)]
+    names = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges.tolist())]
     groups = tuple(Group(name, count) for name, count in zip(names, counts, strict=True))
     return Colours("label", groups, tuple(of.tolist()))

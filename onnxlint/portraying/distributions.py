@@ -30,11 +30,11 @@ def histogram(numbers: Array, ends: tuple[float, float] | None = None) -> Histog
     if not math.isfinite(width) or width <= 0:
         return Histogram(low, high, (int(finite.size),)) if width == 0 else None
     whole = ends is None and width < BINS and bool((finite == np.round(finite)).all())
-    bins = round(width) + 1 if whole else BINS
     if whole:
-        low, high = low - 0.5, high + 0.5
-    counts, _ = np.histogram(finite, bins, (low, high))
-    return Histogram(low, high, tuple(counts.tolist()))
+        counts = np.bincount((finite - low).astype(np.int64), minlength=round(width) + 1)
+    else:
+        counts, _ = np.histogram(finite, BINS, (low, high))
+    return Histogram(low, high, tuple(counts.tolist()), whole)
 
 
 def rows(blocks: Sequence[Array], axis: int | None, chosen: Sequence[int]) -> tuple[Array, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.predictions.scores import Scores
@@ -32,7 +33,9 @@ def labelled(feeds: Feeds, scores: Scores) -> Labelled:
                       worst=told, worst_by=by)  # fmt: skip
     if scores.task == "regression":
         return _regression(common, scores)
-    return _multi_label(common, scores) if scores.task == "multi-label" else _classes(common, scores)
+    return (
+        _multi_label(common, scores) if scores.task == "multi-label" else _classes(common, scores)
+    )
 
 
 def _bins(scores: Scores) -> Iterator[Bin]:
@@ -49,7 +52,6 @@ def _bins(scores: Scores) -> Iterator[Bin]:
 
 def _classes(common: Labelled, scores: Scores) -> Labelled:
     import numpy as np
-    from dataclasses import replace
 
     both = np.concatenate([scores.truths, scores.predicted])
     labels, numbers = np.unique(both, return_inverse=True)
@@ -57,7 +59,9 @@ def _classes(common: Labelled, scores: Scores) -> Labelled:
     names = [shortened(scores.name_of(label)) for label in labels.tolist()]
     found = list(_class_scores(names, truths, guesses))
     is_few = len(names) <= MOST_CROSSED
-    crossed = np.bincount(truths * len(names) + guesses, minlength=len(names) ** 2) if is_few else None
+    crossed = (
+        np.bincount(truths * len(names) + guesses, minlength=len(names) ** 2) if is_few else None
+    )
     return replace(
         common,
         classes=len(names),
@@ -105,8 +109,6 @@ def _pairs(names: list[str], truths: Array, guesses: Array) -> Iterator[Pair]:
 
 
 def _multi_label(common: Labelled, scores: Scores) -> Labelled:
-    from dataclasses import replace
-
     found = []
     for at in range(scores.truths.shape[1]):
         truths, guesses = scores.truths[:, at] == 1, scores.predicted[:, at] == 1
@@ -118,8 +120,6 @@ def _multi_label(common: Labelled, scores: Scores) -> Labelled:
 
 
 def _regression(common: Labelled, scores: Scores) -> Labelled:
-    from dataclasses import replace
-
     count = scores.truths.shape[1]
     targets = [_target(common.output if count == 1 else f"{common.output}[{at}]",
                        scores.truths[:, at], scores.predicted[:, at])

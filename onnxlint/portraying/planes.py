@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -53,14 +54,24 @@ def neighbours(rows: Array, seed: int) -> tuple[Array, float, float]:
     """
     import numpy as np
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits  # scikit-learn needs it, too
 
     perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
     spread = principal(rows, TSNE_FEATURES)[0] if rows.shape[1] > TSNE_FEATURES else rows
     centred = spread - spread.mean(axis=0)
     scaled = (centred / (np.abs(centred).max() or 1)).astype(np.float32)
     model = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
-    with warnings.catch_warnings(), threadpool_limits(1):  # threads that wait cost more than help
+    with warnings.catch_warnings(), _one_thread():
         warnings.simplefilter("ignore")
         points = model.fit_transform(scaled)
     return np.asarray(points), perplexity, float(model.kl_divergence_)
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Keeps native code from threads: of so few samples, those that wait cost more than others do.
+
+    scikit-learn brings what tells them.
+    """
+    from importlib import import_module
+
+    limits: AbstractContextManager[Any] = import_module("threadpoolctl").threadpool_limits(1)
+    return limits

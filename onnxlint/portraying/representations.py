@@ -43,8 +43,10 @@ def representations(subject: Subject) -> Representations | None:
         problem = _no_tsne(rows)
         made += [] if problem else [_neighbours(rows, numbers, settings.seed)]
     names = tuple(map(feeds.name_of, numbers))
+    value = gathering.chosen.value
     return Representations(
-        layer=_name(gathering), how=_how(gathering), samples=len(rows), features=rows.shape[1],
+        layer="" if value is None else shortened(value.name), reader=_reader(gathering),
+        how=_how(gathering), samples=len(rows), features=rows.shape[1],
         planes=tuple(made), by=told.by, groups=told.groups, colours=told.of,
         names=names if any(names) else (), not_made=problem, synthetic=feeds.synthetic,
     )  # fmt: skip
@@ -101,14 +103,10 @@ def _finite(rows: Array) -> tuple[Array, list[int]]:
     return rows[kept], kept.tolist()
 
 
-def _name(gathering: Gathering) -> str:
-    """The value, and the node that reads it where it was chosen by default."""
-    chosen = gathering.chosen
-    assert chosen.value is not None
-    name = shortened(chosen.value.name)
-    if chosen.reader is None:
-        return name
-    return f"{name}, which {chosen.reader.op} {shortened(chosen.reader.name)!r} reads"
+def _reader(gathering: Gathering) -> str:
+    """The layer that reads the value, where it was chosen by default."""
+    node = gathering.chosen.reader
+    return "" if node is None else f"{node.op} {shortened(node.name)}".strip()
 
 
 def _how(gathering: Gathering) -> str:
@@ -138,7 +136,8 @@ def _neighbours(rows: Array, numbers: list[int], seed: int) -> Plane:
     kept = rows[::step]
     points, perplexity, divergence = planes.neighbours(kept, seed)
     facts = (f"perplexity {perplexity:.3g}", f"seed {seed}", "started from the PCA",
-             f"KL divergence {divergence:.3g}", f"{len(kept):,} of {len(rows):,} samples")  # fmt: skip
+             f"KL divergence {divergence:.3g}",
+             f"{len(kept):,} of {len(rows):,} samples")  # fmt: skip
     return Plane("t-SNE", _points(points), tuple(numbers[::step]), None, facts)
 
 

@@ -59,9 +59,9 @@ def _looked_at(feeds: Feeds) -> int:
 
 
 def _fed(fed: FedInput) -> Fed:
-    told = {"name": fed.slot.name, "type": _type(fed)}
+    name, kind = fed.slot.name, _type(fed)
     if fed.slot.dtype == "str":
-        return Fed(**told, by="text", texts=_texts(fed.blocks))
+        return Fed(name, kind, by="text", texts=_texts(fed.blocks))
     axis, seen = _features(fed)
     count = len(seen.mean)
     declared = _declared(fed, count)
@@ -71,7 +71,8 @@ def _fed(fed: FedInput) -> Fed:
     features = [_feature(fed, seen, at, table[:, column], declared.get(at), axis)
                 for column, at in enumerate(chosen)]  # fmt: skip
     return Fed(
-        **told,
+        name,
+        kind,
         by="all" if axis is None else "channel" if fed.is_image else "feature",
         features=tuple(features),
         of_features=count,
@@ -121,18 +122,18 @@ def _feature(
 ) -> Feature:  # fmt: skip
     count = int(seen.count[at])
     name = fed.columns[at] if at < len(fed.columns) else str(at)
-    counts = {"nan": int(seen.nan[at]), "infinite": int(seen.infinite[at])}
+    nan, infinite = int(seen.nan[at]), int(seen.infinite[at])
     is_constant = bool(seen.constant[at]) and count > 1
     if not count:
-        return Feature(name, 0, constant=False, declared=declared, **counts)
+        return Feature(name, 0, nan, infinite, constant=False, declared=declared)
     outside = 0
     if declared is not None and _is_outside(seen, at, declared):
         outside = sum(_outside(block, axis, at, declared) for block in fed.blocks)
     return Feature(
-        name, count, constant=is_constant, minimum=float(seen.minimum[at]),
+        name, count, nan, infinite, is_constant, minimum=float(seen.minimum[at]),
         maximum=float(seen.maximum[at]), mean=float(seen.mean[at]),
         deviation=float(seen.spread[at]), quantiles=quantiles(numbers),
-        histogram=histogram(numbers), declared=declared, outside=outside, **counts,
+        histogram=histogram(numbers), declared=declared, outside=outside,
     )  # fmt: skip
 
 

@@ -26,8 +26,8 @@ def worst(feeds: Feeds, scores: Scores) -> tuple[tuple[Judged, ...], str]:
     losses, by = _losses(scores)
     means = by_sample(losses, per_sample)
     chosen = [at for at in highest(means) if means[at] != 0]
-    told = tuple(Judged(feeds.sample(at), tuple(_told(scores, at, per_sample, float(means[at]), by)))
-                 for at in chosen)  # fmt: skip
+    said = (tuple(_told(scores, at, per_sample, float(means[at]), by)) for at in chosen)
+    told = tuple(map(Judged, map(feeds.sample, chosen), said))
     return told, by
 
 

@@ -79,15 +79,23 @@ def bars(seen: Histogram, what: str, limits: Iterable[float | None] = ()) -> Bar
             left, right = at * width + 0.3, (at + 1) * width - 0.3
             parts.append(f"M{left:.4g} {BARS_HEIGHT}V{BARS_HEIGHT - height:.4g}H{right:.4g}V"
                          f"{BARS_HEIGHT}Z")  # fmt: skip
-    peak = seen.counts.index(top)
-    step = (seen.high - seen.low) / len(seen.counts)
-    between = f"{short(seen.low + peak * step)} and {short(seen.low + (peak + 1) * step)}"
-    text = (f"Histogram of {count:,} {what} from {short(seen.low)} to {short(seen.high)}; most, "
-            f"{top:,}, lie between {between}")  # fmt: skip
-    span = Span(seen.low, seen.high)
+    text = f"Histogram of {count:,} {what} from {short(seen.low)} to {short(seen.high)}; most, "
+    half = 0.5 if seen.whole else 0.0  # a bin of a whole number has it in its middle
+    span = Span(seen.low - half, seen.high + half)
     inside = (each for each in limits if each is not None and span.low <= each <= span.high)
     lines = "".join(f"M{span.at(each, BARS_WIDTH):.4g} 0V{BARS_HEIGHT}" for each in inside)
-    return Bars("".join(parts), short(seen.low), short(seen.high), text, lines)
+    path = "".join(parts)
+    return Bars(path, short(seen.low), short(seen.high), text + _peak(seen, top), lines)
+
+
+def _peak(seen: Histogram, top: int) -> str:
+    """Where most numbers lie."""
+    at = seen.counts.index(top)
+    if seen.whole:
+        return f"{top:,}, are {short(seen.low + at)}"
+    step = (seen.high - seen.low) / len(seen.counts)
+    low, high = seen.low + at * step, seen.low + (at + 1) * step
+    return f"{top:,}, lie between {short(low)} and {short(high)}"
 
 
 def line(points: Sequence[float]) -> str:

@@ -41,8 +41,8 @@ class Output:
         told = [("Head", _KINDS.get(head.kind, head.kind)), ("Predictions", f"{head.rows:,}{rows}")]
         if head.entropy is not None and head.marginal is not None:
             told += [
-                (f"Mean entropy{each}", f"{head.entropy:.4g} nats, {_of(head.entropy, head.expected)}"
-                 f" of {name} = {head.expected:.4g}"),
+                (f"Mean entropy{each}", f"{head.entropy:.4g} nats, "
+                 f"{_of(head.entropy, head.expected)} of {name} = {head.expected:.4g}"),
                 (f"Entropy of the mean{each}", f"{head.marginal:.4g} nats, "
                  f"{_of(head.marginal, head.expected)} of {name}"),
             ]  # fmt: skip
@@ -191,9 +191,11 @@ class Against:
         filled = [each for each in self.seen.bins if each.count]
         rows = sum(each.count for each in filled)
         gap = sum(((each.confidence or 0) - (each.accuracy or 0)) * each.count for each in filled)
-        way = "too sure" if gap > 0 else "not sure enough"
-        return (f"Expected calibration error {short(self.seen.calibration_error)} over "
-                f"{len(self.seen.bins)} bins; on average {abs(gap) / max(1, rows):.1%} {way}.")  # fmt: skip
+        way = "overconfident" if gap > 0 else "underconfident"
+        return (
+            f"Expected calibration error {short(self.seen.calibration_error)} over "
+            f"{len(self.seen.bins)} bins; {way} by {abs(gap) / max(1, rows):.1%} on average."
+        )
 
     @property
     def targets(self) -> list[Regressed]:

@@ -53,7 +53,9 @@ class Drawing:
             at = group_of.get(sample, 0)
             told = f"{sample}: {name_of[sample]}" if sample in name_of else f"{sample}"
             points[at].append(point)
-            dots[at].append(dot(point, axes, f"{told} ({groups[at].name})" if part.groups else told))
+            dots[at].append(
+                dot(point, axes, f"{told} ({groups[at].name})" if part.groups else told)
+            )
         return [Layer(group, at, dots[at], _centre(points[at])) for at, group in enumerate(groups)]
 
     @property

@@ -14,7 +14,7 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     "interface": ("Inputs and outputs", "interface:View"),
     "predictions": ("Predictions", "predictions:View"),
     "samples": ("Data", "samples:View"),
-    "representations": ("Samples as points", "representations:View"),
+    "representations": ("Representations", "representations:View"),
 }
 """Title of each part's section, and the module of this folder and class that its template reads.
 
