@@ -22,6 +22,9 @@ PARTS: Mapping[str, str] = {
     "comparison": "comparison:Comparison",
     "layers": "layers:Layers",
     "pictures": "pictures:Pictures",
+    "predictions": "predictions:Predictions",
+    "samples": "samples:Samples",
+    "representations": "representations:Representations",
 }
 """Module of this folder and class of each part, in the order in which they are shown."""
 

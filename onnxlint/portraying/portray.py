@@ -21,6 +21,9 @@ MAKERS: Mapping[str, str] = {
     "comparison": "comparison:comparison",
     "layers": "layers:layers",
     "pictures": "pictures:pictures",
+    "predictions": "predictions:predictions",
+    "samples": "samples:samples",
+    "representations": "representations:representations",
 }
 """Module of this folder and function that makes each part from a `Subject`; None is no part."""
 

@@ -103,6 +103,11 @@ class Model:
         return [] if self.report.metrics is None else [*_measures(self.report.metrics)]
 
     @property
+    def shows_predictions(self) -> bool:
+        """Whether a section of its own shows them, with the measures."""
+        return any(each.name == "predictions" and each.problem is None for each in self.sections)
+
+    @property
     def recall(self) -> list[tuple[str, float]]:
         """By class, those that are numbers."""
         recall = (self.report.metrics and self.report.metrics.recall) or {}
