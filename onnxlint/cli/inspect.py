@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onnxlint.cli.colours import color_option, console, terminal_width
-from onnxlint.cli.inspect_one import check_dump, check_name, index_of, show_one
+from onnxlint.cli.inspect_one import check_dump, check_name, check_place, index_of, show_one
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.safety.printable import json_text, printable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SECTIONS = {
     "Layers": ("module", "node", "where", "find", "sort", "unfolds"),
-    "One node or value": ("slice_", "dump"),
+    "One node or value": ("slice_", "dump", "iteration", "call"),
     "Input data": ("data", "labels", "samples", "seed", "config", "trust_config"),
     "Execution": ("bounds", "static_only", "trace", "time_limit", "memory_limit"),
     "Report": ("format_", "as_json", "color"),
@@ -59,6 +59,12 @@ _FILE = click.Path(path_type=Path)
 @click.option("--dump", type=_FILE, metavar="FILE.npy|.npz",
               help="Write the numbers of NODE's outputs, or of VALUE, "
               "in the first run.")  # fmt: skip
+@click.option("--iteration", type=click.IntRange(min=0), metavar="N",
+              help="Of a value inside Loop or Scan, the numbers of this iteration, "
+              "counted from 0.  [0]")  # fmt: skip
+@click.option("--call", metavar="NODE|#N",
+              help="Of a value inside a function, the numbers in the call by this node.  "
+              "[the first that runs]")  # fmt: skip
 @click.option("--data", type=_FILE, metavar="PATH",
               help="Samples to run, as for 'check'.  [synthetic inputs]")  # fmt: skip
 @click.option("--labels", type=_FILE, metavar="FILE[:NAME]",
@@ -92,7 +98,7 @@ def command(
     model: str, name: str | None, slice_: str | None, dump: Path | None, format_: str,
     as_json: bool, static_only: bool, unfolds: bool, bounds: bool, module: tuple[str, ...],
     node: tuple[str, ...], where: tuple[str, ...], find: tuple[str, ...],
-    sort: str | None, trace: str | None, **given: Any,
+    sort: str | None, trace: str | None, iteration: int | None, call: str | None, **given: Any,
 ) -> None:  # fmt: skip
     """Summarise MODEL layer by layer, or show one NODE or VALUE with all that is known of it.
 
@@ -113,7 +119,12 @@ def command(
     require_working_directory()
     choosing = {"--module": module, "--node": node, "--where": where, "--find": find,
                 "--sort": sort, "--all": unfolds}  # fmt: skip
-    check_name(name, choosing, {"--slice": slice_, "--dump": dump})
+    check_name(
+        name,
+        choosing,
+        {"--slice": slice_, "--dump": dump, "--iteration": iteration, "--call": call},
+    )
+    check_place(iteration, call, has_numbers=slice_ is not None or dump is not None)
     index = index_of(slice_)
     check_dump(dump)
     choice = _choice(where, find, sort, static_only=static_only)
@@ -126,7 +137,7 @@ def command(
     as_json = as_json or format_ == "json"
     if name is not None:
         show_one(model, name, settings, static_only=static_only, bounds=bounds, index=index,
-                 dump=dump, as_json=as_json)  # fmt: skip
+                 dump=dump, as_json=as_json, iteration=iteration, call=call)  # fmt: skip
         return
     try:
         seen = look(model, settings, static_only=static_only, bounds=bounds)
@@ -195,7 +206,7 @@ def _settings(
         labels=labels and LabelSource.of(labels), full_trace=trace and trace == "full",
         memory_limit=memory_limit and parse_bytes(memory_limit), **given,
     )  # fmt: skip
-    settings = replace(settings, reference=None, compare_simple=False)
+    settings = replace(settings, reference=None, compare_simple=False, integers=True)
     check_files(settings)
     return settings
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.inspection.bounds import Bounds
-from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Seen, Weight
-from onnxlint.inspection.observing import seen_of
+from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Reach, Seen, Weight
+from onnxlint.inspection.observing import reach_of, seen_of
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.nodes import Scope, Value
 from onnxlint.model.graph.place import NotApplicable
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Collected:
     def __init__(self, analyses: Analyses, trace: Trace | None, bounds: Bounds | None) -> None:
         self._shapes, self._trace = analyses.get(Shapes), trace
         self._bounds = bounds
+        self._reaches: dict[Scope, Reach | None] = {}
         self._wiring = Wiring(analyses)
         self.numbers = {node: number for number, node in enumerate(self._wiring.nodes)}
 
@@ -106,6 +107,7 @@ class Collected:
                 weights=tuple(self._weight(value) for value in wiring.weights(node)),
                 bound=None if self._bounds is None else self._bounds.of(node.output),
                 observed=observed,
+                reach=self._reach(node.scope),
             )
 
     def _weight(self, value: Value) -> Weight:
@@ -127,6 +129,13 @@ class Collected:
         kind = found.WhichOneof("value") if found is not None else None
         is_tensor = kind in (None, "tensor_type")
         return None if kind is None or is_tensor else kind.removesuffix("_type").replace("_", " ")
+
+    def _reach(self, scope: Scope) -> Reach | None:
+        if self._trace is None:
+            return None
+        if scope not in self._reaches:
+            self._reaches[scope] = reach_of(self._trace, scope)
+        return self._reaches[scope]
 
     def _observed(self, value: Value | None) -> Seen | None:
         return None if self._trace is None else seen_of(self._trace, value)

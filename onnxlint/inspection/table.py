@@ -107,9 +107,22 @@ def _left_out(missing: Sequence[str], width: int | None) -> Iterator[str]:
                "--format json have all)")  # fmt: skip
 
 
+def _reaches(layers: Sequence[Layer]) -> Iterator[str]:
+    """The subgraphs and functions that never ran, or that ran more often than was measured."""
+    scopes = {layer.scope: layer.reach for layer in layers if layer.reach is not None}
+    idle = [scope for scope, reach in scopes.items() if not reach.times]
+    if idle:
+        runs = counted(max(scopes[scope].of_runs for scope in idle), "run")
+        yield f"Never reached in {runs}: {printable(', '.join(idle))}"
+    for scope, reach in scopes.items():
+        if reach.is_cut:
+            yield f"Only {reach.times:,} iterations were measured: {printable(scope)}"
+
+
 def _counts(model: Inspected, layers: Sequence[Layer], folded: int) -> Iterator[str]:
     if model.samples is not None:
         yield f"Observed on {counted(model.samples, 'sample')}: {printable(model.data or '')}"
+    yield from _reaches(layers)
     if folded:
         yield (f"{counted(folded, 'node')} folded that only compute sizes or prepare constants "
                "(--all shows them)")  # fmt: skip
