@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from onnxlint.diffing.releases import diff
     from onnxlint.findings import Finding, counted, listed, together
     from onnxlint.fix import Fix
+    from onnxlint.inspection.api import Inspection, inspect
     from onnxlint.model.edit.draft import Draft, FixError
     from onnxlint.model.file.load import Model
     from onnxlint.model.graph.graph import Graph
@@ -132,6 +133,7 @@ _HOMES = {
     "Hazard": "onnxlint.analyses.ranges.hazard",
     "Hazards": "onnxlint.analyses.ranges.hazards",
     "Inputs": "onnxlint.analyses.inputs.inputs",
+    "Inspection": "onnxlint.inspection.api",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
     "Labels": "onnxlint.analyses.predictions.labels",
     "Latency": "onnxlint.analyses.comparison.latency",
@@ -213,6 +215,7 @@ _HOMES = {
     "Witnesses": "onnxlint.analyses.trace.witnesses",
     "counted": "onnxlint.findings",
     "diff": "onnxlint.diffing.releases",
+    "inspect": "onnxlint.inspection.api",
     "lint": "onnxlint.pipeline",
     "lint_many": "onnxlint.pipeline",
     "listed": "onnxlint.findings",
@@ -258,6 +261,7 @@ __all__ = [
     "Hazard",
     "Hazards",
     "Inputs",
+    "Inspection",
     "Journal",
     "Labels",
     "Latency",
@@ -339,6 +343,7 @@ __all__ = [
     "Witnesses",
     "counted",
     "diff",
+    "inspect",
     "lint",
     "lint_many",
     "listed",

@@ -172,7 +172,8 @@ class Settings:
     models are fitted to them, to compare with.
     `targets` are the names of those on which the model is to run: `ort-cpu`, `tensorrt-10.15`.
     `full_trace` watches every float value instead of those where fused kernels end, and integers;
-    `integers` watches these without the others. `witnesses` is the folder for inputs that show
+    `integers` watches these without the others. `sample` is the only one that is run, of as many as
+    there are, counted from 0. `witnesses` is the folder for inputs that show
     where NaN or infinity comes from. `reference` is the model to compare with. `inputs` and
     `outputs` are what is declared of them, by name; `architecture`, `values` (by name, module or
     glob), `budgets` and `provenance` are the rest of what is promised.
@@ -187,6 +188,7 @@ class Settings:
     targets: tuple[str, ...] = ()
     full_trace: bool = False
     integers: bool = False
+    sample: int | None = None
     witnesses: Path | None = None
     reference: Path | None = None
     inputs: Mapping[str, InputContract] = field(default_factory=dict)
