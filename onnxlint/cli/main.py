@@ -24,6 +24,7 @@ COMMANDS = {
     "rules": "List the rules.",
     "explain": "Explain a rule: what it finds, why it matters, how to fix it.",
     "inspect": "Summarise a model layer by layer.",
+    "view": "Open a model in Netron.",
     "diff": "Compare two releases of a model.",
     "targets": "List the known deployment targets.",
     "new": "Start a pack of rules, or a rule.",
