@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,6 +15,8 @@ from onnxlint.cli.inspect_one import check_dump, check_name, check_place, index_
 from onnxlint.cli.inspect_output import FORMATS, check_inspect_format, print_layers
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
+from onnxlint.cli.viewers import OPTIONS as VIEWER_OPTIONS
+from onnxlint.cli.viewers import Viewers, viewer_options
 from onnxlint.safety.printable import printable
 from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT, MOST_SAMPLES
 
@@ -30,6 +32,7 @@ SECTIONS = {
     "Input data": ("data", "labels", "samples", "sample", "seed", "config", "trust_config"),
     "Execution": ("bounds", "static_only", "trace", "time_limit", "memory_limit"),
     "Report": ("format_", "as_json", "color"),
+    "Viewers": VIEWER_OPTIONS,
 }
 DECIDING = {"data", "labels", "samples", "seed", "trace", "time-limit", "memory-limit"}
 """Keys of the configuration that decide what is run, and how."""
@@ -97,11 +100,13 @@ _FILE = click.Path(path_type=Path)
               help="Format of the summary; 'table' is the same as 'text'.  [text]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @color_option
+@viewer_options
 def command(
     model: str, name: str | None, slice_: str | None, dump: Path | None, format_: str,
     as_json: bool, static_only: bool, unfolds: bool, bounds: bool, module: tuple[str, ...],
     node: tuple[str, ...], where: tuple[str, ...], find: tuple[str, ...],
-    sort: str | None, trace: str | None, iteration: int | None, call: str | None, **given: Any,
+    sort: str | None, trace: str | None, iteration: int | None, call: str | None,
+    tensorboard: Path | None, model_explorer: Path | None, step: int | None, **given: Any,
 ) -> None:  # fmt: skip
     """Summarise MODEL layer by layer, or show one NODE or VALUE with all that is known of it.
 
@@ -131,6 +136,11 @@ def command(
     check_inspect_format(format_, is_one=name is not None)
     index = index_of(slice_)
     check_dump(dump)
+    viewers = Viewers.of(tensorboard, model_explorer, step)
+    if viewers:
+        _check_whole(viewers, name, choosing)
+        _give(viewers, model, _settings(model, trace=trace, **given), static_only=static_only)
+        return
     choice = _choice(where, find, sort, static_only=static_only)
     if trace is None and (
         name is not None or choice.needs("run")
@@ -152,6 +162,34 @@ def command(
         click.echo(printable(f"no observed ranges: {seen.unobserved}"), err=True)
     print_layers(seen, layers, choice, format_, unfolds=unfolds or choice.unfolds,
                  among=len(among), unknown=unknown)  # fmt: skip
+
+
+def _check_whole(viewers: Viewers, name: str | None, choosing: Mapping[str, Any]) -> None:
+    """Refuses to write a part of a model.
+
+    Raises:
+        click.UsageError: a part is asked for.
+    """
+    option = next(viewers.folders())[0]
+    parts = [name, *(part for part, given in choosing.items() if given)]
+    if any(parts):
+        told = printable(next(filter(None, parts)) or "")
+        raise click.UsageError(f"{option} writes the whole model; leave out {told!r}")
+
+
+def _give(viewers: Viewers, model: str, settings: Settings, *, static_only: bool) -> None:
+    """Writes the model for viewers, and says where it is."""
+    from onnxlint.inspection.looking import InspectionError
+    from onnxlint.viewers.looking import look
+
+    try:
+        picture = look(model, settings, static_only=static_only)
+    except InspectionError as error:
+        raise click.ClickException(str(error)) from error
+    if picture.model.unobserved is not None:
+        click.echo(printable(f"no observed ranges: {picture.model.unobserved}"), err=True)
+    for told in viewers.write(0, 1, picture):
+        click.echo(printable(told))
 
 
 def _choice(
