@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.inspection.bounds import Bounds
-from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Seen, Weight
+from onnxlint.inspection.cost import Totals
+from onnxlint.inspection.costing import Costing
+from onnxlint.inspection.inspected import (
+    Dims,
+    Input,
+    Inspected,
+    Layer,
+    Port,
+    Seen,
+    Weight,
+)
 from onnxlint.inspection.observing import seen_of
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
@@ -40,6 +50,12 @@ def inspected(
         layers=layers,
         unknown_operators=None if limits is None else limits.unknown,
         unobserved=problem,
+        totals=collected.totals,
+        graph=proto.graph.name,
+        domain=proto.domain,
+        model_version=proto.model_version,
+        doc=proto.doc_string,
+        metadata={entry.key: entry.value for entry in proto.metadata_props},
         **({} if trace is None else fed(analyses)),
     )
 
@@ -69,7 +85,13 @@ class Collected:
         self._shapes, self._trace = analyses.get(Shapes), trace
         self._bounds = bounds
         self._wiring = Wiring(analyses)
+        self._costing = Costing(analyses, self._wiring, has_run=trace is not None)
         self.numbers = {node: number for number, node in enumerate(self._wiring.nodes)}
+
+    @property
+    def totals(self) -> Totals:
+        """What all layers cost."""
+        return self._costing.totals
 
     def port(self, value: Value) -> Port:
         """An input or output, or any other value, as the model's are shown."""
@@ -106,6 +128,7 @@ class Collected:
                 weights=tuple(self._weight(value) for value in wiring.weights(node)),
                 bound=None if self._bounds is None else self._bounds.of(node.output),
                 observed=observed,
+                cost=self._costing.of(node),
             )
 
     def is_glue(self, node: Node) -> bool:
@@ -115,10 +138,6 @@ class Collected:
     def constants(self, node: Node) -> Iterator[Value]:
         """The learnt constants that a node reads, also those that glue prepares."""
         return self._wiring.weights(node)
-
-    def trainable(self, node: Node) -> int:
-        """How many of a node's parameters are stored as floats."""
-        return self._wiring.trainable[node]
 
     def _weight(self, value: Value) -> Weight:
         return Weight(value.name, *self._type(value))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from onnxlint.inspection.amounts import of_bytes
 from onnxlint.inspection.detail import Detail, End, Power, Tensor
-from onnxlint.inspection.inspected import Bound, Seen
+from onnxlint.inspection.inspected import Bound, Layer, Seen
 from onnxlint.reporters.summary import counted
 from onnxlint.safety.printable import printable, printable_lines
 
@@ -24,6 +25,7 @@ def lines(detail: Detail, numbers: str | None) -> Iterator[str]:
     for slot, tensor in enumerate(detail.outputs):
         yield f"Output {slot}  {_described(tensor)}" if detail.layer else _described(tensor)
         yield from (f"  {line}" for line in _facts(tensor))
+    yield from _cost(detail.layer)
     yield from _origin(detail)
     if detail.samples is not None:
         yield f"Observed on {counted(detail.samples, 'sample')}: {printable(detail.data or '')}"
@@ -38,12 +40,25 @@ def _node(detail: Detail) -> Iterator[str]:
         return
     yield printable(f"#{layer.number}  {layer.op}  {layer.node}".rstrip())
     told = {"Module": layer.module, "Scope": layer.scope,
-            "Parameters": f"{layer.parameters:,}" if layer.parameters else None}  # fmt: skip
+            "Parameters": f"{layer.parameters:,}" if layer.parameters else None,
+            }  # fmt: skip
     for heading, text in told.items():
         if text:
             yield f"{heading:10} {printable(text)}"
     for name, text in detail.attributes.items():
         yield f"  {printable(name)} = {printable(text)}"
+
+
+def _cost(layer: Layer | None) -> Iterator[str]:
+    """What one run of one sample costs."""
+    if layer is None or layer.cost is None:
+        return
+    cost, none = layer.cost, "unknown"
+    told = [f"MACs {none if cost.macs is None else f'{cost.macs:,}'}",
+            f"FLOPs {none if cost.flops is None else f'{cost.flops:,}'}"]  # fmt: skip
+    size = none if cost.activation_bytes is None else of_bytes(cost.activation_bytes)
+    stored = f", weights {of_bytes(cost.weight_bytes)}" if cost.weight_bytes else ""
+    yield f"Cost   {', '.join(told)}, outputs {size}{stored}"
 
 
 def _described(tensor: Tensor) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from onnxlint.inspection.cost import Cost, Profiled, Timed, Totals
 
 Dims = tuple[int | str | None, ...] | None
 """A size, a symbol or an unknown size for each axis; None where not even the rank is known."""
@@ -140,6 +142,8 @@ class Layer:
     weights: tuple[Weight, ...] = ()
     bound: Bound | None = None
     observed: Seen | None = None
+    cost: Cost | None = None
+    time: Timed | None = None
 
     @property
     def title(self) -> str:
@@ -154,7 +158,8 @@ class Inspected:
 
     `nodes` counts those of all scopes, also of functions that nothing calls. `samples` of `data`
     were run; None without a run. `unknown_operators` counts the nodes whose operator has no bounds,
-    where bounds were asked for.
+    where bounds were asked for. `profiled` is there where time was asked for, or `unprofiled`, the
+    reason. `metadata` is what the file says of itself beside its producer.
     """
 
     path: str
@@ -169,6 +174,14 @@ class Inspected:
     data: str | None = None
     unobserved: str | None = None
     unknown_operators: Mapping[str, int] | None = None
+    totals: Totals | None = None
+    profiled: Profiled | None = None
+    unprofiled: str | None = None
+    graph: str = ""
+    domain: str = ""
+    model_version: int = 0
+    doc: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def document(self, layers: Sequence[Layer]) -> dict[str, Any]:
         """For JSON, with these of its layers."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from onnxlint.inspection.amount_lines import metadata, totals
 from onnxlint.inspection.columns import Column, asked_for, layouts
-from onnxlint.inspection.fitting import cut_apart, cut_types, width_of
+from onnxlint.inspection.fitting import cut, cut_apart, cut_types, width_of
 from onnxlint.inspection.grid import Cells, least_width, rows
 from onnxlint.inspection.inspected import Inspected, Layer, Port
 from onnxlint.reporters.summary import counted
@@ -50,6 +51,9 @@ def _head(model: Inspected, width: int | None) -> Iterator[Text | str]:
         yield Text(path, "bold")
         yield from wrapped(facts, width)
     yield from rows(_ports(model), width)
+    for line in totals(model):
+        yield from [line] if width is None else wrapped(line, width)
+    yield from metadata(model, width)
 
 
 def _facts(model: Inspected) -> Iterator[str]:
@@ -58,6 +62,10 @@ def _facts(model: Inspected) -> Iterator[str]:
     yield f"opset {', '.join(opsets)}"
     yield model.producer or "unknown producer"
     yield counted(model.nodes, "node")
+    if model.model_version:
+        yield f"version {model.model_version}"
+    if model.domain:
+        yield cut(printable(model.domain), 24)
 
 
 def _ports(model: Inspected) -> list[Cells]:

@@ -33,14 +33,19 @@ class Wiring:
     @cached_property
     def parameters(self) -> dict[Node, int]:
         """What was learnt, by node: what glue prepares belongs to the first layer that reads it."""
-        return self._handed_on(self._parameters.of)
+        return self._with_prepared(self._parameters.of)
 
     @cached_property
     def trainable(self) -> dict[Node, int]:
-        """Those of the parameters that are stored as floats."""
-        return self._handed_on(self._parameters.trainable_of)
+        """Those of them that are stored as floats."""
+        return self._with_prepared(self._parameters.trainable_of)
 
-    def _handed_on(self, of: Callable[[Node], int]) -> dict[Node, int]:
+    @cached_property
+    def weight_bytes(self) -> dict[Node, int]:
+        """Bytes of constants, by the node that reads them first."""
+        return self._with_prepared(self._parameters.bytes_of)
+
+    def _with_prepared(self, of: Callable[[Node], int]) -> dict[Node, int]:
         counts: dict[Node, int] = {}
         for node in self.nodes:
             counts[node] = of(node)

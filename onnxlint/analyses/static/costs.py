@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import cached_property, partial
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.static.layer_costs import Counted, Counting, LayerCost, Work
+from onnxlint.analyses.static.layer_costs import Counted, Counting, LayerCost, Work, filled
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.trained_parameters import Parameters
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import Alarm, Budget
@@ -28,16 +28,17 @@ class Costs:
     """
 
     def __init__(
-        self, graph: Graph, parameters: Parameters, sizes: Mapping[str, int], preflight: Preflight,
-        budget: Budget, fed: Mapping[str, Sequence[int]] | None = None,
+        self, graph: Graph, parameters: Parameters, shapes: Shapes, sizes: Mapping[str, int],
+        preflight: Preflight, budget: Budget, fed: Mapping[str, Sequence[int]] | None = None,
     ) -> None:  # fmt: skip
-        self._graph, self._parameters, self.sizes = graph, parameters, sizes
+        self._graph, self._parameters, self._shapes = graph, parameters, shapes
+        self.sizes = sizes
         self._preflight, self._budget, self._fed = preflight, budget, fed
 
     @classmethod
     def build(
-        cls, graph: Graph, parameters: Parameters, settings: Settings, preflight: Preflight,
-        budget: Budget,
+        cls, graph: Graph, parameters: Parameters, shapes: Shapes, settings: Settings,
+        preflight: Preflight, budget: Budget,
     ) -> Costs:  # fmt: skip
         """Counts nothing yet.
 
@@ -46,13 +47,14 @@ class Costs:
         """
         if preflight.refusal is not None:
             raise Unavailable(f"costs are not counted: {preflight.refusal}")
-        return cls(graph, parameters, settings.budgets.sizes, preflight, budget)
+        return cls(graph, parameters, shapes, settings.budgets.sizes, preflight, budget)
 
     def when_fed(self, shapes: Mapping[str, Sequence[int]]) -> Costs:
         """The costs of a run whose inputs have these shapes."""
         return Costs(
-            self._graph, self._parameters, self.sizes, self._preflight, self._budget, shapes
-        )
+            self._graph, self._parameters, self._shapes, self.sizes, self._preflight,
+            self._budget, shapes,
+        )  # fmt: skip
 
     def of(self, node: Node) -> LayerCost:
         """What a node costs."""
@@ -124,6 +126,11 @@ class Costs:
         return self._counted.peak_activations
 
     @property
+    def input_sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of the inputs that they are counted at."""
+        return self._counted.inputs
+
+    @property
     def uncounted(self) -> tuple[str, ...]:
         """The operators of nodes whose multiplications are not known."""
         return self._counted.uncounted
@@ -156,7 +163,26 @@ class Costs:
                 raise Unavailable(f"costs are not counted: expanding the model {error}") from error
             inner = _parsed(self._graph, data)
             with closing(Shapes.build(inner, self._preflight, self._budget)) as shapes:
-                return Counting(inner, shapes, self.sizes).counted()
+                return Counting(inner, shapes, self.sizes, self._as_written).counted()
+
+    def _as_written(self, value: Value) -> tuple[int, ...] | None:
+        """The sizes of a value in the model as it is written, whose symbols are those of inputs."""
+        own = self._graph.main.values.get(value.name) if not value.scope.path else None
+        shape = self._shapes.of(own)
+        return None if shape is None else filled(shape.dims, self._symbols)
+
+    @cached_property
+    def _symbols(self) -> Mapping[str, int]:
+        """The size of each symbol of the inputs."""
+        found: dict[str, int] = {}
+        for value in self._graph.inputs:
+            shape, fed = self._shapes.of(value), (self._fed or {}).get(value.name)
+            for axis, dim in enumerate((shape.dims or ()) if shape is not None else ()):
+                if isinstance(dim, str):
+                    is_fed = fed is not None and axis < len(fed)
+                    size = fed[axis] if fed is not None and is_fed else self.sizes.get(dim, 1)
+                    found.setdefault(dim, size)
+        return found
 
 
 def _parsed(graph: Graph, data: bytes) -> Graph:

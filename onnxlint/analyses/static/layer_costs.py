@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -35,6 +35,8 @@ class LayerCost:
     rounds: int | None = None
 
 
+Dims = tuple[int, ...]
+
 Both = tuple[int, int]
 """Multiplications with additions, and operations in all."""
 
@@ -65,6 +67,7 @@ class Counted:
     flops: int = 0
     weight_bytes: int = 0
     peak_activations: int = 0
+    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     uncounted: tuple[str, ...] = ()
     unsized: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -75,8 +78,12 @@ class Counted:
 class Counting:
     """Goes through the nodes of a model whose shapes are known."""
 
-    def __init__(self, graph: Graph, shapes: Shapes, sizes: Mapping[str, int]) -> None:
+    def __init__(
+        self, graph: Graph, shapes: Shapes, sizes: Mapping[str, int],
+        otherwise: Callable[[Value], Dims | None] = lambda value: None,
+    ) -> None:  # fmt: skip
         self._graph, self._shapes, self._sizes = graph, shapes, sizes
+        self._otherwise = otherwise
         self._uncounted: set[str] = set()
         self._unsized: set[str] = set()
         self._unknown: set[str] = set()
@@ -90,7 +97,9 @@ class Counting:
         uncounted, unsized, unknown = (
             tuple(sorted(each)) for each in (self._uncounted, self._unsized, self._unknown)
         )
-        return Counted(*found, weights, peak, uncounted, unsized, unknown, self._layers)
+        read = {value.name: self.dims(value) for value in self._graph.inputs}
+        sizes = {name: dims for name, dims in read.items() if dims is not None}
+        return Counted(*found, weights, peak, sizes, uncounted, unsized, unknown, self._layers)
 
     def _of_scope(self, scope: Scope, rounds: int | None) -> Both:
         """MACs and FLOPs of one round of a scope, which runs so often in all."""
@@ -154,10 +163,8 @@ class Counting:
     def dims(self, value: Value | None) -> tuple[int, ...] | None:
         """The sizes of a value; None where one is not known."""
         shape = self._shapes.of(value)
-        if shape is None or shape.dims is None:
-            return None
-        dims = [dim if isinstance(dim, int) else self._sizes.get(dim or "") for dim in shape.dims]
-        return None if None in dims else tuple(dim for dim in dims if dim is not None)
+        dims = None if shape is None else filled(shape.dims, self._sizes)
+        return self._otherwise(value) if dims is None and value is not None else dims
 
     def is_float(self, value: Value | None) -> bool:
         """Whether a value is known to hold floating point numbers."""
@@ -178,6 +185,14 @@ class Counting:
             if made_by is not None and is_tensor:
                 self._unsized.add(made_by.op)
         return size or 0
+
+
+def filled(dims: Sequence[int | str | None] | None, sizes: Mapping[str, int]) -> Dims | None:
+    """Dims with sizes in the place of symbols; None where one of them is not known."""
+    known = [dim if isinstance(dim, int) else sizes.get(dim or "") for dim in dims or ()]
+    if dims is None or None in known:
+        return None
+    return tuple(size for size in known if size is not None)
 
 
 def _times(count: int | None, rounds: int | None) -> int | None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
 
 from onnxlint.analyses.static.multiplications import Dims, is_product
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import (
     FREE,
-    INTERPOLATIONS,
     PER_INPUT,
     PER_KERNEL,
     PER_OPERAND,
     PER_OUTPUT,
     QUANTISED_OPERATORS,
 )
+
+_NEIGHBOURS: Mapping[str, int] = {"nearest": 0, "linear": 2, "bilinear": 2, "cubic": 4}
+"""Neighbours along each resized axis that a mode weighs: a product and a sum for each of them."""
 
 IsFloat = Callable[[Value | None], bool]
 
@@ -55,7 +57,7 @@ def _interpolated(node: Node, dims: Dims) -> int | None:
     """Two operations for each neighbour that is weighed, along the axes whose size changes."""
     mode = node.attribute("mode", b"nearest")
     text = mode.decode(errors="replace") if isinstance(mode, bytes) else str(mode)
-    near = INTERPOLATIONS.get(text)
+    near = _NEIGHBOURS.get(text)
     if near == 0:
         return 0
     before, after = dims(node.input(0)), dims(node.output)

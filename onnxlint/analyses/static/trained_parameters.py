@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from onnxlint.analyses.static.computed_constants import follows_from_a_formula
 from onnxlint.analyses.static.tied_weights import Twins
@@ -15,14 +17,24 @@ from onnxlint.model.graph.operators import (
     GIVEN_SLOTS,
     INTEGER_WEIGHT_SLOTS,
     LEARNT_SCALARS,
+    NORMALISATIONS,
 )
 from onnxlint.model.graph.walk import Walk
+
+if TYPE_CHECKING:
+    from onnxlint.types import Array
 
 _PACKED = "com.microsoft::MatMulNBits"
 """Several weights in a byte, K by N of them."""
 
 _STATES = frozenset({"Loop", "Scan"})
 """What they read are first states, and what they go through."""
+
+_CALL = re.compile(r"_\d+(?=\.|$)")
+"""How PyTorch's older exporter tells the calls of a module apart."""
+
+_UNNAMED = re.compile(r"val_\d+")
+"""The constants that PyTorch's newer exporter made itself; parameters keep their names."""
 
 _FLOATS = ("float", "double", "bfloat")
 
@@ -99,16 +111,34 @@ class Parameters:
     def _learnt(self, node: Node, value: Value) -> int:
         """Elements that were learnt; a layer's weights are, whatever stands in them."""
         count = learnt_elements(self._graph, node, value)
-        if count and node.op not in LEARNT_SCALARS:
-            return 0 if self._graph.ask(value, follows_from_a_formula) else count
-        return count
+        if not count or node.op in LEARNT_SCALARS - NORMALISATIONS:
+            return count
+        if node.op in NORMALISATIONS:
+            return 0 if self._fills(node, value) else count
+        if self._graph.source(value).producer is not None and self._graph.ask(value, _are_equal):
+            return 0  # a Constant that fills a shape, such as a first state
+        return 0 if self._graph.ask(value, follows_from_a_formula) else count
+
+    def _fills(self, node: Node, value: Value) -> bool:
+        """Whether ones and zeros only fill the slots of a normalisation that learnt nothing.
+
+        Exporters write them for one without weights, and for each group of a GroupNormalization.
+        """
+        data, neutral = node.input(0), node.slots_of(value)[0] == 1
+        source = self._graph.source(value)
+        is_grouped = (
+            data is not None and data.producer is not None and data.producer.op == "Reshape"
+        )
+        if not (is_grouped or source.producer is not None or _UNNAMED.fullmatch(source.name)):
+            return False
+        return bool(self._graph.ask(value, _are_ones if neutral else _are_zeros))
 
     def _key(self, node: Node, value: Value, tensor: Tensor) -> object:
         """The same for readers of one weight."""
         source = self._graph.source(value)
-        if len(tensor.dims) > 1:
+        if tensor.size > max(tensor.dims, default=1):
             return self._twins.first(source)
-        return value, node.place.module
+        return value, _module(node, value)
 
     @cached_property
     def _bytes(self) -> dict[Node, int]:
@@ -121,6 +151,29 @@ class Parameters:
                     met.add(id(tensor))
                     found[node] = found.get(node, 0) + tensor.nbytes
         return found
+
+
+def _are_equal(array: Array) -> bool:
+    return bool(array.size and (array == array.flat[0]).all())
+
+
+def _are_ones(array: Array) -> bool:
+    return bool((array == 1).all())
+
+
+def _are_zeros(array: Array) -> bool:
+    return bool((array == 0).all())
+
+
+def _module(node: Node, value: Value) -> str | None:
+    """The module that reads a value; `hidden_1` is a further call of `hidden` if that reads it."""
+    module = node.place.module
+    if module is None:
+        return None
+    first = _CALL.sub("", module)
+    if first == module or any(reader.place.module == first for reader in value.readers):
+        return first
+    return module
 
 
 def learnt_elements(graph: Graph, node: Node, value: Value) -> int:

@@ -77,10 +77,11 @@ def _compute_sizes(model: ModelProto) -> None:
     """Puts constants in the place of nodes whose results follow from sizes, while there are any."""
     from onnx import shape_inference
 
-    if not any(node.op_type in ("Shape", "Size") for node in model.graph.node):
-        return
     known = _stored(model.graph)
     opsets = {entry.domain: entry.version for entry in model.opset_import}
+    _computed_once(model.graph, {}, known, opsets)
+    if not any(node.op_type in ("Shape", "Size") for node in model.graph.node):
+        return
     for _ in range(MOST_PASSES):
         inferred = shape_inference.infer_shapes(model, data_prop=True)
         if not _computed_once(model.graph, _shapes(inferred.graph), known, opsets):

@@ -78,6 +78,3 @@ PER_KERNEL = frozenset({
     "AveragePool", "LpPool", "MaxPool", f"{_MS}NhwcMaxPool", f"{_MS}QLinearAveragePool",
 })  # fmt: skip
 """One operation for each element of the output and each place of the kernel."""
-
-INTERPOLATIONS: Mapping[str, int] = {"nearest": 0, "linear": 2, "bilinear": 2, "cubic": 4}
-"""Neighbours along each resized axis that a mode weighs: a product and a sum for each of them."""
