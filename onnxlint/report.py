@@ -143,6 +143,7 @@ class ModelReport:
     where another run may give another report: a limit of time or memory ended something, or a rule
     judged by the clock. `sample_files` are the first samples where each is a file, in their order.
     `portrait` is what a page shows beside findings (`onnxlint.portrait`); None where none asked.
+    `asked` are options of `onnxlint check` under which it judges the same, but for the rules.
     """
 
     path: str
@@ -167,6 +168,7 @@ class ModelReport:
     external: tuple[str, ...] | None = None
     sample_files: tuple[str, ...] | None = None
     portrait: Mapping[str, Any] | None = None
+    asked: tuple[str, ...] = ()
 
     @property
     def rules_run(self) -> int:

@@ -175,6 +175,8 @@ class Settings:
     the folder for inputs that show where NaN or infinity comes from. `reference` is the model to
     compare with. `inputs` and `outputs` are what is declared of them, by name; `architecture`,
     `values` (by name, module or glob), `budgets` and `provenance` are the rest of what is promised.
+    `layer` is the node, or value, whose numbers a page shows as points, a point a sample: empty for
+    the input of the last dense layer, None where no page is made; with `tsne` also by t-SNE.
     """
 
     stage: Stage = Stage.TRAINED
@@ -195,6 +197,8 @@ class Settings:
     values: Mapping[str, ValuePromise] = field(default_factory=dict)
     budgets: Budgets = field(default_factory=Budgets)
     provenance: Provenance = field(default_factory=Provenance)
+    layer: str | None = None
+    tsne: bool = False
 
     def __post_init__(self) -> None:
         for name in ("data", "witnesses", "reference"):

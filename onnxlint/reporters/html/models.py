@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from itertools import groupby
 
 from onnxlint.findings import Diagnostic
+from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics, ModelReport, TraceRow
 from onnxlint.reporters.html.items import Item, command, number
 from onnxlint.reporters.html.items import paragraphs as told
@@ -65,6 +66,12 @@ class Model:
         """Where it is on the page."""
         return f"model-{self.number}"
 
+    def drawn(self, place: Place) -> str | None:
+        """Where on the page a place of the model is drawn."""
+        views = {each.name: each.view for each in self.sections}
+        box = views["drawing"].anchor(place) if views.get("drawing") else None
+        return box and f"drawing-{self.number}-{box}"
+
     @property
     def verdict(self) -> str:
         """In a few words."""
@@ -94,6 +101,11 @@ class Model:
     def measures(self) -> list[tuple[str, str]]:
         """The same as a table."""
         return [] if self.report.metrics is None else [*_measures(self.report.metrics)]
+
+    @property
+    def shows_predictions(self) -> bool:
+        """Whether a section of its own shows them, with the measures."""
+        return any(each.name == "predictions" and each.problem is None for each in self.sections)
 
     @property
     def recall(self) -> list[tuple[str, float]]:

@@ -107,7 +107,8 @@ def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
         return Failed("there is no session")
     seen = _Seeing(request, totals if request.adding else Totals())
     fetched_names = [watch.name for watch in request.watched if watch.name not in session.taps]
-    names = list(dict.fromkeys([*request.kept, *fetched_names]))
+    kept_names = [name for name in request.kept if name not in session.taps]
+    names = list(dict.fromkeys([*kept_names, *fetched_names]))
     start = time.perf_counter()
     with session.taps.shown_to(seen.take):
         try:
@@ -116,7 +117,7 @@ def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
             return Failed(str(error))
     seconds = time.perf_counter() - start
     seen.take_all({n: fetched[n] for n in fetched_names if _is_array(fetched[n])})
-    outputs, withheld = _sent(request, fetched)
+    outputs, withheld = _sent(request, fetched | seen.kept)
     return Ran(
         statistics={} if request.adding else seen.totals.statistics(),
         outputs=outputs,
@@ -134,11 +135,18 @@ class _Seeing:
     def __init__(self, request: Run, totals: Totals) -> None:
         self._watches = {watch.name: watch for watch in request.watched}
         self._samples = request.samples
+        self._kept = frozenset(request.kept)
+        self._room = request.room
+        self.kept: dict[str, Any] = {}
         self.totals = totals
         self.types: dict[str, Seen] = {}
         self.is_finite = True
 
     def take(self, name: str, array: Array) -> None:
+        if name in self._kept:  # of what is too large to be sent, the shape alone
+            fits = array.nbytes <= self._room
+            shown = array.copy() if fits else np.broadcast_to(array.dtype.type(), array.shape)
+            self.kept[name] = shown
         if name in self._watches:
             self.take_all({name: array})
 
@@ -154,7 +162,7 @@ def _sent(request: Run, fetched: dict[str, Any]) -> tuple[dict[str, Array], list
     withheld: list[str] = []
     room = request.room
     for name in request.kept:
-        parts = dict(_arrays(name, fetched[name]))
+        parts = dict(_arrays(name, fetched.get(name)))  # nothing, where no tap showed it
         size = sum(map(_message_bytes, parts.values()))
         if size > room:
             withheld.append(name)

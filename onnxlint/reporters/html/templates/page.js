@@ -93,7 +93,7 @@
 
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open])")];
+    opened = [...document.querySelectorAll("details:not([open], .tree, .tree *)")];
     for (const each of opened) each.open = true;
   });
   addEventListener("afterprint", () => {
