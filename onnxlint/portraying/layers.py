@@ -65,20 +65,18 @@ class _Making:
 
     def layers(self) -> Iterator[Layer]:
         """All but glue, which is counted."""
-        keys = {node: key for key, node in enumerate(self._graph.nodes())}
         detailed = 0
         for node, told in zip(self._collected.numbers, self._collected.layers(), strict=True):
             if told.is_glue:
                 self.glue += 1
                 continue
             detailed += 1
-            yield self._layer(node, told, keys[node], is_detailed=detailed <= MOST_DETAILED)
+            yield self._layer(node, told, is_detailed=detailed <= MOST_DETAILED)
 
-    def _layer(self, node: Node, told: Told, key: int, *, is_detailed: bool) -> Layer:
+    def _layer(self, node: Node, told: Told, *, is_detailed: bool) -> Layer:
         found, cost = self.gradients.of(node), told.cost or Cost()
         return Layer(
             number=told.number,
-            key=key,
             index=told.index,
             scope=told.scope,
             title=told.title,
