@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from onnxlint.diffing.releases import diff
     from onnxlint.findings import Finding, counted, listed, together
     from onnxlint.fix import Fix
+    from onnxlint.inspecting import Inspection, inspect
     from onnxlint.model.edit.draft import Draft, FixError
     from onnxlint.model.file.load import Model
     from onnxlint.model.graph.graph import Graph
@@ -134,6 +135,7 @@ _HOMES = {
     "Hazard": "onnxlint.analyses.ranges.hazard",
     "Hazards": "onnxlint.analyses.ranges.hazards",
     "Inputs": "onnxlint.analyses.inputs.inputs",
+    "Inspection": "onnxlint.inspecting",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
     "Labels": "onnxlint.analyses.predictions.labels",
     "Latency": "onnxlint.analyses.comparison.latency",
@@ -217,6 +219,7 @@ _HOMES = {
     "Witnesses": "onnxlint.analyses.trace.witnesses",
     "counted": "onnxlint.findings",
     "diff": "onnxlint.diffing.releases",
+    "inspect": "onnxlint.inspecting",
     "lint": "onnxlint.pipeline",
     "lint_many": "onnxlint.pipeline",
     "listed": "onnxlint.findings",
@@ -262,6 +265,7 @@ __all__ = [
     "Hazard",
     "Hazards",
     "Inputs",
+    "Inspection",
     "Journal",
     "Labels",
     "Latency",
@@ -345,6 +349,7 @@ __all__ = [
     "Witnesses",
     "counted",
     "diff",
+    "inspect",
     "lint",
     "lint_many",
     "listed",

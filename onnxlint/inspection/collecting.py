@@ -10,19 +10,11 @@ from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.inspection.bounds import Bounds
 from onnxlint.inspection.cost import Totals
 from onnxlint.inspection.costing import Costing
-from onnxlint.inspection.inspected import (
-    Dims,
-    Input,
-    Inspected,
-    Layer,
-    Port,
-    Seen,
-    Weight,
-)
-from onnxlint.inspection.observing import seen_of
+from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Reach, Seen, Weight
+from onnxlint.inspection.observing import reach_of, seen_of
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.place import NotApplicable
 
 if TYPE_CHECKING:
@@ -84,6 +76,7 @@ class Collected:
     def __init__(self, analyses: Analyses, trace: Trace | None, bounds: Bounds | None) -> None:
         self._shapes, self._trace = analyses.get(Shapes), trace
         self._bounds = bounds
+        self._reaches: dict[Scope, Reach | None] = {}
         self._wiring = Wiring(analyses)
         self._costing = Costing(analyses, self._wiring, has_run=trace is not None)
         self.numbers = {node: number for number, node in enumerate(self._wiring.nodes)}
@@ -129,6 +122,7 @@ class Collected:
                 bound=None if self._bounds is None else self._bounds.of(node.output),
                 observed=observed,
                 cost=self._costing.of(node),
+                reach=self._reach(node.scope),
             )
 
     def is_glue(self, node: Node) -> bool:
@@ -158,6 +152,13 @@ class Collected:
         kind = found.WhichOneof("value") if found is not None else None
         is_tensor = kind in (None, "tensor_type")
         return None if kind is None or is_tensor else kind.removesuffix("_type").replace("_", " ")
+
+    def _reach(self, scope: Scope) -> Reach | None:
+        if self._trace is None:
+            return None
+        if scope not in self._reaches:
+            self._reaches[scope] = reach_of(self._trace, scope)
+        return self._reaches[scope]
 
     def _observed(self, value: Value | None) -> Seen | None:
         return None if self._trace is None else seen_of(self._trace, value)

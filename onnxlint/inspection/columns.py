@@ -92,7 +92,7 @@ def _seen(layer: Layer, digits: str) -> str:
     """The range, then how many elements are not finite."""
     seen = layer.observed
     if seen is None:
-        return ""
+        return "never ran" if layer.reach is not None and not layer.reach.times else ""
     ends = [] if seen.minimum is None else [f"{seen.minimum:{digits}} … {seen.maximum:{digits}}"]
     apart = {"NaN": seen.nan, "Inf": seen.positive_infinite, "-Inf": seen.negative_infinite}
     return ", ".join(ends + [f"{name} {count:,}" for name, count in apart.items() if count])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from onnxlint.inspection.amounts import of_bytes
-from onnxlint.inspection.detail import Detail, End, Power, Tensor
-from onnxlint.inspection.inspected import Bound, Layer, Seen
+from onnxlint.inspection.detail import Detail, End, Power, Spot, Tensor
+from onnxlint.inspection.inspected import Bound, Layer, Reach, Seen
 from onnxlint.reporters.summary import counted
 from onnxlint.safety.printable import printable, printable_lines
 
@@ -29,9 +29,18 @@ def lines(detail: Detail, numbers: str | None) -> Iterator[str]:
     yield from _origin(detail)
     if detail.samples is not None:
         yield f"Observed on {counted(detail.samples, 'sample')}: {printable(detail.data or '')}"
+    if detail.spot is not None:
+        yield _spot(detail.spot)
     if numbers is not None:
         yield ""
         yield printable_lines(numbers)
+
+
+def _spot(spot: Spot) -> str:
+    """Where numbers were taken; counted from 0, as the options that choose it."""
+    way = " in ".join(_end(end) for end in reversed(spot.nodes))
+    return printable(f"Numbers of {spot.scope}: run {spot.run}, iteration {spot.iteration} of "
+                     f"{spot.of:,}, run by {way}")  # fmt: skip
 
 
 def _node(detail: Detail) -> Iterator[str]:
@@ -81,11 +90,24 @@ def _facts(tensor: Tensor) -> Iterator[str]:
     yield f"read by {', '.join(readers) or 'nothing'}"
     if tensor.bound is not None:
         yield _bound(tensor.bound)
+    if tensor.scope and tensor.reach is not None and tensor.reach.times:
+        yield _reach(tensor.reach)
     if tensor.observed is not None:
         yield from _statistics(tensor.observed)
         yield from histogram(tensor.powers)
+        for call in tensor.calls:
+            yield f"in {' in '.join(_end(end) for end in reversed(call.nodes))}:"
+            yield from (f"  {line}" for line in _statistics(call.observed))
+    elif tensor.reach is not None and not tensor.reach.times:
+        yield f"no statistics: never reached in {counted(tensor.reach.of_runs, 'run')}"
     elif tensor.origin != "nothing":
         yield "no statistics: not recorded, or no numbers"
+
+
+def _reach(reach: Reach) -> str:
+    cut = " (only so many were measured)" if reach.is_cut else ""
+    times = counted(reach.times, "time")
+    return f"reached {times}{cut} in {reach.runs:,} of {counted(reach.of_runs, 'run')}"
 
 
 def _bound(bound: Bound) -> str:

@@ -106,6 +106,9 @@ FACTS: dict[str, Fact] = {
     "saturated": _observed(Kind.NUMBER, lambda seen: seen.saturated),
     "is_constant": _observed(Kind.TRUTH, lambda seen: seen.constant),
     "samples": _observed(Kind.NUMBER, lambda seen: seen.samples),
+    "times": Fact(
+        Kind.NUMBER, lambda layer: None if layer.reach is None else layer.reach.times, "run"
+    ),
     "bound_min": _bound(Kind.NUMBER, lambda bound: _end(bound.low, float("-inf"))),
     "bound_max": _bound(Kind.NUMBER, lambda bound: _end(bound.high, float("inf"))),
     "bound_nan": _bound(Kind.TRUTH, lambda bound: bound.nan),

@@ -112,6 +112,19 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How often a graph, subgraph or function ran: in `runs` of `of_runs` runs, `times` in all.
+
+    Of more iterations than were measured, `times` counts those that were, and `is_cut` is true.
+    """
+
+    runs: int
+    of_runs: int
+    times: int
+    is_cut: bool = False
+
+
+@dataclass(frozen=True)
 class Layer:
     """One node, with the type of its first output.
 
@@ -119,7 +132,8 @@ class Layer:
     the path of the subgraph or function it stands in, empty for the main graph. `parameters` counts
     what was learnt, in folded weights too. `is_glue` tells a node whose outputs depend on no
     input's elements: it computes sizes, or prepares constants. `inputs` are told past glue, `reads`
-    are what the node reads itself, but for initializers.
+    are what the node reads itself, but for initializers. `reach` tells how often the graph,
+    subgraph or function ran that it stands in; None where that is not known.
     """
 
     number: int
@@ -144,6 +158,7 @@ class Layer:
     observed: Seen | None = None
     cost: Cost | None = None
     time: Timed | None = None
+    reach: Reach | None = None
 
     @property
     def title(self) -> str:

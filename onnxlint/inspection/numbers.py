@@ -1,21 +1,27 @@
-"""The numbers of a value: of the first run, or as they are stored."""
+"""The numbers of a value: of the first run that reaches it, or as they are stored."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
 from onnxlint.inspection.costing import one_sample
 from onnxlint.inspection.slices import Index
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
+    from onnxlint.analyses.execution.execution import Execution
+    from onnxlint.analyses.execution.inner_numbers import Spot
     from onnxlint.runtime.protocol import Array
 
 MOST_BYTES = 256 * 1024 * 1024
 """What is fetched of a run; a choice, twice that is held for a moment."""
+
+MOST_RUNS = 64
+"""Runs that are made to reach a subgraph, such as a branch that is seldom taken."""
 
 MOST_NUMBERS = 10_000
 """Elements that are printed: a choice, some hundred lines."""
@@ -25,10 +31,19 @@ class NoNumbers(Exception):  # noqa: N818 - a fact about the value
     """The numbers of a value are not to be had; the message says why and what to do."""
 
 
-def arrays(
-    analyses: Analyses, values: Sequence[Value], *, static_only: bool = False
-) -> list[Array]:
-    """The elements of these values.
+@dataclass(frozen=True)
+class Numbers:
+    """Arrays, and where those of a subgraph or function were taken."""
+
+    arrays: list[Array]
+    spot: Spot | None = None
+
+
+def numbers(
+    analyses: Analyses, values: Sequence[Value], *, static_only: bool = False,
+    iteration: int | None = None, call: Node | None = None,
+) -> Numbers:  # fmt: skip
+    """The elements of these values, all of one scope.
 
     Raises:
         NoNumbers: one of them has none that can be had.
@@ -38,9 +53,15 @@ def arrays(
     computed = [value for value in values if found.get(value) is None]
     if computed and static_only:
         raise NoNumbers(f"{computed[0].name!r} is computed; leave out --static-only")
-    if computed:
+    spot = None
+    if computed and computed[0].scope is not graph.main:
+        got, spot = _fetched_inside(analyses, graph, computed, iteration or 0, call)
+        found |= got
+    elif iteration is not None or call is not None:
+        raise NoNumbers("--iteration and --call are for values inside If, Loop, Scan and functions")
+    elif computed:
         found |= _fetched(analyses, graph, computed)
-    return [array for value in values if (array := found[value]) is not None]
+    return Numbers([array for value in values if (array := found[value]) is not None], spot)
 
 
 def of_one_sample(analyses: Analyses, values: Sequence[Value], room: int) -> dict[Value, Array]:
@@ -62,17 +83,10 @@ def of_one_sample(analyses: Analyses, values: Sequence[Value], room: int) -> dic
 
 def _fetched(analyses: Analyses, graph: Graph, values: Sequence[Value]) -> dict[Value, Array]:
     """What the first run of the model gives, as it is executed without changes by onnxruntime."""
-    from onnxlint.analyses.execution.execution import Execution
-
-    _require_main(graph, values)
-    execution = analyses.get(Execution)
-    if execution.attempt is None:
-        raise NoNumbers(f"no run succeeded: {execution.failure}")
+    execution = _ran(analyses)
+    assert execution.attempt is not None
     got = _run(analyses, execution.attempt.feeds[0], values)
-    for value in values:
-        if value.name not in got:
-            raise NoNumbers(f"{value.name!r} is larger than {MOST_BYTES >> 20} MiB, or no tensor")
-    return {value: got[value.name] for value in values}
+    return _required({v: got[v.name] for v in values if v.name in got}, values)
 
 
 def _run(
@@ -97,11 +111,39 @@ def _run(
         raise NoNumbers(f"cannot be fetched from a run: {error}") from error
 
 
-def _require_main(graph: Graph, values: Sequence[Value]) -> None:
+def _fetched_inside(
+    analyses: Analyses, graph: Graph, values: Sequence[Value], iteration: int, call: Node | None
+) -> tuple[dict[Value, Array], Spot]:
+    from onnxlint.analyses.execution.inner_numbers import InnerNumbers, NotReached
+    from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
+
+    execution = _ran(analyses)
+    assert execution.attempt is not None
+    inner = InnerNumbers(graph, analyses.get(Worker), execution)
+    feeds = execution.attempt.feeds[:MOST_RUNS]
+    try:
+        found, spot = inner.of(values, feeds, MOST_BYTES, iteration, call)
+    except (RunFailure, WorkerDied) as error:
+        raise NoNumbers(f"cannot be fetched from a run: {error}") from error
+    except NotReached as error:
+        raise NoNumbers(str(error)) from error
+    return _required(found, values), spot
+
+
+def _ran(analyses: Analyses) -> Execution:
+    from onnxlint.analyses.execution.execution import Execution
+
+    execution = analyses.get(Execution)
+    if execution.attempt is None:
+        raise NoNumbers(f"no run succeeded: {execution.failure}")
+    return execution
+
+
+def _required(found: Mapping[Value, Array], values: Sequence[Value]) -> dict[Value, Array]:
     for value in values:
-        if value.scope is not graph.main:
-            raise NoNumbers(f"{value.name!r} stands in {value.scope.path}; numbers are shown of "
-                            "values of the main graph, of others the statistics")  # fmt: skip
+        if value not in found:
+            raise NoNumbers(f"{value.name!r} is larger than {MOST_BYTES >> 20} MiB, or no tensor")
+    return dict(found)
 
 
 def part(array: Array, index: Index) -> Array:

@@ -97,7 +97,7 @@ class Watch(msgspec.Struct, frozen=True):
 
     `counts_samples` says that its first axis may count the samples; `sizes_only` that it is of
     interest only where it is empty; `quantisation` what its integers stand for, and `integers` that
-    they count as they are.
+    they, or booleans, count as they are.
     """
 
     name: str
@@ -113,7 +113,8 @@ class Load(msgspec.Struct, tag=True):
 
     The folder is given as text or bytes and travels as bytes: its name need not be UTF-8.
     `in_order` runs the nodes as they stand in the file, and keeps no memory for the next run.
-    `taps` are the names of the values that taps in the model show, in the order of their numbers.
+    `taps` are the names of the values that taps in the model show, in the order of their numbers,
+    each at most `most_shown` times in a run; 0 for always.
     """
 
     model: bytes
@@ -121,6 +122,7 @@ class Load(msgspec.Struct, tag=True):
     level: Level = "all"
     in_order: bool = False
     taps: list[str] = []
+    most_shown: int = 0
 
     def __post_init__(self) -> None:
         self.folder = os.fsencode(self.folder)
@@ -132,7 +134,7 @@ class Run(msgspec.Struct, tag=True):
     What takes more than `room` bytes, with the outputs before it, is not sent: how large an output
     is may be known only when it is there. `samples` is how many are fed at once. With `adding` the
     statistics stay in the worker, together with those of the runs before, until it is asked for the
-    `Total`.
+    `Total`. `held` are taps whose value is sent back, too: the first that is shown is 0.
     """
 
     feeds: dict[str, Array]
@@ -141,6 +143,7 @@ class Run(msgspec.Struct, tag=True):
     room: int = LARGEST_OUTPUTS
     samples: int = 1
     adding: bool = False
+    held: dict[str, int] = {}
 
 
 class Total(msgspec.Struct, tag=True):
@@ -159,6 +162,8 @@ class Ran(msgspec.Struct, tag=True):
     `statistics` are empty where they are added up; `is_finite` says that none of them counts NaN
     or infinities. `peak` is the most memory, in bytes, that the worker took so far; 0 where the
     platform does not tell. `seconds` are those that onnxruntime took: rules of latency alone look.
+    `shown` tells how often taps showed their value, where more than once: one more than they may
+    where there was more to show.
     """
 
     statistics: dict[str, Statistics]
@@ -169,6 +174,7 @@ class Ran(msgspec.Struct, tag=True):
     is_finite: bool = True
     peak: int = 0
     seconds: float = 0.0
+    shown: dict[str, int] = {}
 
 
 class Totalled(msgspec.Struct, tag=True):

@@ -24,18 +24,18 @@ def rendered(template: str, sections: Iterable[str], **shown: Any) -> str:
 
     names = [*dict.fromkeys(sections)]
     style, script = (_joined(names, suffix) for suffix in ("css", "js"))
-    page = _environment().get_template(template)
+    page = environment(TEMPLATES).get_template(template)
     return page.render(
-        **shown, policy=_policy(style, script), style=Markup(style), script=Markup(script)
+        **shown, policy=policy(style, script), style=Markup(style), script=Markup(script)
     )
 
 
-def _environment() -> Environment:
+def environment(templates: Path) -> Environment:
     """Templates in which every text is escaped: for markup, and for what moves or hides text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+    made = Environment(
+        loader=FileSystemLoader(templates),
         autoescape=True,
         finalize=_inert,
         undefined=StrictUndefined,
@@ -43,8 +43,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["where"] = _where
-    return environment
+    made.filters["where"] = _where
+    return made
 
 
 def _where(place: Place) -> str:
@@ -56,8 +56,8 @@ def _inert(value: Any) -> Any:
     return printable(value) if type(value) is str else value
 
 
-def _policy(style: str, script: str) -> str:
-    """What a browser may do with the page: use the style and the script in it, nothing else."""
+def policy(style: str, script: str = "") -> str:
+    """What a browser may do with a page: use the style and the script in it, nothing else."""
     return "; ".join(
         (
             "default-src 'none'",

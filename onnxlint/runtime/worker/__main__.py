@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -39,6 +40,13 @@ _LEVELS = {
     "all": "ORT_ENABLE_ALL", "extended": "ORT_ENABLE_EXTENDED",
     "basic": "ORT_ENABLE_BASIC", "none": "ORT_DISABLE_ALL",
 }  # fmt: skip
+
+
+_LARGEST_KEPT = 1 << 16
+"""Bytes of an array of a loop's iteration that is measured together with others."""
+
+_MOST_KEPT = 1 << 24
+"""Bytes of such arrays, and their number, that are kept."""
 
 
 class Session(NamedTuple):
@@ -83,7 +91,7 @@ def _load(request: Load) -> tuple[Session | None, Reply]:
     import onnxruntime as ort
 
     ort.set_seed(0)  # so that what a model draws is the same in every report
-    taps = Taps(request.taps)
+    taps = Taps(request.taps, request.most_shown)
     options = ort.SessionOptions()
     level = getattr(ort.GraphOptimizationLevel, _LEVELS[request.level])
     options.graph_optimization_level = level
@@ -116,16 +124,19 @@ def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
         except Exception as error:  # onnxruntime's own kinds share no public base
             return Failed(str(error))
     seconds = time.perf_counter() - start
+    seen.take_repeated()
     seen.take_all({n: fetched[n] for n in fetched_names if _is_array(fetched[n])})
-    outputs, withheld = _sent(request, fetched | seen.kept)
+    outputs, withheld = _sent(request, fetched | seen.kept | seen.held)
+    told = (*(watch.name for watch in request.watched), *request.held)
     return Ran(
         statistics={} if request.adding else seen.totals.statistics(),
         outputs=outputs,
         withheld=withheld,
-        types={w.name: seen.types[w.name] for w in request.watched if w.name in seen.types},
+        types={name: seen.types[name] for name in told if name in seen.types},
         is_finite=seen.is_finite,
         peak=_peak_memory(),
         seconds=seconds,
+        shown={name: count for name, count in session.taps.shown.items() if count > 1},
     )
 
 
@@ -134,21 +145,51 @@ class _Seeing:
 
     def __init__(self, request: Run, totals: Totals) -> None:
         self._watches = {watch.name: watch for watch in request.watched}
-        self._samples = request.samples
+        self._samples, self._held = request.samples, request.held
         self._kept = frozenset(request.kept)
         self._room = request.room
         self.kept: dict[str, Any] = {}
+        self._met: Counter[str] = Counter()
+        self.held: dict[str, Array] = {}
         self.totals = totals
         self.types: dict[str, Seen] = {}
         self.is_finite = True
+        self._repeated: dict[tuple[str, tuple[int, ...]], list[Array]] = {}
+        self._bytes = 0
 
     def take(self, name: str, array: Array) -> None:
-        if name in self._kept:  # of what is too large to be sent, the shape alone
-            fits = array.nbytes <= self._room
-            shown = array.copy() if fits else np.broadcast_to(array.dtype.type(), array.shape)
-            self.kept[name] = shown
-        if name in self._watches:
+        """A value as it is shown in the run, in a loop again and again."""
+        if name in self._kept:
+            self._keep(name, array)
+        if name in self._held:
+            self._hold(name, array)
+        if name not in self._watches:
+            return
+        if name not in self.types or array.nbytes > _LARGEST_KEPT:
             self.take_all({name: array})
+            return
+        key = name, array.shape
+        self._repeated.setdefault(key, []).append(array.copy())
+        self._bytes += array.nbytes + 1
+        if self._bytes > _MOST_KEPT:
+            self.take_repeated()
+
+    def _keep(self, name: str, array: Array) -> None:
+        """Of what is too large to be sent, the shape alone."""
+        fits = array.nbytes <= self._room
+        self.kept[name] = array.copy() if fits else np.broadcast_to(array.dtype.type(), array.shape)
+
+    def _hold(self, name: str, array: Array) -> None:
+        self.types.setdefault(name, _type(array))
+        if self._met[name] == self._held[name]:
+            self.held[name] = array.copy()
+        self._met[name] += 1
+
+    def take_repeated(self) -> None:
+        """What was kept of later iterations: many small arrays are measured faster at once."""
+        for (name, _), arrays in self._repeated.items():
+            self.is_finite &= self.totals.add_repeated(self._watches[name], arrays)
+        self._repeated, self._bytes = {}, 0
 
     def take_all(self, arrays: dict[str, Array]) -> None:
         watched = [self._watches[name] for name in arrays]
@@ -161,7 +202,7 @@ def _sent(request: Run, fetched: dict[str, Any]) -> tuple[dict[str, Array], list
     outputs: dict[str, Array] = {}
     withheld: list[str] = []
     room = request.room
-    for name in request.kept:
+    for name in (*request.kept, *(name for name in request.held if name in fetched)):
         parts = dict(_arrays(name, fetched.get(name)))  # nothing, where no tap showed it
         size = sum(map(_message_bytes, parts.values()))
         if size > room:

@@ -110,12 +110,13 @@ class Worker:
 
     def load(
         self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False,
-        taps: Sequence[str] = (),
+        taps: Sequence[str] = (), most_shown: int = 0,
     ) -> None:  # fmt: skip
         """Creates a session on a serialized model, whose external data lies in `folder`.
 
         With `in_order` nodes run as they stand in the file: what stands late is not kept waiting.
-        `taps` are the names of what is tapped in it, by number.
+        `taps` are the names of what is tapped in it, by number; each is shown `most_shown` times in
+        a run, 0 for always.
 
         Raises:
             RunFailure: onnxruntime cannot create it.
@@ -125,7 +126,7 @@ class Worker:
 
         self.start()
         self.session += 1
-        load = Load(model, str(folder.resolve()), level, in_order, [*taps])
+        load = Load(model, str(folder.resolve()), level, in_order, [*taps], most_shown)
         reply = self._ask(load, "creating a session")
         assert isinstance(reply, Loaded)
 
