@@ -133,10 +133,6 @@ class Collected:
         """The learnt constants that a node reads, also those that glue prepares."""
         return self._wiring.weights(node)
 
-    def trainable(self, node: Node) -> int:
-        """How many of a node's parameters are stored as floats."""
-        return self._wiring.trainable[node]
-
     def _weight(self, value: Value) -> Weight:
         return Weight(value.name, *self._type(value))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
+from onnxlint.inspection.costing import one_sample
 from onnxlint.inspection.slices import Index
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
@@ -76,7 +77,7 @@ def of_one_sample(analyses: Analyses, values: Sequence[Value], room: int) -> dic
     execution = analyses.get(Execution)
     if execution.attempt is None:
         raise NoNumbers(f"no run succeeded: {execution.failure}")
-    got = _run(analyses, execution.one(execution.attempt), values, room)
+    got = _run(analyses, one_sample(analyses), values, room)
     return {value: got[value.name] for value in values if value.name in got}
 
 

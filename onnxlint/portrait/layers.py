@@ -82,7 +82,7 @@ class Weight:
 
 @dataclass(frozen=True)
 class Layer:
-    """One node; `number` is that of `onnxlint inspect`, `key` counts the nodes of all scopes.
+    """One node; `number` is that of `onnxlint inspect`, `index` counts in the `scope` it stands in.
 
     Of costs, None is unknown; `memory` is the size of its outputs, `time` its share of what all
     nodes take, where that was measured. `gradient` is the length of the gradient that arrives at
@@ -91,7 +91,6 @@ class Layer:
     """
 
     number: int
-    key: int
     index: int
     scope: str
     title: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses.static.weights import Weights
 from onnxlint.inspection.bounds import Bounds
 from onnxlint.inspection.collecting import Collected, fed, traced
+from onnxlint.inspection.cost import Cost
 from onnxlint.inspection.inspected import Bound
 from onnxlint.inspection.inspected import Layer as Told
 from onnxlint.inspection.observing import observed_of
@@ -19,7 +20,6 @@ from onnxlint.model.graph.walk import Walk
 from onnxlint.portrait.layers import Activity, Layer, Layers, Limits, Weight
 from onnxlint.portraying.gradients import Gradients
 from onnxlint.portraying.histograms import band, powers, weight
-from onnxlint.portraying.run_costs import RunCosts
 from onnxlint.portraying.subject import Subject
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def layers(subject: Subject) -> Layers:
         glue=making.glue,
         not_run=problem if subject.runs else "the model was not run",
         not_measured=making.gradients.problem,
-        costs_of=making.costs.sizes,
-        not_counted=making.costs.problem,
+        costs_of=", ".join(f"{name}{list(dims)}" for name, dims in making.totals.at.items()),
+        not_counted=making.totals.problem,
         **({} if trace is None else fed(subject.analyses)),
     )
 
@@ -60,25 +60,23 @@ class _Making:
         self._analyses, self._graph, self._trace = subject.analyses, subject.graph, subject.trace
         self._collected = Collected(subject.analyses, subject.trace, _bounds(subject))
         self._weights = subject.analyses.get(Weights)
-        self.gradients, self.costs = Gradients(subject), RunCosts(subject)
+        self.gradients, self.totals = Gradients(subject), self._collected.totals
         self.glue = 0
 
     def layers(self) -> Iterator[Layer]:
         """All but glue, which is counted."""
-        keys = {node: key for key, node in enumerate(self._graph.nodes())}
         detailed = 0
         for node, told in zip(self._collected.numbers, self._collected.layers(), strict=True):
             if told.is_glue:
                 self.glue += 1
                 continue
             detailed += 1
-            yield self._layer(node, told, keys[node], is_detailed=detailed <= MOST_DETAILED)
+            yield self._layer(node, told, is_detailed=detailed <= MOST_DETAILED)
 
-    def _layer(self, node: Node, told: Told, key: int, *, is_detailed: bool) -> Layer:
-        found, costs = self.gradients.of(node), self.costs.of(node)
+    def _layer(self, node: Node, told: Told, *, is_detailed: bool) -> Layer:
+        found, cost = self.gradients.of(node), told.cost or Cost()
         return Layer(
             number=told.number,
-            key=key,
             index=told.index,
             scope=told.scope,
             title=told.title,
@@ -87,10 +85,11 @@ class _Making:
             output=told.output,
             shape=told.shape,
             parameters=told.parameters,
-            trainable=self._collected.trainable(node),
-            macs=None if costs is None else costs.macs,
-            flops=None if costs is None else costs.flops,
-            memory=None if costs is None else costs.activation_bytes,
+            trainable=cost.trainable,
+            macs=cost.macs,
+            flops=cost.flops,
+            memory=cost.activation_bytes,
+            time=None if told.time is None else told.time.share,
             reads=tuple(
                 dict.fromkeys(each.layer for each in told.inputs if each.layer is not None)
             ),

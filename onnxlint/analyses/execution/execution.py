@@ -25,7 +25,7 @@ from onnxlint.settings import DEFAULT_SAMPLES
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Attempt
-    from onnxlint.runtime.protocol import Array, Level, Ran, Statistics
+    from onnxlint.runtime.protocol import Level, Ran, Statistics
 
 MOST_HEEDED = 3
 """So many refusals are taken at their word: a choice, each costs a run or two."""
@@ -247,10 +247,6 @@ class Execution:
     def few(self, attempt: Attempt) -> Attempt:
         """The runs that are made again to look closer: of eight samples, or of two large ones."""
         return self._few(attempt, self._inner_samples())
-
-    def one(self, attempt: Attempt) -> dict[str, Array]:
-        """What is fed to run the first sample, alone where an axis tells it from the others."""
-        return self._few(attempt, 1).feeds[0]
 
     def _inner_samples(self) -> int:
         watched = sum(nbytes(*seen) for seen in self.runs[0].types.values())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from onnxlint.model.graph.place import Place
 from onnxlint.portrait.layers import Activity, Layer, Layers, Limits, Weight
 from onnxlint.report import ModelReport
 from onnxlint.reporters.html.sections import profile
@@ -79,6 +80,11 @@ class Row:
         return None if seen is None or seen.powers is None else of_activity(seen)
 
     @property
+    def place(self) -> Place:
+        """Where it stands in the model."""
+        return Place(scope=self.layer.scope, node_index=self.layer.index)
+
+    @property
     def weights(self) -> list[tuple[Weight, str, Histogram | None]]:
         """The constants that it reads, each with its numbers and its distribution."""
         return [(each, _numbers(each), of_weight(each)) for each in self.layer.weights]
@@ -143,11 +149,6 @@ class View:
             yield f"Gradients were not measured: {part.not_measured}."
         if len(part.layers) > MOST_ROWS:
             yield f"{len(part.layers) - MOST_ROWS:,} more layers are not shown."
-
-    @property
-    def has_drawing(self) -> bool:
-        """Whether the page has a drawing to link to."""
-        return "nodes" in ((self.report.portrait or {}).get("drawing") or {})
 
     def command(self, layer: Layer) -> str:
         """The command that shows the layer in a terminal."""
