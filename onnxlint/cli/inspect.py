@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onnxlint.cli.colours import color_option, console, terminal_width
-from onnxlint.cli.inspect_one import check_dump, check_name, index_of, show_one
+from onnxlint.cli.inspect_one import check_dump, check_name, check_time, index_of, show_one
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.safety.printable import json_text, printable
@@ -27,7 +27,7 @@ SECTIONS = {
     "Layers": ("module", "node", "where", "find", "sort", "unfolds"),
     "One node or value": ("slice_", "dump"),
     "Input data": ("data", "labels", "samples", "seed", "config", "trust_config"),
-    "Execution": ("bounds", "static_only", "trace", "time_limit", "memory_limit"),
+    "Execution": ("bounds", "time", "static_only", "trace", "time_limit", "memory_limit"),
     "Report": ("format_", "as_json", "color"),
 }
 DECIDING = {"data", "labels", "samples", "seed", "trace", "time-limit", "memory-limit"}
@@ -74,6 +74,8 @@ _FILE = click.Path(path_type=Path)
               help="Trust a configuration that lies with the model.")  # fmt: skip
 @click.option("--bounds", is_flag=True,
               help="Also show what each value can be for any input in range.")  # fmt: skip
+@click.option("--time", is_flag=True,
+              help="Also show how long each layer takes, by onnxruntime's profiler.")  # fmt: skip
 @click.option("--static-only", is_flag=True,
               help="Do not run the model; no ranges are observed.")  # fmt: skip
 @click.option("--trace", type=click.Choice(["default", "full"]),
@@ -90,8 +92,8 @@ _FILE = click.Path(path_type=Path)
 @color_option
 def command(
     model: str, name: str | None, slice_: str | None, dump: Path | None, format_: str,
-    as_json: bool, static_only: bool, unfolds: bool, bounds: bool, module: tuple[str, ...],
-    node: tuple[str, ...], where: tuple[str, ...], find: tuple[str, ...],
+    as_json: bool, static_only: bool, unfolds: bool, bounds: bool, time: bool,
+    module: tuple[str, ...], node: tuple[str, ...], where: tuple[str, ...], find: tuple[str, ...],
     sort: str | None, trace: str | None, **given: Any,
 ) -> None:  # fmt: skip
     """Summarise MODEL layer by layer, or show one NODE or VALUE with all that is known of it.
@@ -123,13 +125,15 @@ def command(
         trace = "full"
     settings = _settings(model, trace=trace, **given)
     bounds = bounds or choice.needs("bounds")
+    time = time or choice.needs("time")
+    check_time(time, name, static_only=static_only)
     as_json = as_json or format_ == "json"
     if name is not None:
         show_one(model, name, settings, static_only=static_only, bounds=bounds, index=index,
                  dump=dump, as_json=as_json)  # fmt: skip
         return
     try:
-        seen = look(model, settings, static_only=static_only, bounds=bounds)
+        seen = look(model, settings, static_only=static_only, bounds=bounds, time=time)
     except InspectionError as error:
         raise click.ClickException(str(error)) from error
     among = _selected(seen.layers, module, node)

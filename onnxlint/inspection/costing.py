@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from onnxlint.analyses import Analyses, Unavailable
 from onnxlint.analyses.static.costs import Costs
 from onnxlint.analyses.static.trained_parameters import Parameters
-from onnxlint.inspection.cost import Cost, Totals
+from onnxlint.inspection.cost import Cost, Profiled, Timed, Totals
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
 from onnxlint.model.graph.place import NotApplicable
 
 if TYPE_CHECKING:
-    from onnxlint.types import Feed
+    from onnxlint.analyses.execution.profile import Profile
 
 Sizes = Mapping[str, tuple[int, ...]]
 
@@ -30,7 +30,7 @@ class Costing:
         self._costs, self._problem = _costs(analyses)
         self._fed: Sizes = {}
         if has_run and self._costs is not None:
-            self._fed = {name: array.shape for name, array in one_sample(analyses).items()}
+            self._fed = _sample_sizes(analyses)
             self._costs = self._costs.when_fed(self._fed)
 
     def of(self, node: Node) -> Cost:
@@ -62,6 +62,13 @@ class Costing:
             return Totals(*known, problem=str(reason))
 
 
+def _sample_sizes(analyses: Analyses) -> Sizes:
+    from onnxlint.analyses.execution.execution import Execution
+    from onnxlint.analyses.execution.profile import one_sample
+
+    return {name: array.shape for name, array in one_sample(analyses.get(Execution)).items()}
+
+
 def _costs(analyses: Analyses) -> tuple[Costs | None, str | None]:
     try:
         return analyses.get(Costs), None
@@ -69,14 +76,41 @@ def _costs(analyses: Analyses) -> tuple[Costs | None, str | None]:
         return None, str(reason)
 
 
-def one_sample(analyses: Analyses) -> Feed:
-    """The first sample of what was run, alone where samples can be told apart."""
-    from onnxlint.analyses.execution.execution import Execution
-    from onnxlint.analyses.inputs.dynamic_axes import Sizes as Dynamic
+class Timing:
+    """What the kernels of each layer take."""
 
-    execution = analyses.get(Execution)
-    if execution.attempt is None:
-        return {}
-    feed = execution.attempt.feeds[0]
-    axes = Dynamic(execution.inputs.slots, feed)
-    return axes.with_batch(feed, [0]) if axes.batch_axes else feed
+    def __init__(self, analyses: Analyses, numbers: Mapping[Node, int]) -> None:
+        from onnxlint.analyses.execution.profile import Profile
+
+        self._numbers = numbers
+        self.problem: str | None = None
+        self._profile: Profile | None = None
+        self._within: dict[Node, int] = {}
+        try:
+            self._profile = analyses.get(Profile)
+        except NotApplicable as reason:
+            self.problem = str(reason)
+            return
+        for node, entry in self._profile.nodes.items():
+            self._within |= {covered: numbers[node] for covered in entry.covers if node in numbers}
+
+    def of(self, node: Node) -> Timed | None:
+        """A layer's time; None where no kernel computes it, as what was folded."""
+        profile = self._profile
+        if profile is None or (found := profile.nodes.get(node)) is None:
+            return Timed(within=self._within[node]) if node in self._within else None
+        return Timed(
+            profile.of(node),
+            profile.share(node),
+            tuple(kernel.op for kernel in found.kernels),
+            tuple(self._numbers[each] for each in found.covers if each in self._numbers),
+        )
+
+    @property
+    def profiled(self) -> Profiled | None:
+        """The whole."""
+        profile = self._profile
+        if profile is None:
+            return None
+        sizes = {name: array.shape for name, array in profile.feed.items()}
+        return Profiled(profile.runs, profile.milliseconds, profile.others, sizes)

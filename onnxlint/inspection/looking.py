@@ -17,7 +17,9 @@ class InspectionError(Exception):
     """A model cannot be inspected; the message says which, why and what to do."""
 
 
-def look(path: str, settings: Settings, *, static_only: bool, bounds: bool = False) -> Inspected:
+def look(
+    path: str, settings: Settings, *, static_only: bool, bounds: bool = False, time: bool = False
+) -> Inspected:
     """What there is to show of a model.
 
     Raises:
@@ -25,7 +27,7 @@ def look(path: str, settings: Settings, *, static_only: bool, bounds: bool = Fal
     """
     import msgspec
 
-    looked = partial(_looked, settings=settings, static_only=static_only, bounds=bounds)
+    looked = partial(_looked, settings=settings, static_only=static_only, bounds=bounds, time=time)
     try:
         found = json.loads(Isolated(looked, os.fsencode(path), Budget.build(settings)).result())
     except Crashed as error:
@@ -35,7 +37,9 @@ def look(path: str, settings: Settings, *, static_only: bool, bounds: bool = Fal
     return msgspec.convert({**found, "path": path}, Inspected)
 
 
-def _looked(path: bytes, *, settings: Settings, static_only: bool, bounds: bool) -> bytes:
+def _looked(
+    path: bytes, *, settings: Settings, static_only: bool, bounds: bool, time: bool
+) -> bytes:
     """What is seen, as JSON, or an error."""
     from onnxlint.analyses import Analyses
     from onnxlint.analyses.execution.worker import Workers
@@ -52,7 +56,7 @@ def _looked(path: bytes, *, settings: Settings, static_only: bool, bounds: bool)
         try:
             with open_model(model, budget) as opened:
                 analyses.give(opened)
-                found = inspected(analyses, "", static_only=static_only, bounds=bounds)
+                found = inspected(analyses, "", static_only=static_only, bounds=bounds, time=time)
         except (ModelError, DataError) as error:
             return json.dumps({"error": str(error)}).encode()
     return json.dumps(found.document(found.layers)).encode()
