@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses, Unavailable
-from onnxlint.analyses.static.costs import Costs
+from onnxlint.analyses.static.costs import Costs, Seen
 from onnxlint.analyses.static.trained_parameters import Parameters
 from onnxlint.inspection.cost import Cost, Profiled, Timed, Totals
 from onnxlint.inspection.wiring import Wiring
@@ -28,10 +28,8 @@ class Costing:
         self._parameters, self._wiring = analyses.get(Parameters), wiring
         self._graph = analyses.get(Graph)
         self._costs, self._problem = _costs(analyses)
-        self._fed: Sizes = {}
         if has_run and self._costs is not None:
-            self._fed = _sample_sizes(analyses)
-            self._costs = self._costs.when_fed(self._fed)
+            self._costs = self._costs.when_fed(*_sizes_of_run(analyses))
 
     def of(self, node: Node) -> Cost:
         """What one layer costs; what glue prepares for it counts as its own."""
@@ -62,11 +60,25 @@ class Costing:
             return Totals(*known, problem=str(reason))
 
 
-def _sample_sizes(analyses: Analyses) -> Sizes:
+def _sizes_of_run(analyses: Analyses) -> tuple[Sizes, dict[str, Seen]]:
+    """The shapes of one sample of what was fed, and what was seen of the values of its run."""
     from onnxlint.analyses.execution.execution import Execution
     from onnxlint.analyses.execution.profile import one_sample
 
-    return {name: array.shape for name, array in one_sample(analyses.get(Execution)).items()}
+    execution = analyses.get(Execution)
+    fed = {name: array.shape for name, array in one_sample(execution).items()}
+    seen = {name: (each.dtype, each.shape)
+            for each_of in (execution.inner, execution.statistics)
+            for name, each in each_of.items()}  # fmt: skip
+    for ran in execution.runs[:1]:
+        seen |= ran.types
+    count = execution.attempt.samples_per_run if execution.attempt is not None else 1
+    is_alone = all(fed[name] == shape for ran in execution.runs[:1]
+                   for name, shape in ran.fed.items() if name in fed)  # fmt: skip
+    if not is_alone:  # several samples were fed at once, along the first axis
+        seen = {name: (dtype, (1, *shape[1:])) for name, (dtype, shape) in seen.items()
+                if shape[:1] == (count,)}  # fmt: skip
+    return fed, seen
 
 
 def _costs(analyses: Analyses) -> tuple[Costs | None, str | None]:
