@@ -32,7 +32,7 @@ g (float[N, 3] x) => (float[N, 2] p)
     p = Softmax(z)
 }
 """
-)  # noqa: E501 - the weights
+)
 W1 = np.array([[1, 0, -1, 2], [0, 1, 1, -1], [2, -1, 0, 1]])
 W2 = np.array([[1, 0], [0, 1], [-1, 1], [1, -1]])
 RNG = np.random.default_rng(5)
