@@ -40,6 +40,9 @@ MOST_BODIES = 256
 MOST_STEPS = 256
 """Steps of one body, in all runs together: a choice, with a step of some ms."""
 
+MOST_ODD_RUNS = 64
+"""Runs in which NaN or infinities are located: a choice, each has its values kept for a while."""
+
 MOST_ODD_STEPS = 2048
 """The same where NaN or infinities are known to be met, and it is looked for the first of them."""
 
@@ -141,7 +144,8 @@ class Within:
                    if at in tapped.odd or not ran[at].is_finite
                    or not all(map(_is_finite, feed.values()))]  # fmt: skip
         if strange:
-            _Look(self, samples, MOST_ODD_STEPS).into({at: feeds[at] for at in strange})
+            odd = {at: feeds[at] for at in strange[:MOST_ODD_RUNS]}
+            _Look(self, samples, MOST_ODD_STEPS).into(odd)
 
     def scope_reached(self, scope: Scope) -> Reach | None:
         """How often a scope ran, in all calls; None where that is not known."""
