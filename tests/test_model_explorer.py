@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -16,15 +17,20 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import tries
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onnxlint.analyses import Analyses
 from onnxlint.cli.main import cli
+from onnxlint.model.file.load import open_model
+from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
 from onnxlint.testing import model_from_text
-from onnxlint.viewers.looking import look
+from onnxlint.viewers.collecting import picture
 from onnxlint.viewers.model_explorer import overlays
 from onnxlint.viewers.model_explorer_ids import Ids
+from onnxlint.viewers.picture import Picture
 
 portpicker = pytest.importorskip("portpicker", reason="Model Explorer is not installed")
 pytest.importorskip("model_explorer_onnx", reason="Model Explorer's adapter is not installed")
@@ -46,7 +52,8 @@ net (float[N, 4] x, bool c, int64 n) => (float[N, 4] y, float[N, 4] l) <float[4]
         else_branch = e () => (float[N, 4] q) { q = Identity(x) } >
     k = my.f(h)
     l = Loop(n, c, k) <
-        body = b (int64 i, bool d, float[N, 4] s) => (bool f, float[N, 4] m) <float[4] g = {1, 2, 3, 4}> {
+        body = b (int64 i, bool d, float[N, 4] s) => (bool f, float[N, 4] m)
+        <float[4] g = {1, 2, 3, 4}> {
             f = Identity(d)
             j = If(d) < then_branch = t () => (float[N, 4] p) { p = Mul(s, g) },
                         else_branch = e () => (float[N, 4] q) { q = Identity(s) } >
@@ -142,9 +149,12 @@ def test_what_is_not_written_anew_goes(written, tmp_path):
 
 
 def test_each_of_several_models_has_a_folder(written, tmp_path):
-    run("check", written / "net.onnx", written / "net.onnx", "--static-only", "--select", "GRA",
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "net.onnx").write_bytes((written / "net.onnx").read_bytes())
+    run("check", tmp_path / "a", tmp_path / "b", "--static-only", "--select", "GRA",
         "--model-explorer", tmp_path / "over", "-q")  # fmt: skip
-    assert [each.name for each in (tmp_path / "over").iterdir()] == ["net"]
+    assert {each.name for each in (tmp_path / "over").iterdir()} == {"0-net", "1-net"}
 
 
 @pytest.fixture(scope="module")
@@ -158,26 +168,35 @@ NAMES = st.sampled_from(["", "a", "a", "a_1", "node", "s/a", "/s/t/"])
 
 
 @pytest.mark.filterwarnings("ignore")  # the adapter's own
+@tries(25)
 @given(names=st.lists(NAMES, min_size=16, max_size=16), is_named=st.booleans())
-def test_ids_of_any_names_in_bodies_and_functions(adapter, names, is_named, tmp_path_factory):
+def test_ids_of_any_names_in_bodies_and_functions(adapter, names, is_named, written):
     model = model_from_text(INSIDE)
     for node, name in zip(_nodes(model.graph), names, strict=False):
         node.name = name
     if not is_named:
         model.graph.ClearField("name")
-    path = tmp_path_factory.mktemp("ids") / "net.onnx"
+    path = written / "names.onnx"
     path.write_bytes(model.SerializeToString())
     graphs = {graph.id: {node.id: node for node in graph.nodes}
               for graph in adapter.convert(str(path), {})["graphs"]}  # fmt: skip
-    picture = look(str(path), Settings(), static_only=True)
-    ids = Ids(picture)
-    assert ids.nodes.keys() == {*range(len(picture.vertices))}
+    seen = drawn(path)
+    ids = Ids(seen)
+    assert ids.nodes.keys() == {*range(len(seen.vertices))}
     for number, shown in ids.nodes.items():
         label = graphs[shown.graph][shown.id].label
-        assert label.rpartition("::")[2] == picture.model.layers[number].op.rpartition("::")[2]
-    for each in overlays(picture).values():
+        assert label.rpartition("::")[2] == seen.model.layers[number].op.rpartition("::")[2]
+    for each in overlays(seen).values():
         for graph, told in each.items():
             assert told["results"].keys() <= graphs[graph].keys()
+
+
+def drawn(path: Path) -> Picture:
+    """What viewers are given, without a process of its own."""
+    budget = Budget.build(Settings())
+    with closing(Analyses(Settings(), budget)) as analyses, open_model(str(path), budget) as model:
+        analyses.give(model)
+        return picture(analyses, static_only=True)
 
 
 def _nodes(graph: Any) -> Iterator[Any]:

@@ -75,10 +75,11 @@ def reports(folder: Path) -> list[dict[str, Any]]:
     """What a check of two checkpoints found, which wrote them as steps 3 and 4."""
     np.savez(folder / "data.npz", x=X)
     models = [write(folder, "one.onnx", 1), write(folder, "two.onnx", 2)]
-    done = run("check", *models, "--data", folder / "data.npz", "--tensorboard", folder / "runs" / "a",
-               "--step", 3, "-f", "json", "--select", "ACT,GRA,NUM", "--exit-zero")  # fmt: skip
+    runs = folder / "runs" / "a"
+    done = run("check", *models, "--data", folder / "data.npz", "--tensorboard", runs, "--step", 3,
+               "-f", "json", "--select", "ACT,GRA,NUM", "--exit-zero")  # fmt: skip
     assert done.exit_code == 0, done.stderr
-    assert f"step 4 in {folder / 'runs' / 'a'}" in done.stderr
+    assert f"step 4 in {runs}" in done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)["models"]
     return found
 
@@ -255,8 +256,10 @@ NAMES = st.text(max_size=6) | st.sampled_from(["a", "/a/b", "a_1", "../x", "^a:0
 @tries(40)
 @given(st.lists(NAMES, min_size=1, max_size=6), st.lists(NAMES, max_size=4))
 def test_any_names_become_names_of_their_own(nodes, values):
-    layers = tuple(Layer(at, at, name.strip("/").rpartition("/")[0] or None, "Relu", name, None, None, 0)
-                   for at, name in enumerate(nodes))  # fmt: skip
+    layers = tuple(
+        Layer(at, at, name.rpartition("/")[0] or None, "Relu", name, None, None, 0)
+        for at, name in enumerate(nodes)
+    )
     tensors = tuple(
         Tensor(name, 0, ("input", "initializer")[at % 2]) for at, name in enumerate(values)
     )
