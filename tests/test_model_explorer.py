@@ -99,7 +99,7 @@ def server(written: Path) -> Iterator[str]:
 
 
 def _wait_for(address: str) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         try:
             urlopen(f"{address}check_health").close()
             return

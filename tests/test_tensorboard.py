@@ -104,7 +104,7 @@ def board(folder: Path, reports: object) -> Iterator[str]:
 
 
 def _wait_for(address: str) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         read = json.loads(ask(address, "text/tags"))
         if (
             "model" in read.get("a", ())
