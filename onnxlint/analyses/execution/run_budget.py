@@ -167,8 +167,8 @@ class Work:
         """
         if not self.asks(question):
             raise NotApplicable(
-                f"{question}: about {self._costs[question]:.1g} operations are more than is left of "
-                f"the budget for further runs (limit {self.budget:.1g}; --trace full lifts it)"
+                f"{question}: about {self._costs[question]:.1g} operations are more than is left "
+                f"of the budget for further runs (limit {self.budget:.1g}; --trace full lifts it)"
             )
 
     def check_size(self, times: float) -> None:
