@@ -29,7 +29,8 @@ RUNNING = {
     f"test_{name}" for name in (
         "act_rules", "asserting", "behaviour", "channels", "class_folders", "contract", "costs",
         "data_rules", "expected", "hints", "init", "inspect", "layers_inside", "nan_marks",
-        "positions", "predictions", "profile", "propagation", "public_reports", "reference", "refusals",
+        "positions", "predictions", "profile", "propagation", "public_reports", "reference",
+        "refusals",
         "release_diff", "reruns", "runtime_rules", "scores", "shapes", "synthesis", "targets",
         "ties", "together", "trace", "within", "witnesses",
     )
