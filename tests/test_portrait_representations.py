@@ -24,7 +24,8 @@ MLP = (
     HEADER
     + """
 g (float[N, 3] x) => (float[N, 2] p)
-<float[3, 4] w1 = {1, 0, -1, 2, 0, 1, 1, -1, 2, -1, 0, 1}, float[4, 2] w2 = {1, 0, 0, 1, -1, 1, 1, -1}>
+<float[3, 4] w1 = {1, 0, -1, 2, 0, 1, 1, -1, 2, -1, 0, 1},
+ float[4, 2] w2 = {1, 0, 0, 1, -1, 1, 1, -1}>
 {
     [first] h = MatMul(x, w1)
     [active] r = Relu(h)
@@ -32,7 +33,7 @@ g (float[N, 3] x) => (float[N, 2] p)
     p = Softmax(z)
 }
 """
-)  # noqa: E501 - the weights
+)
 W1 = np.array([[1, 0, -1, 2], [0, 1, 1, -1], [2, -1, 0, 1]])
 W2 = np.array([[1, 0], [0, 1], [-1, 1], [1, -1]])
 RNG = np.random.default_rng(5)
