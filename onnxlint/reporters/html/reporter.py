@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ class Html(Gathering):
         )
 
 
+@cache
 def _environment() -> Environment:
     """Templates in which every text is escaped: for markup, and for what moves or hides text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
