@@ -149,11 +149,13 @@ def test_the_command_is_understood_by_a_shell_whatever_the_name(path):
 
 
 def test_the_command_feeds_the_samples_that_were_saved_or_fed():
-    fed = ModelReport("m", data="data a b.npz (2 files, of which one is read)")
-    assert command(fed, ODD).endswith(" --data 'a b.npz'")
+    asked = ("--stage", "init", "--data", "a b.npz", "--labels", "l.npy", "--compare-simple")
+    fed = ModelReport("m", asked=asked)
+    assert shlex.split(command(fed, ODD)) == ["onnxlint", "m", "--select", "TST001", *asked]
     assert "--data" not in command(FULL, ODD)
     saved = replace(ODD, evidence={"witness": "w/nan 1.npz"})
-    assert command(ModelReport("m"), saved).endswith(" --data 'w/nan 1.npz'")
+    again = ["onnxlint", "m", "--select", "TST001", "--stage", "init", "--data", "w/nan 1.npz"]
+    assert shlex.split(command(fed, saved)) == again
     crash = Diagnostic("LNT001", "rule-crashed", Severity.ERROR, "", Place())
     assert command(ModelReport("m"), crash) == "onnxlint m"
     assert command(ModelReport("m"), replace(crash, evidence={"rule": "ACT001"})).endswith(

@@ -17,7 +17,11 @@ Portrait = Mapping[str, Any]
 """Parts by name, each as `plain` made it."""
 
 PARTS: Mapping[str, str] = {
+    "drawing": "drawing:Drawing",
     "interface": "interface:Interface",
+    "comparison": "comparison:Comparison",
+    "layers": "layers:Layers",
+    "pictures": "pictures:Pictures",
     "predictions": "predictions:Predictions",
     "samples": "samples:Samples",
     "representations": "representations:Representations",

@@ -160,15 +160,16 @@ class Execution:
 
     def _open(self, runner: Runner) -> bool:
         """Loads it as it ships, else as it is written."""
-        every = self.inputs.settings.full_trace
+        settings = self.inputs.settings
+        watched = {"every": settings.full_trace, "integers": settings.integers}
         try:
-            runner.open(every=every)
+            runner.open(**watched)
             return True
         except RunFailure as error:
             refusal = runner.refusal(error)
         runner.level = AS_WRITTEN
         try:
-            runner.open(every=every)
+            runner.open(**watched)
         except RunFailure:
             self.session_failure = refusal
             return False

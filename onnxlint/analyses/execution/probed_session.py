@@ -58,18 +58,23 @@ class Runner:
         """Whether what it loaded still is: others use the worker, too."""
         return self._session == self._worker.session
 
-    def open(self, *, every: bool = False, closely: bool = False) -> None:
+    def open(
+        self, *, every: bool = False, closely: bool = False, integers: bool = False
+    ) -> None:  # fmt: skip
         """Loads the model with its probes; where they are in the way, without them.
 
         `every` float that depends on an input is watched instead of those where kernels end;
-        `closely` takes the others, too, and keeps onnxruntime from fusing anything.
+        `closely` takes the others, too, and keeps onnxruntime from fusing anything. `integers` are
+        watched beside them.
 
         Raises:
             RunFailure: onnxruntime cannot load the model.
         """
         from onnxlint.analyses.execution.probes import chosen, constants
 
-        watches = chosen(self._graph, self._shapes, every=every or closely, integers=every)
+        watches = chosen(
+            self._graph, self._shapes, every=every or closely, integers=every or integers
+        )  # fmt: skip
         if closely:
             watches += constants(self._graph, self._shapes)
         self.kept = list(kept_outputs(self._graph, self._shapes))

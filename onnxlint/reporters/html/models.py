@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from itertools import groupby
 
 from onnxlint.findings import Diagnostic
+from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics, ModelReport, TraceRow
 from onnxlint.reporters.html.items import Item, command, number
 from onnxlint.reporters.html.items import paragraphs as told
@@ -50,17 +51,26 @@ class Group:
 
 @dataclass(frozen=True)
 class Model:
-    """One model, as the templates read it; `number` counts the models of the page from 1."""
+    """One model, as the templates read it; `number` counts the models of the page from 1.
+
+    `page` leads to the page that it has for itself, if there is one."""
 
     number: int
     report: ModelReport
     groups: Sequence[Group]
     sections: Sequence[Section] = ()
+    page: str | None = None
 
     @property
     def id(self) -> str:
         """Where it is on the page."""
         return f"model-{self.number}"
+
+    def drawn(self, place: Place) -> str | None:
+        """Where on the page a place of the model is drawn."""
+        views = {each.name: each.view for each in self.sections}
+        box = views["drawing"].anchor(place) if views.get("drawing") else None
+        return box and f"drawing-{self.number}-{box}"
 
     @property
     def verdict(self) -> str:

@@ -11,7 +11,11 @@ from onnxlint.portrait.parts import PARTS, NotMade, part
 from onnxlint.report import ModelReport
 
 VIEWS: Mapping[str, tuple[str, str]] = {
+    "drawing": ("Architecture", "drawing:View"),
     "interface": ("Inputs and outputs", "interface:View"),
+    "comparison": ("Beside the reference", "comparison:View"),
+    "layers": ("Layers", "layers:View"),
+    "pictures": ("What layers see of one sample", "pictures:View"),
     "predictions": ("Predictions", "predictions:View"),
     "samples": ("Data", "samples:View"),
     "representations": ("Representations", "representations:View"),
