@@ -80,10 +80,14 @@ def test_features_have_the_names_of_their_columns(tmp_path):
 def test_of_many_features_those_outside_their_range_are_shown(tmp_path):
     rows = RNG.random((20, 60)).astype(np.float32)
     rows[4, 55] = 2
-    text = TABLE.replace("[N, 4]", "[N, 60]").replace("float[4, 2] w = {1, 0, 0, 1, 0, 0, 1, 1}",
-                                                     "float[60, 1] w = {" + ", ".join(["1"] * 60) + "}")  # fmt: skip
-    (told,) = of(tmp_path, text.replace("[N, 2]", "[N, 1]"), rows,
-                 inputs={"x": InputContract(range=(0, 1))}).inputs  # fmt: skip
+    ones = ", ".join(["1"] * 60)
+    text = (
+        HEADER
+        + f"""
+    g (float[N, 60] x) => (float[N, 1] y) <float[60, 1] w = {{{ones}}}> {{ y = MatMul(x, w) }}
+    """
+    )
+    (told,) = of(tmp_path, text, rows, inputs={"x": InputContract(range=(0, 1))}).inputs
     assert told.of_features == 60
     assert [each.name for each in told.features] == [*map(str, range(23)), "55"]
     assert told.features[-1].outside == 1

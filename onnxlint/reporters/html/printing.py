@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection, Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ def rendered(template: str, sections: Iterable[str], **shown: Any) -> str:
     )
 
 
+@cache
 def environment(templates: Path) -> Environment:
     """Templates in which every text is escaped: for markup, and for what moves or hides text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
