@@ -153,6 +153,43 @@ def test_operations_of_a_node(body: str, macs: int, flops: int | None, write_mod
     assert (found.macs, found.flops) == (macs, flops)
 
 
+@pytest.mark.parametrize(
+    ("inputs", "call", "macs"),
+    [
+        ("float[1,8,16] q, float[1,8,16] k, float[1,8,16] v",
+         "MultiHeadAttention <num_heads = 2> (q, k, v)", 2 * 8 * 16 * 8),
+        ("float[1,8,32] q, float[1,8,16] k, float[1,8,16] v, float[1,2,24,8] a, "
+         "float[1,2,24,8] b, int32[1] s, int32[1] t",
+         "GroupQueryAttention <num_heads = 4, kv_num_heads = 2> (q, k, v, a, b, s, t)",
+         2 * 8 * 32 * (24 + 8)),
+        ("float[1,8,64] q, int32[1] s, int32[1] t",
+         "GroupQueryAttention <num_heads = 4, kv_num_heads = 2> (q,,,,, s, t)", 2 * 8 * 32 * 8),
+        ("float[1,8,16] x, float[16,48] w, float[48] b",
+         "Attention <num_heads = 2> (x, w, b)", 8 * 16 * 48 + 2 * 8 * 16 * 8),
+        ("float[1,8,16] x, float[1,16,24] b", "FusedMatMul (x, b)", 8 * 16 * 24),
+        ("float[1,8,16] x, uint8[24,1,8] b, float[24] s",
+         "MatMulNBits <K = 16, N = 24, bits = 4, block_size = 16> (x, b, s)", 8 * 16 * 24),
+        ("float[1,3,8,8] x, float[4,3,3,3] w", 'FusedConv <activation = "Relu"> (x, w)',
+         36 * 4 * 27),
+        ("float[1,8,16] x, float[1,8,16] z, float[16] g", "SkipLayerNormalization (x, z, g)", 0),
+    ],
+    ids=lambda text: text.split(" ")[0] if isinstance(text, str) else "",
+)  # fmt: skip
+def test_fused_operators_of_onnxruntime(
+    inputs: str, call: str, macs: int, write_model: Write
+) -> None:
+    more = ", float[D, E, F, G] p, float[D, E, F, G] r" if "Group" in call else ""
+    outs = "h, p, r" if "Group" in call else "h"
+    found = costs(
+        write_model(f"""<ir_version: 10, opset_import: ["" : 23, "com.microsoft" : 1]>
+    net ({inputs}) => (float[A, B, C] y{more}) {{
+        {outs} = com.microsoft.{call} y = Relu(h)
+    }}""")
+    )["h"]
+    assert found.macs == macs
+    assert found.flops == 2 * macs if macs else found.flops == 8 * 128
+
+
 def test_rounds_calls_and_branches(write_model: Write) -> None:
     path = write_model("""<ir_version: 10, opset_import: ["" : 21, "my" : 1]>
     net (float[2, 2] x, bool c, int64 t) => (y, z, w) <int64 n = {5}, bool yes = {1}>
