@@ -18,6 +18,7 @@ from onnxlint.analyses.execution.body_taps import BodyTaps, Reach, Shown
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, runnable, serialised
 from onnxlint.analyses.execution.probes import chosen, constants
+from onnxlint.analyses.execution.tapped_bodies import MOST_TAPPED
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.body_models import Body, as_model, bodies, wanted_by
 from onnxlint.analyses.static.shapes import Shapes
@@ -80,7 +81,7 @@ class Within:
     `of_runs` is how many runs of the model were looked into. `unseen` are the bodies that are not,
     with the reasons; where `is_tapped`, only NaN and infinities are not located in them. `reached`
     tells how often each body ran, `of_calls` what was seen of a value in each call where there are
-    several.
+    several. `beyond` is the first body of those that are too many to be tapped.
     """
 
     def __init__(self, graph: Graph, shapes: Shapes, worker: Worker, execution: Execution) -> None:
@@ -92,6 +93,7 @@ class Within:
         self.of_runs = 0
         self.unseen: list[tuple[Body, Exception]] = []
         self.is_tapped = False
+        self.beyond: Body | None = None
         self.reached: dict[Body, Reach] = {}
         self.of_calls: dict[Value, dict[Body, Statistics]] = {}
 
@@ -107,6 +109,11 @@ class Within:
             report.losses.append(
                 Loss(message, "inner values", Severity.INFO, evidence, _remedy(reason))
             )
+        if self.beyond is not None:
+            message = (f"values inside {self.beyond.owner.place} are not recorded: only "
+                       f"{MOST_TAPPED:,} subgraphs and calls of functions are traced")  # fmt: skip
+            hint = "extract the subgraph or function into a model of its own, and check that"
+            report.losses.append(Loss(message, "inner values", Severity.INFO, hint=hint))
 
     @classmethod
     def build(
@@ -136,7 +143,7 @@ class Within:
             few = dict(list(feeds.items())[: MOST_STEPS // 8])
             _Look(self, samples, MOST_STEPS).into(few)
             return
-        self.is_tapped = True
+        self.is_tapped, self.beyond = True, taps.beyond
         for each in tapped.shown:
             self.take(each, (each.reach.runs if each.reach else 0) * samples)
         ran = self.execution.runs

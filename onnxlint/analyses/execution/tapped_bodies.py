@@ -49,9 +49,10 @@ class TappedBody:
         return (replace(watch, name=self.key(watch.name)) for watch in self.watches)
 
 
-def every_body(graph: Graph) -> list[Body]:
-    """The bodies of a model, from the outside to the inside, as many as are tapped."""
-    return list(islice(_breadth_first(graph), MOST_TAPPED))
+def every_body(graph: Graph) -> tuple[list[Body], Body | None]:
+    """The bodies of a model, from the outside to the inside, and the first that is one too many."""
+    found = list(islice(_breadth_first(graph), MOST_TAPPED + 1))
+    return found[:MOST_TAPPED], found[MOST_TAPPED] if len(found) > MOST_TAPPED else None
 
 
 def _breadth_first(graph: Graph) -> Iterator[Body]:
@@ -82,9 +83,10 @@ def with_taps(graph: Graph, tapped: Sequence[TappedBody]) -> tuple[ModelProto, l
     names = [each.key(watch.name) for each in tapped for watch in each.watches]
     numbers = {name: at for at, name in enumerate(names)}
     copies: dict[tuple[int, ...], Container] = {(): model.graph}
+    known = {each.name for each in model.functions}
     for each in tapped:
         around = copies.get(_way(each.body)[:-2])
-        copy = None if around is None else _copied(model, around, each)
+        copy = None if around is None else _copied(model, around, each, known)
         if copy is not None:
             copies[_way(each.body)] = copy
     for each in tapped:
@@ -101,7 +103,9 @@ def _way(body: Body) -> tuple[int, ...]:
     return (*ids[1:], id(body.scope))
 
 
-def _copied(model: ModelProto, around: Container, tapped: TappedBody) -> Container | None:
+def _copied(
+    model: ModelProto, around: Container, tapped: TappedBody, known: set[str]
+) -> Container | None:
     """The copy of a body in the copy of the scope around it; a function becomes one of its own."""
     body = tapped.body
     node = around.node[body.owner.index]
@@ -112,10 +116,10 @@ def _copied(model: ModelProto, around: Container, tapped: TappedBody) -> Contain
         return inner
     function: FunctionProto = model.functions.add()
     function.CopyFrom(body.scope.function)
-    known = {each.name for each in model.functions}
     name = f"{function.name}_of_call_{tapped.number}"
     while name in known:
         name += "_"
+    known.add(name)
     function.name = node.op_type = name
     _import(function.opset_import)
     return function
