@@ -359,3 +359,58 @@ def test_a_note_at_a_node_is_shown(write_model, tmp_path):
     onnx.save(model, tmp_path / "m.onnx")
     shown = run(tmp_path / "m.onnx", "#0", "--static-only").stdout.splitlines()
     assert shown[-3:] == ["Note at the node", "  /net.py(12): forward", "  /main.py(3): <module>"]
+
+
+TIMES = {
+    "a function called in a function in a loop": (
+        """net (float[N, 4] x) => (float[N, 4] y) <int64 m = {3}, bool t = {1}> {
+            y = Loop(m, t, x) <body = b (int64 i, bool on, float[N, 4] s)
+                => (bool st, float[N, 4] n) { st = Identity(on) n = my.g(s) }>
+        }
+        <domain: "my", opset_import: ["": 17, "my": 1]>
+        g (a) => (o) { h = my.f(a) k = my.f(h) o = Add(h, k) }
+        <domain: "my", opset_import: ["": 17]> f (a) => (p) { e = Neg(a) p = Abs(e) }""",
+        {"e": 6, "h": 3, "n": 3},
+    ),
+    "a branch in a function": (
+        """net (float[N, 4] x) => (float[N, 4] y, float[N, 4] z) <bool t = {1}, bool u = {0}> {
+            y = my.g(x, t) z = my.g(x, u)
+        }
+        <domain: "my", opset_import: ["": 17]> g (a, c) => (o) {
+            o = If(c) <then_branch = p () => (q) { q = Neg(a) },
+                       else_branch = r () => (s) { s = Exp(a) }>
+        }""",
+        {"q": 1, "s": 1, "o": 2},
+    ),
+    "no iteration": (
+        """net (float[N, 4] x) => (float[N, 4] y) <int64 m = {0}, bool t = {1}> {
+            y = Loop(m, t, x) <body = b (int64 i, bool on, float[N, 4] s)
+                => (bool st, float[N, 4] n) { st = Identity(on) n = Neg(s) }>
+        }""",
+        {"n": 0},
+    ),
+    "nothing to watch: sequences": (
+        """net (float[N, 4] x) => (float[N, 4] y) <bool t = {1}, int64 at = {0}> {
+            l = If(t) <
+                then_branch = p () => (seq(float[N, 4]) q) { q = SequenceConstruct(x, x) },
+                else_branch = r () => (seq(float[N, 4]) s) { s = SequenceConstruct(x) }>
+            y = SequenceAt(l, at)
+        }""",
+        {"q": 1, "s": 0},
+    ),
+    "nothing to watch: texts": (
+        """net (string[N] x) => (string[N] y) <bool t = {1}> {
+            y = If(t) <then_branch = p () => (string[N] q) { q = Identity(x) },
+                       else_branch = r () => (string[N] s) { s = Identity(x) }>
+        }""",
+        {"q": 1, "s": 0},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_how_often_bodies_run_is_counted(write_model, kind):
+    text, times = TIMES[kind]
+    layers = document(write_model(HEAD + text))["layers"]
+    found = {layer["output"]: layer["reach"]["times"] for layer in layers}
+    assert {name: found[name] for name in times} == times

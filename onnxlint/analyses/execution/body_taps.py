@@ -32,6 +32,9 @@ MOST_SHOWN = 2048
 """Iterations of one body that are measured, in all runs together: a choice, each value takes some
 hundredths of a millisecond."""
 
+NUMBERS_SINCE = 12
+"""The opset from which on `Constant` takes a number as it is."""
+
 LEAST_SHOWN = 128
 """Iterations that are measured in each run, however many runs there are."""
 
@@ -116,7 +119,7 @@ class BodyTaps:
             if scope not in watches:
                 watches[scope] = list(self._watches(scope, known_only=known_only))
                 watches[scope] += self._of_inputs(scope) if with_inputs else ()
-            yield TappedBody(body, number, watches[scope])
+            yield TappedBody(body, number, watches[scope], is_counted=_has_constants(scope))
 
     def _watches(self, scope: Scope, *, known_only: bool) -> Iterator[Watch]:
         wanted = chosen(self._graph, self._shapes, every=True, integers=True, scope=scope)
@@ -175,7 +178,7 @@ class BodyTaps:
     def _shown(
         self, tapped: TappedBody, runs: Iterable[Ran], seen: Mapping[str, Statistics]
     ) -> Shown:  # fmt: skip
-        keys = {watch.name: tapped.key(watch.name) for watch in tapped.watches}
+        keys = {name: tapped.key(name) for name in tapped.names}
         times = [
             max((ran.shown.get(key, int(key in ran.types)) for key in keys.values()), default=0)
             for ran in runs
@@ -187,3 +190,8 @@ class BodyTaps:
         is_cut = any(count > self._most for count in times)
         reach = Reach(sum(count > 0 for count in times), len(times), looked_at, is_cut)
         return Shown(tapped.body, statistics, reach)
+
+
+def _has_constants(scope: Scope) -> bool:
+    """Whether the opset has what counts the runs of a body in which nothing can be watched."""
+    return scope.opsets.get("", 0) >= NUMBERS_SINCE

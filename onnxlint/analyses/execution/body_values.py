@@ -152,7 +152,7 @@ class Within:
                    or not all(map(_is_finite, feed.values()))]  # fmt: skip
         if strange:
             odd = {at: feeds[at] for at in strange[:MOST_ODD_RUNS]}
-            _Look(self, samples, MOST_ODD_STEPS).into(odd)
+            _Look(self, samples, MOST_ODD_STEPS, only_odd=True).into(odd)
 
     def scope_reached(self, scope: Scope) -> Reach | None:
         """How often a scope ran, in all calls; None where that is not known."""
@@ -163,7 +163,7 @@ class Within:
         """The steps that NaN or infinities show when other samples are fed; no statistics."""
         apart = Within(self.graph, self.shapes, self.worker, self.execution)
         if next(bodies(self.graph.main), None) is not None:
-            _Look(apart, 1, MOST_ODD_STEPS).into(dict(enumerate(feeds)))
+            _Look(apart, 1, MOST_ODD_STEPS, only_odd=True).into(dict(enumerate(feeds)))
         return apart.close_runs
 
     def take(self, shown: Shown, samples: int) -> None:
@@ -197,10 +197,15 @@ def _remedy(reason: Exception) -> str:
 
 
 class _Look:
-    """Goes through the bodies, from the outside to the inside, with one session for each."""
+    """Goes through the bodies, from the outside to the inside, with one session for each.
 
-    def __init__(self, within: Within, samples: int, most_steps: int) -> None:
-        self._per_run, self.most_steps = samples, most_steps
+    With `only_odd` it is after the steps that NaN or infinities show, and no statistics.
+    """
+
+    def __init__(
+        self, within: Within, samples: int, most_steps: int, *, only_odd: bool = False
+    ) -> None:  # fmt: skip
+        self._per_run, self.most_steps, self.only_odd = samples, most_steps, only_odd
         self.graph, self.shapes, self.worker = within.graph, within.shapes, within.worker
         self.within, self.execution = within, within.execution
         self._waiting: deque[tuple[Body, list[Visit]]] = deque()
@@ -312,7 +317,7 @@ class _Inside:
                 inside.append(Visit(visit.run, values))
             is_cut |= len(inside) - before == most > 1
         seen = self._look.worker.total() if reached and self._outputs else {}
-        if not self._within.is_tapped:
+        if not self._look.only_odd:
             reach = Reach(len(reached), self._within.of_runs, len(inside), is_cut)
             self._within.take(Shown(self._body, seen, reach), len(reached) * self._samples)
         if self._inner:
@@ -340,6 +345,8 @@ class _Inside:
                     if name in scope.values}  # fmt: skip
             values = visit.values | here
             yield values
+            if self._look.only_odd and self._close >= MOST_CLOSE and not self._inner:
+                return  # no more of them are kept
             try:
                 given = walk.send([self._read(value, values) for value in carried(self._body)])
             except StopIteration:
