@@ -43,6 +43,7 @@ net (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {%d, 0, 0, %d}> {
     c = Reciprocal(h)
     y = Sum(a, b, c)
 }"""
+HOSTILE = "two|<img src=x onerror=alert(1)>`*.onnx"
 NODES = ("/enc/fc/MatMul", "/enc/act/Sqrt", "/enc/act/Log", "/enc/act/Reciprocal", "")
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -74,7 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reports(folder: Path) -> list[dict[str, Any]]:
     """What a check of two checkpoints found, which wrote them as steps 3 and 4."""
     np.savez(folder / "data.npz", x=X)
-    models = [write(folder, "one.onnx", 1), write(folder, "two.onnx", 2)]
+    models = [write(folder, "one.onnx", 1), write(folder, HOSTILE, 2)]
     runs = folder / "runs" / "a"
     done = run("check", *models, "--data", folder / "data.npz", "--tensorboard", runs, "--step", 3,
                "-f", "json", "--select", "ACT,GRA,NUM", "--exit-zero")  # fmt: skip
@@ -198,6 +199,12 @@ def test_findings_as_text(board, reports):
     assert "<code>enc/act/Sqrt</code>" in text
 
 
+def test_hostile_names_stay_text(board):
+    text = json.loads(ask(board, "text/text", "findings"))[1]["text"]
+    assert "<img" not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;`*.onnx" in text
+
+
 @pytest.mark.skipif(BROWSER is None, reason="no browser is installed")
 def test_in_a_browser(board, tmp_path):
     """The cards of the time series are there, and those in sight are drawn."""
@@ -309,4 +316,8 @@ def test_what_does_not_go_together(write_model, tmp_path):
     assert told == "Error: --tensorboard writes the whole model; leave out 'y'"
     told = refusal("inspect", model, "--sort", "parameters", "--tensorboard", tmp_path)
     assert told == "Error: --tensorboard writes the whole model; leave out '--sort'"
+    told = refusal("inspect", model, "--json", "--tensorboard", tmp_path)
+    assert told == "Error: --tensorboard writes the whole model; leave out '--json'"
+    told = refusal("check", model, "--diff", "--model-explorer", tmp_path)
+    assert told == "Error: --diff only shows changes; leave out --model-explorer"
     assert "give a file instead of '-'" in refusal("check", "-", "--tensorboard", tmp_path)

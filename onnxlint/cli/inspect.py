@@ -147,7 +147,8 @@ def command(
     check_dump(dump)
     viewers = Viewers.of(tensorboard, model_explorer, step)
     if viewers:
-        _check_whole(viewers, name, choosing)
+        shown = {"--bounds": bounds, "--json": as_json or format_ == "json"}
+        _check_whole(viewers, name, choosing | shown)
         _give(viewers, model, _settings(model, trace=trace, **given), static_only=static_only)
         return
     choice = _choice(where, find, sort, static_only=static_only)
@@ -176,10 +177,10 @@ def command(
 
 
 def _check_whole(viewers: Viewers, name: str | None, choosing: Mapping[str, Any]) -> None:
-    """Refuses to write a part of a model.
+    """Refuses to write a part of a model, or to print it as well.
 
     Raises:
-        click.UsageError: a part is asked for.
+        click.UsageError: one of these is asked for.
     """
     option = next(viewers.folders())[0]
     parts = [name, *(part for part, given in choosing.items() if given)]
