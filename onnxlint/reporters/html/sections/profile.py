@@ -21,9 +21,9 @@ MOST_TICKS, MOST_NUMBERS = 6, 12
 """Labels of the axes: a choice, of more they would touch."""
 
 BEYOND = 3
-"""Decades that an axis goes on at least beyond the middle two thirds of what it shows, or by a quarter
-of these: the scores that attention masks, of -3e38, would flatten all others. What lies further is
-drawn at its end."""
+"""Decades that an axis goes on at least beyond the middle two thirds of what it shows, or a quarter of
+these: the scores that attention masks, of -3e38, would flatten all others. What lies further is drawn
+at its end."""
 
 
 @dataclass(frozen=True)
