@@ -487,7 +487,8 @@ def test_the_chart_is_not_flattened_by_the_numbers_of_masks():
     chart = profile.chart([*plain_layers, masked])
     assert chart is not None
     ticks = [text for _, text in chart.panels[0].ticks]
-    assert ticks[-1] in ("10⁴", "10⁵", "1000")
+    assert len(ticks) > 2
+    assert "10³⁸" not in ticks
     assert profile.chart([plain_layers[0]]) is None
 
 

@@ -224,7 +224,8 @@ def _facts(layer: Layer) -> Iterator[tuple[str, str]]:
     yield "Node", layer.node
     yield "Scope", layer.scope
     yield "Output", layer.output or ""
-    yield "Parameters", _exact(layer.parameters)
+    if layer.parameters:
+        yield "Parameters", f"{layer.parameters:,}"
     if layer.trainable is not None and layer.parameters:
         yield "Trainable parameters", f"{layer.trainable:,}"
     yield "MACs", _exact(layer.macs)
