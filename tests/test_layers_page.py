@@ -410,13 +410,13 @@ def test_every_fact_of_a_layer_stands_on_the_page():
     shown = page(report(Layers(many(8), 3, 2, "two inputs", costs_of="x[1, 8]"), pictures=PICTURES))
     for told in (
         "8 layers, 28 parameters. One run of x[1, 8] takes 28,000 MACs.", "3 nodes left out",
-        "Trainable parameters", "Memory of outputs 32 B", "Dead channels 25 %", "Saturated 50 %",
-        "NaN 1 (10 %)", "-∞ … 6, or NaN, not tight", "Gain 0.5", "onnxlint inspect m.onnx '#12'",
+        "Trainable parameters", "32 B", "Dead channels 25 %", "Saturated 50 %",
+        "NaN 1 (10 %)", "-∞ … 6, or NaN, not tight", "Gain 0.5", "onnxlint inspect m.onnx '#5'",
         "Layer #6 in the table", "channel 0: -1 … 1",
     ):  # fmt: skip
         assert told.replace(" ", "") in shown.text.replace(" ", ""), told
     drawn = [given for tag, given in shown.elements if tag == "svg" and "role" in given]
-    assert any("from 1 at #5 to 8 at #12" in given["aria-label"] for given in drawn)
+    assert any("from 1 at #5 to 8 at #12" in given.get("aria-label", "") for given in drawn)
 
 
 WITH_LAYERS = page(
@@ -444,7 +444,7 @@ def test_hostile_names_of_layers_make_no_element_and_no_attribute(names):
     seen = page(replace(hostile, portrait=None), hostile)
     assert {tag for tag, _ in seen.elements} <= OWN_TAGS
     assert {name for _, given in seen.elements for name in given} <= OWN_ATTRIBUTES
-    assert len(seen.of_class("layer")) == 9
+    assert len([given for tag, given in seen.elements if tag == "tbody" and "id" in given]) == 9
     links = [given["href"] for _, given in seen.elements if "href" in given]
     assert all(link.startswith(("#", "data:,")) for link in links)
     sources = [given["src"] for tag, given in seen.elements if tag == "img"]
@@ -487,20 +487,22 @@ def test_the_chart_is_not_flattened_by_the_numbers_of_masks():
     chart = profile.chart([*plain_layers, masked])
     assert chart is not None
     ticks = [text for _, text in chart.panels[0].ticks]
-    assert ticks[-1] in ("10⁴", "10⁵", "1000")
+    assert len(ticks) > 2
+    assert "10³⁸" not in ticks
     assert profile.chart([plain_layers[0]]) is None
 
 
 def test_thousands_of_layers_take_few_bytes_each():
     text = written("html", [report(Layers(many(400)))])
-    assert len(text) < 400 * 4_000
+    assert len(text) < 400 * 3_000
 
 
 # In a browser
 
 
 STEPS = """
-const rows = () => [...page.querySelectorAll(".layer:not([hidden])")].map((row) => row.id);
+const seenRows = ".layer-table tbody:not([hidden])";
+const rows = () => [...page.querySelectorAll(seenRows)].map((row) => row.id);
 const heads = [...page.querySelectorAll(".sort")];
 const press = (title) => heads.find((head) => head.textContent === title).click();
 const [text, found] = [page.querySelector(".layer-text"), page.querySelector(".layer-found")];
@@ -527,10 +529,10 @@ found.click();
 const row = page.getElementById("layer-1-25");
 const detail = row.rows[1];
 seen.folded = detail.hidden;
-row.querySelector(".unfold").click();
-seen.unfolded = [detail.hidden, row.querySelector(".unfold").getAttribute("aria-expanded")];
+row.querySelector("th button").click();
+seen.unfolded = [detail.hidden, row.querySelector("th button").getAttribute("aria-expanded")];
 seen.isHigh = detail.getBoundingClientRect().height > 100;
-seen.fits = row.querySelector(".unfolded").getBoundingClientRect().right <= view.innerWidth;
+seen.fits = row.querySelector("td > div").getBoundingClientRect().right <= view.innerWidth;
 ask("no such layer");
 page.querySelector(".profile a").dispatchEvent(new view.MouseEvent("click", {bubbles: true}));
 view.location.hash = "#layer-1-30";

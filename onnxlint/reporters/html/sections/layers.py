@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING
 from onnxlint.model.graph.place import Place
 from onnxlint.portrait.layers import Activity, Layer, Layers, Limits, Weight
 from onnxlint.report import ModelReport
+from onnxlint.reporters.html.items import argument, command_line
 from onnxlint.reporters.html.sections import profile
-from onnxlint.reporters.html.sections.amounts import count, figure, share, size
+from onnxlint.reporters.html.sections.amounts import EXACT, count, figure, share, size
 from onnxlint.reporters.html.sections.histograms import Histogram, of_activity, of_weight
 from onnxlint.reporters.summary import counted
 
@@ -150,9 +150,11 @@ class View:
         if len(part.layers) > MOST_ROWS:
             yield f"{len(part.layers) - MOST_ROWS:,} more layers are not shown."
 
-    def command(self, layer: Layer) -> str:
-        """The command that shows the layer in a terminal."""
-        return f"onnxlint inspect {shlex.quote(self.report.path)} '#{layer.number}'"
+    @property
+    def command(self) -> str:
+        """The command that shows the first layer in a terminal."""
+        first = self.part.layers[0].number if self.part.layers else 0
+        return command_line(["onnxlint", "inspect", argument(self.report.path), f"#{first}"])
 
     def read(self, layer: Layer) -> list[int]:
         """The layers that one reads, as many as are named."""
@@ -219,17 +221,16 @@ def _magnitude(seen: Activity | None) -> float | None:
 
 
 def _facts(layer: Layer) -> Iterator[tuple[str, str]]:
-    yield "Operator", layer.op
     yield "Node", layer.node
     yield "Scope", layer.scope
     yield "Output", layer.output or ""
-    yield "Type", layer.shape or ""
-    yield "Parameters", f"{layer.parameters:,}" if layer.parameters else ""
+    if layer.parameters:
+        yield "Parameters", f"{layer.parameters:,}"
     if layer.trainable is not None and layer.parameters:
         yield "Trainable parameters", f"{layer.trainable:,}"
-    yield "MACs", f"{layer.macs:,}" if layer.macs else ""
+    yield "MACs", _exact(layer.macs)
     yield "FLOPs", f"{layer.flops:,}" if layer.flops else ""
-    yield "Memory of outputs", size(layer.memory) if layer.memory else ""
+    yield "Bytes of outputs", _exact(layer.memory)
     yield "Share of time", share(layer.time) if layer.time is not None else ""
     if layer.seen is not None:
         yield from _observed(layer.seen)
@@ -237,6 +238,11 @@ def _facts(layer: Layer) -> Iterator[tuple[str, str]]:
         yield "Bound for any input", _limits(layer.limits)
     yield "Gradient", "" if layer.gradient is None else figure(layer.gradient)
     yield "Gain", "" if layer.gain is None else figure(layer.gain)
+
+
+def _exact(number: int | None) -> str:
+    """What the row tells in three digits; empty where it tells all."""
+    return f"{number:,}" if number is not None and number >= EXACT else ""
 
 
 def _observed(seen: Activity) -> Iterator[tuple[str, str]]:

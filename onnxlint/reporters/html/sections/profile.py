@@ -20,10 +20,9 @@ MOST_POINTS = 400
 MOST_TICKS, MOST_NUMBERS = 6, 12
 """Labels of the axes: a choice, of more they would touch."""
 
-BEYOND = 3
-"""Decades that an axis goes on at least beyond the middle two thirds of what it shows, or by a quarter
-of these: the scores that attention masks, of -3e38, would flatten all others. What lies further is
-drawn at its end."""
+BEYOND = 6
+"""Decades that an axis goes on at most beyond the middle two thirds of what it shows: the scores
+that attention masks, of -3e38, would flatten all others. What lies further is drawn at its end."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +127,8 @@ class _Axis:
         logs = sorted(map(math.log10, magnitudes))
         cut = len(logs) // 6
         low, high = logs[cut], logs[-1 - cut]
-        beyond = max(BEYOND, (high - low) / 4)
-        self._first = math.floor(max(logs[0], low - beyond))
-        self._last = max(math.ceil(min(logs[-1], high + beyond)), self._first + 1)
+        self._first = math.floor(max(logs[0], low - BEYOND))
+        self._last = max(math.ceil(min(logs[-1], high + BEYOND)), self._first + 1)
         self._top = top
 
     def y(self, magnitude: float) -> float:

@@ -344,7 +344,7 @@
     const pairs = (rows) => html("dl", {}, ...rows.filter(([, text]) => text).map(([title, text]) =>
       html("div", {}, html("dt", { textContent: title }), html("dd", { textContent: text }))));
     const rowOf = (number) => {
-      const row = document.querySelector(`.layer a[href="#${section.id}-n${number}"]`)?.closest(".layer");
+      const row = document.querySelector(`.layer-table a[href="#${section.id}-n${number}"]`)?.closest("tbody");
       return row ? [html("p", {}, html("a", { href: `#${row.id}`, textContent: "Show in the table of layers" }))] : [];
     };
     const tellStep = (number) => {

@@ -26,14 +26,15 @@ for (const section of document.querySelectorAll(".part.layers")) {
 
   const unfold = (row, isOpen) => {
     row.rows[1].hidden = !isOpen;
-    row.querySelector(".unfold").setAttribute("aria-expanded", String(isOpen));
+    row.querySelector("th > button").setAttribute("aria-expanded", String(isOpen));
   };
 
   const keyOf = (row, column) => {
     const cell = row.rows[0].cells[column];
     if (column === 0) return Number(cell.textContent);
     if (column < 3) return cell.textContent;
-    return cell.dataset.v === undefined ? null : Number(cell.dataset.v);
+    const key = cell.dataset.v ?? cell.textContent;
+    return key === "" ? null : Number(key);
   };
 
   const sort = (head) => {
@@ -61,6 +62,7 @@ for (const section of document.querySelectorAll(".part.layers")) {
       apply();
     }
     unfold(row, true);
+    row.tabIndex = -1;
     row.scrollIntoView();
     row.focus({ preventScroll: true });
   };
@@ -71,7 +73,7 @@ for (const section of document.querySelectorAll(".part.layers")) {
   for (const button of table.querySelectorAll(".sort")) button.hidden = false;
   table.addEventListener("click", (event) => {
     const head = event.target.closest(".sort");
-    const row = event.target.closest(".unfold");
+    const row = event.target.closest("tbody th > button");
     if (head) sort(head.closest("th"));
     if (row) unfold(row.closest("tbody"), row.getAttribute("aria-expanded") === "false");
   });
