@@ -84,7 +84,7 @@ def test_boxes_of_a_group_do_not_overlap_and_data_flows_down(drawings, name):
     for group in drawings[name].groups:
         places = [*zip(group.x, group.y, strict=True)]
         for at, (x, y) in enumerate(places):
-            assert WIDTH / 2 <= x + 0.1 and x <= group.width - WIDTH / 2 + 0.1
+            assert x + 0.1 >= WIDTH / 2 and x <= group.width - WIDTH / 2 + 0.1
             assert all(abs(x - u) >= WIDTH or abs(y - v) >= HEIGHT for u, v in places[:at])
         for edge in group.edges:
             if edge.source >= 0 and edge.target >= 0:

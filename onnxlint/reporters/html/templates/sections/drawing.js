@@ -525,6 +525,7 @@
       if (event.key === "Enter") pick(".hits button")?.click();
     });
     for (const [title] of data.colours) meaning.append(html("option", { textContent: title }));
+    meaning.selectedIndex = data.meaning;
     meaning.addEventListener("change", () => { draw(); legend(); });
     rootChoice?.addEventListener("change", () => turn(Number(rootChoice.value)));
     const follow = () => {
