@@ -81,6 +81,10 @@ def test_quantised_weights_are_parameters_that_are_not_trained(path: str) -> Non
     assert analysed(FIXTURES / "quantised/dynamic.onnx") == (1394, 26)
 
 
+def test_a_quantised_embedding_is_a_parameter() -> None:
+    assert analysed(FIXTURES / "quantised/dynamic_transformer.onnx")[0] == 3604
+
+
 def test_a_function_reads_its_arguments_as_its_nodes_do(write_model: Write) -> None:
     path = write_model("""<ir_version: 10, opset_import: ["" : 21, "my" : 1]>
     net (float[N, 2, 4] x) => (y)
