@@ -18,8 +18,12 @@ $(VENV)/installed: pyproject.toml hatch_build.py onnxlint/runtime/statistics/pas
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
+# Model Explorer without what converts other models than ONNX: 480 MB of native code.
+MODEL_EXPLORER := ai-edge-model-explorer model-explorer-onnx
+
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps $(MODEL_EXPLORER)
 	@touch $@
 
 demo: $(VENV)/installed  ## Install, and lint a flawed model.
@@ -32,8 +36,17 @@ test: $(VENV)/installed-dev  ## Install, and run every check.
 # Each process has whole files, as long as there are some: what a file sets up is set up once.
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
+# Pages are opened in a browser, by tests that are skipped where there is none.
+BROWSERS := chromium chromium-browser google-chrome chrome
+
+$(VENV)/browser: | $(VENV)/installed-dev
+	@for name in $(BROWSERS); do command -v $$name && break; done > $@.log || \
+	  { test "$$(id -u)" = 0 && apt-get update && apt-get install --yes --no-install-recommends chromium; } \
+	  >> $@.log 2>&1 || echo 'No browser: tests of pages are skipped. Install chromium to run them.'
+	@touch $@
+
 .PHONY: tests
-tests: $(VENV)/installed-dev
+tests: $(VENV)/installed-dev $(VENV)/browser
 	$(PYTEST)
 
 QUICK := (unit or examples) and not (runtime or slow or docs)
@@ -68,6 +81,7 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other l
 	$(BIN)/python benchmarks/numeric_faults.py
 	$(BIN)/python benchmarks/judges.py
 	$(BIN)/python benchmarks/report_cache.py
+	$(BIN)/python benchmarks/html_report.py
 	$(BIN)/python benchmarks/large_weights.py
 	$(BIN)/python benchmarks/other_linters.py
 

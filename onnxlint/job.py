@@ -33,6 +33,7 @@ class Job:
     names the file that held. `suppressions` and `accepted` are findings that do not count; those of
     rules of the codes `mandatory` always do. `rule_sources` are the files and folders that rules
     were loaded from, beside packs. `portrays` is whether the report is to have a portrait.
+    `asked` are the options of the command that ask for this job again.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Job:
     accepted: Accepted | None = None
     rule_sources: tuple[Path, ...] = ()
     portrays: bool = False
+    asked: tuple[str, ...] = ()
 
     def severity_of(self, rule: Rule) -> tuple[Severity | None, Severity | None]:
         """What is set for a rule's findings, and the least that is allowed."""
@@ -62,7 +64,11 @@ class Job:
     def completed(self, report: ModelReport, *, seconds: float) -> ModelReport:
         """A report of this job, with what was known before it began."""
         return replace(
-            report, seconds=seconds, fail_on=self.fail_on, configuration=self.configuration
+            report,
+            seconds=seconds,
+            fail_on=self.fail_on,
+            configuration=self.configuration,
+            asked=self.asked,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -99,12 +99,14 @@ class Planner:
     def _planned(self, path: str, loaded: Loaded) -> Job:
         registry = self._registry(loaded)
         settings = self.settings or settings_of(loaded, path, **self.overrides)
+        if self.portrays and settings.layer is None:
+            settings = replace(settings, layer="")
         job = plan(loaded, registry, path, select=self.select, ignore=self.ignore,
                    preview=self.preview, stage=self.stage, fail_on=self.fail_on,
                    targets=self.targets, static_only=self.static_only, settings=settings,
                    accepted=self._accepted(loaded))  # fmt: skip
         return replace(job, rule_sources=_sources(loaded, self.rules),
-                       portrays=self.portrays)  # fmt: skip
+                       portrays=self.portrays, asked=tuple(options_of(self)))  # fmt: skip
 
     def _accepted(self, loaded: Loaded) -> Accepted | None:
         file = self.accepted or loaded.path(loaded.config.accepted or ACCEPTED_FILE)
@@ -128,3 +130,39 @@ def _sources(loaded: Loaded, given: tuple[Path, ...]) -> tuple[Path, ...]:
     """The files and folders that rules came from."""
     files = loaded.rule_files if loaded.config.rule else ()
     return (*files, *map(loaded.path, loaded.config.rule_paths), *given)
+
+
+_VALUES = {
+    "data": "--data", "labels": "--labels", "reference": "--reference", "samples": "--samples",
+    "seed": "--seed",
+}  # fmt: skip
+_FLAGS = {"compare_simple": ["--compare-simple"], "full_trace": ["--trace", "full"]}
+
+
+def options_of(planner: Planner) -> Iterator[str]:
+    """The options of `onnxlint check` that plan as a planner does, but for the choice of rules.
+
+    Limits, which decide how long and not what, are left out.
+    """
+    given = dict(planner.overrides)
+    if planner.settings is not None:
+        own, default = planner.settings, Settings()
+        names = [
+            name for name in (*_VALUES, *_FLAGS) if getattr(own, name) != getattr(default, name)
+        ]
+        given = {name: getattr(own, name) for name in names}
+    yield from _option("--stage", planner.stage)
+    yield from _option("--target", ",".join(planner.targets))
+    yield from _option("--config", planner.config)
+    yield from (word for path in planner.rules for word in ("--rules", str(path)))
+    flags = {"--preview": planner.preview, "--trust-config": planner.trust_config,
+             "--static-only": planner.static_only}  # fmt: skip
+    yield from (flag for flag, is_set in flags.items() if is_set)
+    for name, option in _VALUES.items():
+        yield from _option(option, given.get(name))
+    yield from (word for name, words in _FLAGS.items() if given.get(name) for word in words)
+
+
+def _option(name: str, value: object) -> Iterator[str]:
+    if value is not None and value != "":
+        yield from (name, str(value))

@@ -149,11 +149,13 @@ def test_the_command_is_understood_by_a_shell_whatever_the_name(path):
 
 
 def test_the_command_feeds_the_samples_that_were_saved_or_fed():
-    fed = ModelReport("m", data="data a b.npz (2 files, of which one is read)")
-    assert command(fed, ODD).endswith(" --data 'a b.npz'")
+    asked = ("--stage", "init", "--data", "a b.npz", "--labels", "l.npy", "--compare-simple")
+    fed = ModelReport("m", asked=asked)
+    assert shlex.split(command(fed, ODD)) == ["onnxlint", "m", "--select", "TST001", *asked]
     assert "--data" not in command(FULL, ODD)
     saved = replace(ODD, evidence={"witness": "w/nan 1.npz"})
-    assert command(ModelReport("m"), saved).endswith(" --data 'w/nan 1.npz'")
+    again = ["onnxlint", "m", "--select", "TST001", "--stage", "init", "--data", "w/nan 1.npz"]
+    assert shlex.split(command(fed, saved)) == again
     crash = Diagnostic("LNT001", "rule-crashed", Severity.ERROR, "", Place())
     assert command(ModelReport("m"), crash) == "onnxlint m"
     assert command(ModelReport("m"), replace(crash, evidence={"rule": "ACT001"})).endswith(
@@ -257,7 +259,7 @@ seen.titled = page.querySelectorAll("label > input, label > select").length;
 """
 
 
-def observed(browser: str, file: Path, width: int) -> tuple[dict, list[str]]:
+def observed(browser: str, file: Path, width: int, steps: str = STEPS) -> tuple[dict, list[str]]:
     """What the page did when it was used in a window of this width, and what it complained of."""
     frame = file.with_name("frame.html")
     frame.write_text(f"""<!doctype html><iframe id="f" src="{file.as_uri()}"
@@ -269,7 +271,7 @@ def observed(browser: str, file: Path, width: int) -> tuple[dict, list[str]]:
       f.onload = async () => {{
         const seen = {{}}, page = f.contentDocument, view = f.contentWindow;
         const filter = page.getElementById("filter");
-        try {{ {STEPS} }} catch (error) {{ seen.error = `${{error}}`; }}
+        try {{ {steps} }} catch (error) {{ seen.error = `${{error}}`; }}
         seen.loaded = view.performance.getEntriesByType("resource").map(each => each.name);
         document.getElementById("seen").textContent = btoa(JSON.stringify(seen));
       }};</script>""", encoding="utf-8")  # fmt: skip

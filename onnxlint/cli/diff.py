@@ -20,8 +20,8 @@ from onnxlint.settings import (
 )
 
 if TYPE_CHECKING:
+    from onnxlint.diffing.releases import Seen
     from onnxlint.planner import Planner
-    from onnxlint.release_diff import ReleaseDiff
 
 SECTIONS = {
     "Input data": ("data", "labels", "samples", "seed"),
@@ -71,8 +71,9 @@ _FILE = click.Path(path_type=Path)
               f"[{DEFAULT_TIME_LIMIT:g}]")  # fmt: skip
 @click.option("--memory-limit", metavar="SIZE",
               help="Memory limit for each process, e.g. 4GiB.")  # fmt: skip
-@click.option("--format", "-f", "format_", type=click.Choice(["text", "json", "markdown"]),
-              default="text", help="Format of the report.  [text]")  # fmt: skip
+@click.option("--format", "-f", "format_", type=click.Choice(["text", "json", "markdown", "html"]),
+              default="text",
+              help="Format of the report; html shows both side by side.  [text]")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write the report to FILE instead of standard output.")  # fmt: skip
 @click.option("--exit-code", is_flag=True,
@@ -93,20 +94,24 @@ def command(
       onnxlint diff v1.onnx v2.onnx
       onnxlint diff v1.onnx v2.onnx --data test.csv --labels test.csv:target
       onnxlint diff v1.onnx v2.onnx -f markdown -o diff.md   for a pull request
+      onnxlint diff v1.onnx v2.onnx -f html -o diff.html     side by side, to look at
       onnxlint diff v1.onnx v2.onnx --exit-code              fail if anything changed
     """
     require_working_directory()
+    _check_format(format_)
     planner = _planner(**given)
+    planner.portrays = format_ == "html"
     _check_files(old, new, output, given)
     from onnxlint.cli.output import write_report, write_to_terminal
     from onnxlint.diffing.releases import DiffError, planned_diff
 
     try:
-        found = planned_diff(planner, old, new)
+        seen = planned_diff(planner, old, new)
     except DiffError as error:
         raise click.ClickException(str(error)) from error
     width = terminal_width() if output is None else None
-    shown = _rendered(found, planner, format_, verbose=verbose, width=width)
+    shown = _rendered(seen, planner, format_, verbose=verbose, width=width)
+    found = seen.diff
     if output is None:
         write_to_terminal(shown)
     else:
@@ -114,6 +119,17 @@ def command(
     if found.incomplete:
         raise SystemExit(2)
     raise SystemExit(int(exit_code and found.differs))
+
+
+def _check_format(name: str) -> None:
+    """Whether what a page needs is installed."""
+    if name == "html":
+        from onnxlint.reporters.registry import FormatError, check_format
+
+        try:
+            check_format(name)
+        except FormatError as error:
+            raise click.UsageError(f"--format: {error}") from error
 
 
 def _planner(
@@ -175,8 +191,13 @@ def _check_output(output: Path, read: list[tuple[str, Path]]) -> None:
 
 
 def _rendered(
-    found: ReleaseDiff, planner: Planner, format_: str, *, verbose: bool, width: int | None
+    seen: Seen, planner: Planner, format_: str, *, verbose: bool, width: int | None
 ) -> str:
+    found = seen.diff
+    if format_ == "html":
+        from onnxlint.reporters.html import diff
+
+        return diff.render(found, seen.old, seen.new)
     if format_ == "json":
         from onnxlint.reporters import diff_json
 

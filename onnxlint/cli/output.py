@@ -150,6 +150,24 @@ def write_to_terminal(text: str) -> None:
     click.echo(text, nl=False, color=None)
 
 
+def pages_folder(output: Path) -> Path:
+    """Where the pages of single models are, beside the page that lists them."""
+    return output.with_name(f"{output.stem}-models")
+
+
+def make_folder(folder: Path, named: str) -> None:
+    """Makes the folder for the pages of single models, where it is not there yet.
+
+    Raises:
+        click.UsageError: that is not possible.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        told = f"folder {str(folder)!r} for the pages of models: {error.strerror or error}"
+        raise click.UsageError(f"{named}: {told}") from error
+
+
 def write_report(rendered: str, output: Path, named: str) -> None:
     """Writes what was asked for to a file, whole or not at all; `named` is the option for it."""
     text = click.unstyle(rendered)

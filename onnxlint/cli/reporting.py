@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from onnxlint.cli.colours import terminal_width
-from onnxlint.cli.output import write_report, write_to_terminal
+from onnxlint.cli.output import make_folder, pages_folder, write_report, write_to_terminal
+from onnxlint.reporters.protocol import Paged
 from onnxlint.reporters.registry import reporter_class
 from onnxlint.safety.printable import printable
 
@@ -31,8 +32,8 @@ class Reporting:
             outlet.take(outlet.reporter.begin())
         for report in reports:
             for outlet in self._outlets:
-                outlet.take(outlet.reporter.model(report))
-            yield report
+                outlet.model(report)
+            yield replace(report, portrait=None)
 
     def end(self, outcome: Outcome) -> None:
         """Writes the rest, and all files; then says on standard error why the run failed.
@@ -65,12 +66,23 @@ class _Outlet:
         width = terminal_width() if is_here and wanted.is_for_people else None
         view = replace(run.view, width=width, tells_failure=not is_here)
         self.reporter: Reporter = reporter_class(wanted.name)(replace(run, view=view))
+        self._pages = None
+        if run.models > 1 and wanted.file is not None and isinstance(self.reporter, Paged):
+            self._pages = pages_folder(wanted.file)
+            make_folder(self._pages, wanted.option)
+            self.reporter.begin_pages(self._pages.name)
 
     def take(self, text: str) -> None:
         if self._file is not None:
             self._parts.append(text)
         elif text:
             write_to_terminal(text)
+
+    def model(self, report: ModelReport) -> None:
+        if self._pages is not None and isinstance(self.reporter, Paged):
+            name, text = self.reporter.page(report)
+            write_report(text, self._pages / name, self._option)
+        self.take(self.reporter.model(report))
 
     def finish(self, outcome: Outcome) -> None:
         self.take(self.reporter.end(outcome))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,12 +64,19 @@ def diff(
         config, trust_config, tuple(rules), tuple(select), tuple(ignore), settings=settings,
         static_only=static_only,
     )  # fmt: skip
-    return planned_diff(planner, old, new)
+    return planned_diff(planner, old, new).diff
 
 
-def planned_diff(
-    planner: Planner, old: str | Path | InMemory, new: str | Path | InMemory
-) -> ReleaseDiff:
+@dataclass(frozen=True)
+class Seen:
+    """What changed, and the reports of both models; with portraits where the planner asks."""
+
+    diff: ReleaseDiff
+    old: ModelReport
+    new: ModelReport
+
+
+def planned_diff(planner: Planner, old: str | Path | InMemory, new: str | Path | InMemory) -> Seen:
     """The same, as a planner says."""
     if old == new == "-":
         raise DiffError("both models are standard input; name a file for one of them")
@@ -95,22 +102,36 @@ def _of(job: Job, source: Source) -> Job:
     return replace(job, path=source.name, source=source)
 
 
-def _compared_jobs(jobs: Sequence[Job]) -> ReleaseDiff:
+def _compared_jobs(jobs: Sequence[Job]) -> Seen:
     """Compares first: where that cannot be done, nothing needs to be linted."""
     from onnxlint.diffing.findings import findings_changed
     from onnxlint.job_pool import run_jobs
     from onnxlint.pipeline import lint_model
 
     found = _looked_at(jobs)
-    old, new = run_jobs(jobs, lint_model)
+    old, new = run_jobs(_shown(*jobs), lint_model)
     come, gone = findings_changed(old.findings, new.findings)
-    return replace(
+    changed = replace(
         found,
         findings_new=tuple(come),
         findings_gone=tuple(gone),
         findings_kept=len(new.findings) - len(come),
         incomplete=(*found.incomplete, *(told for each in (old, new) for told in _gaps(each))),
     )
+    return Seen(changed, old, new)
+
+
+def _shown(old: Job, new: Job) -> list[Job]:
+    """The same jobs; a portrait of the new model shows it beside the old one, layer by layer."""
+    if not new.portrays or old.source is not None:
+        return [old, new]
+    from onnxlint.analyses import closure
+    from onnxlint.analyses.comparison.reference import Reference
+
+    judging = {rule.code for rule in new.rules for kind in rule.requests.values()
+               if Reference in closure(kind)}  # fmt: skip
+    beside = replace(new.without(judging), settings=replace(new.settings, reference=Path(old.path)))
+    return [old, beside]
 
 
 def _gaps(report: ModelReport) -> list[str]:

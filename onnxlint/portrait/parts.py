@@ -19,6 +19,12 @@ Portrait = Mapping[str, Any]
 PARTS: Mapping[str, str] = {
     "drawing": "drawing:Drawing",
     "interface": "interface:Interface",
+    "comparison": "comparison:Comparison",
+    "layers": "layers:Layers",
+    "pictures": "pictures:Pictures",
+    "predictions": "predictions:Predictions",
+    "samples": "samples:Samples",
+    "representations": "representations:Representations",
 }
 """Module of this folder and class of each part, in the order in which they are shown."""
 

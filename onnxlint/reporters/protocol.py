@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from onnxlint.findings import Diagnostic
 from onnxlint.report import ModelReport
@@ -102,6 +102,19 @@ class Reporter(Protocol):
 
     def end(self, outcome: Outcome) -> str:
         """What stands behind the last model."""
+        ...
+
+
+@runtime_checkable
+class Paged(Protocol):
+    """A reporter whose report of several models has a file for each of them beside it."""
+
+    def begin_pages(self, folder: str) -> None:
+        """Models will have pages of their own, in this folder, relative to the report."""
+        ...
+
+    def page(self, report: ModelReport) -> tuple[str, str]:
+        """The name of a model's file, and its text; asked before `model` takes the report."""
         ...
 
 

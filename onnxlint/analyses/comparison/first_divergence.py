@@ -86,6 +86,11 @@ class LayerDifferences:
         likes = self._likes_within(limit)
         return self._errors[value, likes[value]] if value in likes else None
 
+    def all(self, limit: float) -> list[tuple[Value, Value, float]]:
+        """Every value with its like and how far it is from it, in the order of the file."""
+        likes = self._likes_within(limit)
+        return [(value, like, self._errors[value, like]) for value, like in likes.items()]
+
     def _likes_within(self, limit: float) -> dict[Value, Value]:
         if limit not in self._known_likes:
             self._known_likes[limit] = self._likes(limit)

@@ -162,6 +162,15 @@ class Reference:
         epsilon = math.inf if self.quantised else self.epsilon
         return layers.first([output.value for output in outputs], limit, epsilon)
 
+    def layers(self, limit: float) -> list[tuple[Value, Value, float]]:
+        """Every value that both models have, with its like in the reference and its relative error.
+
+        On the run in which the outputs are farthest, in the order of the file; empty where none
+        can be watched.
+        """
+        worst = max(self.outputs, key=lambda output: output.error)
+        return self._layers(worst.worst_run).all(limit)
+
     def broken_channels(self, output: OutputDifference) -> BrokenChannels | None:
         """The channels of an output of which nothing is left, though others agree."""
         if output.misfit or not output.distances:

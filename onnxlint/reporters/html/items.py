@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,6 @@ _PLACE = {
 }  # fmt: skip
 
 _RULE = re.compile(r"[A-Z]{3,8}\d{3}")
-_NOTE = re.compile(r" \(.*\)$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -49,24 +48,37 @@ class Item:
 
 
 def command(report: ModelReport, finding: Diagnostic) -> str:
-    """The command that finds it again: on the samples that were saved for it, or that were fed."""
-    path = report.path
+    """The command that finds it again: as it was found, on the samples that were saved for it."""
     rule: Any = finding.code
     if rule.startswith(ENGINE_PREFIX):  # what a rule could not do
         rule = finding.evidence.get("rule")
-    words = ["onnxlint", _word(f"./{path}" if path.startswith("-") and path != "-" else path)]
+    words = ["onnxlint", argument(report.path)]
     if isinstance(rule, str) and _RULE.fullmatch(rule):
         words += ["--select", rule]
-    samples = finding.evidence.get("witness") or _fed(report)
-    if isinstance(samples, str):
-        words += ["--data", _word(samples)]
-    return " ".join(words)
+    samples = finding.evidence.get("witness")
+    words += report.asked if samples is None else _on(report.asked, str(samples))
+    return command_line(words)
 
 
-def _fed(report: ModelReport) -> str | None:
-    """The user's samples, of which the report may tell more in brackets; None if synthetic."""
-    kind, is_given, rest = (report.data or "").partition("data ")
-    return _NOTE.sub("", rest) if is_given and not kind else None
+def command_line(words: Iterable[str]) -> str:
+    """Words as a shell takes them."""
+    return " ".join(map(_word, words))
+
+
+def argument(path: str) -> str:
+    """A path that is not taken for an option."""
+    return f"./{path}" if path.startswith("-") and path != "-" else path
+
+
+def _on(asked: Sequence[str], samples: str) -> Iterator[str]:
+    """The same options on other samples, which have no labels."""
+    words = iter(asked)
+    for word in words:
+        if word in ("--data", "--labels", "--samples"):
+            next(words)
+        elif word != "--compare-simple":
+            yield word
+    yield from ("--data", samples)
 
 
 def number(value: float) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
 
 from onnxlint.findings import Diagnostic
 from onnxlint.report import ModelReport
@@ -50,14 +54,28 @@ class Page:
         return f"onnxlint {self.verdict}{of}"
 
 
-def page(run: Run, reports: Sequence[ModelReport], outcome: Outcome) -> Page:
-    """The page of a run."""
+LONGEST_NAME = 60
+"""Characters of a model's name in the name of its page; a choice, far below what disks take."""
+
+
+def file_name(report: ModelReport, number: int) -> str:
+    """The file of a model's own page: its number among those of the run, and its name."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(report.path).stem).strip("-.")[:LONGEST_NAME]
+    return f"{number:04}-{stem or 'model'}.html"
+
+
+def page(
+    run: Run, reports: Sequence[ModelReport], outcome: Outcome, folder: str | None = None
+) -> Page:
+    """The page of a run; `folder` is where each model has a page of its own, if it has."""
     found = [finding for report in reports for finding in report.findings]
     rules = _choices(f"{finding.code} {finding.name}" for finding in found)
     modules = _choices(finding.place.module or "" for finding in found)
     numbers = Numbers({each.name: each.number for each in rules},
                       {each.name: each.number for each in modules})  # fmt: skip
     models = [model(run, report, numbers, at) for at, report in enumerate(reports, 1)]
+    if folder is not None:
+        models = [replace(each, page=_link(folder, each)) for each in models]
     return Page(
         verdict=in_a_word(reports, outcome),
         counts=_counts(reports),
@@ -69,6 +87,10 @@ def page(run: Run, reports: Sequence[ModelReport], outcome: Outcome) -> Page:
         rules=rules,
         modules=modules,
     )
+
+
+def _link(folder: str, model: Model) -> str:
+    return f"{quote(os.fsencode(folder))}/{file_name(model.report, model.number)}"
 
 
 def _counts(reports: Sequence[ModelReport]) -> str:

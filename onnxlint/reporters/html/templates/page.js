@@ -57,7 +57,7 @@
   const reveal = () => {
     const target = document.getElementById(location.hash.slice(1));
     if (!target) return;
-    if (target.closest("[hidden]")) {
+    if (filter && target.closest("[hidden]")) {
       filter.reset();
       apply();
     }

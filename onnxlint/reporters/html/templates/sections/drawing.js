@@ -385,6 +385,10 @@
       html("li", {}, html("span", { className: `severity ${severity}`, textContent: severity }), " ", html("a", { href: `#${target}`, textContent: code }), ` ${short(message, 220)}`)));
     const pairs = (rows) => html("dl", {}, ...rows.filter(([, text]) => text).map(([title, text]) =>
       html("div", {}, html("dt", { textContent: title }), html("dd", { textContent: text }))));
+    const rowOf = (number) => {
+      const row = document.querySelector(`.layer-table a[href="#${section.id}-n${number}"]`)?.closest("tbody");
+      return row ? [html("p", {}, html("a", { href: `#${row.id}`, textContent: "Show in the table of layers" }))] : [];
+    };
     const tellStep = (number) => {
       const step = data.steps[number];
       const makers = (value) => (data.makers.has(value) ? [data.makers.get(value)] : []);
@@ -395,6 +399,7 @@
         ...list("Inputs", [...step.reads.map((value) => entry(value, makers(value), "")), ...step.sized.map((value) => entry(value, makers(value), " (only its sizes)"))]),
         ...list("Weights", step.weights.map(([name, type]) => html("li", {}, html("code", { textContent: name }), ` ${type}`))),
         ...list("Outputs", step.gives.map((value) => entry(value, data.readers.get(value) ?? [], (data.readers.get(value) ?? []).length ? " →" : ", not read"))),
+        ...rowOf(number),
         ...list("Computed for it, and not drawn", step.glue.map((name) => html("li", {}, html("code", { textContent: name })))),
       );
       if (step.calls !== null) told.append(html("button", { type: "button", textContent: "Open the function", onclick: () => turn(step.calls) }));
@@ -563,6 +568,7 @@
       if (event.key === "Enter") pick(".hits button")?.click();
     });
     for (const [title] of data.colours) meaning.append(html("option", { textContent: title }));
+    meaning.selectedIndex = data.meaning;
     meaning.addEventListener("change", () => { draw(); legend(); });
     rootChoice?.addEventListener("change", () => turn(Number(rootChoice.value)));
     const follow = () => {
