@@ -512,7 +512,12 @@ const ask = (value) => {
   return rows();
 };
 seen.beyond = page.documentElement.scrollWidth - page.documentElement.clientWidth;
-seen.count = rows().length;
+seen.count = [rows().length, page.querySelector(".layer-filter output").textContent];
+view.location.hash = "#layer-1-90";
+await until(() => page.activeElement.id === "layer-1-90");
+seen.beyondTheFirst = [page.activeElement.id, rows().length];
+page.querySelector(".layer-more").click();
+seen.all = [rows().length, page.querySelector(".layer-more").hidden];
 press("Parameters");
 seen.most = rows().slice(0, 2);
 press("Parameters");
@@ -543,15 +548,17 @@ seen.revealed = [page.activeElement.id, rows().length, page.activeElement.rows[1
 
 @pytest.mark.docs
 @pytest.mark.parametrize("width", [1440, 390])
-def test_the_table_is_sorted_filtered_and_unfolded(browser, tmp_path, width):
+def test_the_table_is_sorted_filtered_and_unfolded(browser, tmp_path, monkeypatch, width):
+    monkeypatch.setattr("onnxlint.reporters.html.sections.layers.AT_ONCE", 60)
     file = tmp_path / "report.html"
     part = report(Layers(many(100)), (FOUND, AT_WEIGHT), pictures=PICTURES)
     file.write_text(written("html", [part]), encoding="utf-8")
     did, complaints = observed(browser, file, width, STEPS)
     assert complaints == []
     assert did == {
-        "beyond": 0, "count": 100, "most": ["layer-1-62", "layer-1-19"],
-        "least": ["layer-1-5", "layer-1-48"],
+        "beyond": 0, "count": [60, "100 of 100 layers, the first 60 shown"],
+        "beyondTheFirst": ["layer-1-90", 61], "all": [100, True],
+        "most": ["layer-1-62", "layer-1-19"], "least": ["layer-1-5", "layer-1-48"],
         "named": ["layer-1-5", "layer-1-6", "layer-1-104"], "filtered": ["layer-1-22"],
         "told": "1 of 100 layers", "none": 0, "odd": ["layer-1-12", "layer-1-14"], "folded": True,
         "unfolded": [False, "true"], "isHigh": True, "fits": True,

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 20_000
 """Layers that are shown; a choice, some ten megabytes of a page."""
 
+AT_ONCE = 1_000
+"""Layers that are shown before one asks for more; a choice, a browser lays them out in a moment."""
+
 MOST_READ = 8
 """Layers named of which one reads; a choice, a Concat may read a hundred."""
 
@@ -117,6 +120,11 @@ class View:
     def has_findings(self, groups: Sequence[Group]) -> bool:
         """Whether any finding is at a layer that is shown."""
         return bool(self._findings(groups))
+
+    @property
+    def at_once(self) -> int:
+        """How many rows are shown at first."""
+        return AT_ONCE
 
     @property
     def shown(self) -> int:
