@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from click.testing import CliRunner, Result
 
 from onnxlint import lint
-from onnxlint.analyses.execution import body_taps, tapped_bodies
+from onnxlint.analyses.execution import body_taps, body_values, tapped_bodies
 from onnxlint.cli.main import cli
 
 HEAD = '<ir_version: 8, opset_import: ["": 17, "my": 1]>\n'
@@ -163,8 +164,6 @@ COUNTING = (
 
 @pytest.fixture(scope="module")
 def counting(tmp_path_factory) -> tuple[Path, Path]:
-    import onnx
-
     folder = tmp_path_factory.mktemp("counting")
     onnx.save(onnx.parser.parse_model(COUNTING), folder / "model.onnx")
     np.savez(folder / "d.npz", x=np.array([[1, -2, 3, -4], [5, 6, 7, 8]], "f4"))
@@ -295,3 +294,123 @@ def test_a_branch_of_later_samples_is_seen(write_model, tmp_path):
     assert found["q"]["observed"]["elements"] == 19 * 4
     spot = document(model, "p", *arguments[1:-2], "--slice", "0")["spot"]
     assert (spot["run"], spot["of"]) == (19, 1)
+
+
+def test_what_bodies_are_fed_is_observed(counting):
+    model, data = counting
+    state = document(model, "s", "--data", data)["outputs"][0]
+    assert (state["observed"]["minimum"], state["observed"]["elements"]) == (-8, 300 * 8)
+    assert document(model, "i", "--data", data)["outputs"][0]["observed"]["maximum"] == 299
+
+
+def test_layers_inside_are_found_by_what_they_put_out(write_model):
+    bad, _ = GOOD_AND_BAD["ACT001"]
+    model = write_model(HEAD + in_loop(bad))
+    found = document(model, "--find", "has-nan")["layers"]
+    assert ("Loop_0/body", "Sqrt") in {(each["scope"], each["op"]) for each in found}
+    _, good = GOOD_AND_BAD["ACT001"]
+    assert document(write_model(HEAD + in_loop(good)), "--find", "has-nan")["layers"] == []
+
+
+def test_more_bodies_than_are_traced_are_told(counting, monkeypatch):
+    for module in (tapped_bodies, body_values):
+        monkeypatch.setattr(module, "MOST_TAPPED", 2)
+    found = lint(counting[0], select=["ACT001"]).findings
+    told = [each.message for each in found if each.code == "LNT002"]
+    assert told == [
+        "values inside If #3 are not recorded: only 2 subgraphs and calls of functions are traced"
+    ]
+
+
+SEQUENCES = (
+    HEAD
+    + """net (float[N, 4] x) => (float[N, 4] y)
+<int64 most = {2}, bool yes = {1}, int64 at = {0}>
+{
+    empty = SequenceEmpty()
+    list = Loop(most, yes, empty) <body = b (int64 i, bool on, seq(float[N, 4]) s)
+        => (bool still, seq(float[N, 4]) next)
+    {
+        still = Identity(on)
+        square = Mul(x, x)
+        below = Neg(square)
+        bad = Sqrt(below)
+        next = SequenceInsert(s, bad)
+    }>
+    y = SequenceAt(list, at)
+}"""
+)
+
+
+def test_bodies_with_sequences_are_observed_though_nan_is_not_located_in_them(write_model):
+    model = write_model(SEQUENCES)
+    layers = {each["output"]: each for each in document(model)["layers"]}
+    assert layers["bad"]["observed"]["nan"] == layers["bad"]["observed"]["elements"] == 64
+    found = lint(model, select=["ACT002"]).findings
+    told = [each.message for each in found if each.code == "LNT002"]
+    assert [each.partition(":")[0] for each in told] == [
+        "NaN and infinities are not located inside Loop #1"
+    ]
+
+
+def test_a_note_at_a_node_is_shown(write_model, tmp_path):
+    model = onnx.load(write_model(HEAD + "net (float[N, 4] x) => (float[N, 4] y) { y = Neg(x) }"))
+    model.graph.node[0].doc_string = "/net.py(12): forward\n/main.py(3): <module>"
+    onnx.save(model, tmp_path / "m.onnx")
+    shown = run(tmp_path / "m.onnx", "#0", "--static-only").stdout.splitlines()
+    assert shown[-3:] == ["Note at the node", "  /net.py(12): forward", "  /main.py(3): <module>"]
+
+
+TIMES = {
+    "a function called in a function in a loop": (
+        """net (float[N, 4] x) => (float[N, 4] y) <int64 m = {3}, bool t = {1}> {
+            y = Loop(m, t, x) <body = b (int64 i, bool on, float[N, 4] s)
+                => (bool st, float[N, 4] n) { st = Identity(on) n = my.g(s) }>
+        }
+        <domain: "my", opset_import: ["": 17, "my": 1]>
+        g (a) => (o) { h = my.f(a) k = my.f(h) o = Add(h, k) }
+        <domain: "my", opset_import: ["": 17]> f (a) => (p) { e = Neg(a) p = Abs(e) }""",
+        {"e": 6, "h": 3, "n": 3},
+    ),
+    "a branch in a function": (
+        """net (float[N, 4] x) => (float[N, 4] y, float[N, 4] z) <bool t = {1}, bool u = {0}> {
+            y = my.g(x, t) z = my.g(x, u)
+        }
+        <domain: "my", opset_import: ["": 17]> g (a, c) => (o) {
+            o = If(c) <then_branch = p () => (q) { q = Neg(a) },
+                       else_branch = r () => (s) { s = Exp(a) }>
+        }""",
+        {"q": 1, "s": 1, "o": 2},
+    ),
+    "no iteration": (
+        """net (float[N, 4] x) => (float[N, 4] y) <int64 m = {0}, bool t = {1}> {
+            y = Loop(m, t, x) <body = b (int64 i, bool on, float[N, 4] s)
+                => (bool st, float[N, 4] n) { st = Identity(on) n = Neg(s) }>
+        }""",
+        {"n": 0},
+    ),
+    "nothing to watch: sequences": (
+        """net (float[N, 4] x) => (float[N, 4] y) <bool t = {1}, int64 at = {0}> {
+            l = If(t) <
+                then_branch = p () => (seq(float[N, 4]) q) { q = SequenceConstruct(x, x) },
+                else_branch = r () => (seq(float[N, 4]) s) { s = SequenceConstruct(x) }>
+            y = SequenceAt(l, at)
+        }""",
+        {"q": 1, "s": 0},
+    ),
+    "nothing to watch: texts": (
+        """net (string[N] x) => (string[N] y) <bool t = {1}> {
+            y = If(t) <then_branch = p () => (string[N] q) { q = Identity(x) },
+                       else_branch = r () => (string[N] s) { s = Identity(x) }>
+        }""",
+        {"q": 1, "s": 0},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_how_often_bodies_run_is_counted(write_model, kind):
+    text, times = TIMES[kind]
+    layers = document(write_model(HEAD + text))["layers"]
+    found = {layer["output"]: layer["reach"]["times"] for layer in layers}
+    assert {name: found[name] for name in times} == times

@@ -302,7 +302,7 @@ def command(
     wanted = wanted_reports(formats, output)
     viewers = Viewers.of(tensorboard, model_explorer, step)
     models_by_path = expand(models)
-    check_models(viewers, [*models_by_path])
+    check_models(viewers, [*models_by_path], diff=diff)
     nothing = unmatched(models_by_path)
     if nothing is not None and all(each.is_for_people for each in wanted):
         raise click.UsageError(nothing)

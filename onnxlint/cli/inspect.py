@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onnxlint.cli.colours import color_option
-from onnxlint.cli.inspect_one import check_dump, check_name, check_place, index_of, show_one
+from onnxlint.cli.inspect_one import (
+    check_dump,
+    check_name,
+    check_place,
+    check_time,
+    index_of,
+    show_one,
+)
 from onnxlint.cli.inspect_output import FORMATS, check_inspect_format, print_layers
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
@@ -30,7 +37,7 @@ SECTIONS = {
     "Layers": ("module", "node", "where", "find", "sort", "unfolds"),
     "One node or value": ("slice_", "dump", "iteration", "call"),
     "Input data": ("data", "labels", "samples", "sample", "seed", "config", "trust_config"),
-    "Execution": ("bounds", "static_only", "trace", "time_limit", "memory_limit"),
+    "Execution": ("bounds", "time", "static_only", "trace", "time_limit", "memory_limit"),
     "Report": ("format_", "as_json", "color"),
     "Viewers": VIEWER_OPTIONS,
 }
@@ -86,6 +93,8 @@ _FILE = click.Path(path_type=Path)
               help="Trust a configuration that lies with the model.")  # fmt: skip
 @click.option("--bounds", is_flag=True,
               help="Also show what each value can be for any input in range.")  # fmt: skip
+@click.option("--time", is_flag=True,
+              help="Also show how long each layer takes, by onnxruntime's profiler.")  # fmt: skip
 @click.option("--static-only", is_flag=True,
               help="Do not run the model; no ranges are observed.")  # fmt: skip
 @click.option("--trace", type=click.Choice(["default", "full"]),
@@ -103,8 +112,8 @@ _FILE = click.Path(path_type=Path)
 @viewer_options
 def command(
     model: str, name: str | None, slice_: str | None, dump: Path | None, format_: str,
-    as_json: bool, static_only: bool, unfolds: bool, bounds: bool, module: tuple[str, ...],
-    node: tuple[str, ...], where: tuple[str, ...], find: tuple[str, ...],
+    as_json: bool, static_only: bool, unfolds: bool, bounds: bool, time: bool,
+    module: tuple[str, ...], node: tuple[str, ...], where: tuple[str, ...], find: tuple[str, ...],
     sort: str | None, trace: str | None, iteration: int | None, call: str | None,
     tensorboard: Path | None, model_explorer: Path | None, step: int | None, **given: Any,
 ) -> None:  # fmt: skip
@@ -138,7 +147,8 @@ def command(
     check_dump(dump)
     viewers = Viewers.of(tensorboard, model_explorer, step)
     if viewers:
-        _check_whole(viewers, name, choosing)
+        shown = {"--bounds": bounds, "--json": as_json or format_ == "json"}
+        _check_whole(viewers, name, choosing | shown)
         _give(viewers, model, _settings(model, trace=trace, **given), static_only=static_only)
         return
     choice = _choice(where, find, sort, static_only=static_only)
@@ -148,12 +158,14 @@ def command(
         trace = "full"
     settings = _settings(model, trace=trace, **given)
     bounds = bounds or choice.needs("bounds")
+    time = time or choice.needs("time")
+    check_time(time, name, static_only=static_only)
     if name is not None:
         show_one(model, name, settings, static_only=static_only, bounds=bounds, index=index,
                  dump=dump, as_json=format_ == "json", iteration=iteration, call=call)  # fmt: skip
         return
     try:
-        seen = look(model, settings, static_only=static_only, bounds=bounds)
+        seen = look(model, settings, static_only=static_only, bounds=bounds, time=time)
     except InspectionError as error:
         raise click.ClickException(str(error)) from error
     among = _selected(seen.layers, module, node)
@@ -165,10 +177,10 @@ def command(
 
 
 def _check_whole(viewers: Viewers, name: str | None, choosing: Mapping[str, Any]) -> None:
-    """Refuses to write a part of a model.
+    """Refuses to write a part of a model, or to print it as well.
 
     Raises:
-        click.UsageError: a part is asked for.
+        click.UsageError: one of these is asked for.
     """
     option = next(viewers.folders())[0]
     parts = [name, *(part for part, given in choosing.items() if given)]

@@ -81,6 +81,20 @@ def check_dump(dump: Path | None) -> None:
         raise click.UsageError(f"--dump {shown}: the folder does not exist")
 
 
+def check_time(time: bool, name: str | None, *, static_only: bool) -> None:
+    """Refuses to time what is not run, or one node alone.
+
+    Raises:
+        click.UsageError: that is asked for.
+    """
+    if time and static_only:
+        raise click.UsageError("--time runs the model; leave out --static-only")
+    if time and name is not None:
+        raise click.UsageError(
+            f"--time is of the whole model; leave it out, or {printable(name)!r}"
+        )
+
+
 def show_one(
     model: str, name: str, settings: Settings, *, static_only: bool, bounds: bool,
     index: Index | None, dump: Path | None, as_json: bool, iteration: int | None = None,

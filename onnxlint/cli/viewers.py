@@ -146,14 +146,16 @@ def alone(settings: Settings) -> Settings:
     return replace(settings, reference=None, compare_simple=False)
 
 
-def check_models(viewers: Viewers, models: Sequence[str]) -> None:
-    """Refuses what cannot be read again.
+def check_models(viewers: Viewers, models: Sequence[str], *, diff: bool) -> None:
+    """Refuses what cannot be read again, and where there is no report.
 
     Raises:
-        click.UsageError: a model is standard input.
+        click.UsageError: a model is standard input, or only a diff is asked for.
     """
-    if viewers and "-" in models:
-        option = next(viewers.folders())[0]
+    option = next((option for option, _ in viewers.folders()), None)
+    if option is not None and diff:
+        raise click.UsageError(f"--diff only shows changes; leave out {option}")
+    if option is not None and "-" in models:
         raise click.UsageError(f"{option} reads the model again; give a file instead of '-'")
 
 

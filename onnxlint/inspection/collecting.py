@@ -9,7 +9,7 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.inspection.bounds import Bounds
 from onnxlint.inspection.cost import Totals
-from onnxlint.inspection.costing import Costing
+from onnxlint.inspection.costing import Costing, Timing
 from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Reach, Seen, Weight
 from onnxlint.inspection.observing import reach_of, seen_of
 from onnxlint.inspection.wiring import Wiring
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 
 def inspected(
-    analyses: Analyses, path: str, *, static_only: bool, bounds: bool = False
+    analyses: Analyses, path: str, *, static_only: bool, bounds: bool = False, time: bool = False
 ) -> Inspected:
     """What there is to show of the model that the analyses have."""
     graph = analyses.get(Graph)
     trace, problem = (None, None) if static_only else traced(analyses)
     limits = Bounds(analyses, graph, has_trace=trace is not None) if bounds else None
     collected = Collected(analyses, trace, limits)
-    layers = tuple(collected.layers())
+    timing = Timing(analyses, collected.numbers) if time else None
+    layers = tuple(collected.layers(timing))
     proto = graph.model.proto
     return Inspected(
         path=path,
@@ -43,6 +44,8 @@ def inspected(
         unknown_operators=None if limits is None else limits.unknown,
         unobserved=problem,
         totals=collected.totals,
+        profiled=None if timing is None else timing.profiled,
+        unprofiled=None if timing is None else timing.problem,
         graph=proto.graph.name,
         domain=proto.domain,
         model_version=proto.model_version,
@@ -91,7 +94,7 @@ class Collected:
         dtype, dims = self._type(value)
         return Port(value.name, self._type_text(value) or "?", dtype, dims, self._maker(value))
 
-    def layers(self) -> Iterator[Layer]:
+    def layers(self, timing: Timing | None = None) -> Iterator[Layer]:
         """All nodes, in the order of their numbers."""
         wiring = self._wiring
         for node, number in self.numbers.items():
@@ -123,6 +126,7 @@ class Collected:
                 observed=observed,
                 cost=self._costing.of(node),
                 reach=self._reach(node.scope),
+                time=None if timing is None else timing.of(node),
             )
 
     def is_glue(self, node: Node) -> bool:

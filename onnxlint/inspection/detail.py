@@ -79,9 +79,9 @@ class Tensor:
 class Detail:
     """One node with its inputs and outputs, or one value alone, in `outputs`.
 
-    `source` is the line of the user's code, `traceback` all that the exporter kept of it. Of
-    `samples` in `data` statistics were taken; `unobserved` says why of none. `spot` is where
-    numbers were taken, if not in the main graph.
+    `source` is the line of the user's code, `traceback` all that the exporter kept of it, `note`
+    what else it wrote at the node. Of `samples` in `data` statistics were taken; `unobserved` says
+    why of none. `spot` is where numbers were taken, if not in the main graph.
     """
 
     path: str
@@ -92,6 +92,7 @@ class Detail:
     source: str | None = None
     traceback: str | None = None
     metadata: Mapping[str, str] | None = None
+    note: str | None = None
     samples: int | None = None
     data: str | None = None
     unobserved: str | None = None

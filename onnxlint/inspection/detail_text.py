@@ -144,5 +144,11 @@ def _origin(detail: Detail) -> Iterator[str]:
     for key, text in (detail.metadata or {}).items():
         yield f"{printable(key)}: {printable(text)}"
     if detail.traceback is not None:
-        yield "Traceback of the exporter"
-        yield from (f"  {line}" for line in printable_lines(detail.traceback.strip()).split("\n"))
+        yield from _block("Traceback of the exporter", detail.traceback)
+    if detail.note is not None:
+        yield from _block("Note at the node", detail.note)
+
+
+def _block(heading: str, text: str) -> Iterator[str]:
+    yield heading
+    yield from (f"  {line}" for line in printable_lines(text.strip()).split("\n"))

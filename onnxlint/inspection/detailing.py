@@ -55,6 +55,7 @@ class Detailing:
             source=None if line is None else f"{line.path}:{line.line}",
             traceback=metadata.pop(TRACE_KEY, None),
             metadata=metadata,
+            note=node.proto.doc_string or None,
         )
 
     def of_value(self, value: Value) -> Detail:

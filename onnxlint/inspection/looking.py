@@ -22,7 +22,7 @@ class InspectionError(Exception):
 
 
 def look(
-    path: str, settings: Settings, *, static_only: bool, bounds: bool = False,
+    path: str, settings: Settings, *, static_only: bool, bounds: bool = False, time: bool = False,
     source: Source | None = None,
 ) -> Inspected:  # fmt: skip
     """What there is to show of a model; one that is not a file is read from its `source`.
@@ -32,9 +32,8 @@ def look(
     """
     import msgspec
 
-    looked = partial(
-        _looked, settings=settings, static_only=static_only, bounds=bounds, source=source
-    )  # fmt: skip
+    looked = partial(_looked, settings=settings, static_only=static_only, bounds=bounds, time=time,
+                     source=source)  # fmt: skip
     try:
         found = json.loads(Isolated(looked, os.fsencode(path), Budget.build(settings)).result())
     except Crashed as error:
@@ -45,7 +44,13 @@ def look(
 
 
 def _looked(
-    path: bytes, *, settings: Settings, static_only: bool, bounds: bool, source: Source | None
+    path: bytes,
+    *,
+    settings: Settings,
+    static_only: bool,
+    bounds: bool,
+    time: bool,
+    source: Source | None,
 ) -> bytes:
     """What is seen, as JSON, or an error."""
     from onnxlint.analyses import Analyses
@@ -63,7 +68,7 @@ def _looked(
         try:
             with open_model(source or model, budget) as opened:
                 analyses.give(opened)
-                found = inspected(analyses, "", static_only=static_only, bounds=bounds)
+                found = inspected(analyses, "", static_only=static_only, bounds=bounds, time=time)
         except (ModelError, DataError) as error:
             return json.dumps({"error": str(error)}).encode()
     return json.dumps(found.document(found.layers)).encode()

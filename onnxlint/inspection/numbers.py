@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
-from onnxlint.inspection.costing import one_sample
 from onnxlint.inspection.slices import Index
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
@@ -72,12 +71,9 @@ def of_one_sample(analyses: Analyses, values: Sequence[Value], room: int) -> dic
     Raises:
         NoNumbers: the model cannot be run again.
     """
-    from onnxlint.analyses.execution.execution import Execution
+    from onnxlint.analyses.execution.profile import one_sample
 
-    execution = analyses.get(Execution)
-    if execution.attempt is None:
-        raise NoNumbers(f"no run succeeded: {execution.failure}")
-    got = _run(analyses, one_sample(analyses), values, room)
+    got = _run(analyses, one_sample(_ran(analyses)), values, room)
     return {value: got[value.name] for value in values if value.name in got}
 
 

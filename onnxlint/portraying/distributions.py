@@ -19,7 +19,10 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def histogram(numbers: Array, ends: tuple[float, float] | None = None) -> Histogram | None:
-    """Of the finite ones, between `ends` or their own; of few whole ones a bin for each."""
+    """Of the finite ones, between `ends`, within which all lie, or their own.
+
+    Few whole ones have a bin each.
+    """
     import numpy as np
 
     finite = numbers[np.isfinite(numbers)].astype(np.float64)
@@ -29,7 +32,8 @@ def histogram(numbers: Array, ends: tuple[float, float] | None = None) -> Histog
     width = high - low
     if not math.isfinite(width) or width <= 0:
         return Histogram(low, high, (int(finite.size),)) if width == 0 else None
-    whole = ends is None and width < BINS and bool((finite == np.round(finite)).all())
+    is_whole = low == round(low) and bool((finite == np.round(finite)).all())
+    whole = is_whole and width < BINS
     if whole:
         counts = np.bincount((finite - low).astype(np.int64), minlength=round(width) + 1)
     else:

@@ -99,13 +99,15 @@ class Feeds:
 
     def array(self, name: str, number: int) -> Array | None:
         """What one sample has of an input; None where it is not known which part that is."""
+        import numpy as np
+
         run, row = divmod(number, max(1, self._attempt.samples_per_run))
         if run >= len(self._attempt.feeds):
             return None
         array, axis = self._attempt.feeds[run][name], self._axes[name]
         if axis is None:
             return array
-        return array.take(row, axis) if row < array.shape[axis] else None
+        return np.asarray(array.take(row, axis)) if row < array.shape[axis] else None
 
     @cached_property
     def _columns(self) -> dict[str, list[str]]:

@@ -103,6 +103,6 @@ def _unsure(feeds: Feeds, seen: Prediction, names: Sequence[str] | None) -> tupl
 
 def _likeliest(probabilities: Array, names: Sequence[str] | None) -> str:
     if len(probabilities) == 1:
-        return f"{name_of(names, 1)} {probabilities[0]:.3f}"
+        return f"{name_of(names, 1)} ({probabilities[0]:.3f})"
     order = (-probabilities).argsort(kind="stable")[:SAID_CLASSES].tolist()
-    return ", ".join(f"{name_of(names, at)} {probabilities[at]:.3f}" for at in order)
+    return ", ".join(f"{name_of(names, at)} ({probabilities[at]:.3f})" for at in order)

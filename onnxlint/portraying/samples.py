@@ -129,11 +129,11 @@ def _feature(
     outside = 0
     if declared is not None and _is_outside(seen, at, declared):
         outside = sum(_outside(block, axis, at, declared) for block in fed.blocks)
+    ends = float(seen.minimum[at]), float(seen.maximum[at])
     return Feature(
-        name, count, nan, infinite, is_constant, minimum=float(seen.minimum[at]),
-        maximum=float(seen.maximum[at]), mean=float(seen.mean[at]),
-        deviation=float(seen.spread[at]), quantiles=quantiles(numbers),
-        histogram=histogram(numbers), declared=declared, outside=outside,
+        name, count, nan, infinite, is_constant, minimum=ends[0], maximum=ends[1],
+        mean=float(seen.mean[at]), deviation=float(seen.spread[at]), quantiles=quantiles(numbers),
+        histogram=histogram(numbers, ends), declared=declared, outside=outside,
     )  # fmt: skip
 
 

@@ -150,6 +150,45 @@ class Total(msgspec.Struct, tag=True):
     """Send the statistics of all runs since the last one, merged, and forget them."""
 
 
+class Profile(msgspec.Struct, tag=True):
+    """Load a model, run it and time its kernels; nothing of it stays in the worker.
+
+    `folder` is that of its external data, `scratch` an empty one for files that whoever asks takes
+    away. With `keeps_graph` the optimised model is looked at, too, which is written there first.
+    """
+
+    model: bytes
+    folder: Any
+    level: Level
+    feeds: dict[str, Array]
+    runs: int
+    scratch: str
+    keeps_graph: bool = True
+
+    def __post_init__(self) -> None:
+        self.folder = os.fsencode(self.folder)
+
+
+class Kernel(msgspec.Struct):
+    """A kernel that ran, with its time in each run, and what it reads and puts out, if known.
+
+    The time is without that of kernels that ran inside it.
+    """
+
+    name: str
+    op: str
+    microseconds: list[float]
+    inputs: list[str] = []
+    outputs: list[str] = []
+
+
+class Profiled(msgspec.Struct, tag=True):
+    """What onnxruntime's profiler told of so many runs, the warm-up left out."""
+
+    kernels: list[Kernel]
+    runs: int
+
+
 class Loaded(msgspec.Struct, tag=True):
     """The session exists."""
 
@@ -189,8 +228,8 @@ class Failed(msgspec.Struct, tag=True):
     message: str
 
 
-Request = Load | Run | Total
-Reply = Loaded | Ran | Totalled | Failed
+Request = Load | Run | Total | Profile
+Reply = Loaded | Ran | Totalled | Profiled | Failed
 
 
 def _encode_array(value: Any) -> Any:

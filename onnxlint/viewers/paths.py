@@ -11,6 +11,9 @@ from onnxlint.viewers.picture import Picture, Room, Tensor
 _UNFIT = re.compile(r"[^\w.\-]", re.ASCII)
 """What neither a node of TensorFlow nor a tag may hold."""
 
+UNNAMED = "unnamed"
+"""What a value without a name is called, which no valid model has."""
+
 _APART = re.compile(r"[./]+")
 
 
@@ -67,7 +70,8 @@ class Paths:
         """Of the outputs of the main graph, as places that values go to."""
         main = self._picture.rooms[0]
         return [
-            self._free(f"outputs/{_fit(self._picture.tensors[at].name)}") for at in main.outputs
+            self._free(f"outputs/{_fit(self._picture.tensors[at].name) or UNNAMED}")
+            for at in main.outputs
         ]
 
     def _of(self, at: int, tensor: Tensor) -> str:
@@ -76,16 +80,16 @@ class Paths:
             return f"{made}/output_{tensor.slot}" if tensor.slot else made
         if tensor.origin == "initializer":
             return self._free(self._of_weight(at, tensor))
-        return self._free(self._joined(tensor.room, "inputs", tensor.name))
+        return self._free(self._joined(tensor.room, "inputs", tensor.name or UNNAMED))
 
     def _of_weight(self, at: int, tensor: Tensor) -> str:
         """By the path in its name, or beside the first node of its scope that reads it."""
-        parts = [*filter(None, _APART.split(tensor.name))]
+        parts = [*filter(None, _APART.split(tensor.name))] or [UNNAMED]
         reader = self._readers.get(at)
         if len(parts) > 1 or reader is None:
             return self._joined(tensor.room, *parts)
         around = self.nodes[reader].rpartition("/")[0]
-        return "/".join(filter(None, [around, _fit(tensor.name)]))
+        return "/".join(filter(None, [around, _fit(tensor.name) or UNNAMED]))
 
     @cached_property
     def _readers(self) -> dict[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
@@ -20,7 +21,7 @@ from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker,
 from onnxlint.analyses.static.body_models import Body
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Scope
+from onnxlint.model.graph.nodes import Scope, Value
 
 if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Array, Ran, Statistics, Watch
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 MOST_SHOWN = 2048
 """Iterations of one body that are measured, in all runs together: a choice, each value takes some
 hundredths of a millisecond."""
+
+NUMBERS_SINCE = 12
+"""The opset from which on `Constant` takes a number as it is."""
 
 LEAST_SHOWN = 128
 """Iterations that are measured in each run, however many runs there are."""
@@ -74,13 +78,14 @@ class TappedRuns:
 
 
 class BodyTaps:
-    """One model with taps in its bodies."""
+    """One model with taps in its bodies; `beyond` is the first of those that are too many."""
 
     def __init__(self, graph: Graph, shapes: Shapes, worker: Worker, execution: Execution) -> None:
         self._graph, self._shapes, self._worker = graph, shapes, worker
         self._execution = execution
-        self._full = execution.inputs.settings.full_trace
-        self._bodies = every_body(graph)
+        settings = execution.inputs.settings
+        self._full, self._with_inputs = settings.full_trace, settings.integers
+        self._bodies, self.beyond = every_body(graph)
 
     def run(self, feeds: Mapping[int, Feed], samples: int) -> TappedRuns | None:
         """Runs the model on these feeds; None where onnxruntime refuses the taps, or dies of
@@ -91,8 +96,9 @@ class BodyTaps:
         """
         if not can_tap(self._graph.model.proto):
             return None
-        for known_only in (False, True):  # what may be no tensor cannot be tapped
-            tapped = list(self._tapped(known_only=known_only))
+        ways = [(self._with_inputs, False), (False, False), (False, True)]
+        for with_inputs, known_only in dict.fromkeys(ways):  # what may be no tensor is refused
+            tapped = list(self._tapped(with_inputs=with_inputs, known_only=known_only))
             if not is_copied_cheaply(tapped):
                 return None
             try:
@@ -106,13 +112,14 @@ class BodyTaps:
                 self._worker.total()  # of no use without the others
         return None
 
-    def _tapped(self, *, known_only: bool) -> Iterator[TappedBody]:
+    def _tapped(self, *, with_inputs: bool, known_only: bool) -> Iterator[TappedBody]:
         watches: dict[Scope, list[Watch]] = {}
         for number, body in enumerate(self._bodies):
             scope = body.scope
             if scope not in watches:
                 watches[scope] = list(self._watches(scope, known_only=known_only))
-            yield TappedBody(body, number, watches[scope])
+                watches[scope] += self._of_inputs(scope) if with_inputs else ()
+            yield TappedBody(body, number, watches[scope], is_counted=_has_constants(scope))
 
     def _watches(self, scope: Scope, *, known_only: bool) -> Iterator[Watch]:
         wanted = chosen(self._graph, self._shapes, every=True, integers=True, scope=scope)
@@ -122,6 +129,31 @@ class BodyTaps:
             value = scope.values[watch.name]
             if value.producer is not None and not (known_only and self._shapes.of(value) is None):
                 yield watch
+
+    def _of_inputs(self, scope: Scope) -> Iterator[Watch]:
+        """What a body is fed by its node, for people who look at it."""
+        from onnxlint.runtime.protocol import Watch
+
+        for value in scope.inputs:
+            shape = self._shapes.of(value)
+            if value in self._omitted:
+                continue
+            if shape is None or shape.dtype in ("float", "float16", "double"):
+                yield Watch(value.name)
+            elif shape.is_integer or shape.dtype == "bool":
+                yield Watch(value.name, integers=True)
+
+    @cached_property
+    def _omitted(self) -> set[Value]:
+        """Inputs of functions that some call leaves out, or hands on from one that did."""
+        omitted: set[Value] = set()
+        for body in self._bodies:
+            if body.scope.function is not None:
+                for slot, formal in enumerate(body.scope.inputs):
+                    given = body.owner.input(slot)
+                    if given is None or given in omitted:
+                        omitted.add(formal)
+        return omitted
 
     def _load(self, tapped: list[TappedBody], runs: int) -> None:
         model, names = with_taps(self._graph, tapped)
@@ -146,7 +178,7 @@ class BodyTaps:
     def _shown(
         self, tapped: TappedBody, runs: Iterable[Ran], seen: Mapping[str, Statistics]
     ) -> Shown:  # fmt: skip
-        keys = {watch.name: tapped.key(watch.name) for watch in tapped.watches}
+        keys = {name: tapped.key(name) for name in tapped.names}
         times = [
             max((ran.shown.get(key, int(key in ran.types)) for key in keys.values()), default=0)
             for ran in runs
@@ -158,3 +190,8 @@ class BodyTaps:
         is_cut = any(count > self._most for count in times)
         reach = Reach(sum(count > 0 for count in times), len(times), looked_at, is_cut)
         return Shown(tapped.body, statistics, reach)
+
+
+def _has_constants(scope: Scope) -> bool:
+    """Whether the opset has what counts the runs of a body in which nothing can be watched."""
+    return scope.opsets.get("", 0) >= NUMBERS_SINCE

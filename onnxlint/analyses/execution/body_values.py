@@ -18,6 +18,7 @@ from onnxlint.analyses.execution.body_taps import BodyTaps, Reach, Shown
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, runnable, serialised
 from onnxlint.analyses.execution.probes import chosen, constants
+from onnxlint.analyses.execution.tapped_bodies import MOST_TAPPED
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.body_models import Body, as_model, bodies, wanted_by
 from onnxlint.analyses.static.shapes import Shapes
@@ -39,6 +40,9 @@ MOST_BODIES = 256
 
 MOST_STEPS = 256
 """Steps of one body, in all runs together: a choice, with a step of some ms."""
+
+MOST_ODD_RUNS = 64
+"""Runs in which NaN or infinities are located: a choice, each has its values kept for a while."""
 
 MOST_ODD_STEPS = 2048
 """The same where NaN or infinities are known to be met, and it is looked for the first of them."""
@@ -77,7 +81,7 @@ class Within:
     `of_runs` is how many runs of the model were looked into. `unseen` are the bodies that are not,
     with the reasons; where `is_tapped`, only NaN and infinities are not located in them. `reached`
     tells how often each body ran, `of_calls` what was seen of a value in each call where there are
-    several.
+    several. `beyond` is the first body of those that are too many to be tapped.
     """
 
     def __init__(self, graph: Graph, shapes: Shapes, worker: Worker, execution: Execution) -> None:
@@ -89,6 +93,7 @@ class Within:
         self.of_runs = 0
         self.unseen: list[tuple[Body, Exception]] = []
         self.is_tapped = False
+        self.beyond: Body | None = None
         self.reached: dict[Body, Reach] = {}
         self.of_calls: dict[Value, dict[Body, Statistics]] = {}
 
@@ -104,6 +109,11 @@ class Within:
             report.losses.append(
                 Loss(message, "inner values", Severity.INFO, evidence, _remedy(reason))
             )
+        if self.beyond is not None:
+            message = (f"values inside {self.beyond.owner.place} are not recorded: only "
+                       f"{MOST_TAPPED:,} subgraphs and calls of functions are traced")  # fmt: skip
+            hint = "extract the subgraph or function into a model of its own, and check that"
+            report.losses.append(Loss(message, "inner values", Severity.INFO, hint=hint))
 
     @classmethod
     def build(
@@ -133,7 +143,7 @@ class Within:
             few = dict(list(feeds.items())[: MOST_STEPS // 8])
             _Look(self, samples, MOST_STEPS).into(few)
             return
-        self.is_tapped = True
+        self.is_tapped, self.beyond = True, taps.beyond
         for each in tapped.shown:
             self.take(each, (each.reach.runs if each.reach else 0) * samples)
         ran = self.execution.runs
@@ -141,7 +151,8 @@ class Within:
                    if at in tapped.odd or not ran[at].is_finite
                    or not all(map(_is_finite, feed.values()))]  # fmt: skip
         if strange:
-            _Look(self, samples, MOST_ODD_STEPS).into({at: feeds[at] for at in strange})
+            odd = {at: feeds[at] for at in strange[:MOST_ODD_RUNS]}
+            _Look(self, samples, MOST_ODD_STEPS, only_odd=True).into(odd)
 
     def scope_reached(self, scope: Scope) -> Reach | None:
         """How often a scope ran, in all calls; None where that is not known."""
@@ -152,7 +163,7 @@ class Within:
         """The steps that NaN or infinities show when other samples are fed; no statistics."""
         apart = Within(self.graph, self.shapes, self.worker, self.execution)
         if next(bodies(self.graph.main), None) is not None:
-            _Look(apart, 1, MOST_ODD_STEPS).into(dict(enumerate(feeds)))
+            _Look(apart, 1, MOST_ODD_STEPS, only_odd=True).into(dict(enumerate(feeds)))
         return apart.close_runs
 
     def take(self, shown: Shown, samples: int) -> None:
@@ -186,10 +197,15 @@ def _remedy(reason: Exception) -> str:
 
 
 class _Look:
-    """Goes through the bodies, from the outside to the inside, with one session for each."""
+    """Goes through the bodies, from the outside to the inside, with one session for each.
 
-    def __init__(self, within: Within, samples: int, most_steps: int) -> None:
-        self._per_run, self.most_steps = samples, most_steps
+    With `only_odd` it is after the steps that NaN or infinities show, and no statistics.
+    """
+
+    def __init__(
+        self, within: Within, samples: int, most_steps: int, *, only_odd: bool = False
+    ) -> None:  # fmt: skip
+        self._per_run, self.most_steps, self.only_odd = samples, most_steps, only_odd
         self.graph, self.shapes, self.worker = within.graph, within.shapes, within.worker
         self.within, self.execution = within, within.execution
         self._waiting: deque[tuple[Body, list[Visit]]] = deque()
@@ -301,7 +317,7 @@ class _Inside:
                 inside.append(Visit(visit.run, values))
             is_cut |= len(inside) - before == most > 1
         seen = self._look.worker.total() if reached and self._outputs else {}
-        if not self._within.is_tapped:
+        if not self._look.only_odd:
             reach = Reach(len(reached), self._within.of_runs, len(inside), is_cut)
             self._within.take(Shown(self._body, seen, reach), len(reached) * self._samples)
         if self._inner:
@@ -329,6 +345,8 @@ class _Inside:
                     if name in scope.values}  # fmt: skip
             values = visit.values | here
             yield values
+            if self._look.only_odd and self._close >= MOST_CLOSE and not self._inner:
+                return  # no more of them are kept
             try:
                 given = walk.send([self._read(value, values) for value in carried(self._body)])
             except StopIteration:

@@ -95,7 +95,7 @@ class InnerNumbers:
         from onnxlint.runtime.protocol import Watch
 
         watches: list[Watch] = [Watch(value.name) for value in dict.fromkeys(values)]
-        every = every_body(self._graph)
+        every, _ = every_body(self._graph)
         wanted = [body for body in every if body.scope is values[0].scope
                   and (call is None or call in body.calls)]  # fmt: skip
         if not wanted:

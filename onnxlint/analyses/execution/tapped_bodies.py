@@ -32,11 +32,22 @@ COPIED_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class TappedBody:
-    """A body, what is watched in it, and what its taps are called: the same name in each call."""
+    """A body, what is watched in it, and what its taps are called.
+
+    With `is_counted`, one in which nothing is watched has a tap all the same, to count how often it
+    runs: on a number of its own, of the empty name.
+    """
 
     body: Body
     number: int
     watches: Sequence[Watch]
+    is_counted: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The values that are tapped."""
+        names = [watch.name for watch in self.watches]
+        return names or [""] * self.is_counted
 
     def key(self, name: str) -> str:
         """What the tap on a value of this name is called."""
@@ -46,12 +57,16 @@ class TappedBody:
         """What is watched, by the names of the taps."""
         from msgspec.structs import replace
 
-        return (replace(watch, name=self.key(watch.name)) for watch in self.watches)
+        from onnxlint.runtime.protocol import Watch
+
+        watches = self.watches or [Watch(name, sizes_only=True) for name in self.names]
+        return (replace(watch, name=self.key(watch.name)) for watch in watches)
 
 
-def every_body(graph: Graph) -> list[Body]:
-    """The bodies of a model, from the outside to the inside, as many as are tapped."""
-    return list(islice(_breadth_first(graph), MOST_TAPPED))
+def every_body(graph: Graph) -> tuple[list[Body], Body | None]:
+    """The bodies of a model, from the outside to the inside, and the first that is one too many."""
+    found = list(islice(_breadth_first(graph), MOST_TAPPED + 1))
+    return found[:MOST_TAPPED], found[MOST_TAPPED] if len(found) > MOST_TAPPED else None
 
 
 def _breadth_first(graph: Graph) -> Iterator[Body]:
@@ -79,12 +94,13 @@ def with_taps(graph: Graph, tapped: Sequence[TappedBody]) -> tuple[ModelProto, l
 
     model = ModelProto()
     model.CopyFrom(graph.model.proto)
-    names = [each.key(watch.name) for each in tapped for watch in each.watches]
+    names = [each.key(name) for each in tapped for name in each.names]
     numbers = {name: at for at, name in enumerate(names)}
     copies: dict[tuple[int, ...], Container] = {(): model.graph}
+    known = {each.name for each in model.functions}
     for each in tapped:
         around = copies.get(_way(each.body)[:-2])
-        copy = None if around is None else _copied(model, around, each)
+        copy = None if around is None else _copied(model, around, each, known)
         if copy is not None:
             copies[_way(each.body)] = copy
     for each in tapped:
@@ -101,7 +117,9 @@ def _way(body: Body) -> tuple[int, ...]:
     return (*ids[1:], id(body.scope))
 
 
-def _copied(model: ModelProto, around: Container, tapped: TappedBody) -> Container | None:
+def _copied(
+    model: ModelProto, around: Container, tapped: TappedBody, known: set[str]
+) -> Container | None:
     """The copy of a body in the copy of the scope around it; a function becomes one of its own."""
     body = tapped.body
     node = around.node[body.owner.index]
@@ -112,10 +130,10 @@ def _copied(model: ModelProto, around: Container, tapped: TappedBody) -> Contain
         return inner
     function: FunctionProto = model.functions.add()
     function.CopyFrom(body.scope.function)
-    known = {each.name for each in model.functions}
     name = f"{function.name}_of_call_{tapped.number}"
     while name in known:
         name += "_"
+    known.add(name)
     function.name = node.op_type = name
     _import(function.opset_import)
     return function
@@ -130,9 +148,10 @@ def _import(imported: object) -> None:
 def _taps(tapped: TappedBody, numbers: Mapping[str, int]) -> Iterator[NodeProto]:
     from onnx.helper import make_node
 
-    for watch in tapped.watches:
-        key = tapped.key(watch.name)
+    for value in tapped.names:
+        key = tapped.key(value)
         name = f"onnxlint-tap:{key}"
-        yield make_node(
-            OPERATOR, [watch.name], [name], name=name, domain=DOMAIN, tap=numbers[key]
-        )  # fmt: skip
+        if not value:
+            value = f"onnxlint-run:{key}"
+            yield make_node("Constant", [], [value], name=value, value_int=0)
+        yield make_node(OPERATOR, [value], [name], name=name, domain=DOMAIN, tap=numbers[key])

@@ -18,6 +18,9 @@ from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import Alarm, Budget
 from onnxlint.settings import Settings
 
+Seen = tuple[str, tuple[int, ...]]
+"""The dtype and shape of a value in a run."""
+
 
 class Costs:
     """The costs of one run at the sizes of `[budgets] sizes`; other symbols count as 1.
@@ -29,11 +32,12 @@ class Costs:
 
     def __init__(
         self, graph: Graph, parameters: Parameters, shapes: Shapes, sizes: Mapping[str, int],
-        preflight: Preflight, budget: Budget, fed: Mapping[str, Sequence[int]] | None = None,
+        preflight: Preflight, budget: Budget,
     ) -> None:  # fmt: skip
         self._graph, self._parameters, self._shapes = graph, parameters, shapes
-        self.sizes = sizes
-        self._preflight, self._budget, self._fed = preflight, budget, fed
+        self.sizes, self._preflight, self._budget = sizes, preflight, budget
+        self._fed: Mapping[str, Sequence[int]] = {}
+        self._seen: Mapping[str, Seen] = {}
 
     @classmethod
     def build(
@@ -49,12 +53,16 @@ class Costs:
             raise Unavailable(f"costs are not counted: {preflight.refusal}")
         return cls(graph, parameters, shapes, settings.budgets.sizes, preflight, budget)
 
-    def when_fed(self, shapes: Mapping[str, Sequence[int]]) -> Costs:
-        """The costs of a run whose inputs have these shapes."""
-        return Costs(
-            self._graph, self._parameters, self._shapes, self.sizes, self._preflight,
-            self._budget, shapes,
-        )  # fmt: skip
+    def when_fed(self, shapes: Mapping[str, Sequence[int]], seen: Mapping[str, Seen]) -> Costs:
+        """The costs of a run whose inputs have these shapes.
+
+        Values `seen` in it have those dtypes and shapes where inference knows none.
+        """
+        costs = Costs(
+            self._graph, self._parameters, self._shapes, self.sizes, self._preflight, self._budget
+        )
+        costs._fed, costs._seen = shapes, seen
+        return costs
 
     def of(self, node: Node) -> LayerCost:
         """What a node costs."""
@@ -157,7 +165,10 @@ class Costs:
         serialized = self._graph.model.proto.SerializeToString()
         with Alarm.waiting():  # no rule's time: any may be the first to ask
             try:
-                fixing = partial(_fixed, sizes=self.sizes, fed=self._fed)
+                values = self._graph.main.values
+                seen = {name: each for name, each in self._seen.items()
+                        if name in values and self._as_written(values[name]) is None}  # fmt: skip
+                fixing = partial(_fixed, sizes=self.sizes, fed=self._fed, seen=seen)
                 data = Isolated(fixing, serialized, self._budget).result()
             except Crashed as error:
                 raise Unavailable(f"costs are not counted: expanding the model {error}") from error
@@ -167,8 +178,9 @@ class Costs:
 
     def _as_written(self, value: Value) -> tuple[int, ...] | None:
         """The sizes of a value in the model as it is written, whose symbols are those of inputs."""
-        own = self._graph.main.values.get(value.name) if not value.scope.path else None
-        shape = self._shapes.of(own)
+        if value.scope.path:
+            return None
+        shape = self._shapes.of(self._graph.main.values.get(value.name))
         return None if shape is None else filled(shape.dims, self._symbols)
 
     @cached_property
@@ -176,7 +188,7 @@ class Costs:
         """The size of each symbol of the inputs."""
         found: dict[str, int] = {}
         for value in self._graph.inputs:
-            shape, fed = self._shapes.of(value), (self._fed or {}).get(value.name)
+            shape, fed = self._shapes.of(value), self._fed.get(value.name)
             for axis, dim in enumerate((shape.dims or ()) if shape is not None else ()):
                 if isinstance(dim, str):
                     is_fed = fed is not None and axis < len(fed)
@@ -192,11 +204,15 @@ def _parsed(graph: Graph, data: bytes) -> Graph:
 
 
 def _fixed(
-    serialized: bytes, *, sizes: Mapping[str, int], fed: Mapping[str, Sequence[int]] | None
+    serialized: bytes,
+    *,
+    sizes: Mapping[str, int],
+    fed: Mapping[str, Sequence[int]],
+    seen: Mapping[str, Seen],
 ) -> bytes:
     """The model with functions expanded and every size filled in; in a process of its own."""
     from onnx import ModelProto
 
     from onnxlint.runtime.shape_inference.sized import sized
 
-    return bytes(sized(ModelProto.FromString(serialized), sizes, fed).SerializeToString())
+    return bytes(sized(ModelProto.FromString(serialized), sizes, fed, seen).SerializeToString())

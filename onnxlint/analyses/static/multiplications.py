@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
 
 from onnxlint.model.graph.nodes import Node, Value
@@ -20,6 +20,12 @@ _ATTENTIONS = frozenset({
     f"{_MS}MultiHeadAttention",
 })  # fmt: skip
 """Attention over query, key and value that were multiplied with their weights before."""
+
+_PAST_SLOT: Mapping[str, int] = {
+    "Attention": 4, f"{_MS}DecoderMaskedMultiHeadAttention": 5, f"{_MS}GroupQueryAttention": 3,
+    f"{_MS}MultiHeadAttention": 6,
+}  # fmt: skip
+"""The input that holds the keys of positions before these."""
 
 _PACKED_ATTENTIONS = frozenset({f"{_MS}Attention", f"{_MS}QAttention"})
 """The same with the weights of query, key and value in the node."""
@@ -129,7 +135,13 @@ def _positions(node: Node, dims: Dims) -> int | None:
     else:
         return None
     present = dims(node.outputs[1]) if len(node.outputs) > 1 and node.outputs[1] else None
-    return max(own, present[-2]) if present and len(present) == 4 else own
+    if present and len(present) == 4:
+        return max(own, present[-2])
+    cache = node.input(_PAST_SLOT[node.op])
+    past = dims(cache)
+    if cache is not None and not (past and len(past) == 4):
+        return None
+    return own + past[-2] if past else own
 
 
 def _packed_attention(node: Node, dims: Dims) -> int | None:

@@ -55,9 +55,7 @@ def _counted(node: Node, dims: Dims) -> int | None:
 
 def _interpolated(node: Node, dims: Dims) -> int | None:
     """Two operations for each neighbour that is weighed, along the axes whose size changes."""
-    mode = node.attribute("mode", b"nearest")
-    text = mode.decode(errors="replace") if isinstance(mode, bytes) else str(mode)
-    near = _NEIGHBOURS.get(text)
+    near = _NEIGHBOURS.get(node.attribute("mode", "nearest"))
     if near == 0:
         return 0
     before, after = dims(node.input(0)), dims(node.output)

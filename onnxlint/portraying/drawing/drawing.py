@@ -17,6 +17,8 @@ MOST_BOXES = 24
 TALLEST = 1_050.0
 """Boxes, and units of height, that are unfolded at first: a choice, what can be read on a screen
 when the whole of it is shown."""
+FEW_BOXES, EXTRA = 8, 500.0
+"""Fewer boxes tell little: then it may be taller, by so much."""
 
 
 def drawing(subject: Subject) -> Drawing:
@@ -55,7 +57,8 @@ def opened(groups: Sequence[Group], roots: Sequence[int], steps: Sequence[Step])
             inside.remove(largest)
             group = groups[largest]
             taller = group.height - HEIGHT + FRAME
-            if taken + len(group.children) - 1 <= MOST_BOXES and taller <= room:
+            allowed = room + (EXTRA if taken < FEW_BOXES else 0)
+            if taken + len(group.children) - 1 <= MOST_BOXES and taller <= allowed:
                 room, taken = room - taller, taken + len(group.children) - 1
                 found.append(largest)
                 inside += [-1 - child for child in group.children if child < 0]

@@ -53,7 +53,7 @@ def _components(
 
     if not edges:
         return []
-    laid = from_edges([*edges], vertex_spacing=1.0, dummy_vertices=True, dummy_size=0.4)
+    laid = from_edges([*edges], vertex_spacing=1.0, dummy_vertices=True, dummy_size=0.15)
     made = []
     for positions, _, _, links in laid:
         places = {int(vertex): (float(x), -float(y)) for vertex, (x, y) in positions}

@@ -120,7 +120,7 @@ class Pictures:
 
     def group(self, number: int) -> Group:
         """A group, laid out."""
-        draft, lines, wires = self._drafts[number], self._lines[number], self._wires
+        draft, lines = self._drafts[number], self._lines[number]
         children = self._children(draft, number)
         laid = _laid([*lines], len(children))
         height = max((y for _, y in laid.places.values()), default=0.0) + HEIGHT / 2
@@ -137,9 +137,15 @@ class Pictures:
             tuple(self._edge(ends, line, laid) for ends, line in lines.items()),
             draft.step,
             draft.path,
-            sum(isinstance(wires.steps[step], Node) for step in draft.steps)
-            - (draft.step is not None),
+            self._size(draft),
         )
+
+    def _size(self, draft: Draft) -> int:
+        """The nodes in it; of a group of inputs or outputs, their number."""
+        if draft.kind == "ports":
+            return len(draft.steps)
+        inside = (step for step in draft.steps if step != draft.step)
+        return sum(isinstance(self._wires.steps[step], Node) for step in inside)
 
     def _children(self, draft: Draft, number: int) -> tuple[int, ...]:
         numbers = self._numbers

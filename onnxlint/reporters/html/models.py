@@ -100,7 +100,17 @@ class Model:
     @property
     def measures(self) -> list[tuple[str, str]]:
         """The same as a table."""
-        return [] if self.report.metrics is None else [*_measures(self.report.metrics)]
+        metrics = self.report.metrics
+        return [] if metrics is None else [*_measures(metrics, self._classes_of(metrics))]
+
+    def _classes_of(self, metrics: Metrics) -> int:
+        """How many an output tells apart: labels need not hold all of them."""
+        parts = (
+            each.view.part for each in self.sections if each.name == "predictions" and each.view
+        )
+        heads = (head for part in parts for head in part.heads if head.output == metrics.output)
+        known = len(metrics.classes or metrics.recall or ())
+        return next((int(head.classes) for head in heads), known)
 
     @property
     def shows_predictions(self) -> bool:
@@ -192,7 +202,7 @@ def _facts(report: ModelReport) -> Iterator[tuple[str, str]]:
     yield "Rules not run", ", ".join(report.not_run)
 
 
-def _measures(metrics: Metrics) -> Iterator[tuple[str, str]]:
+def _measures(metrics: Metrics, classes: int) -> Iterator[tuple[str, str]]:
     yield "Output", metrics.output
     yield "Task", metrics.task
     yield "Labelled samples", f"{metrics.samples:,}"
@@ -200,7 +210,6 @@ def _measures(metrics: Metrics) -> Iterator[tuple[str, str]]:
         value = getattr(metrics, name)
         if value is not None:
             yield title, number(value)
-    classes = len(metrics.classes or metrics.recall or ())
     if metrics.log_loss is not None and metrics.task == "classification" and classes > 1:
         yield f"Log loss of equal probabilities, ln {classes:,}", number(math.log(classes))
     measure = "RMSE" if metrics.task == "regression" else "accuracy"

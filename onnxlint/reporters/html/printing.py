@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ def rendered(template: str, sections: Iterable[str], **shown: Any) -> str:
     )
 
 
+@cache
 def environment(templates: Path) -> Environment:
     """Templates in which every text is escaped: for markup, and for what moves or hides text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -75,8 +77,9 @@ def _hashed(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _joined(sections: Iterable[str], suffix: str) -> str:
-    """The style, or the script, of the page and of these sections of it."""
-    files = [TEMPLATES / f"page.{suffix}"]
-    files += [TEMPLATES / "sections" / f"{name}.{suffix}" for name in sections]
+def _joined(sections: Collection[str], suffix: str) -> str:
+    """The style, or the script, of the page and of these sections of it, which share `figures`."""
+    shared = ["page", *(["figures"] if sections else [])]
+    names = [*shared, *(f"sections/{name}" for name in sections)]
+    files = [TEMPLATES / f"{name}.{suffix}" for name in names]
     return "\n".join(file.read_text(encoding="utf-8") for file in files if file.is_file())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,10 +29,12 @@ MOST_ELEMENTS = 1 << 16
 def sized(
     model: ModelProto, sizes: Mapping[str, int],
     fed: Mapping[str, Sequence[int]] | None = None,
+    seen: Mapping[str, tuple[str, Sequence[int]]] | None = None,
 ) -> ModelProto:  # fmt: skip
     """The model whose inputs have these sizes, 1 where none is given, and no other shape declared.
 
-    `fed` has the shapes of inputs, which hold before the sizes of symbols. What the model's sizes
+    `fed` has the shapes of inputs, which hold before the sizes of symbols, `seen` dtypes and shapes
+    of values that inference would not know. What the model's sizes
     are computed by are constants in it; its nodes keep the numbers that they have in the order of
     the containers. Native code looks at the model.
     """
@@ -44,6 +47,7 @@ def sized(
     for value in graph.input:
         _fix(value, sizes, (fed or {}).get(value.name))
     del graph.value_info[:]
+    graph.value_info.extend(_declared(graph, seen or {}))
     for value in graph.output:
         if value.type.HasField("tensor_type"):
             value.type.tensor_type.ClearField("shape")
@@ -71,6 +75,19 @@ def _fix(value: ValueInfoProto, sizes: Mapping[str, int], shape: Sequence[int] |
     for dim, size in zip(dims, known, strict=True):
         if not dim.HasField("dim_value") or dim.dim_value < 0:
             dim.dim_value = sizes.get(dim.dim_param, 1) if size is None else size
+
+
+def _declared(
+    graph: GraphProto, seen: Mapping[str, tuple[str, Sequence[int]]]
+) -> Iterator[ValueInfoProto]:
+    """What was seen of the outputs of nodes, as declarations."""
+    from onnx import helper
+
+    for name in (name for node in graph.node for name in node.output if name in seen):
+        dtype, shape = seen[name]
+        with suppress(TypeError, KeyError, ValueError):  # no dtype of numpy's
+            element_type = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+            yield helper.make_tensor_value_info(name, element_type, shape)
 
 
 def _compute_sizes(model: ModelProto) -> None:

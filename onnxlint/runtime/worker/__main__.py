@@ -22,6 +22,7 @@ from onnxlint.runtime.protocol import (
     Failed,
     Load,
     Loaded,
+    Profile,
     Ran,
     Reply,
     Run,
@@ -72,6 +73,9 @@ def main() -> None:
         if isinstance(request, Load):
             session, totals = None, Totals()
             session, reply = _load(request)
+        elif isinstance(request, Profile):
+            session = None  # two models may need too much memory
+            reply = _profile(request)
         elif isinstance(request, Total):
             reply, totals = Totalled(totals.statistics()), Totals()
         else:
@@ -92,12 +96,8 @@ def _load(request: Load) -> tuple[Session | None, Reply]:
 
     ort.set_seed(0)  # so that what a model draws is the same in every report
     taps = Taps(request.taps, request.most_shown)
-    options = ort.SessionOptions()
-    level = getattr(ort.GraphOptimizationLevel, _LEVELS[request.level])
-    options.graph_optimization_level = level
+    options = _options(request)
     options.enable_mem_pattern = False  # a second block of memory, as large as what is watched
-    key = "session.model_external_initializers_file_folder_path"
-    options.add_session_config_entry(key, request.folder)
     # its threads would wait busily after a run, on the cores that take statistics then
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if request.in_order:
@@ -108,6 +108,23 @@ def _load(request: Load) -> tuple[Session | None, Reply]:
     except Exception as error:  # onnxruntime's own kinds share no public base
         return None, Failed(str(error))
     return Session(session, taps), Loaded()
+
+
+def _options(request: Load | Profile) -> onnxruntime.SessionOptions:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    level = getattr(ort.GraphOptimizationLevel, _LEVELS[request.level])
+    options.graph_optimization_level = level
+    key = "session.model_external_initializers_file_folder_path"
+    options.add_session_config_entry(key, request.folder)
+    return options
+
+
+def _profile(request: Profile) -> Reply:
+    from onnxlint.runtime.worker.profiling import profile
+
+    return profile(request, _options(request))
 
 
 def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
@@ -240,6 +257,9 @@ def _execute(
 
     if names:
         return dict(zip(names, session.run(names, feeds), strict=True))
+    if any(array.dtype.kind in "OUS" for array in feeds.values()):
+        session.run(None, feeds)  # texts are known to this way of running alone
+        return {}
     values = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in feeds.items()}
     session.run_with_ort_values([output.name for output in session.get_outputs()], values)
     return {}

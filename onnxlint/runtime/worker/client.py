@@ -24,7 +24,16 @@ from onnxlint.safety.limits import Alarm, Budget, default_memory_limit
 if TYPE_CHECKING:
     import ctypes
 
-    from onnxlint.runtime.protocol import Level, Ran, Reply, Request, Run, Statistics
+    from onnxlint.runtime.protocol import (
+        Array,
+        Level,
+        Profiled,
+        Ran,
+        Reply,
+        Request,
+        Run,
+        Statistics,
+    )
 
 INHERITED = re.compile(
     r"PATH|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|LD_.*|DYLD_.*"
@@ -157,6 +166,27 @@ class Worker:
         reply = self._ask(Total(), "adding up statistics")
         assert isinstance(reply, Totalled)
         return reply.statistics
+
+    def profile(
+        self, model: bytes, folder: Path, level: Level, feeds: dict[str, Array], runs: int, *,
+        keeps_graph: bool = True,
+    ) -> Profiled:  # fmt: skip
+        """Times the kernels of a model in some runs; the session that was open is not any more.
+
+        Raises:
+            RunFailure: onnxruntime cannot load it, or cannot run it.
+            WorkerDied: the worker crashed or went over a limit.
+        """
+        from onnxlint.runtime.protocol import Profile, Profiled
+
+        self.start()
+        self.session += 1
+        with tempfile.TemporaryDirectory(prefix="onnxlint-profile-") as scratch:
+            place = str(folder.resolve())
+            request = Profile(model, place, level, feeds, runs, scratch, keeps_graph)
+            reply = self._ask(request, "timing the kernels")
+        assert isinstance(reply, Profiled)
+        return reply
 
     def log(self) -> str:
         """What the worker and the native code in it printed so far."""

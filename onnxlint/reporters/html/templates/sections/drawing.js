@@ -16,7 +16,6 @@
   };
   const plural = (count) => `${format.format(count)} ${count === 1 ? "node" : "nodes"}`;
   const cut = (text, most) => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
-  const last = (step) => step.module.split(".").slice(-2).join(".") || step.name;
 
   // Where everything stands after some boxes grew: `spans` are [from, to, how much longer].
   const stretched = (spans) => {
@@ -177,8 +176,23 @@
       if (values.length === 1) return only;
       return types.size === 1 && only ? `${values.length} × ${only}` : `${values.length} values`;
     };
+    // A label is where no line is: left or right of those that leave a box, or between them.
+    const beside = (x, y, ways) => {
+      if (ways.has(1) && !ways.has(-1)) return { x: x - 7, y: y + 15, "text-anchor": "end" };
+      if (ways.has(1) && !ways.has(0)) return { x, y: y + 29, "text-anchor": "middle" };
+      return { x: x + 7, y: y + 15 };
+    };
+    const turnsOf = (here) => {
+      const turns = new Map();
+      for (const edge of data.groups[here.number].edges) {
+        if (!turns.has(edge[0])) turns.set(edge[0], new Set());
+        for (const line of ways(here, edge)) turns.get(edge[0]).add(Math.abs(line[1][0] - line[0][0]) < 4 ? 0 : Math.sign(line[1][0] - line[0][0]));
+      }
+      return turns;
+    };
     const drawEdges = (here, layer) => {
       const labelled = new Set();
+      const turns = turnsOf(here);
       const near = (edge) => chosen && [edge[0], edge[1]].some((end) => idOf(data.groups[here.number].children[end]) === chosen);
       for (const edge of data.groups[here.number].edges) {
         const [from, to, values, , marks] = edge;
@@ -194,7 +208,7 @@
         if (from === ABOVE || here.boxes[from].number !== undefined || !label || !lines.length || labelled.has(`${from} ${label}`)) continue;
         labelled.add(`${from} ${label}`);
         const [x, y] = lines[0][0];
-        layer.append(element("text", { class: "type", x: x + 7, y: y + 15 }, short(label.replaceAll(", ", ","), 26)));
+        layer.append(element("text", { class: "type", ...beside(x, y, turns.get(from)) }, short(label.replaceAll(", ", ","), 26)));
       }
     };
     const idOf = (child) => (child === undefined ? undefined : child < 0 ? (data.groups[~child].step === null ? `g${~child}` : `n${data.groups[~child].step}`) : `n${child}`);
@@ -205,10 +219,13 @@
     const lines = (child) => {
       if (child < 0) {
         const group = data.groups[~child];
+        if (group.kind === "ports") return [group.title, `${format.format(group.size)} values`];
         return [group.title, `${plural(group.size)}${group.common ? `: ${group.common}` : ""}`];
       }
       const step = data.steps[child];
-      return step.op ? [step.op, last(step)] : [step.kind === "i" ? "input" : "output", step.name];
+      const isInModule = step.module && data.groups[data.homes.get(child)].path !== step.module;
+      const called = isInModule ? step.module.split(".").slice(-2).join(".") : step.name.split("/").at(-1);
+      return step.op ? [step.op, called] : [step.kind === "i" ? "input" : "output", step.name];
     };
     const spoken = (child, count, unused) => {
       const step = data.steps[child];
@@ -234,9 +251,9 @@
       if (isGroup && !isOpen) made.append(element("rect", { class: "behind", x: 4, y: 4, width: box.w, height: box.h, rx: 6 }));
       made.append(element("rect", { width: box.w, height: box.h, rx: 6 }));
       if (isOpen) made.append(element("rect", { class: "bar", width: box.w, height: HEADER - 6 }));
-      const most = isOpen ? Math.floor(box.w / 8) - 6 : 20;
+      const most = isOpen ? Math.floor(box.w / 8) - 6 : 18;
       made.append(element("text", { class: "op", x: 10, y: isOpen ? 20 : 18 }, `${isGroup ? (isOpen ? "▾ " : "▸ ") : ""}${short(first, most - (isGroup ? 2 : 0))}`));
-      if (!isOpen) made.append(element("text", { class: "name", x: 10, y: 34 }, isGroup ? cut(second, 24) : short(second, 24)));
+      if (!isOpen) made.append(element("text", { class: "name", x: 10, y: 34 }, isGroup ? cut(second, 23) : short(second, 22)));
       if (unused) made.append(element("text", { class: "flag", x: 10, y: -4 }, isGroup ? `${format.format(unused)} unused` : "unused"));
       if (count) {
         const severity = ["", "info", "warning", "error"][data.colours[0][isGroup ? 3 : 2][isGroup ? ~child : child]];
@@ -466,7 +483,7 @@
       event.preventDefault();
       zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)), event);
     }, { passive: false });
-    const beside = (id, key) => {
+    const neighbour = (id, key) => {
       const from = placed.get(childOf(id));
       const [dx, dy] = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[key];
       const far = (box) => {
@@ -483,7 +500,7 @@
       const does = { "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), 0: () => fit(0) }[event.key];
       if (does && !event.ctrlKey && !event.metaKey) does();
       else if (box && event.key.startsWith("Arrow")) {
-        const next = beside(box.dataset.box, event.key);
+        const next = neighbour(box.dataset.box, event.key);
         box.setAttribute("tabindex", next ? "-1" : "0");
         next?.setAttribute("tabindex", "0");
         next?.focus({ preventScroll: true });
