@@ -48,9 +48,9 @@ def _is_part_of_mask(flat: Array) -> bool:
 
 def _is_series(array: Array) -> bool:
     """Whether a vector's differences, or its ratios, are all the same, and not 0 or 1."""
-    terms = array.reshape(-1).astype("float64")
-    if len(terms) < FEWEST or len(terms) != max(array.shape):
+    if array.size < FEWEST or array.size != max(array.shape):
         return False
+    terms = array.reshape(-1).astype("float64")
     steps = terms[1:] - terms[:-1]
     if abs(steps - steps[0]).max() <= SAME * abs(steps[0]):
         return bool(steps[0])

@@ -169,12 +169,17 @@ class Costs:
                 seen = {name: each for name, each in self._seen.items()
                         if name in values and self._as_written(values[name]) is None}  # fmt: skip
                 fixing = partial(_fixed, sizes=self.sizes, fed=self._fed, seen=seen)
-                data = Isolated(fixing, serialized, self._budget).result()
+                budget = Budget(self._budget.left / 2, self._budget.memory)
+                data = Isolated(fixing, serialized, budget).result()
             except Crashed as error:
                 raise Unavailable(f"costs are not counted: expanding the model {error}") from error
             inner = _parsed(self._graph, data)
             with closing(Shapes.build(inner, self._preflight, self._budget)) as shapes:
-                return Counting(inner, shapes, self.sizes, self._as_written).counted()
+                counting = Counting(inner, shapes, self.sizes, self._as_written)
+                try:
+                    return counting.counted()
+                except RecursionError as error:
+                    raise Unavailable("costs are not counted: subgraphs nest too deep") from error
 
     def _as_written(self, value: Value) -> tuple[int, ...] | None:
         """The sizes of a value in the model as it is written, whose symbols are those of inputs."""
