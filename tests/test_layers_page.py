@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
@@ -22,6 +25,7 @@ from onnxlint import Graph, Settings
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution.worker import Workers
 from onnxlint.analyses.trace.gradient_propagation import Propagation
+from onnxlint.cli.main import cli
 from onnxlint.findings import Diagnostic
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.place import NotApplicable, Place
@@ -173,6 +177,30 @@ def test_without_a_run_the_file_alone_is_told(subject):
     assert (found.not_run, found.samples) == ("the model was not run", None)
     assert all(layer.seen is None for layer in found.layers)
     assert by_op(found)["MatMul"].macs == 4
+
+
+def test_time_is_told_where_it_was_asked_for(subject):
+    asked = subject(PERCEPTRON, x=SAMPLES)
+    assert all(layer.time is None for layer in layers(asked).layers)
+    asked.analyses.give(replace(asked.analyses.get(Settings), timed=True))
+    found = layers(asked)
+    shares = [layer.time for layer in found.layers if layer.time is not None]
+    assert found.milliseconds is not None and found.milliseconds > 0
+    assert shares
+    assert 0 < sum(shares) <= 1.001
+    assert all(layer.time is not None or layer.within is not None for layer in found.layers)
+
+
+def test_time_is_an_option_of_the_page(write_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = str(write_model(PERCEPTRON))
+    done = CliRunner().invoke(cli, ["report", model, "--time", "-o", "r.html"])
+    assert done.exit_code == 0, done.output
+    text = Path("r.html").read_text(encoding="utf-8")
+    assert re.search(r"All kernels take [\d.e-]+ ms, the median of 7 runs", text)
+    refused = CliRunner().invoke(cli, ["report", model, "--time", "--static-only"])
+    assert refused.exit_code == 2
+    assert "--time runs the model; leave out --static-only" in refused.output
 
 
 def test_gradients_are_told_where_a_rule_asked_for_them(subject):
