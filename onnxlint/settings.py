@@ -178,7 +178,8 @@ class Settings:
     declared of them, by name; `architecture`, `values` (by name, module or glob), `budgets` and
     `provenance` are the rest of what is promised.
     `layer` is the node, or value, whose numbers a page shows as points, a point a sample: empty for
-    the input of the last dense layer, None where no page is made; with `tsne` also by t-SNE.
+    the input of the last dense layer, None where no page is made; with `tsne` also by t-SNE. With
+    `timed` a page shows how long the kernels of each layer take.
     """
 
     stage: Stage = Stage.TRAINED
@@ -203,6 +204,7 @@ class Settings:
     provenance: Provenance = field(default_factory=Provenance)
     layer: str | None = None
     tsne: bool = False
+    timed: bool = False
 
     def __post_init__(self) -> None:
         for name in ("data", "witnesses", "reference"):

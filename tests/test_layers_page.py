@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
@@ -22,6 +25,7 @@ from onnxlint import Graph, Settings
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution.worker import Workers
 from onnxlint.analyses.trace.gradient_propagation import Propagation
+from onnxlint.cli.main import cli
 from onnxlint.findings import Diagnostic
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.place import NotApplicable, Place
@@ -173,6 +177,30 @@ def test_without_a_run_the_file_alone_is_told(subject):
     assert (found.not_run, found.samples) == ("the model was not run", None)
     assert all(layer.seen is None for layer in found.layers)
     assert by_op(found)["MatMul"].macs == 4
+
+
+def test_time_is_told_where_it_was_asked_for(subject):
+    asked = subject(PERCEPTRON, x=SAMPLES)
+    assert all(layer.time is None for layer in layers(asked).layers)
+    asked.analyses.give(replace(asked.analyses.get(Settings), timed=True))
+    found = layers(asked)
+    shares = [layer.time for layer in found.layers if layer.time is not None]
+    assert found.milliseconds is not None and found.milliseconds > 0
+    assert shares
+    assert 0 < sum(shares) <= 1.001
+    assert all(layer.time is not None or layer.within is not None for layer in found.layers)
+
+
+def test_time_is_an_option_of_the_page(write_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = str(write_model(PERCEPTRON))
+    done = CliRunner().invoke(cli, ["report", model, "--time", "-o", "r.html"])
+    assert done.exit_code == 0, done.output
+    text = Path("r.html").read_text(encoding="utf-8")
+    assert re.search(r"All kernels take [\d.e-]+ ms, the median of 7 runs", text)
+    refused = CliRunner().invoke(cli, ["report", model, "--time", "--static-only"])
+    assert refused.exit_code == 2
+    assert "--time runs the model; leave out --static-only" in refused.output
 
 
 def test_gradients_are_told_where_a_rule_asked_for_them(subject):
@@ -512,7 +540,12 @@ const ask = (value) => {
   return rows();
 };
 seen.beyond = page.documentElement.scrollWidth - page.documentElement.clientWidth;
-seen.count = rows().length;
+seen.count = [rows().length, page.querySelector(".layer-filter output").textContent];
+view.location.hash = "#layer-1-90";
+await until(() => page.activeElement.id === "layer-1-90");
+seen.beyondTheFirst = [page.activeElement.id, rows().length];
+page.querySelector(".layer-more").click();
+seen.all = [rows().length, page.querySelector(".layer-more").hidden];
 press("Parameters");
 seen.most = rows().slice(0, 2);
 press("Parameters");
@@ -543,15 +576,17 @@ seen.revealed = [page.activeElement.id, rows().length, page.activeElement.rows[1
 
 @pytest.mark.docs
 @pytest.mark.parametrize("width", [1440, 390])
-def test_the_table_is_sorted_filtered_and_unfolded(browser, tmp_path, width):
+def test_the_table_is_sorted_filtered_and_unfolded(browser, tmp_path, monkeypatch, width):
+    monkeypatch.setattr("onnxlint.reporters.html.sections.layers.AT_ONCE", 60)
     file = tmp_path / "report.html"
     part = report(Layers(many(100)), (FOUND, AT_WEIGHT), pictures=PICTURES)
     file.write_text(written("html", [part]), encoding="utf-8")
     did, complaints = observed(browser, file, width, STEPS)
     assert complaints == []
     assert did == {
-        "beyond": 0, "count": 100, "most": ["layer-1-62", "layer-1-19"],
-        "least": ["layer-1-5", "layer-1-48"],
+        "beyond": 0, "count": [60, "100 of 100 layers, the first 60 shown"],
+        "beyondTheFirst": ["layer-1-90", 61], "all": [100, True],
+        "most": ["layer-1-62", "layer-1-19"], "least": ["layer-1-5", "layer-1-48"],
         "named": ["layer-1-5", "layer-1-6", "layer-1-104"], "filtered": ["layer-1-22"],
         "told": "1 of 100 layers", "none": 0, "odd": ["layer-1-12", "layer-1-14"], "folded": True,
         "unfolded": [False, "true"], "isHigh": True, "fits": True,

@@ -85,7 +85,8 @@ class Layer:
     """One node; `number` is that of `onnxlint inspect`, `index` counts in the `scope` it stands in.
 
     Of costs, None is unknown; `memory` is the size of its outputs, `time` its share of what all
-    nodes take, where that was measured. `gradient` is the length of the gradient that arrives at
+    nodes take, where that was measured; `within` is the number of the layer whose kernel computes
+    it, where it has none of its own. `gradient` is the length of the gradient that arrives at
     it for one of length 1 at the output of the model, `gain` how much longer a small change gets
     on the way from the layer before.
     """
@@ -104,6 +105,7 @@ class Layer:
     flops: int | None = None
     memory: int | None = None
     time: float | None = None
+    within: int | None = None
     reads: tuple[int, ...] = ()
     seen: Activity | None = None
     limits: Limits | None = None
@@ -117,7 +119,8 @@ class Layers:
     """All layers in the order of execution; `glue` counts the nodes that were left out.
 
     Costs are of a run of inputs as `costs_of` tells. `not_run`, `not_measured` and `not_counted`
-    are why there are no ranges, no gradients and no costs.
+    are why there are no ranges, no gradients and no costs; of `not_timed` there are no times,
+    though they were asked for. `milliseconds` are those of all kernels, the median of `runs`.
     """
 
     layers: tuple[Layer, ...]
@@ -128,3 +131,6 @@ class Layers:
     not_measured: str | None = None
     costs_of: str = ""
     not_counted: str | None = None
+    not_timed: str | None = None
+    milliseconds: float | None = None
+    runs: int = 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses.static.weights import Weights
 from onnxlint.inspection.bounds import Bounds
 from onnxlint.inspection.collecting import Collected, fed, traced
 from onnxlint.inspection.cost import Cost
+from onnxlint.inspection.costing import Timing
 from onnxlint.inspection.inspected import Bound
 from onnxlint.inspection.inspected import Layer as Told
 from onnxlint.inspection.observing import observed_of
@@ -21,6 +22,7 @@ from onnxlint.portrait.layers import Activity, Layer, Layers, Limits, Weight
 from onnxlint.portraying.gradients import Gradients
 from onnxlint.portraying.histograms import band, powers, weight
 from onnxlint.portraying.subject import Subject
+from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
     from onnxlint.analyses.trace.trace import Trace
@@ -49,6 +51,7 @@ def layers(subject: Subject) -> Layers:
         not_measured=making.gradients.problem,
         costs_of=", ".join(f"{name}{list(dims)}" for name, dims in making.totals.at.items()),
         not_counted=making.totals.problem,
+        **making.times,
         **({} if trace is None else fed(subject.analyses)),
     )
 
@@ -61,12 +64,26 @@ class _Making:
         self._collected = Collected(subject.analyses, subject.trace, _bounds(subject))
         self._weights = subject.analyses.get(Weights)
         self.gradients, self.totals = Gradients(subject), self._collected.totals
+        is_timed = subject.trace is not None and subject.analyses.get(Settings).timed
+        self._timing = Timing(subject.analyses, self._collected.numbers) if is_timed else None
         self.glue = 0
+
+    @property
+    def times(self) -> dict[str, Any]:
+        """How long all of it takes, or why that is not known; nothing where nobody asked."""
+        if self._timing is None:
+            return {}
+        whole = self._timing.profiled
+        if whole is None:
+            return {"not_timed": self._timing.problem}
+        return {"milliseconds": whole.milliseconds, "runs": whole.runs}
 
     def layers(self) -> Iterator[Layer]:
         """All but glue, which is counted."""
         detailed = 0
-        for node, told in zip(self._collected.numbers, self._collected.layers(), strict=True):
+        for node, told in zip(
+            self._collected.numbers, self._collected.layers(self._timing), strict=True
+        ):
             if told.is_glue:
                 self.glue += 1
                 continue
@@ -90,6 +107,7 @@ class _Making:
             flops=cost.flops,
             memory=cost.activation_bytes,
             time=None if told.time is None else told.time.share,
+            within=None if told.time is None else told.time.within,
             reads=tuple(
                 dict.fromkeys(each.layer for each in told.inputs if each.layer is not None)
             ),

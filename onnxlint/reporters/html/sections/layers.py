@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 20_000
 """Layers that are shown; a choice, some ten megabytes of a page."""
 
+AT_ONCE = 1_000
+"""Layers that are shown before one asks for more; a choice, a browser lays them out in a moment."""
+
 MOST_READ = 8
 """Layers named of which one reads; a choice, a Concat may read a hundred."""
 
@@ -119,6 +122,11 @@ class View:
         return bool(self._findings(groups))
 
     @property
+    def at_once(self) -> int:
+        """How many rows are shown at first."""
+        return AT_ONCE
+
+    @property
     def shown(self) -> int:
         """How many layers the table has."""
         return min(len(self.part.layers), MOST_ROWS)
@@ -143,6 +151,11 @@ class View:
             yield f"{told}: {part.data}." + _hidden(part, seen)
         if part.not_counted is not None:
             yield f"Costs were not counted: {part.not_counted}."
+        if part.milliseconds is not None:
+            yield (f"All kernels take {part.milliseconds:.3g} ms, the median of "
+                   f"{counted(part.runs, 'run')}; a time is its layer's share.")  # fmt: skip
+        if part.not_timed is not None:
+            yield f"Times were not measured: {part.not_timed}."
         if part.not_run is not None:
             yield f"No activations were observed: {part.not_run}."
         elif part.not_measured is not None:
@@ -232,6 +245,7 @@ def _facts(layer: Layer) -> Iterator[tuple[str, str]]:
     yield "FLOPs", f"{layer.flops:,}" if layer.flops else ""
     yield "Bytes of outputs", _exact(layer.memory)
     yield "Share of time", share(layer.time) if layer.time is not None else ""
+    yield "Computed with", f"#{layer.within}" if layer.within is not None else ""
     if layer.seen is not None:
         yield from _observed(layer.seen)
     if layer.limits is not None:

@@ -2,7 +2,9 @@ for (const section of document.querySelectorAll(".part.layers")) {
   const table = section.querySelector(".layer-table table");
   const filter = section.querySelector(".layer-filter");
   if (!table) continue;
-  const rows = [...table.tBodies];
+  const more = filter.querySelector(".layer-more");
+  let rows = [...table.tBodies];
+  let most = Number(table.dataset.most);
   const told = filter.querySelector("output");
   const [text, found] = [".layer-text", ".layer-found"].map((name) => filter.querySelector(name));
   const texts = new Map();
@@ -15,13 +17,16 @@ for (const section of document.querySelectorAll(".part.layers")) {
 
   const apply = () => {
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
+    let matches = 0;
     for (const row of rows) {
       const isFound = !found?.checked || row.querySelector("th .severity") !== null;
-      row.hidden = !(isFound && words.every((word) => textOf(row).includes(word)));
-      shown += !row.hidden;
+      const isMatch = isFound && words.every((word) => textOf(row).includes(word));
+      matches += isMatch;
+      row.hidden = !isMatch || matches > most;
     }
-    told.textContent = `${format.format(shown)} of ${format.format(rows.length)} layers`;
+    const rest = matches > most ? `, the first ${format.format(most)} shown` : "";
+    told.textContent = `${format.format(matches)} of ${format.format(rows.length)} layers${rest}`;
+    more.hidden = matches <= most;
   };
 
   const unfold = (row, isOpen) => {
@@ -50,7 +55,9 @@ for (const section of document.querySelectorAll(".part.layers")) {
       if (typeof one === "string") return sign * one.localeCompare(other, "en", { numeric: true });
       return one === other ? 0 : sign * (one < other ? -1 : 1);
     });
-    table.append(...keyed.map(([, row]) => row));
+    rows = keyed.map(([, row]) => row);
+    table.append(...rows);
+    apply();
   };
 
   const reveal = () => {
@@ -61,6 +68,7 @@ for (const section of document.querySelectorAll(".part.layers")) {
       if (found) found.checked = false;
       apply();
     }
+    row.hidden = false;
     unfold(row, true);
     row.tabIndex = -1;
     row.scrollIntoView();
@@ -69,6 +77,10 @@ for (const section of document.querySelectorAll(".part.layers")) {
 
   filter.hidden = false;
   filter.addEventListener("input", apply);
+  more.addEventListener("click", () => {
+    most = Infinity;
+    apply();
+  });
   for (const plain of table.querySelectorAll(".plain")) plain.hidden = true;
   for (const button of table.querySelectorAll(".sort")) button.hidden = false;
   table.addEventListener("click", (event) => {
