@@ -110,8 +110,8 @@ def recurrent() -> ModelProto:
     }  # fmt: skip
     net.add("If", "chosen", "is_hot", **branches)
     net.add("Twice", "doubled", "chosen", domain="own")
-    twice = helper.make_function("own", "Twice", ["a"], ["b"], [
-        helper.make_node("Add", ["a", "a"], ["b"], name="sum")], [helper.make_opsetid("", 17)])  # fmt: skip
+    inner = [helper.make_node("Add", ["a", "a"], ["b"], name="sum")]
+    twice = helper.make_function("own", "Twice", ["a"], ["b"], inner, [helper.make_opsetid("", 17)])
     graph = net.graph({"x": [5, "N", 4]}, {"doubled": [1, "N", 4]})
     graph.input.extend([port("trips", [], TensorProto.INT64), port("is_hot", [], TensorProto.BOOL)])
     return model(graph, [twice], own=1)

@@ -16,7 +16,9 @@ from onnxlint import Costs, Graph, LayerCost, Parameters
 from onnxlint.analyses import Analyses
 from onnxlint.cli.main import cli
 from onnxlint.inspection.amounts import of_bytes, of_time, short
-from onnxlint.inspection.fitting import TIMES
+from onnxlint.inspection.fitting import TIMES, width_of
+from onnxlint.inspection.looking import look
+from onnxlint.inspection.table import summary
 from onnxlint.model.file.load import open_model
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
@@ -77,6 +79,10 @@ def test_parameters_are_those_that_were_learnt(path: str, count: int) -> None:
 def test_quantised_weights_are_parameters_that_are_not_trained(path: str) -> None:
     assert analysed(FIXTURES / f"quantised/{path}.onnx") == (1394, 0)
     assert analysed(FIXTURES / "quantised/dynamic.onnx") == (1394, 26)
+
+
+def test_a_quantised_embedding_is_a_parameter() -> None:
+    assert analysed(FIXTURES / "quantised/dynamic_transformer.onnx")[0] == 3604
 
 
 def test_a_function_reads_its_arguments_as_its_nodes_do(write_model: Write) -> None:
@@ -304,6 +310,18 @@ def test_metadata_is_shown_and_stays_text(tmp_path: Path) -> None:
     assert document(tmp_path / "model.onnx", "--static-only")["metadata"] == {
         "author": "a\nb" + "z" * 1000
     }
+
+
+def test_operators_that_sums_leave_out_are_named_in_the_width_of_the_terminal(
+    write_model: Write,
+) -> None:
+    nodes = " ".join(f"y{number} = my.{'Z' * 500}{number}(x)" for number in range(20))
+    path = write_model(f"""<ir_version: 10, opset_import: ["" : 21, "my" : 1]>
+    net (float[4] x) => (float[4] y1) {{ {nodes} }}""")
+    model = look(str(path), Settings(), static_only=True)
+    lines = [str(line) for line in summary(model, model.layers, width=80, unfolds=False)]
+    assert max(map(width_of, lines[1:])) <= 80
+    assert "and 8 more" in " ".join(lines)
 
 
 def test_one_node_tells_its_cost() -> None:

@@ -41,7 +41,8 @@ STEPS = """
 const part = page.querySelector(".part.drawing"), svg = part.querySelector(".pane > svg");
 const boxes = () => svg.querySelectorAll(".box").length;
 const click = (target) => target.dispatchEvent(new view.MouseEvent("click", {bubbles: true}));
-const key = (target, name) => target.dispatchEvent(new view.KeyboardEvent("keydown", {key: name, bubbles: true}));
+const key = (target, name) =>
+  target.dispatchEvent(new view.KeyboardEvent("keydown", {key: name, bubbles: true}));
 seen.beyond = page.documentElement.scrollWidth - page.documentElement.clientWidth;
 seen.first = boxes();
 seen.unused = svg.querySelectorAll(".box.unused:not(.frame)").length;
@@ -83,7 +84,8 @@ if (place) {
 const before = svg.getAttribute("viewBox");
 click(part.querySelector('[data-do="in"]'));
 seen.zoomed = svg.getAttribute("viewBox") !== before;
-seen.wide = [...svg.querySelectorAll(".box:not(.frame) > text")].some((each) => each.getBBox().width > 200);
+const texts = [...svg.querySelectorAll(".box:not(.frame) > text")];
+seen.wide = texts.some((each) => each.getBBox().width > 200);
 seen.light = page.querySelectorAll(".pane > svg *").length < 4000;
 const meaning = part.querySelector(".meaning");
 meaning.selectedIndex = meaning.options.length - 1;

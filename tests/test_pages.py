@@ -157,7 +157,8 @@ seen.beyond = page.documentElement.scrollWidth - page.documentElement.clientWidt
 seen.sections = [...page.querySelectorAll(".part")].map(each => each.className);
 seen.dots = page.querySelectorAll(".representations g.dots > circle").length;
 const ends = (each) => each.getBoundingClientRect();
-seen.drawn = [...page.querySelectorAll("svg[aria-label]")].every(each => ends(each).width > 40);
+const drawn = page.querySelectorAll(":is(.predictions, .samples, .representations) svg[role]");
+seen.drawn = [...drawn].every(each => each.closest("details") || ends(each).width > 40);
 seen.coloured = new Set([...page.querySelectorAll(".representations g.dots")]
   .map(each => view.getComputedStyle(each).fill)).size;
 const cells = [...page.querySelectorAll(".confusion td.right")];

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from onnxlint.inspection.amounts import of_bytes, of_time, short
 from onnxlint.inspection.cost import Profiled, Totals
@@ -13,6 +13,12 @@ from onnxlint.safety.printable import printable
 
 NAME = 24
 """Columns of the name of an input."""
+
+NAME_OF_OPERATOR = 40
+"""Columns of an operator, with its domain."""
+
+MOST_OPERATORS = 12
+"""Operators that are named of those that sums leave out; the JSON has all."""
 
 MOST_INPUTS = 4
 """Inputs whose sizes are told; the JSON has all."""
@@ -62,11 +68,16 @@ def _left_out(totals: Totals) -> Iterator[str]:
     if totals.problem is not None:
         yield printable(totals.problem)
     if totals.uncounted:
-        ops = printable(", ".join(totals.uncounted))
+        ops = _named(totals.uncounted)
         yield f"MACs and FLOPs are without nodes whose operations are unknown: {ops}"
     if totals.unsized:
-        ops = printable(", ".join(totals.unsized))
-        yield f"The peak is without outputs of unknown size: {ops}"
+        yield f"The peak is without outputs of unknown size: {_named(totals.unsized)}"
+
+
+def _named(ops: Sequence[str]) -> str:
+    more = len(ops) - MOST_OPERATORS
+    shown = [cut(printable(op), NAME_OF_OPERATOR) for op in ops[:MOST_OPERATORS]]
+    return ", ".join([*shown, f"and {more:,} more"] if more > 0 else shown)
 
 
 def _time(profiled: Profiled) -> str:

@@ -15,9 +15,10 @@ FRAME = 56
 """How much taller an unfolded group is than its inside: title and margins."""
 ABOVE, BELOW = -1, -2
 """Ends of an edge that comes into a group from outside of it, or leaves it."""
-SIZES, TO_UNUSED, PAST, BACK = 1, 2, 4, 8
+SIZES, TO_UNUSED, PAST, BACK, STUB = 1, 2, 4, 8, 16
 """Marks of an edge: only sizes are read; it ends at steps that no output depends on; it leads past
-such steps, which read the same value; it goes back to a step that comes before."""
+such steps, which read the same value; it goes back to a step that comes before; only its ends are
+drawn, because the source has many readers."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class Group:
     """What is drawn as one box when it is folded. A child is a step, or a group: `-1 - number`.
 
     `x` and `y` are where the middles of the children are. `step` is the node whose subgraphs it
-    shows. `kind` is `graph`, `function`, `subgraph`, `module`, `ports`, `repeat` or `part`.
+    shows. `kind` is `graph`, `function`, `subgraph`, `module`, `inputs`,
+    `outputs`, `block`, `repeat` or `part`.
     """
 
     kind: str

@@ -100,7 +100,8 @@ def _numbers(
     facts: Mapping[Shown, Any], number: Callable[[Any], float | None], ill: str | None = None
 ) -> Results:
     """The numbers that there are; those that are not 0 in the colour `ill`."""
-    told = ((shown, number(each)) for shown, each in facts.items())
+    found = ((shown, number(each)) for shown, each in facts.items())
+    told = ((shown, value if value is None else _short(value)) for shown, value in found)
     return {
         shown: {"value": value, "bgColor": ill} if ill and value else {"value": value}
         for shown, value in told if value is not None and math.isfinite(value)
@@ -146,6 +147,11 @@ def _graphs(title: str, results: Results, **more: Any) -> dict[str, Any]:
         )
         graph["results"][shown.id] = result
     return graphs
+
+
+def _short(value: float) -> float:
+    """As many digits as a table of the viewer has room for; counts stay what they are."""
+    return value if isinstance(value, int) else float(f"{value:.6g}")
 
 
 def _deviation(seen: Seen) -> float | None:

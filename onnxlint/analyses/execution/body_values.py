@@ -95,6 +95,7 @@ class Within:
         self.is_tapped = False
         self.beyond: Body | None = None
         self.reached: dict[Body, Reach] = {}
+        self._of_scopes: dict[Scope, Reach] = {}
         self.of_calls: dict[Value, dict[Body, Statistics]] = {}
 
     def contribute(self, report: Contributions) -> None:
@@ -156,8 +157,7 @@ class Within:
 
     def scope_reached(self, scope: Scope) -> Reach | None:
         """How often a scope ran, in all calls; None where that is not known."""
-        found = [reach for body, reach in self.reached.items() if body.scope is scope]
-        return sum(found[1:], found[0]) if found else None
+        return self._of_scopes.get(scope)
 
     def look(self, feeds: Sequence[Feed]) -> list[InnerRun]:
         """The steps that NaN or infinities show when other samples are fed; no statistics."""
@@ -175,6 +175,8 @@ class Within:
         body = shown.body
         if shown.reach is not None:
             self.reached[body] = shown.reach
+            before = self._of_scopes.get(body.scope)
+            self._of_scopes[body.scope] = shown.reach if before is None else before + shown.reach
         for name, statistics in shown.statistics.items():
             value = body.scope.values[name]
             if body.repeats:

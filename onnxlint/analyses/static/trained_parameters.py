@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import (
+    DEQUANTIZE,
     GIVEN_SLOTS,
     INTEGER_WEIGHT_SLOTS,
     LEARNT_SCALARS,
@@ -23,6 +24,8 @@ from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
+
+_PACKED_TABLE = "com.microsoft::GatherBlockQuantized"
 
 _PACKED = "com.microsoft::MatMulNBits"
 """Several weights in a byte, K by N of them."""
@@ -211,10 +214,21 @@ def _elements(node: Node, value: Value, tensor: Tensor) -> int:
         return 0
     if node.op == _PACKED and 1 in slots:
         return int(node.attribute("K", 0)) * int(node.attribute("N", 0))
-    is_weight = tensor.dtype.startswith(_FLOATS)
+    if node.op == _PACKED_TABLE and 0 in slots:
+        bits = int(node.attribute("bits", 4))
+        return tensor.size * (8 // bits if tensor.dtype == "uint8" and bits in (2, 4) else 1)
+    is_weight = tensor.dtype.startswith(_FLOATS) or _is_quantised_table(node, slots)
     if not is_weight and INTEGER_WEIGHT_SLOTS.get(node.op, frozenset()).isdisjoint(slots):
         return 0
     return tensor.size if tensor.size > 1 or _learns_one(node, value, tensor.dims) else 0
+
+
+def _is_quantised_table(node: Node, slots: Sequence[int]) -> bool:
+    """Whether integers are looked up in an embedding, and dequantised then."""
+    read = (
+        () if node.op != "Gather" or 0 not in slots or node.output is None else node.output.readers
+    )
+    return any(reader.op in DEQUANTIZE and reader.input(0) is node.output for reader in read)
 
 
 def _learns_one(node: Node, value: Value, dims: tuple[int, ...]) -> bool:

@@ -15,6 +15,8 @@ from onnxlint.portraying.drawing.wires import Port, Wires
 
 DEEPEST = 12
 """Modules within each other that are told apart: a choice, more than nets have."""
+PORTS = ("inputs", "outputs")
+"""Kinds of groups of these."""
 LONGEST = 80
 """Characters of a title."""
 MANY = 8
@@ -101,17 +103,17 @@ class Grouping:
         if isinstance(box, int):
             step = self._wires.steps[box]
             return step.kind if isinstance(step, Port) else ""
-        return box.title.partition(" ")[0] if box.kind == "ports" else ""
+        return box.kind.removesuffix("s") if box.kind in PORTS else ""
 
     def _module(self, key: Path, children: list[Child], numbers: Sequence[int]) -> Child:
         only = children[0] if len(children) == 1 else None
-        if isinstance(only, Draft) and only.kind == "module":  # nothing beside it
+        if isinstance(only, Draft) and only.kind in ("module", *PORTS):  # nothing beside it
             return only
-        is_ports = isinstance(self._wires.steps[numbers[0]], Port)
+        first = self._wires.steps[numbers[0]]
         numbered = key[-1].isdecimal() and len(key) > 1
         title = shortened(".".join(key[-2:]) if numbered else key[-1], LONGEST)
-        if is_ports:
-            return Draft("ports", title, children)
+        if isinstance(first, Port):
+            return Draft(f"{first.kind}s", title.partition(" ")[2], children)
         return Draft("module", title, children, path=shortened(".".join(key)))
 
     def _box(self, number: int) -> Child:

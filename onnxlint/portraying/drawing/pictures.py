@@ -15,6 +15,7 @@ from onnxlint.portrait.drawing import (
     HEIGHT,
     PAST,
     SIZES,
+    STUB,
     TO_UNUSED,
     WIDTH,
     Edge,
@@ -22,10 +23,14 @@ from onnxlint.portrait.drawing import (
 )
 from onnxlint.portraying.drawing.describing import Describing
 from onnxlint.portraying.drawing.folding import Draft
+from onnxlint.portraying.drawing.grouping import PORTS
 from onnxlint.portraying.drawing.layered import Layout, Point, layered
 from onnxlint.portraying.drawing.wires import Wire, Wires
 
 Ends = tuple[int, int]
+
+MOST_EDGES = 4
+"""Edges from one box that are drawn in full: a choice, more are more than the eye follows."""
 
 
 @dataclass
@@ -122,7 +127,8 @@ class Pictures:
         """A group, laid out."""
         draft, lines = self._drafts[number], self._lines[number]
         children = self._children(draft, number)
-        laid = _laid([*lines], len(children))
+        stubs = stubbed([*lines])
+        laid = _laid([ends for ends in lines if ends not in stubs], len(children))
         height = max((y for _, y in laid.places.values()), default=0.0) + HEIGHT / 2
         width = max((x for x, _ in _points(laid)), default=0.0) + WIDTH / 2
         return Group(
@@ -134,7 +140,7 @@ class Pictures:
             tuple(round(laid.places[at][1], 1) for at in range(len(children))),
             round(width, 1),
             round(height, 1),
-            tuple(self._edge(ends, line, laid) for ends, line in lines.items()),
+            tuple(self._edge(ends, line, laid, ends in stubs) for ends, line in lines.items()),
             draft.step,
             draft.path,
             self._size(draft),
@@ -142,7 +148,7 @@ class Pictures:
 
     def _size(self, draft: Draft) -> int:
         """The nodes in it; of a group of inputs or outputs, their number."""
-        if draft.kind == "ports":
+        if draft.kind in PORTS:
             return len(draft.steps)
         inside = (step for step in draft.steps if step != draft.step)
         return sum(isinstance(self._wires.steps[step], Node) for step in inside)
@@ -156,12 +162,12 @@ class Pictures:
     def _numbers(self) -> Mapping[int, int]:
         return {id(draft): number for number, draft in enumerate(self._drafts)}
 
-    def _edge(self, ends: Ends, line: _Line, laid: Layout) -> Edge:
+    def _edge(self, ends: Ends, line: _Line, laid: Layout, is_stub: bool) -> Edge:
         goes_back = ends[0] > ends[1] >= 0
         key = ends[::-1] if goes_back else ends
         way = laid.bends.get((key[0], key[1]), [])
         points = [coordinate for point in (way[::-1] if goes_back else way) for coordinate in point]
-        marks = line.marks | SIZES * line.is_sized | BACK * goes_back
+        marks = line.marks | SIZES * line.is_sized | BACK * goes_back | STUB * is_stub
         if marks & TO_UNUSED and marks & PAST:
             marks &= ~PAST
         values = tuple(map(self._describing.value, line.values))
@@ -169,6 +175,30 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self._drafts)
+
+
+def stubbed(ends: Sequence[Ends]) -> set[Ends]:
+    """The edges of which only the ends are drawn: a mask that is read everywhere hides the rest.
+
+    Of a box with more than `MOST_EDGES` readers the edges to those are kept that read nothing
+    else, or that to the first; in the same way of those that leave the group.
+    """
+    onwards: defaultdict[int, list[int]] = defaultdict(list)
+    back: defaultdict[int, list[int]] = defaultdict(list)
+    for source, target in ends:
+        onwards[source].append(target)
+        back[target].append(source)
+    stubs: set[Ends] = set()
+    for source, targets in onwards.items():
+        only = [target for target in targets if len(back[target]) == 1]
+        if len(targets) > MOST_EDGES:
+            kept = only or [min(target for target in targets if target >= 0)]
+            stubs.update((source, target) for target in targets if target not in kept)
+    sources = back[BELOW]
+    if len(sources) > MOST_EDGES:
+        ends_here = [source for source in sources if len(onwards[source]) == 1] or [max(sources)]
+        stubs.update((source, BELOW) for source in sources if source not in ends_here)
+    return stubs
 
 
 def _points(laid: Layout) -> list[Point]:

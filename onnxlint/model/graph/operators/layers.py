@@ -90,6 +90,7 @@ GIVEN_SLOTS: Mapping[str, frozenset[int]] = {
         **dict.fromkeys(sorted(COMPARISONS | {"Max", "Min"}), (0, 1)),
         "RotaryEmbedding": (1, 2), "com.microsoft::RotaryEmbedding": (2, 3),
         "com.microsoft::GroupQueryAttention": (3, 4, 7, 8),
+        "com.microsoft::GatherBlockQuantized": (1, 2, 3),
         "Clip": (1, 2), "DequantizeLinear": (1, 2), "Dropout": (1, 2),
         "GRU": (4, 5), "LSTM": (4, 5, 6), "NonMaxSuppression": (2, 3, 4), "OneHot": (1, 2),
         "Pad": (1, 2), "QuantizeLinear": (1, 2), "RNN": (4, 5), "Range": (0, 1, 2),

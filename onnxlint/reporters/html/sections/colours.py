@@ -8,24 +8,32 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from onnxlint.findings import Diagnostic
+from onnxlint.portrait.comparison import Comparison
 from onnxlint.portrait.drawing import Drawing, Seen, Step
 from onnxlint.severity import Severity
 
 Meaning = tuple[Sequence[str], str, str]
 """What each colour means, from 0 on; the colour of each step, a digit each; those of groups."""
 
+BESIDE = "Difference from the other model"
 UNKNOWN = 0
 _SHARES = ("not observed", "none", "below 10%", "10% to 50%", "50% to 100%", "all")
 _SCALES = ("not observed", "below 0.01", "0.01 to 1", "1 to 100", "100 to 10,000", "above 10,000")
 _COSTS = ("nothing counted", "below 1%", "1% to 3%", "3% to 10%", "10% to 30%", "above 30%")
+_DIFFERENCES = ("not compared", "below 1e-5", "1e-5 to 0.1%", "0.1% to 10%", "above 10%",
+                "first to diverge")  # fmt: skip
+_FIRST = len(_DIFFERENCES) - 1
 _SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 
 
 class Colours:
     """The meanings that there is something to show of, the findings always."""
 
-    def __init__(self, drawn: Drawing, found: Mapping[str, Sequence[Diagnostic]]) -> None:
-        self._drawn, self._found = drawn, found
+    def __init__(
+        self, drawn: Drawing, found: Mapping[str, Sequence[Diagnostic]],
+        beside: Comparison | None = None,
+    ) -> None:  # fmt: skip
+        self._drawn, self._found, self._beside = drawn, found, beside
 
     @cached_property
     def all(self) -> Mapping[str, Meaning]:
@@ -38,7 +46,26 @@ class Colours:
         total = sum(step.macs for step in self._drawn.steps)
         if total:
             made["Cost (share of MACs)"] = self._costs(total)
+        if self._beside is not None and self._beside.layers:
+            made[BESIDE] = self._of(_DIFFERENCES, self._difference(self._beside))
         return made
+
+    @property
+    def shown_first(self) -> int:
+        """The place of the meaning that is shown at first: where models part, else findings."""
+        parts = self._beside is not None and self._beside.first is not None
+        return [*self.all].index(BESIDE) if parts and BESIDE in self.all else 0
+
+    def _difference(self, beside: Comparison) -> Callable[[Step], int]:
+        errors, first, values = beside.errors, beside.first_value, self._drawn.values
+
+        def colour(step: Step) -> int:
+            names = [] if step.scope else [values[value].name for value in step.gives]
+            if first is not None and first in names:
+                return _FIRST
+            return max((_error(errors[name]) for name in names if name in errors), default=UNKNOWN)
+
+        return colour
 
     def _findings(self) -> Meaning:
         titles = ("no finding", *(f"{each.value}s" for each in _SEVERITIES))
@@ -98,6 +125,10 @@ def _scale(seen: Seen) -> int:
     ends = [abs(end) for end in (seen.low, seen.high) if end is not None]
     magnitude = math.inf if seen.infinite else max(ends, default=0.0)
     return 1 + bisect_right((0.01, 1, 100, 10_000), magnitude)
+
+
+def _error(error: float) -> int:
+    return 1 + bisect_right((1e-5, 1e-3, 0.1), error)
 
 
 def _cost(share: float) -> int:

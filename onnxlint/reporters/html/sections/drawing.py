@@ -11,10 +11,13 @@ from typing import Any
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
+from onnxlint.portrait.comparison import Comparison
 from onnxlint.portrait.drawing import FRAME, HEIGHT, WIDTH, Drawing, Edge, Group, Step
+from onnxlint.portrait.parts import part
 from onnxlint.report import ModelReport
 from onnxlint.reporters.html.items import Item, number
 from onnxlint.reporters.html.sections.colours import Colours
+from onnxlint.reporters.html.sections.comparison import share_of
 from onnxlint.reporters.summary import counted
 from onnxlint.safety.printable import printable
 
@@ -54,7 +57,12 @@ class View:
     @cached_property
     def colours(self) -> Colours:
         """What the colours of the boxes mean."""
-        return Colours(self.part, self._found)
+        return Colours(self.part, self._found, self._beside)
+
+    @cached_property
+    def _beside(self) -> Comparison | None:
+        made = part(self.report.portrait or {}, "comparison")
+        return made if isinstance(made, Comparison) else None
 
     def data(self, items: Sequence[Item]) -> str:
         """What the script is given, as JSON that no markup can be in."""
@@ -69,15 +77,32 @@ class View:
         told = {
             "sizes": [WIDTH, HEIGHT, FRAME],
             "values": [[shown(each.name), shown(each.type or "")] for each in drawn.values],
-            "steps": [_step(each) for each in drawn.steps],
+            "steps": [self._step(each) for each in drawn.steps],
             "groups": [self._group(each) for each in drawn.groups],
             "roots": drawn.roots,
             "opened": drawn.opened,
             "findings": at_box,
+            "meaning": self.colours.shown_first,
             "colours": [[name, *each] for name, each in self.colours.all.items()],
         }
         text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
         return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+    def _step(self, step: Step) -> list[Any]:
+        facts = [*_facts(step), *self._differing(step)]
+        return [step.kind[0], shown(step.name), shown(step.op), shown(step.scope),
+                shown(step.module or ""), facts, step.reads, step.sizes, step.gives,
+                [[shown(each.name), shown(each.type or "")] for each in step.weights],
+                [shown(name) for _, name in step.glue], int(step.unused), step.calls]  # fmt: skip
+
+    def _differing(self, step: Step) -> Iterator[tuple[str, str]]:
+        """How far it is from its like in the other model."""
+        if self._beside is None or step.scope:
+            return
+        names = [self.part.values[value].name for value in step.gives]
+        for error in (self._beside.errors[name] for name in names if name in self._beside.errors):
+            is_first = self._beside.first_value in names
+            yield "Difference", share_of(error) + (" (first to diverge)" if is_first else "")
 
     def _group(self, group: Group) -> list[Any]:
         ops = Counter(self.part.steps[step].op for step in self._inside(group))
@@ -152,13 +177,6 @@ def shown(text: str) -> str:
 
 def _edge(edge: Edge) -> list[Any]:
     return [edge.source, edge.target, edge.values, edge.points, edge.marks]
-
-
-def _step(step: Step) -> list[Any]:
-    return [step.kind[0], shown(step.name), shown(step.op), shown(step.scope),
-            shown(step.module or ""), [*_facts(step)], step.reads, step.sizes, step.gives,
-            [[shown(each.name), shown(each.type or "")] for each in step.weights],
-            [shown(name) for _, name in step.glue], int(step.unused), step.calls]  # fmt: skip
 
 
 def _facts(step: Step) -> Iterator[tuple[str, str]]:

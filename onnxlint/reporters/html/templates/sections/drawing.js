@@ -6,6 +6,7 @@
   const SIZES = 1;
   const LOST = 2;
   const PAST = 4;
+  const STUB = 16;
   const MOST_HITS = 30;
   const MOST_TOLD = 40;
   const format = new Intl.NumberFormat("en");
@@ -128,7 +129,7 @@
     const doors = (box, end, values) => {
       if (box.number === undefined) return [[box.cx]];
       const here = placed.get(`in${box.number}`);
-      const found = data.groups[box.number].edges.filter((edge) => edge[end === ABOVE ? 0 : 1] === end && edge[2].some((each) => values.includes(each)));
+      const found = data.groups[box.number].edges.filter((edge) => !(edge[4] & STUB) && edge[end === ABOVE ? 0 : 1] === end && edge[2].some((each) => values.includes(each)));
       const places = found.flatMap((edge) => {
         const way = bends(here, edge);
         if (way.length) return [[way.at(end === ABOVE ? 0 : -1)[0], edge[4]]];
@@ -137,17 +138,28 @@
       return places.length ? [...new Map(places.map((door) => [door[0], door])).values()] : [[box.cx]];
     };
     const ways = (here, edge) => {
-      const [from, to, values] = edge;
+      const [from, to, values, , marks] = edge;
+      if (marks & STUB) return [];
+      const group = data.groups[here.number];
+      const rowEnd = (at, side) => here.top + here.Y(group.y[at] + side * (HEIGHT / 2));
       const [source, target] = [here.boxes[from], here.boxes[to]];
       const middle = bends(here, edge);
       const starts = (some) => (source ? doors(source, BELOW, some).map(([x]) => [x, source.y + source.h]) : null);
-      const ends = (some) => (target ? doors(target, ABOVE, some).map(([x, marks]) => [x, target.y, marks]) : null);
+      const ends = (some) => (target ? doors(target, ABOVE, some).map(([x, mark]) => [x, target.y, mark]) : null);
+      // Beside a box that grew, straight on to the end of its row.
+      const straight = (line) => {
+        const made = [...line];
+        const [below, above] = [source && rowEnd(from, 1), target && rowEnd(to, -1)];
+        if (source && below - line[0][1] > 4) made.splice(1, 0, [line[0][0], below]);
+        if (target && line.at(-1)[1] - above > 4) made.splice(-1, 0, [line.at(-1)[0], above]);
+        return made;
+      };
       const upper = ([x]) => [x, here.y];
       const lower = ([x]) => [x, here.y + here.h];
       if (middle.length) {
         const first = starts(values) ?? [upper(middle[0])];
         const final = ends(values) ?? [lower(middle.at(-1))];
-        return [...first.slice(1).map((start) => [start, middle[0]]), [first[0], ...middle, final[0]], ...final.slice(1).map((end) => [middle.at(-1), end])];
+        return [...first.slice(1).map((start) => [start, middle[0]]), straight([first[0], ...middle, final[0]]), ...final.slice(1).map((end) => [middle.at(-1), end])];
       }
       const pairs = new Map();
       for (const value of values) {
@@ -157,7 +169,7 @@
           if (is) pairs.set(`${start} ${end}`, [start, end]);
         }
       }
-      return [...pairs.values()];
+      return [...pairs.values()].map(straight);
     };
     const curve = (points) => {
       let path = `M${points[0].slice(0, 2).map(Math.round)}`;
@@ -190,9 +202,36 @@
       }
       return turns;
     };
+    const drawStubs = (here, layer, near) => {
+      const stubs = new Map();
+      for (const edge of data.groups[here.number].edges.filter((each) => each[4] & STUB)) {
+        for (const [at, way] of [[edge[1], -1], [edge[0], 1]]) {
+          if (at < 0 || (way > 0 && edge[1] >= 0)) continue; // what is read within the group has one line at least
+          const key = `${at} ${way}`;
+          const known = stubs.get(key) ?? { at, way, values: new Set(), isNear: false };
+          edge[2].forEach((value) => known.values.add(value));
+          known.isNear ||= near(edge);
+          stubs.set(key, known);
+        }
+      }
+      for (const { at, way, values, isNear } of stubs.values()) {
+        const box = here.boxes[at];
+        const [x, y] = [way < 0 ? box.x : box.x + box.w + 4 * (data.groups[here.number].children[at] < 0 && box.number === undefined), box.y + box.h / 2];
+        const kind = isNear ? " near" : "";
+        layer.append(element("g", { class: "stub" },
+          element("title", {}, [...values].slice(0, 20).map((value) => data.values[value].join(" ")).join("\n")),
+          element("path", { class: `edge${kind}`, d: `M${x} ${y}h${way * 12}` }),
+          element("circle", { class: `tip${kind}`, cx: x + way * 12, cy: y, r: 3.5 }),
+          element("text", { class: "type", x: x + way * 19, y: y + 3.5, "text-anchor": way < 0 ? "end" : "start" }, format.format(values.size))));
+      }
+    };
     const drawEdges = (here, layer) => {
       const labelled = new Set();
       const turns = turnsOf(here);
+      const alike = new Map();
+      for (const [from, , values, , marks] of data.groups[here.number].edges) {
+        if (!(marks & STUB)) alike.set(from, (alike.get(from) ?? new Set()).add(typeOf(values)));
+      }
       const near = (edge) => chosen && [edge[0], edge[1]].some((end) => idOf(data.groups[here.number].children[end]) === chosen);
       for (const edge of data.groups[here.number].edges) {
         const [from, to, values, , marks] = edge;
@@ -207,9 +246,12 @@
         const label = typeOf(values);
         if (from === ABOVE || here.boxes[from].number !== undefined || !label || !lines.length || labelled.has(`${from} ${label}`)) continue;
         labelled.add(`${from} ${label}`);
-        const [x, y] = lines[0][0];
-        layer.append(element("text", { class: "type", ...beside(x, y, turns.get(from)) }, short(label.replaceAll(", ", ","), 26)));
+        const [[x, y], [u, v]] = [lines[0][0], lines[0].at(-1)];
+        const isOnly = alike.get(from).size === 1;
+        const at = isOnly ? beside(x, y, turns.get(from)) : { x: u + 7, y: v - 9 };
+        if (isOnly || to !== BELOW) layer.append(element("text", { class: "type", ...at }, short(label.replaceAll(", ", ","), 26)));
       }
+      drawStubs(here, layer, near);
     };
     const idOf = (child) => (child === undefined ? undefined : child < 0 ? (data.groups[~child].step === null ? `g${~child}` : `n${data.groups[~child].step}`) : `n${child}`);
     const colourOf = (child) => {
@@ -219,7 +261,7 @@
     const lines = (child) => {
       if (child < 0) {
         const group = data.groups[~child];
-        if (group.kind === "ports") return [group.title, `${format.format(group.size)} values`];
+        if (/^(in|out)puts$/.test(group.kind)) return [group.title, `${format.format(group.size)} ${group.kind}`];
         return [group.title, `${plural(group.size)}${group.common ? `: ${group.common}` : ""}`];
       }
       const step = data.steps[child];
@@ -251,7 +293,7 @@
       if (isGroup && !isOpen) made.append(element("rect", { class: "behind", x: 4, y: 4, width: box.w, height: box.h, rx: 6 }));
       made.append(element("rect", { width: box.w, height: box.h, rx: 6 }));
       if (isOpen) made.append(element("rect", { class: "bar", width: box.w, height: HEADER - 6 }));
-      const most = isOpen ? Math.floor(box.w / 8) - 6 : 18;
+      const most = isOpen ? Math.floor(box.w / 8) - 6 : 17;
       made.append(element("text", { class: "op", x: 10, y: isOpen ? 20 : 18 }, `${isGroup ? (isOpen ? "▾ " : "▸ ") : ""}${short(first, most - (isGroup ? 2 : 0))}`));
       if (!isOpen) made.append(element("text", { class: "name", x: 10, y: 34 }, isGroup ? cut(second, 23) : short(second, 22)));
       if (unused) made.append(element("text", { class: "flag", x: 10, y: -4 }, isGroup ? `${format.format(unused)} unused` : "unused"));
@@ -437,6 +479,7 @@
       if (data.groups[data.roots[0]].unused) rows.push([swatch("box unused", rect()), "unused: no output depends on it"]);
       if (has(LOST)) rows.push([swatch("", line("lost")), "to an unused node"]);
       if (has(PAST)) rows.push([swatch("", line("past")), "leads past an unused node"]);
+      if (has(STUB)) rows.push([swatch("", element("path", { class: "edge", d: "M22 8H10" }), element("circle", { class: "tip", cx: 8, cy: 8, r: 4 })), "values from or to many places, with their number: see the facts"]);
       if (has(SIZES)) rows.push([swatch("", line("sizes")), "only sizes are read"]);
       pick(".legend").replaceChildren(...rows.map(([sign, title]) => html("li", {}, sign, title)));
     };
@@ -525,6 +568,7 @@
       if (event.key === "Enter") pick(".hits button")?.click();
     });
     for (const [title] of data.colours) meaning.append(html("option", { textContent: title }));
+    meaning.selectedIndex = data.meaning;
     meaning.addEventListener("change", () => { draw(); legend(); });
     rootChoice?.addEventListener("change", () => turn(Number(rootChoice.value)));
     const follow = () => {
