@@ -308,6 +308,30 @@ def attention_model(fed: dict[str, np.ndarray], given: dict[str, object]) -> onn
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=10)
 
 
+@pytest.mark.parametrize("unidirectional", [0, 1])
+def test_attention_of_onnxruntime_is_computed_again(tmp_path, unidirectional):
+    random = np.random.default_rng(2)
+    fed = {name: random.standard_normal((1, 3, 8), np.float32) for name in "qkv"}
+    node = helper.make_node(
+        "MultiHeadAttention", [*fed], ["y"], domain="com.microsoft", num_heads=2,
+        unidirectional=unidirectional,
+    )  # fmt: skip
+    ports = [helper.make_tensor_value_info(name, 1, [1, 3, 8]) for name in (*fed, "y")]
+    graph = helper.make_graph([node], "g", ports[:3], ports[3:])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets), tmp_path / "a.onnx")
+    with open_model(str(tmp_path / "a.onnx")) as opened:
+        (found,) = attentions(Graph(opened))
+        weights = found.weights({value: fed[value.name] for value in found.reads})
+    assert weights is not None
+    assert weights.sum(axis=-1) == pytest.approx(1)
+    first = fed["q"][0, :, :4] @ fed["k"][0, :, :4].T / 2
+    if unidirectional:
+        first[np.triu_indices(3, 1)] = -np.inf
+    expected = np.exp(first) / np.exp(first).sum(axis=-1, keepdims=True)
+    assert weights[0] == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize("attribute", [{"softcap": 1.0}, {}])
 def test_fused_attention_with_more_than_a_mask_is_not_guessed(tmp_path, attribute):
     fed = {name: np.zeros((1, 1, 2, 2), np.float32) for name in "qkvm"}
@@ -592,3 +616,28 @@ def test_the_table_is_sorted_filtered_and_unfolded(browser, tmp_path, monkeypatc
         "unfolded": [False, "true"], "isHigh": True, "fits": True,
         "revealed": ["layer-1-30", 100, False], "loaded": [],
     }  # fmt: skip
+
+
+ACROSS = """
+view.location.hash = "#layer-1-0";
+await until(() => page.activeElement.id === "layer-1-0");
+const links = (within) => [...page.querySelectorAll(`${within} a`)];
+const there = links("#layer-1-0").find((a) => a.textContent === "Show in the drawing");
+view.location.hash = new view.URL(there.href).hash;
+const back = () => links(".drawing .told").find((a) => a.textContent.includes("table of"));
+await until(back);
+seen.drawn = back().getAttribute("href");
+back().click();
+await until(() => page.activeElement.id === "layer-1-0");
+seen.returned = page.activeElement.id;
+"""
+
+
+@pytest.mark.docs
+def test_a_layer_leads_to_the_drawing_and_back(browser, write_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["report", str(write_model(PERCEPTRON)), "-o", "report.html"])
+    assert done.exit_code == 0, done.output
+    did, complaints = observed(browser, tmp_path / "report.html", 1440, ACROSS)
+    assert complaints == []
+    assert did == {"drawn": "#layer-1-0", "returned": "layer-1-0", "loaded": []}

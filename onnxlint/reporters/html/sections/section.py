@@ -15,7 +15,7 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     "interface": ("Inputs and outputs", "interface:View"),
     "comparison": ("Beside the reference", "comparison:View"),
     "layers": ("Layers", "layers:View"),
-    "pictures": ("What layers see of one sample", "pictures:View"),
+    "pictures": ("Feature maps and attention", "pictures:View"),
     "predictions": ("Predictions", "predictions:View"),
     "samples": ("Data", "samples:View"),
     "representations": ("Representations", "representations:View"),

@@ -57,7 +57,7 @@
   const reveal = () => {
     const target = document.getElementById(location.hash.slice(1));
     if (!target) return;
-    if (filter && target.closest("[hidden]")) {
+    if (filter && target.closest(".finding[hidden], .rule[hidden]")) {
       filter.reset();
       apply();
     }
