@@ -99,8 +99,12 @@ WRAPPED = {
 }
 
 
-@pytest.mark.parametrize("code", GOOD_AND_BAD)
-@pytest.mark.parametrize("path", WRAPPED)
+PAIRS = [(path, code) for path in WRAPPED for code in GOOD_AND_BAD
+         if path == "Loop_0/body" or code in ("ACT001", "ACT003")]  # fmt: skip
+"""Every rule in one kind of body, and in the others one of origins and one of statistics."""
+
+
+@pytest.mark.parametrize(("path", "code"), PAIRS)
 def test_a_fault_inside_is_found_where_it_is(write_model, code, path):
     bad, good = GOOD_AND_BAD[code]
     found = lint(write_model(HEAD + WRAPPED[path](bad)), select=[code]).findings

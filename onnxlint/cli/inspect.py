@@ -149,7 +149,9 @@ def command(
     if viewers:
         shown = {"--bounds": bounds, "--json": as_json or format_ == "json"}
         _check_whole(viewers, name, choosing | shown)
-        _give(viewers, model, _settings(model, trace=trace, **given), static_only=static_only)
+        check_time(time, name, static_only=static_only)
+        settings = _settings(model, trace=trace, **given)
+        _give(viewers, model, settings, static_only=static_only, time=time)
         return
     choice = _choice(where, find, sort, static_only=static_only)
     if trace is None and (
@@ -189,13 +191,15 @@ def _check_whole(viewers: Viewers, name: str | None, choosing: Mapping[str, Any]
         raise click.UsageError(f"{option} writes the whole model; leave out {told!r}")
 
 
-def _give(viewers: Viewers, model: str, settings: Settings, *, static_only: bool) -> None:
+def _give(
+    viewers: Viewers, model: str, settings: Settings, *, static_only: bool, time: bool
+) -> None:
     """Writes the model for viewers, and says where it is."""
     from onnxlint.inspection.looking import InspectionError
     from onnxlint.viewers.looking import look
 
     try:
-        picture = look(model, settings, static_only=static_only)
+        picture = look(model, settings, static_only=static_only, time=time)
     except InspectionError as error:
         raise click.ClickException(str(error)) from error
     if picture.model.unobserved is not None:

@@ -18,9 +18,9 @@ from onnxlint.viewers.histograms import health, of_run, of_stored
 from onnxlint.viewers.picture import Picture, Room, Tensor, Vertex
 
 
-def picture(analyses: Analyses, *, static_only: bool) -> Picture:
+def picture(analyses: Analyses, *, static_only: bool, time: bool = False) -> Picture:
     """The model that the analyses have."""
-    model = inspected(analyses, "", static_only=static_only)
+    model = inspected(analyses, "", static_only=static_only, time=time)
     drawn = _Drawn(analyses, static_only=static_only)
     vertices = tuple(map(drawn.vertex, drawn.numbers))
     rooms = tuple(map(drawn.room, drawn.rooms))

@@ -15,7 +15,7 @@ from onnxlint.settings import Settings
 from onnxlint.viewers.picture import Picture
 
 
-def look(path: str, settings: Settings, *, static_only: bool) -> Picture:
+def look(path: str, settings: Settings, *, static_only: bool, time: bool = False) -> Picture:
     """All of a model, with every value that can be recorded.
 
     Raises:
@@ -25,7 +25,8 @@ def look(path: str, settings: Settings, *, static_only: bool) -> Picture:
 
     import msgspec
 
-    looked = partial(_looked, settings=replace(settings, full_trace=True), static_only=static_only)
+    full = replace(settings, full_trace=True)
+    looked = partial(_looked, settings=full, static_only=static_only, time=time)
     try:
         found = json.loads(Isolated(looked, os.fsencode(path), Budget.build(settings)).result())
     except Crashed as error:
@@ -38,7 +39,7 @@ def look(path: str, settings: Settings, *, static_only: bool) -> Picture:
     )
 
 
-def _looked(path: bytes, *, settings: Settings, static_only: bool) -> bytes:
+def _looked(path: bytes, *, settings: Settings, static_only: bool, time: bool) -> bytes:
     """What is seen, as JSON, or an error."""
     import msgspec
 
@@ -57,7 +58,7 @@ def _looked(path: bytes, *, settings: Settings, static_only: bool) -> bytes:
         try:
             with open_model(os.fsdecode(path), budget) as opened:
                 analyses.give(opened)
-                drawn = picture(analyses, static_only=static_only)
+                drawn = picture(analyses, static_only=static_only, time=time)
         except (ModelError, DataError) as error:
             return json.dumps({"error": str(error)}).encode()
     return json.dumps(msgspec.to_builtins(drawn)).encode()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxlint.findings import Diagnostic
+from onnxlint.inspection.cost import Cost, Timed
 from onnxlint.inspection.inspected import Layer, Seen
 from onnxlint.report import ModelReport
 from onnxlint.safety.writing import replacing
@@ -45,8 +46,11 @@ COUNTS: Mapping[str, tuple[str, Callable[[Seen], int]]] = {
 
 OF_LAYER: Mapping[str, tuple[str, Callable[[Layer], float | None]]] = {
     "parameters": ("Parameters", lambda layer: layer.parameters or None),
+    "macs": ("MACs", lambda layer: (layer.cost or Cost()).macs),
+    "memory": ("Bytes of outputs", lambda layer: (layer.cost or Cost()).activation_bytes),
+    "time": ("Milliseconds", lambda layer: (layer.time or Timed()).milliseconds),
 }
-"""What is known of a node without a run."""
+"""What a node costs; time where it was measured."""
 
 
 def overlays(picture: Picture, report: ModelReport | None = None) -> dict[str, dict[str, Any]]:

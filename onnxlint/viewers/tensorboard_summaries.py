@@ -17,6 +17,8 @@ from onnxlint.viewers.picture import Health, Picture, Tensor
 if TYPE_CHECKING:
     from tensorboardX.proto.summary_pb2 import Summary
 
+    from onnxlint.inspection.inspected import Layer
+
 MOST_ROWS = 1_000
 """Findings and values in a table; the others are counted. A choice: a page of some 100 kB."""
 
@@ -52,6 +54,9 @@ class Summaries:
         told["model/parameters"] = sum(layer.parameters for layer in model.layers)
         for name, tensor in self._seen():
             told |= dict(_numbers(name, tensor))
+        for name, tensor in self._named():
+            if tensor.producer is not None and not tensor.slot:
+                told |= dict(_costs(name, model.layers[tensor.producer]))
         return told
 
     def _scalars(self) -> Summary:
@@ -147,6 +152,14 @@ def _numbers(name: str, tensor: Tensor) -> Iterator[tuple[str, float]]:
         yield f"scale/{name}", seen.rms
     yield f"dead/{name}", seen.dead
     yield f"saturated/{name}", seen.saturated
+
+
+def _costs(name: str, layer: Layer) -> Iterator[tuple[str, float]]:
+    """What a layer costs, by the name of its first output; time where it was measured."""
+    if layer.cost is not None and layer.cost.macs:
+        yield f"macs/{name}", layer.cost.macs
+    if layer.time is not None and layer.time.milliseconds is not None:
+        yield f"milliseconds/{name}", layer.time.milliseconds
 
 
 def _is_ill(seen: Health | None) -> bool:
