@@ -464,7 +464,7 @@ def test_every_fact_of_a_layer_stands_on_the_page():
         "8 layers, 28 parameters. One run of x[1, 8] takes 28,000 MACs.", "3 nodes left out",
         "Trainable parameters", "32 B", "Dead channels 25 %", "Saturated 50 %",
         "NaN 1 (10 %)", "-∞ … 6, or NaN, not tight", "Gain 0.5", "onnxlint inspect m.onnx '#5'",
-        "Layer #6 in the table", "channel 0: -1 … 1",
+        "Layer #6 in the table", "channel 0-1 … 1",
     ):  # fmt: skip
         assert told.replace(" ", "") in shown.text.replace(" ", ""), told
     drawn = [given for tag, given in shown.elements if tag == "svg" and "role" in given]

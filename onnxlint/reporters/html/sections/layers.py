@@ -147,8 +147,9 @@ class View:
                    "constants.")  # fmt: skip
         if part.samples is not None:
             seen = sum(layer.seen is not None for layer in part.layers)
-            told = f"Activations of {seen:,} layers, over {counted(part.samples, 'sample')}"
-            yield f"{told}: {part.data}." + _hidden(part, seen)
+            over = counted(part.samples, "sample")
+            told = f"Activations of {counted(seen, 'layer')}, over {over}: {part.data}."
+            yield told + _hidden(part, seen)
         if part.not_counted is not None:
             yield f"Costs were not counted: {part.not_counted}."
         if part.milliseconds is not None:

@@ -17,7 +17,8 @@ class Picture:
 
     image: Image
     alt: str
-    caption: str
+    name: str
+    ends: str
 
     @property
     def source(self) -> str:
@@ -65,6 +66,5 @@ class View:
             ends = f"all {image.low:.3g}" if image.low == image.high else (
                 f"{image.low:.3g} … {image.high:.3g}")  # fmt: skip
             odd = f", {image.odd:,} NaN or infinite" if image.odd else ""
-            yield Picture(
-                image, f"{shown.op} {shown.title}, {name}: {ends}{odd}", f"{name}: {ends}{odd}"
-            )
+            alt = f"{shown.op} {shown.title}, {name}: {ends}{odd}"
+            yield Picture(image, alt, name, f"{ends}{odd}")
