@@ -135,6 +135,15 @@ def test_samples_with_nan_are_left_out_and_too_few_are_told(tmp_path):
     assert "only 2 of 40 samples are finite" in of(tmp_path, x=x).reason
 
 
+@pytest.mark.parametrize("count", [10, 12])
+def test_samples_of_a_fixed_batch_are_each_a_point(tmp_path, count):
+    text = MLP.replace("N, 3", "4, 3").replace("N, 2", "4, 2")
+    seen = of(tmp_path, text, X[:count])
+    hidden = np.maximum(X[:count] @ W1, 0)
+    assert is_same_plane(seen.planes[0].points, PCA(2).fit_transform(hidden))
+    assert len(seen.colours) == count
+
+
 def test_rare_classes_share_a_colour_and_numbers_have_bands(tmp_path):
     eye = np.eye(14, dtype=int).flatten().tolist()
     text = (
