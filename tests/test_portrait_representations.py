@@ -184,7 +184,7 @@ def test_the_layer_changes_nothing_in_the_report(tmp_path):
 
 def digits(**given) -> Representations:
     file = DIGITS / "held_out.npz"
-    settings = Settings(data=file, labels=LabelSource(file, "classes"), samples=400, **given)
+    settings = Settings(data=file, labels=LabelSource(file, "classes"), samples=200, **given)
     planner = Planner(select=("GRA001",), settings=settings, portrays=True)
     return part(lint_model(planner.job(str(DIGITS / "mlp.onnx"))).portrait, "representations")
 
@@ -199,12 +199,12 @@ def test_tensorwatch_tsne_keeps_the_neighbours_of_digits():
     distances = np.linalg.norm(points[:, None] - points[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     nearest = labels[distances.argmin(axis=1)]
-    assert (nearest == labels).mean() > 0.85
+    assert (nearest == labels).mean() > 0.8
     assert seen.by == "label"
 
 
 def test_tsne_is_the_same_again_and_keeps_neighbourhoods():
-    rows = load_digits().data[:120].astype(np.float32)
+    rows = load_digits().data[:100].astype(np.float32)
     (first, perplexity, left), (second, *_) = (planes.neighbours(rows, 1) for _ in range(2))
     assert np.array_equal(first, second)
     assert perplexity == 30
