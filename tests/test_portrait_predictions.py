@@ -75,6 +75,19 @@ def test_without_labels_the_least_certain_samples_are_shown(tmp_path):
     assert shown.texts == tuple(f"{each:.4g}" for each in LOGITS[order[0]])
 
 
+def test_samples_that_fill_up_the_last_batch_are_not_told(tmp_path):
+    seen = portrait(tmp_path, SOFTMAX.replace("N, 3", "4, 3"), LOGITS[:10], TRUTHS[:10])
+    told = seen["predictions"].labelled
+    losses = -np.log(P[np.arange(10), TRUTHS[:10]])
+    assert told.rows == 10
+    assert [each.sample.number for each in told.worst] == np.argsort(-losses)[:6].tolist()
+    at = told.worst[0].sample.number
+    assert told.worst[0].sample.inputs[0].texts == tuple(f"{each:.4g}" for each in LOGITS[at])
+    assert seen["samples"].run == seen["samples"].looked_at == 10
+    (head,) = of(tmp_path, SOFTMAX.replace("N, 3", "4, 3"), LOGITS[:10]).heads
+    assert [each.sample.number for each in head.unsure] == np.argsort(-ENTROPIES[:10])[:6].tolist()
+
+
 def test_classes_beside_labels_are_those_of_numpy(tmp_path):
     classes = {"p": OutputContract(classes=["<a>", "b", "c"])}
     seen = of(tmp_path, SOFTMAX, LOGITS, TRUTHS, outputs=classes)

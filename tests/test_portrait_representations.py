@@ -135,6 +135,15 @@ def test_samples_with_nan_are_left_out_and_too_few_are_told(tmp_path):
     assert "only 2 of 40 samples are finite" in of(tmp_path, x=x).reason
 
 
+@pytest.mark.parametrize("count", [10, 12])
+def test_samples_of_a_fixed_batch_are_each_a_point(tmp_path, count):
+    text = MLP.replace("N, 3", "4, 3").replace("N, 2", "4, 2")
+    seen = of(tmp_path, text, X[:count])
+    hidden = np.maximum(X[:count] @ W1, 0)
+    assert is_same_plane(seen.planes[0].points, PCA(2).fit_transform(hidden))
+    assert len(seen.colours) == count
+
+
 def test_rare_classes_share_a_colour_and_numbers_have_bands(tmp_path):
     eye = np.eye(14, dtype=int).flatten().tolist()
     text = (
@@ -175,7 +184,7 @@ def test_the_layer_changes_nothing_in_the_report(tmp_path):
 
 def digits(**given) -> Representations:
     file = DIGITS / "held_out.npz"
-    settings = Settings(data=file, labels=LabelSource(file, "classes"), samples=400, **given)
+    settings = Settings(data=file, labels=LabelSource(file, "classes"), samples=200, **given)
     planner = Planner(select=("GRA001",), settings=settings, portrays=True)
     return part(lint_model(planner.job(str(DIGITS / "mlp.onnx"))).portrait, "representations")
 
@@ -190,12 +199,12 @@ def test_tensorwatch_tsne_keeps_the_neighbours_of_digits():
     distances = np.linalg.norm(points[:, None] - points[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     nearest = labels[distances.argmin(axis=1)]
-    assert (nearest == labels).mean() > 0.85
+    assert (nearest == labels).mean() > 0.8
     assert seen.by == "label"
 
 
 def test_tsne_is_the_same_again_and_keeps_neighbourhoods():
-    rows = load_digits().data[:120].astype(np.float32)
+    rows = load_digits().data[:100].astype(np.float32)
     (first, perplexity, left), (second, *_) = (planes.neighbours(rows, 1) for _ in range(2))
     assert np.array_equal(first, second)
     assert perplexity == 30

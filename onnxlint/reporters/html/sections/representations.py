@@ -64,7 +64,7 @@ class Drawing:
         across, up = (each.text for each in spans(self.plane.points))
         if self.plane.explained is None:
             return ["Only neighbourhoods mean anything: distances, sizes and directions do not.",
-                    f"{', '.join(self.plane.facts)}."]  # fmt: skip
+                    f"Made with {', '.join(self.plane.facts)}."]  # fmt: skip
         first, second = self.plane.explained
         return [
             f"Across: component 1, {percent(first)} of the variance ({across}). Up: component 2, "
