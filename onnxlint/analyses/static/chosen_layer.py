@@ -47,15 +47,16 @@ class ChosenLayer:
 
 
 def chosen_layer(graph: Graph, name: str) -> ChosenLayer:
-    """The output of the node, or the value, of this name; without one what the last layer reads."""
+    """The output of the node or module, or the value, of this name; else what the last layer reads."""
     return _named(graph, name) if name else _last(graph)
 
 
 def _named(graph: Graph, name: str) -> ChosenLayer:
+    by_module = {node.place.module: node.output for node in graph.main.nodes}  # the last of each
     by_node = {node.name: node.output for node in graph.main.nodes}
-    value = graph.main.values.get(name) or by_node.get(name)
+    value = graph.main.values.get(name) or by_node.get(name) or by_module.get(name)
     if value is None:
-        return ChosenLayer(None, problem=f"the main graph has no node or value {name!r}")
+        return ChosenLayer(None, problem=f"the main graph has no node, value or module {name!r}")
     layer = Layers(graph).of(value.producer)
     return ChosenLayer(value, None if layer is None else layer.axis)
 
