@@ -47,7 +47,7 @@ class ChosenLayer:
 
 
 def chosen_layer(graph: Graph, name: str) -> ChosenLayer:
-    """The output of the node or module, or the value, of this name; else what the last layer reads."""
+    """The output of the node or module, or the value, of this name; else the last layer's input."""
     return _named(graph, name) if name else _last(graph)
 
 
