@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -33,9 +34,10 @@ from onnxlint.portrait.layers import Activity, Layer, Layers, Limits, Powers, We
 from onnxlint.portrait.parts import plain
 from onnxlint.portrait.pictures import Image, Pictures, Shown
 from onnxlint.portraying.attention import attentions
-from onnxlint.portraying.images import image, png
+from onnxlint.portraying.images import image
 from onnxlint.portraying.layers import layers
 from onnxlint.portraying.pictures import chosen, pictures, spread
+from onnxlint.portraying.png import png
 from onnxlint.portraying.subject import Subject
 from onnxlint.report import ModelReport
 from onnxlint.reporters.html.models import Model
@@ -253,7 +255,7 @@ def test_feature_maps_are_the_first_sample_channel_by_channel(subject):
         2,
     )
     assert [(each.low, each.high) for each in first.images] == [(0, 15), (-30, 0)]
-    up, down = (np.asarray(Pillow.open(io.BytesIO(each.png))) for each in first.images)
+    up, down = (np.asarray(Pillow.open(io.BytesIO(b64decode(each.png)))) for each in first.images)
     assert up.tolist() == np.rint(np.arange(16).reshape(4, 4) * 17).tolist()
     assert down.tolist() == up[::-1, ::-1].tolist()
 
@@ -366,7 +368,7 @@ def test_layers_with_pictures_are_the_first_the_last_and_one_a_size():
 def test_images_are_valid_files_of_few_pixels(shape):
     matrix = np.linspace(-1, 1, shape[0] * shape[1]).reshape(shape)
     made = image(matrix, 3)
-    with Pillow.open(io.BytesIO(made.png)) as read:
+    with Pillow.open(io.BytesIO(b64decode(made.png))) as read:
         read.load()
         assert read.mode == "L"
         assert read.size == (made.width, made.height)
@@ -378,7 +380,7 @@ def test_images_are_valid_files_of_few_pixels(shape):
 
 def test_images_show_what_is_not_finite_as_black_and_count_it():
     made = image(np.array([[np.nan, 1], [2, np.inf]]), 0)
-    pixels = np.asarray(Pillow.open(io.BytesIO(made.png)))
+    pixels = np.asarray(Pillow.open(io.BytesIO(b64decode(made.png))))
     assert pixels.tolist() == [[0, 0], [255, 0]]
     assert (made.low, made.high, made.odd) == (1, 2, 2)
     assert image(np.full((2, 2), np.nan), 0).odd == 4
