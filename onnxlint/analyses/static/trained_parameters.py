@@ -185,7 +185,9 @@ def learnt_elements(graph: Graph, node: Node, value: Value) -> int:
     What calls a function reads it as the nodes of the function do.
     """
     tensor = graph.tensor(value)
-    if tensor is None or tensor.fill or node.op in _STATES:
+    if tensor is None or node.op in _STATES:
+        return 0
+    if tensor.fill and node.op not in LEARNT_SCALARS:  # a layer's weights are, however stored
         return 0
     if node.called is None:
         return _elements(node, value, tensor)
