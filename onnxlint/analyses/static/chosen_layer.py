@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import CLASSIFIERS
+from onnxlint.model.graph.operators import CLASSIFIERS, MOVING
 from onnxlint.model.graph.walk import Walk
-
-_KEEPING = frozenset(
-    {"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Transpose", "Dropout", "Cast"}
-)
-"""Operators behind which the elements of a sample are the same, in another order at most."""
 
 _TABULAR = CLASSIFIERS | {"ai.onnx.ml::LinearRegressor", "ai.onnx.ml::TreeEnsembleRegressor",
                           "ai.onnx.ml::SVMRegressor", "ai.onnx.ml::TreeEnsemble"}  # fmt: skip
@@ -42,7 +37,7 @@ class ChosenLayer:
         for value in walk:
             yield value
             node = value.producer
-            if node is not None and node.op in _KEEPING:
+            if node is not None and node.op in MOVING:
                 walk.add(node.input(0))
 
 
