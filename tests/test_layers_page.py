@@ -644,3 +644,13 @@ def test_a_layer_leads_to_the_drawing_and_back(browser, write_model, tmp_path, m
     did, complaints = observed(browser, tmp_path / "report.html", 1440, ACROSS)
     assert complaints == []
     assert did == {"drawn": "#layer-1-0", "returned": "layer-1-0", "loaded": []}
+
+
+def test_of_very_many_layers_the_first_and_those_with_findings_unfold(monkeypatch):
+    monkeypatch.setattr("onnxlint.reporters.html.sections.layers.MOST_UNFOLDED", 3)
+    page = written("html", [report(Layers(many(20)), (FOUND, AT_WEIGHT))])
+    plain = written("html", [report(Layers(many(20)))])
+    unfold = re.compile(r'<th scope="row"><button aria-expanded="false">')
+    assert len(unfold.findall(plain)) == 3
+    assert len(unfold.findall(page)) == 5  # and two with findings
+    assert "The first 3 layers and those with findings have their details here" in plain
