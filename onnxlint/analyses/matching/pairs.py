@@ -12,9 +12,9 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import TypeVar
 
-from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex, Source, layers_among
-from onnxlint.diffing.neighbours import Ends, Neighbours, ends_of
-from onnxlint.diffing.traits import traits
+from onnxlint.analyses.matching.layer_graph import LayerGraph, LayerVertex, Source, layers_among
+from onnxlint.analyses.matching.neighbours import Ends, Neighbours, ends_of
+from onnxlint.analyses.matching.traits import traits
 from onnxlint.model.graph.nodes import Value
 
 T = TypeVar("T")

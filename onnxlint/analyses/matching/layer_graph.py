@@ -13,11 +13,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.matching.parameters import Parameter, parameters_of
+from onnxlint.analyses.matching.traits import traits
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.weights import Weights
-from onnxlint.diffing.parameters import Parameter, parameters_of
-from onnxlint.diffing.traits import traits
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from onnxlint.diffing.layer_graph import LayerVertex
-from onnxlint.diffing.matching import Matching
+from onnxlint.analyses.matching.layer_graph import LayerVertex
+from onnxlint.analyses.matching.pairs import Matching
 from onnxlint.model.graph.operators import ACTIVATIONS
 
 if TYPE_CHECKING:

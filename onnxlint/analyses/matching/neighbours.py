@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex, Read, Source, layers_among
+from onnxlint.analyses.matching.layer_graph import (
+    LayerGraph,
+    LayerVertex,
+    Read,
+    Source,
+    layers_among,
+)
 from onnxlint.model.graph.nodes import Value
 
 Ends = dict[LayerVertex, list[Value]]
