@@ -53,6 +53,8 @@ def key_of(job: Job) -> str:
     settings = job.settings
     if job.source is not None or job.path == "-" or settings.witnesses is not None:
         raise Unkeyed
+    if settings.series is not None:  # many files, which a run of minutes reads once
+        raise Unkeyed
     parts: dict[str, Any] = {
         "model": file_state(Path(job.path)),
         "files": [*_states_of(job)],

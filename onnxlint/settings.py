@@ -165,6 +165,21 @@ def _exists(path: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointFiles:
+    """The exports of one training run, the last one the model itself; in the order of `steps`.
+
+    `unit` and `steps_from` say what the steps count and where they were read. `jobs` checkpoints
+    are looked at in parallel, which changes nothing that is seen.
+    """
+
+    files: tuple[Path, ...]
+    steps: tuple[int, ...]
+    unit: str = "checkpoint"
+    steps_from: str = "order"
+    jobs: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
 
@@ -175,6 +190,8 @@ class Settings:
     the folder for inputs that show where NaN or infinity comes from. `reference` is the model to
     compare with. `inputs` and `outputs` are what is declared of them, by name; `architecture`,
     `values` (by name, module or glob), `budgets` and `provenance` are the rest of what is promised.
+    `series` are the checkpoints that led to the model; `train_data` and `train_labels` are what it
+    was trained on, beside `data` and `labels`, which it was not.
     """
 
     stage: Stage = Stage.TRAINED
@@ -195,14 +212,19 @@ class Settings:
     values: Mapping[str, ValuePromise] = field(default_factory=dict)
     budgets: Budgets = field(default_factory=Budgets)
     provenance: Provenance = field(default_factory=Provenance)
+    series: CheckpointFiles | None = None
+    train_data: Path | None = None
+    train_labels: LabelSource | None = None
 
     def __post_init__(self) -> None:
-        for name in ("data", "witnesses", "reference"):
+        for name in ("data", "witnesses", "reference", "train_data"):
             given = getattr(self, name)
             if isinstance(given, str):  # as people write paths
                 object.__setattr__(self, name, Path(given))
-        if isinstance(self.labels, str | Path):
-            object.__setattr__(self, "labels", LabelSource.of(Path(self.labels)))
+        for name in ("labels", "train_labels"):
+            given = getattr(self, name)
+            if isinstance(given, str | Path):
+                object.__setattr__(self, name, LabelSource.of(Path(given)))
 
     @property
     def label_in_data(self) -> str | None:

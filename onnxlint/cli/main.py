@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "Write an HTML page on a model, to look at or to attach.",
     "inspect": "Summarise a model layer by layer.",
     "diff": "Compare two releases of a model.",
+    "series": "Judge a training run by its checkpoints.",
     "targets": "List the known deployment targets.",
     "new": "Start a pack of rules, or a rule.",
     "test-rules": "Run the Bad and Good examples of rules.",

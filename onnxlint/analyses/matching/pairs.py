@@ -38,10 +38,18 @@ Key = Callable[[LayerVertex], Hashable]
 
 
 class Matching:
-    """The new layer for each old one that has one; `ports` are the paired inputs and outputs."""
+    """The new layer for each old one that has one; `ports` are the paired inputs and outputs.
 
-    def __init__(self, old: LayerGraph, new: LayerGraph, ports: Mapping[Value, Value]) -> None:
+    `alike` says how far the weights of two layers are apart, where they are expected to have moved
+    a little only: of layers in one position the nearest are paired, before names are looked at.
+    """
+
+    def __init__(
+        self, old: LayerGraph, new: LayerGraph, ports: Mapping[Value, Value],
+        alike: Callable[[LayerVertex, LayerVertex], float] | None = None,
+    ) -> None:  # fmt: skip
         self.old, self.new = old, new
+        self._alike = alike
         self.pairs: dict[LayerVertex, LayerVertex] = {}
         self.taken: dict[LayerVertex, LayerVertex] = {}
         self._ports = ports
@@ -198,13 +206,14 @@ class Matching:
         is_old = layer.node.scope.shared is self.old.graph.main.shared
         return self.old if is_old else self.new
 
-    def _unlikeness(self, one: LayerVertex, other: LayerVertex) -> tuple[bool, ...]:
+    def _unlikeness(self, one: LayerVertex, other: LayerVertex) -> tuple[float, ...]:
         mark = self._mark(one)
         return (
             mark is None or mark != self._mark(other),
             self._exact(one) != self._exact(other),
             one.sizes != other.sizes,
             one.node.op != other.node.op,
+            0.0 if self._alike is None else self._alike(one, other),
             one.module != other.module,
             one.output.name != other.output.name,
         )
