@@ -159,6 +159,7 @@ class SeriesReport:
     gradient: GradientCurve | None = None
     scores: tuple[ScoreCurve, ...] = ()
     samples: int | None = None
+    data: str | None = None
     not_measured: Mapping[str, str] = field(default_factory=dict)
 
     def named(self, at: int) -> str:

@@ -77,6 +77,7 @@ class RunSeen:
     gradient_place: Place | None = None
     scores: dict[str, ScoreSeen] = field(default_factory=dict)
     samples: int | None = None
+    data: str | None = None
     synthetic: bool = True
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -96,7 +97,8 @@ def run_seen(analyses: Analyses) -> RunSeen:
     gradient, place = _gradient(analyses, missing)
     return RunSeen(
         [*_activations(analyses, trace)], _entropies(analyses), gradient, place,
-        samples=execution.samples, synthetic=execution.synthetic, missing=missing,
+        samples=execution.samples, data=execution.inputs.description,
+        synthetic=execution.synthetic, missing=missing,
     )  # fmt: skip
 
 

@@ -68,9 +68,15 @@ class SeriesRuns:
         synthetic = any(run.synthetic for run in runs if run.samples)
         return cls(_report(series, runs), synthetic=synthetic)
 
+    @property
+    def place(self) -> Place:
+        """Nowhere in the model: all of it."""
+        return Place()
+
     def contribute(self, report: Contributions) -> None:
-        """The curves, those of the weights among them."""
+        """The curves, those of the weights among them, and what was fed."""
         report.series = self.report
+        report.samples, report.data = self.report.samples, self.report.data
 
     def score(self, *data: Literal["data", "train"]) -> ScoreCurve | None:
         """How well the labels of a data set are met; of several, the first that is there."""
@@ -127,6 +133,7 @@ def _report(series: Series, runs: Sequence[RunSeen]) -> SeriesReport:
         gradient=_gradient(runs),
         scores=tuple(_scores(runs)),
         samples=next((run.samples for run in runs[::-1] if run.samples), None),
+        data=next((run.data for run in runs[::-1] if run.samples), None),
         not_measured=missing,
     )
 
