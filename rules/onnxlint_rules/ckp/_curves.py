@@ -33,7 +33,8 @@ def is_diverged(score: ScoreCurve) -> bool:
     """Whether the last checkpoint predicts worse than no model at all, after a better one did.
 
     Twice the lowest loss or more (TheDeepChecker's factor), and worse than the best constant
-    prediction; where there is an accuracy, that fell, too. Or the outputs are no numbers any more.
+    prediction; where there is an accuracy, half of its lead over that is lost, too. Or the outputs
+    are no numbers any more.
     """
     curve = score.judged
     low = lowest(curve)
@@ -44,18 +45,24 @@ def is_diverged(score: ScoreCurve) -> bool:
         return True
     if last <= 2 * low[1] or (chance is not None and last <= chance):
         return False
-    return score.measure == "RMSE" or accuracy_lost(score, low[0]) > 0.1
+    return score.measure == "RMSE" or _lead_lost(score, low[0]) > 0.5
 
 
-def accuracy_lost(score: ScoreCurve, best: int) -> float:
-    """How much lower the accuracy is at the end than at another checkpoint."""
-    before, after = score.figure[best], score.figure[-1]
-    return 0.0 if before is None or after is None else before - after
+def _lead_lost(score: ScoreCurve, best: int) -> float:
+    """The share of the accuracy beyond guessing that is gone since a checkpoint."""
+    before, after, chance = score.figure[best], score.figure[-1], score.chance_figure
+    if before is None or after is None or chance is None or before <= chance:
+        return 0.0
+    return (before - after) / (before - chance)
 
 
-def is_better_than_chance(score: ScoreCurve) -> bool:
-    """Whether some checkpoint beats the best constant prediction by 5%, or by more than noise."""
+def beats_guessing(score: ScoreCurve) -> bool:
+    """Whether some checkpoint is 5% below the best constant prediction."""
     low, chance = lowest(score.judged), score.judged_chance
-    if low is None or chance is None:
-        return True
-    return low[1] < 0.95 * chance or chance - low[1] > noise(score, low[0])
+    return low is None or chance is None or low[1] < 0.95 * chance
+
+
+def is_beyond_chance(score: ScoreCurve) -> bool:
+    """Whether some checkpoint is below the best constant prediction by more than noise."""
+    low, chance = lowest(score.judged), score.judged_chance
+    return low is not None and chance is not None and chance - low[1] > noise(score, low[0])

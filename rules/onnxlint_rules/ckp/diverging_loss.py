@@ -12,8 +12,9 @@ def diverging_loss(runs: SeriesRuns) -> Iterator[Finding]:
 
     Why: a loss of twice the lowest one (TheDeepChecker's factor) that is above that of a constant
     prediction means that the training blew up: the learning rate is too high for where it came to,
-    or a bad batch threw it off. Of a classifier the accuracy must have fallen, too, by a tenth or
-    more: where only the loss rises it grows overconfident, which CKP012 `over-training` reports.
+    or a bad batch threw it off. A classifier must have lost half of the accuracy that it had beyond
+    guessing, too: where the loss rises more than that, it grows overconfident, which CKP012
+    `over-training` reports.
     Outputs that are no numbers any more count, too. Judged on --train-data, else on --data; needs
     labels.
     Fix: ship the best checkpoint, which the finding names; lower the learning rate or clip

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Annotated
 
 from onnxlint import Finding, NotApplicable, Option, SeriesRuns, Severity, rule
-from onnxlint_rules.ckp._curves import is_better_than_chance, known
+from onnxlint_rules.ckp._curves import beats_guessing, known
 
 
 @rule("CKP014", "loss-plateau", severity=Severity.INFO)
@@ -60,7 +60,7 @@ def loss_plateau(
     seen = known(score.judged)
     values = [value for _, value in seen]
     fall = max(values, default=0.0) - min(values, default=0.0)
-    if not fall or not is_better_than_chance(score):
+    if not fall or not beats_guessing(score):
         return
     for start, end in _flat(values, max_change * fall, patience):
         first, last = seen[start][0], seen[end][0]

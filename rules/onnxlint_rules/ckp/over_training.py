@@ -50,7 +50,7 @@ def over_training(
         return
     at, value = best
     past = len(score.judged) - 1 - at
-    if past < patience or last - value <= _limit(score, at, min_loss) or is_diverged(score):
+    if past < patience or last - value <= _limit(score, at, min_loss) or _is_diverged(runs, score):
         return
     kept = score.measure != "RMSE" and _kept(score, at)
     figure = "" if score.measure == "RMSE" else _accuracies(score, at)
@@ -64,6 +64,11 @@ def over_training(
         evidence={"best": file, "curve": [*score.judged]},
         hint=f"ship {file!r}" + ("; or calibrate the last checkpoint" if kept else ""),
     )  # fmt: skip
+
+
+def _is_diverged(runs: SeriesRuns, score: ScoreCurve) -> bool:
+    """Whether CKP010 reports it."""
+    return is_diverged(runs.score("train") or score)
 
 
 def _limit(score: ScoreCurve, at: int, share: float) -> float:

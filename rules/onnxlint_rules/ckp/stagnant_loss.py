@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Finding, NotApplicable, Option, SeriesRuns, Severity, rule
-from onnxlint_rules.ckp._curves import LEAST_POINTS, is_better_than_chance, known, lowest
+from onnxlint_rules.ckp._curves import (
+    LEAST_POINTS,
+    beats_guessing,
+    is_beyond_chance,
+    known,
+    lowest,
+)
 
 
 @rule("CKP009", "stagnant-loss", severity=Severity.WARNING)
@@ -17,10 +23,11 @@ def stagnant_loss(
     """A training that never beats guessing: the loss stays at that of a constant prediction.
 
     Why: who predicts each class by its frequency, or the mean of the targets, has a loss without
-    looking at any input. A model that is no checkpoint long 5% below it (TheDeepChecker's fall of
-    the loss in 5 periods), nor below it by three standard errors, learnt nothing that holds: the
-    labels do not belong to the samples, no gradient arrives, or the rate is far too high or low. A
-    loss that stays where it is low is a plateau, which CKP014 tells. Judged on --train-data, else
+    looking at any input. A model that is 5% below it at no checkpoint (TheDeepChecker's fall of
+    the loss in 5 periods) learnt next to nothing: the labels do not belong to the samples, no
+    gradient arrives, or the rate is far too high or low. Where it is below by more than three
+    standard errors all the same, the task may be nearly all chance, and it is an info. A loss that
+    stays where it is low is a plateau, which CKP014 tells. Judged on --train-data, else
     on --data; needs labels.
     Fix: see whether the network learns ten samples by heart; check that samples and labels are
     shuffled together, the loss fits the head, and every layer gets a gradient.
@@ -51,7 +58,7 @@ def stagnant_loss(
     if score is None:
         raise NotApplicable("requires --labels together with --data")
     seen, best = known(score.judged), lowest(score.judged)
-    if len(seen) < min_checkpoints or best is None or is_better_than_chance(score):
+    if len(seen) < min_checkpoints or best is None or beats_guessing(score):
         return
     chance = score.judged_chance or 0.0
     at, value = best
@@ -60,6 +67,7 @@ def stagnant_loss(
         f"{score.judged_as} on --{score.data} is {value:.4g} at best, at {runs.report.named(at)}; "
         f"a constant prediction has {chance:.4g} (limit {0.95 * chance:.4g})",
         measured=value, limit=0.95 * chance, unit=score.judged_as,
+        severity=Severity.INFO if is_beyond_chance(score) else None,
         evidence={"curve": [*score.judged]},
         hint="see whether the network learns ten samples by heart, and whether the labels belong "
         "to the samples",

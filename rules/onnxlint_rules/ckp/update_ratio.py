@@ -1,6 +1,7 @@
 """CKP002 update-ratio."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from statistics import median
 from typing import Annotated
 
@@ -29,14 +30,15 @@ def update_ratio(
     below √n times the limit in every interval. Training that ends with tiny updates, as with a
     rate that falls to 0, is so none. Where every layer changes too little it is an info, unless the
     weights still look as an initialisation draws them: the checkpoints may all be late ones. Where
-    names and metadata tell no step, 100 are taken for an interval. From 3 intervals on.
+    names and metadata tell no step, 100 are taken for an interval. Relative to the larger of the
+    weights before and after: growth is CKP003's matter. From 3 intervals on.
     Fix: change the learning rate by the factor that is missing, or give the layer one of its own;
     with a rate that is right for others, normalise what the layer reads, or initialise it anew.
 
     Bad:
     # series: [0, 1, 2, 3, 4]
     net (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 2, 3, 4}> { y = MatMul(x, w) }
-    >>> weights["w"] = weights["w"] * (1 + k % 2)
+    >>> weights["w"] = weights["w"] + k % 2
 
     Bad:
     # one of two layers hardly moves
@@ -87,12 +89,21 @@ def _median(tensor: TensorCurve, limits: list[float]) -> float | None:
 
 def _shares(tensor: TensorCurve, limits: list[float], start: int) -> list[float]:
     """The ratios by their limits, from an interval on."""
-    pairs = zip(tensor.update[start:], limits[start:], strict=True)
+    pairs = zip(_ratios(tensor)[start:], limits[start:], strict=True)
     return [ratio / limit for ratio, limit in pairs if ratio is not None]
 
 
+def _ratios(tensor: TensorCurve) -> list[float | None]:
+    """The changes relative to the larger of both sizes: growth is CKP003's matter."""
+    sizes = zip(tensor.update, pairwise(tensor.mean), strict=True)
+    return [
+        ratio * before / max(before, after) if ratio and before and after else ratio
+        for ratio, (before, after) in sizes
+    ]
+
+
 def _too_fast(tensor: TensorCurve, steps: list[int], limit: float) -> Finding:
-    seen = median(ratio for ratio in tensor.update[1:] if ratio is not None)
+    seen = median(ratio for ratio in _ratios(tensor)[1:] if ratio is not None)
     most = min(1.0, limit * median(steps))
     return Finding(
         tensor,
@@ -107,7 +118,7 @@ def _too_slow(
     tensor: TensorCurve, steps: list[int], limit: float, times: float, *, all_slow: bool,
     is_info: bool,
 ) -> Finding:  # fmt: skip
-    seen = max(ratio for ratio in tensor.update if ratio is not None)
+    seen = max(ratio for ratio in _ratios(tensor) if ratio is not None)
     least = limit * median(steps) ** 0.5
     where = "as in every layer" if all_slow else "while other layers learn"
     return Finding(
