@@ -13,6 +13,7 @@ from onnxlint.analyses.execution.worker import Worker
 from onnxlint.analyses.matching.layer_graph import LayerGraph
 from onnxlint.analyses.predictions.predictions import Predictions
 from onnxlint.analyses.predictions.scores import Scores
+from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.trace.activations import Activations
 from onnxlint.analyses.trace.gradient_propagation import Propagation
 from onnxlint.analyses.trace.trace import ObservedNode, Trace
@@ -200,9 +201,7 @@ def _with(analyses: Analyses, settings: Settings) -> Analyses:
     from onnxlint.model.file.load import Model
     from onnxlint.safety.limits import Budget
 
-    other = Analyses(settings, analyses.get(Model), analyses.get(Budget), analyses.get(Graph))
-    other.give(analyses.get(Worker))
-    return other
+    return Analyses(settings, *map(analyses.get, (Model, Budget, Graph, Shapes, Worker)))
 
 
 def _losses(scores: Scores) -> Array | None:

@@ -45,7 +45,7 @@ def growing_weights(
         if lost is not None:
             yield Finding(
                 tensor, f"{tensor.parameter} is not finite any more at {series.report.named(lost)}",
-                hint=f"ship a checkpoint before it, at the latest {series.report.files[lost - 1]!r}",
+                hint=f"ship {series.report.files[lost - 1]!r}, or a checkpoint before it",
             )  # fmt: skip
             continue
         start = _doubling(tensor, factor, times)

@@ -73,7 +73,8 @@ def loss_plateau(
         else:
             continue
         yield Finding(
-            runs, f"{score.judged_as} on --{score.data} stands at {values[end]:.4g} {where}, {told}",
+            runs,
+            f"{score.judged_as} on --{score.data} stands at {values[end]:.4g} {where}, {told}",
             measured=end - start, limit=patience, unit="intervals",
             evidence={"curve": [*score.judged]},
         )  # fmt: skip

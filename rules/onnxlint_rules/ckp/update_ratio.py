@@ -5,7 +5,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Annotated
 
-from onnxlint import Finding, Option, Series, Severity, TensorCurve, rule
+from onnxlint import Finding, Option, Series, Severity, TensorCurve, counted, rule, together
 from onnxlint_rules.ckp.unchanged_tensor import is_unchanged
 
 
@@ -71,10 +71,13 @@ def update_ratio(
             yield _too_fast(tensor, steps, max_ratio)
         elif low is not None and low < 1:
             slow.append((low, tensor))
-    for times, tensor in slow:
-        all_slow = len(slow) == len(judged)
-        is_info = all_slow and not any(each.like_initial for _, each in slow)
-        yield _too_slow(tensor, steps, min_ratio, times, all_slow=all_slow, is_info=is_info)
+    all_slow = len(slow) == len(judged)
+    is_info = all_slow and not any(each.like_initial for _, each in slow)
+    yield from together(
+        (_too_slow(tensor, steps, min_ratio, times, all_slow=all_slow, is_info=is_info)
+         for times, tensor in slow),
+        "layers",
+    )  # fmt: skip
 
 
 def _largest(tensor: TensorCurve, limits: list[float]) -> float | None:
@@ -102,13 +105,17 @@ def _ratios(tensor: TensorCurve) -> list[float | None]:
     ]
 
 
+def _counted(steps: list[int]) -> str:
+    return counted(round(median(steps)), "step")
+
+
 def _too_fast(tensor: TensorCurve, steps: list[int], limit: float) -> Finding:
     seen = median(ratio for ratio in _ratios(tensor)[1:] if ratio is not None)
     most = min(1.0, limit * median(steps))
     return Finding(
         tensor,
         f"mean|Δw| is {seen:.2g} of mean|w| between checkpoints, the median of "
-        f"{len(steps) - 1} intervals of {median(steps):,.0f} steps (limit {most:g})",
+        f"{counted(len(steps) - 1, 'interval')} of {_counted(steps)} (limit {most:g})",
         measured=seen, limit=most, unit="ratio",
         hint="lower the learning rate, by ten to begin with",
     )  # fmt: skip
@@ -123,7 +130,7 @@ def _too_slow(
     where = "as in every layer" if all_slow else "while other layers learn"
     return Finding(
         tensor,
-        f"mean|Δw| is at most {seen:.2g} of mean|w| in any interval of {median(steps):,.0f} steps "
+        f"mean|Δw| is at most {seen:.2g} of mean|w| in any interval of {_counted(steps)} "
         f"(limit {least:.2g}), {where}",
         measured=seen, limit=least, unit="ratio", severity=Severity.INFO if is_info else None,
         hint=f"raise the learning rate{'' if all_slow else ' of this layer'}, by up to "
