@@ -115,19 +115,37 @@ def _number(text: str | None) -> int | None:
 
 
 def _from_names(paths: Sequence[str]) -> tuple[list[int | None], str]:
-    """The number in each name that tells the files apart, and what it counts."""
-    named = [_numbers(path) for path in paths]
+    """The number in each name that tells the files apart, and what it counts.
+
+    Files of one name are told apart by their folders: checkpoint-100/model.onnx.
+    """
+    levels = [[Path(path).stem for path in paths]]
+    levels += [[path.name for path in level] for level in _parents(paths)]
+    told = [_from_parts(parts) for parts in levels]
+    for found, unit in told:
+        if None not in found and len({*found}) == len(found):
+            return found, unit
+    return next((each for each in told if any(step is not None for step in each[0])), told[0])
+
+
+def _parents(paths: Sequence[str]) -> list[list[Path]]:
+    folders = [Path(path).absolute().parent for path in paths]
+    return [folders, [folder.parent for folder in folders]]
+
+
+def _from_parts(parts: Sequence[str]) -> tuple[list[int | None], str]:
+    named = [_numbers(part) for part in parts]
     for unit in ("step", "epoch"):
         found = [each.get(unit) for each in named]
-        if all(step is not None for step in found) and len({*found}) > 1:
+        if None not in found and len({*found}) > 1:
             return found, unit
     return [each.get("") for each in named], "checkpoint"
 
 
-def _numbers(path: str) -> dict[str, int]:
-    """The numbers in a file's name by what they count; the last one under an empty name."""
+def _numbers(part: str) -> dict[str, int]:
+    """The numbers in a name by what they count; the last one under an empty name."""
     found: dict[str, int] = {}
-    for match in _NUMBER.finditer(Path(path).stem):
+    for match in _NUMBER.finditer(part):
         if len(match[2]) <= LONGEST_NUMBER:
             unit = _UNITS.get((match[1] or "").lower())
             if unit is not None:

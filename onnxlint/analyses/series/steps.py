@@ -64,6 +64,8 @@ def step_between(old: Analyses, new: Analyses, files: tuple[str, str]) -> Step:
     matching = Matching(*sides, ports, alike=_distance)
     foldings = Foldings.of(matching)
     _check_same(matching, files)
+    for side, file in zip(sides, files, strict=True):
+        _check_readable(side, file)
     above = _above(sides[1])
     tensors = [
         each for one, other in matching.pairs.items()
@@ -99,6 +101,17 @@ def _check_same(matching: Matching, files: tuple[str, str]) -> None:
                 told = (f"the {name} of {new.node.place} is {[*parameter.given_dims]}, "
                         f"before {[*before.given_dims]}")  # fmt: skip
                 raise _other_architecture(*files, told)
+
+
+def _check_readable(side: LayerGraph, file: str) -> None:
+    """Raises DataError where the data of a weight is not there."""
+    for layer in side.layers:
+        for parameter in _matrices(layer):
+            if side.weights.digest(parameter.tensor) is None:
+                raise DataError(
+                    f"{file}: the weight of {layer.node.place} cannot be read; check its external "
+                    "data"
+                )
 
 
 def _other_architecture(old: str, new: str, told: str) -> DataError:
