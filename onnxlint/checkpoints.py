@@ -125,7 +125,7 @@ def _from_names(paths: Sequence[str]) -> tuple[list[int | None], str]:
     for found, unit in told:
         if None not in found and len({*found}) == len(found):
             return found, unit
-    return next((each for each in told if any(step is not None for step in each[0])), told[0])
+    return told[0]
 
 
 def _parents(paths: Sequence[str]) -> list[list[Path]]:

@@ -30,8 +30,8 @@ RUNNING = {
         "act_rules", "asserting", "behaviour", "channels", "class_folders", "contract",
         "data_rules", "expected", "hints", "init", "inspect", "layers_inside", "nan_marks",
         "positions", "predictions", "propagation", "public_reports", "reference", "refusals",
-        "release_diff", "reruns", "runtime_rules", "scores", "shapes", "synthesis", "targets",
-        "ties", "together", "trace", "within", "witnesses",
+        "release_diff", "reruns", "runtime_rules", "scores", "series", "shapes", "synthesis",
+        "targets", "ties", "together", "trace", "within", "witnesses",
     )
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""

@@ -14,16 +14,16 @@ def unchanged_tensor(
     min_frozen: Annotated[
         float, Option("share of all weights beyond which unchanged ones are taken for frozen",
                       unit="fraction of weights")
-    ] = 0.5,
+    ] = 0.9,
 ) -> Iterator[Finding]:  # fmt: skip
     """A layer whose weights are the same in every checkpoint, while others learn.
 
     Why: the optimiser never got the layer, or no gradient reaches it (DeepLocalize,
     TheDeepChecker): it stays as it was initialised, and the others work around it. Layers that
     were frozen on purpose are an info: those with nothing but frozen layers before them, as in
-    fine-tuning, or, as with adapters, most of the network. What was frozen on purpose was trained
-    before; weights that still look as an initialisation draws them (a uniform distribution that
-    ends where PyTorch's or Keras' does) are a warning in any place. A warning, too, where no
+    fine-tuning, or, as with adapters, nine tenths of the network. What was frozen on purpose was
+    trained before; weights that still look as an initialisation draws them (a uniform distribution
+    that ends where PyTorch's or Keras' does) are a warning in any place. A warning, too, where no
     weight at all changed between two checkpoints: one file twice, or a training that stands still.
     Biases and scales that stay while their layer's weight changes are an info.
     Fix: give the optimiser the layer's parameters, and look for `detach`, `no_grad` and

@@ -69,7 +69,7 @@ def update_ratio(
         fast = _median(tensor, [min(1.0, max_ratio * count) for count in steps])
         if fast is not None and fast > 1:
             yield _too_fast(tensor, steps, max_ratio)
-        elif low is not None and low < 1:
+        elif low is not None and 0 < low < 1:
             slow.append((low, tensor))
     all_slow = len(slow) == len(judged)
     is_info = all_slow and not any(each.like_initial for _, each in slow)
@@ -105,6 +105,10 @@ def _ratios(tensor: TensorCurve) -> list[float | None]:
     ]
 
 
+def _by(factor: float) -> str:
+    return "by orders of magnitude" if factor > 1000 else f"by {max(2, round(factor)):,} times"
+
+
 def _counted(steps: list[int]) -> str:
     return counted(round(median(steps)), "step")
 
@@ -133,6 +137,5 @@ def _too_slow(
         f"mean|Δw| is at most {seen:.2g} of mean|w| in any interval of {_counted(steps)} "
         f"(limit {least:.2g}), {where}",
         measured=seen, limit=least, unit="ratio", severity=Severity.INFO if is_info else None,
-        hint=f"raise the learning rate{'' if all_slow else ' of this layer'}, by up to "
-        f"{1 / max(times, 1e-9):.0g} times",
+        hint=f"raise the learning rate{'' if all_slow else ' of this layer'}, {_by(1 / times)}",
     )  # fmt: skip
