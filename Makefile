@@ -18,8 +18,12 @@ $(VENV)/installed: pyproject.toml hatch_build.py onnxlint/runtime/statistics/pas
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
+# Model Explorer without what converts other models than ONNX: 480 MB of native code.
+MODEL_EXPLORER := ai-edge-model-explorer model-explorer-onnx
+
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps $(MODEL_EXPLORER)
 	@touch $@
 
 demo: $(VENV)/installed  ## Install, and lint a flawed model.
@@ -77,6 +81,7 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other l
 	$(BIN)/python benchmarks/numeric_faults.py
 	$(BIN)/python benchmarks/judges.py
 	$(BIN)/python benchmarks/report_cache.py
+	$(BIN)/python benchmarks/html_report.py
 	$(BIN)/python benchmarks/large_weights.py
 	$(BIN)/python benchmarks/other_linters.py
 

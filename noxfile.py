@@ -22,7 +22,7 @@ def lowest_versions() -> list[str]:
     """What pyproject.toml allows at the lowest, run-time packages and extras alike."""
     extras = PROJECT["optional-dependencies"]
     named = [*PROJECT["dependencies"], *extras["baseline"], *extras["data"], *extras["fix"],
-             *extras["report"]]  # fmt: skip
+             *extras["report"], *extras["tensorboard"], *extras["view"]]  # fmt: skip
     return [requirement.replace(">=", "==") for requirement in named]
 
 

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.costs import Costs
     from onnxlint.analyses.static.decompositions import Decomposition, Decompositions
     from onnxlint.analyses.static.expansions import Expansions
+    from onnxlint.analyses.static.layer_costs import LayerCost
     from onnxlint.analyses.static.layers import Change, Layer, Layers, PathToLayer, Trail
     from onnxlint.analyses.static.named_layers import NamedLayer
     from onnxlint.analyses.static.precision import Rounding
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.shapes import Shapes
     from onnxlint.analyses.static.symbolic_sizes import SymbolicSize, SymbolicSizes
     from onnxlint.analyses.static.texts import Text, Texts
+    from onnxlint.analyses.static.trained_parameters import Parameters
     from onnxlint.analyses.static.weights import Weight, Weights
     from onnxlint.analyses.static.windows import Window, Windows
     from onnxlint.analyses.targets.operator_support import Support
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
     from onnxlint.diffing.releases import diff
     from onnxlint.findings import Finding, counted, listed, together
     from onnxlint.fix import Fix
+    from onnxlint.inspecting import Inspection, inspect
     from onnxlint.model.edit.draft import Draft, FixError
     from onnxlint.model.file.load import Model
     from onnxlint.model.graph.graph import Graph
@@ -135,10 +138,12 @@ _HOMES = {
     "Hazard": "onnxlint.analyses.ranges.hazard",
     "Hazards": "onnxlint.analyses.ranges.hazards",
     "Inputs": "onnxlint.analyses.inputs.inputs",
+    "Inspection": "onnxlint.inspecting",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
     "Labels": "onnxlint.analyses.predictions.labels",
     "Latency": "onnxlint.analyses.comparison.latency",
     "Layer": "onnxlint.analyses.static.layers",
+    "LayerCost": "onnxlint.analyses.static.layer_costs",
     "LayerGradient": "onnxlint.analyses.trace.gradient_propagation",
     "Layers": "onnxlint.analyses.static.layers",
     "Limits": "onnxlint.analyses.execution.boundary_runs",
@@ -157,6 +162,7 @@ _HOMES = {
     "Origin": "onnxlint.model.graph.nodes",
     "OutputDifference": "onnxlint.analyses.comparison.reference",
     "Outputs": "onnxlint.analyses.predictions.outputs",
+    "Parameters": "onnxlint.analyses.static.trained_parameters",
     "PathToLayer": "onnxlint.analyses.static.layers",
     "Pattern": "onnxlint.model.patterns.matcher",
     "PatternError": "onnxlint.model.patterns.matcher",
@@ -221,6 +227,7 @@ _HOMES = {
     "Witnesses": "onnxlint.analyses.trace.witnesses",
     "counted": "onnxlint.findings",
     "diff": "onnxlint.diffing.releases",
+    "inspect": "onnxlint.inspecting",
     "lint": "onnxlint.pipeline",
     "lint_many": "onnxlint.pipeline",
     "listed": "onnxlint.findings",
@@ -266,10 +273,12 @@ __all__ = [
     "Hazard",
     "Hazards",
     "Inputs",
+    "Inspection",
     "Journal",
     "Labels",
     "Latency",
     "Layer",
+    "LayerCost",
     "LayerGradient",
     "Layers",
     "Limits",
@@ -288,6 +297,7 @@ __all__ = [
     "Origin",
     "OutputDifference",
     "Outputs",
+    "Parameters",
     "PathToLayer",
     "Pattern",
     "PatternError",
@@ -352,6 +362,7 @@ __all__ = [
     "Witnesses",
     "counted",
     "diff",
+    "inspect",
     "lint",
     "lint_many",
     "listed",

@@ -28,7 +28,7 @@ from onnxlint.analyses.predictions.outputs import Outputs
 from onnxlint.analyses.predictions.predictions import Predictions
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.analyses.static.trained_parameters import learnt_parameters
+from onnxlint.analyses.static.trained_parameters import Parameters
 from onnxlint.analyses.trace.trace import Trace
 from onnxlint.expectations import (
     Dims,
@@ -41,7 +41,6 @@ from onnxlint.expectations import (
 )
 from onnxlint.findings import Diagnostic, Finding
 from onnxlint.job import Job
-from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
 from onnxlint.pipeline import lint, lint_model
 from onnxlint.report import ModelReport
@@ -137,7 +136,7 @@ class OnnxModel:
         """Asserts how many trainable parameters there are, or between which numbers."""
 
         def check(graph: Graph) -> Iterator[Finding]:
-            found = sum(learnt_parameters(graph, node) for node in in_order(graph.main))
+            found = Parameters.build(graph).total
             low, high = (trainable, trainable) if isinstance(trainable, int) else trainable
             if not low <= found <= high:
                 expected = f"{low:,}" if low == high else f"{low:,} to {high:,}"

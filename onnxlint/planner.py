@@ -99,6 +99,8 @@ class Planner:
     def _planned(self, path: str, loaded: Loaded) -> Job:
         registry = self._registry(loaded)
         settings = self.settings or settings_of(loaded, path, **self.overrides)
+        if self.portrays and settings.layer is None:
+            settings = replace(settings, layer="")
         job = plan(loaded, registry, path, select=self.select, ignore=self.ignore,
                    preview=self.preview, stage=self.stage, fail_on=self.fail_on,
                    targets=self.targets, static_only=self.static_only, settings=settings,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from onnxlint.findings import Diagnostic
+from onnxlint.findings import Diagnostic, counted
 from onnxlint.series_report import SeriesReport
 from onnxlint.severity import Severity
 
@@ -198,6 +198,31 @@ class ModelReport:
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""
         return sum(finding.severity is severity for finding in self.findings)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdict and the findings, every text as text."""
+        from onnxlint.safety import markup
+
+        names = ("Severity", "Rule", "Where", "Message", "Hint")
+        rows = [(each.severity.value, f"{each.code} {each.name}", str(each.place), each.message,
+                 each.hint or "") for each in self.findings]  # fmt: skip
+        return "".join((
+            markup.heading(self.path),
+            *map(markup.paragraph, self._summary()),
+            markup.table(names, rows) if rows else "",
+        ))  # fmt: skip
+
+    def _summary(self) -> Iterator[str]:
+        if self.error is not None:
+            yield self.error
+            return
+        ended = "Failed" if self.failing else "Passed"
+        counts = ", ".join(counted(self.count(each), each.value) for each in Severity)
+        yield f"{ended if self.complete else 'Not everything could be checked'}: {counts}"
+        if self.samples is not None:
+            yield f"Run on {counted(self.samples, 'sample')}: {self.data}"
+        if self.not_executed is not None:
+            yield f"Not executed: {self.not_executed}"
 
 
 def _is_ours(finding: Diagnostic) -> bool:

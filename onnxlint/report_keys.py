@@ -51,7 +51,8 @@ def key_of(job: Job) -> str:
         Unkeyed: there is no such hash.
     """
     settings = job.settings
-    if job.source is not None or job.path == "-" or settings.witnesses is not None:
+    is_fresh = settings.witnesses is not None or settings.timed
+    if job.source is not None or job.path == "-" or is_fresh:
         raise Unkeyed
     if settings.series is not None:  # many files, which a run of minutes reads once
         raise Unkeyed

@@ -186,10 +186,15 @@ class Settings:
     `labels` tell what should come out of `data`, sample by sample; with `compare_simple` simple
     models are fitted to them, to compare with.
     `targets` are the names of those on which the model is to run: `ort-cpu`, `tensorrt-10.15`.
-    `full_trace` watches every float value instead of those where fused kernels end. `witnesses` is
-    the folder for inputs that show where NaN or infinity comes from. `reference` is the model to
-    compare with. `inputs` and `outputs` are what is declared of them, by name; `architecture`,
-    `values` (by name, module or glob), `budgets` and `provenance` are the rest of what is promised.
+    `full_trace` watches every float value instead of those where fused kernels end, and integers;
+    `integers` watches these without the others. `sample` is the only one that is run, of as many as
+    there are, counted from 0. `witnesses` is the folder for inputs that show where NaN or infinity
+    comes from. `reference` is the model to compare with. `inputs` and `outputs` are what is
+    declared of them, by name; `architecture`, `values` (by name, module or glob), `budgets` and
+    `provenance` are the rest of what is promised.
+    `layer` is the node, or value, whose numbers a page shows as points, a point a sample: empty for
+    the input of the last dense layer, None where no page is made; with `tsne` also by t-SNE. With
+    `timed` a page shows how long the kernels of each layer take.
     `series` are the checkpoints that led to the model; `train_data` and `train_labels` are what it
     was trained on, beside `data` and `labels`, which it was not.
     """
@@ -202,6 +207,8 @@ class Settings:
     memory_limit: int | None = None
     targets: tuple[str, ...] = ()
     full_trace: bool = False
+    integers: bool = False
+    sample: int | None = None
     witnesses: Path | None = None
     reference: Path | None = None
     inputs: Mapping[str, InputContract] = field(default_factory=dict)
@@ -215,6 +222,9 @@ class Settings:
     series: CheckpointFiles | None = None
     train_data: Path | None = None
     train_labels: LabelSource | None = None
+    layer: str | None = None
+    tsne: bool = False
+    timed: bool = False
 
     def __post_init__(self) -> None:
         for name in ("data", "witnesses", "reference", "train_data"):

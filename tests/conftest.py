@@ -20,6 +20,7 @@ from typing import Any
 import hypothesis
 import pytest
 from forked_command import can_fork, run_forked
+from huge_pages import keep_gathered
 from inference_here import HERE, inference_here
 from kinds import RUNNING, kind, lacks, runs
 from onnx import defs
@@ -97,12 +98,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Nothing that is collected is garbage: to look for some costs seconds."""
+    """Nothing that is collected is garbage, now or later: to look for some costs seconds."""
     gc.disable()
     try:
         return (yield)
     finally:
+        gc.freeze()
         gc.enable()
+
+
+def pytest_collection_finish() -> None:
+    """Whatever is forked from now on has what was collected."""
+    if hasattr(os, "register_at_fork"):
+        keep_gathered()
 
 
 @pytest.hookimpl(tryfirst=True)  # before the options -m and -k choose

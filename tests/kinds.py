@@ -18,20 +18,21 @@ FILES = {
     ),
     "end_to_end": (
         "attacks", "bounds", "cli", "fixing", "fixtures", "hostile_contents", "hostile_data",
-        "in_memory", "linear", "links", "output_safety", "pipelines", "processes",
-        "reports_of_a_run", "reruns", "same_answers", "terminal", "trust", "wheel", "work",
-        "worker",
+        "in_memory", "linear", "links", "model_explorer", "output_safety", "pipelines", "processes",
+        "reports_of_a_run", "reruns", "same_answers", "tensorboard", "terminal", "trust", "view",
+        "wheel", "work", "worker",
     ),
 }  # fmt: skip
 """Files whose tests are of one kind; those of any other file are unit tests."""
 KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name in names}
 RUNNING = {
     f"test_{name}" for name in (
-        "act_rules", "asserting", "behaviour", "channels", "class_folders", "contract",
-        "data_rules", "expected", "hints", "init", "inspect", "layers_inside", "nan_marks",
-        "positions", "predictions", "propagation", "public_reports", "reference", "refusals",
+        "act_rules", "asserting", "behaviour", "channels", "class_folders", "contract", "costs",
+        "data_rules", "expected", "hints", "init", "inspect", "layers_inside", "model_explorer",
+        "nan_marks", "positions", "predictions", "profile", "propagation", "public_reports",
+        "reference", "refusals",
         "release_diff", "reruns", "runtime_rules", "scores", "series", "shapes", "synthesis",
-        "targets", "ties", "together", "trace", "within", "witnesses",
+        "targets", "tensorboard", "ties", "together", "trace", "within", "witnesses",
     )
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""

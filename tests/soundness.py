@@ -160,28 +160,42 @@ class Sounding:
 
 
 def assert_inside(value: Value, found: Range, result: Array, feed: Mapping[str, Array]) -> None:
+    fault = fault_of(found, result)
+    if fault is not None:  # to write arrays out takes longer than to compare them
+        ends = (found.low.tolist(), found.high.tolist()) if found.low.size < 9 else ""
+        told = f"{value!r} by {value.producer!r}: {found!r} {ends}"
+        raise AssertionError(f"{fault}: {told}, fed {dict(feed)!r}, gave {result!r}")
+
+
+def fault_of(found: Range, result: Array) -> str | None:
+    """What of a result its bounds exclude."""
     numbers = result.astype(np.float64)
-    ends = (found.low.tolist(), found.high.tolist()) if found.low.size < 9 else ""
-    told = f"{value!r} by {value.producer!r}: {found!r} {ends}, fed {dict(feed)!r}, gave {result!r}"
     try:
         shape = np.broadcast_shapes(found.low.shape, found.high.shape, numbers.shape)
     except ValueError:
         shape = ()
-    assert shape == numbers.shape, f"boxes {found.low.shape} do not fit {numbers.shape}: {told}"
+    if shape != numbers.shape:
+        return f"boxes {found.low.shape} do not fit {numbers.shape}"
     is_nan = np.isnan(numbers)
-    assert found.nan or not is_nan.any(), f"NaN: {told}"
-    inside = (numbers >= found.low) & (numbers <= found.high)
-    assert (inside | is_nan).all(), f"outside: {told}"
-    assert (
-        not found.integer or (np.floor(numbers) == numbers)[~is_nan & np.isfinite(numbers)].all()
-    ), f"not whole: {told}"
-    assert not found.nonzero or numbers.all(), f"0: {told}"
-    for part, kind in ((found.anchor, "anchor"), (found.total, "total")):
-        if part is not None and not is_nan.any():
-            axes = tuple(part.axes)
-            if kind == "total":
-                sums = numbers.sum(axis=axes)
-                assert ((sums >= part.low) & (sums <= part.high)).all(), f"total {part}: {told}"
-            else:
-                there = (numbers >= part.low) & (numbers <= part.high)
-                assert there.any(axis=axes).all(), f"anchor {part}: {told}"
+    if is_nan.any() and not found.nan:
+        return "NaN"
+    if not (((numbers >= found.low) & (numbers <= found.high)) | is_nan).all():
+        return "outside"
+    if found.integer and not (np.floor(numbers) == numbers)[np.isfinite(numbers)].all():
+        return "not whole"
+    if found.nonzero and not numbers.all():
+        return "0"
+    return None if is_nan.any() else fault_along_axes(found, numbers)
+
+
+def fault_along_axes(found: Range, numbers: Array) -> str | None:
+    total, anchor = found.total, found.anchor
+    if anchor is not None:
+        there = (numbers >= anchor.low) & (numbers <= anchor.high)
+        if not there.any(axis=tuple(anchor.axes)).all():
+            return f"anchor {anchor}"
+    if total is not None:
+        sums = numbers.sum(axis=tuple(total.axes))
+        if not ((sums >= total.low) & (sums <= total.high)).all():
+            return f"total {total}"
+    return None

@@ -163,7 +163,7 @@ def test_pytest_lints_models(pytester):
     result.assert_outcomes(passed=1, failed=2)
     result.stdout.fnmatch_lines(["*cannot lint*", "*ARC001*softmax*", "*1 error*"])
     assert "Traceback" not in result.stdout.str()
-    result = pytester.runpytest_subprocess("--onnxlint", "-k", "sound", "models")
+    result = pytester.runpytest_inprocess("--onnxlint", "-k", "sound", "models")
     result.assert_outcomes(passed=1, deselected=2)
 
 
@@ -171,7 +171,7 @@ def test_pytest_keeps_reports_as_the_command_does(pytester, monkeypatch):
     _models(pytester, flawed=FLAWED)
     monkeypatch.setenv("ONNXLINT_NO_CACHE", "0")
     monkeypatch.setenv("ONNXLINT_CACHE_DIR", str(pytester.path / "kept"))
-    pytester.runpytest_subprocess("--onnxlint", "models").assert_outcomes(failed=1)
+    pytester.runpytest_inprocess("--onnxlint", "models").assert_outcomes(failed=1)
     monkeypatch.setattr("onnxlint.pipeline.lint_model", _never)
     known = CliRunner().invoke(cli, ["models/flawed.onnx", "-f", "json"])
     assert json.loads(known.stdout)["models"][0]["error"] is None
@@ -194,15 +194,15 @@ def test_pytest_lints_models_as_the_configuration_says(pytester):
     _models(pytester, flawed=FLAWED)
     pytester.makeini("[pytest]\nonnxlint_models = models")
     pytester.path.joinpath("onnxlint.toml").write_text('fail-on = "info"\nselect = ["INT009"]')
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*INT009*"])
     pytester.path.joinpath("onnxlint.toml").write_text("selct = []")
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
     result.stdout.fnmatch_lines(["*onnxlint.toml: *selct*"])
     assert "Traceback" not in result.stdout.str()
 
 
 def test_pytest_leaves_models_alone_unless_asked(pytester):
     _models(pytester, flawed=FLAWED)
-    pytester.runpytest_subprocess("models").assert_outcomes()
+    pytester.runpytest_inprocess("models").assert_outcomes()

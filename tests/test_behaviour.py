@@ -534,7 +534,7 @@ def test_what_would_cost_too_much_is_left(rule: Rule, monkeypatch: pytest.Monkey
     (question,) = left.evidence["questions"]
     (told,) = report.not_applicable.values()
     assert told.startswith(question)
-    assert "operations exceed the budget for further runs" in told
+    assert "operations are more than is left of the budget for further runs" in told
 
 
 # First axes that no name calls a batch

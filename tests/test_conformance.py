@@ -28,10 +28,10 @@ from onnxlint.severity import Severity
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 LIGHT = sorted((DATA / "light").glob("*.onnx"))
-SHARDS = 12
-KEPT = 2
-"""So many cases of every operator are always tried,"""
-SHARE = 4
+SHARDS = 6
+KEPT = 1
+"""So many cases of every kind are always tried: of every operator, or of those of its expansion;"""
+SHARE = 8
 """and one of so many of its others."""
 LARGE = {"light_vgg19", "light_zfnet512"}
 """Light models of light_bvlc_alexnet's kind, a few convolutions and layers of 4,096 units."""

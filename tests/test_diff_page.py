@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 from click.testing import CliRunner
 from conftest import ROOT
 from test_html_report import Page
@@ -31,6 +34,17 @@ def test_the_page_has_all_changes_and_both_models():
     ):  # fmt: skip
         assert told in text, told
     assert "CMP002" not in text  # the old model is no reference that somebody asked for
+
+
+def test_the_first_layer_to_diverge_is_marked_in_both_drawings():
+    text = shown(SOUND, FLAWED)
+    told = [json.loads(each) for each in re.findall(r'class="data">(.*?)</script>', text)]
+    assert len(told) == 2
+    for drawing in told:
+        title, meanings, steps, _ = drawing["colours"][drawing["meaning"]]
+        first = steps.index(str(meanings.index("first to diverge")))
+        assert (title, drawing["steps"][first][2]) == ("Difference from the other model", "Conv")
+        assert ["Difference", "191234.7% (first to diverge)"] in drawing["steps"][first][5]
 
 
 def test_two_equal_models_differ_in_nothing():

@@ -248,21 +248,27 @@ def shown_pages(site: Path) -> Iterator[Path]:
 
 
 def measuring(site: Path) -> str:
-    """A page that shows each page in a frame of each width, and lists how wide it became."""
+    """A page that shows each page in a frame, in one width after the other, and lists its widths.
+
+    To load a page costs more than to lay it out: that is done once.
+    """
     addresses = json.dumps([[str(page), (site / page).as_uri()] for page in shown_pages(site)])
     return f"""<!doctype html><ul id="seen"></ul><script>
     (async () => {{
-      for (const width of {list(WIDTHS)}) for (const [name, address] of {addresses}) {{
+      for (const [name, address] of {addresses}) {{
         const frame = document.createElement("iframe");
-        frame.style.cssText = `width:${{width}}px;height:800px;border:0`;
+        frame.style.cssText = "width:{WIDTHS[0]}px;height:800px;border:0";
         frame.src = address;
         document.body.append(frame);
         await new Promise(done => frame.onload = done);
-        await new Promise(done => setTimeout(done, 50));
-        const page = frame.contentDocument.documentElement;
-        const item = document.createElement("li");
-        item.textContent = `${{width}} ${{name}} ${{page.scrollWidth}}`;
-        document.getElementById("seen").append(item);
+        for (const width of {list(WIDTHS)}) {{
+          frame.style.width = `${{width}}px`;
+          await new Promise(done => setTimeout(done, 50));
+          const page = frame.contentDocument.documentElement;
+          const item = document.createElement("li");
+          item.textContent = `${{width}} ${{name}} ${{page.scrollWidth}}`;
+          document.getElementById("seen").append(item);
+        }}
         frame.remove();
       }}
     }})();

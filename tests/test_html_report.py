@@ -259,7 +259,7 @@ seen.titled = page.querySelectorAll("label > input, label > select").length;
 """
 
 
-def observed(browser: str, file: Path, width: int) -> tuple[dict, list[str]]:
+def observed(browser: str, file: Path, width: int, steps: str = STEPS) -> tuple[dict, list[str]]:
     """What the page did when it was used in a window of this width, and what it complained of."""
     frame = file.with_name("frame.html")
     frame.write_text(f"""<!doctype html><iframe id="f" src="{file.as_uri()}"
@@ -271,7 +271,7 @@ def observed(browser: str, file: Path, width: int) -> tuple[dict, list[str]]:
       f.onload = async () => {{
         const seen = {{}}, page = f.contentDocument, view = f.contentWindow;
         const filter = page.getElementById("filter");
-        try {{ {STEPS} }} catch (error) {{ seen.error = `${{error}}`; }}
+        try {{ {steps} }} catch (error) {{ seen.error = `${{error}}`; }}
         seen.loaded = view.performance.getEntriesByType("resource").map(each => each.name);
         document.getElementById("seen").textContent = btoa(JSON.stringify(seen));
       }};</script>""", encoding="utf-8")  # fmt: skip

@@ -265,8 +265,9 @@ def test_globs_choose_layers():
 
 def test_the_command_prints_the_whole_table_where_there_is_no_terminal():
     shown = run(TRANSFORMER, "--static-only").stdout.splitlines()
-    assert shown[4].split() == [
-        "#", "Module", "Operator", "Inputs", "Output", "Shape", "Weights", "Parameters",
+    assert shown[5].split() == [
+        "#", "Module", "Operator", "Inputs", "Output", "Shape", "Weights", "Parameters", "MACs",
+        "Memory",
     ]  # fmt: skip
     assert "…" not in "".join(shown)
     assert any(re.search(r"1\.branch\.joint +MatMul +layer_norm +val_6 ", line) for line in shown)

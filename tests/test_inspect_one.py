@@ -181,11 +181,6 @@ def test_too_many_numbers_are_refused(write_model):
     assert "--slice chooses 20,000 elements (limit 10,000); choose fewer, or" in done.stderr
 
 
-def test_numbers_inside_a_subgraph_are_refused(write_model):
-    done = run(write_model(INSIDE), "r", "--slice", "0")
-    assert "numbers are shown of values of the main graph" in done.stderr
-
-
 # Slices
 
 

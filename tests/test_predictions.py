@@ -294,7 +294,7 @@ def test_range_of_outputs(
 
 
 def test_bounds_of_an_output_too_large_to_be_kept() -> None:
-    text = "n (float[2, 4000, 4000] x) => (float[2, 4000, 4000] y) { y = Clip(x, , ) }"
+    text = "n (float[2, 1500, 1500] x) => (float[2, 1500, 1500] y) { y = Clip(x, , ) }"
     with (
         saved(Example.parse(text)) as path,
         open_model(str(path)) as model,

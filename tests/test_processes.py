@@ -125,7 +125,7 @@ def test_a_rule_file_that_does_not_load_is_one_sentence(body, onnxlint, write_mo
 def test_a_stubborn_rule_is_ended(onnxlint, write_model, team):
     body = "while True:\n    try: time.sleep(9)\n    except BaseException: pass"
     done = onnxlint(write_model(FLAWED), "--static-only", "--rules", team(body), "--select",
-                    "TEAM,ARC001", "--time-limit", "40", "--format", "json")  # fmt: skip
+                    "TEAM,ARC001", "--time-limit", "16", "--format", "json")  # fmt: skip
     (model,) = json.loads(done.stdout)["models"]
     assert done.returncode == 2
     assert [finding["code"] for finding in model["findings"]] == ["ARC001", "LNT001", "TEAM002"]

@@ -17,6 +17,8 @@ from onnxlint.cli.planning import cache_of, options_of, planned, planner_of
 from onnxlint.cli.progress import judged
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
+from onnxlint.cli.viewers import OPTIONS as VIEWER_OPTIONS
+from onnxlint.cli.viewers import viewer_options
 from onnxlint.settings import (
     DEFAULT_SAMPLES,
     DEFAULT_TIME_LIMIT,
@@ -55,6 +57,7 @@ SECTIONS = {
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
                "quiet", "verbose", "formats", "output", "color"),
+    "Viewers": VIEWER_OPTIONS,
 }  # fmt: skip
 
 
@@ -261,11 +264,13 @@ SECTIONS = {
     "has no file of its own.",
 )
 @color_option
+@viewer_options
 def command(
     models: tuple[str, ...], formats: tuple[str, ...], output: Path | None, jobs: int,
     quiet: bool, verbose: bool, show: str | None, show_not_applicable: bool, no_hints: bool,
     max_warnings: int | None, exit_zero: bool, fix: bool, fix_output: Path | None, diff: bool,
-    unverified_fixes: bool, **given: Any,
+    unverified_fixes: bool, tensorboard: Path | None, model_explorer: Path | None,
+    step: int | None, **given: Any,
 ) -> None:  # fmt: skip
     """Lint models and report findings.
 
@@ -291,10 +296,13 @@ def command(
     from onnxlint.cli.presentation import Presentation
     from onnxlint.cli.reporting import Reporting
     from onnxlint.cli.verdict import outcome_of
+    from onnxlint.cli.viewers import Viewers, check_models, give
     from onnxlint.pipeline import lint_model
 
     wanted = wanted_reports(formats, output)
+    viewers = Viewers.of(tensorboard, model_explorer, step)
     models_by_path = expand(models)
+    check_models(viewers, [*models_by_path], diff=diff)
     nothing = unmatched(models_by_path)
     if nothing is not None and all(each.is_for_people for each in wanted):
         raise click.UsageError(nothing)
@@ -322,4 +330,6 @@ def command(
         from onnxlint.cli.fix import show_diff
 
         raise SystemExit(max(show_diff(reports, output, quiet=quiet), 2 * bool(outcome.error)))
+    if viewers and not give(viewers, tasks, reports, quiet=quiet):
+        raise SystemExit(2)
     raise SystemExit(outcome.exit_code)  # a rule may have replaced sys.exit

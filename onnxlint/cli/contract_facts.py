@@ -166,7 +166,7 @@ def _count_costs(analyses: Analyses, facts: ModelFacts) -> None:
         unknown = sorted({*costs.uncounted, *costs.unsized})
         if unknown:
             facts.uncounted = f"sizes at {', '.join(unknown)} are unknown"
-        facts.flops = None if costs.uncounted else costs.flops
+        facts.flops = None if costs.uncounted else costs.product_flops
         facts.peak_memory = None if costs.unsized else costs.peak_memory
     except NotApplicable as reason:
         facts.uncounted = str(reason)

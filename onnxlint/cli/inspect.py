@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onnxlint.cli.colours import color_option, console, terminal_width
-from onnxlint.cli.inspect_one import check_dump, check_name, index_of, show_one
+from onnxlint.cli.colours import color_option
+from onnxlint.cli.inspect_one import (
+    check_dump,
+    check_name,
+    check_place,
+    check_time,
+    index_of,
+    show_one,
+)
+from onnxlint.cli.inspect_output import FORMATS, check_inspect_format, print_layers
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
-from onnxlint.safety.printable import json_text, printable
+from onnxlint.cli.viewers import OPTIONS as VIEWER_OPTIONS
+from onnxlint.cli.viewers import Viewers, viewer_options
+from onnxlint.safety.printable import printable
 from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT, MOST_SAMPLES
 
 if TYPE_CHECKING:
@@ -25,10 +35,11 @@ if TYPE_CHECKING:
 
 SECTIONS = {
     "Layers": ("module", "node", "where", "find", "sort", "unfolds"),
-    "One node or value": ("slice_", "dump"),
-    "Input data": ("data", "labels", "samples", "seed", "config", "trust_config"),
-    "Execution": ("bounds", "static_only", "trace", "time_limit", "memory_limit"),
+    "One node or value": ("slice_", "dump", "iteration", "call"),
+    "Input data": ("data", "labels", "samples", "sample", "seed", "config", "trust_config"),
+    "Execution": ("bounds", "time", "static_only", "trace", "time_limit", "memory_limit"),
     "Report": ("format_", "as_json", "color"),
+    "Viewers": VIEWER_OPTIONS,
 }
 DECIDING = {"data", "labels", "samples", "seed", "trace", "time-limit", "memory-limit"}
 """Keys of the configuration that decide what is run, and how."""
@@ -59,12 +70,20 @@ _FILE = click.Path(path_type=Path)
 @click.option("--dump", type=_FILE, metavar="FILE.npy|.npz",
               help="Write the numbers of NODE's outputs, or of VALUE, "
               "in the first run.")  # fmt: skip
+@click.option("--iteration", type=click.IntRange(min=0), metavar="N",
+              help="Of a value inside Loop or Scan, the numbers of this iteration, "
+              "counted from 0.  [0]")  # fmt: skip
+@click.option("--call", metavar="NODE|#N",
+              help="Of a value inside a function, the numbers in the call by this node.  "
+              "[the first that runs]")  # fmt: skip
 @click.option("--data", type=_FILE, metavar="PATH",
               help="Samples to run, as for 'check'.  [synthetic inputs]")  # fmt: skip
 @click.option("--labels", type=_FILE, metavar="FILE[:NAME]",
               help="Ground-truth labels, where they lie in the data.")  # fmt: skip
 @click.option("--samples", type=click.IntRange(1, MOST_SAMPLES), metavar="N",
               help=f"Number of samples to run.  [{DEFAULT_SAMPLES}]")  # fmt: skip
+@click.option("--sample", type=click.IntRange(0, MOST_SAMPLES - 1), metavar="N",
+              help="Run this sample only, counted from 0.  [all]")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N",
               help="Seed of synthetic inputs.  [0]")  # fmt: skip
 @click.option("--config", type=_FILE, metavar="FILE",
@@ -74,6 +93,8 @@ _FILE = click.Path(path_type=Path)
               help="Trust a configuration that lies with the model.")  # fmt: skip
 @click.option("--bounds", is_flag=True,
               help="Also show what each value can be for any input in range.")  # fmt: skip
+@click.option("--time", is_flag=True,
+              help="Also show how long each layer takes, by onnxruntime's profiler.")  # fmt: skip
 @click.option("--static-only", is_flag=True,
               help="Do not run the model; no ranges are observed.")  # fmt: skip
 @click.option("--trace", type=click.Choice(["default", "full"]),
@@ -84,15 +105,17 @@ _FILE = click.Path(path_type=Path)
               f"[{DEFAULT_TIME_LIMIT:g}]")  # fmt: skip
 @click.option("--memory-limit", metavar="SIZE",
               help="Memory limit for each process, e.g. 4GiB.")  # fmt: skip
-@click.option("--format", "-f", "format_", type=click.Choice(["table", "json"]), default="table",
-              help="Format of the summary.  [table]")  # fmt: skip
+@click.option("--format", "-f", "format_", type=click.Choice(FORMATS), default="text",
+              help="Format of the summary; 'table' is the same as 'text'.  [text]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @color_option
+@viewer_options
 def command(
     model: str, name: str | None, slice_: str | None, dump: Path | None, format_: str,
-    as_json: bool, static_only: bool, unfolds: bool, bounds: bool, module: tuple[str, ...],
-    node: tuple[str, ...], where: tuple[str, ...], find: tuple[str, ...],
-    sort: str | None, trace: str | None, **given: Any,
+    as_json: bool, static_only: bool, unfolds: bool, bounds: bool, time: bool,
+    module: tuple[str, ...], node: tuple[str, ...], where: tuple[str, ...], find: tuple[str, ...],
+    sort: str | None, trace: str | None, iteration: int | None, call: str | None,
+    tensorboard: Path | None, model_explorer: Path | None, step: int | None, **given: Any,
 ) -> None:  # fmt: skip
     """Summarise MODEL layer by layer, or show one NODE or VALUE with all that is known of it.
 
@@ -108,14 +131,28 @@ def command(
       onnxlint inspect model.onnx -f json                    for tools
     """
     from onnxlint.inspection.looking import InspectionError, look
-    from onnxlint.inspection.table import summary
 
     require_working_directory()
     choosing = {"--module": module, "--node": node, "--where": where, "--find": find,
                 "--sort": sort, "--all": unfolds}  # fmt: skip
-    check_name(name, choosing, {"--slice": slice_, "--dump": dump})
+    check_name(
+        name,
+        choosing,
+        {"--slice": slice_, "--dump": dump, "--iteration": iteration, "--call": call},
+    )
+    check_place(iteration, call, has_numbers=slice_ is not None or dump is not None)
+    format_ = "json" if as_json else format_
+    check_inspect_format(format_, is_one=name is not None)
     index = index_of(slice_)
     check_dump(dump)
+    viewers = Viewers.of(tensorboard, model_explorer, step)
+    if viewers:
+        shown = {"--bounds": bounds, "--json": as_json or format_ == "json"}
+        _check_whole(viewers, name, choosing | shown)
+        check_time(time, name, static_only=static_only)
+        settings = _settings(model, trace=trace, **given)
+        _give(viewers, model, settings, static_only=static_only, time=time)
+        return
     choice = _choice(where, find, sort, static_only=static_only)
     if trace is None and (
         name is not None or choice.needs("run")
@@ -123,31 +160,52 @@ def command(
         trace = "full"
     settings = _settings(model, trace=trace, **given)
     bounds = bounds or choice.needs("bounds")
-    as_json = as_json or format_ == "json"
+    time = time or choice.needs("time")
+    check_time(time, name, static_only=static_only)
     if name is not None:
         show_one(model, name, settings, static_only=static_only, bounds=bounds, index=index,
-                 dump=dump, as_json=as_json)  # fmt: skip
+                 dump=dump, as_json=format_ == "json", iteration=iteration, call=call)  # fmt: skip
         return
     try:
-        seen = look(model, settings, static_only=static_only, bounds=bounds)
+        seen = look(model, settings, static_only=static_only, bounds=bounds, time=time)
     except InspectionError as error:
         raise click.ClickException(str(error)) from error
     among = _selected(seen.layers, module, node)
     layers, unknown = choice.of_layers(among)
     if seen.unobserved is not None:
         click.echo(printable(f"no observed ranges: {seen.unobserved}"), err=True)
-    if as_json:
-        click.echo(json_text(seen.document(layers)))
-        return
-    printer = console()
-    unfolds = unfolds or choice.unfolds
-    told = [*choice.told(len(layers), len(among), unknown)]
-    for line in summary(seen, layers, width=terminal_width(), unfolds=unfolds,
-                        facts=choice.columns, told=told):  # fmt: skip
-        if isinstance(line, str):
-            click.echo(line)
-        else:
-            printer.print(line, soft_wrap=True)
+    print_layers(seen, layers, choice, format_, unfolds=unfolds or choice.unfolds,
+                 among=len(among), unknown=unknown)  # fmt: skip
+
+
+def _check_whole(viewers: Viewers, name: str | None, choosing: Mapping[str, Any]) -> None:
+    """Refuses to write a part of a model, or to print it as well.
+
+    Raises:
+        click.UsageError: one of these is asked for.
+    """
+    option = next(viewers.folders())[0]
+    parts = [name, *(part for part, given in choosing.items() if given)]
+    if any(parts):
+        told = printable(next(filter(None, parts)) or "")
+        raise click.UsageError(f"{option} writes the whole model; leave out {told!r}")
+
+
+def _give(
+    viewers: Viewers, model: str, settings: Settings, *, static_only: bool, time: bool
+) -> None:
+    """Writes the model for viewers, and says where it is."""
+    from onnxlint.inspection.looking import InspectionError
+    from onnxlint.viewers.looking import look
+
+    try:
+        picture = look(model, settings, static_only=static_only, time=time)
+    except InspectionError as error:
+        raise click.ClickException(str(error)) from error
+    if picture.model.unobserved is not None:
+        click.echo(printable(f"no observed ranges: {picture.model.unobserved}"), err=True)
+    for told in viewers.write(0, 1, picture):
+        click.echo(printable(told))
 
 
 def _choice(
@@ -173,7 +231,7 @@ def _choice(
 
 def _settings(
     model: str, *, config: Path | None, trust_config: bool, data: Path | None, labels: Path | None,
-    trace: str | None, memory_limit: str | None, **given: Any,
+    trace: str | None, memory_limit: str | None, sample: int | None, **given: Any,
 ) -> Settings:  # fmt: skip
     """The configuration's settings with those of the command line.
 
@@ -195,7 +253,9 @@ def _settings(
         labels=labels and LabelSource.of(labels), full_trace=trace and trace == "full",
         memory_limit=memory_limit and parse_bytes(memory_limit), **given,
     )  # fmt: skip
-    settings = replace(settings, reference=None, compare_simple=False)
+    settings = replace(settings, reference=None, compare_simple=False, integers=True, sample=sample)
+    if sample is not None:
+        settings = replace(settings, samples=max(settings.samples, sample + 1))
     check_files(settings)
     return settings
 

@@ -23,12 +23,28 @@ def check_name(name: str | None, choosing: Mapping[str, Any], of_one: Mapping[st
     Raises:
         click.UsageError: there are some.
     """
-    wrong = [option for option, given in (of_one if name is None else choosing).items() if given]
+    options = of_one if name is None else choosing
+    wrong = [option for option, given in options.items() if _is_given(given)]
     if wrong and name is None:
         raise click.UsageError(f"{wrong[0]} shows one node or value; name it after the model")
     if wrong:
         shown = printable(name or "")
         raise click.UsageError(f"{wrong[0]} chooses among layers; leave it out, or {shown!r}")
+
+
+def _is_given(option: Any) -> bool:
+    return option is not None and option is not False and option != ()
+
+
+def check_place(iteration: int | None, call: str | None, *, has_numbers: bool) -> None:
+    """Refuses a choice of an iteration or call where no numbers are asked for.
+
+    Raises:
+        click.UsageError: there is one.
+    """
+    for option, given in (("--iteration", iteration), ("--call", call)):
+        if given is not None and not has_numbers:
+            raise click.UsageError(f"{option} chooses numbers; add --slice or --dump")
 
 
 def index_of(text: str | None) -> Index | None:
@@ -65,9 +81,24 @@ def check_dump(dump: Path | None) -> None:
         raise click.UsageError(f"--dump {shown}: the folder does not exist")
 
 
+def check_time(time: bool, name: str | None, *, static_only: bool) -> None:
+    """Refuses to time what is not run, or one node alone.
+
+    Raises:
+        click.UsageError: that is asked for.
+    """
+    if time and static_only:
+        raise click.UsageError("--time runs the model; leave out --static-only")
+    if time and name is not None:
+        raise click.UsageError(
+            f"--time is of the whole model; leave it out, or {printable(name)!r}"
+        )
+
+
 def show_one(
     model: str, name: str, settings: Settings, *, static_only: bool, bounds: bool,
-    index: Index | None, dump: Path | None, as_json: bool,
+    index: Index | None, dump: Path | None, as_json: bool, iteration: int | None = None,
+    call: str | None = None,
 ) -> None:  # fmt: skip
     """Prints what there is to show of a node or value, and writes its numbers.
 
@@ -83,7 +114,7 @@ def show_one(
     try:
         detail, numbers, arrays = look_closer(
             model, name, settings, static_only=static_only, bounds=bounds, index=index,
-            dumps=dump is not None,
+            dumps=dump is not None, iteration=iteration, call=call,
         )  # fmt: skip
     except InspectionError as error:
         raise click.ClickException(printable(str(error))) from error

@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": "Explain a rule: what it finds, why it matters, how to fix it.",
     "report": "Write an HTML page on a model, to look at or to attach.",
     "inspect": "Summarise a model layer by layer.",
+    "view": "Open a model in Netron.",
     "diff": "Compare two releases of a model.",
     "series": "Judge a training run by its checkpoints.",
     "targets": "List the known deployment targets.",

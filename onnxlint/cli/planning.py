@@ -49,6 +49,7 @@ class Options:
     no_accepted: bool
     no_cache: bool = True
     cache_dir: Path | None = None
+    time: bool = False
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -76,6 +77,7 @@ def planner_of(options: Options) -> Planner:
         "memory_limit": options.memory_limit and parse_bytes(options.memory_limit),
         "full_trace": options.trace and options.trace == "full",
         "witnesses": options.save_witness,
+        "timed": options.time or None,
     }
     return Planner(
         config=options.config, trust_config=options.trust_config, rules=options.rules,

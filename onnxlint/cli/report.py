@@ -18,11 +18,11 @@ SECTIONS = {
     "Input data": ("data", "samples", "seed", "labels", "compare_simple", "reference"),
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted"),
-    "Execution": ("static_only", "trace", "time_limit", "memory_limit", "jobs", "no_cache",
+    "Execution": ("static_only", "trace", "time", "time_limit", "memory_limit", "jobs", "no_cache",
                   "cache_dir"),
 }  # fmt: skip
 
-_OWN = SECTIONS["Report"][:2]
+_OWN = (*SECTIONS["Report"][:2], "time")
 _SHARED = {name for names in SECTIONS.values() for name in names} - {*_OWN}
 
 
@@ -40,6 +40,8 @@ def _report(
       onnxlint report model.onnx --data test.npz --labels test.npz:y -o release.html
       onnxlint report models/ -o models.html --jobs 2
     """
+    if given["time"] and given["static_only"]:
+        raise click.UsageError("--time runs the model; leave out --static-only")
     try:
         ctx.invoke(check, models=models, formats=("html",), output=output, **given)
     except SystemExit as done:
@@ -61,6 +63,8 @@ command = sectioned(SECTIONS)(
             ["--output", "-o"], type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
             default=DEFAULT_FILE, help=f"Write the page to FILE.  [{DEFAULT_FILE}]",
         ),
+        click.Option(["--time"], is_flag=True,
+                     help="Also show what the kernels of each layer take."),
         click.Option(["--open", "opens"], is_flag=True, help="Open the page in the browser."),
     ],
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections import Counter
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.costs import Costs
-from onnxlint.analyses.static.trained_parameters import learnt_parameters
+from onnxlint.analyses.static.trained_parameters import Parameters
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.release_diff import OperatorCount, Release
@@ -21,7 +21,7 @@ def release_of(analyses: Analyses, path: str) -> Release:
         path=path,
         sha256=model.sha256,
         bytes=model.size + _external_bytes(graph),
-        parameters=sum(learnt_parameters(graph, node) for node in graph.nodes()),
+        parameters=analyses.get(Parameters).total,
         nodes=sum(len(scope.nodes) for scope in graph.scopes),
         macs=macs,
         peak_memory=peak_memory,

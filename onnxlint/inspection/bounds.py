@@ -15,11 +15,16 @@ BEYOND = 1e30
 
 
 class Bounds:
-    """The bound of each value, and which of them a run refutes."""
+    """The bound of each value, and which of them a run refutes.
 
-    def __init__(self, analyses: Analyses, graph: Graph, *, has_trace: bool) -> None:
-        self._ranges = analyses.get(Ranges)
-        for node in graph.main.nodes:
+    With `known_only`, those alone that somebody asked for before.
+    """
+
+    def __init__(
+        self, analyses: Analyses, graph: Graph, *, has_trace: bool, known_only: bool = False
+    ) -> None:
+        self._ranges, self._known_only = analyses.get(Ranges), known_only
+        for node in graph.main.nodes if not known_only else ():
             for value in filter(None, node.outputs):
                 self._ranges.of(value)
         self._violated: set[Value] = set()
@@ -38,7 +43,9 @@ class Bounds:
         """The bound of a value of numbers."""
         if value is None or not self._ranges.is_number(value):
             return None
-        found = self._ranges.of(value)
+        found = self._ranges.known(value) if self._known_only else self._ranges.of(value)
+        if found is None:
+            return None
         low, high = found.least, found.most
         basis = "dtype" if found.free else "loose" if found.loose else "exact"
         ends = None if low <= -BEYOND else low, None if high >= BEYOND else high

@@ -40,8 +40,8 @@ SHORTCUTS = {
 }
 
 IN_TABLE = frozenset({
-    "number", "op", "module", "output", "dtype", "shape", "rank", "parameters", "min", "max",
-    "has_nan", "has_inf", "is_glue", "bound_min", "bound_max", "bound_nan",
+    "number", "op", "module", "output", "dtype", "shape", "rank", "parameters", "params", "min",
+    "max", "has_nan", "has_inf", "is_glue", "bound_min", "bound_max", "bound_nan",
     *(f"dim{axis}" for axis in range(MOST_AXES)),
 })  # fmt: skip
 """Facts that the columns of every table show."""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.inspection.bounds import Bounds
-from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Seen, Weight
-from onnxlint.inspection.observing import seen_of
+from onnxlint.inspection.cost import Totals
+from onnxlint.inspection.costing import Costing, Timing
+from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Reach, Seen, Weight
+from onnxlint.inspection.observing import reach_of, seen_of
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.place import NotApplicable
 
 if TYPE_CHECKING:
@@ -20,14 +22,15 @@ if TYPE_CHECKING:
 
 
 def inspected(
-    analyses: Analyses, path: str, *, static_only: bool, bounds: bool = False
+    analyses: Analyses, path: str, *, static_only: bool, bounds: bool = False, time: bool = False
 ) -> Inspected:
     """What there is to show of the model that the analyses have."""
     graph = analyses.get(Graph)
     trace, problem = (None, None) if static_only else traced(analyses)
     limits = Bounds(analyses, graph, has_trace=trace is not None) if bounds else None
     collected = Collected(analyses, trace, limits)
-    layers = tuple(collected.layers())
+    timing = Timing(analyses, collected.numbers) if time else None
+    layers = tuple(collected.layers(timing))
     proto = graph.model.proto
     return Inspected(
         path=path,
@@ -40,6 +43,14 @@ def inspected(
         layers=layers,
         unknown_operators=None if limits is None else limits.unknown,
         unobserved=problem,
+        totals=collected.totals,
+        profiled=None if timing is None else timing.profiled,
+        unprofiled=None if timing is None else timing.problem,
+        graph=proto.graph.name,
+        domain=proto.domain,
+        model_version=proto.model_version,
+        doc=proto.doc_string,
+        metadata={entry.key: entry.value for entry in proto.metadata_props},
         **({} if trace is None else fed(analyses)),
     )
 
@@ -68,15 +79,22 @@ class Collected:
     def __init__(self, analyses: Analyses, trace: Trace | None, bounds: Bounds | None) -> None:
         self._shapes, self._trace = analyses.get(Shapes), trace
         self._bounds = bounds
+        self._reaches: dict[Scope, Reach | None] = {}
         self._wiring = Wiring(analyses)
+        self._costing = Costing(analyses, self._wiring, has_run=trace is not None)
         self.numbers = {node: number for number, node in enumerate(self._wiring.nodes)}
+
+    @property
+    def totals(self) -> Totals:
+        """What all layers cost."""
+        return self._costing.totals
 
     def port(self, value: Value) -> Port:
         """An input or output, or any other value, as the model's are shown."""
         dtype, dims = self._type(value)
         return Port(value.name, self._type_text(value) or "?", dtype, dims, self._maker(value))
 
-    def layers(self) -> Iterator[Layer]:
+    def layers(self, timing: Timing | None = None) -> Iterator[Layer]:
         """All nodes, in the order of their numbers."""
         wiring = self._wiring
         for node, number in self.numbers.items():
@@ -106,7 +124,18 @@ class Collected:
                 weights=tuple(self._weight(value) for value in wiring.weights(node)),
                 bound=None if self._bounds is None else self._bounds.of(node.output),
                 observed=observed,
+                cost=self._costing.of(node),
+                reach=self._reach(node.scope),
+                time=None if timing is None else timing.of(node),
             )
+
+    def is_glue(self, node: Node) -> bool:
+        """Whether a node computes sizes, or prepares constants."""
+        return self._wiring.is_glue(node)
+
+    def constants(self, node: Node) -> Iterator[Value]:
+        """The learnt constants that a node reads, also those that glue prepares."""
+        return self._wiring.weights(node)
 
     def _weight(self, value: Value) -> Weight:
         return Weight(value.name, *self._type(value))
@@ -127,6 +156,13 @@ class Collected:
         kind = found.WhichOneof("value") if found is not None else None
         is_tensor = kind in (None, "tensor_type")
         return None if kind is None or is_tensor else kind.removesuffix("_type").replace("_", " ")
+
+    def _reach(self, scope: Scope) -> Reach | None:
+        if self._trace is None:
+            return None
+        if scope not in self._reaches:
+            self._reaches[scope] = reach_of(self._trace, scope)
+        return self._reaches[scope]
 
     def _observed(self, value: Value | None) -> Seen | None:
         return None if self._trace is None else seen_of(self._trace, value)

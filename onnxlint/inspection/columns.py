@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from onnxlint.inspection import facts
+from onnxlint.inspection.amounts import of_bytes, of_time, short
 from onnxlint.inspection.fitting import TIMES, cut_apart, cut_dims, cut_lists, cut_types
 from onnxlint.inspection.grid import Cells, Cutter, cut_each
 from onnxlint.inspection.inspected import Bound, Dims, Input, Inspected, Layer
@@ -77,10 +77,7 @@ def _count(layer: Layer, _model: Inspected) -> str:
 
 
 def _short_count(layer: Layer, model: Inspected) -> str:
-    if layer.parameters < 1_000_000:
-        return _count(layer, model)
-    power = min(4, int(math.log10(layer.parameters)) // 3)
-    return f"{layer.parameters / 1000**power:.3g}{' kMGT'[power]}"
+    return _count(layer, model) if layer.parameters < 1_000_000 else short(layer.parameters)
 
 
 def _observed(layer: Layer, _model: Inspected) -> str:
@@ -95,7 +92,7 @@ def _seen(layer: Layer, digits: str) -> str:
     """The range, then how many elements are not finite."""
     seen = layer.observed
     if seen is None:
-        return ""
+        return "never ran" if layer.reach is not None and not layer.reach.times else ""
     ends = [] if seen.minimum is None else [f"{seen.minimum:{digits}} … {seen.maximum:{digits}}"]
     apart = {"NaN": seen.nan, "Inf": seen.positive_infinite, "-Inf": seen.negative_infinite}
     return ", ".join(ends + [f"{name} {count:,}" for name, count in apart.items() if count])
@@ -116,6 +113,36 @@ def _ends(bound: Bound, digits: str) -> str:
     return f"{low} … {high}{marks}"
 
 
+def _macs(layer: Layer, _model: Inspected) -> str:
+    cost = layer.cost
+    if cost is None or cost.macs == 0:
+        return ""
+    return "?" if cost.macs is None else short(cost.macs)
+
+
+def _memory(layer: Layer, _model: Inspected) -> str:
+    cost = layer.cost
+    if cost is None or cost.activation_bytes is None:
+        return "" if cost is None else "?"
+    return of_bytes(cost.activation_bytes)
+
+
+def _time(layer: Layer, model: Inspected) -> str:
+    time = layer.time
+    if time is None or time.milliseconds is None:
+        return _time_share(layer, model)
+    return f"{of_time(time.milliseconds)} {_time_share(layer, model):>6}"
+
+
+def _time_share(layer: Layer, _model: Inspected) -> str:
+    """The share; of what another layer's kernel computes that layer's number."""
+    if layer.time is None:
+        return ""
+    if layer.time.share is None:
+        return "" if layer.time.within is None else f"in #{layer.time.within}"
+    return f"{layer.time.share:.1%}"
+
+
 NUMBER = Column("#", lambda layer, _: f"#{layer.number}", is_right=True)
 MODULE = Column("Module", lambda layer, _: printable(layer.title), 28, cut_apart)
 SHORT_MODULE = replace(MODULE, least=16)
@@ -131,20 +158,30 @@ SHORT_DIMS = replace(DIMS, least=10)
 WEIGHTS = Column("Weights", _weights, 16, cut_lists)
 PARAMETERS = Column("Parameters", _count, is_right=True)
 SHORT_PARAMETERS = Column("Params", _short_count, is_right=True)
+MACS = Column("MACs", _macs, is_right=True)
+MEMORY = Column("Memory", _memory, is_right=True)
+TIME = Column("Time", _time, is_right=True)
+SHORT_TIME = Column("Time", _time_share, is_right=True)
 OBSERVED = Column("Observed", _observed)
 SHORT_OBSERVED = Column("Observed", _short_observed)
 BOUND = Column("Bound", _bound)
 SHORT_BOUND = Column("Bound", _short_bound)
 
-COLUMNS = (NUMBER, MODULE, OPERATOR, INPUTS, OUTPUT, SHAPE, WEIGHTS, PARAMETERS, OBSERVED, BOUND)
+COLUMNS = (
+    NUMBER, MODULE, OPERATOR, INPUTS, OUTPUT, SHAPE, WEIGHTS, PARAMETERS, MACS, MEMORY, TIME,
+    OBSERVED, BOUND,
+)  # fmt: skip
 
 CONCESSIONS: tuple[tuple[Column, Column | None], ...] = (
     (INPUTS, INPUT_NUMBERS),
     (WEIGHTS, None),
+    (MEMORY, None),
     (SHAPE, DIMS),
     (OUTPUT, None),
+    (TIME, SHORT_TIME),
     (BOUND, SHORT_BOUND),
     (OBSERVED, SHORT_OBSERVED),
+    (MACS, None),
     (PARAMETERS, SHORT_PARAMETERS),
     (MODULE, SHORT_MODULE),
     (INPUT_NUMBERS, SHORT_INPUTS),
@@ -154,6 +191,7 @@ CONCESSIONS: tuple[tuple[Column, Column | None], ...] = (
     (SHORT_BOUND, None),
     (SHORT_PARAMETERS, None),
     (SHORT_DIMS, None),
+    (SHORT_TIME, None),
 )
 """What gives way first, and to what: names to numbers of layers, then what the file or the JSON has
 as well; what a layer is, and what it reads, stay. A new column needs a line here, or is always
@@ -176,13 +214,16 @@ def layouts(
 
     Those `asked` for are always among them.
     """
-    current = {column: column for column in (*COLUMNS, *asked)}
+    named = {column.heading for column in asked}
+    current = {c: c for c in (*COLUMNS, *asked) if c in asked or c.heading.lower() not in named}
     yield tuple(current), ()
     for wider, narrower in CONCESSIONS:
-        place = next(column for column, now in current.items() if now is wider)
+        place = next((column for column, now in current.items() if now is wider), None)
+        if place is None:  # it is shown as a fact that was asked for
+            continue
         if narrower is None:
             del current[place]
         else:
             current[place] = narrower
-        gone = tuple(column for column in COLUMNS if column not in current)
+        gone = tuple(c for c in COLUMNS if c not in current and c.heading.lower() not in named)
         yield tuple(current.values()), gone

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from onnxlint.inspection.inspected import Bound, Layer, Seen
+from onnxlint.inspection.inspected import Bound, Layer, Reach, Seen
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,38 @@ class End:
 
 
 @dataclass(frozen=True)
+class Call:
+    """What was seen of a value in one of several calls: by the nodes on the way, outermost first.
+
+    It ran `times` in all runs.
+    """
+
+    nodes: tuple[End, ...]
+    times: int
+    observed: Seen
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where the numbers of a subgraph or function were taken; runs and iterations count from 0.
+
+    `of` is how often it ran in that run, in the call that is told by the nodes on the way to it.
+    """
+
+    scope: str
+    nodes: tuple[End, ...]
+    run: int
+    iteration: int
+    of: int
+
+
+@dataclass(frozen=True)
 class Tensor:
     """A value: its type, where it comes from, who reads it, and what was seen of it.
 
     `origin` is `input`, `initializer`, `node` or `nothing`. `powers` are counted on a regular
-    subset of the elements. A constant is measured as it is stored.
+    subset of the elements. A constant is measured as it is stored. `calls` has each call apart,
+    where a subgraph or function is run by several; `reach` tells how often it ran.
     """
 
     name: str
@@ -44,14 +71,17 @@ class Tensor:
     observed: Seen | None = None
     powers: tuple[Power, ...] = ()
     bound: Bound | None = None
+    calls: tuple[Call, ...] = ()
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True)
 class Detail:
     """One node with its inputs and outputs, or one value alone, in `outputs`.
 
-    `source` is the line of the user's code, `traceback` all that the exporter kept of it. Of
-    `samples` in `data` statistics were taken; `unobserved` says why of none.
+    `source` is the line of the user's code, `traceback` all that the exporter kept of it, `note`
+    what else it wrote at the node. Of `samples` in `data` statistics were taken; `unobserved` says
+    why of none. `spot` is where numbers were taken, if not in the main graph.
     """
 
     path: str
@@ -62,6 +92,8 @@ class Detail:
     source: str | None = None
     traceback: str | None = None
     metadata: Mapping[str, str] | None = None
+    note: str | None = None
     samples: int | None = None
     data: str | None = None
     unobserved: str | None = None
+    spot: Spot | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from onnxlint.inspection.detail import Detail, End, Power, Tensor
-from onnxlint.inspection.inspected import Bound, Seen
+from onnxlint.inspection.amounts import of_bytes
+from onnxlint.inspection.detail import Detail, End, Power, Spot, Tensor
+from onnxlint.inspection.inspected import Bound, Layer, Reach, Seen
 from onnxlint.reporters.summary import counted
 from onnxlint.safety.printable import printable, printable_lines
 
@@ -24,12 +25,22 @@ def lines(detail: Detail, numbers: str | None) -> Iterator[str]:
     for slot, tensor in enumerate(detail.outputs):
         yield f"Output {slot}  {_described(tensor)}" if detail.layer else _described(tensor)
         yield from (f"  {line}" for line in _facts(tensor))
+    yield from _cost(detail.layer)
     yield from _origin(detail)
     if detail.samples is not None:
         yield f"Observed on {counted(detail.samples, 'sample')}: {printable(detail.data or '')}"
+    if detail.spot is not None:
+        yield _spot(detail.spot)
     if numbers is not None:
         yield ""
         yield printable_lines(numbers)
+
+
+def _spot(spot: Spot) -> str:
+    """Where numbers were taken; counted from 0, as the options that choose it."""
+    way = " in ".join(_end(end) for end in reversed(spot.nodes))
+    return printable(f"Numbers of {spot.scope}: run {spot.run}, iteration {spot.iteration} of "
+                     f"{spot.of:,}, run by {way}")  # fmt: skip
 
 
 def _node(detail: Detail) -> Iterator[str]:
@@ -38,12 +49,25 @@ def _node(detail: Detail) -> Iterator[str]:
         return
     yield printable(f"#{layer.number}  {layer.op}  {layer.node}".rstrip())
     told = {"Module": layer.module, "Scope": layer.scope,
-            "Parameters": f"{layer.parameters:,}" if layer.parameters else None}  # fmt: skip
+            "Parameters": f"{layer.parameters:,}" if layer.parameters else None,
+            }  # fmt: skip
     for heading, text in told.items():
         if text:
             yield f"{heading:10} {printable(text)}"
     for name, text in detail.attributes.items():
         yield f"  {printable(name)} = {printable(text)}"
+
+
+def _cost(layer: Layer | None) -> Iterator[str]:
+    """What one run of one sample costs."""
+    if layer is None or layer.cost is None:
+        return
+    cost, none = layer.cost, "unknown"
+    told = [f"MACs {none if cost.macs is None else f'{cost.macs:,}'}",
+            f"FLOPs {none if cost.flops is None else f'{cost.flops:,}'}"]  # fmt: skip
+    size = none if cost.activation_bytes is None else of_bytes(cost.activation_bytes)
+    stored = f", weights {of_bytes(cost.weight_bytes)}" if cost.weight_bytes else ""
+    yield f"Cost   {', '.join(told)}, outputs {size}{stored}"
 
 
 def _described(tensor: Tensor) -> str:
@@ -66,11 +90,24 @@ def _facts(tensor: Tensor) -> Iterator[str]:
     yield f"read by {', '.join(readers) or 'nothing'}"
     if tensor.bound is not None:
         yield _bound(tensor.bound)
+    if tensor.scope and tensor.reach is not None and tensor.reach.times:
+        yield _reach(tensor.reach)
     if tensor.observed is not None:
         yield from _statistics(tensor.observed)
         yield from histogram(tensor.powers)
+        for call in tensor.calls:
+            yield f"in {' in '.join(_end(end) for end in reversed(call.nodes))}:"
+            yield from (f"  {line}" for line in _statistics(call.observed))
+    elif tensor.reach is not None and not tensor.reach.times:
+        yield f"no statistics: never reached in {counted(tensor.reach.of_runs, 'run')}"
     elif tensor.origin != "nothing":
         yield "no statistics: not recorded, or no numbers"
+
+
+def _reach(reach: Reach) -> str:
+    cut = " (only so many were measured)" if reach.is_cut else ""
+    times = counted(reach.times, "time")
+    return f"reached {times}{cut} in {reach.runs:,} of {counted(reach.of_runs, 'run')}"
 
 
 def _bound(bound: Bound) -> str:
@@ -107,5 +144,11 @@ def _origin(detail: Detail) -> Iterator[str]:
     for key, text in (detail.metadata or {}).items():
         yield f"{printable(key)}: {printable(text)}"
     if detail.traceback is not None:
-        yield "Traceback of the exporter"
-        yield from (f"  {line}" for line in printable_lines(detail.traceback.strip()).split("\n"))
+        yield from _block("Traceback of the exporter", detail.traceback)
+    if detail.note is not None:
+        yield from _block("Note at the node", detail.note)
+
+
+def _block(heading: str, text: str) -> Iterator[str]:
+    yield heading
+    yield from (f"  {line}" for line in printable_lines(text.strip()).split("\n"))

@@ -9,15 +9,16 @@ from onnxlint.analyses import Analyses
 from onnxlint.inspection.attributes import attribute_texts
 from onnxlint.inspection.bounds import Bounds
 from onnxlint.inspection.collecting import Collected, fed, traced
-from onnxlint.inspection.detail import Detail, End, Power, Tensor
+from onnxlint.inspection.detail import Call, Detail, End, Power, Spot, Tensor
 from onnxlint.inspection.inspected import Layer
-from onnxlint.inspection.numbers import NoNumbers, arrays
-from onnxlint.inspection.observing import observed_of, summed_up
+from onnxlint.inspection.numbers import NoNumbers, numbers
+from onnxlint.inspection.observing import observed_of, reach_of, summed_up
 from onnxlint.model.graph.exporter_metadata import source_line
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 
 if TYPE_CHECKING:
+    from onnxlint.analyses.execution.inner_numbers import Spot as Taken
     from onnxlint.analyses.trace.trace import Observed
     from onnxlint.runtime.protocol import Array
 
@@ -54,6 +55,7 @@ class Detailing:
             source=None if line is None else f"{line.path}:{line.line}",
             traceback=metadata.pop(TRACE_KEY, None),
             metadata=metadata,
+            note=node.proto.doc_string or None,
         )
 
     def of_value(self, value: Value) -> Detail:
@@ -82,7 +84,29 @@ class Detailing:
             observed=None if found is None else summed_up(found),
             powers=() if found is None else tuple(_powers(found)),
             bound=None if self._bounds is None else self._bounds.of(value),
+            calls=tuple(self._calls(value)) if is_shown else (),
+            reach=None if self._trace is None else reach_of(self._trace, value.scope),
         )
+
+    def _calls(self, value: Value) -> Iterator[Call]:
+        """What was seen in each call, where there are several."""
+        from onnxlint.analyses.trace.trace import Observed
+
+        if self._trace is None:
+            return
+        within = self._trace.within
+        calls = within.of_calls.get(value, {})
+        for body, seen in calls.items() if len(calls) > 1 else ():
+            if seen.elements:
+                nodes = tuple(map(self._end, body.calls))
+                yield Call(nodes, within.reached[body].times, summed_up(Observed(value, seen)))
+
+    def spot(self, taken: Taken | None) -> Spot | None:
+        """Where numbers were taken."""
+        if taken is None:
+            return None
+        nodes = tuple(map(self._end, taken.body.calls))
+        return Spot(taken.body.scope.path, nodes, taken.run, taken.iteration, taken.of)
 
     def _end(self, node: Node) -> End:
         return End(self._collected.numbers.get(node), node.op, node.name)
@@ -97,7 +121,7 @@ class Detailing:
         if self._trace is None:
             return None
         try:
-            return _measured(value, *arrays(self.analyses, [value]))
+            return _measured(value, *numbers(self.analyses, [value]).arrays)
         except NoNumbers:
             return None
 

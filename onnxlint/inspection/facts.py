@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from onnxlint.inspection.cost import Cost, Timed
 from onnxlint.inspection.inspected import Dims, Layer, Seen
 from onnxlint.inspection.operations import Kind
 
@@ -16,7 +17,7 @@ MOST_AXES = 8
 class Fact:
     """What a name stands for: its kind, and how a layer tells it; None where it is not known.
 
-    `source` is what must be had for it: `file`, `run` or `bounds`.
+    `source` is what must be had for it: `file`, `run`, `bounds` or `time`.
     """
 
     kind: Kind
@@ -30,6 +31,14 @@ def _observed(kind: Kind, tell: Callable[[Seen], Any]) -> Fact:
 
 def _share(tell: Callable[[Seen], int]) -> Fact:
     return _observed(Kind.NUMBER, lambda seen: tell(seen) / seen.elements)
+
+
+def _cost(tell: Callable[[Cost], Any]) -> Fact:
+    return Fact(Kind.NUMBER, lambda layer: None if layer.cost is None else tell(layer.cost))
+
+
+def _time(tell: Callable[[Timed], Any]) -> Fact:
+    return Fact(Kind.NUMBER, lambda layer: None if layer.time is None else tell(layer.time), "time")
 
 
 def _sizes(dims: Dims) -> list[int | str | None] | None:
@@ -73,7 +82,14 @@ FACTS: dict[str, Fact] = {
     "rank": Fact(Kind.NUMBER, lambda layer: None if layer.dims is None else len(layer.dims)),
     "elements": Fact(Kind.NUMBER, _elements),
     **{f"dim{axis}": _size(axis) for axis in range(MOST_AXES)},
-    "parameters": Fact(Kind.NUMBER, lambda layer: layer.parameters),
+    **dict.fromkeys(("parameters", "params"), Fact(Kind.NUMBER, lambda layer: layer.parameters)),
+    "trainable": _cost(lambda cost: cost.trainable),
+    "macs": _cost(lambda cost: cost.macs),
+    "flops": _cost(lambda cost: cost.flops),
+    "memory": _cost(lambda cost: cost.activation_bytes),
+    "weight_memory": _cost(lambda cost: cost.weight_bytes),
+    "time": _time(lambda time: time.milliseconds),
+    "time_share": _time(lambda time: time.share),
     "is_glue": Fact(Kind.TRUTH, lambda layer: layer.is_glue),
     "min": _observed(Kind.NUMBER, lambda seen: seen.lowest),
     "max": _observed(Kind.NUMBER, lambda seen: seen.highest),
@@ -90,6 +106,9 @@ FACTS: dict[str, Fact] = {
     "saturated": _observed(Kind.NUMBER, lambda seen: seen.saturated),
     "is_constant": _observed(Kind.TRUTH, lambda seen: seen.constant),
     "samples": _observed(Kind.NUMBER, lambda seen: seen.samples),
+    "times": Fact(
+        Kind.NUMBER, lambda layer: None if layer.reach is None else layer.reach.times, "run"
+    ),
     "bound_min": _bound(Kind.NUMBER, lambda bound: _end(bound.low, float("-inf"))),
     "bound_max": _bound(Kind.NUMBER, lambda bound: _end(bound.high, float("inf"))),
     "bound_nan": _bound(Kind.TRUTH, lambda bound: bound.nan),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from onnxlint.inspection.cost import Cost, Profiled, Timed, Totals
 
 Dims = tuple[int | str | None, ...] | None
 """A size, a symbol or an unknown size for each axis; None where not even the rank is known."""
@@ -110,6 +112,19 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How often a graph, subgraph or function ran: in `runs` of `of_runs` runs, `times` in all.
+
+    Of more iterations than were measured, `times` counts those that were, and `is_cut` is true.
+    """
+
+    runs: int
+    of_runs: int
+    times: int
+    is_cut: bool = False
+
+
+@dataclass(frozen=True)
 class Layer:
     """One node, with the type of its first output.
 
@@ -117,7 +132,8 @@ class Layer:
     the path of the subgraph or function it stands in, empty for the main graph. `parameters` counts
     what was learnt, in folded weights too. `is_glue` tells a node whose outputs depend on no
     input's elements: it computes sizes, or prepares constants. `inputs` are told past glue, `reads`
-    are what the node reads itself, but for initializers.
+    are what the node reads itself, but for initializers. `reach` tells how often the graph,
+    subgraph or function ran that it stands in; None where that is not known.
     """
 
     number: int
@@ -140,6 +156,9 @@ class Layer:
     weights: tuple[Weight, ...] = ()
     bound: Bound | None = None
     observed: Seen | None = None
+    cost: Cost | None = None
+    time: Timed | None = None
+    reach: Reach | None = None
 
     @property
     def title(self) -> str:
@@ -154,7 +173,8 @@ class Inspected:
 
     `nodes` counts those of all scopes, also of functions that nothing calls. `samples` of `data`
     were run; None without a run. `unknown_operators` counts the nodes whose operator has no bounds,
-    where bounds were asked for.
+    where bounds were asked for. `profiled` is there where time was asked for, or `unprofiled`, the
+    reason. `metadata` is what the file says of itself beside its producer.
     """
 
     path: str
@@ -169,6 +189,14 @@ class Inspected:
     data: str | None = None
     unobserved: str | None = None
     unknown_operators: Mapping[str, int] | None = None
+    totals: Totals | None = None
+    profiled: Profiled | None = None
+    unprofiled: str | None = None
+    graph: str = ""
+    domain: str = ""
+    model_version: int = 0
+    doc: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def document(self, layers: Sequence[Layer]) -> dict[str, Any]:
         """For JSON, with these of its layers."""

@@ -18,6 +18,7 @@ from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
+    from onnxlint.inspection.detailing import Detailing
     from onnxlint.model.graph.nodes import Node, Value
 
 Found = tuple[Detail, str | None, list[bytes]]
@@ -26,7 +27,7 @@ Found = tuple[Detail, str | None, list[bytes]]
 
 def look_closer(
     path: str, name: str, settings: Settings, *, static_only: bool, bounds: bool,
-    index: Index | None, dumps: bool,
+    index: Index | None, dumps: bool, iteration: int | None = None, call: str | None = None,
 ) -> Found:  # fmt: skip
     """What there is to show of a node or value.
 
@@ -38,7 +39,7 @@ def look_closer(
 
     looked = partial(
         _looked, name=name, settings=settings, static_only=static_only, bounds=bounds, index=index,
-        dumps=dumps,
+        dumps=dumps, iteration=iteration, call=call,
     )  # fmt: skip
     try:
         result = Isolated(looked, os.fsencode(path), Budget.build(settings)).result()
@@ -78,7 +79,7 @@ def _looked(path: bytes, *, settings: Settings, static_only: bool, **asked: Any)
 
 def _found(
     analyses: Analyses, *, name: str, static_only: bool, bounds: bool, index: Index | None,
-    dumps: bool,
+    dumps: bool, iteration: int | None, call: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     from onnxlint.inspection import numbers
     from onnxlint.inspection.detailing import Detailing
@@ -92,11 +93,26 @@ def _found(
     found: dict[str, Any] = {"detail": detail, "numbers": None, "arrays": []}
     if index is not None or dumps:
         values = _values(target)
-        arrays = numbers.arrays(analyses, values, static_only=static_only)
+        caller = None if call is None else _caller(analyses, detailing, call)
+        taken = numbers.numbers(
+            analyses, values, static_only=static_only, iteration=iteration, call=caller
+        )
+        found["detail"] = replace(detail, spot=detailing.spot(taken.spot))
         if index is not None:
-            found["numbers"] = _text(numbers.part(arrays[0], index))
+            found["numbers"] = _text(numbers.part(taken.arrays[0], index))
         if dumps:
-            found["arrays"] = [_npy(array) for array in arrays]
+            found["arrays"] = [_npy(array) for array in taken.arrays]
+    return found
+
+
+def _caller(analyses: Analyses, detailing: Detailing, name: str) -> Node:
+    from onnxlint.inspection.naming import UnknownName, named
+    from onnxlint.model.graph.graph import Graph
+    from onnxlint.model.graph.nodes import Node
+
+    found = named(analyses.get(Graph), detailing.nodes, name)
+    if not isinstance(found, Node):
+        raise UnknownName(f"--call: {name!r} is a value; give the node that runs or calls the body")
     return found
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnxlint.inspection.inspected import Seen
-from onnxlint.model.graph.nodes import Value
+from onnxlint.inspection.inspected import Reach, Seen
+from onnxlint.model.graph.nodes import Scope, Value
 
 if TYPE_CHECKING:
     from onnxlint.analyses.trace.trace import Observed, Trace
@@ -28,6 +28,17 @@ def seen_of(trace: Trace, value: Value | None) -> Seen | None:
     """What was observed of a value; None where it was not recorded."""
     found = observed_of(trace, value)
     return None if found is None else summed_up(found)
+
+
+def reach_of(trace: Trace, scope: Scope) -> Reach | None:
+    """How often the main graph, a subgraph or a function ran; None where that is not known."""
+    if not scope.path:
+        runs = len(trace.execution.runs)
+        return Reach(runs, runs, runs)
+    found = trace.within.scope_reached(scope)
+    if found is None:
+        return None
+    return Reach(found.runs, found.of_runs, found.times, found.is_cut)
 
 
 def summed_up(found: Observed) -> Seen:

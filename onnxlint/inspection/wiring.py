@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.layers import Layers
-from onnxlint.analyses.static.trained_parameters import learnt_elements, learnt_parameters
+from onnxlint.analyses.static.trained_parameters import Parameters, learnt_elements
 from onnxlint.inspection.glue import Glue, once
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
@@ -23,6 +23,7 @@ class Wiring:
     def __init__(self, analyses: Analyses) -> None:
         self._graph = analyses.get(Graph)
         self.nodes: Sequence[Node] = [*in_order(self._graph.main)]
+        self._parameters = analyses.get(Parameters)
         self._glue = Glue(self._graph, analyses.get(Layers), self.nodes)
 
     def is_glue(self, node: Node) -> bool:
@@ -32,9 +33,22 @@ class Wiring:
     @cached_property
     def parameters(self) -> dict[Node, int]:
         """What was learnt, by node: what glue prepares belongs to the first layer that reads it."""
+        return self._with_prepared(self._parameters.of)
+
+    @cached_property
+    def trainable(self) -> dict[Node, int]:
+        """Those of them that are stored as floats."""
+        return self._with_prepared(self._parameters.trainable_of)
+
+    @cached_property
+    def weight_bytes(self) -> dict[Node, int]:
+        """Bytes of constants, by the node that reads them first."""
+        return self._with_prepared(self._parameters.bytes_of)
+
+    def _with_prepared(self, of: Callable[[Node], int]) -> dict[Node, int]:
         counts: dict[Node, int] = {}
         for node in self.nodes:
-            counts[node] = learnt_parameters(self._graph, node)
+            counts[node] = of(node)
             makers = dict.fromkeys(value.producer for value in node.inputs if value is not None)
             for maker in makers:
                 if maker is not None and self.is_glue(maker):

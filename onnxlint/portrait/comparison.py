@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -38,3 +38,22 @@ class Comparison:
     layers: tuple[Pair, ...]
     first: int | None = None
     limit: float | None = None
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """The relative error of each value that was compared, by its name in this model."""
+        return {pair.value: pair.error for pair in self.layers if pair.error is not None}
+
+    @property
+    def first_value(self) -> str | None:
+        """The name of the first value that differs by more than rounding may."""
+        return None if self.first is None else self.layers[self.first].value
+
+    def mirrored(self) -> Comparison:
+        """The same as the reference sees it."""
+        return replace(self, outputs=(), layers=tuple(map(_mirrored, self.layers)))
+
+
+def _mirrored(pair: Pair) -> Pair:
+    return replace(pair, value=pair.like, label=pair.like_label, like=pair.value,
+                   like_label=pair.label)  # fmt: skip

@@ -17,8 +17,14 @@ Portrait = Mapping[str, Any]
 """Parts by name, each as `plain` made it."""
 
 PARTS: Mapping[str, str] = {
+    "drawing": "drawing:Drawing",
     "interface": "interface:Interface",
     "comparison": "comparison:Comparison",
+    "layers": "layers:Layers",
+    "pictures": "pictures:Pictures",
+    "predictions": "predictions:Predictions",
+    "samples": "samples:Samples",
+    "representations": "representations:Representations",
 }
 """Module of this folder and class of each part, in the order in which they are shown."""
 

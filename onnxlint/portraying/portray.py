@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from onnxlint.analyses import Analyses
 
 MAKERS: Mapping[str, str] = {
+    "drawing": "drawing.drawing:drawing",
     "interface": "interface:interface",
     "comparison": "comparison:comparison",
+    "layers": "layers:layers",
+    "pictures": "pictures:pictures",
+    "predictions": "predictions:predictions",
+    "samples": "samples:samples",
+    "representations": "representations:representations",
 }
 """Module of this folder and function that makes each part from a `Subject`; None is no part."""
 

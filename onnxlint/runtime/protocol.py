@@ -97,7 +97,7 @@ class Watch(msgspec.Struct, frozen=True):
 
     `counts_samples` says that its first axis may count the samples; `sizes_only` that it is of
     interest only where it is empty; `quantisation` what its integers stand for, and `integers` that
-    they count as they are.
+    they, or booleans, count as they are.
     """
 
     name: str
@@ -113,7 +113,8 @@ class Load(msgspec.Struct, tag=True):
 
     The folder is given as text or bytes and travels as bytes: its name need not be UTF-8.
     `in_order` runs the nodes as they stand in the file, and keeps no memory for the next run.
-    `taps` are the names of the values that taps in the model show, in the order of their numbers.
+    `taps` are the names of the values that taps in the model show, in the order of their numbers,
+    each at most `most_shown` times in a run; 0 for always.
     """
 
     model: bytes
@@ -121,6 +122,7 @@ class Load(msgspec.Struct, tag=True):
     level: Level = "all"
     in_order: bool = False
     taps: list[str] = []
+    most_shown: int = 0
 
     def __post_init__(self) -> None:
         self.folder = os.fsencode(self.folder)
@@ -132,7 +134,7 @@ class Run(msgspec.Struct, tag=True):
     What takes more than `room` bytes, with the outputs before it, is not sent: how large an output
     is may be known only when it is there. `samples` is how many are fed at once. With `adding` the
     statistics stay in the worker, together with those of the runs before, until it is asked for the
-    `Total`.
+    `Total`. `held` are taps whose value is sent back, too: the first that is shown is 0.
     """
 
     feeds: dict[str, Array]
@@ -141,10 +143,50 @@ class Run(msgspec.Struct, tag=True):
     room: int = LARGEST_OUTPUTS
     samples: int = 1
     adding: bool = False
+    held: dict[str, int] = {}
 
 
 class Total(msgspec.Struct, tag=True):
     """Send the statistics of all runs since the last one, merged, and forget them."""
+
+
+class Profile(msgspec.Struct, tag=True):
+    """Load a model, run it and time its kernels; nothing of it stays in the worker.
+
+    `folder` is that of its external data, `scratch` an empty one for files that whoever asks takes
+    away. With `keeps_graph` the optimised model is looked at, too, which is written there first.
+    """
+
+    model: bytes
+    folder: Any
+    level: Level
+    feeds: dict[str, Array]
+    runs: int
+    scratch: str
+    keeps_graph: bool = True
+
+    def __post_init__(self) -> None:
+        self.folder = os.fsencode(self.folder)
+
+
+class Kernel(msgspec.Struct):
+    """A kernel that ran, with its time in each run, and what it reads and puts out, if known.
+
+    The time is without that of kernels that ran inside it.
+    """
+
+    name: str
+    op: str
+    microseconds: list[float]
+    inputs: list[str] = []
+    outputs: list[str] = []
+
+
+class Profiled(msgspec.Struct, tag=True):
+    """What onnxruntime's profiler told of so many runs, the warm-up left out."""
+
+    kernels: list[Kernel]
+    runs: int
 
 
 class Loaded(msgspec.Struct, tag=True):
@@ -159,6 +201,8 @@ class Ran(msgspec.Struct, tag=True):
     `statistics` are empty where they are added up; `is_finite` says that none of them counts NaN
     or infinities. `peak` is the most memory, in bytes, that the worker took so far; 0 where the
     platform does not tell. `seconds` are those that onnxruntime took: rules of latency alone look.
+    `shown` tells how often taps showed their value, where more than once: one more than they may
+    where there was more to show.
     """
 
     statistics: dict[str, Statistics]
@@ -169,6 +213,7 @@ class Ran(msgspec.Struct, tag=True):
     is_finite: bool = True
     peak: int = 0
     seconds: float = 0.0
+    shown: dict[str, int] = {}
 
 
 class Totalled(msgspec.Struct, tag=True):
@@ -183,8 +228,8 @@ class Failed(msgspec.Struct, tag=True):
     message: str
 
 
-Request = Load | Run | Total
-Reply = Loaded | Ran | Totalled | Failed
+Request = Load | Run | Total | Profile
+Reply = Loaded | Ran | Totalled | Profiled | Failed
 
 
 def _encode_array(value: Any) -> Any:

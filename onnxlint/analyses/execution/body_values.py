@@ -1,7 +1,9 @@
-"""What is seen inside If, Loop, Scan and local functions: their bodies run as models of their own.
+"""What is seen inside If, Loop, Scan and local functions.
 
-The model itself runs as it is: bodies are fed what their nodes were fed, in runs apart. So nothing
-that is watched inside can keep a model from running, and each step of a loop is seen by itself.
+Statistics come from taps in a copy of the model, of every iteration and call. Where NaN or
+infinities show, or onnxruntime refuses the taps, bodies run as models of their own: they are fed
+what their nodes were fed, step by step. The model itself runs as it is: nothing that is watched
+inside can keep it from running.
 """
 
 from __future__ import annotations
@@ -12,16 +14,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.body_steps import Unknown, carried, steps
+from onnxlint.analyses.execution.body_taps import BodyTaps, Reach, Shown
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, runnable, serialised
 from onnxlint.analyses.execution.probes import chosen, constants
+from onnxlint.analyses.execution.tapped_bodies import MOST_TAPPED
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.body_models import Body, as_model, bodies, wanted_by
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.findings import SHOWN_PLACES
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Value
+from onnxlint.model.graph.nodes import Scope, Value
 from onnxlint.severity import Severity
 
 if TYPE_CHECKING:
@@ -32,10 +36,16 @@ if TYPE_CHECKING:
     Feed = dict[str, Array]
 
 MOST_BODIES = 256
-"""Bodies that are looked into; a choice, a session takes some ms."""
+"""Bodies that run as models of their own; a choice, a session takes some ms."""
 
 MOST_STEPS = 256
 """Steps of one body, in all runs together: a choice, with a step of some ms."""
+
+MOST_ODD_RUNS = 64
+"""Runs in which NaN or infinities are located: a choice, each has its values kept for a while."""
+
+MOST_ODD_STEPS = 2048
+"""The same where NaN or infinities are known to be met, and it is looked for the first of them."""
 
 MOST_CLOSE = 32
 """Steps with NaN or infinities that are kept of one body, each with every value."""
@@ -69,7 +79,9 @@ class Within:
 
     `samples` tells of how many samples a value was seen; of what never ran there is nothing.
     `of_runs` is how many runs of the model were looked into. `unseen` are the bodies that are not,
-    with the reasons.
+    with the reasons; where `is_tapped`, only NaN and infinities are not located in them. `reached`
+    tells how often each body ran, `of_calls` what was seen of a value in each call where there are
+    several. `beyond` is the first body of those that are too many to be tapped.
     """
 
     def __init__(self, graph: Graph, shapes: Shapes, worker: Worker, execution: Execution) -> None:
@@ -80,17 +92,29 @@ class Within:
         self.close_runs: list[InnerRun] = []
         self.of_runs = 0
         self.unseen: list[tuple[Body, Exception]] = []
+        self.is_tapped = False
+        self.beyond: Body | None = None
+        self.reached: dict[Body, Reach] = {}
+        self._of_scopes: dict[Scope, Reach] = {}
+        self.of_calls: dict[Value, dict[Body, Statistics]] = {}
 
     def contribute(self, report: Contributions) -> None:
         """The subgraphs and functions that were not looked into."""
         reasons = {str(body.owner.place): reason for body, reason in self.unseen}
         for place, reason in list(reasons.items())[:1]:
             count = f" ({len(reasons):,} nodes)" if len(reasons) > 1 else ""
-            message = f"values inside {place} are not recorded: {reason}{count}"
+            told = ("NaN and infinities are not located inside {}" if self.is_tapped
+                    else "values inside {} are not recorded").format(place)  # fmt: skip
+            message = f"{told}: {reason}{count}"
             evidence = {"places": [*reasons][:SHOWN_PLACES]}
             report.losses.append(
                 Loss(message, "inner values", Severity.INFO, evidence, _remedy(reason))
             )
+        if self.beyond is not None:
+            message = (f"values inside {self.beyond.owner.place} are not recorded: only "
+                       f"{MOST_TAPPED:,} subgraphs and calls of functions are traced")  # fmt: skip
+            hint = "extract the subgraph or function into a model of its own, and check that"
+            report.losses.append(Loss(message, "inner values", Severity.INFO, hint=hint))
 
     @classmethod
     def build(
@@ -101,33 +125,68 @@ class Within:
         if attempt is None or next(bodies(graph.main), None) is None:
             return within
         few = execution.few(attempt)
+        if execution.inputs.settings.full_trace:
+            few = attempt
         feeds = dict(enumerate(few.feeds))
         odd = [at for at, ran in enumerate(execution.runs) if not ran.is_finite and at not in feeds]
         feeds |= {at: attempt.feeds[at] for at in odd[:MOST_ODD]}
         within.of_runs = len(feeds)
-        look = _Look(within, few.samples_per_run)
-        look.into(feeds)
+        try:
+            within._look_into(feeds, few.samples_per_run)
+        except WorkerDied as death:
+            within.unseen += [(body, death) for body in bodies(graph.main)]
         return within
+
+    def _look_into(self, feeds: dict[int, Feed], samples: int) -> None:
+        taps = BodyTaps(self.graph, self.shapes, self.worker, self.execution)
+        tapped = taps.run(feeds, samples)
+        if tapped is None:
+            few = dict(list(feeds.items())[: MOST_STEPS // 8])
+            _Look(self, samples, MOST_STEPS).into(few)
+            return
+        self.is_tapped, self.beyond = True, taps.beyond
+        for each in tapped.shown:
+            self.take(each, (each.reach.runs if each.reach else 0) * samples)
+        ran = self.execution.runs
+        strange = [at for at, feed in feeds.items()
+                   if at in tapped.odd or not ran[at].is_finite
+                   or not all(map(_is_finite, feed.values()))]  # fmt: skip
+        if strange:
+            odd = {at: feeds[at] for at in strange[:MOST_ODD_RUNS]}
+            _Look(self, samples, MOST_ODD_STEPS, only_odd=True).into(odd)
+
+    def scope_reached(self, scope: Scope) -> Reach | None:
+        """How often a scope ran, in all calls; None where that is not known."""
+        return self._of_scopes.get(scope)
 
     def look(self, feeds: Sequence[Feed]) -> list[InnerRun]:
         """The steps that NaN or infinities show when other samples are fed; no statistics."""
         apart = Within(self.graph, self.shapes, self.worker, self.execution)
         if next(bodies(self.graph.main), None) is not None:
-            _Look(apart, 1).into(dict(enumerate(feeds)))
+            _Look(apart, 1, MOST_ODD_STEPS, only_odd=True).into(dict(enumerate(feeds)))
         return apart.close_runs
 
-    def take(self, body: Body, seen: dict[str, Statistics], samples: int) -> None:
+    def take(self, shown: Shown, samples: int) -> None:
         """Takes in what was seen of a body."""
+        from msgspec.structs import replace
+
         from onnxlint.runtime.statistics.measure import merge
 
-        for name, statistics in seen.items():
+        body = shown.body
+        if shown.reach is not None:
+            self.reached[body] = shown.reach
+            before = self._of_scopes.get(body.scope)
+            self._of_scopes[body.scope] = shown.reach if before is None else before + shown.reach
+        for name, statistics in shown.statistics.items():
             value = body.scope.values[name]
+            if body.repeats:
+                statistics.samples = None  # steps are not samples
+            self.of_calls.setdefault(value, {})[body] = statistics
             known = self.statistics.get(value)
-            if body.repeats or known is not None:
-                statistics.samples = None  # steps and calls are not samples
-            self.statistics[value] = statistics if known is None else merge(known, statistics)
-            if known is not None:
-                self.statistics[value].samples = None
+            if known is None:
+                self.statistics[value] = statistics
+            else:  # nor are calls
+                self.statistics[value] = replace(merge(known, statistics), samples=None)
             self.samples[value] = max(samples, self.samples.get(value, 0))
 
 
@@ -140,10 +199,15 @@ def _remedy(reason: Exception) -> str:
 
 
 class _Look:
-    """Goes through the bodies, from the outside to the inside, with one session for each."""
+    """Goes through the bodies, from the outside to the inside, with one session for each.
 
-    def __init__(self, within: Within, samples: int) -> None:
-        self._per_run = samples
+    With `only_odd` it is after the steps that NaN or infinities show, and no statistics.
+    """
+
+    def __init__(
+        self, within: Within, samples: int, most_steps: int, *, only_odd: bool = False
+    ) -> None:  # fmt: skip
+        self._per_run, self.most_steps, self.only_odd = samples, most_steps, only_odd
         self.graph, self.shapes, self.worker = within.graph, within.shapes, within.worker
         self.within, self.execution = within, within.execution
         self._waiting: deque[tuple[Body, list[Visit]]] = deque()
@@ -228,8 +292,7 @@ class _Inside:
         self._graph, self._within = look.graph, look.within
         scope = body.scope
         self._inner = list(body.inside())
-        full = look.execution.inputs.settings.full_trace
-        self._watches = chosen(look.graph, look.shapes, every=True, integers=full, scope=scope)
+        self._watches = chosen(look.graph, look.shapes, every=True, integers=True, scope=scope)
         self._constants = constants(look.graph, look.shapes, scope)
         wanted = [*carried(body), *wanted_by(self._inner, scope)]
         made = (value for value in wanted if value.scope is scope and value.producer is not None)
@@ -248,13 +311,17 @@ class _Inside:
             return
         reached: set[int] = set()
         inside: list[Visit] = []
+        most, is_cut = max(1, self._look.most_steps // len(visits)), len(visits) > MOST_STEPS
         for visit in visits[:MOST_STEPS]:
-            for values in self._steps(visit, max(1, MOST_STEPS // len(visits))):
+            before = len(inside)
+            for values in self._steps(visit, most):
                 reached.add(visit.run)
                 inside.append(Visit(visit.run, values))
-        if reached and self._outputs:
-            seen = self._look.worker.total()
-            self._within.take(self._body, seen, len(reached) * self._samples)
+            is_cut |= len(inside) - before == most > 1
+        seen = self._look.worker.total() if reached and self._outputs else {}
+        if not self._look.only_odd:
+            reach = Reach(len(reached), self._within.of_runs, len(inside), is_cut)
+            self._within.take(Shown(self._body, seen, reach), len(reached) * self._samples)
         if self._inner:
             self._look.wait_for(self._inner, inside)
 
@@ -280,6 +347,8 @@ class _Inside:
                     if name in scope.values}  # fmt: skip
             values = visit.values | here
             yield values
+            if self._look.only_odd and self._close >= MOST_CLOSE and not self._inner:
+                return  # no more of them are kept
             try:
                 given = walk.send([self._read(value, values) for value in carried(self._body)])
             except StopIteration:

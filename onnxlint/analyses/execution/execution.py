@@ -8,11 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
+from onnxlint.analyses.execution.gathering import Gathering
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, Runner, nbytes, told
 from onnxlint.analyses.execution.runtime_errors import RuntimeFailure
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, Worker, WorkerDied
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.inputs.inputs import Inputs
+from onnxlint.analyses.static.chosen_layer import chosen_layer
 from onnxlint.analyses.static.endless_loops import MOST_TRIPS, is_endless
 from onnxlint.analyses.static.operation_counts import affordable_runs, loading, running, watching
 from onnxlint.analyses.static.shapes import Shapes
@@ -54,7 +56,8 @@ class Execution:
     other runs of the first `inner_samples`. `close_runs` are those of the same feeds, each with its
     own statistics of every value and nothing fused, made where NaN or infinities show. `log` is
     what onnxruntime printed until then. `runs_left_out` counts synthetic feeds that were not run,
-    because a run of the model costs much.
+    because a run of the model costs much. `gathering` is what was gathered of the layer that a page
+    shows.
     """
 
     inputs: Inputs
@@ -73,6 +76,7 @@ class Execution:
     runner: Runner | None = None
     log: str = ""
     runs_left_out: int = 0
+    gathering: Gathering | None = None
 
     @classmethod
     def build(
@@ -87,8 +91,12 @@ class Execution:
             raise Unavailable(f"the model was not run: {preflight.refusal}")
         execution = cls(inputs)
         runner = execution.runner = Runner(graph, shapes, worker, synthetic=inputs.synthetic)
+        if inputs.settings.layer is not None:
+            chosen = chosen_layer(graph, inputs.settings.layer)
+            execution.gathering = runner.gathering = Gathering(chosen, inputs.slots)
         try:
             execution._run(runner, graph, shapes)
+            runner.gathering = None  # what others run with it is not gathered
         except WorkerDied as error:
             execution.crash = str(error)
             execution.over_limit = isinstance(error, LimitReached)
@@ -152,15 +160,16 @@ class Execution:
 
     def _open(self, runner: Runner) -> bool:
         """Loads it as it ships, else as it is written."""
-        every = self.inputs.settings.full_trace
+        settings = self.inputs.settings
+        watched = {"every": settings.full_trace, "integers": settings.integers}
         try:
-            runner.open(every=every)
+            runner.open(**watched)
             return True
         except RunFailure as error:
             refusal = runner.refusal(error)
         runner.level = AS_WRITTEN
         try:
-            runner.open(every=every)
+            runner.open(**watched)
         except RunFailure:
             self.session_failure = refusal
             return False

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from onnx import ModelProto, TensorProto
 
+    from onnxlint.analyses.execution.gathering import Gathering
     from onnxlint.model.file.load import Model
     from onnxlint.model.file.mapped_files import Files
     from onnxlint.runtime.feeds.synthesis import Attempt
@@ -47,6 +48,7 @@ class Runner:
         self._watches: list[Watch] = []
         self.kept: list[str] = []
         self.withheld: set[str] = set()
+        self.gathering: Gathering | None = None
         self._session: int | None = None
         worker.start()
         self._logged = len(worker.log())
@@ -56,18 +58,23 @@ class Runner:
         """Whether what it loaded still is: others use the worker, too."""
         return self._session == self._worker.session
 
-    def open(self, *, every: bool = False, closely: bool = False) -> None:
+    def open(
+        self, *, every: bool = False, closely: bool = False, integers: bool = False
+    ) -> None:  # fmt: skip
         """Loads the model with its probes; where they are in the way, without them.
 
         `every` float that depends on an input is watched instead of those where kernels end;
-        `closely` takes the others, too, and keeps onnxruntime from fusing anything.
+        `closely` takes the others, too, and keeps onnxruntime from fusing anything. `integers` are
+        watched beside them.
 
         Raises:
             RunFailure: onnxruntime cannot load the model.
         """
         from onnxlint.analyses.execution.probes import chosen, constants
 
-        watches = chosen(self._graph, self._shapes, every=every or closely, integers=every)
+        watches = chosen(
+            self._graph, self._shapes, every=every or closely, integers=every or integers
+        )  # fmt: skip
         if closely:
             watches += constants(self._graph, self._shapes)
         self.kept = list(kept_outputs(self._graph, self._shapes))
@@ -78,6 +85,8 @@ class Runner:
             outputs = {value.name for value in self._graph.outputs}
             self._load([watch for watch in watches if watch.name in outputs], level)
         self.kept += _tables(self._graph, self._watches)
+        if self.gathering is not None:
+            self.gathering.begin({*self.kept, *(watch.name for watch in self._watches)})
 
     def open_inside(self, known: Container[str], *, constants: bool) -> bool:
         """Loads the model with probes on what fused kernels hide, if they do.
@@ -153,6 +162,8 @@ class Runner:
             RunFailure: onnxruntime cannot run one of them.
         """
         runs: list[Ran] = []
+        if self.gathering is not None:
+            self.gathering.clear()
         try:
             most = len(attempt.feeds)
             while len(runs) < most:
@@ -181,8 +192,12 @@ class Runner:
         from onnxlint.runtime.protocol import Run
 
         room = KEPT_BYTES_A_SAMPLE * samples
-        request = Run(feeds, self._watches, self.kept, room, samples, adding)
+        gathering = self.gathering if adding else None
+        kept = self.kept if gathering is None else [*self.kept, *gathering.wanted(self.kept)]
+        request = Run(feeds, self._watches, kept, room, samples, adding)
         ran = self._worker.run(request, whole=False)
+        if gathering is not None:
+            gathering.take(ran, feeds, self.kept)
         self.withheld.update(ran.withheld)
         self.kept = [name for name in self.kept if name not in ran.withheld]
         ran.fed = {name: array.shape for name, array in feeds.items()}

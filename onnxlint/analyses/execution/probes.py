@@ -42,9 +42,9 @@ def chosen(
 ) -> list[Watch]:  # fmt: skip
     """Values of the main graph, or another scope, to watch: floats, and integers that mean them.
 
-    `every` takes all that depend on an input, and `integers` those that stand for themselves, too;
-    else these are watched where a cast narrows them. Of what may be empty, at least the size is
-    watched.
+    `every` takes all that depend on an input, and `integers` those that stand for themselves, and
+    booleans, too; else integers are watched where a cast narrows them. Of what may be empty, at
+    least the size is watched.
     """
     from onnxlint.runtime.protocol import Watch
 
@@ -68,7 +68,10 @@ def chosen(
                 watches.append(Watch(value.name, axis, sizes.counts_samples(value)))
             elif not is_constant and sizes.may_be_empty(node, value):
                 watches.append(Watch(value.name, sizes_only=True))
-            elif not is_constant and (integers or value in narrowed) and sizes.is_whole(value):
+            elif not is_constant and (
+                (value in narrowed and sizes.is_whole(value))
+                or (integers and (sizes.is_whole(value) or sizes.is_truth(value)))
+            ):
                 counts = sizes.counts_samples(value)
                 watches.append(Watch(value.name, counts_samples=counts, integers=True))
     return watches
@@ -197,6 +200,11 @@ class _Sizes:
         """Whether it has integers that numpy knows."""
         shape = self._shapes.of(value)
         return shape is not None and integer_range(shape.element_type) is not None
+
+    def is_truth(self, value: Value) -> bool:
+        """Whether it has booleans."""
+        shape = self._shapes.of(value)
+        return shape is not None and shape.dtype == "bool"
 
     def may_be_float(self, value: Value) -> bool:
         """Whether it has floats of a type that numpy knows."""

@@ -167,8 +167,8 @@ class Work:
         """
         if not self.asks(question):
             raise NotApplicable(
-                f"{question}: about {self._costs[question]:.1g} operations exceed the budget for "
-                f"further runs (limit {self.budget:.1g}; --trace full lifts the limit)"
+                f"{question}: about {self._costs[question]:.1g} operations are more than is left "
+                f"of the budget for further runs (limit {self.budget:.1g}; --trace full lifts it)"
             )
 
     def check_size(self, times: float) -> None:

@@ -80,8 +80,35 @@ class Inputs:
         """Feeds to try in turn until the model runs: of the user's data there is one.
 
         Raises:
-            DataError: the user's data does not fit the model.
+            DataError: the user's data does not fit the model, or has no such sample.
         """
+        at = self.settings.sample
+        return (
+            self._attempts() if at is None else (self._one(each, at) for each in self._attempts())
+        )
+
+    def _one(self, attempt: Attempt, at: int) -> Attempt:
+        """One sample alone; where every run takes a fixed number, as often as that."""
+        from onnxlint.runtime.feeds.synthesis import Attempt, batch_axes
+
+        per_run = max(1, attempt.samples_per_run)
+        count = attempt.samples or len(attempt.feeds) * per_run
+        if at >= count:
+            raise DataError(f"there is no sample {at}: {self._source} has {count:,}, from 0 on")
+        feed = attempt.feeds[at // per_run]
+        if per_run == 1:
+            return Attempt(attempt.sizes, 1, [feed])
+        axes = Sizes(self.slots, feed)
+        if axes.batch is not None:
+            alone = axes.with_batch(feed, [at % per_run])
+            return Attempt(Sizes(self.slots, alone).base, 1, [alone])
+        rows = [at % per_run] * per_run
+        fixed = {name: axis for name, axis in batch_axes(self.slots).items() if axis is not None}
+        alone = {name: array.take(rows, fixed[name]) if name in fixed else array
+                 for name, array in feed.items()}  # fmt: skip
+        return Attempt(attempt.sizes, per_run, [alone])
+
+    def _attempts(self) -> Iterator[Attempt]:
         from onnxlint.runtime.feeds.synthesis import Attempt, attempts
 
         settings = self.settings
@@ -162,6 +189,11 @@ class Inputs:
     @property
     def description(self) -> str:
         """What was fed, in a few words for the summary."""
+        at = self.settings.sample
+        return self._source if at is None else f"{self._source}, sample {at}"
+
+    @property
+    def _source(self) -> str:
         if not self.synthetic:
             notes = [self.fed.note] if self.fed.note else []
             if self.fed.lies_in_folders and self.settings.labels is None:

@@ -65,22 +65,7 @@ class ClassNames:
         Raises:
             DataError: the configuration lists other than so many.
         """
-        count = max(2, classes)
-        contract = self.settings.outputs.get(output)
-        if contract is not None and contract.classes:
-            listed = len(contract.classes)
-            if listed != count:
-                told = f"lists {listed:,} names, and the output has {count:,} classes"
-                raise DataError(f"[outputs.{output}] classes {told}; list one name per class")
-            return contract.classes, "configuration"
-        in_graph = _names_in_graph(self.graph, count)
-        if in_graph is not None:
-            return in_graph, "model"
-        entries = self.graph.model.proto.metadata_props
-        found = {entry.key.lower(): entry.value for entry in entries}
-        told_names = (_listed(found[key]) for key in _KEYS if key in found)
-        named = next((names for names in told_names if len(names) == count), None)
-        return named, "metadata" if named else ""
+        return names_of(self.graph, self.settings, output, classes)
 
     def numbered(self, truths: Array, output: str, classes: int) -> Numbered | None:
         """Labels as numbers of the classes; None where they cannot be."""
@@ -127,6 +112,32 @@ class ClassNames:
         unknown = "which the model does not name, so that no folder's class is known"
         numbers = "name folders by class number (0, 1, …)"
         return f"{source}: {told} {output!r}, {unknown}; {numbers}, or {remedy}"
+
+
+def names_of(
+    graph: Graph, settings: Settings, output: str, classes: int
+) -> tuple[Sequence[str] | None, str]:
+    """The names of so many classes, by whom; one number is the second of two classes.
+
+    Raises:
+        DataError: the configuration lists other than so many.
+    """
+    count = max(2, classes)
+    contract = settings.outputs.get(output)
+    if contract is not None and contract.classes:
+        listed = len(contract.classes)
+        if listed != count:
+            told = f"lists {listed:,} names, and the output has {count:,} classes"
+            raise DataError(f"[outputs.{output}] classes {told}; list one name per class")
+        return contract.classes, "configuration"
+    in_graph = _names_in_graph(graph, count)
+    if in_graph is not None:
+        return in_graph, "model"
+    entries = graph.model.proto.metadata_props
+    found = {entry.key.lower(): entry.value for entry in entries}
+    told_names = (_listed(found[key]) for key in _KEYS if key in found)
+    named = next((names for names in told_names if len(names) == count), None)
+    return named, "metadata" if named else ""
 
 
 def _integers(numbers: Sequence[Any], shape: tuple[int, ...]) -> Array:

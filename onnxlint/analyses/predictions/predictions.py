@@ -83,6 +83,16 @@ class Prediction:
         return float(_surprise(p).sum(axis=1).mean())
 
     @cached_property
+    def entropies(self) -> Array:
+        """That of each row."""
+        import numpy as np
+
+        p = self.probabilities
+        if self.head.kind == "sigmoid":
+            return np.asarray((_surprise(p) + _surprise(1 - p)).mean(axis=1))
+        return np.asarray(_surprise(p).sum(axis=1))
+
+    @cached_property
     def marginal_entropy(self) -> float:
         """Entropy in nats of the mean prediction: near `entropy`, all rows predict alike."""
         mean = self.probabilities.mean(axis=0)

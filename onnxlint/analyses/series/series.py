@@ -83,7 +83,10 @@ class Series:
 
 def alone(settings: Settings) -> Settings:
     """The settings for one checkpoint, which is compared with no other model."""
-    return replace(settings, series=None, reference=None, witnesses=None, full_trace=False)
+    return replace(
+        settings, series=None, reference=None, witnesses=None, full_trace=False, integers=False,
+        sample=None, layer=None, timed=False,
+    )  # fmt: skip
 
 
 @contextmanager

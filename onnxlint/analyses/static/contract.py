@@ -11,7 +11,7 @@ from functools import cached_property
 
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.analyses.static.named_layers import NamedLayer, named_layers
-from onnxlint.analyses.static.trained_parameters import learnt_parameters
+from onnxlint.analyses.static.trained_parameters import Parameters
 from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
@@ -112,7 +112,7 @@ class Contract:
     @cached_property
     def parameters(self) -> int:
         """How many numbers of the model were learnt."""
-        return sum(learnt_parameters(self._graph, node) for node in self._graph.nodes())
+        return Parameters.build(self._graph).total
 
     @cached_property
     def symbols(self) -> frozenset[str]:

@@ -1,50 +1,49 @@
-"""What one run computes and holds, counted: multiplications with additions, and bytes alive."""
+"""What one run computes and holds, counted: operations, and bytes alive; in all and by node."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
-from math import prod
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.static.live_memory import peak_bytes
-from onnxlint.analyses.static.multiplications import multiplications
+from onnxlint.analyses.static.layer_costs import Counted, Counting, LayerCost, Work, filled
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.static.trained_parameters import Parameters
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Node, Scope, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.preflight import Preflight
 from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import Alarm, Budget
 from onnxlint.settings import Settings
 
-
-@dataclass(frozen=True)
-class _Counted:
-    """What was counted; see `Costs`."""
-
-    macs: int
-    peak_memory: int
-    uncounted: tuple[str, ...]
-    unsized: tuple[str, ...]
+Seen = tuple[str, tuple[int, ...]]
+"""The dtype and shape of a value in a run."""
 
 
 class Costs:
     """The costs of one run at the sizes of `[budgets] sizes`; other symbols count as 1.
 
     They are counted when somebody asks: all shapes are inferred anew, with functions expanded.
-    Where that fails, each question raises `Unavailable`.
+    Where that fails, each question about the whole raises `Unavailable`, and `of` knows the
+    parameters alone.
     """
 
     def __init__(
-        self, graph: Graph, sizes: Mapping[str, int], preflight: Preflight, budget: Budget
-    ) -> None:
-        self._graph, self._sizes = graph, sizes
-        self._preflight, self._budget = preflight, budget
+        self, graph: Graph, parameters: Parameters, shapes: Shapes, sizes: Mapping[str, int],
+        preflight: Preflight, budget: Budget,
+    ) -> None:  # fmt: skip
+        self._graph, self._parameters, self._shapes = graph, parameters, shapes
+        self.sizes, self._preflight, self._budget = sizes, preflight, budget
+        self._fed: Mapping[str, Sequence[int]] = {}
+        self._seen: Mapping[str, Seen] = {}
 
     @classmethod
-    def build(cls, graph: Graph, settings: Settings, preflight: Preflight, budget: Budget) -> Costs:
+    def build(
+        cls, graph: Graph, parameters: Parameters, shapes: Shapes, settings: Settings,
+        preflight: Preflight, budget: Budget,
+    ) -> Costs:  # fmt: skip
         """Counts nothing yet.
 
         Raises:
@@ -52,26 +51,92 @@ class Costs:
         """
         if preflight.refusal is not None:
             raise Unavailable(f"costs are not counted: {preflight.refusal}")
-        return cls(graph, settings.budgets.sizes, preflight, budget)
+        return cls(graph, parameters, shapes, settings.budgets.sizes, preflight, budget)
+
+    def when_fed(self, shapes: Mapping[str, Sequence[int]], seen: Mapping[str, Seen]) -> Costs:
+        """The costs of a run whose inputs have these shapes.
+
+        Values `seen` in it have those dtypes and shapes where inference knows none.
+        """
+        costs = Costs(
+            self._graph, self._parameters, self._shapes, self.sizes, self._preflight, self._budget
+        )
+        costs._fed, costs._seen = shapes, seen
+        return costs
+
+    def of(self, node: Node) -> LayerCost:
+        """What a node costs."""
+        work = self._work(node)
+        return LayerCost(
+            self._parameters.of(node),
+            self._parameters.trainable_of(node),
+            self._parameters.bytes_of(node),
+            work.macs,
+            work.flops,
+            work.activation_bytes,
+            work.rounds,
+        )
+
+    def _work(self, node: Node) -> Work:
+        """What a node does; what calls a function has none beside that of the function's nodes."""
+        try:
+            found = self._counted.layers.get(self._numbers[node])
+        except Unavailable:
+            return Work(None, None, None, None)
+        return found or (Work(rounds=None) if node.called is not None else Work())
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt, integers that stand for them included."""
+        return self._parameters.total
+
+    @property
+    def trainable(self) -> int:
+        """Those among them that are stored as floats, which training could go on with."""
+        return self._parameters.trainable
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all that is stored."""
+        return self._parameters.stored_bytes
 
     @property
     def macs(self) -> int:
         """Multiplications, each with an addition, of one run.
 
         Counted are convolutions, products of matrices, recurrent layers and attention, those in
-        loops and functions as often as they run.
+        loops and functions as often as they run; of the branches of an If the dearest one.
         """
         return self._counted.macs
 
     @property
     def flops(self) -> int:
-        """Floating-point operations: two for each multiplication with its addition."""
+        """Floating-point operations: two for each multiplication with its addition, and others.
+
+        Those are one for each element of an elementwise operator, and so on: `PER_OUTPUT` and its
+        neighbours in `onnxlint.model.graph.operators.costs`.
+        """
+        return self._counted.flops
+
+    @property
+    def product_flops(self) -> int:
+        """Those of multiplications with additions alone, which `[budgets] flops` limits."""
         return 2 * self.macs
 
     @property
     def peak_memory(self) -> int:
         """Bytes of all weights, and of the values that are alive at once in the file's order."""
-        return self._counted.peak_memory
+        return self._counted.weight_bytes + self._counted.peak_activations
+
+    @property
+    def peak_activations(self) -> int:
+        """The most bytes of values, without constants, alive at once in the file's order."""
+        return self._counted.peak_activations
+
+    @property
+    def input_sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of the inputs that they are counted at."""
+        return self._counted.inputs
 
     @property
     def uncounted(self) -> tuple[str, ...]:
@@ -79,22 +144,62 @@ class Costs:
         return self._counted.uncounted
 
     @property
+    def unknown_operators(self) -> tuple[str, ...]:
+        """The operators of nodes whose other operations are not known: `flops` leaves them out."""
+        return self._counted.unknown
+
+    @property
     def unsized(self) -> tuple[str, ...]:
         """The operators of nodes whose outputs may be of any size."""
         return self._counted.unsized
 
     @cached_property
-    def _counted(self) -> _Counted:
+    def _numbers(self) -> dict[Node, int]:
+        """The order of the containers in the file, in which `sized` numbers the nodes."""
+        roots = (self._graph.main, *self._graph.functions)
+        nodes = (node for root in roots for scope in root.nested for node in scope.nodes)
+        return {node: number for number, node in enumerate(nodes)}
+
+    @cached_property
+    def _counted(self) -> Counted:
         serialized = self._graph.model.proto.SerializeToString()
         with Alarm.waiting():  # no rule's time: any may be the first to ask
             try:
-                fixing = partial(_fixed, sizes=self._sizes)
-                data = Isolated(fixing, serialized, self._budget).result()
+                values = self._graph.main.values
+                seen = {name: each for name, each in self._seen.items()
+                        if name in values and self._as_written(values[name]) is None}  # fmt: skip
+                fixing = partial(_fixed, sizes=self.sizes, fed=self._fed, seen=seen)
+                budget = Budget(self._budget.left / 2, self._budget.memory)
+                data = Isolated(fixing, serialized, budget).result()
             except Crashed as error:
                 raise Unavailable(f"costs are not counted: expanding the model {error}") from error
             inner = _parsed(self._graph, data)
             with closing(Shapes.build(inner, self._preflight, self._budget)) as shapes:
-                return _Counting(inner, shapes, self._sizes).counted()
+                counting = Counting(inner, shapes, self.sizes, self._as_written)
+                try:
+                    return counting.counted()
+                except RecursionError as error:
+                    raise Unavailable("costs are not counted: subgraphs nest too deep") from error
+
+    def _as_written(self, value: Value) -> tuple[int, ...] | None:
+        """The sizes of a value in the model as it is written, whose symbols are those of inputs."""
+        if value.scope.path:
+            return None
+        shape = self._shapes.of(self._graph.main.values.get(value.name))
+        return None if shape is None else filled(shape.dims, self._symbols)
+
+    @cached_property
+    def _symbols(self) -> Mapping[str, int]:
+        """The size of each symbol of the inputs."""
+        found: dict[str, int] = {}
+        for value in self._graph.inputs:
+            shape, fed = self._shapes.of(value), self._fed.get(value.name)
+            for axis, dim in enumerate((shape.dims or ()) if shape is not None else ()):
+                if isinstance(dim, str):
+                    is_fed = fed is not None and axis < len(fed)
+                    size = fed[axis] if fed is not None and is_fed else self.sizes.get(dim, 1)
+                    found.setdefault(dim, size)
+        return found
 
 
 def _parsed(graph: Graph, data: bytes) -> Graph:
@@ -103,70 +208,16 @@ def _parsed(graph: Graph, data: bytes) -> Graph:
     return Graph(replace(graph.model, proto=ModelProto.FromString(data)))
 
 
-def _fixed(serialized: bytes, *, sizes: Mapping[str, int]) -> bytes:
+def _fixed(
+    serialized: bytes,
+    *,
+    sizes: Mapping[str, int],
+    fed: Mapping[str, Sequence[int]],
+    seen: Mapping[str, Seen],
+) -> bytes:
     """The model with functions expanded and every size filled in; in a process of its own."""
     from onnx import ModelProto
 
     from onnxlint.runtime.shape_inference.sized import sized
 
-    return bytes(sized(ModelProto.FromString(serialized), sizes).SerializeToString())
-
-
-class _Counting:
-    """Goes through the nodes of a model whose shapes are known."""
-
-    def __init__(self, graph: Graph, shapes: Shapes, sizes: Mapping[str, int]) -> None:
-        self._graph, self._shapes, self._sizes = graph, shapes, sizes
-        self._uncounted: set[str] = set()
-        self._unsized: set[str] = set()
-
-    def counted(self) -> _Counted:
-        """What all of it costs."""
-        weights = sum(tensor.nbytes for _, tensor in self._graph.tensors)
-        macs = self._macs(self._graph.main)
-        alive = peak_bytes(self._graph.main, self._bytes)
-        unknown = (tuple(sorted(each)) for each in (self._uncounted, self._unsized))
-        return _Counted(macs, weights + alive, *unknown)
-
-    def _macs(self, scope: Scope) -> int:
-        return sum(map(self._of_node, scope.nodes))
-
-    def _of_node(self, node: Node) -> int:
-        inside = [self._macs(scope) for scope in node.subgraphs]
-        own = multiplications(node, self.dims)
-        if own is None:
-            self._uncounted.add(node.op)
-        if node.op == "If":
-            return max(inside, default=0)
-        rounds = self._rounds(node) if sum(inside) else 1
-        if rounds is None:
-            self._uncounted.add(node.op)
-        return (own or 0) + sum(inside) * (1 if rounds is None else rounds)
-
-    def _rounds(self, node: Node) -> int | None:
-        """How often a Loop or Scan runs its body."""
-        if node.op == "Loop":
-            trips = self._graph.integers(node.input(0))
-            return trips[0] if trips else None
-        count = node.attribute("num_scan_inputs", 0)
-        dims = self.dims(node.inputs[-1]) if node.op == "Scan" and count else None
-        axis = (node.integers("scan_input_axes") or [0])[-1]
-        return dims[axis] if dims and -len(dims) <= axis < len(dims) else None
-
-    def dims(self, value: Value | None) -> tuple[int, ...] | None:
-        """The sizes of a value; None where one is not known."""
-        shape = self._shapes.of(value)
-        if shape is None or shape.dims is None:
-            return None
-        dims = [dim if isinstance(dim, int) else self._sizes.get(dim or "") for dim in shape.dims]
-        return None if None in dims else tuple(dim for dim in dims if dim is not None)
-
-    def _bytes(self, value: Value) -> int:
-        shape, dims = self._shapes.of(value), self.dims(value)
-        if shape is None or dims is None:
-            made_by = value.producer
-            is_tensor = value.type is None or value.type.HasField("tensor_type")
-            if made_by is not None and is_tensor:
-                self._unsized.add(made_by.op)
-            return 0
-        return (prod(dims) * shape.bits + 7) // 8
+    return bytes(sized(ModelProto.FromString(serialized), sizes, fed, seen).SerializeToString())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
 
 from onnxlint.model.graph.nodes import Node, Value
@@ -16,9 +16,34 @@ _MS = "com.microsoft::"
 _GEMMS = frozenset({"Gemm", f"{_MS}FusedGemm", f"{_MS}GemmFastGelu", f"{_MS}QGemm"})
 
 _ATTENTIONS = frozenset({
-    "Attention", f"{_MS}GroupQueryAttention", f"{_MS}MultiHeadAttention",
+    "Attention", f"{_MS}DecoderMaskedMultiHeadAttention", f"{_MS}GroupQueryAttention",
+    f"{_MS}MultiHeadAttention",
 })  # fmt: skip
 """Attention over query, key and value that were multiplied with their weights before."""
+
+_PAST_SLOT: Mapping[str, int] = {
+    "Attention": 4, f"{_MS}DecoderMaskedMultiHeadAttention": 5, f"{_MS}GroupQueryAttention": 3,
+    f"{_MS}MultiHeadAttention": 6,
+}  # fmt: skip
+"""The input that holds the keys of positions before these."""
+
+_PACKED_ATTENTIONS = frozenset({f"{_MS}Attention", f"{_MS}QAttention"})
+"""The same with the weights of query, key and value in the node."""
+
+_QUANTISED_LSTM = f"{_MS}DynamicQuantizeLSTM"
+
+_LINEAR_MODELS = frozenset({"ai.onnx.ml::LinearClassifier", "ai.onnx.ml::LinearRegressor"})
+"""Their weights are an attribute."""
+
+_COUNTED = (
+    {*CONVOLUTION_WEIGHT, "ConvTranspose", "Einsum", _QUANTISED_LSTM}
+    | {*MATRIX_PRODUCTS} | _GEMMS | RECURRENT | _ATTENTIONS | _PACKED_ATTENTIONS | _LINEAR_MODELS
+)  # fmt: skip
+
+
+def is_product(op: str) -> bool:
+    """Whether an operator is counted here."""
+    return op in _COUNTED
 
 
 def multiplications(node: Node, dims: Dims) -> int | None:
@@ -37,11 +62,13 @@ def multiplications(node: Node, dims: Dims) -> int | None:
         return _product(node, dims)
     if op == "Einsum":
         return _einsum(node, dims)
-    if op in RECURRENT:
+    if op in RECURRENT or op == _QUANTISED_LSTM:
         return _recurrent(node, dims)
     if op in _ATTENTIONS:
         return _attention(node, dims)
-    return _packed_attention(node, dims) if op == f"{_MS}Attention" else 0
+    if op in _LINEAR_MODELS:
+        return _linear(node, dims)
+    return _packed_attention(node, dims) if op in _PACKED_ATTENTIONS else 0
 
 
 def _product(node: Node, dims: Dims) -> int | None:
@@ -53,19 +80,32 @@ def _product(node: Node, dims: Dims) -> int | None:
 
 
 def _einsum(node: Node, dims: Dims) -> int | None:
-    """The product of the sizes of all letters; of a single operand, nothing is multiplied."""
+    """The product of the sizes of all letters; of a single operand, nothing is multiplied.
+
+    Axes that an ellipsis stands for are counted from the last one.
+    """
     equation = str(node.attribute("equation", "")).replace(" ", "")
     terms = equation.partition("->")[0].split(",")
     read = [dims(value) for value in node.inputs]
-    if "..." in equation or len(terms) != len(read) or len(read) < 2:
+    if len(terms) != len(read) or len(read) < 2:
         return 0 if len(read) == 1 else None
-    sizes: dict[str, int] = {}
+    sizes: dict[str | int, int] = {}
     for term, shape in zip(terms, read, strict=True):
-        if shape is None or len(shape) != len(term):
+        letters = None if shape is None else _letters(term, len(shape))
+        if shape is None or letters is None:
             return None
-        for letter, size in zip(term, shape, strict=True):
+        for letter, size in zip(letters, shape, strict=True):
             sizes[letter] = max(size, sizes.get(letter, 0))
     return prod(sizes.values()) * (len(read) - 1)
+
+
+def _letters(term: str, rank: int) -> list[str | int] | None:
+    """What stands for each axis; None where the term has not as many."""
+    before, dots, after = term.partition("...")
+    covered = rank - len(before) - len(after)
+    if covered < 0 or (covered and not dots):
+        return None
+    return [*before, *range(-covered, 0), *after]
 
 
 def _recurrent(node: Node, dims: Dims) -> int | None:
@@ -81,16 +121,27 @@ def _attention(node: Node, dims: Dims) -> int | None:
     query, out, positions = dims(node.input(0)), dims(node.output), _positions(node, dims)
     if query is None or out is None or positions is None:
         return None
-    return (prod(query) + prod(out)) * positions
+    is_packed = node.input(1) is None  # key and value stand beside the query
+    return (prod(out if is_packed else query) + prod(out)) * positions
 
 
 def _positions(node: Node, dims: Dims) -> int | None:
     """How many positions are attended to, those of the cache among them."""
-    key = dims(node.input(1))
-    if not key or len(key) < 3:
+    query, key = dims(node.input(0)), dims(node.input(1))
+    if node.input(1) is None and query and len(query) in (3, 5):
+        own = query[1]
+    elif key and len(key) >= 3:
+        own = key[1] if len(key) == 5 else key[-2]
+    else:
         return None
     present = dims(node.outputs[1]) if len(node.outputs) > 1 and node.outputs[1] else None
-    return max(key[-2], present[-2]) if present and len(present) == 4 else key[-2]
+    if present and len(present) == 4:
+        return max(own, present[-2])
+    cache = node.input(_PAST_SLOT[node.op])
+    past = dims(cache)
+    if cache is not None and not (past and len(past) == 4):
+        return None
+    return own + past[-2] if past else own
 
 
 def _packed_attention(node: Node, dims: Dims) -> int | None:
@@ -99,3 +150,11 @@ def _packed_attention(node: Node, dims: Dims) -> int | None:
     if read is None or weight is None or out is None or len(read) != 3:
         return None
     return prod(read) * weight[-1] + 2 * prod(out) * read[1]
+
+
+def _linear(node: Node, dims: Dims) -> int | None:
+    """Each row meets all weights."""
+    read, weights = dims(node.input(0)), node.attribute("coefficients", [])
+    if not read:
+        return None
+    return (read[0] if len(read) > 1 else 1) * len(weights)

@@ -62,8 +62,8 @@ class Observed:
 
     @property
     def is_whole(self) -> bool:
-        """Whether its elements are integers (and not quantised real values)."""
-        return self.statistics.dtype.startswith(("int", "uint"))
+        """Whether its elements are integers or booleans (and not quantised real values)."""
+        return self.statistics.dtype.startswith(("int", "uint", "bool"))
 
     def made_by(self, *ops: str) -> bool:
         """Whether its producer is a node with one of these operators."""
@@ -287,14 +287,15 @@ class Trace:
         """The statistics of a value, or None where it was not recorded, or always empty.
 
         For quantised values these are of the real values; for an input, of what was fed. Other
-        integers: see `integers`.
+        integers, and booleans: see `integers`.
         """
         found = self._of(value)
         is_fed = value is not None and value.producer is None and not value.scope.path
         return None if found is None or (found.is_whole and not is_fed) else found
 
     def integers(self, value: Value | None) -> Observed | None:
-        """The statistics of integers that are not quantised real values, as `of` for floats."""
+        """The statistics of booleans, and of integers that are not quantised real values, as `of`
+        for floats."""
         found = self._of(value)
         return found if found is not None and found.is_whole else None
 

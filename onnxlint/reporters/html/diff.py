@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from onnxlint.portrait.comparison import Comparison
+from onnxlint.portrait.parts import part, plain
 from onnxlint.release_diff import Release, ReleaseDiff
 from onnxlint.report import ModelReport
 from onnxlint.reporters.diff_rows import ADDED, CHANGED, REMOVED, Section
@@ -78,8 +79,8 @@ class DiffPage:
 
 def render(diff: ReleaseDiff, old: ModelReport, new: ModelReport) -> str:
     """The page; the reports have the portraits of both models."""
-    sides = [("Old", _side(old, 1)), ("New", _side(new, 2))]
-    beside = _with(new, 2, lambda name: name == BESIDE)
+    sides = [("Old", _side(_mirrored(old, new), 1)), ("New", _side(new, 2))]
+    beside = _with(new, 2, {BESIDE})
     page = DiffPage(diff, sides, beside)
     models = [beside, *(model for _, model in sides)]
     names = (each.name for model in models for each in model.sections)
@@ -89,13 +90,20 @@ def render(diff: ReleaseDiff, old: ModelReport, new: ModelReport) -> str:
 
 
 def _side(report: ModelReport, number: int) -> Model:
-    return _with(report, number, lambda name: name in SIDES)
+    return _with(report, number, SIDES)
 
 
-def _with(report: ModelReport, number: int, is_shown: Any) -> Model:
-    held = {name: each for name, each in (report.portrait or {}).items() if is_shown(name)}
-    shown = replace(report, portrait=held)
-    return Model(number, shown, (), [*parts_of(shown, number)])
+def _with(report: ModelReport, number: int, names: Collection[str]) -> Model:
+    shown = [each for each in parts_of(report, number) if each.name in names]
+    return Model(number, report, (), shown)
+
+
+def _mirrored(old: ModelReport, new: ModelReport) -> ModelReport:
+    """The old model with what the new one knows of its layers beside those of the old."""
+    made = part(new.portrait or {}, BESIDE)
+    if not isinstance(made, Comparison):
+        return old
+    return replace(old, portrait={**(old.portrait or {}), BESIDE: plain(made.mirrored())})
 
 
 def _numbers(diff: ReleaseDiff) -> Iterator[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,16 +49,25 @@ class Item:
 
 def command(report: ModelReport, finding: Diagnostic) -> str:
     """The command that finds it again: as it was found, on the samples that were saved for it."""
-    path = report.path
     rule: Any = finding.code
     if rule.startswith(ENGINE_PREFIX):  # what a rule could not do
         rule = finding.evidence.get("rule")
-    words = ["onnxlint", f"./{path}" if path.startswith("-") and path != "-" else path]
+    words = ["onnxlint", argument(report.path)]
     if isinstance(rule, str) and _RULE.fullmatch(rule):
         words += ["--select", rule]
     samples = finding.evidence.get("witness")
     words += report.asked if samples is None else _on(report.asked, str(samples))
+    return command_line(words)
+
+
+def command_line(words: Iterable[str]) -> str:
+    """Words as a shell takes them."""
     return " ".join(map(_word, words))
+
+
+def argument(path: str) -> str:
+    """A path that is not taken for an option."""
+    return f"./{path}" if path.startswith("-") and path != "-" else path
 
 
 def _on(asked: Sequence[str], samples: str) -> Iterator[str]:

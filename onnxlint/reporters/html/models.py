@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from itertools import groupby
 
 from onnxlint.findings import Diagnostic
+from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics, ModelReport, TraceRow
 from onnxlint.reporters.html.items import Item, command, number
 from onnxlint.reporters.html.items import paragraphs as told
@@ -65,6 +66,12 @@ class Model:
         """Where it is on the page."""
         return f"model-{self.number}"
 
+    def drawn(self, place: Place) -> str | None:
+        """Where on the page a place of the model is drawn."""
+        views = {each.name: each.view for each in self.sections}
+        box = views["drawing"].anchor(place) if views.get("drawing") else None
+        return box and f"drawing-{self.number}-{box}"
+
     @property
     def verdict(self) -> str:
         """In a few words."""
@@ -93,7 +100,22 @@ class Model:
     @property
     def measures(self) -> list[tuple[str, str]]:
         """The same as a table."""
-        return [] if self.report.metrics is None else [*_measures(self.report.metrics)]
+        metrics = self.report.metrics
+        return [] if metrics is None else [*_measures(metrics, self._classes_of(metrics))]
+
+    def _classes_of(self, metrics: Metrics) -> int:
+        """How many an output tells apart: labels need not hold all of them."""
+        parts = (
+            each.view.part for each in self.sections if each.name == "predictions" and each.view
+        )
+        heads = (head for part in parts for head in part.heads if head.output == metrics.output)
+        known = len(metrics.classes or metrics.recall or ())
+        return next((int(head.classes) for head in heads), known)
+
+    @property
+    def shows_predictions(self) -> bool:
+        """Whether a section of its own shows them, with the measures."""
+        return any(each.name == "predictions" and each.problem is None for each in self.sections)
 
     @property
     def recall(self) -> list[tuple[str, float]]:
@@ -180,7 +202,7 @@ def _facts(report: ModelReport) -> Iterator[tuple[str, str]]:
     yield "Rules not run", ", ".join(report.not_run)
 
 
-def _measures(metrics: Metrics) -> Iterator[tuple[str, str]]:
+def _measures(metrics: Metrics, classes: int) -> Iterator[tuple[str, str]]:
     yield "Output", metrics.output
     yield "Task", metrics.task
     yield "Labelled samples", f"{metrics.samples:,}"
@@ -188,7 +210,6 @@ def _measures(metrics: Metrics) -> Iterator[tuple[str, str]]:
         value = getattr(metrics, name)
         if value is not None:
             yield title, number(value)
-    classes = len(metrics.classes or metrics.recall or ())
     if metrics.log_loss is not None and metrics.task == "classification" and classes > 1:
         yield f"Log loss of equal probabilities, ln {classes:,}", number(math.log(classes))
     measure = "RMSE" if metrics.task == "regression" else "accuracy"

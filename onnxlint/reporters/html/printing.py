@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +25,19 @@ def rendered(template: str, sections: Iterable[str], **shown: Any) -> str:
 
     names = [*dict.fromkeys(sections)]
     style, script = (_joined(names, suffix) for suffix in ("css", "js"))
-    page = _environment().get_template(template)
+    page = environment(TEMPLATES).get_template(template)
     return page.render(
-        **shown, policy=_policy(style, script), style=Markup(style), script=Markup(script)
+        **shown, policy=policy(style, script), style=Markup(style), script=Markup(script)
     )
 
 
-def _environment() -> Environment:
+@cache
+def environment(templates: Path) -> Environment:
     """Templates in which every text is escaped: for markup, and for what moves or hides text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+    made = Environment(
+        loader=FileSystemLoader(templates),
         autoescape=True,
         finalize=_inert,
         undefined=StrictUndefined,
@@ -43,8 +45,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["where"] = _where
-    return environment
+    made.filters["where"] = _where
+    return made
 
 
 def _where(place: Place) -> str:
@@ -56,8 +58,8 @@ def _inert(value: Any) -> Any:
     return printable(value) if type(value) is str else value
 
 
-def _policy(style: str, script: str) -> str:
-    """What a browser may do with the page: use the style and the script in it, nothing else."""
+def policy(style: str, script: str = "") -> str:
+    """What a browser may do with a page: use the style and the script in it, nothing else."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -75,8 +77,9 @@ def _hashed(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _joined(sections: Iterable[str], suffix: str) -> str:
-    """The style, or the script, of the page and of these sections of it."""
-    files = [TEMPLATES / f"page.{suffix}"]
-    files += [TEMPLATES / "sections" / f"{name}.{suffix}" for name in sections]
+def _joined(sections: Collection[str], suffix: str) -> str:
+    """The style, or the script, of the page and of these sections of it, which share `figures`."""
+    shared = ["page", *(["figures"] if sections else [])]
+    names = [*shared, *(f"sections/{name}" for name in sections)]
+    files = [TEMPLATES / f"{name}.{suffix}" for name in names]
     return "\n".join(file.read_text(encoding="utf-8") for file in files if file.is_file())

@@ -35,6 +35,15 @@ def calibration_error(confidence: Array, right: Array) -> float:
     return float(np.abs(gaps).sum() / len(confidence))
 
 
+def reliability(confidence: Array, right: Array) -> tuple[Array, Array, Array]:
+    """Of each bin the rows, their mean confidence and their accuracy; 0 where it has no rows."""
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    sums = (np.bincount(bins, each, CALIBRATION_BINS) for each in (confidence, right))
+    trust, accuracy = (total / np.maximum(counts, 1) for total in sums)
+    return counts, trust, accuracy
+
+
 def calibration_by_chance(confidence: Array, share: float, draws: int = 200) -> float:
     """The calibration error that a perfectly calibrated model stays below in so many cases.
 

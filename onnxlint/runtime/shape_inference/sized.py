@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxlint.model.file.messages import containers
 from onnxlint.model.graph.operators import ON_SIZES
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, NodeProto
+    from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
 
     from onnxlint.types import Array
 
 MOST_PASSES = 8
 """So often shapes are inferred anew: each pass may tell sizes that the next one computes with."""
 
+NUMBER = "onnxlint.node"
+"""The key of the metadata that tells the number of a node in the model as it was written."""
+
 MOST_ELEMENTS = 1 << 16
 """Elements of a value that is computed: positions of the longest sequences, no activations."""
 
 
-def sized(model: ModelProto, sizes: Mapping[str, int]) -> ModelProto:
+def sized(
+    model: ModelProto, sizes: Mapping[str, int],
+    fed: Mapping[str, Sequence[int]] | None = None,
+    seen: Mapping[str, tuple[str, Sequence[int]]] | None = None,
+) -> ModelProto:  # fmt: skip
     """The model whose inputs have these sizes, 1 where none is given, and no other shape declared.
 
-    What its sizes are computed by are constants in it. Native code looks at the model.
+    `fed` has the shapes of inputs, which hold before the sizes of symbols, `seen` dtypes and shapes
+    of values that inference would not know. What the model's sizes
+    are computed by are constants in it; its nodes keep the numbers that they have in the order of
+    the containers. Native code looks at the model.
     """
     from onnx import inliner
 
+    _number(model)
     if model.functions:
         model = inliner.inline_local_functions(model)
     graph = model.graph
     for value in graph.input:
-        for dim in value.type.tensor_type.shape.dim:
-            if not dim.HasField("dim_value") or dim.dim_value < 0:
-                dim.dim_value = sizes.get(dim.dim_param, 1)
+        _fix(value, sizes, (fed or {}).get(value.name))
     del graph.value_info[:]
+    graph.value_info.extend(_declared(graph, seen or {}))
     for value in graph.output:
         if value.type.HasField("tensor_type"):
             value.type.tensor_type.ClearField("shape")
@@ -43,14 +55,50 @@ def sized(model: ModelProto, sizes: Mapping[str, int]) -> ModelProto:
     return model
 
 
+def _number(model: ModelProto) -> None:
+    """Writes the number of every node into its metadata, which calls of its function copy."""
+    nodes = (node for container in containers(model) for node in container.node)
+    for number, node in enumerate(nodes):
+        del node.metadata_props[:]
+        node.metadata_props.add(key=NUMBER, value=str(number))
+
+
+def number_of(node: NodeProto) -> int | None:
+    """The number of a node of a sized model; None where inference put it in."""
+    return next((int(entry.value) for entry in node.metadata_props if entry.key == NUMBER), None)
+
+
+def _fix(value: ValueInfoProto, sizes: Mapping[str, int], shape: Sequence[int] | None) -> None:
+    """Fills in the free sizes of an input."""
+    dims = value.type.tensor_type.shape.dim
+    known = [None] * len(dims) if shape is None or len(shape) != len(dims) else shape
+    for dim, size in zip(dims, known, strict=True):
+        if not dim.HasField("dim_value") or dim.dim_value < 0:
+            dim.dim_value = sizes.get(dim.dim_param, 1) if size is None else size
+
+
+def _declared(
+    graph: GraphProto, seen: Mapping[str, tuple[str, Sequence[int]]]
+) -> Iterator[ValueInfoProto]:
+    """What was seen of the outputs of nodes, as declarations."""
+    from onnx import helper
+
+    for name in (name for node in graph.node for name in node.output if name in seen):
+        dtype, shape = seen[name]
+        with suppress(TypeError, KeyError, ValueError):  # no dtype of numpy's
+            element_type = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+            yield helper.make_tensor_value_info(name, element_type, shape)
+
+
 def _compute_sizes(model: ModelProto) -> None:
     """Puts constants in the place of nodes whose results follow from sizes, while there are any."""
     from onnx import shape_inference
 
-    if not any(node.op_type in ("Shape", "Size") for node in model.graph.node):
-        return
     known = _stored(model.graph)
     opsets = {entry.domain: entry.version for entry in model.opset_import}
+    _computed_once(model.graph, {}, known, opsets)
+    if not any(node.op_type in ("Shape", "Size") for node in model.graph.node):
+        return
     for _ in range(MOST_PASSES):
         inferred = shape_inference.infer_shapes(model, data_prop=True)
         if not _computed_once(model.graph, _shapes(inferred.graph), known, opsets):
@@ -71,7 +119,9 @@ def _computed_once(
         if result is not None:
             known[node.output[0]] = result
             tensor = numpy_helper.from_array(result)
-            node.CopyFrom(helper.make_node("Constant", [], list(node.output), value=tensor))
+            constant = helper.make_node("Constant", [], list(node.output), value=tensor)
+            constant.metadata_props.extend(node.metadata_props)
+            node.CopyFrom(constant)
     return len(known) > before
 
 

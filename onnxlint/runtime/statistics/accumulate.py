@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
+import msgspec
 import numpy as np
 
 from onnxlint.runtime.protocol import Array, Statistics, Watch
@@ -24,6 +25,7 @@ class Totals:
     def __init__(self) -> None:
         self._table = Table(usable_threads()) if compiled() else None
         self._others: dict[Hashable, Statistics] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
     def add(self, watched: Sequence[Watch], arrays: Mapping[str, Array], samples: int) -> bool:
         """Takes in a run with that many samples; tells whether all numbers were finite."""
@@ -44,11 +46,26 @@ class Totals:
                 self._others[watch.name] = merge(known, found) if known else found
         return is_finite
 
+    def add_repeated(self, watch: Watch, arrays: Sequence[Array]) -> bool:
+        """Takes in one value as it was several times in a run, in one shape: samples of none."""
+        first = arrays[0]
+        if first.ndim and _channel_axis(watch, first) == 0:
+            found = [self.add([watch], {watch.name: array}, 0) for array in arrays]
+            return all(found)
+        if not first.ndim:
+            watch = msgspec.structs.replace(watch, channel_axis=None)
+        joined = np.concatenate(arrays) if first.ndim else np.stack(arrays)
+        self._shapes[watch.name] = first.shape
+        return self.add([watch], {watch.name: joined}, 0)
+
     def statistics(self) -> dict[str, Statistics]:
         """Those of all runs, merged."""
         totals = dict(self._others)
         for name, seen in (self._table.statistics() if self._table else {}).items():
             totals[name] = merge(totals[name], seen) if name in totals else seen
+        for name, shape in self._shapes.items():
+            if name in totals:
+                totals[name].shape = shape
         return {str(name): seen for name, seen in totals.items()}
 
     def _rows(self, watch: Watch, array: Array, samples: int) -> int | None:
@@ -83,7 +100,7 @@ def _measured(watch: Watch, array: Array, rows: int | None) -> Statistics | None
     axis = _channel_axis(watch, array)
     if watch.quantisation is not None and array.dtype.kind in "iu":
         return measure_quantised(array, watch.quantisation, axis, rows)
-    if watch.integers and array.dtype.kind in "iu" and array.size:
+    if watch.integers and array.dtype.kind in "iub" and array.size:
         return measure(array, None, rows)
     return measure(array, axis, rows) if array.dtype.kind == "f" else None
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -21,6 +22,7 @@ from onnxlint.runtime.protocol import (
     Failed,
     Load,
     Loaded,
+    Profile,
     Ran,
     Reply,
     Run,
@@ -39,6 +41,13 @@ _LEVELS = {
     "all": "ORT_ENABLE_ALL", "extended": "ORT_ENABLE_EXTENDED",
     "basic": "ORT_ENABLE_BASIC", "none": "ORT_DISABLE_ALL",
 }  # fmt: skip
+
+
+_LARGEST_KEPT = 1 << 16
+"""Bytes of an array of a loop's iteration that is measured together with others."""
+
+_MOST_KEPT = 1 << 24
+"""Bytes of such arrays, and their number, that are kept."""
 
 
 class Session(NamedTuple):
@@ -64,6 +73,9 @@ def main() -> None:
         if isinstance(request, Load):
             session, totals = None, Totals()
             session, reply = _load(request)
+        elif isinstance(request, Profile):
+            session = None  # two models may need too much memory
+            reply = _profile(request)
         elif isinstance(request, Total):
             reply, totals = Totalled(totals.statistics()), Totals()
         else:
@@ -83,13 +95,9 @@ def _load(request: Load) -> tuple[Session | None, Reply]:
     import onnxruntime as ort
 
     ort.set_seed(0)  # so that what a model draws is the same in every report
-    taps = Taps(request.taps)
-    options = ort.SessionOptions()
-    level = getattr(ort.GraphOptimizationLevel, _LEVELS[request.level])
-    options.graph_optimization_level = level
+    taps = Taps(request.taps, request.most_shown)
+    options = _options(request)
     options.enable_mem_pattern = False  # a second block of memory, as large as what is watched
-    key = "session.model_external_initializers_file_folder_path"
-    options.add_session_config_entry(key, request.folder)
     # its threads would wait busily after a run, on the cores that take statistics then
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if request.in_order:
@@ -102,12 +110,30 @@ def _load(request: Load) -> tuple[Session | None, Reply]:
     return Session(session, taps), Loaded()
 
 
+def _options(request: Load | Profile) -> onnxruntime.SessionOptions:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    level = getattr(ort.GraphOptimizationLevel, _LEVELS[request.level])
+    options.graph_optimization_level = level
+    key = "session.model_external_initializers_file_folder_path"
+    options.add_session_config_entry(key, request.folder)
+    return options
+
+
+def _profile(request: Profile) -> Reply:
+    from onnxlint.runtime.worker.profiling import profile
+
+    return profile(request, _options(request))
+
+
 def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
     if session is None:
         return Failed("there is no session")
     seen = _Seeing(request, totals if request.adding else Totals())
     fetched_names = [watch.name for watch in request.watched if watch.name not in session.taps]
-    names = list(dict.fromkeys([*request.kept, *fetched_names]))
+    kept_names = [name for name in request.kept if name not in session.taps]
+    names = list(dict.fromkeys([*kept_names, *fetched_names]))
     start = time.perf_counter()
     with session.taps.shown_to(seen.take):
         try:
@@ -115,16 +141,19 @@ def _run(session: Session | None, request: Run, totals: Totals) -> Reply:
         except Exception as error:  # onnxruntime's own kinds share no public base
             return Failed(str(error))
     seconds = time.perf_counter() - start
+    seen.take_repeated()
     seen.take_all({n: fetched[n] for n in fetched_names if _is_array(fetched[n])})
-    outputs, withheld = _sent(request, fetched)
+    outputs, withheld = _sent(request, fetched | seen.kept | seen.held)
+    told = (*(watch.name for watch in request.watched), *request.held)
     return Ran(
         statistics={} if request.adding else seen.totals.statistics(),
         outputs=outputs,
         withheld=withheld,
-        types={w.name: seen.types[w.name] for w in request.watched if w.name in seen.types},
+        types={name: seen.types[name] for name in told if name in seen.types},
         is_finite=seen.is_finite,
         peak=_peak_memory(),
         seconds=seconds,
+        shown={name: count for name, count in session.taps.shown.items() if count > 1},
     )
 
 
@@ -133,14 +162,51 @@ class _Seeing:
 
     def __init__(self, request: Run, totals: Totals) -> None:
         self._watches = {watch.name: watch for watch in request.watched}
-        self._samples = request.samples
+        self._samples, self._held = request.samples, request.held
+        self._kept = frozenset(request.kept)
+        self._room = request.room
+        self.kept: dict[str, Any] = {}
+        self._met: Counter[str] = Counter()
+        self.held: dict[str, Array] = {}
         self.totals = totals
         self.types: dict[str, Seen] = {}
         self.is_finite = True
+        self._repeated: dict[tuple[str, tuple[int, ...]], list[Array]] = {}
+        self._bytes = 0
 
     def take(self, name: str, array: Array) -> None:
-        if name in self._watches:
+        """A value as it is shown in the run, in a loop again and again."""
+        if name in self._kept:
+            self._keep(name, array)
+        if name in self._held:
+            self._hold(name, array)
+        if name not in self._watches:
+            return
+        if name not in self.types or array.nbytes > _LARGEST_KEPT:
             self.take_all({name: array})
+            return
+        key = name, array.shape
+        self._repeated.setdefault(key, []).append(array.copy())
+        self._bytes += array.nbytes + 1
+        if self._bytes > _MOST_KEPT:
+            self.take_repeated()
+
+    def _keep(self, name: str, array: Array) -> None:
+        """Of what is too large to be sent, the shape alone."""
+        fits = array.nbytes <= self._room
+        self.kept[name] = array.copy() if fits else np.broadcast_to(array.dtype.type(), array.shape)
+
+    def _hold(self, name: str, array: Array) -> None:
+        self.types.setdefault(name, _type(array))
+        if self._met[name] == self._held[name]:
+            self.held[name] = array.copy()
+        self._met[name] += 1
+
+    def take_repeated(self) -> None:
+        """What was kept of later iterations: many small arrays are measured faster at once."""
+        for (name, _), arrays in self._repeated.items():
+            self.is_finite &= self.totals.add_repeated(self._watches[name], arrays)
+        self._repeated, self._bytes = {}, 0
 
     def take_all(self, arrays: dict[str, Array]) -> None:
         watched = [self._watches[name] for name in arrays]
@@ -153,8 +219,8 @@ def _sent(request: Run, fetched: dict[str, Any]) -> tuple[dict[str, Array], list
     outputs: dict[str, Array] = {}
     withheld: list[str] = []
     room = request.room
-    for name in request.kept:
-        parts = dict(_arrays(name, fetched[name]))
+    for name in (*request.kept, *(name for name in request.held if name in fetched)):
+        parts = dict(_arrays(name, fetched.get(name)))  # nothing, where no tap showed it
         size = sum(map(_message_bytes, parts.values()))
         if size > room:
             withheld.append(name)
@@ -191,6 +257,9 @@ def _execute(
 
     if names:
         return dict(zip(names, session.run(names, feeds), strict=True))
+    if any(array.dtype.kind in "OUS" for array in feeds.values()):
+        session.run(None, feeds)  # texts are known to this way of running alone
+        return {}
     values = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in feeds.items()}
     session.run_with_ort_values([output.name for output in session.get_outputs()], values)
     return {}

@@ -24,7 +24,16 @@ from onnxlint.safety.limits import Alarm, Budget, default_memory_limit
 if TYPE_CHECKING:
     import ctypes
 
-    from onnxlint.runtime.protocol import Level, Ran, Reply, Request, Run, Statistics
+    from onnxlint.runtime.protocol import (
+        Array,
+        Level,
+        Profiled,
+        Ran,
+        Reply,
+        Request,
+        Run,
+        Statistics,
+    )
 
 INHERITED = re.compile(
     r"PATH|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|LD_.*|DYLD_.*"
@@ -110,12 +119,13 @@ class Worker:
 
     def load(
         self, model: bytes, folder: Path, level: Level = "all", *, in_order: bool = False,
-        taps: Sequence[str] = (),
+        taps: Sequence[str] = (), most_shown: int = 0,
     ) -> None:  # fmt: skip
         """Creates a session on a serialized model, whose external data lies in `folder`.
 
         With `in_order` nodes run as they stand in the file: what stands late is not kept waiting.
-        `taps` are the names of what is tapped in it, by number.
+        `taps` are the names of what is tapped in it, by number; each is shown `most_shown` times in
+        a run, 0 for always.
 
         Raises:
             RunFailure: onnxruntime cannot create it.
@@ -125,7 +135,7 @@ class Worker:
 
         self.start()
         self.session += 1
-        load = Load(model, str(folder.resolve()), level, in_order, [*taps])
+        load = Load(model, str(folder.resolve()), level, in_order, [*taps], most_shown)
         reply = self._ask(load, "creating a session")
         assert isinstance(reply, Loaded)
 
@@ -156,6 +166,27 @@ class Worker:
         reply = self._ask(Total(), "adding up statistics")
         assert isinstance(reply, Totalled)
         return reply.statistics
+
+    def profile(
+        self, model: bytes, folder: Path, level: Level, feeds: dict[str, Array], runs: int, *,
+        keeps_graph: bool = True,
+    ) -> Profiled:  # fmt: skip
+        """Times the kernels of a model in some runs; the session that was open is not any more.
+
+        Raises:
+            RunFailure: onnxruntime cannot load it, or cannot run it.
+            WorkerDied: the worker crashed or went over a limit.
+        """
+        from onnxlint.runtime.protocol import Profile, Profiled
+
+        self.start()
+        self.session += 1
+        with tempfile.TemporaryDirectory(prefix="onnxlint-profile-") as scratch:
+            place = str(folder.resolve())
+            request = Profile(model, place, level, feeds, runs, scratch, keeps_graph)
+            reply = self._ask(request, "timing the kernels")
+        assert isinstance(reply, Profiled)
+        return reply
 
     def log(self) -> str:
         """What the worker and the native code in it printed so far."""

@@ -39,10 +39,11 @@ typedef struct Operator {
 
 typedef struct {
     const void *const *api;
-    int64_t tap;
+    int64_t tap, run, count;
 } Kernel;
 
 static Show show;
+static int64_t run, most; /* counts the runs; how often each tap shows what it reads in one, 0: always */
 
 /* Calls a function of onnxruntime that returns what went wrong, or NULL. */
 #define CALL(api, place, types, ...) (((void *(*) types)(api)[place])(__VA_ARGS__))
@@ -76,6 +77,14 @@ static void tell(const Kernel *kernel, const void *value)
     ((void (*)(void *))api[RELEASE_LAYOUT])(layout);
 }
 
+/* Whether a tap may show something once more: a loop may run it millions of times. */
+static int may_show(Kernel *kernel)
+{
+    if (kernel->run != run) kernel->count = 0;
+    kernel->run = run;
+    return !most || kernel->count++ < most;
+}
+
 static void compute(void *kernel, void *context)
 {
     const void *const *api = ((Kernel *)kernel)->api;
@@ -83,7 +92,7 @@ static void compute(void *kernel, void *context)
     void *made = 0, *data = 0;
     int64_t one = 1;
     if (!CALL(api, INPUT, (const void *, size_t, const void **), context, 0, &value) && value
-        && show && ((Kernel *)kernel)->tap >= 0)
+        && show && ((Kernel *)kernel)->tap >= 0 && may_show(kernel))
         tell(kernel, value);
     if (!CALL(api, OUTPUT, (void *, size_t, const int64_t *, size_t, void **), context, 0, &one, 1,
               &made)
@@ -102,8 +111,13 @@ static const Operator TAP = {
     FIRST_VERSION, create, name, provider, any, one, int64, one, compute, free, zero, zero, zero, {0},
 };
 
-/* The function that gets to see what is tapped, from now on. */
-void onnxlint_show(Show function) { show = function; }
+/* The function that gets to see what is tapped, so many times of each tap, from now on. */
+void onnxlint_show(Show function, int64_t times)
+{
+    show = function;
+    most = times;
+    run++;
+}
 
 /* onnxruntime calls this where a session is to know the operator; the domain is made once. */
 void *RegisterCustomOps(void *options, const Base *base)

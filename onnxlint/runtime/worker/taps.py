@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -39,10 +40,15 @@ Take = Callable[[str, Array], None]
 
 
 class Taps:
-    """The taps of one session, by name, in the order of their numbers."""
+    """The taps of one session, by name, in the order of their numbers.
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
+    Each shows its value `most` times in a run, 0 for always; `shown` counts how often it did in the
+    last run, and once more where there was more to show.
+    """
+
+    def __init__(self, names: Sequence[str], most: int = 0) -> None:
+        self._names, self._most = names, most
+        self.shown: Counter[str] = Counter()
         self._folded: dict[str, Array] = {}
         self._take: Take = self._keep
         self._error: Exception | None = None
@@ -54,7 +60,7 @@ class Taps:
     def register(self, options: onnxruntime.SessionOptions) -> None:
         """Makes the operator known to a session, if there are taps."""
         if self._names:
-            _library().onnxlint_show(self._function)
+            self._listen()
             options.register_custom_ops_library(str(COMPILED))
 
     @contextmanager
@@ -69,7 +75,8 @@ class Taps:
         for name, array in self._folded.items():
             take(name, array)
         self._take = take
-        _library().onnxlint_show(self._function)
+        self.shown.clear()
+        self._listen()
         try:
             yield
         finally:
@@ -78,15 +85,22 @@ class Taps:
             error, self._error = self._error, None
             raise error
 
+    def _listen(self) -> None:
+        _library().onnxlint_show(self._function, self._most and self._most + 1)
+
     def _keep(self, name: str, array: Array) -> None:
         self._folded[name] = array.copy()
 
     def _show(self, tap: int, dtype: int, data: int | None, dims: Any, rank: int) -> None:
         """Called by native code, which must not be thrown at."""
         try:
+            name = self._names[tap]
+            self.shown[name] += 1
+            if self._most and self.shown[name] > self._most:
+                return
             array = _array(dtype, data, tuple(dims[:rank]))
             if array is not None:
-                self._take(self._names[tap], array)
+                self._take(name, array)
         except Exception as error:  # it is raised when the run has ended
             self._error = error
 
@@ -107,4 +121,7 @@ def _array(dtype: int, data: int | None, shape: tuple[int, ...]) -> Array | None
 
 @cache
 def _library() -> ctypes.CDLL:
-    return ctypes.CDLL(str(COMPILED))
+    library = ctypes.CDLL(str(COMPILED))
+    library.onnxlint_show.argtypes = [_SHOW, ctypes.c_int64]
+    library.onnxlint_show.restype = None
+    return library

@@ -49,9 +49,9 @@ def contract_cost(contract: Contract, costs: Costs) -> Iterator[Finding]:
     if budgets.flops is not None:
         if costs.uncounted:
             yield _unknown(contract, "flops", "operations", costs.uncounted)
-        if costs.flops > budgets.flops:
-            what, most = f"one run takes {scaled(costs.flops)}", scaled(budgets.flops)
-            yield _beyond(contract, "flops", what, most, costs.flops, budgets.flops)
+        if costs.product_flops > budgets.flops:
+            what, most = f"one run takes {scaled(costs.product_flops)}", scaled(budgets.flops)
+            yield _beyond(contract, "flops", what, most, costs.product_flops, budgets.flops)
     if budgets.memory_bytes is not None:
         if costs.unsized:
             yield _unknown(contract, "peak-memory", "memory", costs.unsized)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from onnxlint.model.graph.operators.arithmetic import COMPARISONS
+
 SOFTMAXES = frozenset({"LogSoftmax", "Softmax"})
 """Normalises scores along an axis to probabilities, or their logarithms."""
 
@@ -85,6 +87,10 @@ GIVEN_SLOTS: Mapping[str, frozenset[int]] = {
         "com.microsoft::DynamicQuantizeMatMul": (2, 3), "com.microsoft::MatMulNBits": (2, 3, 4),
         "com.microsoft::MatMulIntegerToFloat": (2, 3, 4, 5),
         "com.microsoft::QGemm": (1, 2, 4, 5, 7, 8),
+        **dict.fromkeys(sorted(COMPARISONS | {"Max", "Min"}), (0, 1)),
+        "RotaryEmbedding": (1, 2), "com.microsoft::RotaryEmbedding": (2, 3),
+        "com.microsoft::GroupQueryAttention": (3, 4, 7, 8),
+        "com.microsoft::GatherBlockQuantized": (1, 2, 3),
         "Clip": (1, 2), "DequantizeLinear": (1, 2), "Dropout": (1, 2),
         "GRU": (4, 5), "LSTM": (4, 5, 6), "NonMaxSuppression": (2, 3, 4), "OneHot": (1, 2),
         "Pad": (1, 2), "QuantizeLinear": (1, 2), "RNN": (4, 5), "Range": (0, 1, 2),
@@ -92,7 +98,8 @@ GIVEN_SLOTS: Mapping[str, frozenset[int]] = {
         "Size": (0,),
     }.items()
 }  # fmt: skip
-"""Slots of what is chosen or counted: running statistics, ratios, limits, first states, scales."""
+"""Slots of what is chosen or counted: running statistics, ratios, limits, thresholds, first states,
+scales, positions."""
 
 # Axes
 

@@ -41,11 +41,11 @@ class View:
     def verdict(self) -> str:
         """Where the two begin to differ, in a sentence."""
         compared = counted(len(self.part.layers), "layer")
-        limit = "" if self.part.limit is None else f" (limit {_percent(self.part.limit)})"
+        limit = "" if self.part.limit is None else f" (limit {share_of(self.part.limit)})"
         if self.part.first is not None:
             first = self.part.layers[self.part.first]
             error = first.error if first.error is not None else math.inf
-            return f"{first.value} is the first of {compared} to diverge: {_percent(error)}{limit}."
+            return f"{first.value} is the first of {compared} to diverge: {share_of(error)}{limit}."
         if any(output.note for output in self.part.outputs):
             return "The outputs cannot all be compared."
         return f"No divergence in {compared}{limit}."
@@ -81,7 +81,7 @@ def _row(pair: Pair, *, is_first: bool = False) -> Row:
     if pair.error is None:
         return Row(pair, 0, pair.note)
     note = f" ({pair.note})" if pair.note else ""
-    return Row(pair, _bar(pair.error), f"{_percent(pair.error)}{note}", is_first)
+    return Row(pair, _bar(pair.error), f"{share_of(pair.error)}{note}", is_first)
 
 
 def _bar(error: float) -> int:
@@ -92,7 +92,8 @@ def _bar(error: float) -> int:
     return round(100 * min(1.0, max(0.0, 1 - exponent / LEAST_EXPONENT)))
 
 
-def _percent(error: float) -> str:
+def share_of(error: float) -> str:
+    """A relative error, in percent where that is short."""
     if math.isinf(error):
         return "infinite"
     return f"{error:.1%}" if error >= 1e-3 else f"{error:.1e}" if error else "equal"

@@ -11,8 +11,14 @@ from onnxlint.portrait.parts import PARTS, NotMade, part
 from onnxlint.report import ModelReport
 
 VIEWS: Mapping[str, tuple[str, str]] = {
+    "drawing": ("Architecture", "drawing:View"),
     "interface": ("Inputs and outputs", "interface:View"),
     "comparison": ("Beside the reference", "comparison:View"),
+    "layers": ("Layers", "layers:View"),
+    "pictures": ("Feature maps and attention", "pictures:View"),
+    "predictions": ("Predictions", "predictions:View"),
+    "samples": ("Data", "samples:View"),
+    "representations": ("Representations", "representations:View"),
 }
 """Title of each part's section, and the module of this folder and class that its template reads.
 

@@ -57,7 +57,7 @@
   const reveal = () => {
     const target = document.getElementById(location.hash.slice(1));
     if (!target) return;
-    if (target.closest("[hidden]")) {
+    if (filter && target.closest(".finding[hidden], .rule[hidden]")) {
       filter.reset();
       apply();
     }
@@ -93,7 +93,7 @@
 
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open])")];
+    opened = [...document.querySelectorAll("details:not([open], .tree, .tree *)")];
     for (const each of opened) each.open = true;
   });
   addEventListener("afterprint", () => {

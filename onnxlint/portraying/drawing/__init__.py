@@ -1,0 +1,1 @@
+"""Draws the graph: what its steps are, how they are grouped, and where each box stands."""

@@ -1,0 +1,1 @@
+"""Models, their values and findings as viewers of others read them."""
