@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Literal
 
 from onnxlint.model.graph.place import Place
+
+_RECURRENT = ("GRU", "LSTM", "RNN")
 
 Curve = tuple[float | None, ...]
 """A number a checkpoint, or an interval between two; None where there is none."""
@@ -40,15 +43,23 @@ class TensorCurve:
     @property
     def elements(self) -> int:
         """How many numbers it holds."""
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+        return prod(self.shape)
 
     @property
     def is_matrix(self) -> bool:
         """Whether it is what a layer multiplies with, and no bias, scale or statistic."""
-        return self.parameter == "weight" and len(self.shape) > 1
+        return self.parameter.endswith("weight") and len(self.shape) > 1
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table of embeddings that the model looks rows up in."""
+        return self.place.op_type == "Gather" and len(self.shape) == 2
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers a layer adds up with it."""
+        kept = self.shape[2:] if self.place.op_type in _RECURRENT else self.shape[1:]
+        return prod(kept)
 
 
 @dataclass(frozen=True)
@@ -195,7 +206,7 @@ def sparkline(curve: Curve, *, logarithmic: bool = False) -> str:
     ]  # fmt: skip
     known = [number for number in numbers if number is not None]
     if not known:
-        return ""
+        return "·" * len(curve)
     low, high = min(known), max(known)
     scale = 0.0 if high == low else (len(_BARS) - 1) / (high - low)
     return "".join(

@@ -243,4 +243,4 @@ def test_sparklines():
     assert sparkline((0.0, None, 1.0)) == "▁·█"
     assert sparkline((5.0, 5.0)) == "▄▄"
     assert sparkline((1e-3, 1e-1, 10.0), logarithmic=True) == "▁▅█"
-    assert sparkline((None,)) == ""
+    assert sparkline((None, 0.0), logarithmic=True) == "··"

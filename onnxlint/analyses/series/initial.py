@@ -15,9 +15,10 @@ ERRORS = 3.0
 """Standard errors within which a moment of what was drawn lies; a choice, 1 in 370 is beyond."""
 
 
-def looks_drawn(array: Array) -> bool:
+def looks_drawn(array: Array, gates: int = 0) -> bool:
     """Whether the numbers are spread as PyTorch, Keras and transformers draw them.
 
+    `gates` are those of a recurrent layer, whose weights lie below each other for each direction.
     A uniform distribution must end where the scheme's does, to a part in its number of elements;
     a normal one must have its deviation, and neither skew nor tails.
     """
@@ -30,7 +31,9 @@ def looks_drawn(array: Array) -> bool:
     deviation = float(flat.std())
     if not deviation:
         return False
-    schemes = _deviations(array.shape)
+    schemes = _deviations(array.shape[-2:] if gates else array.shape)
+    if gates:  # PyTorch draws them by the hidden size
+        schemes.append((gates / (3 * array.shape[-2])) ** 0.5)
     peak = float(np.abs(flat).max())
     ends = (scheme * 3**0.5 for scheme in schemes)
     if any(end * (1 - 20 / count) <= peak <= end * (1 + 1e-6) for end in ends):

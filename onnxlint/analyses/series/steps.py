@@ -17,6 +17,7 @@ from onnxlint.analyses.series.initial import looks_drawn
 from onnxlint.analyses.series.tensors import Move, moved
 from onnxlint.model.file.errors import DataError
 from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.operators.layers import GATES
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
@@ -135,9 +136,16 @@ def _tensors(
             continue
         yield Moved(
             one.index, other.index, name, other.node.place, tuple(map(int, after.shape)),
-            moved(before, after), is_matrix(name, after.shape) and looks_drawn(after), is_folded,
-            above,
+            moved(before, after), _looks_drawn(other, name, after), is_folded, above,
         )  # fmt: skip
+
+
+def _looks_drawn(layer: LayerVertex, name: str, array: Array) -> bool:
+    """Whether a matrix, or a table of embeddings, is as an initialisation draws it."""
+    is_table = layer.node.op == "Gather" and array.ndim == 2
+    if not is_table and not is_matrix(name, array.shape):
+        return False
+    return looks_drawn(array, GATES.get(layer.node.op, 0))
 
 
 def _numbers(layer: LayerVertex, foldings: Foldings) -> dict[str, partial[Array | None]]:

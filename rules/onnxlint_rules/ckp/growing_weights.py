@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from math import prod
 from typing import Annotated
 
 from onnxlint import Finding, Option, Series, Severity, TensorCurve, rule
@@ -49,7 +48,7 @@ def growing_weights(
             )  # fmt: skip
             continue
         start = _doubling(tensor, factor, times)
-        usual = (2 / max(1, prod(tensor.shape[1:]))) ** 0.5
+        usual = (2 / max(1, tensor.inputs)) ** 0.5
         if start is not None and (tensor.rms[-1] or 0) > 3 * usual:
             first, last = tensor.mean[start], tensor.mean[start + times]
             yield Finding(

@@ -25,7 +25,8 @@ def unchanged_tensor(
     trained before; weights that still look as an initialisation draws them (a uniform distribution
     that ends where PyTorch's or Keras' does) are a warning in any place. A warning, too, where no
     weight at all changed between two checkpoints: one file twice, or a training that stands still.
-    Biases and scales that stay while their layer's weight changes are an info.
+    Biases and scales that stay while their layer's weight changes are an info, as are tables of
+    embeddings, unless they look freshly drawn.
     Fix: give the optimiser the layer's parameters, and look for `detach`, `no_grad` and
     `requires_grad = False` on the way to it; load the pretrained weights before freezing.
 
@@ -67,12 +68,29 @@ def unchanged_tensor(
     share = sum(each.elements for each in unchanged) / sum(each.elements for each in matrices)
     for tensor in unchanged:
         yield _stuck(series, tensor, share, min_frozen)
+    yield from map(_table, filter(_is_unchanged_table, series.report.tensors))
     moving = {each.depth for each in matrices if not is_unchanged(each)}
     for tensor in series.report.tensors:
         vector = not tensor.is_matrix and tensor.parameter in ("bias", "scale")
         if vector and tensor.depth in moving and is_unchanged(tensor) and any(tensor.mean):
             yield Finding(tensor, f"{tensor.parameter} is the same in all checkpoints, while the "
                           "weight of its layer changes", severity=Severity.INFO)  # fmt: skip
+
+
+def _is_unchanged_table(tensor: TensorCurve) -> bool:
+    return tensor.is_table and is_unchanged(tensor)
+
+
+def _table(tensor: TensorCurve) -> Finding:
+    """A table may be computed, as of positions, or loaded; one that was drawn is to be learnt."""
+    looks = ", and looks as it was initialised" if tensor.like_initial else ""
+    return Finding(
+        tensor,
+        f"the table is the same in all {len(tensor.mean)} checkpoints, while other layers "
+        f"change{looks}",
+        severity=None if tensor.like_initial else Severity.INFO,
+        hint="give the optimiser the embedding's parameters" if tensor.like_initial else None,
+    )
 
 
 def is_unchanged(tensor: TensorCurve) -> bool:
