@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import click
@@ -31,9 +32,9 @@ def series_lines(series: SeriesReport, *, all_of_them: bool = False) -> Iterator
         yield _line(name_of(tensor), tensor.update, logarithmic=True)
     if len(shown) < len(matrices):
         yield click.style(f"    … and {len(matrices) - len(shown):,} more (-v shows all)", dim=True)
-    reasons = dict.fromkeys(series.not_measured.values())
-    for reason in reasons:
-        yield click.style(f"  not measured: {printable(reason)}", dim=True)
+    for reason, count in Counter(series.not_measured.values()).items():
+        where = f"in {count:,} of {len(series.files):,} checkpoints"
+        yield click.style(f"  not measured {where}: {printable(reason)}", dim=True)
 
 
 def name_of(tensor: TensorCurve) -> str:

@@ -160,10 +160,11 @@ def _activations(series: Series, runs: Sequence[RunSeen]) -> list[ActivationCurv
 
 def _entropies(runs: Sequence[RunSeen]) -> list[EntropyCurve]:
     known = [{each.output: each for each in run.entropies} for run in runs]
+    last_of = {output: each for at in known for output, each in at.items()}
     return [
         EntropyCurve(last.place, last.expected, last.classes,
                      _curve([at.get(output) for at in known], lambda one: one.entropy))
-        for output, last in sorted(known[-1].items())
+        for output, last in sorted(last_of.items())
     ]  # fmt: skip
 
 

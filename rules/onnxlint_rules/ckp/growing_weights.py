@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated
 
-from onnxlint import Finding, Option, Series, Severity, TensorCurve, rule
+from onnxlint import Finding, Option, Series, Severity, TensorCurve, rule, together
 
 
 @rule("CKP003", "growing-weights", severity=Severity.WARNING)
@@ -39,26 +39,35 @@ def growing_weights(
     }
     >>> weights["w"] = weights["w"] * 2.5 ** k
     """
-    for tensor in series.matrices:
-        lost = _lost(tensor)
-        if lost is not None:
-            yield Finding(
-                tensor, f"{tensor.parameter} is not finite any more at {series.report.named(lost)}",
-                hint=f"ship {series.report.files[lost - 1]!r}, or a checkpoint before it",
-            )  # fmt: skip
-            continue
-        start = _doubling(tensor, factor, times)
-        usual = (2 / max(1, tensor.inputs)) ** 0.5
-        if start is not None and (tensor.rms[-1] or 0) > 3 * usual:
-            first, last = tensor.mean[start], tensor.mean[start + times]
-            yield Finding(
-                tensor,
-                f"mean|w| grows from {first:.3g} to {last:.3g} from {series.report.named(start)} "
-                f"to {series.report.named(start + times)}, by {factor:g} or more in each of "
-                f"{times} intervals",
-                measured=(last or 0) / (first or 1), limit=factor**times, unit="factor",
-                hint="lower the learning rate, clip gradients, or add weight decay",
-            )  # fmt: skip
+    yield from together(filter(None, (_broken(series, each) for each in series.matrices)), "layers")
+    grown = (_grown(series, each, factor, times) for each in series.matrices)
+    yield from together(filter(None, grown), "layers")
+
+
+def _broken(series: Series, tensor: TensorCurve) -> Finding | None:
+    lost = _lost(tensor)
+    if lost is None:
+        return None
+    return Finding(
+        tensor, f"{tensor.parameter} is not finite any more at {series.report.named(lost)}",
+        hint=f"ship {series.report.files[lost - 1]!r}, or a checkpoint before it",
+    )  # fmt: skip
+
+
+def _grown(series: Series, tensor: TensorCurve, factor: float, times: int) -> Finding | None:
+    start = _doubling(tensor, factor, times)
+    usual = (2 / max(1, tensor.inputs)) ** 0.5
+    if start is None or (tensor.rms[-1] or 0) <= 3 * usual:
+        return None
+    first, last = tensor.mean[start], tensor.mean[start + times]
+    return Finding(
+        tensor,
+        f"mean|w| grows from {first:.3g} to {last:.3g} from {series.report.named(start)} "
+        f"to {series.report.named(start + times)}, by {factor:g} or more in each of "
+        f"{times} intervals",
+        measured=(last or 0) / (first or 1), limit=factor**times, unit="factor",
+        hint="lower the learning rate, clip gradients, or add weight decay",
+    )  # fmt: skip
 
 
 def _lost(tensor: TensorCurve) -> int | None:
