@@ -15,16 +15,16 @@ def oscillating_updates(
     ] = -0.3,
     min_ratio: Annotated[
         float, Option("change of the weights, relative to them, that is large", unit="ratio")
-    ] = 0.1,
+    ] = 0.2,
     min_turns: Annotated[int, Option("fewest pairs of changes that tell", unit="pairs")] = 4,
 ) -> Iterator[Finding]:  # fmt: skip
     """Weights that go back and forth by much, instead of coming to rest.
 
     Why: around an optimum each change undoes the one before: the cosine between them is negative,
     -0.5 where they have nothing else in common. That is how stochastic training ends, and no
-    fault while the changes are small. By a tenth of the weights and more from checkpoint to
+    fault while the changes are small. By a fifth of the weights and more from checkpoint to
     checkpoint, the learning rate is too high for what is left to learn (TheDeepChecker counts
-    changes of sign of the loss, and takes a tenth as the largest update). Judged is the second half
+    changes of sign of the loss, and takes a tenth as the largest update of one step). Judged is the second half
     of the series, three quarters of whose turns must be such.
     Fix: lower the learning rate over time (a cosine or step schedule), raise the batch size, or
     ship an average of the last checkpoints' weights.

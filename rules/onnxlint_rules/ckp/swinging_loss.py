@@ -27,9 +27,9 @@ def swinging_loss(
     Why: with a learning rate that is too high, or batches that are too small, the training jumps
     over the optimum again and again. Reported are at least three falls of the accuracy by 3 points
     or more, each made up for afterwards, in a fifth of the checkpoints or more (AUTOTRAINER); of
-    regressions, rises of the loss by a tenth of that of a constant prediction. All checkpoints
-    predict the same samples, so the difference between two is no matter of chance in the choice of
-    samples. Judged on --train-data, else on --data; needs labels.
+    regressions, rises of the loss by a tenth of that of a constant prediction. Of few
+    samples a handful at the border of two classes flips all the time: a fall must be one and a half
+    standard errors of the accuracy, too. Judged on --train-data, else on --data; needs labels.
     Fix: lower the learning rate over time, raise the batch size, or ship averaged weights; choose
     the checkpoint by data that was kept out of training.
 
@@ -59,19 +59,24 @@ def swinging_loss(
     if score is None:
         raise NotApplicable("requires --labels together with --data")
     curve, unit = _error(score)
-    least = min_swing if unit == "accuracy" else min_loss_swing
+    least = max(min_swing, _grain(score)) if unit == "accuracy" else min_loss_swing
     falls = _swings([value for _, value in known(curve)], least)
     count = len(known(curve))
     if len(falls) < max(min_swings, max_share * count):
         return
     yield Finding(
         runs,
-        f"{unit} on --{score.data} swings {len(falls)} times in {count} checkpoints by {least:g} "
+        f"{unit} on --{score.data} swings {len(falls)} times in {count} checkpoints by {least:.2g} "
         f"or more, by {max(falls):.2g} at most (limit {max_share:.0%} of checkpoints)",
         measured=len(falls) / count, limit=max_share, unit="fraction of checkpoints",
         evidence={"curve": [*curve]},
         hint="lower the learning rate towards the end, or ship averaged weights",
     )  # fmt: skip
+
+
+def _grain(score: ScoreCurve) -> float:
+    """What a handful of samples at the border of two classes make of an accuracy."""
+    return 1.5 * max((error for error in score.noise if error is not None), default=0.0)
 
 
 def _error(score: ScoreCurve) -> tuple[list[float | None], str]:

@@ -5,8 +5,6 @@ from typing import Annotated
 
 from onnxlint import Finding, Option, Series, Severity, TensorCurve, rule
 
-SINCE = "0.1.0"
-
 
 @rule("CKP001", "unchanged-tensor", severity=Severity.WARNING)
 def unchanged_tensor(

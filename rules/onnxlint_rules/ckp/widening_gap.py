@@ -21,9 +21,9 @@ def widening_gap(
     Why: a network that learns its samples by heart is right on them and not on those that it will
     meet. Reported is a lead of 10 points of accuracy at the end, or of 7 where the accuracy on
     training samples is above 90% (AUTOTRAINER), if it is beyond chance by three standard errors of
-    both and at least half of it came during the series. Of regressions it is a lead of 0.1 in the
-    share of the variance that is explained. Needs --train-data and --train-labels beside --data
-    and --labels.
+    both and at least half of it came during the series, or the first checkpoint is trained already.
+    Of regressions it is a lead of 0.1 in the share of the variance that is explained. Needs
+    --train-data and --train-labels beside --data and --labels.
     Fix: more samples, augmentation, weight decay, dropout, a smaller network; CKP012
     `over-training` says whether an earlier checkpoint is better.
 
@@ -63,7 +63,8 @@ def widening_gap(
         return
     last = gaps[-1]
     limit = max_gap_above if train.measure != "RMSE" and share > 0.9 else max_gap
-    if last >= limit and last > _noise(train, other) and last - min(known) >= last / 2:
+    came = last - min(known) >= last / 2 or _is_trained(train, limit)
+    if last >= limit and last > _noise(train, other) and came:
         what = "R²" if train.measure == "RMSE" else "accuracy"
         yield Finding(
             runs,
@@ -73,6 +74,13 @@ def widening_gap(
             hint="more samples, augmentation or weight decay; see whether an earlier checkpoint "
             "is better on --data",
         )  # fmt: skip
+
+
+def _is_trained(train: ScoreCurve, lead: float) -> bool:
+    """Whether the first checkpoint is no start: it knows more than guessing."""
+    first = _share(train, 0)
+    chance = 0.0 if train.measure == "RMSE" else train.chance_figure or 0.0
+    return first is not None and first > chance + lead
 
 
 def _share(score: ScoreCurve, at: int) -> float | None:
