@@ -21,11 +21,11 @@ def oscillating_updates(
     """Weights that go back and forth by much, instead of coming to rest.
 
     Why: around an optimum each change undoes the one before: the cosine between them is negative,
-    -0.5 where they have nothing else in common. That is how stochastic training ends, and no
-    fault while the changes are small. By a fifth of the weights and more from checkpoint to
-    checkpoint, the learning rate is too high for what is left to learn (TheDeepChecker counts
-    changes of sign of the loss, and takes a tenth as the largest update of one step). Judged is the second half
-    of the series, three quarters of whose turns must be such.
+    -0.5 where they have nothing else in common. That is how stochastic training ends, and no fault
+    while the changes are small. By a fifth of the weights and more from checkpoint to checkpoint,
+    the learning rate is too high for what is left to learn (TheDeepChecker counts changes of sign
+    of the loss, and takes a tenth as the largest update of one step). Judged is the second half of
+    the series, three quarters of whose turns must be such.
     Fix: lower the learning rate over time (a cosine or step schedule), raise the batch size, or
     ship an average of the last checkpoints' weights.
 
