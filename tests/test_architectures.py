@@ -62,3 +62,14 @@ def test_parameters_and_macs_are_those_of_pytorch(name: str, tmp_path: Path) -> 
         assert parameters.total == expected["parameters"]
         assert costs.uncounted == ()
         assert costs.macs == expected["macs"]
+
+
+LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
+
+
+@pytest.mark.parametrize(("name", "parameters"), [
+    ("resnet50", 25_557_032), ("vgg19", 143_667_240), ("squeezenet", 1_235_496),
+])  # fmt: skip
+def test_weights_that_a_node_fills_are_weights(name: str, parameters: int) -> None:
+    with analysed(LIGHT / f"light_{name}.onnx") as analyses:
+        assert analyses.get(Parameters).total == parameters

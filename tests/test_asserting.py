@@ -171,7 +171,7 @@ def test_pytest_keeps_reports_as_the_command_does(pytester, monkeypatch):
     _models(pytester, flawed=FLAWED)
     monkeypatch.setenv("ONNXLINT_NO_CACHE", "0")
     monkeypatch.setenv("ONNXLINT_CACHE_DIR", str(pytester.path / "kept"))
-    pytester.runpytest_inprocess("--onnxlint", "models").assert_outcomes(failed=1)
+    pytester.runpytest_subprocess("--onnxlint", "models").assert_outcomes(failed=1)
     monkeypatch.setattr("onnxlint.pipeline.lint_model", _never)
     known = CliRunner().invoke(cli, ["models/flawed.onnx", "-f", "json"])
     assert json.loads(known.stdout)["models"][0]["error"] is None

@@ -218,3 +218,16 @@ def test_hostile_names_reach_no_terminal(tmp_path):
         done = run(tmp_path / "evil.onnx", name, "--static-only")
         lines = (done.stdout + done.stderr).splitlines()
         assert all(line.isprintable() and not line.startswith("::") for line in lines)
+
+
+def test_numbers_of_a_model_that_cannot_be_run(tmp_path):
+    model = onnx.load(CNN)
+    (first, *_) = model.graph.initializer
+    first.ClearField("raw_data")
+    first.data_location = onnx.TensorProto.EXTERNAL
+    first.external_data.add(key="location", value="missing.bin")
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    told = run(path, "relu", "--slice", "0")
+    assert told.exit_code != 0
+    assert told.stderr.startswith("Error: the model was not run: external data 'missing.bin'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -33,9 +34,10 @@ from onnxlint.portrait.layers import Activity, Layer, Layers, Limits, Powers, We
 from onnxlint.portrait.parts import plain
 from onnxlint.portrait.pictures import Image, Pictures, Shown
 from onnxlint.portraying.attention import attentions
-from onnxlint.portraying.images import image, png
+from onnxlint.portraying.images import image
 from onnxlint.portraying.layers import layers
 from onnxlint.portraying.pictures import chosen, pictures, spread
+from onnxlint.portraying.png import png
 from onnxlint.portraying.subject import Subject
 from onnxlint.report import ModelReport
 from onnxlint.reporters.html.models import Model
@@ -169,7 +171,7 @@ def test_what_is_not_finite_is_counted_apart(subject):
     drawn = histograms.of_activity(seen)
     assert drawn is not None
     assert [name for name, _ in drawn.bars] == ["odd", "zero", "above"]
-    assert "33.33 % NaN; 16.67 % -Inf; 33.33 % zero" in drawn.label
+    assert "33.33% NaN; 16.67% -Inf; 33.33% zero" in drawn.label
 
 
 def test_without_a_run_the_file_alone_is_told(subject):
@@ -253,7 +255,7 @@ def test_feature_maps_are_the_first_sample_channel_by_channel(subject):
         2,
     )
     assert [(each.low, each.high) for each in first.images] == [(0, 15), (-30, 0)]
-    up, down = (np.asarray(Pillow.open(io.BytesIO(each.png))) for each in first.images)
+    up, down = (np.asarray(Pillow.open(io.BytesIO(b64decode(each.png)))) for each in first.images)
     assert up.tolist() == np.rint(np.arange(16).reshape(4, 4) * 17).tolist()
     assert down.tolist() == up[::-1, ::-1].tolist()
 
@@ -366,7 +368,7 @@ def test_layers_with_pictures_are_the_first_the_last_and_one_a_size():
 def test_images_are_valid_files_of_few_pixels(shape):
     matrix = np.linspace(-1, 1, shape[0] * shape[1]).reshape(shape)
     made = image(matrix, 3)
-    with Pillow.open(io.BytesIO(made.png)) as read:
+    with Pillow.open(io.BytesIO(b64decode(made.png))) as read:
         read.load()
         assert read.mode == "L"
         assert read.size == (made.width, made.height)
@@ -378,7 +380,7 @@ def test_images_are_valid_files_of_few_pixels(shape):
 
 def test_images_show_what_is_not_finite_as_black_and_count_it():
     made = image(np.array([[np.nan, 1], [2, np.inf]]), 0)
-    pixels = np.asarray(Pillow.open(io.BytesIO(made.png)))
+    pixels = np.asarray(Pillow.open(io.BytesIO(b64decode(made.png))))
     assert pixels.tolist() == [[0, 0], [255, 0]]
     assert (made.low, made.high, made.odd) == (1, 2, 2)
     assert image(np.full((2, 2), np.nan), 0).odd == 4
@@ -391,8 +393,9 @@ def test_images_show_what_is_not_finite_as_black_and_count_it():
     (amounts.count(99_999), "99,999"), (amounts.count(25_557_032), "25.6 M"),
     (amounts.count(999_999), "1 M"), (amounts.size(512), "512 B"),
     (amounts.size(3_211_264), "3.06 MiB"), (amounts.size(1_048_575), "1 MiB"),
-    (amounts.share(0.5), "50 %"), (amounts.share(0.1234), "12.34 %"),
-    (amounts.share(1e-9), "< 0.01 %"), (amounts.superscript(-12), "⁻¹²"),
+    (amounts.share(0.5), "50%"), (amounts.share(0.1234), "12.34%"),
+    (amounts.share(1e-9), "< 0.01%"), (amounts.share(0.99999), "> 99.99%"),
+    (amounts.superscript(-12), "⁻¹²"),
 ])  # fmt: skip
 def test_amounts(told, text):
     assert told == text
@@ -414,7 +417,7 @@ def test_a_histogram_has_zero_in_the_middle_and_the_signs_apart():
     assert [name for name, _ in drawn.bars] == ["below", "zero", "above"]
     assert [text for _, _, text in drawn.letters] == ["0", "-2¹", "2¹"]
     assert drawn.letters[0][0] == histograms.WIDTH / 2
-    assert "50 % zero; of the others 20 % negative" in drawn.label
+    assert "50% zero; of the others 20% negative" in drawn.label
     assert "from 2^0 to 2^1" in drawn.label
 
 
@@ -462,8 +465,8 @@ def test_every_fact_of_a_layer_stands_on_the_page():
     shown = page(report(Layers(many(8), 3, 2, "two inputs", costs_of="x[1, 8]"), pictures=PICTURES))
     for told in (
         "8 layers, 28 parameters. One run of x[1, 8] takes 28,000 MACs.", "3 nodes left out",
-        "Trainable parameters", "32 B", "Dead channels 25 %", "Saturated 50 %",
-        "NaN 1 (10 %)", "-∞ … 6, or NaN, not tight", "Gain 0.5", "onnxlint inspect m.onnx '#5'",
+        "Trainable parameters", "32 B", "Dead channels 25%", "Saturated 50%",
+        "NaN 1 (10%)", "-∞ … 6, or NaN, not tight", "Gain 0.5", "onnxlint inspect m.onnx '#5'",
         "Layer #6 in the table", "channel 0-1 … 1",
     ):  # fmt: skip
         assert told.replace(" ", "") in shown.text.replace(" ", ""), told
@@ -641,3 +644,13 @@ def test_a_layer_leads_to_the_drawing_and_back(browser, write_model, tmp_path, m
     did, complaints = observed(browser, tmp_path / "report.html", 1440, ACROSS)
     assert complaints == []
     assert did == {"drawn": "#layer-1-0", "returned": "layer-1-0", "loaded": []}
+
+
+def test_of_very_many_layers_the_first_and_those_with_findings_unfold(monkeypatch):
+    monkeypatch.setattr("onnxlint.reporters.html.sections.layers.MOST_UNFOLDED", 3)
+    page = written("html", [report(Layers(many(20)), (FOUND, AT_WEIGHT))])
+    plain = written("html", [report(Layers(many(20)))])
+    unfold = re.compile(r'<th scope="row"><button aria-expanded="false">')
+    assert len(unfold.findall(plain)) == 3
+    assert len(unfold.findall(page)) == 5  # and two with findings
+    assert "The first 3 layers and those with findings have their details here" in plain

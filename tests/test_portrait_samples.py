@@ -7,6 +7,7 @@ import io
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 from pages import fed, portrait, reported
 from PIL import Image
 
@@ -137,6 +138,26 @@ def test_texts_are_counted_and_shown(tmp_path):
     assert (told.texts.count, told.texts.distinct, told.texts.empty) == (4, 3, 1)
     assert told.texts.most[0] == ("a<b>", 2)
     assert seen.first[0].inputs[0].texts == ("a<b>",)
+
+
+def test_runs_of_different_sizes_hold_the_samples_in_their_order(tmp_path):
+    text = HEADER + "g (float[N, 2] x) => (float[N, 2] y) { y = Relu(x) }"
+    rows = np.arange(10, dtype=np.float32).reshape(5, 2)
+    for run, part_of in enumerate(np.split(rows, [1, 3])):
+        folder = tmp_path / "sets" / f"test_data_set_{run}"
+        folder.mkdir(parents=True)
+        tensor = numpy_helper.from_array(part_of, "x")
+        (folder / "input_0.pb").write_bytes(tensor.SerializeToString())
+    seen = part(reported(tmp_path, text, Settings(data=tmp_path / "sets")).portrait, "samples")
+    assert [each.inputs[0].texts for each in seen.first] == [
+        tuple(f"{each:g}" for each in row) for row in rows.tolist()
+    ]
+
+
+def test_an_empty_input_has_no_features(tmp_path):
+    text = HEADER + "g (float[N, 0] x) => (float[N, 0] y) { y = Relu(x) }"
+    (told,) = of(tmp_path, text).inputs
+    assert told.features == ()
 
 
 # Pictures

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT
 
+from onnxlint.cli import planning
 from onnxlint.cli.main import cli
 from onnxlint.reporters import registry
 from onnxlint.testing import model_from_text
@@ -106,3 +107,30 @@ def test_a_folder_whose_name_is_no_text_is_linked(folder):
     paths = [model(folder / "a.onnx"), model(folder / "b.onnx")]
     run(*paths, "-o", "\udcff.html")
     assert b"%FF-models/0001-a.html" in (folder / "\udcff.html").read_bytes()
+
+
+DIGITS = ROOT / "fixtures/digits"
+LABELLED = [str(DIGITS / "hurried.onnx"), "--data", str(DIGITS / "held_out.npz"),
+            "--labels", f"{DIGITS / 'held_out.npz'}:classes"]  # fmt: skip
+
+
+def test_the_layer_of_the_points_is_chosen_and_neighbours_are_added(folder):
+    run(*LABELLED, "--layer", "hidden", "--tsne", "-o", "r.html")
+    text = (folder / "r.html").read_text()
+    assert "<code>/hidden/Gemm_output_0</code>" in text
+    assert "<h4>t-SNE" in text
+    run(*LABELLED, "--layer", "<b>", "-o", "r.html")
+    told = "the main graph has no node, value or module &#39;&lt;b&gt;&#39;"
+    assert told in (folder / "r.html").read_text()
+
+
+@pytest.mark.parametrize("option", ["--time", "--layer=hidden", "--tsne"])
+def test_what_needs_a_run_and_forbids_it_is_refused(folder, option):
+    told = run(*LABELLED, option, "--static-only", code=2)
+    assert f"{option.partition('=')[0]} runs the model; leave out --static-only" in told
+
+
+def test_neighbours_need_a_library(folder, monkeypatch):
+    monkeypatch.setattr(planning, "find_spec", lambda name: None)
+    told = run(*LABELLED, "--tsne", code=2)
+    assert "--tsne requires scikit-learn: pip install 'onnxlint[baseline]'" in told

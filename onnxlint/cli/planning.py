@@ -50,6 +50,8 @@ class Options:
     no_cache: bool = True
     cache_dir: Path | None = None
     time: bool = False
+    layer: str | None = None
+    tsne: bool = False
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -78,6 +80,8 @@ def planner_of(options: Options) -> Planner:
         "full_trace": options.trace and options.trace == "full",
         "witnesses": options.save_witness,
         "timed": options.time or None,
+        "layer": options.layer,
+        "tsne": options.tsne or None,
     }
     return Planner(
         config=options.config, trust_config=options.trust_config, rules=options.rules,
@@ -149,6 +153,9 @@ def check_files(settings: Settings) -> None:
     """
     if settings.reference is not None and not exists(settings.reference):
         told = f"the reference {str(settings.reference)!r} does not exist; check the path"
+        raise click.UsageError(told)
+    if settings.tsne and find_spec("sklearn") is None:
+        told = "--tsne requires scikit-learn: pip install 'onnxlint[baseline]'"
         raise click.UsageError(told)
     labels = settings.labels
     if labels is None:

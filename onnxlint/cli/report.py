@@ -15,14 +15,15 @@ DEFAULT_FILE = Path("onnxlint-report.html")
 
 SECTIONS = {
     "Report": ("output", "opens", "color"),
+    "Page": ("time", "layer", "tsne"),
     "Input data": ("data", "samples", "seed", "labels", "compare_simple", "reference"),
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted"),
-    "Execution": ("static_only", "trace", "time", "time_limit", "memory_limit", "jobs", "no_cache",
+    "Execution": ("static_only", "trace", "time_limit", "memory_limit", "jobs", "no_cache",
                   "cache_dir"),
 }  # fmt: skip
 
-_OWN = (*SECTIONS["Report"][:2], "time")
+_OWN = (*SECTIONS["Report"][:2], *SECTIONS["Page"])
 _SHARED = {name for names in SECTIONS.values() for name in names} - {*_OWN}
 
 
@@ -40,8 +41,9 @@ def _report(
       onnxlint report model.onnx --data test.npz --labels test.npz:y -o release.html
       onnxlint report models/ -o models.html --jobs 2
     """
-    if given["time"] and given["static_only"]:
-        raise click.UsageError("--time runs the model; leave out --static-only")
+    needing_run = [name for name in SECTIONS["Page"] if given[name]]
+    if needing_run and given["static_only"]:
+        raise click.UsageError(f"--{needing_run[0]} runs the model; leave out --static-only")
     try:
         ctx.invoke(check, models=models, formats=("html",), output=output, **given)
     except SystemExit as done:
@@ -65,6 +67,12 @@ command = sectioned(SECTIONS)(
         ),
         click.Option(["--time"], is_flag=True,
                      help="Also show what the kernels of each layer take."),
+        click.Option(["--layer"], metavar="NAME",
+                     help="Show the samples as points by the output of this node or module, or "
+                     "by this value.  "
+                     "[the input of the last dense layer]"),
+        click.Option(["--tsne"], is_flag=True,
+                     help="Also show these points by t-SNE (needs scikit-learn)."),
         click.Option(["--open", "opens"], is_flag=True, help="Open the page in the browser."),
     ],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from onnxlint.analyses import Analyses
 from onnxlint.inspection.slices import Index
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
+from onnxlint.model.graph.place import NotApplicable
 
 if TYPE_CHECKING:
     from onnxlint.analyses.execution.execution import Execution
@@ -104,7 +105,7 @@ def _run(
         worker.load(data, folder, AS_WRITTEN)
         return feed | worker.run(Run(feed, [], names, room), whole=False).outputs
     except (RunFailure, WorkerDied) as error:
-        raise NoNumbers(f"cannot be fetched from a run: {error}") from error
+        raise NoNumbers(f"a run that fetches the values failed: {error}") from error
 
 
 def _fetched_inside(
@@ -120,7 +121,7 @@ def _fetched_inside(
     try:
         found, spot = inner.of(values, feeds, MOST_BYTES, iteration, call)
     except (RunFailure, WorkerDied) as error:
-        raise NoNumbers(f"cannot be fetched from a run: {error}") from error
+        raise NoNumbers(f"a run that fetches the values failed: {error}") from error
     except NotReached as error:
         raise NoNumbers(str(error)) from error
     return _required(found, values), spot
@@ -129,7 +130,10 @@ def _fetched_inside(
 def _ran(analyses: Analyses) -> Execution:
     from onnxlint.analyses.execution.execution import Execution
 
-    execution = analyses.get(Execution)
+    try:
+        execution = analyses.get(Execution)
+    except NotApplicable as reason:
+        raise NoNumbers(str(reason)) from reason
     if execution.attempt is None:
         raise NoNumbers(f"no run succeeded: {execution.failure}")
     return execution

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Image:
-    """A grey PNG: black is `low`, white is `high`; `number` is that of the channel or the head,
-    None where the rows are channels.
+    """A grey PNG, in base64: black is `low`, white is `high`.
 
+    `number` is that of the channel or the head, None where the rows are channels.
     `odd` counts elements that are NaN or infinite, and black.
     """
 
-    png: bytes
+    png: str
     width: int
     height: int
     number: int | None

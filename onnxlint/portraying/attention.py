@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.operators import MOVING, SCORE_SHAPING
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
 
 PRODUCTS = frozenset({"MatMul", "Einsum", "com.microsoft::FusedMatMul"})
-
-BEFORE = MOVING | {"Add", "Clip", "Div", "Mul", "Sub", "Tanh", "Where"}
-"""What scales, limits or masks scores on their way to the softmax."""
 
 BEHIND = MOVING | {"Dropout", "Mul", "Where"}
 """What the weights go through on their way to the product with the values."""
@@ -67,7 +64,7 @@ def _ahead(value: Value | None) -> Iterator[Value]:
     walk = Walk([value])
     for each in islice(walk, LONGEST_WAY):
         yield each
-        if each.producer is not None and each.producer.op in BEFORE:
+        if each.producer is not None and each.producer.op in SCORE_SHAPING:
             walk.add(*each.producer.inputs)
 
 

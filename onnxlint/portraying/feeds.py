@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
@@ -101,13 +103,28 @@ class Feeds:
         """What one sample has of an input; None where it is not known which part that is."""
         import numpy as np
 
-        run, row = divmod(number, max(1, self._attempt.samples_per_run))
+        run, row = self._place(number)
         if run >= len(self._attempt.feeds):
             return None
         array, axis = self._attempt.feeds[run][name], self._axes[name]
         if axis is None:
             return array
         return np.asarray(array.take(row, axis)) if row < array.shape[axis] else None
+
+    def _place(self, number: int) -> tuple[int, int]:
+        """The run that a sample is in, and which one it is there."""
+        if self.synthetic:
+            return divmod(number, max(1, self._attempt.samples_per_run))
+        run = bisect_right(self._starts, number) - 1
+        return run, number - self._starts[run]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """The first sample of each run of the user's data, and how many there are."""
+        from onnxlint.runtime.data.batching import samples_in
+
+        sizes = (samples_in(feed, self.slots) for feed in self._attempt.feeds)
+        return [0, *accumulate(sizes)]
 
     @cached_property
     def _columns(self) -> dict[str, list[str]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from typing import TYPE_CHECKING
 
 from onnxlint.portrait.pictures import Image
+from onnxlint.portraying.png import png
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -29,19 +28,6 @@ def image(matrix: Array, number: int | None, longest: int = LONGEST_SIDE) -> Ima
     grey = np.zeros(small.shape) if not width else (small - low) / width * 255
     pixels = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
     return Image(png(pixels), pixels.shape[1], pixels.shape[0], number, low, high, odd)
-
-
-def png(pixels: Array) -> bytes:
-    """The file of a matrix of bytes."""
-    height, width = pixels.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _smaller(values: Array, longest: int) -> Array:

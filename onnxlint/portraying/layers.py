@@ -32,7 +32,7 @@ MOST_BOUNDED, MOST_READ = 500, 2_000_000
 """Nodes and elements of weights up to which bounds are computed that no rule asked for: a choice,
 a tenth of a second."""
 
-MOST_DETAILED = 2_000
+MOST_DETAILED = 1_000
 """Layers with histograms; a choice, one takes a kilobyte of the page."""
 
 MOST_WEIGHTS = 8

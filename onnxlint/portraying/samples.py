@@ -62,6 +62,8 @@ def _fed(fed: FedInput) -> Fed:
     name, kind = fed.slot.name, _type(fed)
     if fed.slot.dtype == "str":
         return Fed(name, kind, by="text", texts=_texts(fed.blocks))
+    if not any(block.size for block in fed.blocks):
+        return Fed(name, kind, by="all")
     axis, seen = _features(fed)
     count = len(seen.mean)
     declared = _declared(fed, count)

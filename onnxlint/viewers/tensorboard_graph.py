@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from onnxlint.model.graph.operators import LOOPS
 from onnxlint.viewers.paths import Paths
 from onnxlint.viewers.picture import Picture, Tensor, Vertex
 
 if TYPE_CHECKING:
     from tensorboardX.proto.graph_pb2 import GraphDef
-
-HANDED_IN = frozenset({"Loop", "Scan"})
-"""Operators whose body gets what the node reads, slot by slot."""
 
 PRODUCER = 22
 """A version of TensorFlow's format, which viewers ask for; of its first releases."""
@@ -84,7 +82,9 @@ class _Drawing:
         """What the inputs of bodies get from outside."""
         found: dict[int, int] = {}
         for number, vertex in enumerate(self._picture.vertices):
-            if self._picture.model.layers[number].op in HANDED_IN:
+            if (
+                self._picture.model.layers[number].op in LOOPS
+            ):  # whose body gets what the node reads, slot by slot
                 for _, room in vertex.bodies:
                     inner = self._picture.rooms[room].inputs
                     pairs = zip(inner, vertex.inputs, strict=False)

@@ -51,7 +51,8 @@ class _Spread:
             if value.yielded_to or len(self._poisoned) > MOST_FOLLOWED:
                 return None
             for reader in value.readers:
-                if reader.scope is not start.scope or reader.subgraphs or reader.called is not None:
+                elsewhere = reader.scope is not start.scope or reader.subgraphs
+                if elsewhere or reader.called is not None or len(reader.inputs) > MOST_FOLLOWED:
                     return None
                 ahead += self._through(reader)
         return reached

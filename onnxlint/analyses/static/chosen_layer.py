@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import CLASSIFIERS
+from onnxlint.model.graph.operators import CLASSIFIERS, MOVING
 from onnxlint.model.graph.walk import Walk
-
-_KEEPING = frozenset(
-    {"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Transpose", "Dropout", "Cast"}
-)
-"""Operators behind which the elements of a sample are the same, in another order at most."""
 
 _TABULAR = CLASSIFIERS | {"ai.onnx.ml::LinearRegressor", "ai.onnx.ml::TreeEnsembleRegressor",
                           "ai.onnx.ml::SVMRegressor", "ai.onnx.ml::TreeEnsemble"}  # fmt: skip
@@ -42,20 +37,21 @@ class ChosenLayer:
         for value in walk:
             yield value
             node = value.producer
-            if node is not None and node.op in _KEEPING:
+            if node is not None and node.op in MOVING:
                 walk.add(node.input(0))
 
 
 def chosen_layer(graph: Graph, name: str) -> ChosenLayer:
-    """The output of the node, or the value, of this name; without one what the last layer reads."""
+    """The output of the node or module, or the value, of this name; else the last layer's input."""
     return _named(graph, name) if name else _last(graph)
 
 
 def _named(graph: Graph, name: str) -> ChosenLayer:
+    by_module = {node.place.module: node.output for node in graph.main.nodes}  # the last of each
     by_node = {node.name: node.output for node in graph.main.nodes}
-    value = graph.main.values.get(name) or by_node.get(name)
+    value = graph.main.values.get(name) or by_node.get(name) or by_module.get(name)
     if value is None:
-        return ChosenLayer(None, problem=f"the main graph has no node or value {name!r}")
+        return ChosenLayer(None, problem=f"the main graph has no node, value or module {name!r}")
     layer = Layers(graph).of(value.producer)
     return ChosenLayer(value, None if layer is None else layer.axis)
 

@@ -172,7 +172,9 @@ class Costs:
                 budget = Budget(self._budget.left / 2, self._budget.memory)
                 data = Isolated(fixing, serialized, budget).result()
             except Crashed as error:
-                raise Unavailable(f"costs are not counted: expanding the model {error}") from error
+                raise Unavailable(
+                    f"costs are not counted: the model is not expanded: {error}"
+                ) from error
             inner = _parsed(self._graph, data)
             with closing(Shapes.build(inner, self._preflight, self._budget)) as shapes:
                 counting = Counting(inner, shapes, self.sizes, self._as_written)

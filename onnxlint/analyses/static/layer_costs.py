@@ -12,7 +12,7 @@ from onnxlint.analyses.static.operations import other_operations
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
-from onnxlint.runtime.shape_inference.sized import number_of
+from onnxlint.runtime.shape_inference.node_numbers import number_of
 
 
 @dataclass(frozen=True)

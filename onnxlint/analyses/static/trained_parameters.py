@@ -18,6 +18,7 @@ from onnxlint.model.graph.operators import (
     GIVEN_SLOTS,
     INTEGER_WEIGHT_SLOTS,
     LEARNT_SCALARS,
+    LOOPS,
     NORMALISATIONS,
 )
 from onnxlint.model.graph.walk import Walk
@@ -29,9 +30,6 @@ _PACKED_TABLE = "com.microsoft::GatherBlockQuantized"
 
 _PACKED = "com.microsoft::MatMulNBits"
 """Several weights in a byte, K by N of them."""
-
-_STATES = frozenset({"Loop", "Scan"})
-"""What they read are first states, and what they go through."""
 
 _CALL = re.compile(r"_\d+(?=\.|$)")
 """How PyTorch's older exporter tells the calls of a module apart."""
@@ -185,7 +183,9 @@ def learnt_elements(graph: Graph, node: Node, value: Value) -> int:
     What calls a function reads it as the nodes of the function do.
     """
     tensor = graph.tensor(value)
-    if tensor is None or tensor.fill or node.op in _STATES:
+    if tensor is None or node.op in LOOPS:  # first states, and what they go through
+        return 0
+    if tensor.fill and node.op not in LEARNT_SCALARS:  # a layer's weights are, however stored
         return 0
     if node.called is None:
         return _elements(node, value, tensor)

@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxlint.model.file.messages import containers
 from onnxlint.model.graph.operators import ON_SIZES
+from onnxlint.runtime.shape_inference.node_numbers import NUMBER
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 MOST_PASSES = 8
 """So often shapes are inferred anew: each pass may tell sizes that the next one computes with."""
-
-NUMBER = "onnxlint.node"
-"""The key of the metadata that tells the number of a node in the model as it was written."""
 
 MOST_ELEMENTS = 1 << 16
 """Elements of a value that is computed: positions of the longest sequences, no activations."""
@@ -61,11 +59,6 @@ def _number(model: ModelProto) -> None:
     for number, node in enumerate(nodes):
         del node.metadata_props[:]
         node.metadata_props.add(key=NUMBER, value=str(number))
-
-
-def number_of(node: NodeProto) -> int | None:
-    """The number of a node of a sized model; None where inference put it in."""
-    return next((int(entry.value) for entry in node.metadata_props if entry.key == NUMBER), None)
 
 
 def _fix(value: ValueInfoProto, sizes: Mapping[str, int], shape: Sequence[int] | None) -> None:

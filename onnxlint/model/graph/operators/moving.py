@@ -20,6 +20,9 @@ CASTING = frozenset({"Cast", "CastLike"})
 MOVING = LAYOUT | COPYING | {"Cast"}
 """Gives all elements of the first input, in another shape, order or type maybe."""
 
+SCORE_SHAPING = MOVING | {"Add", "Clip", "Div", "Mul", "Sub", "Tanh", "Where"}
+"""Scales, limits or masks the scores of attention on their way to the softmax."""
+
 PICKING = frozenset({"Compress", "Gather", "GatherElements", "GatherND", "Slice", "Split"})
 """Gives some elements of the first input, as they are."""
 

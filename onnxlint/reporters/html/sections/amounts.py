@@ -10,7 +10,6 @@ _BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 EXACT = 100_000
 """Counts below are told to the last digit: a choice, as wide as a rounded one."""
 
-
 ROUNDED = 999.5
 """Three digits do not tell more."""
 
@@ -28,10 +27,12 @@ def size(number: int) -> str:
 
 
 def share(part: float) -> str:
-    """A share of 1 as per cent; what is not 0 is not told as 0."""
+    """A share of 1 as per cent; what is neither none nor all is not told as such."""
     if 0 < part < 0.0001:
-        return "< 0.01 %"
-    return f"{part:.2%}".replace(".00%", "%").replace("%", " %")
+        return "< 0.01%"
+    if 0.9999 < part < 1:
+        return "> 99.99%"
+    return f"{part:.2%}".replace(".00%", "%")
 
 
 def figure(number: float) -> str:

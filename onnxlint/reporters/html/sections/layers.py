@@ -26,6 +26,9 @@ MOST_ROWS = 20_000
 AT_ONCE = 1_000
 """Layers that are shown before one asks for more; a choice, a browser lays them out in a moment."""
 
+MOST_UNFOLDED = 1_000
+"""Layers of which each has its details on the page; of more only those with findings have."""
+
 MOST_READ = 8
 """Layers named of which one reads; a choice, a Concat may read a hundred."""
 
@@ -75,6 +78,7 @@ class Row:
     layer: Layer
     cells: Sequence[tuple[str, str]]
     findings: Sequence[Item]
+    unfolds: bool
 
     @property
     def spark(self) -> Histogram | None:
@@ -113,9 +117,10 @@ class View:
     def rows(self, groups: Sequence[Group]) -> Iterator[Row]:
         """The layers, each with the findings at it, of those on the page."""
         at = self._findings(groups)
-        for layer in self.part.layers[:MOST_ROWS]:
+        for place, layer in enumerate(self.part.layers[:MOST_ROWS]):
             cells = [(column.text(layer), _sorted(column.key(layer))) for column in self.columns]
-            yield Row(layer, cells, at.get(layer.number, ()))
+            found = at.get(layer.number, ())
+            yield Row(layer, cells, found, place < MOST_UNFOLDED or bool(found))
 
     def has_findings(self, groups: Sequence[Group]) -> bool:
         """Whether any finding is at a layer that is shown."""
@@ -161,6 +166,9 @@ class View:
             yield f"No activations were observed: {part.not_run}."
         elif part.not_measured is not None:
             yield f"Gradients were not measured: {part.not_measured}."
+        if len(part.layers) > MOST_UNFOLDED:
+            yield (f"The first {MOST_UNFOLDED:,} layers and those with findings have their details "
+                   "here; onnxlint inspect shows those of the others.")  # fmt: skip
         if len(part.layers) > MOST_ROWS:
             yield f"{len(part.layers) - MOST_ROWS:,} more layers are not shown."
 

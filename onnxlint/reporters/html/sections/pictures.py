@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,7 +22,7 @@ class Picture:
     @property
     def source(self) -> str:
         """The file itself, as an address."""
-        return f"data:image/png;base64,{base64.b64encode(self.image.png).decode()}"
+        return f"data:image/png;base64,{self.image.png}"
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,10 @@ class _Mark:
 
 def chart(layers: Sequence[Layer]) -> Chart | None:
     """The chart; None where nothing was measured of two layers."""
-    scale = ("Activations: RMS, and magnitudes from 1 % to 99 %", [*_scales(layers)])
+    scale = (
+        "Activations: RMS, and percentiles 1 to 99 of magnitudes other than 0",
+        [*_scales(layers)],
+    )
     gradients = ("Gradient at the layer, for one of length 1 at the output", [*_gradients(layers)])
     given = [(title, marks) for title, marks in (scale, gradients) if len(marks) > 1]
     if not given:
@@ -93,7 +96,7 @@ def _scales(layers: Sequence[Layer]) -> Iterator[_Mark]:
             continue
         band = ""
         if seen.low is not None and seen.high is not None:
-            band = f", 1 % to 99 %: {figure(seen.low)} to {figure(seen.high)}"
+            band = f", percentiles 1 to 99: {figure(seen.low)} to {figure(seen.high)}"
         title = f"{_named(layer)}: RMS {figure(seen.rms)}{band}"
         yield _Mark(at, layer, seen.rms, title, seen.low, seen.high)
 

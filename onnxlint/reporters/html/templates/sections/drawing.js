@@ -16,6 +16,7 @@
     return all.length <= most ? text : `${all.slice(0, most - 9).join("")}…${all.slice(-8).join("")}`;
   };
   const plural = (count) => `${format.format(count)} ${count === 1 ? "node" : "nodes"}`;
+  const bare = (op) => op.split("::").at(-1);
   const cut = (text, most) => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
 
   // Where everything stands after some boxes grew: `spans` are [from, to, how much longer].
@@ -294,7 +295,7 @@
       made.append(element("rect", { width: box.w, height: box.h, rx: 6 }));
       if (isOpen) made.append(element("rect", { class: "bar", width: box.w, height: HEADER - 6 }));
       const most = isOpen ? Math.floor(box.w / 8) - 6 : 17;
-      made.append(element("text", { class: "op", x: 10, y: isOpen ? 20 : 18 }, `${isGroup ? (isOpen ? "▾ " : "▸ ") : ""}${short(first, most - (isGroup ? 2 : 0))}`));
+      made.append(element("text", { class: "op", x: 10, y: isOpen ? 20 : 18 }, `${isGroup ? (isOpen ? "▾ " : "▸ ") : ""}${short(isGroup ? first : bare(first), most - (isGroup ? 2 : 0))}`));
       if (!isOpen) made.append(element("text", { class: "name", x: 10, y: 34 }, isGroup ? cut(second, 23) : short(second, 22)));
       if (unused) made.append(element("text", { class: "flag", x: 10, y: -4 }, isGroup ? `${format.format(unused)} unused` : "unused"));
       if (count) {

@@ -30,6 +30,7 @@ for (const section of document.querySelectorAll(".part.layers")) {
   };
 
   const unfold = (row, isOpen) => {
+    if (row.rows.length < 2) return;
     row.rows[1].hidden = !isOpen;
     row.querySelector("th > button").setAttribute("aria-expanded", String(isOpen));
   };
