@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from onnxlint.analyses.ranges.hazards import Hazards
     from onnxlint.analyses.ranges.range import Range
     from onnxlint.analyses.ranges.ranges import Ranges
+    from onnxlint.analyses.series.runs import SeriesRuns
+    from onnxlint.analyses.series.series import Series
     from onnxlint.analyses.stability.behaviour import Behaviour, ResizedAxis
     from onnxlint.analyses.stability.decision_ties import Ties
     from onnxlint.analyses.stability.output_difference import Difference
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from onnxlint.pipeline import lint, lint_many
     from onnxlint.release_diff import ReleaseDiff
     from onnxlint.rules.rule import Option, rule
+    from onnxlint.series_report import ScoreCurve, SeriesReport, TensorCurve
     from onnxlint.settings import Settings
     from onnxlint.severity import Severity, Stage
 
@@ -186,8 +189,12 @@ _HOMES = {
     "Rounding": "onnxlint.analyses.static.precision",
     "Schemas": "onnxlint.analyses.static.schemas",
     "Scope": "onnxlint.model.graph.nodes",
+    "ScoreCurve": "onnxlint.series_report",
     "Scores": "onnxlint.analyses.predictions.scores",
     "Sensitivity": "onnxlint.analyses.stability.sensitivity",
+    "Series": "onnxlint.analyses.series.series",
+    "SeriesReport": "onnxlint.series_report",
+    "SeriesRuns": "onnxlint.analyses.series.runs",
     "Settings": "onnxlint.settings",
     "Severity": "onnxlint.severity",
     "Shapes": "onnxlint.analyses.static.shapes",
@@ -198,6 +205,7 @@ _HOMES = {
     "SymbolicSizes": "onnxlint.analyses.static.symbolic_sizes",
     "Target": "onnxlint.analyses.targets.targets",
     "Targets": "onnxlint.analyses.targets.targets",
+    "TensorCurve": "onnxlint.series_report",
     "Text": "onnxlint.analyses.static.texts",
     "Texts": "onnxlint.analyses.static.texts",
     "Ties": "onnxlint.analyses.stability.decision_ties",
@@ -316,8 +324,12 @@ __all__ = [
     "Rounding",
     "Schemas",
     "Scope",
+    "ScoreCurve",
     "Scores",
     "Sensitivity",
+    "Series",
+    "SeriesReport",
+    "SeriesRuns",
     "Settings",
     "Severity",
     "Shapes",
@@ -328,6 +340,7 @@ __all__ = [
     "SymbolicSizes",
     "Target",
     "Targets",
+    "TensorCurve",
     "Text",
     "Texts",
     "Ties",

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics, TraceRow
+from onnxlint.series_report import SeriesReport
 from onnxlint.severity import Severity
 
 
@@ -45,6 +46,7 @@ class Contributions:
     not_executed: str | None = None
     trace: tuple[TraceRow, ...] | None = None
     metrics: Metrics | None = None
+    series: SeriesReport | None = None
     losses: list[Loss] = field(default_factory=list)
     defects: list[Defect] = field(default_factory=list)
 

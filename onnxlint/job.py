@@ -155,7 +155,8 @@ def settings_of(loaded: Loaded, model: str | None = None, **given: Any) -> Setti
     settings = replace(settings, **overrides)
     if "samples" in overrides:
         return settings
-    default = DEFAULT_SAMPLES if settings.labels is None else LABELLED_SAMPLES
+    is_labelled = settings.labels is not None or settings.train_labels is not None
+    default = LABELLED_SAMPLES if is_labelled else DEFAULT_SAMPLES
     return replace(settings, samples=said("samples") or default)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from onnxlint.findings import Diagnostic, counted
+from onnxlint.series_report import SeriesReport
 from onnxlint.severity import Severity
 
 T = TypeVar("T")
@@ -144,6 +145,7 @@ class ModelReport:
     judged by the clock. `sample_files` are the first samples where each is a file, in their order.
     `portrait` is what a page shows beside findings (`onnxlint.portrait`); None where none asked.
     `asked` are options of `onnxlint check` under which it judges the same, but for the rules.
+    `series` is what was seen over the checkpoints that led to the model; None without them.
     """
 
     path: str
@@ -169,6 +171,7 @@ class ModelReport:
     sample_files: tuple[str, ...] | None = None
     portrait: Mapping[str, Any] | None = None
     asked: tuple[str, ...] = ()
+    series: SeriesReport | None = None
 
     @property
     def rules_run(self) -> int:

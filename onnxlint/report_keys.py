@@ -54,6 +54,8 @@ def key_of(job: Job) -> str:
     is_fresh = settings.witnesses is not None or settings.timed
     if job.source is not None or job.path == "-" or is_fresh:
         raise Unkeyed
+    if settings.series is not None:  # many files, which a run of minutes reads once
+        raise Unkeyed
     parts: dict[str, Any] = {
         "model": file_state(Path(job.path)),
         "files": [*_states_of(job)],

@@ -193,6 +193,7 @@ class RuleRunner:
             not_executed=parts.not_executed,
             trace=parts.trace,
             metrics=parts.metrics,
+            series=parts.series,
             suppressed=tuple(sorted(away, key=lambda each: each.finding.order())),
             gone=tuple(
                 Gone(e.code, e.name, e.where, e.fingerprint) for e in left if e.code in judged

@@ -165,6 +165,21 @@ def _exists(path: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointFiles:
+    """The exports of one training run, the last one the model itself; in the order of `steps`.
+
+    `unit` and `steps_from` say what the steps count and where they were read. `jobs` checkpoints
+    are looked at in parallel, which changes nothing that is seen.
+    """
+
+    files: tuple[Path, ...]
+    steps: tuple[int, ...]
+    unit: str = "checkpoint"
+    steps_from: str = "order"
+    jobs: int = field(default=1, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
 
@@ -180,6 +195,8 @@ class Settings:
     `layer` is the node, or value, whose numbers a page shows as points, a point a sample: empty for
     the input of the last dense layer, None where no page is made; with `tsne` also by t-SNE. With
     `timed` a page shows how long the kernels of each layer take.
+    `series` are the checkpoints that led to the model; `train_data` and `train_labels` are what it
+    was trained on, beside `data` and `labels`, which it was not.
     """
 
     stage: Stage = Stage.TRAINED
@@ -202,17 +219,22 @@ class Settings:
     values: Mapping[str, ValuePromise] = field(default_factory=dict)
     budgets: Budgets = field(default_factory=Budgets)
     provenance: Provenance = field(default_factory=Provenance)
+    series: CheckpointFiles | None = None
+    train_data: Path | None = None
+    train_labels: LabelSource | None = None
     layer: str | None = None
     tsne: bool = False
     timed: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("data", "witnesses", "reference"):
+        for name in ("data", "witnesses", "reference", "train_data"):
             given = getattr(self, name)
             if isinstance(given, str):  # as people write paths
                 object.__setattr__(self, name, Path(given))
-        if isinstance(self.labels, str | Path):
-            object.__setattr__(self, "labels", LabelSource.of(Path(self.labels)))
+        for name in ("labels", "train_labels"):
+            given = getattr(self, name)
+            if isinstance(given, str | Path):
+                object.__setattr__(self, name, LabelSource.of(Path(given)))
 
     @property
     def label_in_data(self) -> str | None:

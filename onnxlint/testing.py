@@ -8,6 +8,10 @@ beside it say what the syntax cannot:
     # target: ort-cpu-1.20   where the model is to run
     # data: x = [[1.5, 2]]   feed this, input by input, instead of synthesised samples
     # labels: [0, 1, 1]      what should come out, sample by sample
+    # train: x = [[1.5, 2]]  the data that it was trained on, input by input
+    # train-labels: [0, 1]   and its labels
+    # series: [0, 10, 20]    checkpoints at these steps: the changes are made for each anew, with
+                             `k` counting them from 0, and `weights` the constants as arrays
     # config: seed = 7       what the configuration file says, as `outputs.y.range = [0, 1]`
     >>> model.graph.node[0].name = ""      change the parsed model (`folder` is its directory)
 """
@@ -32,7 +36,7 @@ from onnxlint.job import Job, promised, settings_of
 from onnxlint.pipeline import lint_model
 from onnxlint.report import ModelReport
 from onnxlint.rules.rule import Rule
-from onnxlint.settings import LABELLED_SAMPLES, LabelSource, Settings
+from onnxlint.settings import LABELLED_SAMPLES, CheckpointFiles, LabelSource, Settings
 from onnxlint.severity import Stage
 from onnxlint.toml_tables import ConfigError, converted
 
@@ -50,7 +54,15 @@ DATA_FILE = "data.npz"
 LABEL_FILE = "labels.npy"
 """Holds its labels."""
 
-_DIRECTIVE = re.compile(r"(?:# (stage|option|target|data|labels|config):|>>> )\s*(.*)")
+TRAIN_FILE, TRAIN_LABEL_FILE = "train.npz", "train_labels.npy"
+"""The same of what it was trained on."""
+
+MODEL_FILE = "model.onnx"
+"""The model, in a folder of its own; of a series the last checkpoint."""
+
+_DIRECTIVE = re.compile(
+    r"(?:# (stage|option|target|data|labels|train|train-labels|config|series):|>>> )\s*(.*)"
+)
 
 
 class ExampleError(ValueError):
@@ -69,6 +81,9 @@ class Example:
     data: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[Any, ...] = ()
+    train: Mapping[str, Any] = field(default_factory=dict)
+    train_labels: tuple[Any, ...] = ()
+    series: tuple[int, ...] = ()
 
     @classmethod
     def parse(cls, source: str) -> Example:
@@ -81,11 +96,13 @@ class Example:
                 text.append(line)
             else:
                 directives.setdefault(directive[1] or "change", []).append(directive[2])
-        option, data, config = (
+        option, data, config, train = (
             tomllib.loads("\n".join(directives.get(kind, ())))
-            for kind in ("option", "data", "config")
+            for kind in ("option", "data", "config", "train")
         )
-        labels = directives.get("labels", [])
+        labels, train_labels, series = (
+            _listed(directives.get(kind, [])) for kind in ("labels", "train-labels", "series")
+        )
         return cls(
             "\n".join(text).strip(),
             Stage(directives.get("stage", [Stage.TRAINED])[-1]),
@@ -94,7 +111,10 @@ class Example:
             tuple(directives.get("target", ())),
             data,
             config,
-            tuple(tomllib.loads(f"a = {labels[-1]}")["a"]) if labels else (),
+            labels,
+            train,
+            train_labels,
+            series,
         )
 
     def settings_in(self, folder: Path) -> Settings:
@@ -111,26 +131,76 @@ class Example:
             settings = replace(
                 settings, labels=LabelSource(folder / LABEL_FILE), samples=LABELLED_SAMPLES
             )
+        if self.train:
+            labels = LabelSource(folder / TRAIN_LABEL_FILE)
+            settings = replace(settings, train_data=folder / TRAIN_FILE, train_labels=labels)
+        if self.series:
+            files = tuple(self._checkpoint(folder, k) for k in range(len(self.series)))
+            settings = replace(settings, series=CheckpointFiles(files, self.series, "step"))
         return settings
+
+    def _checkpoint(self, folder: Path, k: int) -> Path:
+        """The file of a checkpoint of the series."""
+        is_last = k == len(self.series) - 1
+        return folder / (MODEL_FILE if is_last else f"checkpoint_{k}.onnx")
 
     def model(self, folder: Path) -> ModelProto:
         """The model; its data, and files that its changes write, go to `folder`.
 
+        Of a series it is the last checkpoint; the earlier ones are written to `folder`, too.
+
         Raises:
             ExampleError: the text is not a model, or a change fails.
         """
+        for path, arrays in ((DATA_FILE, self.data), (TRAIN_FILE, self.train)):
+            if arrays:
+                _save_data(folder / path, arrays)
+        for path, labels in ((LABEL_FILE, self.labels), (TRAIN_LABEL_FILE, self.train_labels)):
+            if labels:
+                _save_labels(folder / path, labels)
+        if not self.series:
+            return self._changed({"folder": folder})
+        for k in range(len(self.series)):
+            proto = self._changed({"folder": folder, "k": k}, arrays=True)
+            self._checkpoint(folder, k).write_bytes(proto.SerializeToString())
+        return proto
+
+    def _changed(self, names: dict[str, Any], *, arrays: bool = False) -> ModelProto:
+        """The model with its changes; `arrays` lets them change constants as arrays, too."""
         proto = model_from_text(self.text)
-        names = {"model": proto, "folder": folder}
-        if self.data:
-            _save_data(folder / DATA_FILE, self.data)
-        if self.labels:
-            _save_labels(folder / LABEL_FILE, self.labels)
+        weights = _arrays(proto) if arrays else {}
+        names = {**names, "model": proto, "weights": weights}
         for change in self.changes:
             try:
                 exec(change, names)
             except Exception as error:
                 raise ExampleError(f"'>>> {change}': {type(error).__name__}: {error}") from error
+        _put_back(proto, names["weights"])
         return proto
+
+
+def _listed(given: list[str]) -> tuple[Any, ...]:
+    """The list that a directive holds; of several the last."""
+    return tuple(tomllib.loads(f"a = {given[-1]}")["a"]) if given else ()
+
+
+def _arrays(proto: ModelProto) -> dict[str, Any]:
+    """Its constants as arrays that can be changed."""
+    from onnx import numpy_helper
+
+    return {each.name: numpy_helper.to_array(each).copy() for each in proto.graph.initializer}
+
+
+def _put_back(proto: ModelProto, weights: Mapping[str, Any]) -> None:
+    """Writes such arrays into the model, in the dtypes that it has."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    for each in proto.graph.initializer:
+        if each.name in weights:
+            dtype = numpy_helper.to_array(each).dtype
+            array = np.asarray(weights[each.name], dtype)
+            each.CopyFrom(numpy_helper.from_array(array, each.name))
 
 
 def model_from_text(text: str) -> ModelProto:
@@ -166,7 +236,7 @@ def _save_labels(path: Path, labels: tuple[Any, ...]) -> None:
 def saved(example: Example) -> Iterator[Path]:
     """The example's model as a file in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="onnxlint-example-") as name:
-        path = Path(name) / "model.onnx"
+        path = Path(name) / MODEL_FILE
         path.write_bytes(example.model(Path(name)).SerializeToString())
         yield path
 

@@ -31,8 +31,8 @@ RUNNING = {
         "data_rules", "expected", "hints", "init", "inspect", "layers_inside", "model_explorer",
         "nan_marks", "positions", "predictions", "profile", "propagation", "public_reports",
         "reference", "refusals",
-        "release_diff", "reruns", "runtime_rules", "scores", "shapes", "synthesis", "targets",
-        "tensorboard", "ties", "together", "trace", "within", "witnesses",
+        "release_diff", "reruns", "runtime_rules", "scores", "series", "shapes", "synthesis",
+        "targets", "tensorboard", "ties", "together", "trace", "within", "witnesses",
     )
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""

@@ -16,10 +16,16 @@ def reported(analyses: Analyses) -> Iterator[type]:
     from onnxlint.analyses.predictions.baselines import Baselines
     from onnxlint.analyses.predictions.scores import Scores
     from onnxlint.analyses.ranges.ranges import Ranges
+    from onnxlint.analyses.series.runs import SeriesRuns
+    from onnxlint.analyses.series.series import Series
     from onnxlint.analyses.trace.observed_bounds import ObservedBounds
     from onnxlint.analyses.trace.trace import Trace
 
     settings = analyses.get(Settings)
+    if settings.series is not None:
+        yield Series
+        if analyses.have(Worker) is not None:
+            yield SeriesRuns
     if settings.labels is not None and analyses.have(Worker) is not None:
         yield Scores
         if settings.compare_simple:

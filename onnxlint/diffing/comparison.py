@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.matching.folding import Foldings
+from onnxlint.analyses.matching.layer_graph import LayerGraph
+from onnxlint.analyses.matching.pairs import Matching
+from onnxlint.analyses.matching.ports import paired_ports
 from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.diffing.folding import Foldings
-from onnxlint.diffing.interface import fact_changes, paired_ports, port_changes
+from onnxlint.diffing.interface import fact_changes, port_changes
 from onnxlint.diffing.layer_changes import layer_changes
-from onnxlint.diffing.layer_graph import LayerGraph
-from onnxlint.diffing.matching import Matching
 from onnxlint.diffing.sizes import operator_counts, release_of
 from onnxlint.diffing.weights import weight_changes
 from onnxlint.findings import counted

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
-from onnxlint.diffing.folding import Foldings
-from onnxlint.diffing.layer_graph import LayerVertex, Read, Source, layers_among
-from onnxlint.diffing.matching import Matching
-from onnxlint.diffing.neighbours import Neighbours
-from onnxlint.diffing.traits import attributes, is_same, operands
+from onnxlint.analyses.matching.folding import Foldings
+from onnxlint.analyses.matching.layer_graph import LayerVertex, Read, Source, layers_among
+from onnxlint.analyses.matching.neighbours import Neighbours
+from onnxlint.analyses.matching.pairs import Matching
+from onnxlint.analyses.matching.traits import attributes, is_same, operands
 from onnxlint.model.graph.place import shortened
 from onnxlint.release_diff import FactChange, LayerChange
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.matching.folding import Foldings
+from onnxlint.analyses.matching.layer_graph import LayerVertex
+from onnxlint.analyses.matching.pairs import Matching
 from onnxlint.analyses.trace.trace import Observed, Trace
-from onnxlint.diffing.folding import Foldings
-from onnxlint.diffing.layer_graph import LayerVertex
-from onnxlint.diffing.matching import Matching
 from onnxlint.release_diff import Observation, RangeChange
 
 if TYPE_CHECKING:

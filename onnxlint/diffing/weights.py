@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from onnxlint.analyses.matching.folding import Foldings, folded_numbers
+from onnxlint.analyses.matching.layer_graph import LayerGraph, LayerVertex
+from onnxlint.analyses.matching.pairs import Matching
+from onnxlint.analyses.matching.parameters import Parameter
 from onnxlint.analyses.static.precision import Distance
-from onnxlint.diffing.folding import Foldings, folded_numbers
-from onnxlint.diffing.layer_graph import LayerGraph, LayerVertex
-from onnxlint.diffing.matching import Matching
-from onnxlint.diffing.parameters import Parameter
 from onnxlint.model.graph.operators import INTEGER_AFFINE
 from onnxlint.release_diff import OTHER_SHAPE, WeightChange
 

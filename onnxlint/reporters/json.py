@@ -11,6 +11,7 @@ from onnxlint.model.graph.place import Place
 from onnxlint.report import FixReport, ModelReport, TraceRow
 from onnxlint.reporters.protocol import Gathering, Outcome, Run
 from onnxlint.safety.printable import json_text
+from onnxlint.series_report import SeriesReport
 from onnxlint.severity import Severity
 
 REPORT_VERSION = 1
@@ -85,6 +86,7 @@ def model_document(report: ModelReport) -> dict[str, Any]:
         ],
         "gone": [asdict(each) for each in report.gone],
         "mending": report.mending and _mending(report.mending),
+        "series": report.series and _series(report.series),
         "trace": None if report.trace is None else [_row(row) for row in report.trace],
     }
 
@@ -106,6 +108,18 @@ def _finding(finding: Diagnostic) -> dict[str, Any]:
         "fingerprint": finding.fingerprint,
         "structural_fingerprint": finding.structural_fingerprint,
     }
+
+
+def _series(series: SeriesReport) -> dict[str, Any]:
+    found: dict[str, Any] = _rounded(asdict(series))
+    return found
+
+
+def _rounded(told: Any) -> Any:
+    """The same in JSON's types, its numbers shortened."""
+    if isinstance(told, dict):
+        return {name: _rounded(each) for name, each in told.items()}
+    return [*map(_rounded, told)] if isinstance(told, list | tuple) else _shortened(told)
 
 
 def _row(row: TraceRow) -> dict[str, Any]:

@@ -90,6 +90,10 @@ def _model(report: ModelReport, view: View) -> Iterator[str]:
     """What there is to tell of one model, but its name."""
     if report.error is not None:
         yield f"  {click.style(unlinted(report), fg='red')}: {printable(report.error)}"
+    if report.series is not None:
+        from onnxlint.reporters.series_text import series_lines
+
+        yield from series_lines(report.series, all_of_them=view.repeats)
     shown, mended = view.of(report.findings), report.mending
     if mended is not None and (shown or view.repeats or _says_something(mended)):
         yield from _mending(mended, view.repeats)

@@ -12,7 +12,9 @@ from onnxlint.rules.references import cited
 _INSTEAD = "Instead"
 _SECTION = re.compile(r"^(Why|Fix|Bad|Good|Instead):[ \t]*(.*)$", re.MULTILINE)
 _HEADER = re.compile(r"(?:\s*<[^>]*>)?\s*")
-_SETTING = re.compile(r"# (?:stage|option|target|data|labels|config):.*\s*")
+_SETTING = re.compile(
+    r"# (?:stage|option|target|data|labels|train|train-labels|config|series):.*\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ _CGROUP_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
 class Budget:
     """Seconds for one model, counted from when this was made, and bytes for each process.
 
-    The time limit is meant for the default number of samples; whoever runs more gets as much more.
+    The time limit is meant for one model and the default number of samples; whoever runs more, or
+    a series of checkpoints, gets as much more.
     `memory` is None where neither the user nor the platform tells a limit.
     """
 
@@ -43,6 +44,8 @@ class Budget:
     def build(cls, settings: Settings) -> Budget:
         """What the settings allow, from now on."""
         more = max(1.0, settings.samples / DEFAULT_SAMPLES)
+        if settings.series is not None:  # each of them is read and run
+            more *= len(settings.series.files) + 1
         memory = settings.memory_limit or default_memory_limit()
         return cls(min(settings.time_limit * more, LONGEST_SECONDS), memory)
 

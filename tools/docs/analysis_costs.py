@@ -41,6 +41,8 @@ COSTS = {
     "Schemas": "reads operator schemas from onnx; no pass over the model.",
     "Scores": "compares outputs with labels.",
     "Sensitivity": "one further run per input.",
+    "Series": "reads every checkpoint once, two at a time, and compares their weights; only in `onnxlint series`.",
+    "SeriesRuns": "runs every checkpoint on the same samples, with its activations and gradients.",
     "Shapes": "shape inference in a child process, started first and waited for when first used.",
     "Support": "looks up each operator at its version and type.",
     "SymbolicSizes": "one pass over the nodes.",

@@ -52,6 +52,10 @@ TOPICS = (
     Topic("analyses/comparison", "Comparison",
           "The model beside a reference, stored outputs, and its own declarations.",
           ("onnxlint.analyses.comparison",)),
+    Topic("analyses/series", "Checkpoints over time",
+          "The checkpoints of a training run beside each other. "
+          "[A series of checkpoints](../../guides/series.md) shows the command.",
+          ("onnxlint.analyses.series", "onnxlint.series_report")),
     Topic("graph", "Graph, nodes and values",
           "The model as rules see it. A rule asks for `Graph` or `Preflight` as for an analysis.",
           ("onnxlint.model.graph", "onnxlint.model.file", "onnxlint.model.preflight")),

@@ -30,6 +30,14 @@ FAMILIES = {
         "a linear layer, dropout that is still active, faults that exporters are known for. These\n"
         "rules read the file; they never run the model.",
     ),
+    "CKP": Family(
+        "CKP: checkpoints over time",
+        "A training run by its checkpoints: layers that do not learn, losses that do not fall.",
+        "These rules need the checkpoints of one run: `onnxlint series CKPT…`. Those on weights\n"
+        "read the files; those on activations, entropy and gradients run them; those on the loss need\n"
+        "`--data` and `--labels`. [A series of checkpoints](../../guides/series.md) shows how to use\n"
+        "them.",
+    ),
     "CMP": Family(
         "CMP: comparison with a reference",
         "The model beside another one, stored outputs, or simple baselines.",

@@ -38,6 +38,14 @@ from onnxlint.reporters.json import REPORT_VERSION
 from onnxlint.rules.packs import discover
 from onnxlint.rules.rule import Rule
 from onnxlint.rules.toml_rules import RuleTable
+from onnxlint.series_report import (
+    ActivationCurve,
+    EntropyCurve,
+    GradientCurve,
+    ScoreCurve,
+    SeriesReport,
+    TensorCurve,
+)
 from onnxlint.severity import Severity
 
 FOLDER = Path(__file__).parents[2] / "onnxlint" / "schemas"
@@ -184,6 +192,7 @@ def _parts() -> dict[str, Any]:
         "metrics": _record(Metrics),
         "configuration": _record(Configuration),
         "trace_row": _record(TraceRow),
+        **_series(),
         "suppressed_finding": _record(Suppressed, finding={"$ref": "#/$defs/finding"}),
         "gone_finding": _record(Gone),
     }
@@ -271,8 +280,25 @@ def _model() -> dict[str, Any]:
         "suppressed": {"type": "array", "items": {"$ref": "#/$defs/suppressed_finding"}},
         "gone": {"type": "array", "items": {"$ref": "#/$defs/gone_finding"}},
         "mending": _or_null({"$ref": "#/$defs/fixes"}),
+        "series": _or_null({"$ref": "#/$defs/series"}),
         "trace": _or_null({"type": "array", "items": {"$ref": "#/$defs/trace_row"}}),
     })  # fmt: skip
+
+
+def _series() -> dict[str, Any]:
+    place = {"$ref": "#/$defs/place"}
+    return {
+        "series": _record(
+            SeriesReport, tensors=_array("tensor_curve"), activations=_array("activation_curve"),
+            entropies=_array("entropy_curve"), scores=_array("score_curve"),
+            gradient=_or_null({"$ref": "#/$defs/gradient_curve"}),
+        ),
+        "tensor_curve": _record(TensorCurve, place=place),
+        "activation_curve": _record(ActivationCurve, place=place),
+        "entropy_curve": _record(EntropyCurve, place=place),
+        "gradient_curve": _record(GradientCurve, place=place),
+        "score_curve": _record(ScoreCurve),
+    }  # fmt: skip
 
 
 def _summary() -> dict[str, Any]:

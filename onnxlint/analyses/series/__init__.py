@@ -1,0 +1,1 @@
+"""What a series of checkpoints of one training run shows over time."""

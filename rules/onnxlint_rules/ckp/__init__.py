@@ -1,0 +1,1 @@
+"""CKP: checkpoints of one training run, over time."""
