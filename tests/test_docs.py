@@ -20,6 +20,7 @@ import pytest
 import reference
 import rule_pages
 import schemas
+from browsing import QUIETLY
 from families import FAMILIES
 
 import onnxlint
@@ -227,7 +228,7 @@ def widths(browser: str, site: Path, folder: Path) -> list[Measured]:
     frames = folder / "frames.html"
     frames.write_text(measuring(site), encoding="utf-8")
     seen = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
+        [browser, *QUIETLY, "--allow-file-access-from-files",
          f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=90000", "--dump-dom",
          frames.as_uri()],
         capture_output=True, text=True, timeout=600,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import drawn_models
 import pytest
+from browsing import QUIETLY
 from drawn_pages import drawn, reported
 from test_formats import SPITEFUL, written
 from test_html_report import browser
@@ -137,7 +138,7 @@ def page(name: str, file: Path) -> Path:
 def test_drawings_are_used_in_a_window_and_on_a_phone(browser, tmp_path):
     files = {name: page(name, tmp_path / f"{name}.html") for name in PAGES}
     done = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
+        [browser, *QUIETLY, "--allow-file-access-from-files",
          "--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}",
          "--window-size=1500,1000", "--virtual-time-budget=60000", "--dump-dom",
          frame(files, tmp_path).as_uri()],

@@ -18,6 +18,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from browsing import QUIETLY
 from click.testing import CliRunner
 from hypothesis import given, settings
 from test_docs import BROWSERS
@@ -276,7 +277,7 @@ def observed(browser: str, file: Path, width: int, steps: str = STEPS) -> tuple[
         document.getElementById("seen").textContent = btoa(JSON.stringify(seen));
       }};</script>""", encoding="utf-8")  # fmt: skip
     done = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
+        [browser, *QUIETLY, "--allow-file-access-from-files",
          "--enable-logging=stderr", f"--user-data-dir={file.parent / 'profile'}",
          "--virtual-time-budget=20000", "--dump-dom", frame.as_uri()],
         capture_output=True, text=True, timeout=120,

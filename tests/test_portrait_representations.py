@@ -73,7 +73,7 @@ def test_another_layer_is_chosen_by_node_or_value(tmp_path, name, expected):
 
 
 def test_a_layer_that_is_not_there_is_told(tmp_path):
-    assert "no node or value '<lost>'" in of(tmp_path, layer="<lost>").reason
+    assert "no node, value or module '<lost>'" in of(tmp_path, layer="<lost>").reason
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(30, 5), (6, 200), (50, 1), (4, 3)])

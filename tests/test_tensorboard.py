@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from browsing import QUIETLY
 from click.testing import CliRunner, Result
 from conftest import FLAWED, SOUND, tries
 from hypothesis import given
@@ -209,7 +210,7 @@ def test_hostile_names_stay_text(board):
 def test_in_a_browser(board, tmp_path):
     """The cards of the time series are there, and those in sight are drawn."""
     shown = subprocess.run(
-        [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
+        [str(BROWSER), *QUIETLY, f"--user-data-dir={tmp_path}",
          "--virtual-time-budget=15000", "--dump-dom", f"{board}#timeseries"],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from pathlib import Path
 import drawn_models
 import onnx
 import pytest
+from browsing import QUIETLY
 from click.testing import CliRunner
 from conftest import ROOT
 from test_html_report import browser
@@ -112,7 +113,7 @@ def used(browser: str, files: Mapping[str, Path], folder: Path) -> tuple[dict, l
         document.getElementById("seen").textContent = btoa(JSON.stringify(all));
       }})();</script>""", encoding="utf-8")  # fmt: skip
     done = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
+        [browser, *QUIETLY, "--allow-file-access-from-files",
          "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}",
          "--window-size=1500,1000", "--virtual-time-budget=90000", "--dump-dom", frame.as_uri()],
         capture_output=True, text=True, timeout=240,
