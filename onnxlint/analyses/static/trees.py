@@ -91,8 +91,13 @@ class Ensemble:
 
     @cached_property
     def idle(self) -> Array:
-        """Rows of the splits both sides of which give the same for every input."""
-        return self._digests[1]
+        """Rows of the splits both sides of which give the same for every input.
+
+        Unless all are such, trees that ask the same at all nodes of a level are left out: their
+        form has such splits.
+        """
+        found = self._digests[1]
+        return found if len(found) == sum(self.splits.values()) else self._asymmetric(found)
 
     @cached_property
     def distinct(self) -> int:
@@ -125,7 +130,7 @@ class Ensemble:
 
         if not len(rows):
             return rows
-        is_symmetric = symmetric(self.rows, self.order)
+        is_symmetric = symmetric(self.rows, self.order) & (self.tree_depths > 1)
         return rows[~is_symmetric[self.order.tree[rows]]]
 
     @cached_property
