@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.symbolic_sizes import SymbolicSize, SymbolicSizes
     from onnxlint.analyses.static.texts import Text, Texts
     from onnxlint.analyses.static.trained_parameters import Parameters
+    from onnxlint.analyses.static.trees import Ensemble, Trees
     from onnxlint.analyses.static.weights import Weight, Weights
     from onnxlint.analyses.static.windows import Window, Windows
     from onnxlint.analyses.targets.operator_support import Support
@@ -125,6 +126,7 @@ _HOMES = {
     "Decompositions": "onnxlint.analyses.static.decompositions",
     "Difference": "onnxlint.analyses.stability.output_difference",
     "Draft": "onnxlint.model.edit.draft",
+    "Ensemble": "onnxlint.analyses.static.trees",
     "Execution": "onnxlint.analyses.execution.execution",
     "Expansions": "onnxlint.analyses.static.expansions",
     "Expected": "onnxlint.analyses.comparison.stored_outputs",
@@ -212,6 +214,7 @@ _HOMES = {
     "Tolerance": "onnxlint.analyses.comparison.stored_outputs",
     "Trace": "onnxlint.analyses.trace.trace",
     "Trail": "onnxlint.analyses.static.layers",
+    "Trees": "onnxlint.analyses.static.trees",
     "Tried": "onnxlint.analyses.stability.sensitivity",
     "Unavailable": "onnxlint.analyses",
     "UnknownName": "onnxlint.analyses.static.contract",
@@ -260,6 +263,7 @@ __all__ = [
     "Decompositions",
     "Difference",
     "Draft",
+    "Ensemble",
     "Execution",
     "Expansions",
     "Expected",
@@ -347,6 +351,7 @@ __all__ = [
     "Tolerance",
     "Trace",
     "Trail",
+    "Trees",
     "Tried",
     "Unavailable",
     "UnknownName",

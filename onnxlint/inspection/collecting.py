@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.static.trees import Trees
 from onnxlint.inspection.bounds import Bounds
 from onnxlint.inspection.cost import Totals
 from onnxlint.inspection.costing import Costing, Timing
+from onnxlint.inspection.forests import forest_of
 from onnxlint.inspection.inspected import Dims, Input, Inspected, Layer, Port, Reach, Seen, Weight
 from onnxlint.inspection.observing import reach_of, seen_of
 from onnxlint.inspection.wiring import Wiring
@@ -80,7 +82,7 @@ class Collected:
         self._shapes, self._trace = analyses.get(Shapes), trace
         self._bounds = bounds
         self._reaches: dict[Scope, Reach | None] = {}
-        self._wiring = Wiring(analyses)
+        self._wiring, self._trees = Wiring(analyses), analyses.get(Trees)
         self._costing = Costing(analyses, self._wiring, has_run=trace is not None)
         self.numbers = {node: number for number, node in enumerate(self._wiring.nodes)}
 
@@ -127,6 +129,7 @@ class Collected:
                 cost=self._costing.of(node),
                 reach=self._reach(node.scope),
                 time=None if timing is None else timing.of(node),
+                forest=forest_of(self._trees, node),
             )
 
     def is_glue(self, node: Node) -> bool:

@@ -11,6 +11,7 @@ from onnxlint.inspection.amounts import of_bytes, of_time, short
 from onnxlint.inspection.fitting import TIMES, cut_apart, cut_dims, cut_lists, cut_types
 from onnxlint.inspection.grid import Cells, Cutter, cut_each
 from onnxlint.inspection.inspected import Bound, Dims, Input, Inspected, Layer
+from onnxlint.reporters.summary import counted
 from onnxlint.safety.printable import printable
 
 
@@ -73,10 +74,14 @@ def _dims(dims: Dims) -> str:
 
 
 def _count(layer: Layer, _model: Inspected) -> str:
+    if layer.forest is not None:
+        return f"{counted(layer.forest.trees, 'tree')}, depth {layer.forest.depth:,}"
     return f"{layer.parameters:,}" if layer.parameters else ""
 
 
 def _short_count(layer: Layer, model: Inspected) -> str:
+    if layer.forest is not None:
+        return counted(layer.forest.trees, "tree")
     return _count(layer, model) if layer.parameters < 1_000_000 else short(layer.parameters)
 
 

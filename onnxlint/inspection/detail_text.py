@@ -13,6 +13,9 @@ from onnxlint.safety.printable import printable, printable_lines
 BAR = 40
 """Columns of the longest bar."""
 
+MOST_FEATURES = 20
+"""Features of trees that are named, by their share of splits; the JSON has all."""
+
 MOST_CONSUMERS = 20
 """Consumers of a value that are listed; the JSON has all."""
 
@@ -50,6 +53,8 @@ def _node(detail: Detail) -> Iterator[str]:
     yield printable(f"#{layer.number}  {layer.op}  {layer.node}".rstrip())
     told = {"Module": layer.module, "Scope": layer.scope,
             "Parameters": f"{layer.parameters:,}" if layer.parameters else None,
+            "Trees": layer.forest.told if layer.forest else None,
+            "Features": layer.forest.importance(MOST_FEATURES) if layer.forest else None,
             }  # fmt: skip
     for heading, text in told.items():
         if text:

@@ -125,6 +125,35 @@ class Reach:
 
 
 @dataclass(frozen=True)
+class Forest:
+    """The trees of a tree ensemble; `depth` is that of the deepest, in splits.
+
+    `features` maps the columns that are looked at to the number of splits that do, most first.
+    """
+
+    trees: int
+    nodes: int
+    leaves: int
+    depth: int
+    features: Mapping[str, int]
+
+    @property
+    def told(self) -> str:
+        """The sizes as text."""
+        sizes = ((self.trees, "tree", "trees"), (self.nodes, "node", "nodes"),
+                 (self.leaves, "leaf", "leaves"))  # fmt: skip
+        named = (f"{size:,} {one if size == 1 else several}" for size, one, several in sizes)
+        return f"{', '.join(named)}, depth {self.depth:,}"
+
+    def importance(self, most: int) -> str:
+        """The features by their share of splits, as many as are named."""
+        total = sum(self.features.values())
+        shares = [f"{at} ({count / total:.1%})" for at, count in self.features.items()][:most]
+        more = len(self.features) - len(shares)
+        return ", ".join([*shares, *([f"{more:,} more"] if more else [])])
+
+
+@dataclass(frozen=True)
 class Layer:
     """One node, with the type of its first output.
 
@@ -133,7 +162,8 @@ class Layer:
     what was learnt, in folded weights too. `is_glue` tells a node whose outputs depend on no
     input's elements: it computes sizes, or prepares constants. `inputs` are told past glue, `reads`
     are what the node reads itself, but for initializers. `reach` tells how often the graph,
-    subgraph or function ran that it stands in; None where that is not known.
+    subgraph or function ran that it stands in; None where that is not known. `forest` is what a
+    tree ensemble consists of.
     """
 
     number: int
@@ -159,6 +189,7 @@ class Layer:
     cost: Cost | None = None
     time: Timed | None = None
     reach: Reach | None = None
+    forest: Forest | None = None
 
     @property
     def title(self) -> str:

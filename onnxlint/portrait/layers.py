@@ -88,7 +88,8 @@ class Layer:
     nodes take, where that was measured; `within` is the number of the layer whose kernel computes
     it, where it has none of its own. `gradient` is the length of the gradient that arrives at
     it for one of length 1 at the output of the model, `gain` how much longer a small change gets
-    on the way from the layer before.
+    on the way from the layer before. `trees` tells what a tree ensemble consists of, `features`
+    which columns its splits look at.
     """
 
     number: int
@@ -112,6 +113,8 @@ class Layer:
     weights: tuple[Weight, ...] = ()
     gradient: float | None = None
     gain: float | None = None
+    trees: str = ""
+    features: str = ""
 
 
 @dataclass(frozen=True)

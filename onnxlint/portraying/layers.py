@@ -35,6 +35,9 @@ a tenth of a second."""
 MOST_DETAILED = 1_000
 """Layers with histograms; a choice, one takes a kilobyte of the page."""
 
+MOST_FEATURES = 20
+"""Features of trees that are named; a choice, two lines."""
+
 MOST_WEIGHTS = 8
 """Constants of one layer that are shown; a choice, twice as many as an LSTM reads."""
 
@@ -116,6 +119,8 @@ class _Making:
             weights=tuple(self._weights_of(node)) if is_detailed else (),
             gradient=None if found is None else _finite(found.gradient),
             gain=None if found is None else _finite(found.gain),
+            trees=told.forest.told if told.forest else "",
+            features=told.forest.importance(MOST_FEATURES) if told.forest else "",
         )
 
     def _weights_of(self, node: Node) -> Iterator[Weight]:

@@ -128,6 +128,14 @@ FAMILIES = {
         "opens it, and `select` does not leave them out. See [Untrusted models](../../guides/untrusted_models.md)\n"
         "and the [safety model](../../safety.md).",
     ),
+    "TRE": Family(
+        "TRE: trees",
+        "Decision trees, forests and boosted trees whose training or export went wrong.",
+        "Trees that are too deep, that split nothing or repeat each other, leaves that no input reaches,\n"
+        "thresholds that float32 cannot hold, missing values that the trees do not expect. These rules\n"
+        "read the attributes of `TreeEnsembleClassifier`, `TreeEnsembleRegressor` and `TreeEnsemble`, also\n"
+        "in subgraphs; only TRE003 needs data.",
+    ),
     "WGT": Family(
         "WGT: weights",
         "Stored weights that are broken, unused by training, or unfit for float16.",

@@ -248,6 +248,8 @@ def _facts(layer: Layer) -> Iterator[tuple[str, str]]:
     yield "Output", layer.output or ""
     if layer.parameters:
         yield "Parameters", f"{layer.parameters:,}"
+    yield "Trees", layer.trees
+    yield "Features by share of splits", layer.features
     if layer.trainable is not None and layer.parameters:
         yield "Trainable parameters", f"{layer.trainable:,}"
     yield "MACs", _exact(layer.macs)

@@ -1,0 +1,1 @@
+"""TRE: tree ensembles."""
