@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
 
+from onnxlint.model.graph.operators import RECURRENT
 from onnxlint.model.graph.place import Place
-
-_RECURRENT = ("GRU", "LSTM", "RNN")
 
 Curve = tuple[float | None, ...]
 """A number a checkpoint, or an interval between two; None where there is none."""
@@ -58,7 +57,7 @@ class TensorCurve:
     @property
     def inputs(self) -> int:
         """How many numbers a layer adds up with it."""
-        kept = self.shape[2:] if self.place.op_type in _RECURRENT else self.shape[1:]
+        kept = self.shape[2:] if self.place.op_type in RECURRENT else self.shape[1:]
         return prod(kept)
 
 

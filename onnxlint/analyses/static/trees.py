@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.operators import TREES
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
     from onnxlint.analyses.static.tree_paths import Dead
     from onnxlint.types import Array
-
-OPERATORS = ("ai.onnx.ml::TreeEnsembleClassifier", "ai.onnx.ml::TreeEnsembleRegressor",
-             "ai.onnx.ml::TreeEnsemble")  # fmt: skip
 
 
 class Ensemble:
@@ -176,7 +174,7 @@ class Trees:
 
     @cached_property
     def _read(self) -> dict[Node, Ensemble | str | None]:
-        return {node: _read(node) for node in self._graph.nodes() if node.op in OPERATORS}
+        return {node: _read(node) for node in self._graph.nodes() if node.op in TREES}
 
 
 def _read(node: Node) -> Ensemble | str | None:
