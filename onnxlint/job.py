@@ -141,10 +141,13 @@ def settings_of(loaded: Loaded, model: str | None = None, **given: Any) -> Setti
         )
 
     data, reference, labels, memory = map(said, ("data", "reference", "labels", "memory_limit"))
+    train_data, train_labels = map(said, ("train_data", "train_labels"))
     settings = Settings(
         data=loaded.path(data) if data else None,
         reference=loaded.path(reference) if reference else None,
         labels=LabelSource.of(loaded.path(labels)) if labels else None,
+        train_data=loaded.path(train_data) if train_data else None,
+        train_labels=LabelSource.of(loaded.path(train_labels)) if train_labels else None,
         compare_simple=said("compare_simple"),
         seed=said("seed"),
         time_limit=said("time_limit"),
@@ -155,7 +158,8 @@ def settings_of(loaded: Loaded, model: str | None = None, **given: Any) -> Setti
     settings = replace(settings, **overrides)
     if "samples" in overrides:
         return settings
-    default = DEFAULT_SAMPLES if settings.labels is None else LABELLED_SAMPLES
+    is_labelled = settings.labels is not None or settings.train_labels is not None
+    default = LABELLED_SAMPLES if is_labelled else DEFAULT_SAMPLES
     return replace(settings, samples=said("samples") or default)
 
 

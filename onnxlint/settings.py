@@ -180,6 +180,8 @@ class Settings:
     `layer` is the node, or value, whose numbers a page shows as points, a point a sample: empty for
     the input of the last dense layer, None where no page is made; with `tsne` also by t-SNE. With
     `timed` a page shows how long the kernels of each layer take.
+    `train_data` and `train_labels` are what it was trained on, beside `data` and `labels`, which it
+    was not.
     """
 
     stage: Stage = Stage.TRAINED
@@ -205,14 +207,18 @@ class Settings:
     layer: str | None = None
     tsne: bool = False
     timed: bool = False
+    train_data: Path | None = None
+    train_labels: LabelSource | None = None
 
     def __post_init__(self) -> None:
-        for name in ("data", "witnesses", "reference"):
+        for name in ("data", "witnesses", "reference", "train_data"):
             given = getattr(self, name)
             if isinstance(given, str):  # as people write paths
                 object.__setattr__(self, name, Path(given))
-        if isinstance(self.labels, str | Path):
-            object.__setattr__(self, "labels", LabelSource.of(Path(self.labels)))
+        for name in ("labels", "train_labels"):
+            given = getattr(self, name)
+            if isinstance(given, str | Path):
+                object.__setattr__(self, name, LabelSource.of(Path(given)))
 
     @property
     def label_in_data(self) -> str | None:

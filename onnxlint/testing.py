@@ -8,6 +8,8 @@ beside it say what the syntax cannot:
     # target: ort-cpu-1.20   where the model is to run
     # data: x = [[1.5, 2]]   feed this, input by input, instead of synthesised samples
     # labels: [0, 1, 1]      what should come out, sample by sample
+    # train: x = [[1.5, 2]]  the data that it was trained on, input by input
+    # train-labels: [0, 1]   and its labels
     # config: seed = 7       what the configuration file says, as `outputs.y.range = [0, 1]`
     >>> model.graph.node[0].name = ""      change the parsed model (`folder` is its directory)
 """
@@ -50,7 +52,12 @@ DATA_FILE = "data.npz"
 LABEL_FILE = "labels.npy"
 """Holds its labels."""
 
-_DIRECTIVE = re.compile(r"(?:# (stage|option|target|data|labels|config):|>>> )\s*(.*)")
+TRAIN_FILE, TRAIN_LABEL_FILE = "train.npz", "train_labels.npy"
+"""The same of what it was trained on."""
+
+_DIRECTIVE = re.compile(
+    r"(?:# (stage|option|target|data|labels|train|train-labels|config):|>>> )\s*(.*)"
+)
 
 
 class ExampleError(ValueError):
@@ -69,6 +76,8 @@ class Example:
     data: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[Any, ...] = ()
+    train: Mapping[str, Any] = field(default_factory=dict)
+    train_labels: tuple[Any, ...] = ()
 
     @classmethod
     def parse(cls, source: str) -> Example:
@@ -81,11 +90,13 @@ class Example:
                 text.append(line)
             else:
                 directives.setdefault(directive[1] or "change", []).append(directive[2])
-        option, data, config = (
+        option, data, config, train = (
             tomllib.loads("\n".join(directives.get(kind, ())))
-            for kind in ("option", "data", "config")
+            for kind in ("option", "data", "config", "train")
         )
-        labels = directives.get("labels", [])
+        labels, train_labels = (
+            _listed(directives.get(kind, [])) for kind in ("labels", "train-labels")
+        )
         return cls(
             "\n".join(text).strip(),
             Stage(directives.get("stage", [Stage.TRAINED])[-1]),
@@ -94,7 +105,9 @@ class Example:
             tuple(directives.get("target", ())),
             data,
             config,
-            tuple(tomllib.loads(f"a = {labels[-1]}")["a"]) if labels else (),
+            labels,
+            train,
+            train_labels,
         )
 
     def settings_in(self, folder: Path) -> Settings:
@@ -111,6 +124,9 @@ class Example:
             settings = replace(
                 settings, labels=LabelSource(folder / LABEL_FILE), samples=LABELLED_SAMPLES
             )
+        if self.train:
+            trained = LabelSource(folder / TRAIN_LABEL_FILE)
+            settings = replace(settings, train_data=folder / TRAIN_FILE, train_labels=trained)
         return settings
 
     def model(self, folder: Path) -> ModelProto:
@@ -121,10 +137,12 @@ class Example:
         """
         proto = model_from_text(self.text)
         names = {"model": proto, "folder": folder}
-        if self.data:
-            _save_data(folder / DATA_FILE, self.data)
-        if self.labels:
-            _save_labels(folder / LABEL_FILE, self.labels)
+        for path, arrays in ((DATA_FILE, self.data), (TRAIN_FILE, self.train)):
+            if arrays:
+                _save_data(folder / path, arrays)
+        for path, labels in ((LABEL_FILE, self.labels), (TRAIN_LABEL_FILE, self.train_labels)):
+            if labels:
+                _save_labels(folder / path, labels)
         for change in self.changes:
             try:
                 exec(change, names)
@@ -145,6 +163,11 @@ def model_from_text(text: str) -> ModelProto:
         return parser.parse_model(text if text.lstrip().startswith("<") else HEADER + text)
     except (parser.ParseError, IndexError) as error:  # older ones: a number out of range
         raise ExampleError(f"not ONNX text: {error}") from error
+
+
+def _listed(given: list[str]) -> tuple[Any, ...]:
+    """The list that a directive holds; of several the last."""
+    return tuple(tomllib.loads(f"a = {given[-1]}")["a"]) if given else ()
 
 
 def _save_data(path: Path, data: Mapping[str, Any]) -> None:

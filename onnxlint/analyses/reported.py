@@ -15,6 +15,7 @@ def reported(analyses: Analyses) -> Iterator[type]:
     from onnxlint.analyses.execution.worker import Worker
     from onnxlint.analyses.predictions.baselines import Baselines
     from onnxlint.analyses.predictions.scores import Scores
+    from onnxlint.analyses.predictions.train_scores import TrainScores
     from onnxlint.analyses.ranges.ranges import Ranges
     from onnxlint.analyses.trace.observed_bounds import ObservedBounds
     from onnxlint.analyses.trace.trace import Trace
@@ -22,6 +23,8 @@ def reported(analyses: Analyses) -> Iterator[type]:
     settings = analyses.get(Settings)
     if settings.labels is not None and analyses.have(Worker) is not None:
         yield Scores
+        if settings.train_data is not None:
+            yield TrainScores
         if settings.compare_simple:
             yield Baselines
     if analyses.have(Trace) is not None and analyses.have(Ranges) is not None:
