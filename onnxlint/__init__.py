@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.predictions.outputs import Outputs
     from onnxlint.analyses.predictions.predictions import Misnomer, Predictions
     from onnxlint.analyses.predictions.scores import Scores
+    from onnxlint.analyses.predictions.train_scores import Gap, TrainScores
     from onnxlint.analyses.ranges.hazard import Hazard
     from onnxlint.analyses.ranges.hazards import Hazards
     from onnxlint.analyses.ranges.range import Range
@@ -136,6 +137,7 @@ _HOMES = {
     "FirstDivergence": "onnxlint.analyses.comparison.first_divergence",
     "Fix": "onnxlint.fix",
     "FixError": "onnxlint.model.edit.draft",
+    "Gap": "onnxlint.analyses.predictions.train_scores",
     "Graph": "onnxlint.model.graph.graph",
     "Hazard": "onnxlint.analyses.ranges.hazard",
     "Hazards": "onnxlint.analyses.ranges.hazards",
@@ -215,6 +217,7 @@ _HOMES = {
     "Trace": "onnxlint.analyses.trace.trace",
     "Trail": "onnxlint.analyses.static.layers",
     "Trees": "onnxlint.analyses.static.trees",
+    "TrainScores": "onnxlint.analyses.predictions.train_scores",
     "Tried": "onnxlint.analyses.stability.sensitivity",
     "Unavailable": "onnxlint.analyses",
     "UnknownName": "onnxlint.analyses.static.contract",
@@ -273,6 +276,7 @@ __all__ = [
     "FirstDivergence",
     "Fix",
     "FixError",
+    "Gap",
     "Graph",
     "Hazard",
     "Hazards",
@@ -351,6 +355,7 @@ __all__ = [
     "Tolerance",
     "Trace",
     "Trail",
+    "TrainScores",
     "Trees",
     "Tried",
     "Unavailable",

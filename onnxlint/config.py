@@ -99,6 +99,8 @@ class Choices(msgspec.Struct, **TABLE):
     data: str | None = None
     reference: str | None = None
     labels: str | None = None
+    train_data: str | None = None
+    train_labels: str | None = None
     compare_simple: bool | None = None
     time_limit: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_TIME_LIMIT)] | None = None
     memory_limit: str | None = None

@@ -13,8 +13,8 @@ from onnxlint.toml_tables import ConfigError, exists, own_table, real_path
 
 Table = dict[str, Any]
 
-_PATHS = ("data", "reference", "labels", "accepted")
-"""Keys that name a file; `data` may name a function instead, which no folder changes."""
+_PATHS = ("data", "reference", "labels", "train-data", "train-labels", "accepted")
+"""Keys that name a file; data may name a function instead, which no folder changes."""
 
 _ADD_UP = ("ignore", "per-model", "rule", "rule-paths", "require-packs", "suppress")
 """Lists of which each file adds its own to those that it extends."""

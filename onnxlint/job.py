@@ -141,10 +141,13 @@ def settings_of(loaded: Loaded, model: str | None = None, **given: Any) -> Setti
         )
 
     data, reference, labels, memory = map(said, ("data", "reference", "labels", "memory_limit"))
+    train_data, train_labels = map(said, ("train_data", "train_labels"))
     settings = Settings(
         data=loaded.path(data) if data else None,
         reference=loaded.path(reference) if reference else None,
         labels=LabelSource.of(loaded.path(labels)) if labels else None,
+        train_data=loaded.path(train_data) if train_data else None,
+        train_labels=LabelSource.of(loaded.path(train_labels)) if train_labels else None,
         compare_simple=said("compare_simple"),
         seed=said("seed"),
         time_limit=said("time_limit"),

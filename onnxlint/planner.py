@@ -133,7 +133,8 @@ def _sources(loaded: Loaded, given: tuple[Path, ...]) -> tuple[Path, ...]:
 
 
 _VALUES = {
-    "data": "--data", "labels": "--labels", "reference": "--reference", "samples": "--samples",
+    "data": "--data", "labels": "--labels", "train_data": "--train-data",
+    "train_labels": "--train-labels", "reference": "--reference", "samples": "--samples",
     "seed": "--seed",
 }  # fmt: skip
 _FLAGS = {"compare_simple": ["--compare-simple"], "full_trace": ["--trace", "full"]}

@@ -111,7 +111,8 @@ class Metrics:
     by name what simple models reach on the same samples: accuracy, or RMSE in a regression.
     `classes` are the names of the classes; `numbered_by` says where the classes' numbers come from:
     the `labels` themselves, names of the `configuration`, the `model` or its `metadata`, or folders
-    of images by their `numbers` or their `order`.
+    of images by their `numbers` or their `order`. `train` is how the labels of the samples that the
+    model was trained on are met; None without such.
     """
 
     output: str
@@ -126,6 +127,7 @@ class Metrics:
     baselines: Mapping[str, float] | None = None
     numbered_by: str | None = None
     classes: tuple[str, ...] | None = None
+    train: Metrics | None = None
 
 
 @dataclass(frozen=True)

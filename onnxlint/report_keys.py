@@ -97,16 +97,16 @@ def _accepted(job: Job) -> Any:
 
 
 def _states_of(job: Job) -> Iterator[Any]:
-    """The files beside the model: data, labels, reference, rules."""
+    """The files beside the model: data, labels, those of training, reference, rules."""
     settings = job.settings
-    if settings.data is not None:
+    for data in filter(None, (settings.data, settings.train_data)):
         from onnxlint.runtime.data import generators, readers  # numpy, which a known report spares
 
-        if generators.is_one(settings.data) or readers.reader_of(settings.data) is not None:
+        if generators.is_one(data) or readers.reader_of(data) is not None:
             raise Unkeyed  # its code may read anything
-        yield tree_state(settings.data)
-    if settings.labels is not None:
-        yield _label_state(settings.labels.file)
+        yield tree_state(data)
+    for labels in filter(None, (settings.labels, settings.train_labels)):
+        yield _label_state(labels.file)
     if settings.reference is not None:
         yield _reference_state(settings.reference)
     for source in job.rule_sources:

@@ -15,6 +15,7 @@ def reported(analyses: Analyses) -> Iterator[type]:
     from onnxlint.analyses.execution.worker import Worker
     from onnxlint.analyses.predictions.baselines import Baselines
     from onnxlint.analyses.predictions.scores import Scores
+    from onnxlint.analyses.predictions.train_scores import TrainScores
     from onnxlint.analyses.ranges.ranges import Ranges
     from onnxlint.analyses.series.runs import SeriesRuns
     from onnxlint.analyses.series.series import Series
@@ -28,6 +29,8 @@ def reported(analyses: Analyses) -> Iterator[type]:
             yield SeriesRuns
     if settings.labels is not None and analyses.have(Worker) is not None:
         yield Scores
+        if settings.train_data is not None:
+            yield TrainScores
         if settings.compare_simple:
             yield Baselines
     if analyses.have(Trace) is not None and analyses.have(Ranges) is not None:

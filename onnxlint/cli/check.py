@@ -51,7 +51,8 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
 SECTIONS = {
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted"),
-    "Input data": ("data", "samples", "seed", "labels", "compare_simple", "reference"),
+    "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
+                   "compare_simple", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs",
                   "no_cache", "cache_dir"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
@@ -143,6 +144,19 @@ SECTIONS = {
     help="Ground-truth labels for --data: .npy, .npz, .csv or .parquet (FILE:NAME selects a column "
     "or array), or the same folder as --data, whose images lie in a folder per class. The report "
     "then has accuracy and calibration, or RMSE.",
+)
+@click.option(
+    "--train-data",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Samples that the model was trained on, as for --data: shows over-fitting (needs --data "
+    "and --labels).",
+)
+@click.option(
+    "--train-labels",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Ground-truth labels for --train-data, as for --labels.",
 )
 @click.option(
     "--compare-simple",

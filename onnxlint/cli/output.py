@@ -71,8 +71,10 @@ def named_files(options: Options) -> Iterator[tuple[str, Path]]:
     """What the command line names to be read beside models, and by which option."""
     from onnxlint.settings import LabelSource
 
-    labels = None if options.labels is None else LabelSource.of(options.labels).file
+    both = (options.labels, options.train_labels)
+    labels, trained = (None if each is None else LabelSource.of(each).file for each in both)
     given = {"data": options.data, "reference": options.reference, "labels": labels,
+             "train-data": options.train_data, "train-labels": trained,
              "config": options.config}  # fmt: skip
     yield from ((f"the file of --{name}", file) for name, file in given.items() if file is not None)
     yield from (("the file of --rules", file) for file in options.rules)
@@ -88,8 +90,10 @@ def _configured(jobs: Iterable[Job | ModelReport]) -> Iterator[tuple[str, Path]]
     from onnxlint.job import Job
 
     for settings in (job.settings for job in jobs if isinstance(job, Job)):
-        labels = None if settings.labels is None else settings.labels.file
-        files = {"data": settings.data, "reference": settings.reference, "labels": labels}
+        both = (settings.labels, settings.train_labels)
+        labels, trained = (None if each is None else each.file for each in both)
+        files = {"data": settings.data, "reference": settings.reference, "labels": labels,
+                 "train-data": settings.train_data, "train-labels": trained}  # fmt: skip
         yield from ((f"'{key}' of the configuration", file) for key, file in files.items() if file)
 
 

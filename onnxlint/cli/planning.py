@@ -52,6 +52,8 @@ class Options:
     time: bool = False
     layer: str | None = None
     tsne: bool = False
+    train_data: Path | None = None
+    train_labels: Path | None = None
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -72,6 +74,8 @@ def planner_of(options: Options) -> Planner:
         "data": options.data,
         "reference": options.reference,
         "labels": options.labels and LabelSource.of(options.labels),
+        "train_data": options.train_data,
+        "train_labels": options.train_labels and LabelSource.of(options.train_labels),
         "compare_simple": options.compare_simple or None,
         "samples": options.samples,
         "seed": options.seed,
@@ -124,6 +128,7 @@ def planned(
     from onnxlint.job import Job
 
     check_data(options.data)
+    check_data(options.train_data, "--train-data")
     able = planner.jobs(path for path, problem in models.items() if not problem)
     for job in able:
         if isinstance(job, Job):
@@ -135,14 +140,14 @@ def planned(
     ]
 
 
-def check_data(data: Path | None) -> None:
-    """Whether the data that the command line names is there.
+def check_data(data: Path | None, option: str = "--data") -> None:
+    """Whether the data that an option of the command line names is there.
 
     Raises:
         click.UsageError: it is not.
     """
     if data is not None and ":" not in data.name and not exists(data):
-        raise click.UsageError(f"--data {str(data)!r} does not exist; check the path")
+        raise click.UsageError(f"{option} {str(data)!r} does not exist; check the path")
 
 
 def check_files(settings: Settings) -> None:
@@ -158,6 +163,8 @@ def check_files(settings: Settings) -> None:
         told = "--tsne requires scikit-learn: pip install 'onnxlint[baseline]'"
         raise click.UsageError(told)
     labels = settings.labels
+    if settings.series is None:  # of which each checkpoint may be judged by what trained it alone
+        _check_training(settings)
     if labels is None:
         if settings.compare_simple:
             raise click.UsageError("--compare-simple requires --labels")
@@ -170,7 +177,26 @@ def check_files(settings: Settings) -> None:
         raise click.UsageError(message)
 
 
-def check_labels(labels: LabelSource, data: Path | None) -> None:
+def _check_training(settings: Settings) -> None:
+    """Whether samples of training come with their labels, and with others to compare them with.
+
+    Raises:
+        click.UsageError: they do not.
+    """
+    data, labels = settings.train_data, settings.train_labels
+    if data is None and labels is None:
+        return
+    if data is None or labels is None:
+        option, needed = ("--train-labels", "--train-data") if labels else (
+            "--train-data", "--train-labels")  # fmt: skip
+        raise click.UsageError(f"{option} requires {needed}")
+    if settings.data is None or settings.labels is None:
+        message = "--train-data requires --data and --labels: samples that training did not see"
+        raise click.UsageError(message)
+    check_labels(labels, data, "--train-")
+
+
+def check_labels(labels: LabelSource, data: Path | None, prefix: str = "--") -> None:
     """Whether there are labels: a file, or folders of images that are the data, too.
 
     Raises:
@@ -179,7 +205,10 @@ def check_labels(labels: LabelSource, data: Path | None) -> None:
     if exists(labels.file) and labels.file.is_dir():
         return  # whatever is wrong with it, reading it says
     if not is_file(labels.file):
-        raise click.UsageError(f"--labels {str(labels.file)!r} is not a file; check the path")
+        raise click.UsageError(f"{prefix}labels {str(labels.file)!r} is not a file; check the path")
     if labels.file == data and labels.key is None:
-        message = f"--labels and --data are one file; select a column: {labels.file.name}:COLUMN"
+        message = (
+            f"{prefix}labels and {prefix}data are one file; select a column: "
+            f"{labels.file.name}:COLUMN"
+        )
         raise click.UsageError(message)

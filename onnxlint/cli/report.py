@@ -16,7 +16,8 @@ DEFAULT_FILE = Path("onnxlint-report.html")
 SECTIONS = {
     "Report": ("output", "opens", "color"),
     "Page": ("time", "layer", "tsne"),
-    "Input data": ("data", "samples", "seed", "labels", "compare_simple", "reference"),
+    "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
+                   "compare_simple", "reference"),
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted"),
     "Execution": ("static_only", "trace", "time_limit", "memory_limit", "jobs", "no_cache",

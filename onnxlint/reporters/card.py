@@ -78,9 +78,11 @@ def _metrics(metrics: Metrics) -> Iterator[str]:
     on = f"{counted(metrics.samples, 'labelled sample')}, {metrics.task}"
     yield f"| Output {code(metrics.output, LONGEST)} | {_cell(on)} |"
     for name, title in _MEASURES.items():
-        value = getattr(metrics, name)
+        value, trained = getattr(metrics, name), getattr(metrics.train, name, None)
         if value is not None:
             yield f"| {title} | {value:.4g} |"
+        if trained is not None:
+            yield f"| {title} on training samples | {trained:.4g} |"
     for name, recall in (metrics.recall or {}).items():
         yield f"| Recall of {_cell(name)} | {recall:.4g} |"
     measure = "RMSE" if metrics.task == "regression" else "accuracy"

@@ -194,6 +194,21 @@ _NUMBERED = {
 
 def metrics_line(metrics: Metrics) -> str:
     """How a model meets the labels."""
+    told = [*_figures(metrics)]
+    if metrics.recall:
+        worst, recall = min(metrics.recall.items(), key=lambda each: each[1])
+        told.insert(1, f"lowest recall {recall:.4g} (class {printable(worst)})")
+    where = f"output {printable(metrics.output)!r}, {counted(metrics.samples, 'label')}"
+    numbered = _NUMBERED.get(metrics.numbered_by or "")
+    line = f"{', '.join(told)} ({where}{f'; {numbered}' if numbered else ''})"
+    if metrics.train is None:
+        return line
+    trained = f"{', '.join(_figures(metrics.train))} ({counted(metrics.train.samples, 'label')})"
+    return f"{line}; on training samples {trained}"
+
+
+def _figures(metrics: Metrics) -> Iterator[str]:
+    """Each number with its name."""
     numbers = {
         "accuracy": metrics.accuracy,
         "log loss": metrics.log_loss,
@@ -202,10 +217,4 @@ def metrics_line(metrics: Metrics) -> str:
         "R²": metrics.r2,
         **(metrics.baselines or {}),
     }
-    told = [f"{name} {number:.4g}" for name, number in numbers.items() if number is not None]
-    if metrics.recall:
-        worst, recall = min(metrics.recall.items(), key=lambda each: each[1])
-        told.insert(1, f"lowest recall {recall:.4g} (class {printable(worst)})")
-    where = f"output {printable(metrics.output)!r}, {counted(metrics.samples, 'label')}"
-    numbered = _NUMBERED.get(metrics.numbered_by or "")
-    return f"{', '.join(told)} ({where}{f'; {numbered}' if numbered else ''})"
+    yield from (f"{name} {number:.4g}" for name, number in numbers.items() if number is not None)

@@ -51,6 +51,7 @@ COSTS = {
     "Ties": "one further run with the scores fetched, only where outputs differ.",
     "Trace": "merges the statistics of the shared run.",
     "Trees": "reads the attributes of tree ensembles once, and walks all trees together when a rule asks for ways through them.",
+    "TrainScores": "runs the samples of `--train-data`, without recording inner values.",
     "Weights": "one pass over each weight that a rule asks for, read in pieces from the file.",
     "Windows": "reads attributes and shapes, of the nodes that it is asked about.",
     "Witnesses": "further runs to shrink an input, only with `--save-witness`.",

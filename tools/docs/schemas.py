@@ -189,7 +189,7 @@ def _parts() -> dict[str, Any]:
         "finding": finding,
         "place": _record(Place),
         "fixes": _fixes(),
-        "metrics": _record(Metrics),
+        "metrics": _record(Metrics, train=_or_null({"$ref": "#/$defs/metrics"})),
         "configuration": _record(Configuration),
         "trace_row": _record(TraceRow),
         **_series(),

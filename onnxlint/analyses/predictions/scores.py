@@ -174,6 +174,22 @@ class Scores:
             return scoring.binary_log_loss(self.probabilities, truths)
         return scoring.log_loss(self.probabilities, self.truths)
 
+    @cached_property
+    def losses(self) -> Array | None:
+        """The log loss, or squared error, of each row; None where there are no probabilities."""
+        import numpy as np
+
+        from onnxlint.runtime.metrics import scoring
+
+        if self.task == "regression":
+            return np.asarray(((self.predicted - self.truths) ** 2).mean(axis=1))
+        if self.probabilities is None:
+            return None
+        if self.task == "multi-label" or self.probabilities.shape[1] == 1:
+            truths = self.truths.reshape(self.probabilities.shape)
+            return np.asarray(scoring.binary_log_losses(self.probabilities, truths).mean(axis=1))
+        return scoring.log_losses(self.probabilities, self.truths)
+
     @property
     def rmse(self) -> float | None:
         """Root of the mean squared error of a regression."""

@@ -74,7 +74,7 @@ def _on(asked: Sequence[str], samples: str) -> Iterator[str]:
     """The same options on other samples, which have no labels."""
     words = iter(asked)
     for word in words:
-        if word in ("--data", "--labels", "--samples"):
+        if word in ("--data", "--labels", "--train-data", "--train-labels", "--samples"):
             next(words)
         elif word != "--compare-simple":
             yield word

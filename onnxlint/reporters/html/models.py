@@ -206,10 +206,14 @@ def _measures(metrics: Metrics, classes: int) -> Iterator[tuple[str, str]]:
     yield "Output", metrics.output
     yield "Task", metrics.task
     yield "Labelled samples", f"{metrics.samples:,}"
+    if metrics.train is not None:
+        yield "Labelled training samples", f"{metrics.train.samples:,}"
     for name, title in _MEASURES.items():
-        value = getattr(metrics, name)
+        value, trained = getattr(metrics, name), getattr(metrics.train, name, None)
         if value is not None:
             yield title, number(value)
+        if trained is not None:
+            yield f"{title} on training samples", number(trained)
     if metrics.log_loss is not None and metrics.task == "classification" and classes > 1:
         yield f"Log loss of equal probabilities, ln {classes:,}", number(math.log(classes))
     measure = "RMSE" if metrics.task == "regression" else "accuracy"

@@ -15,14 +15,24 @@ _LEAST = float(np.finfo(np.float32).eps)
 
 def log_loss(probabilities: Array, classes: Array) -> float:
     """Mean of -ln of the probability that each row [rows, k] gives its class."""
+    return float(log_losses(probabilities, classes).mean())
+
+
+def log_losses(probabilities: Array, classes: Array) -> Array:
+    """That of each row."""
     chosen = probabilities[np.arange(len(classes)), classes]
-    return float(-np.log(np.clip(chosen, _LEAST, 1)).mean())
+    return np.asarray(-np.log(np.clip(chosen, _LEAST, 1)))
 
 
 def binary_log_loss(probabilities: Array, truths: Array) -> float:
     """The same for independent labels: 1 where a label holds, 0 where not."""
+    return float(binary_log_losses(probabilities, truths).mean())
+
+
+def binary_log_losses(probabilities: Array, truths: Array) -> Array:
+    """That of each label."""
     p = np.clip(probabilities, _LEAST, 1 - _LEAST)
-    return float(-np.where(truths == 1, np.log(p), np.log1p(-p)).mean())
+    return np.asarray(-np.where(truths == 1, np.log(p), np.log1p(-p)))
 
 
 def calibration_error(confidence: Array, right: Array) -> float:
