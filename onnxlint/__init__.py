@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from onnxlint.rules.rule import Option, rule
     from onnxlint.settings import Settings
     from onnxlint.severity import Severity, Stage
+    from onnxlint.stamping import stamp
 
 _HOMES = {
     "Activations": "onnxlint.analyses.trace.activations",
@@ -224,6 +225,7 @@ _HOMES = {
     "lint_many": "onnxlint.pipeline",
     "listed": "onnxlint.findings",
     "rule": "onnxlint.rules.rule",
+    "stamp": "onnxlint.stamping",
     "together": "onnxlint.findings",
 }
 
@@ -354,6 +356,7 @@ __all__ = [
     "lint_many",
     "listed",
     "rule",
+    "stamp",
     "together",
 ]
 
