@@ -27,6 +27,7 @@ COMMANDS = {
     "inspect": "Summarise a model layer by layer.",
     "view": "Open a model in Netron.",
     "diff": "Compare two releases of a model.",
+    "history": "Show recorded runs: trends, and which findings came and went.",
     "targets": "List the known deployment targets.",
     "new": "Start a pack of rules, or a rule.",
     "test-rules": "Run the Bad and Good examples of rules.",
