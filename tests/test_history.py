@@ -134,10 +134,18 @@ def test_names_of_every_kind_come_back(folder):
     assert kept.models[0].path == "a\\udcff\0\u202e<b>.onnx"
 
 
-def test_broken_entries_are_one_sentence(folder):
-    add(folder / "h.db", run())
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE model SET ran = '{'", "UPDATE model SET hashes = '[]'",
+        "UPDATE figure SET value = 9e999", "UPDATE figure SET value = 'x'",
+        f"UPDATE model SET ran = '{'[' * 100_000}'",
+    ],
+)  # fmt: skip
+def test_broken_entries_are_one_sentence(change, folder):
+    add(folder / "h.db", run(errors=1))
     with sqlite3.connect(folder / "h.db") as database:
-        database.execute("UPDATE model SET ran = '{'")
+        database.execute(change)
     database.close()
     with pytest.raises(HistoryError, match="has entries of another form"):
         read(folder / "h.db")

@@ -7,6 +7,7 @@ write-ahead log, which needs files beside and shared memory, and so no network f
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -41,6 +42,12 @@ TABLES = {
     "figure_of_model": "CREATE INDEX figure_of_model ON figure (model)",
     "finding_of_model": "CREATE INDEX finding_of_model ON finding (model)",
 }
+
+
+_MISSHAPEN = (
+    ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
+"""What entries raise that somebody else wrote."""
 
 
 class HistoryError(Exception):
@@ -93,7 +100,7 @@ def _told(file: Path, done: str) -> Iterator[None]:
     """SQLite's errors as one sentence."""
     try:
         yield
-    except (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except (sqlite3.Error, *_MISSHAPEN) as error:
         if not isinstance(error, sqlite3.Error):
             raise HistoryError(file, f"has entries of another form ({error})", _OTHER) from error
         reason = str(error)
@@ -195,10 +202,17 @@ def _record(database: sqlite3.Connection, row: tuple[Any, ...]) -> Record:
     return Record(
         str(path), str(location), None if sha256 is None else str(sha256), str(verdict),
         None if error is None else str(error),
-        {str(name): float(value) for name, value in figures.fetchall()},
+        {str(name): _finite(value) for name, value in figures.fetchall()},
         _table(hashes), _list(ran), _list(options), None if seed is None else int(seed),
         tuple(Found(*map(str, each)) for each in found.fetchall()),
     )  # fmt: skip
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"figure {number}")
+    return number
 
 
 def _table(text: str) -> dict[str, str]:
