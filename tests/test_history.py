@@ -7,14 +7,17 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import onnx
 import pytest
 from click.testing import CliRunner
 from conftest import FLAWED, SOUND
 
 from onnxlint.cli.main import cli
+from onnxlint.digests import sha256_of
 from onnxlint.history.records import Found, Record, Recorded
 from onnxlint.history.store import HistoryError, add, read
 from onnxlint.history.trends import of_model, sparkline, stories
+from onnxlint.testing import model_from_text
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +69,25 @@ def test_the_report_is_the_same_with_and_without(write_model):
     write_model(FLAWED)
     plain, recorded = check("-f", "json"), check("-f", "json", "--record", "h.db")
     assert (plain.stdout, plain.exit_code) == (recorded.stdout, recorded.exit_code)
+
+
+def test_what_diff_does_not_write_is_not_recorded(write_model, folder):
+    write_model(FLAWED)
+    done = check("--record", "h.db", "--diff")
+    assert done.exit_code == 2 and "--record would keep what --diff does not" in done.output
+    assert not (folder / "h.db").exists()
+
+
+def test_external_data_count_and_are_hashed(folder):
+    proto = model_from_text(SOUND)
+    weights = onnx.numpy_helper.to_array(proto.graph.initializer[0])
+    proto.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(weights, "w"))
+    onnx.save(proto, "model.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
+    assert check("--record", "h.db").exit_code == 0
+    (record,) = read(folder / "h.db")[0].models
+    files = [folder / "model.onnx", folder / "w.bin"]
+    assert record.figures["bytes"] == sum(file.stat().st_size for file in files)
+    assert record.hashes == {"external w.bin": sha256_of(files[1])}
 
 
 def other_database(path: Path) -> None:

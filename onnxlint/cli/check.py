@@ -296,6 +296,8 @@ def command(
             raise click.UsageError("--fix-output requires --fix")
         if unverified_fixes:
             raise click.UsageError("--unverified-fixes requires --fix or --diff")
+    if diff and record is not None:
+        raise click.UsageError("--record would keep what --diff does not write; leave out one")
     options = options_of(given)
     from onnxlint.cli.formats import wanted_reports
     from onnxlint.cli.output import check_reports

@@ -73,14 +73,15 @@ class Recorded:
 
 
 def record_of(job: Job | ModelReport, report: ModelReport) -> Record:
-    """What is recorded of a model."""
+    """What is recorded of a model; of one that was fixed, the file that was written."""
     settings = job.settings if isinstance(job, Job) else None
-    sizes, hashes = _files(report)
+    path = (report.mending and report.mending.written) or report.path
+    sizes, hashes = _files(path, report.external)
     if isinstance(job, Job):
         hashes |= _hashes(job)
     return Record(
-        report.path,
-        os.path.abspath(report.path),  # noqa: PTH100 - of a link, where it lies
+        path,
+        os.path.abspath(path),  # noqa: PTH100 - of a link, where it lies
         report.sha256,
         VERDICTS[exit_code([report])],
         report.error,
@@ -115,11 +116,13 @@ def _entropies(portrait: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield f"entropy of {head['output']}", head["entropy"]
 
 
-def _files(report: ModelReport) -> tuple[dict[str, float], dict[str, str]]:
+def _files(
+    model: str, locations: tuple[str, ...] | None
+) -> tuple[dict[str, float], dict[str, str]]:
     """Size of the model with its external data, and the hashes of these."""
-    path = Path(report.path)
+    path = Path(model)
     try:
-        states = external_states(report.path, report.external or ())
+        states = external_states(model, locations or ())
         files = [path, *(path.parent / location for location in states)]
         size = float(sum(file.stat().st_size for file in files))
     except (OSError, ValueError, Unkeyed):  # it came from a pipe, or is gone
