@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from onnxlint.series_report import ScoreCurve, SeriesReport, TensorCurve
     from onnxlint.settings import Settings
     from onnxlint.severity import Severity, Stage
+    from onnxlint.stamping import stamp
 
 _HOMES = {
     "Activations": "onnxlint.analyses.trace.activations",
@@ -238,6 +239,7 @@ _HOMES = {
     "lint_many": "onnxlint.pipeline",
     "listed": "onnxlint.findings",
     "rule": "onnxlint.rules.rule",
+    "stamp": "onnxlint.stamping",
     "together": "onnxlint.findings",
 }
 
@@ -377,6 +379,7 @@ __all__ = [
     "lint_many",
     "listed",
     "rule",
+    "stamp",
     "together",
 ]
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from onnxlint.origins import check_names
 from onnxlint.toml_tables import TABLE, ConfigError, parse_bytes
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -139,16 +140,19 @@ class Budgets(msgspec.Struct, **TABLE):
 class Provenance(msgspec.Struct, **TABLE):
     """What the file is promised to say of its origin.
 
-    `required` are keys of the metadata, or a table from key to a regular expression that the whole
-    value matches; `producer` and `producer-version` are such expressions.
+    `require` are known facts, each of a known form (`onnxlint.origins`). `required` are keys of the
+    metadata, or a table from key to a regular expression that the whole value matches; `producer`
+    and `producer-version` are such expressions.
     """
 
+    require: list[str] = []
     required: list[str] | dict[str, Glob] = []
     producer: Glob | None = None
     producer_version: Glob | None = None
     licences: list[str] = []
 
     def __post_init__(self) -> None:
+        check_names(self.require)
         patterns = {f"required.{key}": pattern for key, pattern in self.patterns.items()}
         patterns |= {
             "producer": self.producer or "",

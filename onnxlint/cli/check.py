@@ -57,7 +57,7 @@ SECTIONS = {
                   "no_cache", "cache_dir"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
-               "quiet", "verbose", "formats", "output", "color"),
+               "quiet", "verbose", "formats", "output", "record", "color"),
     "Viewers": VIEWER_OPTIONS,
 }  # fmt: skip
 
@@ -277,6 +277,12 @@ SECTIONS = {
     help="Write the report to FILE instead of standard output; with several formats, the one that "
     "has no file of its own.",
 )
+@click.option(
+    "--record",
+    metavar="DB",
+    help="Add the run to a history: a file of SQLite, which 'onnxlint history' shows, or the "
+    "tracking URI of MLflow.",
+)
 @color_option
 @viewer_options
 def command(
@@ -284,7 +290,7 @@ def command(
     quiet: bool, verbose: bool, show: str | None, show_not_applicable: bool, no_hints: bool,
     max_warnings: int | None, exit_zero: bool, fix: bool, fix_output: Path | None, diff: bool,
     unverified_fixes: bool, tensorboard: Path | None, model_explorer: Path | None,
-    step: int | None, **given: Any,
+    step: int | None, record: str | None = None, **given: Any,
 ) -> None:  # fmt: skip
     """Lint models and report findings.
 
@@ -304,10 +310,13 @@ def command(
             raise click.UsageError("--fix-output requires --fix")
         if unverified_fixes:
             raise click.UsageError("--unverified-fixes requires --fix or --diff")
+    if diff and record is not None:
+        raise click.UsageError("--record would keep what --diff does not write; leave out one")
     options = options_of(given)
     from onnxlint.cli.formats import wanted_reports
     from onnxlint.cli.output import check_reports
     from onnxlint.cli.presentation import Presentation
+    from onnxlint.cli.recording import Recording
     from onnxlint.cli.reporting import Reporting
     from onnxlint.cli.verdict import outcome_of
     from onnxlint.cli.viewers import Viewers, check_models, give
@@ -331,19 +340,24 @@ def command(
         lint = fixer(fix_output, diff=diff, unverified=unverified_fixes)
     check_reports(wanted, fix_output, tasks, options)
     looks = Presentation(show, quiet, verbose, show_not_applicable, not no_hints)
-    reporting = Reporting([] if diff else wanted, looks.run(tasks, planner.packs))
+    run = looks.run(tasks, planner.packs)
+    reporting, recording = Reporting([] if diff else wanted, run), Recording(record, tasks)
     cache = None if fix or diff else cache_of(options)
     with closing(judged(tasks, lint, parallel=jobs, quiet=quiet, cache=cache)) as done:
-        reports = [*reporting.models(done)]
+        reports = [*reporting.models(recording.models(done))]
     outcome = outcome_of(
         tasks, reports, unmatched=nothing, most_warnings=max_warnings, exit_zero=exit_zero,
         is_selected=bool(options.select), seconds=time.perf_counter() - begin,
     )  # fmt: skip
-    reporting.end(outcome)
+    try:
+        reporting.end(outcome)
+    finally:
+        is_recorded = recording.end(outcome.exit_code, run)
     if diff:
         from onnxlint.cli.fix import show_diff
 
-        raise SystemExit(max(show_diff(reports, output, quiet=quiet), 2 * bool(outcome.error)))
+        raise SystemExit(max(show_diff(reports, output, quiet=quiet),
+                             2 * bool(outcome.error or not is_recorded)))  # fmt: skip
     if viewers and not give(viewers, tasks, reports, quiet=quiet):
         raise SystemExit(2)
-    raise SystemExit(outcome.exit_code)  # a rule may have replaced sys.exit
+    raise SystemExit(outcome.exit_code if is_recorded else 2)  # a rule may have replaced sys.exit

@@ -159,11 +159,7 @@ class ModelSection:
         required = [name for name, text in facts.metadata.items() if text.strip()]
         if required:
             yield f"required = {value(required)}  # metadata keys"
-        wanted = [
-            key for key in ("commit", "data-sha256", "seed", "license") if key not in required
-        ]
-        if wanted:
-            yield f"# required = {value([*required, *wanted])}"
+        yield '# require = ["git-commit", "data-sha256", "seed"]  # onnxlint.stamp writes them'
         licence = next((facts.metadata[key] for key in _LICENCES if facts.metadata.get(key)), "")
         named = [licence.strip()] if licence.strip() else ["Apache-2.0", "MIT"]
         yield f"{'' if licence.strip() else '# '}licences = {value(named)}"

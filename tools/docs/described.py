@@ -106,6 +106,7 @@ KEYS = {
     "Budgets.latency": "Latency as a multiple of another model's.",
     "Latency.reference": "The model to compare with; it runs the same samples in the same process.",
     "Latency.ratio": "How many times as long a run may take.",
+    "Provenance.require": "Required facts of a known form, whichever usual key tells them: `git-commit`, `git-clean`, `seed`, `data-sha256`, `labels-sha256`, `config-sha256`, `framework`, `date`, `run`, `license`; `onnxlint.stamp` writes them.",
     "Provenance.required": "Required metadata keys, or a table from key to the expression that its value matches.",
     "Provenance.producer": "Expression for the name of the exporter.",
     "Provenance.producer-version": "Expression for its version.",

@@ -16,6 +16,7 @@ from onnxlint.model.graph.crossings import in_order
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.graph.place import Place, shortened
+from onnxlint.origins import FACTS, Fact
 from onnxlint.promises import (
     LONGEST_PATTERN,
     Architecture,
@@ -73,6 +74,11 @@ class Contract:
     def build(cls, graph: Graph, layers: Layers, settings: Settings) -> Contract:
         """Takes the declarations as they are; names are looked up when somebody asks."""
         return cls(graph, layers, settings)
+
+    @property
+    def required_facts(self) -> Mapping[str, Fact]:
+        """What is required of the model's origin by name, each with its keys and its form."""
+        return {name: FACTS[name] for name in self.provenance.require}
 
     @staticmethod
     def line(*keys: str) -> Place:

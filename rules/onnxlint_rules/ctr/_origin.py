@@ -4,11 +4,50 @@ import re
 from collections.abc import Iterator, Mapping
 
 from onnxlint import Contract, Finding
+from onnxlint.model.graph.place import shortened
 
 LONGEST_VALUE = 1_000
 """Characters of a value that are compared with an expression: a choice, longer than any hash."""
 
 LICENCE_KEYS = ("license", "model_license", "licence", "model_licence", "licenses", "licences")
+
+
+HASHES_OF = {"data-sha256": "data", "labels-sha256": "labels", "config-sha256": "config"}
+
+
+def untold(contract: Contract, metadata: Mapping[str, str]) -> Iterator[Finding]:
+    """Known facts that the metadata do not tell, or in another form."""
+    for name, fact in contract.required_facts.items():
+        told = fact.told(metadata)
+        if told is None:
+            others = f", or {' or '.join(map(repr, fact.keys[1:]))}" if fact.keys[1:] else ""
+            yield Finding(
+                contract.line("provenance", "require", name),
+                f"metadata key {fact.keys[0]!r} is missing (required)",
+                hint=f"write {fact.keys[0]!r}{others} at export: onnxlint.stamp(model, "
+                f"{_argument(name)})",
+            )
+        elif not fact.accepts(told[1]):
+            yield Finding(
+                contract.line("provenance", "require", name),
+                f"metadata key {told[0]!r} is {shortened(told[1])!r} (required: {fact.form})",
+                hint=_remedy(name),
+            )
+
+
+def _argument(name: str) -> str:
+    if name in ("git-commit", "git-clean"):
+        return "git_commit=True"
+    argument = {"framework": "frameworks"}.get(name, HASHES_OF.get(name, name))
+    return f"{argument}=…"
+
+
+def _remedy(name: str) -> str:
+    if name == "git-clean":
+        return (
+            "commit what was changed, and export again with onnxlint.stamp(model, git_commit=True)"
+        )
+    return f"write it in that form: onnxlint.stamp(model, {_argument(name)})"
 
 
 def missing(contract: Contract, metadata: Mapping[str, str]) -> Iterator[Finding]:

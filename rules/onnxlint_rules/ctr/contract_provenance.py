@@ -12,14 +12,26 @@ def contract_provenance(contract: Contract, graph: Graph) -> Iterator[Finding]:
     """A file that does not say of its origin what the contract requires.
 
     Why: a release that nobody can trace to a commit, data, seed and licence cannot be repeated,
-    compared or withdrawn. `[provenance] required` names keys of the metadata (`metadata_props` of
-    the model), or is a table from key to a regular expression that the whole value matches;
+    compared or withdrawn. `[provenance] require` names facts of a known form, such as `git-commit`,
+    `seed` and `data-sha256`, which the metadata (`metadata_props` of the model) tell under one of
+    their usual keys; `required` names keys, or is a table from key to a regular expression that the
+    whole value matches;
     `producer` and `producer-version` are such expressions for the exporter, and `licences` lists
     what the metadata key `license` (or `model_license`, `licence`) may say.
-    Fix: write the metadata when the model is exported, e.g. with `onnx.helper.set_model_props`.
+    Fix: write the metadata when the model is exported, with `onnxlint.stamp` or
+    `onnx.helper.set_model_props`.
 
     Bad:
     # config: provenance.required = ["commit", "seed"]
+    net (float[N, 2] x) => (float[N, 2] y)
+    {
+        y = Relu(x)
+    }
+
+    Bad:
+    # config: provenance.require = ["git-commit", "git-clean", "data-sha256"]
+    >>> import onnx
+    >>> onnx.helper.set_model_props(model, {"git_commit": "1f3a9c0", "git_dirty": "true"})
     net (float[N, 2] x) => (float[N, 2] y)
     {
         y = Relu(x)
@@ -43,6 +55,15 @@ def contract_provenance(contract: Contract, graph: Graph) -> Iterator[Finding]:
     }
 
     Good:
+    # config: provenance.require = ["git-commit", "seed"]
+    >>> import onnxlint
+    >>> _ = onnxlint.stamp(model, git_commit="5bc7d2f08a1e4f0b9a5d3c2e1f6a7b8c9d0e1f2a", seed=7)
+    net (float[N, 2] x) => (float[N, 2] y)
+    {
+        y = Relu(x)
+    }
+
+    Good:
     # config: provenance = {required = ["seed"], licences = ["MIT"], producer = "py.*"}
     >>> import onnx
     >>> onnx.helper.set_model_props(model, {"seed": "0", "model_license": "MIT"})
@@ -54,10 +75,12 @@ def contract_provenance(contract: Contract, graph: Graph) -> Iterator[Finding]:
     """
     promised, proto = contract.provenance, graph.model.proto
     if not (
-        promised.patterns or promised.producer or promised.producer_version or promised.licences
-    ):
+        promised.require or promised.patterns or promised.producer or promised.producer_version
+        or promised.licences
+    ):  # fmt: skip
         raise NotApplicable("the contract requires nothing of the file's origin")
     metadata = {entry.key: entry.value for entry in proto.metadata_props}
+    yield from _origin.untold(contract, metadata)
     yield from _origin.missing(contract, metadata)
     yield from _origin.licence(contract, metadata)
     for key, seen, pattern in (
