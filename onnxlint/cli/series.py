@@ -14,6 +14,8 @@ from onnxlint.cli.check import command as check
 from onnxlint.cli.models import expand
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
+from onnxlint.cli.viewers import Viewers
+from onnxlint.safety.printable import printable
 
 if TYPE_CHECKING:
     from onnxlint.cli.planning import Options
@@ -26,10 +28,10 @@ SECTIONS = {
     "Rules": ("select", "ignore", "preview", "rules", "config", "trust_config"),
     "Execution": ("steps", "static_only", "time_limit", "memory_limit", "jobs"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
-               "quiet", "verbose", "formats", "output", "color"),
+               "quiet", "verbose", "formats", "output", "tensorboard", "color"),
 }  # fmt: skip
 
-_OWN = {"steps", "train_data", "train_labels", "jobs"}
+_OWN = {"steps", "train_data", "train_labels", "jobs", "tensorboard"}
 _UNASKED = {
     "stage": None, "target": (), "reference": None, "compare_simple": False, "trace": None,
     "save_witness": None, "accepted": None, "no_accepted": False,
@@ -53,7 +55,7 @@ def _series(
     *, models: tuple[str, ...], formats: tuple[str, ...], output: Path | None, quiet: bool,
     verbose: bool, show: str | None, show_not_applicable: bool, no_hints: bool,
     max_warnings: int | None, exit_zero: bool, steps: tuple[int, ...], jobs: int,
-    train_data: Path | None, train_labels: Path | None, **given: Any,
+    train_data: Path | None, train_labels: Path | None, tensorboard: Path | None, **given: Any,
 ) -> None:  # fmt: skip
     """Judge a training run by its checkpoints: which layers learn, and which one to ship.
 
@@ -80,6 +82,7 @@ def _series(
     from onnxlint.cli.verdict import outcome_of
     from onnxlint.pipeline import lint_model
 
+    viewers = Viewers.of(tensorboard, None, None)
     wanted = wanted_reports(formats, output)
     options = options_of(given | _UNASKED)
     _check_training(train_data, train_labels)
@@ -97,6 +100,9 @@ def _series(
         is_selected=bool(options.select), seconds=time.perf_counter() - begin,
     )  # fmt: skip
     reporting.end(outcome)
+    if reports[0].series is not None:
+        for told in viewers.write_series(reports[0].series):
+            click.echo(printable(told), err=True)
     raise SystemExit(outcome.exit_code)
 
 
@@ -187,6 +193,10 @@ command = sectioned(SECTIONS)(
         click.Option(
             ["--jobs", "-j"], type=click.IntRange(1), default=1, metavar="N",
             help="Number of checkpoints to look at in parallel.  [1]",
+        ),
+        click.Option(
+            ["--tensorboard"], type=_FILE, metavar="DIR",
+            help="Write the curves for TensorBoard, each checkpoint as a step.",
         ),
         *(
             each for each in check.params

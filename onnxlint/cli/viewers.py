@@ -16,6 +16,7 @@ from onnxlint.safety.printable import printable
 if TYPE_CHECKING:
     from onnxlint.job import Job
     from onnxlint.report import ModelReport
+    from onnxlint.series_report import SeriesReport
     from onnxlint.settings import Settings
     from onnxlint.viewers.picture import Picture
 
@@ -94,6 +95,24 @@ class Viewers:
             except OSError as error:
                 told = f"{option} {str(folder)!r}: {error.strerror or error}"
                 raise click.ClickException(printable(told)) from error
+
+    def write_series(self, series: SeriesReport) -> Iterator[str]:
+        """Writes the curves of a series for TensorBoard, where that is asked for; says where.
+
+        Raises:
+            click.ClickException: the folder cannot be written.
+        """
+        from onnxlint.viewers.tensorboard import write_series
+
+        folder = self.tensorboard
+        if folder is None:
+            return
+        try:
+            write_series(folder, series)
+        except OSError as error:
+            told = f"--tensorboard {str(folder)!r}: {error.strerror or error}"
+            raise click.ClickException(printable(told)) from error
+        yield f"{len(series.steps):,} checkpoints in {folder} (tensorboard --logdir {folder})"
 
     def _write_step(
         self, folder: Path, step: int, picture: Picture, report: ModelReport | None

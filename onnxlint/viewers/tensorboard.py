@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.report import ModelReport
 from onnxlint.safety.writing import placed, plain_mode
+from onnxlint.series_report import Curve, SeriesReport
 from onnxlint.viewers.picture import Picture
 
 if TYPE_CHECKING:
     from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto.summary_pb2 import Summary
 
 LARGEST_STEP = 10**10 - 1
 """As many digits as the name of a file has for it: files are read in the order of their names."""
@@ -54,6 +56,45 @@ def write_step(
         for each in Summaries(picture, paths, report).all()
     )
     _write(folder / _name(step, "step"), events, time)
+
+
+def write_series(folder: Path, series: SeriesReport) -> None:
+    """Writes the curves of a series as scalars, each checkpoint as the step that it is.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from tensorboardX.proto.event_pb2 import Event
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for at, step in enumerate(series.steps):
+        event = Event(wall_time=0.0, step=step, summary=_at(series, at))
+        _write(folder / _name(min(step, LARGEST_STEP), "series"), [event], 0.0)
+
+
+def _at(series: SeriesReport, at: int) -> Summary:
+    """The numbers of one checkpoint; those of an interval belong to the checkpoint at its end."""
+    from tensorboardX.proto.summary_pb2 import Summary
+
+    values = [
+        Summary.Value(tag=tag, simple_value=number)
+        for tag, curve in _curves(series)
+        if (place := at - (len(series.steps) - len(curve))) >= 0
+        and (number := curve[place]) is not None
+    ]
+    return Summary(value=values)
+
+
+def _curves(series: SeriesReport) -> Iterator[tuple[str, Curve]]:
+    yield from series.scalars()
+    for tensor in series.tensors:
+        name = f"{tensor.place} {tensor.parameter}"
+        yield f"update/{name}", tensor.update
+        yield f"mean/{name}", tensor.mean
+    for each in series.activations:
+        yield f"scale/{each.place}", each.rms
+        yield f"dead/{each.place}", each.dead
+        yield f"saturated/{each.place}", each.saturated
 
 
 def _name(number: int, kind: str) -> str:

@@ -52,7 +52,7 @@ def command(report: ModelReport, finding: Diagnostic) -> str:
     rule: Any = finding.code
     if rule.startswith(ENGINE_PREFIX):  # what a rule could not do
         rule = finding.evidence.get("rule")
-    words = ["onnxlint", argument(report.path)]
+    words = ["onnxlint", *_judged(report)]
     if isinstance(rule, str) and _RULE.fullmatch(rule):
         words += ["--select", rule]
     samples = finding.evidence.get("witness")
@@ -68,6 +68,17 @@ def command_line(words: Iterable[str]) -> str:
 def argument(path: str) -> str:
     """A path that is not taken for an option."""
     return f"./{path}" if path.startswith("-") and path != "-" else path
+
+
+def _judged(report: ModelReport) -> Iterator[str]:
+    """The model; or the series of checkpoints that it ends."""
+    series = report.series
+    if series is None:
+        yield argument(report.path)
+        return
+    yield from ("series", *map(argument, series.files))
+    if series.steps_from == "--steps":
+        yield from ("--steps", ",".join(map(str, series.steps)))
 
 
 def _on(asked: Sequence[str], samples: str) -> Iterator[str]:

@@ -50,6 +50,10 @@ class Section:
 
 def sections(report: ModelReport, number: int) -> Iterator[Section]:
     """Those of one model, which has this number on the page."""
+    if report.series is not None:
+        from onnxlint.reporters.html.sections.checkpoints import View
+
+        yield Section("checkpoints", "Over the checkpoints", number, View(report.series, report))
     for name in PARTS:
         made = part(report.portrait or {}, name)
         if made is None:
