@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from click.testing import CliRunner
 from conftest import ROOT
 from test_html_report import Page
@@ -86,3 +87,22 @@ def test_changes_beyond_what_a_page_holds_are_counted(monkeypatch):
 def test_without_the_library_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setattr(registry, "find_spec", lambda name: None)
     assert "requires jinja2: pip install 'onnxlint[report]'" in shown(SOUND, FLAWED, code=2)
+
+
+def test_the_format_names_its_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["diff", SOUND, SOUND, "--static-only", "-f", "html=d.html"])
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "onnxlint diff: no change" in (tmp_path / "d.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("given", "told"), [
+    (["-f", "html="], "'html=' names no file; write html=FILE"),
+    (["-f", "htm"], "'htm' is not one of text, json, markdown, html"),
+    (["-f", "html=a.html", "-o", "b.html"], "both name a file; leave out one of them"),
+    (["-f", "html=no/a.html"], "folder 'no' does not exist"),
+])  # fmt: skip
+def test_a_format_that_cannot_be_written_is_one_sentence(given, told):
+    done = CliRunner().invoke(cli, ["diff", SOUND, SOUND, *given])
+    assert done.exit_code == 2
+    assert told in done.stderr

@@ -36,6 +36,19 @@ def _names(_ctx: click.Context, _parameter: click.Parameter, given: tuple[str, .
 
 
 _FILE = click.Path(path_type=Path)
+FORMATS = ("text", "json", "markdown", "html")
+
+
+def _format(
+    _ctx: click.Context, _parameter: click.Parameter, given: str
+) -> tuple[str, Path | None]:
+    """A format, and its file: `html`, `html=FILE`."""
+    name, has_file, file = given.partition("=")
+    if name not in FORMATS:
+        raise click.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}")
+    if has_file and not file:
+        raise click.BadParameter(f"{given!r} names no file; write {name}=FILE")
+    return name, Path(file) if file not in ("", "-") else None
 
 
 @click.command("diff", cls=sectioned(SECTIONS))
@@ -71,9 +84,9 @@ _FILE = click.Path(path_type=Path)
               f"[{DEFAULT_TIME_LIMIT:g}]")  # fmt: skip
 @click.option("--memory-limit", metavar="SIZE",
               help="Memory limit for each process, e.g. 4GiB.")  # fmt: skip
-@click.option("--format", "-f", "format_", type=click.Choice(["text", "json", "markdown", "html"]),
-              default="text",
-              help="Format of the report; html shows both side by side.  [text]")  # fmt: skip
+@click.option("--format", "-f", "format_", callback=_format, default="text",
+              metavar="NAME[=FILE]", help="Format of the report: text, json, markdown, or html, "
+              "which shows both models side by side.  [text]")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write the report to FILE instead of standard output.")  # fmt: skip
 @click.option("--exit-code", is_flag=True,
@@ -82,8 +95,8 @@ _FILE = click.Path(path_type=Path)
               help="Show every change, not only the first ones of a section.")  # fmt: skip
 @color_option
 def command(
-    old: str, new: str, format_: str, output: Path | None, exit_code: bool, verbose: bool,
-    **given: Any,
+    old: str, new: str, format_: tuple[str, Path | None], output: Path | None, exit_code: bool,
+    verbose: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Compare two releases of a model: what changed from OLD to NEW.
 
@@ -98,9 +111,13 @@ def command(
       onnxlint diff v1.onnx v2.onnx --exit-code              fail if anything changed
     """
     require_working_directory()
-    _check_format(format_)
+    name, file = format_
+    if file is not None and output is not None:
+        raise click.UsageError("--format and --output both name a file; leave out one of them")
+    output = file or output
+    _check_format(name)
     planner = _planner(**given)
-    planner.portrays = format_ == "html"
+    planner.portrays = name == "html"
     _check_files(old, new, output, given)
     from onnxlint.cli.output import write_report, write_to_terminal
     from onnxlint.diffing.releases import DiffError, planned_diff
@@ -110,7 +127,7 @@ def command(
     except DiffError as error:
         raise click.ClickException(str(error)) from error
     width = terminal_width() if output is None else None
-    shown = _rendered(seen, planner, format_, verbose=verbose, width=width)
+    shown = _rendered(seen, planner, name, verbose=verbose, width=width)
     found = seen.diff
     if output is None:
         write_to_terminal(shown)
