@@ -41,8 +41,9 @@ BROWSERS := chromium chromium-browser google-chrome chrome
 
 $(VENV)/browser: | $(VENV)/installed-dev
 	@for name in $(BROWSERS); do command -v $$name && break; done > $@.log || \
-	  { test "$$(id -u)" = 0 && apt-get update && apt-get install --yes --no-install-recommends chromium; } \
-	  >> $@.log 2>&1 || echo 'No browser: tests of pages are skipped. Install chromium to run them.'
+	  { export DEBIAN_FRONTEND=noninteractive; test "$$(id -u)" = 0 && timeout 120 apt-get update && \
+	    timeout 300 apt-get install --yes --no-install-recommends chromium; } \
+	  >> $@.log 2>&1 < /dev/null || echo 'No browser: tests of pages are skipped. Install chromium to run them.'
 	@touch $@
 
 .PHONY: tests
