@@ -2,6 +2,11 @@
 
 import _signal as signal  # type: ignore[import-not-found]  # loads in no time
 import os
+import sys
+
+HELP = os.path.join(os.path.dirname(__file__), "cli", "help.txt")  # noqa: PTH118, PTH120 - as fast
+"""What `onnxlint --help` says where 80 columns are free: written by `tools/docs/help_text.py`."""
+COLUMNS = 80
 
 
 def _leave(*_: object) -> None:
@@ -9,10 +14,31 @@ def _leave(*_: object) -> None:
 
 
 def main() -> None:
-    """Loads the command, and runs it."""
+    """Loads the command, and runs it; for help alone nothing needs to be loaded."""
+    if sys.argv[1:] in (["--help"], ["-h"]) and _columns() >= COLUMNS and _helped():
+        return
     from onnxlint.cli.main import main as run
 
     run()
+
+
+def _columns() -> int:
+    try:
+        return int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(1).columns or COLUMNS
+    except ValueError:
+        return 0
+    except OSError:  # no terminal
+        return COLUMNS
+
+
+def _helped() -> bool:
+    """Whether the help is written out."""
+    try:
+        with open(HELP, "rb") as text:  # noqa: PTH123 - pathlib takes as long as the rest
+            told = text.read()
+        return told.isascii() and os.write(1, told) == len(told)
+    except OSError:  # no such file or no output: the command tells
+        return False
 
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

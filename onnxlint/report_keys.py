@@ -10,7 +10,6 @@ import platform
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import fields
 
+from onnxlint.installed import everything, version
 from onnxlint.job import Job
 from onnxlint.model.file.mapped_files import Files, TensorError, opened
 from onnxlint.rules.packs import RULE_SUFFIXES
@@ -212,26 +212,20 @@ def external_states(
 def installed() -> str:
     """A hash of our code and that of packs, and of the versions of libraries."""
     digest = hashlib.sha256()
-    brought = [entry for group in entry_points().groups if group.startswith("onnxlint.")
-               for entry in entry_points(group=group)]  # fmt: skip
-    packages = {entry.value.partition(":")[0].partition(".")[0] for entry in brought}
+    packages = {entry.value.partition(":")[0].partition(".")[0] for entry in everything()}
     for package in sorted({"onnxlint", *packages}):
         _add_package(digest, package)
-    told = [sys.version, platform.platform(), *(f"{name} {_version(name)}" for name in LIBRARIES)]
-    told += sorted(f"{each.group} {each.name}={each.value} {_owner(each)}" for each in brought)
+    told = [
+        sys.version,
+        platform.platform(),
+        *(f"{name} {version(name) or ''}" for name in LIBRARIES),
+    ]
+    told += sorted(
+        f"{each.group} {each.name}={each.value} {each.distribution} {each.version}"
+        for each in everything()
+    )
     digest.update(json.dumps(told).encode())
     return digest.hexdigest()
-
-
-def _owner(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
 
 
 def _add_package(digest: Any, package: str) -> None:

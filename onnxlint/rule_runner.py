@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from onnxlint.acceptance import Entry, known
 from onnxlint.analyses import Analyses, is_timed, runs_model
+from onnxlint.asking import needs_of, needs_worker
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.findings import Diagnostic, counted, folded
 from onnxlint.fix import Fix
@@ -38,16 +39,6 @@ millisecond. Analyses that it asks for, and processes that it waits for, do not 
 
 LEAST_RULE_SECONDS = 1.0
 """So long every rule may take, however little the model may."""
-
-
-def needs_worker(rule: Rule) -> bool:
-    """Whether a rule asks for an analysis that runs the model, and is nothing without it."""
-    return any(map(runs_model, rule.requests.values()))
-
-
-def wants_worker(rule: Rule) -> bool:
-    """Whether a rule has a use for a run of the model, needed or not."""
-    return needs_worker(rule) or any(map(runs_model, rule.wishes.values()))
 
 
 class RuleRunner:
@@ -167,6 +158,9 @@ class RuleRunner:
         if stage not in rule.stages:
             stages = " or ".join(sorted(rule.stages))
             raise NotApplicable(f"applies to stage {stages} only (this model: {stage})")
+        for setting, why_not in needs_of(rule).settings:
+            if getattr(self._job.settings, setting) is None:
+                raise NotApplicable(why_not)
         if rule.ops and rule.ops.isdisjoint(self.analyses.get(Graph).ops):
             raise NotApplicable(f"the model has no {', '.join(sorted(rule.ops))}")
 

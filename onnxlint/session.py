@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
-from onnxlint.analyses import Analyses, closure
+from onnxlint.analyses import Analyses
+from onnxlint.asking import beside, needs_of, needs_worker, wants_worker
 from onnxlint.job import Job
-from onnxlint.rule_runner import RuleRunner, needs_worker, wants_worker
+from onnxlint.rule_runner import RuleRunner
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.limits import Budget
 from onnxlint.watcher import Watcher
@@ -86,7 +87,7 @@ class JudgingSession:
             runner = RuleRunner(self._job, analyses, self.watcher, worker)
             self.watcher.begins_anew()
             self.watcher.begins("shape inference")
-            analyses.start(kind for rule in self._rules for kind in rule.requests.values())
+            analyses.start(beside(self._rules))
             for rule in sorted(self._rules, key=_effort):
                 runner.run(rule)
             yield runner
@@ -97,6 +98,5 @@ def _effort(rule: Rule) -> tuple[bool, int]:
 
     Whether the model runs at all is so told before what hangs on it.
     """
-    asked = (*rule.requests.values(), *rule.wishes.values())
-    requested = frozenset().union(*(closure(kind) for kind in asked))
-    return wants_worker(rule), len(requested)
+    needs = needs_of(rule)
+    return needs.may_run, needs.effort

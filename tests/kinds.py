@@ -7,7 +7,7 @@ from importlib import metadata
 import pytest
 from hypothesis import is_hypothesis_test
 
-from onnxlint.rule_runner import needs_worker
+from onnxlint.asking import needs_worker
 from onnxlint.rules.rule import Rule
 
 FILES = {

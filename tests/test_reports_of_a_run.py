@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +19,7 @@ from onnxlint.cli.models import expand, unmatched
 from onnxlint.cli.reporting import Reporting
 from onnxlint.cli.verdict import outcome_of
 from onnxlint.findings import Diagnostic
+from onnxlint.installed import Brought
 from onnxlint.job import Job
 from onnxlint.model.graph.place import Place
 from onnxlint.report import ModelReport
@@ -304,8 +304,8 @@ def brings(monkeypatch):
     monkeypatch.setitem(sys.modules, "a_pack", module)
 
     def bring(*formats):
-        entries = [EntryPoint(name, value, "onnxlint.reporters") for name, value in formats]
-        monkeypatch.setattr(registry, "entry_points", lambda group: entries)
+        entries = [Brought(name, value, "onnxlint.reporters") for name, value in formats]
+        monkeypatch.setattr(registry, "brought", lambda group: entries)
 
     return bring
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from onnxlint.contributions import Contributions, Contributor, FailureContributor
 from onnxlint.model.graph.place import NotApplicable
+from onnxlint.settings import Settings
 
 T = TypeVar("T")
 
@@ -24,7 +25,8 @@ class Analyses:
 
     An analysis is a class with a classmethod `build`, whose parameters name by their types the
     analyses that it is built from; one with a method `close` is closed at the end. One whose
-    `works_beside` is true has its work done by a process of its own, and is built first. One with
+    `works_beside` is true has its work done by a process of its own, and is built first. One that
+    hangs on a setting has it as `asked_by`, with what is said where the setting is None. One with
     a method `contribute`, or `contribute_failure`, has something to say in the report
     (`onnxlint.contributions`).
     """
@@ -44,6 +46,7 @@ class Analyses:
             raise self._failed[kind]
         if kind not in self._known:
             try:
+                self._check_asked_for(kind)
                 wanted: dict[str, Any] = {
                     name: self.get(needed)
                     for name, needed in _needs(kind).items()  # type: ignore[arg-type]
@@ -55,13 +58,17 @@ class Analyses:
                 raise
         return self._known[kind]  # type: ignore[no-any-return]
 
+    def _check_asked_for(self, kind: type) -> None:
+        if (asked := asked_by(kind)) is not None:
+            setting, why_not = asked
+            if getattr(self.get(Settings), setting) is None:
+                raise Unavailable(why_not)
+
     def start(self, kinds: Iterable[type]) -> None:
-        """Builds what goes on in processes of its own, if these analyses are or need such."""
-        needed = frozenset[type]().union(*map(closure, kinds))
-        for kind in sorted(needed, key=lambda each: each.__qualname__):
-            if getattr(kind, "works_beside", False):
-                with suppress(Exception):  # whoever asks for it is told
-                    self.get(kind)
+        """Builds these, whose work goes on in processes of their own."""
+        for kind in sorted(kinds, key=lambda each: each.__qualname__):
+            with suppress(Exception):  # whoever asks for it is told
+                self.get(kind)
 
     def give(self, thing: object) -> None:
         """Adds what no analysis builds: the model, the worker."""
@@ -103,6 +110,14 @@ def is_analysis(kind: type) -> bool:
     return hasattr(kind, "build")
 
 
+def asked_by(kind: type) -> tuple[str, str] | None:
+    """The setting without which nobody asked for an analysis, and what is said where it is None.
+
+    An analysis has it as `asked_by`. Rules that cannot do without are then not even loaded.
+    """
+    return getattr(kind, "asked_by", None)
+
+
 @cache
 def closure(kind: type) -> frozenset[type]:
     """An analysis and everything that it is built from."""
@@ -118,6 +133,15 @@ def runs_model(kind: type) -> bool:
 def is_timed(kind: type) -> bool:
     """Whether an analysis, or one that it is built from, measures time: `is_timed = True`."""
     return any(getattr(needed, "is_timed", False) for needed in closure(kind))
+
+
+def effort_of(kind: type) -> int:
+    """What an analysis adds to the effort of a rule: rules that ask for least run first.
+
+    One that loads the model in another way than it ships has more as `effort`: what needs only a
+    run of it as it ships comes before, and finds it loaded.
+    """
+    return getattr(kind, "effort", 1)
 
 
 def _builder(kind: type) -> Any:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from msgspec import Struct
 
+from onnxlint.installed import version
 from onnxlint.job import Job
 from onnxlint.report import ModelReport
 from onnxlint.reporters.protocol import Run, View
@@ -51,5 +50,5 @@ class Presentation(Struct, frozen=True):
 def _versions() -> Iterator[tuple[str, str]]:
     """The versions of the installed onnx and onnxruntime, which may have another name."""
     for name in ("onnx", "onnxruntime"):
-        with suppress(PackageNotFoundError):
-            yield name, version(name)
+        if (found := version(name)) is not None:
+            yield name, found

@@ -155,15 +155,14 @@ def _job(planner: Planner, files: CheckpointFiles, options: Options) -> Job:
     Raises:
         click.UsageError: none of those that are selected does, or a file is not there.
     """
-    from onnxlint.analyses import closure
     from onnxlint.analyses.series.series import Series
+    from onnxlint.asking import rests_on
     from onnxlint.cli.planning import check_data, check_files
 
     check_data(options.data)
     job = planner.job(str(files.files[-1]))
     check_files(job.settings)
-    others = {rule.code for rule in job.rules
-              if not any(Series in closure(kind) for kind in rule.requests.values())}  # fmt: skip
+    others = {rule.code for rule in job.rules if not rests_on(rule, Series)}
     job = job.without(others)
     if not job.rules:
         raise click.UsageError(

@@ -85,7 +85,7 @@ def _says_something(report: ModelReport) -> bool:
 
 def _obstacle(rule: Rule, job: Job, report: ModelReport) -> str | None:
     """Why a rule did not even look; None where it did, and was perhaps not applicable."""
-    from onnxlint.rule_runner import needs_worker
+    from onnxlint.asking import needs_worker
 
     if job.settings.stage not in rule.stages:
         stages = " or ".join(sorted(rule.stages))
@@ -115,7 +115,7 @@ def _notes(able: Able, is_selected: bool) -> Iterator[str]:
     if left_out:
         yield f"mandatory by the policy, and not run: {_listed(left_out)}"
     if is_selected and any(job.static_only for job, _ in able):
-        from onnxlint.rule_runner import needs_worker
+        from onnxlint.asking import needs_worker
 
         idle = {rule.code: None for job, _ in able if job.static_only
                 for rule in job.rules if needs_worker(rule)}  # fmt: skip

@@ -126,11 +126,10 @@ def _shown(old: Job, new: Job) -> list[Job]:
     """The same jobs; a portrait of the new model shows it beside the old one, layer by layer."""
     if not new.portrays or old.source is not None:
         return [old, new]
-    from onnxlint.analyses import closure
     from onnxlint.analyses.comparison.reference import Reference
+    from onnxlint.asking import rests_on
 
-    judging = {rule.code for rule in new.rules for kind in rule.requests.values()
-               if Reference in closure(kind)}  # fmt: skip
+    judging = {rule.code for rule in new.rules if rests_on(rule, Reference)}
     beside = replace(new.without(judging), settings=replace(new.settings, reference=Path(old.path)))
     return [old, beside]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import cast
 
+from onnxlint.installed import Brought, brought
 from onnxlint.reporters.protocol import MakeReporter
 from onnxlint.rules.diagnosis import words
 from onnxlint.rules.packs import PackError
@@ -98,10 +98,10 @@ def reporter_class(name: str) -> MakeReporter:
     return cast(MakeReporter, getattr(loaded, kind))
 
 
-def _brought() -> dict[str, EntryPoint]:
+def _brought() -> dict[str, Brought]:
     """Formats of installed packs, by name."""
-    found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP)):
+    found: dict[str, Brought] = {}
+    for entry in brought(ENTRY_POINT_GROUP):
         owner = "onnxlint" if entry.name in {*FORMATS, *ALIASES} else None
         if entry.name in found:
             owner = f"pack {_pack(found[entry.name])!r}"
@@ -114,11 +114,11 @@ def _brought() -> dict[str, EntryPoint]:
     return found
 
 
-def _pack(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else entry.value
+def _pack(entry: Brought) -> str:
+    return entry.distribution or entry.value
 
 
-def _loaded(entry: EntryPoint) -> MakeReporter:
+def _loaded(entry: Brought) -> MakeReporter:
     label = f"format {entry.name!r} of pack {_pack(entry)!r} ({entry.value})"
     try:
         with contained():  # what a pack prints is no part of the report

@@ -204,7 +204,7 @@ def defective(message: str, place: Place, evidence: Mapping[str, Any]) -> Diagno
 
 def _pack(rule: Rule) -> str:
     """What an author is looked for by: the package of a rule, or else the rule."""
-    package = rule.function.__module__.partition(".")[0]
+    package = rule.module.partition(".")[0]
     return f"rule {rule.code}" if package.startswith(FILE_PREFIX) else f"pack {package}"
 
 

@@ -10,15 +10,15 @@ import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from functools import lru_cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
 from msgspec import Struct, field
 
 from onnxlint.findings import ENGINE_PREFIX
+from onnxlint.installed import Brought, brought
 from onnxlint.rules.diagnosis import FILE_PREFIX, words
+from onnxlint.rules.index import index_of, modules
 from onnxlint.rules.rule import Rule, RuleError
 from onnxlint.safety.contained import contained
 from onnxlint.safety.forked import Crashed, Isolated
@@ -101,7 +101,7 @@ def discover(paths: Iterable[Path] = (), require: Iterable[str] = ()) -> Registr
         PackError: a pack or file does not load, breaks the contract, or is required and missing.
     """
     registry = Registry()
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP)):
+    for entry in brought(ENTRY_POINT_GROUP):
         _add_pack(registry, entry)
     for path in paths:
         for rule in rules_in_path(path):
@@ -112,10 +112,10 @@ def discover(paths: Iterable[Path] = (), require: Iterable[str] = ()) -> Registr
     return registry
 
 
-def _add_pack(registry: Registry, entry: EntryPoint) -> None:
-    distribution, version = _release(entry.dist) if entry.dist else (entry.value, "")
+def _add_pack(registry: Registry, entry: Brought) -> None:
+    distribution = entry.distribution or entry.value
     pack = entry.value.partition(".")[0]
-    registry.packs[pack] = version
+    registry.packs[pack] = entry.version
     for rule in _loaded(f"pack {distribution!r} ({entry.value})", entry.value):
         if rule.family != entry.name:
             raise PackError(
@@ -125,24 +125,31 @@ def _add_pack(registry: Registry, entry: EntryPoint) -> None:
         registry.add(rule, pack)
 
 
-@lru_cache(maxsize=8)  # a pack has an entry for each family, and all of them one distribution
-def _release(distribution: Distribution) -> tuple[str, str]:
-    """Name and version; each question of them would parse the distribution's metadata anew."""
-    metadata = distribution.metadata
-    return metadata["Name"], metadata["Version"]
-
-
 def _loaded(label: str, package: str) -> Iterator[Rule]:
+    index = index_of(package)
+    files = [*modules(package)] if index else []
+    if not files:
+        yield from _imported(label, package)
+    for name, size in files:
+        known = index.get(name)
+        if known is not None and known.size == size:
+            yield from (entry.rule(name) for entry in known.rules)
+        else:
+            yield from _imported(label, name, alone=True)
+
+
+def _imported(label: str, package: str, *, alone: bool = False) -> Iterator[Rule]:
     try:
         with contained():  # what a pack prints is no part of the report
             root = importlib.import_module(package)
-            names = [info.name for info in pkgutil.walk_packages(getattr(root, "__path__", []))]
-            modules = [root, *(importlib.import_module(f"{package}.{name}") for name in names)]
+            within = [] if alone else pkgutil.walk_packages(getattr(root, "__path__", []))
+            names = [f"{package}.{info.name}" for info in within]
+            loaded = [root, *map(importlib.import_module, names)]
     except (KeyboardInterrupt, Terminated):
         raise
     except BaseException as error:  # sys.exit, too
         raise _broken(label, error) from error
-    for module in modules:
+    for module in loaded:
         yield from _rules_of(module)
 
 
@@ -261,7 +268,7 @@ _LOADED = b"loaded"
 def _rules_of(module: ModuleType) -> Iterator[Rule]:
     """The rules defined in a module, not those it imports."""
     for thing in vars(module).values():
-        if isinstance(thing, Rule) and thing.function.__module__ == module.__name__:
+        if isinstance(thing, Rule) and thing.module == module.__name__:
             yield thing
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import sys
@@ -47,8 +48,41 @@ class Option(Struct, frozen=True):
     default: Any = None
 
 
+class Needs(Struct, frozen=True):
+    """What a rule asks for, as the signatures of the rule and of the analyses have it.
+
+    `requested` are the analyses that it cannot do without and all that these are built from, as
+    `module:name`. `runs` says whether one of them runs the model, and `may_run` whether one does
+    that it merely wishes for. `beside` are those that have a process of their own. `effort` counts
+    all, wishes included, some of them many times. `settings` are those without which nobody asked
+    for the requested analyses, each with what is said where it is None.
+    """
+
+    requested: frozenset[str]
+    beside: frozenset[str]
+    runs: bool
+    may_run: bool
+    effort: int
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+class Written(Struct, frozen=True):
+    """Where a rule is written that is not loaded yet, and what it will ask for."""
+
+    module: str
+    name: str
+    needs: Needs
+
+    def load(self) -> RuleFunction:
+        """The function itself."""
+        rule: Rule = getattr(importlib.import_module(self.module), self.name)
+        return rule.function
+
+
 class Rule(Struct, frozen=True, eq=False, dict=True):
     """A rule: code and name are its public identity, the rest says when and on what it runs.
+
+    `written` is its function, or the place of one that is loaded when it is needed.
 
     `since` is the version of its pack that it came with, empty where nobody says; a `preview` rule
     may still change or go. `documented` is what a rule written in TOML says of itself; others have
@@ -58,7 +92,7 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
     code: str
     name: str
     severity: Severity
-    function: RuleFunction
+    written: RuleFunction | Written
     ops: frozenset[str] = frozenset()
     stages: frozenset[Stage] = frozenset(Stage)
     pack: str = ""
@@ -70,6 +104,16 @@ class Rule(Struct, frozen=True, eq=False, dict=True):
     def __call__(self, *args: Any, **kwargs: Any) -> Iterable[Finding]:
         """Runs the rule's function itself."""
         return self.function(*args, **kwargs)
+
+    @cached_property
+    def function(self) -> RuleFunction:
+        """The function that gets the analyses and yields the findings."""
+        return self.written.load() if isinstance(self.written, Written) else self.written
+
+    @property
+    def module(self) -> str:
+        """The module that it is written in."""
+        return self.written.module if isinstance(self.written, Written) else self.written.__module__
 
     @property
     def family(self) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 
-from onnxlint.analyses import Analyses, Unavailable
+from onnxlint.analyses import Analyses
 from onnxlint.analyses.comparison.value_pairing import ComparedModel
 from onnxlint.analyses.execution.reruns import LoadedModel
 from onnxlint.analyses.execution.runtime_errors import read_refusal
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     Names = Sequence[tuple[str, str]]
     Job = tuple[int, Names]
 
-NO_REFERENCE = "requires --reference"
-
 
 class ReferenceModel:
     """What is known of the reference; `inputs` has its input for each of the linted model's."""
+
+    asked_by: ClassVar = ("reference", "requires --reference")
 
     def __init__(self, analyses: Analyses, name: str, graph: Graph, worker: Worker) -> None:
         self.name = name
@@ -53,8 +53,7 @@ class ReferenceModel:
             Unavailable: there is no reference.
             DataError: it cannot be read, or has other inputs.
         """
-        if settings.reference is None:
-            raise Unavailable(NO_REFERENCE)
+        assert settings.reference is not None  # as `asked_by` says
         name = f"the reference {settings.reference}"
         with ExitStack() as stack:
             try:

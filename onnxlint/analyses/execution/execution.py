@@ -26,6 +26,8 @@ from onnxlint.model.preflight import Preflight
 from onnxlint.settings import DEFAULT_SAMPLES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from onnxlint.runtime.feeds.synthesis import Attempt
     from onnxlint.runtime.protocol import Level, Ran, Statistics
 
@@ -78,6 +80,7 @@ class Execution(Struct):
     log: str = ""
     runs_left_out: int = 0
     gathering: Gathering | None = None
+    _unlooked: Callable[[], None] | None = None
 
     @classmethod
     def build(
@@ -103,11 +106,25 @@ class Execution(Struct):
             execution.over_limit = isinstance(error, LimitReached)
             return execution
         if execution.attempt is not None:
-            another = Runner(graph, shapes, worker, execution.level, synthetic=inputs.synthetic)
-            seen_inside = execution._look_inside(another, execution.attempt)
-            if not all(ran.is_finite for ran in [*execution.runs, *seen_inside]):
-                execution._look_closely(runner, execution.attempt)
+            execution._unlooked = partial(execution._look_closer, graph, shapes, worker)
         return execution
+
+    def look_closer(self) -> None:
+        """Sees `inner` and `close_runs`, the first time; whoever reads them asks for it.
+
+        Until then the model is loaded as it ships, for all who want no more.
+        """
+        unlooked, self._unlooked = self._unlooked, None
+        if unlooked is not None:
+            unlooked()
+
+    def _look_closer(self, graph: Graph, shapes: Shapes, worker: Worker) -> None:
+        assert self.attempt is not None
+        assert self.runner is not None
+        another = Runner(graph, shapes, worker, self.level, synthetic=self.inputs.synthetic)
+        seen_inside = self._look_inside(another, self.attempt)
+        if not all(ran.is_finite for ran in [*self.runs, *seen_inside]):
+            self._look_closely(self.runner, self.attempt)
 
     def contribute(self, report: Contributions) -> None:
         """What was run, or why nothing was."""
@@ -244,6 +261,17 @@ class Execution(Struct):
                     self.inner_samples = min(len(runs) * few.samples_per_run, self.samples)
                 return runs
         return []
+
+    def samples_inside(self, graph: Graph, shapes: Shapes) -> int:
+        """How many samples are run again to look inside fused kernels, or will be."""
+        from onnxlint.analyses.execution.probes import inside
+
+        if self.attempt is None or self.inputs.settings.full_trace:
+            return 0
+        if not inside(graph, shapes, self.statistics):
+            return 0
+        few = self.few(self.attempt)
+        return min(len(few.feeds) * few.samples_per_run, self.samples)
 
     def few(self, attempt: Attempt) -> Attempt:
         """The runs that are made again to look closer: of eight samples, or of two large ones."""

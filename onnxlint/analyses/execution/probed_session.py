@@ -50,6 +50,7 @@ class Runner:
         self.withheld: set[str] = set()
         self.gathering: Gathering | None = None
         self._session: int | None = None
+        self._as_shipped = False
         worker.start()
         self._logged = len(worker.log())
 
@@ -57,6 +58,11 @@ class Runner:
     def is_open(self) -> bool:
         """Whether what it loaded still is: others use the worker, too."""
         return self._session == self._worker.session
+
+    @property
+    def is_open_as_shipped(self) -> bool:
+        """Whether it is, and only what kernels give is watched: its outputs are the model's."""
+        return self.is_open and self._as_shipped
 
     def open(
         self, *, every: bool = False, closely: bool = False, integers: bool = False
@@ -79,6 +85,7 @@ class Runner:
             watches += constants(self._graph, self._shapes)
         self.kept = list(kept_outputs(self._graph, self._shapes))
         level = AS_WRITTEN if closely else self.level
+        self._as_shipped = not (every or closely)
         try:
             self._load_watching(watches, level)
         except RunFailure:
@@ -104,6 +111,7 @@ class Runner:
         else:
             watches = probes.inside(self._graph, self._shapes, known)
         if watches:
+            self._as_shipped = False
             self._load_watching(watches, self.level, tapping=not constants)
         return bool(watches)
 
@@ -119,6 +127,7 @@ class Runner:
         every += probes.constants(self._graph, self._shapes)
         watches = [watch for watch in every if watch.name in names and not watch.sizes_only]
         if watches:
+            self._as_shipped = False
             self._load(watches, AS_WRITTEN)
         return bool(watches)
 
@@ -202,6 +211,16 @@ class Runner:
         self.kept = [name for name in self.kept if name not in ran.withheld]
         ran.fed = {name: array.shape for name, array in feeds.items()}
         return ran
+
+    def outputs(self, feeds: dict[str, Array], names: list[str]) -> Ran:
+        """The named outputs of one run of what is open; nothing is watched in it.
+
+        Raises:
+            RunFailure: onnxruntime cannot run it.
+        """
+        from onnxlint.runtime.protocol import Run
+
+        return self._worker.run(Run(feeds, [], names))
 
     def run_closely(self, feed: dict[str, Array]) -> Ran:
         """Runs one feed, with the statistics of what is fed among the others.

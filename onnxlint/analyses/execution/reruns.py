@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
-from onnxlint.analyses.execution.probed_session import AS_WRITTEN, kept_outputs, runnable
+from onnxlint.analyses.execution.probed_session import AS_WRITTEN, Runner, kept_outputs, runnable
 from onnxlint.analyses.execution.worker import RunFailure, Worker
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
@@ -22,13 +22,15 @@ class LoadedModel:
 
     `watched` values can be fetched beside the outputs; while they and the level of optimisation
     stay the same, so does the session. `level` is that of a user who names none: what onnxruntime
-    takes only as it is written runs so.
+    takes only as it is written runs so. Where `probed` still has the model loaded as it ships, that
+    session gives the outputs.
     """
 
     def __init__(
-        self, graph: Graph, worker: Worker, level: Level = "all", *, synthetic: bool = False
-    ) -> None:
-        self._synthetic = synthetic
+        self, graph: Graph, worker: Worker, level: Level = "all", *, synthetic: bool = False,
+        probed: Runner | None = None,
+    ) -> None:  # fmt: skip
+        self._synthetic, self._probed = synthetic, probed
         self._graph, self._worker, self._level = graph, worker, level
         self._loaded: object = None
 
@@ -59,6 +61,9 @@ class LoadedModel:
     ) -> Ran:  # fmt: skip
         from onnxlint.runtime.protocol import Run
 
+        is_usual = not (fresh or wanted or level)
+        if is_usual and self._probed is not None and self._probed.is_open_as_shipped:
+            return self._probed.outputs(feed, names)
         if fresh or self._loaded != (wanted, level or self._level, self._worker.session):
             self._load(wanted, level)
         return self._worker.run(Run(feed, [], names))
@@ -91,7 +96,8 @@ class Reruns:
         self.attempt: Attempt = execution.attempt
         too_large = execution.runner.withheld if execution.runner is not None else ()
         self.kept = [name for name in kept_outputs(graph, shapes) if name not in too_large]
-        self._model = LoadedModel(graph, worker, execution.level, synthetic=execution.synthetic)
+        self._model = LoadedModel(graph, worker, execution.level, synthetic=execution.synthetic,
+                                  probed=execution.runner)  # fmt: skip
 
     @classmethod
     def build(cls, graph: Graph, shapes: Shapes, execution: Execution, worker: Worker) -> Reruns:

@@ -92,7 +92,7 @@ class Work:
         sizes = Sizes(inputs.slots, attempt.feeds[0])
         load, seen = loading(graph), execution.runs[0].types
         run, look = running(graph, shapes, attempt.sizes, seen), watching(seen)
-        traced = min(execution.samples, DEFAULT_SAMPLES) + execution.inner_samples
+        traced = min(execution.samples, DEFAULT_SAMPLES) + execution.samples_inside(graph, shapes)
         judged = A_NODE_JUDGED * sum(1 for _ in graph.nodes())
         return cls(
             load,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from typing import ClassVar
 
 from msgspec.structs import replace
 
-from onnxlint.analyses import Analyses, Unavailable
+from onnxlint.analyses import Analyses
 from onnxlint.analyses.series.chains import Chains, chained
 from onnxlint.analyses.series.sharing import shared
 from onnxlint.analyses.series.steps import Step, step_between
@@ -20,14 +21,14 @@ from onnxlint.safety.limits import Budget
 from onnxlint.series_report import SeriesReport, TensorCurve
 from onnxlint.settings import CheckpointFiles, Settings
 
-NO_SERIES = "requires the checkpoints of a training run: onnxlint series"
-
 
 class Series:
     """The checkpoints that led to the model, and what their weights did; no model is run.
 
     `report` holds every curve.
     """
+
+    asked_by: ClassVar = ("series", "requires the checkpoints of a training run: onnxlint series")
 
     def __init__(self, report: SeriesReport, chains: Chains) -> None:
         self.report = report
@@ -42,8 +43,7 @@ class Series:
             DataError: a checkpoint cannot be read, or is of another architecture.
         """
         files = settings.series
-        if files is None:
-            raise Unavailable(NO_SERIES)
+        assert files is not None  # as `asked_by` says
         look = partial(_steps, files, alone(settings), budget)
         numbers = range(1, len(files.files))
         steps = shared(look, numbers, files.jobs, budget, encode, partial(decode, kind=list[Step]))

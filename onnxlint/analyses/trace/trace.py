@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -240,6 +240,8 @@ class Trace:
     `samples` is how many were run, `synthetic` whether they are synthetic.
     """
 
+    effort: ClassVar = 100
+
     def __init__(self, graph: Graph, execution: Execution, within: Within) -> None:
         self._graph = graph
         self.execution, self.within = execution, within
@@ -256,6 +258,7 @@ class Trace:
         """
         if not execution.ran:
             raise Unavailable(execution.failure or "the model did not run")
+        execution.look_closer()
         return cls(graph, execution, within)
 
     @property

@@ -6,9 +6,9 @@ arrays by input, or arrays of the one input; single samples or batches.
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from onnxlint.installed import Brought, brought
 from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data.fitting import Fed
 from onnxlint.runtime.data.generators import fed
@@ -18,18 +18,19 @@ from onnxlint.runtime.feeds.synthesis import Slot
 ENTRY_POINT_GROUP = "onnxlint.data_readers"
 
 
-def reader_of(path: Path) -> EntryPoint | None:
+def reader_of(path: Path) -> Brought | None:
     """The reader for files of this suffix; of several packs the first by name."""
-    found = entry_points(group=ENTRY_POINT_GROUP, name=path.suffix.lower().removeprefix("."))
+    suffix = path.suffix.lower().removeprefix(".")
+    found = [entry for entry in brought(ENTRY_POINT_GROUP) if entry.name == suffix]
     return min(found, key=lambda entry: entry.value, default=None)
 
 
 def suffixes() -> list[str]:
     """The suffixes that installed packs read."""
-    return sorted({f".{entry.name}" for entry in entry_points(group=ENTRY_POINT_GROUP)})
+    return sorted({f".{entry.name}" for entry in brought(ENTRY_POINT_GROUP)})
 
 
-def read(reader: EntryPoint, path: Path, slots: list[Slot], samples: int) -> Fed:
+def read(reader: Brought, path: Path, slots: list[Slot], samples: int) -> Fed:
     """What a reader yields of a file until `samples` are there.
 
     Raises:

@@ -1,0 +1,64 @@
+"""The package `onnx` as the command needs it: the classes of the format first, the rest when asked.
+
+As it is, `import onnx` loads two text formats, the parser of a command line and the network's
+modules before the first class can be used: a sixth of a static run. It is one and the same package
+afterwards: what is missing is loaded by whoever names it first, and classes are never made twice.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_CLASSES = "onnx.onnx_ml_pb2"
+_ITS_OWN = ("__all__", "__version__")
+
+
+class _Light(ModuleType):
+    """The package, most of which is not loaded yet."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in _ITS_OWN:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        part = f"{self.__name__}.{name}"
+        if name not in _ITS_OWN and importlib.util.find_spec(part) is not None:
+            return importlib.import_module(part)
+        _load_all(self)
+        return getattr(self, name)
+
+
+def use_light_onnx() -> None:
+    """Stands in for `import onnx`, where nothing has imported it yet, in this whole process."""
+    if "onnx" in sys.modules:
+        return
+    spec = importlib.util.find_spec("onnx")
+    if spec is None or spec.loader is None:  # whoever imports it is told
+        return
+    sys.modules["onnx"] = _made(spec)
+    try:
+        classes = importlib.import_module(_CLASSES)
+    except ImportError:  # another release may name its parts otherwise
+        del sys.modules["onnx"]
+        return
+    own = {name: each for name, each in vars(classes).items() if not name.startswith("_")}
+    vars(sys.modules["onnx"]).update(own)
+
+
+def _made(spec: ModuleSpec) -> _Light:
+    light = _Light("onnx")
+    light.__spec__, light.__loader__, light.__file__ = spec, spec.loader, spec.origin
+    light.__path__ = list(spec.submodule_search_locations or ())
+    light.__package__ = "onnx"
+    return light
+
+
+def _load_all(light: _Light) -> None:
+    """Runs the package's own code in the same module, which is an ordinary one from now on."""
+    light.__class__ = ModuleType  # type: ignore[assignment]
+    spec = light.__spec__
+    if spec is not None and spec.loader is not None:
+        spec.loader.exec_module(light)

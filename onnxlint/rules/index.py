@@ -1,0 +1,103 @@
+"""The index of a pack: what its rules are and ask for, so that only those that run are loaded.
+
+It lies beside the pack's modules as `rule_index.json`, and names the size of each: one that has
+another size now is loaded as if there were no index. `onnxlint.indexing` writes it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from onnxlint.rules.rule import Needs, Rule, Written
+from onnxlint.severity import Severity, Stage
+
+FILE = "rule_index.json"
+
+
+class Entry(Struct, frozen=True):
+    """A rule as an index has it; `function` is its name in its module."""
+
+    code: str
+    name: str
+    severity: Severity
+    function: str
+    ops: frozenset[str]
+    stages: frozenset[Stage]
+    default: bool
+    since: str
+    preview: bool
+    needs: Needs
+
+    def rule(self, module: str) -> Rule:
+        """The rule, not loaded yet."""
+        written = Written(module, self.function, self.needs)
+        return Rule(self.code, self.name, self.severity, written, self.ops, self.stages,
+                    default=self.default, since=self.since, preview=self.preview)  # fmt: skip
+
+
+class Module(Struct, frozen=True):
+    """A module of a pack: the bytes of its file, and its rules."""
+
+    size: int
+    rules: tuple[Entry, ...] = ()
+
+
+Index = Mapping[str, Module]
+"""Modules by their full names."""
+
+
+def modules(package: str) -> Iterator[tuple[str, int]]:
+    """The modules of a package, by full name, with the bytes of their files; without loading one.
+
+    None where it is not a folder of files.
+    """
+    folder = _folder(package)
+    if folder is not None:
+        yield from _within(folder, package)
+
+
+def index_of(package: str) -> Index:
+    """The index of the pack that a package belongs to; empty where it has none that can be read."""
+    folder = _folder(package.partition(".")[0])
+    return {} if folder is None else _read(folder / FILE)
+
+
+@lru_cache(maxsize=8)  # a pack has an entry for each family
+def _read(file: Path) -> Index:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Module])
+    except (OSError, msgspec.DecodeError):  # none, or of another version of onnxlint
+        return {}
+
+
+def _folder(package: str) -> Path | None:
+    top, *rest = package.split(".")
+    try:
+        found = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    places = found.submodule_search_locations if found is not None else None
+    if not places or len(places := [*places]) > 1:
+        return None
+    return Path(places[0], *rest)
+
+
+def _within(folder: Path, package: str) -> Iterator[tuple[str, int]]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        stem, dot, suffix = entry.name.partition(".")
+        if suffix == "py":
+            name = package if stem == "__init__" else f"{package}.{stem}"
+            yield name, entry.stat().st_size
+        elif not dot and stem.isidentifier() and entry.is_dir():
+            yield from _within(Path(entry.path), f"{package}.{stem}")

@@ -1,0 +1,179 @@
+"""What starts the command fast: help that is printed as it was written, and an index of rules."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from onnxlint import indexing
+from onnxlint.asking import needs_of
+from onnxlint.installed import _asked, brought, everything, version
+from onnxlint.rules import index, packs
+from onnxlint.rules.rule import Written
+from tools.docs.help_text import FILE, text
+
+PACK = "onnxlint_rules"
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_the_help_that_is_printed_is_what_click_says():
+    """If it is not: python tools/docs/help_text.py."""
+    assert FILE.read_text() == text()
+
+
+def test_help_loads_nothing():
+    code = (
+        "import sys; sys.argv = ['onnxlint', '--help']\nfrom onnxlint.__main__ import main; main()"
+    )
+    told = python(f"{code}\nassert 'click' not in sys.modules")
+    assert told == text()
+
+
+def test_narrow_terminals_get_help_that_fits(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    told = subprocess.run(
+        [sys.executable, "-m", "onnxlint", "--help"], capture_output=True, text=True
+    )
+    assert max(map(len, told.stdout.partition("Exit codes")[2].splitlines())) <= 60
+
+
+def test_the_index_of_our_rules_is_up_to_date():
+    """If it is not: python -m onnxlint.indexing onnxlint_rules."""
+    known = json.loads(indexing.indexed(PACK))
+    assert known == json.loads(
+        (Path(packs.__file__).parents[2] / "rules" / PACK / index.FILE).read_text()
+    )
+
+
+def test_indexed_rules_are_the_rules():
+    for rule in packs.discover().rules:
+        assert isinstance(rule.written, Written), rule.code
+        (own,) = [
+            each
+            for each in packs._imported("ours", rule.module, alone=True)
+            if each.code == rule.code
+        ]
+        assert needs_of(own) == needs_of(rule)
+        assert replace(own, written=rule.written) is not own
+        assert (own.name, own.severity, own.ops, own.stages, own.since) == (
+            rule.name, rule.severity, rule.ops, rule.stages, rule.since
+        )  # fmt: skip
+        assert rule.function is own.function
+
+
+@pytest.fixture
+def pack(tmp_path, monkeypatch):
+    folder = tmp_path / "a_pack_of_ours"
+    folder.mkdir()
+    (folder / "__init__.py").write_text('"""Ours."""\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return folder
+
+
+RULE = '''"""A rule."""
+from onnxlint import Finding, Graph, Severity, rule
+print("loaded")
+
+@rule("OUR001", "our-rule", severity=Severity.{severity})
+def our_rule(graph: Graph):
+    """Says nothing.
+
+    Good:
+        m (float[1] x) => (float[1] y) {{ y = Relu(x) }}
+    """
+    return ()
+'''
+
+
+def rules_of(pack):
+    return [*packs._loaded("ours", pack.name)]
+
+
+def test_a_pack_of_a_team_has_an_index_too(pack, monkeypatch):
+    (pack / "one.py").write_text(RULE.format(severity="INFO"))
+    indexing.write(pack.name)
+    index._read.cache_clear()
+    for name in [each for each in sys.modules if each.startswith(pack.name)]:
+        monkeypatch.delitem(sys.modules, name)
+    (rule,) = rules_of(pack)
+    assert f"{pack.name}.one" not in sys.modules
+    assert rule.documentation.summary == "Says nothing."
+    assert f"{pack.name}.one" in sys.modules
+
+
+def test_a_module_that_changed_or_came_is_read_as_it_is(pack, monkeypatch):
+    (pack / "one.py").write_text(RULE.format(severity="INFO"))
+    indexing.write(pack.name)
+    index._read.cache_clear()
+    (pack / "one.py").write_text(RULE.format(severity="WARNING"))
+    (pack / "two.py").write_text(RULE.replace("OUR001", "OUR002").format(severity="ERROR"))
+    for name in [each for each in sys.modules if each.startswith(pack.name)]:
+        monkeypatch.delitem(sys.modules, name)
+    assert {rule.code: rule.severity.name for rule in rules_of(pack)} == {
+        "OUR001": "WARNING", "OUR002": "ERROR"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"a_pack_of_ours": 3}', "[]"])
+def test_an_index_that_cannot_be_read_is_as_none(pack, content):
+    (pack / "one.py").write_text(RULE.format(severity="INFO"))
+    (pack / index.FILE).write_text(content)
+    index._read.cache_clear()
+    assert [rule.code for rule in rules_of(pack)] == ["OUR001"]
+
+
+def test_entry_points_are_those_that_python_finds():
+    assert set(everything()) == set(_asked())
+    assert {each.distribution for each in brought("onnxlint.rules")} >= {"onnxlint"}
+
+
+def test_of_two_releases_on_the_path_the_first_counts(tmp_path, monkeypatch):
+    for release in ("2.0", "1.0"):
+        info = tmp_path / release / f"our_pack-{release}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: our-pack\nVersion: {release}\n"
+        )
+        (info / "entry_points.txt").write_text("[onnxlint.rules]\n# ours\nOUR = our_pack.rules\n")
+        monkeypatch.syspath_prepend(str(tmp_path / release))
+    (found,) = [each for each in everything() if each.distribution == "our-pack"]
+    assert (found.name, found.value, found.version) == ("OUR", "our_pack.rules", "1.0")
+    assert found in _asked()
+
+
+def test_versions_are_those_that_python_finds():
+    from importlib import metadata
+
+    assert version("onnx") == metadata.version("onnx")
+    assert version("Scikit_Learn") == metadata.version("scikit-learn")
+    assert version("no-such-distribution") is None
+
+
+LIGHT = """
+from onnxlint.light_onnx import use_light_onnx
+use_light_onnx()
+import onnx
+assert "onnx.compose" not in __import__("sys").modules
+before = onnx.ModelProto
+"""
+
+
+@pytest.mark.parametrize("use", [
+    "from onnx import helper; helper.make_node('Relu', ['x'], ['y'])",
+    "onnx.save_model", "onnx.load", "onnx.__version__",
+    "from onnx import *; checker.check_model",
+    "from onnx import defs; defs.get_schema('Relu')",
+    "import onnx.reference; import onnx.shape_inference, onnx.inliner",
+    "assert onnx.TensorProto.FLOAT == 1; import copy; copy.copy(onnx.ModelProto())",
+])  # fmt: skip
+def test_the_light_onnx_is_all_of_onnx(use):
+    python(f"{LIGHT}{use}\nassert onnx.ModelProto is before is onnx.load.__globals__['ModelProto']")
