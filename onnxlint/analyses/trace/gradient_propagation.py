@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -85,6 +85,8 @@ class Propagation:
     `layers` holds them from the output to the input, of parallel ones the last; `gradient` is the
     length of the gradient at `source`.
     """
+
+    effort: ClassVar = 100
 
     def __init__(
         self, chain: Chain, gains: list[float], gradients: list[float], *, is_blank: bool
