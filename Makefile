@@ -73,8 +73,12 @@ architecture: $(VENV)/installed-dev  ## Draw the figure of ARCHITECTURE.md anew.
 attack: $(VENV)/installed-dev  ## Run every attack on the command, and tell which break it.
 	$(BIN)/python tests/attacks/run.py --jobs 2
 
+index: $(VENV)/installed-dev  ## Write anew what the index says of our rules.
+	$(BIN)/python -m onnxlint.indexing onnxlint_rules
+
 bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other linters.
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python benchmarks/goals.py
 	$(BIN)/python benchmarks/runtime_analysers.py
 	$(BIN)/python benchmarks/budget.py
 	$(BIN)/python benchmarks/large_graph.py
@@ -105,6 +109,7 @@ rule: $(VENV)/installed-dev  ## Try one rule: its examples, its page: make rule 
 	$(BIN)/onnxlint test-rules --select $(or $(CODE),$(error which rule? make rule CODE=ACT099))
 	$(BIN)/python tools/tests/snapshots.py --examples $(CODE)
 	$(BIN)/python tools/docs/schemas.py
+	$(BIN)/python -m onnxlint.indexing onnxlint_rules
 	$(BIN)/pytest -q -n 0 tests/test_docs.py tests/test_project.py -k "$(CODE) or code or changelog"
 	@echo "tests/snapshots/$(CODE).txt is what its Bad examples print: read it"
 	@$(BIN)/python tools/docs/new_rule.py --unfilled

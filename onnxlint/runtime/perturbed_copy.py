@@ -21,10 +21,12 @@ START = "onnxlint/start"
 """Input: the number of the cut at which a random difference begins."""
 
 NOISE = "onnxlint/noise"
-"""Input: normal noise, NOISE_LENGTH long, that the random differences are cut from."""
+"""Input: normal noise that the random differences are cut from."""
 
-NOISE_LENGTH = 262_147
-"""A prime number, so that repeats of the noise do not meet the same channels again."""
+NOISE_LENGTHS = (1_031, 16_411, 262_147)
+"""Prime numbers, so that repeats of the noise do not meet the same channels again: the first that
+holds the largest value is long enough, and to draw and send more takes longer than a small model
+runs."""
 
 OLDEST_OPSET = 8
 """The arithmetic here holds in this opset and all later ones."""
@@ -41,7 +43,8 @@ class PerturbationPlan(Struct, frozen=True):
     """What is doubled: `cuts` are values with their element types, `ends` are values.
 
     Nodes are given by their index: `kept` are needed at all, `doubled` stand in the copy, too, and
-    of what these give `flowing` alone is taken from the copy.
+    of what these give `flowing` alone is taken from the copy. `noise` is how many random numbers a
+    run is given.
     """
 
     cuts: Mapping[str, str]
@@ -49,6 +52,7 @@ class PerturbationPlan(Struct, frozen=True):
     kept: Collection[int]
     doubled: Collection[int]
     flowing: Collection[str]
+    noise: int = NOISE_LENGTHS[-1]
 
 
 def found(number: int) -> str:
@@ -83,7 +87,7 @@ def twin(model: ModelProto, plan: PerturbationPlan) -> ModelProto:
     graph.node.extend(nodes)
     graph.input.append(helper.make_tensor_value_info(STEP, TensorProto.DOUBLE, []))
     graph.input.append(helper.make_tensor_value_info(START, TensorProto.INT64, []))
-    graph.input.append(helper.make_tensor_value_info(NOISE, TensorProto.FLOAT, [NOISE_LENGTH]))
+    graph.input.append(helper.make_tensor_value_info(NOISE, TensorProto.FLOAT, [plan.noise]))
     graph.output.extend(
         helper.make_tensor_value_info(name, TensorProto.DOUBLE, []) for name in outputs(plan)
     )
@@ -196,7 +200,7 @@ class _Doubling(_Arithmetic):
             noise = where.add("RandomNormalLike", name, dtype=TensorProto.FLOAT, seed=seed)
         else:
             size = where.add("Reshape", where.add("Size", name), where.numbers([1]))
-            length = where.numbers([NOISE_LENGTH])
+            length = where.numbers([self._plan.noise])
             times = where.add("Div", where.add("Add", size, length), length)
             repeated = where.add("Tile", NOISE, times)
             noise = where.add("Slice", repeated, where.numbers([0]), size)

@@ -11,7 +11,7 @@ float32, without running anything backwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,7 +25,7 @@ from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.runtime_errors import read_refusal
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
 from onnxlint.analyses.static.dominators import Chain, longest_chain
-from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.place import NotApplicable, Place
@@ -212,7 +212,7 @@ class _Meter:
         assert execution.attempt is not None
         self._random = np.random.default_rng(execution.inputs.settings.seed)
         self._graph, self._chain, self._worker = graph, chain, worker
-        self._plan = _plan(graph, shapes, chain)
+        self._plan = _plan(graph, shapes, chain, execution.attempt.sizes)
         self._feeds = cycle(execution.attempt.feeds)
         samples = max(1, execution.attempt.samples_per_run)
         shapes_of_all = map(shapes.of, graph.main.values.values())
@@ -278,9 +278,7 @@ class _Meter:
         control = {
             perturbed_copy.STEP: np.array(step),
             perturbed_copy.START: np.array(start),
-            perturbed_copy.NOISE: self._random.standard_normal(
-                perturbed_copy.NOISE_LENGTH, np.float32
-            ),
+            perturbed_copy.NOISE: self._random.standard_normal(self._plan.noise, np.float32),
         }
         feeds = {**next(self._feeds), **control}
         ran = self._worker.run(Run(feeds, [], perturbed_copy.outputs(self._plan)))
@@ -302,7 +300,7 @@ class _Meter:
         return _Reading([one / other for one, other in zip(got, sent, strict=True)], sides)
 
 
-def _plan(graph: Graph, shapes: Shapes, chain: Chain) -> PerturbationPlan:
+def _plan(graph: Graph, shapes: Shapes, chain: Chain, sizes: Mapping[str, int]) -> PerturbationPlan:
     from onnxlint.runtime.perturbed_copy import PerturbationPlan
 
     needed = graph.ancestors([end.value for end in chain.ends])
@@ -314,7 +312,25 @@ def _plan(graph: Graph, shapes: Shapes, chain: Chain) -> PerturbationPlan:
         kept={node.index for node in kept},
         doubled={node.index for node in kept if node in chain.flow},
         flowing={vertex.name for vertex in chain.flow if isinstance(vertex, Value)},
+        noise=_noise([shapes.of(cut) for cut in chain.cuts], sizes),
     )
+
+
+def _noise(shapes: list[Shape | None], sizes: Mapping[str, int]) -> int:
+    """How many random numbers are enough for all of these; most where a size is not known."""
+    from onnxlint.runtime.perturbed_copy import NOISE_LENGTHS
+
+    *shorter, longest = NOISE_LENGTHS
+    counts = [_elements(shape, sizes) for shape in shapes]
+    return next((length for length in shorter if max(counts) <= length), longest)
+
+
+def _elements(shape: Shape | None, sizes: Mapping[str, int]) -> float:
+    """How many elements a value has; infinitely many where that is not known."""
+    if shape is None or shape.dims is None:
+        return math.inf
+    dims = [dim if isinstance(dim, int) else sizes.get(dim or "", math.inf) for dim in shape.dims]
+    return math.prod(dims)
 
 
 def _is_blank(graph: Graph, chain: Chain) -> bool:

@@ -1,0 +1,127 @@
+"""What the command costs, each figure beside its goal, as ratios in one run.
+
+    python benchmarks/goals.py [--rounds N] [start-up] [default] [many]
+
+Commands take turns, each as a process of its own from start to end; a ratio is that of the medians
+by the clock. Memory is the peak of the summed proportional set size of all processes.
+
+start-up: help beside a process that does nothing; a static run of a small model beside a process
+    that loads the model into onnxruntime and runs it once, and beside onnx.checker in one.
+default: the default command on nine models beside such a process, time and memory.
+many: 200 small models in one command, for each model, and with two jobs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+from builder import Builder
+from measuring import LIGHT, MIB, Spent, watched
+from runtime_analysers import PLAIN
+from transformer import write_transformer
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+SMALL = FIXTURES / "demo" / "flawed.onnx"
+MODELS = [
+    *(LIGHT / f"light_{name}.onnx"
+      for name in ("resnet50", "densenet121", "vgg19", "squeezenet", "shufflenet")),
+    FIXTURES / "lightgbm" / "classifier.onnx",
+]  # fmt: skip
+MANY = 200
+
+CHECKED = "import sys, onnx; onnx.checker.check_model(sys.argv[1])"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS])
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    for name in options.parts or PARTS:
+        print(name)
+        with tempfile.TemporaryDirectory(prefix="onnxlint-bench-") as folder:
+            for line in PARTS[name](Path(folder), options.rounds):
+                print(f"  {line}", flush=True)
+
+
+def start_up(_: Path, rounds: int) -> Iterator[str]:
+    """Help, and a static run of a small model."""
+    nothing, told = measured([python("pass"), lint("--help")], rounds)
+    yield ratio("help beside a process that does nothing", told, nothing, 2.0)
+    plain, checked, static = measured(
+        [python(PLAIN, SMALL, 1), python(CHECKED, SMALL), lint(SMALL, "--static-only")], rounds
+    )
+    yield ratio("a static run beside a plain one", static, plain, 1.2)
+    yield ratio("a static run beside onnx.checker", static, checked, 1.5)
+
+
+def default(folder: Path, rounds: int) -> Iterator[str]:
+    """The default command on models of all kinds."""
+    transformer = folder / "transformer.onnx"
+    write_transformer(transformer)
+    for model in [*MODELS, transformer]:
+        plain, linted = measured([python(PLAIN, model, 1), lint(model)], rounds)
+        yield ratio(model.stem, linted, plain, 3.0)
+        peak, own = (max(spent.peak for spent in each) / MIB for each in (linted, plain))
+        most = 1.3 * own if own > 300 else own + 120
+        yield f"{'':24}{peak:7.0f} MiB beside {own:5.0f} MiB (goal {most:.0f})"
+
+
+def many(folder: Path, rounds: int) -> Iterator[str]:
+    """Many small models in one command."""
+    paths = [*_small_models(folder)]
+    few = max(1, rounds // 3)
+    static, one, two = measured(
+        [lint(folder, "--static-only"), lint(folder, "-j", 1), lint(folder, "-j", 2)], few
+    )
+    for what, spent, goal in (("static", static, 25), ("with runs", one, 120)):
+        yield f"{what:<24}{_seconds(spent) / len(paths) * 1e3:7.0f} ms a model (goal {goal})"
+    faster = _seconds(one) / _seconds(two)
+    yield f"{'two jobs beside one':<24}{faster:7.2f} times as fast (goal 1.7)"
+
+
+def _small_models(folder: Path) -> Iterator[Path]:
+    for number in range(MANY):
+        net, path = Builder(), folder / f"net-{number:03}.onnx"
+        width = 8 + number % 32
+        hidden = net.op("Relu", net.dense("x", 8, width))
+        output = net.op("Softmax", net.dense(hidden, width, 4))
+        path.write_bytes(net.model("small", [1, 8], {output: [1, 4]}).SerializeToString())
+        yield path
+
+
+def measured(commands: Sequence[list[str]], rounds: int) -> list[list[Spent]]:
+    """Each command so many times, in turns; once before, so that nothing is compiled in them."""
+    for command in commands:
+        watched(command)
+    turns = [[watched(command) for command in commands] for _ in range(rounds)]
+    return [*map(list, zip(*turns, strict=True))]
+
+
+def ratio(what: str, ours: list[Spent], theirs: list[Spent], goal: float) -> str:
+    """One line: seconds of both, and the ratio beside what it is to be."""
+    own, other = _seconds(ours), _seconds(theirs)
+    return f"{what:<42}{own:7.3f} s {other:7.3f} s  ratio {own / other:5.2f} (goal {goal:g})"
+
+
+def _seconds(spent: list[Spent]) -> float:
+    return median(each.wall for each in spent)
+
+
+def python(code: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+def lint(*arguments: object) -> list[str]:
+    return [str(Path(sys.executable).with_name("onnxlint")), *map(str, arguments)]
+
+
+PARTS = {"start-up": start_up, "default": default, "many": many}
+
+if __name__ == "__main__":
+    main()
