@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
+from itertools import count
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -158,6 +159,8 @@ class Shapes:
         """Starts inference in a child process; the first question waits for its answer."""
         if preflight.refusal is not None:
             return cls(graph, None, preflight.refusal, budget)
+        if next(_MODELS):
+            _load_for_children()
         serialized = graph.model.proto.SerializeToString()
         inference = _isolated(_infer, serialized, budget)
         return cls(graph, inference, None, budget)
@@ -308,10 +311,19 @@ def _dim(dim: TensorShapeProto.Dimension) -> Dim:
     return dim.dim_param or None
 
 
+_MODELS = count()
+"""Models whose shapes this process had inferred. For the first one the child loads what it needs,
+while this process loads rules; the children of all others find it loaded."""
+
+
+def _load_for_children() -> None:
+    from onnx import ModelProto
+
+    _infer(ModelProto().SerializeToString())  # loads onnx's inference, and sets up its schemas
+
+
 def _infer(serialized: bytes, *, follows_constants: bool = True) -> bytes:
-    from onnxlint.runtime.shape_inference.inference import (
-        infer,  # in the child: onnx is not for every run
-    )
+    from onnxlint.runtime.shape_inference.inference import infer
 
     return infer(serialized, follows_constants=follows_constants)
 
