@@ -18,9 +18,10 @@ from onnxlint.rules.rule import Rule
 
 
 def indexed(package: str) -> bytes:
-    """The index of a package and all that is in it, as JSON."""
+    """The index of a package and all that is in it, as JSON: a line for each module."""
     found = {name: Module(size, _entries(name)) for name, size in modules(package)}
-    return msgspec.json.format(msgspec.json.encode(found, order="deterministic"), indent=1) + b"\n"
+    lines = (b"%b: %b" % (_json(name), _json(module)) for name, module in sorted(found.items()))
+    return b"{\n" + b",\n".join(lines) + b"\n}\n"
 
 
 def write(package: str) -> Path:
@@ -31,6 +32,10 @@ def write(package: str) -> Path:
     index = Path(file).parent / FILE
     index.write_bytes(indexed(package))
     return index
+
+
+def _json(thing: object) -> bytes:
+    return msgspec.json.encode(thing, order="deterministic")
 
 
 def _entries(module: str) -> tuple[Entry, ...]:

@@ -42,7 +42,7 @@ class Entry(Struct, frozen=True):
                     default=self.default, since=self.since, preview=self.preview)  # fmt: skip
 
 
-class Module(Struct, frozen=True):
+class Module(Struct, frozen=True, omit_defaults=True):
     """A module of a pack: the bytes of its file, and its rules."""
 
     size: int
