@@ -181,8 +181,8 @@ class Runner:
                 if runs and ran.types == runs[-1].types:
                     ran.types = runs[-1].types  # once in memory, not a thousand times
                 runs.append(ran)
-                if enough is not None:
-                    most = min(len(attempt.feeds), enough(runs[0]))
+                if enough is not None and len(runs) == 1:
+                    most = min(most, enough(ran))
             _forget(runs, self.withheld)
         except RunFailure:
             self._worker.total()  # of no use without the others
