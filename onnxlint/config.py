@@ -105,6 +105,7 @@ class Choices(msgspec.Struct, **TABLE):
     compare_simple: bool | None = None
     time_limit: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_TIME_LIMIT)] | None = None
     memory_limit: str | None = None
+    budget: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_TIME_LIMIT)] | None = None
     trace: Literal["default", "full"] | None = None
 
 

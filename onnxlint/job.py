@@ -153,6 +153,7 @@ def settings_of(loaded: Loaded, model: str | None = None, **given: Any) -> Setti
         seed=said("seed"),
         time_limit=said("time_limit"),
         memory_limit=parse_bytes(memory) if memory else None,
+        budget=said("budget"),
         full_trace=said("trace") == "full",
     )
     overrides = {name: value for name, value in given.items() if value is not None}

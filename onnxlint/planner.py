@@ -136,7 +136,7 @@ def _sources(loaded: Loaded, given: tuple[Path, ...]) -> tuple[Path, ...]:
 _VALUES = {
     "data": "--data", "labels": "--labels", "train_data": "--train-data",
     "train_labels": "--train-labels", "reference": "--reference", "samples": "--samples",
-    "seed": "--seed",
+    "seed": "--seed", "budget": "--budget",
 }  # fmt: skip
 _FLAGS = {"compare_simple": ["--compare-simple"], "full_trace": ["--trace", "full"]}
 

@@ -181,6 +181,9 @@ class CheckpointFiles(Struct, frozen=True):
 class Settings(Struct, frozen=True):
     """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
 
+    `budget` is what runs of the model may cost, in seconds of a usual core, which are counted in
+    operations; None leaves it to what a run costs.
+
     `labels` tell what should come out of `data`, sample by sample; with `compare_simple` simple
     models are fitted to them, to compare with.
     `targets` are the names of those on which the model is to run: `ort-cpu`, `tensorrt-10.15`.
@@ -203,6 +206,7 @@ class Settings(Struct, frozen=True):
     seed: int = 0
     time_limit: float = DEFAULT_TIME_LIMIT
     memory_limit: int | None = None
+    budget: float | None = None
     targets: tuple[str, ...] = ()
     full_trace: bool = False
     integers: bool = False

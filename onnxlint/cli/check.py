@@ -48,13 +48,25 @@ def _lower(values: Iterable[Any]) -> click.Choice[Any]:
     return click.Choice([value.value for value in values], case_sensitive=False)
 
 
+class Seconds(click.FloatRange):
+    """A number of seconds, which may have their unit: `5` or `5s`."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number."""
+        number: Any = value.removesuffix("s") if isinstance(value, str) else value
+        found: float = super().convert(number, param, ctx)
+        return found
+
+
 SECTIONS = {
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted"),
     "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
                    "compare_simple", "reference"),
-    "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs",
-                  "no_cache", "cache_dir"),
+    "Execution": ("static_only", "trace", "save_witness", "budget", "time_limit", "memory_limit",
+                  "jobs", "no_cache", "cache_dir"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
                "quiet", "verbose", "formats", "output", "record", "color"),
@@ -181,6 +193,14 @@ SECTIONS = {
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Write a minimal input for each NaN or infinity to DIR; reproduce it with --data.",
+)
+@click.option(
+    "--budget",
+    type=Seconds(0, LONGEST_TIME_LIMIT),
+    callback=_number,
+    metavar="SECONDS",
+    help="What runs of one model may cost, counted in operations: the questions most likely to "
+    "find something come first, and what is left out is reported.  [about 10 times one run]",
 )
 @click.option(
     "--time-limit",

@@ -38,6 +38,7 @@ class Options(Struct, frozen=True):
     seed: int | None
     time_limit: float | None
     memory_limit: str | None
+    budget: float | None
     static_only: bool
     trace: str | None
     save_witness: Path | None
@@ -80,6 +81,7 @@ def planner_of(options: Options) -> Planner:
         "seed": options.seed,
         "time_limit": options.time_limit,
         "memory_limit": options.memory_limit and parse_bytes(options.memory_limit),
+        "budget": options.budget,
         "full_trace": options.trace and options.trace == "full",
         "witnesses": options.save_witness,
         "timed": options.time or None,

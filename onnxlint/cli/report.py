@@ -20,8 +20,8 @@ SECTIONS = {
                    "compare_simple", "reference"),
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted"),
-    "Execution": ("static_only", "trace", "time_limit", "memory_limit", "jobs", "no_cache",
-                  "cache_dir"),
+    "Execution": ("static_only", "trace", "budget", "time_limit", "memory_limit", "jobs",
+                  "no_cache", "cache_dir"),
 }  # fmt: skip
 
 _OWN = (*SECTIONS["Report"][:2], *SECTIONS["Page"])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SECTIONS = {
     "Input data": ("data", "labels", "train_data", "train_labels", "samples", "seed"),
     "Rules": ("select", "ignore", "preview", "rules", "config", "trust_config"),
-    "Execution": ("steps", "static_only", "time_limit", "memory_limit", "jobs"),
+    "Execution": ("steps", "static_only", "budget", "time_limit", "memory_limit", "jobs"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
                "quiet", "verbose", "formats", "output", "tensorboard", "color"),
 }  # fmt: skip

@@ -48,6 +48,7 @@ KEYS = {
     "policy": "What files that extend this one cannot take back.",
     "suppress": "Findings that do not count: `[[suppress]]`. One that no finding meets is reported (LNT003), and so is one that has expired (LNT004).",
     "accepted": "File of accepted findings, which `onnxlint accept` writes. The default is `onnxlint-accepted.json` beside this file.",
+    "budget": "What runs of one model may cost in seconds, counted in operations. The default is about 10 times one run.",
     "time-limit": "Time limit for one model in seconds, for reading and running it.",
     "memory-limit": "Memory limit for each process, e.g. `4GiB`. The default is 80% of the memory of the machine or container.",
     "trace": "Values to record: outputs of fused kernels, or with `full` every value.",

@@ -201,7 +201,8 @@ class Execution(Struct):
             self.no_valid_input = self.inputs.obstacle
             return
         refusals: list[RuntimeFailure] = []
-        costs, heeded = _Costs(graph, shapes), MOST_HEEDED
+        costs = _Costs(graph, shapes, self.inputs.settings.budget)
+        heeded = MOST_HEEDED
         for attempt in self.inputs.attempts():
             if self._try(runner, attempt, costs, refusals) or is_endless(refusals[-1].message):
                 break
@@ -303,10 +304,10 @@ class Execution(Struct):
 class _Costs:
     """How many runs of a model are made on synthetic samples."""
 
-    def __init__(self, graph: Graph, shapes: Shapes) -> None:
-        self._graph, self._shapes = graph, shapes
+    def __init__(self, graph: Graph, shapes: Shapes, budget: float | None) -> None:
+        self._graph, self._shapes, self._budget = graph, shapes, budget
 
     def affordable(self, attempt: Attempt, first: Ran) -> int:
         """By what the first run showed."""
         run = running(self._graph, self._shapes, attempt.sizes, first.types)
-        return affordable_runs(loading(self._graph), run, watching(first.types))
+        return affordable_runs(loading(self._graph), run, watching(first.types), self._budget)

@@ -11,6 +11,7 @@ from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.analyses.static.operation_counts import (
     A_NODE_JUDGED,
     FREE_OPERATIONS,
+    OPERATIONS_A_SECOND,
     loading,
     running,
     watching,
@@ -62,6 +63,10 @@ class Question(StrEnum):
     HAZARDS = "inputs aimed at numeric hazards"
 
 
+def _operations(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * OPERATIONS_A_SECOND
+
+
 class Work:
     """The operations of loading a model, and of running one sample or the first feed.
 
@@ -69,16 +74,19 @@ class Work:
 
     What may be asked is settled beforehand for all questions, whichever rules are selected: so no
     answer depends on what was asked before. `left_out` are those that were to be asked all the
-    same; of what is not `limited` there are none.
+    same; of what is not `limited` there are none. `allowed` is what all runs may cost, if the user
+    says so.
     """
 
     def __init__(
         self, load: float, run: float, *, samples: int = 1, inputs: int = 1, symbols: int = 0,
         has_batch: bool = True, watching: float = 0.0, spent: float = 0.0, limited: bool = True,
+        allowed: float | None = None,
     ) -> None:  # fmt: skip
         self.load, self.run, self.samples = load, run, max(1, samples)
         self._inputs, self._symbols, self._has_batch = inputs, symbols, has_batch
         self._watching, self._spent, self._limited = watching, spent, limited
+        self._allowed = allowed
         self.left_out: list[Question] = []
         self._execution: Execution | None = None
         self._settled = self._settle()
@@ -93,7 +101,8 @@ class Work:
         load, seen = loading(graph), execution.runs[0].types
         run, look = running(graph, shapes, attempt.sizes, seen), watching(seen)
         traced = min(execution.samples, DEFAULT_SAMPLES) + execution.samples_inside(graph, shapes)
-        judged = A_NODE_JUDGED * sum(1 for _ in graph.nodes())
+        allowed = _operations(inputs.settings.budget)
+        judged = A_NODE_JUDGED * sum(1 for _ in graph.nodes()) if allowed is None else 0
         return cls(
             load,
             run,
@@ -104,6 +113,7 @@ class Work:
             watching=look / attempt.samples_per_run,
             spent=2 * load + traced * (run + look) / attempt.samples_per_run + judged,
             limited=not inputs.settings.full_trace,
+            allowed=allowed,
         )._after(execution)
 
     def _after(self, execution: Execution) -> Work:
@@ -120,9 +130,13 @@ class Work:
             reasons.insert(0, f"{runs} of {usual} runs on synthetic samples")
         if reasons:
             message = f"one sample takes about {self.sample:.0e} operations: {'; '.join(reasons)}"
-            hint = "make all runs with --trace full"
+            hint = f"make all runs with {self._remedy}"
             loss = Loss(message, "runs", Severity.INFO, {"questions": questions}, hint)
             report.losses.append(loss)
+
+    @property
+    def _remedy(self) -> str:
+        return "--trace full" if self._allowed is None else "a larger --budget"
 
     @property
     def sample(self) -> float:
@@ -132,6 +146,8 @@ class Work:
     @property
     def budget(self) -> float:
         """What all questions together may cost: what the samples left of it."""
+        if self._allowed is not None:
+            return max(0.0, self._allowed - self._spent)
         if not self._limited:
             return inf
         return max(FREE_OPERATIONS, TIMES * (self.load + self.sample) - self._spent)
@@ -139,6 +155,8 @@ class Work:
     @property
     def for_hazards(self) -> float:
         """What inputs aimed at all numeric hazards may cost: what is left, or an allowance."""
+        if self._allowed is not None:
+            return self._left
         if not self._limited:
             return inf
         return max(self._left, FREE_OPERATIONS, HAZARD_TIMES * (self.load + self.sample))
@@ -168,7 +186,7 @@ class Work:
         if not self.asks(question):
             raise NotApplicable(
                 f"{question}: about {self._costs[question]:.1g} operations are more than is left "
-                f"of the budget for further runs (limit {self.budget:.1g}; --trace full lifts it)"
+                f"of the budget for further runs (limit {self.budget:.1g}; {self._remedy} lifts it)"
             )
 
     def check_size(self, times: float) -> None:
@@ -180,7 +198,7 @@ class Work:
         cost = times * self.run
         if times > 1 and cost > self.budget:
             told = f"a larger size would take about {cost:.1g} operations"
-            raise NotApplicable(f"{told} (limit {self.budget:.1g}; --trace full lifts the limit)")
+            raise NotApplicable(f"{told} (limit {self.budget:.1g}; {self._remedy} lifts the limit)")
 
     @property
     def _costs(self) -> Mapping[Question, float]:

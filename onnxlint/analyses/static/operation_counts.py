@@ -44,6 +44,9 @@ MOST_CALLS = 50
 FREE_OPERATIONS = 3e10
 """What looking again may cost in any case: about a second, as long as starting takes."""
 
+OPERATIONS_A_SECOND = FREE_OPERATIONS
+"""What a budget in seconds counts a second as."""
+
 SAMPLES = 3.5
 """What the synthetic samples of one model may cost, as a multiple of loading it and running one."""
 
@@ -67,9 +70,14 @@ def watching(seen: Mapping[str, Seen]) -> float:
     return float(AN_ELEMENT_WATCHED * sum(element_count(shape) for _, shape in seen.values()))
 
 
-def affordable_runs(load: float, run: float, statistics: float) -> int:
-    """How many runs the statistics of synthetic samples are worth: at least two."""
+def affordable_runs(load: float, run: float, statistics: float, budget: float | None = None) -> int:
+    """How many runs the statistics of synthetic samples are worth: at least two.
+
+    Of a `budget` in seconds they get half.
+    """
     room = max(FREE_OPERATIONS, SAMPLES * (load + run))
+    if budget is not None:
+        room = min(room, (budget * OPERATIONS_A_SECOND - load) / 2)
     return max(2, int(room // max(run + statistics, 1.0)))
 
 
