@@ -50,17 +50,12 @@ def everything() -> tuple[Brought, ...]:
     return _scanned(tuple(sys.path)) if _are_folders() else _asked()
 
 
-@cache
 def version(distribution: str) -> str | None:
     """The installed version of a distribution; None where it is not installed."""
-    wanted = _normal(distribution)
-    infos = (
-        (info for folder in sys.path for info in _infos(folder or ".")) if _are_folders() else ()
-    )
-    for info in infos:
-        if _name(info) == wanted and (release := _facts(info).get("Version")):
-            return release
-    return _asked_version(distribution)
+    if not _are_folders():
+        return _asked_version(distribution)
+    info = _infos(tuple(sys.path)).get(_normal(distribution))
+    return None if info is None else _facts(info).get("Version") or _asked_version(distribution)
 
 
 def _are_folders() -> bool:
@@ -91,23 +86,22 @@ def _asked() -> tuple[Brought, ...]:
 
 @cache
 def _scanned(path: tuple[str, ...]) -> tuple[Brought, ...]:
-    seen: set[str] = set()
-    found: list[Brought] = []
+    return tuple(entry for info in _infos(path).values() for entry in _entries(info))
+
+
+@cache
+def _infos(path: tuple[str, ...]) -> dict[str, Path]:
+    """What tells of each distribution, by its normal name; the first on the path is imported."""
+    found: dict[str, Path] = {}
     for folder in path:
-        for info in _infos(folder or "."):
-            if _name(info) not in seen:  # of two releases the first on the path is imported
-                found += _entries(info)
-            seen.add(_name(info))
-    return tuple(found)
-
-
-def _infos(folder: str) -> list[Path]:
-    """What lies in a folder on the path and tells of a distribution, by name."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        return []
-    return [Path(each.path) for each in entries if each.name.endswith((".dist-info", ".egg-info"))]
+        try:
+            entries = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for each in entries:
+            if each.name.endswith((".dist-info", ".egg-info")):
+                found.setdefault(_normal(each.name.partition("-")[0]), Path(each.path))
+    return found
 
 
 def _entries(info: Path) -> Iterator[Brought]:
@@ -128,10 +122,6 @@ def _entries(info: Path) -> Iterator[Brought]:
 def _facts(info: Path) -> dict[str, str]:
     head = (_content(info, "METADATA") or _content(info, "PKG-INFO"))[:4096]
     return {key.decode(): value.decode() for key, value in reversed(_FIELD.findall(head))}
-
-
-def _name(info: Path) -> str:
-    return _normal(info.name.partition("-")[0])
 
 
 def _normal(name: str) -> str:
