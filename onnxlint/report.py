@@ -104,6 +104,40 @@ class TraceRow:
 
 
 @dataclass(frozen=True)
+class ConfusedPair:
+    """How often labels of one class were predicted as another."""
+
+    label: str
+    predicted: str
+    count: int
+
+
+@dataclass(frozen=True)
+class ConfusionTable:
+    """Which classes were predicted as which.
+
+    `classes` are those that labels or predictions hold, `labels` and `predicted` how often each of
+    them does, and `right` how often both. `matrix` has a row for the labels of each class, and a
+    column for predictions; it is None of more than 100 classes. `pairs` are the most frequent of
+    `different` confusions, up to 100.
+    """
+
+    classes: tuple[str, ...]
+    labels: tuple[int, ...]
+    predicted: tuple[int, ...]
+    right: tuple[int, ...]
+    matrix: tuple[tuple[int, ...], ...] | None
+    pairs: tuple[ConfusedPair, ...]
+    different: int
+
+    def lowest(self) -> list[tuple[str, int, float]]:
+        """Classes with their labels and their recall, the lowest first, then those with more."""
+        counted = zip(self.classes, self.labels, self.right, strict=True)
+        told = [(name, labels, right / labels) for name, labels, right in counted if labels]
+        return sorted(told, key=lambda each: (each[2], -each[1]))
+
+
+@dataclass(frozen=True)
 class Metrics:
     """How well one output meets the labels of `samples` samples; None is what does not apply.
 
@@ -112,7 +146,8 @@ class Metrics:
     `classes` are the names of the classes; `numbered_by` says where the classes' numbers come from:
     the `labels` themselves, names of the `configuration`, the `model` or its `metadata`, or folders
     of images by their `numbers` or their `order`. `train` is how the labels of the samples that the
-    model was trained on are met; None without such.
+    model was trained on are met; None without such. `constant` is the figure of always the same
+    answer: the most frequent class, or the mean; `confusion` which classes are taken for which.
     """
 
     output: str
@@ -128,6 +163,8 @@ class Metrics:
     numbered_by: str | None = None
     classes: tuple[str, ...] | None = None
     train: Metrics | None = None
+    constant: float | None = None
+    confusion: ConfusionTable | None = None
 
 
 @dataclass(frozen=True)

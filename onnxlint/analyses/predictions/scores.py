@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.predictions.class_names import ClassNames, Numbered
+from onnxlint.analyses.predictions.confusion import Confusion
 from onnxlint.analyses.predictions.labels import Labels
 from onnxlint.analyses.predictions.outputs import Output, Outputs, tabled
 from onnxlint.analyses.static.output_heads import Head, probabilities, recognise, spread_classes
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 
+ROUNDING = 1e-6
+"""Relative to the largest label: float32 rounds so far."""
+
 FEW_CLASSES = 10
 """Classes that a hint lists; a choice, a line or two."""
 
@@ -40,7 +43,8 @@ class Scores:
     itself they are as the file has them. `probabilities` is [rows, classes] where there are any.
     `names` are those of the classes; `numbered_by` says how the labels were numbered, as
     `Numbered.by` does. `is_guessed` is true where only its shape tells that an output
-    holds a score for each class.
+    holds a score for each class. `classes` is how many the output tells apart, where labels hold
+    others, too: those can never be predicted, and no probabilities are kept.
     """
 
     output: Output
@@ -52,6 +56,7 @@ class Scores:
     names: Sequence[str] | None = None
     is_guessed: bool = False
     numbered_by: str = "labels"
+    classes: int | None = None
 
     @property
     def place(self) -> Place:
@@ -107,14 +112,23 @@ class Scores:
         return np.asarray(self.predicted == self.truths).reshape(-1)
 
     @cached_property
-    def guesses(self) -> Mapping[object, Counter[object]]:
-        """How often each class is predicted as which one; empty but for a classification."""
-        found: dict[object, Counter[object]] = defaultdict(Counter)
-        if self.task != "classification":
-            return found
-        for truth, guess in zip(self.truths.tolist(), self.predicted.tolist(), strict=True):
-            found[truth][guess] += 1
-        return found
+    def confusion(self) -> Confusion | None:
+        """Which classes are predicted as which; None but for a classification."""
+        is_one_of_many = self.task == "classification"
+        return Confusion.of(self.truths, self.predicted) if is_one_of_many else None
+
+    @cached_property
+    def is_renamed(self) -> bool:
+        """Whether predictions match classes one to one, but under other numbers or names."""
+        return self.confusion is not None and bool(self.confusion.permuted())
+
+    @cached_property
+    def unvaried(self) -> list[int]:
+        """The numbers of a regression that are the same in all labels, up to rounding."""
+        if self.task != "regression":
+            return []
+        spread = self.truths.max(axis=0) - self.truths.min(axis=0)
+        return list((spread <= ROUNDING * abs(self.truths).max(axis=0)).nonzero()[0].tolist())
 
     @cached_property
     def recall(self) -> Mapping[str, float] | None:
@@ -132,7 +146,9 @@ class Scores:
 
     def name_of(self, label: object) -> str:
         """A class as the user calls it."""
-        return str(label) if self.names is None else self.names[int(str(label))]
+        if self.names is None or not 0 <= int(str(label)) < len(self.names):
+            return str(label)
+        return self.names[int(str(label))]
 
     @cached_property
     def confidence(self) -> Array | None:
@@ -228,6 +244,7 @@ class Scores:
             calibration_error=self.calibration_error,
             rmse=self.rmse,
             r2=scoring.r2(self.predicted, self.truths) if regression else None,
+            confusion=None if self.confusion is None else self.confusion.table(self.name_of),
         )
 
 
@@ -258,9 +275,15 @@ def _fitting(
     chosen = (_chosen(named, output, array, truths) for output, array in known.items())
     yield from filter(None, chosen)
     yield from classified
+    misnumbered = [
+        found for output, head in settled.items() if head is not None
+        and (found := _misnumbered(named, output, head, known[output], truths)) is not None
+    ]  # fmt: skip
+    yield from (found for found in misnumbered if found.classes == 2)
     yield from filter(None, (_regressed(output, array, truths) for output, array in known.items()))
     ranked = (_ranked(named, output, array, truths) for output, array in known.items())
     yield from filter(None, ranked)
+    yield from misnumbered
 
 
 def _gathered(output: Output, samples: int, execution: Execution) -> Array | None:
@@ -298,7 +321,7 @@ def _classified(
     if numbered is None or numbered.numbers.size * classes != p.size:
         return None
     truths = numbered.numbers
-    if not 0 <= truths.max() < max(2, classes):
+    if not 0 <= truths.max() < max(2, classes) or (classes < 3 and _are_signs(truths)):
         return None
     kept = truths.reshape(-1) >= 0  # what is below 0 is padding, as -100 is to PyTorch's losses
     truths, p = truths.reshape(-1)[kept], p.reshape(-1, classes)[kept]
@@ -306,6 +329,41 @@ def _classified(
     told = None if head.kind == "margins" else p
     return Scores(output, "classification", len(labels), truths, predicted, told,
                   numbered.names, numbered_by=numbered.by)  # fmt: skip
+
+
+def _are_signs(truths: Array) -> bool:
+    """Whether two classes are written as -1 and 1."""
+    import numpy as np
+
+    return bool(np.unique(truths).tolist() == [-1, 1])
+
+
+def _misnumbered(
+    named: ClassNames, output: Output, head: Head, array: Array, labels: Array
+) -> Scores | None:
+    """Class numbers some of which the head has no class for, as if counted from 1.
+
+    Not more than twice as many as the classes, and two beside a single sigmoid: other whole numbers
+    are no classes.
+    """
+    import numpy as np
+
+    raw = spread_classes(array, head).astype(np.float64)
+    classes = raw.shape[-1]
+    count = max(2, classes)
+    if labels.dtype.kind != "i" or named.of(output.value.name, classes)[1] == "model":
+        return None
+    kept = np.full(labels.size, True) if _are_signs(labels) else labels.reshape(-1) >= 0
+    numbers, most = np.unique(labels.reshape(-1)[kept]).size, 2 if classes == 1 else 2 * count
+    if labels.size * classes != raw.size or not 1 < numbers <= most:
+        return None
+    truths, rows = labels.reshape(-1)[kept], raw.reshape(-1, classes)[kept]
+    rows = np.nan_to_num(rows, nan=-np.inf)
+    half = 0.0 if head.kind == "logits" else 0.5
+    predicted = (rows[:, 0] > half).astype(np.int64) if classes == 1 else rows.argmax(axis=1)
+    names = named.of(output.value.name, classes)[0]
+    return Scores(output, "classification", len(labels), truths, predicted, names=names,
+                  is_guessed=head.guessed, classes=count)  # fmt: skip
 
 
 def _multi_label(output: Output, p: Array, labels: Array) -> Scores:

@@ -1,0 +1,141 @@
+"""Which classes are predicted as which: how often, and whether some stand for others throughout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from onnxlint.report import ConfusedPair, ConfusionTable
+
+if TYPE_CHECKING:
+    from onnxlint.types import Array
+
+MOST_CROSSED = 100
+"""Classes whose whole matrix is in the report: ten thousand counts; a choice."""
+
+MOST_PAIRS = 100
+"""Confusions that are listed, in any case; a choice."""
+
+CERTAIN = 3.0
+"""Standard errors by which a map of classes must explain more labels than the classes themselves:
+of a thousand models that guess, one."""
+
+
+class Mistake(NamedTuple):
+    """How often a class was predicted as another one."""
+
+    truth: object
+    guess: object
+    times: int
+
+
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """Counts of labels and predictions of `classes`, sorted: those that either holds.
+
+    `labels` and `predicted` count each class, `hits` where both agree. `truth`, `guess` and `count`
+    are the pairs that occur, as positions in `classes`: of many classes few of all pairs do.
+    """
+
+    classes: Sequence[object]
+    labels: Array
+    predicted: Array
+    hits: Array
+    truth: Array
+    guess: Array
+    count: Array
+
+    @classmethod
+    def of(cls, truths: Array, predicted: Array) -> Confusion:
+        """Counts two rows of classes of the same length."""
+        import numpy as np
+
+        both = np.concatenate([truths.reshape(-1), predicted.reshape(-1)])
+        classes, codes = np.unique(both, return_inverse=True)
+        size = len(classes)
+        truth, guess = np.split(codes.reshape(-1).astype(np.int64), 2)
+        pairs, count = np.unique(truth * size + guess, return_counts=True)
+        labels, predicted, hits = (
+            np.bincount(each, minlength=size) for each in (truth, guess, truth[truth == guess])
+        )
+        firsts, seconds = np.divmod(pairs, size)
+        return cls(classes.tolist(), labels, predicted, hits, firsts, seconds, count)
+
+    @cached_property
+    def matrix(self) -> Array:
+        """[classes, classes]: labels down, predictions across."""
+        import numpy as np
+
+        whole = np.zeros((len(self.classes),) * 2, np.int64)
+        whole[self.truth, self.guess] = self.count
+        return whole
+
+    def recall(self, at: int) -> float | None:
+        """The share of a class's labels that is predicted right; None where it has no labels."""
+        return float(self.hits[at] / self.labels[at]) if self.labels[at] else None
+
+    @property
+    def mistakes(self) -> Iterator[Mistake]:
+        """All confusions, the most frequent first."""
+        wrong = (self.truth != self.guess).nonzero()[0]
+        for at in wrong[(-self.count[wrong]).argsort(kind="stable")].tolist():
+            truth, guess = (self.classes[each[at]] for each in (self.truth, self.guess))
+            yield Mistake(truth, guess, int(self.count[at]))
+
+    def usual(self, at: int) -> tuple[int, int] | None:
+        """What a class is predicted as most often, and how often; None where it has no labels."""
+        first, last = self.truth.searchsorted([at, at + 1])
+        if first == last:
+            return None
+        most = first + int(self.count[first:last].argmax())
+        return int(self.guess[most]), int(self.count[most])
+
+    def permuted(self, min_share: float = 0.6, min_samples: int = 5) -> dict[object, object]:
+        """Classes that are predicted one to one as others, `label: prediction`; empty if under two.
+
+        Each is most often predicted as one other class, no two as the same, and as no class that
+        keeps its own predictions; together in this share of their labels, which chance does not
+        explain.
+        """
+        found = self._usual_of_enough(min_samples)
+        taken = Counter(guess for guess, _ in found.values())
+        moved = {
+            at: (guess, times) for at, (guess, times) in found.items()
+            if guess != at and taken[guess] == 1 and self._is_free(guess, times / self.labels[at])
+        }  # fmt: skip
+        mapped, kept = sum(times for _, times in moved.values()), int(self.hits[[*moved]].sum())
+        is_certain = mapped - kept >= CERTAIN * (mapped + kept) ** 0.5
+        is_most = mapped >= min_share * int(self.labels[[*moved]].sum())
+        if len(moved) < 2 or not is_certain or not is_most:
+            return {}
+        return {self.classes[at]: self.classes[guess] for at, (guess, _) in moved.items()}
+
+    def _usual_of_enough(self, min_samples: int) -> dict[int, tuple[int, int]]:
+        """What classes with enough labels are predicted as, where it is half of them or more."""
+        enough = (self.labels >= min_samples).nonzero()[0].tolist()
+        found = {at: usual for at in enough if (usual := self.usual(at)) is not None}
+        return {at: usual for at, usual in found.items() if 2 * usual[1] >= self.labels[at]}
+
+    def _is_free(self, guess: int, share: float) -> bool:
+        """Whether a class is seldom predicted for its own labels, compared with others' `share`."""
+        own = self.recall(guess)
+        return own is None or own <= share / 2
+
+    def table(self, name_of: Callable[[object], str]) -> ConfusionTable:
+        """As the report has it."""
+        is_few = len(self.classes) <= MOST_CROSSED
+        listed = islice(self.mistakes, MOST_PAIRS)
+        return ConfusionTable(
+            tuple(map(name_of, self.classes)),
+            tuple(self.labels.tolist()),
+            tuple(self.predicted.tolist()),
+            tuple(self.hits.tolist()),
+            tuple(map(tuple, self.matrix.tolist())) if is_few else None,
+            tuple(ConfusedPair(name_of(each.truth), name_of(each.guess), each.times)
+                  for each in listed),
+            int((self.truth != self.guess).sum()),
+        )  # fmt: skip
