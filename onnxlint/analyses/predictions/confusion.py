@@ -20,6 +20,9 @@ MOST_CROSSED = 100
 MOST_PAIRS = 100
 """Confusions that are listed, in any case; a choice."""
 
+MOST_COUNTED = 1 << 20
+"""Numbers that are counted in a table of all of them, which needs no sorting; a choice, 8 MB."""
+
 CERTAIN = 3.0
 """Standard errors by which a map of classes must explain more labels than the classes themselves:
 of a thousand models that guess, one."""
@@ -54,11 +57,9 @@ class Confusion:
         """Counts two rows of classes of the same length."""
         import numpy as np
 
-        both = np.concatenate([truths.reshape(-1), predicted.reshape(-1)])
-        classes, codes = np.unique(both, return_inverse=True)
+        classes, truth, guess = _coded(truths.reshape(-1), predicted.reshape(-1))
         size = len(classes)
-        truth, guess = np.split(codes.reshape(-1).astype(np.int64), 2)
-        pairs, count = np.unique(truth * size + guess, return_counts=True)
+        pairs, count = _counted(truth * size + guess, size * size)
         labels, predicted, hits = (
             np.bincount(each, minlength=size) for each in (truth, guess, truth[truth == guess])
         )
@@ -139,3 +140,37 @@ class Confusion:
                   for each in listed),
             int((self.truth != self.guess).sum()),
         )  # fmt: skip
+
+
+def _coded(truths: Array, predicted: Array) -> tuple[Array, Array, Array]:
+    """The classes, sorted, and of each row the positions of both; of pixels there are millions."""
+    import numpy as np
+
+    if truths.dtype.kind not in "iu" or predicted.dtype.kind not in "iu" or not truths.size:
+        both = np.concatenate([truths, predicted])
+        classes, codes = np.unique(both, return_inverse=True)
+        first, second = np.split(codes.reshape(-1).astype(np.int64), 2)
+        return classes, first, second
+    rows = [truths.astype(np.int64), predicted.astype(np.int64)]
+    low = min(int(each.min()) for each in rows)
+    high = max(int(each.max()) for each in rows)
+    if high - low >= MOST_COUNTED:
+        classes = np.union1d(*rows)
+        return classes, classes.searchsorted(rows[0]), classes.searchsorted(rows[1])
+    counts = np.stack([np.bincount(each - low, minlength=high - low + 1) for each in rows])
+    seen = counts.any(axis=0)
+    positions = seen.cumsum() - 1
+    first, second = (positions[each - low] for each in rows)
+    return np.flatnonzero(seen) + low, first, second
+
+
+def _counted(codes: Array, most: int) -> tuple[Array, Array]:
+    """The different numbers, sorted, with how often each occurs."""
+    import numpy as np
+
+    if most > MOST_COUNTED:
+        pairs, count = np.unique(codes, return_counts=True)
+        return pairs, count
+    counts = np.bincount(codes, minlength=most)
+    pairs = counts.nonzero()[0]
+    return pairs, counts[pairs]

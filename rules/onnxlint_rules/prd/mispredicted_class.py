@@ -17,6 +17,12 @@ from onnxlint import (
 )
 from onnxlint_rules.prd._misses import Miss, misses
 
+SINGLE = 5
+"""Classes that have a finding each; of more there is one for all."""
+
+HARD = 100
+"""Classes from which on it may be the task that few of them are found: a choice."""
+
 
 @rule("PRD013", "mispredicted-class", severity=Severity.WARNING, stages=(Stage.TRAINED,))
 def mispredicted_class(
@@ -34,10 +40,11 @@ def mispredicted_class(
     in training, two classes that are one, a loss that ignores rare classes. A class with at least
     20 labels is reported where less than 0.3 of them are predicted right; both limits are choices:
     with 20 labels, one of which half would be found has so few in 2% of cases. The confusion matrix
-    of all classes is in the report. Where more than half of the classes are so, it is one finding
-    on the model. Not reported: what other rules tell: a model that always answers the same (PRD002,
-    PRD004), or that is no better than if it did (PRD016), classes that stand for each other
-    (PRD012), and classes that the model does not have (PRD011).
+    of all classes is in the report. Where more than half of the classes are so, or more than five,
+    it is one finding on the model; an info where more than 100 classes are judged and most of them
+    are so, as with the tokens of a language. Not reported: what other rules tell: a model that
+    always answers the same (PRD002, PRD004), or that is no better than if it did (PRD016), classes
+    that stand for each other (PRD012), and classes that the model does not have (PRD011).
     Fix: look at the samples of this class and of the class that it is taken for; check their labels
     in training, add samples of it, or weight the loss by class.
 
@@ -69,7 +76,7 @@ def mispredicted_class(
     if is_constant or (guess is not None and not guess.is_beaten and not guess.informed):
         return
     found = misses(scores, judged, min_recall)
-    if len(found) > 1 and 2 * len(found) > len(judged):
+    if len(found) > 1 and (2 * len(found) > len(judged) or len(found) > SINGLE):
         yield _of_many(scores, found, len(judged), min_recall)
         return
     for miss in found:
@@ -91,6 +98,7 @@ def _of_one(scores: Scores, miss: Miss, limit: float) -> Finding:
 
 
 def _of_many(scores: Scores, found: list[Miss], judged: int, limit: float) -> Finding:
+    is_hard = judged > HARD and 2 * len(found) > judged
     lowest = listed([f"{each.name} {each.recall:.2g} ({each.told})" for each in found])
     return Finding(
         scores,
@@ -99,6 +107,7 @@ def _of_many(scores: Scores, found: list[Miss], judged: int, limit: float) -> Fi
         measured=found[0].recall,
         limit=limit,
         unit="recall",
+        severity=Severity.INFO if is_hard else None,
         evidence={"recall": {each.name: each.recall for each in found}},
-        hint="check that the preprocessing of the samples is that of training",
+        hint="compare their samples with those that they are taken for, and check preprocessing",
     )
