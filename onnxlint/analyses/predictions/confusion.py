@@ -100,7 +100,8 @@ class Confusion:
 
         Each is most often predicted as one other class, no two as the same, and as no class that
         keeps its own predictions; together in this share of their labels, which chance does not
-        explain.
+        explain. They follow each other, in a circle or a row, or are most of all classes: two that
+        are each taken for a class without labels may just look like it.
         """
         found = self._usual_of_enough(min_samples)
         taken = Counter(guess for guess, _ in found.values())
@@ -108,6 +109,9 @@ class Confusion:
             at: (guess, times) for at, (guess, times) in found.items()
             if guess != at and taken[guess] == 1 and self._is_free(guess, times / self.labels[at])
         }  # fmt: skip
+        if 2 * len(moved) <= len(found):
+            targets = {guess for guess, _ in moved.values()}
+            moved = {at: each for at, each in moved.items() if each[0] in moved or at in targets}
         mapped, kept = sum(times for _, times in moved.values()), int(self.hits[[*moved]].sum())
         is_certain = mapped - kept >= CERTAIN * (mapped + kept) ** 0.5
         is_most = mapped >= min_share * int(self.labels[[*moved]].sum())

@@ -9,10 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
-from onnxlint.analyses.predictions.class_names import ClassNames, Numbered
+from onnxlint.analyses.predictions import label_fitting
+from onnxlint.analyses.predictions.class_names import ClassNames
 from onnxlint.analyses.predictions.confusion import Confusion
 from onnxlint.analyses.predictions.labels import Labels
-from onnxlint.analyses.predictions.outputs import Output, Outputs, tabled
+from onnxlint.analyses.predictions.outputs import Output, Outputs
 from onnxlint.analyses.static.output_heads import Head, probabilities, recognise, spread_classes
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.contributions import Contributions, Loss
@@ -78,14 +79,14 @@ class Scores:
         truths = labels.of(samples, are_all=samples < settings.samples)
         known = {}
         for output in outputs:
-            gathered = _gathered(output, samples, execution)
+            gathered = label_fitting.gathered(output, samples, execution)
             if gathered is not None:
                 known[output] = gathered
         heads = {out: recognise(graph, shapes, out.value, settings.outputs) for out in known}
         named = ClassNames(graph, settings, labels)
         found = next(_fitting(named, known, heads, truths), None)
         if found is None:
-            raise DataError(_misfit(named, truths, known, heads, outputs))
+            raise DataError(label_fitting.misfit(named, truths, known, heads, outputs))
         return found
 
     @property
@@ -266,7 +267,11 @@ def _fitting(
     truths: Array,
 ) -> Iterator[Scores]:  # fmt: skip
     """The outputs that labels fit: what says most of them first, what is only guessed last."""
-    settled = {out: _settled(head, known[out]) for out, head in heads.items() if head is not None}
+    settled = {
+        out: label_fitting.settled(head, known[out])
+        for out, head in heads.items()
+        if head is not None
+    }
     classified = [
         found for output, head in settled.items() if head is not None
         and (found := _classified(named, output, head, known[output], truths)) is not None
@@ -286,23 +291,6 @@ def _fitting(
     yield from misnumbered
 
 
-def _gathered(output: Output, samples: int, execution: Execution) -> Array | None:
-    """An output over all samples, which lie along its first axis; None where they do not."""
-    import numpy as np
-
-    tables = (tabled(output.value, ran) for ran in execution.runs)
-    arrays = [array for array in tables if array is not None and array.ndim]
-    if not arrays or len({array.shape[1:] for array in arrays}) != 1:
-        return None
-    together = np.concatenate(arrays)
-    return together[:samples] if len(together) >= samples else None
-
-
-def _settled(head: Head, array: Array) -> Head | None:
-    """The head as its numbers show it; None where it is none, after all."""
-    return head.settled(spread_classes(array, head)) if array.dtype.kind == "f" else None
-
-
 def _classified(
     named: ClassNames, output: Output, head: Head, array: Array, labels: Array
 ) -> Scores | None:
@@ -317,11 +305,11 @@ def _classified(
     is_matrix = labels.shape == p.shape and classes > 1 and np.isin(labels, (0, 1)).all()
     if head.kind == "sigmoid" and classes > 1:
         return _multi_label(output, p, labels) if is_matrix else None
-    numbered = _numbered(named, output, labels, classes, is_matrix=bool(is_matrix))
+    numbered = label_fitting.numbered(named, output, labels, classes, is_matrix=bool(is_matrix))
     if numbered is None or numbered.numbers.size * classes != p.size:
         return None
-    truths = numbered.numbers
-    if not 0 <= truths.max() < max(2, classes) or (classes < 3 and _are_signs(truths)):
+    truths = label_fitting.without_filling(numbered.numbers, max(2, classes))
+    if not 0 <= truths.max() < max(2, classes) or (classes < 3 and label_fitting.are_signs(truths)):
         return None
     kept = truths.reshape(-1) >= 0  # what is below 0 is padding, as -100 is to PyTorch's losses
     truths, p = truths.reshape(-1)[kept], p.reshape(-1, classes)[kept]
@@ -329,13 +317,6 @@ def _classified(
     told = None if head.kind == "margins" else p
     return Scores(output, "classification", len(labels), truths, predicted, told,
                   numbered.names, numbered_by=numbered.by)  # fmt: skip
-
-
-def _are_signs(truths: Array) -> bool:
-    """Whether two classes are written as -1 and 1."""
-    import numpy as np
-
-    return bool(np.unique(truths).tolist() == [-1, 1])
 
 
 def _misnumbered(
@@ -353,7 +334,9 @@ def _misnumbered(
     count = max(2, classes)
     if labels.dtype.kind != "i" or named.of(output.value.name, classes)[1] == "model":
         return None
-    kept = np.full(labels.size, True) if _are_signs(labels) else labels.reshape(-1) >= 0
+    kept = (
+        np.full(labels.size, True) if label_fitting.are_signs(labels) else labels.reshape(-1) >= 0
+    )
     numbers, most = np.unique(labels.reshape(-1)[kept]).size, 2 if classes == 1 else 2 * count
     if labels.size * classes != raw.size or not 1 < numbers <= most:
         return None
@@ -374,18 +357,6 @@ def _multi_label(output: Output, p: Array, labels: Array) -> Scores:
     return Scores(output, "multi-label", len(labels), truths, predicted, rows)
 
 
-def _numbered(
-    named: ClassNames, output: Output, labels: Array, classes: int, *, is_matrix: bool
-) -> Numbered | None:
-    """Labels as class numbers; of rows where the 1 stands, if each has one."""
-    if not is_matrix:
-        return named.numbered(labels, output.value.name, classes)
-    if not (labels.sum(axis=-1) == 1).all():
-        return None
-    names, _ = named.of(output.value.name, classes)
-    return Numbered(labels.argmax(axis=-1), names, "labels")
-
-
 def _chosen(named: ClassNames, output: Output, array: Array, labels: Array) -> Scores | None:
     """An output that gives the class itself, as a number or a name."""
     if array.size != labels.size:
@@ -402,7 +373,7 @@ def _chosen(named: ClassNames, output: Output, array: Array, labels: Array) -> S
         return None
     truths, predicted = labels.reshape(-1), array.reshape(-1)
     if truths.dtype.kind == "O":
-        truths, predicted = _as_texts(truths), _as_texts(predicted)
+        truths, predicted = label_fitting.as_texts(truths), label_fitting.as_texts(predicted)
     return Scores(output, "classification", len(labels), truths, predicted)
 
 
@@ -426,13 +397,6 @@ def _ranked(named: ClassNames, output: Output, array: Array, labels: Array) -> S
                   names=numbered.names, is_guessed=True, numbered_by=numbered.by)  # fmt: skip
 
 
-def _as_texts(labels: Array) -> Array:
-    """As objects: numpy's own texts are all as long as the longest."""
-    import numpy as np
-
-    return np.array([str(label) for label in labels.tolist()], object)
-
-
 def _regressed(output: Output, array: Array, labels: Array) -> Scores | None:
     import numpy as np
 
@@ -442,30 +406,3 @@ def _regressed(output: Output, array: Array, labels: Array) -> Scores | None:
     truths = labels.reshape(count, -1).astype(np.float64)
     predicted = array.reshape(count, -1).astype(np.float64)
     return Scores(output, "regression", count, truths, predicted)
-
-
-def _misfit(
-    named: ClassNames, truths: Array, known: Mapping[Output, Array],
-    heads: Mapping[Output, Head | None], outputs: Outputs,
-) -> str:  # fmt: skip
-    widths = {out: array.shape[-1] for out, array in known.items() if array.ndim > 1}
-    ranked = sorted(widths, key=lambda out: heads[out] is None)
-    told = named.misfit({out.value.name: widths[out] for out in ranked})
-    if told is not None:
-        return told
-    kind = {"i": "integers", "f": "floats", "O": "names"}[truths.dtype.kind]
-    told = f"{kind} of shape {list(truths.shape)}"
-    if truths.dtype.kind == "i":
-        told += f" from {truths.min()} to {truths.max()}"
-    fitted = ", ".join(_told(output) for output in outputs)
-    names = next(filter(None, (named.of(out.value.name, widths[out])[0] for out in widths)), None)
-    called = f"; class names: {', '.join(map(repr, names[:10]))}" if names else ""
-    source = named.labels.source
-    return f"{source}: labels ({told}) match no output of the model: {fitted}{called}"
-
-
-def _told(output: Output) -> str:
-    name = repr(output.value.name)
-    if not output.arrays:
-        return f"{name} is not a tensor, or too large to be kept"
-    return f"{name} is {output.arrays[0].dtype}{list(output.arrays[0].shape)} in one run"
