@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from judged_rows import LABELLED, SOFTMAX, confused, judged, report_on, rows, said
 
@@ -317,9 +319,66 @@ def test_classes_and_leaves_that_are_not_there(text, known, strange, part, tmp_p
     x = np.stack([1 - u, u], axis=1)
     truths = [known[int(each > 0.5)] for each in u]
     assert not said(judged(tmp_path, text, x, np.array(truths)), "PRD011")
-    report = judged(tmp_path, text, x, np.array([*truths[:-1], strange]))
+    strangers = [strange] * (2 if strange == 2.5 else 1)  # of numbers a few may be outliers
+    report = judged(tmp_path, text, x, np.array([*truths[: -len(strangers)], *strangers]))
     (found,) = (each for each in report.findings if each.code == "PRD011")
     assert part in found.message
+
+
+@pytest.mark.parametrize(
+    ("head", "share", "severity"),
+    [("Sigmoid", 0.02, "info"), ("Sigmoid", 0.06, "error"), ("Relu", 0.04, "info")],
+)
+def test_some_outliers_beyond_a_head_are_an_info(head, share, severity, tmp_path):
+    text = f"""n (float[N, 1] x) => (float[N, 1] y) <float[1, 1] w = {{1}}>
+    {{ h = MatMul(x, w) y = {head}(h) }}"""
+    x = np.random.default_rng(0).uniform(0, 1, (100, 1))
+    beyond = {"Sigmoid": 1.3, "Relu": -0.1}[head]
+    labels = np.where(np.arange(100) < share * 100, beyond, x[:, 0])
+    report = judged(tmp_path, text, x, labels)
+    (found,) = (each for each in report.findings if each.code == "PRD011")
+    assert found.severity.value == severity
+
+
+def forest(folder: Path, depth: int) -> Path:
+    """A random forest of scikit-learn on the prices, as trees of ai.onnx.ml."""
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    given = np.load(LABELLED / "prices.npz")
+    model = ensemble.RandomForestRegressor(5, max_depth=depth, random_state=0)
+    trees = [each.tree_ for each in model.fit(given["x"][:240], given["y"][:240]).estimators_]
+    nodes = [
+        (at, number, tree) for at, tree in enumerate(trees) for number in range(tree.node_count)
+    ]
+    leaves = [(at, number, tree) for at, number, tree in nodes if tree.children_left[number] < 0]
+    node = onnx.helper.make_node(
+        "TreeEnsembleRegressor", ["x"], ["y"], domain="ai.onnx.ml", n_targets=1,
+        nodes_treeids=[at for at, _, _ in nodes], nodes_nodeids=[n for _, n, _ in nodes],
+        nodes_featureids=[max(0, int(tree.feature[n])) for _, n, tree in nodes],
+        nodes_values=[float(tree.threshold[n]) for _, n, tree in nodes],
+        nodes_modes=["LEAF" if tree.children_left[n] < 0 else "BRANCH_LEQ" for _, n, tree in nodes],
+        nodes_truenodeids=[max(0, int(tree.children_left[n])) for _, n, tree in nodes],
+        nodes_falsenodeids=[max(0, int(tree.children_right[n])) for _, n, tree in nodes],
+        target_treeids=[at for at, _, _ in leaves], target_nodeids=[n for _, n, _ in leaves],
+        target_ids=[0] * len(leaves),
+        target_weights=[float(tree.value[n][0, 0]) / len(trees) for _, n, tree in leaves],
+    )  # fmt: skip
+    sides = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", width])
+             for name, width in (("x", 8), ("y", 1)))  # fmt: skip
+    graph = onnx.helper.make_graph([node], "forest", *([side] for side in sides))
+    opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("ai.onnx.ml", 3)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / "f.onnx")
+    return folder / "f.onnx"
+
+
+@pytest.mark.parametrize(
+    ("depth", "unit", "expected"), [(8, 1, []), (2, 1, []), (8, 1.2, []), (8, 100, ["PRD011"])]
+)
+def test_labels_exceed_the_means_in_leaves(depth, unit, expected, tmp_path):
+    given = np.load(LABELLED / "prices.npz")
+    np.savez(tmp_path / "d.npz", x=given["x"][240:], y=given["y"][240:] * unit)
+    source = tmp_path / "d.npz"
+    report = report_on(forest(tmp_path, depth), LabelSource(source, "y"), source)
+    assert said(report, "PRD011", "PRD016") == expected
 
 
 # Always the same answer

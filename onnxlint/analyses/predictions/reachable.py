@@ -11,6 +11,8 @@ from onnxlint.analyses.predictions.chosen_labels import choice_of
 from onnxlint.analyses.predictions.scores import Scores
 from onnxlint.analyses.ranges.ranges import Ranges
 from onnxlint.model.graph.graph import Graph
+from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.operators import TREES
 from onnxlint.model.graph.place import Place
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class Reachable:
 
     `low` and `high` are its bounds for every input, or the first and the last class; `known` are
     the classes of an output that names them. `beyond` says of each label whether it lies outside.
+    `by_trees` are outputs of trees: means of labels, beyond which some labels always lie.
     """
 
     scores: Scores
@@ -34,6 +37,7 @@ class Reachable:
     low: float | None = None
     high: float | None = None
     known: Sequence[str] | None = None
+    by_trees: bool = False
 
     @property
     def place(self) -> Place:
@@ -44,6 +48,16 @@ class Reachable:
     def share(self) -> float:
         """The share of the labels that lie outside."""
         return float(self.beyond.mean()) if self.beyond.size else 0.0
+
+    @property
+    def far(self) -> float:
+        """The share of the labels that lie outside by more than the output is wide."""
+        import numpy as np
+
+        if self.low is None or self.high is None or not self.beyond.size:
+            return 0.0
+        away = np.maximum(self.low - self.scores.truths, self.scores.truths - self.high)
+        return float((self.beyond & (away > self.high - self.low)).mean())
 
     @cached_property
     def strangers(self) -> list[object]:
@@ -66,7 +80,10 @@ class Reachable:
         none = np.full(scores.truths.shape, False)
         if scores.task == "regression":
             proven = ranges.of(scores.output.value)
-            return cls(scores, _beyond(scores.truths, proven), proven.least, proven.most)
+            before = graph.ancestors([scores.output.value])
+            by_trees = any(isinstance(each, Node) and each.op in TREES for each in before)
+            beyond = _beyond(scores.truths, proven)
+            return cls(scores, beyond, proven.least, proven.most, by_trees=by_trees)
         if scores.classes is not None:
             beyond = (scores.truths < 0) | (scores.truths >= scores.classes)
             return cls(scores, beyond, 0, scores.classes - 1)

@@ -19,6 +19,7 @@ from onnxlint import (
     rule,
 )
 from onnxlint_rules.prd._constants import is_told
+from onnxlint_rules.prd._out_of_reach import severity_of
 
 SCALED = 0.5
 """A correlation from which on an error as large as that of the mean is a matter of scale."""
@@ -81,7 +82,7 @@ def constant_not_beaten(
     if guess.is_beaten or not math.isfinite(scores.figure):
         return
     name = "mean" if guess.answer is None else "majority class"
-    is_of_others = reachable.beyond.any() or scores.is_renamed
+    is_of_others = severity_of(reachable) is Severity.ERROR or scores.is_renamed
     if is_of_others or (baselines is not None and name in baselines.unbeaten):
         return
     if (guess.answer is not None and guess.informed and not guess.is_missed) or is_told(

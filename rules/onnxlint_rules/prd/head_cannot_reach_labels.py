@@ -1,12 +1,20 @@
 """PRD011 head-cannot-reach-labels."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from onnxlint import Finding, Reachable, Severity, counted, listed, rule
+from onnxlint import Finding, Option, Reachable, Severity, counted, listed, rule
+from onnxlint_rules.prd._out_of_reach import severity_of
 
 
 @rule("PRD011", "head-cannot-reach-labels", severity=Severity.ERROR)
-def head_cannot_reach_labels(reachable: Reachable) -> Iterator[Finding]:
+def head_cannot_reach_labels(
+    reachable: Reachable, *,
+    min_share: Annotated[
+        float, Option("share of labels beyond a regression from which on it is an error",
+                      unit="fraction of labels")
+    ] = 0.05,
+) -> Iterator[Finding]:  # fmt: skip
     """Labels outside of what the output can give for any input.
 
     Why: a sigmoid ends at 1, a tanh at ±1, a ReLU begins at 0, trees give sums of their leaves: no
@@ -14,7 +22,10 @@ def head_cannot_reach_labels(reachable: Reachable) -> Iterator[Finding]:
     the last activation does not belong there. The bounds are proven from the weights and operators
     between the inputs and the output. Classes that the output does not have are as far beyond: the
     number 10 beside ten scores, which are the classes 0 to 9, or a name that a classifier does not
-    know. Where predictions match such labels one to one, PRD012 names the map instead.
+    know. Where predictions match such labels one to one, PRD012 names the map instead. Some numbers
+    beyond, fewer than 5%, are outliers, and an info. Leaves of trees are means, which labels exceed
+    on both sides: reported where half of the labels do, or 5% by more than the trees' whole range.
+    These limits are choices.
     Fix: scale the labels as in training (or the output back), or take the last activation away;
     number classes from 0 on.
 
@@ -58,7 +69,8 @@ def head_cannot_reach_labels(reachable: Reachable) -> Iterator[Finding]:
         y = Sigmoid(h)
     }
     """
-    if not reachable.beyond.any() or reachable.is_mapped:
+    severity = severity_of(reachable, min_share)
+    if severity is None:
         return
     is_of_numbers = reachable.scores.task == "regression"
     yield Finding(
@@ -67,6 +79,7 @@ def head_cannot_reach_labels(reachable: Reachable) -> Iterator[Finding]:
         measured=reachable.share,
         limit=0.0,
         unit="fraction of labels",
+        severity=severity,
         hint="scale the labels as in training, or take the last activation away"
         if is_of_numbers
         else "number and name the classes of the labels as in training, from 0 on",
