@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -87,48 +87,63 @@ class Confusion:
             truth, guess = (self.classes[each[at]] for each in (self.truth, self.guess))
             yield Mistake(truth, guess, int(self.count[at]))
 
-    def usual(self, at: int) -> tuple[int, int] | None:
-        """What a class is predicted as most often, and how often; None where it has no labels."""
+    def usual(self, at: int) -> int | None:
+        """What a class is predicted as most often; None where it has no labels."""
         first, last = self.truth.searchsorted([at, at + 1])
         if first == last:
             return None
-        most = first + int(self.count[first:last].argmax())
-        return int(self.guess[most]), int(self.count[most])
+        return int(self.guess[first + int(self.count[first:last].argmax())])
+
+    def times(self, at: int, guess: int) -> int:
+        """How often labels of one class are predicted as another."""
+        first, last = self.truth.searchsorted([at, at + 1])
+        place = first + int(self.guess[first:last].searchsorted(guess))
+        is_there = place < last and self.guess[place] == guess
+        return int(self.count[place]) if is_there else 0
 
     def permuted(self, min_share: float = 0.6, min_samples: int = 5) -> dict[object, object]:
         """Classes that are predicted one to one as others, `label: prediction`; empty if under two.
 
         Each is most often predicted as one other class, no two as the same, and as no class that
-        keeps its own predictions; together in this share of their labels, which chance does not
-        explain. They follow each other, in a circle or a row, or are most of all classes: two that
-        are each taken for a class without labels may just look like it.
+        keeps its own predictions: in this share of their labels, and with them of all labels, which
+        chance does not explain.
         """
-        found = self._usual_of_enough(min_samples)
-        taken = Counter(guess for guess, _ in found.values())
-        moved = {
-            at: (guess, times) for at, (guess, times) in found.items()
-            if guess != at and taken[guess] == 1 and self._is_free(guess, times / self.labels[at])
-        }  # fmt: skip
-        if 2 * len(moved) <= len(found):
-            targets = {guess for guess, _ in moved.values()}
-            moved = {at: each for at, each in moved.items() if each[0] in moved or at in targets}
-        mapped, kept = sum(times for _, times in moved.values()), int(self.hits[[*moved]].sum())
+        enough = (self.labels >= min_samples).nonzero()[0].tolist()
+        moved = self._moved(self._usual_of(enough))
+        mapped = sum(self.times(at, guess) for at, guess in moved.items())
+        kept = int(self.hits[[*moved]].sum())
+        rest = int(self.hits[[at for at in enough if at not in moved]].sum())
         is_certain = mapped - kept >= CERTAIN * (mapped + kept) ** 0.5
         is_most = mapped >= min_share * int(self.labels[[*moved]].sum())
-        if len(moved) < 2 or not is_certain or not is_most:
+        explains = mapped + rest >= min_share * int(self.labels[enough].sum())
+        if len(moved) < 2 or not (is_certain and is_most and explains):
             return {}
-        return {self.classes[at]: self.classes[guess] for at, (guess, _) in moved.items()}
+        return {self.classes[at]: self.classes[guess] for at, guess in moved.items()}
 
-    def _usual_of_enough(self, min_samples: int) -> dict[int, tuple[int, int]]:
-        """What classes with enough labels are predicted as, where it is half of them or more."""
-        enough = (self.labels >= min_samples).nonzero()[0].tolist()
-        found = {at: usual for at in enough if (usual := self.usual(at)) is not None}
-        return {at: usual for at, usual in found.items() if 2 * usual[1] >= self.labels[at]}
+    def _moved(self, usual: Mapping[int, int]) -> dict[int, int]:
+        """Classes that are usually predicted as another one, which is free for that.
 
-    def _is_free(self, guess: int, share: float) -> bool:
-        """Whether a class is seldom predicted for its own labels, compared with others' `share`."""
+        They follow each other, in a circle or a row, or are most of all classes: two that are each
+        taken for a class without labels may just look like it.
+        """
+        taken = Counter(usual.values())
+        moved = {at: guess for at, guess in usual.items()
+                 if guess != at and taken[guess] == 1 and self._is_free(at, guess)}  # fmt: skip
+        if 2 * len(moved) > len(usual):
+            return moved
+        targets = {*moved.values()}
+        return {at: guess for at, guess in moved.items() if guess in moved or at in targets}
+
+    def _usual_of(self, classes: Iterable[int]) -> dict[int, int]:
+        """What these are predicted as most often, where it is half of their labels or more."""
+        found = {at: usual for at in classes if (usual := self.usual(at)) is not None}
+        return {at: guess for at, guess in found.items()
+                if 2 * self.times(at, guess) >= self.labels[at]}  # fmt: skip
+
+    def _is_free(self, at: int, guess: int) -> bool:
+        """Whether a class is seldom predicted for its own labels, compared with those of `at`."""
         own = self.recall(guess)
-        return own is None or own <= share / 2
+        return own is None or own <= self.times(at, guess) / self.labels[at] / 2
 
     def table(self, name_of: Callable[[object], str]) -> ConfusionTable:
         """As the report has it."""
