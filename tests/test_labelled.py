@@ -397,6 +397,7 @@ def of_shares(share: float, count: int):
         (0.9, 0.02, 200, []),
         (0.98, 0.0, 60, []),  # all right, which is hardly more than always 0
         (0.9, 0.3, 200, ["PRD016"]),  # worse than always 0, but it knows something
+        (0.95, 0.06, 60, ["PRD016"]),  # three labels of the other class
     ],
 )
 def test_the_majority_class_is_judged(share, flipped, count, expected, tmp_path):
@@ -405,6 +406,8 @@ def test_the_majority_class_is_judged(share, flipped, count, expected, tmp_path)
     predicted = np.where(wrong, 1 - truths, truths)
     report = judged(tmp_path, SOFTMAX.format(k=2), rows(predicted, 2), truths)
     assert said(report, "PRD016") == expected
+    severities = {each.severity.value for each in report.findings if each.code == "PRD016"}
+    assert severities <= {"info" if share > 0.5 else "warning"}
     if count >= 50:
         assert report.metrics.constant == pytest.approx(max(share, 1 - share), abs=0.01)
 

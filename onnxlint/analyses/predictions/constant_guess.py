@@ -33,6 +33,7 @@ class ConstantGuess:
     figure: float
     lead: float
     informed: bool
+    others: int
     correlation: float | None = None
 
     @property
@@ -82,7 +83,10 @@ def _of_classes(scores: Scores) -> ConstantGuess:
     always = np.asarray(scores.truths == guess).reshape(-1)
     lead = _in_errors(scores, scores.right.astype(float) - always)
     informed = _is_balanced(scores) or _tells_odds(scores)
-    return ConstantGuess(scores, scores.name_of(guess), float(always.mean()), lead, informed)
+    others = len(always) - int(always.sum())
+    return ConstantGuess(
+        scores, scores.name_of(guess), float(always.mean()), lead, informed, others
+    )
 
 
 def _is_balanced(scores: Scores) -> bool:
@@ -122,7 +126,7 @@ def _of_numbers(scores: Scores) -> ConstantGuess:
     correlation = float(np.mean(pairs)) if pairs and np.isfinite(pairs).all() else None
     informed = correlation is not None and correlation * len(truths) ** 0.5 >= 2 * SURE
     figure = float(np.sqrt(constant.mean()))
-    return ConstantGuess(scores, None, figure, lead, informed, correlation)
+    return ConstantGuess(scores, None, figure, lead, informed, scores.truths.size, correlation)
 
 
 def _varied(scores: Scores) -> list[int]:

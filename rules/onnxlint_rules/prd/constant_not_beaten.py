@@ -32,6 +32,9 @@ def constant_not_beaten(
     min_samples: Annotated[
         int, Option("labels from which on the rule applies", unit="samples")
     ] = 50,
+    min_others: Annotated[
+        int, Option("labels of other classes that make it a warning", unit="labels")
+    ] = 20,
 ) -> Iterator[Finding]:  # fmt: skip
     """A model that is no better than always giving the same answer.
 
@@ -41,15 +44,16 @@ def constant_not_beaten(
     squared errors, by more than 1.645 standard errors (95%, one-sided). An info, where it is no
     better and its predictions still follow the labels beyond chance: the mean recall of the classes
     is above that of guesses, or the log loss below that of the class frequencies, as with a
-    detector of rare events that gives many false alarms. From 50 labels on, without scikit-learn
-    and `--compare-simple`. Not reported: what other rules tell: predictions that are all the same
-    (PRD002, PRD004), labels that the output cannot give (PRD011), permuted classes (PRD012), and
-    CMP001's majority class and mean.
+    detector of rare events that gives many false alarms; and where fewer than 20 labels are of
+    other classes. From 50 labels on, without scikit-learn and `--compare-simple`. Not reported:
+    what other rules tell: predictions that are all the same (PRD002, PRD004), labels that the
+    output cannot give (PRD011), permuted classes (PRD012), and CMP001's majority class and mean.
     Fix: check that samples and labels belong together and are preprocessed as in training; overfit
     a few samples to see that the network can learn.
 
     Bad:
     # option: min-samples = 8
+    # option: min-others = 4
     # data: x = [[1, 0], [0, 1], [1, 0], [0, 1], [1, 0], [0, 1], [1, 0], [0, 1]]
     # labels: [0, 0, 1, 1, 0, 0, 1, 1]
     net (float[N, 2] x) => (float[N, 2] y)
@@ -85,10 +89,11 @@ def constant_not_beaten(
     is_of_others = severity_of(reachable) is Severity.ERROR or scores.is_renamed
     if is_of_others or (baselines is not None and name in baselines.unbeaten):
         return
-    if (guess.answer is not None and guess.informed and not guess.is_missed) or is_told(
-        scores, predictions, collapses, trace
-    ):
+    if _follows(guess) and not guess.is_missed:
         return
+    if is_told(scores, predictions, collapses, trace):
+        return
+    is_rare = guess.answer is not None and guess.others < min_others
     yield Finding(
         scores,
         f"{scores.measure} {scores.figure:.4g} on {scores.samples:,} samples is "
@@ -97,7 +102,7 @@ def constant_not_beaten(
         measured=scores.figure,
         limit=guess.figure,
         unit=scores.measure,
-        severity=Severity.INFO if guess.answer is not None and guess.informed else None,
+        severity=Severity.INFO if is_rare or _follows(guess) else None,
         hint=_hint(guess),
     )
 
@@ -106,9 +111,14 @@ def _answer(guess: ConstantGuess) -> str:
     return "the mean of the labels" if guess.answer is None else f"class {guess.answer}"
 
 
+def _follows(guess: ConstantGuess) -> bool:
+    """Whether the predicted classes follow the labels all the same."""
+    return guess.answer is not None and guess.informed
+
+
 def _beside(guess: ConstantGuess) -> str:
     """That predictions follow the labels all the same."""
-    if guess.answer is not None and guess.informed:
+    if _follows(guess):
         return ", although predictions follow the labels beyond chance"
     if guess.answer is None and _is_scaled(guess):
         return f", although predictions correlate with labels ({guess.correlation:.2f})"
@@ -120,7 +130,7 @@ def _is_scaled(guess: ConstantGuess) -> bool:
 
 
 def _hint(guess: ConstantGuess) -> str:
-    if guess.answer is not None and guess.informed:
+    if _follows(guess):
         return "judge it by the recall of each class, and choose the threshold for its use"
     if guess.answer is None and _is_scaled(guess):
         return "bring labels and output to the same unit: undo the scaling of the targets"
