@@ -412,6 +412,35 @@ def test_the_majority_class_is_judged(share, flipped, count, expected, tmp_path)
         assert report.metrics.constant == pytest.approx(max(share, 1 - share), abs=0.01)
 
 
+ALWAYS = {
+    "scores that vary": (SOFTMAX.format(k=2), 200, "warning PRD004"),
+    "few samples": (SOFTMAX.format(k=2), 60, "warning PRD016"),
+    "few labels": (SOFTMAX.format(k=2), 30, "info PRD004"),
+    "scores behind a dense layer": (
+        """n (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 0, 0, 1}>
+        { y = MatMul(x, w) }""", 200, "warning PRD016",
+    ),
+    "the class itself": (
+        "n (float[N, 2] x) => (int64[N] y) { y = ArgMax<axis = 1, keepdims = 0>(x) }", 200,
+        "warning PRD016",
+    ),
+    "a number": (
+        """n (float[N, 2] x) => (float[N, 1] y) <float[2, 1] w = {0, 0}, float[1] b = {0.4}>
+        { y = Gemm(x, w, b) }""", 200, "warning PRD002",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ALWAYS)
+def test_one_rule_tells_that_the_answer_is_always_the_same(kind, tmp_path):
+    text, count, expected = ALWAYS[kind]
+    truths = np.arange(count) % 2 + (0.5 if kind == "a number" else 0)
+    report = judged(tmp_path, text, rows(np.zeros(count, int), 2), truths)
+    speakers = ("PRD002", "PRD004", "PRD005", "PRD013", "PRD016")
+    assert [f"{each.severity.value} {each.code}" for each in report.findings
+            if each.code in speakers] == [expected]  # fmt: skip
+
+
 def test_the_majority_class_without_scikit_learn(monkeypatch, tmp_path):
     import sys
 
