@@ -395,6 +395,7 @@ def test_imbalance_of_held_out_digits(sevens, ratios, tmp_path):
         ([110, *[100] * 19, 9], [Severity.INFO]),  # one rare class among many
         ([900, *[10] * 9], [Severity.WARNING]),
         ([100] * 5, []),
+        ([180, 20], []),  # by perplexity alone
     ],
 )
 def test_one_rare_class_among_balanced_ones_is_an_info(counts, severities, tmp_path):
