@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnxlint.analyses.predictions.confusion import Confusion
 from onnxlint.analyses.predictions.scores import Scores

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from onnxlint.report import ConfusedPair, ConfusionTable
 
@@ -36,8 +37,7 @@ class Mistake(NamedTuple):
     times: int
 
 
-@dataclass(frozen=True, eq=False)
-class Confusion:
+class Confusion(Struct, frozen=True, eq=False, dict=True):
     """Counts of labels and predictions of `classes`, sorted: those that either holds.
 
     `labels` and `predicted` count each class, `hits` where both agree. `truth`, `guess` and `count`

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.predictions.scores import Scores
@@ -17,8 +19,7 @@ SURE = 1.645
 """Standard errors that a difference must have: 95%, one-sided."""
 
 
-@dataclass(frozen=True, eq=False)
-class ConstantGuess:
+class ConstantGuess(Struct, frozen=True, eq=False):
     """The model beside the best answer that looks at no input.
 
     `answer` is the class that is always given, None in a regression, where it is the mean. `figure`

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.predictions.scores import Scores
@@ -25,8 +26,7 @@ _WITH_BIAS = {"Gemm": 2, "Conv": 2, "Add": None}
 """Layers with the input that is their bias; an Add has it on either side."""
 
 
-@dataclass(frozen=True, eq=False)
-class InitialBias:
+class InitialBias(Struct, frozen=True, eq=False):
     """The last layer's bias, one number a class or target; zeros where there is none.
 
     `labels` are the shares of the classes that labels hold, or of each label of several; the mean

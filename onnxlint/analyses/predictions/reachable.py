@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.predictions.chosen_labels import choice_of
 from onnxlint.analyses.predictions.scores import Scores
@@ -23,8 +24,7 @@ ROUNDING = 1e-5
 """Relative to the label: files of labels round, and a bound is rounded outwards."""
 
 
-@dataclass(frozen=True, eq=False)
-class Reachable:
+class Reachable(Struct, frozen=True, eq=False, dict=True):
     """What the output that labels belong to can give.
 
     `low` and `high` are its bounds for every input, or the first and the last class; `known` are

@@ -1,7 +1,8 @@
 """Classes that are hardly ever predicted, and what is predicted instead."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint import Scores, listed
 
@@ -12,8 +13,7 @@ KEPT = 10
 """Wrong answers that the evidence has."""
 
 
-@dataclass(frozen=True)
-class Miss:
+class Miss(Struct, frozen=True):
     """A class with few right predictions; `taken_for` are the others, the most frequent first."""
 
     name: str
