@@ -35,9 +35,12 @@ if TYPE_CHECKING:
     from onnxlint.analyses.predictions.baselines import Baselines
     from onnxlint.analyses.predictions.chosen_labels import ChosenLabel, ChosenLabels, Mismatch
     from onnxlint.analyses.predictions.collapsed_outputs import Collapse, Collapses
+    from onnxlint.analyses.predictions.constant_guess import ConstantGuess
+    from onnxlint.analyses.predictions.initial_bias import InitialBias
     from onnxlint.analyses.predictions.labels import Labels
     from onnxlint.analyses.predictions.outputs import Outputs
     from onnxlint.analyses.predictions.predictions import Misnomer, Predictions
+    from onnxlint.analyses.predictions.reachable import Reachable
     from onnxlint.analyses.predictions.scores import Scores
     from onnxlint.analyses.predictions.train_scores import Gap, TrainScores
     from onnxlint.analyses.ranges.hazard import Hazard
@@ -117,6 +120,7 @@ _HOMES = {
     "Collapses": "onnxlint.analyses.predictions.collapsed_outputs",
     "Constancy": "onnxlint.analyses.static.constant_values",
     "ConstantFolding": "onnxlint.analyses.static.constant_folding",
+    "ConstantGuess": "onnxlint.analyses.predictions.constant_guess",
     "Contamination": "onnxlint.analyses.trace.trace",
     "Contract": "onnxlint.analyses.static.contract",
     "Costs": "onnxlint.analyses.static.costs",
@@ -142,6 +146,7 @@ _HOMES = {
     "Graph": "onnxlint.model.graph.graph",
     "Hazard": "onnxlint.analyses.ranges.hazard",
     "Hazards": "onnxlint.analyses.ranges.hazards",
+    "InitialBias": "onnxlint.analyses.predictions.initial_bias",
     "Inputs": "onnxlint.analyses.inputs.inputs",
     "Inspection": "onnxlint.inspecting",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
@@ -187,6 +192,7 @@ _HOMES = {
     "Range": "onnxlint.analyses.ranges.range",
     "Ranges": "onnxlint.analyses.ranges.ranges",
     "Reach": "onnxlint.analyses.trace.gradient_propagation",
+    "Reachable": "onnxlint.analyses.predictions.reachable",
     "Reference": "onnxlint.analyses.comparison.reference",
     "ReleaseDiff": "onnxlint.release_diff",
     "Reruns": "onnxlint.analyses.execution.reruns",
@@ -257,6 +263,7 @@ __all__ = [
     "Collapses",
     "Constancy",
     "ConstantFolding",
+    "ConstantGuess",
     "Contamination",
     "Contract",
     "Costs",
@@ -282,6 +289,7 @@ __all__ = [
     "Graph",
     "Hazard",
     "Hazards",
+    "InitialBias",
     "Inputs",
     "Inspection",
     "Journal",
@@ -327,6 +335,7 @@ __all__ = [
     "Range",
     "Ranges",
     "Reach",
+    "Reachable",
     "Reference",
     "ReleaseDiff",
     "Reruns",

@@ -98,6 +98,38 @@ class TraceRow(Struct, frozen=True):
     scope: str = ""
 
 
+class ConfusedPair(Struct, frozen=True):
+    """How often labels of one class were predicted as another."""
+
+    label: str
+    predicted: str
+    count: int
+
+
+class ConfusionTable(Struct, frozen=True):
+    """Which classes were predicted as which.
+
+    `classes` are those that labels or predictions hold, `labels` and `predicted` how often each of
+    them does, and `right` how often both. `matrix` has a row for the labels of each class, and a
+    column for predictions; it is None of more than 100 classes. `pairs` are the most frequent of
+    `different` confusions, up to 100.
+    """
+
+    classes: tuple[str, ...]
+    labels: tuple[int, ...]
+    predicted: tuple[int, ...]
+    right: tuple[int, ...]
+    matrix: tuple[tuple[int, ...], ...] | None
+    pairs: tuple[ConfusedPair, ...]
+    different: int
+
+    def lowest(self) -> list[tuple[str, int, float]]:
+        """Classes with their labels and their recall, the lowest first, then those with more."""
+        counted = zip(self.classes, self.labels, self.right, strict=True)
+        told = [(name, labels, right / labels) for name, labels, right in counted if labels]
+        return sorted(told, key=lambda each: (each[2], -each[1]))
+
+
 class Metrics(Struct, frozen=True):
     """How well one output meets the labels of `samples` samples; None is what does not apply.
 
@@ -106,7 +138,8 @@ class Metrics(Struct, frozen=True):
     `classes` are the names of the classes; `numbered_by` says where the classes' numbers come from:
     the `labels` themselves, names of the `configuration`, the `model` or its `metadata`, or folders
     of images by their `numbers` or their `order`. `train` is how the labels of the samples that the
-    model was trained on are met; None without such.
+    model was trained on are met; None without such. `constant` is the figure of always the same
+    answer: the most frequent class, or the mean; `confusion` which classes are taken for which.
     """
 
     output: str
@@ -122,6 +155,8 @@ class Metrics(Struct, frozen=True):
     numbered_by: str | None = None
     classes: tuple[str, ...] | None = None
     train: Metrics | None = None
+    constant: float | None = None
+    confusion: ConfusionTable | None = None
 
 
 class ModelReport(Struct, frozen=True):

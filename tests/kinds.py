@@ -27,8 +27,10 @@ FILES = {
 KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name in names}
 RUNNING = {
     f"test_{name}" for name in (
-        "act_rules", "asserting", "behaviour", "channels", "class_folders", "contract", "costs",
-        "data_rules", "expected", "hints", "init", "inspect", "layers_inside", "model_explorer",
+        "act_rules", "asserting", "behaviour", "channels", "class_folders", "confusion",
+        "constant_guess", "contract", "costs",
+        "data_rules", "expected", "hints", "init", "inspect", "label_reach", "labelled",
+        "layers_inside", "model_explorer",
         "nan_marks", "positions", "predictions", "profile", "propagation", "public_reports",
         "reference", "refusals",
         "release_diff", "reruns", "runtime_rules", "scores", "series", "shapes", "synthesis",

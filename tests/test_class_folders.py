@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -290,3 +291,87 @@ def test_numbers_are_each_another_one():
     assert whole_numbers(["0", "10", "2"]) == {"0": 0, "10": 10, "2": 2}
     for folders in (["1", "01"], ["0", "a"], ["²"], ["-1", "0"], [], ["9" * 5000]):
         assert whole_numbers(folders) is None
+
+
+# A network that was trained on pictures, in each command
+
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+SHAPES = runpy.run_path(str(FIXTURES / "drawn_shapes.py"))
+
+
+def drawn(folder: Path, count: int, seed: int = 9, moved: int = 0) -> None:
+    """Pictures in a folder for each shape; the first of circles may be moved to the squares."""
+    random = np.random.default_rng(seed)
+    for name in SHAPES["SHAPES"]:
+        for number in range(count):
+            called = "square" if name == "circle" and number < moved else name
+            (folder / called.capitalize()).mkdir(parents=True, exist_ok=True)
+            picture = image.fromarray(SHAPES["drawn"](name, random))
+            picture.save(folder / called.capitalize() / f"{name}{number}.png")
+
+
+@pytest.fixture
+def shapes(here):
+    (here / "onnxlint.toml").write_text(CONFIG.replace("size = [1, 1]", 'colour = "GREY"'))
+    (here / "m.onnx").write_bytes((FIXTURES / "labelled" / "shapes.onnx").read_bytes())
+    drawn(here / "imgs", 24)
+    return here
+
+
+GIVEN = ("--data", "imgs", "--labels", "imgs", "--no-cache")
+
+
+def test_check_judges_pictures_by_their_folders(shapes):
+    result = CliRunner().invoke(main, ["m.onnx", *GIVEN, "--select", "PRD,DAT"])
+    assert result.exit_code == 0
+    assert "classes by their names in the model's metadata" in result.output
+    assert "confusion (labels down, predictions across):" in result.output
+    found = linted(*GIVEN)["metrics"]
+    assert found["accuracy"] > 0.95
+    assert found["confusion"]["classes"] == ["circle", "cross", "square"]
+    assert sum(map(sum, found["confusion"]["matrix"])) == 72
+
+
+def test_the_page_judges_pictures_by_their_folders(shapes):
+    result = CliRunner().invoke(main, ["report", "m.onnx", *GIVEN[:4], "-o", "page.html"])
+    assert result.exit_code == 0, result.output
+    page = (shapes / "page.html").read_text(encoding="utf-8")
+    assert 'class="confusion' in page
+    assert "72 labels" in page
+
+
+def test_a_series_judges_pictures_by_their_folders(shapes):
+    trained = onnx.load(shapes / "m.onnx")
+    onnx.save(trained, shapes / "s_20.onnx")
+    random = np.random.default_rng(0)
+    for weight in trained.graph.initializer:
+        if weight.data_type == onnx.TensorProto.FLOAT and len(weight.dims) > 1:
+            noisy = numpy_helper.to_array(weight) + random.normal(0, 0.4, tuple(weight.dims))
+            weight.CopyFrom(numpy_helper.from_array(noisy.astype(np.float32), weight.name))
+    onnx.save(trained, shapes / "s_10.onnx")
+    command = ["series", "s_10.onnx", "s_20.onnx", *GIVEN[:4], "-f", "json"]
+    result = CliRunner().invoke(main, command)
+    (report,) = json.loads(result.stdout)["models"]
+    (scores,) = report["series"]["scores"]
+    assert (scores["measure"], scores["samples"]) == ("accuracy", 72)
+    assert scores["figure"][0] < 0.9 < scores["figure"][1]
+    assert report["metrics"]["confusion"]["labels"] == [24, 24, 24]
+
+
+def test_two_sets_of_folders(shapes):
+    drawn(shapes / "train", 24, seed=4)
+    found = metrics("--train-data", "train", "--train-labels", "train")
+    assert found["train"]["confusion"]["labels"] == [24, 24, 24]
+
+
+def test_pictures_in_the_folder_of_another_class_are_seen(shapes):
+    drawn(shapes / "mixed", 24, moved=24)
+    report = linted("--data", "mixed", "--labels", "mixed", "--select", "PRD")
+    assert report["metrics"]["recall"]["square"] == pytest.approx(0.5, abs=0.05)
+    drawn(shapes / "swapped", 24)
+    for old, new in (("Circle", "x"), ("Square", "Circle"), ("x", "Square")):
+        (shapes / "swapped" / old).rename(shapes / "swapped" / new)
+    report = linted("--data", "swapped", "--labels", "swapped", "--select", "PRD")
+    (found,) = (each for each in report["findings"] if each["code"] == "PRD012")
+    assert found["evidence"]["map"] == {"circle": "square", "square": "circle"}

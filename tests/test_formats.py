@@ -27,7 +27,15 @@ from test_reporters import check
 from onnxlint import Finding, Graph, rule
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
-from onnxlint.report import FixReport, Gone, Metrics, ModelReport, Suppressed
+from onnxlint.report import (
+    ConfusedPair,
+    ConfusionTable,
+    FixReport,
+    Gone,
+    Metrics,
+    ModelReport,
+    Suppressed,
+)
 from onnxlint.reporters import github, markdown, sarif
 from onnxlint.reporters.markdown_text import code, plain
 from onnxlint.reporters.places import Files
@@ -74,6 +82,10 @@ ODD = found("TST001", "odd-node", Severity.ERROR, LINE, hint="make it even", sur
 LEAK = found("SEC900", "leak", Severity.WARNING, Place(), measured=float("nan"))
 ALIKE = found("TST003", "removed-rule", Severity.WARNING, INNER, surroundings="b2")
 CRASH = found("LNT001", "rule-crashed", Severity.ERROR, Place(), evidence={"rule": "TST002"})
+CONFUSION = ConfusionTable(
+    ("cat", "d|<b>g\x1b"), (200, 200), (207, 193), (198, 191), ((198, 2), (9, 191)),
+    (ConfusedPair("d|<b>g\x1b", "cat", 9), ConfusedPair("cat", "d|<b>g\x1b", 2)), 2,
+)  # fmt: skip
 REPORTS = (
     ModelReport(
         "a/flawed.onnx", "0" * 64, None, (ODD, LEAK, ALIKE, replace(ALIKE, place=LINE)),
@@ -86,7 +98,8 @@ REPORTS = (
         gone=(Gone("TST001", "odd-node", "Conv 'c'", "0123456789abcdef"),),
     ),
     ModelReport("b/clean model ü.onnx", "1" * 64, ran=("SEC900", "TST001", "TST002"),
-                metrics=Metrics("y", "classification", 400, accuracy=0.9725)),
+                metrics=Metrics("y", "classification", 400, accuracy=0.9725, constant=0.5,
+                                confusion=CONFUSION)),
     ModelReport("c/broken.onnx", error="is empty; export or download it again"),
     ModelReport("d/crashed.onnx", "2" * 64, None, (CRASH,), ("TST001",), {}, ("TST002",),
                 not_run=("SEC900",)),

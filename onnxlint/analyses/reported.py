@@ -14,6 +14,7 @@ def reported(analyses: Analyses) -> Iterator[type]:
     from onnxlint.analyses.execution.run_budget import Work
     from onnxlint.analyses.execution.worker import Worker
     from onnxlint.analyses.predictions.baselines import Baselines
+    from onnxlint.analyses.predictions.constant_guess import ConstantGuess
     from onnxlint.analyses.predictions.scores import Scores
     from onnxlint.analyses.predictions.train_scores import TrainScores
     from onnxlint.analyses.ranges.ranges import Ranges
@@ -29,6 +30,7 @@ def reported(analyses: Analyses) -> Iterator[type]:
             yield SeriesRuns
     if settings.labels is not None and analyses.have(Worker) is not None:
         yield Scores
+        yield ConstantGuess
         if settings.train_data is not None:
             yield TrainScores
         if settings.compare_simple:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from onnxlint.analyses.predictions.confusion import Confusion
 from onnxlint.analyses.predictions.scores import Scores
 from onnxlint.model.graph.place import shortened
 from onnxlint.portrait.predictions import Bin, ClassScore, Labelled, Pair, Target
@@ -52,24 +54,19 @@ def _bins(scores: Scores) -> Iterator[Bin]:
 
 
 def _classes(common: Labelled, scores: Scores) -> Labelled:
-    import numpy as np
-
-    both = np.concatenate([scores.truths, scores.predicted])
-    labels, numbers = np.unique(both, return_inverse=True)
-    truths, guesses = np.split(numbers.reshape(-1), 2)
-    names = [shortened(scores.name_of(label)) for label in labels.tolist()]
-    found = list(_class_scores(names, truths, guesses))
+    confusion = scores.confusion
+    assert confusion is not None
+    names = [shortened(scores.name_of(label)) for label in confusion.classes]
+    counts = confusion.labels, confusion.predicted, confusion.hits
+    found = [*map(_class_score, names, *(each.tolist() for each in counts))]
     is_few = len(names) <= MOST_CROSSED
-    crossed = (
-        np.bincount(truths * len(names) + guesses, minlength=len(names) ** 2) if is_few else None
-    )
     return replace(
         common,
         classes=len(names),
         names=tuple(names) if is_few else (),
-        confusion=() if crossed is None else _matrix(crossed.reshape(len(names), -1)),
+        confusion=_matrix(confusion.matrix) if is_few else (),
         scores=tuple(found if is_few else _lowest(found)),
-        pairs=() if is_few else tuple(_pairs(names, truths, guesses)),
+        pairs=() if is_few else tuple(_pairs(scores, confusion)),
     )
 
 
@@ -77,14 +74,8 @@ def _matrix(counts: Array) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(row) for row in counts.tolist())
 
 
-def _class_scores(names: list[str], truths: Array, guesses: Array) -> Iterator[ClassScore]:
-    import numpy as np
-
-    size = len(names)
-    true, guessed, hit = (np.bincount(each, minlength=size).tolist()
-                          for each in (truths, guesses, truths[truths == guesses]))  # fmt: skip
-    for name, holds, told, right in zip(names, true, guessed, hit, strict=True):
-        yield ClassScore(name, holds, told, _share(right, holds), _share(right, told))
+def _class_score(name: str, holds: int, told: int, right: int) -> ClassScore:
+    return ClassScore(name, holds, told, _share(right, holds), _share(right, told))
 
 
 def _share(part: int, whole: int) -> float | None:
@@ -97,16 +88,11 @@ def _lowest(found: list[ClassScore]) -> list[ClassScore]:
     return sorted(known, key=lambda each: (each.recall, -each.truths))[:MOST_SCORES]
 
 
-def _pairs(names: list[str], truths: Array, guesses: Array) -> Iterator[Pair]:
+def _pairs(scores: Scores, confusion: Confusion) -> Iterator[Pair]:
     """The pairs of classes that are confused most."""
-    import numpy as np
-
-    wrong = truths != guesses
-    codes, counts = np.unique(truths[wrong].astype(np.int64) * len(names) + guesses[wrong],
-                              return_counts=True)  # fmt: skip
-    for at in (-counts).argsort(kind="stable")[:MOST_PAIRS].tolist():
-        truth, guess = divmod(int(codes[at]), len(names))
-        yield Pair(names[truth], names[guess], int(counts[at]))
+    for each in islice(confusion.mistakes, MOST_PAIRS):
+        truth, guess = (shortened(scores.name_of(label)) for label in (each.truth, each.guess))
+        yield Pair(truth, guess, each.times)
 
 
 def _multi_label(common: Labelled, scores: Scores) -> Labelled:

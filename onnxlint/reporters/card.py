@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from onnxlint.report import Metrics, ModelReport
+from onnxlint.reporters.confusion_markdown import confusion_table
 from onnxlint.reporters.markdown_text import code, plain
 from onnxlint.reporters.places import where
 from onnxlint.reporters.protocol import Gathering, Outcome
@@ -14,6 +15,9 @@ from onnxlint.severity import Severity
 
 MOST_FINDINGS = 20
 """Findings of a model that are named; the others are counted. A choice: a screen of a card."""
+
+MOST_CLASSES = 20
+"""Classes whose recall has a row; a choice, as above."""
 
 LONGEST = 300
 """Characters of a line; a choice, a card is read by people."""
@@ -58,6 +62,8 @@ def _model(report: ModelReport) -> Iterator[str]:
         yield f"| Not executed | {_cell(report.not_executed)} |"
     if report.metrics is not None:
         yield from _metrics(report.metrics)
+        if report.metrics.confusion is not None:
+            yield from ("", *confusion_table(report.metrics.confusion))
     yield from _findings(report)
 
 
@@ -83,11 +89,24 @@ def _metrics(metrics: Metrics) -> Iterator[str]:
             yield f"| {title} | {value:.4g} |"
         if trained is not None:
             yield f"| {title} on training samples | {trained:.4g} |"
-    for name, recall in (metrics.recall or {}).items():
-        yield f"| Recall of {_cell(name)} | {recall:.4g} |"
     measure = "RMSE" if metrics.task == "regression" else "accuracy"
+    if metrics.constant is not None:
+        answer = "mean of the labels" if metrics.task == "regression" else "most frequent class"
+        yield f"| Always the {answer}: {measure} | {metrics.constant:.4g} |"
+    yield from _recalls(metrics.recall or {})
     for name, value in (metrics.baselines or {}).items():
         yield f"| Simple model {_cell(name)}: {measure} | {value:.4g} |"
+
+
+def _recalls(recall: Mapping[str, float]) -> Iterator[str]:
+    """The recall of each class; of many those with the lowest."""
+    shown = list(recall.items())
+    if len(shown) > MOST_CLASSES:
+        shown = sorted(shown, key=lambda each: each[1])[:MOST_CLASSES]
+    for name, share in shown:
+        yield f"| Recall of {_cell(name)} | {share:.4g} |"
+    if len(recall) > len(shown):
+        yield f"| Recall of others | {len(recall) - len(shown):,} classes, none lower |"
 
 
 def _findings(report: ModelReport) -> Iterator[str]:

@@ -33,5 +33,5 @@ class Concise:
 
     def end(self, outcome: Outcome) -> str:
         """The summary."""
-        lines = [*summary(self._reports, self._view, outcome), *others(self._packs)]
+        lines = [*summary(self._reports, self._view, outcome, tables=False), *others(self._packs)]
         return "".join(f"{line}\n" for line in lines)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from onnxlint.findings import Diagnostic
 from onnxlint.report import Gone, ModelReport, Suppressed
+from onnxlint.reporters.confusion_markdown import confusion_table
 from onnxlint.reporters.markdown_text import code, plain
 from onnxlint.reporters.places import where
 from onnxlint.reporters.protocol import Gathering, Outcome
@@ -25,6 +26,9 @@ MOST_ROWS = 30
 
 OF_A_RULE = 5
 """Findings of one rule that are shown for one model; the others are counted. A choice."""
+
+MOST_CONFUSIONS = 3
+"""Models whose confusion of classes is shown, if there are no more; a choice: a table each."""
 
 LONGEST_LINE = 1_000
 LONGEST_PATH = 200
@@ -92,6 +96,8 @@ def _metrics(reports: Sequence[ModelReport]) -> Iterator[str]:
     told = [(report.path, report.metrics) for report in reports if report.metrics is not None]
     for path, metrics in told[:MOST_ROWS]:
         yield from ("", f"{code(path, LONGEST_PATH)}: {plain(metrics_line(metrics), LONGEST_LINE)}")
+        if metrics.confusion is not None and len(told) <= MOST_CONFUSIONS:
+            yield from ("", *confusion_table(metrics.confusion))
 
 
 def _failing(report: ModelReport) -> _Section:

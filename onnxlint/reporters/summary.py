@@ -18,10 +18,12 @@ SHOWN_GONE = 3
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 
-def summary(reports: Sequence[ModelReport], view: View, outcome: Outcome) -> Iterator[str]:
+def summary(
+    reports: Sequence[ModelReport], view: View, outcome: Outcome, *, tables: bool = True
+) -> Iterator[str]:
     """What was found in all models, on how much, and what follows from it beyond the findings.
 
-    Findings that are not shown are counted only.
+    Findings that are not shown are counted only. Without `tables` each fact is a line.
     """
     found = _found(reports) + _hidden(reports, view.show) + _aside(reports) + _models(reports)
     yield _not_executed(reports) + found + _how(reports, outcome.seconds)
@@ -31,6 +33,10 @@ def summary(reports: Sequence[ModelReport], view: View, outcome: Outcome) -> Ite
         if report.metrics is not None:
             name = f"{printable(report.path)}: " if len(reports) > 1 else ""
             yield name + metrics_line(report.metrics)
+            if tables and report.metrics.confusion is not None:
+                from onnxlint.reporters.confusion_text import confusion_lines
+
+                yield from confusion_lines(report.metrics.confusion)
     for reason in outcome.reasons if view.tells_failure else ():
         yield f"{click.style('failed', fg='red')}: {printable(reason)}"
     yield from map(printable, outcome.notes)
@@ -192,6 +198,10 @@ _NUMBERED = {
 """How labels became class numbers, where that is not plain."""
 
 
+_CONSTANT = ("majority class", "mean")
+"""What always the same answer is: of classes, and of numbers."""
+
+
 def metrics_line(metrics: Metrics) -> str:
     """How a model meets the labels."""
     told = [*_figures(metrics)]
@@ -215,6 +225,7 @@ def _figures(metrics: Metrics) -> Iterator[str]:
         "calibration error": metrics.calibration_error,
         "RMSE": metrics.rmse,
         "R²": metrics.r2,
+        _CONSTANT[metrics.task == "regression"]: metrics.constant,
         **(metrics.baselines or {}),
     }
     yield from (f"{name} {number:.4g}" for name, number in numbers.items() if number is not None)

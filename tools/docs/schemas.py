@@ -31,7 +31,15 @@ from onnxlint.release_diff import (
     ScoreChange,
     WeightChange,
 )
-from onnxlint.report import Configuration, Gone, Metrics, Suppressed, TraceRow
+from onnxlint.report import (
+    Configuration,
+    ConfusedPair,
+    ConfusionTable,
+    Gone,
+    Metrics,
+    Suppressed,
+    TraceRow,
+)
 from onnxlint.reporters.diff_json import DIFF_VERSION
 from onnxlint.reporters.json import REPORT_VERSION
 from onnxlint.rules.packs import discover
@@ -188,7 +196,13 @@ def _parts() -> dict[str, Any]:
         "finding": finding,
         "place": _record(Place),
         "fixes": _fixes(),
-        "metrics": _record(Metrics, train=_or_null({"$ref": "#/$defs/metrics"})),
+        "metrics": _record(
+            Metrics,
+            train=_or_null({"$ref": "#/$defs/metrics"}),
+            confusion=_or_null({"$ref": "#/$defs/confusion"}),
+        ),
+        "confusion": _record(ConfusionTable, pairs=_array("confused_pair")),
+        "confused_pair": _record(ConfusedPair),
         "configuration": _record(Configuration),
         "trace_row": _record(TraceRow),
         **_series(),

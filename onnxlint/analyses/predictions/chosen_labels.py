@@ -133,7 +133,7 @@ class ChosenLabels:
         Raises:
             Unavailable: no label output has its scores among the outputs.
         """
-        choices = [choice for value in graph.outputs if (choice := _choice_of(graph, value))]
+        choices = [choice for value in graph.outputs if (choice := choice_of(graph, value))]
         read = (recognise(graph, shapes, value, settings.outputs) for value in graph.outputs)
         heads = [head for head in read if head is not None]
         pairs = [(choice, head) for choice in choices for head in heads
@@ -149,7 +149,7 @@ class ChosenLabels:
         return cls(found)
 
 
-class _Choice(Struct, frozen=True):
+class Choice(Struct, frozen=True):
     """A label output, the node that chose, and the names that it gives to the classes.
 
     They are None where the numbers of the classes are the labels.
@@ -160,7 +160,7 @@ class _Choice(Struct, frozen=True):
     names: Sequence[str] | None
 
 
-def _choice_of(graph: Graph, value: Value) -> _Choice | None:
+def choice_of(graph: Graph, value: Value) -> Choice | None:
     """The node that chooses a label; None where something else makes the output."""
     names: Sequence[str] | None = None
     walk = Walk([value])
@@ -169,9 +169,9 @@ def _choice_of(graph: Graph, value: Value) -> _Choice | None:
         if node is None:
             return None
         if node.op in CLASSIFIERS and current.slot == 0:
-            return None if names is not None else _Choice(value, node, _names_of(node))
+            return None if names is not None else Choice(value, node, _names_of(node))
         if node.op in EXTREMES:
-            return _Choice(value, node, names)
+            return Choice(value, node, names)
         if node.op not in LABELLING:
             return None
         told = _table_of(graph, node)
@@ -215,7 +215,7 @@ def _texts(names: Sequence[Any]) -> list[str]:
     return [n.decode(errors="replace") if isinstance(n, bytes) else str(n) for n in names]
 
 
-def _belong_together(choice: _Choice, head: Head) -> bool:
+def _belong_together(choice: Choice, head: Head) -> bool:
     """Whether a head shows the scores that the choice was made by."""
     source = choice.source
     if source.op in CLASSIFIERS:
@@ -229,7 +229,7 @@ def _belong_together(choice: _Choice, head: Head) -> bool:
     return not given.isdisjoint(sources(head.value, SAME_ORDER))
 
 
-def _is_meant(choice: _Choice, head: Head, shapes: Shapes) -> bool:
+def _is_meant(choice: Choice, head: Head, shapes: Shapes) -> bool:
     """Whether a label that comes from elsewhere is meant for the scores: as many, and its name."""
     before, scores = shapes.of(choice.source.input(0)), shapes.of(table_of(head.value))
     if choice.source.op not in EXTREMES or before is None or scores is None:
@@ -243,9 +243,7 @@ def _is_distribution(head: Head) -> bool:
     return head.kind == "softmax" or promises_probabilities(head.value.name)
 
 
-def _gathered(
-    choice: _Choice, head: Head, runs: Sequence[Ran], is_tied: bool
-) -> ChosenLabel | None:
+def _gathered(choice: Choice, head: Head, runs: Sequence[Ran], is_tied: bool) -> ChosenLabel | None:
     """Labels and scores of all runs; None where they are not of the same rows."""
     import numpy as np
 
@@ -271,7 +269,7 @@ def _gathered(
     return ChosenLabel(choice.label, head.value, choice.source, names, labels, scores, is_tied)
 
 
-def _columns(choice: _Choice, head: Head, classes: int) -> Sequence[str]:
+def _columns(choice: Choice, head: Head, classes: int) -> Sequence[str]:
     """The names of the columns: a ZipMap's keys, else those of the labels, else their numbers."""
     made = head.value.producer
     zipped = _names_of(made) if made is not None and made.op == "ai.onnx.ml::ZipMap" else None

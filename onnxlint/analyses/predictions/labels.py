@@ -41,9 +41,19 @@ class Labels(Struct, frozen=True, eq=False, dict=True):
     def counts(self) -> Mapping[str, int] | None:
         """Number of labels per class; None where they are not one class per sample."""
         single = self.array.size == len(self.array)
+        if not single and self._marks_one_of_many:
+            return Counter(map(str, self.array.argmax(axis=1).tolist()))
         if not single or self.array.dtype.kind == "f":
             return None
         return Counter(map(str, self.array.reshape(-1).tolist()))
+
+    @property
+    def _marks_one_of_many(self) -> bool:
+        """Whether each row is 1 at its class and else 0."""
+        array = self.array
+        if array.ndim != 2 or array.dtype.kind == "O":
+            return False
+        return bool(((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all())
 
     @classmethod
     def build(cls, settings: Settings) -> Labels:

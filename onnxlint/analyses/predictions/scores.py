@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from onnxlint.analyses.execution.execution import Execution
-from onnxlint.analyses.predictions.class_names import ClassNames, Numbered
+from onnxlint.analyses.predictions import label_fitting
+from onnxlint.analyses.predictions.class_names import ClassNames
+from onnxlint.analyses.predictions.confusion import Confusion
 from onnxlint.analyses.predictions.labels import Labels
-from onnxlint.analyses.predictions.outputs import Output, Outputs, tabled
+from onnxlint.analyses.predictions.outputs import Output, Outputs
 from onnxlint.analyses.static.output_heads import Head, probabilities, recognise, spread_classes
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.contributions import Contributions, Loss
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 
+ROUNDING = 1e-6
+"""Relative to the largest label: float32 rounds so far."""
+
 FEW_CLASSES = 10
 """Classes that a hint lists; a choice, a line or two."""
 
@@ -40,7 +44,8 @@ class Scores(Struct, frozen=True, eq=False, dict=True):
     itself they are as the file has them. `probabilities` is [rows, classes] where there are any.
     `names` are those of the classes; `numbered_by` says how the labels were numbered, as
     `Numbered.by` does. `is_guessed` is true where only its shape tells that an output
-    holds a score for each class.
+    holds a score for each class. `classes` is how many the output tells apart, where labels hold
+    others, too: those can never be predicted, and no probabilities are kept.
     """
 
     output: Output
@@ -52,6 +57,7 @@ class Scores(Struct, frozen=True, eq=False, dict=True):
     names: Sequence[str] | None = None
     is_guessed: bool = False
     numbered_by: str = "labels"
+    classes: int | None = None
 
     @property
     def place(self) -> Place:
@@ -73,14 +79,14 @@ class Scores(Struct, frozen=True, eq=False, dict=True):
         truths = labels.of(samples, are_all=samples < settings.samples)
         known = {}
         for output in outputs:
-            gathered = _gathered(output, samples, execution)
+            gathered = label_fitting.gathered(output, samples, execution)
             if gathered is not None:
                 known[output] = gathered
         heads = {out: recognise(graph, shapes, out.value, settings.outputs) for out in known}
         named = ClassNames(graph, settings, labels)
         found = next(_fitting(named, known, heads, truths), None)
         if found is None:
-            raise DataError(_misfit(named, truths, known, heads, outputs))
+            raise DataError(label_fitting.misfit(named, truths, known, heads, outputs))
         return found
 
     @property
@@ -107,14 +113,23 @@ class Scores(Struct, frozen=True, eq=False, dict=True):
         return np.asarray(self.predicted == self.truths).reshape(-1)
 
     @cached_property
-    def guesses(self) -> Mapping[object, Counter[object]]:
-        """How often each class is predicted as which one; empty but for a classification."""
-        found: dict[object, Counter[object]] = defaultdict(Counter)
-        if self.task != "classification":
-            return found
-        for truth, guess in zip(self.truths.tolist(), self.predicted.tolist(), strict=True):
-            found[truth][guess] += 1
-        return found
+    def confusion(self) -> Confusion | None:
+        """Which classes are predicted as which; None but for a classification."""
+        is_one_of_many = self.task == "classification"
+        return Confusion.of(self.truths, self.predicted) if is_one_of_many else None
+
+    @cached_property
+    def is_renamed(self) -> bool:
+        """Whether predictions match classes one to one, but under other numbers or names."""
+        return self.confusion is not None and bool(self.confusion.permuted())
+
+    @cached_property
+    def unvaried(self) -> list[int]:
+        """The numbers of a regression that are the same in all labels, up to rounding."""
+        if self.task != "regression":
+            return []
+        spread = self.truths.max(axis=0) - self.truths.min(axis=0)
+        return list((spread <= ROUNDING * abs(self.truths).max(axis=0)).nonzero()[0].tolist())
 
     @cached_property
     def recall(self) -> Mapping[str, float] | None:
@@ -132,7 +147,9 @@ class Scores(Struct, frozen=True, eq=False, dict=True):
 
     def name_of(self, label: object) -> str:
         """A class as the user calls it."""
-        return str(label) if self.names is None else self.names[int(str(label))]
+        if self.names is None or not 0 <= int(str(label)) < len(self.names):
+            return str(label)
+        return self.names[int(str(label))]
 
     @cached_property
     def confidence(self) -> Array | None:
@@ -228,6 +245,7 @@ class Scores(Struct, frozen=True, eq=False, dict=True):
             calibration_error=self.calibration_error,
             rmse=self.rmse,
             r2=scoring.r2(self.predicted, self.truths) if regression else None,
+            confusion=None if self.confusion is None else self.confusion.table(self.name_of),
         )
 
 
@@ -249,7 +267,11 @@ def _fitting(
     truths: Array,
 ) -> Iterator[Scores]:  # fmt: skip
     """The outputs that labels fit: what says most of them first, what is only guessed last."""
-    settled = {out: _settled(head, known[out]) for out, head in heads.items() if head is not None}
+    settled = {
+        out: label_fitting.settled(head, known[out])
+        for out, head in heads.items()
+        if head is not None
+    }
     classified = [
         found for output, head in settled.items() if head is not None
         and (found := _classified(named, output, head, known[output], truths)) is not None
@@ -258,26 +280,15 @@ def _fitting(
     chosen = (_chosen(named, output, array, truths) for output, array in known.items())
     yield from filter(None, chosen)
     yield from classified
+    misnumbered = [
+        found for output, head in settled.items() if head is not None
+        and (found := _misnumbered(named, output, head, known[output], truths)) is not None
+    ]  # fmt: skip
+    yield from (found for found in misnumbered if found.classes == 2)
     yield from filter(None, (_regressed(output, array, truths) for output, array in known.items()))
     ranked = (_ranked(named, output, array, truths) for output, array in known.items())
     yield from filter(None, ranked)
-
-
-def _gathered(output: Output, samples: int, execution: Execution) -> Array | None:
-    """An output over all samples, which lie along its first axis; None where they do not."""
-    import numpy as np
-
-    tables = (tabled(output.value, ran) for ran in execution.runs)
-    arrays = [array for array in tables if array is not None and array.ndim]
-    if not arrays or len({array.shape[1:] for array in arrays}) != 1:
-        return None
-    together = np.concatenate(arrays)
-    return together[:samples] if len(together) >= samples else None
-
-
-def _settled(head: Head, array: Array) -> Head | None:
-    """The head as its numbers show it; None where it is none, after all."""
-    return head.settled(spread_classes(array, head)) if array.dtype.kind == "f" else None
+    yield from misnumbered
 
 
 def _classified(
@@ -294,11 +305,11 @@ def _classified(
     is_matrix = labels.shape == p.shape and classes > 1 and np.isin(labels, (0, 1)).all()
     if head.kind == "sigmoid" and classes > 1:
         return _multi_label(output, p, labels) if is_matrix else None
-    numbered = _numbered(named, output, labels, classes, is_matrix=bool(is_matrix))
+    numbered = label_fitting.numbered(named, output, labels, classes, is_matrix=bool(is_matrix))
     if numbered is None or numbered.numbers.size * classes != p.size:
         return None
-    truths = numbered.numbers
-    if not 0 <= truths.max() < max(2, classes):
+    truths = label_fitting.without_filling(numbered.numbers, max(2, classes))
+    if not 0 <= truths.max() < max(2, classes) or (classes < 3 and label_fitting.are_signs(truths)):
         return None
     kept = truths.reshape(-1) >= 0  # what is below 0 is padding, as -100 is to PyTorch's losses
     truths, p = truths.reshape(-1)[kept], p.reshape(-1, classes)[kept]
@@ -308,24 +319,42 @@ def _classified(
                   numbered.names, numbered_by=numbered.by)  # fmt: skip
 
 
+def _misnumbered(
+    named: ClassNames, output: Output, head: Head, array: Array, labels: Array
+) -> Scores | None:
+    """Class numbers some of which the head has no class for, as if counted from 1.
+
+    Not more than twice as many as the classes, and two beside a single sigmoid: other whole numbers
+    are no classes.
+    """
+    import numpy as np
+
+    raw = spread_classes(array, head).astype(np.float64)
+    classes = raw.shape[-1]
+    count = max(2, classes)
+    if labels.dtype.kind != "i" or named.of(output.value.name, classes)[1] == "model":
+        return None
+    kept = (
+        np.full(labels.size, True) if label_fitting.are_signs(labels) else labels.reshape(-1) >= 0
+    )
+    numbers, most = np.unique(labels.reshape(-1)[kept]).size, 2 if classes == 1 else 2 * count
+    if labels.size * classes != raw.size or not 1 < numbers <= most:
+        return None
+    truths, rows = labels.reshape(-1)[kept], raw.reshape(-1, classes)[kept]
+    rows = np.nan_to_num(rows, nan=-np.inf)
+    half = 0.0 if head.kind == "logits" else 0.5
+    predicted = (rows[:, 0] > half).astype(np.int64) if classes == 1 else rows.argmax(axis=1)
+    names = named.of(output.value.name, classes)[0]
+    return Scores(output, "classification", len(labels), truths, predicted, names=names,
+                  is_guessed=head.guessed, classes=count)  # fmt: skip
+
+
 def _multi_label(output: Output, p: Array, labels: Array) -> Scores:
     import numpy as np
 
     truths, rows = labels.reshape(-1, p.shape[-1]), p.reshape(-1, p.shape[-1])
     predicted = (rows > 0.5).astype(np.int64)
     return Scores(output, "multi-label", len(labels), truths, predicted, rows)
-
-
-def _numbered(
-    named: ClassNames, output: Output, labels: Array, classes: int, *, is_matrix: bool
-) -> Numbered | None:
-    """Labels as class numbers; of rows where the 1 stands, if each has one."""
-    if not is_matrix:
-        return named.numbered(labels, output.value.name, classes)
-    if not (labels.sum(axis=-1) == 1).all():
-        return None
-    names, _ = named.of(output.value.name, classes)
-    return Numbered(labels.argmax(axis=-1), names, "labels")
 
 
 def _chosen(named: ClassNames, output: Output, array: Array, labels: Array) -> Scores | None:
@@ -344,7 +373,7 @@ def _chosen(named: ClassNames, output: Output, array: Array, labels: Array) -> S
         return None
     truths, predicted = labels.reshape(-1), array.reshape(-1)
     if truths.dtype.kind == "O":
-        truths, predicted = _as_texts(truths), _as_texts(predicted)
+        truths, predicted = label_fitting.as_texts(truths), label_fitting.as_texts(predicted)
     return Scores(output, "classification", len(labels), truths, predicted)
 
 
@@ -368,13 +397,6 @@ def _ranked(named: ClassNames, output: Output, array: Array, labels: Array) -> S
                   names=numbered.names, is_guessed=True, numbered_by=numbered.by)  # fmt: skip
 
 
-def _as_texts(labels: Array) -> Array:
-    """As objects: numpy's own texts are all as long as the longest."""
-    import numpy as np
-
-    return np.array([str(label) for label in labels.tolist()], object)
-
-
 def _regressed(output: Output, array: Array, labels: Array) -> Scores | None:
     import numpy as np
 
@@ -384,30 +406,3 @@ def _regressed(output: Output, array: Array, labels: Array) -> Scores | None:
     truths = labels.reshape(count, -1).astype(np.float64)
     predicted = array.reshape(count, -1).astype(np.float64)
     return Scores(output, "regression", count, truths, predicted)
-
-
-def _misfit(
-    named: ClassNames, truths: Array, known: Mapping[Output, Array],
-    heads: Mapping[Output, Head | None], outputs: Outputs,
-) -> str:  # fmt: skip
-    widths = {out: array.shape[-1] for out, array in known.items() if array.ndim > 1}
-    ranked = sorted(widths, key=lambda out: heads[out] is None)
-    told = named.misfit({out.value.name: widths[out] for out in ranked})
-    if told is not None:
-        return told
-    kind = {"i": "integers", "f": "floats", "O": "names"}[truths.dtype.kind]
-    told = f"{kind} of shape {list(truths.shape)}"
-    if truths.dtype.kind == "i":
-        told += f" from {truths.min()} to {truths.max()}"
-    fitted = ", ".join(_told(output) for output in outputs)
-    names = next(filter(None, (named.of(out.value.name, widths[out])[0] for out in widths)), None)
-    called = f"; class names: {', '.join(map(repr, names[:10]))}" if names else ""
-    source = named.labels.source
-    return f"{source}: labels ({told}) match no output of the model: {fitted}{called}"
-
-
-def _told(output: Output) -> str:
-    name = repr(output.value.name)
-    if not output.arrays:
-        return f"{name} is not a tensor, or too large to be kept"
-    return f"{name} is {output.arrays[0].dtype}{list(output.arrays[0].shape)} in one run"

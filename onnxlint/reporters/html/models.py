@@ -216,6 +216,9 @@ def _measures(metrics: Metrics, classes: int) -> Iterator[tuple[str, str]]:
     if metrics.log_loss is not None and metrics.task == "classification" and classes > 1:
         yield f"Log loss of equal probabilities, ln {classes:,}", number(math.log(classes))
     measure = "RMSE" if metrics.task == "regression" else "accuracy"
+    if metrics.constant is not None:
+        answer = "mean of the labels" if metrics.task == "regression" else "most frequent class"
+        yield f"Always the {answer}: {measure}", number(metrics.constant)
     for name, value in (metrics.baselines or {}).items():
         yield f"Simple model {name}: {measure}", number(value)
 

@@ -26,6 +26,7 @@ def class_imbalance(
     per sample are unbalanced by nature. The ratio of ten is ours. It is a warning where the labels
     as a whole are unbalanced, too: their perplexity, less one, is below half of that of equal
     classes (TheDeepChecker's limit). Otherwise, one rare class among many balanced ones is an info.
+    A low perplexity alone, as of two classes of 9 to 1, is not reported.
     Fix: collect or draw samples of the small classes, judge the model by the recall of each class
     (`--format json` lists them all), and weight the loss by class in training.
 

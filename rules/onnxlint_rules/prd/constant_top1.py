@@ -3,12 +3,25 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, NotApplicable, Option, Predictions, Severity, Stage, Trace, rule
+from onnxlint import (
+    ConstantGuess,
+    Finding,
+    NotApplicable,
+    Option,
+    Predictions,
+    Severity,
+    Stage,
+    Trace,
+    rule,
+)
+
+LABELLED = 50
+"""Labels from which on PRD016 judges, by default."""
 
 
 @rule("PRD004", "constant-top1", severity=Severity.WARNING, stages=(Stage.TRAINED,))
 def constant_top1(
-    predictions: Predictions, trace: Trace, *,
+    predictions: Predictions, trace: Trace, guess: ConstantGuess | None, *,
     min_samples: Annotated[
         int, Option("samples from which on the rule applies", unit="samples")
     ] = 8,
@@ -27,7 +40,8 @@ def constant_top1(
     100 samples a second class with a share of 3% is missed once in twenty times, so from there on
     it is a warning. An info on fewer samples, on synthetic samples, which many valid models assign
     to the background, and behind a dense layer, which may also end a regression. Predictions that
-    are nearly equal are reported by PRD002.
+    are nearly equal are reported by PRD002; what would be an info is left to PRD016 where at least
+    50 labels tell that it is no better.
     Fix: compare the classes predicted in training; check normalisation and the order of channels;
     with labels (`--labels`) the recall of each class shows which ones are lost. Scores of classes
     without a softmax: declare them in the configuration (`outputs.NAME.head = "logits"`).
@@ -55,6 +69,9 @@ def constant_top1(
         if prediction.is_multi_label or len(classes) > 1 or prediction.spread < min_spread:
             continue
         sure = not trace.synthetic and trace.samples >= enough_samples
+        grave = sure and not prediction.head.guessed
+        if not grave and guess is not None and _judges(guess, prediction.head.value.name):
+            continue
         yield Finding(
             prediction,
             f"class {classes.pop()} is predicted {prediction.rows:,} of {prediction.rows:,} times "
@@ -63,8 +80,14 @@ def constant_top1(
             measured=1.0,
             limit=1.0,
             unit="fraction of predictions",
-            severity=None if sure and not prediction.head.guessed else Severity.INFO,
+            severity=None if grave else Severity.INFO,
             hint="check normalisation and channel order; --labels measures the recall per class"
             if sure
             else f"run with {enough_samples} or more samples of your own (--data)",
         )
+
+
+def _judges(guess: ConstantGuess, output: str) -> bool:
+    """Whether PRD016 reports the same of this output."""
+    scores = guess.scores
+    return scores.output.value.name == output and scores.samples >= LABELLED and not guess.is_beaten

@@ -52,6 +52,8 @@ def miscalibrated(
     error = scores.calibration_error
     if error is None or scores.accuracy is None or scores.confidence is None:
         raise NotApplicable("the output that the labels belong to is not a probability")
+    if scores.is_renamed:
+        raise NotApplicable("predictions match the labels under other classes (PRD012)")
     if scores.right.size < min_samples:
         raise NotApplicable(f"too few labels: {scores.right.size} (at least {min_samples})")
     limit = max(max_error, scores.calibration_by_chance(by_chance))

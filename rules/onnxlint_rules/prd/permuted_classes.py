@@ -1,10 +1,9 @@
 """PRD012 permuted-classes."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
-from onnxlint import Finding, NotApplicable, Option, Scores, Severity, listed, rule
+from onnxlint import Finding, NotApplicable, Option, Scores, Severity, counted, listed, rule
 
 SHOWN = 5
 """Classes that the message names; the evidence has all."""
@@ -14,9 +13,9 @@ SHOWN = 5
 def permuted_classes(
     scores: Scores, *,
     min_share: Annotated[
-        float, Option("share of a class's samples that are predicted as one other class",
+        float, Option("share of these classes' samples that are predicted as the other class",
                       unit="fraction")
-    ] = 0.8,
+    ] = 0.6,
     min_samples: Annotated[
         int, Option("samples from which on a class is judged", unit="samples")
     ] = 5,
@@ -24,10 +23,13 @@ def permuted_classes(
     """Predictions that match the labels one to one, but under other classes.
 
     Why: the network learned its task, but its class indices do not mean those of the labels: class
-    names in another order, a background class that shifts all by one, 0 and 1 exchanged. Accuracy
-    only shows that the result is bad. Reported where at least two classes with enough samples are
-    predicted as one other class each, no two as the same, in this share of the samples. Both limits
-    are choices: a network that learned nothing predicts many classes as the same one.
+    names in another order, folders sorted as text, labels from 1 on, a background class that shifts
+    all by one, 0 and 1 exchanged. Accuracy only shows that the result is bad. Reported where two or
+    more classes with enough samples are each predicted as one other class, no two as the same, in
+    this share of their samples, and where that with the other classes explains this share of all:
+    by 3 standard errors better than the classes themselves do. Classes follow each other in a
+    circle or a row, or most of all are moved. Both limits are choices: a network that learned
+    nothing predicts many classes as the same one.
     Fix: write the classes of the labels in the order that training used, or permute the last
     layer's rows; keep the names of the classes in the model's metadata.
 
@@ -56,19 +58,19 @@ def permuted_classes(
         y = Softmax(x)
     }
     """
-    if scores.task != "classification":
+    if scores.confusion is None:
         raise NotApplicable(f"the labels are of a {scores.task} task, not a classification")
-    usual = _usual(scores, min_share, min_samples)
-    taken = Counter(usual.values())
-    moved = {truth: guess for truth, guess in usual.items() if truth != guess and taken[guess] == 1}
-    if len(moved) < 2:
+    moved = scores.confusion.permuted(min_share, min_samples)
+    if not moved:
         return
     named = {scores.name_of(truth): scores.name_of(guess) for truth, guess in moved.items()}
+    told = listed([f"{truth} as {guess}" for truth, guess in named.items()], SHOWN)
+    judged = counted(int((scores.confusion.labels >= min_samples).sum()), "class", "classes")
+    shift = _shift(moved)
     yield Finding(
         scores,
-        f"{len(named):,} of {len(usual):,} classes are predicted one to one as other classes: "
-        f"{listed([f'{truth} as {guess}' for truth, guess in named.items()], SHOWN)} "
-        f"(accuracy {scores.accuracy:.1%})",
+        f"{len(named):,} of {judged} are predicted one to one as other classes: {told} "
+        f"(accuracy {scores.accuracy:.1%}){f'; {shift}' if shift else ''}",
         measured=len(named),
         limit=0,
         unit="classes",
@@ -78,14 +80,12 @@ def permuted_classes(
     )
 
 
-def _usual(scores: Scores, min_share: float, min_samples: int) -> dict[object, object]:
-    """What each class with enough samples is predicted as, if that is nearly always the same.
-
-    A class that is predicted as anything stands for none.
-    """
-    usual = {}
-    for truth, counted in scores.guesses.items():
-        guess, times = counted.most_common(1)[0]
-        if counted.total() >= min_samples and times >= min_share * counted.total():
-            usual[truth] = guess
-    return usual
+def _shift(moved: Mapping[object, object]) -> str:
+    """That all numbers are off by the same number, in words."""
+    pairs = [(t, g) for t, g in moved.items() if isinstance(t, int) and isinstance(g, int)]
+    steps = {truth - guess for truth, guess in pairs}
+    if len(pairs) < len(moved) or len(steps) != 1:
+        return ""
+    (step,) = steps
+    side = "more" if step > 0 else "less"
+    return f"each of these labels is {abs(step)} {side} than the number of its class"
