@@ -83,6 +83,7 @@ def _configuration() -> Iterator[str]:
     yield from _keys("[budgets]", parts["Budgets"])
     yield from _keys("[budgets.latency]", parts["Latency"])
     yield from _keys("[provenance]", parts["Provenance"])
+    yield from _keys("[provenance.signature]", parts["Signers"])
     yield from _keys(
         "[[rule]]", parts["RuleTable"], "[Patterns](../patterns.md) shows the language."
     )
@@ -143,6 +144,7 @@ NAMED = {
     "Latency": "table `{reference, ratio}`",
     "LayerPromise": "table `{kind, shape}`",
     "Provenance": "table `[provenance]`",
+    "Signers": "table `{public-key}`",
     "ValuePromise": "tables `[values.NAME]`",
     "PerModel": "table `[[per-model]]`",
     "RuleTable": "table `[[rule]]`",
