@@ -117,7 +117,7 @@ def test_a_changed_model_does_not_fit_whoever_looks(write_model, keys):
     model.write_bytes(model.read_bytes() + b"\x22\x01x")
     for given in ({}, by(keys, "own")):
         ((code, message),) = told(model, **given)
-        assert code == "SEC012" and "is not the one that was signed (SHA-256 " in message
+        assert code == "SEC012" and message.endswith("is not the one that was signed")
 
 
 def test_a_missing_signature_is_told_where_it_is_required(write_model, keys):

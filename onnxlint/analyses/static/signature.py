@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from onnxlint.analyses.static import signature_trust as trust
-from onnxlint.analyses.static.signed_files import difference
+from onnxlint.analyses.static.signed_files import UnsignedError, difference
 from onnxlint.model.file.load import Model
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.signature_bundle import BundleError, SignatureBundle, SignedWith
@@ -109,8 +109,11 @@ class Signature:
         locations = [each.location for each in self._preflight.externals]
         try:
             differs = difference(self._model, locations, bundle.files)
-        except (LookupError, TensorError) as error:
+        except UnsignedError as error:
             return SignatureVerdict(SignatureState.UNVERIFIED, name, str(error))
+        except TensorError as error:
+            told = f"is of a file that cannot be read ({error})"
+            return SignatureVerdict(SignatureState.UNVERIFIED, name, told)
         if differs is not None:
             return SignatureVerdict(SignatureState.BROKEN, name, differs)
         return self._verified(name, bundle)
@@ -122,7 +125,8 @@ class Signature:
         try:
             problem = trust.problem(bundle, self._signers)
         except trust.TrustError as error:
-            return SignatureVerdict(SignatureState.UNVERIFIED, name, str(error))
+            told = f"cannot be verified: {error}"
+            return SignatureVerdict(SignatureState.UNVERIFIED, name, told)
         if problem is not None:
             return SignatureVerdict(SignatureState.BROKEN, name, f"it {problem}")
         return SignatureVerdict(SignatureState.VERIFIED, name, f"by {self._signers.shown}")

@@ -20,6 +20,11 @@ ITSELF = PurePosixPath()
 
 READ_AT_ONCE = 4 * 1024**2
 
+
+class UnsignedError(Exception):
+    """The model, or its external data, is not among the signed files: which."""
+
+
 Parts = Sequence[SignedFile]
 
 
@@ -27,8 +32,7 @@ def difference(model: Model, locations: Iterable[str], signed: Iterable[SignedFi
     """What of a model is not as it was signed; None where all of it is.
 
     Raises:
-        LookupError: the model is not among the signed files, or its external data is not; the
-            message says which.
+        UnsignedError: the model is not among the signed files, or its external data is not.
         BundleError: a hash is of a kind that is not known.
         TensorError: a file cannot be read.
     """
@@ -39,12 +43,10 @@ def difference(model: Model, locations: Iterable[str], signed: Iterable[SignedFi
     size = model.size
     named = _named(path, held)
     if not named:
-        raise LookupError("does not list the model's file")
+        raise UnsignedError("does not list the model's file")
     fitting = [each for each in named if _is(model, INLINE, size, held[each])]
     if not fitting:
-        return (
-            f"the model's file is not the one that was signed ({_digests(model, held[named[0]])})"
-        )
+        return "the model's file is not the one that was signed"
     return _beside(model, sorted({*locations}), path, fitting[0], held)
 
 
@@ -64,7 +66,7 @@ def _beside(
         name = repr(printable(location))
         beside = PurePosixPath(os.path.normpath(signed.parent / location))
         if signed == ITSELF or beside not in held:
-            raise LookupError(f"does not list the external data {name}")
+            raise UnsignedError(f"does not list the external data {name}")
         size = model.files.resolved(location).stat().st_size
         if not _is(model, location, size, held[beside]):
             return f"the external data {name} are not those that were signed"

@@ -83,10 +83,10 @@ def unsigned(contract: Contract, signature: Signature) -> Iterator[Finding]:
         contract.line("provenance", "signature" if is_keyed else "require", "signature"),
         "no signature lies beside the model (required)"
         if verdict.state is SignatureState.ABSENT
-        else f"signature {verdict.file!r} is not verified (required): {verdict.reason}",
+        else f"signature {verdict.file!r} is not verified (required): it {verdict.reason}",
         hint="sign the model as it is now, with model_signing sign"
         if is_keyed
-        else "name the key that must have signed it: --public-key, or [provenance] signature",
+        else "sign the model, and name the key: --public-key, or [provenance] signature",
     )
 
 

@@ -48,6 +48,6 @@ def unverified_signature(signature: Signature, contract: Contract) -> Iterator[F
     if verdict.state is SignatureState.UNVERIFIED:
         yield Finding(
             Place(),
-            f"signature {verdict.file!r} is not verified: {verdict.reason}",
+            f"signature {verdict.file!r} is not verified: it {verdict.reason}",
             hint="give the key that you trust: --public-key, or [provenance] signature",
         )
