@@ -200,6 +200,15 @@ def test_a_series_is_recorded_under_its_folder(folder):
     assert invoke("history", str(files), "--db", "h.db").exit_code == 0
 
 
+def test_a_page_can_be_recorded_with_the_entropy_that_it_measures(write_model, folder):
+    write_model(FLAWED)
+    done = invoke("report", "model.onnx", "--select", "RUN001", "--record", "h.db", "-o", "p.html")
+    assert done.exit_code == 0 and (folder / "p.html").exists(), done.output
+    (record,) = read(folder / "h.db")[0].models
+    assert record.figures["samples"] == 8
+    assert any(name.startswith("entropy of ") for name in record.figures), record.figures
+
+
 def test_a_folder_that_is_not_there(write_model):
     write_model(SOUND)
     done = check("--record", "none/h.db")
