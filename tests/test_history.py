@@ -7,7 +7,6 @@ import sqlite3
 import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -15,6 +14,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from conftest import FLAWED, SOUND
+from msgspec.structs import replace
 
 from onnxlint.cli.main import cli
 from onnxlint.digests import sha256_of

@@ -103,7 +103,7 @@ def _check(format_: str, db: str, output: Path | None) -> None:
 
 
 def _chosen(model: str | None, told: list[Story], last: int | None) -> list[Story]:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from onnxlint.digests import sha256_of
     from onnxlint.history.trends import of_model

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.findings import counted
 from onnxlint.history.text import CHANGES, MOST_FINDINGS, shown
@@ -20,8 +21,7 @@ FIRST = ("errors", "warnings", "accuracy", "log_loss", "rmse", "r2")
 """Figures that are shown before the others."""
 
 
-@dataclass(frozen=True)
-class Trend:
+class Trend(Struct, frozen=True):
     """A figure over the runs: its curve, in pieces where runs lack it, and what is said of it."""
 
     name: str
@@ -31,8 +31,7 @@ class Trend:
     dots: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class RunView:
+class RunView(Struct, frozen=True):
     """A run of a model: its heading, and the lines of what it changed, by kind."""
 
     anchor: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from onnxlint.config import shown
 from onnxlint.digests import sha256_of
@@ -28,8 +29,7 @@ _NO_SERIES = CheckpointFiles((), ())
 VERDICTS = ("passed", "failed", "not linted")
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """A finding: its identity, with names and free of them, and what was said of it where."""
 
     fingerprint: str
@@ -48,8 +48,7 @@ class Found:
                    finding.severity.value, finding.message, str(finding.place))  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(Struct, frozen=True):
     """A model in a run. `location` is its whole path; `hashes` are by what was hashed.
 
     `ran` are the codes of the rules that judged it: a finding of another is not gone.
@@ -76,8 +75,7 @@ class Record:
         return self.options, given, "samples" in self.figures
 
 
-@dataclass(frozen=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """A run: when it was, by which versions, and its models. Nothing is judged by the time."""
 
     at: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.history.records import Found, Record, Recorded
 from onnxlint.severity import Severity
@@ -16,8 +17,7 @@ SHORTEST_HASH = 8
 """Hex digits from which on a name is taken for the beginning of a hash; a choice, as git's 7."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """What a run depended on, and is not as in the run before; None where it was not there."""
 
     what: str
@@ -25,16 +25,14 @@ class Change:
     now: str | None
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """A finding that stands, and the number of the run in which it came."""
 
     finding: Found
     since: int
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """A model in one run, beside those before.
 
     `came` and `went` are findings of rules that judged now and before, however long before;
@@ -52,8 +50,7 @@ class Step:
     is_first: bool = False
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(Struct, frozen=True):
     """One model over runs, the oldest first; `elsewhere` are other paths of the same bytes.
 
     `standing` are the findings of each rule in the last run in which that judged.
@@ -140,8 +137,7 @@ def _told(rows: Sequence[tuple[Recorded, Record]]) -> tuple[list[Step], list[Sta
     return steps, sorted(left, key=lambda each: RANKS.get(each.finding.severity, len(RANKS)))
 
 
-@dataclass(frozen=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """A rule as it last judged: under which conditions, whether there was anything to judge."""
 
     conditions: tuple[object, ...]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from onnxlint.analyses.static import signature_trust as trust
 from onnxlint.analyses.static.signed_files import UnsignedError, difference
@@ -29,8 +30,7 @@ class SignatureState(StrEnum):
     VERIFIED = "verified"
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureVerdict:
+class SignatureVerdict(Struct, frozen=True):
     """A signature file by its name, and what is known of it, with the reason.
 
     `FOREIGN` is a file of another kind, such as GnuPG's under the same name.

@@ -11,10 +11,11 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any
+
+from msgspec import Struct
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -39,8 +40,7 @@ class SignedWith(StrEnum):
     SIGSTORE = "a Sigstore identity"
 
 
-@dataclass(frozen=True)
-class SignedFile:
+class SignedFile(Struct, frozen=True):
     """A signed file, or a part of one: its path, its hash, and of a part where that lies."""
 
     path: PurePosixPath
@@ -49,8 +49,7 @@ class SignedFile:
     extent: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True)
-class SignatureBundle:
+class SignatureBundle(Struct, frozen=True):
     """A signature as it was read: `subject` is the name of the file or folder that was signed."""
 
     signed_with: SignedWith
