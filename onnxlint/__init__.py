@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     )
     from onnxlint.analyses.static.schemas import Schemas
     from onnxlint.analyses.static.shapes import Shapes
+    from onnxlint.analyses.static.signature import Signature, SignatureState
     from onnxlint.analyses.static.symbolic_sizes import SymbolicSize, SymbolicSizes
     from onnxlint.analyses.static.texts import Text, Texts
     from onnxlint.analyses.static.trained_parameters import Parameters
@@ -209,6 +210,8 @@ _HOMES = {
     "Settings": "onnxlint.settings",
     "Severity": "onnxlint.severity",
     "Shapes": "onnxlint.analyses.static.shapes",
+    "Signature": "onnxlint.analyses.static.signature",
+    "SignatureState": "onnxlint.analyses.static.signature",
     "Stage": "onnxlint.severity",
     "Strayed": "onnxlint.analyses.execution.boundary_runs",
     "Support": "onnxlint.analyses.targets.operator_support",
@@ -352,6 +355,8 @@ __all__ = [
     "Settings",
     "Severity",
     "Shapes",
+    "Signature",
+    "SignatureState",
     "Stage",
     "Strayed",
     "Support",

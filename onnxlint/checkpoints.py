@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from onnxlint.findings import counted
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import CheckpointFiles
 
@@ -75,7 +76,8 @@ def _given(paths: Sequence[str], steps: Sequence[int], jobs: int) -> CheckpointF
     """Files whose names have numbers are in the order of these; others in the one given."""
     if len(steps) != len(paths):
         raise SeriesError(
-            f"--steps has {len(steps):,} numbers for {len(paths):,} checkpoints; give one for each"
+            f"--steps has {counted(len(steps), 'number')} for {len(paths):,} checkpoints; "
+            "give one for each"
         )
     numbered = all(step is not None for step in _from_names(paths)[0])
     files = sorted(paths, key=natural) if numbered else [*paths]
@@ -98,7 +100,7 @@ def _ordered(
         files = [path for step, path in known if step == twice[0]]
         raise SeriesError(
             f"{files[0]!r} and {files[1]!r} are both of {unit} {twice[0]:,} by {source}; "
-            "give --steps, or leave one out"
+            f"{'give another number' if source == '--steps' else 'give --steps'}, or leave one out"
         )
     known.sort(key=lambda each: each[0])
     return CheckpointFiles(

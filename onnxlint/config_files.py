@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,19 @@ def with_paths(table: Table, folder: Path) -> Table:
     if isinstance(budgets, dict) and isinstance(latency, dict) and "reference" in latency:
         own = {"reference": placed(latency["reference"])}
         paths["budgets"] = budgets | {"latency": latency | own}
+    provenance = table.get("provenance")
+    signature = provenance.get("signature") if isinstance(provenance, dict) else None
+    if isinstance(provenance, dict) and isinstance(signature, dict):
+        paths["provenance"] = provenance | {"signature": _placed_signers(signature, placed)}
     return table | paths
+
+
+def _placed_signers(signature: Table, placed: Callable[[Any], Any]) -> Table:
+    own: Table = {key: placed(signature[key]) for key in ("public-key", "file") if key in signature}
+    named = signature.get("certificates")
+    if isinstance(named, list):
+        own["certificates"] = [placed(each) for each in named]
+    return signature | own
 
 
 def merged(tables: Iterable[Table]) -> Table:

@@ -71,14 +71,19 @@ FACTS: Mapping[str, Fact] = {
 """The facts that `[provenance] require` may name, and `onnxlint.stamp` writes."""
 
 
+SIGNATURE = "signature"
+"""What `require` may name beside them: a signature, which lies beside the model."""
+
+
 def check_names(names: list[str]) -> None:
     """Raises `ValueError` where a name is that of no known fact."""
+    known = (*FACTS, SIGNATURE)
     for name in names:
-        if name not in FACTS:
-            near = get_close_matches(name, FACTS, n=1)
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(
-                f"require names {name!r}, which is not known; {hint}known are {', '.join(FACTS)}; "
+                f"require names {name!r}, which is not known; {hint}known are {', '.join(known)}; "
                 "'required' takes keys of your own"
             )
 

@@ -163,6 +163,10 @@ def options_of(planner: Planner) -> Iterator[str]:
     for name, option in _VALUES.items():
         yield from _option(option, given.get(name))
     yield from (word for name, words in _FLAGS.items() if given.get(name) for word in words)
+    signers = given["provenance"].signature if given.get("provenance") else None
+    if signers is not None:
+        yield from _option("--public-key", signers.public_key)
+        yield from (word for each in signers.certificates for word in ("--certificate-chain", each))
 
 
 def _option(name: str, value: object) -> Iterator[str]:

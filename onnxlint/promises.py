@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from onnxlint.origins import check_names
+from onnxlint.origins import SIGNATURE, check_names
 from onnxlint.toml_tables import TABLE, ConfigError, parse_bytes
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -137,12 +138,43 @@ class Budgets(msgspec.Struct, **TABLE):
         return _bytes("peak-memory", self.peak_memory)
 
 
+class Signers(msgspec.Struct, **TABLE):
+    """Who may have signed the model: the owner of a public key, or of a certificate.
+
+    `certificates` are files of root and intermediate certificates. `file` is the signature, where
+    it does not lie beside the model.
+    """
+
+    public_key: str | None = None
+    certificates: list[str] = []
+    file: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.public_key is not None and self.certificates:
+            raise ValueError("signature has public-key and certificates; give one of them")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is given to verify a signature with."""
+        return self.public_key is None and not self.certificates
+
+    @property
+    def files(self) -> list[str]:
+        """The files to verify with."""
+        return [self.public_key] if self.public_key is not None else self.certificates
+
+    @property
+    def shown(self) -> str:
+        """The files as messages name them."""
+        return " and ".join(repr(Path(each).name) for each in self.files)
+
+
 class Provenance(msgspec.Struct, **TABLE):
     """What the file is promised to say of its origin.
 
     `require` are known facts, each of a known form (`onnxlint.origins`). `required` are keys of the
     metadata, or a table from key to a regular expression that the whole value matches; `producer`
-    and `producer-version` are such expressions.
+    and `producer-version` are such expressions. `signature` says who must have signed the model.
     """
 
     require: list[str] = []
@@ -150,6 +182,7 @@ class Provenance(msgspec.Struct, **TABLE):
     producer: Glob | None = None
     producer_version: Glob | None = None
     licences: list[str] = []
+    signature: Signers | None = None
 
     def __post_init__(self) -> None:
         check_names(self.require)
@@ -163,6 +196,12 @@ class Provenance(msgspec.Struct, **TABLE):
                 re.compile(pattern)
             except (re.error, RecursionError, OverflowError) as error:
                 raise ValueError(f"{key} is not a regular expression: {error}") from error
+
+    @property
+    def requires_signature(self) -> bool:
+        """Whether a signature is required: where it is said, or where a key is given."""
+        is_given = self.signature is not None and not self.signature.is_empty
+        return SIGNATURE in self.require or is_given
 
     @property
     def patterns(self) -> dict[str, str]:

@@ -22,7 +22,9 @@ from msgspec.structs import fields
 from onnxlint.installed import everything, version
 from onnxlint.job import Job
 from onnxlint.model.file.mapped_files import Files, TensorError, opened
+from onnxlint.model.file.signature_files import names_beside
 from onnxlint.rules.packs import RULE_SUFFIXES
+from onnxlint.toml_tables import exists
 
 LARGEST_BYTES = 64 * 1024**3
 """Of a file that is hashed; a choice, larger than models that one machine runs."""
@@ -31,6 +33,7 @@ MOST_FILES = 100_000
 """In a folder of data whose bytes are hashed; a choice, of as many as are run in some minutes."""
 
 LIBRARIES = (
+    "cryptography", "model-signing",
     "numpy", "onnx", "onnx-ir", "onnxruntime", "onnxruntime-directml", "onnxruntime-gpu",
     "onnxruntime-openvino", "onnxslim", "pillow", "pyarrow", "scikit-learn", "sympy",
 )  # fmt: skip
@@ -111,6 +114,17 @@ def _states_of(job: Job) -> Iterator[Any]:
         yield _reference_state(settings.reference)
     for source in job.rule_sources:
         yield tree_state(source, RULE_SUFFIXES)
+    yield from _signature_states(job)
+
+
+def _signature_states(job: Job) -> Iterator[Any]:
+    """The signatures beside the model, and what they are verified with."""
+    for name in names_beside(Path(job.path)):
+        file = Path(job.path).parent / name
+        yield file_state(file) if exists(file) else None
+    signers = job.settings.provenance.signature
+    if signers is not None:
+        yield from (file_state(Path(file)) for file in (*signers.files, signers.file) if file)
 
 
 def _label_state(labels: Path) -> Any:

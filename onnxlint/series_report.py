@@ -113,6 +113,11 @@ class ScoreCurve(Struct, frozen=True):
     chance_figure: float | None = None
 
     @property
+    def option(self) -> str:
+        """The option that gave the data."""
+        return "--train-data" if self.data == "train" else "--data"
+
+    @property
     def has_loss(self) -> bool:
         """Whether the loss is known."""
         return any(value is not None for value in self.loss)

@@ -3,15 +3,18 @@
     import onnxlint
 
     torch.onnx.export(net, args, "model.onnx")
-    onnxlint.stamp("model.onnx", git_commit=True, seed=7, data="train.csv", frameworks=["torch"])
+    onnxlint.stamp("model.onnx", git_commit=True, seed=7, data="train.csv", frameworks=True)
 
-Nothing is read from the clock, and of the repository only where that is asked for.
+The repository and the clock are read only where that is asked for; SOURCE_DATE_EPOCH takes the
+clock's place, so that the same export gives the same bytes.
 """
 
 from __future__ import annotations
 
 import datetime
+import os
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +30,15 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="str | Path | InMemory")
 
+_FRAMEWORKS = {
+    "torch": "torch", "tensorflow": "tensorflow", "keras": "keras", "jax": "jax", "flax": "flax",
+    "sklearn": "scikit-learn", "lightgbm": "lightgbm", "xgboost": "xgboost",
+    "catboost": "catboost", "transformers": "transformers", "optimum": "optimum",
+    "skl2onnx": "skl2onnx", "tf2onnx": "tf2onnx", "onnxmltools": "onnxmltools",
+    "onnxscript": "onnxscript", "onnx": "onnx",
+}  # fmt: skip
+"""Modules that train or export models, and the packages that bring them."""
+
 _ALONE = {"git-commit": "git-dirty"}
 """What says nothing true any more where a key is written anew and it is not."""
 
@@ -34,8 +46,8 @@ _ALONE = {"git-commit": "git-dirty"}
 def stamp(
     model: M, *, git_commit: str | bool = False, seed: int | Iterable[int] | None = None,
     data: str | Path | None = None, labels: str | Path | None = None,
-    config: str | Path | None = None, frameworks: Iterable[str] = (),
-    date: str | datetime.date | None = None, run: str | None = None,
+    config: str | Path | None = None, frameworks: Iterable[str] | bool = (),
+    date: str | datetime.date | bool | None = None, run: str | None = None,
     license: str | None = None,  # noqa: A002 - as the metadata key
     others: Mapping[str, str] | None = None, output: str | Path | None = None,
 ) -> M | Path:  # fmt: skip
@@ -51,8 +63,10 @@ def stamp(
         data: the file or folder of the training data; its SHA-256 is written.
         labels: that of the labels.
         config: that of the training's configuration.
-        frameworks: names of installed packages; their versions are written.
-        date: the date of the training.
+        frameworks: names of installed packages; their versions are written. True takes those of
+            the known ones that this process has imported.
+        date: the date of the training or export. True takes the time now, or, where that is set,
+            of the environment variable SOURCE_DATE_EPOCH.
         run: the name of the training run.
         license: the licence, as SPDX names it.
         others: metadata of your own. A key that `[provenance] require` knows needs its form.
@@ -62,7 +76,8 @@ def stamp(
         The path that was written; the changed bytes; or `model` itself, changed.
 
     Raises:
-        ValueError: a fact has not its form, a package is not installed, or there is no repository.
+        ValueError: a fact has not its form, a package is not installed, or there is no repository
+            or known framework.
         ModelError: the model cannot be read or written.
         OSError: a file cannot be read or written.
     """
@@ -72,7 +87,7 @@ def stamp(
         **({} if seed is None else {"seed": _joined(seed)}),
         **_hashes({"data": data, "labels": labels, "config": config}),
         **_frameworks(frameworks),
-        **({} if date is None else {"date": date if isinstance(date, str) else date.isoformat()}),
+        **_date(date),
         **({} if run is None else {"run": run}),
         **({} if license is None else {"license": license}),
         **(others or {}),
@@ -90,7 +105,37 @@ def _hashes(paths: Mapping[str, str | Path | None]) -> dict[str, str]:
             if path is not None}  # fmt: skip
 
 
-def _frameworks(names: Iterable[str]) -> dict[str, str]:
+def _date(given: str | datetime.date | bool | None) -> dict[str, str]:
+    if given is None or given is False:
+        return {}
+    if given is True:
+        given = _now().isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"date": given if isinstance(given, str) else given.isoformat()}
+
+
+def _now() -> datetime.datetime:
+    """The time of a reproducible build where one is set, else that of the clock; in UTC."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not epoch:
+        return datetime.datetime.now(datetime.UTC)
+    try:
+        return datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        told = f"SOURCE_DATE_EPOCH is {epoch[:40]!r}"
+        raise ValueError(f"date=True: {told}; it must be seconds since 1970") from error
+
+
+def _imported() -> list[str]:
+    """The known frameworks that this process has imported."""
+    found = [package for module, package in _FRAMEWORKS.items() if module in sys.modules]
+    if not found:
+        raise ValueError("frameworks=True: no known framework is imported; name the packages")
+    return found
+
+
+def _frameworks(names: Iterable[str] | bool) -> dict[str, str]:
+    if isinstance(names, bool):
+        names = _imported() if names else ()
     try:
         told = [f"{name} {version(name)}" for name in names]
     except PackageNotFoundError as error:

@@ -138,7 +138,7 @@ def test_every_command_and_option_is_on_the_page(pages):
     assert "| `--fail-on [error\\|warning\\|info]` |" in page
 
 
-@pytest.mark.parametrize("name", ["config", "report", "jsonl", "diff"])
+@pytest.mark.parametrize("name", ["config", "report", "jsonl", "diff", "history"])
 def test_schemas_in_the_package_are_current(name):
     """If not: `python tools/docs/schemas.py`."""
     written = (schemas.FOLDER / f"{name}.json").read_text(encoding="utf-8")
@@ -148,7 +148,7 @@ def test_schemas_in_the_package_are_current(name):
 
 @pytest.mark.fresh
 def test_schema_command(onnxlint):
-    for name in ("config", "report", "jsonl", "diff"):
+    for name in ("config", "report", "jsonl", "diff", "history"):
         printed = onnxlint("schema", name).stdout
         assert printed == (schemas.FOLDER / f"{name}.json").read_text(encoding="utf-8")
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
+import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jsonschema
 import onnx
 import pytest
 from click.testing import CliRunner
 from conftest import FLAWED, SOUND
+from msgspec.structs import replace
 
 from onnxlint.cli.main import cli
 from onnxlint.digests import sha256_of
+from onnxlint.history import mlflow_runs, store, text
 from onnxlint.history.records import Found, Record, Recorded
 from onnxlint.history.store import HistoryError, add, read
 from onnxlint.history.trends import of_model, sparkline, stories
@@ -134,6 +139,76 @@ def test_what_cannot_be_recorded_is_told_and_the_report_is_written(
     assert before is None or path.read_bytes() == before
 
 
+def test_a_database_that_others_hold_is_one_sentence(folder, monkeypatch):
+    add(folder / "h.db", run())
+    monkeypatch.setattr(store, "WAIT_SECONDS", 0.05)
+    with sqlite3.connect(folder / "h.db", isolation_level=None) as database:
+        database.execute("BEGIN IMMEDIATE")
+        with pytest.raises(HistoryError, match=r"written \(database is locked\); others held it"):
+            add(folder / "h.db", run())
+        assert len(read(folder / "h.db")) == 1
+        done = invoke("history", "--db", "h.db", "--prune", "1")
+        assert done.exit_code != 0 and "locked" in done.stderr and done.stderr.count("\n") == 1
+        database.execute("ROLLBACK")
+    database.close()
+
+
+def test_a_database_that_cannot_be_written_is_read(folder):
+    add(folder / "h.db", run())
+    address = f"file:{folder / 'h.db'}?mode=ro&immutable=1"  # as on a medium that is read-only
+    (folder / "h.db").chmod(0o400)
+    assert len(read(folder / "h.db")) == 1
+    with (
+        sqlite3.connect(address, uri=True) as database,
+        pytest.raises(HistoryError, match="check that file and folder are writable"),
+        store._told(folder / "h.db", "written"),
+    ):
+        database.execute("DELETE FROM run")
+    database.close()
+
+
+def test_old_runs_are_pruned_model_by_model(folder):
+    for name in ("a.onnx", "b.onnx", "a.onnx", "a.onnx"):
+        add(folder / "h.db", run(found("ARC001", "1"), path=name, errors=1))
+    done = invoke("history", "--db", "h.db", "--prune", "2")
+    assert done.stdout == "removed 1 run of models, kept 3\n"
+    kept = read(folder / "h.db")
+    assert [(each.number, each.models[0].path) for each in kept] == [
+        (2, "b.onnx"), (3, "a.onnx"), (4, "a.onnx"),
+    ]  # fmt: skip
+    assert all(each.models[0].findings and each.models[0].figures for each in kept)
+    add(folder / "h.db", run())
+    assert read(folder / "h.db")[-1].number == 5
+    with sqlite3.connect(folder / "h.db") as database:
+        assert database.execute("SELECT count(*) FROM finding").fetchone() == (3,)
+    database.close()
+    for given, problem in ((["m.onnx"], "leave out MODEL"), (["--db", "http://t:1"], "mlflow gc")):
+        done = invoke("history", "--db", "h.db", "--prune", "2", *given)
+        assert done.exit_code == 2 and problem in done.stderr
+
+
+def test_a_series_is_recorded_under_its_folder(folder):
+    from conftest import ROOT
+
+    files = ROOT / "fixtures" / "series" / "dying"
+    done = invoke("series", f"{files}/step_*.onnx", "--static-only", "--record", "h.db")
+    assert done.exit_code in (0, 1), done.output
+    ((record,),) = (each.models for each in read(folder / "h.db"))
+    assert record.location == str(files) and record.figures["checkpoints"] > 2
+    assert record.figures["last step"] > 0 and all(code[:3] == "CKP" for code in record.ran)
+    assert sum(name.startswith("checkpoint ") for name in record.hashes) > 1
+    assert invoke("history", str(files), "--db", "h.db").exit_code == 0
+
+
+def test_a_page_can_be_recorded_with_the_entropy_that_it_measures(write_model, folder):
+    write_model(FLAWED)
+    done = invoke("report", "model.onnx", "--select", "RUN001", "--record", "h.db", "-o", "p.html")
+    assert done.exit_code == 0 and (folder / "p.html").exists(), done.output
+    (record,) = read(folder / "h.db")[0].models
+    assert record.figures["samples"] == 8
+    assert any(name.startswith("entropy of ") for name in record.figures), record.figures
+
+
 def test_a_folder_that_is_not_there(write_model):
     write_model(SOUND)
     done = check("--record", "none/h.db")
@@ -188,6 +263,60 @@ def test_what_came_and_went():
     assert [each.fingerprint for each in third.first_judged] == ["5"]
 
 
+def test_a_rule_that_paused_tells_nothing_twice():
+    runs = [
+        run(found("ARC001", "1"), found("NUM001", "2"), ran=("ARC001", "NUM001")),
+        run(found("NUM001", "2"), ran=("NUM001",)),
+        run(ran=()),
+        run(found("ARC001", "1"), found("NUM001", "2"), ran=("ARC001", "NUM001")),
+    ]
+    (story,) = stories([replace(each, number=at) for at, each in enumerate(runs, 1)])
+    told = [(step.came, step.went, step.first_judged) for step in story.steps]
+    assert told == [((), (), ())] * 4
+    assert [len(step.unjudged) for step in story.steps] == [0, 1, 0, 0]
+    assert [(each.finding.code, each.since) for each in story.standing] == [
+        ("ARC001", 1), ("NUM001", 1),
+    ]  # fmt: skip
+
+
+def idle(each: Recorded, *codes: str, **hashes: str) -> Recorded:
+    record = replace(each.models[0], not_applicable=codes, hashes=hashes)
+    return replace(each, models=(record,))
+
+
+def test_a_rule_with_nothing_left_to_judge_says_that_the_finding_went():
+    runs = [
+        run(found("ARC001", "1"), ran=("ARC001", "NUM001")),
+        idle(run(ran=("NUM001",)), "ARC001"),
+        run(found("ARC001", "1"), ran=("ARC001", "NUM001")),
+    ]
+    (story,) = stories(runs)
+    assert [[each.code for each in step.went] for step in story.steps] == [[], ["ARC001"], []]
+    assert [[each.code for each in step.came] for step in story.steps] == [[], [], ["ARC001"]]
+    first, second, third = (idle(each, *each.models[0].not_applicable, labels="1" * 64)
+                            for each in runs)  # fmt: skip
+    (story,) = stories([first, idle(second, "ARC001"), third])
+    assert [len(step.unjudged) for step in story.steps] == [0, 1, 0]
+    assert not any(step.went or step.came or step.first_judged for step in story.steps)
+    (story,) = stories([idle(second, "ARC001"), third])
+    assert [each.code for each in story.steps[1].first_judged] == ["ARC001"]
+
+
+def test_what_a_run_depended_on_and_is_no_more_as_it_was():
+    first = run()
+    record = replace(first.models[0], sha256="b" * 64, hashes={"data": "d" * 64}, seed=7)
+    second = replace(first, versions={"onnxlint": "2"}, models=(record,))
+    (story,) = stories([first, second, second])
+    assert [(each.what, each.before, each.now) for each in story.steps[1].changed] == [
+        ("model", "a" * 64, "b" * 64), ("data", None, "d" * 64), ("seed", "0", "7"),
+        ("version of onnxlint", "1", "2"),
+    ]  # fmt: skip
+    assert [step.is_first for step in story.steps] == [True, False, False]
+    assert not story.steps[2].changed
+    told = "\n".join(text.lines([story], detailed=True))
+    assert "~ model: aaaaaaaaaaaa → bbbbbbbbbbbb" in told and "~ data: none → dddddd" in told
+
+
 def test_a_model_is_found_by_path_and_by_content():
     told = stories([run(path="a.onnx"), run(path="b.onnx"), run(path="c.onnx", sha256="c" * 64)])
     assert [each.location for each in of_model(told, "a.onnx")] == ["/models/a.onnx"]
@@ -234,10 +363,26 @@ def test_the_history_as_json(folder):
     three_runs(folder)
     told = json.loads(invoke("history", "--db", "h.db", "-f", "json").stdout)
     (model,) = told["models"]
+    schema = json.loads(invoke("schema", "history").stdout)
+    jsonschema.validate(told, schema)
     assert model["figures"] == {"accuracy": [0.5, None, 0.75], "errors": [1, 0, 1]}
     assert [each["run"] for each in model["runs"]] == [1, 2, 3]
     assert [len(each["came"]) for each in model["runs"]] == [0, 0, 1]
     assert model["runs"][1]["went"][0]["fingerprint"] == "1"
+    assert [each["since"] for each in model["standing"]] == [3]
+
+
+def test_the_page_shows_curves_and_links_findings_to_their_runs(folder):
+    three_runs(folder)
+    add(folder / "h.db", replace(run(path="b.onnx"), versions={"onnxlint": "2"}))
+    page = invoke("history", "--db", "h.db", "-f", "html").stdout
+    assert page.count('<section class="model"') == 2 and '<a href="#model-2">' in page
+    assert '<polyline points="0.0,0.0 120.0,48.0 240.0,0.0"/>' in page  # errors: 1, 0, 1
+    assert "0.5 → 0.75" in page and "lowest 0 in run 2" in page
+    assert '<a href="#model-2-run-3">run 3</a>' in page and 'id="model-2-run-3"' in page
+    assert "first run, 1 finding" in page and "1 went" in page
+    assert "2027-01-31 00:00:00 UTC" in page
+    assert invoke("history", "--db", "h.db", "-f", "html", "--last", "1").exit_code == 0
 
 
 def test_hostile_texts_stay_text(folder):
@@ -266,38 +411,79 @@ def test_what_cannot_be_shown(folder, arguments, problem):
     assert done.exit_code in (1, 2) and problem in done.stderr, done.output
 
 
-def test_a_run_is_logged_to_mlflow(write_model, monkeypatch):
-    import types
+class Server:
+    """What MLflow's client does with runs, without MLflow; a real one is in test_mlflow.py."""
 
-    calls: list[tuple[str, ...]] = []
+    def __init__(self) -> None:
+        self.runs: list[types.SimpleNamespace] = []
+        self.texts: dict[str, str] = {}
+        self.calls: list[tuple[str, ...]] = []
+        self.artifacts = types.SimpleNamespace(load_text=lambda name: self.texts[name])
 
-    class Client:
-        def __init__(self, tracking_uri):
-            calls.append(("open", tracking_uri))
+    def MlflowClient(self, tracking_uri):  # noqa: N802 - as MLflow calls it
+        self.calls.append(("open", tracking_uri))
+        return self
 
-        def get_experiment_by_name(self, name):
-            return None
+    def get_experiment_by_name(self, name):
+        return types.SimpleNamespace(experiment_id="1") if self.runs else None
 
-        def create_experiment(self, name):
-            return "1"
+    def create_experiment(self, name):
+        return "1"
 
-        def create_run(self, experiment, run_name):
-            return types.SimpleNamespace(info=types.SimpleNamespace(run_id="r"))
+    def create_run(self, experiment, run_name):
+        info = types.SimpleNamespace(run_id=run_name, artifact_uri=f"a{len(self.runs)}")
+        self.runs.append(types.SimpleNamespace(info=info))
+        return self.runs[-1]
 
-        def log_text(self, run, text, file):
-            calls.append((file, json.loads(text)["model"]["findings"][0]["code"]))
+    def log_text(self, run, text, file):
+        self.texts[f"{self.runs[-1].info.artifact_uri}/{file}"] = text
 
-        def __getattr__(self, name):
-            return lambda *given: calls.append((name, *map(str, given[1:])))
+    def search_runs(self, experiments, query, *, max_results, order_by, page_token):
+        at = int(page_token or 0)
+        page = type("Page", (list,), {"token": str(at + 1) if at + 1 < len(self.runs) else None})
+        return page(self.runs[at : at + 1])
 
-    monkeypatch.setitem(
-        __import__("sys").modules, "mlflow", types.SimpleNamespace(MlflowClient=Client)
-    )
+    def __getattr__(self, name):
+        return lambda *given: self.calls.append((name, *map(str, given[1:])))
+
+
+@pytest.fixture
+def server(monkeypatch):
+    made = Server()
+    monkeypatch.setitem(sys.modules, "mlflow", made)
+    return made
+
+
+def test_runs_are_logged_to_mlflow_and_read_again(write_model, server):
     write_model(FLAWED)
-    assert check("--record", "http://tracker:5000").exit_code == 1
-    assert calls[0] == ("open", "http://tracker:5000")
-    assert ("log_metric", "onnxlint.errors", "1.0") in calls
-    assert ("onnxlint/record.json", "ARC001") in calls
-    monkeypatch.setitem(__import__("sys").modules, "mlflow", None)
+    write_model(SOUND, "other.onnx")
+    address = "http://tracker:5000"
+    assert check("other.onnx", "--record", address).exit_code == 1
+    assert server.calls[0] == ("open", address)
+    assert ("log_metric", "onnxlint.errors", "1.0") in server.calls
+    write_model(SOUND)
+    assert check("--record", address).exit_code == 0
+    first, second = mlflow_runs.read(address)
+    assert [each.path for each in first.models] == ["model.onnx", "other.onnx"]
+    assert (first.number, second.number) == (1, 2) and first.versions["onnx"] == onnx.__version__
+    done = invoke("history", "model.onnx", "--db", address)
+    assert "- error ARC001 repeated-softmax" in done.stdout, done.output
+
+
+def test_what_mlflow_does_not_give_is_one_sentence(write_model, server, monkeypatch):
+    def told(address: str = "http://me:secret@tracker:5000") -> str:
+        done = invoke("history", "--db", address)
+        assert done.exit_code != 0 and done.stderr.count("\n") == 1 and "secret" not in done.stderr
+        return done.stderr
+
+    assert "'http://…@tracker:5000' has no experiment 'onnxlint'" in told()
+    write_model(SOUND)
+    assert check("--record", "http://tracker:5000").exit_code == 0
+    server.texts = dict.fromkeys(server.texts, '{"at": 7}')
+    assert "has a run with another onnxlint/record.json" in told()
+    server.texts = {}
+    assert "cannot be read (" in told() and "check the address and the server" in told()
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert "needs MLflow; pip install 'onnxlint[mlflow]'" in told()
     done = check("--record", "http://tracker:5000")
-    assert done.exit_code == 2 and "needs MLflow: pip install 'onnxlint[mlflow]'" in done.stderr
+    assert done.exit_code == 2 and "needs MLflow; pip install 'onnxlint[mlflow]'" in done.stderr

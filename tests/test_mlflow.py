@@ -70,6 +70,23 @@ def test_the_gate_keeps_a_flawed_model_out_of_the_registry(tracking, write_model
     assert gate(f"models:/classifier/{version.version}", select=["GRA"]).sha256 == report.sha256
 
 
+def test_a_history_is_recorded_and_shown(tracking, write_model, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from onnxlint.cli.main import cli
+
+    monkeypatch.chdir(tmp_path)
+    address = mlflow.get_tracking_uri()
+    mlflow.create_experiment("onnxlint", artifact_location=(tmp_path / "runs").as_uri())
+    given = ["--static-only", "--select", "ARC", "--no-cache", "--record", address]
+    for text in (FLAWED, SOUND):
+        done = CliRunner().invoke(cli, ["check", str(write_model(text)), *given])
+        assert done.exit_code == (text is FLAWED), done.output
+    shown = CliRunner().invoke(cli, ["history", "model.onnx", "--db", address])
+    assert "2 runs, last passed" in shown.stdout, shown.output
+    assert "- error ARC001 repeated-softmax" in shown.stdout
+
+
 def test_a_path_is_linted_where_it_lies(write_model, tmp_path):
     from onnxlint.mlflow import GateError, gate
 

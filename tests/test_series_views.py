@@ -43,8 +43,8 @@ def test_the_page_draws_the_curves_and_names_are_text():
     assert len([tag for tag, _ in page.elements if tag == "polyline"]) == 3
     assert not [tag for tag, _ in page.elements if tag == "img"]
     for told in (
-        "3 checkpoints, step 0 to step 20 (by names).", "data/loss: 1 at first, 4 at last",
-        "0.69 at first, 0.25 at last", "Not measured in 1 of 3 checkpoints: <img",
+        "3 checkpoints, step 0 to step 20 (by names).", "1 at step 0, 4 at step 20",
+        "0.69 at step 0, 0.25 at step 20", "Not measured in 1 of 3 checkpoints: <img",
     ):  # fmt: skip
         assert told in page.text, told
 

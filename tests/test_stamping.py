@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import onnx_ir
 import pytest
 from conftest import FLAWED, SOUND, findings
 
-from onnxlint import lint, stamp
+from onnxlint import lint, stamp, stamping
 from onnxlint.model.file.errors import ModelError
 from onnxlint.origins import FACTS, NO_BYTES
 from onnxlint.rules.packs import discover
@@ -181,6 +182,38 @@ def test_a_fact_of_no_use_is_refused(write_model, given, problem):
     with pytest.raises(ValueError, match=problem):
         stamp(path, **given)
     assert path.read_bytes() == before
+
+
+def test_the_time_of_export_is_that_of_a_reproducible_build(write_model, monkeypatch):
+    path = write_model()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1801396800")
+    stamp(path, date=True, seed=1)
+    once = path.read_bytes()
+    assert props(path)["date"] == "2027-01-31T12:00:00Z"
+    stamp(path, date=True, seed=1)
+    assert path.read_bytes() == once
+    for epoch in ("tomorrow", "1e9", "9" * 30):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+        with pytest.raises(ValueError, match="it must be seconds since 1970"):
+            stamp(path, date=True)
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    begin = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    stamp(path, date=True)
+    assert FACTS["date"].accepts(props(path)["date"])
+    assert begin <= datetime.datetime.fromisoformat(props(path)["date"])
+    stamp(path, date=False, frameworks=False)
+    assert "framework" not in props(path)
+
+
+def test_imported_frameworks_are_written(write_model, monkeypatch):
+    path = write_model()
+    stamp(path, frameworks=True)
+    written = props(path)["framework"]
+    assert f"onnx {onnx.__version__}" in written and FACTS["framework"].accepts(written)
+    for name in stamping._FRAMEWORKS:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ValueError, match="no known framework is imported"):
+        stamping._frameworks(True)
 
 
 def test_what_is_no_model_is_refused(tmp_path):

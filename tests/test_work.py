@@ -28,7 +28,7 @@ CLOCKS = {
     "onnxlint/cli/check.py": "tells how long the command took",
     "onnxlint/cli/series.py": "tells how long the command took",
     "onnxlint/cli/recording.py": "a record says when the run was",
-    "onnxlint/stamping.py": "a date that is given is written",
+    "onnxlint/stamping.py": "a date is written: one that is given or, where asked for, the time",
     "onnxlint/pipeline.py": "tells how long judging took",
     "onnxlint/fixing.py": "tells how long fixing took",
     "onnxlint/runtime/worker/profiling.py": "tells how long layers take, where that is asked for",

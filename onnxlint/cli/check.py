@@ -62,7 +62,7 @@ class Seconds(click.FloatRange):
 
 SECTIONS = {
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
-              "accepted", "no_accepted"),
+              "accepted", "no_accepted", "public_key", "certificate_chain"),
     "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
                    "compare_simple", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "budget", "time_limit", "memory_limit",
@@ -180,6 +180,20 @@ SECTIONS = {
     type=click.Path(path_type=Path),
     metavar="MODEL",
     help="Compare outputs, and layers where they diverge, with this model on the same samples.",
+)
+@click.option(
+    "--public-key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Require a signature beside each model (model.sig, as model-signing writes it) that this "
+    "public key verifies.",
+)
+@click.option(
+    "--certificate-chain",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Require a signature beside each model whose certificate these certificates lead to.",
 )
 @click.option("--static-only", is_flag=True, help="Do not run the model.")
 @click.option(

@@ -17,6 +17,7 @@ from onnxlint.toml_tables import exists, is_file
 if TYPE_CHECKING:
     from onnxlint.job import Job
     from onnxlint.planner import Planner
+    from onnxlint.promises import Provenance
     from onnxlint.report_cache import ReportCache
     from onnxlint.settings import LabelSource, Settings
 
@@ -54,6 +55,8 @@ class Options(Struct, frozen=True):
     tsne: bool = False
     train_data: Path | None = None
     train_labels: Path | None = None
+    public_key: Path | None = None
+    certificate_chain: tuple[Path, ...] = ()
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -87,6 +90,7 @@ def planner_of(options: Options) -> Planner:
         "timed": options.time or None,
         "layer": options.layer,
         "tsne": options.tsne or None,
+        "provenance": _signed_by(options),
     }
     return Planner(
         config=options.config, trust_config=options.trust_config, rules=options.rules,
@@ -94,6 +98,22 @@ def planner_of(options: Options) -> Planner:
         fail_on=options.fail_on, targets=options.target, static_only=options.static_only,
         overrides=overrides, accepted=options.accepted, accepts=not options.no_accepted,
     )  # fmt: skip
+
+
+def _signed_by(options: Options) -> Provenance | None:
+    """Who must have signed the models, as the command line says."""
+    from onnxlint.promises import Provenance, Signers
+
+    key, certificates = options.public_key, [str(e.absolute()) for e in options.certificate_chain]
+    if key is None and not certificates:
+        return None
+    if key is not None and certificates:
+        message = "--public-key and --certificate-chain verify different signatures; give one"
+        raise click.UsageError(message)
+    signers = Signers(
+        public_key=None if key is None else str(key.absolute()), certificates=certificates
+    )
+    return Provenance(signature=signers)
 
 
 def cache_of(options: Options) -> ReportCache | None:
@@ -163,6 +183,7 @@ def check_files(settings: Settings) -> None:
     if settings.tsne and find_spec("sklearn") is None:
         told = "--tsne requires scikit-learn: pip install 'onnxlint[baseline]'"
         raise click.UsageError(told)
+    _check_signers(settings)
     labels = settings.labels
     if settings.series is None:  # of which each checkpoint may be judged by what trained it alone
         _check_training(settings)
@@ -176,6 +197,23 @@ def check_files(settings: Settings) -> None:
     if settings.compare_simple and find_spec("sklearn") is None:
         message = "--compare-simple requires scikit-learn: pip install 'onnxlint[baseline]'"
         raise click.UsageError(message)
+
+
+def _check_signers(settings: Settings) -> None:
+    """Whether signatures can be verified as is asked for.
+
+    Raises:
+        click.UsageError: they cannot.
+    """
+    signers = settings.provenance.signature
+    if signers is None or signers.is_empty:
+        return
+    from onnxlint.analyses.static.signature_trust import TrustError, check
+
+    try:
+        check(signers)
+    except TrustError as error:
+        raise click.UsageError(f"verifying signatures: {error}") from error
 
 
 def _check_training(settings: Settings) -> None:

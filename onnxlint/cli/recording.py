@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from onnxlint.job import Job
     from onnxlint.report import ModelReport
     from onnxlint.reporters.protocol import Run
-
-_URI = re.compile(r"[a-zA-Z][\w+.-]+://")
 
 
 class Recording:
@@ -41,15 +38,16 @@ class Recording:
         """Writes the run, or says on standard error why not; whether nothing failed."""
         if self._target is None:
             return True
+        from onnxlint.history.mlflow_runs import is_address, log
         from onnxlint.history.store import HistoryError, add
 
         recorded = self._recorded(exit_code, run)
         try:
-            if _URI.match(self._target):
-                _log(recorded, self._target)
+            if is_address(self._target):
+                log(recorded, self._target)
             else:
                 add(Path(self._target), recorded)
-        except (HistoryError, click.ClickException) as error:
+        except HistoryError as error:
             click.echo(printable(f"Error: --record {error}; the run is not recorded"), err=True)
             return False
         return True
@@ -61,18 +59,3 @@ class Recording:
         models = map(record_of, self._tasks, self._reports)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         return Recorded(now, exit_code, versions, tuple(models))
-
-
-def _log(recorded: Recorded, address: str) -> None:
-    """Logs to MLflow, whose own errors are of many types."""
-    try:
-        from onnxlint.history.mlflow_runs import log
-
-        log(recorded, address)
-    except ImportError as error:
-        told = f"{address!r} needs MLflow: pip install 'onnxlint[mlflow]'"
-        raise click.ClickException(told) from error
-    except Exception as error:
-        first = str(error).strip().partition("\n")[0]
-        told = f"{address!r} cannot be written ({first}); check the address and the server"
-        raise click.ClickException(told) from error

@@ -14,7 +14,7 @@ from onnxlint.safety.printable import printable
 DEFAULT_FILE = Path("onnxlint-report.html")
 
 SECTIONS = {
-    "Report": ("output", "opens", "color"),
+    "Report": ("output", "opens", "record", "color"),
     "Page": ("time", "layer", "tsne"),
     "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
                    "compare_simple", "reference"),

@@ -8,13 +8,14 @@ import click
 @click.command("schema")
 @click.argument(
     "what",
-    type=click.Choice(["config", "report", "jsonl", "diff"]),
-    metavar="config|report|jsonl|diff",
+    type=click.Choice(["config", "report", "jsonl", "diff", "history"]),
+    metavar="config|report|jsonl|diff|history",
 )
 def command(what: str) -> None:
     """Print the JSON Schema of the configuration file, of the JSON report, or of a line of it.
 
-    jsonl is for 'check --format jsonl', diff for the JSON of 'onnxlint diff'.
+    jsonl is for 'check --format jsonl', diff and history for the JSON of 'onnxlint diff' and
+    'onnxlint history'.
     """
     from importlib.resources import files
 

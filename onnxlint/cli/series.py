@@ -28,7 +28,7 @@ SECTIONS = {
     "Rules": ("select", "ignore", "preview", "rules", "config", "trust_config"),
     "Execution": ("steps", "static_only", "budget", "time_limit", "memory_limit", "jobs"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
-               "quiet", "verbose", "formats", "output", "tensorboard", "color"),
+               "quiet", "verbose", "formats", "output", "record", "tensorboard", "color"),
 }  # fmt: skip
 
 _OWN = {"steps", "train_data", "train_labels", "jobs", "tensorboard"}
@@ -55,7 +55,8 @@ def _series(
     *, models: tuple[str, ...], formats: tuple[str, ...], output: Path | None, quiet: bool,
     verbose: bool, show: str | None, show_not_applicable: bool, no_hints: bool,
     max_warnings: int | None, exit_zero: bool, steps: tuple[int, ...], jobs: int,
-    train_data: Path | None, train_labels: Path | None, tensorboard: Path | None, **given: Any,
+    train_data: Path | None, train_labels: Path | None, tensorboard: Path | None,
+    record: str | None, **given: Any,
 ) -> None:  # fmt: skip
     """Judge a training run by its checkpoints: which layers learn, and which one to ship.
 
@@ -78,6 +79,7 @@ def _series(
     from onnxlint.cli.planning import options_of, planner_of
     from onnxlint.cli.presentation import Presentation
     from onnxlint.cli.progress import judged
+    from onnxlint.cli.recording import Recording
     from onnxlint.cli.reporting import Reporting
     from onnxlint.cli.verdict import outcome_of
     from onnxlint.pipeline import lint_model
@@ -92,18 +94,22 @@ def _series(
     for each in files.files:
         check_reports(wanted, None, [replace(job, path=str(each))], options)
     looks = Presentation(show, quiet, verbose, show_not_applicable, not no_hints)
-    reporting = Reporting(wanted, looks.run([job], planner.packs))
+    run = looks.run([job], planner.packs)
+    reporting, recording = Reporting(wanted, run), Recording(record, [job])
     with closing(judged([job], lint_model, parallel=1, quiet=quiet)) as done:
-        reports = [*reporting.models(done)]
+        reports = [*reporting.models(recording.models(done))]
     outcome = outcome_of(
         [job], reports, most_warnings=max_warnings, exit_zero=exit_zero,
         is_selected=bool(options.select), seconds=time.perf_counter() - begin,
     )  # fmt: skip
-    reporting.end(outcome)
+    try:
+        reporting.end(outcome)
+    finally:
+        is_recorded = recording.end(outcome.exit_code, run)
     if reports[0].series is not None:
         for told in viewers.write_series(reports[0].series):
             click.echo(printable(told), err=True)
-    raise SystemExit(outcome.exit_code)
+    raise SystemExit(outcome.exit_code if is_recorded else 2)
 
 
 def _check_training(data: Path | None, labels: Path | None) -> None:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 
+from onnxlint.config import shown
 from onnxlint.digests import sha256_of
 from onnxlint.findings import Diagnostic
 from onnxlint.job import Job
 from onnxlint.report import ModelReport, exit_code
 from onnxlint.report_keys import Unkeyed, external_states
+from onnxlint.series_report import SeriesReport
+from onnxlint.settings import CheckpointFiles
 from onnxlint.severity import Severity
 
 SCORES = ("accuracy", "log_loss", "calibration_error", "rmse", "r2")
 COUNTS = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.INFO: "infos"}
+GIVEN = ("data", "labels", "training data", "training labels", "reference")
+"""What is given beside a model, and without which some rules have nothing to judge."""
+
+_NO_SERIES = CheckpointFiles((), ())
 VERDICTS = ("passed", "failed", "not linted")
 
 
@@ -45,6 +52,7 @@ class Record(Struct, frozen=True):
     """A model in a run. `location` is its whole path; `hashes` are by what was hashed.
 
     `ran` are the codes of the rules that judged it: a finding of another is not gone.
+    `not_applicable` are those that had nothing to judge, in the model or in how it was run.
     """
 
     path: str
@@ -58,6 +66,13 @@ class Record(Struct, frozen=True):
     options: tuple[str, ...] = ()
     seed: int | None = None
     findings: tuple[Found, ...] = ()
+    not_applicable: tuple[str, ...] = ()
+
+    @property
+    def conditions(self) -> tuple[object, ...]:
+        """How it was run: where that is as before, rules idle for what the model has."""
+        given = tuple(sorted({*self.hashes} & {*GIVEN}))
+        return self.options, given, "samples" in self.figures
 
 
 class Recorded(Struct, frozen=True):
@@ -77,19 +92,33 @@ def record_of(job: Job | ModelReport, report: ModelReport) -> Record:
     sizes, hashes = _files(path, report.external)
     if isinstance(job, Job):
         hashes |= _hashes(job)
+    series = None if settings is None else settings.series
+    if series is not None:
+        path = _folder(series.files)
     return Record(
         path,
         os.path.abspath(path),  # noqa: PTH100 - of a link, where it lies
         report.sha256,
         VERDICTS[exit_code([report])],
         report.error,
-        {**_figures(report), **sizes},
+        {**_figures(report), **sizes, **dict(_curve_figures(report.series))},
         hashes,
         tuple(sorted(report.ran)),
         report.asked,
         None if settings is None else settings.seed,
         tuple(map(Found.of, report.findings)),
+        tuple(sorted(report.not_applicable)),
     )
+
+
+def _folder(files: Sequence[Path]) -> str:
+    """The folder of all checkpoints: each night's last one may have another name."""
+    folders = [os.path.abspath(file.parent) for file in files]  # noqa: PTH100 - as of a model
+    try:
+        common = os.path.commonpath(folders)
+    except ValueError:  # on several drives
+        common = folders[-1]
+    return shown(Path(common))
 
 
 def _figures(report: ModelReport) -> dict[str, float]:
@@ -105,6 +134,18 @@ def _figures(report: ModelReport) -> dict[str, float]:
     }
     return {name: float(seen) for name, seen in told.items()
             if seen is not None and math.isfinite(seen)}  # fmt: skip
+
+
+def _curve_figures(series: SeriesReport | None) -> Iterator[tuple[str, float]]:
+    """Of a series, how many checkpoints there are, and what their curves came to."""
+    if series is None:
+        return
+    yield "checkpoints", float(len(series.files))
+    yield f"last {series.unit}", float(series.steps[-1])
+    for name, curve in series.scalars():
+        known = [value for value in curve if value is not None and math.isfinite(value)]
+        if known:
+            yield name, float(known[-1])
 
 
 def _entropies(portrait: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
@@ -134,8 +175,13 @@ def _hashes(job: Job) -> dict[str, str]:
     files: dict[str, Path | None] = {
         "data": settings.data,
         "labels": None if settings.labels is None else settings.labels.file,
+        "training data": settings.train_data,
+        "training labels": None if settings.train_labels is None else settings.train_labels.file,
         "reference": settings.reference,
         "configuration": None if configuration is None else Path(configuration.file),
+        "accepted findings": None if job.accepted is None else Path(job.accepted.file),
+        **{f"rules of {source.name}": source for source in job.rule_sources},
+        **{f"checkpoint {file.name}": file for file in (settings.series or _NO_SERIES).files[:-1]},
     }
     return {name: digest for name, file in files.items()
             if file is not None and (digest := _digest(file)) is not None}  # fmt: skip

@@ -32,7 +32,8 @@ TABLES = {
     "exit_code INTEGER NOT NULL, versions TEXT NOT NULL)",
     "model": "CREATE TABLE model (id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run, "
     "path TEXT NOT NULL, location TEXT NOT NULL, sha256 TEXT, verdict TEXT NOT NULL, error TEXT, "
-    "seed INTEGER, hashes TEXT NOT NULL, ran TEXT NOT NULL, options TEXT NOT NULL)",
+    "seed INTEGER, hashes TEXT NOT NULL, ran TEXT NOT NULL, options TEXT NOT NULL, "
+    "not_applicable TEXT NOT NULL)",
     "figure": "CREATE TABLE figure (model INTEGER NOT NULL REFERENCES model, name TEXT NOT NULL, "
     "value REAL NOT NULL)",
     "finding": "CREATE TABLE finding (model INTEGER NOT NULL REFERENCES model, "
@@ -51,9 +52,9 @@ _MISSHAPEN = (
 
 
 class HistoryError(Exception):
-    """A file that cannot serve as history: which, why, and what to do."""
+    """A file or server that cannot serve as history: which, why, and what to do."""
 
-    def __init__(self, file: Path, problem: str, remedy: str) -> None:
+    def __init__(self, file: Path | str, problem: str, remedy: str) -> None:
         super().__init__(f"{str(file)!r} {problem}; {remedy}")
 
 
@@ -84,6 +85,33 @@ def read(file: Path) -> list[Recorded]:
         database.execute("BEGIN")
         _check(database, file)
         return [*_runs(database)]
+
+
+def prune(file: Path, keep: int) -> tuple[int, int]:
+    """Removes all but the last runs of each model; says how many are gone, and how many left.
+
+    Raises:
+        HistoryError: the file is none, or cannot be written.
+    """
+    if not file.is_file():
+        raise HistoryError(file, "does not exist", "'onnxlint check --record' writes it")
+    with _told(file, "written"), closing(_connected(file, "rw")) as database:
+        database.execute("BEGIN IMMEDIATE")
+        with database:
+            _check(database, file)
+            gone = database.execute(_EARLIER, (keep,)).fetchall()
+            for table, column in (("figure", "model"), ("finding", "model"), ("model", "id")):
+                database.executemany(f"DELETE FROM {table} WHERE {column} = ?", gone)
+            database.execute("DELETE FROM run WHERE number NOT IN (SELECT run FROM model)")
+            (left,) = database.execute("SELECT count(*) FROM model").fetchone()
+        database.execute("VACUUM")
+    return len(gone), int(left)
+
+
+_EARLIER = (
+    "SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY location ORDER BY run DESC, "
+    "id DESC) AS place FROM model) WHERE place > ?"
+)
 
 
 def _connected(file: Path, mode: str) -> sqlite3.Connection:
@@ -155,10 +183,10 @@ def _insert(database: sqlite3.Connection, run: Recorded) -> None:
     for each in run.models:
         key = database.execute(
             "INSERT INTO model (run, path, location, sha256, verdict, error, seed, hashes, ran, "
-            "options) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "options, not_applicable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (number, _text(each.path), _text(each.location), each.sha256, each.verdict,
              each.error and _text(each.error), each.seed, _json(dict(each.hashes)),
-             _json(each.ran), _json(each.options)),
+             _json(each.ran), _json(each.options), _json(each.not_applicable)),
         ).lastrowid  # fmt: skip
         database.executemany(
             "INSERT INTO figure VALUES (?, ?, ?)",
@@ -185,7 +213,8 @@ def _runs(database: sqlite3.Connection) -> Iterator[Recorded]:
     rows = database.execute("SELECT number, at, exit_code, versions FROM run ORDER BY number")
     for number, at, code, versions in rows.fetchall():
         models = database.execute(
-            "SELECT id, path, location, sha256, verdict, error, seed, hashes, ran, options "
+            "SELECT id, path, location, sha256, verdict, error, seed, hashes, ran, options, "
+            "not_applicable "
             "FROM model WHERE run = ? ORDER BY id", (number,)
         )  # fmt: skip
         records = tuple(_record(database, row) for row in models.fetchall())
@@ -193,7 +222,7 @@ def _runs(database: sqlite3.Connection) -> Iterator[Recorded]:
 
 
 def _record(database: sqlite3.Connection, row: tuple[Any, ...]) -> Record:
-    key, path, location, sha256, verdict, error, seed, hashes, ran, options = row
+    key, path, location, sha256, verdict, error, seed, hashes, ran, options, idle = row
     figures = database.execute("SELECT name, value FROM figure WHERE model = ?", (key,))
     found = database.execute(
         "SELECT fingerprint, structural, code, name, severity, message, place FROM finding "
@@ -204,7 +233,7 @@ def _record(database: sqlite3.Connection, row: tuple[Any, ...]) -> Record:
         None if error is None else str(error),
         {str(name): _finite(value) for name, value in figures.fetchall()},
         _table(hashes), _list(ran), _list(options), None if seed is None else int(seed),
-        tuple(Found(*map(str, each)) for each in found.fetchall()),
+        tuple(Found(*map(str, each)) for each in found.fetchall()), _list(idle),
     )  # fmt: skip
 
 

@@ -48,6 +48,11 @@ def _separated(table: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     if isinstance(budgets, dict) and "latency" in budgets:  # names a file, which would be run
         kept["budgets"] = {key: each for key, each in budgets.items() if key != "latency"}
         ignored.append("budgets.latency")
+    provenance = kept.get("provenance")
+    if isinstance(provenance, dict) and "signature" in provenance:  # anybody's key proves nothing
+        own = {key: each for key, each in provenance.items() if key != "signature"}
+        kept["provenance"] = own
+        ignored.append("provenance.signature")
     rules, more = _graded(table.get("rules"))
     if rules:
         kept["rules"] = rules

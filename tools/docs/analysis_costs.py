@@ -48,6 +48,7 @@ COSTS = {
     "SeriesRuns": "runs every checkpoint on the same samples, with its activations and gradients.",
     "Shapes": "shape inference in a child process, started first and waited for when first used.",
     "Support": "looks up each operator at its version and type.",
+    "Signature": "looks for a signature beside the model; where there is one, hashes the external data and verifies it.",
     "SymbolicSizes": "one pass over the nodes.",
     "Targets": "reads the fact file of each target that was named.",
     "Texts": "reads every text of the model, anew each time.",

@@ -17,6 +17,9 @@ import msgspec
 from onnxlint.choosing import OFF
 from onnxlint.config import HEADS, Config
 from onnxlint.findings import Diagnostic
+from onnxlint.history.records import VERDICTS, Found, Record
+from onnxlint.history.text import CHANGES, HISTORY_VERSION
+from onnxlint.history.trends import Change, Standing
 from onnxlint.model.graph.place import Place
 from onnxlint.release_diff import (
     FactChange,
@@ -63,7 +66,7 @@ RULE_SEVERITY = {"enum": [*SEVERITY["enum"], OFF]}
 
 
 def main() -> None:
-    named = {"config": config, "report": report, "jsonl": jsonl, "diff": diff}
+    named = {"config": config, "report": report, "jsonl": jsonl, "diff": diff, "history": history}
     for name, schema in ((name, made()) for name, made in named.items()):
         (FOLDER / f"{name}.json").write_text(rendered(schema), encoding="utf-8")
 
@@ -269,6 +272,42 @@ def diff() -> dict[str, Any]:
     })  # fmt: skip
     _describe("diff", whole)
     return {"$schema": DIALECT, "title": "onnxlint diff", **whole, "$defs": parts}
+
+
+def history() -> dict[str, Any]:
+    """The schema of what `onnxlint history -f json` prints."""
+    found = _record(Found, severity=SEVERITY)
+    changes = {name: _array("recorded_finding") for name, _ in CHANGES}
+    figures = {"type": "array", "items": _or_null({"type": "number"})}
+    parts = {
+        "recorded_model": _closed({
+            "location": TEXT,
+            "same_bytes": {"type": "array", "items": TEXT},
+            "figures": _by_name(figures),
+            "runs": _array("recorded_run"),
+            "standing": _array("standing_finding"),
+        }),
+        "recorded_run": _closed({
+            "run": {"type": "integer", "minimum": 1},
+            "at": TEXT,
+            "exit_code": {"enum": [0, 1, 2]},
+            "versions": _by_name(TEXT),
+            "model": {"$ref": "#/$defs/record"},
+            **changes,
+            "changed": _array("recorded_change"),
+        }),
+        "record": _record(Record, findings=_array("recorded_finding"),
+                          verdict={"enum": [*VERDICTS]}, figures=_by_name({"type": "number"}),
+                          hashes=_by_name(TEXT)),
+        "recorded_finding": found,
+        "standing_finding": _record(Standing, finding={"$ref": "#/$defs/recorded_finding"}),
+        "recorded_change": _record(Change),
+    }  # fmt: skip
+    for name, part in parts.items():
+        _describe(name, part)
+    whole = _closed({"version": {"const": HISTORY_VERSION}, "models": _array("recorded_model")})
+    _describe("history", whole)
+    return {"$schema": DIALECT, "title": "onnxlint history", **whole, "$defs": parts}
 
 
 def _array(part: str) -> dict[str, Any]:

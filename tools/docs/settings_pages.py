@@ -23,6 +23,7 @@ def pages() -> dict[str, str]:
         "reference/configuration.md": "\n".join(_configuration()),
         "reference/report.md": "\n".join(_report()),
         "reference/diff_report.md": "\n".join(_diff()),
+        "reference/history_report.md": "\n".join(_history()),
     }
 
 
@@ -83,6 +84,7 @@ def _configuration() -> Iterator[str]:
     yield from _keys("[budgets]", parts["Budgets"])
     yield from _keys("[budgets.latency]", parts["Latency"])
     yield from _keys("[provenance]", parts["Provenance"])
+    yield from _keys("[provenance.signature]", parts["Signers"])
     yield from _keys(
         "[[rule]]", parts["RuleTable"], "[Patterns](../patterns.md) shows the language."
     )
@@ -99,6 +101,17 @@ def _report() -> Iterator[str]:
     yield "reports against it. Measured numbers have nine significant digits.\n"
     yield from _keys("Document", schema)
     yield from _keys("tool", schema["properties"]["tool"])
+    for name, part in schema["$defs"].items():
+        yield from _keys(name, part)
+
+
+def _history() -> Iterator[str]:
+    schema = _schema("history")
+    yield "# JSON of a history\n"
+    yield "`onnxlint history --db DB --format json` prints one document, in ASCII. `onnxlint schema"
+    yield "history` prints its JSON Schema; the tests validate real documents against it."
+    yield "[History](../guides/history.md) says what is recorded.\n"
+    yield from _keys("Document", schema)
     for name, part in schema["$defs"].items():
         yield from _keys(name, part)
 
@@ -143,6 +156,7 @@ NAMED = {
     "Latency": "table `{reference, ratio}`",
     "LayerPromise": "table `{kind, shape}`",
     "Provenance": "table `[provenance]`",
+    "Signers": "table `{public-key}`",
     "ValuePromise": "tables `[values.NAME]`",
     "PerModel": "table `[[per-model]]`",
     "RuleTable": "table `[[rule]]`",

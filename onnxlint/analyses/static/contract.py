@@ -77,7 +77,7 @@ class Contract:
     @property
     def required_facts(self) -> Mapping[str, Fact]:
         """What is required of the model's origin by name, each with its keys and its form."""
-        return {name: FACTS[name] for name in self.provenance.require}
+        return {name: FACTS[name] for name in self.provenance.require if name in FACTS}
 
     @staticmethod
     def line(*keys: str) -> Place:

@@ -52,7 +52,7 @@ def diverging_loss(runs: SeriesRuns) -> Iterator[Finding]:
     now = "not a number" if last is None else f"{last:.4g}"
     yield Finding(
         runs,
-        f"{score.judged_as} on --{score.data} is {now} at the end, {value:.4g} at "
+        f"{score.judged_as} on {score.option} is {now} at the end, {value:.4g} at "
         f"{runs.report.named(at)} (limit {2 * value:.4g})",
         measured=last, limit=2 * value, unit=score.judged_as,
         evidence={"best": runs.report.files[at], "curve": [*score.judged]},

@@ -74,7 +74,7 @@ def loss_plateau(
             continue
         yield Finding(
             runs,
-            f"{score.judged_as} on --{score.data} stands at {values[end]:.4g} {where}, {told}",
+            f"{score.judged_as} on {score.option} stands at {values[end]:.4g} {where}, {told}",
             measured=end - start, limit=patience, unit="intervals",
             evidence={"curve": [*score.judged]},
         )  # fmt: skip

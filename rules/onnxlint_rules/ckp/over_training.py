@@ -57,7 +57,7 @@ def over_training(
     file = runs.report.files[at]
     yield Finding(
         runs,
-        f"{score.judged_as} on --{score.data} is lowest at {runs.report.named(at)}, {value:.4g}, "
+        f"{score.judged_as} on {score.option} is lowest at {runs.report.named(at)}, {value:.4g}, "
         f"and {last:.4g} at the end, {past} checkpoints later{figure}",
         measured=last, limit=value + _limit(score, at, min_loss), unit=score.judged_as,
         severity=Severity.INFO if kept else None,

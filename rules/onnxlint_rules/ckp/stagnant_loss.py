@@ -64,7 +64,7 @@ def stagnant_loss(
     at, value = best
     yield Finding(
         runs,
-        f"{score.judged_as} on --{score.data} is {value:.4g} at best, at {runs.report.named(at)}; "
+        f"{score.judged_as} on {score.option} is {value:.4g} at best, at {runs.report.named(at)}; "
         f"a constant prediction has {chance:.4g} (limit {0.95 * chance:.4g})",
         measured=value, limit=0.95 * chance, unit=score.judged_as,
         severity=Severity.INFO if is_beyond_chance(score) else None,

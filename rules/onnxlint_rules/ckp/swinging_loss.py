@@ -66,7 +66,7 @@ def swinging_loss(
         return
     yield Finding(
         runs,
-        f"{unit} on --{score.data} swings {len(falls)} times in {count} checkpoints by {least:.2g} "
+        f"{unit} on {score.option} swings {len(falls)} times in {count} checkpoints by {least:.2g} "
         f"or more, by {max(falls):.2g} at most (limit {max_share:.0%} of checkpoints)",
         measured=len(falls) / count, limit=max_share, unit="fraction of checkpoints",
         evidence={"curve": [*curve]},

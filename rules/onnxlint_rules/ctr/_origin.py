@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from onnxlint import Contract, Finding
+from onnxlint import Contract, Finding, Signature, SignatureState
 from onnxlint.model.graph.place import shortened
 
 LONGEST_VALUE = 1_000
@@ -66,6 +66,28 @@ def missing(contract: Contract, metadata: Mapping[str, str]) -> Iterator[Finding
                 f"metadata key {key!r} is {seen!r} (promised {pattern!r})",
                 hint=f"write {key!r} in the promised form, or change provenance.required.{key}",
             )
+
+
+UNSIGNED = (SignatureState.ABSENT, SignatureState.FOREIGN, SignatureState.UNVERIFIED)
+
+
+def unsigned(contract: Contract, signature: Signature) -> Iterator[Finding]:
+    """A required signature that is not there, or that nobody can verify."""
+    if not contract.provenance.requires_signature:
+        return
+    verdict, signers = signature.verdict, contract.provenance.signature
+    is_keyed = signers is not None and not signers.is_empty
+    if verdict.state not in UNSIGNED:
+        return
+    yield Finding(
+        contract.line("provenance", "signature" if is_keyed else "require", "signature"),
+        "no signature lies beside the model (required)"
+        if verdict.state is SignatureState.ABSENT
+        else f"signature {verdict.file!r} is not verified (required): it {verdict.reason}",
+        hint="sign the model as it is now, with model_signing sign"
+        if is_keyed
+        else "sign the model, and name the key: --public-key, or [provenance] signature",
+    )
 
 
 def licence(contract: Contract, metadata: Mapping[str, str]) -> Iterator[Finding]:

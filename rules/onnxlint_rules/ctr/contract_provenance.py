@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, Graph, NotApplicable, Severity, rule
+from onnxlint import Contract, Finding, Graph, NotApplicable, Severity, Signature, rule
 from onnxlint_rules.ctr import _origin
 
 
 @rule("CTR014", "contract-provenance", severity=Severity.ERROR)
-def contract_provenance(contract: Contract, graph: Graph) -> Iterator[Finding]:
+def contract_provenance(
+    contract: Contract, graph: Graph, signature: Signature
+) -> Iterator[Finding]:
     """A file that does not say of its origin what the contract requires.
 
     Why: a release that nobody can trace to a commit, data, seed and licence cannot be repeated,
@@ -17,9 +19,11 @@ def contract_provenance(contract: Contract, graph: Graph) -> Iterator[Finding]:
     their usual keys; `required` names keys, or is a table from key to a regular expression that the
     whole value matches;
     `producer` and `producer-version` are such expressions for the exporter, and `licences` lists
-    what the metadata key `license` (or `model_license`, `licence`) may say.
+    what the metadata key `license` (or `model_license`, `licence`) may say. With `signature` in
+    `require`, or a key in `[provenance.signature]`, a signature must lie beside the model that the
+    key verifies; one that does not fit the files is reported by `signature-mismatch`.
     Fix: write the metadata when the model is exported, with `onnxlint.stamp` or
-    `onnx.helper.set_model_props`.
+    `onnx.helper.set_model_props`, and sign the model afterwards, with `model_signing sign`.
 
     Bad:
     # config: provenance.required = ["commit", "seed"]
@@ -54,6 +58,13 @@ def contract_provenance(contract: Contract, graph: Graph) -> Iterator[Finding]:
         y = Relu(x)
     }
 
+    Bad:
+    # config: provenance.require = ["signature"]
+    net (float[N, 2] x) => (float[N, 2] y)
+    {
+        y = Relu(x)
+    }
+
     Good:
     # config: provenance.require = ["git-commit", "seed"]
     >>> import onnxlint
@@ -76,13 +87,14 @@ def contract_provenance(contract: Contract, graph: Graph) -> Iterator[Finding]:
     promised, proto = contract.provenance, graph.model.proto
     if not (
         promised.require or promised.patterns or promised.producer or promised.producer_version
-        or promised.licences
+        or promised.licences or promised.requires_signature
     ):  # fmt: skip
         raise NotApplicable("the contract requires nothing of the file's origin")
     metadata = {entry.key: entry.value for entry in proto.metadata_props}
     yield from _origin.untold(contract, metadata)
     yield from _origin.missing(contract, metadata)
     yield from _origin.licence(contract, metadata)
+    yield from _origin.unsigned(contract, signature)
     for key, seen, pattern in (
         ("producer", proto.producer_name, promised.producer),
         ("producer-version", proto.producer_version, promised.producer_version),

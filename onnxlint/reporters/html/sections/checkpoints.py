@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from onnxlint.report import ModelReport
-from onnxlint.reporters.html.sections.figures import line, short
+from onnxlint.reporters.html.sections.figures import BARS_HEIGHT, BARS_WIDTH, Span, short
 from onnxlint.reporters.series_text import name_of
 from onnxlint.series_report import Curve, SeriesReport, TensorCurve, sparkline
 
@@ -22,8 +22,6 @@ class Plot(Struct, frozen=True):
 
     title: str
     line: str
-    low: str
-    high: str
     text: str
 
 
@@ -52,7 +50,8 @@ class View(Struct, frozen=True):
     @property
     def plots(self) -> list[Plot]:
         """The curves of the whole model."""
-        return [plot for name, curve in self.part.scalars() if (plot := _plot(name, curve))]
+        scalars = self.part.scalars()
+        return [plot for name, curve in scalars if (plot := _plot(self.part, name, curve))]
 
     @property
     def rows(self) -> list[Row]:
@@ -76,13 +75,27 @@ class View(Struct, frozen=True):
         return [each for each in self.part.tensors if each.is_matrix]
 
 
-def _plot(name: str, curve: Curve) -> Plot | None:
-    known = _known(curve)
+def _plot(series: SeriesReport, name: str, curve: Curve) -> Plot | None:
+    known = [(at, value) for at, value in enumerate(curve)
+             if value is not None and math.isfinite(value)]  # fmt: skip
     if len(known) < 2:
         return None
-    low, high = short(min(known)), short(max(known))
-    text = f"{name}: {short(known[0])} at first, {short(known[-1])} at last, {low} to {high}"
-    return Plot(name, line(known), low, high, text)
+
+    def told(point: tuple[int, float]) -> str:
+        return f"{short(point[1])} at {series.named(point[0])}"
+
+    ends = known[0], known[-1]
+    low, high = (pick(known, key=lambda point: point[1]) for pick in (min, max))
+    values = {value for _, value in ends}
+    more = [f"{kind} {told(point)}" for kind, point in (("lowest", low), ("highest", high))
+            if point[1] not in values]  # fmt: skip
+    steps = Span(series.steps[0], series.steps[-1])
+    points = " ".join(
+        f"{steps.at(series.steps[at], BARS_WIDTH):.4g},"
+        f"{BARS_HEIGHT - Span(low[1], high[1]).at(value, BARS_HEIGHT):.4g}"
+        for at, value in known
+    )
+    return Plot(name, points, ", ".join([*map(told, ends), *more]))
 
 
 def _row(tensor: TensorCurve) -> Row:
