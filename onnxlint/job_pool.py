@@ -113,7 +113,7 @@ def _judged(
         limit_memory(Budget.build(job.settings).memory)
         return lint(job, watcher=watcher, workers=workers)
 
-    cases = [Case(job.path, Budget.build(job.settings)) for job in jobs]
+    cases = [Case(job.path, Budget.build(job.settings), n) for n, job in enumerate(jobs)]
     rules = {rule for job in jobs for rule in job.rules}
     with closing(workers):
         yield from Judges(judge, cases, rules, parallel).reports(begins)

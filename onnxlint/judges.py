@@ -46,16 +46,20 @@ place, or whose limits a rule changed."""
 MOST_TRIES = 3
 """How often one model is judged anew without the rule that its judge died in."""
 
-Judge = Callable[[int, Watcher, Collection[str]], ModelReport]
-"""Judges the model of this number, without the rules of these codes."""
+Judge = Callable[[Any, Watcher, Collection[str]], ModelReport]
+"""Judges the model that a case asks for, without the rules of these codes."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One model to judge: its path, and what judging it may take."""
+    """One model to judge: its path, what judging it may take, and which it is.
+
+    `asked` is what the judge is told of it, in types of JSON: it may not know the case otherwise.
+    """
 
     path: str
     budget: Budget
+    asked: Any
 
 
 @dataclass
@@ -85,14 +89,14 @@ class Judges:
     ) -> None:
         self._judge, self._cases = judge, cases
         self._rules = {rule.code: rule for rule in rules}
-        self._jobs = min(jobs, len(cases))
+        self._jobs = min(jobs, len(cases)) or 1
         self._servers: list[_Server] = []
         self._selector = selectors.DefaultSelector()
 
     def reports(self, begins: Callable[[str], None] | None = None) -> Iterator[ModelReport]:
         """A report for each case; `begins` hears what is being done."""
         if not hasattr(os, "fork"):
-            yield from (self._reported(n, Watcher(), ()) for n in range(len(self._cases)))
+            yield from (self._unprotected(case) for case in self._cases)
             return
         waiting = deque(_Trial(number, case) for number, case in enumerate(self._cases))
         done: dict[int, ModelReport] = {}
@@ -107,9 +111,26 @@ class Judges:
                             done[trial.number] = report
                 yield done.pop(number)
         finally:
-            for server in self._servers:
-                server.end()
-            self._selector.close()
+            self.close()
+
+    def report_of(self, case: Case) -> ModelReport:
+        """The report of one more case; its judge stays for the next one, until `close`."""
+        if not hasattr(os, "fork"):
+            return self._unprotected(case)
+        waiting = deque([_Trial(0, case)])
+        while True:
+            self._hand_out(waiting)
+            for trial, report in self._hear(None):
+                if report is not None:
+                    return report
+                waiting.appendleft(trial)
+
+    def close(self) -> None:
+        """Ends all judges."""
+        for server in self._servers:
+            server.end()
+        self._servers.clear()
+        self._selector.close()
 
     def _hand_out(self, waiting: deque[_Trial]) -> None:
         while waiting:
@@ -151,12 +172,17 @@ class Judges:
                 server.end()
                 yield trial, _partial(trial, _too_late(trial))
 
-    def _reported(self, number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:
+    def _unprotected(self, case: Case) -> ModelReport:
+        return self._reported(case.path, case.asked, Watcher(), ())
+
+    def _reported(
+        self, path: str, asked: Any, watcher: Watcher, without: Collection[str]
+    ) -> ModelReport:
         """A judge's report, whatever happens in it."""
         try:
-            return self._judge(number, watcher, without)
+            return self._judge(asked, watcher, without)
         except Exception as error:
-            return ModelReport(self._cases[number].path, error=_sentence(error))
+            return ModelReport(path, error=_sentence(error))
 
     def _discard(self, server: _Server) -> None:
         self._servers.remove(server)
@@ -212,7 +238,7 @@ def _with_crashes(report: ModelReport, trial: _Trial) -> ModelReport:
 class _Server:
     """One judge, seen from this side: which trial it has, and the pipes to and from it."""
 
-    def __init__(self, judge: Judge, rules: dict[str, Rule], others: Sequence[_Server]) -> None:
+    def __init__(self, judge: _Reported, rules: dict[str, Rule], others: Sequence[_Server]) -> None:
         self._rules = rules
         self.trial: _Trial | None = None
         self.is_open = True
@@ -237,7 +263,8 @@ class _Server:
         if trial.tries == 1:
             trial.ends = time.monotonic() + trial.case.budget.seconds + GRACE_SECONDS
         trial.findings, trial.rule = [], None
-        request = json.dumps([trial.number, trial.without]).encode() + b"\n"
+        told = [trial.case.path, trial.case.asked, trial.without]
+        request = json.dumps(told).encode() + b"\n"
         with contextlib.suppress(OSError):  # it is dead: its end of the other pipe tells
             os.write(self._requests, request)
 
@@ -355,7 +382,11 @@ def _limits() -> list[tuple[int, int]]:
     return [resource.getrlimit(kind) for kind in kinds]
 
 
-def _serve(judge: Judge, requests: int, replies: int, inherited: Collection[int]) -> None:
+_Reported = Callable[[str, Any, Watcher, Collection[str]], ModelReport]
+"""A judge that reports whatever happens, of the model at this path."""
+
+
+def _serve(judge: _Reported, requests: int, replies: int, inherited: Collection[int]) -> None:
     """The judge's whole life."""
     os.setpgid(0, 0)
     for fd in inherited:
@@ -368,8 +399,8 @@ def _serve(judge: Judge, requests: int, replies: int, inherited: Collection[int]
     teller = _Teller(replies)
     with os.fdopen(requests, "rb") as lines:
         for line in lines:
-            number, without = json.loads(line)
-            report = judge(number, teller, without)
+            path, asked, without = json.loads(line)
+            report = judge(path, asked, teller, without)
             teller.tell(_REPORT, encode(report))
     os._exit(0)
 

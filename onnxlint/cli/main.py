@@ -28,6 +28,7 @@ COMMANDS = {
     "view": "Open a model in Netron.",
     "diff": "Compare two releases of a model.",
     "series": "Judge a training run by its checkpoints.",
+    "fleet": "Lint many models, on this machine or a cluster, into a dataset.",
     "history": "Show recorded runs: trends, and which findings came and went.",
     "targets": "List the known deployment targets.",
     "new": "Start a pack of rules, or a rule.",
