@@ -155,6 +155,8 @@ def _run(
     door = opened(executor, jobs)
     is_done = False
     try:
+        if door.note is not None and not quiet:
+            _say(door.note)
         with progress(models, quiet) as bar:
             bar.step(known)
             fleet.judge(door, bar.step)

@@ -53,6 +53,7 @@ class Dispatcher:
         self._again: deque[_Errand] = deque()
         self._suspects: deque[_Errand] = deque()
         self._is_broken = self._is_alone = False
+        self._idle_breaks = 0
 
     def answers(self, orders: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, Answer]]:
         """The answer to each order, by its number, in the order in which they come.
@@ -63,6 +64,8 @@ class Dispatcher:
         while True:
             self._hand_out(orders)
             if not self._pending:
+                if self._is_broken:
+                    continue
                 return
             try:
                 future = self._done.get(timeout=LOOK_SECONDS)
@@ -70,6 +73,7 @@ class Dispatcher:
                 self._door.check()
                 continue
             errand = self._pending.pop(future)
+            self._idle_breaks = 0
             answer = self._answer(future, errand)
             if answer is None:
                 continue
@@ -104,9 +108,13 @@ class Dispatcher:
     def _send(self, errand: _Errand) -> None:
         try:
             future = self._door.send(errand.order)
-        except BrokenExecutor:  # by another, or idle
+        except BrokenExecutor as error:  # by another, or idle
             self._is_broken = True
             self._again.append(errand)
+            self._idle_breaks += 1
+            if self._idle_breaks == MOST_TRIES:
+                told = f"the executor broke {MOST_TRIES} times before it did anything"
+                raise FleetError(f"{told} ({words(error)}); check its workers") from error
             return
         self._pending[future] = errand
         future.add_done_callback(self._done.put)

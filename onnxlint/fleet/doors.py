@@ -42,6 +42,11 @@ class Door(Protocol):
         """How many may be under way."""
         ...
 
+    @property
+    def note(self) -> str | None:
+        """What somebody who waits should know."""
+        ...
+
     def send(self, order: bytes) -> Future[bytes]:
         """Sends an order; the future is its answer.
 
@@ -104,6 +109,11 @@ class Here:
         self._benches = Benches()
         self._threads = ThreadPoolExecutor(jobs, "onnxlint")
 
+    @property
+    def note(self) -> str | None:
+        """Nothing."""
+        return None
+
     def send(self, order: bytes) -> Future[bytes]:
         """Sends an order to the next thread that is free."""
         return self._threads.submit(self._benches.judge, order)
@@ -128,7 +138,7 @@ class Dask:
             raise FleetError("dask:// requires distributed: pip install 'onnxlint[dask]'")
         from distributed import Client
 
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong, we tell
+        _silence("distributed")
         self._address, self._jobs = address, jobs
         try:
             self._client = Client(
@@ -143,13 +153,18 @@ class Dask:
     @property
     def window(self) -> int:
         """What keeps all threads of the cluster busy."""
-        if self._jobs is not None:
-            return self._jobs
         if time.monotonic() - self._counted > RECOUNT_SECONDS:
             with suppress(Exception):  # it is gone, which the next result tells
                 self._threads = sum(self._client.nthreads().values())
             self._counted = time.monotonic()
-        return max(IN_FLIGHT, AHEAD * self._threads)
+        return self._jobs or max(IN_FLIGHT, AHEAD * self._threads)
+
+    @property
+    def note(self) -> str | None:
+        """That there is no worker yet: a cluster may start some for what waits."""
+        if self.window and not self._threads:
+            return f"the Dask scheduler at {self._address} has no workers yet; waiting for them"
+        return None
 
     def send(self, order: bytes) -> Future[bytes]:
         """Sends an order to the scheduler."""
@@ -213,6 +228,11 @@ class Own:
         executor: Executor = made
         return executor
 
+    @property
+    def note(self) -> str | None:
+        """Nothing is known of its workers."""
+        return None
+
     def send(self, order: bytes) -> Future[bytes]:
         """Sends an order to whatever it is."""
         return self._executor.submit(judge, order)
@@ -250,6 +270,13 @@ def _imported(named: str) -> Callable[[], Any] | Any:
     except Exception as error:  # whatever the module does
         raise FleetError(f"--executor {named}: {words(error)}") from error
     return found
+
+
+def _silence(library: str) -> None:
+    """Ends what a library logs: what goes wrong, we tell."""
+    for name in [library, *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] == library:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _first_line(error: Exception) -> str:

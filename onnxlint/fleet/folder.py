@@ -87,6 +87,8 @@ class FleetFolder:
             with (self.path / LOCK).open("ab") as file:
                 _lock(file, self.path)
                 yield
+        except FileExistsError as error:
+            raise FleetError(f"{self.path} is not a folder; name another") from error
         except OSError as error:
             where = error.filename or self.path
             raise FleetError(f"{where}: {error.strerror or error}") from error
