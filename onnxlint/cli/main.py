@@ -124,6 +124,8 @@ def main() -> None:
         status = _told(_sentence(error), 2)
         if os.environ.get("ONNXLINT_DEBUG"):
             raise
+    if "mpi4py.MPI" in sys.modules:  # its other processes end when Python does
+        sys.exit(status)
     leave(status)
 
 
