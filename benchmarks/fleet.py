@@ -22,7 +22,9 @@ from pathlib import Path
 
 from onnxlint.testing import model_from_text
 
-SOUND = "net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5, %d}> {y = MatMul(x, w)}"
+SOUND = """net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5, %d}> {
+    y = MatMul(x, w)
+}"""
 FLAWED = """net (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w = {1, 2, 3, 4, 5, %d}> {
     h = MatMul(x, w)
     s = Softmax(h)
@@ -87,7 +89,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def report(name: str, begin: float) -> None:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{name:<46}{time.perf_counter() - begin:>8.1f} s   (largest process {peak:,.0f} MiB)")
+    seconds = time.perf_counter() - begin
+    print(f"{name:<48}{seconds:>8.1f} s   (largest process {peak:,.0f} MiB)", flush=True)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +139,9 @@ class Store:
 
     def _tallies(self) -> Iterator[tuple[int, Tally]]:
         for file in self._files("index"):
-            with file.open("rb") as index:
-                yield _number(file), msgspec.json.decode(index.readline(), type=Tally)
+            with file.open("rb") as index, _undamaged(file):
+                tally = msgspec.json.decode(index.readline(), type=Tally)
+            yield _number(file), tally
         for file in self._files("open"):
             latest = {entry.path: entry.model for _, _, entry in read_journal(file)}
             yield _number(file), tally_of(map(msgspec.json.decode, latest.values()))
@@ -235,8 +236,18 @@ def _entry_at(journal: Any, start: int, size: int) -> Entry:
     return msgspec.json.decode(journal.read(size), type=Entry)
 
 
+@contextmanager
+def _undamaged(file: Path) -> Iterator[None]:
+    """Says which file holds what we did not write."""
+    try:
+        yield
+    except msgspec.DecodeError as error:
+        told = f"{os.fspath(file)} is damaged; remove it, and its part is made again"
+        raise FleetError(told) from error
+
+
 def _indexed(file: Path) -> Iterator[Indexed]:
-    with file.open("rb") as lines:
+    with file.open("rb") as lines, _undamaged(file):
         next(lines, None)
         for line in lines:
             yield msgspec.json.decode(line, type=Indexed)
