@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -625,3 +627,19 @@ def test_what_cannot_be_done_is_one_sentence(arguments, sentence, folder):
     done = invoke(*arguments)
     assert done.exit_code in (1, 2) and sentence in done.output
     assert "Traceback" not in done.output
+
+
+def inherited():
+    """Workers of an executor, which import nothing: this process did."""
+    return ProcessPoolExecutor(2, get_context("fork"))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="a fork beside threads is warned of there")
+def test_check_on_an_executor_reports_the_same():
+    write(*(f"m/{number}.onnx" for number in range(4)))
+    asked = ["check", "m", "--static-only", "--select", "ARC,GRA", "-f", "json"]
+    here = CliRunner().invoke(cli, asked)
+    named = f"{__name__}:inherited"
+    there = CliRunner().invoke(cli, [*asked, "--executor", named])
+    assert (there.exit_code, there.stdout) == (here.exit_code, here.stdout) and there.stderr == ""
+    assert there.exit_code == 1

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from onnxlint.cli.check import command as check
+from onnxlint.cli.elsewhere import one_sentence, say
 from onnxlint.cli.models import expand
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
-from onnxlint.safety.printable import printable
 
 if TYPE_CHECKING:
     from onnxlint.fleet.overview import Overview
@@ -59,7 +58,7 @@ def _fleet(
     """
     require_working_directory()
     wanted = _wanted(formats, output)
-    with _told():
+    with one_sentence():
         if models or models_from is not None:
             paths = _paths(models, models_from)
             overview = _judged(paths, to, given, restart=restart, no_parquet=no_parquet,
@@ -72,17 +71,6 @@ def _fleet(
         raise click.ClickException(told)
     code = overview.tally.exit_code
     raise SystemExit(0 if exit_zero and code == 1 else code)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What goes wrong with workers or the folder is one sentence."""
-    from onnxlint.fleet.errors import FleetError
-
-    try:
-        yield
-    except FleetError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _paths(models: Sequence[str], file: Path | None) -> list[str]:
@@ -151,12 +139,12 @@ def _run(
     from onnxlint.fleet.doors import opened
 
     if known and not quiet:
-        _say(f"{known:,} of {models:,} results are there already")
+        say(f"{known:,} of {models:,} results are there already")
     door = opened(executor, jobs)
     is_done = False
     try:
         if door.note is not None and not quiet:
-            _say(door.note)
+            say(door.note)
         with progress(models, quiet) as bar:
             bar.step(known)
             fleet.judge(door, bar.step)
@@ -165,11 +153,7 @@ def _run(
         door.close(at_once=not is_done)
         if not is_done:
             kept = sum(fleet.store.known)
-            _say(f"{kept:,} of {models:,} results are kept; the same command goes on from there")
-
-
-def _say(text: str) -> None:
-    click.echo(printable(text), err=True)
+            say(f"{kept:,} of {models:,} results are kept; the same command goes on from there")
 
 
 def _check_parquet(*, no_parquet: bool) -> None:

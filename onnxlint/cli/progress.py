@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from onnxlint.job import Job
-    from onnxlint.job_pool import Lint
+    from onnxlint.job_pool import Elsewhere, Lint
     from onnxlint.report import ModelReport
     from onnxlint.report_cache import ReportCache
 
 
 def judged(
     jobs: Sequence[Job | ModelReport], lint: Lint, *, parallel: int, quiet: bool,
-    cache: ReportCache | None = None,
+    cache: ReportCache | None = None, elsewhere: Elsewhere | None = None,
 ) -> Generator[ModelReport]:  # fmt: skip
     """A report for each job, in their order."""
     from onnxlint.job_pool import run_jobs
 
     with progress(len(jobs), quiet) as bar:
-        for report in run_jobs(jobs, lint, parallel, bar.begins, cache):
+        for report in run_jobs(jobs, lint, parallel, bar.begins, cache, elsewhere):
             with bar.hidden():  # what is written of the report must not meet it
                 yield report
             bar.step()

@@ -107,9 +107,10 @@ def judge(order: bytes) -> bytes:
 
 def unjudged(order: bytes, problem: str) -> bytes:
     """The answer where no judge could give one: it is not kept for the next run."""
-    from onnxlint.fleet.orders import Answer, Order, line_of
+    from onnxlint.fleet.orders import Answer, Order
     from onnxlint.report import ModelReport
 
-    job = Order.opened(order).job
+    opened = Order.opened(order)
+    job = opened.job
     report = job.completed(ModelReport(job.path, error=problem), seconds=0.0)
-    return Answer(line_of(report)).sealed()
+    return Answer.to(opened, report).sealed()

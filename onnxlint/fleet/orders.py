@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 import msgspec
 
 from onnxlint.job import Job
-from onnxlint.report import ModelReport, exit_code
+from onnxlint.report import ModelReport, encode, exit_code
 from onnxlint.report_keys import own_code
 from onnxlint.reporters.json import model_document
 from onnxlint.rules.rule import Rule
@@ -31,21 +31,25 @@ class Order:
     """One model to judge: its job without its rules, which a worker finds by their codes.
 
     `folder` is where relative paths count from; `versions` is what has to be installed there.
+    `whole` asks for the report itself instead of its line.
     """
 
     job: Job
     codes: tuple[str, ...]
     folder: str
     versions: Mapping[str, str]
+    whole: bool = False
 
     @classmethod
-    def of(cls, job: Job, folder: str, versions: Mapping[str, str]) -> Order:
+    def of(
+        cls, job: Job, folder: str, versions: Mapping[str, str], *, whole: bool = False
+    ) -> Order:
         """A job for a worker, with no more of what was accepted than concerns its model."""
         accepted = job.accepted
         if accepted is not None:
             accepted = replace(accepted, entries=accepted.of(job.path))
         codes = tuple(rule.code for rule in job.rules)
-        return cls(replace(job, rules=(), accepted=accepted), codes, folder, versions)
+        return cls(replace(job, rules=(), accepted=accepted), codes, folder, versions, whole)
 
     def sealed(self) -> bytes:
         """The order as bytes. A worker takes them from whoever may run any code there anyhow."""
@@ -64,7 +68,7 @@ class Order:
 
 
 class Answer(msgspec.Struct, array_like=True):
-    """What came of an order: the line of its report.
+    """What came of an order: the line of its report, or the report whole, as `encode` makes it.
 
     `state` is what the model's files were; None where the report is not to be used again.
     `refusal` says why the worker judges no model at all.
@@ -73,6 +77,14 @@ class Answer(msgspec.Struct, array_like=True):
     line: bytes = b""
     state: State | None = None
     refusal: str | None = None
+    report: bytes = b""
+
+    @classmethod
+    def to(cls, order: Order, report: ModelReport, state: State | None = None) -> Answer:
+        """The answer to an order."""
+        if order.whole:
+            return cls(report=encode(report))
+        return cls(line_of(report), state)
 
     def sealed(self) -> bytes:
         """The answer as bytes."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from onnxlint.fleet.framing import receive, send
-from onnxlint.fleet.orders import Answer, Order, line_of, skew
+from onnxlint.fleet.orders import Answer, Order, skew
 from onnxlint.fleet.states import is_address, stat_of, state_of
 from onnxlint.job import Job
 from onnxlint.judges import Case, Judges
@@ -90,7 +90,7 @@ class Server:
             )
         before = stat_of(job.path)
         report = judging.report(order)
-        return Answer(line_of(report), state_of(job.path, before, report.external))
+        return Answer.to(order, report, state_of(job.path, before, report.external))
 
     def _judging_by(self, job: Job) -> Judging:
         if self._judging is None or self._sources != job.rule_sources:
