@@ -21,8 +21,8 @@ nox.options.error_on_missing_interpreters = False
 def lowest_versions() -> list[str]:
     """What pyproject.toml allows at the lowest, run-time packages and extras alike."""
     extras = PROJECT["optional-dependencies"]
-    named = [*PROJECT["dependencies"], *extras["baseline"], *extras["data"], *extras["fix"],
-             *extras["report"], *extras["tensorboard"], *extras["view"]]  # fmt: skip
+    named = [*PROJECT["dependencies"], *extras["baseline"], *extras["dask"], *extras["data"],
+             *extras["fix"], *extras["report"], *extras["tensorboard"], *extras["view"]]  # fmt: skip
     return [requirement.replace(">=", "==") for requirement in named]
 
 

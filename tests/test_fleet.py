@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from conftest import FLAWED, SOUND
 from onnxlint.cli.main import cli
 from onnxlint.digests import sha256_of
 from onnxlint.findings import Diagnostic
-from onnxlint.fleet import bench, dispatch, doors, overview, running, store, tally
+from onnxlint.fleet import bench, dispatch, doors, overview, running, store, tables, tally
 from onnxlint.fleet.errors import FleetError
 from onnxlint.fleet.folder import FleetFolder
 from onnxlint.fleet.orders import Answer, Order, line_of, skew, versions
@@ -196,12 +197,29 @@ def test_the_dataset_has_a_row_for_each_model_and_each_finding():
     assert row["severity"] == "error" and row["op_type"] == "Softmax" and row["suppressed"] is None
 
 
-def test_duckdb_reads_the_dataset():
+GUIDE = (Path(__file__).parents[1] / "docs" / "guides" / "fleets.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```", GUIDE, re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["models", "findings"])
+def test_the_guide_has_every_column(name):
+    section = GUIDE.partition(f"### `{name}`")[2].partition("\n#")[0]
+    told = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE))
+    assert told == getattr(tables, name.upper())
+
+
+def test_duckdb_reads_the_dataset_and_answers_the_queries_of_the_guide():
     duckdb = pytest.importorskip("duckdb")
     paths = write(*(f"{n}.onnx" for n in range(5)))
     made = Fleet(paths, fleet_of(paths)._planner, Path("results"), with_tables=True)
     made.prepare(anew=False)
     made.judge(Door(), lambda: None)
+    answers = [duckdb.sql(query).fetchall() for query in QUERIES]
+    assert answers[0] == [("ARC001", "repeated-softmax", 1, 1)]
+    assert answers[1] == [("maker", "1", "ARC001", 1)]
+    assert answers[2] == [("is not an ONNX model", 1, "4.onnx")]
+    assert len(answers[3]) == 1 and len(answers) == 5
+    assert answers[4] == [("1.onnx", "applied twice")]
     asked = "SELECT count(DISTINCT path) FROM 'results/findings/*.parquet' WHERE code = 'ARC001'"
     assert duckdb.sql(asked).fetchall() == [(1,)]
     asked = (
