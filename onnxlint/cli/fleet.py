@@ -151,8 +151,8 @@ def _run(
         is_done = True
     finally:
         door.close(at_once=not is_done)
-        if not is_done:
-            kept = sum(fleet.store.known)
+        kept = sum(fleet.store.known)
+        if kept and not is_done:
             say(f"{kept:,} of {models:,} results are kept; the same command goes on from there")
 
 
