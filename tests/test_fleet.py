@@ -577,6 +577,8 @@ def test_the_summary_as_a_page():
 
 def test_the_summary_as_json():
     told = json.loads(overview.json(shown()))
+    section = GUIDE.partition("The JSON has")[2].partition("\n\n")[0]
+    assert {*told} <= {*re.findall(r"`(\w+)`", section)}
     assert told["complete"] is False and told["expected"] == 4
     (rule,) = told["rules"]
     assert rule == {
