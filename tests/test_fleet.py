@@ -159,6 +159,17 @@ def invoke(*arguments: object, **given):
     return CliRunner().invoke(cli, ["fleet", *map(str, arguments)], **given)
 
 
+@pytest.fixture
+def in_door(monkeypatch) -> Door:
+    """The command's models are judged here."""
+    door, opened = Door(window=1), doors.opened
+    monkeypatch.setattr(doors, "opened", lambda named, jobs: opened(named, jobs) if named else door)
+    return door
+
+
+OPTIONS = ("--to", "results", "--static-only", "--no-parquet", "--select", "ARC")
+
+
 # What comes out.
 
 
@@ -344,6 +355,17 @@ def test_results_of_other_options_are_not_mixed_or_lost():
     door = Door()
     made.judge(door, lambda: None)
     assert sorted(door.sent) == paths
+
+
+def test_results_are_not_thrown_away_for_workers_that_are_not_there(in_door):
+    write("a.onnx")
+    assert invoke("a.onnx", *OPTIONS).exit_code == 0
+    before = contents()
+    for options in ((), ("--preview",)):
+        done = invoke("a.onnx", *OPTIONS, "--restart", "--executor", "nobody", *options)
+        assert "--executor 'nobody' is unknown" in done.output and contents() == before
+    del in_door.sent[:]
+    assert invoke("a.onnx", *OPTIONS, "--restart").exit_code == 0 and in_door.sent == ["a.onnx"]
 
 
 def test_two_runs_do_not_write_into_one_folder():
@@ -587,17 +609,6 @@ def test_the_summary_as_json():
 
 
 # The command.
-
-
-@pytest.fixture
-def in_door(monkeypatch) -> Door:
-    """The command's models are judged here."""
-    door = Door(window=1)
-    monkeypatch.setattr(doors, "opened", lambda named, jobs: door)
-    return door
-
-
-OPTIONS = ("--to", "results", "--static-only", "--no-parquet", "--select", "ARC")
 
 
 def test_models_from_standard_input(in_door):

@@ -354,7 +354,7 @@ def command(
     reporting, recording = Reporting([] if diff else wanted, run), Recording(record, tasks)
     cache = None if fix or diff else cache_of(options)
     with (
-        elsewhere(executor) as others,
+        elsewhere(executor, quiet=quiet) as others,
         closing(judged(tasks, lint, parallel=jobs, quiet=quiet, cache=cache, elsewhere=others))
         as done,
     ):  # fmt: skip

@@ -12,6 +12,7 @@ import click
 from onnxlint.safety.printable import printable
 
 if TYPE_CHECKING:
+    from onnxlint.fleet.doors import Door
     from onnxlint.job_pool import Elsewhere
 
 
@@ -32,21 +33,28 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def elsewhere(executor: str | None) -> Iterator[Elsewhere | None]:
+def workers(executor: str | None, jobs: int | None, *, quiet: bool) -> Iterator[Door]:
+    """The workers that `--executor` names; where something ends this early, they are given up."""
+    from onnxlint.fleet.doors import opened
+
+    door = opened(executor, jobs)
+    is_done = False
+    try:
+        if door.note is not None and not quiet:
+            say(door.note)
+        yield door
+        is_done = True
+    finally:
+        door.close(at_once=not is_done)
+
+
+@contextmanager
+def elsewhere(executor: str | None, *, quiet: bool) -> Iterator[Elsewhere | None]:
     """Who judges, if `--executor` names somebody."""
     if executor is None:
         yield None
         return
-    from onnxlint.fleet.doors import opened
     from onnxlint.fleet.elsewhere import judged_by
 
-    with one_sentence():
-        door = opened(executor, None)
-        is_done = False
-        try:
-            if door.note is not None:
-                say(door.note)
-            yield partial(judged_by, door)
-            is_done = True
-        finally:
-            door.close(at_once=not is_done)
+    with one_sentence(), workers(executor, None, quiet=quiet) as door:
+        yield partial(judged_by, door)

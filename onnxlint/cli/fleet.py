@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from onnxlint.cli.check import command as check
-from onnxlint.cli.elsewhere import one_sentence, say
+from onnxlint.cli.elsewhere import one_sentence, say, workers
 from onnxlint.cli.models import expand
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
 
 if TYPE_CHECKING:
+    from onnxlint.fleet.doors import Door
     from onnxlint.fleet.overview import Overview
     from onnxlint.fleet.running import Fleet
 
@@ -122,35 +124,32 @@ def _judged(
     planner = FleetPlanner(planner_of(options))
     planner.check(paths)
     fleet = Fleet(paths, planner, to, with_tables=not no_parquet)
-    with FleetFolder(to).locked():
+    with FleetFolder(to).locked(), ExitStack() as stack:
+        reached = workers(executor, jobs, quiet=quiet)
+        if restart:  # nothing is thrown away for workers that are not there
+            door = stack.enter_context(reached)
         known = fleet.prepare(anew=restart)
-        if known < len(paths):
-            _run(fleet, known, len(paths), executor, jobs, quiet=quiet)
-        else:
+        if known == len(paths):
             fleet.finish()
+        else:
+            door = door if restart else stack.enter_context(reached)
+            _run(fleet, door, known, len(paths), quiet=quiet)
         return Overview(fleet.tally, len(paths))
 
 
-def _run(
-    fleet: Fleet, known: int, models: int, executor: str | None, jobs: int | None, *, quiet: bool
-) -> None:
+def _run(fleet: Fleet, door: Door, known: int, models: int, *, quiet: bool) -> None:
     """Judges what is not known; whatever ends it, what was done is kept, and that is told."""
     from onnxlint.cli.progress import progress
-    from onnxlint.fleet.doors import opened
 
     if known and not quiet:
         say(f"{known:,} of {models:,} results are there already")
-    door = opened(executor, jobs)
     is_done = False
     try:
-        if door.note is not None and not quiet:
-            say(door.note)
         with progress(models, quiet) as bar:
             bar.step(known)
             fleet.judge(door, bar.step)
         is_done = True
     finally:
-        door.close(at_once=not is_done)
         kept = sum(fleet.store.known)
         if kept and not is_done:
             say(f"{kept:,} of {models:,} results are kept; the same command goes on from there")
