@@ -13,21 +13,19 @@ import json
 import os
 import selectors
 import signal
-import sys
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from onnxlint.findings import Diagnostic
-from onnxlint.report import ModelReport, decode, encode
+from onnxlint.judge_process import ANEW, BEGINS, FOUND, HARMED, Reported, serve
+from onnxlint.report import ModelReport, decode
 from onnxlint.rules.diagnosis import crashed, words
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.forked import fork
 from onnxlint.safety.limits import STUCK, Budget
-from onnxlint.safety.unfinished import remove_unfinished
 from onnxlint.watcher import Watcher
 
 GRACE_SECONDS = 4.0
@@ -38,10 +36,6 @@ FAREWELL_SECONDS = 0.5
 
 _LONGEST_WAIT = 3600.0
 """Seconds; Linux counts those that are waited for in milliseconds, and not beyond 24 days."""
-
-HARMED = 76
-"""Exit status of a judge whose streams a rule closed, so that the next open file would take their
-place, or whose limits a rule changed."""
 
 MOST_TRIES = 3
 """How often one model is judged anew without the rule that its judge died in."""
@@ -238,7 +232,7 @@ def _with_crashes(report: ModelReport, trial: _Trial) -> ModelReport:
 class _Server:
     """One judge, seen from this side: which trial it has, and the pipes to and from it."""
 
-    def __init__(self, judge: _Reported, rules: dict[str, Rule], others: Sequence[_Server]) -> None:
+    def __init__(self, judge: Reported, rules: dict[str, Rule], others: Sequence[_Server]) -> None:
         self._rules = rules
         self.trial: _Trial | None = None
         self.is_open = True
@@ -246,7 +240,7 @@ class _Server:
         self._parts: list[bytes] = []
         theirs, self._requests = os.pipe()
         inherited = [self._requests, *(fd for each in others for fd in each.ends)]
-        self._child, self.replies = fork(lambda writer: _serve(judge, theirs, writer, inherited))
+        self._child, self.replies = fork(lambda writer: serve(judge, theirs, writer, inherited))
         os.close(theirs)
         with contextlib.suppress(OSError):  # it did so itself, or is gone
             os.setpgid(self._child, self._child)
@@ -286,13 +280,13 @@ class _Server:
         trial = self.trial
         assert trial is not None
         kind, text = line[:1], line[1:]
-        if kind == _BEGINS:
+        if kind == BEGINS:
             trial.doing, code = json.loads(text)
             trial.rule = self._rules.get(code)
-        elif kind == _FOUND:
+        elif kind == FOUND:
             trial.findings.append(text)
             trial.rule = None
-        elif kind == _ANEW:
+        elif kind == ANEW:
             trial.findings = []
         else:
             self.trial = None
@@ -330,94 +324,3 @@ def _ended(child: int) -> str:
         return f"ended with exit status {code}"
     name = signal.Signals(-code).name
     return f"was killed ({name})" if name == "SIGKILL" else f"crashed ({name})"
-
-
-_BEGINS, _FOUND, _ANEW, _REPORT = b"b", b"f", b"a", b"r"
-"""How a line begins that says what is begun, what a rule found, that nothing found before counts,
-or all of it."""
-
-
-class _Teller(Watcher):
-    """The judge's end of the pipe."""
-
-    may_interrupt = True
-
-    def __init__(self, pipe: int) -> None:
-        self._pipe = pipe
-        self._limits = _limits()
-
-    def begins(self, doing: str, rule: Rule | None = None) -> None:
-        self.tell(_BEGINS, json.dumps([doing, rule.code if rule is not None else None]).encode())
-
-    def found(self, diagnostics: list[Diagnostic]) -> None:
-        self.tell(_FOUND, encode(diagnostics))
-
-    def check_unharmed(self) -> None:
-        try:
-            for stream in (0, 1, 2, self._pipe):
-                os.fstat(stream)
-        except OSError:
-            os._exit(HARMED)
-        if _limits() != self._limits:
-            os._exit(HARMED)
-
-    def begins_anew(self) -> None:
-        self._limits = _limits()
-        self.tell(_ANEW, b"")
-
-    def tell(self, kind: bytes, text: bytes) -> None:
-        """Writes one line, whole."""
-        left = memoryview(kind + text + b"\n")
-        while left:
-            left = left[os.write(self._pipe, left) :]
-
-
-def _limits() -> list[tuple[int, int]]:
-    """What this process may have of files and memory, where the platform tells."""
-    try:
-        import resource
-    except ImportError:
-        return []
-    kinds = (resource.RLIMIT_NOFILE, resource.RLIMIT_DATA, resource.RLIMIT_AS)
-    return [resource.getrlimit(kind) for kind in kinds]
-
-
-_Reported = Callable[[str, Any, Watcher, Collection[str]], ModelReport]
-"""A judge that reports whatever happens, of the model at this path."""
-
-
-def _serve(judge: _Reported, requests: int, replies: int, inherited: Collection[int]) -> None:
-    """The judge's whole life."""
-    os.setpgid(0, 0)
-    for fd in inherited:
-        os.close(fd)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
-    _private_streams()
-    if not sys.warnoptions:  # they are for whoever writes a rule, and tests show them
-        warnings.simplefilter("ignore")
-    teller = _Teller(replies)
-    with os.fdopen(requests, "rb") as lines:
-        for line in lines:
-            path, asked, without = json.loads(line)
-            report = judge(path, asked, teller, without)
-            teller.tell(_REPORT, encode(report))
-    os._exit(0)
-
-
-def _leave(*_: Any) -> None:
-    remove_unfinished()
-    os._exit(128 + signal.SIGTERM)
-
-
-def _private_streams() -> None:
-    """What rules and libraries print goes to standard error; standard input is nobody's."""
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    try:
-        os.dup2(2, 1)
-    except OSError:  # standard error is closed
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-    os.close(null)
-    sys.stdout = sys.stderr = os.fdopen(os.dup(2), "w", 1, "utf-8", "backslashreplace")
