@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import random
@@ -32,6 +33,7 @@ from onnxlint.job import Job
 from onnxlint.model.graph.place import Place
 from onnxlint.planner import Planner
 from onnxlint.report import ModelReport
+from onnxlint.reporters import registry
 from onnxlint.severity import Severity
 from onnxlint.testing import model_from_text
 
@@ -674,3 +676,26 @@ def test_check_on_an_executor_reports_the_same():
     there = CliRunner().invoke(cli, [*asked, "--executor", named])
     assert (there.exit_code, there.stdout) == (here.exit_code, here.stdout) and there.stderr == ""
     assert there.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("lacks", "options", "sentence"),
+    [
+        ("pyarrow", (), "Parquet requires pyarrow: pip install 'onnxlint[data]', or give --no-par"),
+        ("distributed", ("--executor", "dask://x:1"), "requires distributed: pip install 'onnxli"),
+        ("jinja2", ("-f", "html=a.html"), "format 'html' requires jinja2: pip install 'onnxlint["),
+    ],
+)
+def test_a_library_that_is_not_installed_is_named(lacks, options, sentence, monkeypatch):
+    write("a.onnx")
+    for module in (importlib.util, doors, registry):
+        monkeypatch.setattr(module, "find_spec", lambda name: None if name == lacks else name)
+    done = invoke("a.onnx", "--to", "results", "--static-only", *options)
+    assert done.exit_code != 0 and sentence in done.output
+
+
+def test_as_many_models_are_under_way_as_keep_workers_busy():
+    named = f"{__name__}:inherited"
+    assert doors.opened(named, None).window == 2 * doors.AHEAD
+    assert doors.opened(named, 7).window == 7
+    assert doors.opened(None, 3).window == 3 * doors.AHEAD
