@@ -8,6 +8,7 @@ import os
 import random
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
@@ -699,3 +700,23 @@ def test_as_many_models_are_under_way_as_keep_workers_busy():
     assert doors.opened(named, None).window == 2 * doors.AHEAD
     assert doors.opened(named, 7).window == 7
     assert doors.opened(None, 3).window == 3 * doors.AHEAD
+
+
+def slept(order: bytes) -> bytes:
+    time.sleep(60)
+    return order
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="a fork beside threads is warned of there")
+def test_processes_of_an_executor_that_is_given_up_are_ended(monkeypatch):
+    monkeypatch.setattr(doors, "judge", slept)
+    door = doors.opened(f"{__name__}:inherited", None)
+    future = door.send(b"")
+    processes = [*door._executor._processes.values()]
+    assert processes
+    door.close(at_once=True)
+    with pytest.raises(BrokenExecutor):
+        future.result(timeout=30)
+    for process in processes:
+        process.join(30)
+        assert process.exitcode is not None

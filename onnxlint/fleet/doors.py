@@ -253,10 +253,21 @@ class Own:
         shutdown = getattr(self._executor, "shutdown", None)
         if not callable(self._make) or shutdown is None:
             return
+        ended = at_once and _end_processes(self._executor)
         try:
-            shutdown(wait=not at_once, cancel_futures=at_once)
+            shutdown(wait=ended or not at_once, cancel_futures=at_once)
         except TypeError:  # as before Python 3.9
-            shutdown(wait=not at_once)
+            shutdown(wait=ended or not at_once)
+
+
+def _end_processes(executor: Executor) -> bool:
+    """Ends the processes of a pool of this machine, which would outlive us; whether it is one."""
+    processes = getattr(executor, "_processes", None)
+    if not isinstance(processes, dict):
+        return False
+    for process in [*processes.values()]:
+        process.terminate()
+    return True
 
 
 def _imported(named: str) -> Callable[[], Any] | Any:
