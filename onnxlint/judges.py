@@ -16,8 +16,10 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.findings import Diagnostic
 from onnxlint.judge_process import ANEW, BEGINS, FOUND, HARMED, Reported, serve
@@ -44,8 +46,7 @@ Judge = Callable[[Any, Watcher, Collection[str]], ModelReport]
 """Judges the model that a case asks for, without the rules of these codes."""
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """One model to judge: its path, what judging it may take, and which it is.
 
     `asked` is what the judge is told of it, in types of JSON: it may not know the case otherwise.
@@ -56,8 +57,7 @@ class Case:
     asked: Any
 
 
-@dataclass
-class _Trial:
+class _Trial(Struct):
     """One case, and what became of it so far."""
 
     number: int

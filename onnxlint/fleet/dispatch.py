@@ -6,8 +6,9 @@ import pickle
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+
+from msgspec import Struct
 
 from onnxlint.fleet.bench import unjudged
 from onnxlint.fleet.doors import Door
@@ -29,8 +30,7 @@ _CANNOT_LOAD = (ImportError, AttributeError, pickle.UnpicklingError)
 """What a worker raises that does not know our function."""
 
 
-@dataclass
-class _Errand:
+class _Errand(Struct):
     """One model under way. What it cost so far: workers, and answers that were lost."""
 
     number: int

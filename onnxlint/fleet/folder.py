@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import msgspec
+from msgspec import Struct
 
 from onnxlint.fleet.errors import FleetError
 from onnxlint.safety.printable import json_text
@@ -32,8 +32,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     complete: bool = False
 
 
-@dataclass(frozen=True)
-class FleetFolder:
+class FleetFolder(Struct, frozen=True):
     """A folder for the results of one fleet."""
 
     path: Path

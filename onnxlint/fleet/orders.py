@@ -5,11 +5,12 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.job import Job
 from onnxlint.report import ModelReport, encode, exit_code
@@ -26,8 +27,7 @@ State = tuple[int, int, dict[str, tuple[int, int]]]
 """Size and time of change of a model's file, and those of its external data, by its names."""
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """One model to judge: its job without its rules, which a worker finds by their codes.
 
     `folder` is where relative paths count from; `versions` is what has to be installed there.

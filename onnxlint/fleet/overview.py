@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from onnxlint.findings import counted
 from onnxlint.fleet.orders import VERDICTS
@@ -25,8 +25,7 @@ NAMED_RULES = 4
 """Rules that a line of an exporter names; a choice."""
 
 
-@dataclass(frozen=True)
-class Overview:
+class Overview(Struct, frozen=True):
     """The tally of a fleet, and how many models it is to have."""
 
     tally: Tally

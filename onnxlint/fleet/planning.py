@@ -6,12 +6,14 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.config import Loaded, find, fits
 from onnxlint.config_globs import check_globs
@@ -25,8 +27,7 @@ MOST_FOLDERS = 10_000
 """Folders of which is remembered where their configuration is; a choice."""
 
 
-@dataclass(frozen=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """What is done with a model, and a hash that differs where that does."""
 
     job: Job | ModelReport
