@@ -86,6 +86,7 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other l
 	$(BIN)/python benchmarks/numeric_faults.py
 	$(BIN)/python benchmarks/judges.py
 	$(BIN)/python benchmarks/report_cache.py
+	$(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/html_report.py
 	$(BIN)/python benchmarks/large_weights.py
 	$(BIN)/python benchmarks/other_linters.py

@@ -21,8 +21,8 @@ nox.options.error_on_missing_interpreters = False
 def lowest_versions() -> list[str]:
     """What pyproject.toml allows at the lowest, run-time packages and extras alike."""
     extras = PROJECT["optional-dependencies"]
-    named = [*PROJECT["dependencies"], *extras["baseline"], *extras["data"], *extras["fix"],
-             *extras["report"], *extras["tensorboard"], *extras["view"]]  # fmt: skip
+    users = ("baseline", "dask", "data", "fix", "report", "tensorboard", "view")
+    named = [*PROJECT["dependencies"], *(each for name in users for each in extras[name])]
     return [requirement.replace(">=", "==") for requirement in named]
 
 

@@ -27,21 +27,28 @@ class Lint(Protocol):
         """Its report; `workers` runs the models of one judge."""
 
 
+Elsewhere = Callable[[Sequence[Job]], Generator[ModelReport]]
+"""Judges jobs on other machines; the reports come in their order."""
+
+
 def run_jobs(
     jobs: Sequence[Job | ModelReport], lint: Lint, parallel: int = 1,
     begins: Callable[[str], None] | None = None, cache: ReportCache | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Generator[ModelReport]:  # fmt: skip
     """A report for each job, in their order; where there is one already it stays.
 
-    Each job is done in a judge, `parallel` at a time; `begins` hears what they do. The model `-`
-    is standard input, which is read once, into a file. What `cache` has is not done again.
+    Each job is done in a judge, `parallel` at a time, or `elsewhere`; `begins` hears what they do.
+    The model `-` is standard input, which is read once, into a file. What `cache` has is not done
+    again.
     """
     with ExitStack() as stack:
         jobs = _with_standard_input(jobs, stack)
         known = [_known(job, cache) for job in jobs]
         able = [job for job, looked in zip(jobs, known, strict=True)
                 if isinstance(job, Job) and looked.report is None]  # fmt: skip
-        done = stack.enter_context(closing(_judged(able, lint, parallel, begins)))
+        judged = elsewhere(able) if elsewhere else _judged(able, lint, parallel, begins)
+        done = stack.enter_context(closing(judged))
         reports = (
             _kept(cache, looked, job, next(done)) if looked.report is None else looked.report
             for job, looked in zip(jobs, known, strict=True)
@@ -114,7 +121,7 @@ def _judged(
         limit_memory(Budget.build(job.settings).memory)
         return lint(job, watcher=watcher, workers=workers)
 
-    cases = [Case(job.path, Budget.build(job.settings)) for job in jobs]
+    cases = [Case(job.path, Budget.build(job.settings), n) for n, job in enumerate(jobs)]
     rules = {rule for job in jobs for rule in job.rules}
     with closing(workers):
         yield from Judges(judge, cases, rules, parallel).reports(begins)

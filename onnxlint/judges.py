@@ -13,9 +13,7 @@ import json
 import os
 import selectors
 import signal
-import sys
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
@@ -24,12 +22,12 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from onnxlint.findings import Diagnostic
-from onnxlint.report import ModelReport, decode, encode
+from onnxlint.judge_process import ANEW, BEGINS, FOUND, HARMED, Reported, serve
+from onnxlint.report import ModelReport, decode
 from onnxlint.rules.diagnosis import crashed, words
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.forked import fork
 from onnxlint.safety.limits import STUCK, Budget
-from onnxlint.safety.unfinished import remove_unfinished
 from onnxlint.watcher import Watcher
 
 GRACE_SECONDS = 4.0
@@ -41,22 +39,22 @@ FAREWELL_SECONDS = 0.5
 _LONGEST_WAIT = 3600.0
 """Seconds; Linux counts those that are waited for in milliseconds, and not beyond 24 days."""
 
-HARMED = 76
-"""Exit status of a judge whose streams a rule closed, so that the next open file would take their
-place, or whose limits a rule changed."""
-
 MOST_TRIES = 3
 """How often one model is judged anew without the rule that its judge died in."""
 
-Judge = Callable[[int, Watcher, Collection[str]], ModelReport]
-"""Judges the model of this number, without the rules of these codes."""
+Judge = Callable[[Any, Watcher, Collection[str]], ModelReport]
+"""Judges the model that a case asks for, without the rules of these codes."""
 
 
 class Case(Struct, frozen=True):
-    """One model to judge: its path, and what judging it may take."""
+    """One model to judge: its path, what judging it may take, and which it is.
+
+    `asked` is what the judge is told of it, in types of JSON: it may not know the case otherwise.
+    """
 
     path: str
     budget: Budget
+    asked: Any
 
 
 class _Trial(Struct):
@@ -85,14 +83,14 @@ class Judges:
     ) -> None:
         self._judge, self._cases = judge, cases
         self._rules = {rule.code: rule for rule in rules}
-        self._jobs = min(jobs, len(cases))
+        self._jobs = min(jobs, len(cases)) or 1
         self._servers: list[_Server] = []
         self._selector = selectors.DefaultSelector()
 
     def reports(self, begins: Callable[[str], None] | None = None) -> Iterator[ModelReport]:
         """A report for each case; `begins` hears what is being done."""
         if not hasattr(os, "fork"):
-            yield from (self._reported(n, Watcher(), ()) for n in range(len(self._cases)))
+            yield from (self._unprotected(case) for case in self._cases)
             return
         waiting = deque(_Trial(number, case) for number, case in enumerate(self._cases))
         done: dict[int, ModelReport] = {}
@@ -107,9 +105,26 @@ class Judges:
                             done[trial.number] = report
                 yield done.pop(number)
         finally:
-            for server in self._servers:
-                server.end()
-            self._selector.close()
+            self.close()
+
+    def report_of(self, case: Case) -> ModelReport:
+        """The report of one more case; its judge stays for the next one, until `close`."""
+        if not hasattr(os, "fork"):
+            return self._unprotected(case)
+        waiting = deque([_Trial(0, case)])
+        while True:
+            self._hand_out(waiting)
+            for trial, report in self._hear(None):
+                if report is not None:
+                    return report
+                waiting.appendleft(trial)
+
+    def close(self) -> None:
+        """Ends all judges."""
+        for server in self._servers:
+            server.end()
+        self._servers.clear()
+        self._selector.close()
 
     def _hand_out(self, waiting: deque[_Trial]) -> None:
         while waiting:
@@ -151,12 +166,17 @@ class Judges:
                 server.end()
                 yield trial, _partial(trial, _too_late(trial))
 
-    def _reported(self, number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:
+    def _unprotected(self, case: Case) -> ModelReport:
+        return self._reported(case.path, case.asked, Watcher(), ())
+
+    def _reported(
+        self, path: str, asked: Any, watcher: Watcher, without: Collection[str]
+    ) -> ModelReport:
         """A judge's report, whatever happens in it."""
         try:
-            return self._judge(number, watcher, without)
+            return self._judge(asked, watcher, without)
         except Exception as error:
-            return ModelReport(self._cases[number].path, error=_sentence(error))
+            return ModelReport(path, error=_sentence(error))
 
     def _discard(self, server: _Server) -> None:
         self._servers.remove(server)
@@ -212,7 +232,7 @@ def _with_crashes(report: ModelReport, trial: _Trial) -> ModelReport:
 class _Server:
     """One judge, seen from this side: which trial it has, and the pipes to and from it."""
 
-    def __init__(self, judge: Judge, rules: dict[str, Rule], others: Sequence[_Server]) -> None:
+    def __init__(self, judge: Reported, rules: dict[str, Rule], others: Sequence[_Server]) -> None:
         self._rules = rules
         self.trial: _Trial | None = None
         self.is_open = True
@@ -220,7 +240,7 @@ class _Server:
         self._parts: list[bytes] = []
         theirs, self._requests = os.pipe()
         inherited = [self._requests, *(fd for each in others for fd in each.ends)]
-        self._child, self.replies = fork(lambda writer: _serve(judge, theirs, writer, inherited))
+        self._child, self.replies = fork(lambda writer: serve(judge, theirs, writer, inherited))
         os.close(theirs)
         with contextlib.suppress(OSError):  # it did so itself, or is gone
             os.setpgid(self._child, self._child)
@@ -237,7 +257,8 @@ class _Server:
         if trial.tries == 1:
             trial.ends = time.monotonic() + trial.case.budget.seconds + GRACE_SECONDS
         trial.findings, trial.rule = [], None
-        request = json.dumps([trial.number, trial.without]).encode() + b"\n"
+        told = [trial.case.path, trial.case.asked, trial.without]
+        request = json.dumps(told).encode() + b"\n"
         with contextlib.suppress(OSError):  # it is dead: its end of the other pipe tells
             os.write(self._requests, request)
 
@@ -259,13 +280,13 @@ class _Server:
         trial = self.trial
         assert trial is not None
         kind, text = line[:1], line[1:]
-        if kind == _BEGINS:
+        if kind == BEGINS:
             trial.doing, code = json.loads(text)
             trial.rule = self._rules.get(code)
-        elif kind == _FOUND:
+        elif kind == FOUND:
             trial.findings.append(text)
             trial.rule = None
-        elif kind == _ANEW:
+        elif kind == ANEW:
             trial.findings = []
         else:
             self.trial = None
@@ -303,90 +324,3 @@ def _ended(child: int) -> str:
         return f"ended with exit status {code}"
     name = signal.Signals(-code).name
     return f"was killed ({name})" if name == "SIGKILL" else f"crashed ({name})"
-
-
-_BEGINS, _FOUND, _ANEW, _REPORT = b"b", b"f", b"a", b"r"
-"""How a line begins that says what is begun, what a rule found, that nothing found before counts,
-or all of it."""
-
-
-class _Teller(Watcher):
-    """The judge's end of the pipe."""
-
-    may_interrupt = True
-
-    def __init__(self, pipe: int) -> None:
-        self._pipe = pipe
-        self._limits = _limits()
-
-    def begins(self, doing: str, rule: Rule | None = None) -> None:
-        self.tell(_BEGINS, json.dumps([doing, rule.code if rule is not None else None]).encode())
-
-    def found(self, diagnostics: list[Diagnostic]) -> None:
-        self.tell(_FOUND, encode(diagnostics))
-
-    def check_unharmed(self) -> None:
-        try:
-            for stream in (0, 1, 2, self._pipe):
-                os.fstat(stream)
-        except OSError:
-            os._exit(HARMED)
-        if _limits() != self._limits:
-            os._exit(HARMED)
-
-    def begins_anew(self) -> None:
-        self._limits = _limits()
-        self.tell(_ANEW, b"")
-
-    def tell(self, kind: bytes, text: bytes) -> None:
-        """Writes one line, whole."""
-        left = memoryview(kind + text + b"\n")
-        while left:
-            left = left[os.write(self._pipe, left) :]
-
-
-def _limits() -> list[tuple[int, int]]:
-    """What this process may have of files and memory, where the platform tells."""
-    try:
-        import resource
-    except ImportError:
-        return []
-    kinds = (resource.RLIMIT_NOFILE, resource.RLIMIT_DATA, resource.RLIMIT_AS)
-    return [resource.getrlimit(kind) for kind in kinds]
-
-
-def _serve(judge: Judge, requests: int, replies: int, inherited: Collection[int]) -> None:
-    """The judge's whole life."""
-    os.setpgid(0, 0)
-    for fd in inherited:
-        os.close(fd)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
-    _private_streams()
-    if not sys.warnoptions:  # they are for whoever writes a rule, and tests show them
-        warnings.simplefilter("ignore")
-    teller = _Teller(replies)
-    with os.fdopen(requests, "rb") as lines:
-        for line in lines:
-            number, without = json.loads(line)
-            report = judge(number, teller, without)
-            teller.tell(_REPORT, encode(report))
-    os._exit(0)
-
-
-def _leave(*_: Any) -> None:
-    remove_unfinished()
-    os._exit(128 + signal.SIGTERM)
-
-
-def _private_streams() -> None:
-    """What rules and libraries print goes to standard error; standard input is nobody's."""
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    try:
-        os.dup2(2, 1)
-    except OSError:  # standard error is closed
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-    os.close(null)
-    sys.stdout = sys.stderr = os.fdopen(os.dup(2), "w", 1, "utf-8", "backslashreplace")

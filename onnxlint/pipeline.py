@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from onnxlint.job import Job
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.source import InMemory, in_memory
+from onnxlint.model.graph.place import shortened
 from onnxlint.planner import Planner
 from onnxlint.report import ModelReport
 from onnxlint.session import JudgingSession
@@ -20,6 +21,8 @@ from onnxlint.severity import Stage
 from onnxlint.watcher import Watcher
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from onnxlint.analyses.execution.worker import Workers
 
 
@@ -155,6 +158,7 @@ def lint_model(
             session.judged(model) as runner,
         ):
             report = runner.report(model.path, model.sha256)
+            report = replace(report, exporter=exporter_of(model.proto))
             if job.portrays:
                 from onnxlint.portraying.portray import portrait
 
@@ -164,6 +168,13 @@ def lint_model(
     except ModelError as error:
         report = _unread(job.path, error)
     return job.completed(report, seconds=time.perf_counter() - start)
+
+
+def exporter_of(proto: ModelProto) -> tuple[str, str]:
+    """What wrote a model, by its own word; whatever bytes stand there."""
+    told = (proto.producer_name, proto.producer_version)
+    name, version = (shortened(text) for text in told)
+    return name, version
 
 
 def _unread(path: str | Path, error: ModelError) -> ModelReport:

@@ -61,9 +61,9 @@ class Planner(Struct):
         Raises:
             ConfigError, PackError: the configuration, or what the caller asks for, cannot be used.
         """
-        loaded = self._loaded(path)
+        loaded = self.loaded(path)
         check_globs(loaded, [path])
-        return self._planned(path, loaded)
+        return self.planned(path, loaded)
 
     def jobs(self, paths: Iterable[str]) -> list[Job | ModelReport]:
         """A job for each model, or its report, where a configuration beside it cannot be used.
@@ -79,25 +79,35 @@ class Planner(Struct):
 
     def _job_or_report(self, path: str) -> Job | ModelReport:
         try:
-            loaded = self._loaded(path)
+            loaded = self.loaded(path)
         except ConfigError as error:
             if self.config is not None:
                 raise
             return ModelReport(path, error=str(error))
         try:
-            return self._planned(path, loaded)
+            return self.planned(path, loaded)
         except ConfigError as error:
             if loaded.declared is None:
                 raise
             return ModelReport(path, error=str(error))
 
-    def _loaded(self, path: str) -> Loaded:
+    def loaded(self, path: str) -> Loaded:
+        """The configuration that holds for a model.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
         loaded = load_for(path, self.config, trusts_all=self.trust_config)
         if loaded.file is not None:
             self._configurations[loaded.file] = loaded
         return loaded
 
-    def _planned(self, path: str, loaded: Loaded) -> Job:
+    def planned(self, path: str, loaded: Loaded) -> Job:
+        """What is done with a model under its configuration.
+
+        Raises:
+            ConfigError, PackError: this, or what the caller asks for, cannot be used.
+        """
         registry = self._registry(loaded)
         settings = self.settings or settings_of(loaded, path, **self.overrides)
         if self.portrays and settings.layer is None:

@@ -176,6 +176,7 @@ class ModelReport(Struct, frozen=True):
     `portrait` is what a page shows beside findings (`onnxlint.portrait`); None where none asked.
     `asked` are options of `onnxlint check` under which it judges the same, but for the rules.
     `series` is what was seen over the checkpoints that led to the model; None without them.
+    `exporter` is what wrote the file, by its own word: a name and a version, which may be empty.
     """
 
     path: str
@@ -202,6 +203,7 @@ class ModelReport(Struct, frozen=True):
     portrait: Mapping[str, Any] | None = None
     asked: tuple[str, ...] = ()
     series: SeriesReport | None = None
+    exporter: tuple[str, str] | None = None
 
     @property
     def rules_run(self) -> int:

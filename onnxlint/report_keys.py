@@ -59,18 +59,37 @@ def key_of(job: Job) -> str:
         raise Unkeyed
     if settings.series is not None:  # many files, which a run of minutes reads once
         raise Unkeyed
-    parts: dict[str, Any] = {
-        "model": file_state(Path(job.path)),
-        "files": [*_states_of(job)],
+    parts = {**_parts(job), "model": file_state(Path(job.path)), "code": installed()}
+    return hashlib.sha256(_text(parts)).hexdigest()
+
+
+def plan_key(job: Job) -> str:
+    """64 hex digits that differ where what is done with a model does, whatever the model holds.
+
+    Data that code makes is taken to stay the same. No day counts, but whether a suppression ended.
+
+    Raises:
+        Unkeyed: there is no such hash.
+    """
+    try:
+        parts = _parts(job)
+    except Unkeyed:
+        parts = _parts(job, with_files=False)
+    ended = [each.has_expired for each in job.suppressions]
+    return hashlib.sha256(_text(parts | {"day": ended})).hexdigest()
+
+
+def _parts(job: Job, *, with_files: bool = True) -> dict[str, Any]:
+    """What a report depends on beside the model and the code."""
+    return {
+        "files": [*_states_of(job)] if with_files else None,
         "job": {each.name: getattr(job, each.name) for each in fields(job)
                 if each.name not in _APART},
         "rules": [(rule.code, rule.name, rule.severity) for rule in job.rules],
         "suppressions": job.suppressions,
         "day": _day(job),
         "accepted": _accepted(job),
-        "code": installed(),
     }  # fmt: skip
-    return hashlib.sha256(_text(parts)).hexdigest()
 
 
 def _text(parts: object) -> bytes:
@@ -223,23 +242,25 @@ def external_states(
 
 
 @cache
-def installed() -> str:
-    """A hash of our code and that of packs, and of the versions of libraries."""
+def own_code() -> str:
+    """A hash of our code and that of packs."""
     digest = hashlib.sha256()
     packages = {entry.value.partition(":")[0].partition(".")[0] for entry in everything()}
     for package in sorted({"onnxlint", *packages}):
         _add_package(digest, package)
-    told = [
-        sys.version,
-        platform.platform(),
-        *(f"{name} {version(name) or ''}" for name in LIBRARIES),
-    ]
+    return digest.hexdigest()
+
+
+@cache
+def installed() -> str:
+    """The same, with the versions of libraries, of Python and of the platform."""
+    told = [own_code(), sys.version, platform.platform()]
+    told += [f"{name} {version(name) or ''}" for name in LIBRARIES]
     told += sorted(
         f"{each.group} {each.name}={each.value} {each.distribution} {each.version}"
         for each in everything()
     )
-    digest.update(json.dumps(told).encode())
-    return digest.hexdigest()
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _add_package(digest: Any, package: str) -> None:

@@ -17,10 +17,10 @@ FILES = {
         "synthesis_proof",
     ),
     "end_to_end": (
-        "attacks", "bounds", "cli", "fixing", "fixtures", "hostile_contents", "hostile_data",
-        "in_memory", "linear", "links", "model_explorer", "output_safety", "pipelines", "processes",
-        "reports_of_a_run", "reruns", "same_answers", "tensorboard", "terminal", "trust", "view",
-        "wheel", "work", "worker",
+        "attacks", "bounds", "cli", "fixing", "fixtures", "fleet_cluster", "hostile_contents",
+        "hostile_data", "in_memory", "linear", "links", "model_explorer", "output_safety",
+        "pipelines", "processes", "reports_of_a_run", "reruns", "same_answers", "tensorboard",
+        "terminal", "trust", "view", "wheel", "work", "worker",
     ),
 }  # fmt: skip
 """Files whose tests are of one kind; those of any other file are unit tests."""

@@ -131,5 +131,5 @@ def _tell(before: Accepted, after: Accepted) -> None:
 
 
 _named = {parameter.name for parameter in command.params} | {*_OWN}
-_shared = {name for names in _SECTIONS.values() for name in names} - _named
+_shared = {name for names in _SECTIONS.values() for name in names} - _named - {"executor"}
 command.params += [option for option in check.params if option.name in _shared]

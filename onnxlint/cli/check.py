@@ -66,7 +66,7 @@ SECTIONS = {
     "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
                    "compare_simple", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "budget", "time_limit", "memory_limit",
-                  "jobs", "no_cache", "cache_dir"),
+                  "jobs", "executor", "no_cache", "cache_dir"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
                "quiet", "verbose", "formats", "output", "record", "color"),
@@ -238,6 +238,12 @@ SECTIONS = {
     help="Number of models to lint in parallel.  [1]",
 )
 @click.option(
+    "--executor",
+    metavar="WHERE",
+    help="Lint on other machines: dask://HOST:PORT, or MODULE:ATTRIBUTE of an executor of "
+    "concurrent.futures. 'onnxlint fleet' also keeps results of many models in a dataset.",
+)
+@click.option(
     "--no-cache",
     is_flag=True,
     envvar="ONNXLINT_NO_CACHE",
@@ -324,7 +330,7 @@ def command(
     quiet: bool, verbose: bool, show: str | None, show_not_applicable: bool, no_hints: bool,
     max_warnings: int | None, exit_zero: bool, fix: bool, fix_output: Path | None, diff: bool,
     unverified_fixes: bool, tensorboard: Path | None, model_explorer: Path | None,
-    step: int | None, record: str | None = None, **given: Any,
+    step: int | None, record: str | None = None, executor: str | None = None, **given: Any,
 ) -> None:  # fmt: skip
     """Lint models and report findings.
 
@@ -346,7 +352,11 @@ def command(
             raise click.UsageError("--unverified-fixes requires --fix or --diff")
     if diff and record is not None:
         raise click.UsageError("--record would keep what --diff does not write; leave out one")
+    if executor is not None and (fix or diff or "-" in models):
+        raise click.UsageError("--executor lints files that stay as they are; leave out --fix, "
+                               "--diff and standard input")  # fmt: skip
     options = options_of(given)
+    from onnxlint.cli.elsewhere import elsewhere
     from onnxlint.cli.formats import wanted_reports
     from onnxlint.cli.output import check_reports
     from onnxlint.cli.presentation import Presentation
@@ -377,7 +387,11 @@ def command(
     run = looks.run(tasks, planner.packs)
     reporting, recording = Reporting([] if diff else wanted, run), Recording(record, tasks)
     cache = None if fix or diff else cache_of(options)
-    with closing(judged(tasks, lint, parallel=jobs, quiet=quiet, cache=cache)) as done:
+    with (
+        elsewhere(executor, quiet=quiet) as others,
+        closing(judged(tasks, lint, parallel=jobs, quiet=quiet, cache=cache, elsewhere=others))
+        as done,
+    ):  # fmt: skip
         reports = [*reporting.models(recording.models(done))]
     outcome = outcome_of(
         tasks, reports, unmatched=nothing, most_warnings=max_warnings, exit_zero=exit_zero,

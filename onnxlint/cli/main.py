@@ -28,6 +28,7 @@ COMMANDS = {
     "view": "Open a model in Netron.",
     "diff": "Compare two releases of a model.",
     "series": "Judge a training run by its checkpoints.",
+    "fleet": "Lint many models, on this machine or a cluster, into a dataset.",
     "history": "Show recorded runs: trends, and which findings came and went.",
     "targets": "List the known deployment targets.",
     "new": "Start a pack of rules, or a rule.",
@@ -126,6 +127,8 @@ def main() -> None:
         status = _told(_sentence(error), 2)
         if os.environ.get("ONNXLINT_DEBUG"):
             raise
+    if "mpi4py.MPI" in sys.modules:  # its other processes end when Python does
+        sys.exit(status)
     leave(status)
 
 

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from onnxlint.job import Job
-    from onnxlint.job_pool import Lint
+    from onnxlint.job_pool import Elsewhere, Lint
     from onnxlint.report import ModelReport
     from onnxlint.report_cache import ReportCache
 
 
 def judged(
     jobs: Sequence[Job | ModelReport], lint: Lint, *, parallel: int, quiet: bool,
-    cache: ReportCache | None = None,
+    cache: ReportCache | None = None, elsewhere: Elsewhere | None = None,
 ) -> Generator[ModelReport]:  # fmt: skip
     """A report for each job, in their order."""
     from onnxlint.job_pool import run_jobs
 
-    with _progress(len(jobs), quiet) as bar:
-        for report in run_jobs(jobs, lint, parallel, bar.begins, cache):
+    with progress(len(jobs), quiet) as bar:
+        for report in run_jobs(jobs, lint, parallel, bar.begins, cache, elsewhere):
             with bar.hidden():  # what is written of the report must not meet it
                 yield report
             bar.step()
@@ -38,8 +38,8 @@ class _Bar:
 
     begins: Callable[[str], None] | None = None
 
-    def step(self) -> None:
-        """One model is done."""
+    def step(self, models: int = 1) -> None:
+        """So many models more are done."""
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
@@ -48,7 +48,7 @@ class _Bar:
 
 
 @contextmanager
-def _progress(total: int, quiet: bool) -> Iterator[_Bar]:
+def progress(total: int, quiet: bool) -> Iterator[_Bar]:
     """A bar on standard error, on a terminal alone."""
     if quiet or sys.stderr is None or not sys.stderr.isatty() or is_dumb():
         yield _Bar()
@@ -71,8 +71,8 @@ class _Drawn(_Bar):
     def _begins(self, name: str) -> None:
         self._bar.update(self._task, description=f"{printable(name):<28.28}")
 
-    def step(self) -> None:
-        self._bar.advance(self._task)
+    def step(self, models: int = 1) -> None:
+        self._bar.advance(self._task, models)
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
