@@ -6,14 +6,13 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from msgspec.structs import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from onnxlint.config import Loaded, find, fits
 from onnxlint.config_globs import check_globs
@@ -97,7 +96,8 @@ class FleetPlanner:
     def options(self) -> str:
         """A hash of all that the command line says beside the models."""
         given = {each.name: getattr(self._planner, each.name)
-                 for each in fields(self._planner) if each.init}  # fmt: skip
+                 for each in fields(self._planner)
+                 if not each.name.startswith("_") and each.name != "packs"}  # fmt: skip
         told = msgspec.json.encode(given, enc_hook=str, order="sorted")
         return hashlib.sha256(told).hexdigest()
 
