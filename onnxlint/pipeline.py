@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from onnxlint.job import Job
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.source import InMemory, in_memory
 from onnxlint.planner import Planner
+from onnxlint.remote.address import entered
 from onnxlint.report import ModelReport
 from onnxlint.session import JudgingSession
 from onnxlint.settings import Settings
@@ -39,8 +43,9 @@ def lint(
     """Lints one model as the command does; one that cannot be read is told in the report.
 
     Args:
-        model: a path, or `-` for standard input; or a model in memory: bytes, an
-            `onnx.ModelProto`, an `onnx_ir.Model`, or a `torch.onnx.ONNXProgram`.
+        model: a path, an address such as `s3://…`, or `-` for standard input; or a model in
+            memory: bytes, an `onnx.ModelProto`, an `onnx_ir.Model`, or a
+            `torch.onnx.ONNXProgram`.
         folder: where the external data of a model in memory lies; without it, the working folder.
             An `onnx_ir.Model` knows its own.
         config: a configuration file; without it the nearest one holds.
@@ -66,7 +71,7 @@ def lint(
         settings=settings,
     )  # fmt: skip
     if isinstance(model, str | Path):
-        return _linted(planner.job(str(model)), cache)
+        return _linted(planner.job(entered(str(model))), cache)
     job = planner.job("-")  # whose configuration is that of the working folder, too
     try:
         with in_memory(model, folder) as source:
@@ -139,7 +144,9 @@ def lint_many(
         settings=settings,
     )  # fmt: skip
     kept = None if cache is None else ReportCache(cache)
-    return run_jobs(planner.jobs(map(str, paths)), lint_model, jobs, cache=kept)
+    return run_jobs(
+        planner.jobs(entered(str(path)) for path in paths), lint_model, jobs, cache=kept
+    )
 
 
 def lint_model(
@@ -162,7 +169,15 @@ def lint_model(
                 report = replace(report, portrait=seen)
     except ModelError as error:
         report = _unread(job.path, error)
-    return job.completed(report, seconds=time.perf_counter() - start)
+    return _renamed(job.completed(report, seconds=time.perf_counter() - start))
+
+
+def _renamed(report: ModelReport) -> ModelReport:
+    """The report with the addresses of remote data, where it names copies."""
+    given = sys.modules.get("onnxlint.remote.given")
+    if given is None or not given.has_copies():
+        return report
+    return msgspec.convert(given.renamed(msgspec.to_builtins(report)), ModelReport)
 
 
 def _unread(path: str | Path, error: ModelError) -> ModelReport:

@@ -15,6 +15,7 @@ from onnxlint.cli.colours import color_option
 from onnxlint.cli.models import expand, unmatched
 from onnxlint.cli.planning import cache_of, options_of, planned, planner_of
 from onnxlint.cli.progress import judged
+from onnxlint.cli.remote import download_option
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.cli.viewers import OPTIONS as VIEWER_OPTIONS
@@ -54,7 +55,7 @@ SECTIONS = {
     "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
                    "compare_simple", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs",
-                  "no_cache", "cache_dir"),
+                  "max_download", "no_cache", "cache_dir"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
                "quiet", "verbose", "formats", "output", "record", "color"),
@@ -203,6 +204,7 @@ SECTIONS = {
     metavar="N",
     help="Number of models to lint in parallel.  [1]",
 )
+@download_option
 @click.option(
     "--no-cache",
     is_flag=True,
@@ -294,8 +296,8 @@ def command(
 ) -> None:  # fmt: skip
     """Lint models and report findings.
 
-    MODEL is a file, a folder, a glob, or - for standard input. Each model is checked statically,
-    then run on --data or, without it, on synthetic inputs.
+    MODEL is a file, a folder, a glob, an address such as s3://…, or - for standard input. Each
+    model is checked statically, then run on --data or, without it, on synthetic inputs.
 
     \b
       onnxlint model.onnx --fail-on warning            fail a build on warnings

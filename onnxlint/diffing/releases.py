@@ -15,6 +15,7 @@ from onnxlint.model.file.errors import DataError, ModelError
 from onnxlint.model.file.source import InMemory, Source, in_memory, spooled
 from onnxlint.planner import Planner
 from onnxlint.release_diff import ReleaseDiff
+from onnxlint.remote.address import entered
 from onnxlint.report import ModelReport, decode, encode
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
@@ -82,7 +83,7 @@ def planned_diff(planner: Planner, old: str | Path | InMemory, new: str | Path |
         raise DiffError("both models are standard input; name a file for one of them")
     try:
         with ExitStack() as stack:
-            job = planner.job(str(new) if isinstance(new, str | Path) else "-")
+            job = planner.job(entered(str(new)) if isinstance(new, str | Path) else "-")
             jobs = [_job(job, model, stack) for model in (old, new)]
             return _compared_jobs(jobs)
     except ModelError as error:
@@ -94,7 +95,7 @@ def _job(job: Job, model: str | Path | InMemory, stack: ExitStack) -> Job:
     if model == "-":
         return _of(job, stack.enter_context(spooled()))
     if isinstance(model, str | Path):
-        return replace(job, path=str(model))
+        return replace(job, path=entered(str(model)))
     return _of(job, stack.enter_context(in_memory(model)))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnxlint.inspection.inspected import Inspected
 from onnxlint.safety.forked import Crashed, Isolated
@@ -39,8 +40,14 @@ def look(
     except Crashed as error:
         raise InspectionError(f"{path}: cannot be inspected: {error}") from error
     if "error" in found:
-        raise InspectionError(found["error"])
-    return msgspec.convert({**found, "path": path}, Inspected)
+        raise InspectionError(renamed(found["error"]))
+    return msgspec.convert({**renamed(found), "path": path}, Inspected)
+
+
+def renamed(found: Any) -> Any:
+    """What was found with the addresses of remote data, where it names copies."""
+    given = sys.modules.get("onnxlint.remote.given")
+    return found if given is None else given.renamed(found)
 
 
 def _looked(

@@ -21,6 +21,7 @@ from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.preflight import Preflight
+from onnxlint.remote.address import entered
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ReferenceModel:
         """
         if settings.reference is None:
             raise Unavailable(NO_REFERENCE)
-        name = f"the reference {settings.reference}"
+        name = f"the reference {entered(str(settings.reference))}"
         with ExitStack() as stack:
             try:
                 model = stack.enter_context(open_model(str(settings.reference)))
