@@ -44,6 +44,16 @@ class Entry:
         """Whether every byte has been read."""
         return self.marks.read_bytes().count(1) == chunks(size)
 
+    def read_marks(self, first: int, last: int) -> bytes:
+        """A byte for each of these chunks, 0 of one that was not read."""
+        with self.marks.open("rb") as opened:
+            opened.seek(first)
+            return opened.read(last - first).ljust(last - first, b"\0")
+
+    def close(self) -> None:
+        """From now on it may be removed."""
+        self.lock.close()
+
     def discard(self) -> None:
         """Removes what turned out to be of another version."""
         with contextlib.suppress(OSError):
@@ -96,11 +106,17 @@ def _locked(marks: Path) -> IO[bytes]:
             import fcntl
         except ImportError:  # Windows, where nobody removes what is open
             return opened
-        fcntl.flock(opened, fcntl.LOCK_SH)
+        with contextlib.suppress(OSError):  # a file system that has no locks
+            fcntl.flock(opened, fcntl.LOCK_SH)
         with contextlib.suppress(OSError):
             if os.path.samestat(os.fstat(opened.fileno()), marks.stat()):
                 return opened
         opened.close()  # it was removed meanwhile
+
+
+def hold(file: Path) -> IO[bytes]:
+    """Keeps a file of the cache from being removed, as long as what is returned is open."""
+    return _locked(file.parents[2] / "marks" / file.parent.name)
 
 
 def folder() -> Path:
@@ -162,6 +178,9 @@ def trim() -> None:
             break
         if _removed(marks, root / "files" / marks.name):
             size -= taken
+    for view in (root / "views").glob("*"):
+        if not any(link.exists() for link in view.rglob("*") if link.is_symlink()):
+            shutil.rmtree(view, ignore_errors=True)
 
 
 def _taken(home: Path) -> int:

@@ -53,7 +53,7 @@ def explained(error: BaseException) -> RemoteError:
     if names & _UNSIGNED_NAMES:
         return RemoteError("there are no credentials to read it with", CREDENTIALS)
     if status in (404, 410) or isinstance(error, FileNotFoundError | IsADirectoryError):
-        return MissingError("there is no such file", "check the address")
+        return MissingError("does not exist", "check the address")
     if status is not None and status >= 400:
         is_passing = status in (429, 500, 502, 503, 504)
         return RemoteError(f"the server answers {status}", "try again", is_passing=is_passing)

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from onnxlint.remote import cache
 from onnxlint.remote.address import WEB, Address, entered, is_remote
@@ -22,6 +22,10 @@ from onnxlint.toml_tables import ConfigError
 
 _names: dict[str, str] = {}
 """Copies in the cache, and the addresses that they are of."""
+
+
+_held: list[IO[bytes]] = []
+"""Locks of copies, which stay in the cache as long as this process does."""
 
 
 def localised(settings: Settings) -> Settings:
@@ -80,24 +84,26 @@ def _copy(address: Address) -> Path:
         raise RemoteError(f"cannot be read: {error}", "check the address") from error
     if isinstance(answer, dict):
         raise RemoteError(answer["problem"], answer["remedy"])
-    return Path(answer)
+    path, *files = map(Path, answer)
+    _held.extend(map(cache.hold, files))
+    return path
 
 
 def _copy_here(_: bytes, *, address: Address) -> bytes:
     try:
-        return json.dumps(str(_read(address))).encode()
+        return json.dumps([*map(str, _read(address))]).encode()
     except RemoteError as error:
         return json.dumps({"problem": error.problem, "remedy": error.remedy}).encode()
 
 
-def _read(address: Address) -> Path:
-    """A file, or a folder of links to files, all of them read."""
+def _read(address: Address) -> list[Path]:
+    """A file, or a folder of links to files, all of them read; then these files."""
     listed = files_below(address) if address.is_folder or address.scheme not in WEB else None
     allowance = Allowance()
     if listed is None:
         file = RemoteFile.of(address, allowance)
         file.need_all()
-        return file.path
+        return [file.path, file.path]
     found = [(each, RemoteFile.of(Address.of(entered(each)), allowance)) for each in listed]
     allowance.check(sum(file.missing_bytes for _, file in found))
     versions = "\0".join(f"{file.address.identity} {file.version}" for _, file in found)
@@ -108,4 +114,4 @@ def _read(address: Address) -> Path:
         relative = url.removeprefix(root)
         if ".." not in Path(relative).parts and not Path(relative).is_absolute():
             cache.link(folder / relative, file.path)
-    return folder
+    return [folder, *(file.path for _, file in found)]

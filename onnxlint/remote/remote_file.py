@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -65,18 +68,22 @@ class RemoteFile:
         files = store(address)
         told = tried(lambda: files.info(_path(files, address)))
         if told.get("type") == "directory":
-            raise MissingError("there is no such file", "check the address")
+            raise MissingError("does not exist", "check the address")
         size = told.get("size")
-        version = "\0".join(f"{told.get(key) or ''}" for key in _VERSIONS)
+        version = _version(told)
         if size is None:
             return _of_unknown_size(files, address, version, allowance)
-        place = cache.entry(address.identity, version, size, address.name)
+        place = cache.entry(address.identity, version or _nonce(), size, address.name)
         return cls(address, size, version, told.get("partial", True), allowance, files, place)
 
     @property
     def path(self) -> Path:
         """The file in the cache, of the right size; what was not needed yet is a hole in it."""
         return self._entry.file
+
+    def close(self) -> None:
+        """From now on it may be removed from the cache."""
+        self._entry.close()
 
     def need(self, offset: int, length: int) -> None:
         """Reads these bytes, if they are not in the cache.
@@ -123,18 +130,15 @@ class RemoteFile:
         """
         if not self.read:
             return
+        self._store.invalidate_cache()
         now = tried(lambda: self._store.info(_path(self._store, self.address)))
-        if "\0".join(f"{now.get(key) or ''}" for key in _VERSIONS) != self.version or (
-            now.get("size") not in (None, self.size)
-        ):
+        if _version(now) != self.version or now.get("size") not in (None, self.size):
             self._entry.discard()
             raise RemoteError("changed while it was read", "run again")
 
     def _missing(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Ranges of bytes that are to be read, each small enough for one request."""
-        with self._entry.marks.open("rb") as opened:
-            opened.seek(first)
-            marks = opened.read(last - first)
+        marks = self._entry.read_marks(first, last)
         holes = [first + at for at, mark in enumerate(marks) if not mark]
         start = 0
         for at, hole in enumerate(holes):
@@ -188,12 +192,20 @@ class RemoteFile:
         self._entry.marks.write_bytes(b"\1" * cache.chunks(self.size))
 
 
+def _version(told: dict[str, Any]) -> str:
+    """What changes with a file; empty where a file system tells nothing."""
+    return "\0".join(f"{key} {told[key]}" for key in _VERSIONS if told.get(key))
+
+
+def _nonce() -> str:
+    """The version of what is never known again."""
+    return secrets.token_hex(16)
+
+
 def _of_unknown_size(
     files: Any, address: Address, version: str, allowance: Allowance
 ) -> RemoteFile:
     """A file whose size its server does not tell: it is read to its end at once."""
-    import tempfile
-
     from fsspec.asyn import sync
 
     if not hasattr(files, "_streamed"):
@@ -211,9 +223,7 @@ def _of_unknown_size(
         tried(stream, tries=1)
         size = spool.tell()
         spool.seek(0)
-        place = cache.entry(address.identity, f"{version}\0{time.time_ns()}", size, address.name)
-        import shutil
-
+        place = cache.entry(address.identity, _nonce(), size, address.name)
         with place.file.open("r+b") as file:
             shutil.copyfileobj(spool, file)
         place.marks.write_bytes(b"\1" * cache.chunks(size))

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from io import FileIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from onnxlint.model.file.protobuf_wire import INLINE
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 class TensorError(ValueError):
@@ -76,6 +80,9 @@ class Files:
     def late_hash(self) -> str | None:
         """The hash of a model file that had to be read as a whole later on; else None."""
         return None
+
+    def expect_all(self, proto: ModelProto) -> None:
+        """Somebody is about to read all that belongs to the model."""
 
     def check_unchanged(self) -> None:
         """Whether the files are still those that were opened; what is mapped here stays so."""

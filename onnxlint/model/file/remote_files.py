@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from mmap import mmap
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.mapped_files import Files, escape
+from onnxlint.model.file.messages import messages
 from onnxlint.model.file.protobuf_wire import INLINE
 from onnxlint.remote import cache
 from onnxlint.remote.address import Address
@@ -22,8 +23,12 @@ from onnxlint.remote.remote_file import RemoteFile
 READ_AT_ONCE = 16 * 1024**2
 """Bytes of a model file up to which it is read as a whole: to ask for its parts takes longer."""
 
-AHEAD = 256 * 1024
-"""Bytes that are read where a few are needed of a larger model file, whose tensors are left out."""
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+LEAST_AHEAD, MOST_AHEAD = cache.CHUNK, 16 * cache.CHUNK
+"""Bytes that are read where a few are needed of a larger model file: the least behind a tensor that
+is left out, twice as many each time where what follows is looked at, too."""
 
 SLAB = 64 * 1024**2
 """Bytes of a large tensor that are asked for together."""
@@ -120,11 +125,28 @@ class RemoteFiles(Files):
                 with self._told(location):
                     each.check_unchanged()
 
-    @property
-    def read_bytes(self) -> int:
-        """Bytes that came over the network."""
-        found = (self._model_at, *self._beside.values())
-        return sum(each.read for each in found if each is not None)
+    def expect_all(self, proto: ModelProto) -> None:
+        """Whether the model and its external data, all of which will be read, may be.
+
+        Raises:
+            ModelError: they are too much.
+        """
+        tensors = (message for message, _ in messages(proto, _is_no_tensor)
+                   if message.DESCRIPTOR.name == "TensorProto")  # fmt: skip
+        named = {entry.value for each in tensors for entry in each.external_data
+                 if entry.key == "location"}  # fmt: skip
+        found = [each for each in map(self._remote, sorted({INLINE, *named})) if each is not None]
+        with self._told():
+            self._allowance.check(sum(each.missing_bytes for each in found))
+
+    def close(self) -> None:
+        """Forgets the files; where some were read, the cache gives up others if it is full."""
+        super().close()
+        found = [each for each in (self._model_at, *self._beside.values()) if each is not None]
+        for each in found:
+            each.close()
+        if any(each.read for each in found):
+            cache.trim()
 
     def _read_all(self, location: str) -> None:
         found = self._remote(location)
@@ -172,12 +194,17 @@ class RemoteFiles(Files):
         return self._model_at.path.resolve()
 
 
+def _is_no_tensor(message: Any) -> bool:
+    return bool(message.DESCRIPTOR.name != "TensorProto")
+
+
 class Paged:
     """The bytes of a remote model file, as far as `skeleton` looks at those of a memoryview."""
 
     def __init__(self, data: memoryview, need: Callable[[int, int], None]) -> None:
         self._data, self._need = data, need
         self._start = self._stop = 0
+        self._ahead = LEAST_AHEAD
 
     def __len__(self) -> int:
         return len(self._data)
@@ -185,8 +212,10 @@ class Paged:
     def __getitem__(self, at: int | slice) -> int | memoryview:
         start, stop = (at, at + 1) if isinstance(at, int) else at.indices(len(self))[:2]
         if not self._start <= start <= stop <= self._stop:
+            goes_on = self._start < start <= self._stop
+            self._ahead = min(2 * self._ahead, MOST_AHEAD) if goes_on else LEAST_AHEAD
             self._start = start
-            self._stop = min(len(self), max(stop, start + AHEAD))
+            self._stop = min(len(self), max(stop, start + self._ahead))
             self._need(start, self._stop - start)
         return self._data[at]
 
