@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from onnxlint.job import Job
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.source import InMemory, in_memory
 from onnxlint.planner import Planner
 from onnxlint.remote.address import entered
+from onnxlint.remote.names import with_names
 from onnxlint.report import ModelReport
 from onnxlint.session import JudgingSession
 from onnxlint.settings import Settings
@@ -169,15 +167,7 @@ def lint_model(
                 report = replace(report, portrait=seen)
     except ModelError as error:
         report = _unread(job.path, error)
-    return _renamed(job.completed(report, seconds=time.perf_counter() - start))
-
-
-def _renamed(report: ModelReport) -> ModelReport:
-    """The report with the addresses of remote data, where it names copies."""
-    given = sys.modules.get("onnxlint.remote.given")
-    if given is None or not given.has_copies():
-        return report
-    return msgspec.convert(given.renamed(msgspec.to_builtins(report)), ModelReport)
+    return with_names(job.completed(report, seconds=time.perf_counter() - start))
 
 
 def _unread(path: str | Path, error: ModelError) -> ModelReport:

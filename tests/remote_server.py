@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 PIECES_OF_THE_DYING = 3
-"""Requests for parts that are answered before every further connection is cut."""
+"""Requests that are answered before every further connection is cut."""
 
 
 @contextmanager
@@ -42,7 +42,8 @@ def served(kind: str, *arguments: object) -> Iterator[str]:
 
 def ask(address: str, method: str = "GET", data: bytes | None = None) -> bytes:
     """What a server answers."""
-    with urlopen(Request(address, data=data, method=method), timeout=20) as answer:
+    headers = {"Content-Type": "application/octet-stream"}  # what is a form would be parsed
+    with urlopen(Request(address, data, headers, method=method), timeout=60) as answer:
         return answer.read()
 
 
@@ -56,6 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
     root: Path
     counts: dict[str, int]
     asked: dict[str, int]
+    healed: set[str]
     lock = threading.Lock()
 
     def log_message(self, *_: object) -> None:
@@ -69,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.counts.clear()
             return self._give(told)
         if path == "/_heal":
-            self.asked.clear()
+            self.healed.add("")
             return self._give(b"")
         with self.lock:
             self.counts.setdefault(path, 0)
@@ -111,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _dying(self, name: str) -> None:
         """Cuts every connection after the first ones, until it is healed."""
-        if self._count(name) > PIECES_OF_THE_DYING:
+        if self._count(name) >= PIECES_OF_THE_DYING and not self.healed:
             return self._cut(name)
         return self._ranged(name)
 
@@ -119,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Is another file each time that it is asked what it is."""
         if self.headers.get("Range") == "bytes=0-0":
             self._count(name)
-        self._ranged(name, mark=str(self.asked.get(name, 0)))
+        self._ranged(name, mark=str(self.asked.get(f"changing{name}", 0)))
 
     def _moved(self, name: str) -> None:
         self._give(b"", 302, {"Location": f"/ranged/{name}"})
@@ -136,16 +138,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _page(self, folder: Path) -> None:
         links = (f'<a href="{each.name}{"/" * each.is_dir()}">x</a>' for each in folder.iterdir())
         foreign = '<a href="http://127.0.0.2/away.onnx">x</a>'
-        self._give(foreign.encode() + "".join(links).encode(), headers={"Content-Type": "text/html"})
+        self._give(
+            foreign.encode() + "".join(links).encode(), headers={"Content-Type": "text/html"}
+        )
 
     def _count(self, name: str) -> int:
+        key = self.path.partition("/")[2].partition("/")[0] + name
         with self.lock:
-            self.asked[name] = self.asked.get(name, -1) + 1
-            return self.asked[name]
+            self.asked[key] = self.asked.get(key, -1) + 1
+            return self.asked[key]
 
     def _cut(self, name: str) -> None:
-        size = (self.root / name).stat().st_size
+        data = (self.root / name).read_bytes()
+        size = len(data)
         self.send_response(206)
+        self.send_header("ETag", f'"{hashlib.md5(data).hexdigest()}"')
         self.send_header("Content-Range", f"bytes 0-{size - 1}/{size}")
         self.send_header("Content-Length", str(size))
         self.end_headers()
@@ -172,7 +179,8 @@ def _serve(kind: str, folder: str = "") -> None:
         moto.start()
         host, port = moto.get_host_and_port()
     else:
-        handler = type("Handler", (_Handler,), {"root": Path(folder), "counts": {}, "asked": {}})
+        own = {"root": Path(folder), "counts": {}, "asked": {}, "healed": set()}
+        handler = type("Handler", (_Handler,), own)
         web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=web.serve_forever, daemon=True).start()
         host, port = web.server_address[:2]

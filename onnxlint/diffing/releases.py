@@ -16,6 +16,7 @@ from onnxlint.model.file.source import InMemory, Source, in_memory, spooled
 from onnxlint.planner import Planner
 from onnxlint.release_diff import ReleaseDiff
 from onnxlint.remote.address import entered
+from onnxlint.remote.names import renamed, with_names
 from onnxlint.report import ModelReport, decode, encode
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
@@ -154,8 +155,8 @@ def _looked_at(jobs: Sequence[Job]) -> ReleaseDiff:
     except Crashed as error:
         raise DiffError(f"the models cannot be compared: {error}") from error
     if answer[:1] == _SENTENCE:
-        raise DiffError(json.loads(answer[1:]))
-    return decode(answer[1:], ReleaseDiff)
+        raise DiffError(renamed(json.loads(answer[1:])))
+    return with_names(decode(answer[1:], ReleaseDiff))
 
 
 _SENTENCE, _RESULT = b"s", b"r"

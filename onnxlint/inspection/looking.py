@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onnxlint.inspection.inspected import Inspected
+from onnxlint.remote.names import renamed
 from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
@@ -42,12 +42,6 @@ def look(
     if "error" in found:
         raise InspectionError(renamed(found["error"]))
     return msgspec.convert({**renamed(found), "path": path}, Inspected)
-
-
-def renamed(found: Any) -> Any:
-    """What was found with the addresses of remote data, where it names copies."""
-    given = sys.modules.get("onnxlint.remote.given")
-    return found if given is None else given.renamed(found)
 
 
 def _looked(

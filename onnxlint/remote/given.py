@@ -14,15 +14,12 @@ from onnxlint.remote.address import WEB, Address, entered, is_remote
 from onnxlint.remote.allowance import Allowance
 from onnxlint.remote.errors import RemoteError
 from onnxlint.remote.listing import files_below
+from onnxlint.remote.names import call
 from onnxlint.remote.remote_file import RemoteFile
 from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import LONGEST_SECONDS, Budget
 from onnxlint.settings import LabelSource, Settings
 from onnxlint.toml_tables import ConfigError
-
-_names: dict[str, str] = {}
-"""Copies in the cache, and the addresses that they are of."""
-
 
 _held: list[IO[bytes]] = []
 """Locks of copies, which stay in the cache as long as this process does."""
@@ -46,31 +43,13 @@ def localised(settings: Settings) -> Settings:
     return replace(settings, **given) if given else settings
 
 
-def renamed(told: Any) -> Any:
-    """Plain data whose texts name remote addresses instead of their copies."""
-    if not _names:
-        return told
-    if isinstance(told, str):
-        for copy, name in _names.items():
-            told = told.replace(copy, name)
-        return told
-    if isinstance(told, dict):
-        return {key: renamed(each) for key, each in told.items()}
-    return [*map(renamed, told)] if isinstance(told, list | tuple) else told
-
-
-def has_copies() -> bool:
-    """Whether there is anything to rename."""
-    return bool(_names)
-
-
 def _copied(option: str, given: str) -> Path:
     address = Address.of(given)
     try:
         path = _copy(address)
     except RemoteError as error:
         raise ConfigError(f"{option.replace('_', '-')} {address.shown}: {error}") from error
-    _names[str(path)] = address.shown
+    call(path, address.shown)
     return path
 
 
