@@ -116,7 +116,7 @@ class Address:
     @property
     def identity(self) -> str:
         """The same for each link to one file, whoever signed it."""
-        if self.scheme not in WEB or "?" not in self.url:
+        if self.scheme not in WEB:
             return self.url
         parts = urlsplit(self.url)
         kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True)
