@@ -114,9 +114,10 @@ def _locked(marks: Path) -> IO[bytes]:
         opened.close()  # it was removed meanwhile
 
 
-def hold(file: Path) -> IO[bytes]:
-    """Keeps a file of the cache from being removed, as long as what is returned is open."""
-    return _locked(file.parents[2] / "marks" / file.parent.name)
+def hold(file: Path) -> None:
+    """Keeps a file of the cache from being removed, as long as this process is there."""
+    with _locked(file.parents[2] / "marks" / file.parent.name) as lock:
+        os.dup(lock.fileno())  # has the lock, too, and is never closed
 
 
 def folder() -> Path:

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from onnxlint.remote import cache
 from onnxlint.remote.address import WEB, Address, entered, is_remote
@@ -20,9 +20,6 @@ from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import LONGEST_SECONDS, Budget
 from onnxlint.settings import LabelSource, Settings
 from onnxlint.toml_tables import ConfigError
-
-_held: list[IO[bytes]] = []
-"""Locks of copies, which stay in the cache as long as this process does."""
 
 
 def localised(settings: Settings) -> Settings:
@@ -64,7 +61,8 @@ def _copy(address: Address) -> Path:
     if isinstance(answer, dict):
         raise RemoteError(answer["problem"], answer["remedy"])
     path, *files = map(Path, answer)
-    _held.extend(map(cache.hold, files))
+    for each in files:
+        cache.hold(each)
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import tempfile
@@ -10,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from onnxlint.remote import cache
 from onnxlint.remote.address import Address
@@ -162,7 +161,7 @@ class RemoteFile:
                         if isinstance(part, BaseException) or len(part) != span[1] - span[0]:
                             failed.append((span, part))
                             continue
-                        _put(file.fileno(), marks.fileno(), span[0], part)
+                        _put(file, marks, span[0], part)
                         self.read += len(part)
                     left[:] = [span for span, _ in failed]
                     for _, part in failed:
@@ -230,13 +229,14 @@ def _of_unknown_size(
     return RemoteFile(address, size, version, False, allowance, files, place)
 
 
-def _put(file: int, marks: int, offset: int, data: bytes) -> None:
+def _put(file: IO[bytes], marks: IO[bytes], offset: int, data: bytes) -> None:
     """Writes bytes to their place, then that they are there."""
-    view, at = memoryview(data), offset
-    while view:
-        done = os.pwrite(file, view, at)
-        view, at = view[done:], at + done
-    os.pwrite(marks, b"\1" * cache.chunks(len(data)), offset // CHUNK)
+    file.seek(offset)
+    file.write(data)
+    file.flush()
+    marks.seek(offset // CHUNK)
+    marks.write(b"\1" * cache.chunks(len(data)))
+    marks.flush()
 
 
 def _path(files: AbstractFileSystem, address: Address) -> str:

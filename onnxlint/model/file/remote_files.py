@@ -49,10 +49,14 @@ class RemoteFiles(Files):
             self._model_at = RemoteFile.of(self.address, self._allowance)
             folder = _view(self._model_at)
             super().__init__(folder / self.address.name, folder)
-            cache.link(self.model_file, self._model_at.path)
             self._is_read = self._model_at.size <= READ_AT_ONCE or not self._model_at.is_ranged
-            if self._is_read:
-                self._model_at.need_all()
+            try:
+                cache.link(self.model_file, self._model_at.path)
+                if self._is_read:
+                    self._model_at.need_all()
+            except BaseException:
+                self.close()
+                raise
 
     def reading(self, data: mmap | memoryview) -> memoryview:
         """The model's bytes, each read when somebody looks at it."""
