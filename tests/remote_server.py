@@ -123,6 +123,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._count(name)
         self._ranged(name, mark=str(self.asked.get(f"changing{name}", 0)))
 
+    def _greedy(self, name: str) -> None:
+        """Gives more than was asked for."""
+        data = (self.root / name).read_bytes()
+        told = {"Content-Range": f"bytes 0-{len(data) - 1}/{len(data)}", "ETag": '"1"'}
+        self._give(data + b"more" * 1000, 206, told)
+
+    def _vast(self, _: str) -> None:
+        """Says that it has more than any disk."""
+        self._give(b"\0", 206, {"Content-Range": f"bytes 0-0/{2**60}"})
+
     def _moved(self, name: str) -> None:
         self._give(b"", 302, {"Location": f"/ranged/{name}"})
 

@@ -127,7 +127,7 @@ def test_what_goes_wrong_is_one_sentence_each(onnxlint, web):
         f"{web}/ranged/none.onnx": "does not exist; check the address",
         f"{web}/refused/sound.onnx": "access is refused; give credentials by environment variables",
         f"{web}/busy/sound.onnx": "the server answers 503; try again",
-        f"{web}/flaky/none.onnx": "does not exist",
+        f"{web}/vast/model.onnx": "has 1,152,921,504,606,846,976 bytes, says its server (limit",
         f"{web}/changing/sound.onnx": "changed while it was read; run again",
         "http://127.0.0.1:9/model.onnx": "no server answers there; check the address",
         "https" + web[4:] + "/model.onnx": "the server does not speak TLS",
@@ -160,7 +160,7 @@ def test_a_lost_connection_costs_nothing_that_was_read(onnxlint, web, folder):
 
 
 def test_servers_that_give_no_parts(onnxlint, web):
-    kinds = ("plain", "unsized", "moved")
+    kinds = ("plain", "unsized", "moved", "greedy")
     done = onnxlint("check", *(f"{web}/{kind}/sound.onnx" for kind in kinds), "-f", "json",
                     "--select", "SEC,RUN001")  # fmt: skip
     assert done.returncode == 0, done.stdout

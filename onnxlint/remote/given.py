@@ -17,7 +17,7 @@ from onnxlint.remote.listing import files_below
 from onnxlint.remote.names import call
 from onnxlint.remote.remote_file import RemoteFile
 from onnxlint.safety.forked import Crashed, Isolated
-from onnxlint.safety.limits import LONGEST_SECONDS, Budget
+from onnxlint.safety.limits import LONGEST_SECONDS, Budget, default_memory_limit
 from onnxlint.settings import LabelSource, Settings
 from onnxlint.toml_tables import ConfigError
 
@@ -55,7 +55,9 @@ def _copy(address: Address) -> Path:
     """The path of a copy, which a process of its own makes."""
     copy = partial(_copy_here, address=address)
     try:
-        answer = json.loads(Isolated(copy, b"", Budget(LONGEST_SECONDS, None)).result())
+        answer = json.loads(
+            Isolated(copy, b"", Budget(LONGEST_SECONDS, default_memory_limit())).result()
+        )
     except Crashed as error:
         raise RemoteError(f"cannot be read: {error}", "check the address") from error
     if isinstance(answer, dict):
@@ -80,6 +82,7 @@ def _read(address: Address) -> list[Path]:
     if listed is None:
         file = RemoteFile.of(address, allowance)
         file.need_all()
+        file.check_unchanged()
         return [file.path, file.path]
     found = [(each, RemoteFile.of(Address.of(entered(each)), allowance)) for each in listed]
     allowance.check(sum(file.missing_bytes for _, file in found))
@@ -88,6 +91,7 @@ def _read(address: Address) -> list[Path]:
     root = address.url.rstrip("/") + "/"
     for url, file in found:
         file.need_all()
+        file.check_unchanged()
         relative = url.removeprefix(root)
         if ".." not in Path(relative).parts and not Path(relative).is_absolute():
             cache.link(folder / relative, file.path)

@@ -60,10 +60,8 @@ class Web(HTTPFileSystem):  # type: ignore[misc]
             if answer.status != 206:
                 raise RemoteError("the server does not give the bytes that are asked for",
                                   "download the file, and name the copy")  # fmt: skip
-            data: bytes = await answer.read()
-        if len(data) != end - start:
-            raise ConnectionError("fewer bytes than were promised")
-        return data
+            data: bytes = await answer.content.readexactly(end - start)  # whatever more there is
+            return data
 
     async def _streamed(self, url: str, take: Callable[[bytes], None]) -> None:
         """All bytes, one piece after the other, where a server knows no ranges."""

@@ -13,7 +13,7 @@ from onnxlint.remote.errors import MissingError, RemoteError, explained
 from onnxlint.remote.remote_file import tried
 from onnxlint.remote.stores import store
 from onnxlint.safety.forked import Crashed, Isolated
-from onnxlint.safety.limits import Budget
+from onnxlint.safety.limits import Budget, default_memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -67,7 +67,9 @@ def _is_glob(address: Address) -> bool:
 
 def _apart(look: partial[bytes]) -> list[str] | None:
     try:
-        answer = json.loads(Isolated(look, b"", Budget(LISTING_SECONDS, None)).result())
+        answer = json.loads(
+            Isolated(look, b"", Budget(LISTING_SECONDS, default_memory_limit())).result()
+        )
     except Crashed as error:
         raise RemoteError(f"cannot be listed: {error}", "name its files") from error
     if isinstance(answer, dict):

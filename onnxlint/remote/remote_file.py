@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LARGEST_FILE = 16 * 1024**4
+"""Bytes; a choice, ten times the largest model: a server may say anything."""
+
 REQUEST_BYTES = 8 * 1024**2
 """Bytes of one request at most: so much is lost where a connection is."""
 
@@ -72,6 +75,9 @@ class RemoteFile:
         version = _version(told)
         if size is None:
             return _of_unknown_size(files, address, version, allowance)
+        if size > LARGEST_FILE:
+            told_size = f"has {size:,} bytes, says its server (limit {LARGEST_FILE:,})"
+            raise RemoteError(told_size, "check the address")
         place = cache.entry(address.identity, version or _nonce(), size, address.name)
         return cls(address, size, version, told.get("partial", True), allowance, files, place)
 
