@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from msgspec import Struct
 
 SCHEMES = frozenset((
     "abfs", "abfss", "adl", "az", "ftp", "gcs", "gs", "hdfs", "hf", "http", "https", "memory",
@@ -95,8 +96,7 @@ _SIGNING = re.compile(
 """Keys of a query that say who may read, and not what: they change from one link to the next."""
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a file is. `shown` is how reports name it, `url` how it is read."""
 
     shown: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnxlint.remote.errors import RemoteError
 from onnxlint.toml_tables import ConfigError, parse_bytes
@@ -39,8 +40,7 @@ def most() -> int:
         raise RemoteError(f"{VARIABLE}: {error}", "correct it, or leave it out") from error
 
 
-@dataclass
-class Allowance:
+class Allowance(Struct):
     """What may still be read, of `limit` bytes."""
 
     limit: int = field(default_factory=most)

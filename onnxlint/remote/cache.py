@@ -7,11 +7,12 @@ import hashlib
 import os
 import secrets
 import shutil
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from stat import S_ISDIR, S_IWOTH
 from typing import IO
+
+from msgspec import Struct
 
 from onnxlint.remote.errors import RemoteError
 from onnxlint.toml_tables import ConfigError, parse_bytes
@@ -28,8 +29,7 @@ CHUNK = 64 * 1024
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Remote files of onnxlint; safe to delete.\n"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One version of one remote file: its bytes in `file`, and in `marks` which of them are read.
 
     A mark is a byte a chunk, written after the chunk: whoever is ended in the middle, and whoever
