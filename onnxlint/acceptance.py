@@ -14,6 +14,7 @@ from msgspec import Struct
 from onnxlint.config import shown
 from onnxlint.findings import ENGINE_PREFIX, Diagnostic
 from onnxlint.model.graph.surroundings import Surroundings
+from onnxlint.remote.address import is_remote
 from onnxlint.report import ModelReport, Suppressed
 from onnxlint.safety.printable import json_text
 from onnxlint.severity import Severity
@@ -129,7 +130,9 @@ class Accepted(Struct, frozen=True):
         return tuple(entry for entry in self.entries if entry.model == name)
 
     def name_of(self, model: str) -> str:
-        """A model's path from the folder of the file, with slashes."""
+        """A model's path from the folder of the file, with slashes; its address, if it has one."""
+        if is_remote(model):
+            return model
         path, folder = real_path(model), real_path(self.file.parent)
         within = path.relative_to(folder) if path.is_relative_to(folder) else path
         return str(PurePosixPath(*within.parts))

@@ -19,6 +19,7 @@ from onnxlint.promises import (
     Provenance,
     ValuePromise,
 )
+from onnxlint.remote.address import is_remote
 from onnxlint.rules.packs import Registry, discover
 from onnxlint.safety.trust import declarations, is_ours
 from onnxlint.settings import (
@@ -171,7 +172,9 @@ class Loaded(Struct, frozen=True):
         return [*self.rule_files, *map(self.path, self.config.rule_paths)]
 
     def path(self, written: str) -> Path:
-        """A path of the file, which is relative to the file's folder."""
+        """A path of the file, which is relative to the file's folder; an address stays one."""
+        if is_remote(written):
+            return Path(written)
         return (self.file.parent if self.file else Path()) / written
 
     def for_model(self, model: str) -> list[Choices]:
@@ -188,7 +191,7 @@ def fits(model: str, glob: str, file: Path | None) -> bool:
     relative = real_path(model)
     if file and relative.is_relative_to(real_path(file.parent)):
         relative = relative.relative_to(real_path(file.parent))
-    return any(fnmatch(str(name), glob) for name in (relative, path, path.name))
+    return any(fnmatch(str(name), glob) for name in (relative, path, path.name, model))
 
 
 def shown(file: Path) -> str:

@@ -9,6 +9,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
+from onnxlint.remote.address import is_remote
 from onnxlint.toml_tables import ConfigError, exists, own_table, real_path
 
 Table = dict[str, Any]
@@ -74,7 +75,8 @@ def with_paths(table: Table, folder: Path) -> Table:
     """The table with its paths taken from its own folder, wherever it is extended."""
 
     def placed(written: Any) -> Any:
-        return str(folder.absolute() / written) if isinstance(written, str) else written
+        is_path = isinstance(written, str) and not is_remote(written)
+        return str(folder.absolute() / written) if is_path else written
 
     paths: Table = {key: placed(table[key]) for key in _PATHS if key in table}
     rules = table.get("rule-paths")

@@ -15,6 +15,7 @@ from onnxlint.inspection.looking import look
 from onnxlint.inspection.table import about, cells_of, feet, shown_layers, summary
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.source import InMemory, in_memory
+from onnxlint.remote.address import entered
 from onnxlint.safety import markup
 from onnxlint.settings import Settings
 
@@ -116,7 +117,7 @@ def inspect(
     is_path = isinstance(model, str | Path)
     used = _settings(str(model) if is_path else "-", config, settings, choice, trusted=trust_config)
     if isinstance(model, str | Path):
-        seen = look(str(model), used, static_only=static_only, bounds=bounds)
+        seen = look(entered(str(model)), used, static_only=static_only, bounds=bounds)
     else:
         seen = _looked_at(model, folder, used, static_only=static_only, bounds=bounds)
     layers, unknown = choice.of_layers(seen.layers)
@@ -141,10 +142,11 @@ def _settings(
     path: str, config: Path | None, given: Settings | None, choice: Choice, *, trusted: bool
 ) -> Settings:
     from onnxlint.config import load_for
-    from onnxlint.job import contracted_settings
+    from onnxlint.job import contracted_settings, with_copies
 
     settings = contracted_settings(load_for(path, config, trusts_all=trusted), path)
     if given is not None:
+        given = with_copies(given)
         inputs, outputs = given.inputs or settings.inputs, given.outputs or settings.outputs
         settings = replace(given, inputs=inputs, outputs=outputs)
     full = settings.full_trace or choice.needs("run")  # what is not recorded is not found

@@ -15,6 +15,7 @@ from onnxlint.choosing import Mandate, Overrides, chosen, floors, strictest
 from onnxlint.config import Choices, Loaded, shown
 from onnxlint.model.file.source import Source
 from onnxlint.promises import laid_over
+from onnxlint.remote.address import is_remote
 from onnxlint.report import Configuration, ModelReport
 from onnxlint.rules.packs import PackError, Registry
 from onnxlint.rules.rule import Rule
@@ -157,12 +158,27 @@ def settings_of(loaded: Loaded, model: str | None = None, **given: Any) -> Setti
         full_trace=said("trace") == "full",
     )
     overrides = {name: value for name, value in given.items() if value is not None}
-    settings = replace(settings, **overrides)
+    settings = with_copies(replace(settings, **overrides))
     if "samples" in overrides:
         return settings
     is_labelled = settings.labels is not None or settings.train_labels is not None
     default = LABELLED_SAMPLES if is_labelled else DEFAULT_SAMPLES
     return replace(settings, samples=said("samples") or default)
+
+
+def with_copies(settings: Settings) -> Settings:
+    """The settings with copies of data and labels that are at remote addresses.
+
+    Raises:
+        ConfigError: they cannot be read.
+    """
+    sources = filter(None, (settings.labels, settings.train_labels))
+    files = [settings.data, settings.train_data, *(each.file for each in sources)]
+    if not any(file is not None and is_remote(file) for file in files):
+        return settings
+    from onnxlint.remote.given import localised
+
+    return localised(settings)
 
 
 def contracted_settings(loaded: Loaded, model: str, **given: Any) -> Settings:

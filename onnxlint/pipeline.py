@@ -14,6 +14,8 @@ from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.source import InMemory, in_memory
 from onnxlint.model.graph.place import shortened
 from onnxlint.planner import Planner
+from onnxlint.remote.address import entered
+from onnxlint.remote.names import with_names
 from onnxlint.report import ModelReport
 from onnxlint.session import JudgingSession
 from onnxlint.settings import Settings
@@ -43,8 +45,9 @@ def lint(
     """Lints one model as the command does; one that cannot be read is told in the report.
 
     Args:
-        model: a path, or `-` for standard input; or a model in memory: bytes, an
-            `onnx.ModelProto`, an `onnx_ir.Model`, or a `torch.onnx.ONNXProgram`.
+        model: a path, an address such as `s3://…`, or `-` for standard input; or a model in
+            memory: bytes, an `onnx.ModelProto`, an `onnx_ir.Model`, or a
+            `torch.onnx.ONNXProgram`.
         folder: where the external data of a model in memory lies; without it, the working folder.
             An `onnx_ir.Model` knows its own.
         config: a configuration file; without it the nearest one holds.
@@ -70,7 +73,7 @@ def lint(
         settings=settings,
     )  # fmt: skip
     if isinstance(model, str | Path):
-        return _linted(planner.job(str(model)), cache)
+        return _linted(planner.job(entered(str(model))), cache)
     job = planner.job("-")  # whose configuration is that of the working folder, too
     try:
         with in_memory(model, folder) as source:
@@ -143,7 +146,9 @@ def lint_many(
         settings=settings,
     )  # fmt: skip
     kept = None if cache is None else ReportCache(cache)
-    return run_jobs(planner.jobs(map(str, paths)), lint_model, jobs, cache=kept)
+    return run_jobs(
+        planner.jobs(entered(str(path)) for path in paths), lint_model, jobs, cache=kept
+    )
 
 
 def lint_model(
@@ -167,7 +172,7 @@ def lint_model(
                 report = replace(report, portrait=seen)
     except ModelError as error:
         report = _unread(job.path, error)
-    return job.completed(report, seconds=time.perf_counter() - start)
+    return with_names(job.completed(report, seconds=time.perf_counter() - start))
 
 
 def exporter_of(proto: ModelProto) -> tuple[str, str]:

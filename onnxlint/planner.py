@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from onnxlint.acceptance import ACCEPTED_FILE, Accepted
 from onnxlint.config import Loaded, load_for
 from onnxlint.config_globs import check_globs
-from onnxlint.job import Job, plan, settings_of
+from onnxlint.job import Job, plan, settings_of, with_copies
 from onnxlint.report import ModelReport
 from onnxlint.rules.packs import Registry, discover
 from onnxlint.settings import Settings
@@ -109,7 +109,8 @@ class Planner(Struct):
             ConfigError, PackError: this, or what the caller asks for, cannot be used.
         """
         registry = self._registry(loaded)
-        settings = self.settings or settings_of(loaded, path, **self.overrides)
+        own = self.settings and with_copies(self.settings)
+        settings = own or settings_of(loaded, path, **self.overrides)
         if self.portrays and settings.layer is None:
             settings = replace(settings, layer="")
         job = plan(loaded, registry, path, select=self.select, ignore=self.ignore,

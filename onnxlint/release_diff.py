@@ -21,7 +21,7 @@ class Release(Struct, frozen=True):
     """
 
     path: str
-    sha256: str
+    sha256: str | None
     bytes: int
     parameters: int
     nodes: int

@@ -18,7 +18,7 @@ from onnxlint.contributions import Contributions, Loss
 from onnxlint.findings import Diagnostic, counted, folded
 from onnxlint.fix import Fix
 from onnxlint.job import Job
-from onnxlint.model.file.errors import DataError, MisfitError
+from onnxlint.model.file.errors import DataError, MisfitError, ModelError
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.report import Gone, ModelReport, Suppressed
 from onnxlint.rules.diagnosis import crash, defective, diagnostic, incomplete
@@ -106,7 +106,7 @@ class RuleRunner:
         if isinstance(error, KeyboardInterrupt):
             return not self._watcher.may_interrupt
         too_few_files = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
-        return isinstance(error, Terminated) or too_few_files
+        return isinstance(error, Terminated | ModelError) or too_few_files
 
     def _call(self, rule: Rule, arguments: dict[str, Any]) -> None:
         """Takes in what a rule yields, all of it or, if it crashes, none."""
@@ -164,7 +164,7 @@ class RuleRunner:
         if rule.ops and rule.ops.isdisjoint(self.analyses.get(Graph).ops):
             raise NotApplicable(f"the model has no {', '.join(sorted(rule.ops))}")
 
-    def report(self, path: str, sha256: str) -> ModelReport:
+    def report(self, path: str, sha256: str | None) -> ModelReport:
         """Everything in its stable order."""
         parts = self._contributions()
         losses = [*parts.losses, *self._rules_not_run(), *self._runs_ended()]

@@ -70,6 +70,8 @@ class JudgingSession:
 
         self.watcher.begins("reading the model")
         with open_model(self._job.source or self._job.path, self.budget) as model:
+            if self.runs_model:
+                model.files.expect_all(model.proto)
             yield model
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from math import isfinite
@@ -140,6 +141,9 @@ class OutputContract(msgspec.Struct, **TABLE):
         return known_dtype(self.dtype)
 
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
 class LabelSource(Struct, frozen=True):
     """Where labels are: a file, and the column or array in it; None where there is but one."""
 
@@ -150,6 +154,8 @@ class LabelSource(Struct, frozen=True):
     def of(cls, path: Path) -> LabelSource:
         """`labels.npy`, `data.npz:y`, `data.csv:column`."""
         file, colon, key = str(path).rpartition(":")
+        if "/" in key and _SCHEME.match(str(path)):  # the colon is that of an address
+            return cls(path)
         return cls(Path(file), key) if colon and not _exists(path) else cls(path)
 
     def __str__(self) -> str:

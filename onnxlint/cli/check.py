@@ -15,6 +15,7 @@ from onnxlint.cli.colours import color_option
 from onnxlint.cli.models import expand, unmatched
 from onnxlint.cli.planning import cache_of, options_of, planned, planner_of
 from onnxlint.cli.progress import judged
+from onnxlint.cli.remote import download_option
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.cli.viewers import OPTIONS as VIEWER_OPTIONS
@@ -66,7 +67,7 @@ SECTIONS = {
     "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
                    "compare_simple", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "budget", "time_limit", "memory_limit",
-                  "jobs", "executor", "no_cache", "cache_dir"),
+                  "jobs", "executor", "max_download", "no_cache", "cache_dir"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
                "quiet", "verbose", "formats", "output", "record", "color"),
@@ -237,6 +238,7 @@ SECTIONS = {
     metavar="N",
     help="Number of models to lint in parallel.  [1]",
 )
+@download_option
 @click.option(
     "--executor",
     metavar="WHERE",
@@ -334,8 +336,8 @@ def command(
 ) -> None:  # fmt: skip
     """Lint models and report findings.
 
-    MODEL is a file, a folder, a glob, or - for standard input. Each model is checked statically,
-    then run on --data or, without it, on synthetic inputs.
+    MODEL is a file, a folder, a glob, an address such as s3://…, or - for standard input. Each
+    model is checked statically, then run on --data or, without it, on synthetic inputs.
 
     \b
       onnxlint model.onnx --fail-on warning            fail a build on warnings

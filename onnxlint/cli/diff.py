@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onnxlint.cli.colours import color_option, terminal_width
+from onnxlint.cli.remote import download_option
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.settings import (
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 SECTIONS = {
     "Input data": ("data", "labels", "samples", "seed"),
     "Rules": ("select", "ignore", "rules", "config", "trust_config"),
-    "Execution": ("static_only", "time_limit", "memory_limit"),
+    "Execution": ("static_only", "time_limit", "memory_limit", "max_download"),
     "Report": ("format_", "output", "exit_code", "verbose", "color"),
 }
 
@@ -84,6 +85,7 @@ def _format(
               f"[{DEFAULT_TIME_LIMIT:g}]")  # fmt: skip
 @click.option("--memory-limit", metavar="SIZE",
               help="Memory limit for each process, e.g. 4GiB.")  # fmt: skip
+@download_option
 @click.option("--format", "-f", "format_", callback=_format, default="text",
               metavar="NAME[=FILE]", help="Format of the report: text, json, markdown, or html, "
               "which shows both models side by side.  [text]")  # fmt: skip
@@ -170,13 +172,11 @@ def _planner(
 
 def _check_files(old: str, new: str, output: Path | None, given: dict[str, Any]) -> None:
     """Refuses what is not there, and a report that would overwrite what is read."""
-    from onnxlint.cli.planning import check_labels
+    from onnxlint.cli.planning import check_data, check_labels
     from onnxlint.settings import LabelSource
-    from onnxlint.toml_tables import exists
 
     data, labels = given["data"], given["labels"] and LabelSource.of(given["labels"])
-    if data is not None and ":" not in data.name and not exists(data):
-        raise click.UsageError(f"--data {str(data)!r} does not exist; check the path")
+    check_data(data)
     if labels is not None:
         check_labels(labels, data)
     if output is not None:
@@ -186,7 +186,7 @@ def _check_files(old: str, new: str, output: Path | None, given: dict[str, Any])
 def _read(old: str, new: str, given: dict[str, Any]) -> Iterator[tuple[str, Path]]:
     from onnxlint.settings import LabelSource
 
-    yield from (("OLD", Path(old)), ("NEW", Path(new)))
+    yield from (("OLD", Path(old)), ("NEW", Path(new)))  # an address is the path of no file
     labels = given["labels"] and LabelSource.of(given["labels"]).file
     named = {"data": given["data"], "labels": labels, "config": given["config"]}
     yield from ((f"the file of --{name}", file) for name, file in named.items() if file)

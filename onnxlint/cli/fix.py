@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from onnxlint.cli.output import fixed_models, is_same, named_files, write_report, write_to_terminal
 from onnxlint.fixing import FixRequest, fix_model
+from onnxlint.remote.address import is_remote
 from onnxlint.report import ModelReport
 from onnxlint.reporters.summary import counted, unlinted
 from onnxlint.safety.printable import printable
@@ -42,6 +43,9 @@ def check_fixing(
         raise click.UsageError("--diff does not write a model: remove --fix-output")
     if diff and not {"text", "full"}.issuperset(formats):
         raise click.UsageError("--diff prints a diff instead of a report: remove --format")
+    remote = next(filter(is_remote, paths), None)
+    if remote is not None:
+        raise click.UsageError(f"{remote} is remote: download it, then fix the copy")
     if not diff and target is None and "-" in paths:
         message = "--fix of a model from standard input requires --fix-output FILE"
         raise click.UsageError(message)

@@ -20,10 +20,12 @@ from onnxlint.cli.inspect_one import (
     show_one,
 )
 from onnxlint.cli.inspect_output import FORMATS, check_inspect_format, print_layers
+from onnxlint.cli.remote import download_option
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.cli.viewers import OPTIONS as VIEWER_OPTIONS
 from onnxlint.cli.viewers import Viewers, viewer_options
+from onnxlint.remote.address import entered
 from onnxlint.safety.printable import printable
 from onnxlint.settings import DEFAULT_SAMPLES, DEFAULT_TIME_LIMIT, LONGEST_TIME_LIMIT, MOST_SAMPLES
 
@@ -37,7 +39,15 @@ SECTIONS = {
     "Layers": ("module", "node", "where", "find", "sort", "unfolds"),
     "One node or value": ("slice_", "dump", "iteration", "call"),
     "Input data": ("data", "labels", "samples", "sample", "seed", "config", "trust_config"),
-    "Execution": ("bounds", "time", "static_only", "trace", "time_limit", "memory_limit"),
+    "Execution": (
+        "bounds",
+        "time",
+        "static_only",
+        "trace",
+        "time_limit",
+        "memory_limit",
+        "max_download",
+    ),
     "Report": ("format_", "as_json", "color"),
     "Viewers": VIEWER_OPTIONS,
 }
@@ -105,6 +115,7 @@ _FILE = click.Path(path_type=Path)
               f"[{DEFAULT_TIME_LIMIT:g}]")  # fmt: skip
 @click.option("--memory-limit", metavar="SIZE",
               help="Memory limit for each process, e.g. 4GiB.")  # fmt: skip
+@download_option
 @click.option("--format", "-f", "format_", type=click.Choice(FORMATS), default="text",
               help="Format of the summary; 'table' is the same as 'text'.  [text]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
@@ -131,6 +142,8 @@ def command(
       onnxlint inspect model.onnx -f json                    for tools
     """
     from onnxlint.inspection.looking import InspectionError, look
+
+    model = entered(model)
 
     require_working_directory()
     choosing = {"--module": module, "--node": node, "--where": where, "--find": find,

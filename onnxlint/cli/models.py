@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
+from onnxlint.remote.address import entered, is_remote
 from onnxlint.toml_tables import exists, is_file
 
 FOLDER_SUFFIXES = (".onnx", ".onnxtxt", ".onnxtext")
@@ -19,8 +20,8 @@ def expand(models: Iterable[str]) -> dict[str, str | None]:
     What names none is there, too, with the reason and a remedy.
     """
     found: dict[str, str | None] = {}
-    for name in models:
-        files = dict(_files(name))
+    for name in map(entered, models):
+        files = dict(_remote_files(name) if is_remote(name) else _files(name))
         found |= files or {name: f"no model matches {name!r}; {_remedy(name)}"}
     return found
 
@@ -54,6 +55,17 @@ def _files(name: str) -> Iterator[tuple[str, str | None]]:
         yield from ((file, None) for file in files if is_file(Path(file)))
     elif exists(path) or os.path.islink(name):  # noqa: PTH114
         yield name, None
+
+
+def _remote_files(name: str) -> Iterator[tuple[str, str | None]]:
+    """The same of an address; a server is asked where it is a glob or a folder."""
+    from onnxlint.remote.errors import RemoteError
+    from onnxlint.remote.listing import expanded
+
+    try:
+        yield from ((file, None) for file in expanded(name, FOLDER_SUFFIXES))
+    except RemoteError as error:
+        yield name, str(error)
 
 
 def _models_below(folder: str) -> Iterator[tuple[str, str | None]]:

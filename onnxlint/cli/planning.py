@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
+from onnxlint.remote.address import is_remote
 from onnxlint.report import ModelReport
 from onnxlint.severity import Severity, Stage
 from onnxlint.toml_tables import exists, is_file
@@ -167,7 +168,9 @@ def check_data(data: Path | None, option: str = "--data") -> None:
     Raises:
         click.UsageError: it is not.
     """
-    if data is not None and ":" not in data.name and not exists(data):
+    if data is None or is_remote(data):  # reading it says what is wrong
+        return
+    if ":" not in data.name and not exists(data):
         raise click.UsageError(f"{option} {str(data)!r} does not exist; check the path")
 
 
@@ -177,8 +180,9 @@ def check_files(settings: Settings) -> None:
     Raises:
         click.UsageError: it is not.
     """
-    if settings.reference is not None and not exists(settings.reference):
-        told = f"the reference {str(settings.reference)!r} does not exist; check the path"
+    reference = settings.reference
+    if reference is not None and not is_remote(reference) and not exists(reference):
+        told = f"the reference {str(reference)!r} does not exist; check the path"
         raise click.UsageError(told)
     if settings.tsne and find_spec("sklearn") is None:
         told = "--tsne requires scikit-learn: pip install 'onnxlint[baseline]'"
@@ -241,7 +245,7 @@ def check_labels(labels: LabelSource, data: Path | None, prefix: str = "--") -> 
     Raises:
         click.UsageError: there are none.
     """
-    if exists(labels.file) and labels.file.is_dir():
+    if is_remote(labels.file) or (exists(labels.file) and labels.file.is_dir()):
         return  # whatever is wrong with it, reading it says
     if not is_file(labels.file):
         raise click.UsageError(f"{prefix}labels {str(labels.file)!r} is not a file; check the path")

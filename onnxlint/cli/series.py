@@ -15,6 +15,7 @@ from onnxlint.cli.models import expand
 from onnxlint.cli.sections import sectioned
 from onnxlint.cli.streams import require_working_directory
 from onnxlint.cli.viewers import Viewers
+from onnxlint.remote.address import entered
 from onnxlint.safety.printable import printable
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 SECTIONS = {
     "Input data": ("data", "labels", "train_data", "train_labels", "samples", "seed"),
     "Rules": ("select", "ignore", "preview", "rules", "config", "trust_config"),
-    "Execution": ("steps", "static_only", "budget", "time_limit", "memory_limit", "jobs"),
+    "Execution": ("steps", "static_only", "budget", "time_limit", "memory_limit", "jobs",
+                  "max_download"),
     "Report": ("fail_on", "max_warnings", "exit_zero", "show", "show_not_applicable", "no_hints",
                "quiet", "verbose", "formats", "output", "record", "tensorboard", "color"),
 }  # fmt: skip
@@ -114,17 +116,15 @@ def _series(
 
 def _check_training(data: Path | None, labels: Path | None) -> None:
     """Refuses what is not there of the data that the run was trained on."""
-    from onnxlint.cli.planning import check_labels
+    from onnxlint.cli.planning import check_data, check_labels
     from onnxlint.settings import LabelSource
-    from onnxlint.toml_tables import exists
 
     if (data is None) != (labels is None):
         lacks, has = ("labels", "data") if labels is None else ("data", "labels")
         raise click.UsageError(f"--train-{has} requires --train-{lacks}")
     if data is None or labels is None:
         return
-    if ":" not in data.name and not exists(data):
-        raise click.UsageError(f"--train-data {str(data)!r} does not exist; check the path")
+    check_data(data, "--train-data")
     check_labels(LabelSource.of(labels), data)
 
 
@@ -166,7 +166,7 @@ def _job(planner: Planner, files: CheckpointFiles, options: Options) -> Job:
     from onnxlint.cli.planning import check_data, check_files
 
     check_data(options.data)
-    job = planner.job(str(files.files[-1]))
+    job = planner.job(entered(str(files.files[-1])))
     check_files(job.settings)
     others = {rule.code for rule in job.rules if not rests_on(rule, Series)}
     job = job.without(others)

@@ -17,6 +17,8 @@ from onnxlint.model.file.errors import DataError, ModelError
 from onnxlint.model.file.source import InMemory, Source, in_memory, spooled
 from onnxlint.planner import Planner
 from onnxlint.release_diff import ReleaseDiff
+from onnxlint.remote.address import entered
+from onnxlint.remote.names import renamed, with_names
 from onnxlint.report import ModelReport, decode, encode
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
@@ -83,7 +85,7 @@ def planned_diff(planner: Planner, old: str | Path | InMemory, new: str | Path |
         raise DiffError("both models are standard input; name a file for one of them")
     try:
         with ExitStack() as stack:
-            job = planner.job(str(new) if isinstance(new, str | Path) else "-")
+            job = planner.job(entered(str(new)) if isinstance(new, str | Path) else "-")
             jobs = [_job(job, model, stack) for model in (old, new)]
             return _compared_jobs(jobs)
     except ModelError as error:
@@ -95,7 +97,7 @@ def _job(job: Job, model: str | Path | InMemory, stack: ExitStack) -> Job:
     if model == "-":
         return _of(job, stack.enter_context(spooled()))
     if isinstance(model, str | Path):
-        return replace(job, path=str(model))
+        return replace(job, path=entered(str(model)))
     return _of(job, stack.enter_context(in_memory(model)))
 
 
@@ -153,8 +155,8 @@ def _looked_at(jobs: Sequence[Job]) -> ReleaseDiff:
     except Crashed as error:
         raise DiffError(f"the models cannot be compared: {error}") from error
     if answer[:1] == _SENTENCE:
-        raise DiffError(json.loads(answer[1:]))
-    return decode(answer[1:], ReleaseDiff)
+        raise DiffError(renamed(json.loads(answer[1:])))
+    return with_names(decode(answer[1:], ReleaseDiff))
 
 
 _SENTENCE, _RESULT = b"s", b"r"

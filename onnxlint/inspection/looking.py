@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from onnxlint.inspection.inspected import Inspected
+from onnxlint.remote.names import renamed
 from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
@@ -39,8 +40,8 @@ def look(
     except Crashed as error:
         raise InspectionError(f"{path}: cannot be inspected: {error}") from error
     if "error" in found:
-        raise InspectionError(found["error"])
-    return msgspec.convert({**found, "path": path}, Inspected)
+        raise InspectionError(renamed(found["error"]))
+    return msgspec.convert({**renamed(found), "path": path}, Inspected)
 
 
 def _looked(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnxlint.portrait.comparison import Comparison, Pair
 from onnxlint.portraying.subject import Subject
+from onnxlint.remote.address import entered
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def comparison(subject: Subject) -> Comparison | None:
     first = found.first_divergent(far, limit) if far else None
     places = {value: number for number, (value, _, _) in enumerate(layers)}
     return Comparison(
-        reference=str(settings.reference),
+        reference=entered(str(settings.reference)),
         samples=found.samples,
         outputs=tuple(map(_output, found.outputs)),
         layers=tuple(_pair(value, like, error) for value, like, error in layers),

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
+from onnxlint.remote.address import is_remote
 
 MOST_PARTS = 50
 """Parts of a path; what a hostile file calls a path is longer."""
@@ -33,6 +34,8 @@ class Line(Struct, frozen=True):
 
 def uri_of(path: str) -> str:
     """A path as a URI reference, its odd characters percent-encoded."""
+    if is_remote(path):
+        return quote(_encoded(path), safe="/:?&=#%@*[]~+,;!$'()")
     if _DRIVE.match(path):
         return f"file:///{path[:2]}{quote(_encoded(path[2:]))}"
     return ("file://" if path.startswith("/") else "") + quote(_encoded(path))
@@ -72,6 +75,8 @@ class Files(Struct):
 
     def _named(self, path: str) -> str:
         """A path from the folder, or the whole of it where the file lies elsewhere."""
+        if is_remote(path):
+            return path
         whole = os.path.normpath(self.folder / path)
         if whole == os.fspath(self.folder):
             return "."

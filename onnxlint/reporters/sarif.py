@@ -9,6 +9,7 @@ from typing import Any
 
 from onnxlint.findings import ENGINE_PREFIX, Diagnostic
 from onnxlint.model.graph.place import Place
+from onnxlint.remote.address import is_remote
 from onnxlint.report import ModelReport, Suppressed
 from onnxlint.reporters.places import Files, Line, identity, where
 from onnxlint.reporters.protocol import Gathering, Outcome, Run
@@ -210,7 +211,8 @@ def _suppression(suppressed: Suppressed) -> dict[str, Any]:
 
 def _physical(line: Line) -> dict[str, Any]:
     uri = line.uri
-    base = {} if uri.startswith("file:") else {"uriBaseId": ROOT}
+    is_absolute = uri.startswith("file:") or is_remote(line.path)
+    base = {} if is_absolute else {"uriBaseId": ROOT}
     number = line.number
     return {
         "artifactLocation": {"uri": uri, **base},

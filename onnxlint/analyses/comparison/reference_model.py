@@ -22,6 +22,7 @@ from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Value
 from onnxlint.model.preflight import Preflight
+from onnxlint.remote.address import entered, is_remote
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ class ReferenceModel:
             DataError: it cannot be read, or has other inputs.
         """
         assert settings.reference is not None  # as `asked_by` says
-        name = f"the reference {settings.reference}"
+        name = f"the reference {entered(str(settings.reference))}"
         with ExitStack() as stack:
             try:
                 model = stack.enter_context(open_model(str(settings.reference)))
             except ModelError as error:
-                raise DataError(f"{name} {error.problem}; {error.remedy}") from error
+                colon = ":" if is_remote(settings.reference) else ""
+                raise DataError(f"{name}{colon} {error.problem}; {error.remedy}") from error
             analyses = stack.enter_context(closing(Analyses(replace(settings, data=None), model)))
             refusal = analyses.get(Preflight).refusal
             if refusal is not None:

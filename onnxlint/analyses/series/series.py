@@ -16,6 +16,7 @@ from onnxlint.analyses.series.steps import Step, step_between
 from onnxlint.contributions import Contributions
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.place import Place
+from onnxlint.remote.address import entered
 from onnxlint.report import decode, encode
 from onnxlint.safety.limits import Budget
 from onnxlint.series_report import SeriesReport, TensorCurve
@@ -49,7 +50,11 @@ class Series:
         steps = shared(look, numbers, files.jobs, budget, encode, partial(decode, kind=list[Step]))
         chains = chained(steps)
         report = SeriesReport(
-            tuple(map(str, files.files)), files.steps, files.unit, files.steps_from, chains.tensors
+            tuple(entered(str(file)) for file in files.files),
+            files.steps,
+            files.unit,
+            files.steps_from,
+            chains.tensors,
         )
         return cls(report, chains)
 
@@ -119,7 +124,7 @@ def _steps(
         for at in numbers:
             held_next = before.enter_context(ExitStack())
             new = held_next.enter_context(opened(files, at, settings, budget))
-            names = str(files.files[at - 1]), str(files.files[at])
+            names = entered(str(files.files[at - 1])), entered(str(files.files[at]))
             found.append(step_between(old, new, names))
             held.close()
             old, held = new, held_next

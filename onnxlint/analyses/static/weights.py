@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, reduce
 from hashlib import blake2b
@@ -34,6 +34,9 @@ THREAD_ELEMENTS = 8 * 1024 * 1024
 
 MOST_THREADS = 4
 """Threads that read one tensor: more of them wait for memory only."""
+
+EDGED_ELEMENTS = 4096
+"""Elements from which two are looked at before all are; a choice, fewer are read at once."""
 
 WIDEST_INTEGER = 32
 """Bits of an integer up to which its statistics are exact."""
@@ -209,7 +212,9 @@ class Weights:
 
         An empty tensor has none, nor has one with NaN or infinities.
         """
-        seen = None if tensor is None else self.of(tensor)
+        if tensor is None or self._is_surely_varied(tensor):
+            return None
+        seen = self.of(tensor)
         if seen is None or not seen.elements or seen.finite < seen.elements:
             return None
         return seen.minimum if seen.minimum == seen.maximum else None
@@ -333,19 +338,42 @@ class Weights:
     def copies(self, min_bytes: int) -> Iterator[list[Copy]]:
         """Constants of `min_bytes` and more with equal elements, matrices also transposed.
 
-        Only what agrees in dtype, size and extrema is compared; data that tensors share in a file
-        counts once.
+        Only what agrees in dtype, size, ends and extrema is compared, and read; data that tensors
+        share in a file counts once.
         """
-        alike: dict[object, list[Constant]] = {}
-        for value, tensor in self.constants():
-            if tensor.nbytes >= min_bytes:
-                seen = self.of(tensor)
-                extrema = seen and (seen.minimum, seen.maximum)
-                key = tensor.element_type, tensor.size, extrema
-                alike.setdefault(key, []).append((value, tensor))
-        for candidates in alike.values():
-            if len(candidates) > 1:
-                yield from self._equal(candidates)
+        large = [each for each in self.constants() if each[1].nbytes >= min_bytes]
+        for shaped in _alike(large, lambda tensor: (tensor.element_type, tensor.size)):
+            for begun in _alike(shaped, self._edge_bytes):
+                for candidates in _alike(begun, self._extrema):
+                    yield from self._equal(candidates)
+
+    def _extrema(self, tensor: Tensor) -> object:
+        seen = self.of(tensor)
+        return seen and (seen.minimum, seen.maximum)
+
+    def _edge_bytes(self, tensor: Tensor) -> object:
+        """The first and the last element, which are those of a transposed matrix, too."""
+        edges = self._first_and_last(tensor)
+        return edges and tuple(each.tobytes() for each in edges)
+
+    def _is_surely_varied(self, tensor: Tensor) -> bool:
+        """Whether a look at two elements shows that not all are the same."""
+        if _key(tensor) in self._statistics or not self._is_measured(tensor):
+            return False
+        edges = self._first_and_last(tensor)
+        return edges is not None and bool((edges[0] != edges[1]).all())
+
+    def _first_and_last(self, tensor: Tensor) -> tuple[Array, Array] | None:
+        """Two elements; None of what has none, or cannot be read."""
+        is_plain = tensor.extent is not None or tensor.is_raw
+        is_large = tensor.size >= EDGED_ELEMENTS and (bits(tensor.element_type) or 0) >= 8
+        if tensor.fill or not is_plain or not is_large or not self._may_read(tensor):
+            return None
+        try:
+            first, last = (next(tensor.blocks(1, at, at + 1)) for at in (0, tensor.size - 1))
+            return first.copy(), last
+        except (ValueError, StopIteration):
+            return None
 
     def _equal(self, candidates: list[Constant]) -> Iterator[list[Copy]]:
         groups: dict[object, dict[object, Copy]] = {}
@@ -430,6 +458,16 @@ class Weights:
                 return reduce(merge, pool.map(measured, starts, stops))
         except TensorError:
             return None
+
+
+def _alike(constants: Sequence[Constant], key: Callable[[Tensor], object]) -> list[list[Constant]]:
+    """Those that share a key, in their order; what is alone in its own is left out."""
+    if len(constants) < 2:
+        return []
+    groups: dict[object, list[Constant]] = {}
+    for each in constants:
+        groups.setdefault(key(each[1]), []).append(each)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _key(tensor: Tensor) -> object:

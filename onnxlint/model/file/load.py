@@ -19,12 +19,15 @@ from onnxlint.model.file.memory_files import MemoryFiles
 from onnxlint.model.file.messages import messages
 from onnxlint.model.file.protobuf_wire import Skeleton, WireError, skeleton
 from onnxlint.model.file.source import Source, spooled
+from onnxlint.remote.address import is_remote
 from onnxlint.safety.forked import Isolated
 from onnxlint.safety.limits import Budget
 from onnxlint.settings import Settings
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+    from onnxlint.model.file.remote_files import RemoteFiles
 
 TEXT_FORMATS = {
     ".json": "json",
@@ -51,15 +54,22 @@ class Model(Struct, eq=False, dict=True):
     """One ONNX file with its external data.
 
     `proto` is the parsed model; raw data of large tensors stays in the file and is reached through
-    `files` (see `onnxlint.model.file.mapped_files`). `path` is as the user wrote it, `sha256` the
-    hash of the bytes that were parsed (without external data), 64 hex digits.
+    `files` (see `onnxlint.model.file.mapped_files`). `path` is as the user wrote it.
     """
 
     path: str
     proto: ModelProto
     files: Files
     size: int
-    sha256: str
+    hashed: str | None
+
+    @cached_property
+    def sha256(self) -> str | None:
+        """The hash of the bytes that were parsed (without external data), 64 hex digits.
+
+        None of a large remote file of which only parts were read, until all of it is.
+        """
+        return self.hashed or self.files.late_hash()
 
     @cached_property
     def explained_bytes(self) -> int | None:
@@ -78,7 +88,7 @@ class Model(Struct, eq=False, dict=True):
 
 @contextmanager
 def open_model(model: str | Source, budget: Budget | None = None) -> Iterator[Model]:
-    """Reads the model at a path (`-`: standard input) and keeps its files open meanwhile.
+    """Reads the model at a path or address (`-`: standard input), and keeps its files open.
 
     Text is parsed in a child process, within `budget`; without one, within the default limits.
 
@@ -86,18 +96,29 @@ def open_model(model: str | Source, budget: Budget | None = None) -> Iterator[Mo
         ModelError: there is no readable model.
     """
     budget = budget or Budget.build(Settings())
+    files: Files
     if model == "-":
         with spooled() as source, open_model(source, budget) as opened:
             yield opened
         return
     if isinstance(model, Source):
         name, files = model.name, _files(model)
+    elif is_remote(model):
+        files = _remote(model)
+        name = files.address.shown
     else:
         name, files = model, Files(Path(model), Path(model).parent)
     try:
         yield _opened(name, files, budget)
+        files.check_unchanged()
     finally:
         files.close()
+
+
+def _remote(model: str) -> RemoteFiles:
+    from onnxlint.model.file.remote_files import RemoteFiles  # and fsspec, which few need
+
+    return RemoteFiles(model)
 
 
 def _files(source: Source) -> Files:
@@ -134,20 +155,21 @@ def _size(name: str, files: Files) -> int:
     return size
 
 
-def _parse(name: str, files: Files, budget: Budget) -> tuple[ModelProto, str]:
+def _parse(name: str, files: Files, budget: Budget) -> tuple[ModelProto, str | None]:
     """The model, and the hash of what it was read from; `files` learn where its tensors are."""
     from onnx import ModelProto
 
     text_format = TEXT_FORMATS.get(files.model_file.suffix.lower())
     if text_format is not None:
+        files.need_model()
         text = _text(name, files.model_file)
         proto = _parse_text(name, text, text_format, budget)
         return proto, hashlib.sha256(text).hexdigest()
     data = files.map_model()
-    reduced = _reduced(name, data)
+    reduced = _reduced(name, files.reading(data))
     files.spans = reduced.spans
     try:
-        return ModelProto.FromString(reduced.data), _hash(data)
+        return ModelProto.FromString(reduced.data), _hash(data) if files.is_hashed else None
     except Exception as error:  # protobuf's DecodeError, which it does not export alike everywhere
         raise _not_a_model(name, str(error)) from error
 
@@ -163,10 +185,10 @@ def _hash(data: mmap.mmap | memoryview) -> str:
     return digest.hexdigest()
 
 
-def _reduced(name: str, data: mmap.mmap | memoryview) -> Skeleton:
-    _check_beginning(name, bytes(data[:LONGEST_BEGINNING]))
+def _reduced(name: str, data: memoryview) -> Skeleton:
     try:
-        with memoryview(data) as buffer:
+        with data as buffer:
+            _check_beginning(name, bytes(buffer[:LONGEST_BEGINNING]))
             return skeleton(buffer, known=_known_fields())
     except WireError as error:
         raise _not_a_model(name, str(error)) from error

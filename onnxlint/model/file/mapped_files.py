@@ -10,9 +10,13 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from io import FileIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from onnxlint.model.file.protobuf_wire import INLINE
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 class TensorError(ValueError):
@@ -57,8 +61,39 @@ class Files:
         self._maps[self._itself] = data
         return data
 
+    def reading(self, data: mmap.mmap | memoryview) -> memoryview:
+        """The bytes of the mapped model, for whoever walks through them."""
+        return memoryview(data)
+
+    def need(self, location: str, offset: int, length: int | None) -> None:
+        """Somebody is about to look at these bytes; those of a local file are there."""
+
+    def need_model(self) -> None:
+        """Somebody is about to read the whole model file."""
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether every byte of the model file is at hand when it is parsed."""
+        return True
+
+    def late_hash(self) -> str | None:
+        """The hash of a model file that had to be read as a whole later on; else None."""
+        return None
+
+    def expect_all(self, proto: ModelProto) -> None:
+        """Somebody is about to read all that belongs to the model."""
+
+    def check_unchanged(self) -> None:
+        """Whether the files are still those that were opened; what is mapped here stays so."""
+
     def view(self, location: str, offset: int, length: int | None) -> memoryview:
         """The bytes at a tensor's external location; raises TensorError where there are none."""
+        found = self.span(location, offset, length)
+        self.need(location, offset, length)
+        return found
+
+    def span(self, location: str, offset: int, length: int | None) -> memoryview:
+        """The same for whoever asks how long they are only, and does not look at them."""
         if location == INLINE and (offset, length) not in self.spans:
             raise TensorError("data location does not exist")
         data = memoryview(self._map(location))
@@ -130,7 +165,7 @@ class Files:
     def _place(self, location: str) -> Path | str:
         """The file that a location leads to, links followed; or why it may not be opened."""
         if location not in self._places:
-            self._places[location] = _escape(location) or self._inside(self.folder / location)
+            self._places[location] = escape(location) or self._inside(self.folder / location)
         return self._places[location]
 
     def _inside(self, path: Path) -> Path | str:
@@ -211,8 +246,8 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _escape(location: str) -> str | None:
-    """Why the name of a file leads out of the folder, whatever lies there."""
+def escape(location: str) -> str | None:
+    """Why the location of external data leads out of its folder, whatever lies there."""
     if "\0" in location:
         return "contains a NUL character, which is not valid in a file name"
     if urlsplit(location.replace("\\", "/")).scheme and "://" in location:

@@ -132,7 +132,7 @@ class Tensor(Struct, eq=False):
         if self._place is None and self.is_raw:
             return len(self.proto.raw_data)
         try:
-            raw = self._raw()
+            raw = self._raw(looks=False)
         except ValueError:
             return None
         if raw is not None:
@@ -210,7 +210,7 @@ class Tensor(Struct, eq=False):
         Raises:
             TensorError: there is less data than the dims need.
         """
-        self._require(None if self.fill else self._raw())
+        self._require(None if self.fill else self._raw(looks=False))
 
     def _require(self, raw: memoryview | None) -> None:
         if min(self.dims, default=0) < 0:
@@ -223,11 +223,14 @@ class Tensor(Struct, eq=False):
         if held is not None and held < self.nbytes:
             raise TensorError(f"contains {held} bytes, but the dims need {self.nbytes}")
 
-    def _raw(self) -> memoryview | None:
-        """The elements as they lie in a file; None where only protobuf fields hold them."""
+    def _raw(self, *, looks: bool = True) -> memoryview | None:
+        """The elements as they lie in a file; None where only protobuf fields hold them.
+
+        Who `looks` at no element needs none of a file that is elsewhere.
+        """
         extent = self.extent
         if extent is not None:
-            return self.files.view(*extent)
+            return self.files.view(*extent) if looks else self.files.span(*extent)
         if self.proto.HasField("raw_data"):
             return memoryview(self.proto.raw_data)
         return None
@@ -249,7 +252,7 @@ class Tensor(Struct, eq=False):
             TensorError: the data does not fit dtype and dims, or cannot be read.
         """
         width = bits(self.element_type)
-        raw = None if self.fill else self._raw()
+        raw = None if self.fill else self._raw(looks=False)
         self._require(raw)
         if raw is None or width is None or width == 6:
             yield from self._typed_blocks(step, start, stop)
