@@ -7,9 +7,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
 
 from onnxlint.remote import cache
 from onnxlint.remote.address import Address
@@ -46,8 +47,7 @@ _VERSIONS = ("ETag", "etag", "VersionId", "generation", "md5Hash", "md5", "check
 """What file systems tell of a file that changes with its content."""
 
 
-@dataclass
-class RemoteFile:
+class RemoteFile(Struct):
     """A file at an address, of the version that it had when it was first looked at."""
 
     address: Address
@@ -57,7 +57,7 @@ class RemoteFile:
     allowance: Allowance
     _store: AbstractFileSystem
     _entry: Entry
-    read: int = field(default=0, init=False)
+    read: int = 0
     """Bytes that came over the network."""
 
     @classmethod
