@@ -316,7 +316,7 @@ def command(
     from onnxlint.cli.formats import wanted_reports
     from onnxlint.cli.output import check_reports
     from onnxlint.cli.presentation import Presentation
-    from onnxlint.cli.recording import Recording
+    from onnxlint.cli.recording import Recording, check_record
     from onnxlint.cli.reporting import Reporting
     from onnxlint.cli.verdict import outcome_of
     from onnxlint.cli.viewers import Viewers, check_models, give
@@ -336,9 +336,10 @@ def command(
     if fix or diff:
         from onnxlint.cli.fix import check_fixing, fixer
 
-        check_fixing([*models_by_path], fix_output, options, diff=diff, formats=formats)
+        check_fixing(tasks, fix_output, options, diff=diff, formats=formats)
         lint = fixer(fix_output, diff=diff, unverified=unverified_fixes)
     check_reports(wanted, fix_output, tasks, options)
+    check_record(record, wanted)
     looks = Presentation(show, quiet, verbose, show_not_applicable, not no_hints)
     run = looks.run(tasks, planner.packs)
     reporting, recording = Reporting([] if diff else wanted, run), Recording(record, tasks)

@@ -60,7 +60,7 @@ def command(
 
 
 def _check(format_: str, db: Path, output: Path | None) -> None:
-    from onnxlint.cli.output import is_same
+    from onnxlint.cli.read_files import is_same
     from onnxlint.reporters.registry import FormatError, check_format
 
     if output is not None and is_same(output, db):
