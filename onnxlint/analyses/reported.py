@@ -31,7 +31,7 @@ def reported(analyses: Analyses) -> Iterator[type]:
         yield Scores
         if settings.train_data is not None:
             yield TrainScores
-        if settings.compare_simple:
+        if settings.compare_simple or settings.baselines:
             yield Baselines
     if analyses.have(Trace) is not None and analyses.have(Ranges) is not None:
         yield ObservedBounds

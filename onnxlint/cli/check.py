@@ -52,7 +52,7 @@ SECTIONS = {
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted"),
     "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
-                   "compare_simple", "reference"),
+                   "compare_simple", "baseline", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "time_limit", "memory_limit", "jobs",
                   "no_cache", "cache_dir"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
@@ -162,6 +162,14 @@ SECTIONS = {
     "--compare-simple",
     is_flag=True,
     help="Compare with scikit-learn's majority-class and linear models (needs --labels).",
+)
+@click.option(
+    "--baseline",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Compare with a baseline of your own on the same samples and labels: an ONNX file, or "
+    "module:function, which is fitted to --train-data or by cross-validation (needs --labels).",
 )
 @click.option(
     "--reference",

@@ -33,7 +33,8 @@ SECTIONS = {
 
 _OWN = {"steps", "train_data", "train_labels", "jobs", "tensorboard"}
 _UNASKED = {
-    "stage": None, "target": (), "reference": None, "compare_simple": False, "trace": None,
+    "stage": None, "target": (), "reference": None, "compare_simple": False, "baseline": (),
+    "trace": None,
     "save_witness": None, "accepted": None, "no_accepted": False,
 }  # fmt: skip
 """Options of `check` that say nothing about a series."""
