@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.predictions.labels import Labels
     from onnxlint.analyses.predictions.outputs import Outputs
     from onnxlint.analyses.predictions.predictions import Misnomer, Predictions
+    from onnxlint.analyses.predictions.reconstruction import Reconstruction
     from onnxlint.analyses.predictions.scores import Scores
     from onnxlint.analyses.predictions.train_scores import Gap, TrainScores
     from onnxlint.analyses.ranges.hazard import Hazard
@@ -187,6 +188,7 @@ _HOMES = {
     "Range": "onnxlint.analyses.ranges.range",
     "Ranges": "onnxlint.analyses.ranges.ranges",
     "Reach": "onnxlint.analyses.trace.gradient_propagation",
+    "Reconstruction": "onnxlint.analyses.predictions.reconstruction",
     "Reference": "onnxlint.analyses.comparison.reference",
     "ReleaseDiff": "onnxlint.release_diff",
     "Reruns": "onnxlint.analyses.execution.reruns",
@@ -327,6 +329,7 @@ __all__ = [
     "Range",
     "Ranges",
     "Reach",
+    "Reconstruction",
     "Reference",
     "ReleaseDiff",
     "Reruns",

@@ -75,7 +75,8 @@ def _checked(report: ModelReport) -> str:
 
 
 def _metrics(metrics: Metrics) -> Iterator[str]:
-    on = f"{counted(metrics.samples, 'labelled sample')}, {metrics.task}"
+    unit = "sample" if metrics.task == "reconstruction" else "labelled sample"
+    on = f"{counted(metrics.samples, unit)}, {metrics.task}"
     yield f"| Output {code(metrics.output, LONGEST)} | {_cell(on)} |"
     for name, title in _MEASURES.items():
         value, trained = getattr(metrics, name), getattr(metrics.train, name, None)
@@ -85,9 +86,9 @@ def _metrics(metrics: Metrics) -> Iterator[str]:
             yield f"| {title} on training samples | {trained:.4g} |"
     for name, recall in (metrics.recall or {}).items():
         yield f"| Recall of {_cell(name)} | {recall:.4g} |"
-    measure = "RMSE" if metrics.task == "regression" else "accuracy"
+    measure = "accuracy" if metrics.rmse is None else "RMSE"
     for name, value in (metrics.baselines or {}).items():
-        yield f"| Simple model {_cell(name)}: {measure} | {value:.4g} |"
+        yield f"| Baseline {_cell(name)}: {measure} | {value:.4g} |"
 
 
 def _findings(report: ModelReport) -> Iterator[str]:

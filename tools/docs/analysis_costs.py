@@ -3,7 +3,7 @@
 COSTS = {
     "Activations": "selects among values that are recorded in any case.",
     "AttentionMasks": "a walk back from each softmax; each value is judged once.",
-    "Baselines": "cross-validated fits of scikit-learn, on at most a thousand samples; only with `--compare-simple`.",
+    "Baselines": "fits of simple models on at most a thousand samples, with `--compare-simple` or for a model of one dense layer; a run of each `--baseline`.",
     "Behaviour": "one to a few further runs per question: the same input again, two samples together, other batch sizes, other sizes, the unoptimised model.",
     "ChosenLabels": "compares arrays that are already there.",
     "Collapses": "compares outputs that are already there, and proves the collapse from the graph.",

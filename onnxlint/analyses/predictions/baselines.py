@@ -108,7 +108,8 @@ class Baselines:
     def contribute(self, report: Contributions) -> None:
         """What they reach, beside the model's scores."""
         if report.metrics is not None:
-            report.metrics = replace(report.metrics, baselines=self.figures)
+            known = report.metrics.baselines or {}
+            report.metrics = replace(report.metrics, baselines={**self.figures, **known})
 
 
 class _Contest:

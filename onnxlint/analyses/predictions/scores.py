@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -200,7 +200,10 @@ class Scores:
 
     def contribute(self, report: Contributions) -> None:
         """How the model meets the labels."""
+        before = report.metrics  # of the reconstruction of this output, which comes in any order
         report.metrics = self.metrics()
+        if before is not None and before.output == report.metrics.output:
+            report.metrics = replace(report.metrics, baselines=before.baselines)
         if self.numbered_by == "order" and self.names is not None:
             report.losses.append(_in_order(self.output.value.name, self.names))
         if self.is_guessed:
