@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.predictions.reconstruction import Reconstruction
     from onnxlint.analyses.predictions.scores import Scores
     from onnxlint.analyses.predictions.train_scores import Gap, TrainScores
+    from onnxlint.analyses.predictions.tree_fit import TreeFit
     from onnxlint.analyses.ranges.hazard import Hazard
     from onnxlint.analyses.ranges.hazards import Hazards
     from onnxlint.analyses.ranges.range import Range
@@ -221,6 +222,7 @@ _HOMES = {
     "Trail": "onnxlint.analyses.static.layers",
     "Trees": "onnxlint.analyses.static.trees",
     "TrainScores": "onnxlint.analyses.predictions.train_scores",
+    "TreeFit": "onnxlint.analyses.predictions.tree_fit",
     "Tried": "onnxlint.analyses.stability.sensitivity",
     "Unavailable": "onnxlint.analyses",
     "UnknownName": "onnxlint.analyses.static.contract",
@@ -361,6 +363,7 @@ __all__ = [
     "Trace",
     "Trail",
     "TrainScores",
+    "TreeFit",
     "Trees",
     "Tried",
     "Unavailable",
