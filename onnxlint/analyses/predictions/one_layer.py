@@ -13,8 +13,11 @@ _NEAREST = frozenset({"CDist", "Loop", "Scan", "TopK"})
 
 
 def has_no_depth(graph: Graph) -> bool:
-    """Whether the model has at most a single layer, and no trees or kernels."""
-    deep = [node for node in graph.nodes() if node.op in (*LAYERS, *_LINEAR)]
+    """Whether the model has at most a single layer, and no trees or kernels.
+
+    Principal components before a linear model of scikit-learn are linear, too.
+    """
+    deep = [node for node in graph.nodes() if node.op in LAYERS]
     return len(deep) < 2 and not any(node.op.startswith(_KERNELS) for node in graph.nodes())
 
 

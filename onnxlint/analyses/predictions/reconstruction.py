@@ -94,8 +94,8 @@ class Reconstruction:
 
     @classmethod
     def build(
-        cls, graph: Graph, shapes: Shapes, settings: Settings, bottleneck: Bottleneck,
-        execution: Execution, rounding: Rounding, worker: Worker,
+        cls, graph: Graph, shapes: Shapes, settings: Settings, execution: Execution,
+        rounding: Rounding, worker: Worker,
     ) -> Reconstruction:  # fmt: skip
         """Runs the model on more samples, where few were run.
 
@@ -106,6 +106,7 @@ class Reconstruction:
 
         if execution.synthetic:
             raise Unavailable(NO_DATA)
+        bottleneck = Bottleneck.build(graph, shapes)
         if rounding.drawn_by(bottleneck.output) is not None:
             raise Unavailable("the output is drawn at random")
         given, made = _rows(graph, shapes, settings, bottleneck, execution, worker)

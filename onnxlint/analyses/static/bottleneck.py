@@ -15,6 +15,9 @@ from onnxlint.model.graph.place import Place
 
 NO_BOTTLENECK = "no output has as many elements as an input that passes a narrower value"
 
+MOST_SOURCES = 8
+"""Inputs that are looked at: a model with more has them for its cache."""
+
 FEWEST = 3
 """Elements of a sample: of two, an output is not told from another one."""
 
@@ -52,7 +55,7 @@ class Bottleneck:
 
 
 def _found(graph: Graph, shapes: Shapes) -> Iterator[Bottleneck]:
-    for source in graph.inputs:
+    for source in graph.inputs[:MOST_SOURCES]:
         shape = shapes.of(source)
         if shape is None or not shape.is_float or not shape.dims:
             continue
