@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -50,8 +52,7 @@ LEAST_ERROR = 0.02
 UNASKED = "requires --compare-simple or --baseline; unasked only models of one dense layer"
 
 
-@dataclass(frozen=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """What a model reaches: `figure` is its accuracy or RMSE, `error` its mistakes or RMSE.
 
     `recall` is the mean over the classes of a classification; None where it is not known.
@@ -64,8 +65,7 @@ class Reached:
     is_linear: bool = False
 
 
-@dataclass(frozen=True)
-class Baselines:
+class Baselines(Struct, frozen=True):
     """By name, the accuracy of each baseline, or its RMSE in a regression.
 
     `unbeaten` are those that the model is no better than. A model without a mistake beats all; a

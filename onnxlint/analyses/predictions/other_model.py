@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution.worker import Worker

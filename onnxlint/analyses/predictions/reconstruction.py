@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -39,8 +41,7 @@ DOUBT = 1.645
 """Standard errors of the mean difference: 95%, one-sided."""
 
 
-@dataclass(frozen=True, eq=False)
-class Reconstruction:
+class Reconstruction(Struct, frozen=True, eq=False, dict=True):
     """The squared error of each sample, by the model, by PCA, and by the mean of all.
 
     The errors are means over the elements of a sample; `scaled` and `scaled_pca` are those of

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import serialised
@@ -38,8 +40,7 @@ CHANCE = 2.576
 Kind = Literal["tree", "forest", "boosted"]
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """The loss on other samples with the first `trees` of `of`, and `full` with all of them."""
 
     trees: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.static.shapes import Dim, Shapes
@@ -22,8 +23,7 @@ FEWEST = 3
 """Elements of a sample: of two, an output is not told from another one."""
 
 
-@dataclass(frozen=True)
-class Bottleneck:
+class Bottleneck(Struct, frozen=True):
     """An output with as many elements as an input, and the `width` of what is between them.
 
     `value` is the narrowest; there are layers on both sides of it, as in an autoencoder. Widths are

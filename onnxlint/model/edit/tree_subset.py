@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, NodeProto
@@ -13,8 +14,7 @@ LEAVES = ("class_", "target_")
 """How attributes on what leaves give begin, of classifiers and of regressors."""
 
 
-@dataclass(frozen=True)
-class Leaves:
+class Leaves(Struct, frozen=True):
     """What the leaves of an ensemble give, row by row: of which tree, for which output, how much.
 
     `trees` are the numbers of all trees, in their order.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.runtime.protocol import Array
 
@@ -15,8 +15,7 @@ FOLDS = 5
 """Every sample is predicted by a baseline that was fitted on the other four fifths."""
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
+class Samples(Struct, frozen=True, eq=False, dict=True):
     """Labelled samples: by input what is fed, a row a sample, and the numbers of it as a table.
 
     `numeric` are the inputs whose numbers mean a size or a degree.

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
+
+from msgspec.structs import replace
 
 from onnxlint import Finding, NotApplicable, Option, Severity, Stage, TrainScores, TreeFit, rule
 
