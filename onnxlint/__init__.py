@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from onnxlint.analyses.predictions.outputs import Outputs
     from onnxlint.analyses.predictions.predictions import Misnomer, Predictions
     from onnxlint.analyses.predictions.reachable import Reachable
+    from onnxlint.analyses.predictions.reconstruction import Reconstruction
     from onnxlint.analyses.predictions.scores import Scores
     from onnxlint.analyses.predictions.train_scores import Gap, TrainScores
+    from onnxlint.analyses.predictions.tree_fit import TreeFit
     from onnxlint.analyses.ranges.hazard import Hazard
     from onnxlint.analyses.ranges.hazards import Hazards
     from onnxlint.analyses.ranges.range import Range
@@ -194,6 +196,7 @@ _HOMES = {
     "Ranges": "onnxlint.analyses.ranges.ranges",
     "Reach": "onnxlint.analyses.trace.gradient_propagation",
     "Reachable": "onnxlint.analyses.predictions.reachable",
+    "Reconstruction": "onnxlint.analyses.predictions.reconstruction",
     "Reference": "onnxlint.analyses.comparison.reference",
     "ReleaseDiff": "onnxlint.release_diff",
     "Reruns": "onnxlint.analyses.execution.reruns",
@@ -228,6 +231,7 @@ _HOMES = {
     "Trail": "onnxlint.analyses.static.layers",
     "Trees": "onnxlint.analyses.static.trees",
     "TrainScores": "onnxlint.analyses.predictions.train_scores",
+    "TreeFit": "onnxlint.analyses.predictions.tree_fit",
     "Tried": "onnxlint.analyses.stability.sensitivity",
     "Unavailable": "onnxlint.analyses",
     "UnknownName": "onnxlint.analyses.static.contract",
@@ -339,6 +343,7 @@ __all__ = [
     "Ranges",
     "Reach",
     "Reachable",
+    "Reconstruction",
     "Reference",
     "ReleaseDiff",
     "Reruns",
@@ -372,6 +377,7 @@ __all__ = [
     "Trace",
     "Trail",
     "TrainScores",
+    "TreeFit",
     "Trees",
     "Tried",
     "Unavailable",

@@ -104,6 +104,7 @@ class Choices(msgspec.Struct, **TABLE):
     train_data: str | None = None
     train_labels: str | None = None
     compare_simple: bool | None = None
+    baselines: list[str] = []
     time_limit: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_TIME_LIMIT)] | None = None
     memory_limit: str | None = None
     budget: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_TIME_LIMIT)] | None = None

@@ -17,6 +17,9 @@ Table = dict[str, Any]
 _PATHS = ("data", "reference", "labels", "train-data", "train-labels", "accepted")
 """Keys that name a file; data may name a function instead, which no folder changes."""
 
+_PATH_LISTS = ("baselines", "rule-paths")
+"""Keys that name several; a baseline may be a function, too."""
+
 _ADD_UP = ("ignore", "per-model", "rule", "rule-paths", "require-packs", "suppress")
 """Lists of which each file adds its own to those that it extends."""
 
@@ -79,9 +82,9 @@ def with_paths(table: Table, folder: Path) -> Table:
         return str(folder.absolute() / written) if is_path else written
 
     paths: Table = {key: placed(table[key]) for key in _PATHS if key in table}
-    rules = table.get("rule-paths")
-    if isinstance(rules, list):
-        paths["rule-paths"] = [placed(written) for written in rules]
+    for key in _PATH_LISTS:
+        if isinstance(table.get(key), list):
+            paths[key] = [placed(written) for written in table[key]]
     per_model = table.get("per-model")
     if isinstance(per_model, list):
         paths["per-model"] = [with_paths(each, folder) if isinstance(each, dict) else each

@@ -151,7 +151,7 @@ def _settings(
         settings = replace(given, inputs=inputs, outputs=outputs)
     full = settings.full_trace or choice.needs("run")  # what is not recorded is not found
     return replace(
-        settings, reference=None, compare_simple=False, integers=True, full_trace=full
+        settings, reference=None, compare_simple=False, baselines=(), integers=True, full_trace=full
     )  # fmt: skip
 
 

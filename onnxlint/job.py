@@ -144,6 +144,7 @@ def settings_of(loaded: Loaded, model: str | None = None, **given: Any) -> Setti
 
     data, reference, labels, memory = map(said, ("data", "reference", "labels", "memory_limit"))
     train_data, train_labels = map(said, ("train_data", "train_labels"))
+    baselines = next((each.baselines for each in reversed(choices) if each.baselines), ())
     settings = Settings(
         data=loaded.path(data) if data else None,
         reference=loaded.path(reference) if reference else None,
@@ -151,6 +152,7 @@ def settings_of(loaded: Loaded, model: str | None = None, **given: Any) -> Setti
         train_data=loaded.path(train_data) if train_data else None,
         train_labels=LabelSource.of(loaded.path(train_labels)) if train_labels else None,
         compare_simple=said("compare_simple"),
+        baselines=tuple(map(loaded.path, baselines)),
         seed=said("seed"),
         time_limit=said("time_limit"),
         memory_limit=parse_bytes(memory) if memory else None,

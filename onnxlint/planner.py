@@ -161,7 +161,9 @@ def options_of(planner: Planner) -> Iterator[str]:
     if planner.settings is not None:
         own, default = planner.settings, Settings()
         names = [
-            name for name in (*_VALUES, *_FLAGS) if getattr(own, name) != getattr(default, name)
+            name
+            for name in (*_VALUES, *_FLAGS, "baselines")
+            if getattr(own, name) != getattr(default, name)
         ]
         given = {name: getattr(own, name) for name in names}
     yield from _option("--stage", planner.stage)
@@ -173,6 +175,8 @@ def options_of(planner: Planner) -> Iterator[str]:
     yield from (flag for flag, is_set in flags.items() if is_set)
     for name, option in _VALUES.items():
         yield from _option(option, given.get(name))
+    yield from (word for each in given.get("baselines") or ()
+                for word in ("--baseline", str(each)))  # fmt: skip
     yield from (word for name, words in _FLAGS.items() if given.get(name) for word in words)
     signers = given["provenance"].signature if given.get("provenance") else None
     if signers is not None:

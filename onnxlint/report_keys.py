@@ -129,8 +129,8 @@ def _states_of(job: Job) -> Iterator[Any]:
         yield tree_state(data)
     for labels in filter(None, (settings.labels, settings.train_labels)):
         yield _label_state(labels.file)
-    if settings.reference is not None:
-        yield _reference_state(settings.reference)
+    for model in filter(None, (settings.reference, *settings.baselines)):
+        yield _reference_state(model)
     for source in job.rule_sources:
         yield tree_state(source, RULE_SUFFIXES)
     yield from _signature_states(job)

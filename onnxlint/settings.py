@@ -191,7 +191,8 @@ class Settings(Struct, frozen=True):
     operations; None leaves it to what a run costs.
 
     `labels` tell what should come out of `data`, sample by sample; with `compare_simple` simple
-    models are fitted to them, to compare with.
+    models are fitted to them, to compare with; `baselines` are ONNX files, or `module:function`, to
+    compare with, too.
     `targets` are the names of those on which the model is to run: `ort-cpu`, `tensorrt-10.15`.
     `full_trace` watches every float value instead of those where fused kernels end, and integers;
     `integers` watches these without the others. `sample` is the only one that is run, of as many as
@@ -223,6 +224,7 @@ class Settings(Struct, frozen=True):
     outputs: Mapping[str, OutputContract] = field(default_factory=dict)
     labels: LabelSource | None = None
     compare_simple: bool = False
+    baselines: tuple[Path, ...] = ()
     architecture: Architecture = field(default_factory=Architecture)
     values: Mapping[str, ValuePromise] = field(default_factory=dict)
     budgets: Budgets = field(default_factory=Budgets)
@@ -239,6 +241,7 @@ class Settings(Struct, frozen=True):
             given = getattr(self, name)
             if isinstance(given, str):  # as people write paths
                 force_setattr(self, name, Path(given))
+        force_setattr(self, "baselines", tuple(map(Path, self.baselines)))
         for name in ("labels", "train_labels"):
             given = getattr(self, name)
             if isinstance(given, str | Path):

@@ -27,14 +27,15 @@ FILES = {
 KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name in names}
 RUNNING = {
     f"test_{name}" for name in (
-        "act_rules", "asserting", "behaviour", "channels", "class_folders", "confusion",
-        "constant_guess", "contract", "costs",
+        "act_rules", "asserting", "baselines", "behaviour", "channels", "class_folders",
+        "confusion", "constant_guess", "contract", "costs",
         "data_rules", "expected", "hints", "init", "inspect", "label_reach", "labelled",
         "layers_inside", "model_explorer",
         "nan_marks", "positions", "predictions", "profile", "propagation", "public_reports",
         "reference", "refusals",
         "release_diff", "reruns", "runtime_rules", "scores", "series", "shapes", "synthesis",
-        "targets", "tensorboard", "ties", "together", "trace", "within", "witnesses",
+        "targets", "tensorboard", "ties", "together", "trace", "two_sets", "within",
+        "witnesses",
     )
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""

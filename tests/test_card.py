@@ -26,7 +26,7 @@ def test_a_card_tells_metrics_and_versions():
     text = card(REPORTS[1])
     assert text.startswith("## Quality (onnxlint)\n\n**Passed**: 0 errors, 0 warnings, 0 info.\n")
     for line in ("| Accuracy | 0.9725 |", "| Recall of cat | 1 |", "| Calibration error | 0.02 |",
-                 "| Simple model majority class: accuracy | 0.1 |",
+                 "| Baseline majority class: accuracy | 0.1 |",
                  "400 labelled samples"):  # fmt: skip
         assert line in text
     assert "\x1b" not in text

@@ -604,11 +604,13 @@ def test_what_labels_need(arguments, onnxlint, write_model, tmp_path):
 
 
 def test_a_missing_scikit_learn_is_told(monkeypatch):
-    from onnxlint.runtime.metrics import sklearn_baselines
+    from onnxlint.runtime.metrics.fits import Samples
+    from onnxlint.runtime.metrics.simple_models import logistic_regression
 
     monkeypatch.setitem(sys.modules, "sklearn", None)
+    samples = Samples({"x": np.ones((60, 2))}, ("x",), np.ones(60, np.int64))
     with pytest.raises(DataError, match=r"pip install 'onnxlint\[baseline\]'"):
-        sklearn_baselines.classified(np.ones((60, 2)), np.ones(60), 0)
+        logistic_regression(samples, samples)
 
 
 # Classes that stand for others

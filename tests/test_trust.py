@@ -44,6 +44,7 @@ RUNS = {
     "pyproject": "[tool.onnxlint]\nrule-paths = ['evil.py']",
     "extend": "extend = 'more.toml'",
     "data": "data = 'evil:samples'",
+    "baselines": "data = 'x.npz'\nlabels = 'x.npz:y'\nbaselines = ['evil:fit']",
     "reference": "reference = 'other.onnx'\nrule-paths = ['evil.py']",
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onnxlint.model.edit.tree_subset import keep_trees
 from onnxlint.pipeline import lint
 from onnxlint.planner import Planner, options_of
 from onnxlint.runtime.metrics import bootstrap
@@ -16,11 +17,11 @@ from onnxlint.settings import LabelSource, Settings
 SETS = Path(__file__).parent.parent / "fixtures" / "two_sets"
 
 
-def judged(model: str, train: Path, data: Path):
+def judged(model: str, train: Path, data: Path, key: str = "y"):
     """The report of PRD014 alone."""
     settings = Settings(
-        data=data, labels=LabelSource(data, "y"), train_data=train,
-        train_labels=LabelSource(train, "y"), samples=1000,
+        data=data, labels=LabelSource(data, key), train_data=train,
+        train_labels=LabelSource(train, key), samples=1000,
     )  # fmt: skip
     return lint(SETS / model, select=["PRD014"], settings=settings)
 
@@ -48,6 +49,60 @@ def test_exchanged_files_are_the_reverse():
     ((severity, message),) = found("memorised.onnx", "noisy_held_out.npz", "noisy.npz")
     assert severity == "warning"
     assert message.startswith("accuracy rises from ")
+
+
+@pytest.mark.parametrize(
+    ("name", "train", "severities"),
+    [("curve_memorised", "curve_few", ["warning"]), ("curve_sound", "curve_many", [])],
+)
+def test_a_regression(name, train, severities):
+    seen = found(f"{name}.onnx", f"{train}.npz", "curve_others.npz")
+    assert [severity for severity, _ in seen] == severities
+    assert all(message.startswith("R² falls from 1 on 100 training") for _, message in seen)
+
+
+TREES = {
+    "tree_grown": ("noisy", "warning", "accuracy falls from 1 on 240"),
+    "tree_sound": ("clear", "info", "log loss rises"),
+    "forest_grown": ("clear", "info", "trees fit what they are grown on"),
+    "forest_drawn": ("drawn", "warning", "accuracy falls from 0.98"),
+    "boosted_sound": ("clear", "info", "log loss rises"),
+    "boosted_close": ("noisy", "info", "with fewer of its trees the loss"),
+    "boosted_long": ("noisy", "warning", "with the first 4 of 60 trees the log loss"),
+    "tree_grown_amount": ("noisy", "warning", "R² falls from 1 on 240"),
+    "forest_grown_amount": ("noisy", "info", "trees fit what they are grown on"),
+    "boosted_sound_amount": ("clear", "info", "mean squared error rises"),
+    "boosted_long_amount": ("noisy", "warning", "with the first 4 of 60 trees the mean squared"),
+}  # fmt: skip
+"""What is said of trees of scikit-learn: a lead that they have by construction is no warning."""
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_trees_are_judged_by_what_they_do_on_other_samples(name):
+    kind, severity, said = TREES[name]
+    files = (SETS / f"trees_{kind}_{part}.npz" for part in ("grown_on", "others"))
+    report = judged(f"{name}.onnx", *files, "amount" if "amount" in name else "y")
+    assert report.error is None
+    ((seen, message),) = [(each.severity.value, each.message) for each in report.findings]
+    assert seen == severity
+    assert said in message
+
+
+def test_some_trees_of_an_ensemble_add_up_to_all_of_it():
+    onnx = pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    x = np.load(SETS / "trees_noisy_others.npz")["x"]
+
+    def outputs(kept: list[int] | None) -> np.ndarray:
+        model = onnx.load(SETS / "boosted_long_amount.onnx")
+        (node,) = (each for each in model.graph.node if each.op_type == "TreeEnsembleRegressor")
+        if kept is not None:
+            keep_trees(node, kept)
+        return runtime.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
+
+    base = outputs([0]) + outputs([1]) - outputs([0, 1])
+    rest = outputs([*range(1, 60)])
+    assert np.allclose(outputs([0]) + rest - base, outputs(None), atol=1e-3)
 
 
 def test_both_sets_are_in_the_report():

@@ -33,7 +33,7 @@ def reported(analyses: Analyses) -> Iterator[type]:
         yield ConstantGuess
         if settings.train_data is not None:
             yield TrainScores
-        if settings.compare_simple:
+        if settings.compare_simple or settings.baselines:
             yield Baselines
     if analyses.have(Trace) is not None and analyses.have(Ranges) is not None:
         yield ObservedBounds

@@ -65,7 +65,7 @@ SECTIONS = {
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted", "public_key", "certificate_chain"),
     "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
-                   "compare_simple", "reference"),
+                   "compare_simple", "baseline", "reference"),
     "Execution": ("static_only", "trace", "save_witness", "budget", "time_limit", "memory_limit",
                   "jobs", "executor", "max_download", "no_cache", "cache_dir"),
     "Fixes": ("fix", "fix_output", "diff", "unverified_fixes"),
@@ -175,6 +175,14 @@ SECTIONS = {
     "--compare-simple",
     is_flag=True,
     help="Compare with scikit-learn's majority-class and linear models (needs --labels).",
+)
+@click.option(
+    "--baseline",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Compare with a baseline of your own on the same samples and labels: an ONNX file, or "
+    "module:function, which is fitted to --train-data or by cross-validation (needs --labels).",
 )
 @click.option(
     "--reference",
@@ -362,7 +370,7 @@ def command(
     from onnxlint.cli.formats import wanted_reports
     from onnxlint.cli.output import check_reports
     from onnxlint.cli.presentation import Presentation
-    from onnxlint.cli.recording import Recording
+    from onnxlint.cli.recording import Recording, check_record
     from onnxlint.cli.reporting import Reporting
     from onnxlint.cli.verdict import outcome_of
     from onnxlint.cli.viewers import Viewers, check_models, give
@@ -382,9 +390,10 @@ def command(
     if fix or diff:
         from onnxlint.cli.fix import check_fixing, fixer
 
-        check_fixing([*models_by_path], fix_output, options, diff=diff, formats=formats)
+        check_fixing(tasks, fix_output, options, diff=diff, formats=formats)
         lint = fixer(fix_output, diff=diff, unverified=unverified_fixes)
     check_reports(wanted, fix_output, tasks, options)
+    check_record(record, wanted)
     looks = Presentation(show, quiet, verbose, show_not_applicable, not no_hints)
     run = looks.run(tasks, planner.packs)
     reporting, recording = Reporting([] if diff else wanted, run), Recording(record, tasks)

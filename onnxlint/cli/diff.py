@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +119,7 @@ def command(
     _check_format(name)
     planner = _planner(**given)
     planner.portrays = name == "html"
-    _check_files(old, new, output, given)
+    _check_files(old, new, output, given, planner)
     from onnxlint.cli.output import write_report, write_to_terminal
     from onnxlint.diffing.releases import DiffError, planned_diff
 
@@ -170,9 +169,12 @@ def _planner(
     )  # fmt: skip
 
 
-def _check_files(old: str, new: str, output: Path | None, given: dict[str, Any]) -> None:
+def _check_files(
+    old: str, new: str, output: Path | None, given: dict[str, Any], planner: Planner
+) -> None:
     """Refuses what is not there, and a report that would overwrite what is read."""
     from onnxlint.cli.planning import check_data, check_labels
+    from onnxlint.cli.read_files import named_files, of_jobs
     from onnxlint.settings import LabelSource
 
     data, labels = given["data"], given["labels"] and LabelSource.of(given["labels"])
@@ -180,31 +182,22 @@ def _check_files(old: str, new: str, output: Path | None, given: dict[str, Any])
     if labels is not None:
         check_labels(labels, data)
     if output is not None:
-        _check_output(output, [*_read(old, new, given)])
-
-
-def _read(old: str, new: str, given: dict[str, Any]) -> Iterator[tuple[str, Path]]:
-    from onnxlint.settings import LabelSource
-
-    yield from (("OLD", Path(old)), ("NEW", Path(new)))  # an address is the path of no file
-    labels = given["labels"] and LabelSource.of(given["labels"]).file
-    named = {"data": given["data"], "labels": labels, "config": given["config"]}
-    yield from ((f"the file of --{name}", file) for name, file in named.items() if file)
-    yield from (("the file of --rules", file) for file in given["rules"])
+        models = [("OLD", Path(old)), ("NEW", Path(new))]
+        _check_output(output, [*models, *named_files(given), *of_jobs([planner.job(new)])])
 
 
 def _check_output(output: Path, read: list[tuple[str, Path]]) -> None:
     from onnxlint.cli.models import FOLDER_SUFFIXES
-    from onnxlint.cli.output import is_same
+    from onnxlint.cli.output import check_replaceable
+    from onnxlint.cli.read_files import check_unread
 
     named = f"--output {str(output)!r}"
     if output.suffix.lower() in FOLDER_SUFFIXES:
         raise click.UsageError(f"{named} is the name of a model: it is for the report")
     if not output.parent.is_dir():
         raise click.UsageError(f"{named}: folder {str(output.parent)!r} does not exist")
-    for what, file in read:
-        if is_same(output, file):
-            raise click.UsageError(f"{named} would overwrite {what}; choose another name")
+    check_unread(named, output, read)
+    check_replaceable(output, named)
 
 
 def _rendered(

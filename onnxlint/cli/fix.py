@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from onnxlint.cli.output import fixed_models, is_same, named_files, write_report, write_to_terminal
+from onnxlint.cli.output import fixed_models, write_report, write_to_terminal
+from onnxlint.cli.read_files import check_unread, named_files, of_jobs
 from onnxlint.fixing import FixRequest, fix_model
 from onnxlint.remote.address import is_remote
 from onnxlint.report import ModelReport
@@ -34,9 +35,11 @@ def fixer(target: Path | None, *, diff: bool, unverified: bool) -> Lint:
 
 
 def check_fixing(
-    paths: list[str], target: Path | None, options: Options, *, diff: bool, formats: Sequence[str]
-) -> None:
+    jobs: Sequence[Job | ModelReport], target: Path | None, options: Options, *, diff: bool,
+    formats: Sequence[str],
+) -> None:  # fmt: skip
     """Finds mistakes before any model is read."""
+    paths = [job.path for job in jobs]
     if importlib.util.find_spec("onnx_ir") is None:
         raise click.UsageError("--fix requires onnx-ir: pip install 'onnxlint[fix]'")
     if diff and target is not None:
@@ -51,7 +54,7 @@ def check_fixing(
         raise click.UsageError(message)
     if target is not None:
         _check_target(paths, target)
-        _check_inputs(paths, target, options)
+        _check_inputs(jobs, paths, target, options)
 
 
 def _check_target(paths: list[str], target: Path) -> None:
@@ -70,15 +73,13 @@ def _check_target(paths: list[str], target: Path) -> None:
         raise click.UsageError(f"{named} {problem}; choose another name")
 
 
-def _check_inputs(paths: list[str], target: Path, options: Options) -> None:
-    """A fixed model takes the place of no file that the command line names for another purpose."""
+def _check_inputs(
+    jobs: Sequence[Job | ModelReport], paths: list[str], target: Path, options: Options
+) -> None:
+    """A fixed model takes the place of no file that is read for another purpose."""
+    read = [*named_files(vars(options)), *of_jobs(jobs)]
     for file in fixed_models(target, paths):
-        for what, other in named_files(options):
-            if is_same(file, other):
-                message = (
-                    f"--fix-output {str(target)!r} would overwrite {what}; choose another name"
-                )
-                raise click.UsageError(message)
+        check_unread(f"--fix-output {str(target)!r}", file, read)
 
 
 def _fix(job: Job, request: FixRequest, *, watcher: Watcher, workers: Workers) -> ModelReport:

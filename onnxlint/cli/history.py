@@ -90,7 +90,7 @@ def _prune(db: str, keep: int, model: str | None) -> None:
 
 
 def _check(format_: str, db: str, output: Path | None) -> None:
-    from onnxlint.cli.output import is_same
+    from onnxlint.cli.read_files import is_same
     from onnxlint.reporters.registry import FormatError, check_format
 
     if output is not None and is_same(output, Path(db)):

@@ -266,7 +266,9 @@ def _settings(
         labels=labels and LabelSource.of(labels), full_trace=trace and trace == "full",
         memory_limit=memory_limit and parse_bytes(memory_limit), **given,
     )  # fmt: skip
-    settings = replace(settings, reference=None, compare_simple=False, integers=True, sample=sample)
+    settings = replace(
+        settings, reference=None, compare_simple=False, baselines=(), integers=True, sample=sample
+    )
     if sample is not None:
         settings = replace(settings, samples=max(settings.samples, sample + 1))
     check_files(settings)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from onnxlint.cli.models import FOLDER_SUFFIXES
+from onnxlint.cli.read_files import check_unread, is_same, models, named_files, of_jobs
 from onnxlint.cli.streams import CLOSED
 from onnxlint.safety.writing import replacing
 
@@ -61,40 +62,8 @@ def _check_report(
     for fixed in fixed_models(fix_output, paths):
         if is_same(output, fixed):
             raise click.UsageError(f"{named} is also the file of --fix-output; choose another name")
-    for what, file in (*_read(paths, options), *_configured(jobs)):
-        if is_same(output, file):
-            raise click.UsageError(f"{named} would overwrite {what}; choose another name")
-    _check_replaceable(output, named)
-
-
-def named_files(options: Options) -> Iterator[tuple[str, Path]]:
-    """What the command line names to be read beside models, and by which option."""
-    from onnxlint.settings import LabelSource
-
-    both = (options.labels, options.train_labels)
-    labels, trained = (None if each is None else LabelSource.of(each).file for each in both)
-    given = {"data": options.data, "reference": options.reference, "labels": labels,
-             "train-data": options.train_data, "train-labels": trained,
-             "config": options.config}  # fmt: skip
-    yield from ((f"the file of --{name}", file) for name, file in given.items() if file is not None)
-    yield from (("the file of --rules", file) for file in options.rules)
-
-
-def _read(paths: Iterable[str], options: Options) -> Iterator[tuple[str, Path]]:
-    yield from (("a model to lint", Path("/dev/stdin" if path == "-" else path)) for path in paths)
-    yield from named_files(options)
-
-
-def _configured(jobs: Iterable[Job | ModelReport]) -> Iterator[tuple[str, Path]]:
-    """What a configuration names to be read."""
-    from onnxlint.job import Job
-
-    for settings in (job.settings for job in jobs if isinstance(job, Job)):
-        both = (settings.labels, settings.train_labels)
-        labels, trained = (None if each is None else each.file for each in both)
-        files = {"data": settings.data, "reference": settings.reference, "labels": labels,
-                 "train-data": settings.train_data, "train-labels": trained}  # fmt: skip
-        yield from ((f"'{key}' of the configuration", file) for key, file in files.items() if file)
+    check_unread(named, output, (*models(paths), *named_files(vars(options)), *of_jobs(jobs)))
+    check_replaceable(output, named)
 
 
 def fixed_models(fix_output: Path | None, paths: Iterable[str]) -> list[Path]:
@@ -106,17 +75,7 @@ def fixed_models(fix_output: Path | None, paths: Iterable[str]) -> list[Path]:
     return [fix_output]
 
 
-def is_same(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one file, by links, another name of it, or another spelling."""
-    try:
-        return one.samefile(other)
-    except OSError:  # one is not there
-        return os.path.realpath(one) == os.path.realpath(other)
-    except ValueError:  # one that no file is called, as it holds NUL
-        return False
-
-
-def _check_replaceable(output: Path, named: str) -> None:
+def check_replaceable(output: Path, named: str) -> None:
     """An existing file that is not text is not an earlier report, but weights or samples."""
     if output.is_symlink() and os.path.realpath(output) == os.path.abspath(output):  # noqa: PTH100
         raise click.UsageError(f"{named} is a link to itself; choose another name")
@@ -178,7 +137,7 @@ def write_report(rendered: str, output: Path, named: str) -> None:
     if _is_standard_output(output):
         click.echo(text, nl=False)
         return
-    _check_replaceable(output, named)
+    check_replaceable(output, named)
     data = text.encode("utf-8", "backslashreplace")
     try:
         if output.exists() and not output.is_file():  # a pipe, a terminal, /dev/null

@@ -58,6 +58,7 @@ class Options(Struct, frozen=True):
     train_labels: Path | None = None
     public_key: Path | None = None
     certificate_chain: tuple[Path, ...] = ()
+    baseline: tuple[Path, ...] = ()
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -81,6 +82,7 @@ def planner_of(options: Options) -> Planner:
         "train_data": options.train_data,
         "train_labels": options.train_labels and LabelSource.of(options.train_labels),
         "compare_simple": options.compare_simple or None,
+        "baselines": options.baseline or None,
         "samples": options.samples,
         "seed": options.seed,
         "time_limit": options.time_limit,
@@ -192,12 +194,16 @@ def check_files(settings: Settings) -> None:
     if settings.series is None:  # of which each checkpoint may be judged by what trained it alone
         _check_training(settings)
     if labels is None:
-        if settings.compare_simple:
-            raise click.UsageError("--compare-simple requires --labels")
+        for option, value in (("compare-simple", settings.compare_simple),
+                              ("baseline", settings.baselines)):  # fmt: skip
+            if value:
+                raise click.UsageError(f"--{option} requires --labels")
         return
     if settings.data is None:
         raise click.UsageError("--labels requires --data")
     check_labels(labels, settings.data)
+    for baseline in settings.baselines:
+        check_data(baseline, "--baseline")
     if settings.compare_simple and find_spec("sklearn") is None:
         message = "--compare-simple requires scikit-learn: pip install 'onnxlint[baseline]'"
         raise click.UsageError(message)

@@ -10,13 +10,29 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
+from onnxlint.cli.read_files import is_same
 from onnxlint.safety.printable import printable
 
 if TYPE_CHECKING:
+    from onnxlint.cli.formats import Wanted
     from onnxlint.history.records import Recorded
     from onnxlint.job import Job
     from onnxlint.report import ModelReport
     from onnxlint.reporters.protocol import Run
+
+
+def check_record(target: str | None, wanted: Sequence[Wanted]) -> None:
+    """Refuses a history that is also a report.
+
+    Raises:
+        click.UsageError: it is.
+    """
+    if target is None or _URI.match(target):
+        return
+    for each in wanted:
+        if each.file is not None and is_same(each.file, Path(target)):
+            message = f"--record and {each.option} name one file; choose another name"
+            raise click.UsageError(message)
 
 
 class Recording:

@@ -17,7 +17,7 @@ SECTIONS = {
     "Report": ("output", "opens", "record", "color"),
     "Page": ("time", "layer", "tsne"),
     "Input data": ("data", "samples", "seed", "labels", "train_data", "train_labels",
-                   "compare_simple", "reference"),
+                   "compare_simple", "baseline", "reference"),
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted"),
     "Execution": ("static_only", "trace", "budget", "time_limit", "memory_limit", "jobs",

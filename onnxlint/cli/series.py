@@ -35,7 +35,8 @@ SECTIONS = {
 
 _OWN = {"steps", "train_data", "train_labels", "jobs", "tensorboard"}
 _UNASKED = {
-    "stage": None, "target": (), "reference": None, "compare_simple": False, "trace": None,
+    "stage": None, "target": (), "reference": None, "compare_simple": False, "baseline": (),
+    "trace": None,
     "save_witness": None, "accepted": None, "no_accepted": False,
 }  # fmt: skip
 """Options of `check` that say nothing about a series."""
@@ -88,13 +89,13 @@ def _series(
 
     viewers = Viewers.of(tensorboard, None, None)
     wanted = wanted_reports(formats, output)
-    options = options_of(given | _UNASKED)
+    trained = {"train_data": train_data, "train_labels": train_labels}
+    options = options_of(given | _UNASKED | trained)
     _check_training(train_data, train_labels)
     files = _checkpoints(models, steps, jobs)
-    planner = _with_series(planner_of(options), files, train_data, train_labels)
+    planner = _with_series(planner_of(options), files)
     job = _job(planner, files, options)
-    for each in files.files:
-        check_reports(wanted, None, [replace(job, path=str(each))], options)
+    check_reports(wanted, None, [job], options)
     looks = Presentation(show, quiet, verbose, show_not_applicable, not no_hints)
     run = looks.run([job], planner.packs)
     reporting, recording = Reporting(wanted, run), Recording(record, [job])
@@ -145,14 +146,8 @@ def _checkpoints(models: tuple[str, ...], steps: tuple[int, ...], jobs: int) -> 
         raise click.UsageError(str(error)) from error
 
 
-def _with_series(
-    planner: Planner, files: CheckpointFiles, data: Path | None, labels: Path | None
-) -> Planner:
-    from onnxlint.settings import LabelSource
-
-    source = None if labels is None else LabelSource.of(labels)
-    own = {"series": files, "train_data": data, "train_labels": source}
-    return replace(planner, overrides={**planner.overrides, **own})
+def _with_series(planner: Planner, files: CheckpointFiles) -> Planner:
+    return replace(planner, overrides={**planner.overrides, "series": files})
 
 
 def _job(planner: Planner, files: CheckpointFiles, options: Options) -> Job:

@@ -161,7 +161,7 @@ def alone(settings: Settings) -> Settings:
     """What holds for the model, without those that it is compared with."""
     from msgspec.structs import replace
 
-    return replace(settings, reference=None, compare_simple=False)
+    return replace(settings, reference=None, compare_simple=False, baselines=())
 
 
 def check_models(viewers: Viewers, models: Sequence[str], *, diff: bool) -> None:

@@ -81,7 +81,8 @@ def _checked(report: ModelReport) -> str:
 
 
 def _metrics(metrics: Metrics) -> Iterator[str]:
-    on = f"{counted(metrics.samples, 'labelled sample')}, {metrics.task}"
+    unit = "sample" if metrics.task == "reconstruction" else "labelled sample"
+    on = f"{counted(metrics.samples, unit)}, {metrics.task}"
     yield f"| Output {code(metrics.output, LONGEST)} | {_cell(on)} |"
     for name, title in _MEASURES.items():
         value, trained = getattr(metrics, name), getattr(metrics.train, name, None)
@@ -89,13 +90,13 @@ def _metrics(metrics: Metrics) -> Iterator[str]:
             yield f"| {title} | {value:.4g} |"
         if trained is not None:
             yield f"| {title} on training samples | {trained:.4g} |"
-    measure = "RMSE" if metrics.task == "regression" else "accuracy"
+    measure = "accuracy" if metrics.rmse is None else "RMSE"
     if metrics.constant is not None:
         answer = "mean of the labels" if metrics.task == "regression" else "most frequent class"
         yield f"| Always the {answer}: {measure} | {metrics.constant:.4g} |"
     yield from _recalls(metrics.recall or {})
     for name, value in (metrics.baselines or {}).items():
-        yield f"| Simple model {_cell(name)}: {measure} | {value:.4g} |"
+        yield f"| Baseline {_cell(name)}: {measure} | {value:.4g} |"
 
 
 def _recalls(recall: Mapping[str, float]) -> Iterator[str]:

@@ -208,7 +208,8 @@ def metrics_line(metrics: Metrics) -> str:
     if metrics.recall:
         worst, recall = min(metrics.recall.items(), key=lambda each: each[1])
         told.insert(1, f"lowest recall {recall:.4g} (class {printable(worst)})")
-    where = f"output {printable(metrics.output)!r}, {counted(metrics.samples, 'label')}"
+    unit = "reconstructed sample" if metrics.task == "reconstruction" else "label"
+    where = f"output {printable(metrics.output)!r}, {counted(metrics.samples, unit)}"
     numbered = _NUMBERED.get(metrics.numbered_by or "")
     line = f"{', '.join(told)} ({where}{f'; {numbered}' if numbered else ''})"
     if metrics.train is None:
@@ -226,6 +227,6 @@ def _figures(metrics: Metrics) -> Iterator[str]:
         "RMSE": metrics.rmse,
         "R²": metrics.r2,
         _CONSTANT[metrics.task == "regression"]: metrics.constant,
-        **(metrics.baselines or {}),
+        **{printable(name): each for name, each in (metrics.baselines or {}).items()},
     }
     yield from (f"{name} {number:.4g}" for name, number in numbers.items() if number is not None)

@@ -40,9 +40,11 @@ FAMILIES = {
     ),
     "CMP": Family(
         "CMP: comparison with a reference",
-        "The model beside another one, stored outputs, or simple baselines.",
+        "The model beside another one, stored outputs, or baselines.",
         "Each of these rules needs something to compare with: `--reference` for another model,\n"
-        "a test data set with expected outputs, or `--labels` with `--compare-simple`.\n"
+        "a test data set with expected outputs, or `--labels` with `--compare-simple` or\n"
+        "`--baseline`. Models of one layer and autoencoders are compared with what needs no training\n"
+        "of its own.\n"
         "[References and quantisation](../../guides/references.md) shows how to use them.",
     ),
     "CTR": Family(

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.predictions import label_fitting
@@ -217,7 +218,10 @@ class Scores(Struct, frozen=True, eq=False, dict=True):
 
     def contribute(self, report: Contributions) -> None:
         """How the model meets the labels."""
+        before = report.metrics  # of the reconstruction of this output, which comes in any order
         report.metrics = self.metrics()
+        if before is not None and before.output == report.metrics.output:
+            report.metrics = replace(report.metrics, baselines=before.baselines)
         if self.numbered_by == "order" and self.names is not None:
             report.losses.append(_in_order(self.output.value.name, self.names))
         if self.is_guessed:

@@ -50,31 +50,28 @@ class Gap(Struct, frozen=True, eq=False):
         return self.train - self.held_out
 
 
-class TrainScores(Struct, frozen=True, eq=False, dict=True):
-    """The same output beside the labels of both sets: `train` and `held_out`."""
+class TrainingSet(Struct, frozen=True, eq=False):
+    """The samples that the model was trained on: as they ran, and beside their labels.
 
-    train: Scores
-    held_out: Scores
-    seed: int
+    Both are None where none are given.
+    """
 
-    @property
-    def place(self) -> Place:
-        """Where the output stands."""
-        return self.held_out.place
+    scores: Scores | None = None
+    execution: Execution | None = None
 
     @classmethod
     def build(
         cls, graph: Graph, shapes: Shapes, settings: Settings, scores: Scores,
         execution: Execution, outputs: Outputs, worker: Worker,
-    ) -> TrainScores:  # fmt: skip
-        """Runs the model on the samples of training.
+    ) -> TrainingSet:  # fmt: skip
+        """Runs the model on them.
 
         Raises:
-            Unavailable: there are none.
+            Unavailable: the model did not run.
             DataError: they or their labels do not fit, or they are those of `--data`.
         """
         if settings.train_data is None or settings.train_labels is None:
-            raise Unavailable(NO_TRAINING)
+            return cls()
         own = replace(settings, data=settings.train_data, labels=settings.train_labels, sample=None)
         labels = Labels.build(own)
         trained = _ran(graph, shapes, own, execution, worker)
@@ -89,7 +86,31 @@ class TrainScores(Struct, frozen=True, eq=False, dict=True):
                 f"{own.labels}: these labels fit output {told}, those of {settings.labels} fit "
                 f"{scores.output.value.name!r} ({scores.task}); give both the same kind of labels"
             )
-        return cls(train, scores, settings.seed)
+        return cls(train, trained)
+
+
+class TrainScores(Struct, frozen=True, eq=False, dict=True):
+    """The same output beside the labels of both sets: `train` and `held_out`."""
+
+    train: Scores
+    held_out: Scores
+    seed: int
+
+    @property
+    def place(self) -> Place:
+        """Where the output stands."""
+        return self.held_out.place
+
+    @classmethod
+    def build(cls, settings: Settings, scores: Scores, training: TrainingSet) -> TrainScores:
+        """The scores of both sets.
+
+        Raises:
+            Unavailable: there are no samples of training.
+        """
+        if training.scores is None:
+            raise Unavailable(NO_TRAINING)
+        return cls(training.scores, scores, settings.seed)
 
     @cached_property
     def accuracy(self) -> Gap | None:

@@ -85,7 +85,8 @@ def _on(asked: Sequence[str], samples: str) -> Iterator[str]:
     """The same options on other samples, which have no labels."""
     words = iter(asked)
     for word in words:
-        if word in ("--data", "--labels", "--train-data", "--train-labels", "--samples"):
+        if word in ("--data", "--labels", "--train-data", "--train-labels", "--samples",
+                    "--baseline"):  # fmt: skip
             next(words)
         elif word != "--compare-simple":
             yield word

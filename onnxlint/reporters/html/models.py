@@ -204,7 +204,8 @@ def _facts(report: ModelReport) -> Iterator[tuple[str, str]]:
 def _measures(metrics: Metrics, classes: int) -> Iterator[tuple[str, str]]:
     yield "Output", metrics.output
     yield "Task", metrics.task
-    yield "Labelled samples", f"{metrics.samples:,}"
+    labelled = "Samples" if metrics.task == "reconstruction" else "Labelled samples"
+    yield labelled, f"{metrics.samples:,}"
     if metrics.train is not None:
         yield "Labelled training samples", f"{metrics.train.samples:,}"
     for name, title in _MEASURES.items():
@@ -215,12 +216,12 @@ def _measures(metrics: Metrics, classes: int) -> Iterator[tuple[str, str]]:
             yield f"{title} on training samples", number(trained)
     if metrics.log_loss is not None and metrics.task == "classification" and classes > 1:
         yield f"Log loss of equal probabilities, ln {classes:,}", number(math.log(classes))
-    measure = "RMSE" if metrics.task == "regression" else "accuracy"
+    measure = "accuracy" if metrics.rmse is None else "RMSE"
     if metrics.constant is not None:
         answer = "mean of the labels" if metrics.task == "regression" else "most frequent class"
         yield f"Always the {answer}: {measure}", number(metrics.constant)
     for name, value in (metrics.baselines or {}).items():
-        yield f"Simple model {name}: {measure}", number(value)
+        yield f"Baseline {name}: {measure}", number(value)
 
 
 def _row(row: TraceRow) -> list[str]:

@@ -61,7 +61,8 @@ def read(
         DataError: there are none, or they cannot be read.
     """
     with _readable(path), _members(path) as found:
-        known = {name: member for name, member in found.items() if name != without}
+        asked = {slot.name for slot in slots}  # what is reconstructed is an input and its labels
+        known = {name: member for name, member in found.items() if name != without or name in asked}
         if not known:
             raise DataError(f"{path}: {_emptiness(path)}")
         pairs = paired(known, slots)

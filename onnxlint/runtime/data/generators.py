@@ -40,7 +40,7 @@ def read(path: Path, slots: list[Slot], samples: int) -> Fed:
         MisfitError: what it yields does not fit the model.
         DataError: there is no such function, or it fails.
     """
-    with _importable(path.parent):
+    with importable(path.parent):
         return fed(path.name, lambda: _called(path), slots, samples)
 
 
@@ -73,7 +73,7 @@ def fed(source: str, make: Callable[[], Iterable[Any]], slots: list[Slot], sampl
 
 
 @contextlib.contextmanager
-def _importable(folder: Path) -> Iterator[None]:
+def importable(folder: Path) -> Iterator[None]:
     """Modules of the folder can be imported meanwhile."""
     entry = str(folder)
     sys.path.insert(0, entry)
@@ -84,7 +84,12 @@ def _importable(folder: Path) -> Iterator[None]:
             sys.path.remove(entry)
 
 
-def _called(path: Path) -> Iterable[Any]:
+def named(path: Path) -> Callable[..., Any]:
+    """What `module:function` names, imported; modules that it needs are looked for as it is.
+
+    Raises:
+        DataError: there is no such function.
+    """
     module_name, _, function_name = path.name.rpartition(":")
     try:
         function = getattr(importlib.import_module(module_name), function_name, None)
@@ -92,7 +97,11 @@ def _called(path: Path) -> Iterable[Any]:
         raise DataError(f"{path.name}: cannot be imported ({error})") from error
     if not callable(function):
         raise DataError(f"{path.name}: the module has no such function")
-    made = function()
+    return function  # type: ignore[no-any-return]
+
+
+def _called(path: Path) -> Iterable[Any]:
+    made = named(path)()
     if not isinstance(made, Iterable):
         raise DataError(f"{path.name}: must yield arrays, or dicts of them")
     return made

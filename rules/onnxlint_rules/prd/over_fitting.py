@@ -1,12 +1,15 @@
 """PRD014 over-fitting."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-from onnxlint import Finding, NotApplicable, Option, Severity, Stage, TrainScores, rule
+from msgspec.structs import replace
+
+from onnxlint import Finding, NotApplicable, Option, Severity, Stage, TrainScores, TreeFit, rule
 
 if TYPE_CHECKING:
-    from onnxlint import Gap
+    from onnxlint import Gap, Scores
 
 HIGH = 0.9
 """Accuracy on training samples above which the smaller gap holds (AUTOTRAINER)."""
@@ -20,10 +23,27 @@ LEAKED = (
     "and that training samples are given without augmentation"
 )
 
+GROWN = (
+    "; trees fit what they are grown on: only the second figure tells how good they are together"
+)
+FOREST = (
+    "judge a forest on other samples, or out of bag; fewer leaves (min_samples_leaf, max_depth) "
+    "help where that figure rises, whatever the first one does"
+)
+NO_STAGE = "; with fewer of its trees the loss on the others is not lower"
+BOOSTED = (
+    "boosting fits its samples ever closer, and stopping earlier would not help here; try a lower "
+    "learning rate, smaller trees or subsampling where other samples tell the difference"
+)
+PRUNE = (
+    "prune the tree (max_depth, min_samples_leaf, ccp_alpha), give more samples, or grow a forest"
+)
+STOP = "stop earlier (early_stopping, n_estimators), or lower the learning rate or the depth"
+
 
 @rule("PRD014", "over-fitting", severity=Severity.WARNING, stages=(Stage.TRAINED,))
 def over_fitting(
-    both: TrainScores, *,
+    both: TrainScores, fit: TreeFit, *,
     max_gap: Annotated[
         float, Option("lead on training samples over others, in accuracy or R²", unit="fraction")
     ] = 0.1,
@@ -51,6 +71,10 @@ def over_fitting(
     ours. All differences must be beyond chance: outside of what 99% of 1000 bootstrap samples of
     both sets show, drawn with `--seed`. Needs `--train-data` and `--train-labels` beside `--data`
     and `--labels`.
+    Trees fit their samples by construction. A lead of a forest, whose trees are averaged, is an
+    info, and so is that of boosted trees, unless fewer of its trees have a loss on other samples
+    that is lower by a tenth, beyond chance: then training went on for too long. A single tree, and
+    an ensemble that is no better than a constant on other samples, are judged as networks are.
     Fix: more samples, augmentation, weight decay, dropout, early stopping, or a smaller network.
 
     Bad:
@@ -95,18 +119,58 @@ def over_fitting(
         raise NotApplicable("the labels of a set are all the same number")
     limit = max_gap_above if both.accuracy and gap.train > HIGH else max_gap
     if gap.size >= limit and gap.low > 0:
-        yield _told(both, gap, measure, limit, OVERFITTED, f"{measure} falls")
+        yield _over_fitted(both, fit, _told(both, gap, measure, limit, _hint(fit),
+                                            f"{measure} falls"), max_loss_gap)  # fmt: skip
     elif -gap.size > max_reverse and gap.high < 0:
         yield _told(both, gap, measure, max_reverse, LEAKED, f"{measure} rises")
-    elif (loss := both.loss) is not None and _is_larger(both, loss, max_loss_gap):
+    elif (
+        (loss := both.loss) is not None
+        and fit.kind != "forest"
+        and (_is_larger(both, loss, max_loss_gap))
+    ):
         name = "log loss" if both.accuracy else "mean squared error"
-        yield _told(both, loss, name, max_loss_gap, OVERFITTED, f"{name} rises", Severity.INFO)
+        yield _told(both, loss, name, max_loss_gap, _hint(fit), f"{name} rises", Severity.INFO)
+
+
+def _over_fitted(
+    both: TrainScores, fit: TreeFit, told: Finding, max_loss_gap: float
+) -> Finding:  # fmt: skip
+    """The finding as it is of trees, which fit the samples of training by construction."""
+    if fit.kind in (None, "tree") or not _is_better_than_constant(both.held_out):
+        return told
+    if fit.kind == "forest":
+        return replace(told, severity=Severity.INFO, message=told.message + GROWN, hint=FOREST)
+    stage = fit.better_stage(LEAST_LOSS * _scale(both), max_loss_gap)
+    if stage is None:
+        return replace(told, severity=Severity.INFO, message=told.message + NO_STAGE, hint=BOOSTED)
+    name = "log loss" if both.accuracy else "mean squared error"
+    better = (
+        f"; with the first {stage.trees:,} of {stage.of:,} trees the {name} on the others is "
+        f"{stage.loss:.3g} instead of {stage.full:.3g}"
+    )
+    return replace(told, message=told.message + better, hint=STOP)
+
+
+def _hint(fit: TreeFit) -> str:
+    return {"tree": PRUNE, "forest": FOREST, "boosted": STOP}.get(fit.kind or "", OVERFITTED)
+
+
+def _is_better_than_constant(scores: "Scores") -> bool:
+    """Whether it meets labels that it has not seen better than the most frequent one, or a mean."""
+    if scores.task == "regression":
+        return (scores.rmse or 0.0) ** 2 < float(scores.truths.var(axis=0).mean())
+    counts = Counter(map(str, scores.truths.reshape(-1).tolist()))
+    return scores.figure > max(counts.values()) / counts.total()
+
+
+def _scale(both: TrainScores) -> float:
+    return 1.0 if both.accuracy else float(both.train.truths.var(axis=0).mean())
 
 
 def _is_larger(both: TrainScores, loss: "Gap", max_loss_gap: float) -> bool:
     """Whether a loss is larger on other samples, by more than the limit, chance and nothing."""
-    scale = 1.0 if both.accuracy else float(both.train.truths.var(axis=0).mean())
-    return -loss.size > max(max_loss_gap * loss.train, LEAST_LOSS * scale) and loss.high < 0
+    least = LEAST_LOSS * _scale(both)
+    return -loss.size > max(max_loss_gap * loss.train, least) and loss.high < 0
 
 
 def _told(
