@@ -87,8 +87,9 @@ def _is(model: Model, location: str, size: int, parts: Parts) -> bool:
 def _digest(model: Model, location: str, size: int, signed: SignedFile) -> str:
     begin, end = signed.extent or (0, size)
     algorithm = signed.algorithm.partition("-sharded-")[0]
-    if location == INLINE and algorithm == "sha256" and (begin, end) == (0, size):
-        return model.sha256 or ""  # of the bytes that were parsed
+    whole = location == INLINE and (begin, end) == (0, size)
+    if whole and algorithm == "sha256" and model.sha256 is not None:
+        return model.sha256  # of the bytes that were parsed
     digest = _hash(algorithm)
     for piece in model.files.pieces(location, begin, end - begin, READ_AT_ONCE):
         digest.update(piece)
