@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from onnxlint.analyses.execution.runtime_warnings import Journal
     from onnxlint.analyses.inputs.inputs import Inputs
     from onnxlint.analyses.inputs.user_data import Data, FedInput
+    from onnxlint.analyses.language.language import Language
+    from onnxlint.analyses.language.padding import Padded
+    from onnxlint.analyses.language.position_tables import TableLimit
+    from onnxlint.analyses.language.stepping import Step
     from onnxlint.analyses.predictions.baselines import Baselines
     from onnxlint.analyses.predictions.chosen_labels import ChosenLabel, ChosenLabels, Mismatch
     from onnxlint.analyses.predictions.collapsed_outputs import Collapse, Collapses
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.series.series import Series
     from onnxlint.analyses.stability.behaviour import Behaviour, ResizedAxis
     from onnxlint.analyses.stability.decision_ties import Ties
+    from onnxlint.analyses.stability.declared_sets import DeclaredSets
     from onnxlint.analyses.stability.output_difference import Difference
     from onnxlint.analyses.stability.positions import Orderless, Positions, Unread
     from onnxlint.analyses.stability.sensitivity import Sensitivity, Tried, Variation
@@ -124,6 +129,7 @@ _HOMES = {
     "Counterexamples": "onnxlint.analyses.counterexamples.counterexamples",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.inputs.user_data",
+    "DeclaredSets": "onnxlint.analyses.stability.declared_sets",
     "Decomposition": "onnxlint.analyses.static.decompositions",
     "Decompositions": "onnxlint.analyses.static.decompositions",
     "Difference": "onnxlint.analyses.stability.output_difference",
@@ -146,6 +152,7 @@ _HOMES = {
     "Inspection": "onnxlint.inspecting",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
     "Labels": "onnxlint.analyses.predictions.labels",
+    "Language": "onnxlint.analyses.language.language",
     "Latency": "onnxlint.analyses.comparison.latency",
     "Layer": "onnxlint.analyses.static.layers",
     "LayerCost": "onnxlint.analyses.static.layer_costs",
@@ -167,6 +174,7 @@ _HOMES = {
     "Origin": "onnxlint.model.graph.nodes",
     "OutputDifference": "onnxlint.analyses.comparison.reference",
     "Outputs": "onnxlint.analyses.predictions.outputs",
+    "Padded": "onnxlint.analyses.language.padding",
     "Parameters": "onnxlint.analyses.static.trained_parameters",
     "PathToLayer": "onnxlint.analyses.static.layers",
     "Pattern": "onnxlint.model.patterns.matcher",
@@ -204,10 +212,12 @@ _HOMES = {
     "Severity": "onnxlint.severity",
     "Shapes": "onnxlint.analyses.static.shapes",
     "Stage": "onnxlint.severity",
+    "Step": "onnxlint.analyses.language.stepping",
     "Strayed": "onnxlint.analyses.execution.boundary_runs",
     "Support": "onnxlint.analyses.targets.operator_support",
     "SymbolicSize": "onnxlint.analyses.static.symbolic_sizes",
     "SymbolicSizes": "onnxlint.analyses.static.symbolic_sizes",
+    "TableLimit": "onnxlint.analyses.language.position_tables",
     "Target": "onnxlint.analyses.targets.targets",
     "Targets": "onnxlint.analyses.targets.targets",
     "TensorCurve": "onnxlint.series_report",
@@ -264,6 +274,7 @@ __all__ = [
     "Counterexamples",
     "Danger",
     "Data",
+    "DeclaredSets",
     "Decomposition",
     "Decompositions",
     "Difference",
@@ -286,6 +297,7 @@ __all__ = [
     "Inspection",
     "Journal",
     "Labels",
+    "Language",
     "Latency",
     "Layer",
     "LayerCost",
@@ -307,6 +319,7 @@ __all__ = [
     "Origin",
     "OutputDifference",
     "Outputs",
+    "Padded",
     "Parameters",
     "PathToLayer",
     "Pattern",
@@ -344,10 +357,12 @@ __all__ = [
     "Severity",
     "Shapes",
     "Stage",
+    "Step",
     "Strayed",
     "Support",
     "SymbolicSize",
     "SymbolicSizes",
+    "TableLimit",
     "Target",
     "Targets",
     "TensorCurve",
