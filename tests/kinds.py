@@ -28,7 +28,8 @@ KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name i
 RUNNING = {
     f"test_{name}" for name in (
         "act_rules", "asserting", "behaviour", "channels", "class_folders", "contract", "costs",
-        "data_rules", "expected", "hints", "init", "inspect", "layers_inside", "model_explorer",
+        "data_rules", "expected", "hints", "init", "inspect", "language", "layers_inside",
+        "model_explorer",
         "nan_marks", "positions", "predictions", "profile", "propagation", "public_reports",
         "reference", "refusals",
         "release_diff", "reruns", "runtime_rules", "scores", "series", "shapes", "synthesis",

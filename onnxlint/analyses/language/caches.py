@@ -30,6 +30,9 @@ _ATTENTION = {
 _WRITING = ("ScatterElements", "ScatterND")
 """Put what is new into a cache of fixed size."""
 
+_CUTTING = MOVING | {"Expand", "Gather", "Slice"}
+"""What a cache may go through before new keys are joined: windows are cut, samples chosen."""
+
 _WORDS = re.compile(r"[a-z]+|\d+")
 _TURN = frozenset({"past", "present", "in", "out", "input", "output", "new", "next", "updated",
                    "prev", "previous", "current", "cache", "caches", "values", "states", "state",
@@ -129,7 +132,7 @@ def _handed_on(value: Value) -> tuple[Value | None, int | None]:
     walk = Walk([value])
     for at in islice(walk, NEAR):
         for node, slot in at.uses:
-            if node.op in MOVING and slot == 0:
+            if node.op in _CUTTING and slot == 0:
                 walk.add(node.output)
                 continue
             made, axis = _joined(node, slot)

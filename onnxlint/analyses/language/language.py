@@ -119,4 +119,12 @@ class Language:
         Raises:
             NotApplicable: there is none, or a run beyond it would cost too much.
         """
-        return PositionTables(self._asked, self._work, self._promise).limits()
+        found = PositionTables(self._asked, self._work, self._promise).limits()
+        return [each for each in found if each.promised is not None or not self._miscounts]
+
+    @property
+    def _miscounts(self) -> bool:
+        """Whether positions, or all else, go wrong with a cache: none gets far then."""
+        with suppress(NotApplicable):
+            return any(step.difference.exceeds(LIMIT) for step in self.steps)
+        return False

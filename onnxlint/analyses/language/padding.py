@@ -12,7 +12,7 @@ from onnxlint.analyses.language.asking import Asked
 from onnxlint.analyses.language.feeds import masked
 from onnxlint.analyses.stability.output_difference import Difference
 from onnxlint.model.graph.nodes import Value
-from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.operators import LENGTH_SLOTS, MOVING
 from onnxlint.model.graph.place import Place
 from onnxlint.model.graph.traversal import followers
 
@@ -57,7 +57,8 @@ class Padding:
     """Asks what padding changes: right of the tokens, left of those of decoders, and of encoders.
 
     Tokens are padded on the left for decoders alone: an encoder such as BERT counts its positions
-    from the first, and its tokenizer pads on the right.
+    from the first, and its tokenizer pads on the right, as callers of onnxruntime-genai do, whose
+    operator of attention is told lengths.
     """
 
     def __init__(self, asked: Asked, limit: float) -> None:
@@ -72,7 +73,7 @@ class Padding:
         interface = self._asked.interface
         found: list[Padded] = []
         if interface.mask is not None:
-            sides = [Side.RIGHT, Side.LEFT] if interface.grows else [Side.RIGHT]
+            sides = [Side.RIGHT, Side.LEFT] if self._is_padded_left else [Side.RIGHT]
             for side in sides:
                 found += self._of_tokens(side)
         if interface.heard is not None and interface.states is not None:
@@ -80,6 +81,12 @@ class Padding:
         if interface.mask is None and interface.heard is None:
             raise Unavailable("no input masks padding")
         return found
+
+    @property
+    def _is_padded_left(self) -> bool:
+        """Of decoders with a cache, unless an operator takes lengths: it wants padding behind."""
+        counted = any(True for _ in self._asked.graph.nodes(*LENGTH_SLOTS))
+        return self._asked.interface.grows and not counted
 
     def _of_tokens(self, side: Side) -> list[Padded]:
         import numpy as np

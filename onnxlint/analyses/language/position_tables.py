@@ -110,7 +110,11 @@ class PositionTables:
             return None
         if self._asked.interface.positions is None:
             return TableLimit(node, rows, beyond=at)
-        same = (row for row in (rows - 1, at % rows, 0) if self._same(outputs, self._at(row)))
+        first, last = self._at(0), self._at(rows - 1)
+        if self._same(first, last):  # one token alone shows nothing of where it is
+            return None
+        rest = ((rows - 1, last), (at % rows, self._at(at % rows)), (0, first))
+        same = (row for row, known in rest if self._same(outputs, known))
         return TableLimit(node, rows, beyond=at, as_row=next(same, None))
 
     def _same(self, one: Outputs, other: Outputs) -> bool:

@@ -118,7 +118,7 @@ class Stepping:
         if samples < 2:
             raise Unavailable("every call takes one sample")
         states, length = self._prompted(samples)
-        last = asked.feeder.tokens(samples, asked.steps, turn=1)
+        last = asked.feeder.tokens(samples, asked.interface.steps or 1, turn=1)
         order = [*range(samples)][::-1]
         moved = {
             cache.slot.name: states[cache.slot.name].take(order, cache.batch)
