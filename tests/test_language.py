@@ -72,7 +72,7 @@ def test_every_fault_has_its_file():
     ("cache.{}.{}.in", "cache.{}.{}.out"), ("a{}{}", "b{1}{0}"),
 ])  # fmt: skip
 @pytest.mark.parametrize("fault", ["unshifted", "first_row"])
-def test_caches_are_known_by_other_names_and_by_the_graph_alone(names, fault, workers, tmp_path):
+def test_caches_by_other_names_and_by_the_graph_alone(names, fault, workers, tmp_path):
     model = onnx.load(MODELS / "gpt2" / f"{fault}.onnx")
     for layer in range(2):
         for part in ("key", "value"):
@@ -92,12 +92,13 @@ def renamed(model: onnx.ModelProto, before: str, after: str) -> None:
 
 
 def genai(fault: str = "", room: int | None = None) -> onnx.ModelProto:
-    """A decoder as onnxruntime-genai builds it, its caches growing or with `room` for so many."""
+    """A decoder as onnxruntime-genai builds it, its caches growing or with `room` for some."""
     rng = np.random.default_rng(0)
     heads, size, vocabulary = 2, 16, 24
     width = heads * size
+    shift = -2 if fault == "short" else -1
     numbers = {"table": rng.standard_normal((vocabulary, width)), "one": np.array([1]),
-               "shift": np.array([-2 if fault == "short" else -1]), "last": np.array(1)}  # fmt: skip
+               "shift": np.array([shift]), "last": np.array(1)}  # fmt: skip
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["x"]),
         helper.make_node("ReduceSum", ["attention_mask", "one"], ["count"], keepdims=1),
@@ -260,7 +261,8 @@ def test_a_declared_set_without_such_an_axis(tmp_path):
     settings = Settings(inputs={"x": InputContract(set_axis=3)})
     error = lint(tmp_path / "model.onnx", select=["SEQ006"], settings=settings).error
     assert error == (
-        "input 'x' has 2 axes, set-axis 3 is not one of them; correct [inputs.x] in the configuration"
+        "input 'x' has 2 axes, set-axis 3 is not one of them; "
+        "correct [inputs.x] in the configuration"
     )
 
 

@@ -23,11 +23,12 @@ from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.operators import DYNAMIC_SCALES
 from onnxlint.model.graph.place import NotApplicable
 
-LIMIT = 0.001
+LIMIT = 0.002
 """The largest difference of an output that rounding explains, as a share of its peak in float32.
 
-Measured on sound decoders and encoders of six families: 4e-7 at most (tests/test_language.py),
-in float16 3e-3; each broken relation of theirs changes an output by 0.02 or more.
+Measured on sound decoders of up to 32 layers: 6e-7, in float16 7e-4, which is allowed twice as
+much; on encoders with padding 2e-4 (MobileBERT, whose values no layer normalises). The broken
+relations of tests/test_language.py change an output by 0.02 or more.
 """
 
 

@@ -11,7 +11,7 @@ def beam_reorder(
     language: Language, *,
     max_difference: Annotated[
         float, Option("difference of an output", unit="fraction of the peak")
-    ] = 0.001,
+    ] = 0.002,
 ) -> Iterator[Finding]:  # fmt: skip
     """A decoder that does not follow when the samples of its cache change places.
 

@@ -11,7 +11,7 @@ def cache_divergence(
     language: Language, *,
     max_difference: Annotated[
         float, Option("difference of an output", unit="fraction of the peak")
-    ] = 0.001,
+    ] = 0.002,
 ) -> Iterator[Finding]:  # fmt: skip
     """A token that gets other scores with the cache than without it.
 
@@ -27,8 +27,9 @@ def cache_divergence(
     together with a cache differ, as a second turn of a conversation has them. Not judged are models
     that take one token a call, those that scale all tokens of a run together (dynamic
     quantisation), and those that see later tokens (see `future-leak`).
-    The limit holds for float32: sound exports of five families differ by 4e-7 of the peak at most,
-    and by 3e-3 in float16, which is allowed more; broken ones by 0.02 and more.
+    The limit holds for float32; float16 is allowed twice as much, bfloat16 and quantised models
+    five times. Measured: sound decoders of up to 32 layers differ by 6e-7 of the peak in float32
+    and by 7e-4 in float16, broken ones by 0.02 and more.
     Fix: shift the positions by the length of the cache, join `[past, new]` in this order, and
     compare one step with the framework's own output.
 

@@ -11,7 +11,7 @@ def future_leak(
     language: Language, *,
     max_difference: Annotated[
         float, Option("difference of an output", unit="fraction of the peak")
-    ] = 0.001,
+    ] = 0.002,
 ) -> Iterator[Finding]:  # fmt: skip
     """A causal model whose scores of earlier tokens change with a later one.
 

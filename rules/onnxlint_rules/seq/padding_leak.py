@@ -11,7 +11,7 @@ def padding_leak(
     language: Language, *,
     max_difference: Annotated[
         float, Option("difference of an output", unit="fraction of the peak")
-    ] = 0.001,
+    ] = 0.002,
 ) -> Iterator[Finding]:  # fmt: skip
     """An output that changes with padding which the mask leaves out.
 

@@ -11,7 +11,7 @@ def set_order(
     sets: DeclaredSets, *,
     max_difference: Annotated[
         float, Option("difference of an output", unit="fraction of the peak")
-    ] = 0.001,
+    ] = 0.002,
 ) -> Iterator[Finding]:  # fmt: skip
     """An input declared a set whose order changes an output.
 
