@@ -277,3 +277,43 @@ def test_a_mask_goes_along_with_its_set(tmp_path):
     assert report.complete
     assert not report.findings
     assert "SEQ006" not in report.not_applicable
+
+
+@pytest.mark.parametrize(("handed_on", "found"), [("h", set()), ("h0", {"SEQ001"})])
+def test_a_recurrent_layer_hands_its_state_on(handed_on, found, workers, tmp_path):
+    text = f"""net (int64[N, S] ids, float[1, N, 4] a, float[1, N, 4] c0)
+        => (float[N, S, 4] scores, float[1, N, 4] b, float[1, N, 4] d)
+    <{TABLE}> {{ x = Gather(table, ids) t = Transpose<perm = [1, 0, 2]>(x)
+    y, h, c = LSTM<hidden_size = 4>(t, w, r, , , a, c0) q = Squeeze(y, front)
+    scores = Transpose<perm = [1, 0, 2]>(q) h0 = Mul(h, zero) b = Identity({handed_on})
+    d = Identity(c) }}"""
+    model = onnx.parser.parse_model(HEADER + text)
+    rng = np.random.default_rng(0)
+    for name, array in {"w": rng.standard_normal((1, 16, 2)), "r": rng.standard_normal((1, 16, 4)),
+                        "zero": np.zeros(1)}.items():  # fmt: skip
+        model.graph.initializer.append(numpy_helper.from_array(array.astype(np.float32), name))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1]), "front"))
+    onnx.save(model, tmp_path / "model.onnx")
+    assert codes(tmp_path / "model.onnx", workers) == found
+
+
+@pytest.mark.parametrize("family", ["gpt2", "bert"])
+def test_tokens_are_those_of_the_user(family, tmp_path):
+    ids = np.arange(1, 25).reshape(2, 12)
+    data = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    if family == "gpt2":
+        empty = np.zeros((2, 2, 0, 8), np.float32)
+        data |= {"position_ids": np.tile(np.arange(12), (2, 1))} | {
+            f"past_key_values.{layer}.{part}": empty
+            for layer in (0, 1)
+            for part in ("key", "value")
+        }
+    else:
+        data |= {"token_type_ids": np.zeros_like(ids)}
+    np.savez(tmp_path / "data.npz", **data)
+    settings = Settings(data=tmp_path / "data.npz")
+    for name, found in (("intact", set()), ("deaf", {"SEQ003"})):
+        report = lint(MODELS / family / f"{name}.onnx", select=["SEQ"], settings=settings)
+        assert report.complete, report
+        assert {each.code for each in report.findings} == found
+        assert not any(each.synthetic for each in report.findings)

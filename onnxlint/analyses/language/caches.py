@@ -27,6 +27,9 @@ _ATTENTION = {
 }
 """Slots of past keys and values, and the outputs that hold them with the new ones."""
 
+_RECURRENT = {"GRU": {5: 1}, "LSTM": {5: 1, 6: 2}, "RNN": {5: 1}}
+"""Slots of states, and the outputs that are the last ones."""
+
 _WRITING = ("ScatterElements", "ScatterND")
 """Put what is new into a cache of fixed size."""
 
@@ -148,6 +151,9 @@ def _joined(node: Node, slot: int) -> tuple[Value | None, int | None]:
         return node.output, axis
     if node.op in _WRITING and slot == 0:
         return node.output, None
+    state = _RECURRENT.get(node.op, {}).get(slot)
+    if state is not None and state < len(node.outputs):
+        return node.outputs[state], None
     made = _ATTENTION.get(node.op, {}).get(slot)
     if made is None or made >= len(node.outputs):
         return None, None

@@ -13,15 +13,37 @@ if TYPE_CHECKING:
     from onnxlint.types import Array, Feed
 
 
-class Feeder:
-    """Makes feeds of the tokens of some samples; what else is fed is that of a feed that runs."""
+MOST_IDS = 1 << 16
+"""So many ids are drawn from: a choice, far more than are fed."""
 
-    def __init__(self, interface: Interface, slots: Sequence[Slot], base: Feed, seed: int) -> None:
+STRIDE = 3
+"""So many sequences further on in the user's tokens begin those of another turn."""
+
+
+class Feeder:
+    """Makes feeds of the tokens of some samples; what else is fed is that of a feed that runs.
+
+    `given`: that feed is the user's, and tokens are taken from it, else drawn.
+    """
+
+    def __init__(
+        self, interface: Interface, slots: Sequence[Slot], base: Feed, seed: int, *, given: bool
+    ) -> None:  # fmt: skip
         from onnxlint.runtime.feeds.synthesis import batch_axes
 
         self.interface, self._slots, self._base, self._seed = interface, slots, base, seed
         self._axes = batch_axes([*slots])
-        self._by_name = {slot.name: slot for slot in slots}
+        self._pool = self._real() if given else None
+
+    def _real(self) -> Array | None:
+        """The user's tokens in their order, without padding; None where all are the same."""
+        known, tokens = self.interface, self._base[self.interface.tokens.name]
+        pool = tokens.reshape(-1, *tokens.shape[2:])
+        if known.mask is not None:
+            mask = self._base[known.mask.name]
+            if mask.shape == tokens.shape[:2] and masked_in(known.mask, mask).any():
+                pool = tokens[masked_in(known.mask, mask)]
+        return pool if len(pool) > 1 and bool((pool != pool[:1]).any()) else None
 
     def tokens(self, samples: int, steps: int, turn: int = 0) -> Array:
         """Valid tokens; of ids or vectors, others in every turn."""
@@ -30,13 +52,18 @@ class Feeder:
         from onnxlint.runtime.feeds.input_slots import Meaning
 
         slot = self.interface.tokens
+        if self._pool is not None:
+            at = (np.arange(samples * steps) + turn * (STRIDE * steps + 1)) % len(self._pool)
+            return self._pool[at].reshape(samples, steps, *self._pool.shape[1:])
         rng = np.random.default_rng([self._seed, turn])
         if slot.meaning is not Meaning.INDEX and "float" in slot.dtype:
             shape = (samples, steps, self.interface.width or 1)
             return rng.standard_normal(shape).astype(slot.dtype)
         low, high = slot.lowest, max(slot.lowest, slot.bound - 1)
-        low = low + 1 if high - low > 2 else low  # 0 is padding more often than not
-        return rng.integers(low, high + 1, (samples, steps)).astype(slot.dtype)
+        left_out = [0, *self.interface.special]  # padding, and ends
+        usual = np.setdiff1d(np.arange(low, min(high, low + MOST_IDS) + 1), left_out)
+        usual = usual if len(usual) > 1 else np.arange(low, high + 1)
+        return rng.choice(usual, (samples, steps)).astype(slot.dtype)
 
     def feed(
         self, tokens: Array, *, states: Mapping[str, Array] | None = None, length: int = 0,
@@ -157,6 +184,13 @@ def masked(slot: Slot, kept: Array) -> Array:
     if "pad" in slot.name.lower():
         kept = ~kept
     return kept.astype(slot.dtype)
+
+
+def masked_in(slot: Slot, mask: Array) -> Array:
+    """Where a mask keeps something, the reverse of `masked`."""
+    one = masked(slot, mask[:1].astype(bool) | True)
+    found: Array = mask == one.reshape(-1)[0]
+    return found
 
 
 def _placed(slot: Slot, places: Array) -> Array:

@@ -37,9 +37,10 @@ class Interface:
     """The inputs of a language model by what they mean; those that it has not are None.
 
     `tokens` are ids [batch, sequence], or vectors [batch, sequence, width]. `width` is that of the
-    table which they are looked up in, and `vocabulary` its rows; 0 where there is none. `mask` says
-    which tokens are no padding, `heard` the same of the states of an encoder. `kept` asks for
-    scores of the last tokens only.
+    table which they are looked up in, and `vocabulary` its rows; 0 where there is none. `special`
+    are ids that the graph compares tokens with: those of padding and of ends. `mask` says which
+    tokens are no padding, `heard` the same of the states of an encoder. `kept` asks for scores of
+    the last tokens only.
     """
 
     tokens: Slot
@@ -52,6 +53,7 @@ class Interface:
     heard: Slot | None = None
     branch: Slot | None = None
     kept: Slot | None = None
+    special: tuple[int, ...] = ()
     caches: tuple[Cache, ...] = ()
     whole_mask: Slot | None = None
 
@@ -104,6 +106,7 @@ def interface_of(graph: Graph, shapes: Shapes, slots: Sequence[Slot]) -> Interfa
         heard=heard,
         branch=_first(rest, _BRANCH),
         kept=_first(rest, _KEPT),
+        special=tuple(_special(graph, values[named.name])),
         caches=caches,
         whole_mask=next((slot for slot in masks if len(slot.dims) > 2), None),
     )  # fmt: skip
@@ -146,6 +149,14 @@ def _table(graph: Graph, value: Value, slot: Slot) -> tuple[int, int] | None:
             tensor = graph.tensor(node.input(0))
             return (tensor.dims[0], 0) if tensor is not None else None
     return None
+
+
+def _special(graph: Graph, tokens: Value) -> Iterator[int]:
+    """The numbers that tokens are compared with."""
+    for node, at in followers(tokens, MOVING, NEAR):
+        number = graph.number(node.input(1 - at)) if node.op == "Equal" and at < 2 else None
+        if number is not None:
+            yield int(number)
 
 
 def _dequantised(graph: Graph, value: Value | None) -> tuple[int, int] | None:

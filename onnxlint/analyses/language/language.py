@@ -66,7 +66,10 @@ class Language:
         if any(True for _ in graph.nodes(*DYNAMIC_SCALES)):
             raise Unavailable("dynamic quantisation rounds all tokens of a run by one scale")
         work.check(Question.SEQUENCES)
-        feeder = Feeder(interface, inputs.slots, reruns.attempt.feeds[0], inputs.settings.seed)
+        feeder = Feeder(
+            interface, inputs.slots, reruns.attempt.feeds[0], inputs.settings.seed,
+            given=not execution.synthetic,
+        )  # fmt: skip
         promise = promise_of(inputs.settings, interface.tokens.name, graph.model.files)
         asked = Asked(interface, feeder, reruns, graph, rounding)
         return cls(asked, work, promise, execution.synthetic)

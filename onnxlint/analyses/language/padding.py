@@ -12,18 +12,14 @@ from onnxlint.analyses.language.asking import Asked
 from onnxlint.analyses.language.feeds import masked
 from onnxlint.analyses.stability.output_difference import Difference
 from onnxlint.model.graph.nodes import Value
-from onnxlint.model.graph.operators import LENGTH_SLOTS, MOVING
+from onnxlint.model.graph.operators import LENGTH_SLOTS
 from onnxlint.model.graph.place import Place
-from onnxlint.model.graph.traversal import followers
 
 if TYPE_CHECKING:
     from onnxlint.types import Array, Feed, Outputs
 
 PADDING = 3
 """Tokens of padding beside a sequence of six: a choice."""
-
-NEAR = 4
-"""Operators between tokens and a comparison that tells which of them are padding."""
 
 
 class Side(StrEnum):
@@ -119,14 +115,9 @@ class Padding:
         interface = self._asked.interface
         if "float" in interface.tokens.dtype:
             return [None]
-        value = self._asked.graph.main.values[interface.tokens.name]
-        told = [
-            int(number) for node, at in followers(value, MOVING, NEAR)
-            if node.op == "Equal" and at < 2
-            and (number := self._asked.graph.number(node.input(1 - at))) is not None
-        ]  # fmt: skip
         slot = interface.tokens
-        known = [each for each in dict.fromkeys([*told, 0]) if slot.lowest <= each < slot.bound]
+        told = dict.fromkeys([*interface.special, 0])
+        known = [each for each in told if slot.lowest <= each < slot.bound]
         return [*known, None]
 
     def _padding(self, tokens: Array, size: int, content: int | None) -> Array:
