@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.stability.decision_ties import Ties
     from onnxlint.analyses.stability.declared_sets import DeclaredSets
     from onnxlint.analyses.stability.output_difference import Difference
+    from onnxlint.analyses.stability.padded_inputs import Lengthened, PaddedInputs
     from onnxlint.analyses.stability.positions import Orderless, Positions, Unread
     from onnxlint.analyses.stability.sensitivity import Sensitivity, Tried, Variation
     from onnxlint.analyses.static.attention_masks import AttentionMask, AttentionMasks
@@ -158,6 +159,7 @@ _HOMES = {
     "LayerCost": "onnxlint.analyses.static.layer_costs",
     "LayerGradient": "onnxlint.analyses.trace.gradient_propagation",
     "Layers": "onnxlint.analyses.static.layers",
+    "Lengthened": "onnxlint.analyses.stability.padded_inputs",
     "Limits": "onnxlint.analyses.execution.boundary_runs",
     "Match": "onnxlint.model.patterns.matcher",
     "Miscount": "onnxlint.analyses.static.quantisation_parameters",
@@ -175,6 +177,7 @@ _HOMES = {
     "OutputDifference": "onnxlint.analyses.comparison.reference",
     "Outputs": "onnxlint.analyses.predictions.outputs",
     "Padded": "onnxlint.analyses.language.padding",
+    "PaddedInputs": "onnxlint.analyses.stability.padded_inputs",
     "Parameters": "onnxlint.analyses.static.trained_parameters",
     "PathToLayer": "onnxlint.analyses.static.layers",
     "Pattern": "onnxlint.model.patterns.matcher",
@@ -303,6 +306,7 @@ __all__ = [
     "LayerCost",
     "LayerGradient",
     "Layers",
+    "Lengthened",
     "Limits",
     "Match",
     "Miscount",
@@ -320,6 +324,7 @@ __all__ = [
     "OutputDifference",
     "Outputs",
     "Padded",
+    "PaddedInputs",
     "Parameters",
     "PathToLayer",
     "Pattern",

@@ -317,3 +317,36 @@ def test_tokens_are_those_of_the_user(family, tmp_path):
         assert report.complete, report
         assert {each.code for each in report.findings} == found
         assert not any(each.synthetic for each in report.findings)
+
+
+MEAN = """net (float[N, T, 2] frames, {told}) => (float[N, 2] y)
+    <int64[1] last = {{2}}, int64[1] time = {{1}}, float one = {{1}}, int64 zero = {{0}},
+     int64 step = {{1}}, int64 at = {{1}}>
+    {{ {kept} column = Unsqueeze(kept, last) real = Mul(frames, column)
+    sum = ReduceSum<keepdims = 0>(real, time) count = ReduceSum<keepdims = 0>(column, time)
+    y = {made} }}"""
+BY_LENGTH = """shape = Shape(frames) size = Gather(shape, at) all = Range(zero, size, step)
+    ends = Unsqueeze(lengths, time) within = Less(all, ends) kept = Cast<to = 1>(within)"""
+ONE_KEEPS, ONE_HIDES = "kept = Identity(mask)", "kept = Sub(one, mask)"
+RIGHT, WRONG = "Div(sum, count)", "ReduceMean<axes = [1], keepdims = 0>(real)"
+
+
+@pytest.mark.parametrize("told", [
+    ("float[N, T] mask", ONE_KEEPS), ("float[N, T] mask", ONE_HIDES),
+    ("float[N, T] padding_mask", ONE_HIDES.replace("mask", "padding_mask")),
+    ("int64[N] lengths", BY_LENGTH),
+])  # fmt: skip
+@pytest.mark.parametrize(("made", "found"), [(RIGHT, set()), (WRONG, {"SEQ007"})])
+def test_frames_that_are_padded(told, made, found, workers, tmp_path):
+    text = MEAN.format(told=told[0], kept=told[1], made=made)
+    assert {each.code for each in said(tmp_path, workers, text).findings} == found
+
+
+def test_a_convolution_reads_what_is_behind_the_end(workers, tmp_path):
+    text = """net (float[N, 1, T] sound, int64[N] lengths) => (float[N, 1, T] y, int64[N] same)
+    <float[1, 1, 3] w = {0.2, 0.5, 0.3}, float[1] b = {0.5}>
+    { h = Conv<pads = [1, 1]>(sound, w, b) y = Conv<pads = [1, 1]>(h, w, b)
+    same = Identity(lengths) }"""
+    (finding,) = said(tmp_path, workers, text).findings
+    assert (finding.code, finding.severity) == ("SEQ007", Severity.INFO)
+    assert "changes the end of what is real" in finding.message

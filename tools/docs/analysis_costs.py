@@ -28,6 +28,7 @@ COSTS = {
     "Layers": "one pass over the nodes, when first asked for.",
     "Limits": "one run per boundary sample (zeros, constants, extremes, a single step), each within the budget; none with `--data`.",
     "Outputs": "gathers outputs that are already there.",
+    "PaddedInputs": "two to six further runs of one sample, only of models with a mask or lengths beside floats.",
     "Parameters": "one pass over the constants that nodes read, and a look at the numbers of embeddings and of what is no layer's weight.",
     "Positions": "a few further runs per input, only for models that slice or attend.",
     "Predictions": "statistics of the outputs of the shared run.",
