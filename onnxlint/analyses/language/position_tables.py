@@ -41,6 +41,11 @@ class TableLimit:
     as_row: int | None = None
 
     @property
+    def starts_again(self) -> bool:
+        """Whether it is taken as an earlier one than the last."""
+        return self.as_row is not None and self.as_row < self.rows - 1
+
+    @property
     def place(self) -> Place:
         """That of the look-up."""
         return self.node.place

@@ -18,7 +18,8 @@ def position_limit(language: Language) -> Iterator[Finding]:
     `config.json` beside the model says: `max_target_positions`, `max_position_embeddings` or
     `n_positions`. A position eight rows beyond the end is run: told as such, behind a cache of
     this length, or, if that costs little, as the last of so many tokens. That it is taken is a
-    warning.
+    warning where positions start again from the first, and an info where all are taken as the
+    last one, or it is not known as which.
     Fix: export the whole table; let an index beyond it fail, and cut texts in the tokenizer.
 
     Bad:
@@ -81,7 +82,7 @@ def _beyond(found: TableLimit) -> Finding:
         measured=found.beyond,
         limit=found.rows - 1,
         unit="position",
-        severity=Severity.WARNING,
+        severity=Severity.WARNING if found.starts_again else Severity.INFO,
         hint="take out the limit or the remainder before the look-up, so that onnxruntime refuses "
         "what is beyond the table",
     )
