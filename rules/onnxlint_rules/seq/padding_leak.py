@@ -64,11 +64,11 @@ def padding_leak(
 def _found(padded: Padded, limit: float) -> Finding:
     where = {"left": "before the tokens", "right": "behind the tokens"}
     side = where.get(padded.side, "behind the states of the encoder")
-    cause = "" if padded.is_heard else ", whatever it is made of"
+    cause = "" if padded.is_heard else "; its content does not matter"
     return Finding(
         padded,
-        f"padding {side} that {padded.mask!r} leaves out{cause} changes the rest "
-        f"{padded.difference.described(limit)}",
+        f"padding {side} that {padded.mask!r} leaves out changes the rest "
+        f"{padded.difference.described(limit)}{cause}",
         measured=padded.difference.measured,
         limit=padded.difference.limit(limit),
         unit="fraction of the peak",
