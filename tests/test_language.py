@@ -67,11 +67,12 @@ def test_every_fault_has_its_file():
     assert files == named | {f"{family}/intact" for family in FAULTS}
 
 
-@pytest.mark.parametrize("names", [
-    ("past_key_values.{}.{}", "present_key_values.{}.{}"), ("past_{1}_{0}", "present_{1}_{0}"),
-    ("cache.{}.{}.in", "cache.{}.{}.out"), ("a{}{}", "b{1}{0}"),
+@pytest.mark.parametrize(("fault", "names"), [
+    ("first_row", ("past_key_values.{}.{}", "present_key_values.{}.{}")),
+    ("first_row", ("a{}{}", "b{1}{0}")),
+    ("unshifted", ("past_{1}_{0}", "present_{1}_{0}")),
+    ("unshifted", ("cache.{}.{}.in", "cache.{}.{}.out")),
 ])  # fmt: skip
-@pytest.mark.parametrize("fault", ["unshifted", "first_row"])
 def test_caches_by_other_names_and_by_the_graph_alone(names, fault, workers, tmp_path):
     model = onnx.load(MODELS / "gpt2" / f"{fault}.onnx")
     for layer in range(2):
@@ -89,6 +90,22 @@ def renamed(model: onnx.ModelProto, before: str, after: str) -> None:
     for node in model.graph.node:
         for names in (node.input, node.output):
             names[:] = [after if name == before else name for name in names]
+
+
+@pytest.mark.parametrize(("family", "sizes"), [
+    ("bert", {"batch_size": 1, "sequence_length": 8}), ("gpt2", {"batch_size": 2}),
+    ("t5", {"batch_size": 2, "sequence_length": 1, "encoder_sequence_length": 7}),
+])  # fmt: skip
+@pytest.mark.parametrize("fault", ["intact", "deaf"])
+def test_sizes_that_are_fixed(family, sizes, fault, workers, tmp_path):
+    model = onnx.load(MODELS / family / f"{fault}.onnx")
+    del model.graph.value_info[:]
+    for value in (*model.graph.input, *model.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param in sizes:
+                dim.dim_value = sizes[dim.dim_param]
+    onnx.save(model, tmp_path / "model.onnx")
+    assert codes(tmp_path / "model.onnx", workers) == ({"SEQ003"} if fault == "deaf" else set())
 
 
 def genai(fault: str = "", room: int | None = None) -> onnx.ModelProto:
@@ -350,3 +367,22 @@ def test_a_convolution_reads_what_is_behind_the_end(workers, tmp_path):
     (finding,) = said(tmp_path, workers, text).findings
     assert (finding.code, finding.severity) == ("SEQ007", Severity.INFO)
     assert "changes the end of what is real" in finding.message
+
+
+def test_an_encoder_and_a_decoder_in_one_file(workers, tmp_path):
+    text = f"""net (int64[N, E] input_ids, int64[N, E] attention_mask,
+         int64[N, D] decoder_input_ids) => (float[N, D, 8] logits)
+    <{TABLE}, int64[1] last = {{2}}, int64[1] time = {{1}}, int64 step = {{1}}, {HEAD}>
+    {{ x = Gather(table, input_ids) kept = Cast<to = 1>(attention_mask)
+    column = Unsqueeze(kept, last) real = Mul(x, column) sum = ReduceSum(real, time)
+    count = ReduceSum(column, time) heard = Div(sum, count)
+    y = Gather(table, decoder_input_ids) sums = CumSum(y, step) all = Add(sums, heard)
+    logits = MatMul(all, head) }}"""
+    report = said(tmp_path, workers, text)
+    assert not report.findings
+    assert "SEQ002" not in report.not_applicable
+    turned = text.replace("CumSum(y", "CumSum<reverse = 1>(y")
+    assert not said(tmp_path, workers, turned).findings  # a model that reads backwards
+
+
+HEAD = "float[2, 8] head = {1, 2, 3, -4, 5, 6, -7, 8, 9, 1, 2, -1, 1, 2, 1, 3}"

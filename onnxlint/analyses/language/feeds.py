@@ -162,10 +162,12 @@ class Feeder:
         import numpy as np
 
         array, axis = self._base[slot.name], self._axes[slot.name]
+        if axis is None and slot in (self.interface.states, self.interface.heard):
+            axis = 0
         if slot.exact is not None:
             shape = [len(rows) if at == axis else size for at, size in enumerate(array.shape)]
             return np.full(shape, steps + length + slot.exact[1], array.dtype)
-        if axis is None or not isinstance(slot.dims[axis], str):
+        if axis is None or (isinstance(slot.dims[axis], int) and slot.dims[axis] != len(rows)):
             return array
         return array.take([row % array.shape[axis] for row in rows], axis)
 

@@ -96,7 +96,7 @@ def interface_of(graph: Graph, shapes: Shapes, slots: Sequence[Slot]) -> Interfa
     states = next(_states(rest, named), None)
     masks = [slot for slot in rest if _is_mask(slot)]
     heard = next((slot for slot in masks if _fits(slot, states)), None)
-    masks = [slot for slot in masks if slot is not heard]
+    masks = [slot for slot in masks if slot is not heard and not _is_of_others(slot, rest, named)]
     return Interface(
         named, rows, width,
         mask=next((slot for slot in masks if len(slot.dims) == 2), None),
@@ -186,6 +186,13 @@ def _fits(slot: Slot, states: Slot | None) -> bool:
     if states is None or len(slot.dims) != 2:
         return False
     return bool(_OF_ENCODER.search(slot.name)) or slot.dims[1] == states.dims[1]
+
+
+def _is_of_others(mask: Slot, slots: Sequence[Slot], tokens: Slot) -> bool:
+    """Whether a mask is that of another sequence, as of an encoder's ids in the same file."""
+    last = mask.dims[-1]
+    lengths = {slot.dims[1] for slot in slots if len(slot.dims) > 1 and not _is_mask(slot)}
+    return isinstance(last, str) and last != tokens.dims[1] and last in lengths
 
 
 def _first(slots: Sequence[Slot], name: re.Pattern[str]) -> Slot | None:

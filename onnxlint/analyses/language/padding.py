@@ -105,7 +105,8 @@ class Padding:
 
         size = kept.shape[1] - real
         paddings = [self._padding(tokens, size, turn) for turn in self._contents()]
-        base = self._run(asked.feeder.feed(tokens) if extra else feed(paddings[-1]))
+        other = asked.feeder.tokens(samples, size, turn=4)
+        base = self._run(asked.feeder.feed(tokens) if extra else feed(other))
         return self._compared(
             base, [feed(each) for each in paddings], side, mask.name, (real, size)
         )
