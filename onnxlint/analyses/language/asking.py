@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.reruns import Reruns
@@ -27,8 +28,7 @@ PROMPT = 3
 """Those of them that are fed together before the others come one by one."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What all questions share: the interface, and a loaded model."""
 
     interface: Interface

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
@@ -49,8 +50,7 @@ NEAR = 8
 """Operators between a cache and the output that it is handed on by: a copy, a transposition."""
 
 
-@dataclass(frozen=True)
-class Cache:
+class Cache(Struct, frozen=True):
     """One input that is an output of the call before; `batch` and `time` are its axes.
 
     Where `time` is None it is a state of fixed size. `is_cross`: it holds what an encoder said, the

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.language.asking import STEPS, Asked
@@ -18,8 +19,7 @@ MOST_STEPS = 48
 """Tokens of a run that shows how far a model looks ahead: a choice, one for each layer and four."""
 
 
-@dataclass(frozen=True)
-class Foreseen:
+class Foreseen(Struct, frozen=True):
     """Positions whose values changed with tokens from `changed` on; `position` is the first.
 
     `known_by` says how it is known that the model must not look ahead.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.language.caches import Cache, caches_of
 from onnxlint.analyses.static.shapes import Shapes
@@ -32,8 +33,7 @@ NEAR = 8
 """Operators that may stand between ids and their table: casts and reshapes."""
 
 
-@dataclass(frozen=True)
-class Interface:
+class Interface(Struct, frozen=True):
     """The inputs of a language model by what they mean; those that it has not are None.
 
     `tokens` are ids [batch, sequence], or vectors [batch, sequence, width]. `width` is that of the

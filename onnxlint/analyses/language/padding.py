@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.language.asking import Asked
@@ -30,8 +31,7 @@ class Side(StrEnum):
     ENCODER = "encoder"
 
 
-@dataclass(frozen=True)
-class Padded:
+class Padded(Struct, frozen=True):
     """An output with padding, beside the same without; `mask` is the input that left it out.
 
     `is_heard`: other padding changes it again. Else it is only where the padding is that matters:

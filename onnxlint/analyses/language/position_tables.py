@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.run_budget import Work
@@ -26,8 +27,7 @@ BEFORE = 60
 """Vertices before the sum of tokens and positions that are looked at: norms and scales."""
 
 
-@dataclass(frozen=True)
-class TableLimit:
+class TableLimit(Struct, frozen=True):
     """A table of positions with `rows`, and what is wrong with it.
 
     `promised` positions are more than it has; or `beyond` is one that is taken although there is no

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.model.file.mapped_files import Files, NotAFileError, opened
 from onnxlint.settings import Settings
@@ -21,8 +22,7 @@ MOST_POSITIONS = 1 << 24
 """What is larger stands for no limit at all. A choice of ours."""
 
 
-@dataclass(frozen=True)
-class Promise:
+class Promise(Struct, frozen=True):
     """So many positions, and who says so."""
 
     count: int

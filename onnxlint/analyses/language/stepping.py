@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.language.asking import PROMPT, STEPS, Asked
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Array, Outputs
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """Tokens that were fed with a cache of `cached` others, and all of them fed in one call.
 
     `tokens` is how many at once. `made_up`: the cache did not begin empty, which the model refuses,
@@ -34,8 +34,7 @@ class Step:
         return self.difference.place
 
 
-@dataclass(frozen=True)
-class Reordered:
+class Reordered(Struct, frozen=True):
     """An output of two samples whose caches, and all else, changed places."""
 
     difference: Difference

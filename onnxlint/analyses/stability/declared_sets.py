@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Array, Feed, Outputs
 
 
-@dataclass(frozen=True)
-class Shuffled:
+class Shuffled(Struct, frozen=True):
     """An output after the members of `input` along `axis` changed places.
 
     `difference` is the least: from the same output, or from one whose members moved along.

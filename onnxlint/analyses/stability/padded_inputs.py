@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -39,8 +40,7 @@ EDGE = 0.25
 reads what is behind it. A choice of ours."""
 
 
-@dataclass(frozen=True)
-class Lengthened:
+class Lengthened(Struct, frozen=True):
     """An output of one sample beside that of the sample in a batch twice as long.
 
     `told` is the input that tells what is real, `sequence` the one that was padded. `is_edge`: only
