@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from onnxlint.analyses.execution.runtime_warnings import Journal
     from onnxlint.analyses.inputs.inputs import Inputs
     from onnxlint.analyses.inputs.user_data import Data, FedInput
+    from onnxlint.analyses.language.language import Language
+    from onnxlint.analyses.language.padding import Padded
+    from onnxlint.analyses.language.position_tables import TableLimit
+    from onnxlint.analyses.language.stepping import Step
     from onnxlint.analyses.predictions.baselines import Baselines
     from onnxlint.analyses.predictions.chosen_labels import ChosenLabel, ChosenLabels, Mismatch
     from onnxlint.analyses.predictions.collapsed_outputs import Collapse, Collapses
@@ -53,7 +57,9 @@ if TYPE_CHECKING:
     from onnxlint.analyses.series.series import Series
     from onnxlint.analyses.stability.behaviour import Behaviour, ResizedAxis
     from onnxlint.analyses.stability.decision_ties import Ties
+    from onnxlint.analyses.stability.declared_sets import DeclaredSets
     from onnxlint.analyses.stability.output_difference import Difference
+    from onnxlint.analyses.stability.padded_inputs import Lengthened, PaddedInputs
     from onnxlint.analyses.stability.positions import Orderless, Positions, Unread
     from onnxlint.analyses.stability.sensitivity import Sensitivity, Tried, Variation
     from onnxlint.analyses.static.attention_masks import AttentionMask, AttentionMasks
@@ -131,6 +137,7 @@ _HOMES = {
     "Counterexamples": "onnxlint.analyses.counterexamples.counterexamples",
     "Danger": "onnxlint.model.preflight",
     "Data": "onnxlint.analyses.inputs.user_data",
+    "DeclaredSets": "onnxlint.analyses.stability.declared_sets",
     "Decomposition": "onnxlint.analyses.static.decompositions",
     "Decompositions": "onnxlint.analyses.static.decompositions",
     "Difference": "onnxlint.analyses.stability.output_difference",
@@ -154,11 +161,13 @@ _HOMES = {
     "Inspection": "onnxlint.inspecting",
     "Journal": "onnxlint.analyses.execution.runtime_warnings",
     "Labels": "onnxlint.analyses.predictions.labels",
+    "Language": "onnxlint.analyses.language.language",
     "Latency": "onnxlint.analyses.comparison.latency",
     "Layer": "onnxlint.analyses.static.layers",
     "LayerCost": "onnxlint.analyses.static.layer_costs",
     "LayerGradient": "onnxlint.analyses.trace.gradient_propagation",
     "Layers": "onnxlint.analyses.static.layers",
+    "Lengthened": "onnxlint.analyses.stability.padded_inputs",
     "Limits": "onnxlint.analyses.execution.boundary_runs",
     "Match": "onnxlint.model.patterns.matcher",
     "Miscount": "onnxlint.analyses.static.quantisation_parameters",
@@ -175,6 +184,8 @@ _HOMES = {
     "Origin": "onnxlint.model.graph.nodes",
     "OutputDifference": "onnxlint.analyses.comparison.reference",
     "Outputs": "onnxlint.analyses.predictions.outputs",
+    "Padded": "onnxlint.analyses.language.padding",
+    "PaddedInputs": "onnxlint.analyses.stability.padded_inputs",
     "Parameters": "onnxlint.analyses.static.trained_parameters",
     "PathToLayer": "onnxlint.analyses.static.layers",
     "Pattern": "onnxlint.model.patterns.matcher",
@@ -216,10 +227,12 @@ _HOMES = {
     "Signature": "onnxlint.analyses.static.signature",
     "SignatureState": "onnxlint.analyses.static.signature",
     "Stage": "onnxlint.severity",
+    "Step": "onnxlint.analyses.language.stepping",
     "Strayed": "onnxlint.analyses.execution.boundary_runs",
     "Support": "onnxlint.analyses.targets.operator_support",
     "SymbolicSize": "onnxlint.analyses.static.symbolic_sizes",
     "SymbolicSizes": "onnxlint.analyses.static.symbolic_sizes",
+    "TableLimit": "onnxlint.analyses.language.position_tables",
     "Target": "onnxlint.analyses.targets.targets",
     "Targets": "onnxlint.analyses.targets.targets",
     "TensorCurve": "onnxlint.series_report",
@@ -278,6 +291,7 @@ __all__ = [
     "Counterexamples",
     "Danger",
     "Data",
+    "DeclaredSets",
     "Decomposition",
     "Decompositions",
     "Difference",
@@ -301,11 +315,13 @@ __all__ = [
     "Inspection",
     "Journal",
     "Labels",
+    "Language",
     "Latency",
     "Layer",
     "LayerCost",
     "LayerGradient",
     "Layers",
+    "Lengthened",
     "Limits",
     "Match",
     "Miscount",
@@ -322,6 +338,8 @@ __all__ = [
     "Origin",
     "OutputDifference",
     "Outputs",
+    "Padded",
+    "PaddedInputs",
     "Parameters",
     "PathToLayer",
     "Pattern",
@@ -363,10 +381,12 @@ __all__ = [
     "Signature",
     "SignatureState",
     "Stage",
+    "Step",
     "Strayed",
     "Support",
     "SymbolicSize",
     "SymbolicSizes",
+    "TableLimit",
     "Target",
     "Targets",
     "TensorCurve",

@@ -39,6 +39,9 @@ LIBRARIES = (
 )  # fmt: skip
 """Packages whose version may change what is found."""
 
+PROMISES = "config.json"
+"""What may stand beside a language model, and says how many positions it takes."""
+
 _APART = {"source", "rules", "suppressions", "accepted"}
 """Fields of a job that enter its key in their own way."""
 
@@ -121,6 +124,9 @@ def _accepted(job: Job) -> Any:
 def _states_of(job: Job) -> Iterator[Any]:
     """The files beside the model: data, labels, those of training, reference, rules."""
     settings = job.settings
+    beside = Path(job.path).with_name(PROMISES)
+    if beside.is_file():
+        yield file_state(beside)
     for data in filter(None, (settings.data, settings.train_data)):
         from onnxlint.runtime.data import generators, readers  # numpy, which a known report spares
 

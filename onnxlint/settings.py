@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -55,7 +55,8 @@ class InputContract(msgspec.Struct, **TABLE):
     a channel each. `features` are ranges by the feature's or channel's number, from 0, or
     by the column's name;
     `data_mean` and `data_std` bound mean and standard deviation of each feature in the data, and
-    `normalised` says that they are near 0 and 1.
+    `normalised` says that they are near 0 and 1. `positions` is how many tokens a sequence may
+    have, `set_axis` an axis along which the order of members means nothing.
     """
 
     dtype: str | None = None
@@ -64,6 +65,8 @@ class InputContract(msgspec.Struct, **TABLE):
     normalised: bool = False
     data_mean: Between | None = None
     data_std: Between | None = None
+    positions: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    set_axis: int | None = None
     range: tuple[float, float] | None = None
     layout: Literal["NCHW", "NHWC"] | None = None
     scale: float | None = None

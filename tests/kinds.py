@@ -30,7 +30,7 @@ RUNNING = {
         "act_rules", "asserting", "baselines", "behaviour", "channels", "class_folders",
         "confusion", "constant_guess", "contract", "costs",
         "data_rules", "expected", "hints", "init", "inspect", "label_reach", "labelled",
-        "layers_inside", "model_explorer",
+        "language", "layers_inside", "model_explorer",
         "nan_marks", "positions", "predictions", "profile", "propagation", "public_reports",
         "reference", "refusals",
         "release_diff", "reruns", "runtime_rules", "scores", "series", "shapes", "synthesis",

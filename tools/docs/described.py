@@ -71,6 +71,8 @@ KEYS = {
     "InputContract.features": "Promised range of each feature or channel of the data: a list in order, or a table by number, from 0, or by the name of a column in a CSV or Parquet file.",
     "InputContract.normalised": "Whether each feature of the data is promised to have mean near 0 and standard deviation near 1.",
     "InputContract.data-mean": "Promised bounds of the mean of each feature of the data.",
+    "InputContract.positions": "How many tokens a sequence may have (SEQ004).",
+    "InputContract.set-axis": "The axis along which the order of members must not matter (SEQ006); counted from 0, or from the end.",
     "InputContract.data-std": "Promised bounds of the standard deviation of each feature of the data.",
     "InputContract.range": "Lowest and highest valid element; data outside this range is an error.",
     "InputContract.layout": "Layout of images. It is read from the graph where possible.",

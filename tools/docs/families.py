@@ -130,6 +130,15 @@ FAMILIES = {
         "opens it, and `select` does not leave them out. See [Untrusted models](../../guides/untrusted_models.md)\n"
         "and the [safety model](../../safety.md).",
     ),
+    "SEQ": Family(
+        "SEQ: sequences, caches and sets",
+        "Relations between runs that a language model, or a model of sets, must keep.",
+        "A step with the cache equals the same position without it, later tokens change nothing before\n"
+        "them, masked padding changes nothing at all, and samples may change places with their caches.\n"
+        "These rules run the model on sequences of a few tokens; models without tokens, and without an\n"
+        "input that is declared a set, are left alone. How they are recognised is told in\n"
+        "[language models](../../guides/language_models.md).",
+    ),
     "TRE": Family(
         "TRE: trees",
         "Decision trees, forests and boosted trees whose training or export went wrong.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from math import inf
+from typing import TYPE_CHECKING
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
@@ -23,6 +24,9 @@ from onnxlint.model.graph.place import NotApplicable
 from onnxlint.settings import DEFAULT_SAMPLES
 from onnxlint.severity import Severity
 
+if TYPE_CHECKING:
+    from onnxlint.runtime.feeds.synthesis import Slot
+
 TIMES = 10.0
 """What judging may cost, as a multiple of loading a model and running one sample."""
 
@@ -34,6 +38,10 @@ SAMPLES_CHANGED = 4
 
 PARTS = 64
 """So many changes of a part of an input at most: of three axes, in two other values each."""
+
+SEQUENCE_RUNS = 20
+"""So many runs of a few tokens show the relations of a language model: five of its cache, three of
+two samples, two of other tokens, and the rest of padding and positions."""
 
 MOST_SYMBOLS = 6
 """So many dynamic sizes beside the batch vary: more than height, width, time, and two states."""
@@ -55,6 +63,7 @@ class Question(StrEnum):
     AXES = "other sizes of dynamic axes"
     COMPANY = "two samples in a batch"
     ONE_STEP = "sequences of one step"
+    SEQUENCES = "relations of language models"
     SENSITIVITY = "inputs changed one at a time"
     REPEATED = "repeated runs"
     GRADIENTS = "gradients"
@@ -80,11 +89,12 @@ class Work:
 
     def __init__(
         self, load: float, run: float, *, samples: int = 1, inputs: int = 1, symbols: int = 0,
-        has_batch: bool = True, watching: float = 0.0, spent: float = 0.0, limited: bool = True,
-        allowed: float | None = None,
+        has_batch: bool = True, has_tokens: bool = False, watching: float = 0.0,
+        spent: float = 0.0, limited: bool = True, allowed: float | None = None,
     ) -> None:  # fmt: skip
         self.load, self.run, self.samples = load, run, max(1, samples)
         self._inputs, self._symbols, self._has_batch = inputs, symbols, has_batch
+        self._has_tokens = has_tokens
         self._watching, self._spent, self._limited = watching, spent, limited
         self._allowed = allowed
         self.left_out: list[Question] = []
@@ -110,6 +120,7 @@ class Work:
             inputs=len(inputs.slots),
             symbols=len(sizes.others),
             has_batch=sizes.batch is not None,
+            has_tokens=any(_may_be_tokens(slot) for slot in inputs.slots),
             watching=look / attempt.samples_per_run,
             spent=2 * load + traced * (run + look) / attempt.samples_per_run + judged,
             limited=not inputs.settings.full_trace,
@@ -212,6 +223,7 @@ class Work:
             Question.AXES: min(self._symbols, MOST_SYMBOLS) * run,
             Question.COMPANY: 4 * sample if self._has_batch else 0.0,
             Question.ONE_STEP: run,
+            Question.SEQUENCES: SEQUENCE_RUNS * sample if self._has_tokens else 0.0,
             Question.SENSITIVITY: (self._inputs + 1) * run,
             Question.REPEATED: 2 * run,
             Question.GRADIENTS: 2 * load + 3 * run,
@@ -230,3 +242,11 @@ class Work:
         if self.of_a_hazard <= self.for_hazards:
             found.add(Question.HAZARDS)
         return frozenset(found)
+
+
+def _may_be_tokens(slot: Slot) -> bool:
+    """Whether an input may take tokens, or vectors in place of them."""
+    from onnxlint.runtime.feeds.synthesis import Meaning
+
+    is_id = slot.meaning is Meaning.INDEX and len(slot.dims) == 2
+    return is_id or (len(slot.dims) == 3 and "embed" in slot.name.lower())

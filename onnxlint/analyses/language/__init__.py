@@ -1,0 +1,1 @@
+"""Language models by their interface, and the relations between runs that they must keep."""

@@ -1,0 +1,1 @@
+"""SEQ: sequences, caches and sets."""
