@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.predictions.outputs import Outputs
     from onnxlint.analyses.predictions.predictions import Misnomer, Predictions
     from onnxlint.analyses.predictions.scores import Scores
+    from onnxlint.analyses.predictions.shift import Shift
     from onnxlint.analyses.predictions.train_scores import Gap, TrainScores
     from onnxlint.analyses.ranges.hazard import Hazard
     from onnxlint.analyses.ranges.hazards import Hazards
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
     from onnxlint.series_report import ScoreCurve, SeriesReport, TensorCurve
     from onnxlint.settings import Settings
     from onnxlint.severity import Severity, Stage
+    from onnxlint.shift_report import FeatureShift, LayerShift, ShiftReport
     from onnxlint.stamping import stamp
 
 _HOMES = {
@@ -133,6 +135,7 @@ _HOMES = {
     "Expansions": "onnxlint.analyses.static.expansions",
     "Expected": "onnxlint.analyses.comparison.stored_outputs",
     "External": "onnxlint.model.preflight",
+    "FeatureShift": "onnxlint.shift_report",
     "FedInput": "onnxlint.analyses.inputs.user_data",
     "Finding": "onnxlint.findings",
     "FirstDivergence": "onnxlint.analyses.comparison.first_divergence",
@@ -150,6 +153,7 @@ _HOMES = {
     "Layer": "onnxlint.analyses.static.layers",
     "LayerCost": "onnxlint.analyses.static.layer_costs",
     "LayerGradient": "onnxlint.analyses.trace.gradient_propagation",
+    "LayerShift": "onnxlint.shift_report",
     "Layers": "onnxlint.analyses.static.layers",
     "Limits": "onnxlint.analyses.execution.boundary_runs",
     "Match": "onnxlint.model.patterns.matcher",
@@ -203,6 +207,8 @@ _HOMES = {
     "Settings": "onnxlint.settings",
     "Severity": "onnxlint.severity",
     "Shapes": "onnxlint.analyses.static.shapes",
+    "Shift": "onnxlint.analyses.predictions.shift",
+    "ShiftReport": "onnxlint.shift_report",
     "Stage": "onnxlint.severity",
     "Strayed": "onnxlint.analyses.execution.boundary_runs",
     "Support": "onnxlint.analyses.targets.operator_support",
@@ -273,6 +279,7 @@ __all__ = [
     "Expansions",
     "Expected",
     "External",
+    "FeatureShift",
     "FedInput",
     "Finding",
     "FirstDivergence",
@@ -290,6 +297,7 @@ __all__ = [
     "Layer",
     "LayerCost",
     "LayerGradient",
+    "LayerShift",
     "Layers",
     "Limits",
     "Match",
@@ -343,6 +351,8 @@ __all__ = [
     "Settings",
     "Severity",
     "Shapes",
+    "Shift",
+    "ShiftReport",
     "Stage",
     "Strayed",
     "Support",

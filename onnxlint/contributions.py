@@ -10,6 +10,7 @@ from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics, TraceRow
 from onnxlint.series_report import SeriesReport
 from onnxlint.severity import Severity
+from onnxlint.shift_report import ShiftReport
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Contributions:
     trace: tuple[TraceRow, ...] | None = None
     metrics: Metrics | None = None
     series: SeriesReport | None = None
+    shift: ShiftReport | None = None
     losses: list[Loss] = field(default_factory=list)
     defects: list[Defect] = field(default_factory=list)
 

@@ -13,6 +13,7 @@ import msgspec
 from onnxlint.findings import Diagnostic, counted
 from onnxlint.series_report import SeriesReport
 from onnxlint.severity import Severity
+from onnxlint.shift_report import ShiftReport
 
 T = TypeVar("T")
 
@@ -147,7 +148,8 @@ class ModelReport:
     judged by the clock. `sample_files` are the first samples where each is a file, in their order.
     `portrait` is what a page shows beside findings (`onnxlint.portrait`); None where none asked.
     `asked` are options of `onnxlint check` under which it judges the same, but for the rules.
-    `series` is what was seen over the checkpoints that led to the model; None without them.
+    `series` is what was seen over the checkpoints that led to the model; None without them. `shift`
+    is how the training samples and the others differ; None without both.
     """
 
     path: str
@@ -174,6 +176,7 @@ class ModelReport:
     portrait: Mapping[str, Any] | None = None
     asked: tuple[str, ...] = ()
     series: SeriesReport | None = None
+    shift: ShiftReport | None = None
 
     @property
     def rules_run(self) -> int:

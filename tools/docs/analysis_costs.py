@@ -43,6 +43,7 @@ COSTS = {
     "Sensitivity": "one further run per input.",
     "Series": "reads every checkpoint once, two at a time, and compares their weights; only in `onnxlint series`.",
     "SeriesRuns": "runs every checkpoint on the same samples, with its activations and gradients.",
+    "Shift": "reads up to 20,000 samples of both sets, permutes their features 499 times, and runs 400 samples of each; only with `--train-data`.",
     "Shapes": "shape inference in a child process, started first and waited for when first used.",
     "Support": "looks up each operator at its version and type.",
     "SymbolicSizes": "one pass over the nodes.",

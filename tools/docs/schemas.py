@@ -47,6 +47,7 @@ from onnxlint.series_report import (
     TensorCurve,
 )
 from onnxlint.severity import Severity
+from onnxlint.shift_report import FeatureShift, LayerShift, ShiftReport, Side
 
 FOLDER = Path(__file__).parents[2] / "onnxlint" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -193,6 +194,7 @@ def _parts() -> dict[str, Any]:
         "configuration": _record(Configuration),
         "trace_row": _record(TraceRow),
         **_series(),
+        **_shift(),
         "suppressed_finding": _record(Suppressed, finding={"$ref": "#/$defs/finding"}),
         "gone_finding": _record(Gone),
     }
@@ -281,6 +283,7 @@ def _model() -> dict[str, Any]:
         "gone": {"type": "array", "items": {"$ref": "#/$defs/gone_finding"}},
         "mending": _or_null({"$ref": "#/$defs/fixes"}),
         "series": _or_null({"$ref": "#/$defs/series"}),
+        "shift": _or_null({"$ref": "#/$defs/shift"}),
         "trace": _or_null({"type": "array", "items": {"$ref": "#/$defs/trace_row"}}),
     })  # fmt: skip
 
@@ -299,6 +302,18 @@ def _series() -> dict[str, Any]:
         "gradient_curve": _record(GradientCurve, place=place),
         "score_curve": _record(ScoreCurve),
     }  # fmt: skip
+
+
+def _shift() -> dict[str, Any]:
+    side = {"$ref": "#/$defs/shift_side"}
+    return {
+        "shift": _record(
+            ShiftReport, features=_array("feature_shift"), layers=_array("layer_shift")
+        ),
+        "feature_shift": _record(FeatureShift, train=side, data=side),
+        "shift_side": _record(Side),
+        "layer_shift": _record(LayerShift),
+    }
 
 
 def _summary() -> dict[str, Any]:
