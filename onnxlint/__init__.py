@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.comparison.first_divergence import FirstDivergence
     from onnxlint.analyses.comparison.latency import Latency
     from onnxlint.analyses.comparison.reference import OutputDifference, Reference
+    from onnxlint.analyses.comparison.similarity import LayerSimilarity, Similarity
     from onnxlint.analyses.comparison.stored_outputs import Expected, Tolerance
     from onnxlint.analyses.counterexamples.counterexamples import Counterexamples
     from onnxlint.analyses.counterexamples.subject import Counterexample
@@ -154,6 +155,7 @@ _HOMES = {
     "LayerCost": "onnxlint.analyses.static.layer_costs",
     "LayerGradient": "onnxlint.analyses.trace.gradient_propagation",
     "LayerShift": "onnxlint.shift_report",
+    "LayerSimilarity": "onnxlint.analyses.comparison.similarity",
     "Layers": "onnxlint.analyses.static.layers",
     "Limits": "onnxlint.analyses.execution.boundary_runs",
     "Match": "onnxlint.model.patterns.matcher",
@@ -209,6 +211,7 @@ _HOMES = {
     "Shapes": "onnxlint.analyses.static.shapes",
     "Shift": "onnxlint.analyses.predictions.shift",
     "ShiftReport": "onnxlint.shift_report",
+    "Similarity": "onnxlint.analyses.comparison.similarity",
     "Stage": "onnxlint.severity",
     "Strayed": "onnxlint.analyses.execution.boundary_runs",
     "Support": "onnxlint.analyses.targets.operator_support",
@@ -298,6 +301,7 @@ __all__ = [
     "LayerCost",
     "LayerGradient",
     "LayerShift",
+    "LayerSimilarity",
     "Layers",
     "Limits",
     "Match",
@@ -353,6 +357,7 @@ __all__ = [
     "Shapes",
     "Shift",
     "ShiftReport",
+    "Similarity",
     "Stage",
     "Strayed",
     "Support",

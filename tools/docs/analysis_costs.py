@@ -46,6 +46,7 @@ COSTS = {
     "Shift": "reads up to 20,000 samples of both sets, permutes their features 499 times, and runs 400 samples of each; only with `--train-data`.",
     "Shapes": "shape inference in a child process, started first and waited for when first used.",
     "Support": "looks up each operator at its version and type.",
+    "Similarity": "runs both models on up to 256 samples once more, every layer fetched, eight times where one drops units at random; only with `--reference`.",
     "SymbolicSizes": "one pass over the nodes.",
     "Targets": "reads the fact file of each target that was named.",
     "Texts": "reads every text of the model, anew each time.",

@@ -77,7 +77,7 @@ def _weights(is_first: Array, strata: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """Of each test the `effect`, what `chance` makes of it on average, and the corrected p-value."""
+    """Of each test the `effect`, what `chance` makes of it on average, and the corrected p."""
 
     effect: Array
     chance: Array
