@@ -41,6 +41,10 @@ def document(diff: ReleaseDiff, packs: Mapping[str, str]) -> dict[str, Any]:
         ),
         "ranges": _changed(diff.ranges, compared=diff.values_compared),
         "predictions": _changed(diff.predictions, compared=diff.outputs_compared),
+        "alignments": {
+            "samples": diff.samples_aligned,
+            "layers": [asdict(each) for each in diff.alignments],
+        },
         "score": diff.score and asdict(diff.score),
         "findings": {
             "new": [_finding(each) for each in diff.findings_new],

@@ -21,6 +21,7 @@ from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
 from onnxlint.release_diff import (
     FactChange,
+    LayerAlignment,
     LayerChange,
     LayerRef,
     Observation,
@@ -227,6 +228,7 @@ def diff() -> dict[str, Any]:
         "range_change": _record(RangeChange, layer=layer, old=seen, new=seen),
         "output_change": _record(OutputChange),
         "score_change": _record(ScoreChange),
+        "layer_alignment": _record(LayerAlignment, layer=layer),
         "diff_finding": finding,
         "place": _record(Place),
     }  # fmt: skip
@@ -236,6 +238,8 @@ def diff() -> dict[str, Any]:
     _describe("tool", tool)
     found = _closed({"new": _array("diff_finding"), "gone": _array("diff_finding"), "kept": COUNT})
     _describe("diff_findings", found)
+    aligned = _closed({"samples": _or_null(COUNT), "layers": _array("layer_alignment")})
+    _describe("alignments", aligned)
     whole = _closed({
         "version": {"const": DIFF_VERSION},
         "tool": tool,
@@ -251,6 +255,7 @@ def diff() -> dict[str, Any]:
         "weights": _changed("weight_change", "compared", "unchanged"),
         "ranges": _changed("range_change", "compared"),
         "predictions": _changed("output_change", "compared"),
+        "alignments": aligned,
         "score": _or_null({"$ref": "#/$defs/score_change"}),
         "findings": found,
         "not_compared": _by_name(TEXT),

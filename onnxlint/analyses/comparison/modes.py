@@ -54,10 +54,14 @@ def likes_of(
 
     Where only one has batch normalisations, the other one has them folded into its layers.
     """
-    ops = [side.graph.ops for side in (mine, theirs)]
-    has = ["BatchNormalization" in each for each in ops]
-    found = paired(mine, theirs, inputs, folded=has[0] != has[1])
+    found = paired(mine, theirs, inputs, folded=is_folded(mine, theirs))
     return {**found.by_name, **found.by_structure}
+
+
+def is_folded(mine: ComparedModel, theirs: ComparedModel) -> bool:
+    """Whether only one of the models has batch normalisations."""
+    has = ["BatchNormalization" in side.graph.ops for side in (mine, theirs)]
+    return has[0] != has[1]
 
 
 def _trains(graph: Graph, node: Node) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Unavailable
-from onnxlint.analyses.comparison.modes import Mode, likes_of, mode_of, training_nodes
+from onnxlint.analyses.comparison.modes import Mode, is_folded, likes_of, mode_of, training_nodes
 from onnxlint.analyses.comparison.reference import least_share
 from onnxlint.analyses.comparison.reference_model import ReferenceModel
 from onnxlint.analyses.comparison.value_pairing import ComparedModel, seen_by_readers
@@ -113,7 +113,8 @@ class Similarity:
         likes = likes_of(mine, other.side, other.inputs)
         outputs = _outputs(graph, other.side.graph)
         decisions = _Decisions(graph, shapes, settings)
-        layers = list(similarities(*sides, likes, outputs, decisions))
+        folded = is_folded(mine, other.side)
+        layers = list(similarities(*sides, likes, outputs, decisions, folded=folded))
         if not layers:
             raise Unavailable("no layer of both models can be compared")
         mode = mode_of(mine, other.side, likes)
@@ -197,9 +198,11 @@ def together(feeds: Sequence[Feed], slots: list[Slot], samples: int) -> list[Fee
 
 def similarities(
     one: Side, other: Side, likes: Mapping[Value, Value], outputs: Mapping[Value, Value],
-    decisions: _Decisions | None = None,
+    decisions: _Decisions | None = None, *, folded: bool = False,
 ) -> Iterator[LayerSimilarity]:  # fmt: skip
     """The alignment of each pair that can be fetched, in the order of the file; outputs last.
+
+    With `folded` a layer gives what the batch normalisation behind it does.
 
     Raises:
         Unavailable: one of the models cannot be run.
@@ -209,8 +212,8 @@ def similarities(
     wanted = {value: like for value, like in likes.items() if value not in outputs}
     pairs = [*_spread(wanted, one.model, other.model), *outputs.items()]
     for group in _grouped(pairs, one, other):
-        mine_of = _Rows(one, [value for value, _ in group]).means()
-        theirs_of = _Rows(other, [like for _, like in group]).means()
+        mine_of = _Rows(one, [value for value, _ in group], folded).means()
+        theirs_of = _Rows(other, [like for _, like in group], folded).means()
         for value, like in group:
             mine, theirs = mine_of.get(value), theirs_of.get(like)
             if mine is None or theirs is None or len(mine) != len(theirs):
@@ -225,9 +228,9 @@ def similarities(
 class _Rows:
     """What a model gives for values, the mean of several runs where it drops units at random."""
 
-    def __init__(self, side: Side, values: Sequence[Value]) -> None:
+    def __init__(self, side: Side, values: Sequence[Value], folded: bool) -> None:
         self._side = side
-        self._names = {value: _fetched(value).name for value in values}
+        self._names = {value: _fetched(value, folded).name for value in values}
         drops = any(node.op == "Dropout" for node in training_nodes(side.model.graph))
         self._draws = DRAWS if drops else 1
 
@@ -348,9 +351,11 @@ def _grouped(
         yield group
 
 
-def _fetched(value: Value) -> Value:
-    """What others read of a value: behind a normalisation that another model has folded."""
+def _fetched(value: Value, folded: bool) -> Value:
+    """What others read of a value: behind a normalisation, if another model has it folded."""
     seen = seen_by_readers(value)
+    if not folded:
+        return seen
     node = seen.producer
     readers = list(seen.consumers)
     if node is not None and node.op in ("Conv", "Gemm", "MatMul") and len(readers) == 1:
