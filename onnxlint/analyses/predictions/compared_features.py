@@ -19,6 +19,10 @@ FEW_IDS = 16
 """Integers of a sample that are columns, each with its own meaning; more are tokens. A choice."""
 
 
+LEAST_CHANGE, LEAST_CHANGE_OF_FEW = 0.2, 0.05
+"""Change of a share that a message names, and where a column has few values. A choice."""
+
+
 @dataclass(frozen=True, eq=False)
 class Compared:
     """One feature: `values` of the samples of training, then of the others; `bins` as they are
@@ -80,18 +84,17 @@ def compared(
 
 def repeated(train: Array, data: Array) -> float | None:
     """A number that one set repeats and the other does not: a sensor that sticks, a code for
-    missing values; None where none makes a fifth of the difference."""
+    missing values; of few numbers, as of a scale or classes, one that came or went."""
     import numpy as np
 
     values, rows = np.unique(np.concatenate([train, data]), return_inverse=True)
-    if len(values) < FEW_IDS:  # as many are a scale
-        return None
     rows = rows.reshape(-1)
     shares = [np.bincount(part, minlength=len(values)) / max(1, len(part))
               for part in (rows[: len(train)], rows[len(train) :])]  # fmt: skip
     change = np.where(np.isfinite(values), np.abs(shares[1] - shares[0]), 0)
     most = int(change.argmax())
-    return float(values[most]) if change[most] >= 0.2 else None
+    least = LEAST_CHANGE_OF_FEW if len(values) < FEW_IDS else LEAST_CHANGE
+    return float(values[most]) if change[most] >= least else None
 
 
 def _picked(fed: FedInput, rows: Array) -> list[Array]:

@@ -92,7 +92,9 @@ class ComparedSets:
         """So many samples of each set at most, drawn by the seed; in their order."""
         import numpy as np
 
-        rng = np.random.default_rng(self.seed)
+        from onnxlint.runtime.metrics.two_sample import generator
+
+        rng = generator(self.seed)
         rows = [np.sort(rng.permutation(each.rows)[:most]) for each in (self.train, self.data)]
         return rows[0], rows[1]
 

@@ -26,6 +26,15 @@ MOST_CELLS = 8_000_000
 """Elements of the largest array: permutations times bins of the columns that are tested at once."""
 
 
+STREAM = 20_18
+"""Samples are often drawn by `default_rng(0)` themselves: the same numbers would shuffle them."""
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Random numbers of this seed that nobody else has of it."""
+    return np.random.default_rng((STREAM, seed))
+
+
 @dataclass(frozen=True, eq=False)
 class Sides:
     """Which samples are of the first set, as they are (row 0) and permuted within strata.
@@ -43,7 +52,7 @@ class Sides:
         cls, is_first: Array, strata: Array, seed: int, permutations: int = PERMUTATIONS
     ) -> Sides:
         """Permutations from this seed."""
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         ordered = np.argsort(strata, kind="stable")
         drawn = np.empty((permutations + 1, len(is_first)), bool)
         drawn[0] = is_first
@@ -143,7 +152,7 @@ class Halves:
         cls, is_first: Array, strata: Array, seed: int, permutations: int = PERMUTATIONS
     ) -> Halves:
         """Every second sample of each set and stratum, in an order that is drawn."""
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         shuffled = np.lexsort((rng.random(len(strata)), is_first, strata))
         rows = np.sort(shuffled[::2]), np.sort(shuffled[1::2])
         sides = [Sides.of(is_first[each], strata[each], seed + 1 + at, permutations)
@@ -217,7 +226,7 @@ WIDEST = 256
 
 def featured(layer: Array, seed: int) -> Array:
     """Features of about one scale, with which a linear classifier sees more than means."""
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     rows = _finite(layer.astype(np.float64))
     rows = _standardised(np.clip(_standardised(rows), -10, 10))
     if rows.shape[1] > WIDEST:
