@@ -18,8 +18,8 @@ from onnxlint.rules.packs import discover
 from onnxlint.severity import Severity, Stage
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-ELSEWHERE = ("numeric/", "series/")
-"""Judged by tests of their own: test_numeric_fixtures.py, test_series.py."""
+ELSEWHERE = ("numeric/", "series/", "shifts/")
+"""Judged by tests of their own: test_numeric_fixtures.py, test_series.py, test_modes.py."""
 MODELS: list[dict[str, Any]] = tomllib.loads((FIXTURES / "expected.toml").read_text())["models"]
 
 
