@@ -29,10 +29,10 @@ RUNNING = {
     f"test_{name}" for name in (
         "act_rules", "asserting", "behaviour", "channels", "class_folders", "contract", "costs",
         "data_rules", "expected", "hints", "init", "inspect", "layers_inside", "model_explorer",
-        "modes", "nan_marks", "positions", "predictions", "profile", "propagation", "public_reports",
-        "reference", "refusals",
-        "release_diff", "reruns", "runtime_rules", "scores", "series", "shapes", "shift", "synthesis",
-        "targets", "tensorboard", "ties", "together", "trace", "within", "witnesses",
+        "modes", "nan_marks", "positions", "predictions", "profile", "propagation",
+        "public_reports", "reference", "refusals", "release_diff", "reruns", "runtime_rules",
+        "scores", "series", "shapes", "shift", "synthesis", "targets", "tensorboard", "ties",
+        "together", "trace", "within", "witnesses",
     )
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""
