@@ -63,6 +63,8 @@ class FeatureShift:
         if abs(after.missing - before.missing) > 0.01:
             return f"missing {before.missing:.1%} → {after.missing:.1%}"
         shares = f"share of {self.value} {before.share or 0:.1%} → {after.share or 0:.1%}"
+        if self.kind == "statistic" and before.mean is not None and after.mean is not None:
+            return f"{before.mean:.3g} → {after.mean:.3g} on average"
         pairs = ("mean", before.mean, after.mean), ("standard deviation", before.deviation,
                                                    after.deviation)  # fmt: skip
         known = [f"{name} {one:.3g} → {other:.3g}" for name, one, other in pairs

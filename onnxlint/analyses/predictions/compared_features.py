@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 4096
 """Columns of an input; of more, every n-th is compared. A choice: a page of 64 by 64 pixels."""
 
-FEW_IDS = 16
+FEW_IDS = 8
 """Integers of a sample that are columns, each with its own meaning; more are tokens. A choice."""
 
+FEW_VALUES = 16
+"""Values of a column that are a scale, or classes; a choice."""
+
+
+MOST_CHANNELS = 32
+"""Channels of a series whose axis no reader tells; a choice."""
 
 LEAST_CHANGE, LEAST_CHANGE_OF_FEW = 0.2, 0.05
 """Change of a share that a message names, and where a column has few values. A choice."""
@@ -72,8 +78,7 @@ def compared(
         kind = "category" if slot.meaning is Meaning.INDEX else "number"
         yield from _columns(mine, blocks, kind)
     else:
-        axis = mine.axis
-        axis = None if axis is None or axis == mine.batch_axis else _after(axis, mine.batch_axis)
+        axis = _channel_axis(mine)
         for name, statistic in _STATISTICS.items():
             parts = [_channels(block, axis) for block in blocks]
             found = _gathered(parts, statistic)
@@ -93,7 +98,7 @@ def repeated(train: Array, data: Array) -> float | None:
               for part in (rows[: len(train)], rows[len(train) :])]  # fmt: skip
     change = np.where(np.isfinite(values), np.abs(shares[1] - shares[0]), 0)
     most = int(change.argmax())
-    least = LEAST_CHANGE_OF_FEW if len(values) < FEW_IDS else LEAST_CHANGE
+    least = LEAST_CHANGE_OF_FEW if len(values) < FEW_VALUES else LEAST_CHANGE
     return float(values[most]) if change[most] >= least else None
 
 
@@ -149,6 +154,17 @@ def _after(axis: int, batch_axis: int | None) -> int:
     if batch_axis is None:
         return axis + 1
     return axis if axis > batch_axis else axis + 1
+
+
+def _channel_axis(fed: FedInput) -> int | None:
+    """Where channels are once the samples stand first; of a series, the short one of its axes."""
+    axis, dims = fed.axis, fed.slot.dims
+    if axis is None and len(dims) == 3:
+        sizes = {dim: at for at, dim in enumerate(dims) if at and isinstance(dim, int)}
+        axis = sizes[min(sizes)] if sizes and min(sizes) <= MOST_CHANNELS else None
+    if axis is None or axis == fed.batch_axis:
+        return None
+    return _after(axis, fed.batch_axis)
 
 
 def _channels(block: Array, axis: int | None) -> Array:

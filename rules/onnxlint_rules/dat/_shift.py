@@ -25,7 +25,11 @@ def by_features(shift: Shift, max_psi: float, small_psi: float) -> Iterator[Find
     if not told:
         return
     worst, count = told[0], len(report.features)
-    many = f"{len(told)} of {count} features differ" if count > 1 else "the feature differs"
+    many = (
+        f"{len(told)} of {count} features differ{'' if told[1:] else 's'}"
+        if count > 1
+        else "the only feature differs"
+    )
     named = "; ".join(f"{_named(each)} {each.told} (PSI {each.excess:.2f})"
                       for each in told[:NAMED])  # fmt: skip
     more = f"; … and {len(told) - NAMED} more" if len(told) > NAMED else ""
