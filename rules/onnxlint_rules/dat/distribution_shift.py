@@ -33,9 +33,9 @@ def distribution_shift(
     permutations, drawn with `--seed` and corrected for the number of features and of layers, at a
     level of 0.5% each. Two random halves of one of scikit-learn's sets were a warning in 4 of
     500 splits of iris, 3 of 500 of wine, and none of 200 of breast_cancer (3 infos), 200 of
-    diabetes and 100 of digits. Not reported: classes that are only more or less frequent (with labels of
-    both sets samples are compared within classes, else within predicted ones), sets of different
-    sizes or in another order, samples that one set holds several times.
+    diabetes and 100 of digits. Not reported: classes that are only more or less frequent (with
+    labels of both sets samples are compared within classes, else within predicted ones), sets of
+    different sizes or in another order, samples that one set holds several times.
     From 20 samples of each set on; of files the first 20,000 samples are read.
     Fix: prepare the samples as those of training were, or train with samples like these.
 
