@@ -99,7 +99,7 @@ def test_a_classifier_tells_apart_what_no_single_feature_shows():
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=(150, 2)), rng.normal(size=(150, 2))
     other[:, 1] = other[:, 0] + 0.2 * other[:, 1]
-    rows, is_first = np.concatenate([one, other / other.std(axis=0)]), np.arange(150) < 150
+    rows, is_first = np.concatenate([one, other / other.std(axis=0)]), np.arange(300) < 150
     none = np.zeros(300, int)
     sides = Sides.of(is_first, none, 0)
     alone = stability_indices(sides, [binned(column, 150) for column in rows.T])
