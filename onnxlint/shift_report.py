@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from onnxlint.findings import counted
 
@@ -13,8 +13,7 @@ LEVEL = 0.005
 """False alarms of the features together, and of the layers together, where nothing differs."""
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(Struct, frozen=True):
     """One feature in one of the sets: moments of what is finite; shares of all its samples.
 
     `share` is how often `FeatureShift.value` occurs.
@@ -26,8 +25,7 @@ class Side:
     share: float | None = None
 
 
-@dataclass(frozen=True)
-class FeatureShift:
+class FeatureShift(Struct, frozen=True):
     """One feature of an input in both sets.
 
     `psi` is its population stability index, `chance` what sets of these sizes have where nothing
@@ -72,8 +70,7 @@ class FeatureShift:
         return ", ".join([*known, shares] if self.value is not None else known) or "not finite"
 
 
-@dataclass(frozen=True)
-class LayerShift:
+class LayerShift(Struct, frozen=True):
     """One layer, or the inputs together, of samples of both sets.
 
     `auc` is that of a classifier that tells the two sets apart by it (0.5: not at all), on samples
@@ -93,8 +90,7 @@ class LayerShift:
         return self.p <= LEVEL
 
 
-@dataclass(frozen=True)
-class ShiftReport:
+class ShiftReport(Struct, frozen=True):
     """The training set beside the other: features, the most shifted first, and layers in order.
 
     `train_samples` and `samples` were compared, by layer `run_samples` of each set. `within` says

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Analyses, Unavailable
 from onnxlint.analyses.comparison.similarity import (
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Feed
 
 
-@dataclass(frozen=True)
-class Alignments:
+class Alignments(Struct, frozen=True):
     """The layers in the order of the new model, over so many samples; None: too few."""
 
     layers: tuple[LayerAlignment, ...] = ()

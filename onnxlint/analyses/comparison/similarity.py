@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.comparison.modes import Mode, is_folded, likes_of, mode_of, training_nodes
@@ -46,8 +47,7 @@ DRAWS = 8
 """Runs whose mean is taken where a model drops units at random, so that these cancel out."""
 
 
-@dataclass(frozen=True, eq=False)
-class LayerSimilarity:
+class LayerSimilarity(Struct, frozen=True, eq=False):
     """A value beside its like in the other model; `cka` is 1 where both say the same."""
 
     value: Value
@@ -61,8 +61,7 @@ class LayerSimilarity:
         return self.value.place
 
 
-@dataclass(frozen=True, eq=False)
-class Side:
+class Side(Struct, frozen=True, eq=False):
     """A model, and all samples in as few runs as it takes; `samples` are not filled up."""
 
     model: ComparedModel

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.inputs.user_data import FedInput
 from onnxlint.shift_report import Side
@@ -29,8 +30,7 @@ LEAST_CHANGE, LEAST_CHANGE_OF_FEW = 0.2, 0.05
 """Change of a share that a message names, and where a column has few values. A choice."""
 
 
-@dataclass(frozen=True, eq=False)
-class Compared:
+class Compared(Struct, frozen=True, eq=False):
     """One feature: `values` of the samples of training, then of the others; `bins` as they are
     tested, [samples, bins]. Of tokens a value is all ids of a sample."""
 

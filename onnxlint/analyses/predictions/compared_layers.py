@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -39,8 +40,7 @@ MOST_CLASSES = 100
 """Whole numbers of an output that are classes; more are something else. A choice."""
 
 
-@dataclass(eq=False)
-class LayerRows:
+class LayerRows(Struct, eq=False):
     """Rows of each value that was seen, training first, and the classes that were predicted."""
 
     rows: dict[Value, Array] = field(default_factory=dict)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.inputs.inputs import Inputs
@@ -36,8 +38,7 @@ COPIED = 4.0
 """Pairs of equal samples, so many times as often within a set as across the sets, are copies."""
 
 
-@dataclass(frozen=True, eq=False)
-class ComparedSet:
+class ComparedSet(Struct, frozen=True, eq=False):
     """One of the two sets: its samples, the numbers of those that are compared, and their labels.
 
     `labels` are of all samples, None where they are no classes; `copies` were left out.
@@ -49,8 +50,7 @@ class ComparedSet:
     copies: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class ComparedSets:
+class ComparedSets(Struct, frozen=True, eq=False):
     """Both sets; `train` is the one that a model was trained on."""
 
     train: ComparedSet

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -73,8 +75,7 @@ class Shift:
         report.shift = self.report
 
 
-@dataclass(frozen=True, eq=False)
-class _Chosen:
+class _Chosen(Struct, frozen=True, eq=False):
     """Samples of both sets by their numbers, and which of them are exchanged with each other."""
 
     rows: tuple[Array, Array]

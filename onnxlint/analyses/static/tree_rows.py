@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import Tensor
@@ -30,8 +30,7 @@ class MalformedTreesError(ValueError):
     """The attributes do not make trees; the text says why not."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
+class Rows(Struct, frozen=True, eq=False):
     """The nodes of all trees, a row each; leaves of the newer operator come behind the others.
 
     `true` and `false` are rows, -1 at leaves. `missing` says that a missing value goes to the true

@@ -10,9 +10,9 @@ often than a single one would be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.runtime.protocol import Array
 
@@ -35,8 +35,7 @@ def generator(seed: int) -> np.random.Generator:
     return np.random.default_rng((STREAM, seed))
 
 
-@dataclass(frozen=True, eq=False)
-class Sides:
+class Sides(Struct, frozen=True, eq=False):
     """Which samples are of the first set, as they are (row 0) and permuted within strata.
 
     `first` and `second` are the weights of a sample on either side: strata count by how many pairs
@@ -84,8 +83,7 @@ def _weights(is_first: Array, strata: Array) -> tuple[Array, Array]:
     return np.asarray(each[0]), np.asarray(each[1])
 
 
-@dataclass(frozen=True, eq=False)
-class Tested:
+class Tested(Struct, frozen=True, eq=False):
     """Of each test the `effect`, what `chance` makes of it on average, and the corrected p."""
 
     effect: Array
@@ -138,8 +136,7 @@ def _indices(sides: Sides, block: list[Array]) -> Array:
     return np.asarray(np.add.reduceat((p - q) * np.log(p / q), starts[:-1], axis=1))
 
 
-@dataclass(frozen=True, eq=False)
-class Halves:
+class Halves(Struct, frozen=True, eq=False):
     """Two halves of the samples, each with sides that are drawn for it: a classifier is fitted to
     one and judged on the other, whose sides alone are permuted."""
 

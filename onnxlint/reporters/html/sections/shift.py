@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.report import ModelReport
 from onnxlint.reporters.html.sections.figures import short
@@ -13,8 +14,7 @@ MOST_ROWS = 500
 """Features that are shown; a choice, some 100 kB of a page."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """A feature as it is shown."""
 
     feature: FeatureShift
@@ -23,8 +23,7 @@ class Row:
     data: str
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """What the template reads."""
 
     part: ShiftReport
