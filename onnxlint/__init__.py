@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.comparison.first_divergence import FirstDivergence
     from onnxlint.analyses.comparison.latency import Latency
     from onnxlint.analyses.comparison.reference import OutputDifference, Reference
+    from onnxlint.analyses.comparison.similarity import LayerSimilarity, Similarity
     from onnxlint.analyses.comparison.stored_outputs import Expected, Tolerance
     from onnxlint.analyses.counterexamples.counterexamples import Counterexamples
     from onnxlint.analyses.counterexamples.subject import Counterexample
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.predictions.reachable import Reachable
     from onnxlint.analyses.predictions.reconstruction import Reconstruction
     from onnxlint.analyses.predictions.scores import Scores
+    from onnxlint.analyses.predictions.shift import Shift
     from onnxlint.analyses.predictions.train_scores import Gap, TrainScores
     from onnxlint.analyses.predictions.tree_fit import TreeFit
     from onnxlint.analyses.ranges.hazard import Hazard
@@ -113,6 +115,7 @@ if TYPE_CHECKING:
     from onnxlint.series_report import ScoreCurve, SeriesReport, TensorCurve
     from onnxlint.settings import Settings
     from onnxlint.severity import Severity, Stage
+    from onnxlint.shift_report import FeatureShift, LayerShift, ShiftReport
     from onnxlint.stamping import stamp
 
 _HOMES = {
@@ -147,6 +150,7 @@ _HOMES = {
     "Expansions": "onnxlint.analyses.static.expansions",
     "Expected": "onnxlint.analyses.comparison.stored_outputs",
     "External": "onnxlint.model.preflight",
+    "FeatureShift": "onnxlint.shift_report",
     "FedInput": "onnxlint.analyses.inputs.user_data",
     "Finding": "onnxlint.findings",
     "FirstDivergence": "onnxlint.analyses.comparison.first_divergence",
@@ -166,6 +170,8 @@ _HOMES = {
     "Layer": "onnxlint.analyses.static.layers",
     "LayerCost": "onnxlint.analyses.static.layer_costs",
     "LayerGradient": "onnxlint.analyses.trace.gradient_propagation",
+    "LayerShift": "onnxlint.shift_report",
+    "LayerSimilarity": "onnxlint.analyses.comparison.similarity",
     "Layers": "onnxlint.analyses.static.layers",
     "Lengthened": "onnxlint.analyses.stability.padded_inputs",
     "Limits": "onnxlint.analyses.execution.boundary_runs",
@@ -224,6 +230,9 @@ _HOMES = {
     "Settings": "onnxlint.settings",
     "Severity": "onnxlint.severity",
     "Shapes": "onnxlint.analyses.static.shapes",
+    "Shift": "onnxlint.analyses.predictions.shift",
+    "ShiftReport": "onnxlint.shift_report",
+    "Similarity": "onnxlint.analyses.comparison.similarity",
     "Signature": "onnxlint.analyses.static.signature",
     "SignatureState": "onnxlint.analyses.static.signature",
     "Stage": "onnxlint.severity",
@@ -301,6 +310,7 @@ __all__ = [
     "Expansions",
     "Expected",
     "External",
+    "FeatureShift",
     "FedInput",
     "Finding",
     "FirstDivergence",
@@ -320,6 +330,8 @@ __all__ = [
     "Layer",
     "LayerCost",
     "LayerGradient",
+    "LayerShift",
+    "LayerSimilarity",
     "Layers",
     "Lengthened",
     "Limits",
@@ -378,6 +390,9 @@ __all__ = [
     "Settings",
     "Severity",
     "Shapes",
+    "Shift",
+    "ShiftReport",
+    "Similarity",
     "Signature",
     "SignatureState",
     "Stage",

@@ -11,6 +11,7 @@ from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics, TraceRow
 from onnxlint.series_report import SeriesReport
 from onnxlint.severity import Severity
+from onnxlint.shift_report import ShiftReport
 
 
 class Loss(Struct, frozen=True):
@@ -45,6 +46,7 @@ class Contributions(Struct):
     trace: tuple[TraceRow, ...] | None = None
     metrics: Metrics | None = None
     series: SeriesReport | None = None
+    shift: ShiftReport | None = None
     losses: list[Loss] = field(default_factory=list)
     defects: list[Defect] = field(default_factory=list)
 

@@ -163,7 +163,8 @@ def settings_of(loaded: Loaded, model: str | None = None, **given: Any) -> Setti
     settings = with_copies(replace(settings, **overrides))
     if "samples" in overrides:
         return settings
-    is_labelled = settings.labels is not None or settings.train_labels is not None
+    both = settings.train_labels, settings.train_data
+    is_labelled = settings.labels is not None or both != (None, None)
     default = LABELLED_SAMPLES if is_labelled else DEFAULT_SAMPLES
     return replace(settings, samples=said("samples") or default)
 

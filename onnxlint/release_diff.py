@@ -182,12 +182,21 @@ class ScoreChange(Struct, frozen=True):
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+class LayerAlignment(Struct, frozen=True):
+    """A layer of both models; `cka` is linear CKA: 1 where both say the same of the samples."""
+
+    layer: LayerRef
+    cka: float
+
+
 class ReleaseDiff(Struct, frozen=True):
     """What changed from one model to another.
 
     `weights_compared` constants were compared, of which `weights_unchanged` are the same to the
-    last bit. `values_compared` values were observed in both. `not_compared` says, by section, why
-    something was not looked at; `incomplete` what kept the linter from doing its whole job.
+    last bit. `values_compared` values were observed in both. `alignments` says how alike layers of
+    both are over `samples_aligned` samples, and is no change by itself. `not_compared` says, by
+    section, why something was not looked at; `incomplete` what kept the linter from doing its
+    whole job.
     """
 
     old: Release
@@ -204,6 +213,8 @@ class ReleaseDiff(Struct, frozen=True):
     values_compared: int = 0
     predictions: tuple[OutputChange, ...] = ()
     outputs_compared: int = 0
+    alignments: tuple[LayerAlignment, ...] = ()
+    samples_aligned: int | None = None
     score: ScoreChange | None = None
     findings_new: tuple[Diagnostic, ...] = ()
     findings_gone: tuple[Diagnostic, ...] = ()

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from onnxlint.findings import Diagnostic, counted
 from onnxlint.series_report import SeriesReport
 from onnxlint.severity import Severity
+from onnxlint.shift_report import ShiftReport
 
 T = TypeVar("T")
 
@@ -177,6 +178,7 @@ class ModelReport(Struct, frozen=True):
     `asked` are options of `onnxlint check` under which it judges the same, but for the rules.
     `series` is what was seen over the checkpoints that led to the model; None without them.
     `exporter` is what wrote the file, by its own word: a name and a version, which may be empty.
+    `shift` is how the training samples and the others differ; None without both.
     """
 
     path: str
@@ -204,6 +206,7 @@ class ModelReport(Struct, frozen=True):
     asked: tuple[str, ...] = ()
     series: SeriesReport | None = None
     exporter: tuple[str, str] | None = None
+    shift: ShiftReport | None = None
 
     @property
     def rules_run(self) -> int:

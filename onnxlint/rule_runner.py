@@ -189,6 +189,7 @@ class RuleRunner:
             trace=parts.trace,
             metrics=parts.metrics,
             series=parts.series,
+            shift=parts.shift,
             suppressed=tuple(sorted(away, key=lambda each: each.finding.order())),
             gone=tuple(
                 Gone(e.code, e.name, e.where, e.fingerprint) for e in left if e.code in judged

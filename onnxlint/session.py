@@ -30,7 +30,8 @@ class JudgingSession:
     ) -> None:
         self._job = job
         self._rules = [rule for rule in job.rules if not (job.static_only and needs_worker(rule))]
-        of_data = job.settings.labels is not None or job.settings.series is not None
+        settings = job.settings
+        of_data = (settings.labels, settings.series, settings.train_data) != (None, None, None)
         is_scored = of_data and not job.static_only
         wanted = not job.static_only and any(map(wants_worker, self._rules))
         is_shown = job.portrays and not job.static_only

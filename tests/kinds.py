@@ -31,11 +31,10 @@ RUNNING = {
         "confusion", "constant_guess", "contract", "costs",
         "data_rules", "expected", "hints", "init", "inspect", "label_reach", "labelled",
         "language", "layers_inside", "model_explorer",
-        "nan_marks", "positions", "predictions", "profile", "propagation", "public_reports",
-        "reference", "refusals",
-        "release_diff", "reruns", "runtime_rules", "scores", "series", "shapes", "synthesis",
-        "targets", "tensorboard", "ties", "together", "trace", "two_sets", "within",
-        "witnesses",
+        "modes", "nan_marks", "positions", "predictions", "profile", "propagation",
+        "public_reports", "reference", "refusals", "release_diff", "reruns", "runtime_rules",
+        "scores", "series", "shapes", "shift", "synthesis", "targets", "tensorboard", "ties",
+        "together", "trace", "two_sets", "within", "witnesses",
     )
 }  # fmt: skip
 """Files whose models run in a worker, which costs most of the time of such a test."""

@@ -18,9 +18,9 @@ from onnxlint.rules.packs import discover
 from onnxlint.severity import Severity, Stage
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-ELSEWHERE = ("baselines/", "language/", "numeric/", "series/", "two_sets/")
+ELSEWHERE = ("baselines/", "language/", "numeric/", "series/", "shifts/", "two_sets/")
 """Judged by tests of their own: test_baselines.py, test_language.py, test_numeric_fixtures.py,
-test_series.py, test_two_sets.py."""
+test_series.py, test_modes.py, test_two_sets.py."""
 MODELS: list[dict[str, Any]] = tomllib.loads((FIXTURES / "expected.toml").read_text())["models"]
 
 

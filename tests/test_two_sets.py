@@ -148,9 +148,9 @@ def test_labels_of_another_length_end_in_one_sentence(tmp_path):
 
 
 USAGE = {
-    "--train-data d.npz": "--train-data requires --train-labels",
+    "--train-data d.npz": "--train-data requires --data",
     "--train-labels d.npz:y": "--train-labels requires --train-data",
-    "--train-data d.npz --train-labels d.npz:y": "--train-data requires --data and --labels",
+    "--train-data d.npz --train-labels d.npz:y": "--train-data requires --data",
     "--train-data nowhere.npz": "--train-data 'nowhere.npz' does not exist",
 }
 

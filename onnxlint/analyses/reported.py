@@ -16,6 +16,7 @@ def reported(analyses: Analyses) -> Iterator[type]:
     from onnxlint.analyses.predictions.baselines import Baselines
     from onnxlint.analyses.predictions.constant_guess import ConstantGuess
     from onnxlint.analyses.predictions.scores import Scores
+    from onnxlint.analyses.predictions.shift import Shift
     from onnxlint.analyses.predictions.train_scores import TrainScores
     from onnxlint.analyses.ranges.ranges import Ranges
     from onnxlint.analyses.series.runs import SeriesRuns
@@ -28,10 +29,13 @@ def reported(analyses: Analyses) -> Iterator[type]:
         yield Series
         if analyses.have(Worker) is not None:
             yield SeriesRuns
+    both = settings.data is not None and settings.train_data is not None
+    if both and settings.series is None and analyses.have(Worker) is not None:
+        yield Shift
     if settings.labels is not None and analyses.have(Worker) is not None:
         yield Scores
         yield ConstantGuess
-        if settings.train_data is not None:
+        if settings.train_labels is not None:
             yield TrainScores
         if settings.compare_simple or settings.baselines:
             yield Baselines

@@ -162,8 +162,8 @@ SECTIONS = {
     "--train-data",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Samples that the model was trained on, as for --data: shows over-fitting (needs --data "
-    "and --labels).",
+    help="Samples that the model was trained on, beside --data: shows how the two differ, and,  "
+    "with labels of both, over-fitting.",
 )
 @click.option(
     "--train-labels",

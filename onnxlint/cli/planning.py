@@ -227,7 +227,7 @@ def _check_signers(settings: Settings) -> None:
 
 
 def _check_training(settings: Settings) -> None:
-    """Whether samples of training come with their labels, and with others to compare them with.
+    """Whether samples of training, and their labels, come with others to compare them with.
 
     Raises:
         click.UsageError: they do not.
@@ -235,13 +235,15 @@ def _check_training(settings: Settings) -> None:
     data, labels = settings.train_data, settings.train_labels
     if data is None and labels is None:
         return
-    if data is None or labels is None:
-        option, needed = ("--train-labels", "--train-data") if labels else (
-            "--train-data", "--train-labels")  # fmt: skip
-        raise click.UsageError(f"{option} requires {needed}")
-    if settings.data is None or settings.labels is None:
-        message = "--train-data requires --data and --labels: samples that training did not see"
+    if data is None:
+        raise click.UsageError("--train-labels requires --train-data")
+    if settings.data is None:
+        message = "--train-data requires --data: samples that training did not see"
         raise click.UsageError(message)
+    if labels is None:
+        return
+    if settings.labels is None:
+        raise click.UsageError("--train-labels requires --labels: those of --data")
     check_labels(labels, data, "--train-")
 
 

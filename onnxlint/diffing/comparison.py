@@ -74,6 +74,7 @@ def _with_runs(
 ) -> ReleaseDiff:  # fmt: skip
     """The same with what was seen when both ran on the same samples."""
     from onnxlint.analyses.static.precision import Rounding
+    from onnxlint.diffing.alignments import alignments
     from onnxlint.diffing.predictions import prediction_changes, score_change
     from onnxlint.diffing.ranges import range_changes
     from onnxlint.diffing.runs import NotCompared, run_both
@@ -98,6 +99,8 @@ def _with_runs(
         samples=runs.samples,
         data=runs.description,
     )
+    aligned = alignments(old, new, matching, foldings, runs)
+    found = replace(found, alignments=aligned.layers, samples_aligned=aligned.samples)
     if old.get(Settings).labels is None:
         return found
     try:

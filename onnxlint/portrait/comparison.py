@@ -10,7 +10,8 @@ class Pair(Struct, frozen=True):
     """A value and its like in the reference, each with what makes it.
 
     `error` is the relative L2 error, infinite where only one holds NaN or infinities; None where
-    the two cannot be compared, and `note` says why. `changed` of `decisions` are other ones.
+    the two cannot be compared, and `note` says why. `changed` of `decisions` are other ones. `cka`
+    is the linear CKA over many samples: 1 where both say the same; None where it is not known.
     """
 
     value: str
@@ -21,6 +22,7 @@ class Pair(Struct, frozen=True):
     note: str = ""
     changed: int = 0
     decisions: int = 0
+    cka: float | None = None
 
 
 class Comparison(Struct, frozen=True):
@@ -28,7 +30,8 @@ class Comparison(Struct, frozen=True):
 
     Outputs are compared over all samples, layers on the sample where outputs are farthest. `first`
     is the position among `layers` of the first that differs by more than rounding may, `limit`;
-    None where none does.
+    None where none does. `aligned` samples told the linear CKA; `mode` is that of this model where
+    the reference is the same net in the other one, `train` or `eval`.
     """
 
     reference: str
@@ -37,6 +40,8 @@ class Comparison(Struct, frozen=True):
     layers: tuple[Pair, ...]
     first: int | None = None
     limit: float | None = None
+    aligned: int = 0
+    mode: str | None = None
 
     @property
     def errors(self) -> dict[str, float]:

@@ -42,6 +42,10 @@ def document(diff: ReleaseDiff, packs: Mapping[str, str]) -> dict[str, Any]:
         ),
         "ranges": _changed(diff.ranges, compared=diff.values_compared),
         "predictions": _changed(diff.predictions, compared=diff.outputs_compared),
+        "alignments": {
+            "samples": diff.samples_aligned,
+            "layers": [to_builtins(each) for each in diff.alignments],
+        },
         "score": diff.score and to_builtins(diff.score),
         "findings": {
             "new": [_finding(each) for each in diff.findings_new],

@@ -36,7 +36,7 @@ NAMES = ("findings", "predictions", "labels", "interface", "layers", "operators"
 def sections(diff: ReleaseDiff) -> list[Section]:
     """Those in which something changed, what matters most first."""
     made = (_findings, _predictions, _labels, _interface, _layers, _operators, _weights, _ranges,
-            _sizes)  # fmt: skip
+            _alignments, _sizes)  # fmt: skip
     return [section for make in made if (section := make(diff)) is not None]
 
 
@@ -52,7 +52,8 @@ def unchanged(diff: ReleaseDiff) -> list[str]:
 
 def headline(diff: ReleaseDiff) -> str:
     """Which topics changed, in one line."""
-    titles = [section.title for section in sections(diff) if diff.differs]
+    titles = [section.title for section in sections(diff)
+              if diff.differs and section.title in NAMES]  # fmt: skip
     if not titles:
         return "no change"
     *most, last = titles
@@ -107,6 +108,18 @@ def _share(share: float) -> str:
     """A percentage that says 100% of all only."""
     shown = f"{share:.2%}"
     return "100%" if share == 1 else "99.99%" if shown == "100.00%" else shown
+
+
+def _alignments(diff: ReleaseDiff) -> Section | None:
+    """How alike layers are, where any is not wholly so; the least alike first."""
+    rows = [
+        Row(CHANGED, f"{each.layer.op} {each.layer.label}", f"CKA {each.cka:.3f}")
+        for each in sorted(diff.alignments, key=lambda each: each.cka)
+    ]
+    if not diff.differs or all(round(each.cka, 3) == 1 for each in diff.alignments):
+        return None
+    samples = counted(diff.samples_aligned or 0, "sample")
+    return Section("similarity", f"linear CKA of {counted(len(rows), 'layer')}, {samples}", rows)
 
 
 def _labels(diff: ReleaseDiff) -> Section | None:

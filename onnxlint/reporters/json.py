@@ -15,6 +15,7 @@ from onnxlint.reporters.protocol import Gathering, Outcome, Run
 from onnxlint.safety.printable import json_text
 from onnxlint.series_report import SeriesReport
 from onnxlint.severity import Severity
+from onnxlint.shift_report import ShiftReport
 
 REPORT_VERSION = 1
 
@@ -89,6 +90,7 @@ def model_document(report: ModelReport) -> dict[str, Any]:
         "gone": [to_builtins(each) for each in report.gone],
         "mending": report.mending and _mending(report.mending),
         "series": report.series and _series(report.series),
+        "shift": report.shift and _shift(report.shift),
         "trace": None if report.trace is None else [_row(row) for row in report.trace],
     }
 
@@ -114,6 +116,11 @@ def _finding(finding: Diagnostic) -> dict[str, Any]:
 
 def _series(series: SeriesReport) -> dict[str, Any]:
     found: dict[str, Any] = _rounded(to_builtins(series))
+    return found
+
+
+def _shift(shift: ShiftReport) -> dict[str, Any]:
+    found: dict[str, Any] = _rounded(to_builtins(shift))
     return found
 
 

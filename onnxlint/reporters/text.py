@@ -94,6 +94,10 @@ def _model(report: ModelReport, view: View) -> Iterator[str]:
         from onnxlint.reporters.series_text import series_lines
 
         yield from series_lines(report.series, all_of_them=view.repeats)
+    if report.shift is not None:
+        from onnxlint.reporters.shift_text import shift_lines
+
+        yield from shift_lines(report.shift, all_of_them=view.repeats)
     shown, mended = view.of(report.findings), report.mending
     if mended is not None and (shown or view.repeats or _says_something(mended)):
         yield from _mending(mended, view.repeats)

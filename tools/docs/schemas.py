@@ -23,6 +23,7 @@ from onnxlint.history.trends import Change, Standing
 from onnxlint.model.graph.place import Place
 from onnxlint.release_diff import (
     FactChange,
+    LayerAlignment,
     LayerChange,
     LayerRef,
     Observation,
@@ -57,6 +58,7 @@ from onnxlint.series_report import (
     TensorCurve,
 )
 from onnxlint.severity import Severity
+from onnxlint.shift_report import FeatureShift, LayerShift, ShiftReport, Side
 
 FOLDER = Path(__file__).parents[2] / "onnxlint" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -209,6 +211,7 @@ def _parts() -> dict[str, Any]:
         "configuration": _record(Configuration),
         "trace_row": _record(TraceRow),
         **_series(),
+        **_shift(),
         "suppressed_finding": _record(Suppressed, finding={"$ref": "#/$defs/finding"}),
         "gone_finding": _record(Gone),
     }
@@ -241,6 +244,7 @@ def diff() -> dict[str, Any]:
         "range_change": _record(RangeChange, layer=layer, old=seen, new=seen),
         "output_change": _record(OutputChange),
         "score_change": _record(ScoreChange),
+        "layer_alignment": _record(LayerAlignment, layer=layer),
         "diff_finding": finding,
         "place": _record(Place),
     }  # fmt: skip
@@ -250,6 +254,8 @@ def diff() -> dict[str, Any]:
     _describe("tool", tool)
     found = _closed({"new": _array("diff_finding"), "gone": _array("diff_finding"), "kept": COUNT})
     _describe("diff_findings", found)
+    aligned = _closed({"samples": _or_null(COUNT), "layers": _array("layer_alignment")})
+    _describe("alignments", aligned)
     whole = _closed({
         "version": {"const": DIFF_VERSION},
         "tool": tool,
@@ -265,6 +271,7 @@ def diff() -> dict[str, Any]:
         "weights": _changed("weight_change", "compared", "unchanged"),
         "ranges": _changed("range_change", "compared"),
         "predictions": _changed("output_change", "compared"),
+        "alignments": aligned,
         "score": _or_null({"$ref": "#/$defs/score_change"}),
         "findings": found,
         "not_compared": _by_name(TEXT),
@@ -333,6 +340,7 @@ def _model() -> dict[str, Any]:
         "gone": {"type": "array", "items": {"$ref": "#/$defs/gone_finding"}},
         "mending": _or_null({"$ref": "#/$defs/fixes"}),
         "series": _or_null({"$ref": "#/$defs/series"}),
+        "shift": _or_null({"$ref": "#/$defs/shift"}),
         "trace": _or_null({"type": "array", "items": {"$ref": "#/$defs/trace_row"}}),
     })  # fmt: skip
 
@@ -351,6 +359,18 @@ def _series() -> dict[str, Any]:
         "gradient_curve": _record(GradientCurve, place=place),
         "score_curve": _record(ScoreCurve),
     }  # fmt: skip
+
+
+def _shift() -> dict[str, Any]:
+    side = {"$ref": "#/$defs/shift_side"}
+    return {
+        "shift": _record(
+            ShiftReport, features=_array("feature_shift"), layers=_array("layer_shift")
+        ),
+        "feature_shift": _record(FeatureShift, train=side, data=side),
+        "shift_side": _record(Side),
+        "layer_shift": _record(LayerShift),
+    }
 
 
 def _summary() -> dict[str, Any]:

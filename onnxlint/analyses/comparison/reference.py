@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.comparison.broken_channels import BrokenChannels, ChannelComparison
 from onnxlint.analyses.comparison.first_divergence import FirstDivergence, LayerDifferences
+from onnxlint.analyses.comparison.modes import likes_of, mode_of, training_nodes
 from onnxlint.analyses.comparison.reference_model import ComparedModels, ReferenceModel, names_of
 from onnxlint.analyses.comparison.value_pairing import ComparedModel
 from onnxlint.analyses.execution.execution import Execution
@@ -149,6 +150,15 @@ class Reference:
             raise Unavailable("no output is a deterministic tensor that can be compared")
         reference._compare([ran.outputs for ran in execution.runs])
         return reference
+
+    @property
+    def is_other_mode(self) -> bool:
+        """Whether one is the export for training of the net that the other one is."""
+        mine, theirs = self._both.mine, self._both.theirs
+        if not training_nodes(mine.graph) and not training_nodes(theirs.graph):
+            return False
+        likes = likes_of(mine, theirs, self._both.inputs)
+        return mode_of(mine, theirs, likes) is not None
 
     def first_divergent(
         self, outputs: list[OutputDifference], limit: float

@@ -47,9 +47,15 @@ class Pairing(Struct, frozen=True, eq=False):
     by_name: Pairs
 
 
-def paired(one: ComparedModel, other: ComparedModel, inputs: Mapping[Value, Value]) -> Pairing:
-    """Both answers; `inputs` has the other model's input for each of the one's."""
-    walk = _Walk(one, other, inputs)
+def paired(
+    one: ComparedModel, other: ComparedModel, inputs: Mapping[Value, Value], *, folded: bool = False
+) -> Pairing:
+    """Both answers; `inputs` has the other model's input for each of the one's.
+
+    With `folded` a batch normalisation hands on the layer before it, into which one of the models
+    has it folded.
+    """
+    walk = _Walk(one, other, inputs, folded=folded)
     names = walk.namesakes()
     structure = walk.pairs({})
     if any(node.op in LAYERS and node.output not in structure for node in walk.nodes):
@@ -61,10 +67,11 @@ class _Walk:
     """The walk along the nodes of one model, with an index of those of the other."""
 
     def __init__(
-        self, one: ComparedModel, other: ComparedModel, inputs: Mapping[Value, Value]
-    ) -> None:
+        self, one: ComparedModel, other: ComparedModel, inputs: Mapping[Value, Value], *,
+        folded: bool = False,
+    ) -> None:  # fmt: skip
         self._one, self._other, self._inputs = one, other, inputs
-        self._here, there = _Origins(one), _Origins(other)
+        self._here, there = _Origins(one, folded=folded), _Origins(other, folded=folded)
         self._theirs: set[Node] = set()
         self._readers: dict[object, list[Node]] = {}
         for node in there.computing():
@@ -117,8 +124,9 @@ class _Walk:
 class _Origins:
     """What stands behind each value of a main graph: some nodes only hand numbers on."""
 
-    def __init__(self, side: ComparedModel) -> None:
+    def __init__(self, side: ComparedModel, *, folded: bool = False) -> None:
         self._side = side
+        self._handing = {"Identity", "Dropout"} | ({"BatchNormalization"} if folded else set())
         self._origins: Pairs = {}
 
     def of(self, value: Value) -> Value:
@@ -145,7 +153,7 @@ class _Origins:
     def _handed_on(self, node: Node) -> Value | None:
         """The value whose numbers, but for rounding, a node gives."""
         source = node.input(0)
-        if node.op in ("Identity", "Dropout"):
+        if node.op in self._handing:
             return source
         if node.op == "Cast":
             types = (self._side.shapes.of(source), self._side.shapes.of(node.output))

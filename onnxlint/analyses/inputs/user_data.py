@@ -144,7 +144,7 @@ class FedInput(Struct, frozen=True, eq=False, dict=True):
 class Data:
     """The samples of the user's data: those that are run, and some more.
 
-    `names` are their files, where each is one.
+    `names` are their files, where each is one; `runs` hold every sample once, a feed each.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Data:
     ) -> None:
         self.names = names
         self._inputs = inputs
-        self._runs = runs
+        self.runs = runs
 
     def named(self, sample: int) -> str:
         """A sample by its number from 0, and its file where it has one."""
@@ -207,7 +207,7 @@ class Data:
     def digests(self) -> list[bytes]:
         """A hash for each sample: equal for those that are equal in every input."""
         axes = {fed.value.name: fed.batch_axis for fed in self._inputs}
-        return [digest for run in self._runs for digest in _digests(run, axes)]
+        return [digest for run in self.runs for digest in _digests(run, axes)]
 
 
 def _table(inputs: Inputs) -> TableFile | None:

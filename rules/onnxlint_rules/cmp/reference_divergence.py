@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Finding, Option, Reference, Severity, rule
+from onnxlint import Finding, NotApplicable, Option, Reference, Severity, rule
 from onnxlint_rules.cmp._channels import broken_channels
 from onnxlint_rules.cmp._divergences import beginning, distance, remedy, worst_of
 from onnxlint_rules.cmp._ties import tied
@@ -95,6 +95,8 @@ def reference_divergence(
     >>> _ = (folder / "reference.onnx").write_bytes(model.SerializeToString())
     >>> model.graph.node[0].output[0] = model.graph.node[1].input[0] = "hidden"
     """
+    if reference.is_other_mode:
+        raise NotApplicable("the reference is the same net in another mode (CMP004 compares these)")
     rounded = max(max_error, STEPS * reference.epsilon)
     limit = max_error_quantised if reference.quantised else rounded
     far = [output for output in reference.outputs if output.misfit or output.error > limit]

@@ -45,9 +45,24 @@ class View(Struct, frozen=True):
             first = self.part.layers[self.part.first]
             error = first.error if first.error is not None else math.inf
             return f"{first.value} is the first of {compared} to diverge: {share_of(error)}{limit}."
+        if self.part.limit is None and self.part.aligned:
+            return "Outputs are drawn at random, and compared by linear CKA alone."
         if any(output.note for output in self.part.outputs):
             return "The outputs cannot all be compared."
         return f"No divergence in {compared}{limit}."
+
+    @property
+    def alignment(self) -> str:
+        """How alike the layers are, in a sentence; empty where that is not known."""
+        known = [pair for pair in (*self.part.layers, *self.part.outputs) if pair.cka is not None]
+        if not known:
+            return ""
+        lowest = min(known, key=lambda pair: pair.cka if pair.cka is not None else 1.0)
+        modes = {"train": "inference", "eval": "training"}
+        other = modes.get(self.part.mode or "")
+        told = f"The reference is the same net in {other} mode. " if other else ""
+        samples = counted(self.part.aligned, "sample")
+        return f"{told}Lowest linear CKA on {samples}: {lowest.cka:.3f}, {lowest.value}."
 
     @property
     def outputs(self) -> list[Row]:

@@ -54,6 +54,10 @@ def sections(report: ModelReport, number: int) -> Iterator[Section]:
         from onnxlint.reporters.html.sections.checkpoints import View
 
         yield Section("checkpoints", "Over the checkpoints", number, View(report.series, report))
+    if report.shift is not None:
+        from onnxlint.reporters.html.sections import shift
+
+        yield Section("shift", "Beside the training data", number, shift.View(report.shift, report))
     for name in PARTS:
         made = part(report.portrait or {}, name)
         if made is None:
