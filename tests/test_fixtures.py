@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ def workers():
 def test_every_mistake_is_found_and_nothing_else(entry, workers):
     path = str(FIXTURES / entry["path"])
     job = plan(defaults(), discover(), path, stage=Stage(entry["stage"]))
+    if "data" in entry:
+        data = FIXTURES / entry["data"]
+        job = replace(job, settings=replace(job.settings, data=data))
     report = lint_model(job, workers=workers)
     assert report.complete, report
     known = {rule.code for rule in discover().rules}

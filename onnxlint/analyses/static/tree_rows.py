@@ -30,6 +30,10 @@ class MalformedTreesError(ValueError):
     """The attributes do not make trees; the text says why not."""
 
 
+class UnreadTreesError(Exception):
+    """Numbers of theirs lie in another file, which cannot be read."""
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """The nodes of all trees, a row each; leaves of the newer operator come behind the others.
@@ -63,14 +67,18 @@ def mixed(*parts: Array) -> Array:
 
 
 def rows_of(node: Node) -> Rows | None:
-    """The rows of an ensemble; None where it is too large, or a function's call decides.
+    """The rows of an ensemble; None where it is too large, a function's call decides, or a file
+    that holds some of them cannot be read.
 
     Raises:
         MalformedTreesError: they do not make trees.
     """
     if any(attribute.ref_attr_name for attribute in node.proto.attribute):
         return None
-    return _newer(node) if node.op_type == "TreeEnsemble" else _older(node)
+    try:
+        return _newer(node) if node.op_type == "TreeEnsemble" else _older(node)
+    except UnreadTreesError:
+        return None
 
 
 def _older(node: Node) -> Rows | None:
@@ -247,11 +255,12 @@ def _elements(node: Node, name: str) -> Array | None:
     if tensor is None:
         found = node.attribute(name)
         return np.asarray(found) if isinstance(found, list) else None
-    if tensor.external_data:
-        return None
+    stored = Tensor(tensor, node.scope.shared.model.files, tuple(tensor.dims))
     try:
-        return Tensor(tensor, node.scope.shared.model.files, tuple(tensor.dims)).array().reshape(-1)
+        return stored.array().reshape(-1)
     except TensorError as problem:
+        if stored.is_external:
+            raise UnreadTreesError from problem
         raise MalformedTreesError(f"{name} cannot be read: {problem}") from problem
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,6 +66,10 @@ def batched(data: Fitted, slots: list[Slot], samples: int) -> Fed:
     Raises:
         MisfitError: the inputs have different numbers of samples, or none.
     """
+    return replace(_batched(data, slots, samples), unrounded=data.unrounded)
+
+
+def _batched(data: Fitted, slots: list[Slot], samples: int) -> Fed:
     arrays = data.arrays
     cut = Cut.of({name: array.ndim for name, array in arrays.items()}, slots)
     count = _count(arrays, cut.axes)
