@@ -49,7 +49,7 @@ class Step:
 
     `glue` are nodes that compute sizes or prepare constants for this one, `sizes` the values of
     which they read sizes. `unused`: no output of the model depends on it. `calls` is the group that
-    shows the function that it calls.
+    shows the function that it calls. `consists` tells what a classical model is made of.
     """
 
     kind: str
@@ -69,6 +69,7 @@ class Step:
     seen: Seen | None = None
     unused: bool = False
     calls: int | None = None
+    consists: str = ""
 
 
 @dataclass(frozen=True)
