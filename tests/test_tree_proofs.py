@@ -11,10 +11,10 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_trees import ensemble
 
 from onnxlint.analyses.static.tree_paths import unreached
 from onnxlint.analyses.static.trees import Ensemble
-from test_trees import ensemble
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 ORDERED = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT")

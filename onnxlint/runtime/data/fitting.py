@@ -115,7 +115,7 @@ def fitted(arrays: Mapping[str, Array], slots: list[Slot], *, as_given: bool = F
             found[slot.name] = _cast(array, slot)
             problems += _overflows(array, found[slot.name], slot)
             problems += _broken_texts(found[slot.name], slot)
-            if _is_rounded(array, found[slot.name]):
+            if is_rounded(array, found[slot.name]):
                 unrounded[slot.name] = array
         misfits += problems
         if slot.dtype != "str" and array.dtype != slot_dtype(slot):
@@ -141,7 +141,7 @@ def _cast(array: Array, slot: Slot) -> Array:
         return array.astype(slot_dtype(slot), copy=False)
 
 
-def _is_rounded(given: Array, cast: Array) -> bool:
+def is_rounded(given: Array, cast: Array) -> bool:
     """Whether numbers became others that are as large as the integers that float32 lacks."""
     is_narrower = cast.dtype.kind == "f" and cast.dtype.itemsize < given.dtype.itemsize
     if not is_narrower or given.dtype.kind not in "iuf" or not given.size:
