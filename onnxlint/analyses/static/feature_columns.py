@@ -9,16 +9,13 @@ from dataclasses import dataclass, replace
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import COPYING, ELEMENTWISE, RESHAPING, SAME_SHAPE, SCALING
+from onnxlint.model.graph.operators import COPYING, KEEPING_NAN, RESHAPING, SAME_SHAPE, SCALING
 
 MOST_STEPS = 1_000
 """Nodes on the way to one input; a choice, ten times what pipelines have."""
 
 FLOATS = (1, 11)
 """float32 and float64 among ONNX's types."""
-
-COMPUTING = SCALING | (ELEMENTWISE - {"Clip", "IsInf", "IsNaN", "Not", "Relu", "Sign"})
-"""Gives a number for each of the table, and NaN for NaN."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class FeatureColumns:
     def __init__(self, graph: Graph, shapes: Shapes) -> None:
         self._graph, self._shapes = graph, shapes
         ways: dict[str, Callable[[Node, Column], Column | None]] = {
-            **dict.fromkeys(COMPUTING, self._scaled),
+            **dict.fromkeys(KEEPING_NAN, self._scaled),
             **dict.fromkeys(COPYING, self._same),
             **dict.fromkeys(RESHAPING, self._reshaped),
             "Cast": self._cast,
