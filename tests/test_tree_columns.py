@@ -178,6 +178,13 @@ def test_thresholds_in_float64_lose_nothing(tmp_path: Path) -> None:
 # What is shown of classical models
 
 
+def test_texts_of_a_list_are_shown_as_texts() -> None:
+    path = str(FIXTURES / "trees/forest_columns.onnx")
+    shown = CliRunner().invoke(cli, ["inspect", path, "#3", "--static-only"])
+    assert "cats_strings = [Bern, Oslo, Rome]" in shown.output
+    assert "3 categories" in shown.output
+
+
 def test_layers_of_classical_models_have_facts() -> None:
     path = str(FIXTURES / "sklearn/logistic.onnx")
     shown = CliRunner().invoke(cli, ["inspect", path, "--static-only", "--format", "json"])

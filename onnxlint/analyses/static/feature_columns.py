@@ -19,7 +19,7 @@ FLOATS = (1, 11)
 
 
 @dataclass(frozen=True)
-class Column:
+class FeatureColumn:
     """Column `at` of an input of the model.
 
     On the way, `is_filled` says, missing values were replaced, `is_scaled` that it was computed
@@ -37,7 +37,7 @@ class FeatureColumns:
 
     def __init__(self, graph: Graph, shapes: Shapes) -> None:
         self._graph, self._shapes = graph, shapes
-        ways: dict[str, Callable[[Node, Column], Column | None]] = {
+        ways: dict[str, Callable[[Node, FeatureColumn], FeatureColumn | None]] = {
             **dict.fromkeys(KEEPING_NAN, self._scaled),
             **dict.fromkeys(COPYING, self._same),
             **dict.fromkeys(RESHAPING, self._reshaped),
@@ -56,9 +56,9 @@ class FeatureColumns:
         """Follows nothing yet."""
         return cls(graph, shapes)
 
-    def of(self, value: Value | None, at: int) -> Column | None:
+    def of(self, value: Value | None, at: int) -> FeatureColumn | None:
         """Where column `at` of a value comes from; None where it is made of anything else."""
-        column = None if value is None else Column(value, at)
+        column = None if value is None else FeatureColumn(value, at)
         for _ in range(MOST_STEPS):
             if column is None:
                 return None
@@ -97,25 +97,25 @@ class FeatureColumns:
         others = [each for each in node.inputs if each and self._graph.tensor(each) is None]
         return others[0] if len(others) == 1 else None
 
-    def _same(self, node: Node, column: Column) -> Column | None:
+    def _same(self, node: Node, column: FeatureColumn) -> FeatureColumn | None:
         value = node.input(0)
         return replace(column, value=value) if value is not None else None
 
-    def _scaled(self, node: Node, column: Column) -> Column | None:
+    def _scaled(self, node: Node, column: FeatureColumn) -> FeatureColumn | None:
         value = self._table(node)
         is_table = value is not None and self._shapes.rank(value) in (None, 2)
         return replace(column, value=value, is_scaled=True) if value and is_table else None
 
-    def _cast(self, node: Node, column: Column) -> Column | None:
+    def _cast(self, node: Node, column: FeatureColumn) -> FeatureColumn | None:
         return self._same(node, column) if node.attribute("to", 0) in FLOATS else None
 
-    def _imputed(self, node: Node, column: Column) -> Column | None:
+    def _imputed(self, node: Node, column: FeatureColumn) -> FeatureColumn | None:
         """What it replaces is NaN, or a code such as -1."""
         is_filled = math.isnan(node.attribute("replaced_value_float", 0.0))
         found = self._same(node, column)
         return found and replace(found, is_filled=found.is_filled or is_filled)
 
-    def _joined(self, node: Node, column: Column) -> Column | None:
+    def _joined(self, node: Node, column: FeatureColumn) -> FeatureColumn | None:
         if not self._joins(node):
             return None
         before = 0
@@ -129,23 +129,23 @@ class FeatureColumns:
         return None
 
     def _picked(
-        self, value: Value | None, column: Column, chosen: list[int] | None
-    ) -> Column | None:
+        self, value: Value | None, column: FeatureColumn, chosen: list[int] | None
+    ) -> FeatureColumn | None:
         if value is None or chosen is None or not 0 <= column.at < len(chosen):
             return None
         at, width = chosen[column.at], self.width(value)
         at += width or 0 if at < 0 else 0
         return replace(column, value=value, at=at) if at >= 0 else None
 
-    def _gathered(self, node: Node, column: Column) -> Column | None:
+    def _gathered(self, node: Node, column: FeatureColumn) -> FeatureColumn | None:
         if node.attribute("axis", 0) not in (1, -1) or self._shapes.rank(node.input(0)) != 2:
             return None
         return self._picked(node.input(0), column, self._graph.integers(node.input(1)))
 
-    def _extracted(self, node: Node, column: Column) -> Column | None:
+    def _extracted(self, node: Node, column: FeatureColumn) -> FeatureColumn | None:
         return self._picked(node.input(0), column, self._graph.integers(node.input(1)))
 
-    def _split(self, node: Node, column: Column) -> Column | None:
+    def _split(self, node: Node, column: FeatureColumn) -> FeatureColumn | None:
         if node.attribute("axis", 0) not in (1, -1):
             return None
         before = 0
@@ -158,7 +158,7 @@ class FeatureColumns:
             before += size
         return None
 
-    def _reshaped(self, node: Node, column: Column) -> Column | None:
+    def _reshaped(self, node: Node, column: FeatureColumn) -> FeatureColumn | None:
         """Rows stay what they are: of one column, or of as many as before."""
         value = node.input(0)
         rank, width = self._shapes.rank(value), self.width(column.value)

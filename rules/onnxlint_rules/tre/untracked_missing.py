@@ -1,15 +1,17 @@
 """TRE003 untracked-missing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from onnxlint import (
     Data,
     Ensemble,
+    FeatureColumn,
     FeatureColumns,
     FedInput,
     Finding,
     Severity,
     Trees,
+    Value,
     counted,
     rule,
 )
@@ -115,19 +117,16 @@ def untracked_missing(trees: Trees, data: Data, columns: FeatureColumns) -> Iter
     fed = {each.value: each for each in data if each.is_float}
     for each in trees:
         untracked = _untracked(each)
-        lost = {}
-        for feature in untracked:
-            column = columns.of(each.node.input(0), feature)
-            if column is not None and not column.is_filled and column.value in fed:
-                lost[feature] = _missing(fed[column.value], column.at)
-        lost = {feature: count for feature, count in lost.items() if count}
+        found = {feature: columns.of(each.node.input(0), feature) for feature in untracked}
+        counts = {feature: _missing(fed, column) for feature, column in found.items()}
+        lost = {feature: count for feature, count in counts.items() if count}
         if lost:
             at = max(lost, key=lambda feature: (lost[feature], -feature))
             yield Finding(
                 each,
-                f"{counted(lost[at], 'value')} of feature {at} missing in the data, and none of "
-                f"its {counted(untracked[at], 'split')} tracks missing values: all count as large"
-                f"{_others(len(lost) - 1)}",
+                f"{counted(lost[at], 'value')} of feature {at}{_named(found[at], len(fed))} "
+                f"missing in the data, and none of its {counted(untracked[at], 'split')} tracks "
+                f"missing values: all count as large{_others(len(lost) - 1)}",
                 measured=lost[at],
                 limit=0,
                 unit="values",
@@ -135,9 +134,16 @@ def untracked_missing(trees: Trees, data: Data, columns: FeatureColumns) -> Iter
             )
 
 
-def _missing(fed: FedInput, at: int) -> int:
-    counts = fed.by_feature.nan
-    return int(counts[at]) if at < len(counts) else 0
+def _missing(fed: Mapping[Value, FedInput], column: FeatureColumn | None) -> int:
+    """The missing values of a column of the data that get to the trees as they are."""
+    if column is None or column.is_filled or column.value not in fed:
+        return 0
+    counts = fed[column.value].by_feature.nan
+    return int(counts[column.at]) if column.at < len(counts) else 0
+
+
+def _named(column: FeatureColumn | None, inputs: int) -> str:
+    return f" ({column.value.name!r})" if column is not None and inputs > 1 else ""
 
 
 def _others(count: int) -> str:
