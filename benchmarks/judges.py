@@ -8,8 +8,9 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from onnxlint.config import load
 from onnxlint.job import plan

@@ -24,7 +24,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ import click
 import onnx
 import onnx.shape_inference
 import pytest
+from msgspec.structs import replace
 from onnx import (
     GraphProto,
     ModelProto,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from onnxlint.config import shown
 from onnxlint.findings import ENGINE_PREFIX, Diagnostic
@@ -83,8 +83,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     findings: list[Entry]
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """The accepted findings of a file."""
 
     file: Path

@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.analyses.inputs.user_data import Data
 from onnxlint.analyses.predictions.outputs import Outputs
@@ -82,8 +84,7 @@ def assert_clean(
     )
 
 
-@dataclass(frozen=True)
-class OnnxModel:
+class OnnxModel(Struct, frozen=True):
     """A model under test.
 
     Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct, field
 
 from onnxlint.config import Choices, Loaded
 from onnxlint.rules.packs import PackError, Registry
@@ -21,8 +21,7 @@ OFF: Literal["off"] = "off"
 """The severity of a rule that is not run."""
 
 
-@dataclass(frozen=True)
-class Mandate:
+class Mandate(Struct, frozen=True):
     """What the policies of a configuration demand, by code, with the file that does.
 
     Files that extend it cannot take it back.
@@ -160,8 +159,7 @@ def _is_guard(rule: Rule) -> bool:
     return rule.family in GUARDED_FAMILIES
 
 
-@dataclass
-class Overrides:
+class Overrides(Struct):
     """What is set for rules, by code: their severities, their options, and which are off."""
 
     severities: dict[str, Severity] = field(default_factory=dict)

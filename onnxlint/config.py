@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.config_files import extended, files_of, merged
 from onnxlint.promises import (
@@ -134,8 +135,7 @@ class Config(Choices, **TABLE):
 HEADS = ("softmax", "log-softmax", "logits", "sigmoid", "none")
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """A configuration and the file it came from (None: the defaults).
 
     `rule_files` are the files that hold `[[rule]]` tables: itself, and those that it extends.

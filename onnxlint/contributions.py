@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
+
+from msgspec import Struct, field
 
 from onnxlint.model.graph.place import Place
 from onnxlint.report import Metrics, TraceRow
@@ -12,8 +13,7 @@ from onnxlint.series_report import SeriesReport
 from onnxlint.severity import Severity
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """What could not be looked at, and why: rules that are silent about it did not judge it.
 
     `lost` is what, in a word or two, and `hint` what to do about it in a line. An error means that
@@ -27,8 +27,7 @@ class Loss:
     hint: str | None = None
 
 
-@dataclass(frozen=True)
-class Defect:
+class Defect(Struct, frozen=True):
     """A mistake of our own that a run brought to light: where, and both numbers."""
 
     message: str
@@ -36,8 +35,7 @@ class Defect:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass
-class Contributions:
+class Contributions(Struct):
     """Parts of the report that analyses fill in; see `ModelReport` for what the fields mean."""
 
     samples: int | None = None

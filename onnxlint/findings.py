@@ -6,8 +6,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr, replace
 
 from onnxlint.fix import Fix, all_of
 from onnxlint.model.graph.place import Located, Place, shortened
@@ -17,8 +19,7 @@ LONGEST_MESSAGE = 5_000
 """Characters of a message or a hint; a choice, as of names: it may quote any number of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a rule yields: the thing it is about and one sentence, with the numbers behind it.
 
     Args:
@@ -48,7 +49,7 @@ class Finding:
     def __post_init__(self) -> None:
         for name, text in (("message", self.message), ("hint", self.hint)):
             if isinstance(text, str) and len(text) > LONGEST_MESSAGE:
-                object.__setattr__(self, name, shortened(text, LONGEST_MESSAGE))
+                force_setattr(self, name, shortened(text, LONGEST_MESSAGE))
 
     @classmethod
     def of_nodes(cls, nodes: Sequence[Located], message: str, **rest: Any) -> Finding:
@@ -162,8 +163,7 @@ class _Group:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """A finding as the reporters get it: judged, placed, and free of the model it came from.
 
     `fix` says what `--fix` would do about it, None where that is for a person to decide; `hint`

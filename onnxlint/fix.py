@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onnxlint.model.edit.draft import Draft
 
 
-@dataclass(frozen=True, init=False, eq=False)
 class Fix:
     """A safe repair of one finding; `onnxlint --fix` applies it, and keeps it if it held.
 
@@ -24,10 +22,7 @@ class Fix:
         exact: whether all outputs stay equal bit by bit; if not, within rounding of their dtype.
     """
 
-    description: str
-    edit: Callable[..., None]
-    operands: tuple[Any, ...]
-    exact: bool
+    __slots__ = ("description", "edit", "exact", "operands")
 
     def __init__(
         self,
@@ -36,10 +31,10 @@ class Fix:
         *operands: Any,
         exact: bool = True,
     ) -> None:
-        object.__setattr__(self, "description", description)
-        object.__setattr__(self, "edit", edit)
-        object.__setattr__(self, "operands", operands)
-        object.__setattr__(self, "exact", exact)
+        self.description = description
+        self.edit = edit
+        self.operands = operands
+        self.exact = exact
 
     def apply(self, draft: Draft) -> None:
         """Makes the repair in a draft of the model."""

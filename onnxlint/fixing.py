@@ -11,9 +11,11 @@ import hashlib
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.findings import Diagnostic
 from onnxlint.fix import Fix
@@ -40,8 +42,7 @@ MAX_ROUNDS = 10
 """A chain of fixes that make each other possible is seldom longer than three."""
 
 
-@dataclass(frozen=True)
-class FixRequest:
+class FixRequest(Struct, frozen=True):
     """How to fix: into which file, or only as a diff, and whether without proof.
 
     `target` None fixes the model's own file. `unverified` makes fixes also where the model cannot
@@ -85,8 +86,7 @@ def _failed(path: str, unfixed: ModelReport | None, error: ModelError | OSError)
     return replace(unfixed, mending=FixReport(problem=reason))
 
 
-@dataclass
-class _Task:
+class _Task(Struct):
     """One fix, and the findings that it removes."""
 
     fix: Fix

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.acceptance import Accepted
 from onnxlint.choosing import Mandate, Overrides, chosen, floors, strictest
@@ -22,8 +24,7 @@ from onnxlint.suppression import Suppression, resolved
 from onnxlint.toml_tables import ConfigError, parse_bytes
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True):
     """One model, and everything that is decided about linting it.
 
     `path` is the model's as it was written, `source` where it is read from if it is not that file.

@@ -18,8 +18,10 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.findings import Diagnostic
 from onnxlint.report import ModelReport, decode, encode
@@ -50,16 +52,14 @@ Judge = Callable[[int, Watcher, Collection[str]], ModelReport]
 """Judges the model of this number, without the rules of these codes."""
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """One model to judge: its path, and what judging it may take."""
 
     path: str
     budget: Budget
 
 
-@dataclass
-class _Trial:
+class _Trial(Struct):
     """One case, and what became of it so far."""
 
     number: int

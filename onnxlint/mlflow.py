@@ -16,9 +16,10 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from onnxlint.pipeline import lint
 from onnxlint.report import ModelReport, exit_code

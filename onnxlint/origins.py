@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 _SHA256 = r"(?!0{64})[0-9a-f]{64}"
 _VERSIONED = r"[A-Za-z][\w.-]* \d[\w.+!-]*"
@@ -17,8 +18,7 @@ LONGEST_VALUE = 1_000
 """Characters of a value that are compared with a form: a choice, longer than any hash."""
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One fact: the metadata keys that tell it, the first being ours, and the form of its value."""
 
     keys: tuple[str, ...]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.acceptance import ACCEPTED_FILE, Accepted
 from onnxlint.config import Loaded, load_for
@@ -18,8 +20,7 @@ from onnxlint.severity import Severity, Stage
 from onnxlint.toml_tables import ConfigError, exists, is_file
 
 
-@dataclass
-class Planner:
+class Planner(Struct):
     """Plans model after model; each set of rule files is loaded once.
 
     `config` is a file that holds for all models; without it the nearest of each does, and
@@ -46,13 +47,13 @@ class Planner:
     accepts: bool = True
     is_accepting: bool = False
     portrays: bool = False
-    packs: dict[str, str] = field(default_factory=dict, init=False)
+    packs: dict[str, str] = field(default_factory=dict)
     """The packs whose rules the first model is linted by, with their versions."""
     _registries: dict[tuple[tuple[Path, ...], tuple[str, ...]], Registry] = field(
-        default_factory=dict, init=False
+        default_factory=dict
     )
-    _configurations: dict[Path, Loaded] = field(default_factory=dict, init=False)
-    _accepted_files: dict[Path, Accepted] = field(default_factory=dict, init=False)
+    _configurations: dict[Path, Loaded] = field(default_factory=dict)
+    _accepted_files: dict[Path, Accepted] = field(default_factory=dict)
 
     def job(self, path: str) -> Job:
         """What is done with a model.

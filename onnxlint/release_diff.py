@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from onnxlint.findings import Diagnostic
 
@@ -12,8 +13,7 @@ NO_CHANGE = ("bytes", "peak memory")
 """Sizes that may differ while the model is the same."""
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(Struct, frozen=True):
     """One of the two models; `bytes` are those of the file and of its external data.
 
     `macs` are the multiplications with an addition of one run, `peak_memory` the bytes of weights
@@ -29,8 +29,7 @@ class Release:
     peak_memory: int | None = None
 
 
-@dataclass(frozen=True)
-class FactChange:
+class FactChange(Struct, frozen=True):
     """A fact that is another one now; None where it is absent."""
 
     what: str
@@ -38,8 +37,7 @@ class FactChange:
     new: str | None
 
 
-@dataclass(frozen=True)
-class PortChange:
+class PortChange(Struct, frozen=True):
     """An input or output of the model that changed; types are None on the side that lacks it."""
 
     kind: Literal["input", "output"]
@@ -50,8 +48,7 @@ class PortChange:
     new_type: str | None = None
 
 
-@dataclass(frozen=True)
-class LayerRef:
+class LayerRef(Struct, frozen=True):
     """A layer as its model names it; `shape` is that of its weight, else of its output."""
 
     op: str
@@ -68,8 +65,7 @@ class LayerRef:
         return f"{self.scope} {own}" if self.scope else own
 
 
-@dataclass(frozen=True)
-class LayerChange:
+class LayerChange(Struct, frozen=True):
     """A layer that changed.
 
     `retyped` has another operator at the same place, `moved` stands elsewhere, `rewired` reads
@@ -94,8 +90,7 @@ class LayerChange:
         return found
 
 
-@dataclass(frozen=True)
-class OperatorCount:
+class OperatorCount(Struct, frozen=True):
     """How many nodes of an operator there were and are."""
 
     op: str
@@ -107,8 +102,7 @@ OTHER_SHAPE = "other shape"
 """The note of a weight whose size changed."""
 
 
-@dataclass(frozen=True)
-class WeightChange:
+class WeightChange(Struct, frozen=True):
     """A constant of a layer that changed.
 
     `distance` is ‖new - old‖ / ‖old‖, `largest` the largest absolute change of an element; both are
@@ -127,8 +121,7 @@ class WeightChange:
     note: str | None = None
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """What was observed of one value over all samples; None where no element was finite."""
 
     minimum: float | None = None
@@ -138,8 +131,7 @@ class Observation:
     infinite: int = 0
 
 
-@dataclass(frozen=True)
-class RangeChange:
+class RangeChange(Struct, frozen=True):
     """A value that both models compute, and that was observed in another range.
 
     `moved` is the largest change of minimum, maximum or mean relative to the width of the old
@@ -152,8 +144,7 @@ class RangeChange:
     moved: float | None = None
 
 
-@dataclass(frozen=True)
-class OutputChange:
+class OutputChange(Struct, frozen=True):
     """An output beside the old one on the same samples.
 
     `same` is the share of predictions (classes of highest score, sets of labels, or elements that
@@ -173,8 +164,7 @@ class OutputChange:
     note: str | None = None
 
 
-@dataclass(frozen=True)
-class ScoreChange:
+class ScoreChange(Struct, frozen=True):
     """How well both meet the labels of the same samples.
 
     `measure` is accuracy or RMSE. `to_wrong` and `to_right` number the predictions that were right
@@ -192,8 +182,7 @@ class ScoreChange:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class ReleaseDiff:
+class ReleaseDiff(Struct, frozen=True):
     """What changed from one model to another.
 
     `weights_compared` constants were compared, of which `weights_unchanged` are the same to the

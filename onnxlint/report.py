@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import msgspec
+from msgspec import Struct, field
 
 from onnxlint.findings import Diagnostic, counted
 from onnxlint.series_report import SeriesReport
@@ -17,8 +17,7 @@ from onnxlint.severity import Severity
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """The configuration file that held for a model.
 
     One that lies with the model, and not at or above the working directory, is not trusted:
@@ -30,8 +29,7 @@ class Configuration:
     ignored: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Suppressed:
+class Suppressed(Struct, frozen=True):
     """A finding that does not count: somebody has said so, in `file`.
 
     `kind` is `suppressed` where a configuration does, `accepted` where a file of accepted findings
@@ -46,8 +44,7 @@ class Suppressed:
     until: str | None = None
 
 
-@dataclass(frozen=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """An accepted finding that is no longer there; `where` says where it was."""
 
     code: str
@@ -56,8 +53,7 @@ class Gone:
     fingerprint: str
 
 
-@dataclass(frozen=True)
-class FixReport:
+class FixReport(Struct, frozen=True):
     """What `--fix` did to one model.
 
     `fixed` are the findings that are gone, `refused` those whose fix was left out, each with the
@@ -74,8 +70,7 @@ class FixReport:
     diff: str = ""
 
 
-@dataclass(frozen=True)
-class TraceRow:
+class TraceRow(Struct, frozen=True):
     """What was seen of one value over all samples, as `--trace full` reports it.
 
     `scope` is the path of the subgraph or function that the value is in, empty for the main graph.
@@ -103,8 +98,7 @@ class TraceRow:
     scope: str = ""
 
 
-@dataclass(frozen=True)
-class Metrics:
+class Metrics(Struct, frozen=True):
     """How well one output meets the labels of `samples` samples; None is what does not apply.
 
     `task` is `classification`, `multi-label` or `regression`. `recall` is by class, `baselines`
@@ -130,8 +124,7 @@ class Metrics:
     train: Metrics | None = None
 
 
-@dataclass(frozen=True)
-class ModelReport:
+class ModelReport(Struct, frozen=True):
     """All that one model's lint gave.
 
     `error` says why the file, or the data for it, could not be used. `not_applicable` gives, by

@@ -7,11 +7,12 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISDIR, S_IWOTH
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.job import Job
 from onnxlint.report import ModelReport, decode, encode
@@ -35,8 +36,7 @@ NO = ("", "0", "false", "f", "no", "n", "off")
 """What the command, too, takes for a no in `ONNXLINT_NO_CACHE`."""
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """What a file holds: a report, and the states of the external data that it was made of.
 
     `key` is its own, so that no entry can take the place of another.
@@ -47,8 +47,7 @@ class _Entry:
     report: ModelReport
 
 
-@dataclass(frozen=True)
-class Looked:
+class Looked(Struct, frozen=True):
     """What the cache has for a job: its key, None where it has none, and its report, if known.
 
     `began` is when it was looked up, in seconds since 1970.

@@ -9,7 +9,6 @@ import math
 import platform
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ from stat import S_ISREG
 from typing import Any
 
 import msgspec
+from msgspec.structs import fields
 
 from onnxlint.job import Job
 from onnxlint.model.file.mapped_files import Files, TensorError, opened

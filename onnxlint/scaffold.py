@@ -6,8 +6,9 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from onnxlint.rules.packs import ENTRY_POINT_GROUP, Registry, rules_of_file
 from onnxlint.version import __version__
@@ -162,8 +163,7 @@ def pack_files(name: str, prefix: str | None = None) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class Pack:
+class Pack(Struct, frozen=True):
     """A folder that rules are added to: a package with an entry point, or any folder."""
 
     folder: Path

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
+
+from msgspec import Struct, field
 
 from onnxlint.model.graph.operators import RECURRENT
 from onnxlint.model.graph.place import Place
@@ -14,8 +15,7 @@ Curve = tuple[float | None, ...]
 """A number a checkpoint, or an interval between two; None where there is none."""
 
 
-@dataclass(frozen=True)
-class TensorCurve:
+class TensorCurve(Struct, frozen=True):
     """One weight, bias or scale, wherever it is stored; `place` is its layer in the last model.
 
     A number a checkpoint: `mean` and `rms` of its magnitudes, `tiny` the share of its elements
@@ -61,8 +61,7 @@ class TensorCurve:
         return prod(kept)
 
 
-@dataclass(frozen=True)
-class ActivationCurve:
+class ActivationCurve(Struct, frozen=True):
     """The output of a layer or activation, a number a checkpoint.
 
     `rms` is over all elements; `dead` is the share of channels of a ReLU that are never above zero,
@@ -77,8 +76,7 @@ class ActivationCurve:
     saturated: Curve = ()
 
 
-@dataclass(frozen=True)
-class EntropyCurve:
+class EntropyCurve(Struct, frozen=True):
     """The mean entropy of an output's predictions in nats; `expected` is that of pure guessing."""
 
     place: Place
@@ -87,16 +85,14 @@ class EntropyCurve:
     entropy: Curve
 
 
-@dataclass(frozen=True)
-class GradientCurve:
+class GradientCurve(Struct, frozen=True):
     """The gradient at the first layer, `place`, relative to the last one's."""
 
     place: Place
     ratio: Curve
 
 
-@dataclass(frozen=True)
-class ScoreCurve:
+class ScoreCurve(Struct, frozen=True):
     """How well the checkpoints meet the labels of one data set.
 
     `measure` is what `figure` is, `accuracy` or `RMSE`; `loss` is the mean log loss or squared
@@ -150,8 +146,7 @@ class ScoreCurve:
         return "RMSE" if self.measure == "RMSE" else "error rate"
 
 
-@dataclass(frozen=True)
-class SeriesReport:
+class SeriesReport(Struct, frozen=True):
     """All checkpoints of one training run in their order; every curve has a number for each.
 
     `steps` count in `unit`: training steps, epochs, or, where nothing tells, checkpoints.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from onnxlint.promises import (
     Architecture,
@@ -139,8 +140,7 @@ class OutputContract(msgspec.Struct, **TABLE):
         return known_dtype(self.dtype)
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSource:
+class LabelSource(Struct, frozen=True):
     """Where labels are: a file, and the column or array in it; None where there is but one."""
 
     file: Path
@@ -164,8 +164,7 @@ def _exists(path: Path) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointFiles:
+class CheckpointFiles(Struct, frozen=True):
     """The exports of one training run, the last one the model itself; in the order of `steps`.
 
     `unit` and `steps_from` say what the steps count and where they were read. `jobs` checkpoints
@@ -176,11 +175,10 @@ class CheckpointFiles:
     steps: tuple[int, ...]
     unit: str = "checkpoint"
     steps_from: str = "order"
-    jobs: int = field(default=1, compare=False)
+    jobs: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The run's settings; `memory_limit` in bytes, `time_limit` in seconds.
 
     `labels` tell what should come out of `data`, sample by sample; with `compare_simple` simple
@@ -230,11 +228,11 @@ class Settings:
         for name in ("data", "witnesses", "reference", "train_data"):
             given = getattr(self, name)
             if isinstance(given, str):  # as people write paths
-                object.__setattr__(self, name, Path(given))
+                force_setattr(self, name, Path(given))
         for name in ("labels", "train_labels"):
             given = getattr(self, name)
             if isinstance(given, str | Path):
-                object.__setattr__(self, name, LabelSource.of(Path(given)))
+                force_setattr(self, name, LabelSource.of(Path(given)))
 
     @property
     def label_in_data(self) -> str | None:

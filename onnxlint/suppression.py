@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.choosing import Mandate
 from onnxlint.config import Loaded, Suppress, fits, shown
@@ -27,8 +29,7 @@ NOTES = frozenset(INCOMPLETE)
 """Code and name of the engine's findings whose infos can be suppressed as those of a rule can."""
 
 
-@dataclass(frozen=True)
-class Suppression:
+class Suppression(Struct, frozen=True):
     """One `[[suppress]]` that holds for a model; `number` counts those of its file from 1.
 
     `codes` are those of its rules, `usual` of those that run unless somebody says otherwise.

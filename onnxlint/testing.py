@@ -24,10 +24,12 @@ import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.config import Config, Loaded
 from onnxlint.config_files import with_paths
@@ -69,8 +71,7 @@ class ExampleError(ValueError):
     """An example that is not a model: which line, and why."""
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(Struct, frozen=True):
     """A model in text with what goes beside it."""
 
     text: str

@@ -10,12 +10,12 @@ import gc
 import warnings
 from collections import Counter
 from contextlib import closing
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import onnx
 import pytest
+from msgspec.structs import replace
 
 from onnxlint.analyses.execution.worker import Workers
 from onnxlint.config import load

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from msgspec.structs import replace
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.counterexamples.counterexamples import Counterexample, Counterexamples
@@ -326,14 +328,14 @@ def test_a_saved_input_has_few_numbers_and_keeps_to_its_range(tmp_path, worker):
     assert found is not None
     assert found.declared
     assert np.count_nonzero(found.feed["x"]) < 6
-    positive = replace(faulty, ranges=(("x", 0.5, 4.0),))
+    positive = dataclasses.replace(faulty, ranges=(("x", 0.5, 4.0),))
     kept = look(positive, tmp_path, worker, witnesses=tmp_path / "saved").found
     assert kept is not None
     assert kept.feed["x"].min() >= 0.5
 
 
 def test_the_users_data_comes_first(tmp_path, worker):
-    faulty = replace(FOUND["log of a sigmoid"], ranges=())
+    faulty = dataclasses.replace(FOUND["log of a sigmoid"], ranges=())
     weight = onnx.numpy_helper.to_array(faulty.model.graph.initializer[0])
     x = np.zeros((4, 6), np.float32)
     x[2] = -9 * np.sign(weight[:, 0])
@@ -351,7 +353,7 @@ def test_what_is_neither_declared_nor_data_is_told(tmp_path, worker):
     assert (mask.declared, mask.ordinary) == (False, False)
     assert mask.told == "input 'attention_mask' all 0"
     assert not mask.feed["attention_mask"].any()
-    free = replace(FOUND["log of a sigmoid"], ranges=())
+    free = dataclasses.replace(FOUND["log of a sigmoid"], ranges=())
     found = look(free, tmp_path, worker).found
     assert found is not None
     assert not found.declared
@@ -399,7 +401,7 @@ def test_a_number_that_a_cast_keeps_shows_nothing(tmp_path, worker):
                   "d = Mul(x, two) [h] y = Cast<to = 10>(d)", ROUNDED, "int64 two = {2}",
                   (("x", 0, 1030),))  # fmt: skip
     assert look(even, tmp_path, worker).found is None
-    every = replace(even, ranges=(("x", 0, 2100),))
+    every = dataclasses.replace(even, ranges=(("x", 0, 2100),))
     found = look(every, tmp_path, worker).found
     assert found is not None
     made, number = map(float, found.seen.split(" of "))
@@ -427,7 +429,7 @@ def test_what_is_far_from_usual_is_told_and_comes_last(tmp_path, worker):
     assert found is not None
     assert not found.ordinary
     assert np.abs(found.feed["x"]).max() > 4
-    near = replace(faulty, constants="float k = {25}")
+    near = dataclasses.replace(faulty, constants="float k = {25}")
     found = look(near, tmp_path, worker).found
     assert found is not None
     assert found.ordinary
@@ -438,7 +440,7 @@ def test_the_shipped_model_may_hide_what_its_nodes_show(tmp_path, worker):
     faulty = Faulty("(float[N, 8] x) => (float[N, 8] y)",
                     "l = Log(x) n = IsNaN(l) i = IsInf(l) b = Or(n, i) y = Where(b, zero, l)",
                     LOG, "float zero = {0}", (("x", -1.0, 1.0),))  # fmt: skip
-    hidden = replace(faulty, body=faulty.body.replace("l = Log", "[h] l = Log"))
+    hidden = dataclasses.replace(faulty, body=faulty.body.replace("l = Log", "[h] l = Log"))
     found = look(hidden, tmp_path, worker).found
     assert found is not None
     assert found.outputs == ()

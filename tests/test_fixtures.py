@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from contextlib import closing
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from onnxlint.analyses.execution.worker import Workers
 from onnxlint.config import Loaded, load

@@ -9,7 +9,6 @@ import gzip
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 from report_schemas import GITLAB, SARIF
 from test_output_safety import OBEYED
 from test_reporters import check

@@ -13,7 +13,6 @@ import shlex
 import shutil
 import subprocess
 from collections import Counter
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import pytest
 from browsing import QUIETLY
 from click.testing import CliRunner
 from hypothesis import given, settings
+from msgspec.structs import replace
 from test_docs import BROWSERS
 from test_formats import LEAK, NAMES, ODD, OUTCOME, REPORTS, hostile, written
 

@@ -1,8 +1,7 @@
 """ARC025's knowledge base: every entry finds its example, and leaves its near miss alone."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from onnxlint import Graph, Shapes
 from onnxlint.analyses import Analyses

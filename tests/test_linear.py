@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 from attacks.structures import ONCE_SQUARE, STRUCTURES
+from msgspec.structs import replace
 
 from onnxlint.config import load
 from onnxlint.job import plan

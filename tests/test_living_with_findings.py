@@ -6,13 +6,13 @@ import datetime
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from onnxlint import lint
 from onnxlint.cli.main import cli

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import tries
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pages import fed, reported
 from test_formats import NAMES, written
 from test_html_report import Page, browser, observed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from onnxlint.cli.main import cli
 from onnxlint.pipeline import lint_model

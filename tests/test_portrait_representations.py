@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from pages import fed, portrait, reported
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA

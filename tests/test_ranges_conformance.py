@@ -7,11 +7,12 @@ what the case stores, within the case's tolerance.
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from msgspec.structs import replace
 from onnx import numpy_helper
 from soundness import Array, assert_inside
 
@@ -112,7 +114,7 @@ def with_weights(case: Case) -> Case:
         model.graph.input.remove(value)
     names = {value.name for value in rest}
     inputs = {name: array for name, array in case.inputs.items() if name not in names}
-    return replace(case, model=model, inputs=inputs)
+    return dataclasses.replace(case, model=model, inputs=inputs)
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from soundness import Box, Sounding, boxes
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "2"))

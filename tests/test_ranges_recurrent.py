@@ -104,7 +104,7 @@ def test_what_only_grows_is_not_bounded():
 
 
 def test_states_of_a_free_input_are_not_free():
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     made = Sounding(layer(*VARIANTS["lstm"], starts=False))
     ranges = made.ranges({"x": Box(np.float64(-3e38), np.float64(3e38))})

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from conftest import FLAWED, SOUND
+from msgspec.structs import asdict
 from onnx import numpy_helper
 
 from onnxlint import report_keys
@@ -55,7 +56,7 @@ def known(cache, path="model.onnx", **given) -> ModelReport | None:
 
 
 def plain(report: ModelReport) -> dict:
-    return vars(report) | {"seconds": 0}
+    return asdict(report) | {"seconds": 0}
 
 
 def test_a_second_run_reads_the_same_report(cache, in_folder, write_model):

@@ -8,13 +8,13 @@ import os
 import re
 import struct
 import termios
-from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
 from conftest import FLAWED, SOUND
 from forked_command import start_forked
+from msgspec.structs import replace
 
 from onnxlint.cli.colours import of_environment
 from onnxlint.findings import Diagnostic

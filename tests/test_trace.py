@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from onnx import ModelProto
 
 from onnxlint import Activations, Graph, Settings, Shapes, Trace

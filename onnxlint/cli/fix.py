@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from onnxlint.cli.output import fixed_models, is_same, named_files, write_report, write_to_terminal
 from onnxlint.fixing import FixRequest, fix_model

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from onnxlint.reporters.registry import (
     ALIASES,
@@ -19,8 +19,7 @@ from onnxlint.reporters.registry import (
 STANDARD_OUTPUT = "-"
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """One report: its format, and its file, None for standard output; `option` names the latter."""
 
     name: str

@@ -73,7 +73,7 @@ def _check(format_: str, db: Path, output: Path | None) -> None:
 
 
 def _chosen(model: str | None, told: list[Story], last: int | None) -> list[Story]:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from onnxlint.digests import sha256_of
     from onnxlint.history.trends import of_model

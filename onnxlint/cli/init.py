@@ -5,12 +5,12 @@ from __future__ import annotations
 import glob
 import os
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from onnxlint.cli.models import expand
 from onnxlint.safety.printable import printable

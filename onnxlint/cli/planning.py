@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 
 from onnxlint.report import ModelReport
 from onnxlint.severity import Severity, Stage
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from onnxlint.settings import LabelSource, Settings
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """The command line, as it was given; None where an option was not."""
 
     select: tuple[str, ...]

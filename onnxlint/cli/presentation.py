@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from msgspec import Struct
 
 from onnxlint.job import Job
 from onnxlint.report import ModelReport
@@ -14,8 +15,7 @@ from onnxlint.reporters.protocol import Run, View
 from onnxlint.severity import Severity
 
 
-@dataclass(frozen=True)
-class Presentation:
+class Presentation(Struct, frozen=True):
     """What the command line asks of the report; `show` is None where it does not say."""
 
     show: str | None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from onnxlint.cli.colours import terminal_width
 from onnxlint.cli.output import make_folder, pages_folder, write_report, write_to_terminal

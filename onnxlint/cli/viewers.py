@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec import Struct
 
 from onnxlint.safety.printable import printable
 
@@ -43,8 +43,7 @@ def viewer_options(command: F) -> F:
     return command
 
 
-@dataclass(frozen=True)
-class Viewers:
+class Viewers(Struct, frozen=True):
     """Where is written to, None for what is not asked for."""
 
     tensorboard: Path | None
@@ -160,7 +159,7 @@ def give(
 
 def alone(settings: Settings) -> Settings:
     """What holds for the model, without those that it is compared with."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(settings, reference=None, compare_simple=False)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.inputs.inputs import Inputs
@@ -31,8 +33,7 @@ _KINDS = ("softmax", "log-softmax", "logits", "probabilities", "sigmoid")
 """Heads whose numbers are, or stand for, probabilities."""
 
 
-@dataclass
-class PredictionChanges:
+class PredictionChanges(Struct):
     """The outputs that differ by more than rounding, of `compared` ones."""
 
     changes: list[OutputChange] = field(default_factory=list)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.matching.folding import Foldings
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Statistics
 
 
-@dataclass
-class RangeChanges:
+class RangeChanges(Struct):
     """The values that moved, of `compared` ones, those that moved most first."""
 
     changes: list[RangeChange] = field(default_factory=list)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.job import Job
 from onnxlint.model.file.errors import DataError, ModelError
@@ -67,8 +69,7 @@ def diff(
     return planned_diff(planner, old, new).diff
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What changed, and the reports of both models; with portraits where the planner asks."""
 
     diff: ReleaseDiff

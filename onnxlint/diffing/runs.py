@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution.execution import Execution
@@ -23,8 +25,7 @@ class NotCompared(Exception):  # noqa: N818 - it says what is not looked at, and
     """The models cannot be run on the same samples; the message says why."""
 
 
-@dataclass(frozen=True)
-class SameRuns:
+class SameRuns(Struct, frozen=True):
     """The runs of both models, on the same samples in the same order."""
 
     old: Execution

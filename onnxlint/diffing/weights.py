@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.analyses.matching.folding import Foldings, folded_numbers
 from onnxlint.analyses.matching.layer_graph import LayerGraph, LayerVertex
@@ -26,8 +28,7 @@ SAME = 1e-5
 float32."""
 
 
-@dataclass
-class WeightChanges:
+class WeightChanges(Struct):
     """The constants that differ, of `compared` ones; `unchanged` are the same to the last bit.
 
     `unreadable` ones are of neither: the data of both models is missing, or may not be read.

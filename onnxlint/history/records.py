@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from onnxlint.digests import sha256_of
 from onnxlint.findings import Diagnostic
@@ -21,8 +22,7 @@ COUNTS = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.INFO:
 VERDICTS = ("passed", "failed", "not linted")
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """A finding: its identity, with names and free of them, and what was said of it where."""
 
     fingerprint: str
@@ -41,8 +41,7 @@ class Found:
                    finding.severity.value, finding.message, str(finding.place))  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(Struct, frozen=True):
     """A model in a run. `location` is its whole path; `hashes` are by what was hashed.
 
     `ran` are the codes of the rules that judged it: a finding of another is not gone.
@@ -61,8 +60,7 @@ class Record:
     findings: tuple[Found, ...] = ()
 
 
-@dataclass(frozen=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """A run: when it was, by which versions, and its models. Nothing is judged by the time."""
 
     at: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from onnxlint.history.records import Found, Record, Recorded
 
@@ -15,8 +16,7 @@ SHORTEST_HASH = 8
 """Hex digits from which on a name is taken for the beginning of a hash; a choice, as git's 7."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """A model in one run, beside the run before.
 
     `came` and `went` are findings of rules that judged both; `unjudged` were there before, and the
@@ -31,8 +31,7 @@ class Step:
     first_judged: tuple[Found, ...] = ()
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(Struct, frozen=True):
     """One model over runs, the oldest first; `elsewhere` are other paths of the same bytes."""
 
     location: str

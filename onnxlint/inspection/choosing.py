@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+
+from msgspec import Struct
 
 from onnxlint.inspection.expressions import Expression, ExpressionError, parse
 from onnxlint.inspection.facts import FACTS, KINDS, MOST_AXES, facts_of
@@ -18,8 +19,7 @@ from onnxlint.safety.printable import printable
 Read = TypeVar("Read", Expression, "Order")
 
 
-@dataclass(frozen=True)
-class Shortcut:
+class Shortcut(Struct, frozen=True):
     """A condition that people ask for often, and how its layers are sorted."""
 
     condition: str
@@ -47,8 +47,7 @@ IN_TABLE = frozenset({
 """Facts that the columns of every table show."""
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """By a fact, ascending or descending; layers of which it is not known come last."""
 
     key: str
@@ -81,8 +80,7 @@ class Order:
         return told + [layer for layer in layers if known[layer.number] is None]
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What is asked for by facts: conditions that all must hold, an order, and a limit.
 
     `unfolds`: a condition of the user's is about glue, which is shown then.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.inspection import facts
 from onnxlint.inspection.amounts import of_bytes, of_time, short
@@ -15,8 +17,7 @@ from onnxlint.reporters.summary import counted
 from onnxlint.safety.printable import printable
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column: a heading, and the text of each layer, for which it may look at the whole model.
 
     `least` is the width below which it is not cut, None where it is not cut at all.

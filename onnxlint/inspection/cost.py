@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """What a layer costs in one run of one sample; None for what is not known.
 
     `trainable` counts the parameters that are stored as floats. `macs` and `flops` count all
@@ -23,8 +23,7 @@ class Cost:
     rounds: int | None = None
 
 
-@dataclass(frozen=True)
-class Timed:
+class Timed(Struct, frozen=True):
     """What the kernels of a layer took: the median of some runs, and its share in all kernels.
 
     `kernels` are the operators that onnxruntime ran for it, `covers` the numbers of the layers that
@@ -39,8 +38,7 @@ class Timed:
     within: int | None = None
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(Struct, frozen=True):
     """What the whole model costs in one run of one sample, with inputs `at` these sizes.
 
     `macs` and `flops` leave out the nodes of the operators in `uncounted`, `peak_activations` the
@@ -60,8 +58,7 @@ class Totals:
     problem: str | None = None
 
 
-@dataclass(frozen=True)
-class Profiled:
+class Profiled(Struct, frozen=True):
     """The kernels of so many runs of a feed: medians, in milliseconds.
 
     `other` is what kernels took that belong to no layer, as one that changes a layout.

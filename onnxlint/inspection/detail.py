@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.inspection.inspected import Bound, Layer, Reach, Seen
 
 
-@dataclass(frozen=True)
-class Power:
+class Power(Struct, frozen=True):
     """Counted elements with a magnitude in [2^exponent, 2^(exponent + 1)), by their sign."""
 
     exponent: int
@@ -17,8 +17,7 @@ class Power:
     positive: int
 
 
-@dataclass(frozen=True)
-class End:
+class End(Struct, frozen=True):
     """A node at the other end of a value: its number, operator and name."""
 
     layer: int | None
@@ -26,8 +25,7 @@ class End:
     node: str
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True):
     """What was seen of a value in one of several calls: by the nodes on the way, outermost first.
 
     It ran `times` in all runs.
@@ -38,8 +36,7 @@ class Call:
     observed: Seen
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """Where the numbers of a subgraph or function were taken; runs and iterations count from 0.
 
     `of` is how often it ran in that run, in the call that is told by the nodes on the way to it.
@@ -52,8 +49,7 @@ class Spot:
     of: int
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(Struct, frozen=True):
     """A value: its type, where it comes from, who reads it, and what was seen of it.
 
     `origin` is `input`, `initializer`, `node` or `nothing`. `powers` are counted on a regular
@@ -75,8 +71,7 @@ class Tensor:
     reach: Reach | None = None
 
 
-@dataclass(frozen=True)
-class Detail:
+class Detail(Struct, frozen=True):
     """One node with its inputs and outputs, or one value alone, in `outputs`.
 
     `source` is the line of the user's code, `traceback` all that the exporter kept of it, `note`

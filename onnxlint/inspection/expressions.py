@@ -12,8 +12,9 @@ import io
 import tokenize
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from onnxlint.inspection import operations
 from onnxlint.inspection.operations import Kind, told_kind
@@ -39,8 +40,7 @@ class ExpressionError(Exception):
     """A condition that cannot be read; the message says where and why."""
 
 
-@dataclass(frozen=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """A condition, and the names that it asks for."""
 
     text: str
@@ -84,8 +84,7 @@ def _with_like(line: str) -> tuple[str, list[int]]:
     return line, places
 
 
-@dataclass
-class _Reader:
+class _Reader(Struct):
     kinds: Mapping[str, Kind]
     line: str
     likes: list[int]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from onnxlint.inspection.cost import Cost, Timed
 from onnxlint.inspection.inspected import Classic, Dims, Forest, Layer, Seen
@@ -14,8 +15,7 @@ from onnxlint.model.graph.operators import TREES
 MOST_AXES = 8
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """What a name stands for: its kind, and how a layer tells it; None where it is not known.
 
     `source` is what must be had for it: `file`, `run`, `bounds` or `time`.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from onnxlint.inspection.fitting import cut, width_of
 
@@ -19,8 +20,7 @@ def cut_each(texts: Sequence[str], width: int) -> Mapping[str, str]:
     return {text: cut(text, width) for text in texts}
 
 
-@dataclass(frozen=True)
-class Cells:
+class Cells(Struct, frozen=True, dict=True):
     """The texts of one column, its heading first.
 
     `least` is the width below which it is not cut, None where it is not cut at all.

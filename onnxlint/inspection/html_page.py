@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from onnxlint.inspection.columns import Column
 from onnxlint.inspection.inspected import Inspected, Layer
@@ -13,16 +14,14 @@ from onnxlint.inspection.table import about, cells_of, feet, shown_layers
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-@dataclass(frozen=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """The head of a column; `is_number` sets it, and what is below, to the right."""
 
     text: str
     is_number: bool
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """All that the template reads."""
 
     path: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.inspection.cost import Cost, Profiled, Timed, Totals
 
@@ -12,8 +14,7 @@ Dims = tuple[int | str | None, ...] | None
 """A size, a symbol or an unknown size for each axis; None where not even the rank is known."""
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(Struct, frozen=True):
     """An input or output of the model; `type` is dtype and dims as text.
 
     `layer` is the number of the layer that gives an output, None for what
@@ -27,8 +28,7 @@ class Port:
     layer: int | None = None
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(Struct, frozen=True):
     """A computed value that a layer reads, and the number of the layer that gives it.
 
     `layer` is None for an input of the model, of a function or of a subgraph. Where `size_only` is
@@ -40,8 +40,7 @@ class Input:
     size_only: bool = False
 
 
-@dataclass(frozen=True)
-class Weight:
+class Weight(Struct, frozen=True):
     """A constant that a layer reads, and that training may change; `dims` as the layer sees it."""
 
     name: str
@@ -49,8 +48,7 @@ class Weight:
     dims: Dims = None
 
 
-@dataclass(frozen=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """What the first output can be for any input: None for an end without a limit.
 
     `nan`: NaN may be among the elements. `basis` is `exact`, or `loose` where the ends need not be
@@ -65,8 +63,7 @@ class Bound:
     violated: bool = False
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What was observed of the first output, over all elements of so many samples.
 
     `minimum` to `rms` are over finite elements, None where there are none. `dead` is the share of
@@ -111,8 +108,7 @@ class Seen:
         return max(ends, default=None)
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """How often a graph, subgraph or function ran: in `runs` of `of_runs` runs, `times` in all.
 
     Of more iterations than were measured, `times` counts those that were, and `is_cut` is true.
@@ -124,8 +120,7 @@ class Reach:
     is_cut: bool = False
 
 
-@dataclass(frozen=True)
-class Forest:
+class Forest(Struct, frozen=True):
     """The trees of a tree ensemble; `depth` is that of the deepest, in splits.
 
     `features` maps the columns that are looked at to the number of splits that do, most first.
@@ -165,8 +160,7 @@ class Forest:
         return ", ".join([*shares, *([f"{more:,} more"] if more else [])])
 
 
-@dataclass(frozen=True)
-class Classic:
+class Classic(Struct, frozen=True):
     """What a linear model, a support vector machine, a scaler or an encoder consists of.
 
     `outputs` are classes or targets; `zeros` of the coefficients are 0; `categories` are those
@@ -210,8 +204,7 @@ def _counted(count: int, one: str, several: str = "") -> str:
     return f"{count:,} {one if count == 1 else several or f'{one}s'}"
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One node, with the type of its first output.
 
     `number` counts over all scopes, `index` in its own, both in the order of the file; `scope` is
@@ -256,8 +249,7 @@ class Layer:
         return f"{self.scope} {named}" if self.scope else named
 
 
-@dataclass(frozen=True)
-class Inspected:
+class Inspected(Struct, frozen=True):
     """A model; `unobserved` says why no ranges were observed though they were asked for.
 
     `nodes` counts those of all scopes, also of functions that nothing calls. `samples` of `data`

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from onnxlint.inspection.detail import Detail
 from onnxlint.inspection.looking import InspectionError

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Analyses
 from onnxlint.inspection.slices import Index
@@ -31,8 +32,7 @@ class NoNumbers(Exception):  # noqa: N818 - a fact about the value
     """The numbers of a value are not to be had; the message says why and what to do."""
 
 
-@dataclass(frozen=True)
-class Numbers:
+class Numbers(Struct, frozen=True):
     """Arrays, and where those of a subgraph or function were taken."""
 
     arrays: list[Array]

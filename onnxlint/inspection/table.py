@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnxlint.inspection.amount_lines import metadata, totals
 from onnxlint.inspection.columns import COLUMNS, Column, asked_for, layouts

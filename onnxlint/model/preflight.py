@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from onnxlint.model.file.dtypes import bits
 from onnxlint.model.file.load import Model
@@ -48,8 +49,7 @@ _HARMLESS = (ProblemKind.HARDLINK, ProblemKind.LINK)
 """What is worth knowing, and no danger to whoever opens the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileProblem:
+class FileProblem(Struct, frozen=True):
     """One danger: where, what was seen, and the numbers in bytes where there are any."""
 
     danger: ProblemKind
@@ -59,8 +59,7 @@ class FileProblem:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(Struct, frozen=True):
     """A tensor that says its data lies in another file."""
 
     place: Place
@@ -86,8 +85,7 @@ class External:
         return None if min(offset, size) < 0 else (offset, size)
 
 
-@dataclass(frozen=True, slots=True)
-class Preflight:
+class Preflight(Struct, frozen=True):
     """The hazards of a model file, and the external tensors that it refers to.
 
     `total_bytes` are those of the model's file, and of external data as far as tensors need it.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """A value and its like in the reference, each with what makes it.
 
     `error` is the relative L2 error, infinite where only one holds NaN or infinities; None where
@@ -23,8 +23,7 @@ class Pair:
     decisions: int = 0
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """How far a model is from its reference on the same `samples`.
 
     Outputs are compared over all samples, layers on the sample where outputs are farthest. `first`

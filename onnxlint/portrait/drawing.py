@@ -7,7 +7,8 @@ stretching the layout around it. So the layout of a group does not depend on wha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 WIDTH, HEIGHT = 156, 42
 """Of the box of a step, and of a group that is folded."""
@@ -21,16 +22,14 @@ such steps, which read the same value; it goes back to a step that comes before;
 drawn, because the source has many readers."""
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Struct, frozen=True):
     """A value that is handed from step to step, or a weight; `type` is dtype and shape as text."""
 
     name: str
     type: str | None = None
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What a run showed of a step's first output; the ends are of finite elements."""
 
     samples: int
@@ -43,8 +42,7 @@ class Seen:
     high: float | None = None
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """A node, or (without an operator) an input or output of a graph; values go by their numbers.
 
     `glue` are nodes that compute sizes or prepare constants for this one, `sizes` the values of
@@ -72,8 +70,7 @@ class Step:
     consists: str = ""
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """A line between two children of a group, by their places in it; `points` are its bends.
 
     They are x and y in turn, from `source` to `target`.
@@ -86,8 +83,7 @@ class Edge:
     marks: int = 0
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Struct, frozen=True):
     """What is drawn as one box when it is folded. A child is a step, or a group: `-1 - number`.
 
     `x` and `y` are where the middles of the children are. `step` is the node whose subgraphs it
@@ -109,8 +105,7 @@ class Group:
     size: int = 0
 
 
-@dataclass(frozen=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """All pictures of a model: `roots` are the groups of the main graph and of its functions.
 
     `opened` are the groups that are unfolded at first, as many as fit a screen.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(Struct, frozen=True):
     """An input or output: `type` is as text, dtype and shape of a tensor; None where unknown."""
 
     name: str
@@ -15,8 +15,7 @@ class Port:
     doc: str = ""
 
 
-@dataclass(frozen=True)
-class Interface:
+class Interface(Struct, frozen=True):
     """A model's ports, and what its file says of its origin; `opsets` are versions by domain."""
 
     producer: str

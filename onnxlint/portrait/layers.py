@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Powers:
+class Powers(Struct, frozen=True):
     """Elements counted by sign and magnitude, on a regular subset of those that are not 0.
 
     The first counts are of magnitudes in [2^first, 2^(first + 1)), each further one of twice that.
@@ -17,8 +16,7 @@ class Powers:
     positive: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """What was observed of the first output, over all elements of so many samples.
 
     `minimum` to `rms` are over finite elements, None where there are none; `low` and `high` are the
@@ -45,8 +43,7 @@ class Activity:
     powers: Powers | None = None
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What the first output can be for any input: None for an end without a limit.
 
     `nan`: NaN may be among the elements. `basis` is `exact`, `loose` where the ends need not be
@@ -59,8 +56,7 @@ class Limits:
     basis: str
 
 
-@dataclass(frozen=True)
-class Weight:
+class Weight(Struct, frozen=True):
     """A constant that a layer reads; `bins` count a subset of its finite elements.
 
     They are of equal width from minimum to maximum; none of a constant that cannot be read.
@@ -80,8 +76,7 @@ class Weight:
     bins: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One node; `number` is that of `onnxlint inspect`, `index` counts in the `scope` it stands in.
 
     Of costs, None is unknown; `memory` is the size of its outputs, `time` its share of what all
@@ -118,8 +113,7 @@ class Layer:
     classic: str = ""
 
 
-@dataclass(frozen=True)
-class Layers:
+class Layers(Struct, frozen=True):
     """All layers in the order of execution; `glue` counts the nodes that were left out.
 
     Costs are of a run of inputs as `costs_of` tells. `not_run`, `not_measured` and `not_counted`

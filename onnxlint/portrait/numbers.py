@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Histogram:
+class Histogram(Struct, frozen=True):
     """Counts in equally wide bins from `low` to `high`; `whole`: of each whole number between."""
 
     low: float
@@ -15,8 +14,7 @@ class Histogram:
     whole: bool = False
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What one sample has of one input, as a `kind` that tells how it is shown.
 
     `image` has a PNG in base64, of `height` and `width` elements in the input; `row` has names and
@@ -35,8 +33,7 @@ class Shown:
     left_out: int = 0
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One sample by its number from 0, and its file where it has one."""
 
     number: int

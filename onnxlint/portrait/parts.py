@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 Portrait = Mapping[str, Any]
 """Parts by name, each as `plain` made it."""
@@ -31,8 +31,7 @@ PARTS: Mapping[str, str] = {
 _REASON = "not made"
 
 
-@dataclass(frozen=True)
-class NotMade:
+class NotMade(Struct, frozen=True):
     """A part that there is not, and why."""
 
     reason: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(Struct, frozen=True):
     """A grey PNG, in base64: black is `low`, white is `high`.
 
     `number` is that of the channel or the head, None where the rows are channels.
@@ -22,8 +21,7 @@ class Image:
     odd: int = 0
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What one layer puts out; `of` is how many channels or heads it has.
 
     `shape` is that of the value, of which an image may be a smaller copy.
@@ -37,8 +35,7 @@ class Shown:
     images: tuple[Image, ...]
 
 
-@dataclass(frozen=True)
-class Pictures:
+class Pictures(Struct, frozen=True):
     """Of some layers of each kind, as many as are looked at; `data` is what the sample is of."""
 
     data: str

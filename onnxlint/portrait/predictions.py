@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from onnxlint.portrait.numbers import Histogram, Sample
 
 
-@dataclass(frozen=True)
-class Count:
+class Count(Struct, frozen=True):
     """How often a class was predicted."""
 
     name: str
     count: int
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """A sample and its prediction; `told` has title and text of what is to be said of it."""
 
     sample: Sample
     told: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(Struct, frozen=True):
     """An output as predictions of `rows` samples, tokens or pixels.
 
     Entropies are in nats, means over rows; None where there are no probabilities. `expected` is
@@ -47,8 +44,7 @@ class Head:
     unsure: tuple[Judged, ...] = ()
 
 
-@dataclass(frozen=True)
-class ClassScore:
+class ClassScore(Struct, frozen=True):
     """A class, or label: how often it is true and predicted; shares are None where undefined."""
 
     name: str
@@ -58,8 +54,7 @@ class ClassScore:
     precision: float | None
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """A class that was predicted as another one."""
 
     truth: str
@@ -67,8 +62,7 @@ class Pair:
     count: int
 
 
-@dataclass(frozen=True)
-class Bin:
+class Bin(Struct, frozen=True):
     """Rows whose confidence lies between `low` and `high`; means are None without rows."""
 
     low: float
@@ -78,8 +72,7 @@ class Bin:
     accuracy: float | None
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """A number that was predicted: points are (true, predicted), residuals predicted - true."""
 
     name: str
@@ -90,8 +83,7 @@ class Target:
     worst: float
 
 
-@dataclass(frozen=True)
-class Labelled:
+class Labelled(Struct, frozen=True):
     """An output beside its labels; `classes` counts all of them, of which `scores` has some.
 
     `confusion` has a row for each class of `names`, true ones down and predicted ones across; it is
@@ -115,8 +107,7 @@ class Labelled:
     worst_by: str = ""
 
 
-@dataclass(frozen=True)
-class Predictions:
+class Predictions(Struct, frozen=True):
     """All outputs that predict, and the one with labels; `synthetic` says what was fed."""
 
     heads: tuple[Head, ...]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Struct, frozen=True):
     """Samples of one colour: of a class, or of a range of numbers."""
 
     name: str
     count: int
 
 
-@dataclass(frozen=True)
-class Plane:
+class Plane(Struct, frozen=True):
     """A point for each sample; `explained` are the shares of the variance along both axes.
 
     `facts` tell how it was made.
@@ -27,8 +25,7 @@ class Plane:
     facts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Representations:
+class Representations(Struct, frozen=True):
     """Planes of one layer's output, a value that `reader` reads where nobody named a layer.
 
     `colours` gives the group of each sample and `names` its file, both in the order of the first

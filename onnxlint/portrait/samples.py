@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from onnxlint.portrait.numbers import Histogram, Sample
 
 
-@dataclass(frozen=True)
-class Feature:
+class Feature(Struct, frozen=True):
     """The numbers of one feature, over `count` finite ones; None where there are none.
 
     `quantiles` are those of 5, 25, 50, 75 and 95%. `declared` is the range that is promised, and
@@ -30,8 +29,7 @@ class Feature:
     outside: int = 0
 
 
-@dataclass(frozen=True)
-class Texts:
+class Texts(Struct, frozen=True):
     """The most frequent texts of an input."""
 
     count: int
@@ -40,8 +38,7 @@ class Texts:
     most: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True)
-class Fed:
+class Fed(Struct, frozen=True):
     """One input and what was fed to it.
 
     `by` says what a feature is: column, channel, or the whole input. `features` are the first of
@@ -61,8 +58,7 @@ class Fed:
     is_subset: bool = False
 
 
-@dataclass(frozen=True)
-class Samples:
+class Samples(Struct, frozen=True):
     """The inputs, and the first samples; `looked_at` were measured, `run` were run."""
 
     source: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
@@ -27,8 +28,7 @@ LONGEST_WAY = 16
 Numbers = Mapping[Value, "Array"]
 
 
-@dataclass(frozen=True)
-class Attention:
+class Attention(Struct, frozen=True):
     """A node that computes weights: `reads` are the values that tell them.
 
     `weights` gives an array of heads, queries and keys; None where the numbers do not fit.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.model.graph.place import shortened
@@ -28,8 +29,7 @@ BANDS = 5
 OTHERS = "others"
 
 
-@dataclass(frozen=True)
-class Colours:
+class Colours(Struct, frozen=True):
     """What the groups are, and the group of each sample."""
 
     by: str = ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.place import NotApplicable
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.trace.trace import Trace
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(Struct, frozen=True, dict=True):
     """A model that is portrayed; `runs` is whether it may be run."""
 
     analyses: Analyses

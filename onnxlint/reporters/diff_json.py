@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
+
+from msgspec import to_builtins
 
 from onnxlint.findings import Diagnostic
 from onnxlint.release_diff import ReleaseDiff
@@ -28,20 +29,20 @@ def document(diff: ReleaseDiff, packs: Mapping[str, str]) -> dict[str, Any]:
         "version": DIFF_VERSION,
         "tool": {"name": "onnxlint", "version": __version__, "packs": dict(packs)},
         "differs": diff.differs,
-        "old": asdict(diff.old),
-        "new": asdict(diff.new),
+        "old": to_builtins(diff.old),
+        "new": to_builtins(diff.new),
         "samples": diff.samples,
         "data": diff.data,
-        "facts": [asdict(each) for each in diff.facts],
-        "ports": [asdict(each) for each in diff.ports],
+        "facts": [to_builtins(each) for each in diff.facts],
+        "ports": [to_builtins(each) for each in diff.ports],
         "layers": _changed(diff.layers, matched=diff.layers_matched),
-        "operators": [asdict(each) for each in diff.operators],
+        "operators": [to_builtins(each) for each in diff.operators],
         "weights": _changed(
             diff.weights, compared=diff.weights_compared, unchanged=diff.weights_unchanged
         ),
         "ranges": _changed(diff.ranges, compared=diff.values_compared),
         "predictions": _changed(diff.predictions, compared=diff.outputs_compared),
-        "score": diff.score and asdict(diff.score),
+        "score": diff.score and to_builtins(diff.score),
         "findings": {
             "new": [_finding(each) for each in diff.findings_new],
             "gone": [_finding(each) for each in diff.findings_gone],
@@ -53,7 +54,7 @@ def document(diff: ReleaseDiff, packs: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _changed(changes: tuple[Any, ...], **counts: int) -> dict[str, Any]:
-    return {**counts, "changes": [asdict(each) for each in changes]}
+    return {**counts, "changes": [to_builtins(each) for each in changes]}
 
 
 def _finding(found: Diagnostic) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def _finding(found: Diagnostic) -> dict[str, Any]:
         "severity": found.severity.value,
         "message": found.message,
         "hint": found.hint,
-        "place": asdict(found.place),
+        "place": to_builtins(found.place),
         "synthetic": found.synthetic,
         "fingerprint": found.fingerprint,
         "structural_fingerprint": found.structural_fingerprint,

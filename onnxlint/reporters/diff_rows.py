@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.severity import Severity
 
 ADDED, REMOVED, CHANGED = "+", "-", "~"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """One change: what it is of, and what changed; of a finding also how grave it is."""
 
     sign: str
@@ -20,8 +20,7 @@ class Row:
     severity: Severity | None = None
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """The changes of one topic; `summary` counts them."""
 
     title: str

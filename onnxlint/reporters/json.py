@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import Any
+
+from msgspec import to_builtins
+from msgspec.structs import fields
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
@@ -60,7 +62,7 @@ def model_document(report: ModelReport) -> dict[str, Any]:
         "path": report.path,
         "sha256": report.sha256,
         "error": report.error,
-        "configuration": report.configuration and asdict(report.configuration),
+        "configuration": report.configuration and to_builtins(report.configuration),
         "summary": {
             **summary,
             "rules_run": report.rules_run,
@@ -72,7 +74,7 @@ def model_document(report: ModelReport) -> dict[str, Any]:
             "sample_files": report.sample_files and list(report.sample_files),
             "not_executed": report.not_executed,
         },
-        "metrics": report.metrics and asdict(report.metrics),
+        "metrics": report.metrics and to_builtins(report.metrics),
         "findings": [_finding(finding) for finding in report.findings],
         "suppressed": [
             {
@@ -84,7 +86,7 @@ def model_document(report: ModelReport) -> dict[str, Any]:
             }
             for each in report.suppressed
         ],
-        "gone": [asdict(each) for each in report.gone],
+        "gone": [to_builtins(each) for each in report.gone],
         "mending": report.mending and _mending(report.mending),
         "series": report.series and _series(report.series),
         "trace": None if report.trace is None else [_row(row) for row in report.trace],
@@ -111,7 +113,7 @@ def _finding(finding: Diagnostic) -> dict[str, Any]:
 
 
 def _series(series: SeriesReport) -> dict[str, Any]:
-    found: dict[str, Any] = _rounded(asdict(series))
+    found: dict[str, Any] = _rounded(to_builtins(series))
     return found
 
 
@@ -123,7 +125,7 @@ def _rounded(told: Any) -> Any:
 
 
 def _row(row: TraceRow) -> dict[str, Any]:
-    return {name: _shortened(seen) for name, seen in asdict(row).items()}
+    return {name: _shortened(seen) for name, seen in to_builtins(row).items()}
 
 
 def _shortened(number: Any) -> Any:

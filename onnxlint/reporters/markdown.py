@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
+
+from msgspec import Struct
 
 from onnxlint.findings import Diagnostic
 from onnxlint.report import Gone, ModelReport, Suppressed
@@ -34,8 +35,7 @@ Line = Callable[[], str]
 """A line that is written only if there is room for it."""
 
 
-@dataclass(frozen=True)
-class _Section:
+class _Section(Struct, frozen=True):
     """Lines between an opening and a closing, which stand only if there is a line."""
 
     opening: str

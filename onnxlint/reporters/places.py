@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
@@ -18,8 +19,7 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 _LINE = re.compile(r":(\d{1,9})$")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line of a file; `path` is relative to the working directory where the file lies in it."""
 
     path: str
@@ -45,8 +45,7 @@ def _encoded(path: str) -> bytes:
         return path.encode("utf-8", "backslashreplace")
 
 
-@dataclass
-class Files:
+class Files(Struct):
     """Files as they are called from one folder; what was once looked for is remembered."""
 
     folder: Path

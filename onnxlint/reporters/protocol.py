@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct, field
 
 from onnxlint.findings import Diagnostic
 from onnxlint.report import ModelReport
@@ -15,8 +16,7 @@ from onnxlint.severity import Severity
 from onnxlint.version import __version__
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """How much of the findings people asked to see; machines get all.
 
     `show` is the mildest severity that is shown; `repeats` whether every finding of one rule is;
@@ -36,8 +36,7 @@ class View:
         return [found for found in findings if found.severity.rank <= self.show.rank]
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(Struct, frozen=True, dict=True):
     """The run that is reported: the tool, its packs and their rules, and how much to show.
 
     `packs` are the versions of rule packs by name. Relative paths of models, and of the source
@@ -64,8 +63,7 @@ class Run:
         return dict(sorted(found.items()))
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How the run ended.
 
     `error` says why nothing could be checked, None where something was. `failures` are reasons

@@ -88,7 +88,7 @@ def _plain_place(place: Place) -> Place:
     is_short = is_plain and max(map(len, filter(None, texts)), default=0) <= LONGEST_NAME
     if is_short and (index is None or (type(index) is int and index < 1 << 63)):
         return place  # as that of every node is
-    parts = {name: plain(getattr(place, name)) for name in Place.__dataclass_fields__}
+    parts = {name: plain(getattr(place, name)) for name in Place.__struct_fields__}
     for name, part in parts.items():
         kinds = (int,) if name == "node_index" else (str,)
         _expect(f"place.{name}", part, *kinds, type(None))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.rules.references import cited
 
@@ -17,8 +18,7 @@ _SETTING = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Documentation:
+class Documentation(Struct, frozen=True):
     """A rule's docstring in its parts; `bad` and `good` are example models in ONNX text.
 
     `patterns` are those of a rule that is nothing but a graph pattern; `marked` the good examples

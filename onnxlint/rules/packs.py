@@ -9,12 +9,13 @@ import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+
+from msgspec import Struct, field
 
 from onnxlint.findings import ENGINE_PREFIX
 from onnxlint.rules.diagnosis import FILE_PREFIX, words
@@ -32,8 +33,7 @@ class PackError(Exception):
     """A pack that does not load or breaks the contract: which, what, and what to do."""
 
 
-@dataclass
-class Registry:
+class Registry(Struct):
     """Every rule that was found, in the order of their codes, and the packs they came with."""
 
     packs: dict[str, str] = field(default_factory=dict)

@@ -7,10 +7,12 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.findings import Finding
 from onnxlint.rules.documentation import Documentation
@@ -27,8 +29,7 @@ class RuleError(Exception):
     """A rule that is not written as a rule must be: which, what, and how it should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """A keyword-only parameter of a rule: what a team may set in its configuration.
 
     A signature describes it: `dead: Annotated[float, Option("share of …", unit="fraction")] = 0.5`.
@@ -46,8 +47,7 @@ class Option:
     default: Any = None
 
 
-@dataclass(frozen=True, eq=False)
-class Rule:
+class Rule(Struct, frozen=True, eq=False, dict=True):
     """A rule: code and name are its public identity, the rest says when and on what it runs.
 
     `since` is the version of its pack that it came with, empty where nobody says; a `preview` rule
@@ -61,7 +61,7 @@ class Rule:
     function: RuleFunction
     ops: frozenset[str] = frozenset()
     stages: frozenset[Stage] = frozenset(Stage)
-    pack: str = field(default="", compare=False)
+    pack: str = ""
     default: bool = True
     documented: Documentation | None = None
     since: str = ""

@@ -8,10 +8,10 @@ in which the model is nearly linear, be the model ever so deep.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 STEP = "onnxlint/step"
@@ -37,8 +37,7 @@ _PREFIX = "onnxlint/changed/"
 _TYPES = {"float": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "double": TensorProto.DOUBLE}
 
 
-@dataclass(frozen=True)
-class PerturbationPlan:
+class PerturbationPlan(Struct, frozen=True):
     """What is doubled: `cuts` are values with their element types, `ends` are values.
 
     Nodes are given by their index: `kept` are needed at all, `doubled` stand in the copy, too, and
@@ -91,12 +90,12 @@ def twin(model: ModelProto, plan: PerturbationPlan) -> ModelProto:
     return doubled
 
 
-@dataclass
 class _Arithmetic:
     """Nodes that are written one after the other; the results get numbered names."""
 
-    written: list[NodeProto] = field(default_factory=list)
-    stem: str = "onnxlint/value"
+    def __init__(self, stem: str = "onnxlint/value") -> None:
+        self.written: list[NodeProto] = []
+        self.stem = stem
 
     def add(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """Writes a node and names what it gives."""

@@ -9,8 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from onnxlint.settings import DEFAULT_SAMPLES, Settings
 
@@ -27,8 +28,7 @@ _CGROUP_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
 """Where Linux tells what a container may take: cgroups of version 2, and of version 1."""
 
 
-@dataclass(frozen=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """Seconds for one model, counted from when this was made, and bytes for each process.
 
     The time limit is meant for one model and the default number of samples; whoever runs more, or

@@ -21,9 +21,8 @@ def look(path: str, settings: Settings, *, static_only: bool, time: bool = False
     Raises:
         InspectionError: the model or the data cannot be read, or reading it ends the process.
     """
-    from dataclasses import replace
-
     import msgspec
+    from msgspec.structs import replace
 
     full = replace(settings, full_trace=True)
     looked = partial(_looked, settings=full, static_only=static_only, time=time)

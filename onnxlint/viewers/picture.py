@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnxlint.inspection.inspected import Dims, Inspected, Seen
 
 
-@dataclass(frozen=True)
-class Histogram:
+class Histogram(Struct, frozen=True):
     """How the finite elements of a tensor are distributed.
 
     `limits` are the upper ends of the bins, the last one `maximum`; the first begins at `minimum`.
@@ -26,8 +26,7 @@ class Histogram:
     counts: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Health:
+class Health(Struct, frozen=True):
     """All elements of a tensor by what kind of number they are.
 
     Of a large tensor the signs of those that are finite and not 0 were counted on a regular subset.
@@ -41,8 +40,7 @@ class Health:
     positive_infinite: int
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(Struct, frozen=True):
     """A value, defined in the room of this number; `producer` is the number of its layer.
 
     `slot` counts the outputs of the producer. `origin` is `input`, `initializer`, `node` or
@@ -62,8 +60,7 @@ class Tensor:
     histogram: Histogram | None = None
 
 
-@dataclass(frozen=True)
-class Vertex:
+class Vertex(Struct, frozen=True):
     """A node beside the layer of its number; values go by their numbers, None where one is omitted.
 
     `name` and `room` say where it stands. `bodies` are the rooms of its subgraphs, each with its
@@ -79,8 +76,7 @@ class Vertex:
     function: int | None = None
 
 
-@dataclass(frozen=True)
-class Room:
+class Room(Struct, frozen=True):
     """A scope: the main graph, of the path "", a subgraph of the node `owner`, or a function.
 
     `initializers` that no node reads are among them. `name` is that of the file: of a function
@@ -95,8 +91,7 @@ class Room:
     name: str | None = None
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """A model: `vertices` are in the order of the layers, `rooms` begin with the main graph.
 
     `modified` is when its file was written, in seconds since 1970.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from onnxlint.findings import counted
 from onnxlint.report import ModelReport
@@ -145,7 +146,7 @@ def _numbers(name: str, tensor: Tensor) -> Iterator[tuple[str, float]]:
     """The health of a value, and the scale of the first output of a layer."""
     seen, health = tensor.seen, tensor.health
     if health is not None:
-        yield from ((f"health/{name}/{kind}", count) for kind, count in asdict(health).items())
+        yield from ((f"health/{name}/{kind}", count) for kind, count in to_builtins(health).items())
     if seen is None or tensor.slot or tensor.producer is None:
         return
     if seen.rms is not None:

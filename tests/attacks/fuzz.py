@@ -28,11 +28,12 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from random import Random
 
+from msgspec.structs import replace
 from onnx import ModelProto
 
 from attacks.damage import damaged

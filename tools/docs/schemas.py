@@ -7,7 +7,6 @@ Run it after a change: `python tools/docs/schemas.py`.
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -328,11 +327,11 @@ def _fixes() -> dict[str, Any]:
 
 
 def _record(kind: type, **given: dict[str, Any]) -> dict[str, Any]:
-    """A dataclass that is written field by field."""
+    """A record that is written field by field."""
     _, parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     properties = parts[kind.__name__]["properties"]
     found = {}
-    for field in (each for each in dataclasses.fields(kind) if each.name not in UNTOLD):
+    for field in (each for each in msgspec.structs.fields(kind) if each.name not in UNTOLD):
         found[field.name] = given.get(field.name) or {
             key: each for key, each in properties[field.name].items() if key != "default"
         }

@@ -16,12 +16,13 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import onnx
+from msgspec.structs import replace
 from mutants import KINDS, UNHURT, Mutant, Spot, mutants
 from onnx import ModelProto, checker
 

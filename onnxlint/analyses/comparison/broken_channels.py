@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from onnxlint.analyses.static.precision import LEAST_RMS, finite_parts
 
@@ -30,8 +31,7 @@ NOISE_QUANTISED = 1e-4
 1 beside coordinates in an image of 4,096 pixels are twice as large. A choice of ours."""
 
 
-@dataclass(frozen=True)
-class BrokenChannels:
+class BrokenChannels(Struct, frozen=True):
     """Channels along an axis of an output of which nothing is left; `size` is how many there are.
 
     `constant` is the number that all of them give instead, for every sample; `error` is the largest
@@ -46,8 +46,7 @@ class BrokenChannels:
     limit: float
 
 
-@dataclass
-class _Totals:
+class _Totals(Struct):
     """Sums over all elements of each channel."""
 
     count: int
@@ -82,8 +81,7 @@ class _Totals:
         )
 
 
-@dataclass
-class ChannelComparison:
+class ChannelComparison(Struct):
     """The second and the last axis of an output, compared channel by channel over all runs."""
 
     _totals: dict[int, _Totals] = field(default_factory=dict)

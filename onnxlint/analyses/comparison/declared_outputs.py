@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from onnxlint.runtime.protocol import Ran, Seen
 
 
-@dataclass(frozen=True)
-class ShapeViolation:
+class ShapeViolation(Struct, frozen=True):
     """An output that is not as declared: `what` says in which way, with the two numbers."""
 
     value: Value

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from onnxlint.analyses.comparison.reference_model import ComparedModels
 from onnxlint.analyses.comparison.value_pairing import ComparedModel, Pair, paired, seen_by_readers
@@ -32,8 +33,7 @@ LYING_NAMES = 0.05
 """Names are not used where for this share of the values structure shows that they mean others."""
 
 
-@dataclass(frozen=True)
-class FirstDivergence:
+class FirstDivergence(Struct, frozen=True):
     """The first value, in the order of the file, that differs and makes the outputs differ.
 
     `like` is the reference's; `error` is more than `limit`, which rounding may do there. `compared`

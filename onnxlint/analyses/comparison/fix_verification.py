@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import runnable

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.comparison.reference_model import ReferenceModel
@@ -26,8 +28,7 @@ SECONDS_A_ROUND = 0.5
 """What the runs of a model in a round may take: a choice. Slow models are run least often."""
 
 
-@dataclass(frozen=True)
-class Latency:
+class Latency(Struct, frozen=True):
     """The time of a run as a multiple of the reference's, round by round.
 
     Of all analyses this one alone is measured by the clock, and only where the contract has

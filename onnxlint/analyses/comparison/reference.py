@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.comparison.broken_channels import BrokenChannels, ChannelComparison
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Array, Outputs
 
 
-@dataclass(eq=False)
-class OutputDifference:
+class OutputDifference(Struct, eq=False):
     """An output beside its like in the reference, over all samples.
 
     Of `decisions` (the class with the highest score, the labels beyond one half; every element of

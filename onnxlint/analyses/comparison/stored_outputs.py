@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 NO_EXPECTATION = "requires a test data set with output_*.pb (--data)"
 
 
-@dataclass(frozen=True)
-class Tolerance:
+class Tolerance(Struct, frozen=True):
     """By how much an element may differ: `absolute`, plus what two shares allow.
 
     `relative` is a share of the element; `of_rms` one of the root mean square of the whole output,
@@ -35,8 +36,7 @@ class Tolerance:
     steps: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Struct, frozen=True, eq=False):
     """One output in one run: what the file says, and what came; both of one shape and kind."""
 
     file: Path
@@ -75,8 +75,7 @@ class Comparison:
         return np.asarray(wanted != got)
 
 
-@dataclass(frozen=True)
-class Mismatch:
+class Mismatch(Struct, frozen=True):
     """The element that differs most: by how many times the tolerance, and what it is.
 
     `differing` of all `elements` in all runs differ by more than the tolerance.
@@ -98,8 +97,7 @@ class Mismatch:
         return f"{told} ({self.source}); {self.differing:,} of {elements} {verb}"
 
 
-@dataclass(frozen=True, eq=False)
-class ExpectedOutput:
+class ExpectedOutput(Struct, frozen=True, eq=False):
     """One output over all runs; `misfits` tells of files that cannot be compared, and why."""
 
     value: Value

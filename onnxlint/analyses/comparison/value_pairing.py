@@ -10,8 +10,9 @@ and one that begins with them; which is right, the numbers tell.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.weights import Weights
@@ -26,8 +27,7 @@ Pair = tuple[Value, Value]
 Pairs = dict[Value, Value]
 
 
-@dataclass(frozen=True, eq=False)
-class ComparedModel:
+class ComparedModel(Struct, frozen=True, eq=False):
     """What is known of one of the two models."""
 
     graph: Graph
@@ -35,8 +35,7 @@ class ComparedModel:
     weights: Weights
 
 
-@dataclass(frozen=True, eq=False)
-class Pairing:
+class Pairing(Struct, frozen=True, eq=False):
     """Computed values of one model's main graph, each with its like in the other.
 
     `by_structure` uses structure and weights, `by_name` names and structure. A value is left out

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnxlint.analyses.counterexamples.trials import MOST_TOGETHER, Candidate, Found
 from onnxlint.analyses.execution.body_values import Within

@@ -6,11 +6,11 @@ Nothing is differentiated: the operand of a sample and of its neighbours tells h
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.analyses.counterexamples.trials import Candidate, Trials, distances
 
@@ -70,8 +70,7 @@ MOST_KEPT = 1 << 21
 """Numbers of samples and operands that are kept to find such."""
 
 
-@dataclass(frozen=True, eq=False)
-class Point:
+class Point(Struct, frozen=True, eq=False):
     """A sample that was run, as a vector, with its operand."""
 
     vector: Array

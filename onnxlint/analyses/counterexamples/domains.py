@@ -6,10 +6,10 @@ A sample is a feed in which every axis that counts samples has the size 1.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.runtime.feeds.input_slots import Meaning, resolved
 from onnxlint.runtime.feeds.random_values import LEAST_POSITIVE
@@ -32,8 +32,7 @@ MOST_SWITCHES = 4
 _UNTOUCHED = frozenset({Meaning.COUNT, Meaning.LENGTH, Meaning.GIVEN, Meaning.TEXT})
 
 
-@dataclass(frozen=True, eq=False)
-class Domain:
+class Domain(Struct, frozen=True, eq=False):
     """The numbers that one input takes.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.run_budget import Work
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Feed
 
 
-@dataclass(frozen=True)
-class Counterexample:
+class Counterexample(Struct, frozen=True):
     """An input that was run, and what it showed.
 
     Attributes:
@@ -45,8 +45,7 @@ class Counterexample:
     outputs: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
+class Subject(Struct, frozen=True, eq=False):
     """One model, how it ran, its hazards, what runs may cost, and where inputs are saved."""
 
     graph: Graph

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.counterexamples.cones import Cone
 from onnxlint.analyses.execution.worker import LimitReached, RunFailure, WorkerDied
@@ -45,8 +46,7 @@ INFINITE_TOO = frozenset({"half"})
 """Kinds whose operand is what comes out, and so is infinite by then."""
 
 
-@dataclass(frozen=True, eq=False)
-class Candidate:
+class Candidate(Struct, frozen=True, eq=False):
     """An input to try, what it is like, whether it is the user's own, and of another size."""
 
     feed: Feed
@@ -55,8 +55,7 @@ class Candidate:
     resized: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
+class Found(Struct, frozen=True, eq=False):
     """A candidate that showed it, and what it showed."""
 
     candidate: Candidate

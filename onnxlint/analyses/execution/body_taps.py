@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, serialised
@@ -42,8 +43,7 @@ MOST_SHOWN_FULL = 1 << 17
 """The same of a full trace, in each run."""
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """How often a body ran: in `runs` of `of_runs` runs of the model, `times` in all of them.
 
     `is_cut`: it ran more often than it was looked at.
@@ -60,8 +60,7 @@ class Reach:
         return Reach(runs, self.of_runs, self.times + other.times, self.is_cut or other.is_cut)
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What was seen of one body; `reach` is None where nothing in it can be watched."""
 
     body: Body
@@ -69,8 +68,7 @@ class Shown:
     reach: Reach | None
 
 
-@dataclass(frozen=True)
-class TappedRuns:
+class TappedRuns(Struct, frozen=True):
     """What was seen of all bodies, and the numbers of the runs with NaN or infinities in them."""
 
     shown: list[Shown]

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.execution.body_steps import Unknown, carried, steps
 from onnxlint.analyses.execution.body_taps import BodyTaps, Reach, Shown
@@ -57,16 +58,14 @@ CAPTURED_BYTES = 128 * 1024 * 1024
 """What is kept of values that bodies read."""
 
 
-@dataclass(frozen=True, eq=False)
-class Visit:
+class Visit(Struct, frozen=True, eq=False):
     """A body as it is about to run: in which run, and the values around it."""
 
     run: int
     values: dict[Value, Array]
 
 
-@dataclass(frozen=True, eq=False)
-class InnerRun:
+class InnerRun(Struct, frozen=True, eq=False):
     """One step of a body in one run of the model, with every value watched."""
 
     body: Body

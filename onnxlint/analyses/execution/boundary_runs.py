@@ -7,8 +7,10 @@ and do not go into the statistics of the trace.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.execution.body_values import Within
 from onnxlint.analyses.execution.execution import Execution
@@ -34,8 +36,7 @@ _SIZES = ("count", "length", "given")
 """Meanings of inputs that say how large something is, and may not be valid."""
 
 
-@dataclass(frozen=True)
-class Strayed:
+class Strayed(Struct, frozen=True):
     """A run of a boundary sample with NaN or infinity, every value recorded.
 
     `reaches`: an output holds some of them, or was decided on them.
@@ -48,8 +49,7 @@ class Strayed:
     inner: list[InnerRun]
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """A boundary sample that onnxruntime refuses although others of its kind run.
 
     `sure`: only data is synthetic in it, and nothing says that the refusal is by design.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.gathering import Gathering
@@ -44,8 +46,7 @@ seconds, so that a report is the same on every machine.
 """
 
 
-@dataclass
-class Execution:
+class Execution(Struct):
     """The failures, or the runs, of one model.
 
     At most one of `session_failure` and `crash` is set; with `execution_failure` there are no runs.

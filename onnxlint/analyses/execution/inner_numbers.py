@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.probed_session import AS_WRITTEN, serialised
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     Feed = dict[str, Array]
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """Where numbers were taken: in which run, call and iteration, each counted from 0.
 
     `of` is how often the body ran in that call and run.

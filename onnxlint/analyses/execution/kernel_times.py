@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnxlint.analyses.static.multiplications import is_product
 from onnxlint.model.graph.graph import Graph
@@ -25,8 +26,7 @@ _REORDER = "ReorderOutput"
 """Brings what a kernel put out into the layout that the model asks for."""
 
 
-@dataclass
-class NodeTime:
+class NodeTime(Struct):
     """The kernels that compute a node, and the other nodes that these compute with it."""
 
     kernels: list[Kernel] = field(default_factory=list)

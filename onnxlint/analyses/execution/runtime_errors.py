@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from textwrap import shorten
+
+from msgspec import Struct
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node
@@ -60,8 +61,7 @@ _DTYPE_REFUSED = re.compile(
 """How a kernel says that it is registered for a dtype, and does not compute in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeFailure:
+class RuntimeFailure(Struct, frozen=True):
     """What onnxruntime refused: at which place, why in few words, and its own message.
 
     `reason` is empty where the message is none of the usual ones; `fed` tells the inputs of a run.

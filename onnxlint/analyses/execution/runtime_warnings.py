@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.runtime_errors import read_refusal
@@ -29,8 +30,7 @@ outputs), what the machine is like, and what this build of onnxruntime could do 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A warning, its place in the graph, and how often it occurred, with other numbers or not.
 
     `text` is the first of these.

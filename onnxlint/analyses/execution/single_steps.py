@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
 from onnxlint.model.graph.graph import Graph
@@ -32,8 +33,7 @@ _NEAR = 16
 """So many values behind an input are looked at."""
 
 
-@dataclass(frozen=True)
-class Shortened:
+class Shortened(Struct, frozen=True):
     """What was cut to one step, in one or two ways: an axis alone, and with those of its size.
 
     `two` are two steps in the same ways, `more` one more than usual.

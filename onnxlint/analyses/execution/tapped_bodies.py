@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from onnxlint.analyses.execution.tapped_model import DOMAIN, OPERATOR
 from onnxlint.analyses.static.body_models import Body, bodies
@@ -30,8 +31,7 @@ COPIED_BYTES = 64 * 1024 * 1024
 """Functions are copied for their calls up to this size together: a choice."""
 
 
-@dataclass(frozen=True)
-class TappedBody:
+class TappedBody(Struct, frozen=True):
     """A body, what is watched in it, and what its taps are called.
 
     With `is_counted`, one in which nothing is watched has a tap all the same, to count how often it

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnxlint.analyses.inputs.hints.element_kinds import is_measured, is_quantised, with_columns
 from onnxlint.analyses.inputs.hints.index_bounds import Dims, bounds_of

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.inputs.dynamic_axes import Sizes
@@ -28,8 +29,7 @@ NO_DATA = "needs data (--data)"
 TOO_LARGE = "the inputs are too large for synthetic samples"
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(Struct, frozen=True, dict=True):
     """What the model can be fed, input by input.
 
     `obstacle` says why no sample can be made; `guessed` is true where a synthesised sample may be

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.layers import Layer, Layers
 from onnxlint.analyses.static.shapes import Shapes
@@ -29,8 +30,7 @@ LARGEST_WEIGHT = 16 * 1024 * 1024
 """Elements of a first layer's weight; a larger one is not looked into."""
 
 
-@dataclass(frozen=True, eq=False)
-class Scaling:
+class Scaling(Struct, frozen=True, eq=False):
     """`scale * x + offset`: an element for each feature, or one for all.
 
     `fitted` says that it was learnt of the training's data.
@@ -58,8 +58,7 @@ class Scaling:
         return 0.1 * mean <= float(1 / size.max()) and (mean > 0 or float(size.max()) < 1)
 
 
-@dataclass(frozen=True, eq=False)
-class Opening:
+class Opening(Struct, frozen=True, eq=False, dict=True):
     """The way of one input to the first nodes that compute with it.
 
     `nodes` turn, shift and scale it, one after the other and nothing else reads it; `readers` read

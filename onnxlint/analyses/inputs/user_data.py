@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.inputs.inputs import NO_DATA, Inputs
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 
-@dataclass(frozen=True)
-class TableFile:
+class TableFile(Struct, frozen=True):
     """A CSV or Parquet file whose columns, but for the labels, are the features of one input."""
 
     path: Path
@@ -39,8 +39,7 @@ class TableFile:
         return [name for name in csv_parquet.names(self.path, expected) if name != self.label]
 
 
-@dataclass(frozen=True, eq=False)
-class FedInput:
+class FedInput(Struct, frozen=True, eq=False, dict=True):
     """One input and what was fed to it.
 
     `blocks` hold every sample once, along `batch_axis`; None where it counts no samples. `given` is

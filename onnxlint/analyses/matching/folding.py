@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from onnxlint.analyses.matching.layer_graph import LayerVertex
 from onnxlint.analyses.matching.pairs import Matching
@@ -18,8 +19,7 @@ LARGEST_FOLDED = 256 * 1024 * 1024
 """Elements of a weight that are multiplied with a normalisation: a choice, 2 GiB in float64."""
 
 
-@dataclass
-class Foldings:
+class Foldings(Struct):
     """The normalisations that only one of two models has as nodes, each with the new layer.
 
     `folded` are nodes of the old model, `unfolded` of the new one; `behind` has the normalisation

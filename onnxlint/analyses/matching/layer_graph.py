@@ -8,9 +8,10 @@ computes sizes is left out, and a bias that is added behind a layer is part of i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.matching.parameters import Parameter, parameters_of
@@ -36,8 +37,7 @@ HANDING_ON = CASTING | QUANTIZE | DEQUANTIZE | {"Dropout", "Identity"}
 """Operators whose output is, but for rounding, their first input."""
 
 
-@dataclass(eq=False)
-class LayerVertex:
+class LayerVertex(Struct, eq=False, dict=True):
     """One layer; `output` is what others read of it, behind its bias if that is added apart.
 
     `reads` has for each computed input the layers, or inputs of the model, that it may come from:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import dropwhile
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.stored_weights import LONGEST_WAY, RESHAPES
@@ -29,8 +30,7 @@ _SCALES: Mapping[str, tuple[int, int]] = {"QLinearConv": (4, 5), "QLinearMatMul"
 """Where operators on integers read the scale and the zero point of their weight."""
 
 
-@dataclass(frozen=True, eq=False)
-class Parameter:
+class Parameter(Struct, frozen=True, eq=False):
     """A constant of a layer: `way` are the nodes between what is stored and the layer.
 
     `dims` are those in which the two sides are compared: of a dense layer outputs by inputs.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -33,8 +35,7 @@ root mean squares differ by about one over the root of the samples."""
 _KERNELS = ("ai.onnx.ml::SVM", "ai.onnx.ml::Tree")
 
 
-@dataclass(frozen=True)
-class Baselines:
+class Baselines(Struct, frozen=True):
     """By name, the accuracy of each baseline, or its RMSE in a regression.
 
     `unbeaten` are those that the model is no better than. A model without a mistake beats all; a

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.predictions.outputs import tabled
@@ -46,8 +47,7 @@ MOST = 0.9
 _NAMES = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
 
 
-@dataclass(frozen=True)
-class Mismatch:
+class Mismatch(Struct, frozen=True):
     """A row whose label has the score `given`, while class `best` has `top`."""
 
     row: int
@@ -62,8 +62,7 @@ class Mismatch:
         return self.top - self.given
 
 
-@dataclass(frozen=True, eq=False)
-class ChosenLabel:
+class ChosenLabel(Struct, frozen=True, eq=False):
     """A label output beside its scores, row by row, over all samples.
 
     `labels` are the names that were given, `names` those of the columns of `scores`, [rows, k];
@@ -150,8 +149,7 @@ class ChosenLabels:
         return cls(found)
 
 
-@dataclass(frozen=True)
-class _Choice:
+class _Choice(Struct, frozen=True):
     """A label output, the node that chose, and the names that it gives to the classes.
 
     They are None where the numbers of the classes are the labels.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from onnxlint.analyses.predictions.labels import Labels
 from onnxlint.findings import counted
@@ -37,8 +38,7 @@ LARGEST_ENTRY = 1 << 20
 """Characters of such an entry; a choice, ten times those of ImageNet-21k's names."""
 
 
-@dataclass(frozen=True, eq=False)
-class Numbered:
+class Numbered(Struct, frozen=True, eq=False):
     """Labels as class numbers; `names` are those of the classes.
 
     `by` says what the numbers come from: `labels` are numbers themselves, or the names come from
@@ -51,8 +51,7 @@ class Numbered:
     by: str
 
 
-@dataclass(frozen=True, eq=False)
-class ClassNames:
+class ClassNames(Struct, frozen=True, eq=False):
     """The names that the configuration, the graph and its metadata give to classes."""
 
     graph: Graph

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.predictions.predictions import Predictions
@@ -32,8 +33,7 @@ MOST_OUTPUTS = 64
 outputs of any detector; caches have more, and are not predictions."""
 
 
-@dataclass(frozen=True, eq=False)
-class Collapse:
+class Collapse(Struct, frozen=True, eq=False):
     """An output with nearly identical rows, and the proof that every input results in these.
 
     `spread` is the largest difference relative to the largest value, `rows` are predictions;

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.model.file.errors import DataError
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 NO_LABELS = "requires --labels together with --data"
 
 
-@dataclass(frozen=True, eq=False)
-class Labels:
+class Labels(Struct, frozen=True, eq=False, dict=True):
     """All labels of the file: int64, float or text (dtype object), a row for each sample.
 
     `folders` are those that the labels are named after, empty ones too; None where a file says

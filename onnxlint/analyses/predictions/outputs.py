@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.output_heads import Head, recognise, spread_classes, table_of
 from onnxlint.analyses.static.precision import same_array
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 
-@dataclass(frozen=True, eq=False)
-class Output:
+class Output(Struct, frozen=True, eq=False, dict=True):
     """One output of the model; `arrays` holds it run by run, and is empty where it was too large.
 
     `seen` are its statistics, of a float output that was watched; `head` what it predicts, if it is

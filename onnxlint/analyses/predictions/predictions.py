@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.predictions.outputs import tabled
@@ -40,8 +41,7 @@ FINE_STEPS = 80
 away: a step changes the log-odds by more than 1%. A softmax rounds its small shares finely."""
 
 
-@dataclass(frozen=True, eq=False)
-class Prediction:
+class Prediction(Struct, frozen=True, eq=False, dict=True):
     """One output over all samples.
 
     `probabilities` is [rows, classes] in float64, a row for each sample, token or pixel, NaN rows
@@ -169,8 +169,7 @@ class Prediction:
         return np.asarray(np.maximum(outside, np.abs(p.sum(axis=1) - 1)))
 
 
-@dataclass(frozen=True, eq=False)
-class Misnomer:
+class Misnomer(Struct, frozen=True, eq=False):
     """An output that is named after probabilities, and what it holds instead.
 
     `low` and `high` bound its elements; where these are within [0, 1] its rows do not sum to 1,

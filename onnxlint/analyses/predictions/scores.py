@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.predictions.class_names import ClassNames, Numbered
@@ -31,8 +32,7 @@ FEW_CLASSES = 10
 """Classes that a hint lists; a choice, a line or two."""
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
+class Scores(Struct, frozen=True, eq=False, dict=True):
     """One output beside its labels, row by row: a row is a sample, a token or a pixel.
 
     `task` is `classification`, `multi-label` or `regression`. `truths` and `predicted` are class

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
 NO_TRAINING = "requires --train-data and --train-labels beside --data and --labels"
 
 
-@dataclass(frozen=True, eq=False)
-class Gap:
+class Gap(Struct, frozen=True, eq=False):
     """How far one figure of the two sets is apart: `train` less `held_out`.
 
     Chance explains values outside of `low` to `high` in one of a hundred cases.
@@ -49,8 +50,7 @@ class Gap:
         return self.train - self.held_out
 
 
-@dataclass(frozen=True, eq=False)
-class TrainScores:
+class TrainScores(Struct, frozen=True, eq=False, dict=True):
     """The same output beside the labels of both sets: `train` and `held_out`."""
 
     train: Scores

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.range import Range, limits, precision, together
 from onnxlint.model.file.dtypes import dtype_name, is_float

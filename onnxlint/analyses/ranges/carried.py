@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.bodies import Dims, inside
 from onnxlint.analyses.ranges.range import Range, settled
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.ranges.world import Knowledge
 
 
-@dataclass
-class Carried:
+class Carried(Struct):
     """A body that runs again and again.
 
     `starts` are the carried values before the first step, and `handed` what the body is given of

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.numbering import Numbers
 from onnxlint.model.graph.graph import Graph
@@ -28,8 +29,7 @@ MOST_TERMS = 6
 losses have three or four."""
 
 
-@dataclass(frozen=True)
-class Slope:
+class Slope(Struct, frozen=True):
     """How a sum depends on one value x: `plain` · x + `bent` · max(x, 0)."""
 
     plain: float = 0.0
@@ -54,8 +54,7 @@ def _times(factor: float, ends: Array) -> Array:
     return ends * factor if factor else np.zeros_like(ends)
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(Struct, frozen=True):
     """`constant` + Σ slope(x), over values x by their numbers.
 
     `touched` has what was added on the way, also what was taken away again: by it the sum is off,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.registry import POINTWISE
@@ -31,8 +32,7 @@ MOST_ASSUMED = 1
 multiplies what there is to do. Deeper ones limit what they compare, and nothing made of it."""
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """What a condition says of a value: between two ends, not NaN, not 0."""
 
     value: Value

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.model.graph.nodes import Node, Value
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.ranges.zones import Kind, Zone
 
 
-@dataclass(frozen=True, eq=False)
-class Hazard:
+class Hazard(Struct, frozen=True, eq=False):
     """An operand that may lie where its operator fails.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.analyses.ranges.range import MOST_BOXES, Range, limits
 from onnxlint.analyses.static.shapes import Shape
@@ -35,8 +35,7 @@ class Basis(StrEnum):
     DTYPE = "dtype"
 
 
-@dataclass(frozen=True, eq=False)
-class Leaf:
+class Leaf(Struct, frozen=True, eq=False):
     """The range of an input, and what it rests on."""
 
     range: Range

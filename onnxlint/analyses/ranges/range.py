@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.model.file.dtypes import dtype_name, integer_range, is_float, numpy_dtype
 
@@ -19,8 +20,7 @@ MOST_BOXES = 4096
 """Intervals that one value has at most, so that memory grows with channels, not with elements."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Part:
+class Part(Struct, frozen=True, eq=False):
     """Something that holds along axes: of a fibre's elements one lies in here, or their sum does.
 
     `axes` count from the end, so that leading axes may be broadcast.
@@ -31,8 +31,7 @@ class Part:
     high: float
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Range:
+class Range(Struct, frozen=True, eq=False):
     """Where every element of a tensor lies, whatever is fed. Sound: what runs lies inside.
 
     `low` and `high` are float64 arrays that broadcast to the value's shape: an axis has its full

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from onnxlint.analyses.ranges.at import At
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     Function = Callable[[At], Range | Iterable[Range] | None]
 
 
-@dataclass(frozen=True)
-class Transfer:
+class Transfer(Struct, frozen=True):
     """What an operator makes of ranges, and how far its kernel is off what mathematics says.
 
     The function gives the range of the first output, or those of all; None says that nothing is

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges import growth
 from onnxlint.analyses.ranges.bodies import Dims, keep, merged

@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from onnxlint.analyses.ranges.forms import Forms
 from onnxlint.analyses.ranges.numbering import Numbers
@@ -33,8 +35,7 @@ MOST_WRAPPED = 4
 """Sequences and optionals around a tensor that are looked through."""
 
 
-@dataclass(eq=False)
-class World:
+class World(Struct, eq=False, dict=True):
     """One model; `leaves` are the ranges of its inputs, by name.
 
     `unknown` counts the nodes whose operator has no transfer function, by operator; `bodies` are
@@ -52,10 +53,20 @@ class World:
     _unknown_nodes: set[Node] = field(default_factory=set)
     _captured: dict[Node, tuple[Value, ...]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.numbers = Numbers(self.graph)
-        self.forms = Forms(self.graph, self.numbers)
-        self.most = MOST_VISITS * sum(len(scope.nodes) for scope in self.graph.scopes) + 1000
+    @cached_property
+    def numbers(self) -> Numbers:
+        """The formulas of its values."""
+        return Numbers(self.graph)
+
+    @cached_property
+    def forms(self) -> Forms:
+        """Its values as sums of others."""
+        return Forms(self.graph, self.numbers)
+
+    @cached_property
+    def most(self) -> int:
+        """Nodes that may be evaluated, each time counted."""
+        return MOST_VISITS * sum(len(scope.nodes) for scope in self.graph.scopes) + 1000
 
     @property
     def is_exhausted(self) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.range import Range, limits, precision, smallest
 from onnxlint.model.file.dtypes import dtype_name, is_float
@@ -33,8 +34,7 @@ class Kind(StrEnum):
     CAST = "cast"
 
 
-@dataclass(frozen=True)
-class Zone:
+class Zone(Struct, frozen=True):
     """Numbers of one operand that an operator fails at: both ends, and all between them.
 
     Attributes:

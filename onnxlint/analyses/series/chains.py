@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from onnxlint.analyses.series.steps import Moved, Step
 from onnxlint.analyses.series.tensors import Sizes, cosine
 from onnxlint.series_report import Curve, TensorCurve
 
 
-@dataclass(frozen=True)
-class Chains:
+class Chains(Struct, frozen=True):
     """The tensors' curves; `above` has the layers with matrices next before each layer.
 
     `layers` has, for each checkpoint, the number that its layers have in the last one.

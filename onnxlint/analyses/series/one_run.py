@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution.execution import Execution
@@ -30,8 +32,7 @@ BEYOND = 0.95
 middle, of 1 at the ends: a slope of a tenth or less of the steepest."""
 
 
-@dataclass(frozen=True)
-class ActivationSeen:
+class ActivationSeen(Struct, frozen=True):
     """A layer's output in one checkpoint; `layer` is its number there."""
 
     layer: int
@@ -42,8 +43,7 @@ class ActivationSeen:
     saturated: float | None = None
 
 
-@dataclass(frozen=True)
-class EntropySeen:
+class EntropySeen(Struct, frozen=True):
     """The predictions of an output; `output` is its number."""
 
     output: int
@@ -53,8 +53,7 @@ class EntropySeen:
     entropy: float
 
 
-@dataclass(frozen=True)
-class ScoreSeen:
+class ScoreSeen(Struct, frozen=True):
     """How well a checkpoint meets labels; `chance` is what no input at all would reach."""
 
     task: str
@@ -68,8 +67,7 @@ class ScoreSeen:
     chance_figure: float | None
 
 
-@dataclass(frozen=True)
-class RunSeen:
+class RunSeen(Struct, frozen=True):
     """All that was seen of one checkpoint; `missing` says of what could not be had why not."""
 
     activations: list[ActivationSeen] = field(default_factory=list)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.matching.folding import Foldings, folded_numbers
@@ -27,8 +28,7 @@ SAMPLED = 512
 """Elements of a weight that are looked at to tell alike layers apart: a choice."""
 
 
-@dataclass(frozen=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """A tensor at two checkpoints: of which layers, by their numbers in both, and how it moved.
 
     `above` are the layers with matrices that are next before it.
@@ -45,8 +45,7 @@ class Moved:
     above: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """From one checkpoint to the next: the old number of each layer by its new one, and tensors."""
 
     layers: dict[int, int]

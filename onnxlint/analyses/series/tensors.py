@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -20,8 +21,7 @@ TINY = 1e-5
 """Magnitude below which a weight is as good as dead (TheDeepChecker)."""
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(Struct, frozen=True):
     """Mean magnitude, RMS, and the share of elements that are tiny without being 0.
 
     None where an element is not finite.
@@ -32,8 +32,7 @@ class Sizes:
     tiny: float | None
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(Struct, frozen=True):
     """The way from one checkpoint to the next.
 
     `update` is mean|Δw| / mean|w| of before, `changed` the share of elements that differ at all,

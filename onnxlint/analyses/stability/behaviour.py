@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.reruns import Reruns
@@ -37,8 +38,7 @@ BETWEEN: tuple[Level, ...] = ("basic", "extended")
 """The levels of optimisation between nothing and all."""
 
 
-@dataclass(frozen=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """An output that differs between two runs on the same input.
 
     In one session, or only between two; `source` is a node that draws random numbers for it.
@@ -49,8 +49,7 @@ class Repeat:
     source: Node | None
 
 
-@dataclass(frozen=True)
-class Resized:
+class Resized(Struct, frozen=True):
     """A run at another size of one axis; exactly one of `outputs` and `refusal` is set."""
 
     symbol: str
@@ -60,8 +59,7 @@ class Resized:
     refusal: RuntimeFailure | None = None
 
 
-@dataclass(frozen=True)
-class ResizedAxis:
+class ResizedAxis(Struct, frozen=True):
     """A dynamic axis of the inputs, and runs at other sizes than `base`, which is known to run."""
 
     symbol: str
@@ -75,8 +73,7 @@ class ResizedAxis:
         return [trial for trial in self.trials if trial.refusal is not None]
 
 
-@dataclass(frozen=True)
-class BatchShapeViolation:
+class BatchShapeViolation(Struct, frozen=True):
     """An output whose shape for one batch size does not fit that for another."""
 
     value: Value
@@ -86,8 +83,7 @@ class BatchShapeViolation:
     size: int
 
 
-@dataclass(frozen=True)
-class Divergence:
+class Divergence(Struct, frozen=True):
     """How an optimisation level differs from the unoptimised model: a failure, or an output."""
 
     level: Level

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.output_heads import Head, differing_decisions
 from onnxlint.analyses.static.precision import Rounding, finite_parts
@@ -22,8 +23,7 @@ _ALLOWANCES = ((2.0**-52, 1e-4), (2.0**-23, 1.0), (2.0**-10, 2.0), (2.0**-7, 5.0
 """What rounding may do at each precision, as a multiple of what it may do in float32."""
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """How one output differs.
 
     `measured` is the largest difference relative to the output's peak; for integers, booleans and

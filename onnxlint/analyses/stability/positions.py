@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -40,8 +41,7 @@ SHUFFLED = 1e-4
 differ by 1e-6, and by far less than a position that counts."""
 
 
-@dataclass(frozen=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """Positions along an axis of an input; two other values left all outputs bit-identical.
 
     `picked` is the node that takes others straight from the input, on purpose as it seems.
@@ -80,8 +80,7 @@ class Unread:
         return all(each.start == 0 or each.stop == self.size for each in self.ranges)
 
 
-@dataclass(frozen=True)
-class Orderless:
+class Orderless(Struct, frozen=True):
     """An axis of an input that can be shuffled without changing the outputs."""
 
     input: Value

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -31,8 +32,7 @@ VARIATIONS = 2
 """How often each input is changed, at most."""
 
 
-@dataclass(frozen=True)
-class Variation:
+class Variation(Struct, frozen=True):
     """One input that was changed, and which outputs could follow it smoothly.
 
     `followed` are those that did change, in some element; the others did in none, in any of

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+
+from msgspec import Struct
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
@@ -31,8 +32,7 @@ some dozens of nodes."""
 _FLOAT16, _LOWEST_FLOAT16 = 10, -65504.0
 
 
-@dataclass(frozen=True)
-class AttentionMask:
+class AttentionMask(Struct, frozen=True):
     """Where a node puts -inf: `condition` decides, and true there means `keeps`."""
 
     node: Node

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.model.graph.graph import Graph
@@ -16,8 +17,7 @@ _TABULAR = CLASSIFIERS | {"ai.onnx.ml::LinearRegressor", "ai.onnx.ml::TreeEnsemb
 """Operators that are a whole model of a table: what they read are its features."""
 
 
-@dataclass(frozen=True, eq=False)
-class ChosenLayer:
+class ChosenLayer(Struct, frozen=True, eq=False):
     """A value whose numbers are looked at, sample by sample; None with a `problem`.
 
     `axis` is that of its features, None where all elements are. `alike` are values of the same

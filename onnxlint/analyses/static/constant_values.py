@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.tokenizer_vocabulary import counts_nothing
@@ -50,8 +51,7 @@ _RISING: Mapping[str, Callable[[float], float]] = {
 """Operators that give the larger number for the larger one."""
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """What is known of a value: its bounds, and whether it is the same for every input.
 
     `ended_at` is the node at which an input's numbers ceased to matter, `why` how; None where none

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.analyses.static.named_layers import NamedLayer, named_layers
@@ -34,8 +35,7 @@ LONGEST_SPELT = 200
 """Characters of a name that is compared with others, which takes the square of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class PromisedValue:
+class PromisedValue(Struct, frozen=True):
     """An entry of `[values]`: its name or glob, what it promises, and the values that it is of."""
 
     name: str
@@ -43,8 +43,7 @@ class PromisedValue:
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownName:
+class UnknownName(Struct, frozen=True):
     """A name of the contract that the model does not have: the table, and a name that is near."""
 
     table: str

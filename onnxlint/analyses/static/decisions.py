@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
@@ -18,8 +19,7 @@ Agrees = Callable[[Value], bool | None]
 """Whether a value agrees within rounding in both runs; None where it was not seen."""
 
 
-@dataclass(frozen=True)
-class Decisions:
+class Decisions(Struct, frozen=True):
     """The nearest decisions behind a value, and all else that it is made of.
 
     `read` is what was decided on, and what is picked by the decisions; from there on the value

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
@@ -11,8 +12,7 @@ from onnxlint.model.graph.nodes import Node
 from onnxlint.model.patterns.matcher import Match, Pattern
 
 
-@dataclass(frozen=True)
-class Decomposition:
+class Decomposition(Struct, frozen=True):
     """How exporters write an operator of a later opset as several nodes.
 
     `since` is the opset that introduced the operator, `layer` the layer of PyTorch that newer

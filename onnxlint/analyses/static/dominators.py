@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.algorithms import immediate_dominators
@@ -41,8 +42,7 @@ class End(NamedTuple):
     after: int
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """Values one after the other that everything passes from `cuts[0]` to the first of `ends`.
 
     `layers[k]` are the nodes with weights between `cuts[k]` and the next cut, or that end. The

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
@@ -18,8 +20,7 @@ FLOATS = (1, 11)
 """float32 and float64 among ONNX's types."""
 
 
-@dataclass(frozen=True)
-class FeatureColumn:
+class FeatureColumn(Struct, frozen=True):
     """Column `at` of an input of the model.
 
     On the way, `is_filled` says, missing values were replaced, `is_scaled` that it was computed

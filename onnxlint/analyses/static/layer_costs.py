@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import prod
+
+from msgspec import Struct, field
 
 from onnxlint.analyses.static.live_memory import peak_bytes
 from onnxlint.analyses.static.multiplications import multiplications
@@ -15,8 +16,7 @@ from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.runtime.shape_inference.node_numbers import number_of
 
 
-@dataclass(frozen=True)
-class LayerCost:
+class LayerCost(Struct, frozen=True):
     """What a node costs in one run; None for what is not known.
 
     `parameters` are learnt numbers, `trainable` those of them that are stored as floats,
@@ -41,8 +41,7 @@ Both = tuple[int, int]
 """Multiplications with additions, and operations in all."""
 
 
-@dataclass
-class Work:
+class Work(Struct):
     """What a node does in one run, all its rounds and calls together."""
 
     macs: int | None = 0
@@ -59,8 +58,7 @@ class Work:
         self.activation_bytes = None if None in sizes else max(size or 0 for size in sizes)
 
 
-@dataclass
-class Counted:
+class Counted(Struct):
     """What was counted of a model; see `Costs`."""
 
     macs: int = 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from math import prod
+
+from msgspec import Struct
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import FEW, Node, Value
@@ -54,8 +55,7 @@ _Constant = tuple[Value, tuple[int, ...]]
 """A stored tensor, and its dims as a reader gets them."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer:
+class Layer(Struct, frozen=True, eq=False):
     """An affine layer: `inputs` features to `outputs` features by a constant weight.
 
     `weight` is the stored tensor behind what the node reads, in a function that of its first call;
@@ -76,8 +76,7 @@ class Layer:
     strides: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PathToLayer:
+class PathToLayer(Struct, frozen=True, eq=False):
     """How a value comes from the layer, join or input behind it, by one computed value at a time.
 
     `origin` is where the trail starts, `layer` the layer that gives it, `change` the gravest on

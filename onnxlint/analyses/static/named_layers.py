@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.layers import Layers
 from onnxlint.analyses.static.stored_weights import stored
@@ -21,8 +22,7 @@ _INTEGER_SLOTS = {"ConvInteger": 1, "MatMulInteger": 1, "QLinearConv": 3, "QLine
 """The weights of what computes with integers."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedLayer:
+class NamedLayer(Struct, frozen=True):
     """A node with weights: `kind` is its operator, `dims` the shape of its weight as it reads it.
 
     It is named by its module; where it has none, or several layers share it, by its weight, then by

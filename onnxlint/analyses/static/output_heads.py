@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.graph.graph import Graph
@@ -46,8 +48,7 @@ _NO_PROBABILITIES = re.compile("log|raw|score|margin|unnorm|decision")
 """Parts of such a name that take the promise back."""
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(Struct, frozen=True):
     """What an output predicts: `kind`, the axis of the classes, and the node that tells.
 
     A single sigmoid squeezed to one number a row has no such axis: None. With `joint` all axes from

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
@@ -20,8 +21,7 @@ _QUANTISING = ("quantize", "QLinear", "Integer", "NBits", "QAttention", "QGemm",
 """Parts of the names of operators that round to integers, or compute on what was rounded."""
 
 
-@dataclass(frozen=True)
-class Rounding:
+class Rounding(Struct, frozen=True):
     """The relative spacing of the coarsest floats of a model, and whether it is quantised."""
 
     graph: Graph
@@ -87,8 +87,7 @@ def _unbounded(array: Array) -> Array:
     return np.where(np.abs(wide) >= largest, np.copysign(np.inf, wide), wide)
 
 
-@dataclass
-class Distance:
+class Distance(Struct):
     """The length of a difference relative to that of what was wanted (relative L2 error).
 
     Infinite where a NaN or an infinity stands in one of the two alone.

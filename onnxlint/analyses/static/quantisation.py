@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.quantisation_parameters import (
     QuantisationParameters,
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 
-@dataclass(frozen=True, slots=True)
-class QuantisedLayer:
+class QuantisedLayer(Struct, frozen=True):
     """A layer with constant quantised weights.
 
     `data` is what it multiplies them with as it is quantised, None where it stays float. `is_8_bit`

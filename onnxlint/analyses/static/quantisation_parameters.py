@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
 from typing import Any
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.shapes import Shape, Shapes
 from onnxlint.model.graph.graph import Graph
@@ -17,8 +18,7 @@ from onnxlint.model.graph.operators import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class QuantisedRange:
+class QuantisedRange(Struct, frozen=True):
     """The least and the largest number that quantised integers stand for, and the step between."""
 
     low: float
@@ -26,8 +26,7 @@ class QuantisedRange:
     step: float
 
 
-@dataclass(frozen=True, slots=True)
-class Miscount:
+class Miscount(Struct, frozen=True):
     """So many scales, zero points or dimensions of them (`what`) where others fit the tensor."""
 
     what: str
@@ -35,8 +34,7 @@ class Miscount:
     expected: int
 
 
-@dataclass(frozen=True, slots=True)
-class QuantisationParameters:
+class QuantisationParameters(Struct, frozen=True):
     """Scale and zero point of a tensor, as one node reads them.
 
     `data` is the tensor, None for the node's output. `axis` is where each slice may have a scale of

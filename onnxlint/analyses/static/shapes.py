@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import prod
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.dtypes import bits, dtype_name, is_float, is_integer
@@ -54,8 +55,7 @@ _MISSING_TYPE = re.compile(
 the wrong type is found by the types alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """The type of a tensor: ONNX element type, and dims (None: not even the rank is known)."""
 
     element_type: int
@@ -104,8 +104,7 @@ class Shape:
         return f"{self.dtype}[{dims}]"
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceFailure:
+class InferenceFailure(Struct, frozen=True):
     """A node at which shape inference fails, and onnx's reason."""
 
     node: Node

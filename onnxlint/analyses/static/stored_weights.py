@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import prod
+
+from msgspec import Struct
 
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
@@ -18,8 +19,7 @@ LONGEST_WAY = 8
 """Nodes between a constant and its layer; a limit for graphs that run in circles."""
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """The constant that a layer reads, as it is stored and as the layer gets it.
 
     `axis` is that of the output channels in the stored tensor; None where they lie scattered.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
@@ -30,8 +31,7 @@ _BY_ROW = (AFFINE - {"Einsum"}) | POOLS | GLOBAL_POOLS | ARITHMETIC
 Einsum may put its rows anywhere."""
 
 
-@dataclass(frozen=True)
-class SymbolicSize:
+class SymbolicSize(Struct, frozen=True):
     """A size: `factor` times the dimension that `symbol` names."""
 
     symbol: str

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Scope
 from onnxlint.model.graph.place import Located, Place
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """One text.
 
     Args:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.analyses.static.tree_rows import (
     EQ,
@@ -30,8 +30,7 @@ MOST_STEPS = 1 << 28
 """Steps up from all nodes to their roots: some seconds, and more than ensembles need."""
 
 
-@dataclass(frozen=True, eq=False)
-class Order:
+class Order(Struct, frozen=True, eq=False):
     """The roots, and of each row its level, its tree and how many edges lead to it.
 
     `by_level` are the rows of each level; a row that several edges lead to, as for a set of
@@ -94,8 +93,7 @@ def digests(rows: Rows, order: Order) -> tuple[Array, Array]:
     return found, np.flatnonzero(is_idle)
 
 
-@dataclass(frozen=True, eq=False)
-class Dead:
+class Dead(Struct, frozen=True, eq=False):
     """What no value reaches: `repeated` are splits at a threshold that was asked for above, one
     side of which is such; `leaves` are those behind other splits."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.model.file.mapped_files import TensorError
 from onnxlint.model.file.tensors import Tensor
@@ -38,8 +38,7 @@ class UnreadTreesError(Exception):
     """Numbers of theirs lie in another file, which cannot be read."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
+class Rows(Struct, frozen=True, eq=False):
     """The nodes of all trees, a row each; leaves of the newer operator come behind the others.
 
     `true` and `false` are rows, -1 at leaves. `missing` says that a missing value goes to the true

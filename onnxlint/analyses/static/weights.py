@@ -6,11 +6,12 @@ import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property, reduce
 from hashlib import blake2b
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.stored_weights import Stored, channel_axis, stored
 from onnxlint.model.file.dtypes import bits, is_float, numpy_dtype
@@ -49,8 +50,7 @@ class Copy(NamedTuple):
     transposed: bool
 
 
-@dataclass(frozen=True)
-class Weight:
+class Weight(Struct, frozen=True):
     """A constant that a layer multiplies with or looks up in: the layer, its slot, the tensor.
 
     The constant may stand behind Cast, Transpose, Reshape or DequantizeLinear: `tensor` is what is

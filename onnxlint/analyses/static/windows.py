@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
@@ -17,8 +18,7 @@ DROPPED_BY_SPECIFICATION = 22
 """From this opset on a last window that starts behind the data does not count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """What a convolution or pooling slides along one axis of its input.
 
     `axis` counts all axes of the input, `length` is its size there, None where that is not fixed;

@@ -6,8 +6,10 @@ On every operator case of onnx 1.23 this says what onnxruntime does, from 1.16 t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.static.schemas import Schemas
 from onnxlint.analyses.static.shapes import Shapes
@@ -28,8 +30,7 @@ _CONSTANTS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Unsupported:
+class Unsupported(Struct, frozen=True):
     """Why a target does not run a node: what it does not support, e.g. `Max for int16`.
 
     `dtype` is the element type that it has no implementation for, if that is why; `on_host` says
@@ -41,8 +42,7 @@ class Unsupported:
     on_host: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Use:
+class _Use(Struct, frozen=True, eq=False):
     """An operator at an opset with the types that are known; most nodes share theirs."""
 
     op: str

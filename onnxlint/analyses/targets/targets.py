@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.settings import Settings
@@ -116,8 +116,7 @@ class KernelTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     kernels: dict[str, list[_Kernel]]
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(Struct, frozen=True):
     """An implementation of an operator from one of its versions to another.
 
     `until` is None for the newest: it holds for `since` alone, as a later version of the operator
@@ -143,8 +142,7 @@ class Kernel:
         return None
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """One release of a target; what is not known is None.
 
     `opsets` holds the newest version of each domain that it reads, the standard one as empty
@@ -165,7 +163,7 @@ class Target:
     int64: str | None
     resize_modes: frozenset[str] | None
     reads_as: Mapping[str, str]
-    kernels: Mapping[str, Sequence[Kernel]] | None = field(repr=False)
+    kernels: Mapping[str, Sequence[Kernel]] | None
     host: Target | None = None
 
     @property

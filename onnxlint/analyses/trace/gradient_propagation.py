@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
@@ -57,8 +59,7 @@ MAX_CHECKS = 2
 """How often at most."""
 
 
-@dataclass(frozen=True)
-class LayerGradient:
+class LayerGradient(Struct, frozen=True):
     """The gradient that arrives at the output of a layer, `node`.
 
     `gradient` is the length of the gradient at `value`, for one of length 1 and random direction
@@ -182,8 +183,7 @@ class Propagation:
         ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """One run, or several averaged: gains from cut to cut, and from cuts to the outputs beside."""
 
     gains: list[float]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.ranges.hazards import Hazards
 from onnxlint.analyses.ranges.ranges import Ranges
@@ -26,8 +27,7 @@ OPTIMISED = 1e-4
 choice: folded weights and approximated functions stay within it."""
 
 
-@dataclass(frozen=True)
-class Violation:
+class Violation(Struct, frozen=True):
     """A value that was observed outside of its bounds."""
 
     value: Value

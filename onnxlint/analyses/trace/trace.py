@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.body_values import Within
@@ -36,16 +38,14 @@ MEASURED_FEEDS = 64
 """Runs whose inputs are measured, where a rule compares what was seen with what was fed."""
 
 
-@dataclass(frozen=True)
-class ChannelActivity:
+class ChannelActivity(Struct, frozen=True):
     """Extrema of each channel over all samples: arrays, one element a channel."""
 
     minimum: Array
     maximum: Array
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(Struct, frozen=True, dict=True):
     """One recorded value: its statistics over all samples.
 
     `of_samples` is their number: values inside a fused kernel are recorded for some only.
@@ -194,8 +194,7 @@ class Observed:
         return float(np.finfo(self.statistics.dtype).eps)
 
 
-@dataclass(frozen=True)
-class ObservedNode:
+class ObservedNode(Struct, frozen=True):
     """A node whose first output was recorded."""
 
     node: Node
@@ -207,8 +206,7 @@ class ObservedNode:
         return self.node.place
 
 
-@dataclass(frozen=True)
-class Contamination:
+class Contamination(Struct, frozen=True):
     """A node that is the first to output what `bad` counts, or that hides it; in how many runs.
 
     `first_run` is the first of them, counted from 0. `bodies` are those in which the node was seen,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 
 class ModelError(Exception):
@@ -20,8 +21,7 @@ class DataError(Exception):
     """What is given beside the model and cannot be used: which, what is wrong, what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(Struct, frozen=True):
     """What of the data does not fit: at which input, and why that is likely so."""
 
     input: str | None

@@ -7,10 +7,11 @@ import mmap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.mapped_files import Files, NotAFileError
@@ -46,8 +47,7 @@ and what is larger is written in binary by everybody."""
 HASHED_AT_ONCE = 16 * 1024**2
 
 
-@dataclass(eq=False)
-class Model:
+class Model(Struct, eq=False, dict=True):
     """One ONNX file with its external data.
 
     `proto` is the parsed model; raw data of large tensors stays in the file and is reached through

@@ -7,7 +7,6 @@ import mmap
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from io import FileIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -28,16 +27,16 @@ class NotAFileError(Exception):
         self.is_folder = is_folder
 
 
-@dataclass(eq=False)
 class Files:
     """The mapped files behind one model: the model's own and those of its external data."""
 
-    model_file: Path
-    folder: Path
-    spans: frozenset[tuple[int, int]] = frozenset()
-    _maps: dict[Path, mmap.mmap] = field(default_factory=dict)
-    _places: dict[str, Path | str] = field(default_factory=dict)
-    _model: FileIO | None = None
+    def __init__(
+        self, model_file: Path, folder: Path, spans: frozenset[tuple[int, int]] = frozenset()
+    ) -> None:
+        self.model_file, self.folder, self.spans = model_file, folder, spans
+        self._maps: dict[Path, mmap.mmap] = {}
+        self._places: dict[str, Path | str] = {}
+        self._model: FileIO | None = None
 
     def size(self) -> int:
         """Bytes of the model file.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 INLINE = "\0inline"
 """Location of a tensor whose bytes lie in the model file itself. No file system has such a name."""
@@ -53,16 +54,14 @@ class WireError(ValueError):
     """The bytes are not a protobuf message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skeleton:
+class Skeleton(Struct, frozen=True):
     """A model without its large tensors: its bytes, and the ranges that were left out."""
 
     data: bytes
     spans: frozenset[tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A range of bytes in the file that a skeleton was made from."""
 
     offset: int

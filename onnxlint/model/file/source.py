@@ -6,9 +6,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from onnxlint.model.file.errors import ModelError
 
@@ -34,8 +35,7 @@ protobuf takes. Larger models go into a temporary folder, tensor by tensor."""
 REMEDY = "save it with external data, and name the file"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """A model's name in the report, and its bytes in memory or in a file.
 
     Its external data, and nothing else of it, lies in `folder`.
@@ -44,7 +44,7 @@ class Source:
     name: str
     folder: Path
     file: Path | None = None
-    data: bytes | bytearray = field(default=b"", repr=False)
+    data: bytes | bytearray = b""
 
 
 @contextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.model.file.dtypes import bits, dtype_name, numpy_dtype, stored_dtype
 from onnxlint.model.file.mapped_files import Files, TensorError
@@ -51,8 +52,7 @@ def element_count(dims: Iterable[int]) -> int:
     return count
 
 
-@dataclass(eq=False, slots=True)
-class Tensor:
+class Tensor(Struct, eq=False):
     """One constant of a model: an initializer, a Constant node's value, a filled shape.
 
     `dims` is its shape, `element_type` the ONNX number of its dtype, `size` the number of elements,
@@ -65,11 +65,11 @@ class Tensor:
     files: Files
     dims: tuple[int, ...]
     fill: bool = False
-    element_type: int = field(init=False)
-    size: int = field(init=False)
-    nbytes: int = field(init=False)
-    _filled: tuple[str, ...] | None = field(init=False, default=None)
-    _place: dict[str, str] | None = field(init=False, default=None)
+    element_type: int = 0
+    size: int = 0
+    nbytes: int = 0
+    _filled: tuple[str, ...] | None = None
+    _place: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         self.element_type = self.proto.data_type

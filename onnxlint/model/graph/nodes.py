@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from sys import intern
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from onnxlint.model.file.load import Model
 from onnxlint.model.graph.exporter_metadata import module_path, source_line
@@ -35,8 +36,7 @@ class Origin(StrEnum):
     NOTHING = "nothing"
 
 
-@dataclass(eq=False, slots=True, repr=False)
-class Value:
+class Value(Struct, eq=False):
     """A tensor, sequence, map or optional that flows through a scope.
 
     `consumers` are the nodes that read it, those in subgraphs included, in the order of the file
@@ -102,8 +102,7 @@ class Value:
         return f"<Value {self.name!r} in {self.scope.path or 'main graph'}>"
 
 
-@dataclass(eq=False, slots=True, repr=False)
-class Node:
+class Node(Struct, eq=False):
     """A node of a scope; `index` counts from 0 in the order of the file.
 
     `inputs` and `outputs` keep their slots: an omitted optional one is `None`. `name` may be empty
@@ -117,13 +116,13 @@ class Node:
     inputs: list[Value | None] = field(default_factory=list)
     outputs: list[Value | None] = field(default_factory=list)
     subgraphs: list[Scope] = field(default_factory=list)
-    name: str = field(init=False)
-    domain: str = field(init=False)
-    op_type: str = field(init=False)
-    op: str = field(init=False)
-    _many: dict[str, AttributeProto] | None = field(init=False, default=None)
-    _slots: dict[Value, list[int]] | None = field(init=False, default=None)
-    _source: tuple[str | None, ...] | None = field(init=False, default=None)
+    name: str = ""
+    domain: str = ""
+    op_type: str = ""
+    op: str = ""
+    _many: dict[str, AttributeProto] | None = None
+    _slots: dict[Value, list[int]] | None = None
+    _source: tuple[str | None, ...] | None = None
 
     def __post_init__(self) -> None:
         self.name, self.op_type = self.proto.name, intern(self.proto.op_type)
@@ -265,8 +264,7 @@ class Node:
         return f"<Node {self.op} {self.name!r} #{self.index} in {self.scope.path or 'main graph'}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Redefinition:
+class Redefinition(Struct, frozen=True):
     """The name of `first`, defined again: by a node, or (`node` None) among the inputs."""
 
     first: Value
@@ -281,20 +279,20 @@ class Redefinition:
         return self.node.place_of(name)
 
 
-@dataclass(eq=False, repr=False)
 class ModelScopes:
     """What every scope of a model can look up: the file, its main graph, its local functions.
 
     Functions go by (domain, name), the standard domain as empty string.
     """
 
-    model: Model
-    functions: dict[tuple[str, str], Scope] = field(default_factory=dict)
-    main: Scope = field(init=False)
+    main: Scope
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.functions: dict[tuple[str, str], Scope] = {}
 
 
-@dataclass(eq=False, repr=False)
-class Scope:
+class Scope(Struct, eq=False, dict=True):
     """The main graph (`path` empty), a subgraph of a node, or the body of a local function.
 
     Also a graph that is the default of a function's attribute: no node owns it, but `around` it is

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class NotApplicable(Exception):  # noqa: N818 - it says what a rule says, and is not a failure
@@ -26,8 +27,7 @@ def shortened(text: str, longest: int = LONGEST_NAME) -> str:
     return f"{head}… {len(text) - len(head) - len(tail):,} characters …{tail}"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where in a model a finding is, named as Netron shows it; an absent fact is `None`.
 
     `scope` is empty for the main graph, else the path to a subgraph (`If_3/then_branch`) or a

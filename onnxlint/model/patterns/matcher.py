@@ -8,9 +8,10 @@ subgraph isomorphism, such as networkx's, would look at the whole graph for each
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
+
+from msgspec import Struct, field
 
 from onnxlint.model.file.tensors import Tensor
 from onnxlint.model.graph.graph import Graph
@@ -138,8 +139,7 @@ class Pattern:
         return None
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """What is known so far. Every step that adds to it takes that back before the next one."""
 
     values: dict[str, Value] = field(default_factory=dict)
@@ -148,8 +148,7 @@ class _Found:
     taken: dict[Node, None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Again:
+class _Again(Struct, frozen=True):
     """The operand of an optional node: made by one of the same lines once more, or handed on."""
 
     lines: tuple[Line, ...]
@@ -174,8 +173,7 @@ class _Slots:
             slot = after
 
 
-@dataclass(frozen=True, slots=True)
-class _Swapped:
+class _Swapped(Struct, frozen=True):
     """Operands, from the one of a number on, that fit the values in the free slots in any order."""
 
     operands: tuple[Operand | _Again, ...]
@@ -192,8 +190,7 @@ _CONSTANT_OPS = CONSTANT_OPS | {"Identity"}
 """What a constant comes from, if not from an initializer."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Need:
+class _Need(Struct, frozen=True):
     """An operand that must be made by one of these lines or, without any, be a constant."""
 
     slot: int

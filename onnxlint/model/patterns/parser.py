@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 MOST_REPEATS = 16
 """Nodes that a line with `*` takes at most, so that a match costs the same in the longest chain."""
@@ -32,28 +33,24 @@ class PatternError(ValueError):
     """A pattern that cannot be read: line and column, what is wrong, and what it should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A value by its name, or an attribute's: the same wherever the name stands."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Anything:
+class Anything(Struct, frozen=True):
     """`_`: any value, or none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Omitted:
+class Omitted(Struct, frozen=True):
     """An optional operand that is left out."""
 
 
 Operand = Name | Anything | Omitted | Literal
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """`subject comparison expected`, of an attribute or of the elements of a constant."""
 
     subject: str
@@ -61,8 +58,7 @@ class Condition:
     expected: Literal | Name
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(Struct, frozen=True):
     """`subject is [not] property`."""
 
     subject: str
@@ -70,8 +66,7 @@ class Property:
     wanted: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Line:
+class Line(Struct, frozen=True, eq=False):
     """One node of a pattern; `number` is its line in the text.
 
     It stands for `least` to `most` nodes in a row. Where it stands for none, its output is its
@@ -99,8 +94,7 @@ class Line:
         return [each.expected for each in self.attributes if isinstance(each.expected, Name)]
 
 
-@dataclass(frozen=True, slots=True)
-class PatternText:
+class PatternText(Struct, frozen=True):
     """A pattern taken apart: groups of lines that are alternatives; the last is the anchor."""
 
     groups: tuple[tuple[Line, ...], ...]
@@ -148,8 +142,7 @@ def parse(text: str) -> PatternText:
     return _Parser(text).pattern()
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     kind: str
     text: str
     line: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 MOST = 24
 """Boxes beside each other in a group, a choice: more are too small to read on a screen."""
@@ -23,8 +24,7 @@ NEARLY = 0.9
 """Of a short block that covers nearly as much as the best one, the long one is a multiple."""
 
 
-@dataclass
-class Draft:
+class Draft(Struct):
     """A group in the making; its children are steps by number, or groups."""
 
     kind: str
@@ -32,8 +32,8 @@ class Draft:
     children: list[Child]
     step: int | None = None
     path: str = ""
-    sign: int = field(init=False, default=0)
-    steps: list[int] = field(init=False, default_factory=list)
+    sign: int = 0
+    steps: list[int] = field(default_factory=list)
     """All that are in it, those within its groups included."""
 
     def __post_init__(self) -> None:

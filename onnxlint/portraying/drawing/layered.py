@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.portrait.drawing import HEIGHT, WIDTH
@@ -15,8 +16,7 @@ BETWEEN, BELOW = 28, 34
 Point = tuple[float, float]
 
 
-@dataclass
-class Layout:
+class Layout(Struct):
     """Where the middles of boxes stand, and through which points an edge goes."""
 
     places: dict[int, Point] = field(default_factory=dict)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.portrait.drawing import (
@@ -33,8 +34,7 @@ MOST_EDGES = 4
 """Edges from one box that are drawn in full: a choice, more are more than the eye follows."""
 
 
-@dataclass
-class _Line:
+class _Line(Struct):
     """What goes from one child of a group to another."""
 
     values: dict[Value, None] = field(default_factory=dict)

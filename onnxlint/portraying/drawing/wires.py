@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph.graph import Graph
@@ -13,16 +14,14 @@ from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.place import NotApplicable
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(Struct, frozen=True):
     """An input or output of a graph."""
 
     kind: str
     value: Value
 
 
-@dataclass(frozen=True)
-class Wire:
+class Wire(Struct, frozen=True):
     """A value that a step reads of another; `sizes`: only its sizes, by way of glue."""
 
     source: int

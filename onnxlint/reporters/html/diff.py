@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.portrait.comparison import Comparison
 from onnxlint.portrait.parts import part, plain
@@ -28,8 +30,7 @@ MOST_ROWS = 1_000
 """Changes of a section that are shown; a choice, some 200 kB of a page."""
 
 
-@dataclass(frozen=True)
-class DiffPage:
+class DiffPage(Struct, frozen=True):
     """All that the template reads of a diff."""
 
     diff: ReleaseDiff

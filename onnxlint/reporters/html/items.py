@@ -6,8 +6,9 @@ import math
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from onnxlint.findings import ENGINE_PREFIX, Diagnostic
 from onnxlint.model.graph.place import shortened
@@ -26,8 +27,7 @@ _PLACE = {
 _RULE = re.compile(r"[A-Z]{3,8}\d{3}")
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct, frozen=True):
     """A finding on the page: where it stands there, and the numbers that it is filtered by."""
 
     finding: Diagnostic

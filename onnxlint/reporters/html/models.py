@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
 from itertools import groupby
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
@@ -28,16 +30,14 @@ _MEASURES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Numbers:
+class Numbers(Struct, frozen=True):
     """The numbers that rules and modules have on the page, by name: its filter compares these."""
 
     rules: Mapping[str, int]
     modules: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Struct, frozen=True):
     """Findings of one rule and severity in one model, and what the rule says of itself."""
 
     severity: str
@@ -49,8 +49,7 @@ class Group:
     items: Sequence[Item]
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(Struct, frozen=True):
     """One model, as the templates read it; `number` counts the models of the page from 1.
 
     `page` leads to the page that it has for itself, if there is one."""

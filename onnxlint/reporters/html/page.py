@@ -6,9 +6,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.findings import Diagnostic
 from onnxlint.report import ModelReport
@@ -19,8 +21,7 @@ from onnxlint.reporters.verdicts import aside, badness, in_a_word
 from onnxlint.severity import Severity
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What can be chosen in the filter; findings have its `number`, `count` of them."""
 
     number: int
@@ -28,8 +29,7 @@ class Choice:
     count: int
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """All that the templates read of a run."""
 
     verdict: str

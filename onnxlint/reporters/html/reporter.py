@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from onnxlint.report import ModelReport, exit_code
 from onnxlint.reporters.html.page import Page, file_name, page

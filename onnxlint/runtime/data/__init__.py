@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data import arrays, csv_parquet, generators, images, readers, test_sets

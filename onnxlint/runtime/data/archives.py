@@ -9,11 +9,11 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.runtime.data import files
 from onnxlint.runtime.protocol import Array
@@ -33,8 +33,7 @@ LARGEST_TEXT = 2 * 1024**3
 _ENCRYPTED = 1
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(Struct, frozen=True):
     """A stored array: what opens it, and its bytes with the header; None is all of a file."""
 
     open: Callable[[], IO[bytes]]

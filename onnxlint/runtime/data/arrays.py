@@ -12,12 +12,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.model.file.errors import DataError
 from onnxlint.runtime.data import archives, files
@@ -134,8 +134,7 @@ def _file(path: Path) -> Member:
     return Member(lambda: files.opened(path), None)
 
 
-@dataclass(frozen=True)
-class _Stored:
+class _Stored(Struct, frozen=True):
     """An array whose header was read, and no more."""
 
     member: Member

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.model.file.errors import Misfit, MisfitError
 from onnxlint.runtime.data.fitting import Fed, Fitted, fitted
@@ -21,8 +22,7 @@ LARGEST_RUN_BYTES = 2 * 1024**3
 Feed = Mapping[str, Array]
 
 
-@dataclass(frozen=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """The axis along which each array is cut into runs; None: all of it goes into every run.
 
     `size` is what a run takes of it; None is any number. `indexed`: the axis is none of the

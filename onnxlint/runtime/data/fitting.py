@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct, field
 
 from onnxlint.model.file.errors import Misfit, MisfitError
 from onnxlint.runtime.data.wording import LONGEST_QUOTE, listed
@@ -22,8 +22,7 @@ LACKING = 1 << 24
 """From here on float32 lacks integers."""
 
 
-@dataclass(frozen=True)
-class Fitted:
+class Fitted(Struct, frozen=True):
     """Arrays under the model's names, in its dtypes.
 
     `converted` gives, by input, the dtype that the data had where it was another one, `unrounded`
@@ -35,8 +34,7 @@ class Fitted:
     unrounded: Mapping[str, Array] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Fed:
+class Fed(Struct, frozen=True):
     """The runs that data gives, and how many samples they hold.
 
     `filled` counts how often the last one was repeated beside that, to fill its batch; `more` are

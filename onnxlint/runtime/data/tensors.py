@@ -7,13 +7,13 @@ holds of what is raw. So the file is walked first, and what is raw is read where
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from io import SEEK_CUR
 from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
 
 from onnxlint.model.file.dtypes import bits, dtype_name, numpy_dtype
 from onnxlint.model.file.errors import DataError
@@ -52,8 +52,7 @@ def read_tensor(file: Path) -> tuple[str, Array]:
             ) from error
 
 
-@dataclass
-class _Layout:
+class _Layout(Struct):
     """Where the parts of a serialized tensor lie, as [start, end): the raw data and the others."""
 
     others: list[tuple[int, int]] = field(default_factory=list)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil, floor
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.runtime.protocol import Array
 
@@ -33,8 +34,7 @@ class Meaning(StrEnum):
     TEXT = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """What the model says of one column of an input, or of all elements.
 
     `options` are the values that it knows, or one from each side of its thresholds; where there are
@@ -48,8 +48,7 @@ class Column:
     has_words: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """An index into an axis of this size, after it was multiplied by `scale` and `shift` added."""
 
     size: Dim
@@ -66,8 +65,7 @@ class Bound:
         return (lowest, highest) if lowest <= highest else None
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """One input to synthesise: numpy dtype, dims with symbols, and what it means.
 
     `bound` is the number of rows of the table that an index must stay in, or what is counted, and

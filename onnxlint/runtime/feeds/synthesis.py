@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnxlint.model.file.tensors import element_count
 from onnxlint.runtime.feeds.input_slots import Dim as Dim
@@ -47,8 +48,7 @@ LONG_SIZES = (64, 128, 256)
 a picture or a spectrogram of frames by bands, whose first axis counts frames."""
 
 
-@dataclass(frozen=True)
-class Boundary:
+class Boundary(Struct, frozen=True):
     """One sample at the limits of what is valid, told in a few words.
 
     `ordinary`: callers send such samples, black pictures and empty texts, sooner or later.
@@ -59,8 +59,7 @@ class Boundary:
     ordinary: bool = False
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """A choice of sizes, and the runs it gives: each a feed of all inputs.
 
     `samples` is how many they hold; None where every run holds `samples_per_run`. `limits` are more

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.runtime.protocol import Array
 
@@ -13,8 +13,7 @@ PART_NUMBERS = 1 << 22
 """Numbers that are measured at a time: ten copies of them take 320 MB."""
 
 
-@dataclass(frozen=True, eq=False)
-class Features:
+class Features(Struct, frozen=True, eq=False):
     """An element for each feature; moments and extrema are over its finite numbers.
 
     A feature without any has mean and spread 0, and its minimum above its maximum.

@@ -1,13 +1,13 @@
 """What the rules about vanishing and exploding gradients share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint import Finding, LayerGradient, Propagation, Severity, counted
 
 
-@dataclass(frozen=True)
-class Direction:
+class Direction(Struct, frozen=True):
     """Whether gradients grow or shrink too much, and what to do about each case.
 
     `hint` names the layer with the most extreme gain as `{}`; `beside_hint` is for a gradient that

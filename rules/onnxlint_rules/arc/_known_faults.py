@@ -24,10 +24,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from onnxlint import Graph, Match, Pattern, Shapes, Value
 
@@ -41,8 +42,7 @@ HERE = Path(__file__).parent / "known_faults"
 Size = int | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One fault that an exporter is known for."""
 
     name: str

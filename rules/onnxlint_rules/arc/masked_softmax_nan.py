@@ -1,8 +1,9 @@
 """ARC014 masked-softmax-nan."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
+
+from msgspec import Struct
 
 from onnxlint import AttentionMasks, Finding, Graph, Node, Severity, Shapes, Value, rule
 from onnxlint.model.graph.operators import SOFTMAXES
@@ -11,12 +12,11 @@ from onnxlint_rules.arc._softmaxes import runs_over_rows
 FINITE = "the lowest finite value of the dtype"
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """Why a softmax becomes NaN, what to do, and whether a guard behind the softmax helps."""
 
     message: str
-    hint: str = field(compare=False)
+    hint: str
     may_be_guarded: bool = True
 
 
@@ -84,14 +84,17 @@ def masked_softmax_nan(graph: Graph, shapes: Shapes, masks: AttentionMasks) -> I
 
     @cache
     def causes(value: Value | None) -> list[Cause]:
-        return list(dict.fromkeys(_causes(value, masks)))
+        found: dict[str, Cause] = {}
+        for cause in _causes(value, masks):
+            found.setdefault(cause.message, cause)
+        return list(found.values())
 
-    reported: dict[Cause, list[Node]] = {}
+    reported: dict[str, tuple[Cause, list[Node]]] = {}
     for softmax in graph.nodes(*SOFTMAXES):
         for cause in causes(softmax.input(0)) if runs_over_rows(softmax, shapes) else ():
             if not (cause.may_be_guarded and masks.is_guarded(softmax)):
-                reported.setdefault(cause, []).append(softmax)
-    for cause, nodes in reported.items():
+                reported.setdefault(cause.message, (cause, []))[1].append(softmax)
+    for cause, nodes in reported.values():
         told = {"measured": len(nodes), "limit": 0, "unit": "softmaxes"}
         yield Finding.of_nodes(nodes, cause.message, hint=cause.hint, **told)
 

@@ -1,12 +1,11 @@
 """A share that is large at the end, and was not before."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from onnxlint_rules.ckp._curves import Curve, known
 
 
-@dataclass(frozen=True)
-class Rise:
+class Rise(Struct, frozen=True):
     """Where it was lowest, how low, and how high it is at the end."""
 
     at: int

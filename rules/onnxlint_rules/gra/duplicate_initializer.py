@@ -1,8 +1,9 @@
 """GRA013 duplicate-initializer."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated
+
+from msgspec.structs import replace
 
 from onnxlint import Draft, Finding, Fix, Graph, Option, Severity, Value, Weights, rule, together
 

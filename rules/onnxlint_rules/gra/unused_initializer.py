@@ -1,7 +1,8 @@
 """GRA002 unused-initializer."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from onnxlint import Draft, Finding, Fix, Graph, Origin, Severity, Value, counted, rule
 

@@ -1,16 +1,16 @@
 """Constants that only fit one size of a dynamic dimension, and which size that is."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import product
 from math import prod
+
+from msgspec import Struct
 
 from onnxlint import Graph, Node, Shapes, SymbolicSizes
 from onnxlint.model.graph.operators import BROADCASTING, STATE_SLOTS
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Struct, frozen=True):
     """A constant that only fits one size of the dimension `symbol`, and what `also` says."""
 
     constant: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from unicodedata import category
+
+from msgspec import Struct
 
 Fits = Callable[[str], bool]
 
@@ -43,8 +44,7 @@ class UnknownExpressionError(ValueError):
     """An expression that uses more of RE2 than is understood here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """What one character must be, how many times."""
 
     fits: Fits

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint import Graph, Node, Shapes
 from onnxlint.model.graph.operators import AXIS_BETWEEN, AXIS_OF_FIRST, QDQ, REDUCTIONS
@@ -15,8 +16,7 @@ LISTS = REDUCTIONS | {"Squeeze"}
 OPS = frozenset({*AXIS_OF_FIRST, *QDQ, *LISTS, *AXIS_BETWEEN})
 
 
-@dataclass(frozen=True, slots=True)
-class NamedAxis:
+class NamedAxis(Struct, frozen=True):
     """An axis that an attribute names, and the least and largest that there are."""
 
     attribute: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint import Severity
 
@@ -14,8 +15,7 @@ SMALLEST_NORMAL = 2.0**-126
 """Of float32."""
 
 
-@dataclass(frozen=True)
-class Wrong:
+class Wrong(Struct, frozen=True):
     """One kind of wrong scales: what they are, which ones, and the first."""
 
     kind: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint import Finding, Graph, Node, Ranges, Severity, Trace, Value, counted, rule
 from onnxlint.model.graph.operators import QUANTIZE
@@ -94,8 +95,7 @@ def collapsed_quantisation(graph: Graph, ranges: Ranges, trace: Trace | None) ->
                 yield _finding(node, part, step, found, trace)
 
 
-@dataclass(frozen=True)
-class Collapsed:
+class Collapsed(Struct, frozen=True):
     """Numbers that become one integer: from where to where, of how many of the channels."""
 
     low: float

@@ -1,8 +1,9 @@
 """TRE004 lost-threshold."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint import Data, Ensemble, FeatureColumns, Finding, Severity, Trees, counted, rule
 
@@ -102,8 +103,7 @@ def lost_threshold(trees: Trees, columns: FeatureColumns, data: Data | None) -> 
             yield _rounded(each, max(rounded, key=lambda column: abs(column.worst)))
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """A feature with thresholds beyond EXACT: the largest, and how many rows lie next to one.
 
     `is_rounded`: it was wider than float32 before.

@@ -1,8 +1,9 @@
 """WGT014 unfilled-statistics."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from onnxlint import Finding, Graph, Node, Settings, Severity, Stage, Weights, rule
 
@@ -79,8 +80,7 @@ def unfilled_statistics(graph: Graph, weights: Weights, settings: Settings) -> I
                 yield _finding(group, message, severity=severity)
 
 
-@dataclass(frozen=True, slots=True)
-class _Statistics:
+class _Statistics(Struct, frozen=True):
     """The value that mean and variance have in all channels; None where channels differ."""
 
     node: Node

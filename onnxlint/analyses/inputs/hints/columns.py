@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.analyses.inputs.hints.categories import splits_text, vocabulary
 from onnxlint.analyses.inputs.hints.scales import scales
@@ -26,8 +27,7 @@ MOST_READERS = 1 << 10
 A choice of ours."""
 
 
-@dataclass(frozen=True)
-class _View:
+class _View(Struct, frozen=True):
     """A value that holds columns of an input: which of them, in its own order.
 
     `columns` is None where all elements are one kind; None within it is another input's column.

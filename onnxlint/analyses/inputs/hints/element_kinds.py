@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnxlint.analyses.inputs.hints.categories import NUMERIC_TEXT
 from onnxlint.analyses.inputs.hints.columns import columns_of

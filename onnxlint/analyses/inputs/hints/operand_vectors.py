@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnxlint.analyses.inputs.valid_operands import parameter
 from onnxlint.analyses.static.shapes import Shapes

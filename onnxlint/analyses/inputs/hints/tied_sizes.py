@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnxlint.analyses.inputs.hints.attributes import elements
 from onnxlint.analyses.static.shapes import Shapes
@@ -31,8 +32,7 @@ _CACHED = {
 of heads: of queries, and of keys."""
 
 
-@dataclass
-class Ties:
+class Ties(Struct):
     """Sizes that symbols have, and symbols that are the same as others or sums of them."""
 
     sizes: dict[str, int] = field(default_factory=dict)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import MOST_BOXES, Range, precision, together
@@ -21,8 +21,7 @@ CHUNK = 1 << 22
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True, eq=False)
-class Sums:
+class Sums(Struct, frozen=True, eq=False):
     """Sums of products: their ends, the sum of their terms' magnitudes, and how many these are.
 
     `terms` is None where it is not known. `below` and `above` tell which sums have a term that may

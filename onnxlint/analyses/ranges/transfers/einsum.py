@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 
-@dataclass(frozen=True)
-class Equation:
+class Equation(Struct, frozen=True):
     """The labels of each input's axes and of the output's; `is_plain` without `...`."""
 
     inputs: list[str]

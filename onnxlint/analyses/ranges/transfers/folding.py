@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
@@ -22,8 +23,7 @@ SINGLE = 2.0**-23
 """The precision in which kernels add up half-precision numbers."""
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """A range as boxes of a known number of axes, of which some are to be folded.
 
     `axes` count from the end; None where they are not known. `sizes` are the sizes of these axes,

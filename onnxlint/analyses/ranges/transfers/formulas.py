@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.transfers.folding import axes_from_end, known_integers
@@ -19,8 +20,7 @@ LONGEST_WAY = 16
 """Nodes that are looked through. A choice: formulas are short."""
 
 
-@dataclass(frozen=True)
-class Reduction:
+class Reduction(Struct, frozen=True):
     """A value that was reduced along axes and lies along what it was made of again.
 
     `axes` count from the end; `count` elements were made one, None where that is not known.

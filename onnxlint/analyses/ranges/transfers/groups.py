@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.range import Range
 from onnxlint.analyses.ranges.transfers.grids import fits, renamed
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     Dim = int | str | None
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Struct, frozen=True):
     """Adjoining axes of both shapes that hold the same elements, in row-major order."""
 
     before: tuple[int, ...]

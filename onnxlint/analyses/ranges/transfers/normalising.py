@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, together
@@ -15,8 +15,7 @@ MOST_TERMS = 1 << 31
 """Elements along axes of unknown size. A choice: what a machine holds."""
 
 
-@dataclass(frozen=True)
-class Normal:
+class Normal(Struct, frozen=True):
     """(x - mean) / √(variance + epsilon): how large it gets, and what else comes out.
 
     `bound` is the largest magnitude: √(n - 1), which a single element that differs from all others

@@ -6,10 +6,10 @@ the base is an integer: 1.5 units off.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, limits
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 
-@dataclass
-class _Ends:
+class _Ends(Struct):
     """The hull of what was found so far; empty where `low` is above `high`."""
 
     low: Array
@@ -33,8 +32,7 @@ class _Ends:
         self.high = np.where(where, np.maximum(self.high, numbers), self.high)
 
 
-@dataclass(frozen=True)
-class _Exponent:
+class _Exponent(Struct, frozen=True):
     """What exponents of a box may be."""
 
     even: Array

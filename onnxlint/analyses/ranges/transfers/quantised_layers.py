@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range
@@ -252,8 +253,7 @@ def _features(at: At, size: int) -> tuple[Array, Array]:
     return low.reshape(1, -1), high.reshape(1, -1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Packed:
+class _Packed(Struct, frozen=True, eq=False):
     """Weights of a few bits by column, unpacked as they are asked for."""
 
     codes: Array

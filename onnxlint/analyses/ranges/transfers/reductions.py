@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Part, Range
@@ -26,8 +27,7 @@ SINGLE_MOST = 3.4028234663852886e38
 Ends = tuple["Array", "Array"]
 
 
-@dataclass(frozen=True)
-class Reduced:
+class Reduced(Struct, frozen=True):
     """A reduction: the boxes of what it reads, and what is known of its fibres."""
 
     at: At

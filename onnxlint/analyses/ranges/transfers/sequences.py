@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from onnxlint.analyses.ranges.at import At
 from onnxlint.analyses.ranges.range import Range, join

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.model.graph.operators.layers import RECURRENT_FUNCTIONS
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """The values of an attribute, from an opset on.
 
     `also` are further ones that onnxruntime accepts; with `any_case` it ignores case. What it does

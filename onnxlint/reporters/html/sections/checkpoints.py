@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.report import ModelReport
 from onnxlint.reporters.html.sections.figures import line, short
@@ -16,8 +17,7 @@ MOST_ROWS = 1_000
 """Weights that are shown; a choice, some 200 kB of a page."""
 
 
-@dataclass(frozen=True)
-class Plot:
+class Plot(Struct, frozen=True):
     """A curve as it is drawn; `line` are its finite points, `text` says the same in words."""
 
     title: str
@@ -27,8 +27,7 @@ class Plot:
     text: str
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """How a weight moved from checkpoint to checkpoint, and how large it became."""
 
     layer: str
@@ -37,8 +36,7 @@ class Row:
     mean: str
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """What the template reads."""
 
     part: SeriesReport

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.portrait.comparison import Comparison, Pair
 from onnxlint.report import ModelReport
@@ -20,8 +21,7 @@ LEAST_EXPONENT = -8
 """Relative errors below 1e-8 have no bar: float32 tells apart 6e-8."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """A pair of values, and how long the bar of its error is, out of 100."""
 
     pair: Pair
@@ -30,8 +30,7 @@ class Row:
     is_first: bool = False
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """What the template reads."""
 
     part: Comparison

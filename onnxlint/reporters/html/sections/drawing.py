@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from onnxlint.findings import Diagnostic
 from onnxlint.model.graph.place import Place
@@ -25,8 +26,7 @@ LONGEST_LABEL = 22
 """Characters of a line in a box."""
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True, dict=True):
     """What the template reads."""
 
     part: Drawing

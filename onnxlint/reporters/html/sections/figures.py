@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.portrait.numbers import Histogram
 
@@ -15,8 +16,7 @@ PLOT_SIDE = 400
 MARGIN = 12
 
 
-@dataclass(frozen=True)
-class Bars:
+class Bars(Struct, frozen=True):
     """A histogram as one path; `limits` are lines where a declared range ends.
 
     `text` says the same in words.
@@ -29,8 +29,7 @@ class Bars:
     limits: str = ""
 
 
-@dataclass(frozen=True)
-class Dot:
+class Dot(Struct, frozen=True):
     """A point of a plane, and what it stands for."""
 
     x: str
@@ -38,8 +37,7 @@ class Dot:
     text: str
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(Struct, frozen=True):
     """An axis: the numbers at both of its ends."""
 
     low: float

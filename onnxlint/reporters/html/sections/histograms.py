@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.portrait.layers import Activity, Powers, Weight
 from onnxlint.reporters.html.sections.amounts import figure, share, superscript
@@ -18,8 +19,7 @@ GAP = 2
 """Slots between the finite elements and those that are not."""
 
 
-@dataclass(frozen=True)
-class Histogram:
+class Histogram(Struct, frozen=True):
     """Bars by class of style, each a path; letters below, each with its place; and words."""
 
     bars: Sequence[tuple[str, str]]

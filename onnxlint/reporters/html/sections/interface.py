@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from onnxlint.portrait.interface import Interface, Port
 from onnxlint.report import ModelReport
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """What the template reads."""
 
     part: Interface

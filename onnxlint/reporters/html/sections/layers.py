@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnxlint.model.graph.place import Place
 from onnxlint.portrait.layers import Activity, Layer, Layers, Limits, Weight
@@ -37,8 +38,7 @@ _BASES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column of the table: how a layer is told in it, and what it is sorted by."""
 
     title: str
@@ -71,8 +71,7 @@ COLUMNS = (
 """Those that no layer has anything to say in are left out."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """A layer as the template reads it."""
 
     layer: Layer
@@ -102,8 +101,7 @@ class Row:
         return [(title, text) for title, text in _facts(self.layer) if text]
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True, dict=True):
     """What the template reads."""
 
     part: Layers

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnxlint.portrait.pictures import Image, Pictures, Shown
 from onnxlint.report import ModelReport
 from onnxlint.reporters.summary import counted
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """An image as the template reads it."""
 
     image: Image
@@ -25,8 +25,7 @@ class Picture:
         return f"data:image/png;base64,{self.image.png}"
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """What the template reads."""
 
     part: Pictures

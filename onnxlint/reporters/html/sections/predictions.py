@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from onnxlint.portrait.predictions import Head, Judged, Labelled, Predictions, Target
 from onnxlint.report import ModelReport
@@ -25,8 +26,7 @@ _KINDS = {
 SHADES = 10
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Struct, frozen=True):
     """A head, as the template reads it."""
 
     head: Head
@@ -73,8 +73,7 @@ class Output:
         return _cards(self.head.unsure)
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A count of the confusion; the darker the larger its share of the row."""
 
     text: str
@@ -83,8 +82,7 @@ class Cell:
     about: str
 
 
-@dataclass(frozen=True)
-class Regressed:
+class Regressed(Struct, frozen=True):
     """A number that was predicted, drawn."""
 
     target: Target
@@ -117,8 +115,7 @@ class Regressed:
                 ("Largest error", short(seen.worst))]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Against:
+class Against(Struct, frozen=True):
     """An output beside its labels, as the template reads it."""
 
     seen: Labelled
@@ -214,8 +211,7 @@ class Against:
         return _cards(self.seen.worst)
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True, dict=True):
     """What the template reads."""
 
     part: Predictions

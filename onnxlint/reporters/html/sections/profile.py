@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+
+from msgspec import Struct
 
 from onnxlint.portrait.layers import Layer
 from onnxlint.reporters.html.sections.amounts import figure, superscript
@@ -25,8 +26,7 @@ BEYOND = 6
 that attention masks, of -3e38, would flatten all others. What lies further is drawn at its end."""
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(Struct, frozen=True):
     """A layer in a panel."""
 
     layer: int
@@ -35,8 +35,7 @@ class Point:
     title: str
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """One chart: a line, a band around it, and what its axis is labelled with."""
 
     title: str
@@ -47,8 +46,7 @@ class Panel:
     ticks: Sequence[tuple[float, str]]
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """Panels above each other, with one axis of depth; `label` says what is to be seen."""
 
     panels: Sequence[Panel]
@@ -57,8 +55,7 @@ class Chart:
     label: str
 
 
-@dataclass(frozen=True)
-class _Mark:
+class _Mark(Struct, frozen=True):
     """A magnitude at a layer, with the ends of a band where there are any."""
 
     at: int

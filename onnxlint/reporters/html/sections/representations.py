@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from onnxlint.portrait.representations import Group, Plane, Representations
 from onnxlint.report import ModelReport
 from onnxlint.reporters.html.sections.figures import Dot, dot, percent, short, spans
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """The points of one group, drawn with one colour."""
 
     group: Group
@@ -32,8 +32,7 @@ class Layer:
         return [f"{len(self.dots):,}", *map(short, middle)]
 
 
-@dataclass(frozen=True)
-class Drawing:
+class Drawing(Struct, frozen=True, dict=True):
     """A plane, drawn."""
 
     plane: Plane
@@ -85,8 +84,7 @@ def _centre(points: Sequence[tuple[float, float]]) -> tuple[float, float] | None
     return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True, dict=True):
     """What the template reads."""
 
     part: Representations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from onnxlint.portrait.samples import Feature, Fed, Samples
 from onnxlint.report import ModelReport
@@ -13,8 +13,7 @@ from onnxlint.reporters.summary import counted
 _BY = {"all": "Values", "channel": "Channel", "feature": "Feature"}
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """A feature with its histogram."""
 
     feature: Feature
@@ -49,8 +48,7 @@ class Row:
         return [*found, *(["constant"] if seen.constant else [])]
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(Struct, frozen=True):
     """An input and the rows of its table."""
 
     fed: Fed
@@ -77,8 +75,7 @@ class Input:
         return self.fed.of_features - len(self.fed.features)
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """What the template reads."""
 
     part: Samples

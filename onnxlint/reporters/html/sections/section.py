@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from onnxlint.portrait.parts import PARTS, NotMade, part
 from onnxlint.report import ModelReport
@@ -27,8 +28,7 @@ The class is called with the part and the report. `templates/sections/NAME.html.
 """
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """A part of a portrait as it stands on the page; `problem` is why it is not there."""
 
     name: str

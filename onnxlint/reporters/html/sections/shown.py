@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from onnxlint.portrait.numbers import Sample, Shown
 from onnxlint.reporters.html.sections.figures import line, short
@@ -11,8 +11,7 @@ LONGER_SIDE = 96
 """Pixels on the page."""
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct, frozen=True):
     """What one sample has of one input."""
 
     shown: Shown
@@ -46,8 +45,7 @@ class Item:
         return line(self.shown.points)
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(Struct, frozen=True):
     """A sample; `told` has title and text of what is said of it."""
 
     title: str
