@@ -82,6 +82,7 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other l
 	$(BIN)/python benchmarks/runtime_analysers.py
 	$(BIN)/python benchmarks/budget.py
 	$(BIN)/python benchmarks/large_graph.py
+	$(BIN)/python benchmarks/large_forest.py
 	$(BIN)/python benchmarks/ranges.py
 	$(BIN)/python benchmarks/numeric_faults.py
 	$(BIN)/python benchmarks/judges.py

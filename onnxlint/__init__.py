@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.costs import Costs
     from onnxlint.analyses.static.decompositions import Decomposition, Decompositions
     from onnxlint.analyses.static.expansions import Expansions
+    from onnxlint.analyses.static.feature_columns import FeatureColumn, FeatureColumns
     from onnxlint.analyses.static.layer_costs import LayerCost
     from onnxlint.analyses.static.layers import Change, Layer, Layers, PathToLayer, Trail
     from onnxlint.analyses.static.named_layers import NamedLayer
@@ -150,6 +151,8 @@ _HOMES = {
     "Expansions": "onnxlint.analyses.static.expansions",
     "Expected": "onnxlint.analyses.comparison.stored_outputs",
     "External": "onnxlint.model.preflight",
+    "FeatureColumn": "onnxlint.analyses.static.feature_columns",
+    "FeatureColumns": "onnxlint.analyses.static.feature_columns",
     "FeatureShift": "onnxlint.shift_report",
     "FedInput": "onnxlint.analyses.inputs.user_data",
     "Finding": "onnxlint.findings",
@@ -310,6 +313,8 @@ __all__ = [
     "Expansions",
     "Expected",
     "External",
+    "FeatureColumn",
+    "FeatureColumns",
     "FeatureShift",
     "FedInput",
     "Finding",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from onnxlint.analyses.execution.worker import Workers
 from onnxlint.config import Loaded, load
@@ -39,6 +40,9 @@ def workers():
 def test_every_mistake_is_found_and_nothing_else(entry, workers):
     path = str(FIXTURES / entry["path"])
     job = plan(defaults(), discover(), path, stage=Stage(entry["stage"]))
+    if "data" in entry:
+        data = FIXTURES / entry["data"]
+        job = replace(job, settings=replace(job.settings, data=data))
     report = lint_model(job, workers=workers)
     assert report.complete, report
     known = {rule.code for rule in discover().rules}

@@ -86,7 +86,8 @@ def test_inspect_shows_trees() -> None:
     path = str(FIXTURES / "lightgbm/classifier.onnx")
     shown = CliRunner().invoke(cli, ["inspect", path, "--static-only", "--format", "json"])
     forest = json.loads(shown.output)["layers"][0]["forest"]
-    assert forest == {"trees": 24, "nodes": 300, "leaves": 162, "depth": 3,
-                      "features": {"0": 64, "2": 43, "1": 26, "3": 5}}  # fmt: skip
+    assert forest == {"trees": 24, "nodes": 300, "leaves": 162, "depth": 3, "mean_depth": 3.0,
+                      "features": {"0": 64, "2": 43, "1": 26, "3": 5}, "outputs": 3,
+                      "tracked": 79}  # fmt: skip
     table = CliRunner().invoke(cli, ["inspect", path, "--static-only"])
     assert "24 trees" in table.output

@@ -31,6 +31,8 @@ def _text(value: Any) -> str:
         shown = ", ".join(map(_text, value[:MOST_ELEMENTS]))
         more = f", … ({len(value):,} elements)" if len(value) > MOST_ELEMENTS else ""
         return f"[{shown}{more}]"
+    if isinstance(value, bytes):  # an element of a list of texts
+        return _text(value.decode(errors="replace"))
     if isinstance(value, float):
         return f"{value:.7g}"
     text = "?" if value is None else str(value)

@@ -9,6 +9,7 @@ from onnxlint.analyses import Analyses
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.analyses.static.trees import Trees
 from onnxlint.inspection.bounds import Bounds
+from onnxlint.inspection.classics import classic_of
 from onnxlint.inspection.cost import Totals
 from onnxlint.inspection.costing import Costing, Timing
 from onnxlint.inspection.forests import forest_of
@@ -130,6 +131,7 @@ class Collected:
                 reach=self._reach(node.scope),
                 time=None if timing is None else timing.of(node),
                 forest=forest_of(self._trees, node),
+                classic=classic_of(node),
             )
 
     def is_glue(self, node: Node) -> bool:

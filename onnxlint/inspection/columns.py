@@ -77,6 +77,8 @@ def _dims(dims: Dims) -> str:
 def _count(layer: Layer, _model: Inspected) -> str:
     if layer.forest is not None:
         return f"{counted(layer.forest.trees, 'tree')}, depth {layer.forest.depth:,}"
+    if layer.classic is not None and layer.classic.main:
+        return layer.classic.main
     return f"{layer.parameters:,}" if layer.parameters else ""
 
 

@@ -55,6 +55,7 @@ def _node(detail: Detail) -> Iterator[str]:
             "Parameters": f"{layer.parameters:,}" if layer.parameters else None,
             "Trees": layer.forest.told if layer.forest else None,
             "Features": layer.forest.importance(MOST_FEATURES) if layer.forest else None,
+            "Model": layer.classic.told if layer.classic else None,
             }  # fmt: skip
     for heading, text in told.items():
         if text:

@@ -8,8 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from onnxlint.inspection.cost import Cost, Timed
-from onnxlint.inspection.inspected import Dims, Layer, Seen
+from onnxlint.inspection.inspected import Classic, Dims, Forest, Layer, Seen
 from onnxlint.inspection.operations import Kind
+from onnxlint.model.graph.operators import TREES
 
 MOST_AXES = 8
 
@@ -35,6 +36,26 @@ def _share(tell: Callable[[Seen], int]) -> Fact:
 
 def _cost(tell: Callable[[Cost], Any]) -> Fact:
     return Fact(Kind.NUMBER, lambda layer: None if layer.cost is None else tell(layer.cost))
+
+
+def _forest(tell: Callable[[Forest], Any]) -> Fact:
+    """0 of what are no trees; None of trees that are not known."""
+
+    def of(layer: Layer) -> Any:
+        unknown = None if layer.op in TREES else 0
+        return unknown if layer.forest is None else tell(layer.forest)
+
+    return Fact(Kind.NUMBER, of)
+
+
+def _classic(tell: Callable[[Classic], int]) -> Fact:
+    return Fact(Kind.NUMBER, lambda layer: 0 if layer.classic is None else tell(layer.classic))
+
+
+def _classes(layer: Layer) -> int | None:
+    """The classes or targets that a classical model gives."""
+    found = layer.forest or layer.classic
+    return None if found is None else found.outputs
 
 
 def _time(tell: Callable[[Timed], Any]) -> Fact:
@@ -90,6 +111,16 @@ FACTS: dict[str, Fact] = {
     "weight_memory": _cost(lambda cost: cost.weight_bytes),
     "time": _time(lambda time: time.milliseconds),
     "time_share": _time(lambda time: time.share),
+    "trees": _forest(lambda forest: forest.trees),
+    "leaves": _forest(lambda forest: forest.leaves),
+    "tree_depth": _forest(lambda forest: forest.depth),
+    "mean_depth": _forest(lambda forest: forest.mean_depth),
+    "split_features": _forest(lambda forest: len(forest.features)),
+    "top_share": _forest(lambda forest: forest.largest_share),
+    "classes": Fact(Kind.NUMBER, _classes),
+    "coefficients": _classic(lambda classic: classic.coefficients),
+    "support_vectors": _classic(lambda classic: classic.support_vectors),
+    "categories": _classic(lambda classic: classic.categories),
     "is_glue": Fact(Kind.TRUTH, lambda layer: layer.is_glue),
     "min": _observed(Kind.NUMBER, lambda seen: seen.lowest),
     "max": _observed(Kind.NUMBER, lambda seen: seen.highest),

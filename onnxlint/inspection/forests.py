@@ -13,4 +13,20 @@ def forest_of(trees: Trees, node: Node) -> Forest | None:
     if found is None:
         return None
     features = {str(feature): count for feature, count in found.splits.items()}
-    return Forest(found.trees, found.nodes, found.leaves, found.depth, features)
+    return Forest(
+        found.trees,
+        found.nodes,
+        found.leaves,
+        found.depth,
+        features,
+        _outputs(node),
+        float(found.tree_depths.mean()),
+        int(found.rows.missing[~found.is_leaf].sum()),
+    )
+
+
+def _outputs(node: Node) -> int | None:
+    """The classes of a classifier, else the targets."""
+    lists = (node.attribute(name) for name in ("classlabels_int64s", "classlabels_strings"))
+    labels = max((len(each) for each in lists if isinstance(each, list)), default=0)
+    return labels or node.attribute("n_targets", 0) or None

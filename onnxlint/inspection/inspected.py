@@ -124,6 +124,8 @@ class Forest(Struct, frozen=True):
     """The trees of a tree ensemble; `depth` is that of the deepest, in splits.
 
     `features` maps the columns that are looked at to the number of splits that do, most first.
+    `outputs` are classes or targets, `mean_depth` is over trees, `tracked` how many splits send
+    missing values to their true side.
     """
 
     trees: int
@@ -131,14 +133,24 @@ class Forest(Struct, frozen=True):
     leaves: int
     depth: int
     features: Mapping[str, int]
+    outputs: int | None = None
+    mean_depth: float = 0.0
+    tracked: int = 0
 
     @property
     def told(self) -> str:
         """The sizes as text."""
-        sizes = ((self.trees, "tree", "trees"), (self.nodes, "node", "nodes"),
-                 (self.leaves, "leaf", "leaves"))  # fmt: skip
-        named = (f"{size:,} {one if size == 1 else several}" for size, one, several in sizes)
-        return f"{', '.join(named)}, depth {self.depth:,}"
+        named = (_counted(self.trees, "tree"), _counted(self.nodes, "node"),
+                 _counted(self.leaves, "leaf", "leaves"))  # fmt: skip
+        mean = f" (mean {self.mean_depth:.3g})" if self.trees > 1 else ""
+        given = f", {_counted(self.outputs, 'output')}" if self.outputs else ""
+        return f"{', '.join(named)}, depth {self.depth:,}{mean}{given}"
+
+    @property
+    def largest_share(self) -> float:
+        """The share of splits at the feature that has most of them."""
+        total = sum(self.features.values())
+        return max(self.features.values()) / total if total else 0.0
 
     def importance(self, most: int) -> str:
         """The features by their share of splits, as many as are named."""
@@ -146,6 +158,50 @@ class Forest(Struct, frozen=True):
         shares = [f"{at} ({count / total:.1%})" for at, count in self.features.items()][:most]
         more = len(self.features) - len(shares)
         return ", ".join([*shares, *([f"{more:,} more"] if more else [])])
+
+
+class Classic(Struct, frozen=True):
+    """What a linear model, a support vector machine, a scaler or an encoder consists of.
+
+    `outputs` are classes or targets; `zeros` of the coefficients are 0; `categories` are those
+    that an encoder knows. None where the attributes do not tell.
+    """
+
+    features: int | None = None
+    outputs: int | None = None
+    coefficients: int = 0
+    zeros: int = 0
+    intercepts: int = 0
+    support_vectors: int = 0
+    kernel: str | None = None
+    categories: int = 0
+
+    @property
+    def told(self) -> str:
+        """What there is of these, as text."""
+        zeros = f" ({self.zeros:,} of them 0)" if self.zeros else ""
+        parts = (
+            self.support_vectors and _counted(self.support_vectors, "support vector"),
+            self.kernel and f"{self.kernel.lower()} kernel",
+            self.coefficients and _counted(self.coefficients, "coefficient") + zeros,
+            self.categories and _counted(self.categories, "category", "categories"),
+            self.features and _counted(self.features, "feature"),
+            self.outputs and _counted(self.outputs, "output"),
+        )
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def main(self) -> str:
+        """The count by which its size is known; empty where it has learnt nothing of the kind."""
+        return (
+            _counted(self.support_vectors, "vector") if self.support_vectors
+            else _counted(self.coefficients, "coefficient") if self.coefficients
+            else _counted(self.categories, "category", "categories") if self.categories else ""
+        )  # fmt: skip
+
+
+def _counted(count: int, one: str, several: str = "") -> str:
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
 
 
 class Layer(Struct, frozen=True):
@@ -157,7 +213,7 @@ class Layer(Struct, frozen=True):
     input's elements: it computes sizes, or prepares constants. `inputs` are told past glue, `reads`
     are what the node reads itself, but for initializers. `reach` tells how often the graph,
     subgraph or function ran that it stands in; None where that is not known. `forest` is what a
-    tree ensemble consists of.
+    tree ensemble consists of, `classic` what other classical operators do.
     """
 
     number: int
@@ -184,6 +240,7 @@ class Layer(Struct, frozen=True):
     time: Timed | None = None
     reach: Reach | None = None
     forest: Forest | None = None
+    classic: Classic | None = None
 
     @property
     def title(self) -> str:

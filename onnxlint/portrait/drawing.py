@@ -47,7 +47,7 @@ class Step(Struct, frozen=True):
 
     `glue` are nodes that compute sizes or prepare constants for this one, `sizes` the values of
     which they read sizes. `unused`: no output of the model depends on it. `calls` is the group that
-    shows the function that it calls.
+    shows the function that it calls. `consists` tells what a classical model is made of.
     """
 
     kind: str
@@ -67,6 +67,7 @@ class Step(Struct, frozen=True):
     seen: Seen | None = None
     unused: bool = False
     calls: int | None = None
+    consists: str = ""
 
 
 class Edge(Struct, frozen=True):

@@ -84,7 +84,7 @@ class Layer(Struct, frozen=True):
     it, where it has none of its own. `gradient` is the length of the gradient that arrives at
     it for one of length 1 at the output of the model, `gain` how much longer a small change gets
     on the way from the layer before. `trees` tells what a tree ensemble consists of, `features`
-    which columns its splits look at.
+    which columns its splits look at, `classic` what other classical models consist of.
     """
 
     number: int
@@ -110,6 +110,7 @@ class Layer(Struct, frozen=True):
     gain: float | None = None
     trees: str = ""
     features: str = ""
+    classic: str = ""
 
 
 class Layers(Struct, frozen=True):

@@ -121,6 +121,7 @@ class _Making:
             gain=None if found is None else _finite(found.gain),
             trees=told.forest.told if told.forest else "",
             features=told.forest.importance(MOST_FEATURES) if told.forest else "",
+            classic=told.classic.told if told.classic else "",
         )
 
     def _weights_of(self, node: Node) -> Iterator[Weight]:

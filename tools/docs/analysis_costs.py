@@ -19,6 +19,7 @@ COSTS = {
     "Execution": "loading the model and running every sample, with recorded values: about 1.1 to 1.3 times plain inference.",
     "Expansions": "infers each distinct operator once.",
     "Expected": "reads the stored outputs.",
+    "FeatureColumns": "follows single columns back to the inputs, of those that it is asked about.",
     "Graph": "one pass over the nodes; every rule needs it.",
     "Hazards": "bounds of what hazardous operators read; nothing in a model without any.",
     "InitialBias": "compares the last layer's bias with the labels.",

@@ -43,7 +43,8 @@ class FedInput(Struct, frozen=True, eq=False, dict=True):
     """One input and what was fed to it.
 
     `blocks` hold every sample once, along `batch_axis`; None where it counts no samples. `given` is
-    the dtype that the data had, `contract` what is declared of the input.
+    the dtype that the data had, `contract` what is declared of the input. `unrounded` are the
+    samples as they were given, where the input's dtype lacks large numbers of theirs.
     """
 
     value: Value
@@ -54,6 +55,7 @@ class FedInput(Struct, frozen=True, eq=False, dict=True):
     batch_axis: int | None
     given: str
     table: TableFile | None = None
+    unrounded: Array | None = None
 
     @property
     def place(self) -> Place:
@@ -114,6 +116,17 @@ class FedInput(Struct, frozen=True, eq=False, dict=True):
     def columns(self) -> list[str]:
         """The names of its features, where it is fed from a table that has names; else none."""
         return [] if self.table is None else self.table.columns()
+
+    def column(self, at: int) -> Array:
+        """A column of a table over all samples, in the numbers that were given; else nothing."""
+        import numpy as np
+
+        whole = self.blocks if self.unrounded is None else [self.unrounded]
+        is_table = len(self.slot.dims) in (1, 2) and whole[0].dtype.kind in "fiu"
+        rows = [block.reshape(-1, block.shape[-1] if len(self.slot.dims) > 1 else 1)
+                for block in whole if is_table and block.size]  # fmt: skip
+        found = [each[:, at] for each in rows if at < each.shape[1]]
+        return np.concatenate(found) if found else np.zeros(0)
 
     @cached_property
     def units(self) -> tuple[Array, Array] | None:
@@ -191,6 +204,7 @@ class Data:
                     batch_axis=axes[slot.name],
                     given=fed.converted.get(slot.name, slot.dtype),
                     table=_table(inputs),
+                    unrounded=fed.unrounded.get(slot.name),
                 )
                 for slot in inputs.slots
             ],

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 DEEPEST = 4_096
 """Levels of a tree that are looked at; onnxruntime goes down 1,000."""
 
-MOST_STEPS = 1 << 26
-"""Steps up from all nodes to their roots: half a second, and more than ensembles need."""
+MOST_STEPS = 1 << 28
+"""Steps up from all nodes to their roots: some seconds, and more than ensembles need."""
 
 
 class Order(Struct, frozen=True, eq=False):
@@ -54,6 +54,7 @@ def ordered(rows: Rows) -> Order:
     children = np.concatenate([rows.true, rows.false])
     edges = np.bincount(children[children >= 0], minlength=size)
     pending, frontier = edges.copy(), np.flatnonzero(edges == 0)
+    is_shared = bool(edges.max(initial=0) > 1)
     roots, level, tree = frontier, np.zeros(size, np.int64), np.full(size, -1)
     tree[roots] = np.arange(len(roots))
     found: list[Array] = []
@@ -65,6 +66,9 @@ def ordered(rows: Rows) -> Order:
         inner = frontier[rows.mode[frontier] != LEAF]
         ahead = np.concatenate([rows.true[inner], rows.false[inner]])
         tree[ahead] = np.tile(tree[inner], 2)
+        if not is_shared:
+            frontier = np.sort(ahead)
+            continue
         np.subtract.at(pending, ahead, 1)
         frontier = np.unique(ahead[pending[ahead] == 0])
     if sum(map(len, found)) < size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,14 +21,21 @@ MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRA
 
 LEQ, LT, GTE, GT, EQ, NEQ, MEMBER, LEAF = range(8)
 
-MOST_NODES = 1 << 23
+MOST_NODES = 1 << 24
 """Nodes of one ensemble that are looked at; more take seconds for each question."""
+
+MOST_ROOM = 8
+"""Places of a table for each row; nodes of few exporters are numbered with such gaps."""
 
 _SEED = np.uint64(0x9E3779B97F4A7C15)
 
 
 class MalformedTreesError(ValueError):
     """The attributes do not make trees; the text says why not."""
+
+
+class UnreadTreesError(Exception):
+    """Numbers of theirs lie in another file, which cannot be read."""
 
 
 class Rows(Struct, frozen=True, eq=False):
@@ -62,14 +70,18 @@ def mixed(*parts: Array) -> Array:
 
 
 def rows_of(node: Node) -> Rows | None:
-    """The rows of an ensemble; None where it is too large, or a function's call decides.
+    """The rows of an ensemble; None where it is too large, a function's call decides, or a file
+    that holds some of them cannot be read.
 
     Raises:
         MalformedTreesError: they do not make trees.
     """
     if any(attribute.ref_attr_name for attribute in node.proto.attribute):
         return None
-    return _newer(node) if node.op_type == "TreeEnsemble" else _older(node)
+    try:
+        return _newer(node) if node.op_type == "TreeEnsemble" else _older(node)
+    except UnreadTreesError:
+        return None
 
 
 def _older(node: Node) -> Rows | None:
@@ -101,34 +113,34 @@ class _Places:
     """Rows by tree and node."""
 
     def __init__(self, trees: Array, names: Array) -> None:
-        self._trees, self._tree = np.unique(trees, return_inverse=True)
-        self._names, name = np.unique(names, return_inverse=True)
-        keys = self._tree * len(self._names) + name
-        self._order = np.argsort(keys, kind="stable")
-        self._keys, self._ids = keys[self._order], names
-        twice = np.flatnonzero(self._keys[1:] == self._keys[:-1])
+        self._tree, self._names = trees, names
+        (count, self._rank_of_tree), (self._width, self._rank_of_name) = map(
+            _ranked, (trees, names)
+        )
+        keys = self._rank_of_tree(trees) * self._width + self._rank_of_name(names)
+        self._row_of = _rows_by_key(count * self._width, keys)
+        twice = np.flatnonzero(self._row_of(keys) != np.arange(len(trees)))
         if len(twice):
-            at = self._order[twice[0]]
+            at = twice[0]
             raise MalformedTreesError(
                 f"node {names[at]} of tree {trees[at]} is defined more than once"
             )
 
     def children(self, names: Array, where: Array) -> Array:
         """The row of a child in the tree of each node; an error where there is none."""
-        found = self._rows(self._tree, names)
+        found = self._of(self._tree, names)
         lacking = np.flatnonzero(where & (found < 0))
         if len(lacking):
             at = lacking[0]
             raise MalformedTreesError(
-                f"node {self._ids[at]} of tree {self._trees[self._tree[at]]} leads to node "
-                f"{names[at]}, which does not exist"
+                f"node {self._names[at]} of tree {self._tree[at]} leads to node {names[at]}, "
+                "which does not exist"
             )
         return found
 
     def leaves(self, trees: Array, names: Array) -> Array:
         """Rows by the numbers that the file has for tree and node; an error where there is none."""
-        tree = np.searchsorted(self._trees, trees).clip(max=len(self._trees) - 1)
-        found = np.where(self._trees[tree] == trees, self._rows(tree, names), -1)
+        found = self._of(trees, names)
         lacking = np.flatnonzero(found < 0)
         if len(lacking):
             at = lacking[0]
@@ -137,12 +149,49 @@ class _Places:
             )
         return found
 
-    def _rows(self, tree: Array, names: Array) -> Array:
-        name = np.searchsorted(self._names, names).clip(max=len(self._names) - 1)
-        keys = tree * len(self._names) + name
-        at = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
-        is_there = (self._names[name] == names) & (self._keys[at] == keys)
-        return np.where(is_there, self._order[at], -1)
+    def _of(self, trees: Array, names: Array) -> Array:
+        """Their rows; -1 where there is none."""
+        tree, name = self._rank_of_tree(trees), self._rank_of_name(names)
+        is_there = (tree >= 0) & (name >= 0)
+        return np.where(
+            is_there, self._row_of(np.where(is_there, tree * self._width + name, 0)), -1
+        )
+
+
+def _ranked(known: Array) -> tuple[int, Callable[[Array], Array]]:
+    """How many ranks numbers have, and the rank of each; -1 of others."""
+    first, last = int(known.min()), int(known.max())
+    if last - first < MOST_ROOM * len(known):
+        return last - first + 1, lambda asked: np.where(
+            (asked >= first) & (asked <= last), asked - first, -1
+        )
+    numbers = np.unique(known)
+
+    def rank(asked: Array) -> Array:
+        at = np.searchsorted(numbers, asked).clip(max=len(numbers) - 1)
+        return np.where(numbers[at] == asked, at, -1)
+
+    return len(numbers), rank
+
+
+def _rows_by_key(count: int, keys: Array) -> Callable[[Array], Array]:
+    """The row of a key below `count`, -1 where there is none: by a table, else by a search.
+
+    Of several rows with one key it is the first.
+    """
+    size = len(keys)
+    if count <= MOST_ROOM * size:
+        rows = np.full(count, -1, np.int32 if size < 1 << 31 else np.int64)
+        rows[keys[::-1]] = np.arange(size)[::-1]
+        return lambda asked: rows[asked].astype(np.int64)
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+
+    def found(asked: Array) -> Array:
+        at = np.searchsorted(ordered, asked).clip(max=size - 1)
+        return np.where(ordered[at] == asked, order[at], -1)
+
+    return found
 
 
 def _outputs(node: Node, kind: str, places: _Places, size: int) -> Array:
@@ -225,13 +274,25 @@ def _modes(node: Node, size: int) -> Array:
     found = node.attribute("nodes_modes")
     found = found if isinstance(found, list) else []
     _same_length(size, nodes_modes=found)
-    numbers: dict[object, int] = {name: at for at, name in enumerate(MODES) if at != MEMBER}
-    numbers |= {name.encode(): at for at, name in enumerate(MODES) if at != MEMBER}
-    modes = np.array([numbers.get(each, -1) for each in found], np.int64)
+    try:
+        modes = np.fromiter(map(_NUMBERS.__getitem__, found), np.int64, size)
+    except TypeError as error:  # a list of graphs
+        raise MalformedTreesError("nodes_modes does not hold texts") from error
     if modes.min() < 0:
         at = int(modes.argmin())
         raise MalformedTreesError(f"element {at} of nodes_modes is not a mode")
     return modes
+
+
+class _Numbers(dict[object, int]):
+    """Of each mode its number, of any other text -1."""
+
+    def __missing__(self, mode: object) -> int:
+        return -1
+
+
+_NUMBERS = _Numbers({each: at for at, name in enumerate(MODES) if at != MEMBER
+                     for each in (name, name.encode())})  # fmt: skip
 
 
 def _same_length(size: int, of: str = "nodes_treeids", **columns: Any) -> None:
@@ -242,15 +303,17 @@ def _same_length(size: int, of: str = "nodes_treeids", **columns: Any) -> None:
 
 def _elements(node: Node, name: str) -> Array | None:
     """A list, or the elements of a tensor; None of what is absent or cannot be read."""
-    tensor = node.tensor(name)
-    if tensor is None:
-        found = node.attribute(name)
-        return np.asarray(found) if isinstance(found, list) else None
-    if tensor.external_data:
-        return None
+    from onnx import TensorProto
+
+    tensor = node.attribute(name)
+    if not isinstance(tensor, TensorProto):
+        return np.asarray(tensor) if isinstance(tensor, list) else None
+    stored = Tensor(tensor, node.scope.shared.model.files, tuple(tensor.dims))
     try:
-        return Tensor(tensor, node.scope.shared.model.files, tuple(tensor.dims)).array().reshape(-1)
+        return stored.array().reshape(-1)
     except TensorError as problem:
+        if stored.is_external:
+            raise UnreadTreesError from problem
         raise MalformedTreesError(f"{name} cannot be read: {problem}") from problem
 
 

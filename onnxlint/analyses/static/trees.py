@@ -147,8 +147,8 @@ class Ensemble:
 class Trees:
     """The tree ensembles of a model, also those in subgraphs and functions.
 
-    Left out are those that do not make trees, which `malformed` tells, those of more than eight
-    million nodes, and those whose attributes the call of a function decides.
+    Left out are those that do not make trees, which `malformed` tells, those of more than
+    16 million nodes, and those whose attributes the call of a function decides.
     """
 
     def __init__(self, graph: Graph) -> None:

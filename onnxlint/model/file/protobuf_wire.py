@@ -7,6 +7,7 @@ the skeleton says `external data` there, with `INLINE` as location and the range
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
@@ -36,6 +37,17 @@ _CHILDREN: dict[str, dict[int, str]] = {
     "Tensor": {},
 }
 _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 9, 13, 14
+
+_SHORT = 32
+"""Fields of fewer bytes than this are passed over in runs: a forest has millions of them."""
+
+_RUN = re.compile(b"(?:%s|%s|%s)++" % (
+    rb"[\x08\x10\x18 (08@HPX`hpx][\x80-\xff]{0,9}[\x00-\x7f]",
+    rb"[\x0d\x15\x1d%\-5=EMU\]emu}][\x00-\xff]{4}",
+    b"[\n\x12\x1a\"*2:BJRZbjrz](?:%s)" % b"|".join(
+        re.escape(bytes([length])) + b"[\\x00-\\xff]{%d}" % length for length in range(_SHORT)),
+))  # fmt: skip
+"""Fields with a number up to 15, which are tags of one byte: varints, floats and short texts."""
 
 
 class WireError(ValueError):
@@ -172,6 +184,10 @@ def _large_fields(
     """Length-delimited fields of `large` bytes and more: (number, tag start, body start, end)."""
     position = start
     while position < end:
+        run = _RUN.match(buffer, position, end) if large >= _SHORT else None
+        position = position if run is None else run.end()
+        if position == end:
+            break
         tag_start = position
         tag, position = _read_varint(buffer, position, end)
         wire_type = tag & 7

@@ -222,7 +222,7 @@ class Node(Struct, eq=False):
         if self._named(name) is None:
             return []
         found = self.attribute(name)
-        is_list = isinstance(found, list) and all(isinstance(number, int) for number in found)
+        is_list = isinstance(found, list) and {*map(type, found)} <= {int}
         return found if is_list else None
 
     def tensor(self, name: str) -> TensorProto | None:

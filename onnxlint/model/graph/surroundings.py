@@ -23,6 +23,9 @@ network apart, and with each further one a change elsewhere in the model reaches
 MOST_READERS = 8
 """Readers of a value that count. A choice: one or two tell where it is used."""
 
+MOST_SPELLED = 1 << 16
+"""Elements of one attribute that are spelled out before they are hashed."""
+
 
 class Surroundings:
     """Hashes of places: module, operator, attributes, feeders, types of inputs, sizes of weights.
@@ -169,9 +172,21 @@ def _plain(attribute: AttributeProto) -> str:
         return json.dumps([attribute.name, *_size(attribute.t)])
     if attribute.HasField("g") or attribute.graphs or attribute.tensors:
         return json.dumps([attribute.name, len(attribute.graphs), len(attribute.tensors)])
+    if len(attribute.floats) + len(attribute.ints) + len(attribute.strings) > MOST_SPELLED:
+        return json.dumps([attribute.name, _hashed(attribute)])
     numbers = [*attribute.floats, *attribute.ints, attribute.f, attribute.i]
     texts = [text.hex() for text in (*attribute.strings, attribute.s)]
     return json.dumps([attribute.name, attribute.ref_attr_name, numbers, texts])
+
+
+def _hashed(attribute: AttributeProto) -> str:
+    """A list of many elements, as the trees of a forest have: spelled out, each takes a second."""
+    import numpy as np
+
+    found = hashlib.sha256(np.array(attribute.floats, np.float32).tobytes())
+    found.update(np.array(attribute.ints, np.int64).tobytes())
+    found.update(b"\0".join(attribute.strings))
+    return found.hexdigest()
 
 
 def _size(tensor: TensorProto) -> tuple[int, list[int]]:

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 
 from onnxlint.analyses.static.multiplications import multiplications
 from onnxlint.analyses.static.shapes import Shapes
+from onnxlint.analyses.static.trees import Trees
 from onnxlint.inspection.attributes import attribute_texts
+from onnxlint.inspection.classics import classic_of
+from onnxlint.inspection.forests import forest_of
 from onnxlint.inspection.observing import seen_of
 from onnxlint.inspection.wiring import Wiring
 from onnxlint.model.graph import nodes
@@ -22,6 +25,9 @@ from onnxlint.settings import Settings
 _UNKNOWN = re.compile(r"\bunk__\d+")
 """What shape inference calls a size that it does not know."""
 
+MOST_FEATURES = 5
+"""Features of trees that are named beside the picture; the table of layers names more."""
+
 LONGEST = 200
 """Characters of a name; a choice, as many as anybody reads beside a picture."""
 MOST_GLUE = 50
@@ -33,7 +39,7 @@ class Describing:
 
     def __init__(self, subject: Subject, wiring: Wiring, wires: Wires) -> None:
         self._trace, self._wiring, self._wires = subject.trace, wiring, wires
-        self._shapes = subject.analyses.get(Shapes)
+        self._shapes, self._trees = subject.analyses.get(Shapes), subject.analyses.get(Trees)
         self._sizes = subject.analyses.get(Settings).budgets.sizes
         self.values: dict[nodes.Value, int] = {}
 
@@ -73,7 +79,14 @@ class Describing:
             self._seen(step.output),
             is_unused,
             None if step.called is None else called.get(step.called),
+            self._consists(step),
         )
+
+    def _consists(self, node: nodes.Node) -> str:
+        forest, classic = forest_of(self._trees, node), classic_of(node)
+        if forest is not None:
+            return f"{forest.told}; features {forest.importance(MOST_FEATURES)}"
+        return "" if classic is None else classic.told
 
     def _port(self, port: Port, is_unused: bool) -> Step:
         number, is_input = (self.value(port.value),), port.kind == "input"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from onnxlint.model.file.errors import Misfit, MisfitError
 from onnxlint.runtime.data.fitting import Fed, Fitted, fitted
@@ -65,6 +66,10 @@ def batched(data: Fitted, slots: list[Slot], samples: int) -> Fed:
     Raises:
         MisfitError: the inputs have different numbers of samples, or none.
     """
+    return replace(_batched(data, slots, samples), unrounded=data.unrounded)
+
+
+def _batched(data: Fitted, slots: list[Slot], samples: int) -> Fed:
     arrays = data.arrays
     cut = Cut.of({name: array.ndim for name, array in arrays.items()}, slots)
     count = _count(arrays, cut.axes)

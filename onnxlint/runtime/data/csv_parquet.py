@@ -13,6 +13,7 @@ import numpy as np
 from onnxlint.model.file.errors import Misfit, MisfitError
 from onnxlint.runtime.data import delimited, parquet
 from onnxlint.runtime.data.cells import NotANumberError
+from onnxlint.runtime.data.fitting import is_rounded
 from onnxlint.runtime.data.wording import listed, quoted
 from onnxlint.runtime.feeds.synthesis import Slot
 from onnxlint.runtime.protocol import Array
@@ -166,5 +167,6 @@ def _whole(array: Array, slot: Slot) -> Array:
     if array.dtype.kind in "iuf" and wanted.kind == "f":
         with np.errstate(over="ignore"):
             narrow = array.astype(wanted)
-        return array if (np.isinf(narrow) & ~np.isinf(array)).any() else narrow
+        is_lossy = (np.isinf(narrow) & ~np.isinf(array)).any() or is_rounded(array, narrow)
+        return array if is_lossy else narrow
     return array

@@ -18,15 +18,20 @@ from onnxlint.runtime.protocol import Array
 TEXT_KINDS = "OUST"
 """Kinds of numpy dtypes that are fed as text."""
 
+LACKING = 1 << 24
+"""From here on float32 lacks integers."""
+
 
 class Fitted(Struct, frozen=True):
     """Arrays under the model's names, in its dtypes.
 
-    `converted` gives, by input, the dtype that the data had where it was another one.
+    `converted` gives, by input, the dtype that the data had where it was another one, `unrounded`
+    the array as it was given where that has large numbers which the model's dtype lacks.
     """
 
     arrays: dict[str, Array]
     converted: Mapping[str, str] = field(default_factory=dict)
+    unrounded: Mapping[str, Array] = field(default_factory=dict)
 
 
 class Fed(Struct, frozen=True):
@@ -35,7 +40,8 @@ class Fed(Struct, frozen=True):
     `filled` counts how often the last one was repeated beside that, to fill its batch; `more` are
     samples to look at that are not run, in the same form. `expected` holds for each run the files
     of the outputs that it should give, by their number; it is empty where the data tells none.
-    `names` are those of the samples, where each is a file of its own.
+    `names` are those of the samples, where each is a file of its own; `unrounded` are all samples
+    of an input as they were given, where the model's dtype lacks large numbers of theirs.
     """
 
     feeds: list[dict[str, Array]]
@@ -45,6 +51,7 @@ class Fed(Struct, frozen=True):
     more: list[dict[str, Array]] = field(default_factory=list)
     expected: list[Mapping[int, Path]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    unrounded: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def lies_in_folders(self) -> bool:
@@ -96,6 +103,7 @@ def fitted(arrays: Mapping[str, Array], slots: list[Slot], *, as_given: bool = F
     free = {} if as_given else batch_axes(slots)
     found: dict[str, Array] = {}
     converted: dict[str, str] = {}
+    unrounded: dict[str, Array] = {}
     misfits: list[Misfit] = []
     for slot in slots:
         array = arrays[pairs[slot.name]]
@@ -105,12 +113,14 @@ def fitted(arrays: Mapping[str, Array], slots: list[Slot], *, as_given: bool = F
             found[slot.name] = _cast(array, slot)
             problems += _overflows(array, found[slot.name], slot)
             problems += _broken_texts(found[slot.name], slot)
+            if is_rounded(array, found[slot.name]):
+                unrounded[slot.name] = array
         misfits += problems
         if slot.dtype != "str" and array.dtype != slot_dtype(slot):
             converted[slot.name] = str(array.dtype)
     if misfits:
         raise MisfitError(misfits)
-    return Fitted(found, converted)
+    return Fitted(found, converted, unrounded)
 
 
 def slot_dtype(slot: Slot) -> np.dtype[Any]:
@@ -127,6 +137,16 @@ def _cast(array: Array, slot: Slot) -> Array:
         array = np.char.decode(array, "utf-8", "replace")
     with np.errstate(over="ignore", invalid="ignore"):
         return array.astype(slot_dtype(slot), copy=False)
+
+
+def is_rounded(given: Array, cast: Array) -> bool:
+    """Whether numbers became others that are as large as the integers that float32 lacks."""
+    is_narrower = cast.dtype.kind == "f" and cast.dtype.itemsize < given.dtype.itemsize
+    if not is_narrower or given.dtype.kind not in "iuf" or not given.size:
+        return False
+    numbers = given.astype(np.float64, copy=False)
+    is_large = np.isfinite(numbers) & (np.abs(numbers) >= LACKING)
+    return bool((numbers[is_large] != cast[is_large]).any())
 
 
 def _dtype_misfits(array: Array, slot: Slot) -> Iterator[Misfit]:

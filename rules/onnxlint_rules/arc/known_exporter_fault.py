@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Finding, Graph, Inputs, Severity, Shapes, rule
+from onnxlint import Finding, Graph, Inputs, Match, Severity, Shapes, rule
+from onnxlint.model.graph.operators import TAKING_NAN
+from onnxlint.model.graph.walk import Walk
 from onnxlint_rules.arc._known_faults import known_faults
 
 
@@ -38,7 +40,9 @@ def known_exporter_fault(graph: Graph, inputs: Inputs, shapes: Shapes) -> Iterat
         if not fault.may_be_in(proto.producer_name, proto.producer_version):
             continue
         matches = [*fault.matches(graph, shapes)]
-        if matches and (not fault.samples or _holds_nan(inputs)):
+        if fault.samples:
+            matches = [match for match in matches if _meets_nan(match, inputs)]
+        if matches:
             evidence = {
                 "fault": fault.name,
                 "exporter": fault.exporter or fault.producer,
@@ -54,9 +58,19 @@ def known_exporter_fault(graph: Graph, inputs: Inputs, shapes: Shapes) -> Iterat
             )
 
 
-def _holds_nan(inputs: Inputs) -> bool:
-    """Whether the user's samples contain NaN; synthetic ones never do."""
+def _meets_nan(match: Match, inputs: Inputs) -> bool:
+    """Whether NaN of the user's samples gets to the last node; synthetic ones never hold any."""
     if inputs.synthetic or inputs.obstacle is not None or inputs.misfits:
         return False
-    arrays = (array for feed in inputs.fed.feeds for array in feed.values())
+    walk = Walk(match.last.inputs)
+    for value in walk:
+        if value.producer is not None and value.producer.op not in TAKING_NAN:
+            walk.add(*value.producer.inputs)
+        elif value.producer is None and _holds_nan(value.name, inputs):
+            return True
+    return False
+
+
+def _holds_nan(name: str, inputs: Inputs) -> bool:
+    arrays = (feed[name] for feed in inputs.fed.feeds if name in feed)
     return any(array.dtype.kind == "f" and bool((array != array).any()) for array in arrays)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from onnxlint import Data, FedInput, Finding, Severity, listed, rule
-from onnxlint.model.graph.operators import TAKING_INFINITY, TAKING_NAN
+from onnxlint.model.graph.operators import ASSEMBLING, TAKING_INFINITY, TAKING_NAN
+from onnxlint.model.graph.walk import Walk
 
 _HINTS = {
     "NaN": "fill in or drop missing values as in training",
@@ -18,7 +19,7 @@ def nonfinite_input(data: Data) -> Iterator[Finding]:
     Why: everything computed from NaN is NaN, or hides it and looks valid; an empty cell of a table
     or a division in the preprocessing is enough. Exempt is NaN for models that expect it: those
     that detect it or fill it in first (IsNaN, Imputer), and trees, which route missing values
-    separately.
+    separately; columns may be joined and picked before.
     Fix: fill in or drop missing values as in training; guard the division that produces them.
 
     Bad:
@@ -36,6 +37,19 @@ def nonfinite_input(data: Data) -> Iterator[Finding]:
     {
         missing = IsNaN(x)
         y = Where(missing, zero, x)
+    }
+
+    Good:
+    # data: a = [[1.0], [nan]]
+    # data: b = [[2.0], [3.0]]
+    <ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>
+    # columns are joined, then filled in
+    net (float[N, 1] a, float[N, 1] b) => (float[N, 2] y)
+    {
+        x = Concat <axis = 1> (a, b)
+        h = ai.onnx.ml.Imputer <imputed_value_floats = [1.0, 2.0], replaced_value_float = nan>
+            (x)
+        y = Relu(h)
     }
     """
     for fed in data:
@@ -59,8 +73,13 @@ def nonfinite_input(data: Data) -> Iterator[Finding]:
 
 
 def _expects(fed: FedInput, ops: frozenset[str]) -> bool:
-    opening = fed.opening
-    return any(node.op in ops for node in (*opening.nodes, *opening.readers))
+    walk = Walk([*fed.opening.nodes, *fed.opening.readers])
+    for node in walk:
+        if node.op in ops:
+            return True
+        if node.op in ASSEMBLING:
+            walk.add(*(reader for value in node.outputs if value for reader in value.consumers))
+    return False
 
 
 def _where(fed: FedInput, columns: object) -> str:

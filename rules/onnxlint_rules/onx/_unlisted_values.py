@@ -43,6 +43,7 @@ def _advice(name: str, value: str, listed: Listed) -> str:
 
 def _texts(found: Any) -> list[str]:
     """The different texts of an attribute, in their order."""
-    texts = found if isinstance(found, list) else [found]
+    each = found if isinstance(found, list) else [found]
+    texts = dict.fromkeys(each) if {*map(type, each)} <= {str, bytes} else ()
     plain = (text.decode(errors="replace") if isinstance(text, bytes) else text for text in texts)
-    return list(dict.fromkeys(text for text in plain if isinstance(text, str)))
+    return list(dict.fromkeys(plain))

@@ -15,8 +15,6 @@ def elements(node: Node, name: str) -> list[Any]:
     if tensor is None:
         found = node.attribute(name)
         return list(found) if isinstance(found, (list, tuple)) else []
-    if tensor.external_data:
-        return []
     stored = Tensor(tensor, node.scope.shared.model.files, tuple(tensor.dims))
     try:
         return list(stored.array().reshape(-1).tolist())

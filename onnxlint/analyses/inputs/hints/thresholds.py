@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import isfinite
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses.inputs.hints.attributes import elements
@@ -14,11 +13,23 @@ from onnxlint.model.graph.nodes import Node
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.input_slots import Column
+    from onnxlint.types import Array
 
-_EQUAL = (b"BRANCH_EQ", "BRANCH_EQ", b"BRANCH_NEQ", "BRANCH_NEQ", 4, 5)
-"""Modes that compare with the number itself."""
+MOST_WIDTH = 1 << 12
+"""Columns of a table whose thresholds are told: as many as of any table are looked at."""
 
-_LEAF = (b"LEAF", "LEAF")
+
+class _Kinds(dict[object, int]):
+    """What a mode compares with: by order, the number itself, one of a set, nothing."""
+
+    def __missing__(self, mode: object) -> int:
+        return ORDER
+
+
+ORDER, NUMBER, SET, NOTHING = range(4)
+_KINDS = _Kinds({"LEAF": NOTHING, b"LEAF": NOTHING, 6: SET, **dict.fromkeys(
+    (b"BRANCH_EQ", "BRANCH_EQ", b"BRANCH_NEQ", "BRANCH_NEQ", 4, 5), NUMBER),
+    b"BRANCH_LEQ": ORDER, "BRANCH_LEQ": ORDER})  # fmt: skip
 
 
 def thresholds(
@@ -31,14 +42,11 @@ def thresholds(
         return []
     if node.op == "ai.onnx.ml::Binarizer":
         return [Column(tuple(_sides([float(node.attribute("threshold", 0.0))])))]
-    splits: dict[int, set[float]] = {}
-    exact: dict[int, set[float]] = {}
-    for feature, value, mode in _branches(node):
-        (exact if mode in _EQUAL else splits).setdefault(feature, set()).add(value)
-    if not splits and not exact:
+    splits, exact = _compared(node) if node.op_type.startswith("TreeEnsemble") else ({}, {})
+    width = count or max([*splits, *exact], default=-1) + 1
+    if not (splits or exact) or width > MOST_WIDTH:
         return []
-    width = count or max([*splits, *exact]) + 1
-    return [_column(sorted(splits.get(at, ())), sorted(exact.get(at, ()))) for at in range(width)]
+    return [_column(splits.get(at, ()), exact.get(at, ())) for at in range(width)]
 
 
 def _column(splits: Sequence[float], exact: Sequence[float]) -> Column:
@@ -50,23 +58,66 @@ def _column(splits: Sequence[float], exact: Sequence[float]) -> Column:
     return Column((*sides, *exact[::step], *others))
 
 
-def _branches(node: Node) -> Iterator[tuple[int, float, object]]:
-    """(feature, threshold, mode) of every inner node of the trees."""
-    if not node.op.startswith("ai.onnx.ml::TreeEnsemble"):
-        return
-    features = [int(at) for at in elements(node, "nodes_featureids") if isinstance(at, int)]
-    values = _numbers(node, "nodes_splits", "nodes_values_as_tensor", "nodes_values")
-    modes = _numbers(node, "nodes_modes")
-    if not modes:
-        modes = [0] * len(features)
-    for feature, value, mode in zip(features, values, modes, strict=False):
-        if mode not in _LEAF and isinstance(value, (int, float)) and isfinite(value):
-            yield int(feature), float(value), mode
+Numbers = Mapping[int, Sequence[float]]
 
 
-def _numbers(node: Node, *names: str) -> list[object]:
-    """A list, or the elements of a tensor, of the first of these attributes that is there."""
-    return next((found for name in names if (found := elements(node, name))), [])
+def _compared(node: Node) -> tuple[Numbers, Numbers]:
+    """What columns are compared with: by order, and for being equal; each in ascending order."""
+    import numpy as np
+
+    features = _array(node, "nodes_featureids")
+    values = _array(node, "nodes_splits", "nodes_values_as_tensor", "nodes_values")
+    modes = elements(node, "nodes_modes") or [0] * len(features)
+    size = min(len(features), len(values), len(modes))
+    try:
+        kinds = np.fromiter(map(_KINDS.__getitem__, modes[:size]), np.int8, size)
+    except TypeError:  # a list of graphs
+        return {}, {}
+    features, values = features[:size].astype(np.int64), values[:size].astype(np.float64)
+    by_order, exact = ((features[kinds == kind], values[kinds == kind])
+                       for kind in (ORDER, NUMBER))  # fmt: skip
+    tested, members = _members(node, features[kinds == SET])
+    exact = np.concatenate([exact[0], tested]), np.concatenate([exact[1], members])
+    return _by_feature(*by_order), _by_feature(*exact)
+
+
+def _members(node: Node, features: Array) -> tuple[Array, Array]:
+    """The members of sets, each with the column that is tested: NaN stands behind each set."""
+    import numpy as np
+
+    members = _array(node, "membership_values").astype(np.float64)
+    between = np.isnan(members)
+    which = (np.cumsum(between) - between)[~between]
+    is_there = which < len(features)
+    return features[which[is_there]], members[~between][is_there]
+
+
+def _by_feature(features: Array, values: Array) -> Numbers:
+    import numpy as np
+
+    finite = np.isfinite(values)
+    features, values = features[finite], values[finite]
+    order = np.lexsort((values, features))
+    features, values = features[order], values[order]
+    is_new = np.ones(len(values), bool)
+    is_new[1:] = (np.diff(values) != 0) | (np.diff(features) != 0)
+    features, values = features[is_new], values[is_new]
+    ends = np.flatnonzero(np.diff(features)) + 1
+    first = np.concatenate([[0], ends]).astype(np.int64)[: len(values)]
+    parts = np.split(values, ends)
+    return {int(features[at]): part.tolist() for at, part in zip(first, parts, strict=False)}
+
+
+def _array(node: Node, *names: str) -> Array:
+    """The first of these attributes that is there, as numbers; none of anything else."""
+    import numpy as np
+
+    found = next((found for name in names if (found := elements(node, name))), [])
+    try:
+        numbers = np.asarray(found)
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.zeros(0)
+    return numbers if numbers.ndim == 1 and numbers.dtype.kind in "biuf" else np.zeros(0)
 
 
 def _sides(splits: Sequence[float]) -> Iterator[float]:

@@ -244,7 +244,7 @@ def _tabular(node: Node, dims: Dims) -> Iterator[Pair]:
             yield table[-1], found // count
             return
     if node.op_type.startswith("TreeEnsemble"):
-        features = [int(at) for at in elements(node, "nodes_featureids") if isinstance(at, int)]
+        features = node.integers("nodes_featureids")
         if features:
             yield table[-1], max(features) + 1
 

@@ -25,6 +25,9 @@ ARITHMETIC = frozenset({"Add", "Div", "Mul", "Sub"})
 SCALING = ARITHMETIC | {"BatchNormalization", "ai.onnx.ml::Scaler"}
 """Shifts and scales by constants, to normalise what was fed."""
 
+KEEPING_NAN = SCALING | (ELEMENTWISE - {"Clip", "IsInf", "IsNaN", "Not", "Relu", "Sign"})
+"""Gives a number for each one of a table, and NaN for NaN."""
+
 FILLING = ARITHMETIC - {"Add"}
 """By these exporters write zeros or ones of some value's shape: x - x, x * 0, x / x."""
 

@@ -35,6 +35,11 @@ BLOCKING = frozenset({"DepthToSpace", "SpaceToDepth"})
 REGROUPING = frozenset({"Concat", "Slice", "Split"})
 """Joins or cuts along an axis: what comes out stood in an input, and was not looked up."""
 
+ASSEMBLING = MOVING | PICKING | REGROUPING | {
+    "ai.onnx.ml::ArrayFeatureExtractor", "ai.onnx.ml::FeatureVectorizer",
+}  # fmt: skip
+"""Makes a table of columns: joins, picks and orders them."""
+
 HANDING_ON = MOVING | PICKING | REPEATING | BLOCKING | {"CastLike"}
 """Every element of the output is one of the first input: all that moves, picks or repeats."""
 

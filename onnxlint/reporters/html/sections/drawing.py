@@ -180,6 +180,8 @@ def _edge(edge: Edge) -> list[Any]:
 
 
 def _facts(step: Step) -> Iterator[tuple[str, str]]:
+    if step.consists:
+        yield "Consists of", shown(step.consists)
     for name, value in step.attributes.items():
         yield shown(name), shown(value)
     if step.parameters:

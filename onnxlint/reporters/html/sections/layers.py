@@ -248,6 +248,7 @@ def _facts(layer: Layer) -> Iterator[tuple[str, str]]:
         yield "Parameters", f"{layer.parameters:,}"
     yield "Trees", layer.trees
     yield "Features by share of splits", layer.features
+    yield "Consists of", layer.classic
     if layer.trainable is not None and layer.parameters:
         yield "Trainable parameters", f"{layer.trainable:,}"
     yield "MACs", _exact(layer.macs)
