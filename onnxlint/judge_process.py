@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from onnxlint.findings import Diagnostic
+from onnxlint.light_onnx import use_light_onnx
 from onnxlint.report import ModelReport, encode
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.unfinished import remove_unfinished
@@ -84,6 +85,7 @@ def serve(judge: Reported, requests: int, replies: int, inherited: Collection[in
     _private_streams()
     if not sys.warnoptions:  # they are for whoever writes a rule, and tests show them
         warnings.simplefilter("ignore")
+    use_light_onnx()
     teller = _Teller(replies)
     with os.fdopen(requests, "rb") as lines:
         for line in lines:

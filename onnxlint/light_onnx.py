@@ -1,4 +1,4 @@
-"""The package `onnx` as the command needs it: the classes of the format first, the rest when asked.
+"""The package `onnx` as a judge needs it: the classes of the format first, the rest when asked.
 
 As it is, `import onnx` loads two text formats, the parser of a command line and the network's
 modules before the first class can be used: a sixth of a static run. It is one and the same package

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from onnxlint.cli.output import fixed_models, write_report, write_to_terminal
 from onnxlint.cli.read_files import check_unread, named_files, of_jobs
@@ -77,7 +77,7 @@ def _check_inputs(
     jobs: Sequence[Job | ModelReport], paths: list[str], target: Path, options: Options
 ) -> None:
     """A fixed model takes the place of no file that is read for another purpose."""
-    read = [*named_files(vars(options)), *of_jobs(jobs)]
+    read = [*named_files(asdict(options)), *of_jobs(jobs)]
     for file in fixed_models(target, paths):
         check_unread(f"--fix-output {str(target)!r}", file, read)
 

@@ -51,9 +51,6 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        from onnxlint.light_onnx import use_light_onnx
-
-        use_light_onnx()
         module = importlib.import_module(f"onnxlint.cli.{name.replace('-', '_')}")
         command: click.Command = module.command
         return command

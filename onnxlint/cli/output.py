@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from onnxlint.cli.models import FOLDER_SUFFIXES
 from onnxlint.cli.read_files import check_unread, is_same, models, named_files, of_jobs
@@ -62,7 +63,7 @@ def _check_report(
     for fixed in fixed_models(fix_output, paths):
         if is_same(output, fixed):
             raise click.UsageError(f"{named} is also the file of --fix-output; choose another name")
-    check_unread(named, output, (*models(paths), *named_files(vars(options)), *of_jobs(jobs)))
+    check_unread(named, output, (*models(paths), *named_files(asdict(options)), *of_jobs(jobs)))
     check_replaceable(output, named)
 
 

@@ -14,7 +14,14 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from onnxlint.safety.limits import Alarm, Budget, data_size, end_with_parent, limit_memory
+from onnxlint.safety.limits import (
+    Alarm,
+    Budget,
+    data_size,
+    end_with_parent,
+    limit_memory,
+    resident_size,
+)
 
 Function = Callable[[bytes], bytes]
 
@@ -92,7 +99,7 @@ class Isolated:
         self, function: Function, argument: bytes, budget: Budget, growth: int | None = None
     ) -> None:
         self._function, self.argument, self.budget = function, argument, budget
-        self._inherited = data_size()
+        self._inherited, self._resident = data_size(), resident_size()
         self._limit = budget.memory
         if growth is not None:
             self._limit = min(self._inherited + growth, budget.memory or sys.maxsize)
@@ -137,7 +144,7 @@ class Isolated:
 
     def _outcome(self, code: int, peak: int, data: bytes) -> bytes:
         own = sys.maxsize if self._limit is None else max(1, self._limit - self._inherited)
-        starved = code < 0 and peak - self._inherited > _STARVED_SHARE * own
+        starved = code < 0 and peak - self._resident > _STARVED_SHARE * own
         if code == _OUT_OF_MEMORY or starved:
             told = f"ran out of the {own / 2**20:,.0f} MiB allowed"
             is_users = self._limit is not None and self._limit == self.budget.memory

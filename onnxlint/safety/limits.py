@@ -127,8 +127,17 @@ def data_size() -> int:
 
     A forked child begins with them.
     """
+    return _pages(5)
+
+
+def resident_size() -> int:
+    """Bytes of this process that lie in memory, with which a forked child begins; 0 as above."""
+    return _pages(1)
+
+
+def _pages(column: int) -> int:
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[5])
+        pages = int(Path("/proc/self/statm").read_text().split()[column])
     except (OSError, ValueError, IndexError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")

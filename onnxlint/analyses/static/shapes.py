@@ -317,9 +317,11 @@ while this process loads rules; the children of all others find it loaded."""
 
 
 def _load_for_children() -> None:
-    from onnx import ModelProto
+    from onnx import ModelProto, shape_inference
 
-    _infer(ModelProto().SerializeToString())  # loads onnx's inference, and sets up its schemas
+    import onnxlint.runtime.shape_inference.inference  # noqa: F401 - once, not in every child
+
+    shape_inference.infer_shapes(ModelProto())  # sets up all schemas
 
 
 def _infer(serialized: bytes, *, follows_constants: bool = True) -> bytes:
