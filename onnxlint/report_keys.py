@@ -124,8 +124,7 @@ def _accepted(job: Job) -> Any:
 def _states_of(job: Job) -> Iterator[Any]:
     """The files beside the model: data, labels, those of training, reference, rules."""
     settings = job.settings
-    beside = Path(job.path).with_name(PROMISES)
-    if beside.is_file():
+    if job.path and (beside := Path(job.path).with_name(PROMISES)).is_file():
         yield file_state(beside)
     for data in filter(None, (settings.data, settings.train_data)):
         from onnxlint.runtime.data import generators, readers  # numpy, which a known report spares

@@ -26,7 +26,7 @@ SECTIONS = {
     "Models": ("models_from",),
     "Results": ("to", "restart", "no_parquet", "formats", "output", "fail_on", "exit_zero",
                 "quiet", "color"),
-    "Workers": ("executor", "jobs", "time_limit", "memory_limit"),
+    "Workers": ("executor", "jobs", "budget", "time_limit", "memory_limit", "max_download"),
     "Rules": ("select", "ignore", "preview", "stage", "target", "rules", "config", "trust_config",
               "accepted", "no_accepted"),
     "Input data": ("data", "samples", "seed", "static_only"),

@@ -40,7 +40,6 @@ class Options(Struct, frozen=True):
     seed: int | None
     time_limit: float | None
     memory_limit: str | None
-    budget: float | None
     static_only: bool
     trace: str | None
     save_witness: Path | None
@@ -59,6 +58,7 @@ class Options(Struct, frozen=True):
     public_key: Path | None = None
     certificate_chain: tuple[Path, ...] = ()
     baseline: tuple[Path, ...] = ()
+    budget: float | None = None
 
 
 def options_of(given: dict[str, Any]) -> Options:

@@ -6,10 +6,10 @@ another size now is loaded as if there were no index. `onnxlint.indexing` writes
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import msgspec
@@ -36,10 +36,15 @@ class Entry(Struct, frozen=True):
     needs: Needs
 
     def rule(self, module: str) -> Rule:
-        """The rule, not loaded yet."""
-        written = Written(module, self.function, self.needs)
-        return Rule(self.code, self.name, self.severity, written, self.ops, self.stages,
-                    default=self.default, since=self.since, preview=self.preview)  # fmt: skip
+        """The rule, not loaded yet: one object, whoever looks for it, as if its module were."""
+        return _rule(self, module)
+
+
+@cache
+def _rule(entry: Entry, module: str) -> Rule:
+    written = Written(module, entry.function, entry.needs)
+    return Rule(entry.code, entry.name, entry.severity, written, entry.ops, entry.stages,
+                default=entry.default, since=entry.since, preview=entry.preview)  # fmt: skip
 
 
 class Module(Struct, frozen=True, omit_defaults=True):
@@ -79,10 +84,7 @@ def _read(file: Path) -> Index:
 
 def _folder(package: str) -> Path | None:
     top, *rest = package.split(".")
-    try:
-        found = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return None
+    found = PathFinder.find_spec(top)
     places = found.submodule_search_locations if found is not None else None
     if not places or len(places := [*places]) > 1:
         return None
