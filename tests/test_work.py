@@ -25,6 +25,7 @@ CLOCKS = {
     "onnxlint/safety/limits.py": "the user's own limit of time, whose end is reported (LNT002)",
     "onnxlint/runtime/worker/client.py": "waits for the worker until that limit",
     "onnxlint/judges.py": "ends a judge that outlives that limit",
+    "onnxlint/remote/remote_file.py": "waits before it asks a server again",
     "onnxlint/fleet/doors.py": "asks a cluster now and then how many workers it has",
     "onnxlint/cli/check.py": "tells how long the command took",
     "onnxlint/cli/series.py": "tells how long the command took",

@@ -12,24 +12,11 @@ from msgspec import Struct
 from onnxlint.analyses.static.shapes import Shapes
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import MOVING
+from onnxlint.model.graph.operators import CACHE_SLOTS, MOVING, STATES_HANDED_ON
 from onnxlint.model.graph.walk import Walk
 
 if TYPE_CHECKING:
     from onnxlint.runtime.feeds.synthesis import Slot
-
-_ATTENTION = {
-    "com.microsoft::GroupQueryAttention": {3: 1, 4: 2},
-    "com.microsoft::MultiHeadAttention": {6: 1, 7: 2},
-    "com.microsoft::DecoderMaskedMultiHeadAttention": {5: 1, 6: 2},
-    "com.microsoft::Attention": {4: 1},
-    "Attention": {4: 1, 5: 2},
-    "TensorScatter": {0: 0},
-}
-"""Slots of past keys and values, and the outputs that hold them with the new ones."""
-
-_RECURRENT = {"GRU": {5: 1}, "LSTM": {5: 1, 6: 2}, "RNN": {5: 1}}
-"""Slots of states, and the outputs that are the last ones."""
 
 _WRITING = ("ScatterElements", "ScatterND")
 """Put what is new into a cache of fixed size."""
@@ -151,10 +138,10 @@ def _joined(node: Node, slot: int) -> tuple[Value | None, int | None]:
         return node.output, axis
     if node.op in _WRITING and slot == 0:
         return node.output, None
-    state = _RECURRENT.get(node.op, {}).get(slot)
+    state = STATES_HANDED_ON.get(node.op, {}).get(slot)
     if state is not None and state < len(node.outputs):
         return node.outputs[state], None
-    made = _ATTENTION.get(node.op, {}).get(slot)
+    made = CACHE_SLOTS.get(node.op, {}).get(slot)
     if made is None or made >= len(node.outputs):
         return None, None
     return node.outputs[made], 3 if node.op == "com.microsoft::Attention" else 2

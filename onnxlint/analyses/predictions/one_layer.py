@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.operators import LAYERS
+from onnxlint.model.graph.operators import LAYERS, LINEAR_MODELS
 
 _KERNELS = ("ai.onnx.ml::SVM", "ai.onnx.ml::Tree")
-_LINEAR = ("ai.onnx.ml::LinearClassifier", "ai.onnx.ml::LinearRegressor")
-_DENSE = ("Gemm", "MatMul", *_LINEAR)
+_DENSE = ("Gemm", "MatMul", *LINEAR_MODELS)
 _NEAREST = frozenset({"CDist", "Loop", "Scan", "TopK"})
 """With one product, these are distances to samples that were learnt by heart."""
 
@@ -23,6 +22,6 @@ def has_no_depth(graph: Graph) -> bool:
 
 def is_one_dense_layer(graph: Graph) -> bool:
     """Whether a single dense layer is all that was learnt: a linear model."""
-    layers = [node for node in graph.nodes() if node.op in (*LAYERS, *_LINEAR)]
+    layers = [node for node in graph.nodes() if node.op in (*LAYERS, *LINEAR_MODELS)]
     is_dense = len(layers) == 1 and layers[0].op in _DENSE
     return is_dense and has_no_depth(graph) and _NEAREST.isdisjoint(graph.ops)

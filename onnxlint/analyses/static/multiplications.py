@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping
 from math import prod
 
 from onnxlint.model.graph.nodes import Node, Value
-from onnxlint.model.graph.operators import CONVOLUTION_WEIGHT, MATRIX_PRODUCTS, RECURRENT
+from onnxlint.model.graph.operators import (
+    CONVOLUTION_WEIGHT,
+    LINEAR_MODELS,
+    MATRIX_PRODUCTS,
+    RECURRENT,
+)
 
 Dims = Callable[[Value | None], "tuple[int, ...] | None"]
 """Tells the sizes of a value; None where one of them is not known."""
@@ -32,12 +37,9 @@ _PACKED_ATTENTIONS = frozenset({f"{_MS}Attention", f"{_MS}QAttention"})
 
 _QUANTISED_LSTM = f"{_MS}DynamicQuantizeLSTM"
 
-_LINEAR_MODELS = frozenset({"ai.onnx.ml::LinearClassifier", "ai.onnx.ml::LinearRegressor"})
-"""Their weights are an attribute."""
-
 _COUNTED = (
     {*CONVOLUTION_WEIGHT, "ConvTranspose", "Einsum", _QUANTISED_LSTM}
-    | {*MATRIX_PRODUCTS} | _GEMMS | RECURRENT | _ATTENTIONS | _PACKED_ATTENTIONS | _LINEAR_MODELS
+    | {*MATRIX_PRODUCTS} | _GEMMS | RECURRENT | _ATTENTIONS | _PACKED_ATTENTIONS | LINEAR_MODELS
 )  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def multiplications(node: Node, dims: Dims) -> int | None:
         return _recurrent(node, dims)
     if op in _ATTENTIONS:
         return _attention(node, dims)
-    if op in _LINEAR_MODELS:
+    if op in LINEAR_MODELS:
         return _linear(node, dims)
     return _packed_attention(node, dims) if op in _PACKED_ATTENTIONS else 0
 

@@ -17,6 +17,7 @@ from onnxlint.model.file.signature_bundle import BundleError, SignatureBundle, S
 from onnxlint.model.file.signature_files import USUAL, SignatureFileError, beside, content
 from onnxlint.model.preflight import Preflight
 from onnxlint.promises import Signers
+from onnxlint.remote.address import is_remote
 from onnxlint.settings import Settings
 
 
@@ -56,7 +57,7 @@ class Signature:
 
     def __init__(self, model: Model, preflight: Preflight, settings: Settings) -> None:
         self._model, self._preflight = model, preflight
-        self._signers = settings.provenance.signature
+        self._settings, self._signers = settings, settings.provenance.signature
 
     @classmethod
     def build(cls, model: Model, preflight: Preflight, settings: Settings) -> Signature:
@@ -89,12 +90,22 @@ class Signature:
     def _files(self) -> Iterator[tuple[str, bytes | SignatureFileError]]:
         named = None if self._signers is None else self._signers.file
         if named is None:
-            yield from beside(self._model.files).items()
+            if self._is_worth_asking:
+                yield from beside(self._model.files).items()
             return
         try:
             yield named, content(Path(named))
         except SignatureFileError as error:
             yield named, error
+
+    @property
+    def _is_worth_asking(self) -> bool:
+        """Whether files of the usual names are looked for: behind an address, if one is wanted.
+
+        There every name is a question to a server, for a file that hardly any model has.
+        """
+        wanted = self._signers is not None or "signature" in self._settings.provenance.require
+        return wanted or not is_remote(self._model.path)
 
     def _is_of_another(self, name: str, bundle: SignatureBundle) -> bool:
         """Whether a file of the usual name signs one other model of the same folder."""

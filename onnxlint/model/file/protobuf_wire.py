@@ -183,8 +183,9 @@ def _large_fields(
 ) -> Iterator[tuple[int, int, int, int]]:
     """Length-delimited fields of `large` bytes and more: (number, tag start, body start, end)."""
     position = start
+    skips = large >= _SHORT and isinstance(buffer, memoryview)  # what is remote comes in pages
     while position < end:
-        run = _RUN.match(buffer, position, end) if large >= _SHORT else None
+        run = _RUN.match(buffer, position, end) if skips else None
         position = position if run is None else run.end()
         if position == end:
             break

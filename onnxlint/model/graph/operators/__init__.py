@@ -8,6 +8,7 @@ it differs from. Operators outside the standard domain are written `com.microsof
 
 from onnxlint.model.graph.operators.arithmetic import *  # noqa: F403
 from onnxlint.model.graph.operators.attributes import *  # noqa: F403
+from onnxlint.model.graph.operators.caches import *  # noqa: F403
 from onnxlint.model.graph.operators.control import *  # noqa: F403
 from onnxlint.model.graph.operators.costs import *  # noqa: F403
 from onnxlint.model.graph.operators.deciding import *  # noqa: F403

@@ -19,6 +19,9 @@ NORMALISATIONS = frozenset({
 CENTRING = ("BatchNormalization", "InstanceNormalization", "GroupNormalization")
 """Normalisations that may subtract the mean of each channel, and with it a bias before them."""
 
+LINEAR_MODELS = frozenset({"ai.onnx.ml::LinearClassifier", "ai.onnx.ml::LinearRegressor"})
+"""One product with a matrix and a bias, which stand in attributes."""
+
 POOLS = frozenset({"AveragePool", "LpPool", "MaxPool"})
 """One number for a window of each channel."""
 
