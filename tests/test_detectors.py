@@ -157,8 +157,9 @@ ANSWERED = [
         Series("detached"), WELL),
     # a series: what the layers give and get
     Row("DeepLocalize", "outputs of 0", "mean 0 in ≥ half of the steps", "CKP005",
-        Series("dying"), WELL),
-    Row("AUTOTRAINER", "dying relu", "≥ 70% of gradients 0", "CKP005", Series("dying"), WELL),
+        Series("diverging"), WELL),
+    Row("AUTOTRAINER", "dying relu", "≥ 70% of gradients 0", "CKP005",
+        Series("diverging"), WELL),
     Row("AUTOTRAINER", "gradient vanishes", "first/last < 1e-3, first < 1e-4", "CKP008",
         Series("fading"), WELL),
     Row("AUTOTRAINER", "gradient explodes", "first/last > 70", "ACT013", GROWING_DEEP, EVEN_DEEP),
