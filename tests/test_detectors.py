@@ -154,7 +154,7 @@ ANSWERED = [
     Row("DeepDiagnosis", "updates too small", "ratio < 1e-5", "CKP002", Series("slow"), WELL),
     Row("DeepDiagnosis", "updates too large", "ratio > 0.1", "CKP002", Series("fast"), WELL),
     Row("DeepLocalize", "means that stay", "equal over 5 steps", "CKP001",
-        Series("detached"), WELL),
+        Series("forgotten"), WELL),
     # a series: what the layers give and get
     Row("DeepLocalize", "outputs of 0", "mean 0 in ≥ half of the steps", "CKP005",
         Series("diverging"), WELL),
