@@ -28,7 +28,7 @@ KIND_OF_FILE = {f"test_{name}": kind for kind, names in FILES.items() for name i
 RUNNING = {
     f"test_{name}" for name in (
         "act_rules", "asserting", "baselines", "behaviour", "channels", "class_folders",
-        "confusion", "constant_guess", "contract", "costs",
+        "confusion", "constant_guess", "contract", "costs", "detectors",
         "data_rules", "expected", "hints", "init", "inspect", "label_reach", "labelled",
         "language", "layers_inside", "model_explorer",
         "modes", "nan_marks", "positions", "predictions", "profile", "propagation",
