@@ -31,7 +31,7 @@ LIGHT = sorted((DATA / "light").glob("*.onnx"))
 SHARDS = 6
 KEPT = 1
 """So many cases of every kind are always tried: of every operator, or of those of its expansion;"""
-SHARE = 8
+SHARE = 16
 """and one of so many of its others."""
 LARGE = {"light_vgg19", "light_zfnet512"}
 """Light models of light_bvlc_alexnet's kind, a few convolutions and layers of 4,096 units."""
