@@ -21,6 +21,7 @@ from msgspec.structs import fields
 
 from onnxlint.installed import everything, version
 from onnxlint.job import Job
+from onnxlint.model.file.decoder_files import first_beside
 from onnxlint.model.file.mapped_files import Files, TensorError, opened
 from onnxlint.model.file.signature_files import names_beside
 from onnxlint.rules.packs import RULE_SUFFIXES
@@ -126,6 +127,8 @@ def _states_of(job: Job) -> Iterator[Any]:
     settings = job.settings
     if job.path and (beside := Path(job.path).with_name(PROMISES)).is_file():
         yield file_state(beside)
+    if job.path and (first := first_beside(Path(job.path))) is not None:
+        yield _reference_state(first)
     for data in filter(None, (settings.data, settings.train_data)):
         from onnxlint.runtime.data import generators, readers  # numpy, which a known report spares
 

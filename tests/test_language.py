@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +24,8 @@ from onnxlint.severity import Severity
 MODELS = Path(__file__).parent.parent / "fixtures" / "language"
 FAULTS = tomllib.loads((MODELS / "faults.toml").read_text())
 EACH = [(family, fault, code) for family, found in FAULTS.items() for fault, code in found.items()]
+PAIRS = sorted(MODELS.glob("*_pair"))
+FIRST, LATER = "decoder_model.onnx", "decoder_with_past_model.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +65,55 @@ def test_no_other_rule_warns_of_an_intact_export(family, workers):
 
 
 def test_every_fault_has_its_file():
-    files = {f"{file.parent.name}/{file.stem}" for file in MODELS.rglob("*.onnx")}
+    files = {
+        f"{file.parent.name}/{file.stem}"
+        for file in MODELS.rglob("*.onnx")
+        if file.parent not in PAIRS
+    }
     named = {f"{family}/{fault}" for family, fault, _ in EACH}
     assert files == named | {f"{family}/intact" for family in FAULTS}
+
+
+@pytest.mark.parametrize("folder", PAIRS, ids=lambda each: each.name)
+def test_two_files_are_judged_as_a_pair(folder, workers, tmp_path):
+    report = judged(folder / LATER, workers, "SEQ001")
+    assert not report.findings
+    assert "SEQ001" not in report.not_applicable
+    (broken,) = folder.glob("decoder_with_past_model_*.onnx")
+    settings = Settings(reference=folder / FIRST)
+    (named,) = lint(broken, select=["SEQ"], settings=settings).findings
+    assert named.code == "SEQ001"
+    assert "cache of 3 tokens from 'decoder_model.onnx' and the same in that file" in named.message
+    shutil.copy(broken, tmp_path / "decoder_with_past_model_quantized.onnx")
+    shutil.copy(folder / FIRST, tmp_path / "decoder_model_quantized.onnx")
+    assert codes(tmp_path / "decoder_with_past_model_quantized.onnx", workers) == {"SEQ001"}
+
+
+def test_the_other_file_is_opened_with_care_and_counts_in_the_key(workers, tmp_path):
+    folder = MODELS / "gpt2_pair"
+    shutil.copy(folder / LATER, tmp_path)
+    job = plan(load(None), discover(), str(tmp_path / LATER), select=["SEQ001"])
+    told, keys = [], [key_of(job)]
+    bert = (MODELS / "bert" / "intact.onnx").read_bytes()
+    whole = (MODELS / "gpt2" / "intact.onnx").read_bytes()
+    for beside in (b"no model", bert, whole):
+        (tmp_path / FIRST).write_bytes(beside)
+        told.append(reasons(judged(tmp_path / LATER, workers, "SEQ001"))["SEQ001"])
+        keys.append(key_of(job))
+    assert "decoder_model.onnx: " in told[0]
+    assert "decoder_model.onnx has no output for the cache 'past_key_values.0.key'" in told[1]
+    assert told[2].endswith("decoder_model.onnx takes a cache itself")
+    assert len(set(keys)) == 4
+
+
+def test_the_first_call_is_not_compared_layer_by_layer():
+    folder = MODELS / "gpt2_pair"
+    settings = Settings(reference=folder / FIRST)
+    report = lint(folder / LATER, select=["CMP002"], settings=settings)
+    assert report.error is None
+    assert report.not_applicable["CMP002"].endswith(
+        "is the file for the first call of this decoder (SEQ001)"
+    )
 
 
 @pytest.mark.parametrize(("fault", "names"), [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 
-from onnxlint.analyses import Analyses
+from onnxlint.analyses import Analyses, Unavailable
 from onnxlint.analyses.comparison.value_pairing import ComparedModel
 from onnxlint.analyses.execution.reruns import LoadedModel
 from onnxlint.analyses.execution.runtime_errors import read_refusal
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     Job = tuple[int, Names]
 
 
+PAST = "past_key_values"
+"""How the names of caches begin where optimum exports a decoder as two files."""
+
+
 class ReferenceModel:
     """What is known of the reference; `inputs` has its input for each of the linted model's."""
 
@@ -51,7 +55,7 @@ class ReferenceModel:
         """Opens the file, unless that is unsafe.
 
         Raises:
-            Unavailable: there is no reference.
+            Unavailable: there is no reference, or it is the first half of the same decoder.
             DataError: it cannot be read, or has other inputs.
         """
         assert settings.reference is not None  # as `asked_by` says
@@ -137,10 +141,19 @@ class ReferenceModel:
         }
 
     def _paired(self, graph: Graph) -> dict[Value, Value]:
-        """The inputs by name, else by order where there are as many."""
+        """The inputs by name, else by order where there are as many.
+
+        Raises:
+            Unavailable: it is the file for the first call of the same decoder.
+            DataError: there are others.
+        """
         if self._inputs.obstacle is not None:
             raise DataError(f"{self.name} cannot be fed: {self._inputs.obstacle}")
         theirs = self.side.graph.inputs
+        if is_first_call(graph, self.side.graph):
+            raise Unavailable(
+                f"{self.name} is the file for the first call of this decoder (SEQ001)"
+            )
         named = {value.name: value for value in graph.inputs}
         if all(value.name in named for value in theirs):
             return {named[value.name]: value for value in theirs}
@@ -190,6 +203,15 @@ class ComparedModels:
     def _theirs(self, run: int, names: Names, watched: Names) -> Outputs:
         theirs, asked = ([name for _, name in pairs] for pairs in (names, watched))
         return self._other.outputs(self.feeds[run][1], theirs, asked)
+
+
+def is_first_call(graph: Graph, other: Graph) -> bool:
+    """Whether another file makes the caches that a decoder takes, by name, and takes none."""
+    taken = {value.name for value in other.inputs}
+    pasts = [value.name for value in graph.inputs if value.name.startswith(PAST)]
+    made = {value.name for value in other.outputs}
+    presents = {name.replace(PAST, "present", 1) for name in pasts}
+    return bool(pasts) and presents <= made and taken.isdisjoint(pasts)
 
 
 def names_of(values: Iterable[Value]) -> str:

@@ -98,18 +98,19 @@ def _by_name(graph: Graph, slots: Sequence[Slot]) -> Iterator[tuple[str, Value]]
     """Inputs and outputs whose names say the same but for the turn: `past_0` and `present_0`."""
     outputs: dict[tuple[str, ...], list[Value]] = {}
     for value in graph.outputs:
-        outputs.setdefault(_common(value.name), []).append(value)
+        outputs.setdefault(common_words(value.name), []).append(value)
     inputs: dict[tuple[str, ...], list[Slot]] = {}
     for slot in slots:
         if _CACHED.search(slot.name):
-            inputs.setdefault(_common(slot.name), []).append(slot)
+            inputs.setdefault(common_words(slot.name), []).append(slot)
     for words, found in inputs.items():
         fitting = outputs.get(words, [])
         if len(found) == len(fitting) == 1:
             yield found[0].name, fitting[0]
 
 
-def _common(name: str) -> tuple[str, ...]:
+def common_words(name: str) -> tuple[str, ...]:
+    """The words of a cache's name that are the same in the next call."""
     plain = name.lower().replace("key_values", "").replace("key_value", "")
     return tuple(word for word in _WORDS.findall(plain) if word not in _TURN)
 

@@ -96,6 +96,8 @@ def interface_of(graph: Graph, shapes: Shapes, slots: Sequence[Slot]) -> Interfa
     states = next(_states(rest, named), None)
     masks = [slot for slot in rest if _is_mask(slot)]
     heard = next((slot for slot in masks if _fits(slot, states)), None)
+    if any(cache.is_cross for cache in caches):  # the states themselves may be fed no more
+        masks = [slot for slot in masks if not _OF_ENCODER.search(slot.name)]
     masks = [slot for slot in masks if slot is not heard and not _is_of_others(slot, rest, named)]
     return Interface(
         named, rows, width,

@@ -9,8 +9,11 @@ from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
 from onnxlint.analyses.execution.reruns import Reruns
 from onnxlint.analyses.execution.run_budget import Question, Work
+from onnxlint.analyses.execution.worker import Worker
+from onnxlint.analyses.inputs.inputs import Inputs
 from onnxlint.analyses.language.asking import Asked
 from onnxlint.analyses.language.feeds import Feeder
+from onnxlint.analyses.language.first_call import steps_of_two
 from onnxlint.analyses.language.foresight import Foreseen, Foresight
 from onnxlint.analyses.language.interface import interface_of
 from onnxlint.analyses.language.padding import Padded, Padding
@@ -40,15 +43,16 @@ class Language:
     """
 
     def __init__(
-        self, asked: Asked, work: Work, promise: Promise | None, synthetic: bool
-    ) -> None:  # fmt: skip
+        self, asked: Asked, work: Work, promise: Promise | None, inputs: Inputs, worker: Worker
+    ) -> None:
         self._asked, self._work, self._promise = asked, work, promise
-        self.synthetic = synthetic
+        self._settings, self._worker = inputs.settings, worker
+        self.synthetic = inputs.synthetic
 
     @classmethod
     def build(
         cls, graph: Graph, shapes: Shapes, execution: Execution, reruns: Reruns,
-        rounding: Rounding, work: Work,
+        rounding: Rounding, work: Work, worker: Worker,
     ) -> Language:  # fmt: skip
         """Recognises the interface; nothing runs yet.
 
@@ -72,16 +76,27 @@ class Language:
         )  # fmt: skip
         promise = promise_of(inputs.settings, interface.tokens.name, graph.model.files)
         asked = Asked(interface, feeder, reruns, graph, rounding)
-        return cls(asked, work, promise, execution.synthetic)
+        return cls(asked, work, promise, inputs, worker)
 
     @cached_property
     def steps(self) -> list[Step]:
-        """Tokens with a cache, beside the same ones without.
+        """Tokens with a cache, beside the same ones without, be it in another file.
 
         Raises:
             Unavailable: there is no cache, or no run without it.
         """
-        return Stepping(self._asked).steps()
+        try:
+            alone = Stepping(self._asked).steps()
+        except Unavailable as refused:
+            if not self._asked.interface.grows:
+                raise
+            try:
+                return steps_of_two(self._asked, self._settings, self._worker)
+            except Unavailable as error:
+                raise Unavailable(f"{refused}; {error}") from error
+        with suppress(Unavailable):
+            return alone + steps_of_two(self._asked, self._settings, self._worker)
+        return alone
 
     @cached_property
     def reordered(self) -> list[Reordered]:

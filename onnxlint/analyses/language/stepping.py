@@ -20,13 +20,15 @@ class Step(Struct, frozen=True):
     """Tokens that were fed with a cache of `cached` others, and all of them fed in one call.
 
     `tokens` is how many at once. `made_up`: the cache did not begin empty, which the model refuses,
-    but with random numbers.
+    but with random numbers. `first` is another file that took the tokens of the cache, and all of
+    them in one call.
     """
 
     difference: Difference
     cached: int
     tokens: int = 1
     made_up: bool = False
+    first: str | None = None
 
     @property
     def place(self) -> Place:
@@ -84,7 +86,7 @@ class Stepping:
         for at in range(PROMPT, STEPS):
             step = self._call(tokens[:, at : at + 1], states, before + at)
             for value, array in asked.judged(step):
-                wanted = _at(whole[value.name], at, array)
+                wanted = at_step(whole[value.name], at, array)
                 if wanted is not None:
                     difference = asked.compared(value, wanted, array)
                     found.append(Step(difference, at, made_up=bool(before)))
@@ -144,7 +146,7 @@ class Stepping:
             return asked.feeder.noise(samples, steps), steps
 
 
-def _at(whole: Array, at: int, step: Array) -> Array | None:
+def at_step(whole: Array, at: int, step: Array) -> Array | None:
     """What a run of all tokens says of one of them, in the shape of a run of this one alone."""
     if whole.ndim in (2, 3) and whole.shape[1] == STEPS:
         part = whole[:, at : at + 1]

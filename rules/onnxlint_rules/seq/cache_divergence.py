@@ -24,9 +24,12 @@ def cache_divergence(
     the model refuses an empty one, both start from the same random keys and values. Caches are
     recognised by the graph and by their names, as optimum, transformers.js and onnxruntime-genai
     write them; states of a fixed size count, too. It is a warning where only several tokens fed
-    together with a cache differ, as a second turn of a conversation has them. Not judged are models
-    that take one token a call, those that scale all tokens of a run together (dynamic
-    quantisation), and those that see later tokens (see `future-leak`).
+    together with a cache differ, as a second turn of a conversation has them. A decoder in two
+    files is judged as a pair: the file without a cache, which stands beside the other one as
+    optimum names it or is given by `--reference`, runs the prompt, the other one goes on with its
+    cache, and the former runs all six tokens beside. Not judged are other models that take one
+    token a call, those that scale all tokens of a run together (dynamic quantisation), and those
+    that see later tokens (see `future-leak`).
     The limit holds for float32; float16 is allowed twice as much, bfloat16 and quantised models
     five times. Measured: sound decoders of up to 32 layers differ by 6e-7 of the peak in float32
     and by 7e-4 in float16, broken ones by 0.02 and more.
@@ -81,11 +84,13 @@ def _first_of_each(steps: list[Step]) -> Iterator[Step]:
 
 def _found(step: Step, limit: float) -> Finding:
     fed = "one token" if step.tokens == 1 else f"{step.tokens} tokens together"
+    beside = "the same in that file alone" if step.first else "the same without it"
+    made = f" from {step.first!r}" if step.first else ""
     begun = " (which began with random keys and values)" if step.made_up else ""
     cached = counted(step.cached, "token")
     return Finding(
         step,
-        f"{fed} after a cache of {cached}{begun} and the same without it differ "
+        f"{fed} after a cache of {cached}{made}{begun} and {beside} differ "
         f"{step.difference.described(limit)}",
         measured=step.difference.measured,
         limit=step.difference.limit(limit),
