@@ -20,7 +20,7 @@ from onnxlint.testing import model_from_text
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the fuzzer forks")
 
-MUTANTS = 150
+MUTANTS = 60
 """A run of some seconds; more are for `make fuzz`."""
 
 

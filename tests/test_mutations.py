@@ -53,7 +53,10 @@ def test_damage_to_written_models(name):
     assert_proved(outcome)
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize(
+    "shard",
+    [0, 1, 2, *(pytest.param(number, marks=pytest.mark.slow) for number in range(3, SHARDS))],
+)
 def test_damage_to_operator_cases(shard):
     total = Outcome()
     for case in operator_bases()[shard :: 10 * SHARDS]:

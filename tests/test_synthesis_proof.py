@@ -6,7 +6,7 @@ from collections import Counter
 
 from synthesis_proof import all_cases, outcomes
 
-SHARE = 16
+SHARE = 32
 """One case of so many: all of them take minutes."""
 
 
@@ -15,5 +15,5 @@ def test_what_is_made_up_for_conformance_cases_runs():
     for outcome in outcomes(all_cases()[::SHARE]):
         assert not outcome.is_wrong, outcome
         counts[outcome.kind] += 1
-    assert counts["ran"] > 80
+    assert counts["ran"] > 40
     assert counts["not fed"] < 10
