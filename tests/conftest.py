@@ -40,7 +40,7 @@ from onnxlint.testing import Example, model_from_text, run_rule, saved
 defs.has("Relu")  # onnx registers its operators at the first question; in each fork, it takes 20 ms
 hypothesis.settings.register_profile("all", max_examples=100, deadline=None)  # make test-all
 hypothesis.settings.register_profile("usual", max_examples=40)
-hypothesis.settings.register_profile("ci", max_examples=40, derandomize=True, deadline=None)
+hypothesis.settings.register_profile("ci", max_examples=25, derandomize=True, deadline=None)
 # A gate must not fail by chance; new examples are for the desk.
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "usual")
 
