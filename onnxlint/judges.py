@@ -28,6 +28,7 @@ from onnxlint.rules.diagnosis import crashed, words
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.forked import fork
 from onnxlint.safety.limits import STUCK, Budget
+from onnxlint.safety.memory import is_out_of_memory
 from onnxlint.watcher import Watcher
 
 GRACE_SECONDS = 4.0
@@ -197,7 +198,7 @@ class Judges:
 
 def _sentence(error: Exception) -> str:
     """Why a model was not judged, where no rule and no analysis is to blame."""
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "linting needs more memory than allowed (--memory-limit)"
     if isinstance(error, OSError):
         return f"the system refused a resource that linting needs ({error.strerror or error})"

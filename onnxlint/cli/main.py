@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from onnxlint.cli.streams import leave, prepare_streams
+from onnxlint.safety.memory import is_out_of_memory
 from onnxlint.safety.printable import printable_lines
 from onnxlint.safety.unfinished import Terminated, remove_unfinished
 
@@ -164,7 +165,7 @@ def _sentence(error: BaseException) -> str:
         return "Error: the output was closed by its reader; the report is incomplete"
     if isinstance(error, OSError):
         return f"Error: {_system(error)}"
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "Error: out of memory; lint fewer models in parallel (--jobs)"
     if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
         cause = "the installation is damaged, or the limit of memory or open files is too low"

@@ -14,6 +14,7 @@ from onnxlint.fix import Fix
 from onnxlint.model.graph.place import LONGEST_NAME, LONGEST_PATH, Place, shortened
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.limits import Budget, RuleTimeout
+from onnxlint.safety.memory import is_out_of_memory
 from onnxlint.safety.unfinished import Terminated
 from onnxlint.severity import Severity
 
@@ -143,7 +144,7 @@ def crash(rule: Rule, error: BaseException, budget: Budget) -> Diagnostic:
     kind = type(error).__name__
     if isinstance(error, RuleTimeout):
         return crashed(rule, "took too long", kind, error, option="--time-limit")
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         what = f"ran out of the {budget.allowed_memory} allowed"
         return crashed(rule, what, kind, error, option="--memory-limit")
     return crashed(rule, words(error), kind, error)

@@ -22,6 +22,7 @@ from onnxlint.safety.limits import (
     limit_memory,
     resident_size,
 )
+from onnxlint.safety.memory import is_out_of_memory
 
 Function = Callable[[bytes], bytes]
 
@@ -173,9 +174,9 @@ class Isolated:
         os.dup2(silence, 2)
         try:
             data, status = self._function(self.argument), 0
-        except MemoryError:
-            os._exit(_OUT_OF_MEMORY)
-        except Exception:
+        except Exception as error:
+            if is_out_of_memory(error):
+                os._exit(_OUT_OF_MEMORY)
             data, status = traceback.format_exc(limit=0).strip().encode(), 1
         with os.fdopen(writer, "wb") as pipe:
             pipe.write(data)
