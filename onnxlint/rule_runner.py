@@ -231,7 +231,7 @@ class RuleRunner:
         """What analyses say; where one cannot be had, the report says so if that is a problem."""
         from onnxlint.analyses.reported import reported
 
-        for kind in reported(self.analyses):
+        for kind in reported(self.analyses, runs=self._worker is not None):
             try:
                 self.analyses.get(kind)
             except NotApplicable:

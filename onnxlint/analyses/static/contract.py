@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -62,6 +63,8 @@ class Contract:
     `architecture`, `budgets` and `provenance` are as they were written; `inputs` and `outputs` are
     those that the model has. What it does not have is in `unknown`.
     """
+
+    asked_by: ClassVar = ("promises", "the configuration promises nothing of the model")
 
     def __init__(self, graph: Graph, layers: Layers, settings: Settings) -> None:
         self._graph, self._layers, self._settings = graph, layers, settings
