@@ -17,9 +17,6 @@ def main() -> None:
     """Loads the command, and runs it; for help alone nothing needs to be loaded."""
     if sys.argv[1:] in (["--help"], ["-h"]) and _columns() >= COLUMNS and _helped():
         return
-    from onnxlint import early_judge
-
-    early_judge.start(sys.argv[1:])
     from onnxlint.cli.main import main as run
 
     run()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
-from onnxlint import early_judge
 from onnxlint.job import Job
-from onnxlint.judges import Case, Judge, Judges, reported
+from onnxlint.judges import Case, Judges
 from onnxlint.report import ModelReport
 from onnxlint.report_cache import Looked, ReportCache
 from onnxlint.safety.limits import Budget, limit_memory
@@ -20,8 +18,6 @@ from onnxlint.watcher import Watcher
 
 if TYPE_CHECKING:
     from onnxlint.analyses.execution.worker import Workers
-    from onnxlint.early_judge import EarlyJudge
-    from onnxlint.judge_process import Reported
 
 
 class Lint(Protocol):
@@ -116,41 +112,16 @@ def _with_standard_input(
 def _judged(
     jobs: Sequence[Job], lint: Lint, parallel: int, begins: Callable[[str], None] | None
 ) -> Generator[ModelReport]:
-    cases = [Case(job.path, Budget.build(job.settings), n) for n, job in enumerate(jobs)]
-    rules = {rule for job in jobs for rule in job.rules}
-    judges = Judges(_judge(jobs, lint), cases, rules, parallel)
-    if (early := early_judge.taken()) is not None:
-        _employ(early, judges, jobs, lint)
-    yield from judges.reports(begins)
-
-
-def _judge(jobs: Sequence[Job], lint: Lint) -> Judge:
-    """What a judge does with the job of this number."""
     from onnxlint.analyses.execution.worker import Workers
 
-    workers = Workers()  # each judge has its own, and the processes that it starts
+    workers = Workers()  # each judge has a copy, and the processes that it starts
 
     def judge(number: int, watcher: Watcher, without: Collection[str]) -> ModelReport:
         job = jobs[number].without(without)
         limit_memory(Budget.build(job.settings).memory)
         return lint(job, watcher=watcher, workers=workers)
 
-    return judge
-
-
-def _employ(early: EarlyJudge, judges: Judges, jobs: Sequence[Job], lint: Lint) -> None:
-    """Gives an early judge the jobs; where they mean something in this process only, ends it."""
-    is_told = not any(job.rule_sources or job.source is not None for job in jobs)
-    try:
-        order = pickle.dumps((jobs, lint)) if is_told else b""
-    except (pickle.PicklingError, AttributeError, TypeError):  # as of a function in a function
-        order = b""
-    if order:
-        judges.employ(early, order)
-    else:
-        early.end()
-
-
-def judge_of(order: bytes) -> Reported:
-    """The judge that jobs were given to as `order`."""
-    return reported(_judge(*pickle.loads(order)))
+    cases = [Case(job.path, Budget.build(job.settings), n) for n, job in enumerate(jobs)]
+    rules = {rule for job in jobs for rule in job.rules}
+    with closing(workers):
+        yield from Judges(judge, cases, rules, parallel).reports(begins)

@@ -21,7 +21,6 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from onnxlint.early_judge import EarlyJudge, give
 from onnxlint.findings import Diagnostic
 from onnxlint.judge_process import ANEW, BEGINS, FOUND, HARMED, Reported, serve
 from onnxlint.report import ModelReport, decode
@@ -128,25 +127,15 @@ class Judges:
         self._servers.clear()
         self._selector.close()
 
-    def employ(self, early: EarlyJudge, order: bytes) -> None:
-        """Takes in a judge that is there already, and tells it what is to be done."""
-        if give(early, order):
-            self._add(_Server(early.process, early.requests, early.replies, self._rules))
-        else:
-            early.end()
-
-    def _add(self, server: _Server) -> None:
-        self._servers.append(server)
-        self._selector.register(server.replies, selectors.EVENT_READ, server)
-
     def _hand_out(self, waiting: deque[_Trial]) -> None:
         while waiting:
             server = next((each for each in self._servers if each.trial is None), None)
             if server is None:
                 if len(self._servers) == self._jobs:
                     return
-                server = _Server.forked(reported(self._judge), self._rules, self._servers)
-                self._add(server)
+                server = _Server(self._reported, self._rules, self._servers)
+                self._servers.append(server)
+                self._selector.register(server.replies, selectors.EVENT_READ, server)
             server.take(waiting.popleft())
 
     def _hear(
@@ -179,7 +168,16 @@ class Judges:
                 yield trial, _partial(trial, _too_late(trial))
 
     def _unprotected(self, case: Case) -> ModelReport:
-        return reported(self._judge)(case.path, case.asked, Watcher(), ())
+        return self._reported(case.path, case.asked, Watcher(), ())
+
+    def _reported(
+        self, path: str, asked: Any, watcher: Watcher, without: Collection[str]
+    ) -> ModelReport:
+        """A judge's report, whatever happens in it."""
+        try:
+            return self._judge(asked, watcher, without)
+        except Exception as error:
+            return ModelReport(path, error=_sentence(error))
 
     def _discard(self, server: _Server) -> None:
         self._servers.remove(server)
@@ -196,18 +194,6 @@ class Judges:
         trial.crashes.append((rule.code, finding))
         trial.rule = None
         return None
-
-
-def reported(judge: Judge) -> Reported:
-    """A judge that makes a report, whatever happens in it."""
-
-    def report(path: str, asked: Any, watcher: Watcher, without: Collection[str]) -> ModelReport:
-        try:
-            return judge(asked, watcher, without)
-        except Exception as error:
-            return ModelReport(path, error=_sentence(error))
-
-    return report
 
 
 def _sentence(error: Exception) -> str:
@@ -247,24 +233,18 @@ def _with_crashes(report: ModelReport, trial: _Trial) -> ModelReport:
 class _Server:
     """One judge, seen from this side: which trial it has, and the pipes to and from it."""
 
-    def __init__(self, child: int, requests: int, replies: int, rules: dict[str, Rule]) -> None:
+    def __init__(self, judge: Reported, rules: dict[str, Rule], others: Sequence[_Server]) -> None:
         self._rules = rules
         self.trial: _Trial | None = None
         self.is_open = True
         self._ending = ""
         self._parts: list[bytes] = []
-        self._child, self._requests, self.replies = child, requests, replies
+        theirs, self._requests = os.pipe()
+        inherited = [self._requests, *(fd for each in others for fd in each.ends)]
+        self._child, self.replies = fork(lambda writer: serve(judge, theirs, writer, inherited))
+        os.close(theirs)
         with contextlib.suppress(OSError):  # it did so itself, or is gone
             os.setpgid(self._child, self._child)
-
-    @classmethod
-    def forked(cls, judge: Reported, rules: dict[str, Rule], others: Sequence[_Server]) -> _Server:
-        """A copy of this process."""
-        theirs, requests = os.pipe()
-        inherited = [requests, *(fd for each in others for fd in each.ends)]
-        child, replies = fork(lambda writer: serve(judge, theirs, writer, inherited))
-        os.close(theirs)
-        return cls(child, requests, replies, rules)
 
     @property
     def ends(self) -> tuple[int, int]:

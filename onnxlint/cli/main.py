@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 
-from onnxlint import early_judge
 from onnxlint.cli.streams import leave, prepare_streams
 from onnxlint.safety.memory import is_out_of_memory
 from onnxlint.safety.printable import printable_lines
@@ -126,7 +125,6 @@ def main() -> None:
         status = _told(_sentence(error), 2)
         if os.environ.get("ONNXLINT_DEBUG"):
             raise
-    early_judge.end_unused()
     if "mpi4py.MPI" in sys.modules:  # its other processes end when Python does
         sys.exit(status)
     leave(status)

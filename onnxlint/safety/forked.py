@@ -81,17 +81,12 @@ def fork(serve: Callable[[int], None]) -> tuple[int, int]:
     try:
         gc.freeze()  # to look for garbage in what is inherited would copy it, page by page
         os.close(reader)
-        settle(parent)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        end_with_parent(parent)
+        faulthandler.disable()  # the parent tells of a crash
         serve(writer)
     finally:
         os._exit(1)
-
-
-def settle(parent: int) -> None:
-    """Makes a forked child one that ends when its parent does, and leaves it to tell of crashes."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    end_with_parent(parent)
-    faulthandler.disable()
 
 
 class Isolated:
