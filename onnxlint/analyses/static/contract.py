@@ -64,8 +64,6 @@ class Contract:
     those that the model has. What it does not have is in `unknown`.
     """
 
-    asked_by: ClassVar = ("promises", "the configuration promises nothing of the model")
-
     def __init__(self, graph: Graph, layers: Layers, settings: Settings) -> None:
         self._graph, self._layers, self._settings = graph, layers, settings
         self.architecture: Architecture = settings.architecture
@@ -188,6 +186,12 @@ class Contract:
                 by_module[module] = node.output
         by_node.pop("", None)
         return by_module | by_node | own
+
+
+class DeclaredContract(Contract):
+    """The contract, where the configuration promises anything: what rules hold a model to."""
+
+    asked_by: ClassVar = ("promises", "the configuration promises nothing of the model")
 
 
 def _with_parents(module: str | None) -> Iterator[str]:

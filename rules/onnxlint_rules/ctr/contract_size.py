@@ -2,12 +2,23 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, Graph, NotApplicable, Preflight, Severity, rule
+from onnxlint import (
+    Contract,
+    DeclaredContract,
+    Finding,
+    Graph,
+    NotApplicable,
+    Preflight,
+    Severity,
+    rule,
+)
 from onnxlint_rules.ctr._bounds import size_text
 
 
 @rule("CTR011", "contract-size", severity=Severity.ERROR)
-def contract_size(contract: Contract, graph: Graph, preflight: Preflight) -> Iterator[Finding]:
+def contract_size(
+    contract: DeclaredContract, graph: Graph, preflight: Preflight
+) -> Iterator[Finding]:
     """A file, a number of parameters or of nodes beyond its budget.
 
     Why: what is downloaded, kept on a phone or loaded at every start has a limit that nobody looks
@@ -54,7 +65,9 @@ def contract_size(contract: Contract, graph: Graph, preflight: Preflight) -> Ite
             yield _beyond(contract, key, f"number of {key}", seen, most, key)
 
 
-def _beyond(contract: Contract, key: str, what: str, seen: int, most: int, unit: str) -> Finding:
+def _beyond(
+    contract: DeclaredContract, key: str, what: str, seen: int, most: int, unit: str
+) -> Finding:
     shown, limit = (
         (size_text(seen), size_text(most)) if unit == "bytes" else (f"{seen:,}", f"{most:,}")
     )
