@@ -39,7 +39,8 @@ class _Teller(Watcher):
         self.tell(BEGINS, json.dumps([doing, rule.code if rule is not None else None]).encode())
 
     def found(self, diagnostics: list[Diagnostic]) -> None:
-        self.tell(FOUND, encode(diagnostics))
+        if diagnostics:  # what begins next says that the rule has ended
+            self.tell(FOUND, encode(diagnostics))
 
     def check_unharmed(self) -> None:
         try:

@@ -166,6 +166,7 @@ class RuleRunner:
 
     def report(self, path: str, sha256: str | None) -> ModelReport:
         """Everything in its stable order."""
+        self._watcher.begins("the report")
         parts = self._contributions()
         losses = [*parts.losses, *self._rules_not_run(), *self._runs_ended()]
         told = [*map(_reported, losses)]

@@ -164,12 +164,9 @@ class _Names(dict[str, Any]):
         super().__init__(own)
 
     def __missing__(self, name: str) -> Any:
-        import onnxlint
-
-        if name in _INNER:
-            return getattr(importlib.import_module(_INNER[name]), name)
+        home = _INNER.get(name, "onnxlint")
         try:
-            return getattr(onnxlint, name)
+            return getattr(importlib.import_module(home), name)
         except AttributeError:
             raise KeyError(name) from None
 

@@ -29,13 +29,14 @@ def command(idle: float, detach: bool) -> None:
     """
     if not hasattr(os, "fork"):
         raise click.UsageError("'serve' requires a system with fork; lint without it")
+    from onnxlint.cli.main import main
     from onnxlint.resident.request import address
     from onnxlint.resident.server import Server, ServerError, is_served
 
     if detach and is_served(address()):
         return
     try:
-        server = Server(idle * 60)
+        server = Server(idle * 60, main)
     except ServerError as error:
         raise click.ClickException(str(error)) from error
     if detach:

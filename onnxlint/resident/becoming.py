@@ -13,7 +13,7 @@ from onnxlint.resident.request import Request
 
 
 def become(request: Request, streams: list[int]) -> None:
-    """Runs the command, in all as if it had been started where the request comes from."""
+    """Makes this process, in all, one that was started where the request comes from."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -29,9 +29,6 @@ def become(request: Request, streams: list[int]) -> None:
     sys.stdin, sys.stdout, sys.stderr = (
         _text(0, "r", "strict"), _text(1, "w", "strict"), _text(2, "w", "backslashreplace")
     )  # fmt: skip
-    from onnxlint.cli.main import main
-
-    main()
 
 
 def _limit(request: Request) -> None:

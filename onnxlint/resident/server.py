@@ -9,6 +9,7 @@ import selectors
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from onnxlint.resident import warmth
@@ -51,10 +52,13 @@ class _Client:
 
 
 class Server:
-    """Serves commands at a socket of this user's, until none asked for `idle` seconds."""
+    """Serves commands at a socket of this user's, until none asked for `idle` seconds.
 
-    def __init__(self, idle: float) -> None:
-        self._idle, self._last = idle, time.monotonic()
+    A fork of it runs `command`, with the arguments and all else of the process that asked.
+    """
+
+    def __init__(self, idle: float, command: Callable[[], None]) -> None:
+        self._idle, self._last, self._command = idle, time.monotonic(), command
         self._path = address()
         self._selector = selectors.DefaultSelector()
         self._clients: list[_Client] = []
@@ -170,6 +174,7 @@ class Server:
         try:
             self._leave_to(client)
             become(request, client.streams)
+            self._command()
         finally:
             os._exit(2)
 

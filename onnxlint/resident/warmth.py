@@ -9,14 +9,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-_PACKAGES = ("onnxlint.analyses", "onnxlint.model", "onnxlint.rules", "onnxlint_rules")
+_PACKAGES = ("onnxlint.analyses", "onnxlint.model", "onnxlint.reporters", "onnxlint.rules")
 """All of their modules are loaded; none of them loads what runs models."""
 
 _MODULES = (
     "numpy", "onnx.helper", "onnx.numpy_helper", "onnx.shape_inference", "onnx.checker",
-    "onnxlint.cli.check", "onnxlint.cli.progress", "onnxlint.job_pool", "onnxlint.pipeline",
-    "onnxlint.reporters.text", "onnxlint.report_cache", "onnxlint.runtime.statistics.measure",
-    "onnxlint.runtime.shape_inference.inference", "ctypes",
+    "onnxlint.cli.check", "onnxlint.cli.output", "onnxlint.cli.presentation",
+    "onnxlint.cli.progress", "onnxlint.cli.recording", "onnxlint.cli.reporting",
+    "onnxlint.cli.verdict", "onnxlint.job_pool", "onnxlint.pipeline", "onnxlint.report_cache",
+    "onnxlint.runtime.statistics.compiled", "onnxlint.runtime.shape_inference.inference", "ctypes",
+    "tempfile",
 )  # fmt: skip
 
 State = dict[str, tuple[int, int] | None]
@@ -26,6 +28,7 @@ State = dict[str, tuple[int, int] | None]
 def load() -> None:
     """Loads what a command may need, but for what runs models."""
     from onnxlint.light_onnx import use_light_onnx
+    from onnxlint.rules.packs import discover
 
     use_light_onnx()
     for name in _MODULES:
@@ -33,6 +36,8 @@ def load() -> None:
     for package in _PACKAGES:
         for name in _modules_of(package):
             importlib.import_module(name)
+    for rule in discover().rules:
+        importlib.import_module(rule.module)
 
 
 def _modules_of(package: str) -> Iterator[str]:
@@ -52,7 +57,8 @@ def state() -> State:
     files = {Path(each).resolve() for each in loaded if each}
     passive = (*installed, Path(os.__file__).resolve().parent)
     own = [each for each in files if not any(map(each.is_relative_to, passive))]
-    return {str(path): _of(str(path)) for path in (*folders, *sorted(own))}
+    places = {each.parent for each in own}  # where new modules and rules appear
+    return {str(path): _of(str(path)) for path in (*folders, *sorted(places), *sorted(own))}
 
 
 def has_changed(known: State) -> bool:

@@ -65,9 +65,7 @@ def contract_size(
             yield _beyond(contract, key, f"number of {key}", seen, most, key)
 
 
-def _beyond(
-    contract: DeclaredContract, key: str, what: str, seen: int, most: int, unit: str
-) -> Finding:
+def _beyond(contract: Contract, key: str, what: str, seen: int, most: int, unit: str) -> Finding:
     shown, limit = (
         (size_text(seen), size_text(most)) if unit == "bytes" else (f"{seen:,}", f"{most:,}")
     )
