@@ -172,17 +172,16 @@ class Tensor(Struct, eq=False):
 
     def _array(self) -> Array:
         import numpy as np
-        from onnx import numpy_helper
 
         if self.fill:
             return np.broadcast_to(self._repeated(), self.dims)
         raw = self._raw()
         self._require(raw)
-        if raw is None:
-            return numpy_helper.to_array(self.proto)
-        if (bits(self.element_type) or 8) < 8:
-            return numpy_helper.to_array(self._with_raw(bytes(raw)))
-        return np.frombuffer(raw, stored_dtype(self.element_type), self.size).reshape(self.dims)
+        if raw is not None and (bits(self.element_type) or 8) >= 8:
+            return np.frombuffer(raw, stored_dtype(self.element_type), self.size).reshape(self.dims)
+        from onnx import numpy_helper  # loads for long, and large tensors are raw
+
+        return numpy_helper.to_array(self.proto if raw is None else self._with_raw(bytes(raw)))
 
     def numbers(self) -> list[float] | None:
         """All elements as Python's numbers; None where they are not float32, or cannot be read.

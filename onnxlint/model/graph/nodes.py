@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
@@ -433,13 +433,32 @@ def _reads_ahead(node: Node, value: Value) -> bool:
 
 def attribute_value(attribute: AttributeProto, default: Any) -> Any:
     """A plain Python value of an attribute; `default` where it is of another type."""
-    from onnx.helper import get_attribute_value
-
-    try:
-        value = get_attribute_value(attribute)
-    except ValueError:  # a type that this onnx does not know
+    field, is_list = _attribute_fields().get(attribute.type, ("", False))
+    if not field or attribute.ref_attr_name:
         return default
-    if isinstance(value, bytes):
+    value = getattr(attribute, field)
+    if is_list:
+        value = [*value]
+    elif isinstance(value, bytes):
         value = value.decode(errors="replace")
     fits = default is None or isinstance(value, type(default))
     return value if fits else default
+
+
+@cache
+def _attribute_fields() -> dict[int, tuple[str, bool]]:
+    """Where an attribute of each type has its value, and whether that is a list."""
+    from onnx import AttributeProto
+
+    single = {
+        "FLOAT": "f", "INT": "i", "STRING": "s", "TENSOR": "t", "SPARSE_TENSOR": "sparse_tensor",
+        "GRAPH": "g", "TYPE_PROTO": "tp",
+    }  # fmt: skip
+    several = {
+        "FLOATS": "floats", "INTS": "ints", "STRINGS": "strings", "TENSORS": "tensors",
+        "SPARSE_TENSORS": "sparse_tensors", "GRAPHS": "graphs", "TYPE_PROTOS": "type_protos",
+    }  # fmt: skip
+    types = AttributeProto.AttributeType
+    return {types.Value(name): (field, False) for name, field in single.items()} | {
+        types.Value(name): (field, True) for name, field in several.items()
+    }
