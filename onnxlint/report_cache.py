@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,14 @@ from msgspec.structs import replace
 
 from onnxlint.job import Job
 from onnxlint.report import ModelReport, decode, encode
-from onnxlint.report_keys import State, Unkeyed, external_states, key_of
+from onnxlint.report_keys import (
+    State,
+    Unkeyed,
+    code_state,
+    external_states,
+    key_of,
+    own_code,
+)
 from onnxlint.safety.writing import placed
 from onnxlint.toml_tables import ConfigError
 
@@ -34,6 +42,9 @@ CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Reports of onnxlint;
 
 NO = ("", "0", "false", "f", "no", "n", "off")
 """What the command, too, takes for a no in `ONNXLINT_NO_CACHE`."""
+
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 class _Entry(Struct, frozen=True):
@@ -111,7 +122,7 @@ class ReportCache:
         """The report of a job, if nothing that it depends on has changed."""
         start, began = time.perf_counter(), time.time()
         try:
-            key = key_of(job)
+            key = key_of(job, self._code)
         except (Unkeyed, OSError, ValueError):  # an empty file cannot be mapped
             return Looked()
         file = self._file(key)
@@ -131,11 +142,26 @@ class ReportCache:
             return
         try:
             states = external_states(job.path, report.external or (), before=looked.began)
-            if key_of(job) != looked.key:
+            if key_of(job, self._code) != looked.key:
                 return
             self._write(looked.key, encode(_Entry(looked.key, states, report)))
         except (Unkeyed, OSError):  # a full disk, say: the report is there all the same
             return
+
+    def _code(self) -> str:
+        """The hash of our code, remembered for the state that its files are in."""
+        state = code_state()
+        file = self.folder / state[:2] / f"{state}.code"
+        with contextlib.suppress(OSError, ValueError):
+            known = file.read_text("ascii")
+            if _HASH.fullmatch(known):
+                return known
+        code = own_code()
+        with contextlib.suppress(OSError):  # a full disk, say
+            self._prepare(file.parent)
+            with placed(file, 0o600) as stream:
+                stream.write(code.encode())
+        return code
 
     def _write(self, key: str, payload: bytes) -> None:
         if len(payload) > LARGEST_ENTRY:
