@@ -44,7 +44,13 @@ NO = ("", "0", "false", "f", "no", "n", "off")
 """What the command, too, takes for a no in `ONNXLINT_NO_CACHE`."""
 
 
-_HASH = re.compile("[0-9a-f]{64}")
+CODES = "codes"
+"""The file with hashes of code."""
+
+MOST_CODES = 16
+"""Installations, or states of one that is worked on, whose hash is remembered; a choice."""
+
+_CODE = re.compile("^([0-9a-f]{64}) ([0-9a-f]{64})$", re.MULTILINE)
 
 
 class _Entry(Struct, frozen=True):
@@ -150,18 +156,23 @@ class ReportCache:
 
     def _code(self) -> str:
         """The hash of our code, remembered for the state that its files are in."""
-        state = code_state()
-        file = self.folder / state[:2] / f"{state}.code"
-        with contextlib.suppress(OSError, ValueError):
-            known = file.read_text("ascii")
-            if _HASH.fullmatch(known):
-                return known
-        code = own_code()
-        with contextlib.suppress(OSError):  # a full disk, say
-            self._prepare(file.parent)
-            with placed(file, 0o600) as stream:
-                stream.write(code.encode())
-        return code
+        return self._codes().get(code_state()) or own_code()
+
+    def _codes(self) -> dict[str, str]:
+        """The hashes of code that were remembered, by the state of its files."""
+        try:
+            told = (self.folder / CODES).read_text("ascii")
+        except (OSError, ValueError):
+            return {}
+        return {found[1]: found[2] for found in _CODE.finditer(told)}
+
+    def _remember_code(self) -> None:
+        codes = self._codes()
+        if code_state() in codes:
+            return
+        kept = [*[*codes.items()][1 - MOST_CODES :], (code_state(), own_code())]
+        with placed(self.folder / CODES, 0o600) as stream:
+            stream.write("".join(f"{state} {code}\n" for state, code in kept).encode())
 
     def _write(self, key: str, payload: bytes) -> None:
         if len(payload) > LARGEST_ENTRY:
@@ -170,6 +181,7 @@ class ReportCache:
         self._prepare(file.parent)
         with placed(file, 0o600) as stream:
             stream.write(MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+        self._remember_code()
         self._added = True
 
     def _prepare(self, folder: Path) -> None:
