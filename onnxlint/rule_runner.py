@@ -78,8 +78,8 @@ class RuleRunner:
             arguments |= {name: self._wished(kind) for name, kind in rule.wishes.items()}
             self._call(rule, arguments)
             self._ran.append(rule.code)
-            asked = (*rule.requests.values(), *rule.wishes.values())
-            self._is_timed |= any(map(is_timed, asked))
+            had = [kind for name, kind in rule.wishes.items() if arguments[name] is not None]
+            self._is_timed |= any(map(is_timed, (*rule.requests.values(), *had)))
         except NotApplicable as reason:
             self._not_applicable[rule.code] = str(reason)
         except MisfitError as error:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import _signal as signal  # type: ignore[import-not-found]  # the whole module loads for long
 import os
 import sys
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the module `typing` takes as long to load as all that this does
+    from typing import Any, NoReturn
 
 OPT_OUT = "ONNXLINT_NO_SERVER"
 """Set to anything but 0 or nothing, no command asks a resident process."""

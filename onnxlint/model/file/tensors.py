@@ -283,11 +283,16 @@ class Tensor(Struct, eq=False):
         return self.files.pieces(location, start + offset, length, step)
 
 
-@cache
-def _typed_field(element_type: int) -> str | None:
-    from onnx.helper import tensor_dtype_to_field
+_TYPED_FIELDS = {
+    "undefined": None, "float": "float_data", "complex64": "float_data", "double": "double_data",
+    "complex128": "double_data", "int64": "int64_data", "uint32": "uint64_data",
+    "uint64": "uint64_data", "string": "string_data",
+}  # fmt: skip
+"""The fields of the specification for elements one by one; of all other types `int32_data`."""
 
-    return None if dtype_name(element_type) == "undefined" else tensor_dtype_to_field(element_type)
+
+def _typed_field(element_type: int) -> str | None:
+    return _TYPED_FIELDS.get(dtype_name(element_type), "int32_data")
 
 
 @cache
