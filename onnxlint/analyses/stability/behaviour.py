@@ -151,12 +151,11 @@ class Behaviour:
 
     @cached_property
     def _repetitions(self) -> list[Repeat]:
-        feed = self._feeds[0]
-        first, second = self._run(feed), self._run(feed)
+        first, second = self._twice
         found = [(difference, True) for difference in self._differences(first, second)]
         seen = {difference.value for difference, _ in found}
         if any(d.exceeds(SUSPICIOUS) for d in self._differences(self._first_outputs, first)):
-            anew = self._differences(first, self._run(feed, fresh=True))
+            anew = self._differences(first, self._run(self._feeds[0], fresh=True))
             found += [(difference, False) for difference in anew if difference.value not in seen]
         return [Repeat(d, within, self._rounding.drawn_by(d.value)) for d, within in found]
 
@@ -321,16 +320,16 @@ class Behaviour:
         if self._unoptimisable is not None:
             return [Divergence(self._first_refused(), refusal=self._unoptimisable)]
         self._work.check(Question.OPTIMISED)
-        written = self._written
+        shipped, written = self._twice[0], self._written  # in this order: it is loaded so
         if isinstance(written, RuntimeFailure):
             return [Divergence("none", refusal=written)]
-        found = self._differences(written, self._shipped)
+        found = self._differences(written, shipped)
         return [Divergence("all", difference=d) for d in found]
 
     @cached_property
-    def _shipped(self) -> Outputs:
-        """What the first feed gives at the usual level."""
-        return self._run(self._feeds[0])
+    def _twice(self) -> tuple[Outputs, Outputs]:
+        """What the first feed gives at the usual level, two times in one session."""
+        return self._run(self._feeds[0]), self._run(self._feeds[0])
 
     @cached_property
     def _written(self) -> Outputs | RuntimeFailure:

@@ -11,7 +11,7 @@ float32, without running anything backwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,6 +43,14 @@ LARGE_STEP = 0.1
 
 DIRECTIONS = 32
 """Random directions to average over: each sample has one of its own in every run."""
+
+LEAST_RUNS = 4
+"""So many runs are made at least, if there are directions for as many: fewer tell nothing of how
+much they differ."""
+
+SETTLED = 0.25
+"""Relative standard error of the gradient from which on no further run is made. Where layers have
+thousands of elements, four directions give it; the limits of rules are powers of ten apart."""
 
 READ_BYTES = 256 * 1024 * 1024
 """Runs for further directions are made while all values and weights together come to no more: by
@@ -267,7 +275,10 @@ class _Meter:
         return _rms([reading.gradient(cut) for reading in self._readings(cut, step)])
 
     def _readings(self, start: int, step: float) -> list[_Reading]:
-        return [self._run(start, step) for _ in range(self._runs)]
+        readings: list[_Reading] = []
+        while len(readings) < self._runs and not _is_settled(readings, start):
+            readings.append(self._run(start, step))
+        return readings
 
     def _run(self, start: int, step: float) -> _Reading:
         import numpy as np
@@ -364,6 +375,28 @@ def _oldest_opset() -> int:
     from onnxlint.runtime.perturbed_copy import OLDEST_OPSET
 
     return OLDEST_OPSET
+
+
+def _is_settled(readings: list[_Reading], start: int) -> bool:
+    """Whether further directions would hardly change the gradient at a cut, or the gains to it."""
+    if len(readings) < LEAST_RUNS:
+        return False
+    gains = zip(*(reading.gains[start:] for reading in readings), strict=True)
+    sides = zip(*(reading.sides[start:] for reading in readings), strict=True)
+    product = [reading.gradient(start) for reading in readings]
+    along = math.hypot(*map(_relative_error, gains))
+    return max(along, _relative_error(product), *map(_relative_error, sides)) <= SETTLED
+
+
+def _relative_error(numbers: Sequence[float]) -> float:
+    """The standard error of an RMS, as a part of it; 0 where all are 0."""
+    largest, count = max(numbers), len(numbers)
+    if not largest:
+        return 0.0
+    squares = [(number / largest) ** 2 for number in numbers]
+    mean = sum(squares) / count
+    spread = sum((square - mean) ** 2 for square in squares) / (count - 1)
+    return math.sqrt(spread / count) / (2 * mean)
 
 
 def _mean(readings: list[_Reading]) -> _Reading:
