@@ -63,15 +63,32 @@ class RuleRunner:
         self._misfit: MisfitError | None = None
         self._ran: list[str] = []
         self._is_timed = False
+        self._doing: tuple[str, Rule | None] | None = None
 
     def run(self, rule: Rule) -> None:
-        """Runs one rule; what it raises becomes a finding of ours, and the others still run."""
+        """Runs one rule; what it raises becomes a finding of ours, and the others still run.
+
+        It may be run while another one waits for the worker.
+        """
+        before = self._doing
+        try:
+            self._run(rule)
+        finally:
+            self._doing = before
+        if before is not None:
+            self._watcher.begins(*before)
+
+    def _begin(self, doing: str, rule: Rule | None = None) -> None:
+        self._doing = doing, rule
+        self._watcher.begins(doing, rule)
+
+    def _run(self, rule: Rule) -> None:
         if self.analyses.get(Budget).is_overdrawn:
             self._too_late.append(rule.code)
             return
         try:
             self._check_applicable(rule)
-            self._watcher.begins(f"analyses for {rule.name}")
+            self._begin(f"analyses for {rule.name}")
             arguments: dict[str, Any] = {
                 name: self.analyses.get(kind) for name, kind in rule.requests.items()
             }
@@ -111,7 +128,7 @@ class RuleRunner:
     def _call(self, rule: Rule, arguments: dict[str, Any]) -> None:
         """Takes in what a rule yields, all of it or, if it crashes, none."""
         seconds = max(LEAST_RULE_SECONDS, self._job.settings.time_limit * RULE_SHARE)
-        self._watcher.begins(rule.name, rule)
+        self._begin(rule.name, rule)
         with (
             _at_home(),
             redirect_stdout(sys.stderr),
