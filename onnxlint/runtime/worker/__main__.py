@@ -31,6 +31,7 @@ from onnxlint.runtime.protocol import (
     Totalled,
 )
 from onnxlint.runtime.statistics.accumulate import Totals
+from onnxlint.runtime.statistics.measure import is_finite
 from onnxlint.runtime.worker.taps import Taps
 from onnxlint.safety.limits import end_with_parent, limit_memory
 
@@ -163,7 +164,7 @@ class _Seeing:
     def __init__(self, request: Run, totals: Totals) -> None:
         self._watches = {watch.name: watch for watch in request.watched}
         self._samples, self._held = request.samples, request.held
-        self._kept = frozenset(request.kept)
+        self._kept, self._only_finite = frozenset(request.kept), request.only_finite
         self._room = request.room
         self.kept: dict[str, Any] = {}
         self._met: Counter[str] = Counter()
@@ -182,7 +183,7 @@ class _Seeing:
             self._hold(name, array)
         if name not in self._watches:
             return
-        if name not in self.types or array.nbytes > _LARGEST_KEPT:
+        if name not in self.types or array.nbytes > _LARGEST_KEPT or self._only_finite:
             self.take_all({name: array})
             return
         key = name, array.shape
@@ -210,7 +211,11 @@ class _Seeing:
 
     def take_all(self, arrays: dict[str, Array]) -> None:
         watched = [self._watches[name] for name in arrays]
-        self.is_finite &= self.totals.add(watched, arrays, self._samples)
+        if self._only_finite:
+            real = (arrays[watch.name] for watch in watched if not watch.sizes_only)
+            self.is_finite = self.is_finite and all(map(is_finite, real))
+        else:
+            self.is_finite &= self.totals.add(watched, arrays, self._samples)
         self.types |= {name: _type(array) for name, array in arrays.items()}
 
 
