@@ -98,10 +98,11 @@ class JudgingSession:
     def _run_rules(self, runner: RuleRunner, worker: Worker | None) -> None:
         """Runs all rules, those that run no model while processes are waited for."""
         rules = sorted(self._rules, key=_effort)
-        static = StaticRules(runner, [rule for rule in rules if not wants_worker(rule)])
+        running = [rule for rule in rules if wants_worker(rule)]
+        static = StaticRules(runner, [rule for rule in rules if not wants_worker(rule)], running)
         static.run_beside_children()
         with nullcontext() if worker is None else static.run_beside(worker):
-            for rule in filter(wants_worker, rules):
+            for rule in running:
                 runner.run(rule)
                 static.check()
         static.run_all()

@@ -1,10 +1,14 @@
-"""The rules that run no model: they run while processes are waited for that do."""
+"""What is done while processes are waited for: rules that run no model, and the others' static part.
+
+All of it is done in one process, which never waits for another while there is something to do.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from onnxlint.asking import beside, rests_on
@@ -16,10 +20,11 @@ if TYPE_CHECKING:
 
 
 class StaticRules:
-    """Those that have not run yet, one after the other."""
+    """Those that have not run yet, one after the other; then what `others` can be prepared by."""
 
-    def __init__(self, runner: RuleRunner, rules: Sequence[Rule]) -> None:
+    def __init__(self, runner: RuleRunner, rules: Sequence[Rule], others: Sequence[Rule]) -> None:
         self._runner, self._left = runner, deque(rules)
+        self._preparing = chain.from_iterable(map(runner.preparing, others))
         self._obstacle: BaseException | None = None
 
     def run_beside_children(self) -> None:
@@ -48,9 +53,11 @@ class StaticRules:
 
     def _run_one(self) -> bool:
         """Whether there was one; what ends more than a rule is kept until nobody waits."""
-        if not self._left or self._obstacle is not None:
+        if self._obstacle is not None:
             return False
         try:
+            if not self._left:
+                return next(self._preparing, self) is not self
             self._runner.run(self._left.popleft())
         except BaseException as obstacle:
             self._obstacle = obstacle
