@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,20 @@ class RuleRunner:
             self._doing = before
         if before is not None:
             self._watcher.begins(*before)
+
+    def put_in_order(self, rules: Sequence[Rule]) -> None:
+        """Orders what was taken in by these rules, whichever of them ran while others waited."""
+        places = {rule.code: place for place, rule in enumerate(rules)}
+
+        def by_rule(code: str) -> int:
+            return places.get(code, len(places))
+
+        self._findings.sort(key=lambda finding: by_rule(finding.code))
+        self.fixes.sort(key=lambda judged: by_rule(judged[0].code))
+        self._crashed.sort(key=by_rule)
+        self._too_late.sort(key=by_rule)
+        reasons = self._not_applicable
+        self._not_applicable = {code: reasons[code] for code in sorted(reasons, key=by_rule)}
 
     def preparing(self, rule: Rule) -> Iterator[None]:
         """Does what a rule will need, step by step, while others wait; nothing of it is told.

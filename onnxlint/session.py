@@ -99,13 +99,15 @@ class JudgingSession:
         """Runs all rules, those that run no model while processes are waited for."""
         rules = sorted(self._rules, key=_effort)
         running = [rule for rule in rules if wants_worker(rule)]
-        static = StaticRules(runner, [rule for rule in rules if not wants_worker(rule)], running)
+        others = [rule for rule in rules if not wants_worker(rule)]
+        static = StaticRules(runner, others, running)
         static.run_beside_children()
         with nullcontext() if worker is None else static.run_beside(worker):
             for rule in running:
                 runner.run(rule)
                 static.check()
         static.run_all()
+        runner.put_in_order([*others, *running])
 
 
 def _effort(rule: Rule) -> int:
