@@ -107,7 +107,8 @@ class Node(Struct, eq=False):
 
     `inputs` and `outputs` keep their slots: an omitted optional one is `None`. `name` may be empty
     and need not be unique. `domain` is empty for the standard one, and `op` the operator with its
-    domain: `Conv`, `com.microsoft::FusedConv`.
+    domain: `Conv`, `com.microsoft::FusedConv`. `attribute_list` are its attributes as they stand in
+    the file, one name maybe twice.
     """
 
     proto: NodeProto
@@ -120,6 +121,7 @@ class Node(Struct, eq=False):
     domain: str = ""
     op_type: str = ""
     op: str = ""
+    attribute_list: tuple[AttributeProto, ...] = ()
     _many: dict[str, AttributeProto] | None = None
     _slots: dict[Value, list[int]] | None = None
     _source: tuple[str | None, ...] | None = None
@@ -128,6 +130,7 @@ class Node(Struct, eq=False):
         self.name, self.op_type = self.proto.name, intern(self.proto.op_type)
         self.domain = plain_domain(self.proto.domain)
         self.op = intern(f"{self.domain}::{self.op_type}") if self.domain else self.op_type
+        self.attribute_list = tuple(self.proto.attribute)
 
     @property
     def is_random(self) -> bool:
@@ -185,7 +188,7 @@ class Node(Struct, eq=False):
     @property
     def attributes(self) -> Mapping[str, AttributeProto]:
         """Its attributes by name, as protobuf."""
-        return {attribute.name: attribute for attribute in self.proto.attribute}
+        return {attribute.name: attribute for attribute in self.attribute_list}
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """An attribute as a plain Python value (int, float, str, list, TensorProto …).
@@ -193,7 +196,7 @@ class Node(Struct, eq=False):
         `default` where it is absent, refers to a function's attribute, or is of another type than
         the default or the operator's schema.
         """
-        found = self._named(name)
+        found = self._named(name) if self.attribute_list else None
         if found is None or found.ref_attr_name:
             return default
         known = self._attribute_types.get(name)
@@ -202,7 +205,7 @@ class Node(Struct, eq=False):
 
     def _named(self, name: str) -> AttributeProto | None:
         """The attribute of the name; of several the first that refers to no other one."""
-        attributes = self.proto.attribute
+        attributes = self.attribute_list
         if len(attributes) <= FEW:
             named = [attribute for attribute in attributes if attribute.name == name]
             plain = (attribute for attribute in named if not attribute.ref_attr_name)

@@ -9,7 +9,6 @@ inference goes on.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
@@ -30,6 +29,7 @@ from onnx import (
 
 from onnxlint.model.file.messages import Container, containers, nested, subgraphs
 from onnxlint.model.graph.walk import postorder
+from onnxlint.runtime.shape_inference.inferred import Inferred
 
 if TYPE_CHECKING:
     from onnx import AttributeProto
@@ -65,11 +65,11 @@ Call: TypeAlias = tuple[NodeProto, Types]
 def infer(
     serialized: bytes, *, passing_by: Collection[str] = (), follows_constants: bool = True
 ) -> bytes:
-    """A line of JSON with onnx's complaints, then the model with the inferred types.
+    """Onnx's complaints and the inferred types, as `Inferred` encodes them.
 
-    The types of all values of a function stand in its `value_info`. Nothing is inferred of the
-    nodes whose tags are in `passing_by`. Constants are followed to the sizes that they give,
-    unless that asks for too much memory.
+    Those of functions are of all their values. Nothing is inferred of the nodes whose tags are in
+    `passing_by`. Constants are followed to the sizes that they give, unless that asks for too much
+    memory.
     """
     model = ModelProto.FromString(serialized)
     _import_veil(model)
@@ -93,8 +93,7 @@ def infer(
         node.domain, node.op_type = veiled.get(name, (node.domain, node.op_type))
     if follows_constants and _stopped_short(inferred):
         inferred = _infer_symbolically(inferred)
-    del inferred.graph.initializer[:]  # they say their own type
-    return json.dumps("\n".join(complaints)).encode() + b"\n" + bytes(inferred.SerializeToString())
+    return Inferred.of("\n".join(complaints), map(_types_in, containers(inferred))).encoded()
 
 
 def tagged(model: ModelProto) -> dict[str, NodeProto]:
@@ -294,7 +293,7 @@ def _note_calls(sites: dict[tuple[str, str], list[Call]], container: Container) 
                 pending.append((graph, visible))
 
 
-def types_in(container: Container) -> Iterator[tuple[str, TypeProto]]:
+def _types_in(container: Container) -> Iterator[tuple[str, TypeProto]]:
     """Name and type of the container's values, initializers left out."""
     infos: list[ValueInfoProto] = list(container.value_info)
     if isinstance(container, GraphProto):
@@ -303,7 +302,7 @@ def types_in(container: Container) -> Iterator[tuple[str, TypeProto]]:
 
 
 def _types(container: Container) -> Types:
-    types = dict(types_in(container))
+    types = dict(_types_in(container))
     for tensor in container.initializer if isinstance(container, GraphProto) else ():
         types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
     return types

@@ -58,6 +58,6 @@ def _identity(node: Node, same: Mapping[Value, Value]) -> Hashable:
     if node.subgraphs or node.is_random:
         return node
     inputs = [same.get(value, value) if value else None for value in node.inputs]
-    attributes = sorted([a.SerializeToString(deterministic=True) for a in node.proto.attribute])
+    attributes = sorted([a.SerializeToString(deterministic=True) for a in node.attribute_list])
     outputs = len(node.outputs), *(at for at, each in enumerate(node.outputs) if each is None)
     return node.scope, node.op, tuple(inputs), outputs, tuple(attributes)

@@ -23,7 +23,7 @@ Problem: TypeAlias = tuple[str, str]
 
 def incomplete(node: Node, typed: bool) -> Iterator[Problem]:
     """What every attribute must have, those of custom operators included."""
-    for attribute in node.proto.attribute:
+    for attribute in node.attribute_list:
         if not attribute.name:
             yield "an attribute has no name", "name the attribute, or remove it"
         elif typed and not attribute.type:
