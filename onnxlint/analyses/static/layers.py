@@ -106,7 +106,7 @@ class Layers:
         self._graph = graph
         self._trail = WayBack(self._earlier, self._start, self._longer)
         self._readers: dict[Value, int] = {}
-        self._wide: dict[Node, tuple[Value, Change] | None] = {}
+        self._steps: dict[Node, tuple[Value, Change] | None] = {}
         self._weights = WayBack(self._before_turning, self._stored, _turned)
 
     @classmethod
@@ -198,18 +198,17 @@ class Layers:
         change = _CHANGE_OF.get(node.op)
         if change is None:
             return None
-        if len(node.inputs) <= FEW:
-            return self._stepped(node, change)
-        if node not in self._wide:
-            self._wide[node] = self._stepped(node, change)
-        return self._wide[node]
+        if node not in self._steps:
+            self._steps[node] = self._stepped(node, change)
+        return self._steps[node]
 
     def _stepped(self, node: Node, change: Change) -> tuple[Value, Change] | None:
         if node.op == "BatchNormalization":
             change = Change.NONLINEAR if _uses_batch_statistics(node) else change
         elif len(node.outputs) > 1 and any(node.outputs[1:]):
             return None
-        computed = [value for value in node.inputs if value and value in self._computed]
+        every = self._computed
+        computed = [value for value in node.inputs if value in every]
         if not computed:
             return None
         is_first = computed[0] is node.inputs[0]

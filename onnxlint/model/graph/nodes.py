@@ -207,9 +207,13 @@ class Node(Struct, eq=False):
         """The attribute of the name; of several the first that refers to no other one."""
         attributes = self.attribute_list
         if len(attributes) <= FEW:
-            named = [attribute for attribute in attributes if attribute.name == name]
-            plain = (attribute for attribute in named if not attribute.ref_attr_name)
-            return next(plain, named[0] if named else None)
+            first = None
+            for attribute in attributes:
+                if attribute.name == name:
+                    if not attribute.ref_attr_name:
+                        return attribute
+                    first = first or attribute
+            return first
         if self._many is None:
             self._many = {}
             for attribute in reversed(attributes):
@@ -434,14 +438,24 @@ def _reads_ahead(node: Node, value: Value) -> bool:
     return value.producer.index >= node.index
 
 
+_FIELDS = {
+    0: ("", False), 1: ("f", False), 2: ("i", False), 3: ("s", False), 4: ("t", False),
+    5: ("g", False), 6: ("floats", True), 7: ("ints", True), 8: ("strings", True),
+    9: ("tensors", True), 10: ("graphs", True), 11: ("sparse_tensor", False),
+    12: ("sparse_tensors", True), 13: ("tp", False), 14: ("type_protos", True),
+}  # fmt: skip
+"""The field that holds the value of each type of attribute, by the type's number; whether it is a
+list. Onnx's own helper compares all types one by one."""
+
+
 def attribute_value(attribute: AttributeProto, default: Any) -> Any:
     """A plain Python value of an attribute; `default` where it is of another type."""
-    from onnx.helper import get_attribute_value
-
-    try:
-        value = get_attribute_value(attribute)
-    except ValueError:  # a type that this onnx does not know
+    if attribute.ref_attr_name or attribute.type not in _FIELDS:  # maybe of a newer onnx
         return default
+    field, is_list = _FIELDS[attribute.type]
+    value = getattr(attribute, field) if field else None
+    if is_list:
+        value = list(value)
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     fits = default is None or isinstance(value, type(default))

@@ -121,6 +121,11 @@ def behind(
     or a constant stands there, or the way runs in a circle. Who asks for very many values gives
     `most`, or takes a `WayBack`.
     """
+    nearest = None if value is None else value.producer
+    if nearest is None or nearest.op in ops:
+        return nearest
+    if nearest.op not in through:
+        return None
     makers = (at.producer for at in sources(value, through, most))
     return next((maker for maker in makers if maker is not None and maker.op in ops), None)
 

@@ -30,6 +30,12 @@ def incomplete(node: Node, typed: bool) -> Iterator[Problem]:
             yield f"attribute {attribute.name!r} has no type", f"set the type of {attribute.name!r}"
 
 
+def may_need(schema: Any) -> bool:
+    """Whether a node without attributes may lack one."""
+    op = f"{schema.domain}::{schema.name}" if schema.domain else schema.name
+    return op in _ALTERNATIVES or any(each.required for each in schema.attributes.values())
+
+
 def problems(node: Node, known: Mapping[str, Any]) -> Iterator[Problem]:
     """What the schema of an operator does not allow, and what it requires and is missing."""
     attributes = node.attributes

@@ -58,7 +58,7 @@ def conflicting_attribute_values(graph: Graph) -> Iterator[Finding]:
                 )
                 yield Finding(node, message, hint=f"move the value to {own}, or correct the type")
         names = [attribute.name for attribute in node.attribute_list]
-        if len(set(names)) < len(names):
+        if len(names) > 1 and len(set(names)) < len(names):
             name, count = Counter(names).most_common(1)[0]
             message, hint = f"attribute {name!r} is defined {count} times", f"keep one {name!r}"
             yield Finding(node, message, count, 1, "attributes of the name", hint=hint)
