@@ -17,6 +17,7 @@ from onnxlint.runtime.statistics.compiled import (
     Table,
     compiled,
     exponent_step,
+    kind_of,
     row_step,
 )
 from onnxlint.runtime.statistics.numpy_passes import (
@@ -64,9 +65,8 @@ class Measurement:
         """Takes the next elements in."""
         if not block.size:
             return
-        values = widened(block)
-        if not self._is_added_by_compiled_passes(values):
-            self._add(values)
+        if not self._is_added_by_compiled_passes(block):
+            self._add(widened(block))
         self._at += block.size
 
     @property
@@ -81,7 +81,7 @@ class Measurement:
         return reduce(merge, compiled_passes.values(), seen)
 
     def _is_added_by_compiled_passes(self, values: Array) -> bool:
-        if self._table is None or values.dtype != np.float32:
+        if self._table is None or kind_of(values.dtype) is None:
             return False
         seen = self._seen
         part = Part(
