@@ -10,7 +10,7 @@ from math import prod
 from msgspec import Struct
 
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import FEW, Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import (
     AFFINE,
     CASTING,
@@ -152,7 +152,7 @@ class Layers:
         assert step is not None  # or the way would end here
         before, change = step
         alone = trail.alone and self.readers(before) == 1
-        gravest = max(trail.change, change)
+        gravest = change if change > trail.change else trail.change
         return PathToLayer(trail.origin, trail.layer, node, trail, gravest, alone)
 
     def onwards(self, value: Value) -> Sequence[Value]:
@@ -195,11 +195,9 @@ class Layers:
 
     def _step(self, node: Node) -> tuple[Value, Change] | None:
         """The one computed value that a node reads, and what becomes of it."""
-        change = _CHANGE_OF.get(node.op)
-        if change is None:
-            return None
         if node not in self._steps:
-            self._steps[node] = self._stepped(node, change)
+            change = _CHANGE_OF.get(node.op)
+            self._steps[node] = None if change is None else self._stepped(node, change)
         return self._steps[node]
 
     def _stepped(self, node: Node, change: Change) -> tuple[Value, Change] | None:
@@ -208,7 +206,7 @@ class Layers:
         elif len(node.outputs) > 1 and any(node.outputs[1:]):
             return None
         every = self._computed
-        computed = [value for value in node.inputs if value in every]
+        computed = [value for value in node.inputs if value and value in every]
         if not computed:
             return None
         is_first = computed[0] is node.inputs[0]

@@ -390,7 +390,7 @@ def _scopes(graph: Graph) -> list[Scope]:
 def _parsed(serialized: bytes) -> TypeProto:
     from onnx import TypeProto
 
-    return TypeProto.FromString(serialized)
+    return TypeProto.FromString(serialized)  # type: ignore[no-any-return]
 
 
 def _failures(scopes: list[Scope], message: str) -> Iterator[InferenceFailure]:

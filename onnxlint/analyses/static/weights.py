@@ -153,6 +153,8 @@ class Weights:
         self._graph = graph
         self._readable = preflight.refusal is None
         self._statistics: dict[object, Statistics | None] = {}
+        self._known: dict[Tensor, Statistics | None] = {}
+        self._channels: dict[tuple[Node, int], ChannelMagnitude | None] = {}
         self._edges: dict[object, list[int]] = {}
         self._digests: dict[object, bytes | None] = {}
         self._protos: list[TensorProto] = []
@@ -167,6 +169,12 @@ class Weights:
 
         None for other integers, booleans and strings, and for unreadable data.
         """
+        if tensor not in self._known:
+            self._known[tensor] = self._of_data(tensor)
+        return self._known[tensor]
+
+    def _of_data(self, tensor: Tensor) -> Statistics | None:
+        """As `of`; what several tensors store is read once."""
         key = _key(tensor)
         if key not in self._statistics:
             self._protos.append(tensor.proto)  # kept, so that its id stays its own
@@ -236,6 +244,12 @@ class Weights:
 
         None where they lie scattered, hold NaN or infinities, or cannot be read.
         """
+        key = weight.node, weight.slot
+        if key not in self._channels:
+            self._channels[key] = self._channels_of(weight)
+        return self._channels[key]
+
+    def _channels_of(self, weight: Weight) -> ChannelMagnitude | None:
         import numpy as np
 
         seen = self.of(weight.tensor)
@@ -358,7 +372,7 @@ class Weights:
 
     def _is_surely_varied(self, tensor: Tensor) -> bool:
         """Whether a look at two elements shows that not all are the same."""
-        if _key(tensor) in self._statistics or not self._is_measured(tensor):
+        if tensor in self._known or not self._is_measured(tensor):
             return False
         edges = self._first_and_last(tensor)
         return edges is not None and bool((edges[0] != edges[1]).all())

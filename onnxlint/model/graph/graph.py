@@ -11,6 +11,7 @@ import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property, partial
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxlint.model.file.load import Model
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 T = TypeVar("T")
+
+_index = attrgetter("index")
 
 LONGEST_SHAPE = 128
 """Numbers of a constant that tells a shape, axes or pads: two for each of numpy's 64 axes."""
@@ -112,7 +115,8 @@ class Graph:
         groups = [self._nodes_by_op[op] for op in dict.fromkeys(ops) if op in self._nodes_by_op]
         if len(groups) < 2:
             return iter(groups[0] if groups else ())
-        return iter(sorted(chain.from_iterable(groups), key=self._order))
+        order = self._order if len(self.scopes) > 1 else _index
+        return iter(sorted(chain.from_iterable(groups), key=order))
 
     def _order(self, node: Node) -> tuple[int, int]:
         """Where a node stands in the file: a set of operators comes in an order by chance."""

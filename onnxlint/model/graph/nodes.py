@@ -127,10 +127,12 @@ class Node(Struct, eq=False):
     _source: tuple[str | None, ...] | None = None
 
     def __post_init__(self) -> None:
-        self.name, self.op_type = self.proto.name, intern(self.proto.op_type)
-        self.domain = plain_domain(self.proto.domain)
-        self.op = intern(f"{self.domain}::{self.op_type}") if self.domain else self.op_type
-        self.attribute_list = tuple(self.proto.attribute)
+        proto = self.proto
+        self.name, self.op_type, domain = proto.name, intern(proto.op_type), proto.domain
+        self.op = self.op_type
+        if domain and (plain := plain_domain(domain)):
+            self.domain, self.op = plain, intern(f"{plain}::{self.op_type}")
+        self.attribute_list = tuple(proto.attribute)
 
     @property
     def is_random(self) -> bool:
@@ -453,7 +455,7 @@ def attribute_value(attribute: AttributeProto, default: Any) -> Any:
     if attribute.ref_attr_name or attribute.type not in _FIELDS:  # maybe of a newer onnx
         return default
     field, is_list = _FIELDS[attribute.type]
-    value = getattr(attribute, field) if field else None
+    value: Any = getattr(attribute, field) if field else None
     if is_list:
         value = list(value)
     if isinstance(value, bytes):

@@ -42,7 +42,7 @@ def reach(
 def swept(
     start: Iterable[Value], nodes: Iterable[Node], stop: Collection[str]
 ) -> set[Node | Value]:
-    """What `reach` finds by `flows_to`, where these are all nodes, in order, and none has subgraphs.
+    """What `reach` finds by `flows_to`; these are all nodes, in order, and none has subgraphs.
 
     Of what leads nearly everywhere this takes a fraction of the time.
     """

@@ -15,7 +15,7 @@ from itertools import chain, count
 from onnx import ModelProto, NodeProto
 
 import onnxlint.runtime.shape_inference.ort_symbolic  # noqa: F401 - once, not in every child
-from onnxlint.model.file.messages import Container, subgraphs
+from onnxlint.model.file.messages import Container, containers, subgraphs
 from onnxlint.model.graph.walk import preorder
 from onnxlint.runtime.shape_inference.inference import (
     functions_of,
@@ -89,7 +89,7 @@ def _first_crash(
 
 def _in_order(model: ModelProto) -> Iterator[str]:
     """The tags of all nodes, each followed by what it owns, and by what it is the first to call."""
-    tagged(model)
+    tagged(containers(model))
     functions = functions_of(model)
 
     def inside(node: NodeProto) -> Iterator[NodeProto]:

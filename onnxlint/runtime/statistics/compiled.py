@@ -61,9 +61,10 @@ _TASK_BYTES = _EXPONENTS_AT + 2 * 8 * EXPONENT_BUCKETS
 class Part(NamedTuple):
     """Elements of a tensor, flat or not, to take in: all of them, or some from `start` on.
 
-    `values` are of a dtype that `kind_of` knows, the same for all parts of a key; `shape`, `dtype` and
-    `tiny`, the smallest normal number, are of the tensor. `samples` is how many its first axis counts where
-    rows of them are to be kept; the exponent of each `every`th element is counted (0: of none).
+    `values` are of a dtype that `kind_of` knows, the same for all parts of a key; `shape`, `dtype`
+    and `tiny`, the smallest normal number, are of the tensor. `samples` is how many its first axis
+    counts where rows of them are to be kept; the exponent of each `every`th element is counted (0:
+    of none).
     """
 
     key: Hashable
@@ -102,7 +103,8 @@ class Table:
             _VARYING.pack_into(self._tasks, entry.at, *entry.varying(part, rows))
             taken.append((part, entry, rows))
         if taken:
-            self._measure([each[1].row for each in taken], sum(each[0].values.nbytes for each in taken))
+            rows_of_them = [entry.row for _, entry, _ in taken]
+            self._measure(rows_of_them, sum(part.values.nbytes for part, _, _ in taken))
         for part, entry, rows in taken:
             if _REFUSED.unpack_from(self._tasks, entry.at + _REFUSED_AT)[0]:
                 left.append(part)
@@ -212,10 +214,11 @@ class _Entry:
             **dict(zip(_SEEN_NAMES, numbers, strict=True)),  # type: ignore[arg-type]
         )  # fmt: skip
         if self.channels:
-            low, high = self._extremes[:, 1]
-            seen = low <= high
-            result.channel_minimum = np.where(seen, low, np.float32(np.nan))
-            result.channel_maximum = np.where(seen, high, np.float32(np.nan))
+            low, high = self._extremes[:, 1].copy()
+            unseen = low > high
+            if unseen.any():
+                low[unseen] = high[unseen] = np.nan
+            result.channel_minimum, result.channel_maximum = low, high
         if self._layout[1] and self._layout[1][4]:
             at = self.at + _EXPONENTS_AT
             counts = np.frombuffer(tasks, np.int64, 2 * EXPONENT_BUCKETS, at)
@@ -228,6 +231,7 @@ class _Entry:
 
 NO_SAMPLES = np.empty((0, 0), np.float32)
 """Of a tensor whose samples are not of one size."""
+
 
 def _layout(part: Part) -> tuple[int, ...]:
     """Elements, start, samples, row step, `every` and inner of a part."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
@@ -88,6 +88,17 @@ def input_types(node: Node, shapes: Shapes, schemas: Schemas, given: dict[Value,
 def output_types(node: Node, shapes: Shapes) -> Types:
     """The types of a node's outputs."""
     return tuple([_type(value, shapes) for value in node.outputs])
+
+
+def known_kinds(node: Node, shapes: Shapes) -> Hashable:
+    """The element types of a node's inputs and outputs; None where one is not that of a tensor."""
+    kinds: list[int | None] = [len(node.inputs)]
+    for value in (*node.inputs, *node.outputs):
+        shape = shapes.of(value)
+        if shape is None and value is not None:
+            return None
+        kinds.append(None if shape is None else shape.element_type)
+    return tuple(kinds)
 
 
 def violations(

@@ -1,13 +1,13 @@
 """ONX026 type-constraint-violation."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, rule
 from onnxlint_rules.onx._type_constraints import (
-    Types,
     formals,
     given_types,
     input_types,
+    known_kinds,
     output_types,
     violations,
     wrong_outputs,
@@ -69,15 +69,16 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
     told = {failure.node for failure in shapes.failures if failure.contradicts_declaration}
     for schema, nodes in schemas.uses(graph):
         formal, made, decided = formals(schema)
-        right: set[tuple[Types, Types]] = set()
+        right: set[Hashable] = set()
         for node in nodes:
-            read = input_types(node, shapes, schemas, given) if formal else ()
-            types = read, () if node in told else output_types(node, shapes)
-            if formal and types not in right:  # of a million nodes few differ in their types
-                found = [*violations(node, formal, made, *types)]
+            kinds = known_kinds(node, shapes)
+            if formal and (kinds is None or kinds not in right):  # of a million, few are others
+                outputs = () if node in told else output_types(node, shapes)
+                read = input_types(node, shapes, schemas, given)
+                found = [*violations(node, formal, made, read, outputs)]
                 yield from found
-                if not found:
-                    right.add(types)
+                if not found and node not in told:
+                    right.add(kinds)
             if decided:
                 yield from wrong_outputs(node, decided, shapes)
             if node.op == "Mod":
