@@ -39,7 +39,8 @@ class Statistics(msgspec.Struct, kw_only=True):
     [2^(e-150), 2^(e-149)) over a regular subset of the elements, `negative_exponents[e]` the
     negative ones among them. `samples` has a row for each of the first samples: the mean of its
     elements, then a regular subset of them; None where no axis counts samples, empty where theirs
-    are not of one size. `at_lowest` and `at_highest` count integers at the ends of their type's
+    are not of one size. `signed_zeros` is 0 of a tensor of nothing but zeros if none is -0.0.
+    `at_lowest` and `at_highest` count integers at the ends of their type's
     range; a quantised tensor's other numbers are those that its integers stand for.
     """
 
@@ -51,6 +52,7 @@ class Statistics(msgspec.Struct, kw_only=True):
     negative_infinite: int = 0
     zeros: int = 0
     subnormal: int = 0
+    signed_zeros: int = 0
     minimum: float = float("inf")
     maximum: float = float("-inf")
     mean: float = 0.0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
+from onnxlint.analyses.static.remembered import NO_MEMORY, WeightMemory
 from onnxlint.analyses.static.stored_weights import Stored, channel_axis, stored
 from onnxlint.model.file.dtypes import bits, is_float, numpy_dtype
 from onnxlint.model.file.mapped_files import TensorError
@@ -149,8 +150,9 @@ class ChannelMagnitude(NamedTuple):
 class Weights:
     """The model's constants and their statistics."""
 
-    def __init__(self, graph: Graph, preflight: Preflight) -> None:
+    def __init__(self, graph: Graph, preflight: Preflight, memory: WeightMemory) -> None:
         self._graph = graph
+        self._memory = memory
         self._readable = preflight.refusal is None
         self._statistics: dict[object, Statistics | None] = {}
         self._known: dict[Tensor, Statistics | None] = {}
@@ -160,9 +162,9 @@ class Weights:
         self._protos: list[TensorProto] = []
 
     @classmethod
-    def build(cls, graph: Graph, preflight: Preflight) -> Weights:
+    def build(cls, graph: Graph, preflight: Preflight, memory: WeightMemory = NO_MEMORY) -> Weights:
         """Reads nothing yet."""
-        return cls(graph, preflight)
+        return cls(graph, preflight, memory)
 
     def of(self, tensor: Tensor) -> Statistics | None:
         """The statistics of a float tensor or a quantised weight, with channels if a layer has it.
@@ -178,8 +180,17 @@ class Weights:
         key = _key(tensor)
         if key not in self._statistics:
             self._protos.append(tensor.proto)  # kept, so that its id stays its own
-            self._statistics[key] = self._measure(tensor, self._axes.get(key))
+            self._statistics[key] = self._recalled(tensor, self._axes.get(key))
         return self._statistics[key]
+
+    def _recalled(self, tensor: Tensor, axis: int | None) -> Statistics | None:
+        """Statistics that an earlier run measured, else measured now."""
+        if not self._is_measured(tensor) or not self._may_read(tensor):
+            return None
+        seen = self._memory.recall(tensor, axis)
+        if seen is None and (seen := self._measure(tensor, axis)) is not None:
+            self._memory.keep(tensor, axis, seen)
+        return seen
 
     def edges(self, tensor: Tensor) -> list[int]:
         """The least and the largest number of each block of a tensor of integers."""
@@ -392,17 +403,28 @@ class Weights:
     def _equal(self, candidates: list[Constant]) -> Iterator[list[Copy]]:
         groups: dict[object, dict[object, Copy]] = {}
         for value, tensor in candidates:
-            digest = self.digest(tensor)
+            digest = self._content(tensor)
             if digest is None:
                 continue
             key: object = (tensor.dims, digest)
             transposed = False
             if key not in groups and len(tensor.dims) == 2:
-                turned = (tensor.dims[::-1], self.digest(tensor, transposed=True))
+                turned = (tensor.dims[::-1], self._content(tensor, transposed=True))
                 key, transposed = (turned, True) if turned in groups else (key, False)
             copy = Copy(value, tensor, transposed)
             groups.setdefault(key, {}).setdefault(tensor.extent or value, copy)
         return (list(group.values()) for group in groups.values() if len(group) > 1)
+
+    def _content(self, tensor: Tensor, *, transposed: bool = False) -> object:
+        """What tensors of equal elements share; None for unreadable data.
+
+        It is their hash, but where all elements are one number: no matter how many there are.
+        """
+        repeated = self.uniform(tensor)
+        seen = self.of(tensor)
+        if repeated is None or seen is None or (repeated == 0 and seen.signed_zeros):
+            return self.digest(tensor, transposed=transposed)
+        return repeated
 
     def digest(self, tensor: Tensor, *, transposed: bool = False) -> bytes | None:
         """A hash of the elements, or of the transposed matrix's; None for unreadable data."""
@@ -448,8 +470,6 @@ class Weights:
             merge,
         )
 
-        if not self._is_measured(tensor) or not self._may_read(tensor):
-            return None
         dtype = numpy_dtype(tensor.element_type)
         is_short = tensor.size <= FEW_ELEMENTS and dtype.itemsize <= 4
         if is_short and axis is None and not tensor.fill:

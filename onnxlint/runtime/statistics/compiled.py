@@ -49,9 +49,11 @@ _FIXED, _FIXED_AT = Struct("=qQQfi"), _VARYING.size
 
 _REFUSED, _REFUSED_AT = Struct("=i4x"), _FIXED_AT + _FIXED.size
 
-_SEEN, _SEEN_AT = Struct("=qqqdddd"), _REFUSED_AT + _REFUSED.size
+_SEEN, _SEEN_AT = Struct("=qqqqdddd"), _REFUSED_AT + _REFUSED.size
 
-_SEEN_NAMES = ("elements", "zeros", "subnormal", "minimum", "maximum", "mean", "m2")
+_SEEN_NAMES = (
+    "elements", "zeros", "subnormal", "signed_zeros", "minimum", "maximum", "mean", "m2"
+)  # fmt: skip
 
 _EXPONENTS_AT = _SEEN_AT + _SEEN.size
 

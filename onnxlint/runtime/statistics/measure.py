@@ -177,6 +177,8 @@ def measure_few(numbers: list[float], dtype: np.dtype[Any], shape: tuple[int, ..
     if low < tiny:
         result.zeros = numbers.count(0)
         result.subnormal = sum(-tiny < number < tiny for number in numbers) - result.zeros
+        if low == high == 0:
+            result.signed_zeros = sum(math.copysign(1, number) < 0 for number in numbers)
     result.mean = mean = total / len(numbers)
     result.m2 = sum([(number - mean) ** 2 for number in numbers])
     return result
@@ -232,6 +234,7 @@ def merge(one: Statistics, other: Statistics) -> Statistics:
         negative_infinite=one.negative_infinite + other.negative_infinite,
         zeros=one.zeros + other.zeros,
         subnormal=one.subnormal + other.subnormal,
+        signed_zeros=one.signed_zeros + other.signed_zeros,
         minimum=min(one.minimum, other.minimum),
         maximum=max(one.maximum, other.maximum),
         mean=one.mean + delta * share,

@@ -69,6 +69,8 @@ def measure_block(block: Array, low: float, high: float, tiny: float) -> Statist
             below -= _count(np.less_equal, block, -tiny)
         result.zeros = _count(np.equal, block, 0)
         result.subnormal = below - result.zeros
+        if low == high == 0:
+            result.signed_zeros = int(np.signbit(block).any())
     return result
 
 

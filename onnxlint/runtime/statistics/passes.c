@@ -18,6 +18,7 @@
 
 typedef struct {
     int64_t elements, zeros, subnormal;
+    int64_t signed_zeros; /* blocks of zeros only, with -0.0 among them */
     double minimum, maximum, mean, m2;
 } Seen;
 
@@ -241,6 +242,7 @@ static void add(Seen *total, const Seen *seen)
     total->mean += delta * share;
     total->zeros += seen->zeros;
     total->subnormal += seen->subnormal;
+    total->signed_zeros += seen->signed_zeros;
     if (!total->elements || seen->minimum < total->minimum) total->minimum = seen->minimum;
     if (!total->elements || seen->maximum > total->maximum) total->maximum = seen->maximum;
     total->elements = elements;
@@ -256,6 +258,20 @@ static void add_channels(const Task *task, Run *run)
         lows[i] = low[i] < lows[i] ? low[i] : lows[i];
         highs[i] = high[i] > highs[i] ? high[i] : highs[i];
     }
+}
+
+/* Whether any of these elements, which are all zeros, is -0.0. */
+static int has_signed_zeros(const Task *task)
+{
+    uint32_t bits = 0;
+    if (task->kind == FLOAT32) {
+        const float *x = task->values;
+        for (int64_t i = 0; i < task->elements; i++) bits |= bits_of(x[i]);
+    } else if (task->kind == FLOAT16 || task->kind == BFLOAT16) {
+        const uint16_t *x = task->values;
+        for (int64_t i = 0; i < task->elements; i++) bits |= x[i];
+    }
+    return bits != 0;
 }
 
 INLINE void measure(Task *task, Halves convert)
@@ -275,7 +291,8 @@ INLINE void measure(Task *task, Halves convert)
     if (task->refused) return;
     add_channels(task, &run);
     double count = (double)task->elements, m2 = run.squares - run.sum * run.sum / count;
-    Seen seen = {task->elements, run.zeros, run.below - run.zeros, run.low, run.high,
+    Seen seen = {task->elements, run.zeros, run.below - run.zeros,
+                 run.zeros == task->elements && has_signed_zeros(task), run.low, run.high,
                  run.shift + run.sum / count, m2 > 0 ? m2 : 0};
     add(&task->total, &seen);
     for (int kind = 0; task->every && kind < 2; kind++)
