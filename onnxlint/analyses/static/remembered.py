@@ -38,8 +38,12 @@ _NUMBERS = ("minimum", "maximum", "mean", "m2")
 
 
 class Kept(Struct, array_like=True):
-    """The statistics of one tensor: counts, numbers, and the extremes of its channels as bytes."""
+    """The statistics of one tensor: counts, numbers, and the extremes of its channels as bytes.
 
+    `name` is that of the tensor's dtype, `dtype` that of the extremes.
+    """
+
+    name: str
     counts: tuple[int, int, int, int, int, int, int]
     numbers: tuple[float, float, float, float]
     dtype: str = ""
@@ -51,6 +55,7 @@ class Kept(Struct, array_like=True):
         """Those of a weight, which has no samples and no histogram."""
         low, high = seen.channel_minimum, seen.channel_maximum
         kept = cls(
+            seen.dtype,
             tuple(getattr(seen, name) for name in _COUNTS),
             tuple(getattr(seen, name) for name in _NUMBERS),
         )
@@ -66,7 +71,7 @@ class Kept(Struct, array_like=True):
         count = None if axis is None else tensor.dims[axis]
         if self.counts[0] != tensor.size or not _are_of(count, low) or not _are_of(count, high):
             return None
-        seen = Statistics(dtype=tensor.dtype, shape=tensor.dims, channel_axis=axis)
+        seen = Statistics(dtype=self.name, shape=tensor.dims, channel_axis=axis)
         names, numbers = (*_COUNTS, *_NUMBERS), (*self.counts, *self.numbers)
         for name, number in zip(names, numbers, strict=True):
             setattr(seen, name, number)
