@@ -35,7 +35,8 @@ class Job(Struct, frozen=True):
     names the file that held. `suppressions` and `accepted` are findings that do not count; those of
     rules of the codes `mandatory` always do. `rule_sources` are the files and folders that rules
     were loaded from, beside packs. `portrays` is whether the report is to have a portrait.
-    `asked` are the options of the command that ask for this job again.
+    `asked` are the options of the command that ask for this job again. `remembers` is a folder in
+    which statistics of weights are kept from run to run.
     """
 
     path: str
@@ -54,6 +55,7 @@ class Job(Struct, frozen=True):
     rule_sources: tuple[Path, ...] = ()
     portrays: bool = False
     asked: tuple[str, ...] = ()
+    remembers: Path | None = None
 
     def severity_of(self, rule: Rule) -> tuple[Severity | None, Severity | None]:
         """What is set for a rule's findings, and the least that is allowed."""

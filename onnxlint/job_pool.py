@@ -47,7 +47,9 @@ def run_jobs(
         known = [_known(job, cache) for job in jobs]
         able = [job for job, looked in zip(jobs, known, strict=True)
                 if isinstance(job, Job) and looked.report is None]  # fmt: skip
-        judged = elsewhere(able) if elsewhere else _judged(able, lint, parallel, begins)
+        judged = elsewhere(able) if elsewhere else _judged(
+            [_remembering(job, cache) for job in able], lint, parallel, begins
+        )  # fmt: skip
         done = stack.enter_context(closing(judged))
         reports = (
             _kept(cache, looked, job, next(done)) if looked.report is None else looked.report
@@ -56,6 +58,10 @@ def run_jobs(
         yield from with_stale(zip(jobs, reports, strict=True))
         if cache is not None:
             cache.trim()
+
+
+def _remembering(job: Job, cache: ReportCache | None) -> Job:
+    return job if cache is None else replace(job, remembers=cache.folder)
 
 
 def _known(job: Job | ModelReport, cache: ReportCache | None) -> Looked:

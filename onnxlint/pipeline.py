@@ -103,7 +103,7 @@ def _known_or_made(job: Job, folder: Path | None) -> ModelReport:
     looked = cache.look_up(job)
     if looked.report is not None:
         return looked.report
-    report = lint_model(job)
+    report = lint_model(replace(job, remembers=folder))
     cache.keep(looked, job, report)
     return report
 

@@ -25,6 +25,7 @@ from onnxlint.report_keys import (
     key_of,
     own_code,
 )
+from onnxlint.safety.cache_folder import prepared
 from onnxlint.safety.writing import placed
 from onnxlint.toml_tables import ConfigError
 
@@ -35,10 +36,6 @@ LARGEST_ENTRY = 64 * 1024**2
 
 LARGEST_CACHE = 512 * 1024**2
 """Bytes of all entries, the oldest of which go; a choice, of some ten thousand models."""
-
-CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Reports of onnxlint; safe to delete.\n"
-"""Content of CACHEDIR.TAG, by which programs for backups know a cache."""
-
 
 NO = ("", "0", "false", "f", "no", "n", "off")
 """What the command, too, takes for a no in `ONNXLINT_NO_CACHE`."""
@@ -147,7 +144,7 @@ class ReportCache:
         if looked.key is None or not _may_keep(report):
             return
         try:
-            states = external_states(job.path, report.external or (), before=looked.began)
+            states = external_states(job.path, report.external or (), looked.began, looks_only=True)
             if key_of(job, self._code) != looked.key:
                 return
             self._write(looked.key, encode(_Entry(looked.key, states, report)))
@@ -177,20 +174,10 @@ class ReportCache:
     def _write(self, key: str, payload: bytes) -> None:
         if len(payload) > LARGEST_ENTRY:
             return
-        file = self._file(key)
-        self._prepare(file.parent)
-        with placed(file, 0o600) as stream:
+        with placed(prepared(self.folder, key) / key, 0o600) as stream:
             stream.write(MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
         self._remember_code()
         self._added = True
-
-    def _prepare(self, folder: Path) -> None:
-        """Makes the folder, for its owner alone."""
-        if not self.folder.exists():
-            self.folder.mkdir(parents=True, mode=0o700)
-            (self.folder / "CACHEDIR.TAG").write_text(CACHE_TAG, encoding="utf-8")
-            (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        folder.mkdir(mode=0o700, exist_ok=True)
 
     def _file(self, key: str) -> Path:
         return self.folder / key[:2] / key
@@ -222,7 +209,7 @@ def _may_keep(report: ModelReport) -> bool:
 def _holds(entry: _Entry, job: Job) -> bool:
     """Whether the external data is the same, too."""
     try:
-        return external_states(job.path, entry.external) == entry.external
+        return external_states(job.path, entry.external, looks_only=True) == entry.external
     except Unkeyed:
         return False
 

@@ -25,6 +25,7 @@ from msgspec.structs import fields
 from onnxlint.installed import everything, version
 from onnxlint.job import Job
 from onnxlint.model.file.decoder_files import first_beside
+from onnxlint.model.file.identity import identity
 from onnxlint.model.file.mapped_files import Files, TensorError, opened
 from onnxlint.model.file.signature_files import names_beside
 from onnxlint.rules.packs import RULE_SUFFIXES
@@ -32,6 +33,10 @@ from onnxlint.toml_tables import exists
 
 LARGEST_BYTES = 64 * 1024**3
 """Of a file that is hashed; a choice, larger than models that one machine runs."""
+
+LEAST_LOOKED_AT = 64 * 1024**2
+"""Bytes of external data that are hashed rather than looked at from outside: hashing more takes
+longer than measuring it. A choice, of 50 ms."""
 
 MOST_FILES = 100_000
 """In a folder of data whose bytes are hashed; a choice, of as many as are run in some minutes."""
@@ -46,7 +51,7 @@ LIBRARIES = (
 PROMISES = "config.json"
 """What may stand beside a language model, and says how many positions it takes."""
 
-_APART = {"source", "rules", "suppressions", "accepted"}
+_APART = {"source", "rules", "suppressions", "accepted", "remembers"}
 """Fields of a job that enter its key in their own way."""
 
 
@@ -224,6 +229,14 @@ def file_state(path: Path) -> State:
         raise Unkeyed from error
 
 
+def _state_at_sight(path: Path, before: float) -> State:
+    """The state of a file by its identity instead of a hash of its bytes."""
+    status, known = path.stat(), identity(path, before)
+    if known is None or not S_ISREG(status.st_mode):
+        raise Unkeyed
+    return known, path.is_symlink(), status.st_nlink > 1
+
+
 def _signature(path: Path) -> tuple[int, ...]:
     """What changes with a file while we run."""
     status = path.stat()
@@ -237,9 +250,11 @@ def _digest(path: Path, _signature: object) -> str:
 
 
 def external_states(
-    model: str, locations: Iterable[str], before: float = math.inf
+    model: str, locations: Iterable[str], before: float = math.inf, *, looks_only: bool = False
 ) -> dict[str, State]:
     """The states of a model's files of external data, by how the model names them.
+
+    Who `looks_only` takes a large file for the same whose bytes nobody touched; they are not read.
 
     Raises:
         Unkeyed: one lies outside its folder, is not a regular file, or was not yet so at a time.
@@ -252,7 +267,8 @@ def external_states(
         except TensorError as error:
             raise Unkeyed from error
         file = files.folder / location
-        found[location] = file_state(file)
+        large = looks_only and file.stat().st_size >= LEAST_LOOKED_AT
+        found[location] = _state_at_sight(file, before) if large else file_state(file)
         if file.stat().st_ctime >= before:
             raise Unkeyed
     return found

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
+from onnxlint.analyses.static.remembered import WeightMemory
 from onnxlint.asking import beside, needs_of, needs_worker, wants_worker
 from onnxlint.job import Job
 from onnxlint.rule_runner import RuleRunner
@@ -88,6 +89,11 @@ class JudgingSession:
         ):
             if worker is not None:
                 analyses.give(worker)
+            if self._job.remembers is not None:
+                from onnxlint.report_keys import installed
+
+                analyses.give(memory := WeightMemory(self._job.remembers, installed()))
+                self._stack.callback(memory.close)
             runner = RuleRunner(self._job, analyses, self.watcher, worker)
             self.watcher.begins_anew()
             self.watcher.begins("shape inference")

@@ -133,6 +133,57 @@ def test_blocks_of_any_dtype_equal_the_whole(array, data):
             np.testing.assert_array_equal(seen.channel_maximum, np.fmax.reduce(rows, axis=1))
 
 
+NARROW = ["float16", "bfloat16", "int8", "uint8"]
+
+
+@st.composite
+def narrow(draw: st.DrawFn) -> np.ndarray:
+    """Tensors of few bits an element, some longer than what the passes widen at once."""
+    dtype = np.dtype(
+        getattr(pytest.importorskip("ml_dtypes"), name := draw(st.sampled_from(NARROW)), name)
+    )
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = draw(st.sampled_from([(1,), (7,), (3, 5), (2, 4097), (9000,), (2, 3, 1500)]))
+    bits = random.integers(0, 256**dtype.itemsize, shape, f"u{dtype.itemsize}")
+    array = bits.view(dtype)
+    if draw(st.booleans()) and dtype.itemsize > 1:
+        array = np.where(np.isfinite(array.astype(np.float32)), array, dtype.type(0.5))
+    return array.astype(dtype)
+
+
+@given(narrow(), st.data())
+@tries(200)
+def test_narrow_elements_are_measured_as_what_they_are_in_float32(array, data):
+    axis = data.draw(st.none() | st.integers(0, array.ndim - 1))
+    wide = array.astype(np.float32)
+    seen, expected = measure(array, axis), measure(wide, axis)
+    whole = array.dtype.kind in "iu"
+    names = [name for name in Statistics.__struct_fields__ if name not in ("dtype", "subnormal")]
+    for name in names:
+        np.testing.assert_array_equal(getattr(seen, name), getattr(expected, name), name)
+    tiny = 1 if whole else smallest_normal(array)
+    assert seen.subnormal == ((wide != 0) & (np.abs(wide) < tiny)).sum()
+    assert seen.dtype == array.dtype.name
+
+
+@given(narrow())
+@tries(100)
+def test_both_ways_agree_on_narrow_elements(array):
+    """Counts and extremes are the same; sums are of float64s that were added in another order."""
+    seen = measure(array)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measuring, "compiled", lambda: None)
+        other = measure(array)
+    for name in ("elements", "nan", "zeros", "subnormal", "minimum", "maximum"):
+        assert getattr(seen, name) == getattr(other, name), name
+    np.testing.assert_array_equal(seen.exponents, other.exponents)
+    np.testing.assert_array_equal(seen.negative_exponents, other.negative_exponents)
+    scale = max(abs(seen.minimum), abs(seen.maximum))
+    if seen.finite and 0 < scale < 1e100:
+        assert seen.mean / scale == pytest.approx(other.mean / scale, abs=1e-12)
+        assert seen.rms / scale == pytest.approx(other.rms / scale, abs=1e-7)
+
+
 def in_float64(array: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # a signalling NaN
         return array.astype(np.float64)
@@ -320,7 +371,7 @@ def test_totals_equal_one_measurement_of_all_runs(data):
     adding, runs = Totals(), {name: [] for name in shapes}
     for batch in batches:
         for name, shape in shapes.items():
-            kind = "float64" if name == "double" else "float32"
+            kind = {"double": "float64", "vector": "float16"}.get(name, "float32")
             array = random.normal(size=(batch, *shape)).astype(kind).round(1)
             if data.draw(st.booleans()):
                 array.reshape(-1)[random.integers(array.size)] = data.draw(SPECIAL)

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import pytest
+from conftest import tries
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from onnxlint.model.file.messages import containers, messages
 from onnxlint.model.graph.crossings import carried
-from onnxlint.model.graph.operators import MOVING
-from onnxlint.model.graph.traversal import behind, followers, source, sources
+from onnxlint.model.graph.operators import MOVING, SIZE_OPS
+from onnxlint.model.graph.traversal import (
+    behind,
+    comes_from,
+    flows_to,
+    followers,
+    reach,
+    source,
+    sources,
+    swept,
+    swept_back,
+)
 from onnxlint.model.graph.walk import postorder, preorder
 
 CHAIN = """net (float[N, 4] x, float[N, 4] z) => (float[N, 4] y) {
@@ -134,3 +147,33 @@ def test_nested_graphs_and_messages(graph_of):
         closed = messages(proto, lambda each: type(each).__name__ != "NodeProto")
         nodes = [fields for each, fields in closed if type(each).__name__ == "NodeProto"]
         assert nodes == [()]  # those inside it stand in its attributes
+
+
+@given(st.data())
+@settings(tries(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_sweeps_find_what_searches_find(graph_of, data):
+    """Of any graph whose nodes stand in order: some read nothing, some are read by nobody."""
+    names, lines = ["x", "z"], []
+    for number in range(data.draw(st.integers(1, 12))):
+        read = data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=3))
+        op = data.draw(st.sampled_from(["Sum", "Shape", "Relu", "Size"]))
+        made = [f"v{number}", f"u{number}"][: data.draw(st.integers(1, 2))]
+        lines.append(f"{', '.join(made)} = {op}({', '.join(read)})")
+        names += made
+    out = data.draw(st.sampled_from(names[2:]))
+    text = f"net (float[N] x, float[N] z) => (float[N] {out}) {{ {' '.join(lines)} }}"
+    with graph_of(text) as graph:
+        values = [*graph.values()]
+        start = set(data.draw(st.lists(st.sampled_from(values), unique=True)))
+        nodes = graph.main.nodes
+        for stop in ((), SIZE_OPS):
+            assert swept(start, nodes, stop) == reach(start, flows_to, stop)
+            assert swept_back(start, nodes, stop) == reach(start, comes_from, stop)
+        assert graph.descendants(graph.inputs) == reach(graph.inputs, flows_to, ())
+        assert graph.ancestors(graph.outputs) == reach(graph.outputs, comes_from, ())
+
+
+def test_a_search_in_an_unsorted_file_goes_every_way(graph_of):
+    text = "net (float[N] x) => (float[N] y) { y = Neg(b) b = Relu(a) a = Sigmoid(x) }"
+    with graph_of(text) as graph:
+        assert len(graph.descendants(graph.inputs)) == len(graph.ancestors(graph.outputs)) == 7

@@ -295,3 +295,26 @@ def test_a_file_that_is_too_short_is_told(weights_of, tmp_path):
     (weight,) = weights.layers()
     assert weights.of(weight.tensor) is None
     assert weights.channels(weight) is None
+
+
+ZEROS, ONES = np.zeros((2, 3), "float32"), np.ones((2, 3), "float32")
+SIGNED = np.where(np.arange(6).reshape(2, 3) == 4, np.float32(-0.0), ZEROS)
+
+
+@pytest.mark.parametrize(("one", "other", "copied"), [
+    (ZEROS, ZEROS, True), (ZEROS, SIGNED, False), (SIGNED, SIGNED, True), (ONES, ONES, True),
+    (ONES, ONES.T, True), (ONES, 2 * ONES, False), (ZEROS, ONES, False),
+    (np.full((2, 3), np.nan, "float32"), np.full((2, 3), np.nan, "float32"), True),
+    (ZEROS.astype("int8"), ZEROS.astype("int8"), True), (ONES.astype("int8"), ONES, False),
+    (ZEROS.astype("float16"), SIGNED.astype("float16"), False),
+    (RANDOM, RANDOM.T.copy(), True), (RANDOM, RANDOM[::-1], False),
+])  # fmt: skip
+@pytest.mark.parametrize("long", [1, 40])
+def test_copies_are_the_same_to_the_last_bit(weights_of, one, other, copied, long):
+    one, other = (
+        np.repeat(each, long, axis=axis)
+        for each, axis in ((one, 1), (other, 0 if one.shape != other.shape else 1))
+    )
+    text = "net (float[N] x) => (float[N] y) <float[1] a = {0}, float[1] b = {0}> { y = Relu(x) }"
+    found = [*weights_of(text, a=one, b=other).copies(1)]
+    assert [[copy.value.name for copy in copies] for copies in found] == [["a", "b"]] * copied

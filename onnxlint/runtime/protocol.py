@@ -39,7 +39,8 @@ class Statistics(msgspec.Struct, kw_only=True):
     [2^(e-150), 2^(e-149)) over a regular subset of the elements, `negative_exponents[e]` the
     negative ones among them. `samples` has a row for each of the first samples: the mean of its
     elements, then a regular subset of them; None where no axis counts samples, empty where theirs
-    are not of one size. `at_lowest` and `at_highest` count integers at the ends of their type's
+    are not of one size. `signed_zeros` is 0 of a tensor of nothing but zeros if none is -0.0.
+    `at_lowest` and `at_highest` count integers at the ends of their type's
     range; a quantised tensor's other numbers are those that its integers stand for.
     """
 
@@ -51,6 +52,7 @@ class Statistics(msgspec.Struct, kw_only=True):
     negative_infinite: int = 0
     zeros: int = 0
     subnormal: int = 0
+    signed_zeros: int = 0
     minimum: float = float("inf")
     maximum: float = float("-inf")
     mean: float = 0.0
@@ -134,8 +136,8 @@ class Run(msgspec.Struct, tag=True):
     What takes more than `room` bytes, with the outputs before it, is not sent: how large an output
     is may be known only when it is there. `samples` is how many are fed at once. With `adding` the
     statistics stay in the worker, together with those of the runs before, until it is asked for the
-    `Total`. `held` are taps whose value is sent back, too: the first that is shown is 0. With `only_finite`
-    no statistics are taken, and it is told only whether all that is watched is finite.
+    `Total`. `held` are taps whose value is sent back, too: the first that is shown is 0. With
+    `only_finite` no statistics are taken: it is told only whether all that is watched is finite.
     """
 
     feeds: dict[str, Array]

@@ -135,7 +135,7 @@ class Parameter(Struct, frozen=True, eq=False):
 
 
 def _serialised(node: Node) -> list[bytes]:
-    return sorted(attribute.SerializeToString() for attribute in node.proto.attribute)
+    return sorted(attribute.SerializeToString() for attribute in node.attribute_list)
 
 
 def _real(array: Array, scale: Array, zero: Array | None, axis: int) -> Array:

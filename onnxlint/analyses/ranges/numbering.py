@@ -75,4 +75,4 @@ class Numbers:
 
 
 def _attributes(node: Node) -> tuple[bytes, ...]:
-    return tuple(sorted(each.SerializeToString() for each in node.proto.attribute))
+    return tuple(sorted(each.SerializeToString() for each in node.attribute_list))

@@ -65,7 +65,7 @@ def bodies(
         called = node.called
         if called is not None and called.function is not None:
             given = {each.name: each for each in called.function.attribute_proto}
-            given |= {each.name: each for each in _bound(node.proto.attribute, known)}
+            given |= {each.name: each for each in _bound(node.attribute_list, known)}
             yield Body(called, (*calls, node), given)
         elif node.op in SUBGRAPHS:
             yield from (Body(inner, (*calls, node), known) for inner in node.subgraphs)
@@ -73,7 +73,7 @@ def bodies(
 
 def branch(body: Body) -> str:
     """The name of the attribute that holds a subgraph."""
-    held = [each.name for each in body.owner.proto.attribute if each.HasField("g")]
+    held = [each.name for each in body.owner.attribute_list if each.HasField("g")]
     at = [scope is body.scope for scope in body.owner.subgraphs].index(True)
     return held[at] if at < len(held) else ""
 

@@ -78,7 +78,7 @@ def _question(node: Node, graph: Graph, shapes: Shapes) -> ModelProto | None:
     """
     from onnx import NodeProto, ValueInfoProto, helper
 
-    if node.proto.ByteSize() > LARGEST_NODE or any(a.ref_attr_name for a in node.proto.attribute):
+    if node.proto.ByteSize() > LARGEST_NODE or any(a.ref_attr_name for a in node.attribute_list):
         return None
     alone = NodeProto()
     alone.CopyFrom(node.proto)

@@ -10,7 +10,7 @@ from math import prod
 from msgspec import Struct
 
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import FEW, Node, Value
+from onnxlint.model.graph.nodes import Node, Value
 from onnxlint.model.graph.operators import (
     AFFINE,
     CASTING,
@@ -106,7 +106,7 @@ class Layers:
         self._graph = graph
         self._trail = WayBack(self._earlier, self._start, self._longer)
         self._readers: dict[Value, int] = {}
-        self._wide: dict[Node, tuple[Value, Change] | None] = {}
+        self._steps: dict[Node, tuple[Value, Change] | None] = {}
         self._weights = WayBack(self._before_turning, self._stored, _turned)
 
     @classmethod
@@ -152,7 +152,7 @@ class Layers:
         assert step is not None  # or the way would end here
         before, change = step
         alone = trail.alone and self.readers(before) == 1
-        gravest = max(trail.change, change)
+        gravest = change if change > trail.change else trail.change
         return PathToLayer(trail.origin, trail.layer, node, trail, gravest, alone)
 
     def onwards(self, value: Value) -> Sequence[Value]:
@@ -195,21 +195,18 @@ class Layers:
 
     def _step(self, node: Node) -> tuple[Value, Change] | None:
         """The one computed value that a node reads, and what becomes of it."""
-        change = _CHANGE_OF.get(node.op)
-        if change is None:
-            return None
-        if len(node.inputs) <= FEW:
-            return self._stepped(node, change)
-        if node not in self._wide:
-            self._wide[node] = self._stepped(node, change)
-        return self._wide[node]
+        if node not in self._steps:
+            change = _CHANGE_OF.get(node.op)
+            self._steps[node] = None if change is None else self._stepped(node, change)
+        return self._steps[node]
 
     def _stepped(self, node: Node, change: Change) -> tuple[Value, Change] | None:
         if node.op == "BatchNormalization":
             change = Change.NONLINEAR if _uses_batch_statistics(node) else change
         elif len(node.outputs) > 1 and any(node.outputs[1:]):
             return None
-        computed = [value for value in node.inputs if value and value in self._computed]
+        every = self._computed
+        computed = [value for value in node.inputs if value and value in every]
         if not computed:
             return None
         is_first = computed[0] is node.inputs[0]

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from onnxlint.model.graph.graph import Graph
-from onnxlint.model.graph.nodes import Node
+from onnxlint.model.graph.nodes import Node, Scope
 from onnxlint.model.graph.operator_schemas import schema_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class Schemas:
     def __init__(self, domains: frozenset[str], newest: dict[str, int]) -> None:
         self.domains = domains
         self._newest = newest
+        self._known: dict[tuple[Scope, str], OpSchema | None] = {}
         self._used: tuple[Graph, list[tuple[OpSchema, list[Node]]]] | None = None
 
     @classmethod
@@ -34,6 +35,12 @@ class Schemas:
         None where there is none, where the model's own function stands for the operator, and at an
         opset that the installed onnx does not know yet.
         """
+        key = node.scope, node.op
+        if key not in self._known:
+            self._known[key] = self._found(node)
+        return self._known[key]
+
+    def _found(self, node: Node) -> OpSchema | None:
         version = node.scope.opsets.get(node.domain)
         if version is None or node.called is not None or self.is_newer_than_known(node):
             return None
@@ -58,11 +65,11 @@ class Schemas:
     def lacks(self, node: Node) -> bool:
         """Whether a standard domain ought to have the node's operator at its opset and has not."""
         return (
-            node.domain in self.domains
+            self.of(node) is None
+            and node.domain in self.domains
             and node.domain in node.scope.opsets
             and node.called is None
             and not self.is_newer_than_known(node)
-            and self.of(node) is None
         )
 
     def find(self, domain: str, op_type: str, version: int) -> OpSchema | None:

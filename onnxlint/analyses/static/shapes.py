@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,15 +14,15 @@ from msgspec import Struct
 
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.model.file.dtypes import bits, dtype_name, is_float, is_integer
-from onnxlint.model.file.messages import containers
 from onnxlint.model.graph.graph import Graph
 from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.preflight import Preflight
+from onnxlint.runtime.shape_inference.inferred import Inferred
 from onnxlint.safety.forked import Crashed, Function, Isolated
 from onnxlint.safety.limits import Alarm, Budget
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, TensorShapeProto, TypeProto
+    from onnx import TensorShapeProto, TypeProto
 
 Dim = int | str | None
 """A fixed size, a symbol, or unknown."""
@@ -149,8 +148,7 @@ class Shapes:
         self._problem = problem
         self._loss: str | None = None
         self._remedy: str | None = None
-        self._protos: dict[int, TypeProto] | None = None
-        self._shapes: dict[bytes, Shape | None] = {}
+        self._types: dict[Value, TypeProto] | None = None
         self._told: dict[Value, Shape | None] = {}
         self._failures: list[InferenceFailure] = []
 
@@ -168,7 +166,7 @@ class Shapes:
     @property
     def is_done(self) -> bool:
         """Whether no question has to wait."""
-        return self._inference is None or self._protos is not None or self._inference.is_done
+        return self._inference is None or self._types is not None or self._inference.is_done
 
     def close(self) -> None:
         """Ends inference that nobody asked for."""
@@ -233,41 +231,32 @@ class Shapes:
         return shape is not None and shape.is_integer
 
     def _found(self, value: Value) -> Shape | None:
+        """The type of a value that inference told nothing of, or was not asked yet."""
         if value.tensor_proto is not None:
             return _stored(value.tensor_proto.data_type, tuple(value.tensor_proto.dims))
-        inferred = self._known().get(id(value))
-        known = None if inferred is None else self._read(inferred)
-        return known if known is not None else declared(value)
+        self._known()
+        return self._told.get(value) or declared(value)
 
     def type_of(self, value: Value) -> TypeProto | None:
         """The whole type, be it a sequence's, of a value that no initializer gives."""
-        return self._known().get(id(value)) or value.type
+        return self._known().get(value) or value.type
 
-    def _read(self, type_proto: TypeProto) -> Shape | None:
-        """Most values of a model have one of few types: each is taken apart once."""
-        key = type_proto.SerializeToString()
-        if key not in self._shapes:
-            self._shapes[key] = _shape(type_proto)
-        return self._shapes[key]
-
-    def _known(self) -> dict[int, TypeProto]:
-        if self._protos is None:
-            self._protos = {}
+    def _known(self) -> dict[Value, TypeProto]:
+        if self._types is None:
+            self._types = {}
             if self._inference is not None:
                 with Alarm.waiting():  # no rule's time: any may be the first to ask
                     self._take(self._inference)
-        return self._protos
+        return self._types
 
     def _take(self, inference: Isolated) -> None:
-        from onnx import ModelProto
-
         try:
             result, lost = _result(inference, self._budget)
             if lost is not None:
                 self._loss = f"shape inference {lost} and was repeated without constants"
                 self._remedy = _remedy(lost)
-            report, _, data = result.partition(b"\n")
-            inferred = ModelProto.FromString(data)
+            inferred = Inferred.decoded(result)
+            types = [*map(_parsed, inferred.types)]
         except (
             Exception
         ) as error:  # the child's end, or protobuf's DecodeError: it nests too deeply
@@ -275,9 +264,21 @@ class Shapes:
             self._remedy = _remedy(error)
             return
         scopes = _scopes(self._graph)
-        self._protos = dict(_types(scopes, inferred))
-        failures = _failures(scopes, json.loads(report))
+        self._keep(scopes, inferred, types)
+        failures = _failures(scopes, inferred.complaints)
         self._failures = [failure for failure in failures if not self._lacks_type(failure)]
+
+    def _keep(self, scopes: list[Scope], inferred: Inferred, types: list[TypeProto]) -> None:
+        """Keeps the type of every value; most of them have one of few, each taken apart once."""
+        known, shapes = self._known(), [*map(_shape, types)]
+        for scope, names, numbers in zip(scopes, inferred.names, inferred.numbers, strict=True):
+            values = scope.values
+            for name, number in zip(names, numbers, strict=True):
+                value = values.get(name)
+                if value is not None:
+                    known[value] = types[number]
+                    if value.tensor_proto is None:
+                        self._told[value] = shapes[number] or declared(value)
 
     def _lacks_type(self, failure: InferenceFailure) -> bool:
         """Whether onnx fails because it does not know the type of what a node reads: no misfit."""
@@ -391,14 +392,10 @@ def _scopes(graph: Graph) -> list[Scope]:
     return [scope for root in (graph.main, *graph.functions) for scope in root.nested]
 
 
-def _types(scopes: list[Scope], inferred: ModelProto) -> Iterator[tuple[int, TypeProto]]:
-    from onnxlint.runtime.shape_inference.inference import types_in
+def _parsed(serialized: bytes) -> TypeProto:
+    from onnx import TypeProto
 
-    for scope, container in zip(scopes, containers(inferred), strict=True):
-        for name, type_proto in types_in(container):
-            value = scope.values.get(name)
-            if value is not None:
-                yield id(value), type_proto
+    return TypeProto.FromString(serialized)  # type: ignore[no-any-return]
 
 
 def _failures(scopes: list[Scope], message: str) -> Iterator[InferenceFailure]:

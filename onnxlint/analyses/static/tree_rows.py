@@ -76,7 +76,7 @@ def rows_of(node: Node) -> Rows | None:
     Raises:
         MalformedTreesError: they do not make trees.
     """
-    if any(attribute.ref_attr_name for attribute in node.proto.attribute):
+    if any(attribute.ref_attr_name for attribute in node.attribute_list):
         return None
     try:
         return _newer(node) if node.op_type == "TreeEnsemble" else _older(node)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
+from onnxlint.analyses.static.remembered import NO_MEMORY, WeightMemory
 from onnxlint.analyses.static.stored_weights import Stored, channel_axis, stored
 from onnxlint.model.file.dtypes import bits, is_float, numpy_dtype
 from onnxlint.model.file.mapped_files import TensorError
@@ -148,29 +149,47 @@ class ChannelMagnitude(NamedTuple):
 class Weights:
     """The model's constants and their statistics."""
 
-    def __init__(self, graph: Graph, preflight: Preflight) -> None:
+    def __init__(self, graph: Graph, preflight: Preflight, memory: WeightMemory) -> None:
         self._graph = graph
+        self._memory = memory
         self._readable = preflight.refusal is None
         self._statistics: dict[object, Statistics | None] = {}
+        self._known: dict[Tensor, Statistics | None] = {}
+        self._channels: dict[tuple[Node, int], ChannelMagnitude | None] = {}
         self._edges: dict[object, list[int]] = {}
         self._digests: dict[object, bytes | None] = {}
         self._protos: list[TensorProto] = []
 
     @classmethod
-    def build(cls, graph: Graph, preflight: Preflight) -> Weights:
+    def build(cls, graph: Graph, preflight: Preflight, memory: WeightMemory = NO_MEMORY) -> Weights:
         """Reads nothing yet."""
-        return cls(graph, preflight)
+        return cls(graph, preflight, memory)
 
     def of(self, tensor: Tensor) -> Statistics | None:
         """The statistics of a float tensor or a quantised weight, with channels if a layer has it.
 
         None for other integers, booleans and strings, and for unreadable data.
         """
+        if tensor not in self._known:
+            self._known[tensor] = self._of_data(tensor)
+        return self._known[tensor]
+
+    def _of_data(self, tensor: Tensor) -> Statistics | None:
+        """As `of`; what several tensors store is read once."""
         key = _key(tensor)
         if key not in self._statistics:
             self._protos.append(tensor.proto)  # kept, so that its id stays its own
-            self._statistics[key] = self._measure(tensor, self._axes.get(key))
+            self._statistics[key] = self._recalled(tensor, self._axes.get(key))
         return self._statistics[key]
+
+    def _recalled(self, tensor: Tensor, axis: int | None) -> Statistics | None:
+        """Statistics that an earlier run measured, else measured now."""
+        if not self._is_measured(tensor) or not self._may_read(tensor):
+            return None
+        seen = self._memory.recall(tensor, axis)
+        if seen is None and (seen := self._measure(tensor, axis)) is not None:
+            self._memory.keep(tensor, axis, seen)
+        return seen
 
     def edges(self, tensor: Tensor) -> list[int]:
         """The least and the largest number of each block of a tensor of integers."""
@@ -235,6 +254,12 @@ class Weights:
 
         None where they lie scattered, hold NaN or infinities, or cannot be read.
         """
+        key = weight.node, weight.slot
+        if key not in self._channels:
+            self._channels[key] = self._channels_of(weight)
+        return self._channels[key]
+
+    def _channels_of(self, weight: Weight) -> ChannelMagnitude | None:
         import numpy as np
 
         seen = self.of(weight.tensor)
@@ -357,7 +382,7 @@ class Weights:
 
     def _is_surely_varied(self, tensor: Tensor) -> bool:
         """Whether a look at two elements shows that not all are the same."""
-        if _key(tensor) in self._statistics or not self._is_measured(tensor):
+        if tensor in self._known or not self._is_measured(tensor):
             return False
         edges = self._first_and_last(tensor)
         return edges is not None and bool((edges[0] != edges[1]).all())
@@ -377,17 +402,28 @@ class Weights:
     def _equal(self, candidates: list[Constant]) -> Iterator[list[Copy]]:
         groups: dict[object, dict[object, Copy]] = {}
         for value, tensor in candidates:
-            digest = self.digest(tensor)
+            digest = self._content(tensor)
             if digest is None:
                 continue
             key: object = (tensor.dims, digest)
             transposed = False
             if key not in groups and len(tensor.dims) == 2:
-                turned = (tensor.dims[::-1], self.digest(tensor, transposed=True))
+                turned = (tensor.dims[::-1], self._content(tensor, transposed=True))
                 key, transposed = (turned, True) if turned in groups else (key, False)
             copy = Copy(value, tensor, transposed)
             groups.setdefault(key, {}).setdefault(tensor.extent or value, copy)
         return (list(group.values()) for group in groups.values() if len(group) > 1)
+
+    def _content(self, tensor: Tensor, *, transposed: bool = False) -> object:
+        """What tensors of equal elements share; None for unreadable data.
+
+        It is their hash, but where all elements are one number: no matter how many there are.
+        """
+        repeated = self.uniform(tensor)
+        seen = self.of(tensor)
+        if repeated is None or seen is None or (repeated == 0 and seen.signed_zeros):
+            return self.digest(tensor, transposed=transposed)
+        return repeated
 
     def digest(self, tensor: Tensor, *, transposed: bool = False) -> bytes | None:
         """A hash of the elements, or of the transposed matrix's; None for unreadable data."""
@@ -433,8 +469,6 @@ class Weights:
             merge,
         )
 
-        if not self._is_measured(tensor) or not self._may_read(tensor):
-            return None
         dtype = numpy_dtype(tensor.element_type)
         is_short = tensor.size <= FEW_ELEMENTS and dtype.itemsize <= 4
         if is_short and axis is None and not tensor.fill:

@@ -7,7 +7,7 @@ import mmap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from msgspec import Struct
 from onnxlint.model.file.errors import ModelError
 from onnxlint.model.file.mapped_files import Files, NotAFileError
 from onnxlint.model.file.memory_files import MemoryFiles
-from onnxlint.model.file.messages import messages
 from onnxlint.model.file.protobuf_wire import Skeleton, WireError, skeleton
 from onnxlint.model.file.source import Source, spooled
 from onnxlint.remote.address import is_remote
@@ -273,23 +272,34 @@ def _serialized(text_format: str, text: bytes) -> bytes:
 
 def _has_broken_text(proto: ModelProto) -> bool:
     """Whether a text field holds no UTF-8, for which protobuf gives bytes instead of a string."""
-    from onnx import TensorProto
-
-    def holds_more(message: Any) -> bool:
-        """Whether it is more than a plain tensor: of a million, these take most of the time."""
-        is_tensor = type(message) is TensorProto
-        return not is_tensor or bool(message.external_data or message.metadata_props)
+    from google.protobuf.message import DecodeError
 
     try:
-        for message, fields in messages(proto, holds_more):
-            if not fields and type(message) is TensorProto:
-                "".join((message.name, message.doc_string))
-            for field, value in fields:
-                if field.type == field.TYPE_STRING:
-                    "".join(value)  # one text or several; bytes cannot be joined to a text
-    except TypeError:
+        _strict_class().FromString(proto.SerializeToString())
+    except DecodeError:
         return True
     return False
+
+
+@cache
+def _strict_class() -> Any:
+    """The class of a model that does not take text without UTF-8.
+
+    It is onnx's own format read by the rules of proto3: parsing so takes a twentieth of the time
+    that a walk through the texts takes.
+    """
+    from google.protobuf.descriptor_pool import DescriptorPool
+    from google.protobuf.message_factory import GetMessageClass
+    from onnx import ModelProto
+
+    usual = ModelProto.DESCRIPTOR
+    pool = DescriptorPool()
+    pool.AddSerializedFile(usual.file.serialized_pb + _AS_PROTO3)
+    return GetMessageClass(pool.FindMessageTypeByName(usual.full_name))
+
+
+_AS_PROTO3 = b"\x62\x06proto3"
+"""Field 12 of a serialized description of a format: its syntax. The last one counts."""
 
 
 def _not_a_model(name: str, reason: str) -> ModelError:

@@ -42,7 +42,10 @@ def nested(root: Container) -> Iterator[Container]:
     for container in found:
         yield container
         for node in container.node:
-            found.extend(subgraphs(node))
+            for attribute in node.attribute:
+                if attribute.HasField("g"):
+                    found.append(attribute.g)
+                found.extend(attribute.graphs)
 
 
 def containers(model: ModelProto) -> Iterator[Container]:

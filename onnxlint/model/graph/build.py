@@ -67,10 +67,9 @@ def _define_output(node: Node, slot: int, name: str, type_proto: TypeProto | Non
     if not name:
         return None
     value = Value(name, node.scope, Origin.NODE, node, slot, type_proto)
-    if name in node.scope.values:
-        node.scope.redefinitions.append(Redefinition(node.scope.values[name], node))
-    else:
-        node.scope.values[name] = value
+    first = node.scope.values.setdefault(name, value)
+    if first is not value:
+        node.scope.redefinitions.append(Redefinition(first, node))
     return value
 
 
@@ -93,7 +92,7 @@ def subgraphs(scope: Scope) -> Iterator[Scope]:
         for branch, proto in _graphs(attribute):
             yield Scope(f"{prefix}{branch}", scope.shared, around=scope, proto=proto)
     for node in scope.nodes:
-        for attribute in node.proto.attribute:
+        for attribute in node.attribute_list:
             for branch, proto in _graphs(attribute):
                 label = shortened(node.name or f"{node.op_type}_{node.index}")
                 subgraph = Scope(f"{prefix}{label}/{branch}", scope.shared, owner=node, proto=proto)
@@ -115,12 +114,16 @@ def _graphs(attribute: AttributeProto) -> Iterator[tuple[str, GraphProto]]:
 
 def connect(scope: Scope) -> None:
     """Gives every node of the scope the values that it reads."""
+    values = scope.values
     for node in scope.nodes:
+        inputs = node.inputs
         for name in node.proto.input:
-            value = _read(scope, name) if name else None
-            node.inputs.append(value)
-            if value is not None:
+            if name:
+                value = values.get(name) or _read(scope, name)
+                inputs.append(value)
                 value.consumers.append(node)
+            else:
+                inputs.append(None)
 
 
 def _read(scope: Scope, name: str) -> Value:

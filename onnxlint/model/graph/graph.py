@@ -11,6 +11,7 @@ import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property, partial
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnxlint.model.file.load import Model
@@ -34,6 +35,8 @@ from onnxlint.model.graph.traversal import (
     flows_to,
     flows_to_inside,
     reach,
+    swept,
+    swept_back,
 )
 from onnxlint.model.graph.walk import WayBack
 
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     from onnxlint.types import Array
 
 T = TypeVar("T")
+
+_index = attrgetter("index")
 
 LONGEST_SHAPE = 128
 """Numbers of a constant that tells a shape, axes or pads: two for each of numpy's 64 axes."""
@@ -106,11 +111,12 @@ class Graph:
         Operators outside the standard domain are written `com.microsoft::FusedConv`.
         """
         if not ops:
-            return (node for scope in self.scopes for node in scope.nodes)
+            return chain.from_iterable(scope.nodes for scope in self.scopes)
         groups = [self._nodes_by_op[op] for op in dict.fromkeys(ops) if op in self._nodes_by_op]
         if len(groups) < 2:
             return iter(groups[0] if groups else ())
-        return iter(sorted(chain.from_iterable(groups), key=self._order))
+        order = self._order if len(self.scopes) > 1 else _index
+        return iter(sorted(chain.from_iterable(groups), key=order))
 
     def _order(self, node: Node) -> tuple[int, int]:
         """Where a node stands in the file: a set of operators comes in an order by chance."""
@@ -143,7 +149,7 @@ class Graph:
 
     def values(self) -> Iterator[Value]:
         """Every value of every scope."""
-        return (value for scope in self.scopes for value in scope.values.values())
+        return chain.from_iterable(scope.values.values() for scope in self.scopes)
 
     @cached_property
     def tensors(self) -> Sequence[tuple[Located, Tensor]]:
@@ -301,7 +307,10 @@ class Graph:
         Shape and Size nodes. `most` ends the search once so many are found: who asks for each of
         many nodes must not search the whole graph each time.
         """
-        return reach(values, comes_from, SIZE_OPS if by_numbers else (), most)
+        start, stop = set(values), SIZE_OPS if by_numbers else ()
+        if most is None and self._holds_all(start, self.outputs):
+            return swept_back(start, self.main.nodes, stop)
+        return reach(start, comes_from, stop, most)
 
     def descendants(
         self, values: Iterable[Value], *, by_numbers: bool = False, inside: Node | None = None
@@ -310,8 +319,24 @@ class Graph:
 
         With `inside` only those in the subgraphs of a node, at any depth.
         """
+        start, stop = set(values), SIZE_OPS if by_numbers else ()
+        if inside is None and self._holds_all(start, self.inputs):
+            return swept(start, self.main.nodes, stop)
         step = flows_to if inside is None else partial(flows_to_inside, {*inside.scopes_inside})
-        return reach(values, step, SIZE_OPS if by_numbers else ())
+        return reach(start, step, stop)
+
+    def _holds_all(self, start: set[Value], ends: list[Value]) -> bool:
+        """Whether a search from there leads nearly everywhere, and nodes can be taken in order."""
+        return bool(ends) and start.issuperset(ends) and self._is_plain
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether all nodes stand in one scope, each behind those that it reads."""
+        return len(self.scopes) == 1 and not any(
+            value is not None and value.producer is not None and value.producer.index >= node.index
+            for node in self.main.nodes
+            for value in node.inputs
+        )
 
     @cached_property
     def crossings(self) -> Crossings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cached_property
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,8 @@ class Node(Struct, eq=False):
 
     `inputs` and `outputs` keep their slots: an omitted optional one is `None`. `name` may be empty
     and need not be unique. `domain` is empty for the standard one, and `op` the operator with its
-    domain: `Conv`, `com.microsoft::FusedConv`.
+    domain: `Conv`, `com.microsoft::FusedConv`. `attribute_list` are its attributes as they stand in
+    the file, one name maybe twice.
     """
 
     proto: NodeProto
@@ -120,14 +121,18 @@ class Node(Struct, eq=False):
     domain: str = ""
     op_type: str = ""
     op: str = ""
+    attribute_list: tuple[AttributeProto, ...] = ()
     _many: dict[str, AttributeProto] | None = None
     _slots: dict[Value, list[int]] | None = None
     _source: tuple[str | None, ...] | None = None
 
     def __post_init__(self) -> None:
-        self.name, self.op_type = self.proto.name, intern(self.proto.op_type)
-        self.domain = plain_domain(self.proto.domain)
-        self.op = intern(f"{self.domain}::{self.op_type}") if self.domain else self.op_type
+        proto = self.proto
+        self.name, self.op_type, domain = proto.name, intern(proto.op_type), proto.domain
+        self.op = self.op_type
+        if domain and (plain := plain_domain(domain)):
+            self.domain, self.op = plain, intern(f"{plain}::{self.op_type}")
+        self.attribute_list = tuple(proto.attribute)
 
     @property
     def is_random(self) -> bool:
@@ -185,7 +190,7 @@ class Node(Struct, eq=False):
     @property
     def attributes(self) -> Mapping[str, AttributeProto]:
         """Its attributes by name, as protobuf."""
-        return {attribute.name: attribute for attribute in self.proto.attribute}
+        return {attribute.name: attribute for attribute in self.attribute_list}
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """An attribute as a plain Python value (int, float, str, list, TensorProto …).
@@ -193,7 +198,7 @@ class Node(Struct, eq=False):
         `default` where it is absent, refers to a function's attribute, or is of another type than
         the default or the operator's schema.
         """
-        found = self._named(name)
+        found = self._named(name) if self.attribute_list else None
         if found is None or found.ref_attr_name:
             return default
         known = self._attribute_types.get(name)
@@ -202,11 +207,15 @@ class Node(Struct, eq=False):
 
     def _named(self, name: str) -> AttributeProto | None:
         """The attribute of the name; of several the first that refers to no other one."""
-        attributes = self.proto.attribute
+        attributes = self.attribute_list
         if len(attributes) <= FEW:
-            named = [attribute for attribute in attributes if attribute.name == name]
-            plain = (attribute for attribute in named if not attribute.ref_attr_name)
-            return next(plain, named[0] if named else None)
+            first = None
+            for attribute in attributes:
+                if attribute.name == name:
+                    if not attribute.ref_attr_name:
+                        return attribute
+                    first = first or attribute
+            return first
         if self._many is None:
             self._many = {}
             for attribute in reversed(attributes):
@@ -431,34 +440,25 @@ def _reads_ahead(node: Node, value: Value) -> bool:
     return value.producer.index >= node.index
 
 
+_FIELDS = {
+    0: ("", False), 1: ("f", False), 2: ("i", False), 3: ("s", False), 4: ("t", False),
+    5: ("g", False), 6: ("floats", True), 7: ("ints", True), 8: ("strings", True),
+    9: ("tensors", True), 10: ("graphs", True), 11: ("sparse_tensor", False),
+    12: ("sparse_tensors", True), 13: ("tp", False), 14: ("type_protos", True),
+}  # fmt: skip
+"""The field that holds the value of each type of attribute, by the type's number; whether it is a
+list. Onnx's own helper compares all types one by one."""
+
+
 def attribute_value(attribute: AttributeProto, default: Any) -> Any:
     """A plain Python value of an attribute; `default` where it is of another type."""
-    field, is_list = _attribute_fields().get(attribute.type, ("", False))
-    if not field or attribute.ref_attr_name:
+    if attribute.ref_attr_name or attribute.type not in _FIELDS:  # maybe of a newer onnx
         return default
-    value = getattr(attribute, field)
+    field, is_list = _FIELDS[attribute.type]
+    value: Any = getattr(attribute, field) if field else None
     if is_list:
-        value = [*value]
-    elif isinstance(value, bytes):
+        value = list(value)
+    if isinstance(value, bytes):
         value = value.decode(errors="replace")
     fits = default is None or isinstance(value, type(default))
     return value if fits else default
-
-
-@cache
-def _attribute_fields() -> dict[int, tuple[str, bool]]:
-    """Where an attribute of each type has its value, and whether that is a list."""
-    from onnx import AttributeProto
-
-    single = {
-        "FLOAT": "f", "INT": "i", "STRING": "s", "TENSOR": "t", "SPARSE_TENSOR": "sparse_tensor",
-        "GRAPH": "g", "TYPE_PROTO": "tp",
-    }  # fmt: skip
-    several = {
-        "FLOATS": "floats", "INTS": "ints", "STRINGS": "strings", "TENSORS": "tensors",
-        "SPARSE_TENSORS": "sparse_tensors", "GRAPHS": "graphs", "TYPE_PROTOS": "type_protos",
-    }  # fmt: skip
-    types = AttributeProto.AttributeType
-    return {types.Value(name): (field, False) for name, field in single.items()} | {
-        types.Value(name): (field, True) for name, field in several.items()
-    }

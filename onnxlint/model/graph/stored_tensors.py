@@ -41,7 +41,8 @@ def _attributes(scope: Scope) -> Iterator[tuple[Located, AttributeProto]]:
     if scope.function is not None:
         yield from ((scope, attribute) for attribute in scope.function.attribute_proto)
     for node in scope.nodes:
-        yield from ((node, attribute) for attribute in node.proto.attribute)
+        for attribute in node.attribute_list:
+            yield node, attribute
 
 
 def stored_tensors(scope: Scope) -> Iterator[tuple[Located, TensorProto]]:
@@ -77,7 +78,7 @@ def constant_proto(node: Node) -> TensorProto | None:
              "value_floats": ("float32", AttributeProto.FLOATS),
              "value_int": ("int64", AttributeProto.INT),
              "value_ints": ("int64", AttributeProto.INTS)}  # fmt: skip
-    types = {a.name: a.type for a in node.proto.attribute if not a.ref_attr_name}
+    types = {a.name: a.type for a in node.attribute_list if not a.ref_attr_name}
     for name, (dtype, attribute_type) in kinds.items():
         if types.get(name) == attribute_type:
             return numpy_helper.from_array(np.asarray(node.attribute(name), dtype))

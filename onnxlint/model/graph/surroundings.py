@@ -108,7 +108,7 @@ class Surroundings:
         """The hash of a node with what feeds it, so many steps back."""
         key = node, steps
         if key not in self._digests:
-            attributes = sorted(_plain(attribute) for attribute in node.proto.attribute)
+            attributes = sorted(_plain(attribute) for attribute in node.attribute_list)
             inputs = [self._feeder(value, steps - 1) for value in node.inputs] if steps else []
             inside = [[inner.op for inner in scope.nodes] for scope in node.subgraphs]
             self._digests[key] = _digest(node.op, attributes, inputs, inside)

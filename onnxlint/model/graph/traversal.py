@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from onnxlint.model.graph.nodes import Node, Scope, Value
 from onnxlint.model.graph.walk import Walk
@@ -37,6 +37,37 @@ def reach(
     reached.discard(None)
     reached.difference_update([vertex for vertex in reached if type(vertex) is tuple])
     return reached  # type: ignore[return-value]
+
+
+def swept(
+    start: Iterable[Value], nodes: Iterable[Node], stop: Collection[str]
+) -> set[Node | Value]:
+    """What `reach` finds by `flows_to`; these are all nodes, in order, and none has subgraphs.
+
+    Of what leads nearly everywhere this takes a fraction of the time.
+    """
+    reached: set[Any] = {*start}
+    for node in nodes:
+        if not reached.isdisjoint(node.inputs):
+            reached.add(node)
+            if node.op not in stop:
+                reached.update(node.outputs)
+                reached.discard(None)
+    return reached
+
+
+def swept_back(
+    start: Iterable[Value], nodes: Sequence[Node], stop: Collection[str]
+) -> set[Node | Value]:
+    """The same by `comes_from`."""
+    reached: set[Any] = {*start}
+    for node in reversed(nodes):
+        if not reached.isdisjoint(node.outputs):
+            reached.add(node)
+            if node.op not in stop:
+                reached.update(node.inputs)
+                reached.discard(None)
+    return reached
 
 
 def flows_to(vertex: Vertex) -> Collection[Vertex | None]:
@@ -90,6 +121,11 @@ def behind(
     or a constant stands there, or the way runs in a circle. Who asks for very many values gives
     `most`, or takes a `WayBack`.
     """
+    nearest = None if value is None else value.producer
+    if nearest is None or nearest.op in ops:
+        return nearest
+    if nearest.op not in through:
+        return None
     makers = (at.producer for at in sources(value, through, most))
     return next((maker for maker in makers if maker is not None and maker.op in ops), None)
 

@@ -89,6 +89,8 @@ class WayBack(Generic[R]):
 
     def __call__(self, value: Value) -> R:
         """What is found behind a value."""
+        if value in self._known:
+            return self._known[value]
         way: list[Value] = []
         met: set[Value] = set()
         at = value

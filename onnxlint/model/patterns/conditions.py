@@ -101,7 +101,7 @@ def attribute_of(node: Node, name: str) -> Any:
     value = node.attribute(name)
     if value is not None:
         return value
-    if any(attribute.name == name for attribute in node.proto.attribute):
+    if any(attribute.name == name for attribute in node.attribute_list):
         return None
     version = node.scope.opsets.get(node.domain)
     if version is None or node.called is not None:

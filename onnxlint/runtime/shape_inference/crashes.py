@@ -7,7 +7,6 @@ from then on, and the others are inferred all the same.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
@@ -16,13 +15,14 @@ from itertools import chain, count
 from onnx import ModelProto, NodeProto
 
 import onnxlint.runtime.shape_inference.ort_symbolic  # noqa: F401 - once, not in every child
-from onnxlint.model.file.messages import Container, subgraphs
+from onnxlint.model.file.messages import Container, containers, subgraphs
 from onnxlint.model.graph.walk import preorder
 from onnxlint.runtime.shape_inference.inference import (
     functions_of,
     infer,
     tagged,
 )
+from onnxlint.runtime.shape_inference.inferred import Inferred
 from onnxlint.safety.forked import Crashed, Isolated
 from onnxlint.safety.limits import Budget
 
@@ -46,7 +46,7 @@ def infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
     told: dict[str, str] = {}
     while True:
         try:
-            report, _, data = attempt(told).partition(b"\n")
+            found = Inferred.decoded(attempt(told))
             break
         except Crashed as error:
             if not error.is_native or len(told) == _MOST_CRASHES:
@@ -55,8 +55,9 @@ def infer_past_crashes(serialized: bytes, budget: Budget) -> bytes:
             if node is None:
                 raise
             told[node] = f"onnx's shape inference crashes here ({error.signal})"
-    lines = [json.loads(report), *(f"(op_type:, node name: {n}): {why}" for n, why in told.items())]
-    return json.dumps("\n".join(lines)).encode() + b"\n" + data
+    lines = (f"(op_type:, node name: {n}): {why}" for n, why in told.items())
+    found.complaints = "\n".join([found.complaints, *lines])
+    return found.encoded()
 
 
 def _attempt(serialized: bytes, budget: Budget, passing_by: Collection[str]) -> bytes:
@@ -88,7 +89,7 @@ def _first_crash(
 
 def _in_order(model: ModelProto) -> Iterator[str]:
     """The tags of all nodes, each followed by what it owns, and by what it is the first to call."""
-    tagged(model)
+    tagged(containers(model))
     functions = functions_of(model)
 
     def inside(node: NodeProto) -> Iterator[NodeProto]:

@@ -9,7 +9,6 @@ inference goes on.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
@@ -30,6 +29,7 @@ from onnx import (
 
 from onnxlint.model.file.messages import Container, containers, nested, subgraphs
 from onnxlint.model.graph.walk import postorder
+from onnxlint.runtime.shape_inference.inferred import Inferred
 
 if TYPE_CHECKING:
     from onnx import AttributeProto
@@ -65,16 +65,17 @@ Call: TypeAlias = tuple[NodeProto, Types]
 def infer(
     serialized: bytes, *, passing_by: Collection[str] = (), follows_constants: bool = True
 ) -> bytes:
-    """A line of JSON with onnx's complaints, then the model with the inferred types.
+    """Onnx's complaints and the inferred types, as `Inferred` encodes them.
 
-    The types of all values of a function stand in its `value_info`. Nothing is inferred of the
-    nodes whose tags are in `passing_by`. Constants are followed to the sizes that they give,
-    unless that asks for too much memory.
+    Those of functions are of all their values. Nothing is inferred of the nodes whose tags are in
+    `passing_by`. Constants are followed to the sizes that they give, unless that asks for too much
+    memory.
     """
     model = ModelProto.FromString(serialized)
     _import_veil(model)
-    nodes = tagged(model)
-    for container in containers(model):
+    known = [*containers(model)]
+    nodes = tagged(known)
+    for container in known:
         _fill_sparse(container)
     for name in passing_by:
         _veil(nodes[name])
@@ -89,21 +90,21 @@ def infer(
     inferred, complaints = _infer_stubbornly(model, nodes, data_prop=follows_constants)
     complaints += (f"(op_type:, node name: {name}): {misfit}" for name, misfit in misfits.items())
     _infer_functions(inferred, data_prop=follows_constants)
-    for name, node in tagged(inferred).items() if veiled else ():
+    for name, node in tagged(containers(inferred)).items() if veiled else ():
         node.domain, node.op_type = veiled.get(name, (node.domain, node.op_type))
     if follows_constants and _stopped_short(inferred):
         inferred = _infer_symbolically(inferred)
-    del inferred.graph.initializer[:]  # they say their own type
-    return json.dumps("\n".join(complaints)).encode() + b"\n" + bytes(inferred.SerializeToString())
+    told = containers(inferred) if len(known) > 1 else [inferred.graph]
+    return Inferred.of("\n".join(complaints), map(_types_in, told)).encoded()
 
 
-def tagged(model: ModelProto) -> dict[str, NodeProto]:
+def tagged(containers: Iterable[Container]) -> dict[str, NodeProto]:
     """Gives every node a name that tells where it stands, its tag: the nodes by their tags."""
     nodes = {}
-    for number, container in enumerate(containers(model)):
+    for number, container in enumerate(containers):
         for index, node in enumerate(container.node):
-            node.name = f"{NODE_TAG}{number}:{index}"
-            nodes[node.name] = node
+            tag = node.name = f"{NODE_TAG}{number}:{index}"
+            nodes[tag] = node
     return nodes
 
 
@@ -132,8 +133,10 @@ def _misfit(node: NodeProto) -> str | None:
 
     It may crash, and it may give any shape.
     """
-    numbers = {a.name: a.i for a in node.attribute if a.HasField("i") and not a.ref_attr_name}
     operator = node.op_type if not node.domain else ""
+    if operator not in ("Split", "GatherND", "Einsum"):
+        return None
+    numbers = {a.name: a.i for a in node.attribute if a.HasField("i") and not a.ref_attr_name}
     if operator == "Split" and len(node.output) > numbers.get("num_outputs", len(node.output)):
         return f"{len(node.output)} outputs, but num_outputs is {numbers['num_outputs']}"
     if operator == "GatherND" and numbers.get("batch_dims", 0) < 0:
@@ -242,12 +245,13 @@ def _infer_stubbornly(
     """
     complaints: list[str] = []
     inferred = None
+    serialized = model.SerializeToString()
     for _ in range(_MOST_BROKEN_NODES):
-        inferred = _infer_strictly(model, complaints, data_prop=data_prop)
+        inferred = _infer_strictly(serialized, complaints, data_prop=data_prop)
         if inferred is not None:
             break
         try:
-            inferred = shape_inference.infer_shapes(model, data_prop=data_prop)
+            inferred = shape_inference.infer_shapes(serialized, data_prop=data_prop)
             break
         except shape_inference.InferenceError as error:
             tags = _TAG.findall(str(error))
@@ -255,16 +259,17 @@ def _infer_stubbornly(
         if broken is None or (broken.domain, broken.op_type) == _VEIL:
             break
         _veil(broken)
+        serialized = model.SerializeToString()
     if data_prop:
-        _infer_strictly(model, complaints, data_prop=False)
+        _infer_strictly(serialized, complaints, data_prop=False)
     return inferred or model, complaints
 
 
 def _infer_strictly(
-    model: ModelProto, complaints: list[str], *, data_prop: bool
+    serialized: bytes, complaints: list[str], *, data_prop: bool
 ) -> ModelProto | None:
     try:
-        return shape_inference.infer_shapes(model, strict_mode=True, data_prop=data_prop)
+        return shape_inference.infer_shapes(serialized, strict_mode=True, data_prop=data_prop)
     except shape_inference.InferenceError as error:
         complaints.append(str(error))
         return None
@@ -294,7 +299,7 @@ def _note_calls(sites: dict[tuple[str, str], list[Call]], container: Container) 
                 pending.append((graph, visible))
 
 
-def types_in(container: Container) -> Iterator[tuple[str, TypeProto]]:
+def _types_in(container: Container) -> Iterator[tuple[str, TypeProto]]:
     """Name and type of the container's values, initializers left out."""
     infos: list[ValueInfoProto] = list(container.value_info)
     if isinstance(container, GraphProto):
@@ -303,7 +308,7 @@ def types_in(container: Container) -> Iterator[tuple[str, TypeProto]]:
 
 
 def _types(container: Container) -> Types:
-    types = dict(types_in(container))
+    types = dict(_types_in(container))
     for tensor in container.initializer if isinstance(container, GraphProto) else ():
         types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
     return types

@@ -14,9 +14,11 @@ from onnxlint.runtime.statistics.compiled import (
     Table,
     compiled,
     exponent_step,
+    kind_of,
     usable_threads,
 )
 from onnxlint.runtime.statistics.measure import measure, measure_quantised, merge
+from onnxlint.runtime.statistics.numpy_passes import dtype_name, smallest_normal
 
 
 class Totals:
@@ -81,13 +83,14 @@ class Totals:
 
 
 def _is_plain(watch: Watch, array: Array) -> bool:
-    return array.dtype == np.float32 and array.size > 0 and not watch.sizes_only
+    is_read = array.dtype.kind == "f" and kind_of(array.dtype) is not None
+    return is_read and array.size > 0 and not watch.sizes_only
 
 
 def _part(watch: Watch, array: Array, rows: int | None) -> Part:
     return Part(
-        watch.name, array, array.shape, channel_axis=_channel_axis(watch, array), samples=rows,
-        every=exponent_step(array.size),
+        watch.name, array, array.shape, dtype_name(array.dtype), smallest_normal(array.dtype),
+        channel_axis=_channel_axis(watch, array), samples=rows, every=exponent_step(array.size),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Statistics of float32 tensors from compiled passes (passes.c), added up run after run.
+"""Statistics of tensors from compiled passes (passes.c), added up run after run.
 
 They read a tensor once, where numpy needs eight passes, and on all cores. There are none where no
 C compiler was at hand on installation (hatch_build.py): numpy does the same, see `statistics`.
@@ -12,6 +12,7 @@ import os
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from struct import Struct
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,28 +38,35 @@ ALONE_BYTES = 1 << 21
 MOST_THREADS = 8
 """As many as were tried, on 16 cores: eight still took less time than four."""
 
-_SEEN = [("elements", "i8"), ("zeros", "i8"), ("subnormal", "i8"),
-         ("minimum", "f8"), ("maximum", "f8"), ("mean", "f8"), ("m2", "f8")]  # fmt: skip
+_KINDS = {"float32": 0, "float16": 1, "bfloat16": 2, "int8": 3, "uint8": 4}
+"""What elements the passes read, by numpy's names, and how passes.c numbers them."""
 
-_TASK = np.dtype(
-    [
-        ("values", "u8"), ("elements", "i8"), ("start", "i8"),
-        ("samples", "i8"), ("kept", "i8"), ("row_step", "i8"), ("rows", "u8"), ("every", "i8"),
-        ("channels", "i8"), ("inner", "i8"), ("lows", "u8"), ("highs", "u8"),
-        ("tiny", "f4"), ("refused", "i4"),
-        ("total", np.dtype(_SEEN, align=True)), ("exponents", "i8", (2, EXPONENT_BUCKETS)),
-    ],
-    align=True,
+_VARYING = Struct("=QqqqqqQqq")
+"""How `Task` of passes.c begins: what differs from run to run, as `_Entry.varying` has it."""
+
+_FIXED, _FIXED_AT = Struct("=qQQfi"), _VARYING.size
+"""Then what stays: channels, extremes, the smallest normal number, the kind of elements."""
+
+_REFUSED, _REFUSED_AT = Struct("=i4x"), _FIXED_AT + _FIXED.size
+
+_SEEN, _SEEN_AT = Struct("=qqqqdddd"), _REFUSED_AT + _REFUSED.size
+
+_SEEN_NAMES = (
+    "elements", "zeros", "subnormal", "signed_zeros", "minimum", "maximum", "mean", "m2"
 )  # fmt: skip
-"""`Task` of passes.c."""
+
+_EXPONENTS_AT = _SEEN_AT + _SEEN.size
+
+_TASK_BYTES = _EXPONENTS_AT + 2 * 8 * EXPONENT_BUCKETS
 
 
 class Part(NamedTuple):
     """Elements of a tensor, flat or not, to take in: all of them, or some from `start` on.
 
-    `values` are float32, as what they came in is widened to; `shape`, `dtype` and `tiny`, the
-    smallest normal number, are of the tensor. `samples` is how many its first axis counts where
-    rows of them are to be kept; the exponent of each `every`th element is counted (0: of none).
+    `values` are of a dtype that `kind_of` knows, the same for all parts of a key; `shape`, `dtype`
+    and `tiny`, the smallest normal number, are of the tensor. `samples` is how many its first axis
+    counts where rows of them are to be kept; the exponent of each `every`th element is counted (0:
+    of none).
     """
 
     key: Hashable
@@ -77,7 +85,7 @@ class Table:
 
     def __init__(self, threads: int = 1) -> None:
         self._threads = threads
-        self._tasks = np.zeros(1, _TASK)
+        self._tasks = bytearray(_TASK_BYTES)
         self._entries: dict[Hashable, _Entry] = {}
 
     def add(self, parts: Sequence[Part]) -> list[Part]:
@@ -86,28 +94,28 @@ class Table:
         Gives back, untouched, what numpy has to measure: tensors that hold NaN or infinities, whose
         memory is in another order, or that have other channels than before.
         """
-        entries = [self._entry(part) for part in parts]
-        taken = [
-            (part, entry, entry.rows_for(part))
-            for part, entry in zip(parts, entries, strict=True)
-            if entry.channels == _channels(part) and _is_readable(part.values)
-        ]
-        if not taken:
-            return list(parts)
-        rows = np.array([entry.row for _, entry, _ in taken])
-        columns = zip(*(entry.columns(part, kept) for part, entry, kept in taken), strict=True)
-        for name, column in zip(_VARYING, columns, strict=True):
-            self._tasks[name][rows] = column
-        self._measure(rows, sum(part.values.nbytes for part, _, _ in taken))
-        refused = self._tasks["refused"][rows].tolist()
-        for (part, entry, kept), is_refused in zip(taken, refused, strict=True):
-            if not is_refused:
-                entry.shape = part.shape
-                if kept is not None:
-                    entry.samples.append(kept)
-                    entry.kept += len(kept)
-        done = {part.key for (part, _, _), no in zip(taken, refused, strict=True) if not no}
-        return [part for part in parts if part.key not in done]
+        taken: list[tuple[Part, _Entry, Array | None]] = []
+        left = []
+        for part in parts:
+            entry = self._entry(part)
+            if not (entry.fits(part) and _is_readable(part.values)):
+                left.append(part)
+                continue
+            rows = entry.rows_for(part)
+            _VARYING.pack_into(self._tasks, entry.at, *entry.varying(part, rows))
+            taken.append((part, entry, rows))
+        if taken:
+            rows_of_them = [entry.row for _, entry, _ in taken]
+            self._measure(rows_of_them, sum(part.values.nbytes for part, _, _ in taken))
+        for part, entry, rows in taken:
+            if _REFUSED.unpack_from(self._tasks, entry.at + _REFUSED_AT)[0]:
+                left.append(part)
+                continue
+            entry.shape = part.shape
+            if rows is not None:
+                entry.samples.append(rows)
+                entry.kept += len(rows)
+        return left
 
     def samples_of(self, key: Hashable) -> int:
         """How many samples are kept of a tensor."""
@@ -116,33 +124,34 @@ class Table:
 
     def statistics(self) -> dict[Hashable, Statistics]:
         """What has been taken in."""
-        seen = {key: self._tasks[entry.row] for key, entry in self._entries.items()}
+        seen = {
+            key: (entry, _SEEN.unpack_from(self._tasks, entry.at + _SEEN_AT))
+            for key, entry in self._entries.items()
+        }
         return {
-            key: self._entries[key].statistics(task)
-            for key, task in seen.items() if task["total"]["elements"]
-        }  # fmt: skip
+            key: entry.statistics(numbers, self._tasks)
+            for key, (entry, numbers) in seen.items()
+            if numbers[0]
+        }
 
     def _entry(self, part: Part) -> _Entry:
         entry = self._entries.get(part.key)
         if entry is None:
             row = len(self._entries)
-            if row == len(self._tasks):
-                self._tasks = np.concatenate([self._tasks, np.zeros(row, _TASK)])
+            if row * _TASK_BYTES == len(self._tasks):
+                self._tasks += bytes(row * _TASK_BYTES)
             entry = self._entries[part.key] = _Entry(row, part)
-            task = self._tasks[row]
-            task["channels"], task["tiny"] = entry.channels, part.tiny
-            task["lows"], task["highs"] = map(_address, entry.extremes)
+            _FIXED.pack_into(self._tasks, entry.at + _FIXED_AT, *entry.fixed())
         return entry
 
-    def _measure(self, rows: Array, size: int) -> None:
+    def _measure(self, rows: list[int], size: int) -> None:
         library = compiled()
         assert library is not None
-        following = ctypes.c_int64(0)
+        order, following = (ctypes.c_int64 * len(rows))(*rows), ctypes.c_int64(0)
+        tasks = (ctypes.c_char * len(self._tasks)).from_buffer(self._tasks)
 
         def work(_: object = None) -> None:
-            library.onnxlint_measure(
-                _address(self._tasks), _address(rows), len(rows), ctypes.byref(following)
-            )
+            library.onnxlint_measure(tasks, order, len(rows), ctypes.byref(following))
 
         if self._threads < 2 or size < ALONE_BYTES:
             work()
@@ -157,15 +166,21 @@ class _Entry:
     """What belongs to a row of the table and does not fit in it."""
 
     def __init__(self, row: int, part: Part) -> None:
-        self.row = row
-        self.channels = _channels(part)
-        self.extremes = np.empty((2, 2, self.channels), np.float32)  # least, most; a run's, all
-        self.extremes[:, 1] = [[math.inf], [-math.inf]]
+        self.row, self.at = row, row * _TASK_BYTES
+        self.channels, self._kind = _channels(part), kind_of(part.values.dtype)
+        self._extremes = np.empty((2, 2, self.channels), np.float32)  # least, most; a run's, all
+        self._extremes[0, 1].fill(math.inf)
+        self._extremes[1, 1].fill(-math.inf)
         self.samples: list[Array] = []
         self.kept = 0
         self._layout: tuple[object, tuple[int, ...]] = (None, ())
-        self._part = part._replace(values=self.extremes)
+        self._part = part._replace(values=self._extremes)
         self.shape = part.shape
+
+    def fits(self, part: Part) -> bool:
+        """Whether a part is of the channels and the kind of elements of those before it."""
+        kind = kind_of(part.values.dtype)
+        return kind is not None and kind == self._kind and self.channels == _channels(part)
 
     def rows_for(self, part: Part) -> Array | None:
         """Memory for the samples that are to be kept of a tensor."""
@@ -177,28 +192,39 @@ class _Entry:
         size = part.values.size // part.samples
         return np.empty((wanted, 1 + -(-size // row_step(size))), np.float32)
 
-    def columns(self, part: Part, rows: Array | None) -> tuple[int, ...]:
-        """What the columns of _VARYING hold for a part; what they held is known from before."""
+    def fixed(self) -> tuple[float, ...]:
+        """What _FIXED packs."""
+        lows = _address(self._extremes) if self.channels else 0
+        highs = lows + 2 * self.channels * self._extremes.itemsize
+        return self.channels, lows, highs, self._part.tiny, self._kind or 0
+
+    def varying(self, part: Part, rows: Array | None) -> tuple[int, ...]:
+        """What _VARYING packs for a part; most of it is known from the run before."""
         key = part.shape, part.values.size, part.start, part.samples, part.every
         if self._layout[0] != key:
             self._layout = key, _layout(part)
-        kept = (0, 0) if rows is None else (_address(rows), len(rows))
-        return _address(part.values), *kept, *self._layout[1]
+        size, start, samples, row_step_, every, inner = self._layout[1]
+        address, kept = (0, 0) if rows is None else (_address(rows), len(rows))
+        values = _address(part.values)
+        return values, size, start, samples, kept, row_step_, address, every, inner
 
-    def statistics(self, task: Any) -> Statistics:
+    def statistics(self, numbers: tuple[float, ...], tasks: bytearray) -> Statistics:
         """Of this row."""
-        total, part = task["total"], self._part
+        part = self._part
         result = Statistics(
             dtype=part.dtype, shape=self.shape, channel_axis=part.channel_axis,
-            **{name: total[name].item() for name, _ in _SEEN},
+            **dict(zip(_SEEN_NAMES, numbers, strict=True)),  # type: ignore[arg-type]
         )  # fmt: skip
         if self.channels:
-            low, high = self.extremes[:, 1]
-            seen = low <= high
-            result.channel_minimum = np.where(seen, low, np.float32(np.nan))
-            result.channel_maximum = np.where(seen, high, np.float32(np.nan))
-        if task["every"]:
-            result.exponents, result.negative_exponents = task["exponents"].copy()
+            low, high = self._extremes[:, 1].copy()
+            unseen = low > high
+            if unseen.any():
+                low[unseen] = high[unseen] = np.nan
+            result.channel_minimum, result.channel_maximum = low, high
+        if self._layout[1] and self._layout[1][4]:
+            at = self.at + _EXPONENTS_AT
+            counts = np.frombuffer(tasks, np.int64, 2 * EXPONENT_BUCKETS, at)
+            result.exponents, result.negative_exponents = counts.reshape(2, -1).copy()
         if self.samples:
             same = len({rows.shape[1] for rows in self.samples}) == 1
             result.samples = np.concatenate(self.samples) if same else NO_SAMPLES
@@ -208,11 +234,9 @@ class _Entry:
 NO_SAMPLES = np.empty((0, 0), np.float32)
 """Of a tensor whose samples are not of one size."""
 
-_VARYING = ("values", "rows", "kept", "elements", "start", "samples", "row_step", "every", "inner")
-
 
 def _layout(part: Part) -> tuple[int, ...]:
-    """What the columns of _VARYING hold for a part, but for its addresses and rows."""
+    """Elements, start, samples, row step, `every` and inner of a part."""
     size, samples, axis = part.values.size, part.samples or 1, part.channel_axis
     inner = 1 if axis is None else math.prod(part.shape[axis + 1 :])
     return size, part.start, samples, row_step(size // samples), part.every, inner
@@ -228,6 +252,12 @@ def exponent_step(elements: int) -> int:
     return elements // HISTOGRAM_ELEMENTS | 1
 
 
+@cache
+def kind_of(dtype: np.dtype[Any]) -> int | None:
+    """How passes.c numbers elements of a dtype; None where it does not read them."""
+    return _KINDS.get(dtype.name) if dtype.isnative else None
+
+
 def _channels(part: Part) -> int:
     return 0 if part.channel_axis is None else part.shape[part.channel_axis]
 
@@ -238,8 +268,7 @@ def _is_readable(values: Array) -> bool:
 
 
 def _address(array: Array) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
+    return array.ctypes.data
 
 
 def usable_threads() -> int:
@@ -261,7 +290,7 @@ def compiled() -> ctypes.CDLL | None:
     except OSError:
         return None
     library.onnxlint_task_size.restype = ctypes.c_int64
-    if library.onnxlint_task_size() != _TASK.itemsize:
+    if library.onnxlint_task_size() != _TASK_BYTES:
         return None
     library.onnxlint_measure.argtypes = [
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p,

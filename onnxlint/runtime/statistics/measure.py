@@ -17,6 +17,7 @@ from onnxlint.runtime.statistics.compiled import (
     Table,
     compiled,
     exponent_step,
+    kind_of,
     row_step,
 )
 from onnxlint.runtime.statistics.numpy_passes import (
@@ -64,24 +65,25 @@ class Measurement:
         """Takes the next elements in."""
         if not block.size:
             return
-        values = widened(block)
-        if not self._is_added_by_compiled_passes(values):
-            self._add(values)
+        if not self._is_added_by_compiled_passes(block):
+            self._add(widened(block))
         self._at += block.size
 
     @property
     def result(self) -> Statistics:
         """The statistics of all blocks so far."""
         seen = self._seen
+        compiled_passes = [*self._table.statistics().values()] if self._table else []
+        if compiled_passes and not seen.elements:  # as of nearly all tensors
+            return compiled_passes[0]
         if self._every:
             counted = np.concatenate(self._subset or [np.empty(0, np.float32)])
             counts = exponents(counted, some_subnormal=seen.subnormal > 0)
             seen.exponents, seen.negative_exponents = counts
-        compiled_passes = self._table.statistics() if self._table else {}
-        return reduce(merge, compiled_passes.values(), seen)
+        return reduce(merge, compiled_passes, seen)
 
     def _is_added_by_compiled_passes(self, values: Array) -> bool:
-        if self._table is None or values.dtype != np.float32:
+        if self._table is None or kind_of(values.dtype) is None:
             return False
         seen = self._seen
         part = Part(
@@ -175,6 +177,8 @@ def measure_few(numbers: list[float], dtype: np.dtype[Any], shape: tuple[int, ..
     if low < tiny:
         result.zeros = numbers.count(0)
         result.subnormal = sum(-tiny < number < tiny for number in numbers) - result.zeros
+        if low == high == 0:
+            result.signed_zeros = sum(math.copysign(1, number) < 0 for number in numbers)
     result.mean = mean = total / len(numbers)
     result.m2 = sum([(number - mean) ** 2 for number in numbers])
     return result
@@ -239,6 +243,7 @@ def merge(one: Statistics, other: Statistics) -> Statistics:
         negative_infinite=one.negative_infinite + other.negative_infinite,
         zeros=one.zeros + other.zeros,
         subnormal=one.subnormal + other.subnormal,
+        signed_zeros=one.signed_zeros + other.signed_zeros,
         minimum=min(one.minimum, other.minimum),
         maximum=max(one.maximum, other.maximum),
         mean=one.mean + delta * share,

@@ -69,6 +69,8 @@ def measure_block(block: Array, low: float, high: float, tiny: float) -> Statist
             below -= _count(np.less_equal, block, -tiny)
         result.zeros = _count(np.equal, block, 0)
         result.subnormal = below - result.zeros
+        if low == high == 0:
+            result.signed_zeros = int(np.signbit(block).any())
     return result
 
 
@@ -178,7 +180,7 @@ def _multiples(step: int, end: int) -> Array:
 
 
 def widened(block: Array) -> Array:
-    """As float32, or float64 where that holds more; float16 and bytes by ways that numpy lacks."""
+    """As float32, or float64 where that holds more; narrow floats by ways that numpy lacks."""
     dtype = block.dtype
     if dtype.kind == "f" and dtype.itemsize >= 4:
         return block
@@ -192,6 +194,9 @@ def widened(block: Array) -> Array:
         np.multiply(values, np.float32(2.0**112), out=values)
         beyond = values.size and max(values.max(), -values.min()) >= 65536  # infinities and NaN
         return block.astype(np.float32) if beyond else values
+    if dtype.name == "bfloat16":  # the upper half of a float32
+        bits = block.view(np.uint16).astype(np.uint32)
+        return np.left_shift(bits, 16, out=bits).view(np.float32)
     if dtype.itemsize == 1:
         return np.take(_byte_values(dtype), block.view(np.uint8), mode="clip")
     return block.astype(np.float32)

@@ -1,10 +1,14 @@
-/* One pass over float32 tensors where numpy needs eight: what `statistics.py` measures of a block.
+/* One pass over a tensor where numpy needs eight: what `measure.py` measures of a block.
 
-   passes.py calls this, and describes the same structures; any change belongs in both. Compiled with
-   the assumption that no number is infinite or NaN: bits tell, and such a run is refused as a whole. */
+   compiled.py calls this, and describes the same structures; any change belongs in both. Narrow
+   elements are widened to float32, a chunk at a time. Compiled with the assumption that no number is
+   infinite or NaN: bits tell, and such a run is refused as a whole. */
 
 #include <float.h>
 #include <stdint.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #define CHUNK 4096 /* floats, 16 KiB: half of a core's first cache */
 #define BUCKETS 300
@@ -14,18 +18,23 @@
 
 typedef struct {
     int64_t elements, zeros, subnormal;
+    int64_t signed_zeros; /* blocks of zeros only, with -0.0 among them */
     double minimum, maximum, mean, m2;
 } Seen;
 
+enum { FLOAT32, FLOAT16, BFLOAT16, INT8, UINT8 };
+
 typedef struct {
-    const float *values; /* of this run: `elements`, of which `start` of the tensor came before */
+    const void *values; /* of this run: `elements`, of which `start` of the tensor came before */
     int64_t elements, start;
     int64_t samples, kept, row_step; /* samples of equal size, rows for the first of them */
     float *rows;                     /* the mean of a sample, then every `row_step`th element */
     int64_t every;                   /* each how manieth element is counted in `exponents`; 0: none */
-    int64_t channels, inner;         /* inner neighbours belong to a channel; 0 channels: none */
+    int64_t inner;                   /* neighbours that belong to one channel */
+    int64_t channels;                /* 0: none */
     float *lows, *highs;             /* of each channel: this run's, then all runs' */
     float tiny;                      /* the smallest normal number */
+    int32_t kind;                    /* of the elements */
     int32_t refused;
     Seen total;
     int64_t exponents[2][BUCKETS]; /* of all; of the negative ones */
@@ -40,12 +49,69 @@ typedef struct {
     int32_t exponents[2][BUCKETS];
 } Run;
 
+typedef void (*Halves)(const uint16_t *, int64_t, float *restrict);
+
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE uint32_t bits_of(float value)
 {
     union { float value; uint32_t bits; } both = {value};
     return both.bits;
+}
+
+INLINE float of_bits(uint32_t bits)
+{
+    union { uint32_t bits; float value; } both = {bits};
+    return both.value;
+}
+
+/* What a float16 is as float32, exactly; its exponent is told apart with no float32 that is
+   subnormal, for these are slow. */
+INLINE float of_half(uint32_t half)
+{
+    const uint32_t rebias = 112u << 23, hidden = 1u << 23, endless = 31u << 23;
+    uint32_t magnitude = (half & 0x7fffu) << 13, sign = (half & 0x8000u) << 16;
+    uint32_t normal = magnitude + rebias + (magnitude >= endless ? rebias : 0);
+    uint32_t small = bits_of((float)(int32_t)(half & 0x3ffu) * 0x1p-24f);
+    return of_bits((magnitude < hidden ? small : normal) | sign);
+}
+
+INLINE void halves(const uint16_t *x, int64_t count, float *restrict wide)
+{
+    for (int64_t i = 0; i < count; i++) wide[i] = of_half(x[i]);
+}
+
+#if defined(__x86_64__)
+/* Every processor with AVX2 has an instruction for that. */
+__attribute__((target("avx,f16c"))) static void halves_f16c(const uint16_t *x, int64_t count,
+                                                            float *restrict wide)
+{
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8)
+        _mm256_storeu_ps(wide + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(x + i))));
+    halves(x + i, count - i, wide + i);
+}
+#endif
+
+/* So many elements from `at` on as float32: where they lie, or in `wide`. */
+INLINE const float *widened(const Task *task, int64_t at, int64_t count, float *restrict wide,
+                            Halves convert)
+{
+    if (task->kind == FLOAT16) {
+        convert((const uint16_t *)task->values + at, count, wide);
+    } else if (task->kind == BFLOAT16) {
+        const uint16_t *x = (const uint16_t *)task->values + at;
+        for (int64_t i = 0; i < count; i++) wide[i] = of_bits((uint32_t)x[i] << 16);
+    } else if (task->kind == INT8) {
+        const int8_t *x = (const int8_t *)task->values + at;
+        for (int64_t i = 0; i < count; i++) wide[i] = x[i];
+    } else if (task->kind == UINT8) {
+        const uint8_t *x = (const uint8_t *)task->values + at;
+        for (int64_t i = 0; i < count; i++) wide[i] = x[i];
+    } else {
+        return (const float *)task->values + at;
+    }
+    return wide;
 }
 
 INLINE void extremes(const float *restrict x, int64_t count, float *low, float *high)
@@ -131,13 +197,15 @@ static void count_exponents(Run *run, const float *x, int64_t first, int64_t cou
 }
 
 /* The elements from `at` on, and each `row_step`th of them into `row`, where there is one. */
-INLINE void stretch(Run *run, const Task *task, int64_t at, int64_t count, float *row)
+INLINE void stretch(Run *run, const Task *task, int64_t at, int64_t count, float *row,
+                    Halves convert)
 {
     int32_t tiny = (int32_t)bits_of(task->tiny);
     int64_t next = 0;
+    float wide[CHUNK];
     for (int64_t done = 0; done < count; done += CHUNK) {
-        const float *x = task->values + at + done;
         int64_t size = count - done < CHUNK ? count - done : CHUNK;
+        const float *x = widened(task, at + done, size, wide, convert);
         kinds(run, x, size, tiny);
         moments(run, x, size);
         if (task->channels)
@@ -152,17 +220,17 @@ INLINE void stretch(Run *run, const Task *task, int64_t at, int64_t count, float
     }
 }
 
-INLINE void samples(Run *run, const Task *task)
+INLINE void samples(Run *run, const Task *task, Halves convert)
 {
     int64_t size = task->elements / (task->samples ? task->samples : 1), at = 0;
     float *row = task->rows;
     for (int64_t sample = 0; sample < task->kept; sample++, at += size) {
         double before = run->sum;
-        stretch(run, task, at, size, row + 1);
+        stretch(run, task, at, size, row + 1, convert);
         *row = (float)(run->shift + (run->sum - before) / size);
         row += 1 + (size + task->row_step - 1) / task->row_step;
     }
-    stretch(run, task, at, task->elements - at, 0);
+    stretch(run, task, at, task->elements - at, 0, convert);
 }
 
 /* Chan's formula, as in `merge`. */
@@ -174,6 +242,7 @@ static void add(Seen *total, const Seen *seen)
     total->mean += delta * share;
     total->zeros += seen->zeros;
     total->subnormal += seen->subnormal;
+    total->signed_zeros += seen->signed_zeros;
     if (!total->elements || seen->minimum < total->minimum) total->minimum = seen->minimum;
     if (!total->elements || seen->maximum > total->maximum) total->maximum = seen->maximum;
     total->elements = elements;
@@ -191,9 +260,24 @@ static void add_channels(const Task *task, Run *run)
     }
 }
 
-INLINE void measure(Task *task)
+/* Whether any of these elements, which are all zeros, is -0.0. */
+static int has_signed_zeros(const Task *task)
 {
-    Run run = {.shift = task->values[0], .low = FLT_MAX, .high = -FLT_MAX};
+    uint32_t bits = 0;
+    if (task->kind == FLOAT32) {
+        const float *x = task->values;
+        for (int64_t i = 0; i < task->elements; i++) bits |= bits_of(x[i]);
+    } else if (task->kind == FLOAT16 || task->kind == BFLOAT16) {
+        const uint16_t *x = task->values;
+        for (int64_t i = 0; i < task->elements; i++) bits |= x[i];
+    }
+    return bits != 0;
+}
+
+INLINE void measure(Task *task, Halves convert)
+{
+    float first[1];
+    Run run = {.shift = *widened(task, 0, 1, first, convert), .low = FLT_MAX, .high = -FLT_MAX};
     if (task->channels) {
         run.channel = task->start / task->inner % task->channels;
         run.left = task->inner - task->start % task->inner;
@@ -202,25 +286,34 @@ INLINE void measure(Task *task)
         task->lows[i] = FLT_MAX;
         task->highs[i] = -FLT_MAX;
     }
-    samples(&run, task);
+    samples(&run, task, convert);
     task->refused = run.not_finite > 0;
     if (task->refused) return;
     add_channels(task, &run);
     double count = (double)task->elements, m2 = run.squares - run.sum * run.sum / count;
-    Seen seen = {task->elements, run.zeros, run.below - run.zeros, run.low, run.high,
+    Seen seen = {task->elements, run.zeros, run.below - run.zeros,
+                 run.zeros == task->elements && has_signed_zeros(task), run.low, run.high,
                  run.shift + run.sum / count, m2 > 0 ? m2 : 0};
     add(&task->total, &seen);
     for (int kind = 0; task->every && kind < 2; kind++)
         for (int i = 0; i < BUCKETS; i++) task->exponents[kind][i] += run.exponents[kind][i];
 }
 
-static void measure_anywhere(Task *task) { measure(task); }
+static void halves_anywhere(const uint16_t *x, int64_t count, float *restrict wide)
+{
+    halves(x, count, wide);
+}
+
+static void measure_anywhere(Task *task) { measure(task, halves_anywhere); }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) static void measure_avx2(Task *task) { measure(task); }
+__attribute__((target("avx2,fma"))) static void measure_avx2(Task *task)
+{
+    measure(task, halves_f16c);
+}
 #endif
 
-/* The size of a task, for passes.py to compare. */
+/* The size of a task, for compiled.py to compare. */
 int64_t onnxlint_task_size(void) { return sizeof(Task); }
 
 /* Measures the tasks `order` names, beside other threads that do the same: `next` is shared. */

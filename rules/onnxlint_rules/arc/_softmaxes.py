@@ -13,7 +13,11 @@ class Feeders:
     def of(self, node: Node) -> tuple[Node | None, bool]:
         """That node, and whether the axes stayed; none where it is an input or the node itself."""
         value = node.input(0)
-        made, same_layout = (None, True) if value is None else self._behind(value)
+        nearest = None if value is None else value.producer
+        if value is None or nearest is None or nearest.op not in MOVING:  # as most are
+            made, same_layout = nearest, True
+        else:
+            made, same_layout = self._behind(value)
         return (None if made is node else made), same_layout
 
 

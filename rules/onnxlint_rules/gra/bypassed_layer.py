@@ -113,7 +113,7 @@ def _kind(layer: Layer, layers: Layers) -> Hashable | None:
     is_input = trail.origin.origin is Origin.INPUT and trail.origin.scope.owner is None
     if not is_input or trail.change > Change.AFFINE:
         return None
-    attributes = sorted(a.SerializeToString(deterministic=True) for a in layer.node.proto.attribute)
+    attributes = sorted(a.SerializeToString(deterministic=True) for a in layer.node.attribute_list)
     return trail.origin, layer.node.op, layer.dims, tuple(attributes)
 
 

@@ -38,6 +38,9 @@ def duplicate_node_name(graph: Graph) -> Iterator[Finding]:
     """
     called = {node.called for node in graph.nodes()} if graph.functions else set()
     for scope in graph.scopes:
+        names = [node.name for node in scope.nodes if node.name]
+        if len({*names}) == len(names):
+            continue
         by_name: dict[str, list[Node]] = defaultdict(list)
         for node in scope.nodes:
             by_name[node.name].append(node)

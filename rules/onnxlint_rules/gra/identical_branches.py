@@ -38,10 +38,18 @@ def identical_branches(graph: Graph) -> Iterator[Finding]:
     """
     layers = set(graph.layers())
     same: dict[Value, Value] = {}
+    alone: dict[Hashable, Node | None] = {}
     firsts: dict[Hashable, Node] = {}
     told: set[Node] = set()
     for node in graph.nodes():
-        first = firsts.setdefault(_identity(node, same), node)
+        operands = _operands(node, same)
+        other = alone.setdefault(operands, node)
+        if other is node:  # as nearly all are: no more of it is looked at
+            continue
+        if other is not None:
+            alone[operands] = None
+            firsts[operands, _details(other)] = other
+        first = firsts.setdefault((operands, _details(node)), node)
         if first is node:
             continue
         same.update((a, b) for a, b in zip(node.outputs, first.outputs, strict=True) if a and b)
@@ -53,11 +61,15 @@ def identical_branches(graph: Graph) -> Iterator[Finding]:
             yield Finding(node, f"duplicates the computation of {first.place}", hint=hint)
 
 
-def _identity(node: Node, same: Mapping[Value, Value]) -> Hashable:
-    """What determines a node's result: two nodes for which it is equal compute the same."""
+def _operands(node: Node, same: Mapping[Value, Value]) -> Hashable:
+    """Operator and inputs of a node."""
+    return node.op, *[same.get(value, value) if value else None for value in node.inputs]
+
+
+def _details(node: Node) -> Hashable:
+    """What else determines a node's result: two for which both are equal compute the same."""
     if node.subgraphs or node.is_random:
         return node
-    inputs = [same.get(value, value) if value else None for value in node.inputs]
-    attributes = sorted([a.SerializeToString(deterministic=True) for a in node.proto.attribute])
+    attributes = sorted([a.SerializeToString(deterministic=True) for a in node.attribute_list])
     outputs = len(node.outputs), *(at for at, each in enumerate(node.outputs) if each is None)
-    return node.scope, node.op, tuple(inputs), outputs, tuple(attributes)
+    return node.scope, outputs, tuple(attributes)

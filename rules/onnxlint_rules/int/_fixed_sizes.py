@@ -74,9 +74,12 @@ def initial_states(
 
 def broadcast(node: Node, graph: Graph, shapes: Shapes, dynamic: SymbolicSizes) -> Iterator[Fit]:
     """Compares what is made of constants alone with the dynamic sizes of the other operand."""
+    varying = graph.varying
     operands = [value for value in node.inputs if value is not None]
-    fixed = [shapes.of(value) for value in operands if value not in graph.varying]
-    free = [shapes.of(value) for value in operands if value in graph.varying]
+    fixed = [shapes.of(value) for value in operands if value not in varying]
+    if not fixed:
+        return
+    free = [shapes.of(value) for value in operands if value in varying]
     inner = 2 if node.op == "MatMul" else 0  # its last two axes are not stretched
     for constant, other in product(filter(None, fixed), filter(None, free)):
         for axis in range(-1 - inner, -1 - (constant.rank or 0), -1):

@@ -23,11 +23,17 @@ Problem: TypeAlias = tuple[str, str]
 
 def incomplete(node: Node, typed: bool) -> Iterator[Problem]:
     """What every attribute must have, those of custom operators included."""
-    for attribute in node.proto.attribute:
+    for attribute in node.attribute_list:
         if not attribute.name:
             yield "an attribute has no name", "name the attribute, or remove it"
         elif typed and not attribute.type:
             yield f"attribute {attribute.name!r} has no type", f"set the type of {attribute.name!r}"
+
+
+def may_need(schema: Any) -> bool:
+    """Whether a node without attributes may lack one."""
+    op = f"{schema.domain}::{schema.name}" if schema.domain else schema.name
+    return op in _ALTERNATIVES or any(each.required for each in schema.attributes.values())
 
 
 def problems(node: Node, known: Mapping[str, Any]) -> Iterator[Problem]:

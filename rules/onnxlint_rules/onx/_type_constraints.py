@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
@@ -70,16 +70,44 @@ def wrong_outputs(
             )
 
 
+Types = tuple[str | None, ...]
+"""Of the inputs or outputs of a node, as schemas write them; None where one is not known."""
+
+
+def input_types(node: Node, shapes: Shapes, schemas: Schemas, given: dict[Value, str]) -> Types:
+    """The types of a node's inputs."""
+    return tuple(
+        [
+            None if value is None
+            else _type(value, shapes) or given.get(value) or _only_type(value, schemas)
+            for value in node.inputs
+        ]
+    )  # fmt: skip
+
+
+def output_types(node: Node, shapes: Shapes) -> Types:
+    """The types of a node's outputs."""
+    return tuple([_type(value, shapes) for value in node.outputs])
+
+
+def known_kinds(node: Node, shapes: Shapes) -> Hashable:
+    """The element types of a node's inputs and outputs; None where one is not that of a tensor."""
+    kinds: list[int | None] = [len(node.inputs)]
+    for value in (*node.inputs, *node.outputs):
+        shape = shapes.of(value)
+        if shape is None and value is not None:
+            return None
+        kinds.append(None if shape is None else shape.element_type)
+    return tuple(kinds)
+
+
 def violations(
-    node: Node, formal: list[_Formal], made: list[_Formal], shapes: Shapes, schemas: Schemas,
-    given: dict[Value, str],
-) -> Iterator[Finding]:  # fmt: skip
+    node: Node, formal: list[_Formal], made: list[_Formal], read: Types, outputs: Types
+) -> Iterator[Finding]:
+    """Judges the types of a node's inputs and outputs; equal ones are equally right elsewhere."""
     taken: dict[str, str] = {}
     endless = chain(formal, repeat(formal[-1]))  # the last parameter may be variadic
-    for slot, (value, parameter) in enumerate(zip(node.inputs, endless, strict=False)):
-        found = _type(value, shapes)
-        if found is None and value is not None:
-            found = given.get(value) or _only_type(value, schemas)
+    for slot, (found, parameter) in enumerate(zip(read, endless, strict=False)):
         if found is None:
             continue
         if found not in parameter.types:
@@ -93,9 +121,9 @@ def violations(
                     f"parameter is {other}"
                 )
                 yield Finding(node, message, hint=f"cast input {slot} to {other}")
-    for slot, (value, parameter) in enumerate(zip(node.outputs, made, strict=False)):
+    for slot, (declared, parameter) in enumerate(zip(outputs, made, strict=False)):
         only = next(iter(parameter.types)) if len(parameter.types) == 1 else None
-        declared, made_as = _type(value, shapes), taken.get(parameter.variable, only)
+        made_as = taken.get(parameter.variable, only)
         known = parameter.is_homogeneous and None not in (declared, made_as)
         if known and declared != made_as:
             message = f"{node.op}: output {slot} is {made_as}, but is declared as {declared}"

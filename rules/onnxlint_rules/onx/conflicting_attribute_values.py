@@ -43,7 +43,7 @@ def conflicting_attribute_values(graph: Graph) -> Iterator[Finding]:
     }
     """
     for node in graph.nodes():
-        for attribute in node.proto.attribute:
+        for attribute in node.attribute_list:
             values = [f.name for f, _ in attribute.ListFields() if f.name not in _ABOUT]
             own = _FIELDS[attribute.type] if attribute.type < len(_FIELDS) else ""
             if len(values) > 1:
@@ -57,8 +57,8 @@ def conflicting_attribute_values(graph: Graph) -> Iterator[Finding]:
                     f"attribute {attribute.name!r} stores its value in {values[0]} instead of {own}"
                 )
                 yield Finding(node, message, hint=f"move the value to {own}, or correct the type")
-        names = [attribute.name for attribute in node.proto.attribute]
-        if len(set(names)) < len(names):
+        names = [attribute.name for attribute in node.attribute_list]
+        if len(names) > 1 and len(set(names)) < len(names):
             name, count = Counter(names).most_common(1)[0]
             message, hint = f"attribute {name!r} is defined {count} times", f"keep one {name!r}"
             yield Finding(node, message, count, 1, "attributes of the name", hint=hint)

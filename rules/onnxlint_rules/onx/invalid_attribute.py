@@ -1,9 +1,12 @@
 """ONX024 invalid-attribute."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from onnxlint import Finding, Graph, Schemas, Severity, rule
-from onnxlint_rules.onx._attributes import incomplete, problems
+from onnxlint_rules.onx._attributes import incomplete, may_need, problems
+
+_has_attributes = attrgetter("attribute_list")
 
 
 @rule("ONX024", "invalid-attribute", severity=Severity.ERROR)
@@ -68,11 +71,12 @@ def invalid_attribute(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
     }
     """
     typed = graph.model.proto.ir_version >= 2
-    for node in graph.nodes():
+    for node in filter(_has_attributes, graph.nodes()):
         for problem, hint in incomplete(node, typed):
             yield Finding(node, f"{node.op}: {problem}", hint=hint)
     for schema, nodes in schemas.uses(graph):
         known = schema.attributes
-        for node in nodes:
+        needed = may_need(schema)
+        for node in nodes if needed else filter(_has_attributes, nodes):
             for problem, hint in problems(node, known):
                 yield Finding(node, f"{node.op}: {problem}", hint=hint)

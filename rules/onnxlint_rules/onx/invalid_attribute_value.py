@@ -113,7 +113,7 @@ def _judge_number(node: Node, name: str, least: int, most: int | None) -> Iterat
 def _judge_count(node: Node) -> Iterator[Finding]:
     """A recurrent operator has its activations once for each direction, or none at all."""
     given, direction = node.attribute("activations", []), node.attribute("direction", "forward")
-    refers = any(a.name == "direction" and a.ref_attr_name for a in node.proto.attribute)
+    refers = any(a.name == "direction" and a.ref_attr_name for a in node.attribute_list)
     wanted = FUNCTIONS_EACH_WAY[node.op] * (2 if direction == "bidirectional" else 1)
     fits = len(given) in (0, wanted) or (node.op == "RNN" and len(given) == 2)
     if not fits and not refers:

@@ -36,7 +36,7 @@ def reference_attribute_outside_function(graph: Graph) -> Iterator[Finding]:
     """
     for scope in graph.scopes:
         for node in () if scope.in_function else scope.nodes:
-            for attribute in node.proto.attribute:
+            for attribute in node.attribute_list:
                 name = attribute.ref_attr_name
                 if name:
                     message = (

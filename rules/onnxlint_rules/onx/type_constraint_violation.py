@@ -1,9 +1,17 @@
 """ONX026 type-constraint-violation."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from onnxlint import Finding, Graph, Node, Schemas, Severity, Shapes, rule
-from onnxlint_rules.onx._type_constraints import formals, given_types, violations, wrong_outputs
+from onnxlint_rules.onx._type_constraints import (
+    formals,
+    given_types,
+    input_types,
+    known_kinds,
+    output_types,
+    violations,
+    wrong_outputs,
+)
 
 
 @rule("ONX026", "type-constraint-violation", severity=Severity.ERROR)
@@ -61,11 +69,18 @@ def type_constraint_violation(graph: Graph, schemas: Schemas, shapes: Shapes) ->
     told = {failure.node for failure in shapes.failures if failure.contradicts_declaration}
     for schema, nodes in schemas.uses(graph):
         formal, made, decided = formals(schema)
+        right: set[Hashable] = set()
         for node in nodes:
-            if formal:
-                outputs = [] if node in told else made
-                yield from violations(node, formal, outputs, shapes, schemas, given)
-            yield from wrong_outputs(node, decided, shapes)
+            kinds = known_kinds(node, shapes)
+            if formal and (kinds is None or kinds not in right):  # of a million, few are others
+                outputs = () if node in told else output_types(node, shapes)
+                read = input_types(node, shapes, schemas, given)
+                found = [*violations(node, formal, made, read, outputs)]
+                yield from found
+                if not found and node not in told:
+                    right.add(kinds)
+            if decided:
+                yield from wrong_outputs(node, decided, shapes)
             if node.op == "Mod":
                 yield from _judge_mod(node, shapes)
 

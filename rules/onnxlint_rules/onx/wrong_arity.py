@@ -74,8 +74,10 @@ def wrong_arity(graph: Graph, schemas: Schemas) -> Iterator[Finding]:
         inputs = schema.inputs, schema.min_input, schema.max_input
         outputs = schema.outputs, schema.min_output, schema.max_output
         for node in nodes:
-            yield from _judge(node, "inputs", node.inputs, *inputs)
-            yield from _judge(node, "outputs", node.outputs, *outputs)
+            if None in node.inputs or not inputs[1] <= len(node.inputs) <= inputs[2]:
+                yield from _judge(node, "inputs", node.inputs, *inputs)
+            if None in node.outputs or not outputs[1] <= len(node.outputs) <= outputs[2]:
+                yield from _judge(node, "outputs", node.outputs, *outputs)
             if node.op in _OUTPUT_COUNTS:
                 yield from _judge_count(node, schema.since_version)
     needed = required_inputs(graph, schemas) if graph.functions else {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct, field
 
@@ -104,7 +105,7 @@ def _pairs(graph: Graph, dims: Dims) -> Iterator[Pair]:
     """Dims of values that a node wants to be equal; of broadcasts either may be 1."""
     for node in filter(_reads_values, graph.main.nodes):
         if node.op in BROADCASTING:
-            yield from _aligned([dims(value) for value in node.inputs])
+            yield from _aligned(tuple([dims(value) for value in node.inputs]))
         elif node.op in ("MatMul", "Gemm"):
             yield from _product(node, dims)
         elif node.op == "Concat":
@@ -126,8 +127,10 @@ def _reads_values(node: Node) -> bool:
     return any(value is not None and value.tensor_proto is None for value in node.inputs)
 
 
-def _aligned(shapes: list[tuple[Dim | None, ...] | None]) -> Iterator[Pair]:
+@lru_cache(maxsize=4096)
+def _aligned(shapes: tuple[tuple[Dim | None, ...] | None, ...]) -> Sequence[Pair]:
     """Broadcast dims but ones are equal: along each axis one, a number if any, with the others."""
+    pairs: list[Pair] = []
     columns: dict[int, list[Dim]] = {}
     for shape in shapes:
         for at, dim in enumerate(reversed(shape or ())):
@@ -135,7 +138,8 @@ def _aligned(shapes: list[tuple[Dim | None, ...] | None]) -> Iterator[Pair]:
                 columns.setdefault(at, []).append(dim)
     for dims in columns.values():
         first = next((dim for dim in dims if isinstance(dim, int)), dims[0])
-        yield from ((first, dim) for dim in dict.fromkeys(dims) if dim != first)
+        pairs += ((first, dim) for dim in dict.fromkeys(dims) if dim != first)
+    return pairs
 
 
 def _product(node: Node, dims: Dims) -> Iterator[Pair]:
