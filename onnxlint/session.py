@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
@@ -90,9 +92,8 @@ class JudgingSession:
             if worker is not None:
                 analyses.give(worker)
             if self._job.remembers is not None:
-                from onnxlint.report_keys import installed
-
-                analyses.give(memory := WeightMemory(self._job.remembers, installed()))
+                memory = WeightMemory(self._job.remembers, partial(_code, self._job.remembers))
+                analyses.give(memory)
                 self._stack.callback(memory.close)
             runner = RuleRunner(self._job, analyses, self.watcher, worker)
             self.watcher.begins_anew()
@@ -114,6 +115,12 @@ class JudgingSession:
                 static.check()
         static.run_all()
         runner.put_in_order([*others, *running])
+
+
+def _code(folder: Path) -> str:
+    from onnxlint.code_hash import installed, known_code
+
+    return installed(known_code(folder))
 
 
 def _effort(rule: Rule) -> int:

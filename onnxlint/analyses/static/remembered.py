@@ -21,6 +21,8 @@ from onnxlint.safety.cache_folder import prepared
 from onnxlint.safety.writing import placed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from onnxlint.model.file.tensors import Tensor
     from onnxlint.runtime.protocol import Array, Statistics
 
@@ -100,10 +102,10 @@ class _Entry(Struct):
 class WeightMemory:
     """The statistics that are kept in a folder, and those to be kept; without one, none.
 
-    `made_by` is a hash of the code that measures.
+    `made_by` gives a hash of the code that measures.
     """
 
-    def __init__(self, folder: Path | None = None, made_by: str = "") -> None:
+    def __init__(self, folder: Path | None = None, made_by: Callable[[], str] = str) -> None:
         self._folder, self._made_by = folder, made_by
         self._began = time.time()
         self._entries: dict[Path, _Entry | None] = {}
@@ -156,7 +158,7 @@ class WeightMemory:
             found = identity(file, self._began)
         except OSError:
             return None
-        told = f"{self._made_by} {found}"
+        told = f"{self._made_by()} {found}"
         return None if found is None else hashlib.sha256(told.encode()).hexdigest()
 
     def _read(self, key: str) -> _Entry:
