@@ -61,6 +61,8 @@ class StaticRules:
             self._runner.run(self._left.popleft())
         except BaseException as obstacle:
             self._obstacle = obstacle
+        finally:
+            self._runner.let_go()  # the worker's sessions want the memory
         return True
 
     def check(self) -> None:
