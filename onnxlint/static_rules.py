@@ -1,4 +1,4 @@
-"""What is done while processes are waited for: rules that run no model, and the others' static part.
+"""What is done while processes are waited for: static rules, and the static part of the others.
 
 All of it is done in one process, which never waits for another while there is something to do.
 """
