@@ -78,6 +78,12 @@ class RuleRunner:
         if before is not None:
             self._watcher.begins(*before)
 
+    def let_go(self) -> None:
+        """Between two rules nobody reads weights."""
+        from onnxlint.model.file.load import Model
+
+        self.analyses.get(Model).files.let_go()
+
     def put_in_order(self, rules: Sequence[Rule]) -> None:
         """Orders what was taken in by these rules, whichever of them ran while others waited."""
         places = {rule.code: place for place, rule in enumerate(rules)}

@@ -112,6 +112,7 @@ class JudgingSession:
         with nullcontext() if worker is None else static.run_beside(worker):
             for rule in running:
                 runner.run(rule)
+                runner.let_go()
                 static.check()
         static.run_all()
         runner.put_in_order([*others, *running])

@@ -1,4 +1,4 @@
-"""What is done while processes are waited for: rules that run nothing, and parts of those that do.
+"""What is done while processes are waited for: static rules, and the static part of the others.
 
 All of it is done in one process, which never waits for another while there is something to do.
 """
@@ -61,6 +61,8 @@ class StaticRules:
             self._runner.run(self._left.popleft())
         except BaseException as obstacle:
             self._obstacle = obstacle
+        finally:
+            self._runner.let_go()  # the worker's sessions want the memory
         return True
 
     def check(self) -> None:

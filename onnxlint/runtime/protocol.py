@@ -137,7 +137,7 @@ class Run(msgspec.Struct, tag=True):
     is may be known only when it is there. `samples` is how many are fed at once. With `adding` the
     statistics stay in the worker, together with those of the runs before, until it is asked for the
     `Total`. `held` are taps whose value is sent back, too: the first that is shown is 0. With
-    `only_finite` no statistics are taken: it is told only whether all that is watched is finite.
+    `only_finite` no statistics are taken: it is told whether all that is watched is finite.
     """
 
     feeds: dict[str, Array]

@@ -430,7 +430,7 @@ class _Written:
 
 
 class _Timed:
-    """Reads a pipe while it is patient: a process's end shows only when its memory is freed."""
+    """Reads a pipe while it is patient: a process' end shows only when its memory is freed."""
 
     def __init__(self, pipe: int, patience: _Patience) -> None:
         self._pipe, self._patience = pipe, patience
