@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, redirect_stdout, suppress
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -103,6 +103,8 @@ class RuleRunner:
 
         Whatever it raises is met again by `run`.
         """
+        if rule.code in self._ran or rule.code in self._not_applicable:
+            return
         steps = self._preparing(rule)
         while self._prepares(rule, steps):
             yield
@@ -111,8 +113,12 @@ class RuleRunner:
         before = self._doing
         self._watcher.begins(f"analyses for {rule.name}", rule)
         is_more = False
-        with suppress(Exception, RuleTimeout), self._alarm():
-            is_more = next(steps, False)
+        try:
+            with self._alarm():
+                is_more = next(steps, False)
+        except BaseException as error:
+            if self._is_not_of_a_rule(error):
+                raise
         if before is not None:
             self._watcher.begins(*before)
         return is_more

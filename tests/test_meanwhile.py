@@ -154,3 +154,38 @@ def test_weights_that_were_let_go_are_there_again(write_model):
         model.files.let_go()
         assert before is not None
         assert before.tolist() == [[1, 2], [3, 4]]
+
+
+LEAVING = '''"""Rules of a team."""
+
+import sys
+
+from onnxlint import Finding, Severity, Trace, rule
+
+
+class Foreseen:
+    """It ends everything when it is asked before its time, and when it is asked in it."""
+
+    @classmethod
+    def build(cls):
+        return cls()
+
+    def foresee(self):
+        sys.exit(0)
+        yield
+
+
+@rule("TEAM001", "team-rule", severity=Severity.WARNING)
+def team_rule(trace: Trace, foreseen: Foreseen):
+    """It is asked in its time, too."""
+    yield Finding(next(iter(trace.values())), "it ran")
+'''
+
+
+def test_what_ends_before_its_time_ends_nothing_else(onnxlint, write_model, tmp_path):
+    (tmp_path / "team.py").write_text(LEAVING)
+    done = onnxlint(write_model(FLAWED), "--rules", "team.py", "--select", "TEAM,ARC001",
+                    "--format", "json")  # fmt: skip
+    (model,) = json.loads(done.stdout)["models"]
+    assert model["error"] is None
+    assert {finding["code"] for finding in model["findings"]} == {"ARC001", "TEAM001"}

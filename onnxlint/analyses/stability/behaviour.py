@@ -200,7 +200,8 @@ class Behaviour:
         first, second = self._pair
         self._work.check(Question.COMPANY)
         alone = [self._alone(first), self._alone(second)]
-        together = self._together = self._run(self._as_one(first, second))
+        together = self._together or self._run(self._as_one(first, second))
+        self._together = together
         self._sample_axes = dict(self._counting_axes(alone, together))
         return [
             self._compared(value, _joined(*_both(alone, value), axis), together[value.name])
@@ -257,15 +258,22 @@ class Behaviour:
         if len(counts) != 1 or not (count := counts.pop()):
             return None
         self._work.check(Question.BATCH)
-        trials = [
-            self._trial(
-                self.sizes.batch,
-                size,
-                self.sizes.with_batch(base, [row % count for row in range(size)]),
-            )
-            for size in self._work.batches(count)
-        ]
-        return ResizedAxis(self.sizes.batch, count, self._place_of(self.sizes.batch), trials)
+        symbol, trials = self.sizes.batch, []
+        for size in self._work.batches(count):
+            pair = self._two_as_one() if size == 2 else None
+            rows = [row % count for row in range(size)]
+            trial = self._trial(symbol, size, pair or self.sizes.with_batch(base, rows))
+            trials.append(trial)
+            if pair is not None:
+                self._together = trial.outputs or {}
+        return ResizedAxis(symbol, count, self._place_of(symbol), trials)
+
+    def _two_as_one(self) -> Feed | None:
+        """The two samples whose company is asked for, too: they need not run together twice."""
+        try:
+            return self.company[2]
+        except NotApplicable:
+            return None
 
     @property
     def misshapen(self) -> list[BatchShapeViolation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import select
@@ -243,7 +244,8 @@ class Worker:
         is_late = threading.Event()
         try:
             with Alarm.waiting(), _ended_late(process, allowed, is_late):
-                reply = _exchange(process, request, _Patience(allowed, self._one_piece))
+                patience = _Patience(allowed, self._left, self._one_piece)
+                reply = _exchange(process, request, patience)
         except TimeoutError:
             is_late.set()
             reply = None
@@ -269,8 +271,12 @@ class Worker:
             self.meanwhile = meanwhile
 
     def _allowed_seconds(self) -> float:
-        left = self.time_limit if self.budget is None else self.budget.left
-        return min(self.time_limit, left)
+        return min(self.time_limit, self._left)
+
+    @property
+    def _left(self) -> float:
+        """Seconds that the model has left, whatever they are spent on."""
+        return math.inf if self.budget is None else self.budget.left
 
     def _out_of_time(self, doing: str) -> LimitReached:
         is_spent = self.budget is not None and self.budget.is_spent
@@ -373,10 +379,14 @@ def _ended_late(
 
 
 class _Patience:
-    """How long pipes are waited for, from now on; what is done meanwhile takes none of that."""
+    """How long pipes are waited for, from now on.
 
-    def __init__(self, seconds: float, meanwhile: Meanwhile) -> None:
-        self._deadline = time.monotonic() + seconds
+    What is done meanwhile takes none of these seconds, but of the `most` that all may take.
+    """
+
+    def __init__(self, seconds: float, most: float, meanwhile: Meanwhile) -> None:
+        now = time.monotonic()
+        self._deadline, self._last = now + seconds, now + most
         self._meanwhile = meanwhile
 
     def wait(self, pipe: int, *, to_write: bool = False) -> None:
@@ -394,7 +404,7 @@ class _Patience:
     def _does_a_piece(self) -> bool:
         begin = time.monotonic()
         is_more = self._meanwhile()
-        self._deadline += time.monotonic() - begin
+        self._deadline = min(self._last, self._deadline + time.monotonic() - begin)
         return is_more
 
 
