@@ -484,9 +484,9 @@ class Weights:
 
         starts = range(0, tensor.size, THREAD_ELEMENTS)
         try:
-            tensor.require_data()
             if len(starts) < 2 or tensor.extent is None or tensor.fill:
                 return measured(0, None)
+            tensor.require_data()
             stops = (min(start + THREAD_ELEMENTS, tensor.size) for start in starts)
             with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
                 return reduce(merge, pool.map(measured, starts, stops))
