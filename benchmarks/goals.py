@@ -10,8 +10,8 @@ start-up: help beside a process that does nothing; a static run of a small model
 default: the default command on nine models beside such a process, time and memory.
 many: 200 small models in one command, for each model, and with two jobs.
 large: a static run of 100,000 nodes, and of ten times as many.
-weights: 7 GB of weights in a sparse file beside the model, as far as memory holds them, beside `cat`
-    of that file out of the page cache; and once more, when only the graph has changed.
+weights: 7 GB of weights in a sparse file, as far as memory holds them, beside `cat` of that file out
+    of the page cache; and once more, when only the graph has changed.
 """
 
 from __future__ import annotations
