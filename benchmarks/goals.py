@@ -6,20 +6,23 @@ Commands take turns, each as a process of its own from start to end; a ratio is 
 by the clock. Memory is the peak of the summed proportional set size of all processes.
 
 start-up: help beside a process that does nothing; a static run of a small model beside a process
-    that loads the model into onnxruntime and runs it once, and beside onnx.checker in one.
+    that loads the model into onnxruntime and runs it once, and beside onnx.checker in one; the same
+    with a resident process.
 default: the default command on nine models beside such a process, time and memory.
 many: 200 small models in one command, for each model, and with two jobs.
 large: a static run of 100,000 nodes, and of ten times as many.
-weights: 7 GB of weights in a sparse file, as far as memory holds them, beside `cat` of that file out
+weights: 7 GB of weights in a sparse file, as far as memory holds them, beside `cat` of it out
     of the page cache; and once more, when only the graph has changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -66,6 +69,19 @@ def start_up(_: Path, rounds: int) -> Iterator[str]:
     )
     yield ratio("a static run beside a plain one", static, plain, 1.2)
     yield ratio("a static run beside onnx.checker", static, checked, 1.5)
+    with served():
+        plain, resident = measured([python(PLAIN, SMALL, 1), lint(SMALL, "--static-only")], rounds)
+    yield ratio("with onnxlint serve, beside a plain one", resident, plain, 1.2)
+
+
+@contextmanager
+def served() -> Iterator[None]:
+    """A resident process is there meanwhile."""
+    with subprocess.Popen(lint("serve"), stderr=subprocess.PIPE) as server:
+        assert server.stderr is not None
+        server.stderr.readline()
+        yield
+        server.terminate()
 
 
 def default(folder: Path, rounds: int) -> Iterator[str]:

@@ -67,7 +67,12 @@ if TYPE_CHECKING:
     from onnxlint.analyses.static.attention_masks import AttentionMask, AttentionMasks
     from onnxlint.analyses.static.constant_folding import ConstantFolding
     from onnxlint.analyses.static.constant_values import Constancy
-    from onnxlint.analyses.static.contract import Contract, PromisedValue, UnknownName
+    from onnxlint.analyses.static.contract import (
+        Contract,
+        DeclaredContract,
+        PromisedValue,
+        UnknownName,
+    )
     from onnxlint.analyses.static.costs import Costs
     from onnxlint.analyses.static.decompositions import Decomposition, Decompositions
     from onnxlint.analyses.static.expansions import Expansions
@@ -136,6 +141,7 @@ _HOMES = {
     "ConstantGuess": "onnxlint.analyses.predictions.constant_guess",
     "Contamination": "onnxlint.analyses.trace.trace",
     "Contract": "onnxlint.analyses.static.contract",
+    "DeclaredContract": "onnxlint.analyses.static.contract",
     "Costs": "onnxlint.analyses.static.costs",
     "Counterexample": "onnxlint.analyses.counterexamples.subject",
     "Counterexamples": "onnxlint.analyses.counterexamples.counterexamples",
@@ -303,6 +309,7 @@ __all__ = [
     "Counterexamples",
     "Danger",
     "Data",
+    "DeclaredContract",
     "DeclaredSets",
     "Decomposition",
     "Decompositions",

@@ -17,6 +17,9 @@ def main() -> None:
     """Loads the command, and runs it; for help alone nothing needs to be loaded."""
     if sys.argv[1:] in (["--help"], ["-h"]) and _columns() >= COLUMNS and _helped():
         return
+    from onnxlint.resident.client import run_there
+
+    run_there(sys.argv[1:])
     from onnxlint.cli.main import main as run
 
     run()

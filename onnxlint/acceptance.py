@@ -6,19 +6,21 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
 from onnxlint.config import shown
 from onnxlint.findings import ENGINE_PREFIX, Diagnostic
-from onnxlint.model.graph.surroundings import Surroundings
 from onnxlint.remote.address import is_remote
 from onnxlint.report import ModelReport, Suppressed
 from onnxlint.safety.printable import json_text
 from onnxlint.severity import Severity
 from onnxlint.toml_tables import ConfigError, exists, is_file, real_path
+
+if TYPE_CHECKING:
+    from onnxlint.model.graph.surroundings import Surroundings
 
 ACCEPTED_FILE = "onnxlint-accepted.json"
 VERSION = 1

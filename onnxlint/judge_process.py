@@ -15,6 +15,7 @@ from onnxlint.findings import Diagnostic
 from onnxlint.light_onnx import use_light_onnx
 from onnxlint.report import ModelReport, encode
 from onnxlint.rules.rule import Rule
+from onnxlint.safety.note import Note
 from onnxlint.safety.unfinished import remove_unfinished
 from onnxlint.watcher import Watcher
 
@@ -26,25 +27,28 @@ SELDOM = 20_000
 """Objects that a judge makes before the collector looks for circles among the newest: Python's 700
 are a hundred looks at each of a large model's rules, a tenth of their time."""
 
-BEGINS, FOUND, ANEW, REPORT = b"b", b"f", b"a", b"r"
-"""How a line begins that says what is begun, what a rule found, that nothing found before counts,
-or all of it."""
+FOUND, ANEW, REPORT = b"f", b"a", b"r"
+"""How a line begins that says what a rule found, that nothing found before counts, or all of it."""
 
 
 class _Teller(Watcher):
-    """The judge's end of the pipe."""
+    """The judge's end of the pipe, and the note of what it is at."""
 
     may_interrupt = True
 
-    def __init__(self, pipe: int) -> None:
-        self._pipe = pipe
+    def __init__(self, pipe: int, note: Note) -> None:
+        self._pipe, self._note = pipe, note
+        self._doing = ""
         self._limits = _limits()
 
     def begins(self, doing: str, rule: Rule | None = None) -> None:
-        self.tell(BEGINS, json.dumps([doing, rule.code if rule is not None else None]).encode())
+        self._doing = doing
+        self._note.write(noted(doing, rule.code if rule is not None else ""))
 
     def found(self, diagnostics: list[Diagnostic]) -> None:
-        self.tell(FOUND, encode(diagnostics))
+        if diagnostics:
+            self.tell(FOUND, encode(diagnostics))
+        self._note.write(noted(self._doing))  # from here on it is not the rule
 
     def check_unharmed(self) -> None:
         try:
@@ -66,6 +70,11 @@ class _Teller(Watcher):
             left = left[os.write(self._pipe, left) :]
 
 
+def noted(doing: str, code: str = "") -> bytes:
+    """What a judge is at, and the code of the rule that runs, if one does."""
+    return f"{code} {doing}".encode()
+
+
 def _limits() -> list[tuple[int, int]]:
     """What this process may have of files and memory, where the platform tells."""
     try:
@@ -80,7 +89,9 @@ Reported = Callable[[str, Any, Watcher, Collection[str]], ModelReport]
 """A judge that reports whatever happens, of the model at this path."""
 
 
-def serve(judge: Reported, requests: int, replies: int, inherited: Collection[int]) -> None:
+def serve(
+    judge: Reported, requests: int, replies: int, note: Note, inherited: Collection[int]
+) -> None:
     """The judge's whole life."""
     os.setpgid(0, 0)
     for fd in inherited:
@@ -92,7 +103,7 @@ def serve(judge: Reported, requests: int, replies: int, inherited: Collection[in
         warnings.simplefilter("ignore")
     use_light_onnx()
     gc.set_threshold(SELDOM)
-    teller = _Teller(replies)
+    teller = _Teller(replies, note)
     with os.fdopen(requests, "rb") as lines:
         for line in lines:
             path, asked, without = json.loads(line)

@@ -22,13 +22,14 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from onnxlint.findings import Diagnostic
-from onnxlint.judge_process import ANEW, BEGINS, FOUND, HARMED, Reported, serve
+from onnxlint.judge_process import ANEW, FOUND, HARMED, Reported, noted, serve
 from onnxlint.report import ModelReport, decode
 from onnxlint.rules.diagnosis import crashed, words
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.forked import fork
 from onnxlint.safety.limits import STUCK, Budget
 from onnxlint.safety.memory import is_out_of_memory
+from onnxlint.safety.note import Note
 from onnxlint.watcher import Watcher
 
 GRACE_SECONDS = 4.0
@@ -36,6 +37,9 @@ GRACE_SECONDS = 4.0
 
 FAREWELL_SECONDS = 0.5
 """So long a judge that is to end may tidy up."""
+
+_BETWEEN_LOOKS = 0.1
+"""Seconds, where somebody watches what judges are at."""
 
 _LONGEST_WAIT = 3600.0
 """Seconds; Linux counts those that are waited for in milliseconds, and not beyond 24 days."""
@@ -144,7 +148,8 @@ class Judges:
         """What is done by now; a trial without a report is to be taken up again."""
         now = time.monotonic()
         soonest = min(server.trial.ends for server in self._servers if server.trial is not None)
-        for key, _ in self._selector.select(min(max(0.0, soonest - now), _LONGEST_WAIT)):
+        longest = _LONGEST_WAIT if begins is None else _BETWEEN_LOOKS
+        for key, _ in self._selector.select(min(max(0.0, soonest - now), longest)):
             server: _Server = key.data
             trial, report = server.trial, server.hear()
             if not server.is_open:
@@ -158,10 +163,11 @@ class Judges:
                 yield trial, report
             elif not server.is_open:
                 yield trial, self._after(trial, server.end())
-            elif begins is not None:
-                begins(trial.doing)
         for server in [*self._servers]:
             trial = server.trial
+            if trial is not None and begins is not None:
+                server.look()
+                begins(trial.doing)
             if trial is not None and time.monotonic() >= trial.ends:
                 self._discard(server)
                 server.end()
@@ -239,9 +245,12 @@ class _Server:
         self.is_open = True
         self._ending = ""
         self._parts: list[bytes] = []
+        self._note = Note()
         theirs, self._requests = os.pipe()
         inherited = [self._requests, *(fd for each in others for fd in each.ends)]
-        self._child, self.replies = fork(lambda writer: serve(judge, theirs, writer, inherited))
+        self._child, self.replies = fork(
+            lambda writer: serve(judge, theirs, writer, self._note, inherited)
+        )
         os.close(theirs)
         with contextlib.suppress(OSError):  # it did so itself, or is gone
             os.setpgid(self._child, self._child)
@@ -258,6 +267,7 @@ class _Server:
         if trial.tries == 1:
             trial.ends = time.monotonic() + trial.case.budget.seconds + GRACE_SECONDS
         trial.findings, trial.rule = [], None
+        self._note.write(noted(trial.doing))
         told = [trial.case.path, trial.case.asked, trial.without]
         request = json.dumps(told).encode() + b"\n"
         with contextlib.suppress(OSError):  # it is dead: its end of the other pipe tells
@@ -281,12 +291,8 @@ class _Server:
         trial = self.trial
         assert trial is not None
         kind, text = line[:1], line[1:]
-        if kind == BEGINS:
-            trial.doing, code = json.loads(text)
-            trial.rule = self._rules.get(code)
-        elif kind == FOUND:
+        if kind == FOUND:
             trial.findings.append(text)
-            trial.rule = None
         elif kind == ANEW:
             trial.findings = []
         else:
@@ -294,10 +300,18 @@ class _Server:
             return _with_crashes(decode(text, ModelReport), trial)
         return None
 
+    def look(self) -> None:
+        """Takes down what it is at, or was at its end."""
+        if self.trial is not None and (read := self._note.read()):
+            code, _, doing = read.decode(errors="replace").partition(" ")
+            self.trial.doing, self.trial.rule = doing, self._rules.get(code)
+
     def end(self) -> str:
         """Ends it, and what it started; how it ended."""
         if not self._ending:
             self._ending = _ended(self._child)
+            self.look()
+            self._note.close()
             for fd in self.ends:
                 os.close(fd)
         return self._ending

@@ -78,8 +78,8 @@ class RuleRunner:
             arguments |= {name: self._wished(kind) for name, kind in rule.wishes.items()}
             self._call(rule, arguments)
             self._ran.append(rule.code)
-            asked = (*rule.requests.values(), *rule.wishes.values())
-            self._is_timed |= any(map(is_timed, asked))
+            had = [kind for name, kind in rule.wishes.items() if arguments[name] is not None]
+            self._is_timed |= any(map(is_timed, (*rule.requests.values(), *had)))
         except NotApplicable as reason:
             self._not_applicable[rule.code] = str(reason)
         except MisfitError as error:
@@ -166,6 +166,7 @@ class RuleRunner:
 
     def report(self, path: str, sha256: str | None) -> ModelReport:
         """Everything in its stable order."""
+        self._watcher.begins("the report")
         parts = self._contributions()
         losses = [*parts.losses, *self._rules_not_run(), *self._runs_ended()]
         told = [*map(_reported, losses)]
@@ -231,7 +232,7 @@ class RuleRunner:
         """What analyses say; where one cannot be had, the report says so if that is a problem."""
         from onnxlint.analyses.reported import reported
 
-        for kind in reported(self.analyses):
+        for kind in reported(self.analyses, runs=self._worker is not None):
             try:
                 self.analyses.get(kind)
             except NotApplicable:

@@ -8,7 +8,6 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from onnxlint.model.graph.operators import RECURRENT
 from onnxlint.model.graph.place import Place
 
 Curve = tuple[float | None, ...]
@@ -57,6 +56,8 @@ class TensorCurve(Struct, frozen=True):
     @property
     def inputs(self) -> int:
         """How many numbers a layer adds up with it."""
+        from onnxlint.model.graph.operators import RECURRENT
+
         kept = self.shape[2:] if self.place.op_type in RECURRENT else self.shape[1:]
         return prod(kept)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.static.remembered import WeightMemory
 from onnxlint.asking import beside, needs_of, needs_worker, wants_worker
 from onnxlint.job import Job
 from onnxlint.rule_runner import RuleRunner
@@ -89,10 +89,7 @@ class JudgingSession:
             if worker is not None:
                 analyses.give(worker)
             if self._job.remembers is not None:
-                from onnxlint.report_keys import installed
-
-                analyses.give(memory := WeightMemory(self._job.remembers, installed()))
-                self._stack.callback(memory.close)
+                self._remember(analyses, self._job.remembers)
             runner = RuleRunner(self._job, analyses, self.watcher, worker)
             self.watcher.begins_anew()
             self.watcher.begins("shape inference")
@@ -100,6 +97,15 @@ class JudgingSession:
             for rule in sorted(self._rules, key=_effort):
                 runner.run(rule)
             yield runner
+
+    def _remember(self, analyses: Analyses, folder: Path) -> None:
+        """Lets analyses use what earlier runs measured of weights, and keep what they measure."""
+        from onnxlint.analyses.static.remembered import WeightMemory
+        from onnxlint.report_keys import code_state, installed
+
+        memory = WeightMemory(folder, lambda: installed(code_state()))
+        analyses.give(memory)
+        self._stack.callback(memory.close)
 
 
 def _effort(rule: Rule) -> tuple[bool, int]:

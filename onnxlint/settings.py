@@ -251,6 +251,14 @@ class Settings(Struct, frozen=True):
                 force_setattr(self, name, LabelSource.of(Path(given)))
 
     @property
+    def promises(self) -> tuple[object, ...] | None:
+        """What is promised of the model, table by table; None where nothing is."""
+        tables = (self.architecture, self.budgets, self.provenance)
+        declared = (self.inputs, self.outputs, self.values)
+        is_silent = tables == (Architecture(), Budgets(), Provenance()) and not any(declared)
+        return None if is_silent else (*tables, *declared)
+
+    @property
     def label_in_data(self) -> str | None:
         """The column, or array, of the labels where they stand beside the features in one file."""
         beside = self.labels is not None and self.labels.file == self.data

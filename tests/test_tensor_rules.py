@@ -3,6 +3,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from onnxlint.model.file.dtypes import numpy_dtype
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.graph import Graph
 from onnxlint.testing import run_rule
@@ -130,3 +131,12 @@ def test_data_shared_in_a_file_is_no_copy(save):
     second.external_data.extend(first.external_data)
     path.write_bytes(model.SerializeToString())
     assert messages(duplicate_initializer, path) == []
+
+
+@pytest.mark.parametrize("name", sorted({*TensorProto.DataType.keys()} - {"UNDEFINED"}))
+def test_typed_fields_and_dtypes_are_those_of_onnx(save, name):
+    number = TensorProto.DataType.Value(name)
+    with open_model(save(TensorProto(name="t", data_type=number, dims=[0]))) as model:
+        ((_, tensor),) = Graph.build(model).tensors
+    assert tensor.typed_field == helper.tensor_dtype_to_field(number)
+    assert numpy_dtype(number) == helper.tensor_dtype_to_np_dtype(number)

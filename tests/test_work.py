@@ -23,6 +23,7 @@ from onnxlint.testing import Example, saved
 
 CLOCKS = {
     "onnxlint/safety/limits.py": "the user's own limit of time, whose end is reported (LNT002)",
+    "onnxlint/resident/server.py": "ends when nobody has asked for so long",
     "onnxlint/runtime/worker/client.py": "waits for the worker until that limit",
     "onnxlint/judges.py": "ends a judge that outlives that limit",
     "onnxlint/remote/remote_file.py": "waits before it asks a server again",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any, TypeVar
@@ -127,6 +128,8 @@ def closure(kind: type) -> frozenset[type]:
 
 def runs_model(kind: type) -> bool:
     """Whether an analysis, or one that it is built from, is the process that runs the model."""
+    if getattr(kind, "runs_model", False):  # it says so itself: nothing else needs to be loaded
+        return True
     return any(getattr(needed, "runs_model", False) for needed in closure(kind))
 
 
@@ -144,6 +147,30 @@ def effort_of(kind: type) -> int:
     return getattr(kind, "effort", 1)
 
 
+_INNER = {
+    "Work": "onnxlint.analyses.execution.run_budget",
+    "Worker": "onnxlint.analyses.execution.worker",
+}
+"""Analyses that are not public, each with its module."""
+
+
+class _Names(dict[str, Any]):
+    """What the names of a signature mean: of its module, else public ones, loaded when asked for.
+
+    So a module need not import, but for type checkers, the analyses that another is built from.
+    """
+
+    def __init__(self, own: Mapping[str, Any]) -> None:
+        super().__init__(own)
+
+    def __missing__(self, name: str) -> Any:
+        home = _INNER.get(name, "onnxlint")
+        try:
+            return getattr(importlib.import_module(home), name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+
 def _builder(kind: type) -> Any:
     if not is_analysis(kind):
         raise TypeError(f"{kind.__name__} is not an analysis: classmethod 'build' is missing")
@@ -153,5 +180,5 @@ def _builder(kind: type) -> Any:
 @cache
 def _needs(kind: type) -> dict[str, type]:
     builder = _builder(kind)
-    hints = typing.get_type_hints(builder.__func__)
+    hints = typing.get_type_hints(builder.__func__, localns=_Names(builder.__globals__))
     return {name: hints[name] for name in inspect.signature(builder).parameters}

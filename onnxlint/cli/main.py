@@ -31,6 +31,7 @@ COMMANDS = {
     "series": "Judge a training run by its checkpoints.",
     "fleet": "Lint many models, on this machine or a cluster, into a dataset.",
     "history": "Show recorded runs: trends, and which findings came and went.",
+    "serve": "Keep onnxlint loaded, for editors and hooks.",
     "targets": "List the known deployment targets.",
     "new": "Start a pack of rules, or a rule.",
     "test-rules": "Run the Bad and Good examples of rules.",

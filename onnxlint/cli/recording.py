@@ -27,9 +27,11 @@ def check_record(target: str | None, wanted: Sequence[Wanted]) -> None:
     Raises:
         click.UsageError: it is.
     """
+    if target is None:
+        return
     from onnxlint.history.mlflow_runs import is_address
 
-    if target is None or is_address(target):
+    if is_address(target):
         return
     for each in wanted:
         if each.file is not None and is_same(each.file, Path(target)):

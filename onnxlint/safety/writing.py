@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +30,8 @@ def replacing(target: Path, like: Path | None = None) -> Iterator[IO[bytes]]:
 @contextmanager
 def placed(target: Path, mode: int) -> Iterator[IO[bytes]]:
     """A file to write that is put at `target` at the end, and follows no link there."""
+    import tempfile
+
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".onnxlint-", suffix=".part")
     made = Path(name)
     UNFINISHED.add(made)

@@ -11,6 +11,7 @@ COSTS = {
     "ConstantFolding": "computes each asked value once, from small integers only.",
     "ConstantGuess": "compares labels with their most frequent class, or their mean.",
     "Contract": "counts nodes, parameters and layers, and looks names up, when asked for it.",
+    "DeclaredContract": "that of `Contract`.",
     "Costs": "when asked for it, shape inference once more, of a copy with functions expanded and sizes filled in.",
     "Counterexamples": "for each hazard up to 192 runs of the part of the model that leads to it, within the budget; nothing without a hazard.",
     "Data": "reads up to a thousand rows of the data.",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from onnxlint.analyses.counterexamples.subject import Counterexample as Counterexample
 from onnxlint.analyses.counterexamples.subject import Subject
-from onnxlint.analyses.execution.execution import Execution
-from onnxlint.analyses.execution.run_budget import Question, Work
-from onnxlint.analyses.execution.worker import Worker
-from onnxlint.analyses.ranges.hazard import Hazard
-from onnxlint.analyses.ranges.hazards import Hazards
-from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.analyses.trace.witnesses import WitnessFolder
-from onnxlint.contributions import Contributions
-from onnxlint.model.graph.graph import Graph
+
+if TYPE_CHECKING:  # a rule that wishes for them in a static run loads nothing that runs models
+    from onnxlint.analyses.execution.execution import Execution
+    from onnxlint.analyses.execution.run_budget import Work
+    from onnxlint.analyses.execution.worker import Worker
+    from onnxlint.analyses.ranges.hazard import Hazard
+    from onnxlint.analyses.ranges.hazards import Hazards
+    from onnxlint.analyses.static.shapes import Shapes
+    from onnxlint.contributions import Contributions
+    from onnxlint.model.graph.graph import Graph
 
 
 class Counterexamples:
@@ -20,6 +23,8 @@ class Counterexamples:
 
     `runs` tells how many runs of parts of the model each took.
     """
+
+    runs_model: ClassVar = True
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -32,6 +37,8 @@ class Counterexamples:
         work: Work,
     ) -> Counterexamples:  # fmt: skip
         """Runs nothing yet."""
+        from onnxlint.analyses.trace.witnesses import WitnessFolder
+
         folder = WitnessFolder(execution.inputs.settings.witnesses, graph.model.path)
         return cls(Subject(graph, shapes, worker, execution, hazards, work, folder))
 
@@ -49,6 +56,8 @@ class Counterexamples:
         return self._known[hazard]
 
     def _looked_for(self, hazard: Hazard, code: str) -> Counterexample | None:
+        from onnxlint.analyses.execution.run_budget import Question
+
         attempt = self.subject.execution.attempt
         if attempt is None or not self.subject.work.asks(Question.HAZARDS):
             return None

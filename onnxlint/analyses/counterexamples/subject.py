@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from onnxlint.analyses.execution.execution import Execution
-from onnxlint.analyses.execution.run_budget import Work
-from onnxlint.analyses.execution.worker import Worker
-from onnxlint.analyses.ranges.hazard import Hazard
-from onnxlint.analyses.ranges.hazards import Hazards
-from onnxlint.analyses.static.shapes import Shapes
-from onnxlint.analyses.trace.witnesses import WitnessFolder
-from onnxlint.model.graph.graph import Graph
-
 if TYPE_CHECKING:
+    from onnxlint.analyses.execution.execution import Execution
+    from onnxlint.analyses.execution.run_budget import Work
+    from onnxlint.analyses.execution.worker import Worker
+    from onnxlint.analyses.ranges.hazard import Hazard
+    from onnxlint.analyses.ranges.hazards import Hazards
+    from onnxlint.analyses.static.shapes import Shapes
+    from onnxlint.analyses.trace.witnesses import WitnessFolder
+    from onnxlint.model.graph.graph import Graph
     from onnxlint.types import Feed
 
 

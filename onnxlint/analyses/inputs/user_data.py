@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 
@@ -160,6 +160,8 @@ class Data:
     `names` are their files, where each is one; `runs` hold every sample once, a feed each.
     """
 
+    asked_by: ClassVar = ("data", NO_DATA)
+
     def __init__(
         self, inputs: list[FedInput], runs: list[dict[str, Array]], names: Sequence[str] = ()
     ) -> None:
@@ -186,8 +188,6 @@ class Data:
         """
         from onnxlint.runtime.feeds.synthesis import batch_axes
 
-        if inputs.synthetic:
-            raise Unavailable(NO_DATA)
         if inputs.obstacle is not None:
             raise Unavailable(inputs.obstacle)
         fed, axes = inputs.fed, batch_axes(inputs.slots)

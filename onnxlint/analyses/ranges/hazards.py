@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from onnxlint.analyses.ranges.hazard import Hazard
-from onnxlint.analyses.ranges.ranges import Ranges
-from onnxlint.model.graph.graph import Graph
+if TYPE_CHECKING:
+    from onnxlint.analyses.ranges.hazard import Hazard
+    from onnxlint.analyses.ranges.ranges import Ranges
+    from onnxlint.model.graph.graph import Graph
 
 
 class Hazards:
@@ -23,7 +26,14 @@ class Hazards:
 
     def of(self, *kinds: str) -> Iterator[Hazard]:
         """The hazards of some kinds, in the order of the file."""
+        if kinds == ("half",) and not self._has_halves:
+            return iter(())
         return (hazard for hazard in self.all if hazard.kind in kinds)
+
+    @cached_property
+    def _has_halves(self) -> bool:
+        """Whether a node gives float16s: without any, nothing is loaded or evaluated for them."""
+        return any(self._ranges.is_half(node.output) for node in self._graph.nodes())
 
     @property
     def known(self) -> list[Hazard]:

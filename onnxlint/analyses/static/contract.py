@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -185,6 +186,12 @@ class Contract:
                 by_module[module] = node.output
         by_node.pop("", None)
         return by_module | by_node | own
+
+
+class DeclaredContract(Contract):
+    """The contract, where the configuration promises anything: what rules hold a model to."""
+
+    asked_by: ClassVar = ("promises", "the configuration promises nothing of the model")
 
 
 def _with_parents(module: str | None) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,10 +101,10 @@ class _Entry(Struct):
 class WeightMemory:
     """The statistics that are kept in a folder, and those to be kept; without one, none.
 
-    `made_by` is a hash of the code that measures.
+    `made_by` gives a hash of the code that measures.
     """
 
-    def __init__(self, folder: Path | None = None, made_by: str = "") -> None:
+    def __init__(self, folder: Path | None = None, made_by: Callable[[], str] = str) -> None:
         self._folder, self._made_by = folder, made_by
         self._began = time.time()
         self._entries: dict[Path, _Entry | None] = {}
@@ -156,8 +157,9 @@ class WeightMemory:
             found = identity(file, self._began)
         except OSError:
             return None
-        told = f"{self._made_by} {found}"
-        return None if found is None else hashlib.sha256(told.encode()).hexdigest()
+        if found is None:
+            return None
+        return hashlib.sha256(f"{self._made_by()} {found}".encode()).hexdigest()
 
     def _read(self, key: str) -> _Entry:
         """What is kept under a key; nothing of what is damaged."""

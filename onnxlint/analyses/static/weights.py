@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, reduce
 from hashlib import blake2b
 from math import prod
@@ -488,6 +487,8 @@ class Weights:
                 return measured(0, None)
             tensor.require_data()
             stops = (min(start + THREAD_ELEMENTS, tensor.size) for start in starts)
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
                 return reduce(merge, pool.map(measured, starts, stops))
         except TensorError:

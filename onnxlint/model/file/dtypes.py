@@ -33,10 +33,24 @@ def bits(element_type: int) -> int | None:
     return _SUB_BYTE_BITS.get(name) or numpy_dtype(element_type).itemsize * 8
 
 
+_NUMPYS_OWN = frozenset({
+    "bool", "float16", "double", "complex64", "complex128",
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+})  # fmt: skip
+"""Types that numpy has by the same name."""
+
+
 @cache
 def numpy_dtype(element_type: int) -> np.dtype[Any]:
     """The numpy (or ml_dtypes) type that holds one element."""
-    from onnx.helper import tensor_dtype_to_np_dtype
+    import numpy as np
+
+    name = dtype_name(element_type)
+    if name == "float":
+        return np.dtype(np.float32)
+    if name in _NUMPYS_OWN:
+        return np.dtype(name)
+    from onnx.helper import tensor_dtype_to_np_dtype  # loads ml_dtypes, which few models need
 
     return tensor_dtype_to_np_dtype(element_type)
 

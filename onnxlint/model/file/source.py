@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +55,8 @@ def spooled() -> Iterator[Source]:
     """
     if sys.stdin is None:
         raise ModelError("<stdin>", "standard input is closed", "name a file instead of '-'")
+    import tempfile
+
     with tempfile.NamedTemporaryFile(prefix="onnxlint-", suffix=".onnx") as spool:
         while block := sys.stdin.buffer.read(1 << 20):
             spool.write(block)
@@ -134,6 +135,8 @@ def _from_ir(name: str, model: Any, folder: Path) -> Iterator[Source]:
         return
     if stored:  # which nobody has checked: onnx_ir would read them wherever they are
         raise ModelError(name, "is too large for memory, and has external data as well", REMEDY)
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="onnxlint-") as home:
         file = Path(home, "model.onnx")
         try:

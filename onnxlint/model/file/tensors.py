@@ -172,17 +172,16 @@ class Tensor(Struct, eq=False):
 
     def _array(self) -> Array:
         import numpy as np
-        from onnx import numpy_helper
 
         if self.fill:
             return np.broadcast_to(self._repeated(), self.dims)
         raw = self._raw()
         self._require(raw)
-        if raw is None:
-            return numpy_helper.to_array(self.proto)
-        if (bits(self.element_type) or 8) < 8:
-            return numpy_helper.to_array(self._with_raw(bytes(raw)))
-        return np.frombuffer(raw, stored_dtype(self.element_type), self.size).reshape(self.dims)
+        if raw is not None and (bits(self.element_type) or 8) >= 8:
+            return np.frombuffer(raw, stored_dtype(self.element_type), self.size).reshape(self.dims)
+        from onnx import numpy_helper  # loads for long, and large tensors are raw
+
+        return numpy_helper.to_array(self.proto if raw is None else self._with_raw(bytes(raw)))
 
     def numbers(self) -> list[float] | None:
         """All elements as Python's numbers; None where they are not float32, or cannot be read.
@@ -284,11 +283,16 @@ class Tensor(Struct, eq=False):
         return self.files.pieces(location, start + offset, length, step)
 
 
-@cache
-def _typed_field(element_type: int) -> str | None:
-    from onnx.helper import tensor_dtype_to_field
+_TYPED_FIELDS = {
+    "undefined": None, "float": "float_data", "complex64": "float_data", "double": "double_data",
+    "complex128": "double_data", "int64": "int64_data", "uint32": "uint64_data",
+    "uint64": "uint64_data", "string": "string_data",
+}  # fmt: skip
+"""The fields of the specification for elements one by one; of all other types `int32_data`."""
 
-    return None if dtype_name(element_type) == "undefined" else tensor_dtype_to_field(element_type)
+
+def _typed_field(element_type: int) -> str | None:
+    return _TYPED_FIELDS.get(dtype_name(element_type), "int32_data")
 
 
 @cache

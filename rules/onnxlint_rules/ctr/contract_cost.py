@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Costs, Finding, NotApplicable, Severity, rule
+from onnxlint import Costs, DeclaredContract, Finding, NotApplicable, Severity, rule
 from onnxlint_rules.ctr._bounds import scaled, size_text
 
 
 @rule("CTR012", "contract-cost", severity=Severity.ERROR)
-def contract_cost(contract: Contract, costs: Costs) -> Iterator[Finding]:
+def contract_cost(contract: DeclaredContract, costs: Costs) -> Iterator[Finding]:
     """More operations or memory for one run than the contract promises.
 
     Why: a layer that was widened, an attention over the whole sequence or a resolution that was
@@ -61,7 +61,7 @@ def contract_cost(contract: Contract, costs: Costs) -> Iterator[Finding]:
             yield _beyond(contract, "peak-memory", what, most, seen, budgets.memory_bytes)
 
 
-def _unknown(contract: Contract, key: str, what: str, ops: tuple[str, ...]) -> Finding:
+def _unknown(contract: DeclaredContract, key: str, what: str, ops: tuple[str, ...]) -> Finding:
     return Finding(
         contract.line("budgets", key),
         f"{what} of a run cannot be counted: sizes at {', '.join(ops)} are unknown (promised "
@@ -72,7 +72,7 @@ def _unknown(contract: Contract, key: str, what: str, ops: tuple[str, ...]) -> F
 
 
 def _beyond(
-    contract: Contract, key: str, what: str, most: str, seen: float, limit: float
+    contract: DeclaredContract, key: str, what: str, most: str, seen: float, limit: float
 ) -> Finding:
     return Finding(
         contract.line("budgets", key),

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, NotApplicable, Predictions, Severity, rule
+from onnxlint import DeclaredContract, Finding, NotApplicable, Predictions, Severity, rule
 from onnxlint_rules.ctr._bounds import crossed, is_kept, told
 
 
 @rule("CTR009", "contract-entropy", severity=Severity.ERROR)
-def contract_entropy(contract: Contract, predictions: Predictions) -> Iterator[Finding]:
+def contract_entropy(contract: DeclaredContract, predictions: Predictions) -> Iterator[Finding]:
     """Predictions whose mean entropy leaves the promised bounds.
 
     Why: before training a classifier over k classes should be uninformative, with an entropy near

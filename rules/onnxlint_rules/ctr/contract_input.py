@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, NotApplicable, Severity, Shapes, rule
+from onnxlint import DeclaredContract, Finding, NotApplicable, Severity, Shapes, rule
 from onnxlint_rules.ctr._signature import broken
 
 
 @rule("CTR005", "contract-input", severity=Severity.ERROR)
-def contract_input(contract: Contract, shapes: Shapes) -> Iterator[Finding]:
+def contract_input(contract: DeclaredContract, shapes: Shapes) -> Iterator[Finding]:
     """An input of another dtype or shape than the contract promises.
 
     Why: every caller prepares its arrays for the promised interface; an export that fixes the

@@ -3,13 +3,22 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Contract, Data, FedInput, Finding, NotApplicable, Option, Severity, rule
+from onnxlint import (
+    Data,
+    DeclaredContract,
+    FedInput,
+    Finding,
+    NotApplicable,
+    Option,
+    Severity,
+    rule,
+)
 from onnxlint_rules.ctr import _features
 
 
 @rule("CTR006", "contract-input-data", severity=Severity.ERROR)
 def contract_input_data(
-    contract: Contract, data: Data, *,
+    contract: DeclaredContract, data: Data, *,
     max_mean: Annotated[
         float, Option("distance of a normalised feature's mean from 0", "standard deviations")
     ] = 0.5,

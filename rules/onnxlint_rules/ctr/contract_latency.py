@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Contract, Finding, Latency, NotApplicable, Option, Severity, rule
+from onnxlint import DeclaredContract, Finding, Latency, NotApplicable, Option, Severity, rule
 
 
 @rule("CTR013", "contract-latency", severity=Severity.ERROR)
 def contract_latency(
-    contract: Contract, latency: Latency, *,
+    contract: DeclaredContract, latency: Latency, *,
     margin: Annotated[
         float, Option("how far beyond the promised ratio counts", unit="fraction of the ratio")
     ] = 0.1,

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, NotApplicable, Severity, rule
+from onnxlint import DeclaredContract, Finding, NotApplicable, Severity, rule
 from onnxlint_rules.ctr import _layers
 
 
 @rule("CTR004", "contract-layers", severity=Severity.ERROR)
-def contract_layers(contract: Contract) -> Iterator[Finding]:
+def contract_layers(contract: DeclaredContract) -> Iterator[Finding]:
     """A layer that the contract promises is missing, of another kind or shape, or elsewhere.
 
     Why: the number of parameters stays the same when two layers are swapped, and hardly changes

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, NotApplicable, Severity, counted, rule
+from onnxlint import DeclaredContract, Finding, NotApplicable, Severity, counted, rule
 from onnxlint_rules.ctr._bounds import crossed, is_kept, told
 
 
 @rule("CTR003", "contract-operators", severity=Severity.ERROR)
-def contract_operators(contract: Contract) -> Iterator[Finding]:
+def contract_operators(contract: DeclaredContract) -> Iterator[Finding]:
     """More or fewer nodes of an operator than the contract promises.
 
     Why: a dropped layer, a second softmax, dropout that is still there: each changes the number of

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, Graph, NotApplicable, Severity, rule
+from onnxlint import DeclaredContract, Finding, Graph, NotApplicable, Severity, rule
 from onnxlint_rules.ctr._bounds import crossed, is_kept, told
 
 
 @rule("CTR001", "contract-opset", severity=Severity.ERROR)
-def contract_opset(contract: Contract, graph: Graph) -> Iterator[Finding]:
+def contract_opset(contract: DeclaredContract, graph: Graph) -> Iterator[Finding]:
     """Another opset or IR version than the contract promises.
 
     Why: a runtime reads a range of IR versions and opsets, and an operator may mean something else

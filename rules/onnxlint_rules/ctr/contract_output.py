@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, NotApplicable, Severity, Shapes, Value, rule
+from onnxlint import DeclaredContract, Finding, NotApplicable, Severity, Shapes, Value, rule
 from onnxlint_rules.ctr._signature import broken
 
 
 @rule("CTR007", "contract-output", severity=Severity.ERROR)
-def contract_output(contract: Contract, shapes: Shapes) -> Iterator[Finding]:
+def contract_output(contract: DeclaredContract, shapes: Shapes) -> Iterator[Finding]:
     """An output of another dtype, shape or number of classes than the contract promises.
 
     Why: what reads the predictions relies on the number of classes, on the axis of the batch and on

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, NotApplicable, Severity, rule
+from onnxlint import DeclaredContract, Finding, NotApplicable, Severity, rule
 from onnxlint_rules.ctr._bounds import crossed, is_kept, told
 
 
 @rule("CTR002", "contract-parameters", severity=Severity.ERROR)
-def contract_parameters(contract: Contract) -> Iterator[Finding]:
+def contract_parameters(contract: DeclaredContract) -> Iterator[Finding]:
     """Another number of trainable parameters than the contract promises.
 
     Why: a layer that is left out, doubled or of another width changes the number, and nothing else

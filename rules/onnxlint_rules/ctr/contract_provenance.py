@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, Graph, NotApplicable, Severity, Signature, rule
+from onnxlint import DeclaredContract, Finding, Graph, NotApplicable, Severity, Signature, rule
 from onnxlint_rules.ctr import _origin
 
 
 @rule("CTR014", "contract-provenance", severity=Severity.ERROR)
 def contract_provenance(
-    contract: Contract, graph: Graph, signature: Signature
+    contract: DeclaredContract, graph: Graph, signature: Signature
 ) -> Iterator[Finding]:
     """A file that does not say of its origin what the contract requires.
 

@@ -2,12 +2,23 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, Graph, NotApplicable, Preflight, Severity, rule
+from onnxlint import (
+    Contract,
+    DeclaredContract,
+    Finding,
+    Graph,
+    NotApplicable,
+    Preflight,
+    Severity,
+    rule,
+)
 from onnxlint_rules.ctr._bounds import size_text
 
 
 @rule("CTR011", "contract-size", severity=Severity.ERROR)
-def contract_size(contract: Contract, graph: Graph, preflight: Preflight) -> Iterator[Finding]:
+def contract_size(
+    contract: DeclaredContract, graph: Graph, preflight: Preflight
+) -> Iterator[Finding]:
     """A file, a number of parameters or of nodes beyond its budget.
 
     Why: what is downloaded, kept on a phone or loaded at every start has a limit that nobody looks

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from onnxlint import Contract, Finding, NotApplicable, Option, Outputs, Severity, rule
+from onnxlint import DeclaredContract, Finding, NotApplicable, Option, Outputs, Severity, rule
 
 
 @rule("CTR008", "contract-sums-to-one", severity=Severity.ERROR)
 def contract_sums_to_one(
-    contract: Contract, outputs: Outputs, *,
+    contract: DeclaredContract, outputs: Outputs, *,
     tolerance: Annotated[float, Option("largest distance of a sum from 1")] = 0.01,
 ) -> Iterator[Finding]:  # fmt: skip
     """An output whose rows were promised to sum to 1, and do not.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, NotApplicable, Severity, rule
+from onnxlint import DeclaredContract, Finding, NotApplicable, Severity, rule
 
 _WHAT = {
     "inputs": "input", "outputs": "output", "values": "value, node or module",
@@ -11,7 +11,7 @@ _WHAT = {
 
 
 @rule("CTR015", "contract-unknown-name", severity=Severity.ERROR)
-def contract_unknown_name(contract: Contract) -> Iterator[Finding]:
+def contract_unknown_name(contract: DeclaredContract) -> Iterator[Finding]:
     """A promise about an input, output or inner value that the model does not have.
 
     Why: a promise about nothing is kept by every model. A misspelt name, an input that the exporter

@@ -2,12 +2,20 @@
 
 from collections.abc import Iterator
 
-from onnxlint import Contract, Finding, NotApplicable, PromisedValues, Severity, rule, together
+from onnxlint import (
+    DeclaredContract,
+    Finding,
+    NotApplicable,
+    PromisedValues,
+    Severity,
+    rule,
+    together,
+)
 from onnxlint_rules.ctr import _statistics
 
 
 @rule("CTR010", "contract-value", severity=Severity.ERROR)
-def contract_value(contract: Contract, seen: PromisedValues) -> Iterator[Finding]:
+def contract_value(contract: DeclaredContract, seen: PromisedValues) -> Iterator[Finding]:
     """An inner value outside its promised range, mean, standard deviation or share of zeros.
 
     Why: a fault inside shows there first: activations that grow, units that died, a normalisation

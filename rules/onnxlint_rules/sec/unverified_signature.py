@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from onnxlint import (
-    Contract,
     Finding,
     NotApplicable,
     Place,
+    Settings,
     Severity,
     Signature,
     SignatureState,
@@ -15,7 +15,7 @@ from onnxlint import (
 
 
 @rule("SEC013", "unverified-signature", severity=Severity.INFO)
-def unverified_signature(signature: Signature, contract: Contract) -> Iterator[Finding]:
+def unverified_signature(signature: Signature, settings: Settings) -> Iterator[Finding]:
     """A signature whose maker nobody has verified.
 
     Why: a signature whose hashes fit shows that the file was not damaged, and nothing about who
@@ -43,7 +43,7 @@ def unverified_signature(signature: Signature, contract: Contract) -> Iterator[F
     verdict = signature.verdict
     if verdict.state is SignatureState.ABSENT:
         raise NotApplicable("no signature lies beside the model")
-    if contract.provenance.requires_signature:
+    if settings.provenance.requires_signature:
         raise NotApplicable("contract-provenance judges the signature, which is required")
     if verdict.state is SignatureState.UNVERIFIED:
         yield Finding(

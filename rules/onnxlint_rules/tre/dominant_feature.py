@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Finding, Option, Severity, Shapes, Trees, counted, rule
+from onnxlint.model.graph.operators import TREES
 
 GRAVE_SHARE, GRAVE_SPLITS = 0.99, 100
 """A choice: of a hundred splits, noise alone would put more than one elsewhere."""
 
 
-@rule("TRE002", "dominant-feature", severity=Severity.INFO)
+@rule("TRE002", "dominant-feature", severity=Severity.INFO, ops=TREES)
 def dominant_feature(
     trees: Trees,
     shapes: Shapes,

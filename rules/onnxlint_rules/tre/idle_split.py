@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Finding, Option, Severity, Trees, counted, rule
+from onnxlint.model.graph.operators import TREES
 
 
-@rule("TRE007", "idle-split", severity=Severity.INFO)
+@rule("TRE007", "idle-split", severity=Severity.INFO, ops=TREES)
 def idle_split(
     trees: Trees,
     *,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from onnxlint import Data, Ensemble, FeatureColumns, Finding, Severity, Trees, counted, rule
+from onnxlint.model.graph.operators import TREES
 
 if TYPE_CHECKING:
     from onnxlint.types import Array
@@ -17,7 +18,7 @@ WIDER = (6, 7, 11, 12, 13)
 """int32, int64, double, uint32 and uint64 among ONNX's types."""
 
 
-@rule("TRE004", "lost-threshold", severity=Severity.WARNING)
+@rule("TRE004", "lost-threshold", severity=Severity.WARNING, ops=TREES)
 def lost_threshold(trees: Trees, columns: FeatureColumns, data: Data | None) -> Iterator[Finding]:
     """Thresholds that float32 cannot hold.
 

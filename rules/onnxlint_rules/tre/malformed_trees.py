@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Severity, Shapes, Trees, counted, rule
+from onnxlint.model.graph.operators import TREES
 
 
-@rule("TRE005", "malformed-trees", severity=Severity.ERROR)
+@rule("TRE005", "malformed-trees", severity=Severity.ERROR, ops=TREES)
 def malformed_trees(trees: Trees, shapes: Shapes) -> Iterator[Finding]:
     """A tree ensemble whose attributes do not make trees.
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from onnxlint import Finding, Option, Severity, Trees, counted, rule
+from onnxlint.model.graph.operators import TREES
 
 
-@rule("TRE009", "splitless-tree", severity=Severity.INFO)
+@rule("TRE009", "splitless-tree", severity=Severity.INFO, ops=TREES)
 def splitless_tree(
     trees: Trees,
     *,

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from onnxlint import Finding, Severity, Trees, counted, rule
+from onnxlint.model.graph.operators import TREES
 
 
-@rule("TRE006", "unreachable-leaf", severity=Severity.INFO)
+@rule("TRE006", "unreachable-leaf", severity=Severity.INFO, ops=TREES)
 def unreachable_leaf(trees: Trees) -> Iterator[Finding]:
     """Leaves that no input reaches.
 

@@ -15,6 +15,7 @@ from onnxlint import (
     counted,
     rule,
 )
+from onnxlint.model.graph.operators import TREES
 
 LESS = (0, 1)
 """BRANCH_LEQ and BRANCH_LT."""
@@ -23,7 +24,7 @@ BY_CHANCE = 8
 """Splits that all send missing values to the false side by chance once in 256 times."""
 
 
-@rule("TRE003", "untracked-missing", severity=Severity.WARNING)
+@rule("TRE003", "untracked-missing", severity=Severity.WARNING, ops=TREES)
 def untracked_missing(trees: Trees, data: Data, columns: FeatureColumns) -> Iterator[Finding]:
     """Missing values in the data, and trees that do not know where to send them.
 

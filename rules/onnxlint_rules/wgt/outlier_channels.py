@@ -1,7 +1,6 @@
 """WGT011 outlier-channels."""
 
 from collections.abc import Iterator
-from statistics import median
 from typing import Annotated
 
 from onnxlint import Finding, Option, Severity, Stage, Weights, rule
@@ -40,12 +39,16 @@ def outlier_channels(
         y = MatMul(x, w)
     }
     """
+    import numpy as np
+
     for weight, _ in weights.judged():
         channels = weights.channels(weight)
         if channels is None or channels.magnitude.size < MIN_CHANNELS:
             continue
         alive = channels.magnitude[channels.magnitude > 0]
-        widest, usual = max(alive, default=0.0), median(alive.tolist() or [0.0])
+        if not alive.size:
+            continue
+        widest, usual = float(alive.max()), float(np.median(alive.astype(np.float64)))
         if widest > max_ratio * usual:
             yield Finding(
                 weight,
