@@ -97,6 +97,7 @@ bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other l
 	$(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/html_report.py
 	$(BIN)/python benchmarks/large_weights.py
+	$(BIN)/python benchmarks/statistics_passes.py
 	$(BIN)/python benchmarks/other_linters.py
 
 N ?= 2000

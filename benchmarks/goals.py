@@ -1,6 +1,6 @@
 """What the command costs, each figure beside its goal, as ratios in one run.
 
-    python benchmarks/goals.py [--rounds N] [start-up] [default] [many]
+    python benchmarks/goals.py [--rounds N] [start-up] [default] [many] [large] [weights]
 
 Commands take turns, each as a process of its own from start to end; a ratio is that of the medians
 by the clock. Memory is the peak of the summed proportional set size of all processes.
@@ -10,6 +10,9 @@ start-up: help beside a process that does nothing; a static run of a small model
     with a resident process.
 default: the default command on eight models beside such a process, time and memory.
 many: 200 small models in one command, for each model, and with two jobs.
+large: a static run of 100,000 nodes, and of ten times as many.
+weights: 7 GB of weights in a sparse file, as far as memory holds them, beside `cat` of it out
+    of the page cache; and once more, when only the graph has changed.
 """
 
 from __future__ import annotations
@@ -23,7 +26,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+import psutil
 from builder import Builder
+from large_graph import chain
+from large_weights import DATA, LAYER_BYTES, large_model
 from measuring import LIGHT, MIB, Spent, watched
 from runtime_analysers import PLAIN
 from transformer import write_transformer
@@ -37,6 +43,8 @@ MODELS = [
     FIXTURES / "language" / "llama" / "intact.onnx",
 ]  # fmt: skip
 MANY = 200
+NODES = 100_000
+WITH_CACHE = ("env", "-u", "ONNXLINT_NO_CACHE")
 
 CHECKED = "import sys, onnx; onnx.checker.check_model(sys.argv[1])"
 
@@ -107,6 +115,51 @@ def many(folder: Path, rounds: int) -> Iterator[str]:
     yield f"{'two jobs beside one':<24}{faster:7.2f} times as fast (goal 1.7)"
 
 
+def large(folder: Path, rounds: int) -> Iterator[str]:
+    """Many nodes in one model."""
+    few, many = folder / "few.onnx", folder / "many.onnx"
+    for path, nodes in ((few, NODES), (many, 10 * NODES)):
+        path.write_bytes(chain(nodes).SerializeToString())
+    (spent,) = measured([lint(few, "--static-only")], max(1, rounds // 3))
+    yield f"{f'{NODES:,} nodes':<24}{_seconds(spent):7.2f} s (goal 4)"
+    times = watched(lint(many, "--static-only")).wall / _seconds(spent)
+    yield f"{'ten times as many':<24}{times:7.2f} times as long (goal 10)"
+
+
+def weights(folder: Path, rounds: int) -> Iterator[str]:
+    """Large weights in a file of their own."""
+    size = min(7e9, 0.6 * psutil.virtual_memory().available)
+    layers, plain, model = int(size // LAYER_BYTES), folder / "plain.onnx", folder / "large.onnx"
+    for path, count in ((plain, 0), (model, layers)):
+        path.write_bytes(large_model(count).SerializeToString())
+    with (folder / DATA).open("wb") as file:
+        file.truncate(layers * LAYER_BYTES)
+    cat = ["cat", str(folder / DATA)]
+    read, without, all_of_it = measured(
+        [cat, lint(plain, "--static-only"), lint(model, "--static-only")], max(1, rounds // 2)
+    )
+    took = _seconds(all_of_it) - _seconds(without)
+    speed, plain_speed = (layers * LAYER_BYTES / 1e9 / each for each in (took, _seconds(read)))
+    yield (f"{layers * LAYER_BYTES / 1e9:.1f} GB: weights {speed:.1f} GB/s, cat {plain_speed:.1f} "
+           f"GB/s  ratio {speed / plain_speed:.2f} (goal 0.8)")  # fmt: skip
+    peak, own = (max(spent.peak for spent in each) / MIB for each in (all_of_it, without))
+    yield f"{'memory':<24}{peak - own:7.0f} MiB beyond that without weights (goal 150)"
+    again = _changed(model, layers, [*WITH_CACHE, *lint(model, "--static-only"), "--cache-dir",
+                                     str(folder / "cache")], rounds)  # fmt: skip
+    yield ratio("another graph beside no weights", again, without, 1.5)
+
+
+def _changed(model: Path, layers: int, command: list[str], rounds: int) -> list[Spent]:
+    """The command on other graphs with the same weights; the first one is not counted."""
+    spent = []
+    for number in range(rounds + 1):
+        proto = large_model(layers)
+        proto.producer_version = str(number)
+        model.write_bytes(proto.SerializeToString())
+        spent.append(watched(command))
+    return spent[1:]
+
+
 def _small_models(folder: Path) -> Iterator[Path]:
     for number in range(MANY):
         net, path = Builder(), folder / f"net-{number:03}.onnx"
@@ -143,7 +196,9 @@ def lint(*arguments: object) -> list[str]:
     return [str(Path(sys.executable).with_name("onnxlint")), *map(str, arguments)]
 
 
-PARTS = {"start-up": start_up, "default": default, "many": many}
+PARTS = {
+    "start-up": start_up, "default": default, "many": many, "large": large, "weights": weights
+}  # fmt: skip
 
 if __name__ == "__main__":
     main()

@@ -39,15 +39,16 @@ def main() -> None:
     layers = max(1, round(float(sys.argv[1] if len(sys.argv) > 1 else 1.6) * 1e9 / LAYER_BYTES))
     with tempfile.TemporaryDirectory(prefix="onnxlint-bench-") as folder:
         large, small = Path(folder) / "large.onnx", Path(folder) / "small.onnx"
-        large.write_bytes(_model(layers).SerializeToString())
-        small.write_bytes(_model(0).SerializeToString())
+        large.write_bytes(large_model(layers).SerializeToString())
+        small.write_bytes(large_model(0).SerializeToString())
         _write(Path(folder) / DATA, layers)
         print(f"{layers} layers, {layers * LAYER_BYTES / 1e9:.2f} GB")
         _processes(large, small)
         _speed(large, Path(folder) / DATA)
 
 
-def _model(layers: int) -> ModelProto:
+def large_model(layers: int) -> ModelProto:
+    """A model of so many layers, whose weights are to lie in `DATA` beside it."""
     nodes = [helper.make_node("Relu", ["x"], ["h0"])]
     weights = []
     for index in range(layers):

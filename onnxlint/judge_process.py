@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -21,6 +22,10 @@ from onnxlint.watcher import Watcher
 HARMED = 76
 """Exit status of a judge whose streams a rule closed, so that the next open file would take their
 place, or whose limits a rule changed."""
+
+SELDOM = 20_000
+"""Objects that a judge makes before the collector looks for circles among the newest: Python's 700
+are a hundred looks at each of a large model's rules, a tenth of their time."""
 
 FOUND, ANEW, REPORT = b"f", b"a", b"r"
 """How a line begins that says what a rule found, that nothing found before counts, or all of it."""
@@ -97,6 +102,7 @@ def serve(
     if not sys.warnoptions:  # they are for whoever writes a rule, and tests show them
         warnings.simplefilter("ignore")
     use_light_onnx()
+    gc.set_threshold(SELDOM)
     teller = _Teller(replies, note)
     with os.fdopen(requests, "rb") as lines:
         for line in lines:

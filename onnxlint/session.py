@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxlint.analyses import Analyses
-from onnxlint.analyses.static.remembered import WeightMemory
 from onnxlint.asking import beside, needs_of, needs_worker, wants_worker
 from onnxlint.job import Job
 from onnxlint.rule_runner import RuleRunner
@@ -92,9 +90,7 @@ class JudgingSession:
             if worker is not None:
                 analyses.give(worker)
             if self._job.remembers is not None:
-                memory = WeightMemory(self._job.remembers, partial(_code, self._job.remembers))
-                analyses.give(memory)
-                self._stack.callback(memory.close)
+                self._remember(analyses, self._job.remembers)
             runner = RuleRunner(self._job, analyses, self.watcher, worker)
             self.watcher.begins_anew()
             self.watcher.begins("shape inference")
@@ -117,11 +113,14 @@ class JudgingSession:
         static.run_all()
         runner.put_in_order([*others, *running])
 
+    def _remember(self, analyses: Analyses, folder: Path) -> None:
+        """Lets analyses use what earlier runs measured of weights, and keep what they measure."""
+        from onnxlint.analyses.static.remembered import WeightMemory
+        from onnxlint.code_hash import code_state, installed
 
-def _code(folder: Path) -> str:
-    from onnxlint.code_hash import installed, known_code
-
-    return installed(known_code(folder))
+        memory = WeightMemory(folder, lambda: installed(code_state()))
+        analyses.give(memory)
+        self._stack.callback(memory.close)
 
 
 def _effort(rule: Rule) -> int:

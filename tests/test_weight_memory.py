@@ -86,9 +86,9 @@ def test_statistics_are_recalled_to_the_last_bit(folder, unread, dtype):
     spoilt = RANDOM.copy()
     spoilt[0, :2] = np.nan, -np.inf
     write(RANDOM.astype(dtype), spoilt.astype(dtype), np.zeros_like(RANDOM).astype(dtype))
-    first = statistics(WeightMemory(folder / "cache", lambda: "code"))
+    first = statistics(WeightMemory(folder / "cache"))
     unread()
-    again = statistics(WeightMemory(folder / "cache", lambda: "code"))
+    again = statistics(WeightMemory(folder / "cache"))
     assert len(first) == 3
     for one, other in zip(first, again, strict=True):
         for name in one.__struct_fields__:
@@ -136,14 +136,14 @@ def test_a_file_that_was_written_to_is_read_again(folder):
 def test_a_file_that_has_not_settled_is_not_relied_on(folder, monkeypatch):
     monkeypatch.setattr(identity, "SETTLED_SECONDS", 2.0)
     write(RANDOM)
-    statistics(WeightMemory(folder / "cache", lambda: "code"))
+    statistics(WeightMemory(folder / "cache"))
     assert not (folder / "cache").exists()
     assert identity.identity(Path("w.bin"), time.time() + 60) is not None
 
 
 def test_what_other_code_measured_is_not_taken(folder, unread):
     write(RANDOM)
-    statistics(WeightMemory(folder / "cache", lambda: "code"))
+    statistics(WeightMemory(folder / "cache"))
     unread()
     with pytest.raises(AssertionError, match="read again"):
         statistics(WeightMemory(folder / "cache", lambda: "other code"))
@@ -155,10 +155,10 @@ def test_what_other_code_measured_is_not_taken(folder, unread):
 ])  # fmt: skip
 def test_a_damaged_entry_is_ignored(folder, damage):
     write(RANDOM)
-    first = statistics(WeightMemory(folder / "cache", lambda: "code"))
+    first = statistics(WeightMemory(folder / "cache"))
     (entry,) = (folder / "cache").glob("??/*.weights")
     entry.write_bytes(damage(entry.read_bytes()))
-    again = statistics(WeightMemory(folder / "cache", lambda: "code"))
+    again = statistics(WeightMemory(folder / "cache"))
     assert [each.mean for each in again] == [each.mean for each in first]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,8 +159,9 @@ class WeightMemory:
             found = identity(file, self._began)
         except OSError:
             return None
-        told = f"{self._made_by()} {found}"
-        return None if found is None else hashlib.sha256(told.encode()).hexdigest()
+        if found is None:
+            return None
+        return hashlib.sha256(f"{self._made_by()} {found}".encode()).hexdigest()
 
     def _read(self, key: str) -> _Entry:
         """What is kept under a key; nothing of what is damaged."""

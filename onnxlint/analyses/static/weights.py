@@ -483,9 +483,9 @@ class Weights:
 
         starts = range(0, tensor.size, THREAD_ELEMENTS)
         try:
-            tensor.require_data()
             if len(starts) < 2 or tensor.extent is None or tensor.fill:
                 return measured(0, None)
+            tensor.require_data()
             stops = (min(start + THREAD_ELEMENTS, tensor.size) for start in starts)
             from concurrent.futures import ThreadPoolExecutor
 

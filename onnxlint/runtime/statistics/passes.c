@@ -11,6 +11,8 @@
 #endif
 
 #define CHUNK 4096 /* floats, 16 KiB: half of a core's first cache */
+#define SPREAD (16 * CHUNK) /* floats, 256 KiB: what the second cache holds beside other things */
+#define ROWS 8
 #define BUCKETS 300
 #define FIRST_NORMAL 24
 #define INFINITE 0x7f800000u
@@ -134,6 +136,22 @@ INLINE void extremes_of_each(const float *restrict x, int64_t count, float *rest
     }
 }
 
+/* The same of ROWS rows of so many channels each: their extremes are stored once for all. */
+INLINE void extremes_of_rows(const float *restrict x, int64_t channels, float *restrict low,
+                             float *restrict high)
+{
+    for (int64_t i = 0; i < channels; i++) {
+        float least = low[i], most = high[i];
+        for (int row = 0; row < ROWS; row++) {
+            float value = x[row * channels + i];
+            least = value < least ? value : least;
+            most = value > most ? value : most;
+        }
+        low[i] = least;
+        high[i] = most;
+    }
+}
+
 INLINE void moments(Run *run, const float *restrict x, int64_t count)
 {
     const double shift = run->shift;
@@ -164,6 +182,13 @@ INLINE void kinds(Run *run, const float *restrict x, int64_t count, int32_t tiny
 INLINE void channel_extremes(Run *run, const Task *task, const float *x, int64_t count)
 {
     while (count > 0) {
+        int64_t rows = ROWS * task->channels;
+        if (task->inner == 1 && !run->channel && count >= rows) {
+            extremes_of_rows(x, task->channels, task->lows, task->highs);
+            x += rows;
+            count -= rows;
+            continue;
+        }
         float *low = task->lows + run->channel, *high = task->highs + run->channel;
         int64_t stretch = task->inner == 1 ? task->channels - run->channel : run->left;
         stretch = stretch < count ? stretch : count;
@@ -201,17 +226,24 @@ INLINE void stretch(Run *run, const Task *task, int64_t at, int64_t count, float
                     Halves convert)
 {
     int32_t tiny = (int32_t)bits_of(task->tiny);
-    int64_t next = 0;
+    int64_t next = 0, spread = 0;
+    int is_apart = task->channels && task->inner == 1 && task->kind == FLOAT32;
     float wide[CHUNK];
     for (int64_t done = 0; done < count; done += CHUNK) {
         int64_t size = count - done < CHUNK ? count - done : CHUNK;
         const float *x = widened(task, at + done, size, wide, convert);
         kinds(run, x, size, tiny);
         moments(run, x, size);
-        if (task->channels)
-            channel_extremes(run, task, x, size);
-        else
+        if (!task->channels)
             extremes(x, size, &run->low, &run->high);
+        else if (!is_apart)
+            channel_extremes(run, task, x, size);
+        else if (done + size == count || done + size - spread >= SPREAD) {
+            /* Several rows at a time: one with its extremes is more than the first cache holds. */
+            channel_extremes(run, task, (const float *)task->values + at + spread,
+                             done + size - spread);
+            spread = done + size;
+        }
         if (task->every) {
             int64_t over = (task->start + at + done) % task->every;
             count_exponents(run, x, over ? task->every - over : 0, size, task->every);

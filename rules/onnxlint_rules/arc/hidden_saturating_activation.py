@@ -68,6 +68,8 @@ def hidden_saturating_activation(
         y = MatMul(gated, b)
     }
     """
+    if not any(layers):
+        return
     hidden = [node for node in graph.nodes(*sorted(SQUASHING)) if _is_hidden(node, layers)]
     tanhs = sum(node.op == "Tanh" for node in hidden)
     for node in hidden:
