@@ -27,19 +27,27 @@ or all of it."""
 
 
 class _Teller(Watcher):
-    """The judge's end of the pipe."""
+    """The judge's end of the pipe.
+
+    Each line wakes the process that reads it: that a rule found nothing is told with what comes
+    next, which is begun at once.
+    """
 
     may_interrupt = True
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
+        self._held = b""
         self._limits = _limits()
 
     def begins(self, doing: str, rule: Rule | None = None) -> None:
         self.tell(BEGINS, json.dumps([doing, rule.code if rule is not None else None]).encode())
 
     def found(self, diagnostics: list[Diagnostic]) -> None:
-        self.tell(FOUND, encode(diagnostics))
+        if diagnostics:
+            self.tell(FOUND, encode(diagnostics))
+        else:
+            self._held = FOUND + b"[]\n"
 
     def check_unharmed(self) -> None:
         try:
@@ -55,8 +63,9 @@ class _Teller(Watcher):
         self.tell(ANEW, b"")
 
     def tell(self, kind: bytes, text: bytes) -> None:
-        """Writes one line, whole."""
-        left = memoryview(kind + text + b"\n")
+        """Writes one line, whole, behind one that was held back."""
+        left = memoryview(self._held + kind + text + b"\n")
+        self._held = b""
         while left:
             left = left[os.write(self._pipe, left) :]
 

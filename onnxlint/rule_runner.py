@@ -71,14 +71,15 @@ class RuleRunner:
             return
         try:
             self._check_applicable(rule)
-            self._watcher.begins(f"analyses for {rule.name}")
+            asked = (*rule.requests.values(), *rule.wishes.values())
+            if any(self.analyses.have(kind) is None for kind in asked):
+                self._watcher.begins(f"analyses for {rule.name}")
             arguments: dict[str, Any] = {
                 name: self.analyses.get(kind) for name, kind in rule.requests.items()
             }
             arguments |= {name: self._wished(kind) for name, kind in rule.wishes.items()}
             self._call(rule, arguments)
             self._ran.append(rule.code)
-            asked = (*rule.requests.values(), *rule.wishes.values())
             self._is_timed |= any(map(is_timed, asked))
         except NotApplicable as reason:
             self._not_applicable[rule.code] = str(reason)
@@ -166,6 +167,7 @@ class RuleRunner:
 
     def report(self, path: str, sha256: str | None) -> ModelReport:
         """Everything in its stable order."""
+        self._watcher.begins("the report")
         parts = self._contributions()
         losses = [*parts.losses, *self._rules_not_run(), *self._runs_ended()]
         told = [*map(_reported, losses)]
