@@ -6,7 +6,8 @@ import pytest
 from soundness import Sounding
 
 from onnxlint.analyses.inputs.inputs import Inputs
-from onnxlint.analyses.ranges.hazards import Hazard, Hazards
+from onnxlint.analyses.ranges.hazard import Hazard
+from onnxlint.analyses.ranges.hazards import Hazards
 from onnxlint.analyses.ranges.ranges import Ranges
 from onnxlint.settings import InputContract, Settings
 
