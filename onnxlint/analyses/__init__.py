@@ -91,6 +91,11 @@ class Analyses:
         return self._failed.get(kind)
 
     @property
+    def are_settled(self) -> bool:
+        """Whether an analysis is there that settles what others ask of the worker."""
+        return any(map(settles, self._known))
+
+    @property
     def ran_on_synthetic(self) -> bool:
         """Whether the model ran on synthetic inputs, as an analysis tells that ran it."""
         return any(getattr(each, "ran_on_synthetic", False) for each in self._built)
@@ -136,6 +141,17 @@ def closure(kind: type) -> frozenset[type]:
 def runs_model(kind: type) -> bool:
     """Whether an analysis, or one that it is built from, is the process that runs the model."""
     return any(getattr(needed, "runs_model", False) for needed in closure(kind))
+
+
+def settles(kind: type) -> bool:
+    """Whether what is built from an analysis alone asks the worker nothing: `settles = True`."""
+    return getattr(kind, "settles", False)
+
+
+def takes_worker(kind: type) -> bool:
+    """Whether an analysis is handed the process that runs the model."""
+    needed = _needs(kind).values() if is_analysis(kind) else ()
+    return any(getattr(each, "runs_model", False) for each in needed)
 
 
 def is_timed(kind: type) -> bool:
