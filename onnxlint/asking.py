@@ -6,7 +6,14 @@ import importlib
 from collections.abc import Iterable
 from functools import cache
 
-from onnxlint.analyses import asked_by, closure, effort_of, runs_model
+from onnxlint.analyses import (
+    asked_by,
+    closure,
+    effort_of,
+    runs_model,
+    settles,
+    takes_worker,
+)
 from onnxlint.rules.rule import Needs, Rule, Written
 
 
@@ -28,6 +35,18 @@ def wants_worker(rule: Rule) -> bool:
 def rests_on(rule: Rule, kind: type) -> bool:
     """Whether a rule cannot do without an analysis, asked for or needed for another."""
     return name_of(kind) in needs_of(rule).requested
+
+
+@cache
+def asks_no_more(rule: Rule) -> bool:
+    """Whether a rule asks the worker nothing once the analysis is there that settles what it does.
+
+    It is loaded for that.
+    """
+    kinds = frozenset[type]().union(*map(closure, (*rule.requests.values(), *rule.wishes.values())))
+    settling = [kind for kind in kinds if settles(kind)]
+    settled = frozenset[type]().union(*map(closure, settling))
+    return bool(settled) and not any(map(takes_worker, kinds - settled))
 
 
 def beside(rules: Iterable[Rule]) -> list[type]:

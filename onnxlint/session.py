@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
@@ -103,11 +104,12 @@ class JudgingSession:
         rules = sorted(self._rules, key=_effort)
         running = [rule for rule in rules if wants_worker(rule)]
         others = [rule for rule in rules if not wants_worker(rule)]
-        static = StaticRules(runner, others, running)
+        left = deque(running)
+        static = StaticRules(runner, others, left)
         static.run_beside_children()
         with nullcontext() if worker is None else static.run_beside(worker):
-            for rule in running:
-                runner.run(rule)
+            while left:
+                runner.run(left.popleft())
                 runner.let_go()
                 static.check()
         static.run_all()

@@ -1,4 +1,4 @@
-"""What is done while processes are waited for: static rules, and the static part of the others.
+"""What is done while processes are waited for: rules that ask them nothing, and parts of others.
 
 All of it is done in one process, which never waits for another while there is something to do.
 """
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from onnxlint.asking import beside, rests_on
+from onnxlint.asking import asks_no_more, beside, rests_on
 from onnxlint.rule_runner import RuleRunner
 from onnxlint.rules.rule import Rule
 
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 
 class StaticRules:
-    """Those that have not run yet, one after the other; then what `others` can be prepared by."""
+    """Those that have not run yet, one after the other; then parts of the `others`.
 
-    def __init__(self, runner: RuleRunner, rules: Sequence[Rule], others: Sequence[Rule]) -> None:
-        self._runner, self._left = runner, deque(rules)
-        self._preparing = chain.from_iterable(map(runner.preparing, others))
+    What these need is made ready as far as no model runs for it. Those that ask nothing more of the
+    worker, since an analysis settled it, run and are taken out.
+    """
+
+    def __init__(self, runner: RuleRunner, rules: Sequence[Rule], others: deque[Rule]) -> None:
+        self._runner, self._left, self._others = runner, deque(rules), others
+        self._preparing = chain.from_iterable(map(runner.preparing, [*others]))
         self._obstacle: BaseException | None = None
 
     def run_beside_children(self) -> None:
@@ -57,13 +61,21 @@ class StaticRules:
             return False
         try:
             if not self._left:
-                return next(self._preparing, self) is not self
+                return next(self._preparing, self) is not self or self._runs_another()
             self._runner.run(self._left.popleft())
         except BaseException as obstacle:
             self._obstacle = obstacle
         finally:
             self._runner.let_go()  # the worker's sessions want the memory
         return True
+
+    def _runs_another(self) -> bool:
+        is_settled = self._runner.analyses.are_settled
+        rule = next(filter(asks_no_more, self._others), None) if is_settled else None
+        if rule is not None:
+            self._others.remove(rule)
+            self._runner.run(rule)
+        return rule is not None
 
     def check(self) -> None:
         """Raises what ended more than a rule while something was waited for."""

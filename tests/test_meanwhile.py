@@ -14,6 +14,7 @@ from conftest import FLAWED
 from test_processes import MISBEHAVIOUR, team  # noqa: F401 - a fixture
 from test_worker import FOREVER
 
+from onnxlint.asking import asks_no_more
 from onnxlint.config import load
 from onnxlint.job import plan
 from onnxlint.model.file.load import open_model
@@ -22,6 +23,7 @@ from onnxlint.pipeline import lint_model
 from onnxlint.rule_runner import RuleRunner
 from onnxlint.rules.packs import discover
 from onnxlint.runtime.protocol import Run
+from onnxlint.runtime.worker import client
 from onnxlint.runtime.worker.client import LimitReached, Worker
 from onnxlint.safety.limits import Alarm, RuleTimeout
 from onnxlint.settings import Settings
@@ -189,3 +191,48 @@ def test_what_ends_before_its_time_ends_nothing_else(onnxlint, write_model, tmp_
     (model,) = json.loads(done.stdout)["models"]
     assert model["error"] is None
     assert {finding["code"] for finding in model["findings"]} == {"ARC001", "TEAM001"}
+
+
+def test_rules_that_ask_nothing_more_run_while_gradients_are_measured(write_model, monkeypatch):
+    is_ready = client._is_ready
+    monkeypatch.setattr(  # as of a worker that takes its time
+        client, "_is_ready", lambda pipe, seconds, to_write: seconds > 0 and
+        is_ready(pipe, seconds, to_write)
+    )  # fmt: skip
+    text = """net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {1, 0.2, -0.2, 1}>
+    { a = MatMul(x, w) b = Tanh(a) c = MatMul(b, w) d = Tanh(c) y = MatMul(d, w) }"""
+    told = Told()
+    linted(write_model(text), told)
+    begun = [doing for doing, _ in told.heard]
+    first = begun.index("exploding-gradient")
+    assert "exploding-activation" in begun[:first]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("dead-relu", True), ("constant-activation", True), ("swallowed-nan", False),
+     ("vanishing-gradient", False), ("batch-coupling", False), ("session-failure", False)],
+)  # fmt: skip
+def test_what_a_trace_settles_asks_no_more(name, expected):
+    (rule,) = [rule for rule in discover().rules if rule.name == name]
+    assert asks_no_more(rule) is expected
+
+
+def test_nobody_asks_a_worker_that_owes_a_reply(write_model):
+    path = write_model("net (float[1] x) => (float[1] y) { y = Relu(x) }")
+    asked = []
+    with closing(Worker(30.0)) as worker:
+        worker.load(path.read_bytes(), path.parent)
+
+        def piece() -> bool:
+            worker.meanwhile = lambda: False
+            with pytest.raises(RuntimeError, match="still owes a reply"):
+                worker.run(Run(FEED, [], ["y"]))
+            asked.append(True)
+            return True
+
+        worker.meanwhile = piece
+        assert worker.run(Run(FEED, [], ["y"])).outputs["y"] == 0
+        assert worker.run(Run(FEED, [], ["y"])).outputs["y"] == 0
+    assert asked

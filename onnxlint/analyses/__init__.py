@@ -92,6 +92,11 @@ class Analyses:
         return self._failed.get(kind)
 
     @property
+    def are_settled(self) -> bool:
+        """Whether an analysis is there that settles what others ask of the worker."""
+        return any(map(settles, self._known))
+
+    @property
     def ran_on_synthetic(self) -> bool:
         """Whether the model ran on synthetic inputs, as an analysis tells that ran it."""
         return any(getattr(each, "ran_on_synthetic", False) for each in self._built)
@@ -139,6 +144,17 @@ def runs_model(kind: type) -> bool:
     if getattr(kind, "runs_model", False):  # it says so itself: nothing else needs to be loaded
         return True
     return any(getattr(needed, "runs_model", False) for needed in closure(kind))
+
+
+def settles(kind: type) -> bool:
+    """Whether what is built from an analysis alone asks the worker nothing: `settles = True`."""
+    return getattr(kind, "settles", False)
+
+
+def takes_worker(kind: type) -> bool:
+    """Whether an analysis is handed the process that runs the model."""
+    needed = _needs(kind).values() if is_analysis(kind) else ()
+    return any(getattr(each, "runs_model", False) for each in needed)
 
 
 def is_timed(kind: type) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import cycle
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,7 +20,7 @@ from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
-from onnxlint.analyses.execution.probed_session import AS_WRITTEN, runnable
+from onnxlint.analyses.execution.probed_session import runnable
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.runtime_errors import read_refusal
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
@@ -52,9 +51,6 @@ much they differ."""
 SETTLED = 0.25
 """Relative standard error of the gradient from which on no further run is made. Where layers have
 thousands of elements, four directions give it; the limits of rules are powers of ten apart."""
-
-MANY_RUNS = 8
-"""For so many runs the model is optimised first; for fewer that takes longer than it saves."""
 
 READ_BYTES = 256 * 1024 * 1024
 """Runs for further directions are made while all values and weights together come to no more: by
@@ -98,7 +94,7 @@ class Propagation:
     length of the gradient at `source`.
     """
 
-    effort: ClassVar = 100
+    effort: ClassVar = 102  # behind the first look at a trace: while this runs, others look at it
 
     def __init__(
         self, chain: Chain, gains: list[float], gradients: list[float], *, is_blank: bool
@@ -231,14 +227,10 @@ class _Meter:
         size = sum(shape.nbytes(unknown=samples) for shape in shapes_of_all if shape is not None)
         self._runs = max(1, min(-(-DIRECTIONS // samples), READ_BYTES // max(1, size)))
         model = replace(graph.model, proto=twin(graph.model.proto, self._plan))
-        # In the order of the file model and copy go side by side; else every cut would wait in
-        # memory until its copy comes.
+        # Optimising takes longer than it saves in so few runs. In the order of the file model and
+        # copy go side by side; else every cut would wait in memory until its copy comes.
         data, folder = runnable(model, [])
-        if self._runs >= MANY_RUNS and execution.unoptimisable is None:
-            with suppress(RunFailure):  # it may run as it is written
-                worker.load(data, folder, "extended", in_order=True)
-                return
-        worker.load(data, folder, AS_WRITTEN, in_order=True)
+        worker.load(data, folder, "none", in_order=True)
 
     def measure(self) -> tuple[list[float], list[float]]:
         """The gain of every stretch and the gradient at every cut.

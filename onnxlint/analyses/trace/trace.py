@@ -241,6 +241,7 @@ class Trace:
     """
 
     effort: ClassVar = 100
+    settles: ClassVar = True
 
     def __init__(self, graph: Graph, execution: Execution, within: Within) -> None:
         self._graph = graph

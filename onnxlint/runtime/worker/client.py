@@ -105,6 +105,7 @@ class Worker:
         """What limits ended, of the model that it runs."""
         self.peak = 0
         """Bytes of memory that the process took at most, as far as it told."""
+        self._owes_reply = False
         self.meanwhile: Meanwhile = nothing
         """What is done, piece by piece, while the process is waited for."""
 
@@ -228,6 +229,8 @@ class Worker:
     def _ask(self, request: Request, doing: str) -> Reply:
         from onnxlint.runtime.protocol import Failed
 
+        if self._owes_reply:
+            raise RuntimeError(f"{doing} while the worker process still owes a reply")
         return_freed_memory()
         process = self._process
         if process is None:
@@ -264,11 +267,11 @@ class Worker:
 
     def _one_piece(self) -> bool:
         """Does a piece of other work; it asks nothing of the process, which owes a reply."""
-        meanwhile, self.meanwhile = self.meanwhile, nothing
+        self._owes_reply = True
         try:
-            return meanwhile()
+            return self.meanwhile()
         finally:
-            self.meanwhile = meanwhile
+            self._owes_reply = False
 
     def _allowed_seconds(self) -> float:
         return min(self.time_limit, self._left)
