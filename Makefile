@@ -12,25 +12,32 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-$(VENV)/installed: pyproject.toml hatch_build.py onnxlint/runtime/statistics/passes.c onnxlint/runtime/worker/taps.c
+# What is imported is compiled then; to compile all 13,000 files takes longer than to unpack them.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile
+BUILT_FROM := pyproject.toml hatch_build.py onnxlint/runtime/statistics/passes.c onnxlint/runtime/worker/taps.c
+
+$(VENV)/pip:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable .
+	$(INSTALL) --upgrade pip
+	@touch $@
+
+$(VENV)/installed: $(BUILT_FROM) | $(VENV)/pip
+	$(INSTALL) --editable .
 	@touch $@
 
 # Model Explorer without what converts other models than ONNX: 480 MB of native code.
 MODEL_EXPLORER := ai-edge-model-explorer model-explorer-onnx
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --no-deps $(MODEL_EXPLORER)
-	@touch $@
+$(VENV)/installed-dev: $(BUILT_FROM) | $(VENV)/pip
+	$(INSTALL) --editable '.[dev]'
+	$(INSTALL) --no-deps $(MODEL_EXPLORER)
+	@touch $(VENV)/installed $@
 
 demo: $(VENV)/installed  ## Install, and lint a flawed model.
 	@echo '$$ onnxlint fixtures/demo/flawed.onnx --stage init'
 	@$(BIN)/onnxlint fixtures/demo/flawed.onnx --stage init; test $$? -eq 1
 
-test: $(VENV)/installed-dev  ## Install, and run every check.
+test:  ## Install, and run every check.
 	@$(MAKE) --no-print-directory -j2 lint tests
 
 # Each process has whole files, as long as there are some: what a file sets up is set up once.
@@ -39,7 +46,7 @@ PYTEST := $(BIN)/pytest -n auto --dist worksteal
 # Pages are opened in a browser, by tests that are skipped where there is none.
 BROWSERS := chromium chromium-browser google-chrome chrome
 
-$(VENV)/browser: | $(VENV)/installed-dev
+$(VENV)/browser: | $(VENV)/pip
 	@for name in $(BROWSERS); do command -v $$name && break; done > $@.log || \
 	  { export DEBIAN_FRONTEND=noninteractive; test "$$(id -u)" = 0 && timeout 120 apt-get update && \
 	    timeout 300 apt-get install --yes --no-install-recommends chromium; } \
@@ -77,7 +84,7 @@ index: $(VENV)/installed-dev  ## Write anew what the index says of our rules.
 	$(BIN)/python -m onnxlint.indexing onnxlint_rules
 
 bench: $(VENV)/installed-dev  ## Speed and memory beside onnxruntime and other linters.
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(INSTALL) --editable '.[bench]'
 	$(BIN)/python benchmarks/goals.py
 	$(BIN)/python benchmarks/runtime_analysers.py
 	$(BIN)/python benchmarks/budget.py
@@ -99,7 +106,7 @@ fuzz: $(VENV)/installed-dev  ## Lint damaged models: make fuzz N=2000; with ARGS
 	PYTHONPATH=tests $(BIN)/python -m attacks.fuzz $(N) $(ARGS)
 
 docs: $(VENV)/installed  ## Write the documentation, with a page for every rule, into site/.
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(INSTALL) --editable '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 targets: $(VENV)/installed  ## Read off the installed onnxruntime what it runs.
@@ -129,7 +136,7 @@ hooks: $(VENV)/installed-dev  ## Run the checks of .pre-commit-config.yaml at ev
 	$(BIN)/pre-commit install
 
 dist: $(VENV)/installed-dev  ## Build the sdist, the wheel for any machine, and this platform's.
-	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	$(INSTALL) --editable '.[release]'
 	rm -rf dist
 	$(BIN)/python -m build --sdist
 	ONNXLINT_PURE=1 $(BIN)/python -m build --wheel

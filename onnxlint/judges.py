@@ -35,6 +35,9 @@ from onnxlint.watcher import Watcher
 GRACE_SECONDS = 4.0
 """After its limit a model's judge has so long to end by itself, and to say what it found."""
 
+AT_ONCE = 1 << 16
+"""Bytes of a judge's words that are read at once; for a larger room the system is asked anew."""
+
 FAREWELL_SECONDS = 0.5
 """So long a judge that is to end may tidy up."""
 
@@ -275,7 +278,7 @@ class _Server:
 
     def hear(self) -> ModelReport | None:
         """Reads what it says; a report ends the trial."""
-        data = os.read(self.replies, 1 << 20)
+        data = os.read(self.replies, AT_ONCE)
         self.is_open = bool(data)
         *lines, rest = data.split(b"\n")
         for line in lines:

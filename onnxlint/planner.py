@@ -17,7 +17,7 @@ from onnxlint.report import ModelReport
 from onnxlint.rules.packs import Registry, discover
 from onnxlint.settings import Settings
 from onnxlint.severity import Severity, Stage
-from onnxlint.toml_tables import ConfigError, exists, is_file
+from onnxlint.toml_tables import ConfigError, exists, is_file, real_path
 
 
 class Planner(Struct):
@@ -72,14 +72,19 @@ class Planner(Struct):
             ConfigError, PackError: what is trusted, or what the caller asks for, cannot be used.
         """
         models = [*paths]
-        told = [self._job_or_report(path) for path in models]
+        beside: dict[Path, Loaded] = {}
+        told = [self._job_or_report(path, beside) for path in models]
         for loaded in self._configurations.values():
             check_globs(loaded, models)
         return told
 
-    def _job_or_report(self, path: str) -> Job | ModelReport:
+    def _job_or_report(self, path: str, beside: dict[Path, Loaded]) -> Job | ModelReport:
+        """`beside` has the configurations that were read so far, by the folders of the models."""
+        folder = real_path(path).parent
         try:
-            loaded = self.loaded(path)
+            if folder not in beside:
+                beside[folder] = self.loaded(path)
+            loaded = beside[folder]
         except ConfigError as error:
             if self.config is not None:
                 raise

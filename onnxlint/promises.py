@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -256,10 +257,16 @@ def laid_over(base: T, special: T) -> T:
     """A table with the keys of a more special one in place of its own."""
     told: dict[str, Any] = {
         field.name: value
-        for field in msgspec.structs.fields(special)
+        for field in _fields(type(special))
         if (value := getattr(special, field.name)) != _default(field)
     }
     return msgspec.structs.replace(base, **told)
+
+
+@cache
+def _fields(table: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a kind of table: to read its types anew takes longer than all the rest."""
+    return msgspec.structs.fields(table)
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from stat import S_ISDIR, S_IWOTH
 
@@ -15,16 +15,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from onnxlint.code_hash import known_code, remember_code
 from onnxlint.job import Job
 from onnxlint.report import ModelReport, decode, encode
-from onnxlint.report_keys import (
-    State,
-    Unkeyed,
-    code_state,
-    external_states,
-    key_of,
-    own_code,
-)
+from onnxlint.report_keys import State, Unkeyed, external_states, key_of
 from onnxlint.safety.cache_folder import prepared
 from onnxlint.safety.writing import placed
 from onnxlint.toml_tables import ConfigError
@@ -39,15 +33,6 @@ LARGEST_CACHE = 512 * 1024**2
 
 NO = ("", "0", "false", "f", "no", "n", "off")
 """What the command, too, takes for a no in `ONNXLINT_NO_CACHE`."""
-
-
-CODES = "codes"
-"""The file with hashes of code."""
-
-MOST_CODES = 16
-"""Installations, or states of one that is worked on, whose hash is remembered; a choice."""
-
-_CODE = re.compile("^([0-9a-f]{64}) ([0-9a-f]{64})$", re.MULTILINE)
 
 
 class _Entry(Struct, frozen=True):
@@ -125,7 +110,7 @@ class ReportCache:
         """The report of a job, if nothing that it depends on has changed."""
         start, began = time.perf_counter(), time.time()
         try:
-            key = key_of(job, self._code)
+            key = key_of(job, partial(known_code, self.folder))
         except (Unkeyed, OSError, ValueError):  # an empty file cannot be mapped
             return Looked()
         file = self._file(key)
@@ -145,38 +130,18 @@ class ReportCache:
             return
         try:
             states = external_states(job.path, report.external or (), looked.began, looks_only=True)
-            if key_of(job, self._code) != looked.key:
+            if key_of(job, partial(known_code, self.folder)) != looked.key:
                 return
             self._write(looked.key, encode(_Entry(looked.key, states, report)))
         except (Unkeyed, OSError):  # a full disk, say: the report is there all the same
             return
-
-    def _code(self) -> str:
-        """The hash of our code, remembered for the state that its files are in."""
-        return self._codes().get(code_state()) or own_code()
-
-    def _codes(self) -> dict[str, str]:
-        """The hashes of code that were remembered, by the state of its files."""
-        try:
-            told = (self.folder / CODES).read_text("ascii")
-        except (OSError, ValueError):
-            return {}
-        return {found[1]: found[2] for found in _CODE.finditer(told)}
-
-    def _remember_code(self) -> None:
-        codes = self._codes()
-        if code_state() in codes:
-            return
-        kept = [*[*codes.items()][1 - MOST_CODES :], (code_state(), own_code())]
-        with placed(self.folder / CODES, 0o600) as stream:
-            stream.write("".join(f"{state} {code}\n" for state, code in kept).encode())
 
     def _write(self, key: str, payload: bytes) -> None:
         if len(payload) > LARGEST_ENTRY:
             return
         with placed(prepared(self.folder, key) / key, 0o600) as stream:
             stream.write(MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
-        self._remember_code()
+        remember_code(self.folder)
         self._added = True
 
     def _file(self, key: str) -> Path:

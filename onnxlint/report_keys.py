@@ -6,15 +6,9 @@ import datetime
 import hashlib
 import json
 import math
-import os
-import platform
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, lru_cache
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
+from functools import lru_cache
 from mmap import ACCESS_READ, mmap
-from operator import attrgetter
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -22,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import fields
 
-from onnxlint.installed import everything, version
+from onnxlint.code_hash import installed, own_code
 from onnxlint.job import Job
 from onnxlint.model.file.decoder_files import first_beside
 from onnxlint.model.file.identity import identity
@@ -40,13 +34,6 @@ longer than measuring it. A choice, of 50 ms."""
 
 MOST_FILES = 100_000
 """In a folder of data whose bytes are hashed; a choice, of as many as are run in some minutes."""
-
-LIBRARIES = (
-    "cryptography", "model-signing",
-    "numpy", "onnx", "onnx-ir", "onnxruntime", "onnxruntime-directml", "onnxruntime-gpu",
-    "onnxruntime-openvino", "onnxslim", "pillow", "pyarrow", "scikit-learn", "sympy",
-)  # fmt: skip
-"""Packages whose version may change what is found."""
 
 PROMISES = "config.json"
 """What may stand beside a language model, and says how many positions it takes."""
@@ -272,57 +259,3 @@ def external_states(
         if file.stat().st_ctime >= before:
             raise Unkeyed
     return found
-
-
-@cache
-def own_code() -> str:
-    """A hash of our code and that of packs, whose files change under one version while made."""
-    digest = hashlib.sha256()
-    for file, size, _ in _code_files():
-        digest.update(f"{Path(file).name} {size} ".encode("utf-8", "replace"))
-        digest.update(Path(file).read_bytes())
-    return digest.hexdigest()
-
-
-@cache
-def code_state() -> str:
-    """A hash of where that code lies, and when each file was changed: a tenth of the work."""
-    told = "\n".join(f"{file} {size} {changed}" for file, size, changed in _code_files())
-    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
-
-
-@cache
-def installed(code: str) -> str:
-    """The same, with the versions of libraries, of Python and of the platform."""
-    told = [code, sys.version, platform.platform()]
-    told += [f"{name} {version(name) or ''}" for name in LIBRARIES]
-    told += sorted(
-        f"{each.group} {each.name}={each.value} {each.distribution} {each.version}"
-        for each in everything()
-    )
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-@cache
-def _code_files() -> tuple[tuple[str, int, int], ...]:
-    """The files of our package and of packs: path, bytes, and when each was changed."""
-    packages = {entry.value.partition(":")[0].partition(".")[0] for entry in everything()}
-    specs = filter(None, map(find_spec, sorted({"onnxlint", *packages})))
-    return tuple(each for spec in specs for each in _files_of(spec))
-
-
-def _files_of(spec: ModuleSpec) -> Iterator[tuple[str, int, int]]:
-    for folder in spec.submodule_search_locations or ():
-        yield from _files_in(folder)
-    if spec.submodule_search_locations is None and spec.origin is not None:
-        status = Path(spec.origin).stat()
-        yield spec.origin, status.st_size, status.st_mtime_ns
-
-
-def _files_in(folder: str) -> Iterator[tuple[str, int, int]]:
-    for entry in sorted(os.scandir(folder), key=attrgetter("name")):
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files_in(entry.path)
-        elif not entry.name.endswith(".pyc") and entry.is_file():
-            status = entry.stat()
-            yield entry.path, status.st_size, status.st_mtime_ns

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from onnxlint.acceptance import Entry, known
-from onnxlint.analyses import Analyses, is_timed, runs_model
+from onnxlint.analyses import Analyses, Foreseeing, is_timed, runs_model
 from onnxlint.asking import needs_of, needs_worker
 from onnxlint.contributions import Contributions, Loss
 from onnxlint.findings import Diagnostic, counted, folded
@@ -63,15 +63,84 @@ class RuleRunner:
         self._misfit: MisfitError | None = None
         self._ran: list[str] = []
         self._is_timed = False
+        self._doing: tuple[str, Rule | None] | None = None
 
     def run(self, rule: Rule) -> None:
-        """Runs one rule; what it raises becomes a finding of ours, and the others still run."""
+        """Runs one rule; what it raises becomes a finding of ours, and the others still run.
+
+        It may be run while another one waits for the worker.
+        """
+        before = self._doing
+        try:
+            self._run(rule)
+        finally:
+            self._doing = before
+        if before is not None:
+            self._watcher.begins(*before)
+
+    def let_go(self) -> None:
+        """Between two rules nobody reads weights."""
+        from onnxlint.model.file.load import Model
+
+        self.analyses.get(Model).files.let_go()
+
+    def put_in_order(self, rules: Sequence[Rule]) -> None:
+        """Orders what was taken in by these rules, whichever of them ran while others waited."""
+        places = {rule.code: place for place, rule in enumerate(rules)}
+
+        def by_rule(code: str) -> int:
+            return places.get(code, len(places))
+
+        self._findings.sort(key=lambda finding: by_rule(finding.code))
+        self.fixes.sort(key=lambda judged: by_rule(judged[0].code))
+        self._crashed.sort(key=by_rule)
+        self._too_late.sort(key=by_rule)
+        reasons = self._not_applicable
+        self._not_applicable = {code: reasons[code] for code in sorted(reasons, key=by_rule)}
+
+    def preparing(self, rule: Rule) -> Iterator[None]:
+        """Does what a rule will need, step by step, while others wait; nothing of it is told.
+
+        Whatever it raises is met again by `run`.
+        """
+        if rule.code in self._ran or rule.code in self._not_applicable:
+            return
+        steps = self._preparing(rule)
+        while self._prepares(rule, steps):
+            yield
+
+    def _prepares(self, rule: Rule, steps: Iterator[bool]) -> bool:
+        before = self._doing
+        self._watcher.begins(f"analyses for {rule.name}", rule)
+        is_more = False
+        try:
+            with self._alarm():
+                is_more = next(steps, False)
+        except BaseException as error:
+            if self._is_not_of_a_rule(error):
+                raise
+        if before is not None:
+            self._watcher.begins(*before)
+        return is_more
+
+    def _preparing(self, rule: Rule) -> Iterator[bool]:
+        self._check_applicable(rule)
+        for kind in (*rule.requests.values(), *rule.wishes.values()):
+            if issubclass(kind, Foreseeing) and not runs_model(kind):
+                for _ in self.analyses.get(kind).foresee():
+                    yield True
+
+    def _begin(self, doing: str, rule: Rule | None = None) -> None:
+        self._doing = doing, rule
+        self._watcher.begins(doing, rule)
+
+    def _run(self, rule: Rule) -> None:
         if self.analyses.get(Budget).is_overdrawn:
             self._too_late.append(rule.code)
             return
         try:
             self._check_applicable(rule)
-            self._watcher.begins(f"analyses for {rule.name}")
+            self._begin(f"analyses for {rule.name}")
             arguments: dict[str, Any] = {
                 name: self.analyses.get(kind) for name, kind in rule.requests.items()
             }
@@ -110,13 +179,8 @@ class RuleRunner:
 
     def _call(self, rule: Rule, arguments: dict[str, Any]) -> None:
         """Takes in what a rule yields, all of it or, if it crashes, none."""
-        seconds = max(LEAST_RULE_SECONDS, self._job.settings.time_limit * RULE_SHARE)
-        self._watcher.begins(rule.name, rule)
-        with (
-            _at_home(),
-            redirect_stdout(sys.stderr),
-            Alarm.after(seconds if self._watcher.may_interrupt else None),
-        ):
+        self._begin(rule.name, rule)
+        with _at_home(), redirect_stdout(sys.stderr), self._alarm():
             options = self._job.options.get(rule.code, {})
             findings = [*folded(rule(**arguments, **options) or ())]
             severity = self._job.severity_of(rule)
@@ -133,6 +197,11 @@ class RuleRunner:
             if each.fix
         ]
         self._watcher.found(diagnostics)
+
+    def _alarm(self) -> AbstractContextManager[None]:
+        """Interrupts a rule that takes too long."""
+        seconds = max(LEAST_RULE_SECONDS, self._job.settings.time_limit * RULE_SHARE)
+        return Alarm.after(seconds if self._watcher.may_interrupt else None)
 
     def _placed(self, finding: Diagnostic) -> Diagnostic:
         """A finding with the hash of what stands at its place."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from onnxlint.job import Job
 from onnxlint.rule_runner import RuleRunner
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.limits import Budget
+from onnxlint.static_rules import StaticRules
 from onnxlint.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -94,24 +95,37 @@ class JudgingSession:
             self.watcher.begins_anew()
             self.watcher.begins("shape inference")
             analyses.start(beside(self._rules))
-            for rule in sorted(self._rules, key=_effort):
-                runner.run(rule)
+            self._run_rules(runner, worker)
             yield runner
+
+    def _run_rules(self, runner: RuleRunner, worker: Worker | None) -> None:
+        """Runs all rules, those that run no model while processes are waited for."""
+        rules = sorted(self._rules, key=_effort)
+        running = [rule for rule in rules if wants_worker(rule)]
+        others = [rule for rule in rules if not wants_worker(rule)]
+        static = StaticRules(runner, others, running)
+        static.run_beside_children()
+        with nullcontext() if worker is None else static.run_beside(worker):
+            for rule in running:
+                runner.run(rule)
+                runner.let_go()
+                static.check()
+        static.run_all()
+        runner.put_in_order([*others, *running])
 
     def _remember(self, analyses: Analyses, folder: Path) -> None:
         """Lets analyses use what earlier runs measured of weights, and keep what they measure."""
         from onnxlint.analyses.static.remembered import WeightMemory
-        from onnxlint.report_keys import code_state, installed
+        from onnxlint.code_hash import code_state, installed
 
         memory = WeightMemory(folder, lambda: installed(code_state()))
         analyses.give(memory)
         self._stack.callback(memory.close)
 
 
-def _effort(rule: Rule) -> tuple[bool, int]:
-    """Sort key: static rules first, while the worker starts, then what asks for least.
+def _effort(rule: Rule) -> int:
+    """Sort key: what asks for least first.
 
     Whether the model runs at all is so told before what hangs on it.
     """
-    needs = needs_of(rule)
-    return needs.may_run, needs.effort
+    return needs_of(rule).effort

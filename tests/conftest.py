@@ -15,13 +15,14 @@ from contextlib import contextmanager, nullcontext
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import hypothesis
 import pytest
 from forked_command import can_fork, run_forked
 from huge_pages import keep_gathered
-from inference_here import HERE, inference_here
+from inference_here import APART, inference_here
 from kinds import RUNNING, kind, lacks, runs
 from onnx import defs
 from snapshots import RECORDING, are_comparable, form_of, known_forms
@@ -128,8 +129,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _collected(request: pytest.FixtureRequest) -> Iterator[None]:
     """What a module leaves behind is freed: a fork copies it, and there are thousands of them."""
     yield
-    if request.path.stem in RUNNING:  # elsewhere it costs more than the copies
+    remembered = _forget(request.module)
+    if remembered or request.path.stem in RUNNING:  # elsewhere it costs more than the copies
         gc.collect()
+
+
+def _forget(module: ModuleType) -> bool:
+    """Clears what functions of a module remember; says whether they did."""
+    named = [each for each in vars(module).values() if hasattr(each, "cache_clear")]
+    caches = [each for each in named if each.__module__ == module.__name__]
+    for cached in caches:
+        cached.cache_clear()
+    return bool(caches)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -138,7 +149,7 @@ def _few_processes(request: pytest.FixtureRequest) -> Iterator[None]:
     file = request.path.stem
     with (
         nullcontext() if file in OWN else spare_workers(),
-        inference_here() if file in HERE else nullcontext(),
+        nullcontext() if file in APART else inference_here(),
     ):
         yield
 

@@ -1,7 +1,7 @@
 """Shape inference of the tests' small models without a fork, which takes a hundred times as long.
 
 It is done so wherever the platform cannot fork. What a fork protects from, hostile models and those
-at which native code crashes, is tried in the files that are not named here, and by every command.
+at which native code crashes, is tried in the files that are named here, and by every command.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from onnxlint.analyses.static import shapes
+from onnxlint.analyses.static import costs, expansions, shapes
 from onnxlint.safety.forked import Isolated
 
-HERE = (
-    "test_act_rules", "test_data_rules", "test_design_rules", "test_examples", "test_flow_rules",
-    "test_gra_rules", "test_interface_rules", "test_layer_rules", "test_onx_rules",
-    "test_prt_rules", "test_qnt_rules", "test_report_rules", "test_runtime_rules",
-    "test_snapshots", "test_tensor_rules", "test_wgt_rules",
+APART = (
+    "test_behaviour", "test_bounds", "test_expansions", "test_fuzz", "test_hostile_contents",
+    "test_linear", "test_loader", "test_mutations", "test_processes", "test_same_answers",
+    "test_shapes", "test_spec_rows", "test_within", "test_worker",
 )  # fmt: skip
-"""Files of rules, each tried on many small models, whose inference is done here."""
+"""Files about what becomes of such a child, or with models at which native code may crash."""
+ASKING = (costs, expansions, shapes)
+"""Who has it done."""
 
 _owner = os.getpid()  # the commands and judges that it forks protect themselves
 
@@ -45,5 +46,6 @@ class Here(Isolated):
 def inference_here() -> Iterator[None]:
     """Has models inferred in this process meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shapes, "Isolated", Here)
+        for module in ASKING:
+            patch.setattr(module, "Isolated", Here)
         yield

@@ -99,6 +99,7 @@ class Sounding:
                 proto.graph.output.append(onnx.ValueInfoProto(name=name))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        options.intra_op_num_threads = 1  # each session has threads of its own, with their stacks
         if not optimised:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self.session = onnxruntime.InferenceSession(proto.SerializeToString(), options)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 
@@ -19,7 +20,7 @@ from onnxlint.cli.main import cli
 from onnxlint.fleet import doors
 from onnxlint.testing import model_from_text
 
-pytest.importorskip("distributed")
+pytestmark = pytest.mark.skipif(find_spec("distributed") is None, reason="Dask is not installed")
 OPTIONS = ("--static-only", "--select", "ARC,GRA,WGT")
 
 

@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 from pages import fed, portrait, reported
-from sklearn.datasets import load_digits
-from sklearn.decomposition import PCA
-from sklearn.manifold import trustworthiness
 
 from onnxlint.pipeline import lint_model
 from onnxlint.planner import Planner
@@ -45,6 +42,12 @@ def of(folder, text: str = MLP, x=X, labels=None, **given) -> Representations:
     return portrait(folder, text, x, labels, **given)["representations"]
 
 
+def components(count: int = 2):
+    from sklearn.decomposition import PCA  # each fork of whoever imported it copies 90 MB more
+
+    return PCA(count)
+
+
 def is_same_plane(points, expected) -> bool:
     """Whether points are these, but for the signs of both axes."""
     return np.allclose(np.abs(points), np.abs(expected), atol=1e-4)
@@ -53,7 +56,7 @@ def is_same_plane(points, expected) -> bool:
 def test_principal_components_of_what_the_last_layer_reads_are_scikit_learns(tmp_path):
     seen = of(tmp_path)
     hidden = np.maximum(X @ W1, 0)
-    expected = PCA(2).fit(hidden)
+    expected = components().fit(hidden)
     (plane,) = seen.planes
     assert (seen.layer, seen.reader, seen.samples, seen.features) == ("r", "MatMul last", 40, 4)
     assert is_same_plane(plane.points, expected.transform(hidden))
@@ -68,7 +71,7 @@ def test_principal_components_of_what_the_last_layer_reads_are_scikit_learns(tmp
 ])  # fmt: skip
 def test_another_layer_is_chosen_by_node_or_value(tmp_path, name, expected):
     (plane,) = (seen := of(tmp_path, layer=name)).planes
-    assert is_same_plane(plane.points, PCA(2).fit_transform(expected))
+    assert is_same_plane(plane.points, components().fit_transform(expected))
     assert seen.reader == ""
 
 
@@ -81,7 +84,7 @@ def test_principal_components_of_any_shape(rows, columns):
     given = RNG.normal(size=(rows, columns)).astype(np.float32)
     points, shares = planes.principal(given)
     count = min(2, columns)
-    expected = PCA(count).fit(given.astype(np.float64))
+    expected = components(count).fit(given.astype(np.float64))
     assert is_same_plane(points[:, :count], expected.transform(given.astype(np.float64)))
     assert shares[:count] == pytest.approx(expected.explained_variance_ratio_, rel=1e-5)
     assert not points[:, count:].any()
@@ -106,7 +109,7 @@ def test_positions_of_pictures_are_averaged_and_the_colours_are_labels(tmp_path)
     seen = of(tmp_path, text, x)
     hidden = np.maximum(np.concatenate([x, -x], axis=1), 0).mean(axis=(2, 3))
     assert seen.how == "means over all positions of each feature"
-    assert is_same_plane(seen.planes[0].points, PCA(2).fit_transform(hidden))
+    assert is_same_plane(seen.planes[0].points, components().fit_transform(hidden))
     assert seen.by == ""
 
 
@@ -122,7 +125,7 @@ def test_a_value_that_no_run_showed_is_fetched(tmp_path):
     x = RNG.normal(size=(12, 5, 3)).astype(np.float32)
     seen = of(tmp_path, text, x)
     assert seen.layer == "c"
-    assert is_same_plane(seen.planes[0].points, PCA(2).fit_transform(np.abs(x[:, 0])))
+    assert is_same_plane(seen.planes[0].points, components().fit_transform(np.abs(x[:, 0])))
 
 
 def test_samples_with_nan_are_left_out_and_too_few_are_told(tmp_path):
@@ -140,7 +143,7 @@ def test_samples_of_a_fixed_batch_are_each_a_point(tmp_path, count):
     text = MLP.replace("N, 3", "4, 3").replace("N, 2", "4, 2")
     seen = of(tmp_path, text, X[:count])
     hidden = np.maximum(X[:count] @ W1, 0)
-    assert is_same_plane(seen.planes[0].points, PCA(2).fit_transform(hidden))
+    assert is_same_plane(seen.planes[0].points, components().fit_transform(hidden))
     assert len(seen.colours) == count
 
 
@@ -204,6 +207,9 @@ def test_tensorwatch_tsne_keeps_the_neighbours_of_digits():
 
 
 def test_tsne_is_the_same_again_and_keeps_neighbourhoods():
+    from sklearn.datasets import load_digits
+    from sklearn.manifold import trustworthiness
+
     rows = load_digits().data[:100].astype(np.float32)
     (first, perplexity, left), (second, *_) = (planes.neighbours(rows, 1) for _ in range(2))
     assert np.array_equal(first, second)

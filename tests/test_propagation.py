@@ -17,7 +17,12 @@ from onnx import TensorProto, helper, numpy_helper, save
 
 from onnxlint.analyses import Analyses
 from onnxlint.analyses.execution.worker import Workers
-from onnxlint.analyses.trace.gradient_propagation import Propagation
+from onnxlint.analyses.trace.gradient_propagation import (
+    LEAST_RUNS,
+    Propagation,
+    _is_settled,
+    _Reading,
+)
 from onnxlint.model.file.load import open_model
 from onnxlint.model.graph.place import NotApplicable
 from onnxlint.settings import Settings
@@ -321,3 +326,19 @@ def test_a_first_layer_far_from_the_last_is_an_info(factor, vanishing, exploding
     text = STEEP.format(factor)
     for rule, expected in ((vanishing_gradient, vanishing), (exploding_gradient, exploding)):
         assert [(one.severity, one.place.node) for one in findings(rule, text)] == expected
+
+
+def test_directions_that_agree_are_enough():
+    alike = [_Reading([2.0, 0.5], [0.0, 0.0])] * LEAST_RUNS
+    assert _is_settled(alike, 0)
+    assert not _is_settled(alike[1:], 0)
+
+
+def test_directions_that_differ_are_not_enough():
+    unlike = [_Reading([gain, 1.0], [0.0, 0.0]) for gain in (1e-3, 1.0, 1e-3, 1e-3)]
+    assert not _is_settled(unlike, 0)
+    assert _is_settled(unlike, 1), "what lies before the cut does not count"
+
+
+def test_no_gradient_at_all_is_settled():
+    assert _is_settled([_Reading([0.0], [0.0])] * LEAST_RUNS, 0)

@@ -14,7 +14,7 @@ from conftest import FLAWED, SOUND
 from msgspec.structs import asdict
 from onnx import numpy_helper
 
-from onnxlint import report_cache, report_keys
+from onnxlint import code_hash, report_keys
 from onnxlint.cli.main import cli as main
 from onnxlint.job_pool import run_jobs
 from onnxlint.pipeline import lint, lint_many, lint_model
@@ -426,8 +426,8 @@ def test_code_is_read_again_only_when_its_files_changed(cache, in_folder, write_
     def must_not_be_read() -> str:
         raise AssertionError
 
-    monkeypatch.setattr(report_cache, "own_code", must_not_be_read)
+    monkeypatch.setattr(code_hash, "own_code", must_not_be_read)
     assert known(cache) is not None
-    monkeypatch.setattr(report_cache, "code_state", lambda: "a" * 64)
-    monkeypatch.setattr(report_cache, "own_code", lambda: "b" * 64)
+    monkeypatch.setattr(code_hash, "code_state", lambda: "a" * 64)
+    monkeypatch.setattr(code_hash, "own_code", lambda: "b" * 64)
     assert known(cache) is None

@@ -72,3 +72,17 @@ def test_without_a_run_there_is_no_rerun() -> None:
     text = "n (float[2] x) => (float[2] y) { y = com.example.No(x) }"
     with analysed(text) as analyses, pytest.raises(Unavailable, match="cannot load"):
         analyses.get(Reruns)
+
+
+def test_runs_of_samples_serve_again_while_their_session_is_open(monkeypatch) -> None:
+    with analysed(NET) as analyses:
+        reruns, worker = analyses.get(Reruns), analyses.get(Worker)
+        asked: list[object] = []
+        run = worker.run
+        monkeypatch.setattr(worker, "run", lambda *a, **k: (asked.append(a), run(*a, **k))[1])
+        first = reruns.of_samples(0)
+        assert not asked
+        reruns.outputs(reruns.attempt.feeds[0], "none")
+        again = reruns.of_samples(0)
+        assert len(asked) == 2
+        np.testing.assert_array_equal(first["y"], again["y"])

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from inference_here import inference_here
 
 from onnxlint import Shapes
 from onnxlint.analyses import Analyses
@@ -298,7 +299,7 @@ def test_what_is_inferred_is_what_operators_give(tmp_path: Path) -> None:
             output.ClearField("type")
         path = tmp_path / "model.onnx"
         path.write_bytes(model.SerializeToString())
-        with shapes_of(path) as (graph, shapes):
+        with inference_here(), shapes_of(path) as (graph, shapes):
             for value, array in zip(graph.outputs, case.data_sets[0][1], strict=True):
                 shape = shapes.of(value)
                 if shape is None or shape.dims is None or not isinstance(array, np.ndarray):

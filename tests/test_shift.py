@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
-from sklearn import datasets
 
 from onnxlint.analyses.predictions.compared_sets import _kept
 from onnxlint.cli.main import cli as main
@@ -23,6 +22,13 @@ from onnxlint_rules.dat.distribution_shift import distribution_shift
 
 SHIFTS = Path(__file__).parent.parent / "fixtures" / "shifts"
 HALF = 0.5
+
+
+def loaded(name: str):
+    """One of scikit-learn's data sets."""
+    from sklearn import datasets  # each fork of whoever imported it copies 90 MB more
+
+    return getattr(datasets, f"load_{name}")()
 
 
 def network(folder: Path, shape: list[object], kind: int = TensorProto.FLOAT) -> Path:
@@ -71,7 +77,7 @@ def messages(report: ModelReport) -> list[str]:
 
 
 def halves(name: str = "wine") -> tuple[np.ndarray, np.ndarray]:
-    whole = getattr(datasets, f"load_{name}")().data
+    whole = loaded(name).data
     order = np.random.default_rng(1).permutation(len(whole))
     return whole[order[::2]], whole[order[1::2]]
 
@@ -178,12 +184,12 @@ def test_what_is_no_shift(kind, tmp_path):
 
 
 def test_classes_that_are_only_less_frequent(tmp_path):
-    loaded = datasets.load_wine()
-    order = np.random.default_rng(1).permutation(len(loaded.target))
+    wine = loaded("wine")
+    order = np.random.default_rng(1).permutation(len(wine.target))
     train, rest = order[::2], order[1::2]
-    few = np.array([at for number, at in enumerate(rest) if loaded.target[at] or number % 8 == 0])
-    sets = loaded.data[train], loaded.data[few]
-    report = judged(tmp_path, *sets, labels=(loaded.target[train], loaded.target[few]))
+    few = np.array([at for number, at in enumerate(rest) if wine.target[at] or number % 8 == 0])
+    sets = wine.data[train], wine.data[few]
+    report = judged(tmp_path, *sets, labels=(wine.target[train], wine.target[few]))
     assert messages(report) == []
     assert report.shift.within == "labels"
     assert report.shift.class_psi > 0.1
@@ -237,7 +243,7 @@ def test_copies_are_not_values_that_a_table_has_few_of():
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes", "digits"])
 def test_random_halves_are_seldom_told_apart(name):
     """What the page of DAT010 says of false alarms."""
-    whole = getattr(datasets, f"load_{name}")().data
+    whole = loaded(name).data
     found = 0
     for seed in range(200):
         rows = whole[np.random.default_rng(1000 + seed).permutation(len(whole))]

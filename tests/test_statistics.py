@@ -19,6 +19,7 @@ from onnxlint.runtime.statistics.accumulate import Totals
 from onnxlint.runtime.statistics.compiled import MOST_SAMPLES, SAMPLE_ELEMENTS, compiled
 from onnxlint.runtime.statistics.measure import (
     Measurement,
+    is_finite,
     measure,
     measure_quantised,
     merge,
@@ -445,3 +446,16 @@ def test_the_histogram_counts_a_regular_subset():
     _, expected = np.unique(np.frexp(array[:: 700_001 // 1024 | 1])[1], return_counts=True)
     exponents = measure(array).exponents
     assert exponents[exponents > 0].tolist() == expected.tolist()
+
+
+@given(npst.arrays(st.sampled_from(["f2", "f4", "f8"]), npst.array_shapes(min_side=0),
+                   elements={"allow_nan": True, "allow_infinity": True}))  # fmt: skip
+def test_finite_is_what_numpy_calls_so(array):
+    assert is_finite(array) == bool(np.isfinite(array).all())
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_a_sum_out_of_range_is_no_infinity(dtype):
+    largest = np.full(5, np.finfo(dtype).max, dtype)
+    assert is_finite(largest)
+    assert is_finite(np.arange(3))

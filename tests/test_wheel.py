@@ -30,6 +30,12 @@ def build(source, made, **environment):
     return wheel
 
 
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this platform."""
+    return build(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
 @pytest.mark.parametrize("given", [{"CC": "no-such-compiler"}, {"ONNXLINT_PURE": "1"}])
 def test_without_the_compiled_passes_the_wheel_is_for_any_machine(tmp_path, given):
     for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
@@ -43,8 +49,7 @@ def test_without_the_compiled_passes_the_wheel_is_for_any_machine(tmp_path, give
 
 
 @pytest.mark.skipif(compiled.compiled() is None, reason="no C compiler was there on installation")
-def test_the_wheel_holds_the_compiled_passes(tmp_path):
-    wheel = build(ROOT, tmp_path)
+def test_the_wheel_holds_the_compiled_passes(wheel, tmp_path):
     assert "py3-none-" in wheel.name
     assert not wheel.name.endswith("any.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -52,8 +57,8 @@ def test_the_wheel_holds_the_compiled_passes(tmp_path):
     assert ctypes.CDLL(library).onnxlint_task_size() > 0
 
 
-def test_the_metadata_names_licence_authors_and_version(tmp_path):
-    with zipfile.ZipFile(build(ROOT, tmp_path)) as archive:
+def test_the_metadata_names_licence_authors_and_version(wheel):
+    with zipfile.ZipFile(wheel) as archive:
         (path,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         metadata = email.message_from_bytes(archive.read(path))
         licence = archive.read(path.replace("METADATA", "licenses/LICENSE")).decode()
@@ -64,8 +69,7 @@ def test_the_metadata_names_licence_authors_and_version(tmp_path):
     assert "Typing :: Typed" in metadata.get_all("Classifier")
 
 
-def test_wheel_finds_its_rules(tmp_path):
-    wheel = build(ROOT, tmp_path)
+def test_wheel_finds_its_rules(wheel, tmp_path):
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from onnxlint.contributions import Contributions, Contributor, FailureContributor
 from onnxlint.model.graph.place import NotApplicable
@@ -19,6 +19,14 @@ T = TypeVar("T")
 
 class Unavailable(NotApplicable):
     """An analysis that cannot be had for this model; the message says why."""
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """An analysis that knows what it will be asked, and can do it before."""
+
+    def foresee(self) -> Iterator[None]:
+        """Does what takes long of that, step by step; it runs no model."""
 
 
 class Analyses:

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from onnxlint.code_hash import own_code
 from onnxlint.job import Job
 from onnxlint.report import ModelReport, encode, exit_code
-from onnxlint.report_keys import own_code
 from onnxlint.reporters.json import model_document
 from onnxlint.rules.rule import Rule
 from onnxlint.safety.printable import json_line

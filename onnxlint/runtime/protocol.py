@@ -136,7 +136,8 @@ class Run(msgspec.Struct, tag=True):
     What takes more than `room` bytes, with the outputs before it, is not sent: how large an output
     is may be known only when it is there. `samples` is how many are fed at once. With `adding` the
     statistics stay in the worker, together with those of the runs before, until it is asked for the
-    `Total`. `held` are taps whose value is sent back, too: the first that is shown is 0.
+    `Total`. `held` are taps whose value is sent back, too: the first that is shown is 0. With
+    `only_finite` no statistics are taken: it is told whether all that is watched is finite.
     """
 
     feeds: dict[str, Array]
@@ -146,6 +147,7 @@ class Run(msgspec.Struct, tag=True):
     samples: int = 1
     adding: bool = False
     held: dict[str, int] = {}
+    only_finite: bool = False
 
 
 class Total(msgspec.Struct, tag=True):

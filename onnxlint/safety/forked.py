@@ -6,6 +6,7 @@ import contextlib
 import faulthandler
 import gc
 import os
+import select
 import signal
 import sys
 import threading
@@ -111,6 +112,11 @@ class Isolated:
 
     def _fork(self) -> None:
         self._child, self._pipe = fork(self._serve)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the result is there, or will not come: nobody waits for it then."""
+        return self._child is None or bool(select.select([self._pipe], [], [], 0)[0])
 
     def result(self) -> bytes:
         """What the function returned.

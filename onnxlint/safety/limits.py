@@ -201,18 +201,23 @@ class Alarm:
     @classmethod
     @contextlib.contextmanager
     def after(cls, seconds: float | None) -> Iterator[None]:
-        """Raises RuleTimeout in what happens inside, and again each second until it ends."""
+        """Raises RuleTimeout in what happens inside, and again each second until it ends.
+
+        Inside another one, while that waits, it takes none of the other's time.
+        """
         if seconds is None or not hasattr(signal, "setitimer"):
             yield
             return
-        cls._rings = 0
-        before = signal.signal(signal.SIGALRM, cls._ring)
-        signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+        outer = cls._waits, cls._rings
+        cls._waits = cls._rings = 0
+        handler = signal.signal(signal.SIGALRM, cls._ring)
+        left = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
         try:
             yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+            signal.setitimer(signal.ITIMER_REAL, *left)
+            signal.signal(signal.SIGALRM, handler)
+            cls._waits, cls._rings = outer
 
     @classmethod
     def _ring(cls, *_: object) -> None:

@@ -39,9 +39,12 @@ def hostile(*names: str, readable: bool = False) -> Callable[[Write], Write]:
 
 def written(name: str, content: bytes | Callable[[], bytes]) -> None:
     """Registers a file's content; what is large is made when it is asked for."""
-    FILES[name] = lambda path: path.write_bytes(
-        content if isinstance(content, bytes) else content()
-    )
+    FILES[name] = writer(content)
+
+
+def writer(content: bytes | Callable[[], bytes]) -> Write:
+    """Writes a content; what is large is made only then, for all tests are collected at once."""
+    return lambda path: path.write_bytes(content if isinstance(content, bytes) else content())
 
 
 # numpy's headers
@@ -481,13 +484,18 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
 
 
-def image_written(name: str, content: bytes, file: str = "a.png", readable: bool = False) -> None:
-    images(name, file, readable)(lambda path: path.write_bytes(content) and None)
+def image_written(
+    name: str, content: bytes | Callable[[], bytes], file: str = "a.png", readable: bool = False
+) -> None:
+    images(name, file, readable)(writer(content))
 
 
 PIXELS = zlib.compress(bytes((1 + 6 * 3) * 4))
 
-image_written("image_bomb", png(30_000, 30_000, zlib.compress(bytes(1 << 24)), depth=1, colour=0))
+image_written(
+    "image_bomb",
+    lambda: png(30_000, 30_000, zlib.compress(bytes(1 << 24)), depth=1, colour=0),
+)
 image_written("image_of_54_megapixels", png(9_000, 6_000, PIXELS))
 image_written("image_of_2_31_pixels", png(2**31 - 1, 2**31 - 1, PIXELS))
 image_written("image_without_pixels", png(0, 0, b""))
@@ -498,13 +506,13 @@ image_written(
 )
 image_written(
     "image_text_bomb",
-    png(6, 4, PIXELS, more=_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(64 << 20)))),
+    lambda: png(6, 4, PIXELS, more=_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(64 << 20)))),
 )
 image_written("image_16_bits", png(6, 4, zlib.compress(bytes((1 + 12) * 4)), depth=16, colour=0))
 image_written("image_postscript", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 4\nshowpage\n")
 image_written("image_svg", b"<svg xmlns='http://www.w3.org/2000/svg' width='6' height='4'/>")
 image_written("image_nothing", b"")
-image_written("image_zeros", bytes(1 << 20))
+image_written("image_zeros", lambda: bytes(1 << 20))
 image_written("image_jpeg_lies", b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xc0\0\x11\x08"
               b"\xff\xdc\xff\xdc\x03\x01\x22\0\2\x11\1\3\x11\1\xff\xd9", "a.jpg")  # fmt: skip
 image_written("image_webp_lies", b"RIFF\x2a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xfe\x3f\0\xfe\x3f\0"
@@ -601,6 +609,11 @@ def dims(*sizes: int) -> bytes:
     return b"".join(number(1, size) for size in sizes)
 
 
+def late(make: Callable[[], Write]) -> Write:
+    """Does what another writer does, which is made only then: its fields are large."""
+    return lambda path: make()(path)
+
+
 FLOAT, STRING, INT4, INT32 = (number(2, kind) for kind in (1, 8, 22, 6))
 
 FILES |= {
@@ -609,18 +622,18 @@ FILES |= {
     "set_promises_nothing": tensor(dims(1 << 20, 1 << 20), FLOAT),
     "set_negative": tensor(dims(-1, 2), FLOAT, data(9, bytes(64))),
     "set_overflow": tensor(dims(1 << 32, 1 << 32), FLOAT, data(9, bytes(64))),
-    "set_many_dims": tensor(data(1, b"\x7f" * 4_000_000), FLOAT, data(9, bytes(64))),
-    "set_many_ones": tensor(data(1, b"\1" * 4_000_000), FLOAT, data(9, bytes(4))),
+    "set_many_dims": late(lambda: tensor(data(1, b"\x7f" * 4_000_000), FLOAT, data(9, bytes(64)))),
+    "set_many_ones": late(lambda: tensor(data(1, b"\1" * 4_000_000), FLOAT, data(9, bytes(4)))),
     "set_int4": tensor(dims(1 << 40), INT4, data(9, bytes(64))),
     "set_no_type": tensor(dims(8, 2), data(9, bytes(64))),
     "set_unknown_type": tensor(dims(8, 2), number(2, 999), data(9, bytes(64))),
     "set_raw_strings": tensor(dims(8, 2), STRING, data(9, bytes(64))),
     "set_no_utf8": tensor(dims(1, 2), STRING, data(6, b"\xff"), data(6, b"\xfe")),
-    "set_strings": tensor(dims(250_001, 2), STRING, data(6, b"") * 500_002),
-    "set_one_long_string": tensor(
-        dims(100_000, 2), STRING, data(6, b"") * 199_999, data(6, b"a" * (4 << 20))
+    "set_strings": late(lambda: tensor(dims(250_001, 2), STRING, data(6, b"") * 500_002)),
+    "set_one_long_string": late(
+        lambda: tensor(dims(100_000, 2), STRING, data(6, b"") * 199_999, data(6, b"a" * (4 << 20)))
     ),
-    "set_integers": tensor(dims(40 << 20), INT32, data(5, b"\1" * (40 << 20))),
+    "set_integers": late(lambda: tensor(dims(40 << 20), INT32, data(5, b"\1" * (40 << 20)))),
     "set_external": tensor(
         dims(8, 2), FLOAT, data(13, data(1, b"location") + data(2, b"/etc/hostname")), number(14, 1)
     ),

@@ -29,7 +29,7 @@ def main() -> None:
         print(json.dumps(profiled(sys.argv[1])))
         return
     with tempfile.TemporaryDirectory(prefix="onnxlint-bench-") as folder:
-        rows = [(model.stem, _median(model)) for model in _models(Path(folder))]
+        rows = [(name, _median(model)) for name, model in _models(Path(folder))]
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.partition(END)[2]}", "utf-8")
 
@@ -54,18 +54,27 @@ def profiled(model: str) -> dict[str, float]:
             doing = what
 
     def noted(self: Worker, request: object, what: str) -> object:
-        began = time.perf_counter()
+        began, before, asked_for = time.perf_counter(), spent["meanwhile"], doing
         try:
             return ask(self, request, what)
         finally:
-            kind = "sessions" if what.startswith("creating") else _question(doing)
-            spent[kind] += time.perf_counter() - began
+            kind = "sessions" if what.startswith("creating") else _question(asked_for)
+            spent[kind] += time.perf_counter() - began - (spent["meanwhile"] - before)
+
+    def timed(self: Worker) -> bool:
+        began = time.perf_counter()
+        try:
+            return piece(self)
+        finally:
+            spent["meanwhile"] += time.perf_counter() - began
 
     ask, Worker._ask = Worker._ask, noted
+    piece, Worker._one_piece = Worker._one_piece, timed
     job = Planner().job(model)
     spent["start"] = time.perf_counter() - start
     lint_model(job, watcher=Noting())
     whole = time.perf_counter() - start
+    del spent["meanwhile"]  # rules like all others
     return {**spent, OWN: whole - spent.total(), "whole": whole}
 
 
@@ -83,14 +92,14 @@ def _median(model: Path) -> dict[str, float]:
     return sorted(runs, key=lambda run: run["whole"])[ROUNDS // 2]
 
 
-def _models(folder: Path) -> Iterator[Path]:
+def _models(folder: Path) -> Iterator[tuple[str, Path]]:
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    from goals import MODELS
+    from goals import MODELS, name_of
     from transformer import write_transformer
 
-    yield from MODELS
     write_transformer(folder / "transformer.onnx")
-    yield folder / "transformer.onnx"
+    for model in (*MODELS, folder / "transformer.onnx"):
+        yield name_of(model), model
 
 
 PARTS = ["start", OWN, "sessions", "the samples", "gradients", "further questions"]
@@ -101,9 +110,7 @@ def table(rows: list[tuple[str, dict[str, float]]]) -> str:
     lines = [f"| model | seconds | {' | '.join(PARTS)} |", "|---|--:|" + "--:|" * len(PARTS)]
     for name, run in rows:
         shares = [f"{run.get(part, 0) / run['whole']:.0%}" for part in PARTS]
-        lines.append(
-            f"| {name.removeprefix('light_')} | {run['whole']:.2f} | {' | '.join(shares)} |"
-        )
+        lines.append(f"| {name} | {run['whole']:.2f} | {' | '.join(shares)} |")
     return "\n".join(lines)
 
 

@@ -79,6 +79,7 @@ def own_data_fails(case: Any) -> str:
     """What onnxruntime has against a case with the data that onnx gives for it."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.intra_op_num_threads = 1  # others would wait busily
     try:
         session = onnxruntime.InferenceSession(case.model.SerializeToString(), options)
         given, _ = case.data_sets[0]

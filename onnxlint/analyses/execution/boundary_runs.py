@@ -172,7 +172,7 @@ class _Trials:
     def _attempted(self, feed: Feed) -> bool | RuntimeFailure:
         """Whether all that is watched is finite; else why it is refused."""
         try:
-            return self._runner.run(feed).is_finite
+            return self._runner.is_finite(feed)
         except RunFailure as error:
             return replace(self._runner.refusal(error), fed=told(feed))
         except LimitReached:

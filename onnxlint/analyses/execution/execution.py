@@ -121,8 +121,7 @@ class Execution(Struct):
     def _look_closer(self, graph: Graph, shapes: Shapes, worker: Worker) -> None:
         assert self.attempt is not None
         assert self.runner is not None
-        another = Runner(graph, shapes, worker, self.level, synthetic=self.inputs.synthetic)
-        seen_inside = self._look_inside(another, self.attempt)
+        seen_inside = self._look_inside(graph, shapes, worker)
         if not all(ran.is_finite for ran in [*self.runs, *seen_inside]):
             self._look_closely(self.runner, self.attempt)
 
@@ -245,23 +244,32 @@ class Execution(Struct):
         else:
             self.execution_failure = refusals[0]
 
-    def _look_inside(self, runner: Runner, attempt: Attempt) -> list[Ran]:
+    def _look_inside(self, graph: Graph, shapes: Shapes, worker: Worker) -> list[Ran]:
         """Runs some samples again for what was not watched, unless some kernel is only fused.
 
-        With a full trace that is what no input changes: one run shows it.
+        With a full trace that is what no input changes: one run shows it. What is watched keeps
+        kernels from being fused anyway: to optimise the others takes longer than these few runs.
         """
-        full = self.inputs.settings.full_trace
-        few = self._few(attempt, 1) if full else self.few(attempt)
-        with contextlib.suppress(RunFailure, WorkerDied):  # as it ships it did run
-            if runner.open_inside(self.statistics, constants=full):
-                runs, seen = runner.run_all(few)
-                if full:
-                    self.statistics |= seen
-                else:
-                    self.inner = seen
-                    self.inner_samples = min(len(runs) * few.samples_per_run, self.samples)
-                return runs
+        for level in dict.fromkeys((AS_WRITTEN, self.level)):
+            runner = Runner(graph, shapes, worker, level, synthetic=self.inputs.synthetic)
+            with contextlib.suppress(RunFailure, WorkerDied):  # as it ships it did run
+                return self._seen_inside(runner)
         return []
+
+    def _seen_inside(self, runner: Runner) -> list[Ran]:
+        """Raises RunFailure, WorkerDied: it does not run so."""
+        assert self.attempt is not None
+        full = self.inputs.settings.full_trace
+        if not runner.open_inside(self.statistics, constants=full):
+            return []
+        few = self._few(self.attempt, 1) if full else self.few(self.attempt)
+        runs, seen = runner.run_all(few)
+        if full:
+            self.statistics |= seen
+        else:
+            self.inner = seen
+            self.inner_samples = min(len(runs) * few.samples_per_run, self.samples)
+        return runs
 
     def samples_inside(self, graph: Graph, shapes: Shapes) -> int:
         """How many samples are run again to look inside fused kernels, or will be."""

@@ -212,6 +212,16 @@ class Runner:
         ran.fed = {name: array.shape for name, array in feeds.items()}
         return ran
 
+    def is_finite(self, feeds: dict[str, Array]) -> bool:
+        """Whether all that is watched is finite in a run.
+
+        Raises:
+            RunFailure: onnxruntime cannot run it.
+        """
+        from onnxlint.runtime.protocol import Run
+
+        return self._worker.run(Run(feeds, self._watches, [], only_finite=True)).is_finite
+
     def outputs(self, feeds: dict[str, Array], names: list[str]) -> Ran:
         """The named outputs of one run of what is open; nothing is watched in it.
 

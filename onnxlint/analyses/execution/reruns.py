@@ -34,6 +34,11 @@ class LoadedModel:
         self._graph, self._worker, self._level = graph, worker, level
         self._loaded: object = None
 
+    @property
+    def is_as_probed(self) -> bool:
+        """Whether the next run is one of the session that the samples were run in."""
+        return self._probed is not None and self._probed.is_open_as_shipped
+
     def outputs(
         self, feed: dict[str, Array], names: Iterable[str], watched: Iterable[str] = (),
         level: Level | None = None, *, fresh: bool = False,
@@ -62,7 +67,7 @@ class LoadedModel:
         from onnxlint.runtime.protocol import Run
 
         is_usual = not (fresh or wanted or level)
-        if is_usual and self._probed is not None and self._probed.is_open_as_shipped:
+        if is_usual and self._probed is not None and self.is_as_probed:
             return self._probed.outputs(feed, names)
         if fresh or self._loaded != (wanted, level or self._level, self._worker.session):
             self._load(wanted, level)
@@ -96,6 +101,7 @@ class Reruns:
         self.attempt: Attempt = execution.attempt
         too_large = execution.runner.withheld if execution.runner is not None else ()
         self.kept = [name for name in kept_outputs(graph, shapes) if name not in too_large]
+        self._runs = execution.runs
         self._model = LoadedModel(graph, worker, execution.level, synthetic=execution.synthetic,
                                   probed=execution.runner)  # fmt: skip
 
@@ -120,6 +126,17 @@ class Reruns:
             WorkerDied: it crashed or went over a limit; the next call starts anew.
         """
         return self._model.outputs(feed, self.kept, level=level, fresh=fresh)
+
+    def of_samples(self, run: int) -> dict[str, Array]:
+        """The outputs of a run of the samples by name; it is run again only where sessions differ.
+
+        Raises:
+            RunFailure, WorkerDied: as `outputs`.
+        """
+        known = self._runs[run].outputs
+        if self._model.is_as_probed and all(name in known for name in self.kept):
+            return {name: known[name] for name in self.kept}
+        return self.outputs(self.attempt.feeds[run])
 
     def watched(
         self, feed: dict[str, Array], names: list[str], level: Level | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,28 @@ class Hazards:
     def __init__(self, graph: Graph, ranges: Ranges) -> None:
         self._graph, self._ranges = graph, ranges
         self._found: list[Hazard] | None = None
+        self._search: Generator[None, None, list[Hazard]] | None = None
 
     @classmethod
     def build(cls, graph: Graph, ranges: Ranges) -> Hazards:
         """Looks at nothing yet."""
         return cls(graph, ranges)
+
+    def foresee(self) -> Iterator[None]:
+        """Looks for all: each rule asks for some."""
+        while self._found is None:
+            self._search_on()
+            yield
+
+    def _search_on(self) -> None:
+        from onnxlint.analyses.ranges.search import searching
+
+        search, self._search = self._search or searching(self._graph, self._ranges), None
+        try:
+            next(search)
+            self._search = search  # and begins anew where it fails
+        except StopIteration as end:
+            self._found = end.value
 
     def of(self, *kinds: str) -> Iterator[Hazard]:
         """The hazards of some kinds, in the order of the file."""
@@ -43,8 +60,6 @@ class Hazards:
     @property
     def all(self) -> list[Hazard]:
         """All hazards, in the order of the file."""
-        if self._found is None:
-            from onnxlint.analyses.ranges.search import found_in
-
-            self._found = found_in(self._graph, self._ranges)
+        while self._found is None:
+            self._search_on()
         return self._found

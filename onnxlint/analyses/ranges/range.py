@@ -86,7 +86,7 @@ class Range(Struct, frozen=True, eq=False):
     @classmethod
     def constant(cls, array: Array) -> Range:
         """What is known of a constant: its elements, or as many boxes of them as are allowed."""
-        numbers = array.astype(np.float64)
+        numbers = array if array.dtype == np.float32 else array.astype(np.float64)
         if not numbers.size:
             return cls.of(0, 0, integer=True)
         nan = bool(np.isnan(numbers).any())
@@ -99,8 +99,10 @@ class Range(Struct, frozen=True, eq=False):
         low, high = _within(low, np.minimum), _within(high, np.maximum)
         if nan:  # boxes that hold nothing else
             low, high = np.where(low > high, 0, low), np.where(low > high, 0, high)
-        whole = bool((np.floor(numbers) == numbers).all())
-        return cls(low, high, nan=nan, integer=whole, nonzero=bool(numbers.all()))
+        few, wide = numbers.reshape(-1)[:1024], np.float64  # most weights have no whole numbers
+        whole = all(bool((np.floor(some) == some).all()) for some in (few, numbers))
+        ends = low.astype(wide), high.astype(wide)
+        return cls(*ends, nan=nan, integer=whole, nonzero=bool(numbers.all()))
 
     @property
     def least(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,13 +38,17 @@ RECOVERING = (RESCALING - {"Exp", "Log", "Reciprocal"}) | COMPARISONS | {"Sign"}
 """What squashes or normalises a failed value gives numbers that are worth a look of their own."""
 
 
-def found_in(graph: Graph, ranges: Ranges) -> list[Hazard]:
-    """The hazards of a model, in the order of the file; nothing is evaluated where none can be."""
+def searching(graph: Graph, ranges: Ranges) -> Generator[None, None, list[Hazard]]:
+    """The hazards of a model, in the order of the file, node by node.
+
+    Nothing is evaluated where none can be.
+    """
     search = Search(ranges)
     nodes = list(graph.nodes(*sorted(HAZARDOUS)))
     nodes += [node for node in graph.nodes() if ranges.is_half(node.output)]
     for node in nodes:
         search.look_at(node)
+        yield
     return search.found(graph)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -151,12 +151,11 @@ class Behaviour:
 
     @cached_property
     def _repetitions(self) -> list[Repeat]:
-        feed = self._feeds[0]
-        first, second = self._run(feed), self._run(feed)
+        first, second = self._twice
         found = [(difference, True) for difference in self._differences(first, second)]
         seen = {difference.value for difference, _ in found}
         if any(d.exceeds(SUSPICIOUS) for d in self._differences(self._first_outputs, first)):
-            anew = self._differences(first, self._run(feed, fresh=True))
+            anew = self._differences(first, self._run(self._feeds[0], fresh=True))
             found += [(difference, False) for difference in anew if difference.value not in seen]
         return [Repeat(d, within, self._rounding.drawn_by(d.value)) for d, within in found]
 
@@ -200,13 +199,21 @@ class Behaviour:
         """
         first, second = self._pair
         self._work.check(Question.COMPANY)
-        alone = [self._run(first), self._run(second)]
-        together = self._together = self._run(self._as_one(first, second))
+        alone = [self._alone(first), self._alone(second)]
+        together = self._together or self._run(self._as_one(first, second))
+        self._together = together
         self._sample_axes = dict(self._counting_axes(alone, together))
         return [
             self._compared(value, _joined(*_both(alone, value), axis), together[value.name])
             for value, axis in self._sample_axes.items()
         ]
+
+    def _alone(self, feed: Feed) -> Outputs:
+        """What one of the pair gives; most often it was run among the samples."""
+        for run, known in enumerate(self._feeds[:2]):
+            if all(feed[name] is known[name] for name in feed):
+                return self._succeeded(self._told(partial(self._reruns.of_samples, run)))
+        return self._run(feed)
 
     def _as_one(self, first: Feed, second: Feed) -> Feed:
         axes = self.sizes.batch_axes
@@ -251,15 +258,22 @@ class Behaviour:
         if len(counts) != 1 or not (count := counts.pop()):
             return None
         self._work.check(Question.BATCH)
-        trials = [
-            self._trial(
-                self.sizes.batch,
-                size,
-                self.sizes.with_batch(base, [row % count for row in range(size)]),
-            )
-            for size in self._work.batches(count)
-        ]
-        return ResizedAxis(self.sizes.batch, count, self._place_of(self.sizes.batch), trials)
+        symbol, trials = self.sizes.batch, []
+        for size in self._work.batches(count):
+            pair = self._two_as_one() if size == 2 else None
+            rows = [row % count for row in range(size)]
+            trial = self._trial(symbol, size, pair or self.sizes.with_batch(base, rows))
+            trials.append(trial)
+            if pair is not None:
+                self._together = trial.outputs or {}
+        return ResizedAxis(symbol, count, self._place_of(symbol), trials)
+
+    def _two_as_one(self) -> Feed | None:
+        """The two samples whose company is asked for, too: they need not run together twice."""
+        try:
+            return self.company[2]
+        except NotApplicable:
+            return None
 
     @property
     def misshapen(self) -> list[BatchShapeViolation]:
@@ -321,16 +335,16 @@ class Behaviour:
         if self._unoptimisable is not None:
             return [Divergence(self._first_refused(), refusal=self._unoptimisable)]
         self._work.check(Question.OPTIMISED)
-        written = self._written
+        shipped, written = self._twice[0], self._written  # in this order: it is loaded so
         if isinstance(written, RuntimeFailure):
             return [Divergence("none", refusal=written)]
-        found = self._differences(written, self._shipped)
+        found = self._differences(written, shipped)
         return [Divergence("all", difference=d) for d in found]
 
     @cached_property
-    def _shipped(self) -> Outputs:
-        """What the first feed gives at the usual level."""
-        return self._run(self._feeds[0])
+    def _twice(self) -> tuple[Outputs, Outputs]:
+        """What the first feed gives at the usual level, two times in one session."""
+        return self._run(self._feeds[0]), self._run(self._feeds[0])
 
     @cached_property
     def _written(self) -> Outputs | RuntimeFailure:
@@ -451,7 +465,9 @@ class Behaviour:
 
     def _run(self, feed: Feed, level: Level | None = None, *, fresh: bool = False) -> Outputs:
         """Raises NotApplicable where the run fails: a rule of its own says why."""
-        found = self._attempted(feed, level, fresh=fresh)
+        return self._succeeded(self._attempted(feed, level, fresh=fresh))
+
+    def _succeeded(self, found: Outputs | RuntimeFailure) -> Outputs:
         if isinstance(found, RuntimeFailure):
             raise NotApplicable(f"the model cannot be run again: {found}")
         return found
@@ -459,8 +475,12 @@ class Behaviour:
     def _attempted(
         self, feed: Feed, level: Level | None = None, *, fresh: bool = False
     ) -> Outputs | RuntimeFailure:
+        return self._told(partial(self._reruns.outputs, feed, level, fresh=fresh))
+
+    def _told(self, run: Callable[[], Outputs]) -> Outputs | RuntimeFailure:
+        """What a run gives, or why it fails."""
         try:
-            return self._reruns.outputs(feed, level, fresh=fresh)
+            return run()
         except RunFailure as error:
             return read_refusal(self._graph, str(error))
         except LimitReached as error:

@@ -161,7 +161,7 @@ class _Trials:
     def __init__(self, reruns: Reruns, inputs: Inputs) -> None:
         self._reruns, self._inputs = reruns, inputs
         self._feeds = reruns.attempt.feeds
-        self._base = reruns.outputs(self._feeds[0])
+        self._base = reruns.of_samples(0)
         self._samples = reruns.attempt.samples_per_run
 
     def of(self, value: Value, slot: Slot, outputs: list[Value]) -> Variation | None:

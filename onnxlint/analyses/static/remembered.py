@@ -22,6 +22,8 @@ from onnxlint.safety.cache_folder import prepared
 from onnxlint.safety.writing import placed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from onnxlint.model.file.tensors import Tensor
     from onnxlint.runtime.protocol import Array, Statistics
 

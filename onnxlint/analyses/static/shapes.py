@@ -163,6 +163,11 @@ class Shapes:
         inference = _isolated(_infer, serialized, budget)
         return cls(graph, inference, None, budget)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether no question has to wait."""
+        return self._inference is None or self._types is not None or self._inference.is_done
+
     def close(self) -> None:
         """Ends inference that nobody asked for."""
         if self._inference is not None:

@@ -53,18 +53,21 @@ class Activations:
         Outputs of a softmax, a sigmoid or an exponential do not count, as these have a scale of
         their own; nor do masked values.
         """
-        return (seen for seen in self._from_layers() if self._ends_kernel(seen.value))
+        return (seen for seen in self._from_layers if self._ends_kernel(seen.value))
 
     def of_layers_and_branches(self) -> Iterator[Observed]:
         """The same, and the outputs of layers that are operands of a sum they fuse with."""
-        for seen in self._from_layers():
+        for seen in self._from_layers:
             if self._ends_kernel(seen.value) or self.is_added(seen.value):
                 yield seen
 
-    def _from_layers(self) -> Iterator[Observed]:
-        for observed in self._trace.values():
-            if self._comes_from_layer(observed.value) and not self.is_masked(observed.value):
-                yield observed
+    @cached_property
+    def _from_layers(self) -> list[Observed]:
+        return [
+            observed
+            for observed in self._trace.values()
+            if self._comes_from_layer(observed.value) and not self.is_masked(observed.value)
+        ]
 
     def _comes_from_layer(self, value: Value) -> bool:
         """Whether a trail back starts at a layer, maybe through calls, with no squashing on it."""

@@ -11,7 +11,8 @@ float32, without running anything backwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import cycle
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,7 +21,7 @@ from msgspec.structs import replace
 
 from onnxlint.analyses import Unavailable
 from onnxlint.analyses.execution.execution import Execution
-from onnxlint.analyses.execution.probed_session import runnable
+from onnxlint.analyses.execution.probed_session import AS_WRITTEN, runnable
 from onnxlint.analyses.execution.run_budget import Question, Work
 from onnxlint.analyses.execution.runtime_errors import read_refusal
 from onnxlint.analyses.execution.worker import RunFailure, Worker, WorkerDied
@@ -43,6 +44,17 @@ LARGE_STEP = 0.1
 
 DIRECTIONS = 32
 """Random directions to average over: each sample has one of its own in every run."""
+
+LEAST_RUNS = 4
+"""So many runs are made at least, if there are directions for as many: fewer tell nothing of how
+much they differ."""
+
+SETTLED = 0.25
+"""Relative standard error of the gradient from which on no further run is made. Where layers have
+thousands of elements, four directions give it; the limits of rules are powers of ten apart."""
+
+MANY_RUNS = 8
+"""For so many runs the model is optimised first; for fewer that takes longer than it saves."""
 
 READ_BYTES = 256 * 1024 * 1024
 """Runs for further directions are made while all values and weights together come to no more: by
@@ -219,10 +231,14 @@ class _Meter:
         size = sum(shape.nbytes(unknown=samples) for shape in shapes_of_all if shape is not None)
         self._runs = max(1, min(-(-DIRECTIONS // samples), READ_BYTES // max(1, size)))
         model = replace(graph.model, proto=twin(graph.model.proto, self._plan))
-        # Optimising takes longer than it saves in so few runs. In the order of the file model and
-        # copy go side by side; else every cut would wait in memory until its copy comes.
+        # In the order of the file model and copy go side by side; else every cut would wait in
+        # memory until its copy comes.
         data, folder = runnable(model, [])
-        worker.load(data, folder, "none", in_order=True)
+        if self._runs >= MANY_RUNS and execution.unoptimisable is None:
+            with suppress(RunFailure):  # it may run as it is written
+                worker.load(data, folder, "extended", in_order=True)
+                return
+        worker.load(data, folder, AS_WRITTEN, in_order=True)
 
     def measure(self) -> tuple[list[float], list[float]]:
         """The gain of every stretch and the gradient at every cut.
@@ -267,7 +283,10 @@ class _Meter:
         return _rms([reading.gradient(cut) for reading in self._readings(cut, step)])
 
     def _readings(self, start: int, step: float) -> list[_Reading]:
-        return [self._run(start, step) for _ in range(self._runs)]
+        readings: list[_Reading] = []
+        while len(readings) < self._runs and not _is_settled(readings, start):
+            readings.append(self._run(start, step))
+        return readings
 
     def _run(self, start: int, step: float) -> _Reading:
         import numpy as np
@@ -364,6 +383,28 @@ def _oldest_opset() -> int:
     from onnxlint.runtime.perturbed_copy import OLDEST_OPSET
 
     return OLDEST_OPSET
+
+
+def _is_settled(readings: list[_Reading], start: int) -> bool:
+    """Whether further directions would hardly change the gradient at a cut, or the gains to it."""
+    if len(readings) < LEAST_RUNS:
+        return False
+    gains = zip(*(reading.gains[start:] for reading in readings), strict=True)
+    sides = zip(*(reading.sides[start:] for reading in readings), strict=True)
+    product = [reading.gradient(start) for reading in readings]
+    along = math.hypot(*map(_relative_error, gains))
+    return max(along, _relative_error(product), *map(_relative_error, sides)) <= SETTLED
+
+
+def _relative_error(numbers: Sequence[float]) -> float:
+    """The standard error of an RMS, as a part of it; 0 where all are 0."""
+    largest, count = max(numbers), len(numbers)
+    if not largest:
+        return 0.0
+    squares = [(number / largest) ** 2 for number in numbers]
+    mean = sum(squares) / count
+    spread = sum((square - mean) ** 2 for square in squares) / (count - 1)
+    return math.sqrt(spread / count) / (2 * mean)
 
 
 def _mean(readings: list[_Reading]) -> _Reading:

@@ -349,6 +349,13 @@ class Trace:
 
         A quantised value comes once, and again as before quantisation where that was recorded.
         """
+        return iter(self._values)
+
+    @cached_property
+    def _values(self) -> list[Observed]:
+        return list(self._all_values())
+
+    def _all_values(self) -> Iterator[Observed]:
         told: set[int] = set()
         for node in in_order(self._graph.main):
             is_main = node.scope is self._graph.main

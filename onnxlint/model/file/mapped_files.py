@@ -196,6 +196,12 @@ class Files:
                 raise TensorError(f"{self._name(location)}: {error.strerror}") from error
         return self._maps[path]
 
+    def let_go(self) -> None:
+        """Nobody looks at them now: what was read of them need not lie in memory as ours."""
+        for mapped in self._maps.values():
+            if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                mapped.madvise(mmap.MADV_DONTNEED)
+
     def close(self) -> None:
         """Forgets the mapped files; each is unmapped when the last array over it is gone."""
         self._maps.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cached_property
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
@@ -440,34 +440,25 @@ def _reads_ahead(node: Node, value: Value) -> bool:
     return value.producer.index >= node.index
 
 
+_FIELDS = {
+    0: ("", False), 1: ("f", False), 2: ("i", False), 3: ("s", False), 4: ("t", False),
+    5: ("g", False), 6: ("floats", True), 7: ("ints", True), 8: ("strings", True),
+    9: ("tensors", True), 10: ("graphs", True), 11: ("sparse_tensor", False),
+    12: ("sparse_tensors", True), 13: ("tp", False), 14: ("type_protos", True),
+}  # fmt: skip
+"""The field that holds the value of each type of attribute, by the type's number; whether it is a
+list. Onnx's own helper compares all types one by one."""
+
+
 def attribute_value(attribute: AttributeProto, default: Any) -> Any:
     """A plain Python value of an attribute; `default` where it is of another type."""
-    field, is_list = _attribute_fields().get(attribute.type, ("", False))
-    if not field or attribute.ref_attr_name:
+    if attribute.ref_attr_name or attribute.type not in _FIELDS:  # maybe of a newer onnx
         return default
-    value = getattr(attribute, field)
+    field, is_list = _FIELDS[attribute.type]
+    value: Any = getattr(attribute, field) if field else None
     if is_list:
-        value = [*value]
-    elif isinstance(value, bytes):
+        value = list(value)
+    if isinstance(value, bytes):
         value = value.decode(errors="replace")
     fits = default is None or isinstance(value, type(default))
     return value if fits else default
-
-
-@cache
-def _attribute_fields() -> dict[int, tuple[str, bool]]:
-    """Where an attribute of each type has its value, and whether that is a list."""
-    from onnx import AttributeProto
-
-    single = {
-        "FLOAT": "f", "INT": "i", "STRING": "s", "TENSOR": "t", "SPARSE_TENSOR": "sparse_tensor",
-        "GRAPH": "g", "TYPE_PROTO": "tp",
-    }  # fmt: skip
-    several = {
-        "FLOATS": "floats", "INTS": "ints", "STRINGS": "strings", "TENSORS": "tensors",
-        "SPARSE_TENSORS": "sparse_tensors", "GRAPHS": "graphs", "TYPE_PROTOS": "type_protos",
-    }  # fmt: skip
-    types = AttributeProto.AttributeType
-    return {types.Value(name): (field, False) for name, field in single.items()} | {
-        types.Value(name): (field, True) for name, field in several.items()
-    }

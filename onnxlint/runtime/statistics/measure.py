@@ -199,6 +199,15 @@ def measure_quantised(
     return result
 
 
+def is_finite(array: Array) -> bool:
+    """Whether an array holds neither NaN nor infinities; integers and texts never do."""
+    if array.dtype.kind != "f":
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum(dtype=np.float32 if array.itemsize < 8 else None)  # the quickest pass
+    return bool(np.isfinite(total)) or bool(np.isfinite(array).all())
+
+
 def channel_hashes(blocks: Iterable[Array], shape: tuple[int, ...], axis: int) -> Array:
     """A number for each channel: equal for equal elements, else different but for a rare chance.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import select
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -71,6 +72,15 @@ class LimitReached(WorkerDied):
         self.option = option
 
 
+Meanwhile = Callable[[], bool]
+"""Does a piece of work, and raises nothing; whether there was one."""
+
+
+def nothing() -> bool:
+    """There is no work."""
+    return False
+
+
 class Worker:
     """One worker process; it serves model after model, and a dead one is replaced.
 
@@ -95,6 +105,8 @@ class Worker:
         """What limits ended, of the model that it runs."""
         self.peak = 0
         """Bytes of memory that the process took at most, as far as it told."""
+        self.meanwhile: Meanwhile = nothing
+        """What is done, piece by piece, while the process is waited for."""
 
     def serve(self, budget: Budget) -> None:
         """Is for the model that has this budget from now on."""
@@ -232,7 +244,8 @@ class Worker:
         is_late = threading.Event()
         try:
             with Alarm.waiting(), _ended_late(process, allowed, is_late):
-                reply = _exchange(process, request, time.monotonic() + allowed)
+                patience = _Patience(allowed, self._left, self._one_piece)
+                reply = _exchange(process, request, patience)
         except TimeoutError:
             is_late.set()
             reply = None
@@ -249,9 +262,21 @@ class Worker:
             self._raise(reply.message, doing)
         return reply
 
+    def _one_piece(self) -> bool:
+        """Does a piece of other work; it asks nothing of the process, which owes a reply."""
+        meanwhile, self.meanwhile = self.meanwhile, nothing
+        try:
+            return meanwhile()
+        finally:
+            self.meanwhile = meanwhile
+
     def _allowed_seconds(self) -> float:
-        left = self.time_limit if self.budget is None else self.budget.left
-        return min(self.time_limit, left)
+        return min(self.time_limit, self._left)
+
+    @property
+    def _left(self) -> float:
+        """Seconds that the model has left, whatever they are spent on."""
+        return math.inf if self.budget is None else self.budget.left
 
     def _out_of_time(self, doing: str) -> LimitReached:
         is_spent = self.budget is not None and self.budget.is_spent
@@ -302,11 +327,13 @@ class Workers:
         self._workers.clear()
 
 
-def _exchange(process: subprocess.Popen[bytes], request: Request, deadline: float) -> Reply | None:
+def _exchange(
+    process: subprocess.Popen[bytes], request: Request, patience: _Patience
+) -> Reply | None:
     """Sends a request and waits for the reply; None where the worker is gone.
 
     Raises:
-        TimeoutError: the deadline passed, by the monotonic clock.
+        TimeoutError: it took too long.
         ValueError: what it sent is not a reply.
     """
     from onnxlint.runtime import protocol
@@ -314,8 +341,8 @@ def _exchange(process: subprocess.Popen[bytes], request: Request, deadline: floa
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        protocol.send(_Written(process.stdin, deadline), request)
-        return protocol.read_reply(_Timed(process.stdout.fileno(), deadline))
+        protocol.send(_Written(process.stdin, patience), request)
+        return protocol.read_reply(_Timed(process.stdout.fileno(), patience))
     except TimeoutError:
         raise
     except OSError:
@@ -351,25 +378,58 @@ def _ended_late(
         alarm.cancel()
 
 
-class _Written:
-    """Writes a pipe until a deadline: a worker may not read what it is sent."""
+class _Patience:
+    """How long pipes are waited for, from now on.
 
-    def __init__(self, stream: IO[bytes], deadline: float) -> None:
-        self._stream, self._deadline = stream, deadline
+    What is done meanwhile takes none of these seconds, but of the `most` that all may take.
+    """
+
+    def __init__(self, seconds: float, most: float, meanwhile: Meanwhile) -> None:
+        now = time.monotonic()
+        self._deadline, self._last = now + seconds, now + most
+        self._meanwhile = meanwhile
+
+    def wait(self, pipe: int, *, to_write: bool = False) -> None:
+        """Until a pipe can be read, or written, where pipes can be waited for.
+
+        Raises:
+            TimeoutError: the time is over.
+        """
+        while _CAN_WAIT and not _is_ready(pipe, 0, to_write) and self._does_a_piece():
+            pass
+        left = self._deadline - time.monotonic()
+        if left <= 0 or (_CAN_WAIT and not _is_ready(pipe, left, to_write)):
+            raise TimeoutError
+
+    def _does_a_piece(self) -> bool:
+        begin = time.monotonic()
+        is_more = self._meanwhile()
+        self._deadline = min(self._last, self._deadline + time.monotonic() - begin)
+        return is_more
+
+
+def _is_ready(pipe: int, seconds: float, to_write: bool) -> bool:
+    readable, writable = ([], [pipe]) if to_write else ([pipe], [])
+    return any(select.select(readable, writable, [], seconds))
+
+
+class _Written:
+    """Writes a pipe while it is patient: a worker may not read what it is sent."""
+
+    def __init__(self, stream: IO[bytes], patience: _Patience) -> None:
+        self._stream, self._patience = stream, patience
 
     def write(self, data: bytes, /) -> int:
         """All of it.
 
         Raises:
-            TimeoutError: the deadline passed.
+            TimeoutError: it took too long.
         """
         if not _CAN_WAIT:
             return self._stream.write(data)
         pipe, left = self._stream.fileno(), memoryview(data)
         while left:
-            seconds = self._deadline - time.monotonic()
-            if seconds <= 0 or not select.select([], [pipe], [], seconds)[1]:
-                raise TimeoutError
+            self._patience.wait(pipe, to_write=True)
             left = left[os.write(pipe, left[:_AT_ONCE]) :]
         return len(data)
 
@@ -380,28 +440,23 @@ class _Written:
 
 
 class _Timed:
-    """Reads a pipe until a deadline: the end of a process shows only when its memory is freed."""
+    """Reads a pipe while it is patient: a process' end shows only when its memory is freed."""
 
-    def __init__(self, pipe: int, deadline: float) -> None:
-        self._pipe, self._deadline = pipe, deadline
+    def __init__(self, pipe: int, patience: _Patience) -> None:
+        self._pipe, self._patience = pipe, patience
 
     def read(self, size: int) -> bytes:
         """So many bytes; fewer where the pipe ends."""
         parts: list[bytes] = []
         while size > 0:
-            self._wait()
+            self._patience.wait(self._pipe)
             part = os.read(self._pipe, min(size, _AT_ONCE))
             if not part:
-                self._wait()  # ended at the deadline, where pipes cannot be waited for
+                self._patience.wait(self._pipe)  # ended late, where pipes cannot be waited for
                 break
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
-
-    def _wait(self) -> None:
-        left = self._deadline - time.monotonic()
-        if left <= 0 or (_CAN_WAIT and not select.select([self._pipe], [], [], left)[0]):
-            raise TimeoutError
 
 
 _AT_ONCE = 1 << 20

@@ -1,0 +1,77 @@
+"""What is done while processes are waited for: static rules, and the static part of the others.
+
+All of it is done in one process, which never waits for another while there is something to do.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from onnxlint.asking import beside, rests_on
+from onnxlint.rule_runner import RuleRunner
+from onnxlint.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from onnxlint.analyses.execution.worker import Worker
+
+
+class StaticRules:
+    """Those that have not run yet, one after the other; then what `others` can be prepared by."""
+
+    def __init__(self, runner: RuleRunner, rules: Sequence[Rule], others: Sequence[Rule]) -> None:
+        self._runner, self._left = runner, deque(rules)
+        self._preparing = chain.from_iterable(map(runner.preparing, others))
+        self._obstacle: BaseException | None = None
+
+    def run_beside_children(self) -> None:
+        """Those that ask for nothing that a child process still works on."""
+        analyses = self._runner.analyses
+        works = [(kind, analyses.have(kind)) for kind in beside(self._left)]
+        resting = deque[Rule]()
+        while self._left and any(not getattr(work, "is_done", True) for _, work in works):
+            rule = self._left.popleft()
+            if any(rests_on(rule, kind) for kind, _ in works):
+                resting.append(rule)
+            else:
+                self._runner.run(rule)
+        self._left.extendleft(reversed(resting))
+
+    @contextmanager
+    def run_beside(self, worker: Worker) -> Iterator[None]:
+        """Runs them while something inside waits for the worker."""
+        from onnxlint.runtime.worker.client import nothing
+
+        worker.meanwhile = self._run_one
+        try:
+            yield
+        finally:
+            worker.meanwhile = nothing
+
+    def _run_one(self) -> bool:
+        """Whether there was one; what ends more than a rule is kept until nobody waits."""
+        if self._obstacle is not None:
+            return False
+        try:
+            if not self._left:
+                return next(self._preparing, self) is not self
+            self._runner.run(self._left.popleft())
+        except BaseException as obstacle:
+            self._obstacle = obstacle
+        finally:
+            self._runner.let_go()  # the worker's sessions want the memory
+        return True
+
+    def check(self) -> None:
+        """Raises what ended more than a rule while something was waited for."""
+        if self._obstacle is not None:
+            raise self._obstacle
+
+    def run_all(self) -> None:
+        """Runs those that are left."""
+        self.check()
+        while self._left:
+            self._runner.run(self._left.popleft())

@@ -1,0 +1,191 @@
+"""What is done while processes are waited for: nothing is lost by it, and nothing mistaken."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections import Counter
+from contextlib import closing
+
+import numpy as np
+import pytest
+from conftest import FLAWED
+from test_processes import MISBEHAVIOUR, team  # noqa: F401 - a fixture
+from test_worker import FOREVER
+
+from onnxlint.config import load
+from onnxlint.job import plan
+from onnxlint.model.file.load import open_model
+from onnxlint.model.graph.graph import Graph
+from onnxlint.pipeline import lint_model
+from onnxlint.rule_runner import RuleRunner
+from onnxlint.rules.packs import discover
+from onnxlint.runtime.protocol import Run
+from onnxlint.runtime.worker.client import LimitReached, Worker
+from onnxlint.safety.limits import Alarm, RuleTimeout
+from onnxlint.settings import Settings
+from onnxlint.watcher import Watcher
+
+FEED = {"x": np.zeros((1,), np.float32)}
+
+
+class Told(Watcher):
+    """Everything that a watcher hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+
+    def begins(self, doing, rule=None):
+        self.heard.append((doing, rule.code if rule is not None else ""))
+
+
+def linted(path, watcher=None, **choice):
+    job = plan(load(None), discover(), str(path), settings=Settings(), **choice)
+    return lint_model(job, watcher=watcher or Watcher())
+
+
+def test_static_rules_run_while_the_worker_is_waited_for(write_model):
+    told = Told()
+    linted(write_model(FLAWED), told, select=["RUN", "ARC"])
+    begun = [doing for doing, _ in told.heard]
+    first = begun.index("analyses for session-failure")
+    assert "repeated-softmax" in begun[first:]
+    assert begun[first:].count("analyses for session-failure") > 1, "whose turn it is comes again"
+
+
+def test_every_rule_runs_once(write_model, monkeypatch):
+    ran: Counter[str] = Counter()
+    run = RuleRunner._run
+
+    def counted(self, rule):
+        ran[rule.code] += 1
+        run(self, rule)
+
+    monkeypatch.setattr(RuleRunner, "_run", counted)
+    linted(write_model(FLAWED))
+    linted(write_model(FLAWED), select=["ARC"])
+    assert set(ran.values()) <= {1, 2}
+    assert max(ran.values()) == 2
+
+
+@pytest.mark.parametrize("how", ["leaves", "interrupts", "kills", "hangs", "raises no Exception"])
+def test_a_rule_that_misbehaves_meanwhile_is_the_one_that_is_told(
+    how, onnxlint, write_model, team  # noqa: F811
+):  # fmt: skip
+    body, sentence = MISBEHAVIOUR[how]
+    done = onnxlint(write_model(FLAWED), "--rules", team(body), "--select", "TEAM,ARC001,RUN",
+                    "--time-limit", "16", "--format", "json")  # fmt: skip
+    (model,) = json.loads(done.stdout)["models"]
+    assert model["error"] is None
+    (crash,) = [finding for finding in model["findings"] if finding["code"] == "LNT001"]
+    assert "TEAM001 'team-rule'" in crash["message"]
+    assert sentence in crash["message"]
+    assert {"ARC001", "TEAM002"} <= {finding["code"] for finding in model["findings"]}
+    assert model["summary"]["samples"] == 8
+
+
+def test_pieces_are_done_until_there_are_none(write_model):
+    left = [1, 2, 3]
+
+    def piece() -> bool:
+        return bool(left) and left.pop() > 0
+
+    path = write_model(FLAWED)
+    with closing(Worker(30.0)) as worker:
+        worker.meanwhile = piece
+        worker.load(path.read_bytes(), path.parent)
+    assert not left
+
+
+def test_pieces_take_none_of_the_time_that_the_worker_has(write_model):
+    pieces = iter([1.5])
+
+    def piece() -> bool:
+        seconds = next(pieces, 0.0)
+        time.sleep(seconds)
+        return seconds > 0
+
+    path = write_model("net (float[1] x) => (float[1] y) { y = Relu(x) }")
+    with closing(Worker(1.0)) as worker:
+        worker.time_limit = 30.0
+        worker.load(path.read_bytes(), path.parent)
+        worker.time_limit, worker.meanwhile = 1.0, piece
+        assert worker.run(Run(FEED, [], ["y"])).outputs["y"] == 0
+
+
+def test_a_worker_that_takes_too_long_is_ended_all_the_same(write_model):
+    path = write_model(FOREVER)
+    with closing(Worker(30.0)) as worker:
+        worker.load(path.read_bytes(), path.parent)
+        worker.time_limit, worker.meanwhile = 1.0, iter([True, False, False]).__next__
+        with pytest.raises(LimitReached, match="longer than the 1 s allowed"):
+            worker.run(Run(FEED, [], ["y"]))
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+def test_an_alarm_inside_another_takes_none_of_its_time():
+    with Alarm.after(0.6):
+        with Alarm.waiting(), Alarm.after(30.0):
+            time.sleep(0.8)
+        with pytest.raises(RuleTimeout):
+            time.sleep(5.0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+def test_what_is_done_meanwhile_has_an_alarm_of_its_own():
+    with Alarm.after(30.0), Alarm.waiting(), pytest.raises(RuleTimeout), Alarm.after(0.1):
+        time.sleep(5.0)
+
+
+def test_findings_have_one_order_whoever_ran_first(write_model):
+    reports = [linted(write_model(FLAWED)) for _ in range(2)]
+    orders = [list(report.not_applicable) for report in reports]
+    assert orders[0] == orders[1]
+    assert reports[0].findings == reports[1].findings
+
+
+def test_weights_that_were_let_go_are_there_again(write_model):
+    text = """net (float[N, 2] x) => (float[N, 2] y)
+    <float[2, 2] w = {1, 2, 3, 4}> { y = MatMul(x, w) }"""
+    with open_model(str(write_model(text))) as model:
+        graph = Graph(model)
+        before = graph.constant(graph.main.values["w"])
+        model.files.let_go()
+        assert before is not None
+        assert before.tolist() == [[1, 2], [3, 4]]
+
+
+LEAVING = '''"""Rules of a team."""
+
+import sys
+
+from onnxlint import Finding, Severity, Trace, rule
+
+
+class Foreseen:
+    """It ends everything when it is asked before its time, and when it is asked in it."""
+
+    @classmethod
+    def build(cls):
+        return cls()
+
+    def foresee(self):
+        sys.exit(0)
+        yield
+
+
+@rule("TEAM001", "team-rule", severity=Severity.WARNING)
+def team_rule(trace: Trace, foreseen: Foreseen):
+    """It is asked in its time, too."""
+    yield Finding(next(iter(trace.values())), "it ran")
+'''
+
+
+def test_what_ends_before_its_time_ends_nothing_else(onnxlint, write_model, tmp_path):
+    (tmp_path / "team.py").write_text(LEAVING)
+    done = onnxlint(write_model(FLAWED), "--rules", "team.py", "--select", "TEAM,ARC001",
+                    "--format", "json")  # fmt: skip
+    (model,) = json.loads(done.stdout)["models"]
+    assert model["error"] is None
+    assert {finding["code"] for finding in model["findings"]} == {"ARC001", "TEAM001"}
