@@ -23,8 +23,10 @@ from onnxlint.model.graph.nodes import ModelScopes, Node, Origin, Scope, Value, 
 from onnxlint.model.graph.operators import CONSTANT_OPS, LAYERS, SIZE_OPS
 from onnxlint.model.graph.place import Located, NotApplicable, Place
 from onnxlint.model.graph.stored_tensors import (
+    Holders,
     constant_proto,
     elements,
+    holders,
     stored_sparse_tensors,
     stored_tensors,
     zero,
@@ -157,13 +159,18 @@ class Graph:
         return [
             (owner, self._stored(proto))
             for scope in self.scopes
-            for owner, proto in stored_tensors(scope)
+            for owner, proto in stored_tensors(scope, self._holders[scope])
         ]
+
+    @cached_property
+    def _holders(self) -> Mapping[Scope, Holders]:
+        """The attributes with tensors in each scope."""
+        return {scope: holders(scope) for scope in self.scopes}
 
     def sparse_tensors(self) -> Iterator[tuple[Place, SparseTensorProto, Tensor]]:
         """Every stored sparse tensor, and its indices as a tensor."""
         for scope in self.scopes:
-            for place, sparse in stored_sparse_tensors(scope):
+            for place, sparse in stored_sparse_tensors(scope, self._holders[scope]):
                 yield place, sparse, self._stored(sparse.indices)
 
     def _stored(self, proto: TensorProto) -> Tensor:

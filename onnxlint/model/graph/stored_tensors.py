@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from onnxlint.model.file.mapped_files import TensorError
@@ -30,22 +31,39 @@ def attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
         yield from (sparse.values, sparse.indices)
 
 
+_attributes_of = attrgetter("attribute_list")
+
+
+def _holds_tensors(attribute: AttributeProto) -> bool:
+    return bool(
+        attribute.HasField("t")
+        or attribute.tensors
+        or attribute.HasField("sparse_tensor")
+        or attribute.sparse_tensors
+    )
+
+
 def _sparse_tensors(attribute: AttributeProto) -> Iterator[SparseTensorProto]:
     if attribute.HasField("sparse_tensor"):
         yield attribute.sparse_tensor
     yield from attribute.sparse_tensors
 
 
-def _attributes(scope: Scope) -> Iterator[tuple[Located, AttributeProto]]:
-    """The attributes of a scope's nodes, and the defaults of a function, with their owners."""
-    if scope.function is not None:
-        yield from ((scope, attribute) for attribute in scope.function.attribute_proto)
-    for node in scope.nodes:
-        for attribute in node.attribute_list:
-            yield node, attribute
+Holders = Sequence[tuple[Located, "AttributeProto"]]
 
 
-def stored_tensors(scope: Scope) -> Iterator[tuple[Located, TensorProto]]:
+def holders(scope: Scope) -> Holders:
+    """The attributes with tensors of a scope's nodes and a function's defaults; their owners."""
+    defaults = scope.function.attribute_proto if scope.function is not None else ()
+    found: list[tuple[Located, AttributeProto]] = [
+        (scope, attribute) for attribute in defaults if _holds_tensors(attribute)
+    ]
+    for node in filter(_attributes_of, scope.nodes):
+        found += ((node, each) for each in node.attribute_list if _holds_tensors(each))
+    return found
+
+
+def stored_tensors(scope: Scope, holders: Holders) -> Iterator[tuple[Located, TensorProto]]:
     """Every tensor, with what holds it."""
     if scope.proto is not None:
         for tensor in scope.proto.initializer:
@@ -53,16 +71,18 @@ def stored_tensors(scope: Scope) -> Iterator[tuple[Located, TensorProto]]:
         for sparse in scope.proto.sparse_initializer:
             value = scope.values[sparse.values.name]
             yield from ((value, part) for part in (sparse.values, sparse.indices))
-    for owner, attribute in _attributes(scope):
+    for owner, attribute in holders:
         yield from ((owner, tensor) for tensor in attribute_tensors(attribute))
 
 
-def stored_sparse_tensors(scope: Scope) -> Iterator[tuple[Place, SparseTensorProto]]:
+def stored_sparse_tensors(
+    scope: Scope, holders: Holders
+) -> Iterator[tuple[Place, SparseTensorProto]]:
     """Every sparse tensor, with its place."""
     if scope.proto is not None:
         for sparse in scope.proto.sparse_initializer:
             yield Place(scope=scope.path, value=shortened(sparse.values.name)), sparse
-    for owner, attribute in _attributes(scope):
+    for owner, attribute in holders:
         yield from ((owner.place, sparse) for sparse in _sparse_tensors(attribute))
 
 

@@ -43,16 +43,18 @@ def outlier_channels(
 
     for weight, _ in weights.judged():
         channels = weights.channels(weight)
-        if channels is None or channels.magnitude.size < MIN_CHANNELS:
+        magnitude = None if channels is None else channels.magnitude
+        if magnitude is None or magnitude.size < MIN_CHANNELS:
             continue
-        alive = channels.magnitude[channels.magnitude > 0]
+        alive = np.sort(magnitude[magnitude > 0])  # in less time than np.median takes
         if not alive.size:
             continue
-        widest, usual = float(alive.max()), float(np.median(alive.astype(np.float64)))
+        middle = float(alive[(alive.size - 1) // 2]), float(alive[alive.size // 2])
+        widest, usual = float(alive[-1]), sum(middle) / 2
         if widest > max_ratio * usual:
             yield Finding(
                 weight,
-                f"maximum of channel {int(channels.magnitude.argmax())} is {widest:.3g}, "
+                f"maximum of channel {int(magnitude.argmax())} is {widest:.3g}, "
                 f"{widest / usual:,.0f} times the median channel {usual:.3g} "
                 f"(limit {max_ratio:g} times)",
                 measured=widest / usual,
